@@ -1,0 +1,163 @@
+// Which folder may import which (DESIGN.md, section 7). Dependencies point one way:
+//   cli, server -> engine/queue -> engine/sync -> engine/{merge,links,systems} -> engine/{expression,config} -> engine/*.ts
+// Imports of types count like any other, but where a rule says otherwise. `npm run deps` checks it.
+
+const TYPES = ['type-only'];
+const engine = (...folders) => `^engine/(${folders.join('|')})(/|\\.ts$)`;
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment:
+        'Two files that need each other, if only for types, are one idea or hide a third: move that to a file of its own.',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      comment: 'This import leads nowhere.',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-dev-dependency-at-run-time',
+      severity: 'error',
+      comment: 'The product runs without devDependencies (npm ci --omit=dev): move the package to dependencies.',
+      from: { path: '^(engine|server|cli)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: TYPES },
+    },
+
+    // The big parts.
+    {
+      name: 'engine-is-a-library',
+      severity: 'error',
+      comment: 'engine/ knows neither who serves it nor who tests it.',
+      from: { path: '^engine/' },
+      to: { path: '^(server|cli|sandbox|tests|bench|scripts)/' },
+    },
+    {
+      name: 'engine-has-no-server-and-no-terminal',
+      severity: 'error',
+      comment: 'HTTP routes belong in server/, what a person sees in a terminal in cli/.',
+      from: { path: '^engine/' },
+      to: {
+        path: [
+          '(^|/)node_modules/(fastify|fastify-plugin|@fastify|@bull-board)/',
+          '(^|/)node_modules/(commander|cli-progress|cli-table3|picocolors)/',
+        ],
+      },
+    },
+    {
+      name: 'server-not-to-cli',
+      severity: 'error',
+      comment: 'cli/ starts the server, not the other way round.',
+      from: { path: '^server/' },
+      to: { path: '^(cli|sandbox|tests|bench|scripts)/' },
+    },
+    {
+      name: 'cli-not-to-stand-ins',
+      severity: 'error',
+      comment: 'Stand-ins and tests are no part of the product.',
+      from: { path: '^cli/' },
+      to: { path: '^(sandbox|tests|bench|scripts)/' },
+    },
+    {
+      name: 'sandbox-stands-alone',
+      severity: 'error',
+      comment:
+        'A stand-in that shares code with what it tests shares its errors too: build it from the API it stands for.',
+      from: { path: '^sandbox/' },
+      to: { path: '^engine/' },
+    },
+    {
+      name: 'sandbox-knows-no-product',
+      severity: 'error',
+      comment: 'Only sandbox/demo may know server/ and cli/, which it shows.',
+      from: { path: '^sandbox/', pathNot: '^sandbox/demo/' },
+      to: { path: '^(server|cli|tests)/' },
+    },
+
+    // The layers of engine/, from the top down.
+    {
+      name: 'sync-not-to-queue',
+      severity: 'error',
+      comment: 'sync does the work of one job and knows nothing of jobs; queue calls it.',
+      from: { path: engine('sync') },
+      to: { path: engine('queue') },
+    },
+    {
+      name: 'links-below-sync',
+      severity: 'error',
+      comment: 'links, systems and merge meet in engine/sync only.',
+      from: { path: engine('links') },
+      to: { path: engine('systems', 'merge', 'sync', 'queue') },
+    },
+    {
+      name: 'systems-below-sync',
+      severity: 'error',
+      comment: 'links, systems and merge meet in engine/sync only.',
+      from: { path: engine('systems') },
+      to: { path: engine('links', 'merge', 'sync', 'queue') },
+    },
+    {
+      name: 'merge-is-pure',
+      severity: 'error',
+      comment:
+        'merge decides from what it is given: of the engine it imports types, engine/errors.ts, engine/types.ts and the value helpers (engine/values*, engine/expression/values*).',
+      from: { path: engine('merge') },
+      to: {
+        path: '^engine/',
+        pathNot: [
+          '^engine/merge/',
+          '^engine/(errors|types)\\.ts$',
+          '^engine/values[^/]*(/|\\.ts$)',
+          '^engine/expression/values',
+        ],
+        dependencyTypesNot: TYPES,
+      },
+    },
+    {
+      name: 'merge-does-no-io',
+      severity: 'error',
+      comment: 'merge does no input or output: engine/sync reads before it, and writes after it.',
+      from: { path: engine('merge') },
+      to: {
+        path: [
+          '^(node:)?(child_process|cluster|dgram|dns|fs|http|http2|https|net|readline|timers|tls|worker_threads)(/|$)',
+          '(^|/)node_modules/(bullmq|ioredis|undici|pino|chokidar)/',
+        ],
+        dependencyTypesNot: TYPES,
+      },
+    },
+    {
+      name: 'config-and-expression-at-the-bottom',
+      severity: 'error',
+      comment: 'config and expression know files and values, not what is done with them.',
+      from: { path: engine('config', 'expression') },
+      to: { path: engine('merge', 'links', 'systems', 'sync', 'queue') },
+    },
+    {
+      name: 'errors-and-types-need-nothing',
+      severity: 'error',
+      comment:
+        'Everybody imports engine/errors.ts and engine/types.ts, so at run time they import no folder of the engine.',
+      from: { path: '^engine/(errors|types)\\.ts$' },
+      to: { path: '^engine/[^/]+/', dependencyTypesNot: TYPES },
+    },
+  ],
+
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true, // as written, before TypeScript drops the imports of types
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      mainFields: ['module', 'main', 'types'],
+    },
+    reporterOptions: { text: { highlightFocused: true } },
+  },
+};

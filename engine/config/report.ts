@@ -1,0 +1,35 @@
+/** Collects the problems of one file, each with its place. */
+import type { ErrorCode, TandemError } from '../errors.ts';
+import { errorPosition } from '../expression/compile.ts';
+import type { Problem } from './types.ts';
+import type { YamlDocument, YamlPath } from './yaml.ts';
+
+export interface Report {
+  readonly file: string;
+  readonly problems: Problem[];
+  /** Adds a problem at a value, or at its key. */
+  add(code: ErrorCode, path: YamlPath, message: string, of?: 'value' | 'key'): void;
+  /** Adds what an expression or path failed to compile with, at the very character where that is known. */
+  addError(path: YamlPath, error: TandemError): void;
+}
+
+export function createReport(file: string, document: YamlDocument): Report {
+  const problems: Problem[] = [];
+  return {
+    file,
+    problems,
+    add: (code, path, message, of = 'value') => {
+      problems.push({ code, file, ...document.locate(path, of), where: wherePath(path), message });
+    },
+    addError: (path, error) => {
+      const position = errorPosition(error);
+      const place = position === undefined ? document.locate(path) : document.locateWithin(path, position);
+      problems.push({ code: error.code, file, ...place, where: wherePath(path), message: error.message });
+    },
+  };
+}
+
+/** `properties[3].values`; empty for the whole file. */
+export function wherePath(path: YamlPath): string {
+  return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('');
+}

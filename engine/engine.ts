@@ -1,0 +1,175 @@
+/**
+ * The engine as a library: the configuration in force, links, queues and runs over one Redis, and the systems. No HTTP
+ * server, no console, no process control. A process that only serves HTTP makes one too; `startWorkers` makes it work.
+ */
+import type { Redis } from 'ioredis';
+import type { ConfigStore } from './config/store.ts';
+import type { Config, Mapping } from './config/types.ts';
+import { TandemError } from './errors.ts';
+import { createLinks, type Links } from './links/links.ts';
+import type { Logger } from './logger.ts';
+import { silent } from './logger.ts';
+import { connect } from './queue/connection.ts';
+import { createQueues, type Queues } from './queue/queues.ts';
+import { createRuns, type Run, type Runs } from './queue/runs.ts';
+import type { SyncContext } from './sync/context.ts';
+import type { Outcome } from './sync/outcome.ts';
+import type { ScanKind } from './sync/scan.ts';
+import { type CallInfo, createSystemClient, type SystemClient } from './systems/client.ts';
+import type { SideIndex } from './types.ts';
+
+export interface EngineOptions {
+  readonly redisUrl: string;
+  /** First part of every Redis key; several Tandems may share one Redis under different prefixes. */
+  readonly prefix?: string;
+  readonly config: ConfigStore;
+  /** Key for OAuth tokens at rest; needed only for systems with oauth2. */
+  readonly encryptionKey?: string | undefined;
+  readonly logger?: Logger;
+  readonly onCall?: (call: CallInfo) => void;
+  readonly onOutcome?: (event: { mapping: string; side: SideIndex; id: string; outcome: Outcome; ms: number }) => void;
+}
+
+export interface TriggerRequest {
+  readonly mapping: string;
+  readonly scan?: ScanKind;
+  readonly record?: { readonly side: SideIndex; readonly id: string };
+  readonly plan?: boolean;
+}
+
+export interface Engine {
+  readonly options: EngineOptions;
+  readonly prefix: string;
+  readonly logger: Logger;
+  readonly redis: Redis;
+  readonly config: ConfigStore;
+  readonly queues: Queues;
+  readonly runs: Runs;
+  /** @throws TandemError NOT_FOUND */
+  mapping(name: string): Mapping;
+  links(mapping: string): Links;
+  client(system: string): SystemClient;
+  /** A context for work that begins now, under the configuration in force now. */
+  context(work: { owner: string; job?: string; dry?: boolean; config?: Config; expectIn?: readonly string[] }): SyncContext;
+  /** Begins a run, or returns the one that does the same already. */
+  trigger(request: TriggerRequest, by?: Run['trigger']): Promise<{ run: Run; fresh: boolean }>;
+  /** Begins a run of every mapping. */
+  triggerAll(request: { scan: ScanKind; plan?: boolean }): Promise<Run>;
+  /** Queues whatever concerns the records named by a system's webhook. @returns how many records were queued */
+  events(system: string, events: readonly { event: string; id: string }[]): Promise<number>;
+  close(): Promise<void>;
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const prefix = options.prefix ?? 'tandem';
+  const logger = options.logger ?? silent;
+  const redis = connect(options.redisUrl);
+  redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
+  const queues = createQueues(redis, prefix);
+  const runs = createRuns(redis, prefix);
+  const links = new Map<string, { rules: string; links: Links }>();
+  const clients = new Map<string, { version: string; client: SystemClient }>();
+
+  const engine: Engine = {
+    options,
+    prefix,
+    logger,
+    redis,
+    config: options.config,
+    queues,
+    runs,
+
+    mapping(name) {
+      const mapping = options.config.current().mappings.get(name);
+      if (!mapping) throw new TandemError('NOT_FOUND', `There is no mapping "${name}".`, { mapping: name });
+      return mapping;
+    },
+
+    links(name) {
+      const mapping = options.config.current().mappings.get(name);
+      const rules = (mapping?.match ?? []).map((rule) => rule.name).join('\n');
+      const known = links.get(name);
+      if (known?.rules === rules) return known.links;
+      const made = createLinks(redis, prefix, mapping ?? { name, match: [] });
+      links.set(name, { rules, links: made });
+      return made;
+    },
+
+    client(name) {
+      const config = options.config.current().systems.get(name);
+      if (!config) throw new TandemError('NOT_FOUND', `There is no system "${name}".`, { system: name });
+      const known = clients.get(name);
+      if (known?.version === config.version) return known.client;
+      const client = createSystemClient(config, {
+        redis,
+        prefix,
+        encryptionKey: options.encryptionKey,
+        ...(options.onCall ? { onCall: options.onCall } : {}),
+      });
+      clients.set(name, { version: config.version, client });
+      // Calls under way finish on the client they began with.
+      known?.client.close().catch((error: unknown) => logger.warn({ system: name, reason: String(error) }, 'closing a former client'));
+      return client;
+    },
+
+    context({ owner, job, dry = false, config = options.config.current(), expectIn }) {
+      return {
+        config,
+        client: engine.client,
+        links: engine.links,
+        owner,
+        job,
+        dry,
+        async enqueue(mapping, side, ids) {
+          const active = expectIn ?? (await runs.active(mapping));
+          await queues.enqueue(mapping, engine.links(mapping), side, ids, async (records) => {
+            for (const id of active) await runs.expect({ id }, records);
+          });
+        },
+      };
+    },
+
+    async trigger({ mapping: name, scan, record, plan = false }, by = 'api') {
+      const mapping = engine.mapping(name);
+      const { run, fresh } = await runs.begin({ mapping: name, scan: record ? 'record' : (scan ?? 'changes'), plan, trigger: by });
+      if (!fresh) return { run, fresh };
+      if (record && !plan) {
+        await runs.scanning(run);
+        await engine.context({ owner: run.id, expectIn: [run.id] }).enqueue(name, record.side, [record.id]);
+        await runs.scanned(run);
+      } else {
+        const job = { mapping: mapping.name, scan: scan ?? 'changes', run: run.id, plan, ...(record ? { record } : {}) } as const;
+        await queues.scan.add('scan', job, { jobId: `run-${run.id}` });
+      }
+      return { run: (await runs.get(run.id)) ?? run, fresh };
+    },
+
+    async triggerAll({ scan, plan = false }) {
+      const mappings = [...options.config.current().mappings.values()].sort((a, b) => a.depth - b.depth);
+      const children: string[] = [];
+      for (const { name } of mappings) children.push((await engine.trigger({ mapping: name, scan, plan })).run.id);
+      return runs.beginGroup({ scan, plan, trigger: 'api' }, children);
+    },
+
+    async events(system, events) {
+      let queued = 0;
+      for (const mapping of options.config.current().mappings.values()) {
+        for (const side of mapping.sides) {
+          if (side.system.name !== system) continue;
+          const ids = [...new Set(events.filter((event) => side.entity.events.includes(event.event)).map((event) => event.id))];
+          if (ids.length === 0) continue;
+          await queues.enqueue(mapping.name, engine.links(mapping.name), side.index, ids);
+          queued += ids.length;
+        }
+      }
+      return queued;
+    },
+
+    async close() {
+      await queues.close();
+      await Promise.all([...clients.values()].map(({ client }) => client.close()));
+      await redis.quit();
+    },
+  };
+  return engine;
+}

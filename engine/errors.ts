@@ -1,0 +1,111 @@
+/**
+ * Every error of Tandem: one coded list. An entry says what happened (its title), whether trying again can help
+ * (`retry`), the HTTP status under which the server tells it, and what a person can do.
+ *
+ * retry: `later` (transient: backoff), `quota` (wait for `retryAfter`, no failed attempt), `never` (a person or an
+ * edit must mend it), `unknown` (the outcome of a write is not known: look before writing again).
+ */
+export type Retry = 'later' | 'quota' | 'never' | 'unknown';
+
+interface ErrorEntry {
+  readonly title: string;
+  readonly retry: Retry;
+  readonly status: number;
+  readonly todo: string;
+}
+
+export const ERRORS = {
+  // Configuration: files that people edit
+  CONFIG_YAML: entry('The file is not valid YAML', 'never', 422, 'Mend the line named.'),
+  CONFIG_SCHEMA: entry('The file breaks its format', 'never', 422, 'Write what the message asks for.'),
+  CONFIG_EXPRESSION: entry('An expression does not compile', 'never', 422, 'Mend the JSONata at the place named.'),
+  CONFIG_PATH: entry('A path names what the entity does not have', 'never', 422, 'Use a property of the entity schema.'),
+  CONFIG_REFERENCE: entry('A name refers to nothing', 'never', 422, 'Declare it, or correct the name.'),
+  CONFIG_CYCLE: entry('Mappings refer to each other in a circle', 'never', 422, 'Remove one required reference.'),
+  CONFIG_TABLE: entry('A value table cannot be used both ways', 'never', 422, 'Make it one-to-one, or set a direction.'),
+  CONFIG_OPERATION: entry('The mapping needs an operation that the system does not offer', 'never', 422, 'Declare the operation in the system file, or do without it.'),
+  CONFIG_SECRET: entry('A secret is written in a file', 'never', 422, 'Move it to the environment and write ${NAME}.'),
+  CONFIG_ENV: entry('An environment variable is missing', 'never', 422, 'Set the variable.'),
+  CONFIG_DUPLICATE: entry('Something is declared twice', 'never', 422, 'Remove one of the two.'),
+  // Values and expressions, per record
+  EXPRESSION_FAILED: entry('An expression failed on this record', 'never', 422, 'Mend the expression or the record.'),
+  EXPRESSION_LIMIT: entry('An expression used more time or space than it may', 'never', 422, 'Simplify the expression.'),
+  VALUE_TYPE: entry('A value does not fit its declared type', 'never', 422, 'Mend the value or the type.'),
+  VALUE_NOT_IN_TABLE: entry('A value is not in its value table', 'never', 422, 'Add the value to the table.'),
+  VALUE_REQUIRED: entry('A required value is empty', 'never', 422, 'Fill it in.'),
+  VALUE_NOT_FOUND: entry('A value names a record that does not exist', 'never', 422, 'Mend the value, or create the record.'),
+  RECORD_SCHEMA: entry('The record would break the schema of its target', 'never', 422, 'Mend the properties named.'),
+  REFERENCE_WAITING: entry('A record that this one refers to is not linked yet', 'never', 409, 'Nothing: it goes by itself once that record is linked.'),
+  // Talking to systems
+  SYSTEM_UNREACHABLE: entry('The system did not answer', 'later', 502, 'Nothing: it is tried again.'),
+  SYSTEM_UNAVAILABLE: entry('The system answered with a server error', 'later', 502, 'Nothing: it is tried again.'),
+  SYSTEM_ANSWER: entry('The system answered something that cannot be read', 'later', 502, 'Check the system, or its system file.'),
+  SYSTEM_THROTTLED: entry('The quota of the system is used up', 'quota', 503, 'Nothing: the work waits.'),
+  SYSTEM_AUTH: entry('The system refused the credentials', 'later', 502, 'Check the secrets of this system.'),
+  SYSTEM_REJECTED: entry('The system rejected the record', 'never', 422, 'Mend the properties named.'),
+  SYSTEM_NOT_FOUND: entry('The record does not exist in the system', 'never', 404, 'Nothing, if it was deleted on purpose.'),
+  SYSTEM_CHANGED: entry('The record changed while it was being written', 'later', 409, 'Nothing: it is read and tried again.'),
+  SYSTEM_OPERATION: entry('The system does not offer this operation', 'never', 422, 'Declare it in the system file.'),
+  OUTCOME_UNKNOWN: entry('It is not known whether the write was done', 'unknown', 502, 'Nothing: the target is searched first.'),
+  // Links and work
+  LINK_FENCED: entry('Another worker was faster', 'later', 409, 'Nothing: the record is looked at again.'),
+  LINK_TAKEN: entry('One of the records is linked already', 'never', 409, 'Break that link first.'),
+  CLAIM_BUSY: entry('Another worker holds this record', 'quota', 409, 'Nothing: it waits for its turn.'),
+  REDIS_UNSAFE: entry('Redis could lose link keys', 'never', 500, 'Set maxmemory-policy noeviction.'),
+  // HTTP surface
+  NOT_FOUND: entry('There is no such thing', 'never', 404, 'Check the name or the id.'),
+  BAD_REQUEST: entry('The request cannot be understood', 'never', 400, 'Send what the message asks for.'),
+  UNAUTHORIZED: entry('A token is needed', 'never', 401, 'Send Authorization: Bearer TOKEN.'),
+  CONFLICT: entry('The present state does not allow this', 'never', 409, 'See the message.'),
+  UNUSABLE: entry('Tandem cannot run like this', 'never', 500, 'See the message.'),
+  INTERNAL: entry('Tandem itself failed', 'later', 500, 'Report it with the log around it.'),
+} as const satisfies Record<string, ErrorEntry>;
+
+function entry(title: string, retry: Retry, status: number, todo: string): ErrorEntry {
+  return { title, retry, status, todo };
+}
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface ErrorContext {
+  /** Name of the mapping, system, entity or property concerned; never a value of a record. */
+  readonly mapping?: string;
+  readonly system?: string;
+  readonly entity?: string;
+  readonly property?: string;
+  readonly side?: string;
+  readonly id?: string;
+  /** HTTP status that the system answered. */
+  readonly status?: number;
+  /** Milliseconds to wait before trying again, where the cause states them. */
+  readonly retryAfter?: number;
+  readonly cause?: unknown;
+}
+
+/** The one error class. `message` is in plain words and holds no secret and no customer data beyond names of properties. */
+export class TandemError extends Error {
+  override readonly name = 'TandemError';
+  readonly code: ErrorCode;
+  readonly context: ErrorContext;
+
+  constructor(code: ErrorCode, message: string, context: ErrorContext = {}) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    this.code = code;
+    this.context = context;
+  }
+
+  get retry(): Retry {
+    return ERRORS[this.code].retry;
+  }
+
+  get todo(): string {
+    return ERRORS[this.code].todo;
+  }
+}
+
+/** Any thrown value as a TandemError; what is not one becomes INTERNAL, with its cause kept. */
+export function asTandemError(error: unknown): TandemError {
+  if (error instanceof TandemError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new TandemError('INTERNAL', message, { cause: error });
+}

@@ -1,0 +1,148 @@
+/** What an expression does, told from its syntax tree before it runs: calls, unknown names, comparisons with null. */
+import { asTandemError } from '../errors.ts';
+import { BUILTINS, VOLATILE } from './builtins.ts';
+import { nearest } from './nearest.ts';
+import { compileRegex } from './regex.ts';
+
+/** What an expression asks of the world, where the names are written out. */
+export interface Calls {
+  /** Mappings named by `$link("…", …)`. */
+  readonly link: readonly string[];
+  /** Entities named by `$record("…", …)`. */
+  readonly record: readonly string[];
+  /** Entities named by `$find("…", …)`. */
+  readonly find: readonly string[];
+  /** Functions whose answer differs from one moment to the next (`$now`, `$random`, …). */
+  readonly volatile: readonly string[];
+  /** Whether a value is compared with `null`. */
+  readonly comparesNull: boolean;
+}
+
+export interface Analysis {
+  readonly calls: Calls;
+  /** Whether JSONata may mark arrays of the input (`[]`), so that it must be given a copy. */
+  readonly marksInput: boolean;
+}
+
+/** Something wrong in an expression that parses. */
+export interface Fault {
+  readonly message: string;
+  /** Character of the source, from 0. */
+  readonly position: number;
+}
+
+/** JSONata's syntax tree; its own types leave out half of it. */
+export interface Node {
+  readonly type?: string;
+  value?: unknown;
+  readonly position?: number;
+  readonly procedure?: Node;
+  readonly arguments?: readonly Node[];
+  readonly lhs?: Node;
+  readonly rhs?: Node;
+  readonly steps?: readonly Node[];
+  readonly focus?: unknown;
+  readonly index?: unknown;
+  readonly keepArray?: boolean;
+}
+
+/** The name under which the function `$record` is bound, as `$record` itself is the source record. No source can write it. */
+export const RECORD_FUNCTION = 'record function';
+
+const HOST = new Set(['link', 'find', 'record']);
+
+/**
+ * Checks the tree and makes calls of `$record(…)` calls of RECORD_FUNCTION.
+ *
+ * @param ast changed in place
+ * @param report called for each fault
+ */
+export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis {
+  const calls = { link: new Set<string>(), record: new Set<string>(), find: new Set<string>() };
+  const volatile = new Set<string>();
+  const chained = new Map<Node, Node>();
+  let comparesNull = false;
+  let marksInput = false;
+  const nodes = collect(ast);
+  const bound = boundNames(nodes);
+
+  for (const node of nodes) {
+    if (node.type === 'apply' && node.rhs && node.lhs) chained.set(node.rhs, node.lhs);
+    if (node.keepArray || (node as { keepSingletonArray?: boolean }).keepSingletonArray) marksInput = true;
+    if (node.type === 'binary' && (node.value === '=' || node.value === '!=') && (isNull(node.lhs) || isNull(node.rhs))) comparesNull = true;
+    if (node.value instanceof RegExp) {
+      try {
+        compileRegex(node.value);
+      } catch (error) {
+        report({ message: asTandemError(error).message, position: start(node, String(node.value).length - 1) });
+      }
+    }
+  }
+  for (const node of nodes) {
+    if ((node.type === 'function' || node.type === 'partial') && node.procedure) {
+      const { procedure } = node;
+      if (procedure.type === 'path' && procedure.steps?.length === 1 && typeof procedure.steps[0]!.value === 'string') {
+        const name = procedure.steps[0]!.value;
+        report({ message: `"${name}" is no function; write $${nearest(name, [...BUILTINS, ...HOST]) ?? name}(…) with a dollar sign.`, position: start(procedure.steps[0]!, name.length) });
+      }
+      if (procedure.type === 'variable' && typeof procedure.value === 'string') {
+        const name = procedure.value;
+        if (HOST.has(name) && !bound.has(name)) {
+          const first = chained.get(node) ?? node.arguments?.[0];
+          if (first?.type === 'string') calls[name as keyof typeof calls].add(String(first.value));
+          if (name === 'record') procedure.value = RECORD_FUNCTION;
+        }
+      }
+    }
+    if (node.type === 'variable' && typeof node.value === 'string') {
+      const name = node.value;
+      if (name === '' || name === '$' || name === RECORD_FUNCTION || bound.has(name) || HOST.has(name)) continue;
+      if (VOLATILE.has(name)) volatile.add(name);
+      if (BUILTINS.has(name)) continue;
+      const position = start(node, name.length + 1);
+      if (name === 'eval') report({ message: '$eval is not available: it would run the values of records as code.', position });
+      else {
+        const hint = nearest(name, [...BUILTINS, ...HOST, ...bound]);
+        report({ message: `$${name} is not known${hint ? `; did you mean $${hint}?` : '.'}`, position });
+      }
+    }
+  }
+  return {
+    marksInput,
+    calls: { link: [...calls.link], record: [...calls.record], find: [...calls.find], volatile: [...volatile], comparesNull },
+  };
+}
+
+const isNull = (node: Node | undefined): boolean => node?.type === 'value' && node.value === null;
+
+/** JSONata tells where a token ends. */
+const start = (node: Node, length: number): number => Math.max(0, (node.position ?? 0) - length);
+
+function collect(ast: unknown): Node[] {
+  const nodes: Node[] = [];
+  const seen = new Set<object>();
+  const open: unknown[] = [ast];
+  while (open.length > 0) {
+    const item = open.pop();
+    if (typeof item !== 'object' || item === null || item instanceof RegExp || seen.has(item)) continue;
+    seen.add(item);
+    if (!Array.isArray(item)) nodes.push(item as Node);
+    open.push(...Object.values(item));
+  }
+  return nodes;
+}
+
+function boundNames(nodes: readonly Node[]): Set<string> {
+  const names = new Set<string>();
+  const add = (value: unknown): void => {
+    if (typeof value === 'string') names.add(value);
+  };
+  for (const node of nodes) {
+    if (node.type === 'bind') add(node.lhs?.value);
+    if (node.type === 'lambda') for (const argument of node.arguments ?? []) add(argument.value);
+    if (node.type === 'index') add(node.value);
+    add(node.focus);
+    add(node.index);
+  }
+  return names;
+}

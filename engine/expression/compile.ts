@@ -1,0 +1,216 @@
+/** Compiles JSONata under guardrails; a plain path is read without JSONata. */
+import jsonata from 'jsonata';
+import { TandemError } from '../errors.ts';
+import { type Analysis, analyse, type Calls, RECORD_FUNCTION } from './analyse.ts';
+import { boundBuiltins } from './builtins.ts';
+import type { Expression, ExpressionFunctions } from './expression.ts';
+import { MAX_CALLS, MAX_DEPTH, MAX_MILLISECONDS, MAX_SEQUENCE, MAX_SOURCE, MAX_STRING } from './limits.ts';
+import { parsePath, type WritablePath } from './path.ts';
+import { plainResult, withoutNulls } from './plain.ts';
+import { LinearRegex } from './regex.ts';
+
+export interface CompiledExpression extends Expression {
+  /** Set where the expression is a plain path. */
+  readonly path: WritablePath | undefined;
+  readonly calls: Calls;
+}
+
+export interface CompileOptions {
+  /**
+   * How expressions see null: as JSONata does (`keep`), or as a field that is not there (`missing`), which is how
+   * mappings see it: `$lowercase(email)` of a null e-mail is nothing instead of an error.
+   */
+  readonly nulls?: 'keep' | 'missing';
+}
+
+/** What an expression that is a plain path calls: nothing. */
+const NO_CALLS: Calls = { link: [], record: [], find: [], volatile: [], comparesNull: false };
+
+/** The running account of one evaluation; bound under a name that no source can write. */
+interface Budget {
+  readonly start: number;
+  waited: number;
+  calls: number;
+}
+const BUDGET = 'evaluation budget';
+const EXIT = Symbol.for('jsonata.__evaluate_exit') as unknown as string;
+
+/**
+ * @throws TandemError CONFIG_EXPRESSION with JSONata's reason; `errorPosition` tells the character
+ */
+export function compileExpression(source: string, options: CompileOptions = {}): CompiledExpression {
+  if (source.length > MAX_SOURCE) throw fault(`The expression has ${source.length} characters; at most ${MAX_SOURCE} are allowed.`, 0);
+  if (source.trim() === '') throw fault('The expression is empty.', 0);
+  const missing = options.nulls === 'missing';
+  const path = parsePath(source);
+  if (path) {
+    // JSONata is not needed, except for an input that is a list.
+    let full: CompiledExpression | undefined;
+    const evaluate: Expression['evaluate'] = async (input, context) => {
+      if (Array.isArray(input)) {
+        full ??= compileFull(source, missing);
+        return full.evaluate(input, context);
+      }
+      const value = typeof input === 'object' && input !== null ? path.get(input as never) : undefined;
+      return missing ? withoutNulls(value) : value;
+    };
+    return { source, path, calls: NO_CALLS, evaluate };
+  }
+  return compileFull(source, missing);
+}
+
+/** What an expression calls, told from its text. */
+export function calls(expression: Expression): Calls {
+  return 'calls' in expression ? (expression as CompiledExpression).calls : compileExpression(expression.source).calls;
+}
+
+/** Character (from 0) of the source at which an expression failed to compile, where it is known. */
+export function errorPosition(error: TandemError): number | undefined {
+  const { cause } = error.context;
+  return typeof cause === 'object' && cause !== null && 'position' in cause && typeof cause.position === 'number' ? cause.position : undefined;
+}
+
+function compileFull(source: string, missing: boolean): CompiledExpression {
+  const { expression, analysis } = parse(source);
+  const evaluate: Expression['evaluate'] = async (input, context = {}) => {
+    const budget: Budget = { start: performance.now(), waited: 0, calls: 0 };
+    try {
+      const see = (value: unknown): unknown => {
+        const seen = missing ? withoutNulls(value) : value;
+        return analysis.marksInput && seen !== undefined ? structuredClone(seen) : seen;
+      };
+      const bindings = { record: see(context.record), [BUDGET]: budget, ...hostFunctions(context.functions, budget, see) };
+      return plainResult(await expression.evaluate(see(input), bindings));
+    } catch (error) {
+      throw failed(error, source);
+    }
+  };
+  return { source, path: undefined, calls: analysis.calls, evaluate };
+}
+
+function parse(source: string): { expression: jsonata.Expression; analysis: Analysis } {
+  let expression: jsonata.Expression;
+  try {
+    expression = jsonata(source, {
+      stack: MAX_DEPTH,
+      sequence: MAX_SEQUENCE,
+      RegexEngine: LinearRegex as unknown as RegExpConstructor,
+    });
+  } catch (error) {
+    throw syntaxError(error, source);
+  }
+  const analysis = analyse(expression.ast(), (problem) => {
+    throw fault(problem.message, problem.position);
+  });
+  boundBuiltins(expression);
+  expression.assign(EXIT, guard);
+  return { expression, analysis };
+}
+
+/** JSONata calls this after each evaluated node. Its own timeout would count the time that `$record` waits for quota. */
+function guard(_node: unknown, _input: unknown, environment: { base: jsonata.Environment }, result: unknown): void {
+  const budget = environment.base.lookup(BUDGET) as Budget;
+  if (performance.now() - budget.start - budget.waited > MAX_MILLISECONDS) {
+    throw new TandemError('EXPRESSION_LIMIT', `It used more than ${MAX_MILLISECONDS} ms; it may never end.`);
+  }
+  if (typeof result === 'string' && result.length > MAX_STRING) {
+    throw new TandemError('EXPRESSION_LIMIT', `It made a text of more than ${MAX_STRING} characters.`);
+  }
+}
+
+function hostFunctions(functions: ExpressionFunctions | undefined, budget: Budget, see: (value: unknown) => unknown): Record<string, unknown> {
+  const call = async <T>(name: string, work: (given: ExpressionFunctions) => Promise<T>): Promise<unknown> => {
+    if (!functions) throw new TandemError('EXPRESSION_FAILED', `$${name}(…) is not available here.`);
+    if (++budget.calls > MAX_CALLS) throw new TandemError('EXPRESSION_LIMIT', `It called $link, $record and $find more than ${MAX_CALLS} times.`);
+    const start = performance.now();
+    try {
+      return see(await work(functions));
+    } finally {
+      budget.waited += performance.now() - start;
+    }
+  };
+  return {
+    link: async (mapping: unknown, id: unknown) => {
+      const name = text('link', mapping);
+      const key = idText('link', id);
+      return key === undefined ? undefined : call('link', (given) => given.link(name, key));
+    },
+    [RECORD_FUNCTION]: async (entity: unknown, id: unknown) => {
+      const name = text('record', entity);
+      const key = idText('record', id);
+      return key === undefined ? undefined : call('record', (given) => given.record(name, key));
+    },
+    find: async (entity: unknown, query: unknown) => {
+      const name = text('find', entity);
+      if (query === undefined || query === null) return undefined;
+      const fields = plainResult(query);
+      if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
+        throw new TandemError('EXPRESSION_FAILED', 'The second argument of $find must be an object of fields and values.');
+      }
+      return call('find', (given) => given.find(name, fields));
+    },
+  };
+}
+
+function text(name: string, value: unknown): string {
+  if (typeof value !== 'string' || value === '') throw new TandemError('EXPRESSION_FAILED', `The first argument of $${name} must be a name.`);
+  return value;
+}
+
+/** No id, no answer: `$record("contacts", contact_id)` of a record without a contact is nothing. */
+function idText(name: string, value: unknown): string | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return String(value);
+  throw new TandemError('EXPRESSION_FAILED', `The second argument of $${name} must be one id.`);
+}
+
+// ---------------------------------------------------------------- errors
+
+interface JsonataError {
+  readonly code?: string;
+  readonly message?: string;
+  readonly position?: number;
+  readonly token?: unknown;
+  readonly value?: unknown;
+  readonly value2?: unknown;
+  readonly exp?: unknown;
+}
+
+const LIMIT_CODES: Readonly<Record<string, string>> = {
+  D1011: `It nests more than ${MAX_DEPTH} levels deep; it may never end.`,
+  D2014: 'It made too long a list.',
+  D2015: `It made a list of more than ${MAX_SEQUENCE} elements.`,
+};
+
+function fault(message: string, position: number): TandemError {
+  return new TandemError('CONFIG_EXPRESSION', message, { cause: { position } });
+}
+
+function syntaxError(error: unknown, source: string): TandemError {
+  if (error instanceof TandemError) return error;
+  if (error instanceof RangeError) return fault('The expression nests too deep.', 0);
+  const { message, position, token } = error as JsonataError;
+  // JSONata tells where the offending token ends.
+  const length = typeof token === 'string' && token !== '(end)' ? token.length : 0;
+  const at = Math.min(Math.max(0, (position ?? length) - length), source.length);
+  return fault(`${(message ?? String(error)).replace(/\.$/, '')}.`, at);
+}
+
+/** Messages tell no value of a record: JSONata's do. */
+function failed(error: unknown, source: string): TandemError {
+  const shown = source.replace(/\s+/g, ' ').trim();
+  const place = ` Expression: ${shown.length > 120 ? `${shown.slice(0, 119)}…` : shown}`;
+  if (error instanceof TandemError) {
+    const mine = error.code === 'EXPRESSION_FAILED' || error.code === 'EXPRESSION_LIMIT';
+    return mine && !error.message.endsWith(place) ? new TandemError(error.code, error.message + place, error.context) : error;
+  }
+  if (error instanceof RangeError) return new TandemError('EXPRESSION_LIMIT', `It needs more space than it may use.${place}`);
+  const { code = '', message, value, value2, exp } = error as JsonataError;
+  if (LIMIT_CODES[code]) return new TandemError('EXPRESSION_LIMIT', LIMIT_CODES[code] + place);
+  let said = message ?? 'It failed.';
+  for (const secret of [value, value2, exp]) {
+    const written = secret === undefined ? '' : JSON.stringify(secret);
+    if (written) said = said.split(written).join('(the value)');
+  }
+  return new TandemError('EXPRESSION_FAILED', `${said.replace(/\.$/, '')}.${place}`);
+}

@@ -1,0 +1,153 @@
+/** Values by declared type: when two are the same, how one is fingerprinted, and how one is written as JSON. Pure. */
+import { createHash } from 'node:crypto';
+import { Decimal } from 'decimal.js';
+import { DateTime } from 'luxon';
+import { TandemError } from '../errors.ts';
+import type { Json } from '../types.ts';
+
+export type ValueType = 'string' | 'integer' | 'decimal' | 'boolean' | 'date' | 'datetime' | 'list';
+
+export interface TypeOptions {
+  readonly type: ValueType;
+  /** Decimal places that count; undefined: all. */
+  readonly places?: number | undefined;
+}
+
+/** What a value is once its type has been read from it. `undefined` is empty. */
+export type TypedValue = string | boolean | Decimal | DateTime | readonly unknown[] | undefined;
+
+/** Short text that is equal for two values exactly when they are the same under their type; '' for an empty value. */
+export type Fingerprint = string;
+
+export const EMPTY: Fingerprint = '';
+
+/** Missing, null, '' and an empty list are one thing: no value. */
+export function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);
+}
+
+/**
+ * Reads a raw JSON value as its declared type.
+ * @throws TandemError VALUE_TYPE; the message names the type, never the value
+ */
+export function parseValue(raw: unknown, { type, places }: TypeOptions): TypedValue {
+  if (isEmpty(raw)) return undefined;
+  const fail = (): never => {
+    throw new TandemError('VALUE_TYPE', `The value is ${describe(raw)}, not ${article(type)}.`);
+  };
+  switch (type) {
+    case 'string':
+      if (typeof raw === 'string') return raw;
+      return typeof raw === 'number' || typeof raw === 'boolean' ? String(raw) : fail();
+    case 'integer':
+    case 'decimal': {
+      const number = parseDecimal(raw) ?? fail();
+      if (type === 'integer') return number.isInteger() ? number : fail();
+      return places === undefined ? number : number.toDecimalPlaces(places, Decimal.ROUND_HALF_UP);
+    }
+    case 'boolean':
+      if (typeof raw === 'boolean') return raw;
+      if (raw === 'true' || raw === 1 || raw === '1') return true;
+      return raw === 'false' || raw === 0 || raw === '0' ? false : fail();
+    case 'date':
+    case 'datetime': {
+      const instant = typeof raw === 'string' ? DateTime.fromISO(raw.trim(), { zone: 'utc' }) : undefined;
+      if (!instant?.isValid) return fail();
+      return type === 'date' ? instant.startOf('day') : instant;
+    }
+    case 'list':
+      return Array.isArray(raw) ? raw : [raw];
+  }
+}
+
+function parseDecimal(raw: unknown): Decimal | undefined {
+  if (typeof raw === 'number') return Number.isFinite(raw) ? new Decimal(raw) : undefined;
+  if (typeof raw !== 'string' || !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?$/i.test(raw.trim())) return undefined;
+  return new Decimal(raw.trim());
+}
+
+/**
+ * The typed value as text: equal texts are equal values. A raw value that does not fit the type is compared as it
+ * stands, so that a wrong value on one side still counts as one value and not as none.
+ */
+export function canonical(raw: unknown, options: TypeOptions): string {
+  if (isEmpty(raw)) return '';
+  let value: TypedValue;
+  try {
+    value = parseValue(raw, options);
+  } catch {
+    return `raw:${stableJson(raw)}`;
+  }
+  if (value === undefined) return '';
+  if (Decimal.isDecimal(value)) return value.isZero() ? '0' : value.toFixed();
+  if (DateTime.isDateTime(value)) return String(value.toMillis());
+  return typeof value === 'string' ? `s:${value}` : stableJson(value);
+}
+
+/** @returns 16 characters over the canonical text, '' for an empty value */
+export function fingerprint(raw: unknown, options: TypeOptions): Fingerprint {
+  const text = canonical(raw, options);
+  return text === '' ? EMPTY : hash(text);
+}
+
+/** 96 bits of SHA-256 as 16 characters: short enough for millions of them in Redis, too long to meet by chance. */
+export function hash(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
+}
+
+/**
+ * A value as an expression sees it: numbers for decimals that arrive as text, booleans for 'true', otherwise as it came.
+ */
+export function expressionInput(raw: unknown, options: TypeOptions): unknown {
+  if (options.type !== 'decimal' && options.type !== 'integer' && options.type !== 'boolean') return raw;
+  try {
+    const value = parseValue(raw, options);
+    return Decimal.isDecimal(value) ? value.toNumber() : value;
+  } catch {
+    return raw;
+  }
+}
+
+/**
+ * The JSON to write for a value: the target's schema says whether a decimal is a number or text ("19.90"), an id
+ * a number or text. null clears.
+ * @param schema JSON Schema of the place written to, where it is known
+ * @throws TandemError VALUE_TYPE
+ */
+export function toJson(raw: unknown, options: TypeOptions, schema?: { readonly type?: unknown }): Json {
+  const value = parseValue(raw, options);
+  if (value === undefined) return null;
+  const accepts = new Set<unknown>(Array.isArray(schema?.type) ? schema.type : schema?.type ? [schema.type] : []);
+  const wantsText = accepts.has('string') && !accepts.has('number') && !accepts.has('integer');
+  const wantsNumber = (accepts.has('number') || accepts.has('integer')) && !accepts.has('string');
+  if (Decimal.isDecimal(value)) {
+    return wantsText ? (options.places === undefined ? value.toFixed() : value.toFixed(options.places)) : value.toNumber();
+  }
+  if (DateTime.isDateTime(value)) {
+    return options.type === 'date' ? (value.toISODate() as string) : value.toJSDate().toISOString();
+  }
+  if (typeof value === 'string' && wantsNumber) {
+    const number = parseDecimal(value);
+    if (number === undefined) throw new TandemError('VALUE_TYPE', 'The value is text where the target wants a number.');
+    return number.toNumber();
+  }
+  return value as Json;
+}
+
+/** JSON with sorted keys, so that the order in which a system answers them does not matter. */
+export function stableJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(stableJson).join(',')}]`;
+  if (value !== null && typeof value === 'object') {
+    const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+    entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${stableJson(item)}`).join(',')}}`;
+  }
+  return JSON.stringify(value) ?? 'null';
+}
+
+function describe(raw: unknown): string {
+  if (Array.isArray(raw)) return 'a list';
+  return raw === null ? 'empty' : typeof raw === 'object' ? 'an object' : `${typeof raw === 'string' ? 'a text' : `a ${typeof raw}`}`;
+}
+
+const article = (type: ValueType): string => (type === 'integer' ? 'an integer' : `a ${type}`);

@@ -1,0 +1,57 @@
+/**
+ * Names of the Redis keys of links. Everything of one mapping shares one hash tag, so that it sits in one slot of a
+ * Redis Cluster and scripts over it are allowed.
+ */
+import type { SideIndex } from '../types.ts';
+
+export interface MappingKeys {
+  /** HASH id -> id of the counterpart, one per side: the link keys. */
+  readonly ids: readonly [string, string];
+  /** HASH id -> state of the record when it was last handled, one per side. */
+  readonly states: readonly [string, string];
+  /** HASH id on side 0 -> `VERSION|JSON` of the base. */
+  readonly base: string;
+  /** ZSET of `hash id` per side and match rule, all scores 0: candidates by match key. */
+  matchIndex(side: SideIndex, rule: number): string;
+  /** HASH id -> `MILLISECONDS|hash|hash...`: when the record was first seen, and its entries in the match index. */
+  readonly seen: readonly [string, string];
+  /** HASH `SIDE/ID` of the source -> JSON of an intent to create its counterpart. */
+  readonly intents: string;
+  /** HASH `SIDE/ID` -> JSON of why a record waits. */
+  readonly held: string;
+  /** SET of `MAPPING|SIDE|ID` of records that wait for the link of this record. */
+  waiters(side: SideIndex, id: string): string;
+  /** SET of ids that wait until both sides were read fully once. */
+  readonly unready: readonly [string, string];
+  /** HASH: full reads done per side, watermarks per side. */
+  readonly progress: string;
+  /** LIST of losing values of a link, newest first. */
+  history(id: string): string;
+  claim(name: string): string;
+}
+
+/** @param rules names the match rules: what was indexed under other rules is of no use */
+export function mappingKeys(prefix: string, mapping: string, rules: string): MappingKeys {
+  const base = `${prefix}:{${mapping}}`;
+  return {
+    ids: [`${base}:ids:0`, `${base}:ids:1`],
+    states: [`${base}:states:0`, `${base}:states:1`],
+    base: `${base}:base`,
+    matchIndex: (side, rule) => `${base}:match:${rules}:${rule}:${side}`,
+    seen: [`${base}:seen:${rules}:0`, `${base}:seen:${rules}:1`],
+    intents: `${base}:intents`,
+    held: `${base}:held`,
+    waiters: (side, id) => `${base}:waiters:${side}:${id}`,
+    unready: [`${base}:unready:0`, `${base}:unready:1`],
+    progress: `${base}:progress`,
+    history: (id) => `${base}:history:${id}`,
+    claim: (name) => `${base}:claim:${name}`,
+  };
+}
+
+/** How a record is named within its mapping: `SIDE/ID`. */
+export const recordKey = (side: SideIndex, id: string): string => `${side}/${id}`;
+
+export function parseRecordKey(key: string): { side: SideIndex; id: string } {
+  return { side: key.startsWith('0') ? 0 : 1, id: key.slice(2) };
+}

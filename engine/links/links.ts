@@ -1,0 +1,355 @@
+/** Links of one mapping in Redis: link keys, bases, states of handled records, intents, what is held, the match index. */
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { Mapping } from '../config/types.ts';
+import { type ErrorCode, TandemError } from '../errors.ts';
+import { hash } from '../expression/values.ts';
+import type { Base, SideIndex } from '../types.ts';
+import { type MappingKeys, mappingKeys, parseRecordKey, recordKey } from './keys.ts';
+import { type LinkCommands, withLinkCommands } from './scripts.ts';
+
+/** Records read or written in one round trip. */
+const BATCH = 500;
+/** Losing values kept per link. */
+const HISTORY = 20;
+
+export interface StoredBase {
+  /** Counts the commits of this link; what fences a slow worker. '' for a link that does not exist yet. */
+  readonly version: string;
+  readonly base: Base;
+}
+
+/** Why a record waits. Reasons are plain words and name properties, never values. */
+export interface Held {
+  /** failed: mend the record or mapping. waiting: for links. review: a person decides. others: nothing to do. */
+  readonly kind: 'failed' | 'waiting' | 'review' | 'unmatched' | 'paused' | 'gone';
+  readonly code?: ErrorCode;
+  readonly reason: string;
+  readonly property?: string;
+  /** Version of the mapping under which it was decided: another version is another try. */
+  readonly mapping: string;
+  /** Epoch ms. */
+  readonly since: number;
+  /** Candidates, for a review of an ambiguous match: record keys. */
+  readonly candidates?: readonly string[];
+  /** Records whose links it waits for. */
+  readonly refs?: readonly { readonly mapping: string; readonly side: SideIndex; readonly id: string }[];
+  /** The failed job, so that it can go once the record is mended. */
+  readonly job?: string;
+}
+
+export interface HeldRecord extends Held {
+  readonly side: SideIndex;
+  readonly id: string;
+}
+
+export interface Intent {
+  /** Epoch ms of Redis' clock when the create began. */
+  readonly at: number;
+  /** Sent as idempotency key where the system takes one. */
+  readonly key: string;
+  /** Fingerprints of what is sent, per property: by them a lost answer is recognized. */
+  readonly sent: Readonly<Record<string, string>>;
+  /** Set once a person must look: the outcome could not be found out. */
+  readonly review?: boolean;
+}
+
+export interface Lost {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly property: string;
+  readonly side: string;
+  /** The value that lost; it can be put back. */
+  readonly value: unknown;
+  readonly rule: string;
+}
+
+export interface Meeting {
+  met(ids: readonly string[]): Promise<void>;
+  /** Linked ids that were not met. */
+  missing(): Promise<string[]>;
+}
+
+export interface Commit {
+  readonly ids: readonly [string, string];
+  readonly version: string;
+  readonly base: Base;
+  readonly states: readonly [string, string];
+  /** Record key whose intent this commit fulfils. */
+  readonly intent?: string | undefined;
+  readonly held?: Held | undefined;
+}
+
+export type Links = ReturnType<typeof createLinks>;
+
+/** @param prefix first part of every Redis key */
+export function createLinks(connection: Redis, prefix: string, mapping: Pick<Mapping, 'name' | 'match'>) {
+  const redis: Redis & LinkCommands = withLinkCommands(connection);
+  const rules = mapping.match.map((_, rule) => rule);
+  const rulesId = hash(mapping.match.map((rule) => rule.name).join('\n'));
+  const keys: MappingKeys = mappingKeys(prefix, mapping.name, rulesId);
+  const fullRead = (side: SideIndex): string => `full:${side}:${rulesId}`;
+  const indexKeys = (side: SideIndex): string[] => rules.map((rule) => keys.matchIndex(side, rule));
+
+  return {
+    keys,
+
+    // ------------------------------------------------------------ links
+
+    counterpart: async (side: SideIndex, id: string): Promise<string | undefined> => (await redis.hget(keys.ids[side], id)) ?? undefined,
+
+    /** Counterparts in the order of the ids. */
+    counterparts: (side: SideIndex, ids: readonly string[]): Promise<(string | null)[]> => hmget(redis, keys.ids[side], ids),
+
+    count: (): Promise<number> => redis.hlen(keys.ids[0]),
+
+    /** All links, a batch at a time. */
+    async *all(side: SideIndex = 0): AsyncGenerator<[id: string, counterpart: string][]> {
+      for await (const batch of hscan(redis, keys.ids[side])) yield batch;
+    },
+
+    async base(id: string): Promise<StoredBase> {
+      return parseBase(await redis.hget(keys.base, id));
+    },
+
+    /**
+     * Records an agreement in one step: link keys, base and states together, the intent fulfilled.
+     * @throws TandemError LINK_FENCED, LINK_TAKEN
+     */
+    async commit(commit: Commit): Promise<string> {
+      const [a, b] = commit.ids;
+      const result = await redis.tandemCommit(
+        ...[...keys.ids, ...keys.states, keys.base, keys.intents, keys.held],
+        ...[a, b, commit.version, JSON.stringify(commit.base), ...commit.states],
+        ...[commit.intent ?? '', commit.held ? JSON.stringify(commit.held) : ''],
+      );
+      if (result === -1) throw new TandemError('LINK_FENCED', 'Another worker brought this link into agreement meanwhile.', { mapping: mapping.name, id: a });
+      if (result === -2) throw new TandemError('LINK_TAKEN', 'One of the two records is linked to another one.', { mapping: mapping.name, id: a });
+      return String(result);
+    },
+
+    unlink: async (a: string, b: string): Promise<boolean> =>
+      (await redis.tandemUnlink(...keys.ids, ...keys.states, keys.base, keys.held, a, b)) === 1,
+
+    // ------------------------------------------------------------ states of handled records
+
+    states: (side: SideIndex, ids: readonly string[]): Promise<(string | null)[]> => hmget(redis, keys.states[side], ids),
+
+    /** Remembers that a record without a link was handled in this state, and why it waits. */
+    async hold(side: SideIndex, id: string, state: string, held: Held): Promise<void> {
+      await redis
+        .multi()
+        .hset(keys.states[side], id, state)
+        .hset(keys.held, recordKey(side, id), JSON.stringify(held))
+        .exec();
+    },
+
+    async handled(side: SideIndex, id: string, state: string): Promise<void> {
+      await redis.multi().hset(keys.states[side], id, state).hdel(keys.held, recordKey(side, id)).exec();
+    },
+
+    held: async (side: SideIndex, id: string): Promise<Held | undefined> => parse<Held>(await redis.hget(keys.held, recordKey(side, id))),
+
+    async *allHeld(): AsyncGenerator<HeldRecord[]> {
+      for await (const batch of hscan(redis, keys.held)) {
+        yield batch.map(([key, json]) => ({ ...parseRecordKey(key), ...(JSON.parse(json) as Held) }));
+      }
+    },
+
+    /** Lets records be looked at again: their states and what was held are forgotten. */
+    async release(records: readonly { side: SideIndex; id: string }[]): Promise<void> {
+      const pipeline = redis.pipeline();
+      for (const { side, id } of records) pipeline.hdel(keys.held, recordKey(side, id)).hdel(keys.states[side], id);
+      await pipeline.exec();
+    },
+
+    // ------------------------------------------------------------ match index
+
+    /** Puts records into the match index under their present keys. */
+    async index(side: SideIndex, records: readonly { id: string; keys: readonly (string | undefined)[] }[]): Promise<void> {
+      for (let i = 0; i < records.length; i += BATCH) {
+        const args = records.slice(i, i + BATCH).flatMap((record) => [record.id, ...rules.map((rule) => record.keys[rule] ?? '')]);
+        await redis.tandemIndex(rules.length + 1, keys.seen[side], ...indexKeys(side), ...args);
+      }
+    },
+
+    /** Ids on a side whose key of this rule hashes to `key`; at most `limit`. */
+    async candidates(side: SideIndex, rule: number, key: string, limit = 10): Promise<string[]> {
+      const found = await redis.zrangebylex(keys.matchIndex(side, rule), `[${key} `, `(${key}!`, 'LIMIT', 0, limit);
+      return found.map((entry) => entry.slice(key.length + 1));
+    },
+
+    /** Epoch ms when a record was first seen; undefined for one never seen. */
+    async firstSeen(side: SideIndex, id: string): Promise<number | undefined> {
+      const entry = await redis.hget(keys.seen[side], id);
+      return entry === null ? undefined : Number(entry.split('|', 1)[0]);
+    },
+
+    forget: (side: SideIndex, id: string): Promise<number> => redis.tandemForget(rules.length + 2, keys.seen[side], keys.states[side], ...indexKeys(side), id),
+
+    // ------------------------------------------------------------ intents
+
+    intent: async (side: SideIndex, id: string): Promise<Intent | undefined> => parse<Intent>(await redis.hget(keys.intents, recordKey(side, id))),
+
+    /** Open intents of source records on `side`, that is creates on the other side. */
+    async openIntents(side: SideIndex): Promise<{ id: string; intent: Intent }[]> {
+      const open: { id: string; intent: Intent }[] = [];
+      for await (const batch of hscan(redis, keys.intents)) {
+        for (const [key, json] of batch) {
+          const record = parseRecordKey(key);
+          if (record.side === side) open.push({ id: record.id, intent: JSON.parse(json) as Intent });
+        }
+      }
+      return open;
+    },
+
+    intend: async (side: SideIndex, id: string, intent: Intent): Promise<void> => {
+      await redis.hset(keys.intents, recordKey(side, id), JSON.stringify(intent));
+    },
+
+    dropIntent: async (side: SideIndex, id: string): Promise<void> => {
+      await redis.hdel(keys.intents, recordKey(side, id));
+    },
+
+    // ------------------------------------------------------------ waiting for links
+
+    async wait(side: SideIndex, id: string, waiter: string): Promise<void> {
+      await redis.sadd(keys.waiters(side, id), waiter);
+    },
+
+    waiters: (side: SideIndex, id: string): Promise<string[]> => redis.smembers(keys.waiters(side, id)),
+
+    async dropWaiters(side: SideIndex, id: string, waiters: readonly string[]): Promise<void> {
+      if (waiters.length > 0) await redis.srem(keys.waiters(side, id), ...waiters);
+    },
+
+    // ------------------------------------------------------------ losing values
+
+    async keepLost(id: string, lost: readonly Lost[]): Promise<void> {
+      if (lost.length === 0) return;
+      await redis
+        .multi()
+        .lpush(keys.history(id), ...lost.map((entry) => JSON.stringify(entry)))
+        .ltrim(keys.history(id), 0, HISTORY - 1)
+        .exec();
+    },
+
+    history: async (id: string): Promise<Lost[]> => (await redis.lrange(keys.history(id), 0, -1)).map((json) => JSON.parse(json) as Lost),
+
+    // ------------------------------------------------------------ reading progress
+
+    /** Whether both sides were read fully once under the present match rules: before that nothing is matched or created. */
+    async ready(): Promise<boolean> {
+      const times = await redis.hmget(keys.progress, fullRead(0), fullRead(1));
+      return times.every(Boolean);
+    },
+
+    /** When each side was last read fully, and up to which modification it was read; ISO 8601. */
+    async readBefore(side: SideIndex): Promise<{ full: string | undefined; since: string | undefined }> {
+      const [full, since] = await redis.hmget(keys.progress, fullRead(side), `since:${side}`);
+      return { full: full ?? undefined, since: since ?? undefined };
+    },
+
+    /** @param since time of the latest modification that was read, as the system states it */
+    async readThrough(side: SideIndex, scan: 'changes' | 'full', since: string | undefined): Promise<void> {
+      const fields: Record<string, string> = { [scan === 'full' ? fullRead(side) : `changes:${side}`]: new Date().toISOString() };
+      if (since !== undefined) fields[`since:${side}`] = since;
+      await redis.hset(keys.progress, fields);
+    },
+
+    async parkUntilReady(side: SideIndex, ids: readonly string[]): Promise<void> {
+      for (let i = 0; i < ids.length; i += BATCH) await redis.sadd(keys.unready[side], ...ids.slice(i, i + BATCH));
+    },
+
+    /** Some of the ids that waited for readiness; they stay until `unpark` confirms that they are queued. */
+    parked: (side: SideIndex, limit: number): Promise<string[]> => redis.srandmember(keys.unready[side], limit),
+
+    /** All that wait for readiness, a batch at a time. */
+    async *allParked(): AsyncGenerator<{ side: SideIndex; ids: string[] }> {
+      for (const side of [0, 1] as const) {
+        let cursor = '0';
+        do {
+          const [next, ids] = await redis.sscan(keys.unready[side], cursor, 'COUNT', BATCH);
+          cursor = next;
+          if (ids.length > 0) yield { side, ids };
+        } while (cursor !== '0');
+      }
+    },
+
+    parkedCount: async (): Promise<number> => (await redis.scard(keys.unready[0])) + (await redis.scard(keys.unready[1])),
+
+    async unpark(side: SideIndex, ids: readonly string[]): Promise<void> {
+      if (ids.length > 0) await redis.srem(keys.unready[side], ...ids);
+    },
+
+    /** Notes which ids a full read meets, to tell which linked ones it did not. The notes live in Redis, an hour at most. */
+    async meet(side: SideIndex): Promise<Meeting> {
+      const met = `${keys.progress}:met:${side}:${randomUUID()}`;
+      return {
+        async met(ids) {
+          if (ids.length > 0) await redis.multi().sadd(met, ...ids).expire(met, 3600).exec();
+        },
+        async missing() {
+          const missing: string[] = [];
+          for await (const batch of hscan(redis, keys.ids[side])) {
+            const ids = batch.map(([id]) => id);
+            const present = await redis.smismember(met, ...ids);
+            const absent = ids.filter((_, i) => present[i] === 0);
+            if (absent.length === 0) continue;
+            // Known to be gone, and waiting as such: asking again every time would never end.
+            const helds = await redis.hmget(keys.held, ...absent.map((id, i) => recordKey(0, side === 0 ? id : batch[ids.indexOf(absent[i]!)]![1])));
+            missing.push(...absent.filter((_, i) => !helds[i] || !['gone', 'review'].includes((JSON.parse(helds[i]!) as Held).kind)));
+          }
+          await redis.del(met);
+          return missing;
+        },
+      };
+    },
+
+    // ------------------------------------------------------------ claims
+
+    /** Redis' time in ms once every claim is held, undefined when another owner holds one of them. */
+    async claim(names: readonly string[], owner: string, ttl: number): Promise<number | undefined> {
+      const now = await redis.tandemClaim(names.length, ...names.map(keys.claim), owner, String(ttl));
+      return now === 0 ? undefined : now;
+    },
+
+    extend: async (names: readonly string[], owner: string, ttl: number): Promise<boolean> =>
+      (await redis.tandemExtend(names.length, ...names.map(keys.claim), owner, String(ttl))) === 1,
+
+    unclaim: async (names: readonly string[], owner: string): Promise<void> => {
+      if (names.length > 0) await redis.tandemRelease(names.length, ...names.map(keys.claim), owner);
+    },
+  };
+}
+
+function parseBase(stored: string | null): StoredBase {
+  if (stored === null) return { version: '', base: {} };
+  const bar = stored.indexOf('|');
+  return { version: stored.slice(0, bar), base: JSON.parse(stored.slice(bar + 1)) as Base };
+}
+
+const parse = <T>(json: string | null): T | undefined => (json === null ? undefined : (JSON.parse(json) as T));
+
+async function hmget(redis: Redis, key: string, ids: readonly string[]): Promise<(string | null)[]> {
+  if (ids.length === 0) return [];
+  if (ids.length <= BATCH) return redis.hmget(key, ...ids);
+  const pipeline = redis.pipeline();
+  for (let i = 0; i < ids.length; i += BATCH) pipeline.hmget(key, ...ids.slice(i, i + BATCH));
+  const answers = (await pipeline.exec()) ?? [];
+  return answers.flatMap(([error, values]) => {
+    if (error) throw error;
+    return values as (string | null)[];
+  });
+}
+
+async function* hscan(redis: Redis, key: string): AsyncGenerator<[string, string][]> {
+  let cursor = '0';
+  do {
+    const [next, flat] = await redis.hscan(key, cursor, 'COUNT', BATCH);
+    cursor = next;
+    const batch: [string, string][] = [];
+    for (let i = 0; i < flat.length; i += 2) batch.push([flat[i]!, flat[i + 1]!]);
+    if (batch.length > 0) yield batch;
+  } while (cursor !== '0');
+}

@@ -1,0 +1,161 @@
+/**
+ * The decision of a reconcile: from the base and both sides as they are now to what is written where. Pure: no I/O, no
+ * clock. Every rule of two-way sync that concerns values is here and nowhere else.
+ */
+import type { ConflictRule, Direction } from '../config/types.ts';
+import type { TandemError } from '../errors.ts';
+import type { Fingerprint } from '../expression/values.ts';
+import type { Base, Json, PropertyBase, SideIndex } from '../types.ts';
+
+/** What a side's value would become if it were written from the other side. */
+export type Converted =
+  | { readonly ok: true; readonly value: Json; readonly fingerprint: Fingerprint }
+  /** The conversion failed, or waits for a link; nothing can be written this way. */
+  | { readonly ok: false; readonly error: TandemError };
+
+export interface PropertyState {
+  readonly name: string;
+  readonly direction: Direction;
+  readonly conflict: ConflictRule;
+  readonly drift: 'keep' | 'revert';
+  /** Fingerprints of the value on each side, '' when empty. */
+  readonly own: readonly [Fingerprint, Fingerprint];
+  /** `toward[1]` is what side 1 would hold if it were written from side 0; undefined where nothing flows that way. */
+  readonly toward: readonly [Converted | undefined, Converted | undefined];
+}
+
+export interface MergeInput {
+  readonly base: Base;
+  /** Time of last modification of each record, ISO 8601. */
+  readonly modified: readonly [string | undefined, string | undefined];
+  readonly properties: readonly PropertyState[];
+}
+
+export interface PropertyWrite {
+  readonly property: string;
+  readonly value: Json;
+  /** Fingerprint of the value written; what the target answers may differ. */
+  readonly fingerprint: Fingerprint;
+}
+
+export type Rule =
+  | 'in-step' // neither side changed
+  | 'agreed' // the sides agree: taken as the new base
+  | 'one-changed' // one side changed: it flows to the other
+  | 'filled' // first contact: a value fills an empty place
+  | 'conflict' // both changed, or differ at first contact: the conflict rule chose
+  | 'review' // a person must choose
+  | 'drift' // one-way: the follower was edited
+  | 'blocked'; // the value cannot be written; see `error`
+
+export interface PropertyDecision {
+  readonly property: string;
+  readonly rule: Rule;
+  /** The side written to. */
+  readonly writes?: SideIndex;
+  /** The side whose value was overwritten against its own change: the losing value is kept. */
+  readonly loser?: SideIndex;
+  readonly error?: TandemError;
+}
+
+export interface Decision {
+  readonly writes: readonly [readonly PropertyWrite[], readonly PropertyWrite[]];
+  /**
+   * The base to record. For a property written to side t its entry at t is the fingerprint sent; whoever writes puts
+   * the fingerprint of the answer there instead.
+   */
+  readonly base: Base;
+  readonly decisions: readonly PropertyDecision[];
+}
+
+/** Decides for every property of one link. The same input always gives the same decision. */
+export function merge(input: MergeInput): Decision {
+  const writes: [PropertyWrite[], PropertyWrite[]] = [[], []];
+  const base: Record<string, PropertyBase> = {};
+  const decisions: PropertyDecision[] = [];
+  for (const state of input.properties) {
+    const previous = Object.hasOwn(input.base, state.name) ? input.base[state.name] : undefined;
+    const verdict = decide(state, previous, input.modified);
+    const decision = verdict.writes === undefined ? verdict : blockIfImpossible(state, verdict, verdict.writes);
+    decisions.push(decision);
+    const target = decision.writes;
+    if (target !== undefined) {
+      const converted = state.toward[target] as Extract<Converted, { ok: true }>;
+      writes[target].push({ property: state.name, value: converted.value, fingerprint: converted.fingerprint });
+      base[state.name] = target === 0 ? [converted.fingerprint, state.own[1]] : [state.own[0], converted.fingerprint];
+    } else if (decision.rule === 'agreed' || decision.rule === 'drift') {
+      base[state.name] = state.own;
+    } else if (previous !== undefined) {
+      base[state.name] = previous;
+    }
+  }
+  return { writes, base, decisions };
+}
+
+function decide(state: PropertyState, base: PropertyBase | undefined, modified: MergeInput['modified']): PropertyDecision {
+  return state.direction === 'both' ? decideTwoWay(state, base, modified) : decideOneWay(state, state.direction, base);
+}
+
+function decideTwoWay(state: PropertyState, base: PropertyBase | undefined, modified: MergeInput['modified']): PropertyDecision {
+  const property = state.name;
+  const [a, b] = state.own;
+  if (base === undefined) {
+    if (agree(state)) return { property, rule: 'agreed' };
+    if (a === '') return { property, rule: 'filled', writes: 0 };
+    if (b === '') return { property, rule: 'filled', writes: 1 };
+    return conflict(state, modified);
+  }
+  const changed = [a !== base[0], b !== base[1]] as const;
+  if (!changed[0] && !changed[1]) return { property, rule: 'in-step' };
+  if (changed[0] && changed[1]) return agree(state) ? { property, rule: 'agreed' } : conflict(state, modified);
+  return flow(state, changed[0] ? 1 : 0, 'one-changed');
+}
+
+function decideOneWay(state: PropertyState, follower: SideIndex, base: PropertyBase | undefined): PropertyDecision {
+  const property = state.name;
+  const leader = follower === 0 ? 1 : 0;
+  if (base === undefined) {
+    // An empty value never beats a value at first contact, not even the leader's.
+    return state.own[leader] === '' ? { property, rule: 'agreed' } : flow(state, follower, 'filled');
+  }
+  if (state.own[leader] !== base[leader]) return flow(state, follower, 'one-changed');
+  if (state.own[follower] === base[follower]) return { property, rule: 'in-step' };
+  return state.drift === 'revert' ? flow(state, follower, 'drift') : { property, rule: 'drift' };
+}
+
+/** Writes `target` from the other side, unless it holds that value already. */
+function flow(state: PropertyState, target: SideIndex, rule: Rule): PropertyDecision {
+  const converted = state.toward[target];
+  const same = converted?.ok === true && converted.fingerprint === state.own[target];
+  return same ? { property: state.name, rule: 'agreed' } : { property: state.name, rule, writes: target };
+}
+
+function conflict(state: PropertyState, modified: MergeInput['modified']): PropertyDecision {
+  if (state.conflict === 'review') return { property: state.name, rule: 'review' };
+  const winner = state.conflict === 'latest' ? latest(modified) : state.conflict;
+  const loser = winner === 0 ? 1 : 0;
+  return { property: state.name, rule: 'conflict', writes: loser, loser };
+}
+
+/** The side modified later; a tie, or a side that states no time, goes to the side named first. */
+function latest([a, b]: MergeInput['modified']): SideIndex {
+  const [first, second] = [Date.parse(a ?? ''), Date.parse(b ?? '')];
+  return second > first ? 1 : 0;
+}
+
+/** Equal under the mapping: converting one side gives the other. One way is enough, because conversions may lose detail. */
+function agree({ own, toward }: PropertyState): boolean {
+  if (own[0] === '' && own[1] === '') return true;
+  return ([0, 1] as const).some((side) => {
+    const converted = toward[side];
+    return converted?.ok === true && converted.fingerprint === own[side];
+  });
+}
+
+function blockIfImpossible(state: PropertyState, decision: PropertyDecision, target: SideIndex): PropertyDecision {
+  const converted = state.toward[target];
+  if (converted?.ok) return decision;
+  return converted === undefined
+    ? { property: state.name, rule: 'blocked' }
+    : { property: state.name, rule: 'blocked', error: converted.error };
+}

@@ -1,0 +1,55 @@
+/** Connections to Redis, and whether that Redis may be trusted with link keys. */
+import { Redis } from 'ioredis';
+import { TandemError } from '../errors.ts';
+
+/** BullMQ workers block on their connection and must wait for Redis to come back, however long that takes. */
+export function connect(url: string): Redis {
+  return new Redis(url, { maxRetriesPerRequest: null, retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000) });
+}
+
+export interface RedisSafety {
+  readonly policy: string | undefined;
+  readonly persistent: boolean | undefined;
+  /** Plain words, where something should be changed. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * An evicting Redis would drop link keys, and a lost link key makes duplicates. Managed services often forbid CONFIG:
+ * what cannot be read is warned about, not refused.
+ * @throws TandemError REDIS_UNSAFE with what to set
+ */
+export async function checkSafety(redis: Redis): Promise<RedisSafety> {
+  const warnings: string[] = [];
+  const settings = await readSettings(redis);
+  if (!settings) {
+    warnings.push('CONFIG GET is not allowed on this Redis: make sure yourself that maxmemory-policy is noeviction and that persistence is on.');
+    return { policy: undefined, persistent: undefined, warnings };
+  }
+  const policy = settings['maxmemory-policy'];
+  if (policy !== undefined && policy !== 'noeviction') {
+    throw new TandemError(
+      'REDIS_UNSAFE',
+      `Redis has maxmemory-policy ${policy}: it may throw link keys away when memory is short. Set "maxmemory-policy noeviction" in redis.conf, or run: redis-cli CONFIG SET maxmemory-policy noeviction`,
+    );
+  }
+  const persistent = settings.appendonly === 'yes' || Boolean(settings.save);
+  if (!persistent) warnings.push('Redis persistence is OFF: a restart of Redis loses every link. Set "appendonly yes" in redis.conf.');
+  else if (settings.appendonly !== 'yes') warnings.push('Redis saves snapshots only: a crash loses the links made since the last one. Set "appendonly yes" in redis.conf.');
+  return { policy, persistent, warnings };
+}
+
+async function readSettings(redis: Redis): Promise<Record<string, string> | undefined> {
+  try {
+    const settings: Record<string, string> = {};
+    for (const name of ['maxmemory-policy', 'appendonly', 'save']) {
+      const [key, value] = (await redis.config('GET', name)) as string[];
+      if (key !== undefined) settings[key] = value ?? '';
+    }
+    return settings;
+  } catch (error) {
+    // Only a refusal of the command itself; a lost connection is the caller's to see.
+    if (error instanceof Error && /unknown command|NOPERM|not allowed|disabled/i.test(error.message)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,84 @@
+/** The queues: one for scans, one per mapping for reconciles. A job names a record; it never holds what happened to it. */
+import { type JobsOptions, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { recordKey } from '../links/keys.ts';
+import type { Links } from '../links/links.ts';
+import type { ScanKind } from '../sync/scan.ts';
+import type { SideIndex } from '../types.ts';
+
+export const SCAN_QUEUE = 'scan';
+export const reconcileQueue = (mapping: string): string => `reconcile-${mapping}`;
+/** Braces: all keys of a queue share one slot of a Redis Cluster. */
+export const queuePrefix = (prefix: string): string => `{${prefix}}`;
+
+export interface ReconcileJob {
+  readonly mapping: string;
+  readonly side: SideIndex;
+  readonly id: string;
+}
+
+export interface ScanJob {
+  readonly mapping: string;
+  readonly scan: ScanKind;
+  /** Absent for a scheduled scan: its run begins with the job. */
+  readonly run?: string;
+  /** Both sides were read; what is left is to queue what waited for that. */
+  readonly read?: boolean;
+  /** Tell what would be done, for all that needs work or for one record. */
+  readonly plan?: boolean;
+  readonly record?: { readonly side: SideIndex; readonly id: string };
+}
+
+/** 1 s, 2 s, 4 s ... with half of it random: 12 tries spread over about an hour. */
+const RETRIES = { attempts: 12, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 } } as const;
+const KEEP = { removeOnComplete: { count: 1_000, age: 24 * 3600 }, removeOnFail: { count: 10_000, age: 30 * 24 * 3600 } } as const;
+
+export interface Queues {
+  readonly scan: Queue<ScanJob>;
+  reconcile(mapping: string): Queue<ReconcileJob>;
+  /** All queues opened so far. */
+  all(): Queue[];
+  /**
+   * Queues a reconcile of each record: at most one waits per link, and one more after the one that is being done.
+   * @param expect told which records are queued, before they are
+   */
+  enqueue(mapping: string, links: Links, side: SideIndex, ids: readonly string[], expect?: (records: readonly string[]) => Promise<void>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createQueues(connection: Redis, prefix: string): Queues {
+  const options = { connection, prefix: queuePrefix(prefix), defaultJobOptions: { ...RETRIES, ...KEEP } };
+  const scan = new Queue<ScanJob>(SCAN_QUEUE, options);
+  const reconcile = new Map<string, Queue<ReconcileJob>>();
+
+  function queueOf(mapping: string): Queue<ReconcileJob> {
+    let queue = reconcile.get(mapping);
+    if (!queue) {
+      queue = new Queue<ReconcileJob>(reconcileQueue(mapping), options);
+      reconcile.set(mapping, queue);
+    }
+    return queue;
+  }
+
+  return {
+    scan,
+    reconcile: queueOf,
+    all: () => [scan as Queue, ...([...reconcile.values()] as Queue[])],
+    async enqueue(mapping, links, side, ids, expect) {
+      if (ids.length === 0) return;
+      const counterparts = side === 0 ? undefined : await links.counterparts(1, ids);
+      const jobs = ids.map((id, i) => {
+        // Both records of a link go by the name of the first, so that they count as one.
+        const linked = counterparts?.[i];
+        const key = linked ? recordKey(0, linked) : recordKey(side, id);
+        const opts: JobsOptions = { deduplication: { id: key, keepLastIfActive: true } };
+        return { name: 'reconcile', data: { mapping, side, id }, opts, key };
+      });
+      await expect?.(jobs.map((job) => job.key));
+      await queueOf(mapping).addBulk(jobs.map(({ name, data, opts }) => ({ name, data, opts })));
+    },
+    async close() {
+      await Promise.all([scan.close(), ...[...reconcile.values()].map((queue) => queue.close())]);
+    },
+  };
+}

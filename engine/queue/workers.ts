@@ -1,0 +1,211 @@
+/** The workers of one process: they take jobs from the queues and hand them to sync. */
+import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
+import type { Mapping } from '../config/types.ts';
+import type { Engine } from '../engine.ts';
+import { asTandemError, type TandemError } from '../errors.ts';
+import { recordKey } from '../links/keys.ts';
+import { outcome } from '../sync/outcome.ts';
+import { reconcile } from '../sync/reconcile.ts';
+import { releaseHeld, releaseParked, scan } from '../sync/scan.ts';
+import { queuePrefix, type ReconcileJob, reconcileQueue, SCAN_QUEUE, type ScanJob } from './queues.ts';
+import { connect } from './connection.ts';
+import { planScan } from './plan.ts';
+import { applySchedules } from './schedules.ts';
+
+export interface WorkerOptions {
+  /** Reconciles at once per mapping in this process. */
+  readonly concurrency?: number;
+  /** How long a job may be silent before another worker takes it over, in ms. */
+  readonly lockDuration?: number;
+  readonly schedules?: boolean;
+}
+
+export interface Workers {
+  /** Finishes what is under way, takes nothing new. @param deadline ms after which jobs are left to be taken over */
+  close(deadline?: number): Promise<void>;
+}
+
+/** How long a scan waits for the parents' first sync before it looks again, in ms. */
+const PARENTS_WAIT = 300;
+/** A job whose worker was killed may be taken over this often; it is harmless and must not be lost. */
+const TAKEOVERS = 1_000;
+
+export async function startWorkers(engine: Engine, options: WorkerOptions = {}): Promise<Workers> {
+  const { concurrency = 10, lockDuration = 30_000, schedules = true } = options;
+  // Blocking commands need a connection of their own; BullMQ duplicates this one for each worker.
+  const connection = connect(engine.options.redisUrl);
+  connection.on('error', (error) => engine.logger.warn({ reason: error.message }, 'Redis connection of the workers'));
+  const common = { connection, prefix: queuePrefix(engine.prefix), lockDuration, stalledInterval: lockDuration, maxStalledCount: TAKEOVERS };
+  const workers = new Map<string, Worker>();
+
+  const watch = <T>(worker: Worker<T>): Worker<T> =>
+    worker.on('error', (error) => engine.logger.warn({ queue: worker.name, reason: error.message }, 'worker'));
+
+  function syncWorkers(): void {
+    const mappings = engine.config.current().mappings;
+    for (const name of mappings.keys()) {
+      if (workers.has(name)) continue;
+      workers.set(name, watch(new Worker<ReconcileJob>(reconcileQueue(name), (job, token) => reconcileJob(engine, job, token), { ...common, concurrency })));
+    }
+    for (const [name, worker] of workers) {
+      if (mappings.has(name)) continue;
+      workers.delete(name);
+      worker.close().catch((error: unknown) => engine.logger.warn({ mapping: name, reason: String(error) }, 'stopping a removed mapping'));
+    }
+  }
+
+  const scans = watch(new Worker<ScanJob>(SCAN_QUEUE, (job, token) => scanJob(engine, job, token), { ...common, concurrency: 8 }));
+  syncWorkers();
+  if (schedules) await applySchedules(engine);
+  const unlisten = engine.config.on(({ changed }) => {
+    syncWorkers();
+    const work = async (): Promise<void> => {
+      if (schedules) await applySchedules(engine);
+      await releaseChanged(engine, changed);
+    };
+    work().catch((error: unknown) => engine.logger.error({ reason: String(error) }, 'applying a change of the configuration'));
+  });
+
+  return {
+    async close(deadline = 20_000) {
+      unlisten();
+      const all = [scans, ...workers.values()];
+      const timer = setTimeout(() => {
+        for (const worker of all) worker.close(true).catch((error: unknown) => engine.logger.warn({ reason: String(error) }, 'closing a worker'));
+      }, deadline);
+      await Promise.all(all.map((worker) => worker.close()));
+      clearTimeout(timer);
+      await connection.quit();
+    },
+  };
+}
+
+/** Records held under a former version of a changed mapping get another try. */
+async function releaseChanged(engine: Engine, changed: readonly string[]): Promise<void> {
+  for (const name of changed) {
+    const mapping = engine.config.current().mappings.get(name);
+    if (!mapping) continue;
+    const context = engine.context({ owner: `config-${mapping.version}` });
+    await releaseHeld(context, mapping, (side, ids) => context.enqueue(name, side, ids));
+  }
+}
+
+/** Puts the job back for later without counting a failed try. */
+async function putBack(job: Job, token: string | undefined, ms: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + ms, token);
+  throw new DelayedError();
+}
+
+async function reconcileJob(engine: Engine, job: Job<ReconcileJob>, token: string | undefined): Promise<string> {
+  const { mapping: name, side, id } = job.data;
+  const config = engine.config.current();
+  const mapping = config.mappings.get(name);
+  // Its worker is being stopped; whoever knows the mapping goes on.
+  if (!mapping) return putBack(job, token, 5_000);
+  const started = performance.now();
+  const links = engine.links(name);
+  const key = job.deduplicationId ?? recordKey(side, id);
+  const fields = { mapping: name, side: mapping.sides[side].name, id, job: job.id };
+  const before = await links.held(side, id);
+  try {
+    const context = engine.context({ owner: `${job.id}:${token}`, config, ...(job.id === undefined ? {} : { job: job.id }) });
+    const result = await reconcile(context, mapping, side, id);
+    const ms = Math.round(performance.now() - started);
+    engine.options.onOutcome?.({ mapping: name, side, id, outcome: result, ms });
+    engine.logger.info({ ...fields, outcome: result.kind, writes: result.writes, code: result.code, ms }, 'reconciled');
+    await forgetFailedJob(engine, job, before?.job);
+    await engine.runs.finish(name, key, result);
+    // A refusal is for a person: the job fails for good, with its reason, and can be retried from the queue.
+    if (result.kind === 'failed') throw new UnrecoverableError(result.reason ?? 'refused');
+    return result.kind;
+  } catch (cause) {
+    if (cause instanceof UnrecoverableError) throw cause;
+    const error = asTandemError(cause);
+    if (error.retry === 'quota') return putBack(job, token, error.context.retryAfter ?? 1_000);
+    await failed(engine, job, mapping, key, error);
+    throw error.retry === 'never' ? new UnrecoverableError(error.message) : error;
+  }
+}
+
+async function failed(engine: Engine, job: Job<ReconcileJob>, mapping: Mapping, key: string, error: TandemError): Promise<void> {
+  const last = error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+  const fields = { mapping: mapping.name, side: job.data.side, id: job.data.id, job: job.id, code: error.code, reason: error.message, try: job.attemptsMade + 1 };
+  if (error.code === 'INTERNAL') engine.logger.error({ ...fields, err: error.cause }, 'reconcile failed');
+  else engine.logger.warn(fields, last ? 'reconcile failed for good' : 'reconcile failed, it is tried again');
+  if (last) await engine.runs.finish(mapping.name, key, outcome('failed', { code: error.code, reason: error.message }));
+}
+
+/** The record was handled again: the job that failed on it before tells nothing any more. */
+async function forgetFailedJob(engine: Engine, job: Job<ReconcileJob>, former: string | undefined): Promise<void> {
+  if (former === undefined || former === job.id) return;
+  const old = await engine.queues.reconcile(job.data.mapping).getJob(former);
+  if (old && (await old.isFailed())) await old.remove();
+}
+
+async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefined): Promise<string> {
+  const { mapping: name, scan: kind, plan = false, record, read = false } = job.data;
+  const config = engine.config.current();
+  const mapping = config.mappings.get(name);
+  const begun = job.data.run ? await engine.runs.get(job.data.run) : undefined;
+  if (!mapping) {
+    if (begun) await engine.runs.failed(begun, `The mapping "${name}" was removed.`);
+    return 'removed';
+  }
+  let run = begun;
+  if (!run) {
+    const { run: own, fresh } = await engine.runs.begin({ mapping: name, scan: kind, plan, trigger: 'schedule' });
+    if (!fresh) return 'runs already';
+    run = own;
+    await job.updateData({ ...job.data, run: run.id });
+  }
+  const current = run;
+  const links = engine.links(name);
+  try {
+    if (!read) {
+      await engine.runs.scanning(current);
+      const context = engine.context({ owner: `${job.id}:${token}`, config, dry: plan, expectIn: [current.id] });
+      if (plan) {
+        await planScan(engine, context, mapping, current, kind, record);
+        await engine.runs.scanned(current);
+        return 'planned';
+      }
+      const wasReady = await links.ready();
+      const queue = (side: 0 | 1, ids: readonly string[]): Promise<void> => (wasReady ? context.enqueue(name, side, ids) : links.parkUntilReady(side, ids));
+      const result = await scan(context, mapping, kind, { found: queue, progress: (progress) => engine.runs.read(current, progress) });
+      await releaseHeld(context, mapping, queue);
+      if (result.braked) {
+        const counts = result.vanished.map((ids, side) => `${ids.length} in ${mapping.sides[side]!.name}`).join(', ');
+        await engine.runs.scanned(current, `More linked records were missing than a normal day explains (${counts}): nothing was done about them.`);
+        return 'braked';
+      }
+      await job.updateData({ ...job.data, run: current.id, read: true });
+    }
+    if ((await links.parkedCount()) > 0 && (await links.ready())) {
+      // Parents first: their first sync ends before this one begins, so that references find their links.
+      if (await parentsBusy(engine, mapping)) return await putBack(job, token, PARENTS_WAIT);
+      const context = engine.context({ owner: `${job.id}:${token}`, config, expectIn: [current.id] });
+      await releaseParked(links, (side, ids) => context.enqueue(name, side, ids));
+    }
+    await engine.runs.scanned(current);
+    return 'scanned';
+  } catch (cause) {
+    if (cause instanceof DelayedError) throw cause;
+    const error = asTandemError(cause);
+    if (error.retry === 'quota') return putBack(job, token, error.context.retryAfter ?? 1_000);
+    engine.logger.warn({ mapping: name, run: current.id, code: error.code, reason: error.message, try: job.attemptsMade + 1 }, 'scan failed');
+    if (error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) {
+      await engine.runs.failed(current, error.message);
+      throw new UnrecoverableError(error.message);
+    }
+    throw error;
+  }
+}
+
+async function parentsBusy(engine: Engine, mapping: Mapping): Promise<boolean> {
+  for (const parent of mapping.parents) {
+    const links = engine.links(parent);
+    if ((await engine.runs.active(parent)).length > 0) return true;
+    if ((await links.ready()) && (await links.parkedCount()) > 0) return true;
+  }
+  return false;
+}

@@ -1,0 +1,48 @@
+/** Work under claims: nobody else handles these records meanwhile, and a worker that lost its claim stops before it writes. */
+import { TandemError } from '../errors.ts';
+import { recordKey } from '../links/keys.ts';
+import type { Links } from '../links/links.ts';
+import type { SideIndex } from '../types.ts';
+
+/** Longer than any single call to a system may take; extended before every write. */
+const TTL = 60_000;
+/** How long whoever finds a claim taken waits before asking again, in ms. */
+const BUSY_WAIT = 250;
+
+export interface Claims {
+  /** Redis' time in ms when the claims were taken. */
+  readonly at: number;
+  /** Takes more. @throws TandemError CLAIM_BUSY */
+  add(names: readonly string[]): Promise<void>;
+  /** Call before each write. @throws TandemError LINK_FENCED when the claims were lost */
+  confirm(): Promise<void>;
+}
+
+export const recordClaim = recordKey;
+export const matchClaim = (rule: number, key: string): string => `key/${rule}/${key}`;
+export const linkClaims = (a: string, b: string): string[] => [recordClaim(0 as SideIndex, a), recordClaim(1 as SideIndex, b)];
+
+/** @throws TandemError CLAIM_BUSY when another worker holds one of them */
+export async function underClaims<T>(links: Links, owner: string, names: readonly string[], work: (claims: Claims) => Promise<T>): Promise<T> {
+  const held = new Set<string>();
+  const take = async (wanted: readonly string[]): Promise<number> => {
+    const at = await links.claim(wanted, owner, TTL);
+    if (at === undefined) throw new TandemError('CLAIM_BUSY', 'Another worker handles this record.', { retryAfter: Math.round(BUSY_WAIT * (0.5 + Math.random())) });
+    for (const name of wanted) held.add(name);
+    return at;
+  };
+  try {
+    const at = await take(names);
+    return await work({
+      at,
+      add: async (more) => {
+        if (more.length > 0) await take(more);
+      },
+      confirm: async () => {
+        if (!(await links.extend([...held], owner, TTL))) throw new TandemError('LINK_FENCED', 'The claim on this record was lost.');
+      },
+    });
+  } finally {
+    await links.unclaim([...held], owner);
+  }
+}

@@ -1,0 +1,80 @@
+/** What every step of sync needs: the configuration it began with, the systems, the links, a way to queue more work. */
+import type { Config, Mapping, Property } from '../config/types.ts';
+import { TandemError } from '../errors.ts';
+import type { ExpressionFunctions } from '../expression/expression.ts';
+import type { Links } from '../links/links.ts';
+import type { SystemClient } from '../systems/client.ts';
+import type { SideIndex } from '../types.ts';
+import type { ConvertContext, ReferenceAnswer } from './convert.ts';
+
+export interface SyncContext {
+  /** The version in force when the work began; it does not change under it. */
+  readonly config: Config;
+  client(system: string): SystemClient;
+  links(mapping: string): Links;
+  /** Queues a reconcile of each record; at most one waits per link. */
+  enqueue(mapping: string, side: SideIndex, ids: readonly string[]): Promise<void>;
+  /** Names whoever does this work, for claims. */
+  readonly owner: string;
+  /** The job that does this work, so that a failed one can go once its record is mended. */
+  readonly job: string | undefined;
+  /** Only tell what would be done. */
+  readonly dry: boolean;
+}
+
+export interface Reference {
+  readonly mapping: string;
+  readonly side: SideIndex;
+  readonly id: string;
+}
+
+/** Conversions of one reconcile. `missing` collects the records that had no link when they were asked for. */
+export function convertContext(context: SyncContext, mapping: Mapping): ConvertContext & { readonly missing: Reference[] } {
+  const missing: Reference[] = [];
+
+  const counterpart = async (reference: Reference): Promise<string | undefined> => {
+    const id = await context.links(reference.mapping).counterpart(reference.side, reference.id);
+    if (id === undefined) missing.push(reference);
+    return id;
+  };
+
+  const functions = (side: SideIndex): ExpressionFunctions => {
+    const { system } = mapping.sides[side];
+    const client = context.client(system.name);
+    return {
+      async link(name, id) {
+        const other = context.config.mappings.get(name);
+        const from = other?.sides.find((candidate) => candidate.system.name === system.name);
+        if (!from) throw new TandemError('CONFIG_REFERENCE', `$link: there is no mapping "${name}" with a side in "${system.name}".`);
+        return counterpart({ mapping: name, side: from.index, id: String(id) });
+      },
+      record: async (entity, id) => (await client.read(entity, String(id)))?.data,
+      async find(entity, query) {
+        const [first, ...rest] = Object.entries(query);
+        if (!first) throw new TandemError('EXPRESSION_FAILED', '$find needs at least one field to search by.');
+        const found = await client.find(entity, first[0], String(first[1]));
+        return found.map((record) => record.data).filter((data) => rest.every(([field, value]) => String(data[field]) === String(value)));
+      },
+    };
+  };
+
+  return {
+    missing,
+    functions,
+    async reference(property: Property, from: SideIndex, id: string): Promise<ReferenceAnswer> {
+      const { mapping: name, sides } = property.reference!;
+      const reference = { mapping: name, side: sides[from], id };
+      const linked = await counterpart(reference);
+      if (linked !== undefined) return { id: linked };
+      return (await context.links(name).held(reference.side, id)) ? 'settled' : 'pending';
+    },
+    async lookup(side, { entity, field }, id) {
+      const records = await context.client(mapping.sides[side].system.name).cached(entity);
+      return records.find((record) => record.id === id)?.data[field];
+    },
+    async lookupId(side, { entity, field }, value) {
+      const records = await context.client(mapping.sides[side].system.name).cached(entity);
+      return records.find((record) => String(record.data[field]) === String(value))?.id;
+    },
+  };
+}

@@ -1,0 +1,131 @@
+/** Converts a property's value from one side to the other: reference, lookup, conversion, value table, type. */
+import type { Mapping, Property } from '../config/types.ts';
+import { asTandemError, TandemError } from '../errors.ts';
+import type { ExpressionFunctions } from '../expression/expression.ts';
+import { expressionInput, fingerprint, isEmpty, parseValue, toJson } from '../expression/values.ts';
+import type { Converted, PropertyState } from '../merge/merge.ts';
+import { type Json, otherSide, type SideIndex } from '../types.ts';
+import type { View } from './view.ts';
+
+/** What conversions ask of the world. */
+export interface ConvertContext {
+  /** Functions for expressions that read from `side`. */
+  functions(side: SideIndex): ExpressionFunctions;
+  /** Counterpart of a record through another mapping's links. */
+  reference(property: Property, from: SideIndex, id: string): Promise<ReferenceAnswer>;
+  /** The field of the record of a side's lookup entity that has this id; undefined when there is none. */
+  lookup(side: SideIndex, lookup: { entity: string; field: string }, id: string): Promise<unknown>;
+  /** The id of the record of a side's lookup entity whose field has this value. */
+  lookupId(side: SideIndex, lookup: { entity: string; field: string }, value: unknown): Promise<string | undefined>;
+}
+
+export type ReferenceAnswer =
+  | { readonly id: string }
+  /** The referred record has been looked at and has no counterpart. */
+  | 'settled'
+  /** It may get one: wait. */
+  | 'pending';
+
+/** The merge's view of every property, from the views of both records. */
+export async function propertyStates(mapping: Mapping, views: readonly [View, View], context: ConvertContext): Promise<PropertyState[]> {
+  const states: PropertyState[] = [];
+  for (const [i, property] of mapping.properties.entries()) {
+    const toward = async (target: SideIndex): Promise<Converted | undefined> =>
+      flowsTo(property, target) ? convertProperty(mapping, property, views[otherSide(target)], target, context) : undefined;
+    states.push({
+      name: property.name,
+      direction: property.direction,
+      conflict: property.conflict,
+      drift: property.drift,
+      own: [views[0].own[i]!, views[1].own[i]!],
+      toward: [await toward(0), await toward(1)],
+    });
+  }
+  return states;
+}
+
+export const flowsTo = (property: Property, target: SideIndex): boolean => property.direction === 'both' || property.direction === target;
+
+/** Never throws: a failure is a value that the merge can weigh. */
+export async function convertProperty(mapping: Mapping, property: Property, source: View, target: SideIndex, context: ConvertContext): Promise<Converted> {
+  try {
+    const raw = source.raw[mapping.properties.indexOf(property)];
+    const value = isEmpty(raw) ? undefined : await convertValue(property, raw, source, target, context);
+    const json: Json = isEmpty(value) ? null : typedJson(property, value, target);
+    if (json === null && property.required) {
+      throw new TandemError('VALUE_REQUIRED', `${nameOn(property, mapping, target)} is required, but ${nameOn(property, mapping, source.side)} is empty.`);
+    }
+    return { ok: true, value: json, fingerprint: fingerprint(json, property) };
+  } catch (error) {
+    const { code, message, context: detail } = asTandemError(error);
+    return { ok: false, error: new TandemError(code, message, { ...detail, mapping: mapping.name, property: property.name, cause: error }) };
+  }
+}
+
+async function convertValue(property: Property, raw: unknown, source: View, target: SideIndex, context: ConvertContext): Promise<unknown> {
+  const from = source.side;
+  if (property.reference) return convertReference(property, raw, source, target, context);
+  const lookupFrom = property.sides[from].lookup;
+  const lookupTo = property.sides[target].lookup;
+  let value: unknown = raw;
+  if (lookupFrom) {
+    value = await context.lookup(from, lookupFrom, String(raw));
+    if (isEmpty(value)) throw new TandemError('VALUE_NOT_FOUND', `${property.sides[from].source} names a record of "${lookupFrom.entity}" that does not exist.`);
+  }
+  // The table stands next to side 1: toward it the conversion comes first, back from it the table does.
+  const convert = async (): Promise<void> => {
+    const expression = property.convert[target];
+    if (!expression || isEmpty(value)) return;
+    value = await expression.evaluate(expressionInput(value, property), { record: source.record.data, functions: context.functions(from) });
+  };
+  const translate = (): void => {
+    if (!property.values || isEmpty(value)) return;
+    const table = target === 1 ? property.values.forward : property.values.backward;
+    const found = table.get(String(value));
+    if (found === undefined) {
+      throw new TandemError('VALUE_NOT_IN_TABLE', `The value of ${property.sides[from].source} has no entry in the value table "${property.values.name}".`);
+    }
+    value = found;
+  };
+  if (target === 1) {
+    await convert();
+    translate();
+  } else {
+    translate();
+    await convert();
+  }
+  if (lookupTo && !isEmpty(value)) {
+    const id = await context.lookupId(target, lookupTo, value);
+    if (id === undefined) throw new TandemError('VALUE_NOT_FOUND', `No record of "${lookupTo.entity}" has the ${lookupTo.field} that ${property.sides[target].source} needs.`);
+    value = id;
+  }
+  return value;
+}
+
+async function convertReference(property: Property, raw: unknown, source: View, target: SideIndex, context: ConvertContext): Promise<unknown> {
+  const answer = await context.reference(property, source.side, String(raw));
+  if (typeof answer === 'object') return answer.id;
+  const otherwise = property.reference?.otherwise[target];
+  if (answer === 'settled' && otherwise) {
+    const value = await otherwise.evaluate(raw, { record: source.record.data, functions: context.functions(source.side) });
+    if (!isEmpty(value)) return value;
+  }
+  throw new TandemError('REFERENCE_WAITING', `${property.sides[source.side].source} refers to a record that has no counterpart in "${property.reference?.mapping}" yet.`, { id: String(raw) });
+}
+
+function typedJson(property: Property, value: unknown, target: SideIndex): Json {
+  const side = property.sides[target];
+  // The declared type is that of side 1; toward side 0 a conversion, lookup or table may lead to another type.
+  const free = target === 0 && (property.convert[0] || property.values || side.lookup || property.reference);
+  if (!free) {
+    parseValue(value, property);
+    return toJson(value, property, side.schema);
+  }
+  try {
+    return toJson(value, property, side.schema);
+  } catch {
+    return value as Json;
+  }
+}
+
+const nameOn = (property: Property, mapping: Mapping, side: SideIndex): string => `${property.sides[side].source} (${mapping.sides[side].name})`;

@@ -1,0 +1,193 @@
+/**
+ * Creates the counterpart of a record exactly once. Before the POST an intent is stored, after it link and base in one
+ * step. An intent that is found on a retry means that the outcome is not known: the record is looked for before
+ * anything is posted again.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Mapping, MappingSide } from '../config/types.ts';
+import { asTandemError, TandemError } from '../errors.ts';
+import { fingerprint } from '../expression/values.ts';
+import { recordKey } from '../links/keys.ts';
+import type { Intent } from '../links/links.ts';
+import { merge, type PropertyWrite } from '../merge/merge.ts';
+import { type JsonObject, otherSide, type PropertyBase, type SystemRecord } from '../types.ts';
+import { type Claims, recordClaim } from './claims.ts';
+import { convertContext, type SyncContext } from './context.ts';
+import { convertProperty, flowsTo, propertyStates } from './convert.ts';
+import { heldOutcome, hold, reasonOf, wakeWaiters } from './hold.ts';
+import { type Outcome, outcome } from './outcome.ts';
+import { recordState, type View, viewRecord } from './view.ts';
+import { newRecord } from './write.ts';
+
+/** How long after an open create on the other side a new record may be that create's result, in ms. */
+const RESULT_WAIT = 300;
+
+/** The source has no link and no candidate; its claims are held. */
+export async function createCounterpart(context: SyncContext, mapping: Mapping, source: View, claims: Claims): Promise<Outcome> {
+  const links = context.links(mapping.name);
+  const from = source.side;
+  const target = mapping.sides[otherSide(from)];
+  const id = source.record.id;
+  const state = recordState(mapping, source).unlinked;
+
+  const doubt = context.dry ? undefined : await resultOfOpenCreate(context, mapping, source);
+  if (doubt !== undefined) {
+    await hold(context, mapping, from, id, state, { kind: 'review', code: 'OUTCOME_UNKNOWN', reason: doubt });
+    return outcome('review', { code: 'OUTCOME_UNKNOWN', reason: doubt });
+  }
+  if (!target.create) {
+    await hold(context, mapping, from, id, state, { kind: 'unmatched', reason: `The mapping creates nothing in ${target.name}.` });
+    return outcome('unmatched');
+  }
+
+  const converting = convertContext(context, mapping);
+  const writes: PropertyWrite[] = [];
+  for (const property of mapping.properties) {
+    if (!flowsTo(property, target.index)) continue;
+    const converted = await convertProperty(mapping, property, source, target.index, converting);
+    if (!converted.ok) return refuse(converted.error);
+    if (converted.value !== null) writes.push({ property: property.name, value: converted.value, fingerprint: converted.fingerprint });
+  }
+  try {
+    const data = newRecord(mapping, target, writes, id);
+    if (context.dry) return created([]);
+
+    const intent = await links.intent(from, id);
+    const lost = intent && (await findResult(context, mapping, source, target, intent));
+    if (lost === 'unknown') {
+      const reason = `It is not known whether the record was created in ${target.name}, and it cannot be searched for there: a person decides.`;
+      await links.intend(from, id, { ...intent!, review: true });
+      await hold(context, mapping, from, id, state, { kind: 'review', code: 'OUTCOME_UNKNOWN', reason });
+      return outcome('review', { code: 'OUTCOME_UNKNOWN', reason });
+    }
+    await claims.confirm();
+    const record = lost ?? (await post(data, intent));
+    return await link(record);
+  } catch (cause) {
+    const error = asTandemError(cause);
+    // Only a refusal ends here; everything else is tried again, the intent telling what may have happened.
+    if (error.retry !== 'never' || !['SYSTEM_REJECTED', 'RECORD_SCHEMA'].includes(error.code)) throw error;
+    return refuse(error);
+  }
+
+  async function post(data: JsonObject, former: Intent | undefined): Promise<SystemRecord> {
+    const intent: Intent = former ?? { at: claims.at, key: randomUUID(), sent: Object.fromEntries(writes.map((write) => [write.property, write.fingerprint])) };
+    await links.intend(from, id, intent);
+    try {
+      return await context.client(target.system.name).create(target.entity.name, data, { idempotencyKey: intent.key });
+    } catch (cause) {
+      const error = asTandemError(cause);
+      // The system said no, or never heard of it: nothing was created, there is nothing to look for.
+      if (error.code !== 'OUTCOME_UNKNOWN') await links.dropIntent(from, id);
+      else if (error.context.id !== undefined) {
+        const record = await context.client(target.system.name).read(target.entity.name, error.context.id);
+        if (record) return record;
+      }
+      throw error;
+    }
+  }
+
+  async function link(record: SystemRecord): Promise<Outcome> {
+    const answer = await viewRecord(mapping, target.index, record);
+    await claims.add([recordClaim(target.index, record.id)]);
+    const views = (from === 0 ? [source, answer] : [answer, source]) as readonly [View, View];
+    const ids = [views[0].record.id, views[1].record.id] as const;
+    const base: Record<string, PropertyBase> = {};
+    for (const { property: name } of writes) {
+      const i = mapping.properties.findIndex((property) => property.name === name);
+      base[name] = [views[0].own[i]!, views[1].own[i]!];
+    }
+    // What the target filled in by itself, and what flows back, has had no first contact yet.
+    const rest = merge({ base, modified: [undefined, undefined], properties: await propertyStates(mapping, views, converting) });
+    const pending = rest.writes.some((some) => some.length > 0);
+    const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
+    await links.index(target.index, [{ id: record.id, keys: answer.keys }]);
+    await links.commit({ ids, version: '', base: pending ? base : rest.base, states: pending ? ['', ''] : states, intent: recordKey(from, id) });
+    if (pending) await context.enqueue(mapping.name, from, [id]);
+    await wakeWaiters(context, mapping, ids);
+    return created(ids);
+  }
+
+  function created(ids: readonly [string, string] | []): Outcome {
+    const names = writes.map((write) => write.property);
+    return outcome('created', { side: target.index, writes: target.index === 0 ? [names, []] : [[], names], ...(ids.length === 2 ? { ids } : {}) });
+  }
+
+  async function refuse(error: TandemError): Promise<Outcome> {
+    await hold(context, mapping, from, id, state, reasonOf(error, converting.missing));
+    return heldOutcome(error);
+  }
+}
+
+/**
+ * A record that appeared while the other side's creates were under way may be the result of one of them: it waits until
+ * those are settled. One that was seen before they began cannot be.
+ * @returns why a person must look, if one must
+ * @throws TandemError CLAIM_BUSY
+ */
+async function resultOfOpenCreate(context: SyncContext, mapping: Mapping, source: View): Promise<string | undefined> {
+  const links = context.links(mapping.name);
+  const open = await links.openIntents(otherSide(source.side));
+  if (open.length === 0) return undefined;
+  const seen = await links.firstSeen(source.side, source.record.id);
+  const could = open.filter(({ intent }) => seen === undefined || intent.at <= seen);
+  for (const { id, intent } of could) {
+    if (!intent.review) throw new TandemError('CLAIM_BUSY', 'The record may be the result of a create that is under way.', { retryAfter: RESULT_WAIT });
+    // A create whose outcome a person must find out: this record is held beside it if it has the very content.
+    if (sameContent(mapping, source, intent)) {
+      return `The record may be the result of the create for ${recordKey(otherSide(source.side), id)}, whose outcome is not known: a person decides.`;
+    }
+  }
+  return undefined;
+}
+
+const sameContent = (mapping: Mapping, view: View, intent: Intent): boolean =>
+  mapping.properties.every((property, i) => intent.sent[property.name] === undefined || intent.sent[property.name] === view.own[i]);
+
+/**
+ * Looks for the record that an earlier, unanswered create may have made.
+ * @returns the record; undefined when it was surely not made; 'unknown' when the target cannot be searched or several fit
+ */
+async function findResult(context: SyncContext, mapping: Mapping, source: View, target: MappingSide, intent: Intent): Promise<SystemRecord | undefined | 'unknown'> {
+  const links = context.links(mapping.name);
+  const client = context.client(target.system.name);
+  let searched = false;
+  let found: SystemRecord[] = [];
+  if (target.correlate) {
+    searched = true;
+    found = await client.find(target.entity.name, target.correlate.source, source.record.id);
+  }
+  for (const [rule, { find }] of mapping.match.entries()) {
+    const field = find[target.index];
+    const text = source.keyTexts[rule];
+    if (searched || field === undefined || text === undefined) continue;
+    searched = true;
+    const records = await client.find(target.entity.name, field, text);
+    const views = await Promise.all(records.map((record) => viewRecord(mapping, target.index, record)));
+    found = views.filter((view) => view.keys[rule] === source.keys[rule]).map((view) => view.record);
+  }
+  if (!searched && target.entity.list?.since) {
+    searched = true;
+    found = await recentTwins(context, mapping, target, intent);
+  }
+  if (!searched) return 'unknown';
+  const counterparts = await links.counterparts(target.index, found.map((record) => record.id));
+  const free = found.filter((_, i) => counterparts[i] === null);
+  return free.length > 1 ? 'unknown' : free[0];
+}
+
+/** Records of the target, changed since the create began, that hold just what was sent. */
+async function recentTwins(context: SyncContext, mapping: Mapping, target: MappingSide, intent: Intent): Promise<SystemRecord[]> {
+  const twins: SystemRecord[] = [];
+  const since = new Date(intent.at).toISOString();
+  for await (const page of context.client(target.system.name).list(target.entity.name, { since })) {
+    for (const record of page.records) {
+      const same = mapping.properties.every((property) => {
+        const sent = intent.sent[property.name];
+        return sent === undefined || sent === fingerprint(property.sides[target.index].path?.get(record.data), property);
+      });
+      if (same) twins.push(record);
+    }
+  }
+  return twins;
+}

@@ -1,0 +1,188 @@
+/** One link: reads both records, decides by `merge`, writes, and records the new base. */
+import type { Mapping } from '../config/types.ts';
+import { asTandemError, TandemError } from '../errors.ts';
+import { isEmpty } from '../expression/values.ts';
+import type { Lost, StoredBase } from '../links/links.ts';
+import { type Decision, merge } from '../merge/merge.ts';
+import { otherSide, type PropertyBase, type SideIndex, type SystemRecord } from '../types.ts';
+import type { Claims } from './claims.ts';
+import { convertContext, type SyncContext } from './context.ts';
+import { propertyStates } from './convert.ts';
+import { held, heldOutcome, reasonOf, waitFor } from './hold.ts';
+import { type Outcome, outcome } from './outcome.ts';
+import { recordState, type View, viewRecord } from './view.ts';
+import { type Answered, updateRecord } from './write.ts';
+
+type Ids = readonly [string, string];
+
+/** Reconciles an established link; both records are read now. The claims on both are held. */
+export async function reconcileLink(context: SyncContext, mapping: Mapping, ids: Ids, claims: Claims): Promise<Outcome> {
+  const [a, b] = await Promise.all([readSide(context, mapping, 0, ids[0]), readSide(context, mapping, 1, ids[1])]);
+  const stored = await context.links(mapping.name).base(ids[0]);
+  if (!a || !b) return reconcileDeleted(context, mapping, ids, [a, b], stored);
+  const views = [await viewRecord(mapping, 0, a), await viewRecord(mapping, 1, b)] as const;
+  return reconcilePair(context, mapping, views, stored, claims);
+}
+
+const readSide = (context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<SystemRecord | undefined> =>
+  context.client(mapping.sides[side].system.name).read(mapping.sides[side].entity.name, id);
+
+/** Merges two records and writes what the merge decides. `stored.version` is '' for two records that are just being linked. */
+export async function reconcilePair(context: SyncContext, mapping: Mapping, views: readonly [View, View], stored: StoredBase, claims: Claims): Promise<Outcome> {
+  const links = context.links(mapping.name);
+  const ids: Ids = [views[0].record.id, views[1].record.id];
+  const paused = views.find((view) => !view.takesPart);
+  if (paused) {
+    const reason = { kind: 'paused', reason: `${mapping.sides[paused.side].name}.when excludes the record: the link is kept, nothing is written.` } as const;
+    if (!context.dry) {
+      await links.commit({ ids, version: stored.version, base: stored.base, states: statesOf(mapping, views), held: held(context, mapping, reason) });
+    }
+    return outcome('excluded', { ids });
+  }
+
+  const converting = convertContext(context, mapping);
+  const states = await propertyStates(mapping, views, converting);
+  const decision = merge({ base: stored.base, modified: [views[0].record.modified, views[1].record.modified], properties: states });
+  const conflicts = decision.decisions.filter((one) => one.rule === 'conflict').map((one) => one.property);
+  const planned: Outcome = outcome(decision.writes.some((writes) => writes.length > 0) ? 'updated' : 'unchanged', {
+    ids,
+    writes: [decision.writes[0].map((write) => write.property), decision.writes[1].map((write) => write.property)],
+    ...(conflicts.length > 0 ? { conflicts } : {}),
+  });
+  const trouble = troubleOf(decision);
+  if (context.dry) return trouble && planned.kind === 'unchanged' ? { ...heldOutcome(trouble), ids } : planned;
+
+  if (conflicts.length > 0) await links.keepLost(ids[0], lostValues(mapping, views, decision));
+
+  const answers: [Answered | undefined, Answered | undefined] = [undefined, undefined];
+  let rejected: TandemError | undefined;
+  for (const side of [0, 1] as const) {
+    const writes = decision.writes[side];
+    if (writes.length === 0) {
+      answers[side] = new Map();
+      continue;
+    }
+    await claims.confirm();
+    try {
+      const result = await updateRecord(context, mapping, mapping.sides[side], views[side].record, writes);
+      answers[side] = result.answered;
+      const view = await viewRecord(mapping, side, result.record);
+      await links.index(side, [{ id: ids[side], keys: view.keys }]);
+    } catch (cause) {
+      const error = asTandemError(cause);
+      // A record deleted meanwhile is read again; only a refusal that another try would meet too stops here.
+      if (error.code === 'SYSTEM_NOT_FOUND') throw new TandemError('SYSTEM_CHANGED', error.message, { ...error.context, cause });
+      if (error.retry !== 'never') throw error;
+      rejected = error;
+    }
+  }
+
+  const problem = rejected ?? trouble;
+  const undecided = problem !== undefined && problem === trouble && isReview(decision);
+  const reason = problem && { ...reasonOf(problem, converting.missing), ...(undecided ? { kind: 'review' as const } : {}) };
+  await links.commit({
+    ids,
+    version: stored.version,
+    base: baseAfter(decision, stored, answers),
+    states: statesAfter(mapping, views, answers),
+    held: reason && held(context, mapping, reason),
+  });
+  if (reason?.refs) await waitFor(context, mapping, 0, ids[0], reason.refs);
+  const written = ([0, 1] as const).map((side) => (answers[side] ? planned.writes[side] : [])) as unknown as Outcome['writes'];
+  if (!problem) return planned;
+  const kind = problem.code === 'REFERENCE_WAITING' ? 'waiting' : undecided ? 'review' : 'failed';
+  return { ...planned, kind, writes: written, code: problem.code, reason: problem.message, ...(problem.context.property ? { property: problem.context.property } : {}) };
+}
+
+const isReview = (decision: Decision): boolean => decision.decisions.some((one) => one.rule === 'review') && !decision.decisions.some((one) => one.error);
+
+/** The first thing that keeps a property from agreeing, if any. */
+function troubleOf(decision: Decision): TandemError | undefined {
+  const blocked = decision.decisions.find((one) => one.rule === 'blocked');
+  if (blocked) return blocked.error ?? new TandemError('CONFLICT', `${blocked.property} cannot be written.`, { property: blocked.property });
+  const review = decision.decisions.find((one) => one.rule === 'review');
+  return review && new TandemError('CONFLICT', `${review.property} was changed on both sides: a person decides.`, { property: review.property });
+}
+
+function lostValues(mapping: Mapping, views: readonly [View, View], decision: Decision): Lost[] {
+  const at = new Date().toISOString();
+  return decision.decisions.flatMap(({ property, rule, loser }) => {
+    if (loser === undefined) return [];
+    const index = mapping.properties.findIndex((candidate) => candidate.name === property);
+    const value = views[loser].raw[index];
+    return isEmpty(value) ? [] : [{ at, property, side: mapping.sides[loser].name, value, rule }];
+  });
+}
+
+/** The base to record: what was written counts as the target answered it, what was refused keeps its former base. */
+function baseAfter(decision: Decision, stored: StoredBase, answers: readonly [Answered | undefined, Answered | undefined]): Record<string, PropertyBase> {
+  const base: Record<string, PropertyBase> = { ...decision.base };
+  for (const side of [0, 1] as const) {
+    for (const { property } of decision.writes[side]) {
+      const entry = base[property]!;
+      const answer = answers[side]?.get(property);
+      const former = stored.base[property];
+      if (answer !== undefined) base[property] = side === 0 ? [answer, entry[1]] : [entry[0], answer];
+      else if (former) base[property] = former;
+      else delete base[property];
+    }
+  }
+  return base;
+}
+
+const statesOf = (mapping: Mapping, views: readonly [View, View]): [string, string] => [
+  recordState(mapping, views[0]).linked,
+  recordState(mapping, views[1]).linked,
+];
+
+/** The states that the next scan will see: written properties as the target answered them, the others as they were read. */
+function statesAfter(mapping: Mapping, views: readonly [View, View], answers: readonly [Answered | undefined, Answered | undefined]): [string, string] {
+  const after = views.map((view, side) => ({
+    ...view,
+    own: mapping.properties.map((property, i) => answers[side]?.get(property.name) ?? view.own[i]!),
+  })) as unknown as [View, View];
+  return statesOf(mapping, after);
+}
+
+/** One or both records of a link are gone. The default propagates nothing: the survivor stays and is never made again. */
+async function reconcileDeleted(context: SyncContext, mapping: Mapping, ids: Ids, [a, b]: readonly [SystemRecord | undefined, SystemRecord | undefined], stored: StoredBase): Promise<Outcome> {
+  const links = context.links(mapping.name);
+  if (context.dry) return outcome('gone', { ids });
+  if (!a && !b) {
+    await links.unlink(...ids);
+    await links.forget(0, ids[0]);
+    await links.forget(1, ids[1]);
+    return outcome('gone', { ids });
+  }
+  const survivor: SideIndex = a ? 0 : 1;
+  const { deletes, name, system, entity } = mapping.sides[survivor];
+  const goneName = mapping.sides[otherSide(survivor)].name;
+  const view = await viewRecord(mapping, survivor, (a ?? b)!);
+  const edited = mapping.properties.some((property, i) => {
+    const base = stored.base[property.name];
+    return base !== undefined && base[survivor] !== view.own[i];
+  });
+  if (deletes === 'propagate' && !edited) {
+    await context.client(system.name).delete(entity.name, ids[survivor]);
+    await links.unlink(...ids);
+    await links.forget(0, ids[0]);
+    await links.forget(1, ids[1]);
+    return outcome('deleted', { ids, side: survivor });
+  }
+  const state = recordState(mapping, view).linked;
+  const review = deletes === 'review' || deletes === 'propagate';
+  const reason = !review
+    ? `The counterpart in ${goneName} was deleted; ${name} keeps its record.`
+    : edited
+      ? `The counterpart in ${goneName} was deleted, but the record was edited in ${name}: a person decides.`
+      : `The counterpart in ${goneName} was deleted: a person decides.`;
+  await links.commit({
+    ids,
+    version: stored.version,
+    base: stored.base,
+    states: survivor === 0 ? [state, ''] : ['', state],
+    held: held(context, mapping, { kind: review ? 'review' : 'gone', reason }),
+  });
+  return outcome(review ? 'review' : 'gone', { ids, reason });
+}
+

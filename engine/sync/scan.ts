@@ -1,0 +1,150 @@
+/**
+ * Reads an entity pair, changes only or all of it, and finds which records need work: those whose state differs from
+ * the state in which they were last handled. An unchanged record costs no job and no call of its own.
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { Mapping } from '../config/types.ts';
+import { asTandemError } from '../errors.ts';
+import { hash } from '../expression/values.ts';
+import type { Links } from '../links/links.ts';
+import type { Page } from '../systems/client.ts';
+import type { SideIndex } from '../types.ts';
+import type { SyncContext } from './context.ts';
+import { hold } from './hold.ts';
+import { recordState, type View, viewRecord } from './view.ts';
+
+export type ScanKind = 'changes' | 'full';
+
+export interface ScanProgress {
+  readonly side: SideIndex;
+  /** Records in this page, and how many of them need work. */
+  readonly read: number;
+  readonly work: number;
+  /** Records that could not even be read; each is held with its reason. */
+  readonly failed: number;
+}
+
+export interface ScanOptions {
+  /** Takes the ids that need work, a page at a time. */
+  readonly found: (side: SideIndex, ids: readonly string[]) => Promise<void>;
+  readonly progress?: (progress: ScanProgress) => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+export interface ScanResult {
+  /** Linked records that a full scan did not meet, per side: they may have been deleted. */
+  readonly vanished: readonly [readonly string[], readonly string[]];
+  /** More vanished than a normal day explains: nothing was queued for them. */
+  readonly braked: boolean;
+}
+
+/** More than this many records vanished, and more than this share of all: not believed. */
+const VANISHED_COUNT = 20;
+const VANISHED_SHARE = 0.1;
+
+/**
+ * Scans both sides at once. A side that was never read fully is read fully, whatever was asked for.
+ * @throws whatever listing throws: then nothing is recorded as read, and the next scan begins where this one did
+ */
+export async function scan(context: SyncContext, mapping: Mapping, kind: ScanKind, options: ScanOptions): Promise<ScanResult> {
+  const links = context.links(mapping.name);
+  const results = await Promise.allSettled(([0, 1] as const).map((side) => scanSide(context, mapping, side, kind, options)));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  const vanished = results.map((result) => (result.status === 'fulfilled' ? result.value : [])) as [string[], string[]];
+  const linked = await links.count();
+  const braked = vanished.some((ids) => ids.length > VANISHED_COUNT && ids.length > linked * VANISHED_SHARE);
+  if (!braked) for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
+  return { vanished, braked };
+}
+
+/** @returns linked ids that a full read did not meet */
+async function scanSide(context: SyncContext, mapping: Mapping, side: SideIndex, kind: ScanKind, options: ScanOptions): Promise<string[]> {
+  const links = context.links(mapping.name);
+  const { system, entity } = mapping.sides[side];
+  const { full, since } = await links.readBefore(side);
+  const changesOnly = kind === 'changes' && full !== undefined && since !== undefined && entity.list?.since !== undefined;
+  const meeting = changesOnly ? undefined : await links.meet(side);
+  let latest = since;
+  for await (const page of context.client(system.name).list(entity.name, { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) })) {
+    const work = await scanPage(context, mapping, side, page, full === undefined);
+    await meeting?.met(page.records.map((record) => record.id));
+    for (const { modified } of page.records) if (modified !== undefined && (latest === undefined || modified > latest)) latest = modified;
+    if (work.ids.length > 0) await options.found(side, work.ids);
+    await options.progress?.({ side, read: page.records.length + page.failed.length, work: work.ids.length, failed: work.failed + page.failed.length });
+    // Mapping a large page is long work: let others run.
+    await setImmediate();
+  }
+  await links.readThrough(side, changesOnly ? 'changes' : 'full', latest);
+  return meeting ? meeting.missing() : [];
+}
+
+/** @param first nothing of this side is in the match index yet */
+async function scanPage(context: SyncContext, mapping: Mapping, side: SideIndex, page: Page, first: boolean): Promise<{ ids: string[]; failed: number }> {
+  const links = context.links(mapping.name);
+  const stored = await links.states(side, page.records.map((record) => record.id));
+  const changed: View[] = [];
+  const toIndex: View[] = [];
+  let failed = 0;
+  for (const [i, record] of page.records.entries()) {
+    try {
+      const view = await viewRecord(mapping, side, record);
+      const state = recordState(mapping, view);
+      const known = stored[i] ?? undefined;
+      const same = known === state.linked || known === state.unlinked || (known === undefined && !view.takesPart);
+      if (!same) changed.push(view);
+      if (view.takesPart && (first || !same)) toIndex.push(view);
+    } catch (cause) {
+      failed++;
+      const error = asTandemError(cause);
+      const state = `error.${hash(error.message)}`;
+      if (stored[i] === state) continue;
+      await hold(context, mapping, side, record.id, state, { kind: 'failed', code: error.code, reason: error.message });
+    }
+  }
+  await holdUnreadable(context, mapping, side, page);
+  await links.index(side, toIndex.map((view) => ({ id: view.record.id, keys: view.keys })));
+  return { ids: changed.map((view) => view.record.id), failed };
+}
+
+async function holdUnreadable(context: SyncContext, mapping: Mapping, side: SideIndex, page: Page): Promise<void> {
+  for (const { id, error } of page.failed) {
+    if (id !== undefined) await hold(context, mapping, side, id, `error.${hash(error.message)}`, { kind: 'failed', code: error.code, reason: error.message });
+  }
+}
+
+/** What was waiting for readiness, a batch at a time; each batch is forgotten once `found` has it. */
+export async function releaseParked(links: Links, found: ScanOptions['found']): Promise<number> {
+  let released = 0;
+  for (const side of [0, 1] as const) {
+    for (let ids = await links.parked(side, 500); ids.length > 0; ids = await links.parked(side, 500)) {
+      await found(side, ids);
+      await links.unpark(side, ids);
+      released += ids.length;
+    }
+  }
+  return released;
+}
+
+/** Records held under another version of the mapping, or waiting for links that exist by now: they are looked at again. */
+export async function releaseHeld(context: SyncContext, mapping: Mapping, found: ScanOptions['found']): Promise<number> {
+  const links = context.links(mapping.name);
+  let released = 0;
+  for await (const batch of links.allHeld()) {
+    const again: { side: SideIndex; id: string }[] = [];
+    for (const record of batch) {
+      const otherVersion = record.mapping !== mapping.version && record.kind !== 'gone' && record.kind !== 'paused';
+      if (otherVersion || (record.kind === 'waiting' && (await anyLinked(context, record.refs ?? [])))) again.push(record);
+    }
+    for (const side of [0, 1] as const) {
+      const ids = again.filter((record) => record.side === side).map((record) => record.id);
+      if (ids.length > 0) await found(side, ids);
+    }
+    released += again.length;
+  }
+  return released;
+}
+
+async function anyLinked(context: SyncContext, refs: readonly { mapping: string; side: SideIndex; id: string }[]): Promise<boolean> {
+  for (const ref of refs) if ((await context.links(ref.mapping).counterpart(ref.side, ref.id)) !== undefined) return true;
+  return false;
+}

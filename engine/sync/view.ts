@@ -1,0 +1,66 @@
+/** A record as its mapping sees it: whether it takes part, its match keys, the value and fingerprint of each property. */
+import type { Mapping, Property } from '../config/types.ts';
+import { type ExpressionFunctions, noFunctions } from '../expression/expression.ts';
+import { type Fingerprint, fingerprint, hash, isEmpty } from '../expression/values.ts';
+import type { SideIndex, SystemRecord } from '../types.ts';
+
+export interface View {
+  readonly side: SideIndex;
+  readonly record: SystemRecord;
+  /** False: `when` excludes the record. */
+  readonly takesPart: boolean;
+  /** Hash of the match key per match rule; undefined where the record has none. Hashes: no customer data in Redis. */
+  readonly keys: readonly (string | undefined)[];
+  /** The match keys themselves, for searching the other system. */
+  readonly keyTexts: readonly (string | undefined)[];
+  /** Raw value per property, in the mapping's order. */
+  readonly raw: readonly unknown[];
+  readonly own: readonly Fingerprint[];
+}
+
+/** @throws TandemError EXPRESSION_FAILED when `when`, a match key or a computed value fails on this record */
+export async function viewRecord(mapping: Mapping, side: SideIndex, record: SystemRecord, functions: ExpressionFunctions = noFunctions): Promise<View> {
+  const context = { record: record.data, functions };
+  const { when } = mapping.sides[side];
+  const takesPart = when === undefined || truthy(await when.evaluate(record.data, context));
+  const keyTexts: (string | undefined)[] = [];
+  for (const rule of mapping.match) keyTexts.push(matchKey(await rule.keys[side].evaluate(record.data, context)));
+  const raw: unknown[] = [];
+  for (const property of mapping.properties) raw.push(await readProperty(property, side, record, functions));
+  return {
+    side,
+    record,
+    takesPart,
+    keyTexts,
+    keys: keyTexts.map((text) => (text === undefined ? undefined : hash(text))),
+    raw,
+    own: mapping.properties.map((property, i) => fingerprint(raw[i], property)),
+  };
+}
+
+async function readProperty(property: Property, side: SideIndex, record: SystemRecord, functions: ExpressionFunctions): Promise<unknown> {
+  const { path, expression } = property.sides[side];
+  if (path) return path.get(record.data);
+  return expression?.evaluate(record.data, { record: record.data, functions });
+}
+
+/** JSONata's idea of true is wider than JavaScript's only for `undefined`: nothing is false. */
+const truthy = (value: unknown): boolean => Boolean(value) && !(Array.isArray(value) && value.length === 0);
+
+/** A match key as text; an empty or structured value is no key. */
+function matchKey(value: unknown): string | undefined {
+  if (isEmpty(value) || typeof value === 'object') return undefined;
+  const text = String(value).trim();
+  return text === '' ? undefined : text;
+}
+
+/**
+ * What the scan compares to know whether a record needs work. `linked` for a record that has a counterpart, `unlinked`
+ * (which adds the match keys) for one that has none. A record that does not take part has one constant state, so
+ * that edits of it make no work.
+ */
+export function recordState(mapping: Mapping, view: Pick<View, 'takesPart' | 'own' | 'keys'>): { linked: string; unlinked: string } {
+  if (!view.takesPart) return { linked: 'out', unlinked: 'out' };
+  const linked = hash(mapping.properties.map((property, i) => `${property.name}=${view.own[i]}`).join('\n'));
+  return { linked, unlinked: `${linked}.${hash(view.keys.map((key) => key ?? '').join('\n'))}` };
+}

@@ -1,0 +1,371 @@
+/** A declared system as list, read, find, create, update and delete of records. */
+import type { EntityConfig, OperationConfig, PagingConfig, SystemConfig } from '../config/types.ts';
+import { asTandemError, TandemError } from '../errors.ts';
+import type { WritablePath } from '../expression/path.ts';
+import type { JsonObject, SystemRecord } from '../types.ts';
+import { headerOf } from './answer.ts';
+import { createBody, updateBody } from './body.ts';
+import { createPager, itemsOf, nextLink, type PageRequest } from './paging.ts';
+import { isObject, readPath } from './paths.ts';
+import { toId, toMillis, toRecord } from './record.ts';
+import { fillPath, fillQuery } from './template.ts';
+import { type Answer, type Call, createTransport, type Operation, type SystemDeps } from './transport.ts';
+import { sleep } from './wait.ts';
+
+export type { CallInfo, Operation, SystemDeps } from './transport.ts';
+
+export interface Page {
+  readonly records: readonly SystemRecord[];
+  /** Records that could not be read: normalize failed or no id. */
+  readonly failed: readonly { readonly id: string | undefined; readonly error: TandemError }[];
+}
+
+export interface SystemClient {
+  readonly config: SystemConfig;
+  /**
+   * Streams pages; `since` (ISO 8601) reads changes only, minus the declared overlap, or everything where the entity
+   * has no way to ask for changes. A list that ends early throws, it never just stops.
+   */
+  list(entity: string, options?: { since?: string; signal?: AbortSignal }): AsyncGenerator<Page>;
+  /** undefined: the record does not exist (404 or 410). */
+  read(entity: string, id: string): Promise<SystemRecord | undefined>;
+  /** Records whose `field` equals `value`, trimmed and without regard to case; what the system answers is checked again here. */
+  find(entity: string, field: string, value: string): Promise<SystemRecord[]>;
+  create(entity: string, data: JsonObject, options?: { idempotencyKey?: string }): Promise<SystemRecord>;
+  /** `data`: the whole new normalized record; `changed`: the paths that differ from what was read. */
+  update(
+    entity: string,
+    id: string,
+    change: { data: JsonObject; changed: readonly WritablePath[]; version?: string | undefined },
+  ): Promise<SystemRecord>;
+  /** A record that is gone already is a success. */
+  delete(entity: string, id: string): Promise<void>;
+  /** All records of a small entity, kept for its `cache` time (single-flight). */
+  cached(entity: string): Promise<readonly SystemRecord[]>;
+  close(): Promise<void>;
+}
+
+/** Milliseconds that one page of a list waits in all for quota, before the whole list is given up for later. */
+const LIST_PATIENCE = 300_000;
+/** A search that goes on for more pages than this is no search. */
+const FIND_PAGES = 20;
+/** Milliseconds that reading back what was just written waits for quota: giving up would cost a search for it later. */
+const WRITTEN_PATIENCE = 30_000;
+
+/** @throws TandemError UNUSABLE where the system cannot be used as it is set up */
+export function createSystemClient(config: SystemConfig, deps: SystemDeps): SystemClient {
+  const transport = createTransport(config, deps);
+  const now = deps.now ?? Date.now;
+  const kept = new Map<string, { until: number; records: Promise<readonly SystemRecord[]> }>();
+
+  function entityOf(name: string): EntityConfig {
+    const entity = Object.hasOwn(config.entities, name) ? config.entities[name] : undefined;
+    if (entity !== undefined) return entity;
+    throw new TandemError('CONFIG_REFERENCE', `${config.name} has no entity '${name}'`, { system: config.name });
+  }
+
+  function offered<T>(operation: T | undefined, name: Operation, entity: string): T {
+    if (operation !== undefined) return operation;
+    const words = `${config.name} does not offer to ${name} ${entity}`;
+    throw new TandemError('SYSTEM_OPERATION', words, { system: config.name, entity });
+  }
+
+  /** Pages of raw records. */
+  async function* pages(
+    call: Omit<Call, 'query'> & { query: URLSearchParams },
+    entity: EntityConfig,
+    items: string,
+    paging: PagingConfig,
+  ): AsyncGenerator<readonly unknown[]> {
+    const pager = createPager(paging);
+    let request: PageRequest | undefined = pager.first;
+    while (request !== undefined) {
+      const query = new URLSearchParams(call.query);
+      for (const [name, value] of Object.entries(request.query)) query.set(name, value);
+      const answer = await sendPatiently(
+        { ...call, query, url: request.url },
+        call.operation === 'list' ? LIST_PATIENCE : 0,
+      );
+      const raw = located(entity, () => itemsOf(answer.body, items));
+      const link = headerOf(answer.headers, 'link');
+      request = located(entity, () =>
+        pager.next({
+          body: answer.body,
+          items: raw,
+          lastId: toId(readPath(raw.at(-1), entity.id)),
+          link: absolute(link, answer),
+        }),
+      );
+      yield raw;
+    }
+  }
+
+  /** Waits for quota, up to `patience` milliseconds in all: a list must not begin anew because of a moment without. */
+  async function sendPatiently(call: Call, patience: number): Promise<Answer> {
+    const end = performance.now() + patience;
+    for (;;) {
+      try {
+        return await transport.send(call);
+      } catch (error) {
+        const wait =
+          error instanceof TandemError && error.code === 'SYSTEM_THROTTLED' ? error.context.retryAfter : undefined;
+        if (wait === undefined || performance.now() + wait > end) throw error;
+        await sleep(wait, call.signal);
+      }
+    }
+  }
+
+  function located<T>(entity: EntityConfig, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      const { code, message, context } = asTandemError(error);
+      throw new TandemError(code, `${config.name}, ${entity.name}: ${message}`, {
+        ...context,
+        system: config.name,
+        entity: entity.name,
+      });
+    }
+  }
+
+  async function* list(name: string, options: { since?: string; signal?: AbortSignal } = {}): AsyncGenerator<Page> {
+    const entity = entityOf(name);
+    const operation = offered(entity.list, 'list', name);
+    const { since } = operation;
+    const start =
+      options.since === undefined || since === undefined ? undefined : cutoff(options.since, since.overlap, entity);
+    const query = fillQuery(operation.query, {});
+    if (start !== undefined && since !== undefined) {
+      for (const [key, value] of fillQuery(since.query, { since: new Date(start).toISOString() }))
+        query.set(key, value);
+    }
+    const stopAt = since?.kind === 'newest-first' ? start : undefined;
+    const call = { ...callOf(operation, name, 'list'), query, signal: options.signal };
+    for await (const raw of pages(call, entity, operation.items, operation.paging)) {
+      const page = await readPage(entity, raw);
+      if (stopAt === undefined) {
+        yield page;
+        continue;
+      }
+      const old = page.records.findIndex(
+        (record) => record.modified !== undefined && Date.parse(record.modified) < stopAt,
+      );
+      if (old < 0) {
+        yield page;
+        continue;
+      }
+      yield { ...page, records: page.records.slice(0, old) };
+      return;
+    }
+  }
+
+  async function read(name: string, id: string, patience = 0): Promise<SystemRecord | undefined> {
+    const entity = entityOf(name);
+    const operation = offered(entity.read, 'read', name);
+    const call = callOf(operation, name, 'read', { id });
+    try {
+      return await recordOf(entity, await sendPatiently(call, patience));
+    } catch (error) {
+      if (error instanceof TandemError && error.code === 'SYSTEM_NOT_FOUND') return undefined;
+      throw withId(error, id);
+    }
+  }
+
+  async function find(name: string, field: string, value: string): Promise<SystemRecord[]> {
+    const entity = entityOf(name);
+    const operation = offered(entity.find, 'find', name);
+    const by = offered(
+      Object.hasOwn(operation.by, field) ? operation.by[field] : undefined,
+      'find',
+      `${name} by ${field}`,
+    );
+    const wanted = canonical(value);
+    // Without a value a filter would let everything through.
+    if (wanted === '') return [];
+    const query = fillQuery(operation.query, { value });
+    for (const [key, text] of fillQuery(by, { value })) query.set(key, text);
+    // A search of the list's own path is paged as the list is; a prefix search may need more than its first page.
+    const paging: PagingConfig = entity.list?.path === operation.path ? entity.list.paging : { kind: 'none' };
+    const found = new Map<string, SystemRecord>();
+    let count = 0;
+    const call = { ...callOf(operation, name, 'find', { value }), query, values: [value] };
+    for await (const raw of pages(call, entity, operation.items, paging)) {
+      if (++count > FIND_PAGES) {
+        const words = `The search of ${name} by ${field} finds too many records to be checked`;
+        throw new TandemError('SYSTEM_ANSWER', words, { system: config.name, entity: name });
+      }
+      const { records } = await readPage(entity, raw);
+      for (const record of records) {
+        if (canonical(readPath(record.data, field)) === wanted) found.set(record.id, record);
+      }
+    }
+    return [...found.values()];
+  }
+
+  async function create(
+    name: string,
+    data: JsonObject,
+    options: { idempotencyKey?: string } = {},
+  ): Promise<SystemRecord> {
+    const entity = entityOf(name);
+    const operation = offered(entity.create, 'create', name);
+    const headers =
+      operation.idempotency === undefined || options.idempotencyKey === undefined
+        ? {}
+        : { [operation.idempotency]: options.idempotencyKey };
+    const answer = await transport.send({
+      ...callOf(operation, name, 'create'),
+      body: createBody(entity.schema, data),
+      headers,
+    });
+    const id = toId(readPath(answer.body, entity.id));
+    try {
+      if (operation.answer === 'record') return await recordOf(entity, answer);
+      const record = id === undefined ? undefined : await read(name, id, WRITTEN_PATIENCE);
+      if (record !== undefined) return record;
+    } catch (error) {
+      throw created(name, id, error);
+    }
+    throw created(name, id, undefined);
+  }
+
+  /** The record is there, only what it looks like is not known: the caller can link it by its id. */
+  function created(entity: string, id: string | undefined, cause: unknown): TandemError {
+    const words =
+      id === undefined
+        ? `${config.name} answered the creation of a record of ${entity} without a usable id`
+        : `The record of ${entity} was created in ${config.name}, and could not be read after`;
+    return new TandemError('OUTCOME_UNKNOWN', words, {
+      system: config.name,
+      entity,
+      ...(id === undefined ? {} : { id }),
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+
+  async function update(
+    name: string,
+    id: string,
+    change: { data: JsonObject; changed: readonly WritablePath[]; version?: string | undefined },
+  ): Promise<SystemRecord> {
+    const entity = entityOf(name);
+    const operation = offered(entity.update, 'update', name);
+    const { body, mask } = updateBody(operation, entity.schema, change.data, change.changed);
+    if (Object.keys(body).length > 0) {
+      const call = callOf(operation, name, 'update', { id });
+      if (operation.mask !== undefined && mask !== undefined) call.query.set(operation.mask, mask);
+      const conditional = operation.version !== undefined && change.version !== undefined;
+      const headers = conditional ? { [operation.version ?? '']: change.version ?? '' } : {};
+      try {
+        const answer = await transport.send({ ...call, body, headers, conditional });
+        if (operation.answer === 'record' && answer.body !== undefined) return await recordOf(entity, answer);
+      } catch (error) {
+        throw withId(error, id);
+      }
+    }
+    const record = await read(name, id, WRITTEN_PATIENCE);
+    if (record !== undefined) return record;
+    const words = `The record of ${name} is gone from ${config.name}`;
+    throw new TandemError('SYSTEM_NOT_FOUND', words, { system: config.name, entity: name, id });
+  }
+
+  async function remove(name: string, id: string): Promise<void> {
+    const operation = offered(entityOf(name).delete, 'delete', name);
+    try {
+      await transport.send(callOf(operation, name, 'delete', { id }));
+    } catch (error) {
+      if (error instanceof TandemError && error.code === 'SYSTEM_NOT_FOUND') return;
+      throw withId(error, id);
+    }
+  }
+
+  async function cached(name: string): Promise<readonly SystemRecord[]> {
+    const known = kept.get(name);
+    if (known !== undefined && known.until > now()) return await known.records;
+    const all = async (): Promise<readonly SystemRecord[]> => {
+      const records: SystemRecord[] = [];
+      for await (const page of list(name)) records.push(...page.records);
+      return records;
+    };
+    const entry = { until: Number.POSITIVE_INFINITY, records: all() };
+    kept.set(name, entry);
+    try {
+      const records = await entry.records;
+      entry.until = now() + (entityOf(name).cache ?? 0);
+      return records;
+    } catch (error) {
+      kept.delete(name);
+      throw error;
+    }
+  }
+
+  async function recordOf(entity: EntityConfig, answer: Answer): Promise<SystemRecord> {
+    const version = entity.update?.version === undefined ? undefined : headerOf(answer.headers, 'etag');
+    return await toRecord(entity, answer.body, version);
+  }
+
+  return {
+    config,
+    list,
+    read: (entity, id) => read(entity, id),
+    find,
+    create,
+    update,
+    delete: remove,
+    cached,
+    close: () => transport.close(),
+  };
+}
+
+function callOf(
+  operation: OperationConfig,
+  entity: string,
+  name: Operation,
+  values: { id?: string; value?: string } = {},
+): Call & { query: URLSearchParams } {
+  return {
+    entity,
+    operation: name,
+    method: operation.method,
+    path: fillPath(operation.path, values),
+    query: fillQuery(operation.query, values),
+    single: values.id !== undefined,
+  };
+}
+
+async function readPage(entity: EntityConfig, raw: readonly unknown[]): Promise<Page> {
+  const records: SystemRecord[] = [];
+  const failed: { id: string | undefined; error: TandemError }[] = [];
+  for (const item of raw) {
+    try {
+      records.push(await toRecord(entity, item));
+    } catch (error) {
+      const known = asTandemError(error);
+      failed.push({ id: known.context.id, error: known });
+    }
+  }
+  return { records, failed };
+}
+
+function cutoff(since: string, overlap: number, entity: EntityConfig): number {
+  const ms = toMillis(since);
+  if (ms !== undefined) return ms - overlap;
+  throw new TandemError('BAD_REQUEST', `'${since}' is no time`, { system: entity.system, entity: entity.name });
+}
+
+/** A relative link is relative to the URL that was asked. */
+function absolute(link: string | undefined, answer: Answer): string | undefined {
+  const next = nextLink(link);
+  return next === undefined || !URL.canParse(next, answer.url)
+    ? link
+    : `<${new URL(next, answer.url).href}>; rel="next"`;
+}
+
+function canonical(value: unknown): string {
+  return value === undefined || value === null || isObject(value) ? '' : String(value).trim().toLowerCase();
+}
+
+function withId(error: unknown, id: string): TandemError {
+  const { code, message, context } = asTandemError(error);
+  return new TandemError(code, message, { ...context, id });
+}

@@ -1,0 +1,196 @@
+/**
+ * OAuth2 access tokens by refresh token (RFC 6749, section 6), where every refresh may give a new refresh token and
+ * end the old one: one process refreshes at a time, and what it got is stored before it is used.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import * as oauth from 'oauth4webapi';
+import type { AuthConfig } from '../config/types.ts';
+import { type ErrorContext, TandemError } from '../errors.ts';
+import { networkFailure, retryAfterOf } from './answer.ts';
+import { createScript } from './script.ts';
+import { createVault } from './vault.ts';
+import { sleep } from './wait.ts';
+
+export type OAuthConfig = Extract<AuthConfig, { kind: 'oauth2' }>;
+
+export interface TokenSource {
+  /** A token that is valid for another minute at least. @param refused a token that the system just refused: not that one again */
+  token(refused?: string): Promise<string>;
+}
+
+export interface TokenOptions {
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly system: string;
+  readonly encryptionKey: string | undefined;
+  /** Milliseconds for the token endpoint to answer. */
+  readonly timeout: number;
+  readonly now?: () => number;
+}
+
+interface TokenSet {
+  readonly access: string;
+  /** Epoch milliseconds; undefined where the system does not tell: then it is used until refused. */
+  readonly expires: number | undefined;
+  readonly refresh: string;
+}
+
+/** Milliseconds before its end at which a token is replaced. */
+const SKEW = 60_000;
+const POLL = 100;
+
+/** Releases or keeps the lock only for its holder. */
+const RELEASE = createScript(
+  `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`,
+);
+
+/** @throws TandemError UNUSABLE where the encryption key is missing or the token endpoint is not encrypted */
+export function createTokenSource(config: OAuthConfig, options: TokenOptions): TokenSource {
+  const { redis, prefix, system, timeout } = options;
+  const now = options.now ?? Date.now;
+  const vault = createVault(options.encryptionKey ?? '', `oauth2:${system}`);
+  if (vault === undefined) {
+    throw new TandemError(
+      'UNUSABLE',
+      `${system} uses OAuth2, whose tokens are kept encrypted: set TANDEM_ENCRYPTION_KEY (for instance to the output of: openssl rand -base64 32)`,
+      { system },
+    );
+  }
+  const endpoint = new URL(config.tokenUrl);
+  if (endpoint.protocol !== 'https:' && !isLoopback(endpoint.hostname)) {
+    throw new TandemError('UNUSABLE', `tokenUrl of ${system} must begin with https://`, { system });
+  }
+  const tokenKey = `${prefix}:{${system}}:oauth`;
+  const lockKey = `${prefix}:{${system}}:oauth:lock`;
+  let known: TokenSet | undefined;
+  /** Got from the system, and not in Redis yet: lost if this process ends now. */
+  let unsaved: TokenSet | undefined;
+  let underWay: Promise<TokenSet> | undefined;
+
+  const usable = (set: TokenSet | undefined, refused: string | undefined): set is TokenSet =>
+    set !== undefined && set.access !== refused && (set.expires === undefined || set.expires - SKEW > now());
+
+  async function load(): Promise<TokenSet | undefined> {
+    const sealed = await redis.get(tokenKey);
+    const text = sealed === null ? undefined : await vault?.open(sealed);
+    return text === undefined ? undefined : (JSON.parse(text) as TokenSet);
+  }
+
+  async function save(set: TokenSet): Promise<void> {
+    unsaved = set;
+    await redis.set(tokenKey, (await vault?.seal(JSON.stringify(set))) ?? '');
+    unsaved = undefined;
+  }
+
+  async function obtain(refused: string | undefined): Promise<TokenSet> {
+    if (unsaved !== undefined) await save(unsaved);
+    const lockFor = timeout * 3 + 5_000;
+    const deadline = performance.now() + lockFor + 1_000;
+    for (;;) {
+      const stored = await load();
+      if (usable(stored, refused)) return stored;
+      const holder = randomUUID();
+      if ((await redis.set(lockKey, holder, 'PX', lockFor, 'NX')) === 'OK') {
+        try {
+          // Another process may have been done between the look and the lock.
+          const latest = await load();
+          if (usable(latest, refused)) return latest;
+          const fresh = await refresh(latest);
+          await save(fresh);
+          return fresh;
+        } finally {
+          await RELEASE.run(redis, [lockKey], [holder]);
+        }
+      }
+      if (performance.now() > deadline) {
+        throw new TandemError(
+          'SYSTEM_UNAVAILABLE',
+          `Another process holds the token refresh of ${system} for too long`,
+          { system },
+        );
+      }
+      await sleep(POLL);
+    }
+  }
+
+  /** By the stored refresh token; where that is refused, by the one of the environment, which an operator may have renewed. */
+  async function refresh(stored: TokenSet | undefined): Promise<TokenSet> {
+    if (stored === undefined) return await request(config.refreshToken);
+    try {
+      return await request(stored.refresh);
+    } catch (error) {
+      const other = config.refreshToken !== stored.refresh;
+      if (!other || !(error instanceof TandemError) || error.code !== 'SYSTEM_AUTH') throw error;
+      return await request(config.refreshToken);
+    }
+  }
+
+  async function request(refreshToken: string): Promise<TokenSet> {
+    const server: oauth.AuthorizationServer = { issuer: endpoint.origin, token_endpoint: config.tokenUrl };
+    const client: oauth.Client = { client_id: config.clientId };
+    let response: Response;
+    try {
+      response = await oauth.refreshTokenGrantRequest(
+        server,
+        client,
+        oauth.ClientSecretBasic(config.clientSecret),
+        refreshToken,
+        {
+          signal: AbortSignal.timeout(timeout),
+          [oauth.allowInsecureRequests]: endpoint.protocol === 'http:',
+          ...(config.scope === undefined ? {} : { additionalParameters: { scope: config.scope } }),
+        },
+      );
+    } catch (error) {
+      throw networkFailure('update', system, 'oauth2', error);
+    }
+    const { status } = response;
+    const context: ErrorContext = { system, status };
+    if (status === 429) {
+      const retryAfter = retryAfterOf(Object.fromEntries(response.headers), now()) ?? 60_000;
+      throw new TandemError('SYSTEM_THROTTLED', `The token endpoint of ${system} asks to slow down`, {
+        ...context,
+        retryAfter,
+      });
+    }
+    if (status >= 500)
+      throw new TandemError('SYSTEM_UNAVAILABLE', `The token endpoint of ${system} failed (${status})`, context);
+    try {
+      const answer = await oauth.processRefreshTokenResponse(server, client, response);
+      const seconds = answer.expires_in;
+      return {
+        access: answer.access_token,
+        expires: seconds === undefined ? undefined : now() + seconds * 1000,
+        refresh: answer.refresh_token ?? refreshToken,
+      };
+    } catch (error) {
+      if (status >= 400) {
+        // Only the coded reason is repeated: descriptions of token endpoints may quote what was sent.
+        const reason =
+          error instanceof oauth.ResponseBodyError && /^[\w-]{1,40}$/.test(error.error) ? `: ${error.error}` : '';
+        throw new TandemError(
+          'SYSTEM_AUTH',
+          `${system} refused the OAuth2 refresh token or client (${status}${reason}). Authorize again and set the new refresh token in the environment.`,
+          context,
+        );
+      }
+      throw new TandemError('SYSTEM_ANSWER', `The token endpoint of ${system} answered what cannot be read`, context);
+    }
+  }
+
+  return {
+    async token(refused) {
+      if (usable(known, refused)) return known.access;
+      underWay ??= obtain(refused).finally(() => {
+        underWay = undefined;
+      });
+      known = await underWay;
+      return known.access;
+    },
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,124 @@
+/** Paging: what the next request adds, decided from the page just read. Pure; one function per kind. */
+import type { PagingConfig } from '../config/types.ts';
+import { TandemError } from '../errors.ts';
+import { readPath } from './paths.ts';
+
+/** What the next request adds to the first one: query parameters, or a whole URL. */
+export interface PageRequest {
+  readonly query: Readonly<Record<string, string>>;
+  readonly url: string | undefined;
+}
+
+export interface PageAnswer {
+  readonly body: unknown;
+  /** Raw records of the page. */
+  readonly items: readonly unknown[];
+  /** Id of the last record, for `cursor`. */
+  readonly lastId: string | undefined;
+  /** Value of the `Link` header. */
+  readonly link: string | undefined;
+}
+
+export interface Pager {
+  readonly first: PageRequest;
+  /** @returns undefined after the last page. @throws TandemError SYSTEM_ANSWER where a token comes back: it would never end */
+  next(answer: PageAnswer): PageRequest | undefined;
+}
+
+const request = (query: Readonly<Record<string, string>>, url?: string): PageRequest => ({ query, url });
+
+export function createPager(paging: PagingConfig): Pager {
+  switch (paging.kind) {
+    case 'none':
+      return { first: request({}), next: () => undefined };
+    case 'page': {
+      let page = paging.first;
+      return {
+        first: request({ [paging.param]: String(page) }),
+        next: ({ items }) => {
+          if (items.length < paging.size) return undefined;
+          page += 1;
+          return request({ [paging.param]: String(page) });
+        },
+      };
+    }
+    case 'offset': {
+      let offset = 0;
+      return {
+        first: request({ [paging.param]: '0' }),
+        next: ({ items }) => {
+          if (items.length < paging.size) return undefined;
+          offset += items.length;
+          return request({ [paging.param]: String(offset) });
+        },
+      };
+    }
+    case 'token': {
+      const once = guard();
+      return {
+        first: request({}),
+        next: ({ body }) => {
+          const token = readPath(body, paging.next);
+          if (token === undefined || token === null || token === '') return undefined;
+          if (typeof token !== 'string' && typeof token !== 'number') {
+            throw new TandemError('SYSTEM_ANSWER', `'${paging.next}' of the answer is no page token`);
+          }
+          return request({ [paging.param]: once(String(token)) });
+        },
+      };
+    }
+    case 'cursor': {
+      const once = guard();
+      return {
+        first: request({}),
+        next: ({ items, lastId }) => {
+          if (items.length === 0) return undefined;
+          if (lastId === undefined) {
+            throw new TandemError('SYSTEM_ANSWER', 'The last record of a page has no id to go on from');
+          }
+          return request({ [paging.param]: once(lastId) });
+        },
+      };
+    }
+    case 'link': {
+      const once = guard();
+      return {
+        first: request({}),
+        next: ({ link }) => {
+          const url = nextLink(link);
+          return url === undefined ? undefined : request({}, once(url));
+        },
+      };
+    }
+  }
+}
+
+/** Raw records of an answer. @throws TandemError SYSTEM_ANSWER where there is no array: no answer must look like an empty one */
+export function itemsOf(body: unknown, path: string): readonly unknown[] {
+  const items = readPath(body, path);
+  if (Array.isArray(items)) return items;
+  const place = path === '' ? 'The answer is' : `'${path}' of the answer is`;
+  throw new TandemError('SYSTEM_ANSWER', `${place} no list`);
+}
+
+/** Target of `rel="next"` in a Link header (RFC 8288). */
+export function nextLink(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  for (const [, url, parameters] of header.matchAll(
+    /<([^>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]+))?)*)/g,
+  )) {
+    const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))/i.exec(parameters ?? '');
+    if ((rel?.[1] ?? rel?.[2] ?? '').toLowerCase().split(/\s+/).includes('next')) return url;
+  }
+  return undefined;
+}
+
+/** Passes each token once. Whole tokens of a scan are few and short beside its records. */
+function guard(): (token: string) => string {
+  const seen = new Set<string>();
+  return (token) => {
+    if (seen.has(token)) throw new TandemError('SYSTEM_ANSWER', 'The list leads back to a page that was read already');
+    seen.add(token);
+    return token;
+  };
+}

@@ -1,0 +1,326 @@
+/** One HTTP exchange with a system: slot, throttle, credentials, request, answer as JSON, failures as coded errors. */
+import type { Redis } from 'ioredis';
+import { Pool } from 'undici';
+import type { SystemConfig } from '../config/types.ts';
+import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
+import type { JsonObject } from '../types.ts';
+import { type Effect, failureOf, type Headers, networkFailure, quotaWait, unreadable, valuesOf } from './answer.ts';
+import { createTokenSource } from './oauth.ts';
+import { createThrottle, throttled } from './throttle.ts';
+import { createSemaphore, jittered, sleep } from './wait.ts';
+
+/** What was called and how it went, for metrics and logs; never a value. */
+export interface CallInfo {
+  readonly system: string;
+  readonly entity: string;
+  readonly operation: Operation;
+  readonly method: string;
+  /** undefined where no answer came. */
+  readonly status: number | undefined;
+  /** Milliseconds, waiting included. */
+  readonly ms: number;
+  readonly error: ErrorCode | undefined;
+}
+
+export type Operation = 'list' | 'read' | 'find' | 'create' | 'update' | 'delete' | 'webhook';
+
+export interface Call {
+  readonly entity: string;
+  readonly operation: Operation;
+  readonly method: string;
+  /** Below the base URL, beginning with a slash, values filled in. */
+  readonly path: string;
+  readonly query?: URLSearchParams;
+  /** Instead of path and query: where a `Link` header leads. Another host is refused. */
+  readonly url?: string | undefined;
+  readonly body?: JsonObject;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Addresses one record by its id. */
+  readonly single?: boolean;
+  /** Values in the query that no message may repeat. */
+  readonly values?: readonly string[];
+  /** `If-Match` is among the headers. */
+  readonly conditional?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** What the call changes, where that does not follow from its operation. */
+  readonly effect?: Effect;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** undefined where the answer is empty. */
+  readonly body: unknown;
+  /** The URL that was asked. */
+  readonly url: string;
+}
+
+export interface Transport {
+  /** @throws TandemError: see answer.ts. Reads are tried again a few times; a write only where nothing was sent. */
+  send(call: Call): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export interface SystemDeps {
+  readonly redis: Redis;
+  /** First part of every Redis key, without a colon at its end. */
+  readonly prefix: string;
+  /** TANDEM_ENCRYPTION_KEY: needed by systems with OAuth2. `new,old` while the key is being changed. */
+  readonly encryptionKey?: string | undefined;
+  readonly onCall?: ((call: CallInfo) => void) | undefined;
+  /** Epoch milliseconds. */
+  readonly now?: (() => number) | undefined;
+}
+
+const MAX_BODY = 64 * 1024 * 1024;
+const TRIES = 4;
+const FIRST_DELAY = 200;
+const LONGEST_DELAY = 2_000;
+/** A whole answer may take this many times the timeout between two parts of it. */
+const PATIENCE = 10;
+
+export function createTransport(config: SystemConfig, deps: SystemDeps): Transport {
+  const system = config.name;
+  const now = deps.now ?? Date.now;
+  const base = new URL(config.baseUrl);
+  // A pool knows one origin only: no request can leave for another host. Redirects are not followed.
+  const pool = new Pool(base.origin, {
+    connections: Math.max(1, config.concurrency),
+    connect: { timeout: config.timeout },
+    headersTimeout: config.timeout,
+    bodyTimeout: config.timeout,
+  });
+  const slots = createSemaphore(config.concurrency);
+  const throttle = createThrottle({ redis: deps.redis, prefix: deps.prefix, system, limits: config.limits });
+  const credentials = createCredentials(config, deps);
+
+  async function send(call: Call): Promise<Answer> {
+    const effect = call.effect ?? effectOf(call.operation);
+    const begun = performance.now();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await measured(call, effect);
+      } catch (error) {
+        const code = error instanceof TandemError ? error.code : undefined;
+        const again =
+          code === 'SYSTEM_UNREACHABLE' ||
+          (effect === 'read' && (code === 'SYSTEM_UNAVAILABLE' || code === 'SYSTEM_ANSWER'));
+        // A reconcile comes back by itself; a list would have to begin anew, so it alone sits a timeout out.
+        const late = call.operation !== 'list' && performance.now() - begun >= config.timeout;
+        if (!again || late || attempt >= TRIES || call.signal?.aborted) throw error;
+        await sleep(Math.min(jittered(FIRST_DELAY * 2 ** (attempt - 1)), LONGEST_DELAY), call.signal);
+      }
+    }
+  }
+
+  async function measured(call: Call, effect: Effect): Promise<Answer> {
+    const begun = performance.now();
+    const tell = (status: number | undefined, error: ErrorCode | undefined): void =>
+      deps.onCall?.({
+        system,
+        entity: call.entity,
+        operation: call.operation,
+        method: call.method,
+        status,
+        ms: performance.now() - begun,
+        error,
+      });
+    try {
+      const answer = await authorized(call, effect);
+      tell(answer.status, undefined);
+      return answer;
+    } catch (error) {
+      call.signal?.throwIfAborted();
+      const known = asTandemError(error);
+      tell(known.context.status, known.code);
+      throw known;
+    }
+  }
+
+  /** A token that is refused is replaced once: it may have been revoked before its time. */
+  async function authorized(call: Call, effect: Effect): Promise<Answer> {
+    const first = await credentials.headers();
+    try {
+      return await exchange(call, effect, first);
+    } catch (error) {
+      if (!(error instanceof TandemError) || error.code !== 'SYSTEM_AUTH' || !credentials.renewable) throw error;
+      return await exchange(call, effect, await credentials.headers(first.authorization));
+    }
+  }
+
+  async function exchange(call: Call, effect: Effect, auth: Readonly<Record<string, string>>): Promise<Answer> {
+    const release = await slots.acquire(call.signal);
+    try {
+      await throttle.acquire(call.signal);
+      return await request(call, effect, auth);
+    } finally {
+      release();
+    }
+  }
+
+  async function request(call: Call, effect: Effect, auth: Readonly<Record<string, string>>): Promise<Answer> {
+    const url = urlOf(call);
+    const { entity } = call;
+    let status: number;
+    let headers: Headers;
+    let bytes: Buffer;
+    try {
+      const response = await pool.request({
+        path: `${url.pathname}${url.search}`,
+        method: call.method as 'GET',
+        headers: {
+          accept: 'application/json',
+          'user-agent': 'tandem',
+          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...config.headers,
+          ...auth,
+          ...call.headers,
+        },
+        body: call.body === undefined ? null : JSON.stringify(call.body),
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+      });
+      status = response.statusCode;
+      headers = response.headers;
+      bytes = await readAll(response.body, config.timeout * PATIENCE);
+    } catch (error) {
+      if (error instanceof TooLong) throw unreadable(effect, system, entity, error.message);
+      throw networkFailure(effect, system, entity, error);
+    }
+    const good = status >= 200 && status < 300;
+    const parsed = parseJson(bytes);
+    if (good) {
+      const wait = quotaWait(config.quota, headers, now());
+      if (wait !== undefined) await throttle.pause(wait);
+      if (parsed.ok) return { status, headers, body: parsed.value, url: url.href };
+      const what = /html/i.test(String(headers['content-type'] ?? ''))
+        ? 'a web page instead of JSON'
+        : 'no readable JSON';
+      throw unreadable(effect, system, entity, `answered ${what}`);
+    }
+    const error = failureOf({
+      system,
+      entity,
+      effect,
+      single: call.single ?? false,
+      status,
+      headers,
+      body: parsed.ok ? parsed.value : undefined,
+      conditional: call.conditional === true,
+      transient: config.retry.statuses,
+      secrets: [
+        ...credentials.secrets,
+        ...Object.values(auth).map((header) => header.replace(/^(Bearer|Basic) /, '')),
+        ...valuesOf(call.body),
+        ...(call.values ?? []),
+      ],
+      now: now(),
+    });
+    if (error.code !== 'SYSTEM_THROTTLED') throw error;
+    const asked = error.context.retryAfter ?? quotaWait(config.quota, headers, now());
+    const { retryAfter } = throttled(system, await throttle.pause(asked)).context;
+    throw new TandemError('SYSTEM_THROTTLED', error.message, { ...error.context, retryAfter: retryAfter ?? 0 });
+  }
+
+  function urlOf(call: Call): URL {
+    if (call.url !== undefined) {
+      const url = new URL(call.url, base);
+      if (url.origin === base.origin) return url;
+      throw new TandemError('SYSTEM_ANSWER', `${system} leads to another host for the next page, which is refused`, {
+        system,
+        entity: call.entity,
+      });
+    }
+    const query = call.query?.toString() ?? '';
+    return new URL(
+      `${config.baseUrl}${call.path}${query === '' ? '' : `${call.path.includes('?') ? '&' : '?'}${query}`}`,
+    );
+  }
+
+  return {
+    send,
+    async close() {
+      throttle.close();
+      await pool.close();
+    },
+  };
+}
+
+function effectOf(operation: Operation): Effect {
+  return operation === 'create' || operation === 'update' || operation === 'delete' ? operation : 'read';
+}
+
+class TooLong extends Error {}
+
+interface Body extends AsyncIterable<Uint8Array> {
+  destroy(error?: Error): unknown;
+}
+
+/** Bounded in size and in time: the timeout of the pool only watches the pauses between two parts. */
+async function readAll(body: Body, within: number): Promise<Buffer> {
+  const end = performance.now() + within;
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body) {
+    size += part.length;
+    if (size > MAX_BODY) throw new TooLong(`answered more than ${MAX_BODY / 1024 / 1024} MiB`);
+    if (performance.now() > end) throw new TooLong('took too long for one answer');
+    parts.push(part);
+  }
+  return Buffer.concat(parts, size);
+}
+
+/** Text that is no valid UTF-8 is refused: replacement characters would travel on to the other system. */
+function parseJson(bytes: Buffer): { ok: true; value: unknown } | { ok: false } {
+  if (bytes.length === 0) return { ok: true, value: undefined };
+  try {
+    return { ok: true, value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown };
+  } catch {
+    return { ok: false };
+  }
+}
+
+interface Credentials {
+  /** @param refused the Authorization header that was just refused */
+  headers(refused?: string): Promise<Readonly<Record<string, string>>>;
+  /** Whether others can be had after a refusal. */
+  readonly renewable: boolean;
+  readonly secrets: readonly string[];
+}
+
+function createCredentials(config: SystemConfig, deps: SystemDeps): Credentials {
+  const { auth } = config;
+  const fixed = (headers: Record<string, string>, secrets: string[]): Credentials => ({
+    headers: () => Promise.resolve(headers),
+    renewable: false,
+    secrets,
+  });
+  switch (auth.kind) {
+    case 'none':
+      return fixed({}, []);
+    case 'header':
+      return fixed({ [auth.header]: auth.value }, [auth.value]);
+    case 'bearer':
+      return fixed({ authorization: `Bearer ${auth.token}` }, [auth.token]);
+    case 'basic': {
+      const pair = Buffer.from(`${auth.user}:${auth.password}`).toString('base64');
+      return fixed({ authorization: `Basic ${pair}` }, [auth.password, pair]);
+    }
+    case 'oauth2': {
+      const source = createTokenSource(auth, {
+        redis: deps.redis,
+        prefix: deps.prefix,
+        system: config.name,
+        encryptionKey: deps.encryptionKey,
+        timeout: config.timeout,
+        ...(deps.now === undefined ? {} : { now: deps.now }),
+      });
+      return {
+        headers: async (refused) => ({
+          authorization: `Bearer ${await source.token(refused?.replace(/^Bearer /, ''))}`,
+        }),
+        renewable: true,
+        secrets: [auth.clientSecret, auth.refreshToken],
+      };
+    }
+  }
+}

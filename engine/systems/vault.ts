@@ -1,0 +1,43 @@
+/** Text encrypted for keeping in Redis: compact JWE (dir, A256GCM) under TANDEM_ENCRYPTION_KEY. */
+import { hkdfSync } from 'node:crypto';
+import { CompactEncrypt, compactDecrypt } from 'jose';
+
+export interface Vault {
+  seal(text: string): Promise<string>;
+  /** undefined where no key opens it, or it was sealed for another purpose. */
+  open(sealed: string): Promise<string | undefined>;
+}
+
+/**
+ * @param keys comma-separated: the first seals, all open, so that a key is changed by putting the new one in front
+ * @param purpose what is sealed; each purpose has its own key
+ */
+export function createVault(keys: string, purpose: string): Vault | undefined {
+  const derived = keys
+    .split(',')
+    .map((key) => key.trim())
+    .filter((key) => key !== '')
+    .map((key) => new Uint8Array(hkdfSync('sha256', key, 'tandem', purpose, 32)));
+  const [first] = derived;
+  if (first === undefined) return undefined;
+  return {
+    async seal(text) {
+      const plain = new TextEncoder().encode(text);
+      return await new CompactEncrypt(plain).setProtectedHeader({ alg: 'dir', enc: 'A256GCM' }).encrypt(first);
+    },
+    async open(sealed) {
+      for (const key of derived) {
+        try {
+          const { plaintext } = await compactDecrypt(sealed, key, {
+            keyManagementAlgorithms: ['dir'],
+            contentEncryptionAlgorithms: ['A256GCM'],
+          });
+          return new TextDecoder().decode(plaintext);
+        } catch {
+          // Not this key: the next one may open it.
+        }
+      }
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/** Shapes that every part of the engine shares: JSON values, records as a system answers them. */
+
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+/** Position of a side in its mapping: 0 is the side named first in `between`, 1 the other. */
+export type SideIndex = 0 | 1;
+
+export const otherSide = (side: SideIndex): SideIndex => (side === 0 ? 1 : 0);
+
+/** One record of a system, read now. */
+export interface SystemRecord {
+  /** The system's own id, always as a string. */
+  readonly id: string;
+  /** Time of the last modification as the system states it, ISO 8601 UTC; undefined where the system states none. */
+  readonly modified: string | undefined;
+  /** What `If-Match` needs (an ETag or a version), where the system has one. */
+  readonly version: string | undefined;
+  /** The record in its normalized shape: what is read is what can be written. */
+  readonly data: JsonObject;
+}
+
+/** Fingerprints of one property on both sides when the link was last in agreement. */
+export type PropertyBase = readonly [string, string];
+
+/** The base of a link, by property name; a property without an entry has had no first contact yet. */
+export type Base = Readonly<Record<string, PropertyBase>>;

@@ -1,0 +1,117 @@
+// The Keap stand-in: its API over real HTTP, all state in memory.
+
+import { Faults } from '../kit/faults.ts';
+import { isObject } from '../kit/json.ts';
+import { Outbox } from '../kit/outbox.ts';
+import { RequestLog } from '../kit/request-log.ts';
+import { createServer, isAside, listen } from '../kit/server.ts';
+import type { Sandbox } from '../types.ts';
+import { type Auth, createAuth } from './auth.ts';
+import { type KeapData, noKeapData, type OAuthClient } from './data.ts';
+import { KeapError } from './errors.ts';
+import { createHooks } from './hooks.ts';
+import { Limiter, type Limits } from './limits.ts';
+import { addPage } from './page.ts';
+import { addRecordRoutes } from './records.ts';
+import { KeapStore } from './store.ts';
+
+export interface KeapOptions {
+  port?: number;
+  host?: string;
+  data?: KeapData;
+  /** The static key, for X-Keap-API-Key or Bearer. */
+  apiKey?: string;
+  oauth?: OAuthClient;
+  /** How long an access token lives; at Keap about 24 hours. */
+  accessTokenSeconds?: number;
+  /** false: none, and no headers. */
+  limits?: Partial<Limits> | false;
+  /** From a change to its hook, in ms. At Keap 30 to 60 s. */
+  hookDelayMs?: readonly [number, number];
+  /** A hook's receiver that takes longer has failed. */
+  hookTimeoutMs?: number;
+  logger?: boolean;
+}
+
+export interface KeapSandbox extends Sandbox {
+  /** The records. Editing them here fires no hooks, as bulk edits in Keap do. */
+  readonly store: KeapStore;
+  readonly auth: Auth;
+  readonly apiKey: string;
+  /** Puts everything back to the given data, or to that of the start. */
+  reset(data?: KeapData): void;
+  snapshot(): KeapData;
+}
+
+export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox> {
+  const apiKey = options.apiKey ?? 'sandbox-keap-key';
+  const oauth = options.oauth ?? {
+    clientId: 'sandbox-keap-client',
+    clientSecret: 'sandbox-keap-secret',
+    refreshToken: 'sandbox-keap-refresh',
+  };
+  const initial = structuredClone({ refreshToken: oauth.refreshToken, ...(options.data ?? noKeapData) });
+  const store = new KeapStore(initial);
+  const faults = new Faults();
+  const requests = new RequestLog((route) =>
+    /^\/crm\/rest\/v\d\/(opportunities\/stages|\w+)/.exec(route)?.[1]?.split('/').at(-1),
+  );
+  const webhooks = new Outbox({ timeoutMs: options.hookTimeoutMs ?? 30_000 });
+  const limiter = options.limits === false ? undefined : new Limiter(options.limits ?? {});
+  let url = '';
+
+  const reset = (data: KeapData = initial) => {
+    hooks.clear();
+    store.load({ ...data, refreshToken: data.refreshToken ?? oauth.refreshToken });
+  };
+  const app = createServer({ faults, requests, webhooks, reset: () => reset(), logger: options.logger ?? false });
+  const auth = createAuth(app, { apiKey, oauth, store, lifetimeSeconds: options.accessTokenSeconds ?? 86_400 });
+
+  app.addHook('onRequest', async (request, reply) => {
+    if (isAside(request.url) || request.url === '/token') return;
+    auth.check(request);
+    limiter?.check(reply);
+  });
+  app.setErrorHandler(async (error, _request, reply) => {
+    if (error instanceof KeapError) return reply.code(error.status).send(error.body);
+    const given = isObject(error) && typeof error.statusCode === 'number' ? error.statusCode : 500;
+    const message = error instanceof Error ? error.message : 'Unknown error';
+    const said = KeapError.api(given === 415 ? 400 : given, message, 'request', 'body');
+    return reply.code(said.status).send(said.body);
+  });
+  // Keap's gateway answers unknown paths in HTML.
+  app.setNotFoundHandler(async (_request, reply) =>
+    reply
+      .code(404)
+      .type('text/html')
+      .send('<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>'),
+  );
+
+  const hooks = createHooks(app, {
+    store,
+    outbox: webhooks,
+    delayMs: options.hookDelayMs ?? [100, 300],
+    url: () => url,
+  });
+  addRecordRoutes(app, store, hooks);
+  addPage(app, apiKey);
+  url = await listen(app, options.host ?? '127.0.0.1', options.port ?? 0);
+
+  return {
+    url,
+    store,
+    faults,
+    requests,
+    webhooks,
+    auth,
+    apiKey,
+    stats: () => requests.stats(),
+    reset,
+    snapshot: () => store.snapshot(),
+    async close() {
+      hooks.clear();
+      await webhooks.close();
+      await app.close();
+    },
+  };
+}

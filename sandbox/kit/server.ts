@@ -1,0 +1,197 @@
+// The HTTP server under both stand-ins: counts requests, applies faults, offers `/_sandbox`.
+
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { FaultRule, Faults } from './faults.ts';
+import { isObject } from './json.ts';
+import type { Outbox } from './outbox.ts';
+import type { LoggedRequest, RequestLog } from './request-log.ts';
+
+export interface ServerParts {
+  faults: Faults;
+  requests: RequestLog;
+  webhooks: Outbox;
+  /** Puts records and all else back to how they were at the start. */
+  reset: () => void;
+  logger: boolean;
+}
+
+/** Routes for people and tests: no token, no limits, no faults, not counted. */
+export function isAside(url: string): boolean {
+  const path = url.split('?', 1)[0];
+  return path === '/' || path === '/favicon.ico' || path === '/_sandbox' || url.startsWith('/_sandbox/');
+}
+
+export function createServer(parts: ServerParts): FastifyInstance {
+  const { faults, requests } = parts;
+  // Open and hanging connections must not keep `close` waiting.
+  const app = Fastify({
+    logger: parts.logger ? { stream: process.stderr } : false,
+    forceCloseConnections: true,
+    bodyLimit: 10 * 1024 * 1024,
+  });
+  const entries = new WeakMap<FastifyRequest, LoggedRequest>();
+  const hits = new WeakMap<FastifyRequest, FaultRule>();
+
+  app.addHook('onRequest', async (request, reply) => {
+    if (isAside(request.url)) return;
+    const route = request.routeOptions.url ?? '(no route)';
+    const entry = requests.begin(request.method, request.url, route);
+    entries.set(request, entry);
+    const fault = faults.pick(request.method, request.url);
+    if (!fault) return;
+    entry.fault = fault.action;
+    hits.set(request, fault);
+    return await before(fault, request, reply);
+  });
+
+  app.addHook('onSend', async (request, reply, payload) => {
+    const entry = entries.get(request);
+    if (entry) requests.end(entry, reply.statusCode);
+    const fault = hits.get(request);
+    return fault ? after(fault, request, reply, payload) : payload;
+  });
+
+  addControlRoutes(app, parts);
+  return app;
+}
+
+async function before(fault: FaultRule, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { socket } = request.raw;
+  switch (fault.action) {
+    case 'status':
+      reply.code(fault.status ?? 500).headers(fault.headers ?? {});
+      return reply.send(fault.body ?? { message: 'A fault of the sandbox.' });
+    case 'hang':
+      reply.hijack();
+      if (fault.ms !== undefined) setTimeout(() => socket.destroy(), fault.ms).unref();
+      return undefined;
+    case 'reset':
+      reply.hijack();
+      socket.resetAndDestroy();
+      return undefined;
+    case 'delay':
+      await sleep(fault.ms ?? 1_000, undefined, { ref: false });
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+function after(fault: FaultRule, request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
+  if (fault.action === 'lose-response') {
+    request.raw.socket.destroy();
+    return payload;
+  }
+  if (typeof payload !== 'string') return payload;
+  switch (fault.action) {
+    case 'truncate':
+      reply.removeHeader('content-length');
+      return payload.slice(0, Math.floor(payload.length / 2));
+    case 'malformed':
+      reply.removeHeader('content-length');
+      reply.code(200);
+      return typeof fault.body === 'string' ? fault.body : '<html><body>We will be back soon</body></html>';
+    case 'empty-list':
+      reply.removeHeader('content-length');
+      return emptied(payload, reply);
+    case 'slow-body':
+      reply.removeHeader('content-length');
+      return Readable.from(inPieces(payload, fault.ms ?? 1_000));
+    default:
+      return payload;
+  }
+}
+
+function emptied(payload: string, reply: FastifyReply): string {
+  const body: unknown = JSON.parse(payload);
+  if (reply.hasHeader('x-total')) reply.headers({ 'x-total': '0', 'x-total-pages': '0' });
+  reply.removeHeader('link');
+  if (Array.isArray(body)) return '[]';
+  if (!isObject(body)) return payload;
+  const entries = Object.entries(body).filter(([key]) => key !== 'next_page_token');
+  return JSON.stringify(Object.fromEntries(entries.map(([key, value]) => [key, Array.isArray(value) ? [] : value])));
+}
+
+async function* inPieces(payload: string, ms: number): AsyncGenerator<Buffer> {
+  const bytes = Buffer.from(payload);
+  const pieces = 10;
+  const size = Math.max(1, Math.ceil(bytes.length / pieces));
+  for (let at = 0; at < bytes.length; at += size) {
+    await sleep(ms / pieces, undefined, { ref: false });
+    yield bytes.subarray(at, at + size);
+  }
+}
+
+function addControlRoutes(app: FastifyInstance, parts: ServerParts): void {
+  const { faults, requests, webhooks } = parts;
+  const refuse = (reply: FastifyReply, error: unknown) =>
+    reply.code(400).send({ message: error instanceof Error ? error.message : String(error) });
+
+  app.get('/favicon.ico', async (_request, reply) => reply.code(204).send());
+
+  app.get('/_sandbox/faults', async () => ({ faults: faults.list() }));
+  app.post<{ Body: unknown }>('/_sandbox/faults', async (request, reply) => {
+    const { body } = request;
+    try {
+      if (isObject(body) && typeof body.seed === 'number') faults.seed(body.seed);
+      const rules: unknown[] = Array.isArray(body)
+        ? body
+        : isObject(body) && Array.isArray(body.rules)
+          ? body.rules
+          : [body];
+      // `add` checks the shape, whatever it is.
+      const added = rules.map((rule) => faults.add(rule as FaultRule));
+      return reply.code(201).send({ faults: added });
+    } catch (error) {
+      return refuse(reply, error);
+    }
+  });
+  app.delete('/_sandbox/faults', async (_request, reply) => {
+    faults.clear();
+    return reply.code(204).send();
+  });
+  app.delete<{ Params: { id: string } }>('/_sandbox/faults/:id', async (request, reply) => {
+    faults.clear(request.params.id);
+    return reply.code(204).send();
+  });
+
+  app.get<{ Querystring: { since?: string } }>('/_sandbox/requests', async (request) => ({
+    last: requests.last,
+    counts: requests.counts(),
+    requests: requests.since(Number(request.query.since ?? 0) || 0),
+  }));
+  app.get('/_sandbox/stats', async () => requests.stats());
+
+  app.get('/_sandbox/webhooks', async () => ({ faults: webhooks.faults, ...webhooks.counts() }));
+  app.post<{ Body: unknown }>('/_sandbox/webhooks', async (request, reply) => {
+    try {
+      return { faults: webhooks.configure(request.body ?? null), ...webhooks.counts() };
+    } catch (error) {
+      return refuse(reply, error);
+    }
+  });
+  app.delete('/_sandbox/webhooks', async (_request, reply) => {
+    webhooks.configure(null);
+    return reply.code(204).send();
+  });
+
+  app.post('/_sandbox/reset', async (_request, reply) => {
+    faults.clear();
+    requests.clear();
+    webhooks.configure(null);
+    webhooks.clear();
+    parts.reset();
+    return reply.code(204).send();
+  });
+}
+
+/** Listens, and answers the URL under which this machine reaches it. */
+export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  await app.listen({ host, port });
+  const address = app.server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
+  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${address.port}`;
+}

@@ -1,0 +1,109 @@
+// Keap contacts: the persons behind opportunities. Some are customers of the shop, some work for one, some neither.
+
+import type { Company, Contact } from '../keap/data.ts';
+import type { Firms } from './companies.ts';
+import { times, type Workshop } from './workshop.ts';
+
+export interface People {
+  /** Have a customer of their own. */
+  ofCustomer: Contact[];
+  /** Have none, but work for a company that has or gets one. */
+  ofCompany: Contact[];
+  /** Neither: what refers to them waits. */
+  stuck: Contact[];
+}
+
+export function makePeople(shop: Workshop, firms: Firms): People {
+  const { counts, expected, faker } = shop;
+  const mapping = expected.mappings['contact-customer'];
+  const people: People = { ofCustomer: [], ofCompany: [], stuck: [] };
+
+  // The persons of the shop whom Keap knows as well, some with another spelling of their address.
+  times(counts.personContacts, (i) => {
+    const customer = firms.persons[i];
+    if (!customer?.email) throw new Error('More contacts than persons.');
+    const email = i % 5 === 3 ? customer.email.toUpperCase() : customer.email;
+    people.ofCustomer.push(add(email, undefined, customer.first_name, customer.last_name));
+    mapping.matched++;
+  });
+
+  // One person per company, who orders under the company's own address.
+  times(counts.customerContacts, (i) => {
+    const pair = firms.paired[i];
+    if (!pair?.customer.email) throw new Error('More contacts than companies.');
+    // The shop has no name of a person here: Keap's fills it.
+    people.ofCustomer.push(add(pair.customer.email, pair.company));
+    mapping.matched++;
+  });
+
+  // People who work at a company that is in both systems; some of them have no e-mail address.
+  times(counts.staff, (i) => {
+    const company = firms.paired[i % firms.paired.length]?.company;
+    people.ofCompany.push(add(personal(), company));
+    mapping.unmatched.keap++;
+  });
+  times(counts.withoutMail, (i) => {
+    people.ofCompany.push(add(undefined, firms.paired[i]?.company));
+    mapping.notTakingPart.keap++;
+  });
+
+  // People at a company that only Keap has: its customer is made by the sync.
+  const newFirms = firms.keapOnly.filter((company) => company.email_address?.email);
+  times(counts.newStaff, (i) => {
+    people.ofCompany.push(add(personal(), newFirms[i % newFirms.length]));
+    mapping.unmatched.keap++;
+  });
+
+  // They use their company's address, so that they match the customer that the sync makes for the company.
+  times(counts.companyMail, (i) => {
+    const company = newFirms.at(-1 - i);
+    add(company?.email_address?.email, company);
+    mapping.matched++;
+  });
+
+  // Nobody knows whose customers they are.
+  times(counts.loners, () => {
+    people.stuck.push(add(personal()));
+    mapping.unmatched.keap++;
+  });
+  times(counts.stuckStaff, (i) => {
+    const company =
+      i % 2 === 0 ? firms.ambiguousCompanies[i] : firms.failingCompanies[i % firms.failingCompanies.length];
+    people.stuck.push(add(personal(), company));
+    mapping.unmatched.keap++;
+  });
+
+  function personal(): string {
+    return shop.email(faker.person.firstName().toLowerCase(), faker.person.lastName());
+  }
+
+  function add(email: string | undefined, company?: Company, given?: string | null, family?: string | null): Contact {
+    const { created, updated } = shop.times();
+    const contact: Contact = {
+      id: String(shop.id('contacts', 3_001)),
+      given_name: given ?? faker.person.firstName(),
+      family_name: family ?? faker.person.lastName(),
+      ...(email !== undefined && { email_addresses: [{ email, field: 'EMAIL1' }] }),
+      ...(shop.chance(0.5) && { phone_numbers: [{ number: `+1602${faker.string.numeric(7)}`, field: 'PHONE1' }] }),
+      ...(company && { company: { id: company.id } }),
+      create_time: created,
+      update_time: updated,
+    };
+    shop.keap.contacts.push(contact);
+    return contact;
+  }
+
+  // At the end every customer with an e-mail address has a contact: those of the start, those that the sync makes
+  // of companies with one, and those whose missing address the sync fills in.
+  const customers = shop.shop.customers;
+  const filled = firms.paired.filter(
+    ({ company, customer }) => customer.email === null && company.email_address?.email,
+  );
+  const withMail = customers.filter((customer) => customer.email !== null).length + newFirms.length + filled.length;
+  mapping.created.keap = withMail - mapping.matched;
+  mapping.start = { keap: shop.keap.contacts.length, customwebshop: customers.length };
+  const after = expected.mappings['company-customer'].after.customwebshop;
+  mapping.after = { keap: mapping.start.keap + mapping.created.keap, customwebshop: after };
+  mapping.notTakingPart.customwebshop = after - withMail;
+  return people;
+}

@@ -1,0 +1,93 @@
+// The Customwebshop stand-in: its API over real HTTP, all state in memory.
+
+import { Faults } from '../kit/faults.ts';
+import { isObject } from '../kit/json.ts';
+import { Outbox } from '../kit/outbox.ts';
+import { RequestLog } from '../kit/request-log.ts';
+import { createServer, isAside, listen } from '../kit/server.ts';
+import type { Sandbox } from '../types.ts';
+import { noShopData, type ShopData } from './data.ts';
+import { ShopError } from './errors.ts';
+import { addPage } from './page.ts';
+import { addRecordRoutes } from './records.ts';
+import { ShopStore } from './store.ts';
+import { createWebhooks } from './webhooks.ts';
+
+export interface ShopOptions {
+  port?: number;
+  host?: string;
+  data?: ShopData;
+  /** The bearer token. */
+  token?: string;
+  /** From a change to its webhook, in ms. */
+  webhookDelayMs?: readonly [number, number];
+  webhookTimeoutMs?: number;
+  logger?: boolean;
+}
+
+export interface ShopSandbox extends Sandbox {
+  /** The records. Editing them here fires no webhooks. */
+  readonly store: ShopStore;
+  readonly token: string;
+  /** Puts everything back to the given data, or to that of the start. */
+  reset(data?: ShopData): void;
+  snapshot(): ShopData;
+}
+
+export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox> {
+  const token = options.token ?? 'sandbox-shop-token';
+  const initial = structuredClone(options.data ?? noShopData);
+  const store = new ShopStore(initial);
+  const faults = new Faults();
+  const requests = new RequestLog((route) => /^\/(\w+)/.exec(route)?.[1]);
+  const outbox = new Outbox({ timeoutMs: options.webhookTimeoutMs ?? 30_000 });
+  let url = '';
+
+  const reset = (data: ShopData = initial) => {
+    replays.clear();
+    store.load(data);
+  };
+  const app = createServer({
+    faults,
+    requests,
+    webhooks: outbox,
+    reset: () => reset(),
+    logger: options.logger ?? false,
+  });
+
+  app.addHook('onRequest', async (request, reply) => {
+    if (isAside(request.url)) return;
+    if (request.headers.authorization === `Bearer ${token}`) return;
+    reply.header('www-authenticate', 'Bearer');
+    throw new ShopError(401, 'The token is missing or not valid.');
+  });
+  app.setErrorHandler(async (error, _request, reply) => {
+    if (error instanceof ShopError) return reply.code(error.status).send(error.body);
+    const status = isObject(error) && typeof error.statusCode === 'number' ? error.statusCode : 500;
+    return reply.code(status).send({ message: error instanceof Error ? error.message : 'Unknown error' });
+  });
+  app.setNotFoundHandler(async (request, reply) =>
+    reply.code(404).send({ message: `There is no ${request.method} ${request.url.split('?', 1)[0]}.` }),
+  );
+
+  const webhooks = createWebhooks(app, { store, outbox, delayMs: options.webhookDelayMs ?? [20, 100] });
+  const replays = addRecordRoutes(app, store, webhooks, () => url);
+  addPage(app, token);
+  url = await listen(app, options.host ?? '127.0.0.1', options.port ?? 0);
+
+  return {
+    url,
+    store,
+    faults,
+    requests,
+    webhooks: outbox,
+    token,
+    stats: () => requests.stats(),
+    reset,
+    snapshot: () => store.snapshot(),
+    async close() {
+      await outbox.close();
+      await app.close();
+    },
+  };
+}

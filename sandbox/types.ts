@@ -1,0 +1,18 @@
+// What both stand-ins have in common for whoever starts them.
+
+import type { Faults } from './kit/faults.ts';
+import type { Outbox } from './kit/outbox.ts';
+import type { RequestLog, Stats } from './kit/request-log.ts';
+
+export interface Sandbox {
+  /** Where it listens, without a slash at the end. */
+  readonly url: string;
+  /** Faults on demand; the same as `/_sandbox/faults`. */
+  readonly faults: Faults;
+  /** What was asked of it; the same as `/_sandbox/requests`. */
+  readonly requests: RequestLog;
+  /** Outgoing webhooks and their faults; the same as `/_sandbox/webhooks`. */
+  readonly webhooks: Outbox;
+  stats(): Stats;
+  close(): Promise<void>;
+}

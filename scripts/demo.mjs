@@ -1,0 +1,19 @@
+// npm run demo: installs what is missing, then runs the demo (sandbox/demo/main.ts), which starts its own Redis.
+import { runToEnd } from './child.mjs';
+import { prepare, ROOT, runScript } from './prepare.mjs';
+
+/** The demo's own orderly end takes less; past it, it is stuck. */
+const GRACE_SECONDS = 20;
+
+await runScript(async () => {
+  await prepare();
+  const { code } = await runToEnd(
+    process.execPath,
+    ['--import', 'tsx', 'sandbox/demo/main.ts', ...process.argv.slice(2)],
+    {
+      cwd: ROOT,
+      graceSeconds: GRACE_SECONDS,
+    },
+  );
+  process.exitCode = code;
+});

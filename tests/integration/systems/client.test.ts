@@ -1,0 +1,517 @@
+// A declared system over real HTTP: reads, writes, and everything that goes wrong on the way.
+import { createServer, type Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { EntityConfig, SystemConfig } from '../../../engine/config/types.ts';
+import { parsePath } from '../../../engine/expression/path.ts';
+import type { Page } from '../../../engine/systems/client.ts';
+import type { JsonObject } from '../../../engine/types.ts';
+import { closeAll, later, operation, serve, systemConfig, testClient, things } from './support.ts';
+
+afterEach(closeAll);
+
+type Handler = (
+  request: FastifyRequest<{ Params: { id: string }; Querystring: Record<string, string> }>,
+  reply: FastifyReply,
+) => unknown;
+interface Handlers {
+  list?: Handler;
+  read?: Handler;
+  create?: Handler;
+  update?: Handler;
+  remove?: Handler;
+}
+
+/** A client of a server that answers as told; the requests that came. */
+async function setUp(handlers: Handlers, entity: Partial<EntityConfig> = {}, more: Partial<SystemConfig> = {}) {
+  const requests: { method: string; url: string; headers: FastifyRequest['headers']; body: unknown }[] = [];
+  const none: Handler = (_, reply) => reply.code(404).send({ message: 'Not found' });
+  const url = await serve((app) => {
+    app.addHook('preHandler', async ({ method, url: path, headers, body }) => {
+      requests.push({ method, url: path, headers, body });
+    });
+    app.get<{ Params: { id: string }; Querystring: Record<string, string> }>('/things', (q, r) =>
+      (handlers.list ?? none)(q, r),
+    );
+    app.get<{ Params: { id: string }; Querystring: Record<string, string> }>('/things/:id', (q, r) =>
+      (handlers.read ?? none)(q, r),
+    );
+    app.post<{ Params: { id: string }; Querystring: Record<string, string> }>('/things', (q, r) =>
+      (handlers.create ?? none)(q, r),
+    );
+    for (const method of ['PATCH', 'PUT']) {
+      app.route<{ Params: { id: string }; Querystring: Record<string, string> }>({
+        method,
+        url: '/things/:id',
+        handler: (q, r) => (handlers.update ?? none)(q, r),
+      });
+    }
+    app.delete<{ Params: { id: string }; Querystring: Record<string, string> }>('/things/:id', (q, r) =>
+      (handlers.remove ?? none)(q, r),
+    );
+  });
+  return { ...testClient(systemConfig(url, { entities: { things: things(entity) }, ...more })), requests, url };
+}
+
+/** A server that speaks raw bytes, for answers that no HTTP framework gives. */
+async function raw(answer: string | undefined): Promise<string> {
+  const server: Server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      if (answer !== undefined) socket.write(answer);
+      socket.destroySoon();
+    });
+  });
+  later(() => new Promise((resolve) => server.close(resolve)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+}
+
+async function all(pages: AsyncGenerator<Page>): Promise<Page[]> {
+  const read: Page[] = [];
+  for await (const page of pages) read.push(page);
+  return read;
+}
+const ids = (pages: readonly Page[]) => pages.map((page) => page.records.map((record) => record.id));
+const path = (source: string) => parsePath(source) ?? expect.unreachable();
+const item = (id: number, more: JsonObject = {}): JsonObject => ({ id, name: `thing ${id}`, ...more });
+
+describe('list', () => {
+  test('streams pages, and asks for the next only when it is wanted', async () => {
+    const { client, requests } = await setUp({
+      list: ({ query }) => {
+        const from = Number(query.token ?? 0);
+        return { items: [item(from), item(from + 1)], ...(from < 4 ? { next: String(from + 2) } : {}) };
+      },
+    });
+    const pages = client.list('things');
+    await pages.next();
+    expect(requests).toHaveLength(1);
+    expect(ids(await all(pages))).toEqual([
+      ['2', '3'],
+      ['4', '5'],
+    ]);
+    expect(requests.map((request) => request.url)).toEqual([
+      '/things?size=2',
+      '/things?size=2&token=2',
+      '/things?size=2&token=4',
+    ]);
+    expect(requests[0]?.headers.authorization).toBe('Bearer shop-token');
+  });
+
+  test('a bad record is told of and stops no other', async () => {
+    const { client } = await setUp({ list: () => ({ items: [item(1), { name: 'no id' }, 'text', item(2)] }) });
+    const [page] = await all(client.list('things'));
+    expect(page?.records.map((record) => record.id)).toEqual(['1', '2']);
+    expect(page?.failed.map(({ error }) => error.code)).toEqual(['SYSTEM_ANSWER', 'SYSTEM_ANSWER']);
+  });
+
+  test('changes by filter: since minus the overlap', async () => {
+    const list = things().list;
+    const { client, requests } = await setUp(
+      { list: () => ({ items: [item(1)] }) },
+      {
+        list: list && {
+          ...list,
+          since: { kind: 'filter', query: { filter: 'since_time=={since}' }, overlap: 120_000 },
+        },
+      },
+    );
+    await all(client.list('things', { since: '2026-01-01T00:02:00+0000' }));
+    await all(client.list('things'));
+    const filters = requests.map((request) => new URL(request.url, 'http://h').searchParams.get('filter'));
+    expect(filters).toEqual(['since_time==2026-01-01T00:00:00.000Z', null]);
+    await expect(all(client.list('things', { since: 'lately' }))).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  test('changes newest first: stops at the first older record', async () => {
+    const list = things().list;
+    const at = (minute: number) => ({ updated_at: `2026-01-01T00:${String(minute).padStart(2, '0')}:00Z` });
+    const { client, requests } = await setUp(
+      {
+        list: ({ query }) =>
+          query.token === undefined
+            ? { items: [item(9, at(50)), item(8, at(40))], next: 'b' }
+            : { items: [item(7, at(31)), item(6, at(29)), item(5, at(28))], next: 'c' },
+      },
+      { list: list && { ...list, since: { kind: 'newest-first', query: { order: 'desc' }, overlap: 60_000 } } },
+    );
+    expect(ids(await all(client.list('things', { since: '2026-01-01T00:31:00Z' })))).toEqual([['9', '8'], ['7']]);
+    expect(requests.map((request) => request.url)).toEqual([
+      '/things?size=2&order=desc',
+      '/things?size=2&order=desc&token=b',
+    ]);
+  });
+
+  test.each<[string, Handler]>([
+    ['no list in it', () => ({ message: 'fine' })],
+    ['a web page', (_, reply) => reply.type('text/html').send('<html>Welcome</html>')],
+    ['cut off JSON', (_, reply) => reply.type('application/json').send('{"items":[{"id":1},')],
+    ['text that is no UTF-8', (_, reply) => reply.type('application/json').send(Buffer.from([0x22, 0xff, 0x22]))],
+    ['404', (_, reply) => reply.code(404).send({ message: 'no route' })],
+    ['a redirect', (_, reply) => reply.redirect('http://127.0.0.1:1/other')],
+    ['nothing', (_, reply) => reply.code(204).send()],
+  ])('an answer with %s throws', async (_, list) => {
+    const { client, requests } = await setUp({ list });
+    await expect(all(client.list('things'))).rejects.toMatchObject({
+      code: 'SYSTEM_ANSWER',
+      retry: 'later',
+      context: { system: 'shop', entity: 'things' },
+    });
+    expect(requests.length).toBeLessThanOrEqual(4);
+  });
+
+  test('an answer that ends early throws', async () => {
+    const url = await raw('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"items":[');
+    const { client } = testClient(systemConfig(url));
+    await expect(all(client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_UNREACHABLE' });
+  });
+
+  test('a hiccup is sat out in place', async () => {
+    let turn = 0;
+    const { client, calls } = await setUp({
+      list: (_, reply) => {
+        turn += 1;
+        if (turn === 1) return reply.code(502).type('text/html').send('<html>');
+        if (turn === 2) return reply.type('text/html').send('<html>');
+        return { items: [item(1)] };
+      },
+    });
+    expect(ids(await all(client.list('things')))).toEqual([['1']]);
+    expect(calls.map(({ status, error }) => [status, error])).toEqual([
+      [502, 'SYSTEM_UNAVAILABLE'],
+      [undefined, 'SYSTEM_ANSWER'],
+      [200, undefined],
+    ]);
+  });
+
+  test('a moment without quota does not begin it anew', async () => {
+    let turn = 0;
+    const { client, requests } = await setUp({
+      list: ({ query }, reply) => {
+        turn += 1;
+        if (turn === 2) return reply.code(429).header('retry-after', '0.2').send({ message: 'Quota Exceeded' });
+        return query.token === undefined ? { items: [item(1)], next: 'b' } : { items: [item(2)] };
+      },
+    });
+    expect(ids(await all(client.list('things')))).toEqual([['1'], ['2']]);
+    expect(requests).toHaveLength(3);
+  });
+
+  test('can be called off while it waits', async () => {
+    const { client } = await setUp({ list: () => delay(5_000) });
+    const abort = new AbortController();
+    const reading = all(client.list('things', { signal: abort.signal }));
+    setTimeout(() => abort.abort(new Error('enough')), 50);
+    await expect(reading).rejects.toThrow('enough');
+  });
+
+  test('follows Link headers on its own host only', async () => {
+    const list = things().list;
+    const entity = { list: list && { ...list, items: '', paging: { kind: 'link' as const } } };
+    const good = await setUp(
+      {
+        list: ({ query }, reply) => {
+          if (query.at === undefined) reply.header('link', '</things?at=2>; rel="next"');
+          return [item(Number(query.at ?? 1))];
+        },
+      },
+      entity,
+    );
+    expect(ids(await all(good.client.list('things')))).toEqual([['1'], ['2']]);
+    const bad = await setUp(
+      { list: (_, reply) => reply.header('link', '<http://169.254.169.254/things>; rel="next"').send([item(1)]) },
+      entity,
+    );
+    await expect(all(bad.client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_ANSWER' });
+  });
+});
+
+describe('read and find', () => {
+  test('a record, its version, and one that does not exist', async () => {
+    const { client, requests } = await setUp({
+      read: ({ params }, reply) => {
+        if (params.id === 'gone') return reply.code(410).type('text/html').send('<html>');
+        if (params.id !== 'a/b') return reply.code(404).send({});
+        return reply.header('etag', '"7"').send({ id: 'a/b', updated_at: '2026-01-01T00:00:00+0000' });
+      },
+    });
+    expect(await client.read('things', 'a/b')).toEqual({
+      id: 'a/b',
+      modified: '2026-01-01T00:00:00.000Z',
+      version: '"7"',
+      data: { id: 'a/b', updated_at: '2026-01-01T00:00:00+0000' },
+    });
+    expect(await client.read('things', 'gone')).toBeUndefined();
+    expect(await client.read('things', '9')).toBeUndefined();
+    expect(requests[0]?.url).toBe('/things/a%2Fb');
+    await expect(client.read('things', '..')).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    await expect(client.read('other', '1')).rejects.toMatchObject({ code: 'CONFIG_REFERENCE' });
+  });
+
+  test('find checks what it is answered, over all pages', async () => {
+    const { client, requests } = await setUp({
+      list: ({ query }) =>
+        query.token === undefined
+          ? { items: [item(1, { name: 'Ann Lee' }), item(2, { name: 'Annabel' })], next: 'b' }
+          : { items: [item(3, { name: ' ANN lee ' }), item(4, { name: null }), item(1, { name: 'Ann Lee' })] },
+    });
+    const found = await client.find('things', 'name', 'ann lee');
+    expect(found.map((record) => record.id)).toEqual(['1', '3']);
+    expect(requests[0]?.url).toBe('/things?size=2&name=ann+lee');
+    expect(await client.find('things', 'name', '  ')).toEqual([]);
+    await expect(client.find('things', 'colour', 'x')).rejects.toMatchObject({ code: 'SYSTEM_OPERATION' });
+  });
+
+  test('an operation that is not declared is refused', async () => {
+    const { client } = await setUp(
+      {},
+      { list: undefined, read: undefined, find: undefined, create: undefined, update: undefined, delete: undefined },
+    );
+    const refused = { code: 'SYSTEM_OPERATION' };
+    await expect(all(client.list('things'))).rejects.toMatchObject(refused);
+    await expect(client.read('things', '1')).rejects.toMatchObject(refused);
+    await expect(client.find('things', 'name', 'x')).rejects.toMatchObject(refused);
+    await expect(client.create('things', {})).rejects.toMatchObject(refused);
+    await expect(client.update('things', '1', { data: {}, changed: [] })).rejects.toMatchObject(refused);
+    await expect(client.delete('things', '1')).rejects.toMatchObject(refused);
+  });
+
+  test('cached reads once for many, and again after its time', async () => {
+    let now = 0;
+    let fail = true;
+    const url = await serve((app) => {
+      app.get('/things', (_, reply) => (fail ? reply.code(403).send({ message: 'no' }) : { items: [item(1)] }));
+    });
+    const { client, calls } = testClient(systemConfig(url, { entities: { things: things({ cache: 1_000 }) } }), {
+      now: () => now,
+    });
+    await expect(client.cached('things')).rejects.toMatchObject({ code: 'SYSTEM_REJECTED' });
+    fail = false;
+    const [one, two] = await Promise.all([client.cached('things'), client.cached('things')]);
+    expect(one).toBe(two);
+    now = 999;
+    await client.cached('things');
+    expect(calls).toHaveLength(2);
+    now = 1_001;
+    await client.cached('things');
+    expect(calls).toHaveLength(3);
+  });
+});
+
+describe('create', () => {
+  const created = (_: unknown, reply: FastifyReply) => reply.code(201).header('etag', '"1"').send({ id: 5, name: 'x' });
+
+  test('sends what can be written, and the idempotency key', async () => {
+    const { client, requests } = await setUp({ create: created });
+    const record = await client.create('things', { id: '9', name: 'x', note: null }, { idempotencyKey: 'key-1' });
+    expect(record).toEqual({ id: '5', modified: undefined, version: '"1"', data: { id: 5, name: 'x' } });
+    expect(requests[0]?.body).toEqual({ name: 'x' });
+    expect(requests[0]?.headers['idempotency-key']).toBe('key-1');
+  });
+
+  test('reads after where the answer is only an id', async () => {
+    const create = { ...operation('POST', '/things'), idempotency: undefined, answer: 'id' as const };
+    const { client } = await setUp({ create: created, read: () => ({ id: 5, name: 'x', more: 1 }) }, { create });
+    expect((await client.create('things', { name: 'x' })).data).toEqual({ id: 5, name: 'x', more: 1 });
+  });
+
+  test.each<[string, Handler, Handler | undefined, string | undefined]>([
+    ['the reading after fails', created, (_, reply) => reply.code(400).send({}), '5'],
+    ['it is not found after', created, undefined, '5'],
+    ['the answer has no id', (_, reply) => reply.code(201).send({ ok: true }), undefined, undefined],
+  ])('where %s the outcome is unknown, with the id if there is one', async (_, create, read, id) => {
+    const config = { ...operation('POST', '/things'), idempotency: undefined, answer: 'id' as const };
+    const { client } = await setUp({ create, ...(read === undefined ? {} : { read }) }, { create: config });
+    const error: unknown = await client.create('things', { name: 'x' }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'OUTCOME_UNKNOWN', retry: 'unknown' });
+    expect((error as { context: { id?: string } }).context.id).toBe(id);
+  });
+
+  test.each<[string, Handler, string]>([
+    ['500', (_, reply) => reply.code(500).send({ message: 'boom' }), 'OUTCOME_UNKNOWN'],
+    ['a web page', (_, reply) => reply.type('text/html').send('<html>'), 'OUTCOME_UNKNOWN'],
+    ['no answer in time', () => delay(3_000), 'OUTCOME_UNKNOWN'],
+    ['a cut connection', (request) => request.raw.destroy(), 'OUTCOME_UNKNOWN'],
+    [
+      '422',
+      (_, reply) => reply.code(422).send({ message: 'Not valid.', errors: [{ field: 'name', message: 'is short' }] }),
+      'SYSTEM_REJECTED',
+    ],
+    ['401', (_, reply) => reply.code(401).send({ message: 'token shop-token is bad' }), 'SYSTEM_AUTH'],
+  ])('%s is sent once, and is %s', async (_, create, code) => {
+    const { client, requests } = await setUp({ create }, {}, { timeout: 300 });
+    const error: unknown = await client.create('things', { name: 'Miller' }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code, context: { system: 'shop', entity: 'things' } });
+    expect(String(error)).not.toMatch(/Miller|shop-token/);
+    if (code === 'SYSTEM_REJECTED') expect(String(error)).toContain('name: is short');
+    expect(requests).toHaveLength(1);
+  });
+
+  test('a refused connection is unreachable, and was tried again: nothing had been sent', async () => {
+    const { client, calls } = testClient(systemConfig('http://127.0.0.1:1'));
+    await expect(client.create('things', { name: 'x' })).rejects.toMatchObject({
+      code: 'SYSTEM_UNREACHABLE',
+      retry: 'later',
+    });
+    expect(calls).toHaveLength(4);
+  });
+});
+
+describe('update and delete', () => {
+  const record = { id: '1', name: 'New', address: { line1: 'a', line2: 'b' } };
+  const change = { data: record, changed: [path('name'), path('address.line1')], version: '"3"' };
+
+  test('sends changed leaves with the version', async () => {
+    const { client, requests } = await setUp({ update: (_, reply) => reply.header('etag', '"4"').send(record) });
+    expect(await client.update('things', '1', change)).toMatchObject({ id: '1', version: '"4"' });
+    expect(requests[0]).toMatchObject({
+      method: 'PATCH',
+      url: '/things/1',
+      body: { name: 'New', address: { line1: 'a' } },
+    });
+    expect(requests[0]?.headers['if-match']).toBe('"3"');
+  });
+
+  test('with a mask, and read after where nothing is answered', async () => {
+    const update = {
+      ...operation('PATCH', '/things/{id}'),
+      mask: 'update_mask',
+      nested: 'whole',
+      version: undefined,
+      answer: 'none',
+    } as const;
+    const { client, requests } = await setUp(
+      { update: (_, reply) => reply.code(204).send(), read: () => record },
+      { update },
+    );
+    expect((await client.update('things', '1', change)).data).toEqual(record);
+    expect(requests[0]).toMatchObject({
+      url: '/things/1?update_mask=name%2Caddress',
+      body: { name: 'New', address: record.address },
+    });
+    expect(requests[0]?.headers['if-match']).toBeUndefined();
+  });
+
+  test('nothing to write is only read', async () => {
+    const { client, requests } = await setUp({ read: () => record });
+    await client.update('things', '1', { data: record, changed: [path('id')] });
+    expect(requests.map((request) => request.method)).toEqual(['GET']);
+  });
+
+  test.each<[number, string]>([
+    [412, 'SYSTEM_CHANGED'],
+    [409, 'SYSTEM_CHANGED'],
+    [404, 'SYSTEM_NOT_FOUND'],
+    [422, 'SYSTEM_REJECTED'],
+    [500, 'SYSTEM_UNAVAILABLE'],
+    [423, 'SYSTEM_UNAVAILABLE'],
+  ])('%d is %s', async (status, code) => {
+    const { client, requests } = await setUp(
+      { update: (_, reply) => reply.code(status).send({}) },
+      {},
+      { retry: { statuses: [423] } },
+    );
+    await expect(client.update('things', '1', change)).rejects.toMatchObject({ code, context: { status, id: '1' } });
+    expect(requests).toHaveLength(1);
+  });
+
+  test('a lost answer to an update or delete is transient: repeating it is harmless', async () => {
+    const cut: Handler = (request) => request.raw.destroy();
+    const { client } = await setUp({ update: cut, remove: cut });
+    await expect(client.update('things', '1', change)).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE' });
+    await expect(client.delete('things', '1')).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE' });
+  });
+
+  test('deleting what is gone is a success', async () => {
+    const { client } = await setUp({ remove: ({ params }, reply) => reply.code(params.id === '1' ? 204 : 404).send() });
+    await client.delete('things', '1');
+    await client.delete('things', '2');
+  });
+});
+
+describe('limits', () => {
+  test('a 429 stops every client of the system until its time, in one error without a failed attempt', async () => {
+    let refuse = true;
+    const { client, redis, prefix, url, requests } = await setUp({
+      read: (_, reply) =>
+        refuse ? reply.code(429).header('retry-after', '60').send({ message: 'Quota Exceeded' }) : { id: 1 },
+    });
+    await expect(client.read('things', '1')).rejects.toMatchObject({
+      code: 'SYSTEM_THROTTLED',
+      retry: 'quota',
+      context: { status: 429 },
+    });
+    refuse = false;
+    const other = testClient(systemConfig(url, { entities: { things: things() } }), { redis, prefix });
+    const error = await other.client.read('things', '1').catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'SYSTEM_THROTTLED' });
+    const { retryAfter } = (error as { context: { retryAfter: number } }).context;
+    expect(retryAfter).toBeGreaterThan(58_000);
+    expect(retryAfter).toBeLessThan(76_000);
+    expect(requests).toHaveLength(1);
+    expect(other.calls).toMatchObject([{ operation: 'read', status: undefined, error: 'SYSTEM_THROTTLED' }]);
+  });
+
+  test("Keap's spike arrest counts as 429, whatever its status", async () => {
+    const fault = {
+      fault: {
+        faultstring: 'Spike arrest violation',
+        detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' },
+      },
+    };
+    const { client, requests } = await setUp({ create: (_, reply) => reply.code(500).send(fault) });
+    await expect(client.create('things', { name: 'x' })).rejects.toMatchObject({ code: 'SYSTEM_THROTTLED' });
+    expect(requests).toHaveLength(1);
+  });
+
+  test('a quota that is used up is waited for, though the last answer was good', async () => {
+    const reset = String(Date.now() + 30_000);
+    const { client, requests } = await setUp(
+      { read: (_, reply) => reply.header('x-left', '0').header('x-reset', reset).send({ id: 1 }) },
+      {},
+      { quota: { remaining: 'x-left', reset: 'x-reset' } },
+    );
+    await client.read('things', '1');
+    await expect(client.read('things', '1')).rejects.toMatchObject({ code: 'SYSTEM_THROTTLED' });
+    expect(requests).toHaveLength(1);
+  });
+
+  test('no more requests are under way than declared', async () => {
+    let underWay = 0;
+    let most = 0;
+    const { client } = await setUp(
+      {
+        read: async ({ params }) => {
+          underWay += 1;
+          most = Math.max(most, underWay);
+          await delay(10);
+          underWay -= 1;
+          return { id: params.id };
+        },
+      },
+      {},
+      { concurrency: 3 },
+    );
+    await Promise.all(Array.from({ length: 30 }, (_, id) => client.read('things', String(id + 1))));
+    expect(most).toBe(3);
+  });
+});
+
+test('each kind of credentials is sent as declared', async () => {
+  const sent = async (auth: SystemConfig['auth']) => {
+    const { client, requests } = await setUp({ read: () => ({ id: 1 }) }, {}, { auth, headers: { 'X-Fixed': 'yes' } });
+    await client.read('things', '1');
+    return requests[0]?.headers;
+  };
+  expect(await sent({ kind: 'none' })).not.toHaveProperty('authorization');
+  expect(await sent({ kind: 'header', header: 'X-Keap-API-Key', value: 'k' })).toMatchObject({
+    'x-keap-api-key': 'k',
+    'x-fixed': 'yes',
+  });
+  expect(await sent({ kind: 'basic', user: 'ü', password: 'p:w' })).toMatchObject({
+    authorization: `Basic ${Buffer.from('ü:p:w').toString('base64')}`,
+  });
+});

@@ -1,0 +1,92 @@
+// From an answer to a record: ids, times, normalize.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { EntityConfig } from '../../../engine/config/types.ts';
+import { TandemError } from '../../../engine/errors.ts';
+import { toId, toInstant, toRecord } from '../../../engine/systems/record.ts';
+
+const entity = (more: Partial<EntityConfig> = {}): EntityConfig => ({
+  system: 's',
+  name: 'things',
+  schema: {},
+  id: 'id',
+  modified: 'changed',
+  normalize: undefined,
+  cache: undefined,
+  list: undefined,
+  read: undefined,
+  find: undefined,
+  create: undefined,
+  update: undefined,
+  delete: undefined,
+  events: [],
+  ...more,
+});
+
+describe('times', () => {
+  test.each([
+    ['2025-05-28T18:30:05.000+0000', '2025-05-28T18:30:05.000Z'],
+    ['2025-05-28T18:30:05Z', '2025-05-28T18:30:05.000Z'],
+    ['2025-05-28T20:30:05.123456+02:00', '2025-05-28T18:30:05.123Z'],
+    ['2025-05-28T18:30:05.1-05', '2025-05-28T23:30:05.100Z'],
+    ['2025-05-28 18:30', '2025-05-28T18:30:00.000Z'],
+    ['2025-05-28', '2025-05-28T00:00:00.000Z'],
+    [1748457005, '2025-05-28T18:30:05.000Z'],
+    [1748457005000, '2025-05-28T18:30:05.000Z'],
+    ['2025-13-28T18:30:05Z', undefined],
+    ['yesterday', undefined],
+    ['', undefined],
+    [null, undefined],
+    [{}, undefined],
+  ])('%j', (value, expected) => {
+    expect(toInstant(value)).toBe(expected);
+  });
+
+  test('what is written as ISO 8601 comes back', () => {
+    fc.assert(
+      fc.property(
+        fc.date({ min: new Date('1970-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }),
+        (date) => {
+          expect(toInstant(date.toISOString())).toBe(date.toISOString());
+        },
+      ),
+    );
+  });
+});
+
+test('ids are text; a number that JSON cannot hold exactly is none', () => {
+  expect(toId(7)).toBe('7');
+  expect(toId('0007')).toBe('0007');
+  expect(toId(JSON.parse('9007199254740993'))).toBeUndefined();
+  expect([toId(''), toId(null), toId(1.5), toId(undefined), toId({})]).toEqual(Array(5).fill(undefined));
+});
+
+test('a record takes id and time from its normalized shape', async () => {
+  const normalize = { source: '', evaluate: async () => ({ id: 5, changed: '2025-01-01T00:00:00+0000', n: 1 }) };
+  const record = await toRecord(entity({ normalize }), { raw: true }, '"v1"');
+  expect(record).toEqual({
+    id: '5',
+    modified: '2025-01-01T00:00:00.000Z',
+    version: '"v1"',
+    data: { id: 5, changed: '2025-01-01T00:00:00+0000', n: 1 },
+  });
+});
+
+test('a failing normalize names the record', async () => {
+  const normalize = {
+    source: '',
+    evaluate: async () => {
+      throw new TandemError('EXPRESSION_LIMIT', 'too slow');
+    },
+  };
+  await expect(toRecord(entity({ normalize }), { id: 9 })).rejects.toMatchObject({
+    code: 'EXPRESSION_LIMIT',
+    context: { id: '9', entity: 'things', system: 's' },
+  });
+  const nothing = { source: '', evaluate: async () => undefined };
+  await expect(toRecord(entity({ normalize: nothing }), { id: 9 })).rejects.toMatchObject({
+    code: 'EXPRESSION_FAILED',
+  });
+  await expect(toRecord(entity(), { name: 'no id' })).rejects.toMatchObject({ code: 'SYSTEM_ANSWER' });
+  await expect(toRecord(entity(), 'text')).rejects.toMatchObject({ code: 'SYSTEM_ANSWER' });
+});
