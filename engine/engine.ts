@@ -35,6 +35,8 @@ export interface TriggerRequest {
   readonly scan?: ScanKind;
   readonly record?: { readonly side: SideIndex; readonly id: string };
   readonly plan?: boolean;
+  /** The group run that this one belongs to. */
+  readonly group?: string;
 }
 
 export interface Engine {
@@ -120,18 +122,27 @@ export function createEngine(options: EngineOptions): Engine {
         owner,
         job,
         dry,
+        async touched(mapping, side, id) {
+          const { system, entity } = mapping.sides[side];
+          for (const other of config.mappings.values()) {
+            if (other.name === mapping.name) continue;
+            for (const same of other.sides) {
+              if (same.system.name === system.name && same.entity.name === entity.name) await this.enqueue(other.name, same.index, [id]);
+            }
+          }
+        },
         async enqueue(mapping, side, ids) {
           const active = expectIn ?? (await runs.active(mapping));
           await queues.enqueue(mapping, engine.links(mapping), side, ids, async (records) => {
-            for (const id of active) await runs.expect({ id }, records);
+            for (const id of active) await runs.expect({ id }, mapping, records);
           });
         },
       };
     },
 
-    async trigger({ mapping: name, scan, record, plan = false }, by = 'api') {
+    async trigger({ mapping: name, scan, record, plan = false, group }, by = 'api') {
       const mapping = engine.mapping(name);
-      const { run, fresh } = await runs.begin({ mapping: name, scan: record ? 'record' : (scan ?? 'changes'), plan, trigger: by });
+      const { run, fresh } = await runs.begin({ mapping: name, scan: record ? 'record' : (scan ?? 'changes'), plan, trigger: by }, group);
       if (!fresh) return { run, fresh };
       if (record && !plan) {
         await runs.scanning(run);
@@ -146,9 +157,10 @@ export function createEngine(options: EngineOptions): Engine {
 
     async triggerAll({ scan, plan = false }) {
       const mappings = [...options.config.current().mappings.values()].sort((a, b) => a.depth - b.depth);
+      const group = await runs.beginGroup({ scan, plan, trigger: 'api' });
       const children: string[] = [];
-      for (const { name } of mappings) children.push((await engine.trigger({ mapping: name, scan, plan })).run.id);
-      return runs.beginGroup({ scan, plan, trigger: 'api' }, children);
+      for (const { name } of mappings) children.push((await engine.trigger({ mapping: name, scan, plan, group })).run.id);
+      return runs.setChildren(group, children);
     },
 
     async events(system, events) {

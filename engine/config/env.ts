@@ -26,20 +26,32 @@ export function checkSecrets(value: Json, report: Report): void {
     const text = valueAt(value, path);
     if (text === undefined || text === null) continue;
     if (typeof text !== 'string' || !WHOLE_SECRET.test(text)) {
-      report.add('CONFIG_SECRET', path, 'A secret may not stand in a file, nor have a default. Set an environment variable and write only its name: ${NAME}.');
+      report.add(
+        'CONFIG_SECRET',
+        path,
+        `A secret may not stand in a file, nor have a default. Set an environment variable and write only its name: \${NAME}.`,
+      );
     }
   }
   const headers = valueAt(value, ['headers']);
   if (typeof headers === 'object' && headers !== null && !Array.isArray(headers)) {
     for (const [name, text] of Object.entries(headers)) {
       if (SECRET_HEADER.test(name) && (typeof text !== 'string' || !text.includes('${'))) {
-        report.add('CONFIG_SECRET', ['headers', name], `The header ${name} looks like a secret. Set an environment variable and write its name: \${NAME}.`);
+        report.add(
+          'CONFIG_SECRET',
+          ['headers', name],
+          `The header ${name} looks like a secret. Set an environment variable and write its name: \${NAME}.`,
+        );
       }
     }
   }
   const baseUrl = valueAt(value, ['baseUrl']);
   if (typeof baseUrl === 'string' && /^https?:\/\/[^/$]*@/.test(baseUrl)) {
-    report.add('CONFIG_SECRET', ['baseUrl'], 'An address with a user or password holds a secret. Use auth: { kind: basic, … } with environment variables.');
+    report.add(
+      'CONFIG_SECRET',
+      ['baseUrl'],
+      'An address with a user or password holds a secret. Use auth: { kind: basic, … } with environment variables.',
+    );
   }
 }
 
@@ -58,7 +70,11 @@ export function fillEnv(value: Json, env: Env, report: Report): { value: Json; f
         const at = inside.indexOf(':-');
         const name = at < 0 ? inside : inside.slice(0, at);
         if (!NAME.test(name)) {
-          report.add('CONFIG_ENV', path, `"\${${name}}" names no environment variable; write \${NAME} or \${NAME:-default}.`);
+          report.add(
+            'CONFIG_ENV',
+            path,
+            `"\${${name}}" names no environment variable; write \${NAME} or \${NAME:-default}.`,
+          );
           return '';
         }
         const found = env[name];
@@ -78,7 +94,8 @@ export function fillEnv(value: Json, env: Env, report: Report): { value: Json; f
 }
 
 /** RFC 6901. */
-export const pointer = (path: YamlPath): string => path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+export const pointer = (path: YamlPath): string =>
+  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 function valueAt(value: Json, path: readonly string[]): Json | undefined {
   let item: Json | undefined = value;

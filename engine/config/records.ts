@@ -1,7 +1,8 @@
 /** Checks a record against the schema of its entity before it is sent. */
+
+import { wherePath } from './report.ts';
 import type { EntityConfig } from './types.ts';
 import { schemaFaults } from './validate.ts';
-import { wherePath } from './report.ts';
 
 export interface RecordFault {
   /** Path of the value within the record. */
@@ -25,7 +26,10 @@ export function validateRecord(entity: EntityConfig, record: unknown, check: Rec
     if (missing && check.partial) continue;
     const root = missing ? /^"([^"]+)"/.exec(fault.message)?.[1] : fault.path[0];
     if (check.paths && (root === undefined || !check.paths.includes(String(root)))) continue;
-    faults.push({ property: missing ? String(root) : wherePath(fault.path), message: missing ? 'Is required.' : fault.message });
+    faults.push({
+      property: missing ? String(root) : wherePath(fault.path),
+      message: missing ? 'Is required.' : fault.message,
+    });
   }
   return faults;
 }

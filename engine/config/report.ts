@@ -11,6 +11,8 @@ export interface Report {
   add(code: ErrorCode, path: YamlPath, message: string, of?: 'value' | 'key'): void;
   /** Adds what an expression or path failed to compile with, at the very character where that is known. */
   addError(path: YamlPath, error: TandemError): void;
+  /** Line of a value. */
+  lineOf(path: YamlPath): number;
 }
 
 export function createReport(file: string, document: YamlDocument): Report {
@@ -18,6 +20,7 @@ export function createReport(file: string, document: YamlDocument): Report {
   return {
     file,
     problems,
+    lineOf: (path) => document.locate(path).line,
     add: (code, path, message, of = 'value') => {
       problems.push({ code, file, ...document.locate(path, of), where: wherePath(path), message });
     },

@@ -162,7 +162,12 @@ export interface WebhookRegistrationConfig {
   readonly create: OperationConfig & { readonly body: JsonObject };
   readonly remove: OperationConfig | undefined;
   /** Paths within one listed hook. */
-  readonly fields: { readonly key: string; readonly event: string; readonly url: string; readonly status: string | undefined };
+  readonly fields: {
+    readonly key: string;
+    readonly event: string;
+    readonly url: string;
+    readonly status: string | undefined;
+  };
   /** Asks the system to verify again a hook whose status is one of `when`. */
   readonly verify: (OperationConfig & { readonly when: readonly string[] }) | undefined;
 }

@@ -25,7 +25,14 @@ export function validatorOf(schema: JsonSchema): ValidateFunction {
   let validate = validators.get(schema);
   if (!validate) {
     // One instance per schema: two files may carry the same $id.
-    const ajv = new Ajv2020({ allErrors: true, strict: false, discriminator: true, verbose: true, logger: false, allowUnionTypes: true });
+    const ajv = new Ajv2020({
+      allErrors: true,
+      strict: false,
+      discriminator: true,
+      verbose: true,
+      logger: false,
+      allowUnionTypes: true,
+    });
     addFormats(ajv);
     validate = ajv.compile(schema);
     validators.set(schema, validate);
@@ -40,7 +47,8 @@ export function schemaFaults(schema: JsonSchema, value: unknown): SchemaFault[] 
   const errors = validate.errors ?? [];
   // An alternative that failed says why once, in the words of the schema, not once per alternative.
   const alternatives = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
-  const within = (error: ErrorObject, parent: ErrorObject): boolean => error !== parent && error.schemaPath.startsWith(`${parent.schemaPath}/`);
+  const within = (error: ErrorObject, parent: ErrorObject): boolean =>
+    error !== parent && error.schemaPath.startsWith(`${parent.schemaPath}/`);
   const faults: SchemaFault[] = [];
   const said = new Set<string>();
   for (const error of errors) {
@@ -48,8 +56,22 @@ export function schemaFaults(schema: JsonSchema, value: unknown): SchemaFault[] 
     const parent = alternatives.find((candidate) => within(error, candidate));
     if (parent) {
       // Deep inside an alternative of the right shape, the inner fault is the useful one.
-      if (error.instancePath === parent.instancePath && error.keyword !== 'additionalProperties' && error.keyword !== 'required') continue;
-    } else if (alternatives.includes(error) && errors.some((inner) => within(inner, error) && (inner.instancePath !== error.instancePath || inner.keyword === 'additionalProperties' || inner.keyword === 'required'))) {
+      if (
+        error.instancePath === parent.instancePath &&
+        error.keyword !== 'additionalProperties' &&
+        error.keyword !== 'required'
+      )
+        continue;
+    } else if (
+      alternatives.includes(error) &&
+      errors.some(
+        (inner) =>
+          within(inner, error) &&
+          (inner.instancePath !== error.instancePath ||
+            inner.keyword === 'additionalProperties' ||
+            inner.keyword === 'required'),
+      )
+    ) {
       continue;
     }
     const fault = describe(error);
@@ -71,7 +93,12 @@ function describe(error: ErrorObject): SchemaFault {
       const key = String(params.additionalProperty);
       const known = Object.keys((parent.properties as object | undefined) ?? {});
       const hint = nearest(key, known);
-      return { ...base, path: [...path, key], of: 'key', message: `"${key}" is not known here${hint ? `; did you mean "${hint}"?` : `; known are ${known.join(', ')}.`}` };
+      return {
+        ...base,
+        path: [...path, key],
+        of: 'key',
+        message: `"${key}" is not known here${hint ? `; did you mean "${hint}"?` : `; known are ${known.join(', ')}.`}`,
+      };
     }
     case 'required': {
       const key = String(params.missingProperty);
@@ -83,7 +110,11 @@ function describe(error: ErrorObject): SchemaFault {
       const kinds = alternatives.flatMap((one) => one.properties?.kind?.const ?? []);
       const given = params.tagValue;
       const hint = typeof given === 'string' ? nearest(given, kinds) : undefined;
-      return { ...base, path: [...path, 'kind'], message: `"kind" must be one of ${kinds.join(', ')}${hint ? `; did you mean "${hint}"?` : '.'}` };
+      return {
+        ...base,
+        path: [...path, 'kind'],
+        message: `"kind" must be one of ${kinds.join(', ')}${hint ? `; did you mean "${hint}"?` : '.'}`,
+      };
     }
     case 'enum':
       return { ...base, message: `Must be one of ${list(params.allowedValues as unknown[])}.` };
@@ -95,7 +126,12 @@ function describe(error: ErrorObject): SchemaFault {
     }
     case 'pattern': {
       const named = error.propertyName === undefined ? path : [...path, error.propertyName];
-      return { ...base, path: named, of: error.propertyName === undefined ? 'value' : 'key', message: `Does not have the form that is needed (${String(params.pattern)}).${described}` };
+      return {
+        ...base,
+        path: named,
+        of: error.propertyName === undefined ? 'value' : 'key',
+        message: `Does not have the form that is needed (${String(params.pattern)}).${described}`,
+      };
     }
     case 'anyOf':
     case 'oneOf':
@@ -103,15 +139,26 @@ function describe(error: ErrorObject): SchemaFault {
     case 'format':
       return { ...base, message: `Must be ${article(FORMATS[String(params.format)] ?? String(params.format))}.` };
     case 'minLength':
-      return { ...base, message: Number(params.limit) === 1 ? 'May not be empty.' : `Must have at least ${String(params.limit)} characters.` };
+      return {
+        ...base,
+        message:
+          Number(params.limit) === 1 ? 'May not be empty.' : `Must have at least ${String(params.limit)} characters.`,
+      };
     case 'maxLength':
       return { ...base, message: `May have at most ${String(params.limit)} characters.` };
     case 'minItems':
-      return { ...base, message: Number(params.limit) === 1 ? 'May not be empty.' : `Must have at least ${String(params.limit)} entries.` };
+      return {
+        ...base,
+        message:
+          Number(params.limit) === 1 ? 'May not be empty.' : `Must have at least ${String(params.limit)} entries.`,
+      };
     case 'maxItems':
       return { ...base, message: `May have at most ${String(params.limit)} entries.` };
     case 'minProperties':
-      return { ...base, message: `Must have at least ${String(params.limit)} ${Number(params.limit) === 1 ? 'entry' : 'entries'}.${described}` };
+      return {
+        ...base,
+        message: `Must have at least ${String(params.limit)} ${Number(params.limit) === 1 ? 'entry' : 'entries'}.${described}`,
+      };
     case 'maxProperties':
       return { ...base, message: `May have at most ${String(params.limit)} entries.${described}` };
     case 'minimum':
@@ -125,8 +172,21 @@ function describe(error: ErrorObject): SchemaFault {
   }
 }
 
-const FORMATS: Readonly<Record<string, string>> = { email: 'e-mail address', 'date-time': 'date and time (ISO 8601)', date: 'date (YYYY-MM-DD)', uri: 'web address' };
-const WORDS: Readonly<Record<string, string>> = { string: 'text', object: 'mapping of keys to values', array: 'list', boolean: 'true or false', null: 'null', integer: 'whole number', number: 'number' };
+const FORMATS: Readonly<Record<string, string>> = {
+  email: 'e-mail address',
+  'date-time': 'date and time (ISO 8601)',
+  date: 'date (YYYY-MM-DD)',
+  uri: 'web address',
+};
+const WORDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  object: 'mapping of keys to values',
+  array: 'list',
+  boolean: 'true or false',
+  null: 'null',
+  integer: 'whole number',
+  number: 'number',
+};
 
 function article(word: string): string {
   const plain = WORDS[word] ?? word;
@@ -135,7 +195,11 @@ function article(word: string): string {
 }
 
 const text = (value: unknown): string => (value === null ? 'empty' : String(value));
-const list = (values: unknown[]): string => values.filter((value) => value !== null).map(text).join(', ');
+const list = (values: unknown[]): string =>
+  values
+    .filter((value) => value !== null)
+    .map(text)
+    .join(', ');
 
 function pointerPath(pointer: string): (string | number)[] {
   if (pointer === '') return [];

@@ -1,5 +1,13 @@
 /** YAML (and so JSON) text as a bounded plain value, of which every part can be found again by line and column. */
-import { CORE_SCHEMA, constructFromEvents, type Event, EVENT_ID, getScalarValue, parseEvents, YAMLException } from 'js-yaml';
+import {
+  CORE_SCHEMA,
+  constructFromEvents,
+  EVENT_ID,
+  type Event,
+  getScalarValue,
+  parseEvents,
+  YAMLException,
+} from 'js-yaml';
 import type { ErrorCode } from '../errors.ts';
 import type { Json } from '../types.ts';
 
@@ -32,7 +40,11 @@ const MAX_ALIASES = 200;
 
 /** @returns the document, or what is wrong with the text */
 export function parseYaml(text: string): YamlDocument | YamlFault {
-  const fault = (message: string, at: number, code: ErrorCode = 'CONFIG_YAML'): YamlFault => ({ code, message, ...placeOf(text, at) });
+  const fault = (message: string, at: number, code: ErrorCode = 'CONFIG_YAML'): YamlFault => ({
+    code,
+    message,
+    ...placeOf(text, at),
+  });
   if (text.length > MAX_FILE_CHARACTERS) return fault(`The file is larger than ${MAX_FILE_CHARACTERS / 1024} KiB.`, 0);
   let events: Event[];
   let values: unknown[];
@@ -42,7 +54,9 @@ export function parseYaml(text: string): YamlDocument | YamlFault {
   } catch (error) {
     if (!(error instanceof YAMLException)) return fault(error instanceof Error ? error.message : String(error), 0);
     const duplicate = error.reason.includes('duplicated mapping key');
-    const message = duplicate ? 'This key is written twice; remove one of the two.' : `${error.reason.charAt(0).toUpperCase()}${error.reason.slice(1)}.`;
+    const message = duplicate
+      ? 'This key is written twice; remove one of the two.'
+      : `${error.reason.charAt(0).toUpperCase()}${error.reason.slice(1)}.`;
     return fault(message, error.mark?.position ?? 0, duplicate ? 'CONFIG_DUPLICATE' : 'CONFIG_YAML');
   }
   if (values.length === 0) return fault('The file is empty.', 0);
@@ -65,20 +79,21 @@ export function parseYaml(text: string): YamlDocument | YamlFault {
       }
       return object;
     }
-    if (typeof value === 'number' && !Number.isFinite(value)) offence = { message: 'This number cannot be used.', path };
+    if (typeof value === 'number' && !Number.isFinite(value))
+      offence = { message: 'This number cannot be used.', path };
     return (value ?? null) as Json;
   };
   const value = copy(values[0], []);
   if (offence) return fault(offence.message, find(root, offence.path)?.start ?? 0);
   const locate: YamlDocument['locate'] = (path, of = 'value') => {
-      for (let length = path.length; length >= 0; length--) {
-        const node = find(root, path.slice(0, length));
-        if (!node) continue;
-        // What stands above the missing part is found by its key.
-        const byKey = of === 'key' || length < path.length;
-        return placeOf(text, (byKey ? node.keyStart : undefined) ?? startOf(text, node));
-      }
-      return placeOf(text, 0);
+    for (let length = path.length; length >= 0; length--) {
+      const node = find(root, path.slice(0, length));
+      if (!node) continue;
+      // What stands above the missing part is found by its key.
+      const byKey = of === 'key' || length < path.length;
+      return placeOf(text, (byKey ? node.keyStart : undefined) ?? startOf(text, node));
+    }
+    return placeOf(text, 0);
   };
   return {
     value,
@@ -128,12 +143,19 @@ function readTree(text: string, events: readonly Event[]): TreeNode | undefined 
     if (!event) return undefined;
     if (event.type === EVENT_ID.SCALAR) {
       const empty = event.valueStart < 0;
-      const scalar = empty ? undefined : { start: event.valueStart, end: event.valueEnd, value: getScalarValue(text, event) };
+      const scalar = empty
+        ? undefined
+        : { start: event.valueStart, end: event.valueEnd, value: getScalarValue(text, event) };
       return named(event, { start: empty ? 0 : event.valueStart, keyStart: undefined, scalar, children: new Map() });
     }
     if (event.type === EVENT_ID.ALIAS) {
       const target = anchors.get(text.slice(event.anchorStart, event.anchorEnd));
-      return { start: event.anchorStart, keyStart: undefined, scalar: target?.scalar, children: target?.children ?? new Map() };
+      return {
+        start: event.anchorStart,
+        keyStart: undefined,
+        scalar: target?.scalar,
+        children: target?.children ?? new Map(),
+      };
     }
     if (event.type === EVENT_ID.SEQUENCE) {
       const node = named(event, { start: event.start, keyStart: undefined, scalar: undefined, children: new Map() });

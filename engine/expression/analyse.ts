@@ -69,7 +69,8 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
   for (const node of nodes) {
     if (node.type === 'apply' && node.rhs && node.lhs) chained.set(node.rhs, node.lhs);
     if (node.keepArray || (node as { keepSingletonArray?: boolean }).keepSingletonArray) marksInput = true;
-    if (node.type === 'binary' && (node.value === '=' || node.value === '!=') && (isNull(node.lhs) || isNull(node.rhs))) comparesNull = true;
+    if (node.type === 'binary' && (node.value === '=' || node.value === '!=') && (isNull(node.lhs) || isNull(node.rhs)))
+      comparesNull = true;
     if (node.value instanceof RegExp) {
       try {
         compileRegex(node.value);
@@ -83,7 +84,10 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
       const { procedure } = node;
       if (procedure.type === 'path' && procedure.steps?.length === 1 && typeof procedure.steps[0]!.value === 'string') {
         const name = procedure.steps[0]!.value;
-        report({ message: `"${name}" is no function; write $${nearest(name, [...BUILTINS, ...HOST]) ?? name}(…) with a dollar sign.`, position: start(procedure.steps[0]!, name.length) });
+        report({
+          message: `"${name}" is no function; write $${nearest(name, [...BUILTINS, ...HOST]) ?? name}(…) with a dollar sign.`,
+          position: start(procedure.steps[0]!, name.length),
+        });
       }
       if (procedure.type === 'variable' && typeof procedure.value === 'string') {
         const name = procedure.value;
@@ -100,7 +104,8 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
       if (VOLATILE.has(name)) volatile.add(name);
       if (BUILTINS.has(name)) continue;
       const position = start(node, name.length + 1);
-      if (name === 'eval') report({ message: '$eval is not available: it would run the values of records as code.', position });
+      if (name === 'eval')
+        report({ message: '$eval is not available: it would run the values of records as code.', position });
       else {
         const hint = nearest(name, [...BUILTINS, ...HOST, ...bound]);
         report({ message: `$${name} is not known${hint ? `; did you mean $${hint}?` : '.'}`, position });
@@ -109,7 +114,13 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
   }
   return {
     marksInput,
-    calls: { link: [...calls.link], record: [...calls.record], find: [...calls.find], volatile: [...volatile], comparesNull },
+    calls: {
+      link: [...calls.link],
+      record: [...calls.record],
+      find: [...calls.find],
+      volatile: [...volatile],
+      comparesNull,
+    },
   };
 }
 

@@ -30,7 +30,8 @@ const MAX_DISTINCT = 2_000;
 const MAX_PICTURE = 128;
 
 const limit = (message: string): TandemError => new TandemError('EXPRESSION_LIMIT', message);
-const tooLong = (name: string): TandemError => limit(`$${name} would make a text of more than ${MAX_STRING} characters.`);
+const tooLong = (name: string): TandemError =>
+  limit(`$${name} would make a text of more than ${MAX_STRING} characters.`);
 
 /** Replaces the functions that build much out of little, before they build it. */
 export function boundBuiltins(expression: jsonata.Expression): void {
@@ -47,7 +48,10 @@ export function boundBuiltins(expression: jsonata.Expression): void {
     function (texts: unknown, separator: unknown) {
       const list = Array.isArray(texts) ? texts : [];
       const between = typeof separator === 'string' ? separator.length : 0;
-      const length = list.reduce<number>((sum, text) => sum + (typeof text === 'string' ? text.length : 0) + between, 0);
+      const length = list.reduce<number>(
+        (sum, text) => sum + (typeof text === 'string' ? text.length : 0) + between,
+        0,
+      );
       if (length > MAX_STRING) throw tooLong('join');
       return joinOriginal!.call(this, texts, separator);
     },
@@ -64,7 +68,8 @@ export function boundBuiltins(expression: jsonata.Expression): void {
   expression.registerFunction(
     'distinct',
     function (value: unknown) {
-      if (Array.isArray(value) && value.length > MAX_DISTINCT) throw limit(`$distinct takes at most ${MAX_DISTINCT} elements.`);
+      if (Array.isArray(value) && value.length > MAX_DISTINCT)
+        throw limit(`$distinct takes at most ${MAX_DISTINCT} elements.`);
       return distinctOriginal!.call(this, value);
     },
     '<x:x>',

@@ -39,7 +39,8 @@ const EXIT = Symbol.for('jsonata.__evaluate_exit') as unknown as string;
  * @throws TandemError CONFIG_EXPRESSION with JSONata's reason; `errorPosition` tells the character
  */
 export function compileExpression(source: string, options: CompileOptions = {}): CompiledExpression {
-  if (source.length > MAX_SOURCE) throw fault(`The expression has ${source.length} characters; at most ${MAX_SOURCE} are allowed.`, 0);
+  if (source.length > MAX_SOURCE)
+    throw fault(`The expression has ${source.length} characters; at most ${MAX_SOURCE} are allowed.`, 0);
   if (source.trim() === '') throw fault('The expression is empty.', 0);
   const missing = options.nulls === 'missing';
   const path = parsePath(source);
@@ -67,7 +68,9 @@ export function calls(expression: Expression): Calls {
 /** Character (from 0) of the source at which an expression failed to compile, where it is known. */
 export function errorPosition(error: TandemError): number | undefined {
   const { cause } = error.context;
-  return typeof cause === 'object' && cause !== null && 'position' in cause && typeof cause.position === 'number' ? cause.position : undefined;
+  return typeof cause === 'object' && cause !== null && 'position' in cause && typeof cause.position === 'number'
+    ? cause.position
+    : undefined;
 }
 
 function compileFull(source: string, missing: boolean): CompiledExpression {
@@ -79,7 +82,11 @@ function compileFull(source: string, missing: boolean): CompiledExpression {
         const seen = missing ? withoutNulls(value) : value;
         return analysis.marksInput && seen !== undefined ? structuredClone(seen) : seen;
       };
-      const bindings = { record: see(context.record), [BUDGET]: budget, ...hostFunctions(context.functions, budget, see) };
+      const bindings = {
+        record: see(context.record),
+        [BUDGET]: budget,
+        ...hostFunctions(context.functions, budget, see),
+      };
       return plainResult(await expression.evaluate(see(input), bindings));
     } catch (error) {
       throw failed(error, source);
@@ -118,10 +125,15 @@ function guard(_node: unknown, _input: unknown, environment: { base: jsonata.Env
   }
 }
 
-function hostFunctions(functions: ExpressionFunctions | undefined, budget: Budget, see: (value: unknown) => unknown): Record<string, unknown> {
+function hostFunctions(
+  functions: ExpressionFunctions | undefined,
+  budget: Budget,
+  see: (value: unknown) => unknown,
+): Record<string, unknown> {
   const call = async <T>(name: string, work: (given: ExpressionFunctions) => Promise<T>): Promise<unknown> => {
     if (!functions) throw new TandemError('EXPRESSION_FAILED', `$${name}(…) is not available here.`);
-    if (++budget.calls > MAX_CALLS) throw new TandemError('EXPRESSION_LIMIT', `It called $link, $record and $find more than ${MAX_CALLS} times.`);
+    if (++budget.calls > MAX_CALLS)
+      throw new TandemError('EXPRESSION_LIMIT', `It called $link, $record and $find more than ${MAX_CALLS} times.`);
     const start = performance.now();
     try {
       return see(await work(functions));
@@ -145,7 +157,10 @@ function hostFunctions(functions: ExpressionFunctions | undefined, budget: Budge
       if (query === undefined || query === null) return undefined;
       const fields = plainResult(query);
       if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
-        throw new TandemError('EXPRESSION_FAILED', 'The second argument of $find must be an object of fields and values.');
+        throw new TandemError(
+          'EXPRESSION_FAILED',
+          'The second argument of $find must be an object of fields and values.',
+        );
       }
       return call('find', (given) => given.find(name, fields));
     },
@@ -153,7 +168,8 @@ function hostFunctions(functions: ExpressionFunctions | undefined, budget: Budge
 }
 
 function text(name: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '') throw new TandemError('EXPRESSION_FAILED', `The first argument of $${name} must be a name.`);
+  if (typeof value !== 'string' || value === '')
+    throw new TandemError('EXPRESSION_FAILED', `The first argument of $${name} must be a name.`);
   return value;
 }
 
@@ -202,9 +218,12 @@ function failed(error: unknown, source: string): TandemError {
   const place = ` Expression: ${shown.length > 120 ? `${shown.slice(0, 119)}…` : shown}`;
   if (error instanceof TandemError) {
     const mine = error.code === 'EXPRESSION_FAILED' || error.code === 'EXPRESSION_LIMIT';
-    return mine && !error.message.endsWith(place) ? new TandemError(error.code, error.message + place, error.context) : error;
+    return mine && !error.message.endsWith(place)
+      ? new TandemError(error.code, `${error.message}${place}`, error.context)
+      : error;
   }
-  if (error instanceof RangeError) return new TandemError('EXPRESSION_LIMIT', `It needs more space than it may use.${place}`);
+  if (error instanceof RangeError)
+    return new TandemError('EXPRESSION_LIMIT', `It needs more space than it may use.${place}`);
   const { code = '', message, value, value2, exp } = error as JsonataError;
   if (LIMIT_CODES[code]) return new TandemError('EXPRESSION_LIMIT', LIMIT_CODES[code] + place);
   let said = message ?? 'It failed.';

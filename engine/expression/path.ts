@@ -34,11 +34,14 @@ export const FORBIDDEN_NAMES: ReadonlySet<string> = new Set(['__proto__', 'const
 const KEYWORDS = new Set(['and', 'or', 'in', 'true', 'false', 'null']);
 
 const NAME = '([\\p{L}_][\\p{L}\\p{N}_]*|`[^`]+`)';
-const STEP = new RegExp(`${NAME}(?:\\[\\s*(?:(0|[1-9]\\d{0,5})|${NAME}\\s*=\\s*(?:'([^'\\\\]*)'|"([^"\\\\]*)"|(-?(?:0|[1-9]\\d{0,14})(?:\\.\\d{1,15})?)))\\s*\\])?`, 'uy');
+const STEP = new RegExp(
+  `${NAME}(?:\\[\\s*(?:(0|[1-9]\\d{0,5})|${NAME}\\s*=\\s*(?:'([^'\\\\]*)'|"([^"\\\\]*)"|(-?(?:0|[1-9]\\d{0,14})(?:\\.\\d{1,15})?)))\\s*\\])?`,
+  'uy',
+);
 
 /**
  * @param source names joined by dots (backquoted where they hold other characters), each with at most one selection
- *   `[0]`, `[key='text']` or `[key=1]`; a path does not end with a selection by key
+ *   `[0]`, `[key='text']` or `[key=1]`; a path does not end with a selection by key, nor write that key
  * @returns undefined where the source is not of this form
  * @throws TandemError CONFIG_PATH where it names `__proto__`, `constructor` or `prototype`
  */
@@ -46,6 +49,8 @@ export function parsePath(source: string): WritablePath | undefined {
   const steps = parseSteps(source.trim());
   const last = steps?.at(-1);
   if (!steps || !last || (last.select && 'key' in last.select)) return undefined;
+  // Writing the very field that selects the element would lose it.
+  if (steps.some((step, i) => step.select && 'key' in step.select && step.select.key === steps[i + 1]?.name)) return undefined;
   for (const step of steps) {
     for (const name of [step.name, step.select && 'key' in step.select ? step.select.key : '']) {
       if (FORBIDDEN_NAMES.has(name)) throw new TandemError('CONFIG_PATH', `A path may not name "${name}".`);
@@ -71,7 +76,12 @@ function parseSteps(text: string): PathStep[] | undefined {
     const plainKey = key === undefined ? undefined : unquote(key);
     if (plain === undefined || (key !== undefined && plainKey === undefined)) return undefined;
     const literal = single ?? double ?? (number === undefined ? undefined : Number(number));
-    const select = index !== undefined ? { index: Number(index) } : plainKey !== undefined ? { key: plainKey, equals: literal! } : undefined;
+    const select =
+      index !== undefined
+        ? { index: Number(index) }
+        : plainKey !== undefined
+          ? { key: plainKey, equals: literal! }
+          : undefined;
     steps.push({ name: plain, select });
     at = STEP.lastIndex;
     if (at === text.length) return steps;
@@ -86,8 +96,10 @@ const unquote = (name: string): string | undefined => {
 
 // ---------------------------------------------------------------- reading
 
-const own = (object: JsonObject, name: string): Json | undefined => (Object.hasOwn(object, name) ? object[name] : undefined);
-const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+const own = (object: JsonObject, name: string): Json | undefined =>
+  Object.hasOwn(object, name) ? object[name] : undefined;
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Without an array on the way a path is a walk; with one, JSONata's rules of sequences apply. */
 function getPath(record: unknown, steps: readonly PathStep[]): unknown {
@@ -187,10 +199,17 @@ function setPath(record: JsonObject, steps: readonly PathStep[], value: Json, so
 }
 
 /** @returns the changed container, or undefined where there is nothing to clear */
-function setInside(child: Json | undefined, name: string, rest: readonly PathStep[], value: Json, source: string): Json | undefined {
+function setInside(
+  child: Json | undefined,
+  name: string,
+  rest: readonly PathStep[],
+  value: Json,
+  source: string,
+): Json | undefined {
   if (isObject(child)) return setPath(child, rest, value, source);
   if (Array.isArray(child)) {
-    if (child.length > 1) throw cannot(source, `"${name}" holds ${child.length} elements; select one, such as ${name}[0]`);
+    if (child.length > 1)
+      throw cannot(source, `"${name}" holds ${child.length} elements; select one, such as ${name}[0]`);
     const first = setInside(child[0], name, rest, value, source);
     return first === undefined ? undefined : [first];
   }
@@ -199,13 +218,21 @@ function setInside(child: Json | undefined, name: string, rest: readonly PathSte
   return setPath({}, rest, value, source);
 }
 
-function setSelected(child: Json | undefined, step: PathStep, select: Selection, rest: readonly PathStep[], value: Json, source: string): Json | undefined {
+function setSelected(
+  child: Json | undefined,
+  step: PathStep,
+  select: Selection,
+  rest: readonly PathStep[],
+  value: Json,
+  source: string,
+): Json | undefined {
   const list = Array.isArray(child) ? child : undefined;
   const items: readonly Json[] = list ?? (child === undefined || child === null || child === '' ? [] : [child]);
   const at = 'index' in select ? select.index : items.findIndex((item) => matches(item, select));
   const missing = at < 0 || at >= items.length;
   if (missing && value === null) return undefined;
-  if ('index' in select && at > items.length) throw cannot(source, `"${step.name}" holds ${items.length} elements, so number ${at} cannot be made`);
+  if ('index' in select && at > items.length)
+    throw cannot(source, `"${step.name}" holds ${items.length} elements, so number ${at} cannot be made`);
   let element: Json | undefined;
   if (rest.length === 0) element = value;
   else if (missing && 'key' in select) element = setPath({ [select.key]: select.equals }, rest, value, source);

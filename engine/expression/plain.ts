@@ -22,7 +22,10 @@ export function plainResult(value: unknown): Json | undefined {
     if (item === undefined) return undefined;
     if (Array.isArray(item)) return item.map((element) => copy(element) ?? null);
     if (typeof item !== 'object' || '_jsonata_lambda' in item || '_jsonata_function' in item) {
-      throw new TandemError('EXPRESSION_FAILED', 'The result is a function; was it meant to be called, with parentheses?');
+      throw new TandemError(
+        'EXPRESSION_FAILED',
+        'The result is a function; was it meant to be called, with parentheses?',
+      );
     }
     const object: Record<string, Json> = {};
     for (const key of Object.keys(item)) {

@@ -16,7 +16,11 @@ export function compileRegex(pattern: RegExp): RE2JS {
     try {
       regex = RE2JS.compile(RE2JS.translateRegExp(pattern.source), flags);
     } catch (error) {
-      throw new TandemError('CONFIG_EXPRESSION', `The regular expression /${pattern.source}/ cannot be used: ${reason(pattern.source, error)}`, { cause: error });
+      throw new TandemError(
+        'CONFIG_EXPRESSION',
+        `The regular expression /${pattern.source}/ cannot be used: ${reason(pattern.source, error)}`,
+        { cause: error },
+      );
     }
     compiled.set(pattern, regex);
   }
@@ -24,7 +28,8 @@ export function compileRegex(pattern: RegExp): RE2JS {
 }
 
 function reason(source: string, error: unknown): string {
-  if (/\(\?<?[=!]/.test(source)) return 'lookahead and lookbehind are not supported, as they cannot run in linear time; match more and take a group instead.';
+  if (/\(\?<?[=!]/.test(source))
+    return 'lookahead and lookbehind are not supported, as they cannot run in linear time; match more and take a group instead.';
   if (/\\(?:[1-9]|k<)/.test(source)) return 'backreferences are not supported, as they cannot run in linear time.';
   return `${error instanceof Error ? error.message : String(error)}.`;
 }
@@ -47,7 +52,11 @@ export class LinearRegex {
   }
 
   exec(text: string): RegExpExecArray | null {
-    if (text.length > MAX_STRING) throw new TandemError('EXPRESSION_LIMIT', `A regular expression was given a text of more than ${MAX_STRING} characters.`);
+    if (text.length > MAX_STRING)
+      throw new TandemError(
+        'EXPRESSION_LIMIT',
+        `A regular expression was given a text of more than ${MAX_STRING} characters.`,
+      );
     const start = performance.now();
     if (!this.matcher || text !== this.text) {
       this.matcher = this.regex.matcher(text);
@@ -55,7 +64,8 @@ export class LinearRegex {
     }
     const found = this.lastIndex <= text.length && this.matcher.find(this.lastIndex);
     this.used += performance.now() - start;
-    if (this.used > REGEX_MILLISECONDS) throw new TandemError('EXPRESSION_LIMIT', `A regular expression used more than ${REGEX_MILLISECONDS} ms.`);
+    if (this.used > REGEX_MILLISECONDS)
+      throw new TandemError('EXPRESSION_LIMIT', `A regular expression used more than ${REGEX_MILLISECONDS} ms.`);
     if (!found) {
       this.lastIndex = 0;
       return null;

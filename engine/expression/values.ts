@@ -121,7 +121,11 @@ export function toJson(raw: unknown, options: TypeOptions, schema?: { readonly t
   const wantsText = accepts.has('string') && !accepts.has('number') && !accepts.has('integer');
   const wantsNumber = (accepts.has('number') || accepts.has('integer')) && !accepts.has('string');
   if (Decimal.isDecimal(value)) {
-    return wantsText ? (options.places === undefined ? value.toFixed() : value.toFixed(options.places)) : value.toNumber();
+    return wantsText
+      ? options.places === undefined
+        ? value.toFixed()
+        : value.toFixed(options.places)
+      : value.toNumber();
   }
   if (DateTime.isDateTime(value)) {
     return options.type === 'date' ? (value.toISODate() as string) : value.toJSDate().toISOString();
@@ -147,7 +151,11 @@ export function stableJson(value: unknown): string {
 
 function describe(raw: unknown): string {
   if (Array.isArray(raw)) return 'a list';
-  return raw === null ? 'empty' : typeof raw === 'object' ? 'an object' : `${typeof raw === 'string' ? 'a text' : `a ${typeof raw}`}`;
+  return raw === null
+    ? 'empty'
+    : typeof raw === 'object'
+      ? 'an object'
+      : `${typeof raw === 'string' ? 'a text' : `a ${typeof raw}`}`;
 }
 
 const article = (type: ValueType): string => (type === 'integer' ? 'an integer' : `a ${type}`);

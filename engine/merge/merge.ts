@@ -71,7 +71,8 @@ export interface Decision {
 /** Decides for every property of one link. The same input always gives the same decision. */
 export function merge(input: MergeInput): Decision {
   const writes: [PropertyWrite[], PropertyWrite[]] = [[], []];
-  const base: Record<string, PropertyBase> = {};
+  // Entries, not assignments: a property may have any name, even one that objects treat specially.
+  const base: [string, PropertyBase][] = [];
   const decisions: PropertyDecision[] = [];
   for (const state of input.properties) {
     const previous = Object.hasOwn(input.base, state.name) ? input.base[state.name] : undefined;
@@ -82,14 +83,14 @@ export function merge(input: MergeInput): Decision {
     if (target !== undefined) {
       const converted = state.toward[target] as Extract<Converted, { ok: true }>;
       writes[target].push({ property: state.name, value: converted.value, fingerprint: converted.fingerprint });
-      base[state.name] = target === 0 ? [converted.fingerprint, state.own[1]] : [state.own[0], converted.fingerprint];
+      base.push([state.name, target === 0 ? [converted.fingerprint, state.own[1]] : [state.own[0], converted.fingerprint]]);
     } else if (decision.rule === 'agreed' || decision.rule === 'drift') {
-      base[state.name] = state.own;
+      base.push([state.name, state.own]);
     } else if (previous !== undefined) {
-      base[state.name] = previous;
+      base.push([state.name, previous]);
     }
   }
-  return { writes, base, decisions };
+  return { writes, base: Object.fromEntries(base), decisions };
 }
 
 function decide(state: PropertyState, base: PropertyBase | undefined, modified: MergeInput['modified']): PropertyDecision {

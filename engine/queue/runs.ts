@@ -5,6 +5,8 @@ import type { Outcome } from '../sync/outcome.ts';
 import type { ScanKind, ScanProgress } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 
+/** Stands for the mapping of a group run. */
+const GROUP = '*';
 /** Runs kept; older ones are forgotten. */
 const KEPT = 500;
 /** Entries of a plan kept per run. */
@@ -58,50 +60,73 @@ export interface RunRequest {
 }
 
 /**
- * Takes a record off the pending set of every active run of its mapping and counts its outcome there. The last one
- * ends a run whose scan is over.
- * KEYS set of active runs; ARGV prefix of run keys, record key, now, pairs of field and increment
+ * Ends the runs of a group once every scan of it is over and nothing it expects is pending: what one mapping writes may
+ * give another one work, so they end together.
  */
-const FINISH = `
-local ended = {}
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  local run = ARGV[1] .. id
-  if redis.call('SREM', run .. ':pending', ARGV[2]) == 1 then
-    redis.call('HINCRBY', run, 'done', 1)
-    for i = 4, #ARGV, 2 do redis.call('HINCRBY', run, ARGV[i], ARGV[i + 1]) end
-    if redis.call('HGET', run, 'state') == 'working' and redis.call('SCARD', run .. ':pending') == 0 then
-      redis.call('HSET', run, 'state', 'done', 'finished', ARGV[3])
-      redis.call('SREM', KEYS[1], id)
-      ended[#ended + 1] = id
-    end
+const END = `
+local function endGroup(prefix, group, now)
+  if redis.call('HGET', prefix .. group, 'open') ~= '0' or redis.call('SCARD', prefix .. group .. ':pending') > 0 then return 0 end
+  for _, id in ipairs(redis.call('SMEMBERS', prefix .. group .. ':members')) do
+    if redis.call('HGET', prefix .. id, 'state') == 'working' then redis.call('HSET', prefix .. id, 'state', 'done', 'finished', now) end
+    redis.call('SREM', prefix .. 'active:' .. redis.call('HGET', prefix .. id, 'mapping'), id)
   end
-end
-return ended`;
-
-/** The scan is over: the run ends if nothing is pending. KEYS active, run, pending; ARGV id, now */
-const SCANNED = `
-if redis.call('SCARD', KEYS[3]) == 0 then
-  redis.call('HSET', KEYS[2], 'state', 'done', 'finished', ARGV[2])
-  redis.call('SREM', KEYS[1], ARGV[1])
   return 1
 end
-redis.call('HSET', KEYS[2], 'state', 'working')
-return 0`;
+`;
+
+/**
+ * Takes a record off what the active runs of its mapping expect, and counts its outcome there.
+ * KEYS set of active runs; ARGV prefix, mapping, record, now, pairs of field and increment. Answers how many runs counted it.
+ */
+const FINISH = `${END}
+local counted = 0
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  local run = ARGV[1] .. id
+  local group = redis.call('HGET', run, 'group')
+  if group and redis.call('SREM', ARGV[1] .. group .. ':pending', ARGV[2] .. '|' .. ARGV[3]) == 1 then
+    redis.call('HINCRBY', run, 'done', 1)
+    for i = 5, #ARGV, 2 do redis.call('HINCRBY', run, ARGV[i], ARGV[i + 1]) end
+    endGroup(ARGV[1], group, ARGV[4])
+    counted = counted + 1
+  end
+end
+return counted`;
+
+/** A run's own scan is over, well or not. KEYS run; ARGV prefix, id, now, new state, reason */
+const SCANNED = `${END}
+local state = redis.call('HGET', KEYS[1], 'state')
+if state ~= 'queued' and state ~= 'scanning' then return 0 end
+redis.call('HSET', KEYS[1], 'state', ARGV[4])
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'reason', ARGV[5]) end
+if ARGV[4] == 'failed' then redis.call('HSET', KEYS[1], 'finished', ARGV[3]) end
+local group = redis.call('HGET', KEYS[1], 'group')
+redis.call('HINCRBY', ARGV[1] .. group, 'open', -1)
+return endGroup(ARGV[1], group, ARGV[3])`;
+
+/** These records are a run's to wait for. KEYS run; ARGV prefix, mapping, records... Answers how many are new. */
+const EXPECT = `
+local group = redis.call('HGET', KEYS[1], 'group')
+if not group then return 0 end
+local added = 0
+for i = 3, #ARGV do added = added + redis.call('SADD', ARGV[1] .. group .. ':pending', ARGV[2] .. '|' .. ARGV[i]) end
+redis.call('HINCRBY', KEYS[1], 'work', added)
+return added`;
 
 interface RunCommands {
-  tandemRunFinish(...args: string[]): Promise<string[]>;
+  tandemRunFinish(...args: string[]): Promise<number>;
   tandemRunScanned(...args: string[]): Promise<number>;
+  tandemRunExpect(...args: string[]): Promise<number>;
 }
 
 export type Runs = ReturnType<typeof createRuns>;
 
 export function createRuns(connection: Redis, prefix: string) {
   connection.defineCommand('tandemRunFinish', { lua: FINISH, numberOfKeys: 1 });
-  connection.defineCommand('tandemRunScanned', { lua: SCANNED, numberOfKeys: 3 });
+  connection.defineCommand('tandemRunScanned', { lua: SCANNED, numberOfKeys: 1 });
+  connection.defineCommand('tandemRunExpect', { lua: EXPECT, numberOfKeys: 1 });
   const redis = connection as Redis & RunCommands;
   const base = `${prefix}:{runs}:`;
-  const runKey = (id: string): string => `${base}run:${id}`;
-  const pendingKey = (id: string): string => `${runKey(id)}:pending`;
+  const runKey = (id: string): string => `${base}${id}`;
   const activeKey = (mapping: string): string => `${base}active:${mapping}`;
   const currentKey = (request: RunRequest): string => `${base}current:${request.mapping}:${request.scan}:${request.plan}`;
   const index = `${base}index`;
@@ -111,18 +136,20 @@ export function createRuns(connection: Redis, prefix: string) {
     const fields = await redis.hgetall(runKey(id));
     if (fields.id === undefined) return undefined;
     const run = parseRun(fields);
+    if (run.mapping !== GROUP) return run;
     if (!run.children) return run;
     const children = (await Promise.all(run.children.map(get))).filter((child) => child !== undefined);
     return groupOf(run, children);
   }
 
-  async function store(id: string, request: RunRequest, more: Record<string, string> = {}): Promise<void> {
+  async function store(id: string, request: RunRequest, group: string, more: Record<string, string> = {}): Promise<void> {
     const pipeline = redis.pipeline();
-    pipeline.hset(runKey(id), { id, mapping: request.mapping, scan: request.scan, plan: request.plan ? '1' : '', trigger: request.trigger, state: 'queued', created: now(), ...more });
+    if (request.mapping !== GROUP) pipeline.sadd(`${runKey(group)}:members`, id).hincrby(runKey(group), 'open', 1);
+    pipeline.hset(runKey(id), { id, mapping: request.mapping, scan: request.scan, group, plan: request.plan ? '1' : '', trigger: request.trigger, state: 'queued', created: now(), ...more });
     pipeline.zadd(index, String(Date.now()), id);
     await pipeline.exec();
     const old = await redis.zrange(index, '0', String(-KEPT - 1));
-    if (old.length > 0) await redis.pipeline().del(...old.flatMap((one) => [runKey(one), pendingKey(one), `${runKey(one)}:plan`])).zrem(index, ...old).exec();
+    if (old.length > 0) await redis.pipeline().del(...old.flatMap((one) => ['', ':pending', ':members', ':plan'].map((part) => runKey(one) + part))).zrem(index, ...old).exec();
   }
 
   return {
@@ -138,11 +165,11 @@ export function createRuns(connection: Redis, prefix: string) {
       return { runs: own.slice(offset, offset + limit), total: own.length };
     },
 
-    /** A new run, or the one that does the same already. */
-    async begin(request: RunRequest): Promise<{ run: Run; fresh: boolean }> {
+    /** A new run, or the one that does the same already. @param group the group it belongs to, if any */
+    async begin(request: RunRequest, group?: string): Promise<{ run: Run; fresh: boolean }> {
       const id = randomUUID();
       if (request.scan === 'record') {
-        await store(id, request);
+        await store(id, request, id);
         return { run: (await get(id))!, fresh: true };
       }
       const key = currentKey(request);
@@ -153,13 +180,21 @@ export function createRuns(connection: Redis, prefix: string) {
         if (run && run.state !== 'done' && run.state !== 'failed') return { run, fresh: false };
         if (current !== null) await redis.del(key);
       }
-      await store(id, request);
+      await store(id, request, group ?? id);
       return { run: (await get(id))!, fresh: true };
     },
 
-    async beginGroup(request: Omit<RunRequest, 'mapping'>, children: readonly string[]): Promise<Run> {
+    /** A run of several mappings: they end together, because the writes of one may be work for another. */
+    async beginGroup(request: Omit<RunRequest, 'mapping'>): Promise<string> {
       const id = randomUUID();
-      await store(id, { ...request, mapping: '*' }, { children: children.join(',') });
+      // Open by itself until all its children are known, or the first of them could end it.
+      await store(id, { ...request, mapping: GROUP }, id, { open: '1' });
+      return id;
+    },
+
+    async setChildren(id: string, children: readonly string[]): Promise<Run> {
+      await redis.hset(runKey(id), 'children', children.join(','));
+      await redis.tandemRunScanned(runKey(id), base, id, now(), 'working', '');
       return (await get(id))!;
     },
 
@@ -179,26 +214,33 @@ export function createRuns(connection: Redis, prefix: string) {
     },
 
     /** These records are this run's to wait for. Call before they are queued. */
-    async expect(run: Pick<Run, 'id'>, records: readonly string[]): Promise<void> {
-      if (records.length === 0) return;
-      const added = await redis.sadd(pendingKey(run.id), ...records);
-      await redis.hincrby(runKey(run.id), 'work', added);
+    async expect(run: Pick<Run, 'id'>, mapping: string, records: readonly string[]): Promise<void> {
+      for (let i = 0; i < records.length; i += 500) await redis.tandemRunExpect(runKey(run.id), base, mapping, ...records.slice(i, i + 500));
     },
 
-    async scanned(run: Pick<Run, 'id' | 'mapping'>, reason?: string): Promise<void> {
-      if (reason !== undefined) await redis.hset(runKey(run.id), 'reason', reason);
-      await redis.tandemRunScanned(activeKey(run.mapping), runKey(run.id), pendingKey(run.id), run.id, now());
+    async scanned(run: Pick<Run, 'id'>, reason = ''): Promise<void> {
+      await redis.tandemRunScanned(runKey(run.id), base, run.id, now(), 'working', reason);
     },
 
-    async failed(run: Pick<Run, 'id' | 'mapping'>, reason: string): Promise<void> {
-      await redis.multi().hset(runKey(run.id), { state: 'failed', finished: now(), reason }).srem(activeKey(run.mapping), run.id).exec();
+    async failed(run: Pick<Run, 'id'>, reason: string): Promise<void> {
+      await redis.tandemRunScanned(runKey(run.id), base, run.id, now(), 'failed', reason);
     },
 
-    /** Counts a record's outcome in every active run that expects it. @returns ids of runs that ended by it */
-    finish: (mapping: string, record: string, outcome: Outcome): Promise<string[]> =>
-      redis.tandemRunFinish(activeKey(mapping), `${base}run:`, record, now(), ...increments(outcome).flatMap(([field, by]) => [field, String(by)])),
+    /** Counts a record's outcome in every active run that expects it. @returns in how many */
+    finish: (mapping: string, record: string, outcome: Outcome): Promise<number> =>
+      redis.tandemRunFinish(activeKey(mapping), base, mapping, record, now(), ...increments(outcome).flatMap(([field, by]) => [field, String(by)])),
 
     active: (mapping: string): Promise<string[]> => redis.smembers(activeKey(mapping)),
+
+    /** Whether a scan of this mapping is queued or under way. */
+    async scansOf(mapping: string): Promise<boolean> {
+      for (const scan of ['changes', 'full'] as const) {
+        const id = await redis.get(currentKey({ mapping, scan, plan: false, trigger: 'api' }));
+        const state = id === null ? null : await redis.hget(runKey(id), 'state');
+        if (state === 'queued' || state === 'scanning') return true;
+      }
+      return false;
+    },
 
     async plan(run: Pick<Run, 'id'>, entry: PlanEntry): Promise<void> {
       const pipeline = redis.pipeline().rpush(`${runKey(run.id)}:plan`, JSON.stringify(entry)).ltrim(`${runKey(run.id)}:plan`, 0, PLAN_KEPT - 1);
@@ -208,14 +250,6 @@ export function createRuns(connection: Redis, prefix: string) {
 
     planned: async (id: string, offset = 0, limit = 100): Promise<PlanEntry[]> =>
       (await redis.lrange(`${runKey(id)}:plan`, offset, offset + limit - 1)).map((json) => JSON.parse(json) as PlanEntry),
-
-    /** Nothing of this mapping is queued any more: what a run still waits for was taken out of the queue by hand. */
-    async settle(mapping: string): Promise<void> {
-      for (const id of await redis.smembers(activeKey(mapping))) {
-        if ((await redis.hget(runKey(id), 'state')) !== 'working') continue;
-        await redis.multi().hset(runKey(id), { state: 'done', finished: now() }).del(pendingKey(id)).srem(activeKey(mapping), id).exec();
-      }
-    },
   };
 }
 

@@ -201,11 +201,14 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
   }
 }
 
+/** Whether the parents' first sync is still going on. */
 async function parentsBusy(engine: Engine, mapping: Mapping): Promise<boolean> {
   for (const parent of mapping.parents) {
+    if (await engine.runs.scansOf(parent)) return true;
     const links = engine.links(parent);
-    if ((await engine.runs.active(parent)).length > 0) return true;
     if ((await links.ready()) && (await links.parkedCount()) > 0) return true;
+    const { waiting = 0, active = 0 } = await engine.queues.reconcile(parent).getJobCounts('waiting', 'active');
+    if (waiting + active > 0) return true;
   }
   return false;
 }

@@ -14,6 +14,8 @@ export interface SyncContext {
   links(mapping: string): Links;
   /** Queues a reconcile of each record; at most one waits per link. */
   enqueue(mapping: string, side: SideIndex, ids: readonly string[]): Promise<void>;
+  /** A record was written: other mappings of its entity have work too, and should not wait for an event to tell them. */
+  touched(mapping: Mapping, side: SideIndex, id: string): Promise<void>;
   /** Names whoever does this work, for claims. */
   readonly owner: string;
   /** The job that does this work, so that a failed one can go once its record is mended. */

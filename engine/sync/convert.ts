@@ -4,7 +4,7 @@ import { asTandemError, TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
 import { expressionInput, fingerprint, isEmpty, parseValue, toJson } from '../expression/values.ts';
 import type { Converted, PropertyState } from '../merge/merge.ts';
-import { type Json, otherSide, type SideIndex } from '../types.ts';
+import { type Base, type Json, otherSide, type SideIndex } from '../types.ts';
 import type { View } from './view.ts';
 
 /** What conversions ask of the world. */
@@ -26,12 +26,17 @@ export type ReferenceAnswer =
   /** It may get one: wait. */
   | 'pending';
 
-/** The merge's view of every property, from the views of both records. */
-export async function propertyStates(mapping: Mapping, views: readonly [View, View], context: ConvertContext): Promise<PropertyState[]> {
+/**
+ * The merge's view of every property, from the views of both records. A property that is in step with its base needs
+ * no conversion, so none is done.
+ */
+export async function propertyStates(mapping: Mapping, views: readonly [View, View], base: Base, context: ConvertContext): Promise<PropertyState[]> {
   const states: PropertyState[] = [];
   for (const [i, property] of mapping.properties.entries()) {
+    const former = base[property.name];
+    const inStep = former !== undefined && former[0] === views[0].own[i] && former[1] === views[1].own[i];
     const toward = async (target: SideIndex): Promise<Converted | undefined> =>
-      flowsTo(property, target) ? convertProperty(mapping, property, views[otherSide(target)], target, context) : undefined;
+      !inStep && flowsTo(property, target) ? convertProperty(mapping, property, views[otherSide(target)], target, context) : undefined;
     states.push({
       name: property.name,
       direction: property.direction,

@@ -98,13 +98,14 @@ export async function createCounterpart(context: SyncContext, mapping: Mapping, 
       base[name] = [views[0].own[i]!, views[1].own[i]!];
     }
     // What the target filled in by itself, and what flows back, has had no first contact yet.
-    const rest = merge({ base, modified: [undefined, undefined], properties: await propertyStates(mapping, views, converting) });
+    const rest = merge({ base, modified: [undefined, undefined], properties: await propertyStates(mapping, views, base, converting) });
     const pending = rest.writes.some((some) => some.length > 0);
     const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
     await links.index(target.index, [{ id: record.id, keys: answer.keys }]);
     await links.commit({ ids, version: '', base: pending ? base : rest.base, states: pending ? ['', ''] : states, intent: recordKey(from, id) });
     if (pending) await context.enqueue(mapping.name, from, [id]);
     await wakeWaiters(context, mapping, ids);
+    await context.touched(mapping, target.index, record.id);
     return created(ids);
   }
 

@@ -41,7 +41,7 @@ export async function reconcilePair(context: SyncContext, mapping: Mapping, view
   }
 
   const converting = convertContext(context, mapping);
-  const states = await propertyStates(mapping, views, converting);
+  const states = await propertyStates(mapping, views, stored.base, converting);
   const decision = merge({ base: stored.base, modified: [views[0].record.modified, views[1].record.modified], properties: states });
   const conflicts = decision.decisions.filter((one) => one.rule === 'conflict').map((one) => one.property);
   const planned: Outcome = outcome(decision.writes.some((writes) => writes.length > 0) ? 'updated' : 'unchanged', {
@@ -87,6 +87,7 @@ export async function reconcilePair(context: SyncContext, mapping: Mapping, view
     states: statesAfter(mapping, views, answers),
     held: reason && held(context, mapping, reason),
   });
+  for (const side of [0, 1] as const) if (answers[side] && decision.writes[side].length > 0) await context.touched(mapping, side, ids[side]);
   if (reason?.refs) await waitFor(context, mapping, 0, ids[0], reason.refs);
   const written = ([0, 1] as const).map((side) => (answers[side] ? planned.writes[side] : [])) as unknown as Outcome['writes'];
   if (!problem) return planned;

@@ -36,7 +36,7 @@ export function failureOf(failure: Failure): TandemError {
   const retryAfter = retryAfterOf(failure.headers, failure.now);
   const context: ErrorContext = { system, entity, status, ...(retryAfter === undefined ? {} : { retryAfter }) };
   const make = (code: ErrorCode, words: string): TandemError => {
-    const said = redact(wordsOf(failure.body), failure.secrets);
+    const said = redact(wordsOf(failure.body).slice(0, MOST_READ), failure.secrets);
     const text =
       said === '' ? `${words} (${status} ${STATUS_CODES[status] ?? ''}`.trimEnd().concat(')') : `${words}: ${said}`;
     return new TandemError(code, bounded(text), context);
@@ -193,6 +193,8 @@ function entry(value: Json): string {
 }
 
 const MAX_WORDS = 500;
+/** What lies beyond is not looked at: an answer may be very long. */
+const MOST_READ = 4_000;
 
 function bounded(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters of an answer must not reach a terminal

@@ -182,11 +182,14 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
   return {
     async token(refused) {
       if (usable(known, refused)) return known.access;
-      underWay ??= obtain(refused).finally(() => {
-        underWay = undefined;
-      });
-      known = await underWay;
-      return known.access;
+      // A second round: one that was under way may have begun before the refusal, and end with what was refused.
+      for (let round = 1; ; round++) {
+        underWay ??= obtain(refused).finally(() => {
+          underWay = undefined;
+        });
+        known = await underWay;
+        if (known.access !== refused || round === 2) return known.access;
+      }
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Webhooks at the system: registers what is missing, removes what is stale, asks to verify again what was turned off. */
 import type { OperationConfig, SystemConfig } from '../config/types.ts';
-import { TandemError } from '../errors.ts';
+import { asTandemError, TandemError } from '../errors.ts';
 import type { JsonObject } from '../types.ts';
 import { itemsOf } from './paging.ts';
 import { readPath } from './paths.ts';
@@ -14,6 +14,8 @@ export interface RegisterCounts {
   readonly created: number;
   readonly removed: number;
   readonly verified: number;
+  /** What the system refused; the others are in place. */
+  readonly failed: readonly { readonly event: string; readonly error: TandemError }[];
 }
 
 export interface WebhookRegistrar {
@@ -74,36 +76,48 @@ export function createWebhookRegistrar(config: SystemConfig, deps: SystemDeps): 
       for (const hook of ours) {
         if (hook.url === url && wanted.has(hook.event) && !good.has(hook.event)) good.set(hook.event, hook);
       }
+      const failed: { event: string; error: TandemError }[] = [];
+      /** One hook that the system refuses stops no other. */
+      const done = async (event: string, work: () => Promise<unknown>): Promise<boolean> => {
+        try {
+          await work();
+          return true;
+        } catch (error) {
+          failed.push({ event, error: asTandemError(error) });
+          return false;
+        }
+      };
       let created = 0;
       // New ones before old ones go: at no time is an event without a hook.
       const secret = config.webhooks?.signature?.secret;
       for (const event of wanted) {
         if (good.has(event)) continue;
-        await call(register.create, {}, 'create', fillJson(register.create.body, { event, url, secret }));
-        created += 1;
+        const body = fillJson(register.create.body, { event, url, secret });
+        if (await done(event, () => call(register.create, {}, 'create', body))) created += 1;
       }
       let verified = 0;
       for (const hook of good.values()) {
-        if (register.verify === undefined || !register.verify.when.includes(hook.status)) continue;
-        await call(register.verify, { key: hook.key, event: hook.event }, 'update');
-        verified += 1;
+        const { verify } = register;
+        if (verify === undefined || !verify.when.includes(hook.status)) continue;
+        const values = { key: hook.key, event: hook.event };
+        if (await done(hook.event, () => call(verify, values, 'update'))) verified += 1;
       }
       let removed = 0;
+      const { remove } = register;
       const kept = new Set(good.values());
       for (const hook of ours) {
-        if (kept.has(hook) || register.remove === undefined) continue;
-        await removeHook(() =>
-          call(register.remove as OperationConfig, { key: hook.key, event: hook.event }, 'delete'),
-        );
-        removed += 1;
+        if (remove === undefined || kept.has(hook)) continue;
+        const values = { key: hook.key, event: hook.event };
+        if (await done(hook.event, () => goneAfter(() => call(remove, values, 'delete')))) removed += 1;
       }
-      return { kept: good.size, created, removed, verified };
+      return { kept: good.size, created, removed, verified, failed };
     },
     close: () => transport.close(),
   };
 }
 
-async function removeHook(remove: () => Promise<unknown>): Promise<void> {
+/** What is gone already is removed. */
+async function goneAfter(remove: () => Promise<unknown>): Promise<void> {
   try {
     await remove();
   } catch (error) {

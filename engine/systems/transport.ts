@@ -70,6 +70,8 @@ export interface SystemDeps {
   readonly onCall?: ((call: CallInfo) => void) | undefined;
   /** Epoch milliseconds. */
   readonly now?: (() => number) | undefined;
+  /** Milliseconds before the first try again in place; doubled with each further one. */
+  readonly retryDelay?: number | undefined;
 }
 
 const MAX_BODY = 64 * 1024 * 1024;
@@ -93,6 +95,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
   const slots = createSemaphore(config.concurrency);
   const throttle = createThrottle({ redis: deps.redis, prefix: deps.prefix, system, limits: config.limits });
   const credentials = createCredentials(config, deps);
+  let closed = false;
 
   async function send(call: Call): Promise<Answer> {
     const effect = call.effect ?? effectOf(call.operation);
@@ -107,8 +110,11 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
           (effect === 'read' && (code === 'SYSTEM_UNAVAILABLE' || code === 'SYSTEM_ANSWER'));
         // A reconcile comes back by itself; a list would have to begin anew, so it alone sits a timeout out.
         const late = call.operation !== 'list' && performance.now() - begun >= config.timeout;
-        if (!again || late || attempt >= TRIES || call.signal?.aborted) throw error;
-        await sleep(Math.min(jittered(FIRST_DELAY * 2 ** (attempt - 1)), LONGEST_DELAY), call.signal);
+        if (!again || late || closed || attempt >= TRIES || call.signal?.aborted) throw error;
+        await sleep(
+          Math.min(jittered((deps.retryDelay ?? FIRST_DELAY) * 2 ** (attempt - 1)), LONGEST_DELAY),
+          call.signal,
+        );
       }
     }
   }
@@ -172,9 +178,9 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
           accept: 'application/json',
           'user-agent': 'tandem',
           ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...config.headers,
-          ...auth,
-          ...call.headers,
+          ...lowerCased(config.headers),
+          ...lowerCased(auth),
+          ...lowerCased(call.headers ?? {}),
         },
         body: call.body === undefined ? null : JSON.stringify(call.body),
         ...(call.signal === undefined ? {} : { signal: call.signal }),
@@ -239,6 +245,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
   return {
     send,
     async close() {
+      closed = true;
       throttle.close();
       await pool.close();
     },
@@ -247,6 +254,11 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
 
 function effectOf(operation: Operation): Effect {
   return operation === 'create' || operation === 'update' || operation === 'delete' ? operation : 'read';
+}
+
+/** So that a declared header replaces ours instead of standing beside it. */
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 class TooLong extends Error {}

@@ -55,6 +55,8 @@ export class Outbox {
   #held: Delivery[] = [];
   #holdTimer: NodeJS.Timeout | undefined;
   #counts: OutboxCounts = noCounts();
+  /** Goes up when all is forgotten: an attempt under way then belongs to the past and counts no more. */
+  #era = 0;
 
   constructor(options: { timeoutMs?: number; seed?: number } = {}) {
     setMaxListeners(0, this.#stop.signal);
@@ -117,6 +119,7 @@ export class Outbox {
     this.#timers.clear();
     clearTimeout(this.#holdTimer);
     this.#held = [];
+    this.#era++;
     this.#counts = noCounts();
   }
 
@@ -144,22 +147,23 @@ export class Outbox {
     clearTimeout(this.#holdTimer);
     const held = this.#held.reverse();
     this.#held = [];
+    const era = this.#era;
     // One after the other: the wrong order must also be the order of arrival.
     void held.reduce<Promise<void>>(
-      (before, delivery) => before.then(() => this.#attempt(delivery, 0)),
+      (before, delivery) => before.then(() => this.#attempt(delivery, 0, era)),
       Promise.resolve(),
     );
   }
 
-  async #attempt(delivery: Delivery, number: number): Promise<void> {
-    if (this.#stop.signal.aborted) return;
+  async #attempt(delivery: Delivery, number: number, era = this.#era): Promise<void> {
+    if (era !== this.#era) return;
     if (delivery.wanted && !delivery.wanted()) {
       this.#counts.pending--;
       return;
     }
     this.#counts.attempts++;
     const answer = await this.#post(delivery.url, delivery.headers(), delivery.body, this.#timeoutMs);
-    if (this.#stop.signal.aborted) return;
+    if (era !== this.#era) return;
     const status = answer?.status ?? 0;
     const ok = status > 0 && delivery.accepted(status);
     const wait = delivery.retries[number];

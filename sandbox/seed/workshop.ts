@@ -1,6 +1,8 @@
 // What all makers of seed records share: one source of randomness, one calendar, and nothing made twice.
 
-import { en, Faker } from '@faker-js/faker';
+import type { Faker } from '@faker-js/faker';
+// This locale alone: the whole package takes a second to load.
+import { faker } from '@faker-js/faker/locale/en';
 import countries from 'i18n-iso-countries';
 import type { KeapData } from '../keap/data.ts';
 import type { ShopData } from '../shop/data.ts';
@@ -65,7 +67,8 @@ export class Workshop {
 
   constructor(seed: number, counts: Counts) {
     this.counts = counts;
-    this.faker = new Faker({ locale: [en] });
+    // One instance for all: a seed is made in one go, from its seed on.
+    this.faker = faker;
     this.faker.seed(seed);
     this.faker.setDefaultRefDate(new Date(today));
   }

@@ -54,6 +54,12 @@ async function setUp(handlers: Handlers, entity: Partial<EntityConfig> = {}, mor
   return { ...testClient(systemConfig(url, { entities: { things: things(entity) }, ...more })), requests, url };
 }
 
+/** Ends the connection without an answer. */
+const cut: Handler = (request, reply) => {
+  reply.hijack();
+  request.raw.destroy();
+};
+
 /** A server that speaks raw bytes, for answers that no HTTP framework gives. */
 async function raw(answer: string | undefined): Promise<string> {
   const server: Server = createServer((socket) => {
@@ -334,7 +340,7 @@ describe('create', () => {
     ['500', (_, reply) => reply.code(500).send({ message: 'boom' }), 'OUTCOME_UNKNOWN'],
     ['a web page', (_, reply) => reply.type('text/html').send('<html>'), 'OUTCOME_UNKNOWN'],
     ['no answer in time', () => delay(3_000), 'OUTCOME_UNKNOWN'],
-    ['a cut connection', (request) => request.raw.destroy(), 'OUTCOME_UNKNOWN'],
+    ['a cut connection', cut, 'OUTCOME_UNKNOWN'],
     [
       '422',
       (_, reply) => reply.code(422).send({ message: 'Not valid.', errors: [{ field: 'name', message: 'is short' }] }),
@@ -419,7 +425,6 @@ describe('update and delete', () => {
   });
 
   test('a lost answer to an update or delete is transient: repeating it is harmless', async () => {
-    const cut: Handler = (request) => request.raw.destroy();
     const { client } = await setUp({ update: cut, remove: cut });
     await expect(client.update('things', '1', change)).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE' });
     await expect(client.delete('things', '1')).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE' });

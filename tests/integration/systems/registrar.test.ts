@@ -14,13 +14,14 @@ interface Hook {
   secret?: string;
 }
 
-async function setUp(hooks: Hook[]) {
+async function setUp(hooks: Hook[], refused?: string) {
   const log: string[] = [];
   const url = await serve((app) => {
     let number = 100;
     app.get('/hooks', () => hooks);
     app.post<{ Body: Omit<Hook, 'key' | 'status'> }>('/hooks', (request, reply) => {
       log.push(`create ${request.body.eventKey}`);
+      if (request.body.eventKey === refused) return reply.code(422).send({ message: 'no such event' });
       hooks.push({ ...request.body, key: String(number++), status: 'Verified' });
       return reply.code(201).send(hooks.at(-1));
     });
@@ -83,13 +84,24 @@ test('creates, verifies and removes what is needed, and then nothing more', asyn
     created: 2,
     removed: 3,
     verified: 1,
+    failed: [],
   });
   expect(log).toEqual(['create thing.edit', 'create other.add', 'verify 1', 'remove 2', 'remove 3', 'remove 4']);
   expect(hooks.find(({ eventKey }) => eventKey === 'other.add')).toMatchObject({
     hookUrl: OURS,
     secret: 'hook-secret',
   });
-  expect(await registrar.ensure(() => OURS)).toEqual({ kept: 3, created: 0, removed: 0, verified: 0 });
+  expect(await registrar.ensure(() => OURS)).toEqual({ kept: 3, created: 0, removed: 0, verified: 0, failed: [] });
+});
+
+test('an event that the system refuses stops no other', async () => {
+  const { registrar, hooks } = await setUp([hook('1', 'thing.delete')], 'thing.add');
+  expect(await registrar.ensure(() => OURS)).toMatchObject({
+    created: 2,
+    removed: 1,
+    failed: [{ event: 'thing.add', error: { code: 'SYSTEM_REJECTED' } }],
+  });
+  expect(hooks.map(({ eventKey }) => eventKey)).toEqual(['thing.edit', 'other.add']);
 });
 
 test('a system without registration refuses', async () => {

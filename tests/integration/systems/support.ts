@@ -105,7 +105,7 @@ export function testClient(
 ): { client: SystemClient; calls: CallInfo[]; redis: Redis; prefix: string } {
   const calls: CallInfo[] = [];
   const own = deps.redis === undefined ? testRedis() : { redis: deps.redis, prefix: deps.prefix ?? '' };
-  const client = createSystemClient(config, { ...own, onCall: (call) => calls.push(call), ...deps });
+  const client = createSystemClient(config, { ...own, retryDelay: 5, onCall: (call) => calls.push(call), ...deps });
   later(() => client.close());
   return { client, calls, ...own };
 }

@@ -138,7 +138,6 @@ describe('an update', () => {
         const { body } = updateBody(config({ nested: 'merge' }), {}, next, changed);
         expect(next).toEqual(before);
         for (const one of changed) {
-          const wanted = one.get(next);
           expect(filled(one.get(body))).toEqual(filled(one.get(next)));
         }
         expect(Object.keys(body).sort()).toEqual([...new Set(changed.map(({ root }) => root))].sort());

@@ -1,0 +1,108 @@
+/** HTTP client to a running Tandem: JSON in and out, its problem details as Failures. */
+import { ERRORS, type ErrorCode } from '../engine/errors.ts';
+import type { Environment } from './environment.ts';
+import { FAILED, Failure, statusOf } from './failure.ts';
+
+export interface Client {
+  readonly url: string;
+  /** @throws Failure */
+  get<T>(path: string): Promise<T>;
+  post<T>(path: string, body?: unknown): Promise<T>;
+  delete<T>(path: string): Promise<T>;
+}
+
+/** Longer than any route takes; a Tandem that hangs is said to hang. */
+const PATIENCE = 60_000;
+
+export function createClient({ url, readToken, apiToken }: Pick<Environment, 'url' | 'readToken' | 'apiToken'>): Client {
+  async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const token = method === 'GET' ? (readToken ?? apiToken) : apiToken;
+    const response = await reach(url, path, {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const answer = text === '' ? undefined : parse(text);
+    if (!response.ok) throw failureOf(response.status, answer, url);
+    if (text !== '' && answer === undefined) throw strange(url);
+    return answer as T;
+  }
+
+  return {
+    url,
+    get: (path) => call('GET', path),
+    post: (path, body = {}) => call('POST', path, body),
+    delete: (path) => call('DELETE', path),
+  };
+}
+
+async function reach(url: string, path: string, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(`${url}${path}`, { ...request, signal: AbortSignal.timeout(PATIENCE), redirect: 'error' });
+  } catch (error) {
+    const slow = error instanceof Error && error.name === 'TimeoutError';
+    const why = slow ? `It did not answer within ${PATIENCE / 1000} s` : reasonOf(error);
+    throw new Failure(
+      'SYSTEM_UNREACHABLE',
+      `No Tandem answers at ${url} (${why}).`,
+      'Start one with: tandem start (it needs REDIS_URL). If it runs elsewhere, set TANDEM_URL to its address.',
+      FAILED,
+      error,
+    );
+  }
+}
+
+/** `fetch failed` says nothing; its cause does. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (cause instanceof AggregateError) return reasonOf(cause.errors[0]);
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
+  return code !== '' ? code : cause instanceof Error ? cause.message : String(cause);
+}
+
+/** RFC 9457, as the server writes it. */
+interface ProblemDetails {
+  readonly code?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  readonly todo?: string;
+}
+
+function failureOf(status: number, answer: unknown, url: string): Failure {
+  const { code, title, detail, todo } = (typeof answer === 'object' && answer !== null ? answer : {}) as ProblemDetails;
+  if (status === 401 || status === 403) {
+    return new Failure(
+      'UNAUTHORIZED',
+      detail ?? `Tandem at ${url} wants a token.`,
+      'Set TANDEM_API_TOKEN (operating) or TANDEM_READ_TOKEN (reading) to the value that the server runs with.',
+    );
+  }
+  if (code === undefined || !isErrorCode(code)) return strange(url, status);
+  return new Failure(code, detail ?? title ?? ERRORS[code].title, todo ?? ERRORS[code].todo, statusOf(code));
+}
+
+const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
+
+const strange = (url: string, status?: number): Failure =>
+  new Failure(
+    'SYSTEM_ANSWER',
+    `What answers at ${url} does not answer like Tandem${status === undefined ? '' : ` (status ${status})`}.`,
+    'Check TANDEM_URL, or TANDEM_HOST and TANDEM_PORT: another program may listen there.',
+    FAILED,
+  );
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A path of which each part may hold any character. */
+export const path = (...parts: readonly string[]): string => parts.map((part) => `/${encodeURIComponent(part)}`).join('');

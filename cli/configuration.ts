@@ -1,0 +1,85 @@
+/** The configuration files as commands without a running Tandem see them. */
+import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { basename, join, relative, resolve, sep } from 'node:path';
+import { type Files, readFiles } from '../engine/config/files.ts';
+import { compileFiles, type LoadResult, loadMappingText } from '../engine/config/load.ts';
+import type { Problem } from '../engine/config/types.ts';
+import type { Env } from './environment.ts';
+import { Failure } from './failure.ts';
+
+/** @throws Failure where the folder holds no configuration */
+export function requireConfigFolder(folder: string): void {
+  if (existsSync(join(folder, 'mappings'))) return;
+  throw new Failure(
+    'UNUSABLE',
+    `${folder} holds no folder mappings/.`,
+    'Set TANDEM_CONFIG to the folder that holds mappings/, systems/ and schemas/.',
+  );
+}
+
+/** Everything in the folder. @param placeholders stand in for variables that are not set */
+export async function loadFolder(folder: string, env: Env, placeholders: boolean): Promise<LoadResult & { files: Files }> {
+  requireConfigFolder(folder);
+  const files = await readFiles({ root: folder });
+  return { ...compileFiles(files, placeholders ? withPlaceholders(files, env) : env), files };
+}
+
+/** The problems of some files only; one that stands outside the folder is checked as if it stood in it. */
+export async function problemsOfFiles(given: readonly string[], folder: string, env: Env, placeholders: boolean): Promise<Problem[]> {
+  const { files, problems } = await loadFolder(folder, env, placeholders);
+  const filled = placeholders ? withPlaceholders(files, env) : env;
+  const found: Problem[] = [];
+  for (const file of given) {
+    const inside = relative(folder, resolve(file)).split(sep).join('/');
+    if (files.has(inside)) {
+      found.push(...problems.filter((problem) => problem.file === inside));
+      continue;
+    }
+    const text = await readDraft(file);
+    const draft = /^system\s*:/m.test(text) && !/^mapping\s*:/m.test(text) ? systemProblems : mappingProblems;
+    found.push(...draft(text, basename(file), files, filled).map((problem) => ({ ...problem, file })));
+  }
+  return found;
+}
+
+function mappingProblems(text: string, name: string, files: Files, env: Env): readonly Problem[] {
+  return loadMappingText(text, `mappings/${name}`, files, env).problems;
+}
+
+function systemProblems(text: string, name: string, files: Files, env: Env): readonly Problem[] {
+  const file = `systems/${name}`;
+  const system = /^system\s*:\s*["']?([A-Za-z][\w-]*)/m.exec(text)?.[1];
+  const others = new Map([...files].filter(([other, content]) => !(other.startsWith('systems/') && new RegExp(`^system\\s*:\\s*["']?${system}\\b`, 'm').test(content))));
+  others.set(file, text);
+  return compileFiles(others, env).problems.filter((problem) => problem.file === file);
+}
+
+async function readDraft(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new Failure('BAD_REQUEST', `${file} cannot be read (${reason}).`, 'Check the name of the file.', undefined, error);
+  }
+}
+
+/** Values for variables that system files name and that are not set, so that all else can be checked. */
+export function withPlaceholders(files: Files, env: Env): Env {
+  const filled: Record<string, string | undefined> = { ...env };
+  for (const [file, text] of files) {
+    if (!file.startsWith('systems/')) continue;
+    for (const [, key = '', name = ''] of text.matchAll(/([A-Za-z]*)["']?\s*:\s*["']?\$\{([A-Za-z_]\w*)\}/g)) {
+      // A text that is also a number fits wherever a variable may stand, but for whole addresses.
+      if (!filled[name]) filled[name] = /url$/i.test(key) ? 'https://placeholder.invalid' : '1';
+    }
+    for (const [, name = ''] of text.matchAll(/\$\{([A-Za-z_]\w*)\}/g)) if (!filled[name]) filled[name] = '1';
+  }
+  return filled;
+}
+
+/** The file as a person can open it from here. */
+export function shownFile(file: string, folder: string): string {
+  const path = relative(process.cwd(), join(folder, file));
+  return path.startsWith('..') ? join(folder, file) : path;
+}

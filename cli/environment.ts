@@ -1,0 +1,180 @@
+/** The environment variables of Tandem, all of them: one table, read and checked in one place. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseDuration } from '../engine/config/duration.ts';
+import { Failure } from './failure.ts';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Environment {
+  readonly redisUrl: string | undefined;
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+  readonly prefix: string;
+  /** Folder that holds mappings/, systems/ and schemas/. */
+  readonly config: string;
+  readonly readToken: string | undefined;
+  readonly apiToken: string | undefined;
+  /** Without a trailing slash. */
+  readonly publicUrl: string | undefined;
+  readonly webhookSecret: string | undefined;
+  readonly encryptionKey: string | undefined;
+  readonly concurrency: number;
+  readonly schedules: boolean;
+  readonly logLevel: LogLevel;
+  /** Milliseconds. */
+  readonly lockDuration: number;
+  /** Where commands find a running Tandem; without a trailing slash. */
+  readonly url: string;
+}
+
+export interface Variable {
+  readonly name: string;
+  /** As a person reads it: a value, or words where it depends; '' for none. */
+  readonly default: string;
+  readonly does: string;
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** Variables that system files name (`KEAP_API_KEY` ...) are not among these: `tandem validate` tells which are missing. */
+export const VARIABLES: readonly Variable[] = [
+  variable('REDIS_URL', '', 'Redis that holds links, queues and runs: `redis://` or `rediss://`. Needed by `start`, `server` and `worker`.'),
+  variable('TANDEM_HOST', '127.0.0.1', 'Address on which the server listens. Another than loopback needs both tokens.'),
+  variable('TANDEM_PORT', '8080', 'Port on which the server listens; 0 takes a free one.'),
+  variable('TANDEM_URL', 'http://TANDEM_HOST:TANDEM_PORT', 'Where commands such as `sync` and `status` find a running Tandem.'),
+  variable('TANDEM_READ_TOKEN', '', 'Bearer token for reading over HTTP.'),
+  variable('TANDEM_API_TOKEN', '', 'Bearer token for operating over HTTP; commands send it too.'),
+  variable('TANDEM_CONFIG', 'the current folder if it holds mappings/, else the installation', 'Folder that holds mappings/, systems/ and schemas/.'),
+  variable('TANDEM_PREFIX', 'tandem', 'First part of every Redis key. Several Tandems may share one Redis under different prefixes.'),
+  variable('TANDEM_PUBLIC_URL', '', 'Address under which systems reach the server. When set, webhooks are registered and kept alive.'),
+  variable('TANDEM_WEBHOOK_SECRET', 'a random one, kept in Redis', 'What the keys in webhook addresses are derived from.'),
+  variable('TANDEM_ENCRYPTION_KEY', '', 'Encrypts OAuth tokens in Redis; needed for systems with `auth: { kind: oauth2 }`. `new,old` changes it.'),
+  variable('TANDEM_CONCURRENCY', '10', 'Records that one process brings into agreement at once, per mapping.'),
+  variable('TANDEM_SCHEDULES', 'on', '`off`: no scans by themselves, only what is triggered.'),
+  variable('TANDEM_LOCK_DURATION', '30s', 'After this long without a sign of life of its worker, a job is taken over by another.'),
+  variable('TANDEM_LOG_LEVEL', 'info', 'debug, info, warn, error or silent.'),
+  variable('TANDEM_DEBUG', '', 'Any value: errors of commands are printed with their stack.'),
+];
+
+function variable(name: string, standard: string, does: string): Variable {
+  return { name, default: standard, does };
+}
+
+/** The table as the README holds it. */
+export function variablesTable(): string {
+  const rows = VARIABLES.map(({ name, default: standard, does }) => {
+    const shown = standard === '' ? '' : standard.includes(' ') ? standard : `\`${standard}\``;
+    return `| \`${name}\` | ${shown} | ${does} |`;
+  });
+  return ['| variable | default | what it does |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
+/** @throws Failure that names every variable that cannot be used, with what to write instead; never a secret */
+export function readEnvironment(env: Env = process.env): Environment {
+  const wrong: string[] = [];
+  // An empty variable is an unset one: that is how compose files and shells hand over what nobody set.
+  const text = (name: string): string | undefined => (env[name]?.trim() ? env[name].trim() : undefined);
+  const complain = (name: string, needs: string): undefined => void wrong.push(`${name} must be ${needs}`);
+
+  const whole = (name: string, standard: number, least: number, most: number): number => {
+    const given = text(name);
+    if (given === undefined) return standard;
+    const number = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    complain(name, `a whole number from ${least} to ${most}`);
+    return standard;
+  };
+  const address = (name: string): string | undefined => {
+    const given = text(name);
+    if (given === undefined) return undefined;
+    const url = URL.canParse(given) ? new URL(given) : undefined;
+    if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash) {
+      return given.replace(/\/+$/, '');
+    }
+    return complain(name, 'an address such as https://sync.example.com, without password, query or fragment');
+  };
+  const token = (name: string): string | undefined => {
+    const given = text(name);
+    return given !== undefined && !/^[\x21-\x7e]+$/.test(given)
+      ? complain(name, 'without spaces and special characters')
+      : given;
+  };
+
+  const redisUrl = text('REDIS_URL');
+  if (redisUrl !== undefined && !(URL.canParse(redisUrl) && /^rediss?:\/\/[^/]/.test(redisUrl))) {
+    complain('REDIS_URL', 'an address such as redis://127.0.0.1:6379 or rediss://:PASSWORD@redis.example.com:6380/0');
+  }
+  const host = text('TANDEM_HOST') ?? '127.0.0.1';
+  if (!/^[A-Za-z0-9.:-]+$/.test(host)) complain('TANDEM_HOST', 'an address or host name without a port');
+  const port = whole('TANDEM_PORT', 8080, 0, 65_535);
+  const prefix = text('TANDEM_PREFIX') ?? 'tandem';
+  if (!/^[A-Za-z0-9:_.-]{1,64}$/.test(prefix)) complain('TANDEM_PREFIX', 'letters, digits and : _ . - only, 64 at most');
+  const schedules = (text('TANDEM_SCHEDULES') ?? 'on').toLowerCase();
+  if (schedules !== 'on' && schedules !== 'off') complain('TANDEM_SCHEDULES', 'on or off');
+  const logLevel = (text('TANDEM_LOG_LEVEL') ?? 'info').toLowerCase();
+  if (!isLogLevel(logLevel)) complain('TANDEM_LOG_LEVEL', `one of ${LOG_LEVELS.join(', ')}`);
+  const lockDuration = parseDuration(text('TANDEM_LOCK_DURATION') ?? '30s') ?? 0;
+  if (lockDuration < 1_000 || lockDuration > 600_000) {
+    complain('TANDEM_LOCK_DURATION', 'a duration from 1s to 10m, such as 30s');
+  }
+  const concurrency = whole('TANDEM_CONCURRENCY', 10, 1, 1_000);
+  const publicUrl = address('TANDEM_PUBLIC_URL');
+  const url = address('TANDEM_URL') ?? `http://${reachable(host)}:${port}`;
+  const readToken = token('TANDEM_READ_TOKEN');
+  const apiToken = token('TANDEM_API_TOKEN');
+
+  if (wrong.length > 0) {
+    throw new Failure('CONFIG_ENV', `${wrong.join('. ')}.`, 'Set or unset what is named: tandem --help lists the variables.');
+  }
+  return {
+    redisUrl,
+    host,
+    port,
+    prefix,
+    config: configFolder(text('TANDEM_CONFIG')),
+    readToken,
+    apiToken,
+    publicUrl,
+    webhookSecret: text('TANDEM_WEBHOOK_SECRET'),
+    encryptionKey: text('TANDEM_ENCRYPTION_KEY'),
+    concurrency,
+    schedules: schedules === 'on',
+    logLevel: isLogLevel(logLevel) ? logLevel : 'info',
+    lockDuration,
+    url,
+  };
+}
+
+export const isLogLevel = (text: string): text is LogLevel => LOG_LEVELS.some((level) => level === text);
+
+/** Whether only this machine reaches what listens there. */
+export const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
+
+/** Where one connects to what listens on `host`, as it stands in an address. */
+export function reachable(host: string): string {
+  const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return near.includes(':') ? `[${near}]` : near;
+}
+
+function configFolder(given: string | undefined): string {
+  if (given !== undefined) return resolve(given);
+  return existsSync(join(process.cwd(), 'mappings')) ? process.cwd() : packageRoot();
+}
+
+/** Folder of Tandem's package.json; cli/ stands in it, or in its dist/. */
+export function packageRoot(): string {
+  const start = dirname(fileURLToPath(import.meta.url));
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return folder;
+    if (folder === dirname(folder)) return start;
+  }
+}
+
+export function packageVersion(): string {
+  const parsed = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version?: string };
+  return parsed.version ?? '0.0.0';
+}

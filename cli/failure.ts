@@ -1,0 +1,37 @@
+/** What a command ends with when it cannot go on: a coded error, what to do about it, and the exit status. */
+import { asTandemError, type ErrorCode, TandemError } from '../engine/errors.ts';
+
+export const OK = 0;
+/** The work itself failed. */
+export const FAILED = 1;
+/** The command was used wrongly, or the configuration is wrong. */
+export const USAGE = 2;
+
+export type ExitStatus = typeof OK | typeof FAILED | typeof USAGE;
+
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly code: ErrorCode;
+  readonly todo: string;
+  readonly status: ExitStatus;
+
+  constructor(code: ErrorCode, message: string, todo: string, status: ExitStatus = USAGE, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.todo = todo;
+    this.status = status;
+  }
+}
+
+/** Errors that whoever typed the command or wrote the configuration can mend; all others are failed work. */
+const MENDABLE: readonly ErrorCode[] = ['BAD_REQUEST', 'NOT_FOUND', 'UNAUTHORIZED', 'REDIS_UNSAFE', 'UNUSABLE'];
+
+export const statusOf = (code: ErrorCode): ExitStatus =>
+  code.startsWith('CONFIG_') || MENDABLE.includes(code) ? USAGE : FAILED;
+
+/** Any thrown value as a Failure. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const { code, message, todo } = error instanceof TandemError ? error : asTandemError(error);
+  return new Failure(code, message, todo, statusOf(code), error);
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/** The program `tandem`. */
+import { printFailure } from './output.ts';
+import { runProgram } from './program.ts';
+
+// `tandem doc | head` closes the pipe early, which is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(process.exitCode ?? 0);
+});
+
+runProgram(process.argv.slice(2)).catch((error: unknown) => {
+  process.exitCode = printFailure(error);
+});

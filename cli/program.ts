@@ -1,0 +1,54 @@
+/** The command line as a whole: its commands, its help, how a wrong use is told. */
+import { Command, CommanderError } from 'commander';
+import { docCommand } from './commands/doc.ts';
+import { validateCommand } from './commands/validate.ts';
+import { packageVersion, VARIABLES } from './environment.ts';
+import { USAGE } from './failure.ts';
+
+export function createProgram(): Command {
+  const program = new Command('tandem')
+    .description('Keeps records in two business systems in step, by rules in YAML files.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .addHelpText('after', environmentHelp())
+    // Inherited by the commands that are added after it: a wrong use ends with 2, whichever command it is.
+    .exitOverride();
+  for (const add of [validateCommand, docCommand]) add(program);
+  return program;
+}
+
+/** Runs a command line. Sets the exit status and returns; long-running commands end the process themselves. */
+export async function runProgram(argv: readonly string[]): Promise<void> {
+  const program = createProgram();
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // commander has said already what is wrong.
+    process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+  }
+}
+
+function environmentHelp(): string {
+  const width = Math.max(...VARIABLES.map(({ name }) => name.length));
+  const lines = VARIABLES.map(({ name, default: standard, does }) => {
+    const plain = does.replaceAll('`', '');
+    return `  ${name.padEnd(width)}  ${plain}${standard === '' ? '' : ` Default: ${standard}.`}`;
+  });
+  return `
+Environment:
+${lines.join('\n')}
+
+  Variables that system files name (such as KEAP_API_KEY) come from the environment too: tandem validate tells which
+  are missing. A .env file is not read by itself: node --env-file=.env ... does.
+
+Examples:
+  $ tandem validate
+  $ REDIS_URL=redis://127.0.0.1:6379 tandem start
+  $ tandem sync --full
+
+Exit status: 0 done, 1 the work failed, 2 wrong use or configuration.`;
+}

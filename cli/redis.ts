@@ -1,0 +1,60 @@
+/** The Redis of REDIS_URL: whether it is there, and whether it may be trusted with link keys. */
+import { checkSafety, connect } from '../engine/queue/connection.ts';
+import type { Environment } from './environment.ts';
+import { asFailure, FAILED, Failure } from './failure.ts';
+import type { Logger } from './log.ts';
+
+/** Redis is often started together with Tandem and takes a moment. */
+const PATIENCE = 10_000;
+
+const WAYS = `Any of these gives one:
+  REDIS_URL=redis://127.0.0.1:6379   for a Redis (6.2 or later) or Valkey that runs here already
+  redis-server --appendonly yes --maxmemory-policy noeviction
+  docker run -p 6379:6379 redis:7 redis-server --appendonly yes --maxmemory-policy noeviction
+To look around without any of it: npm run demo`;
+
+/** @throws Failure where REDIS_URL is not set, with the ways out */
+export function requireRedisUrl({ redisUrl }: Environment): string {
+  if (redisUrl !== undefined) return redisUrl;
+  throw new Failure('UNUSABLE', 'REDIS_URL is not set. Links, queues and runs are kept in Redis.', WAYS);
+}
+
+/** @throws Failure where it does not answer in time, refuses the password, or evicts keys */
+export async function checkRedis(url: string, logger: Logger): Promise<void> {
+  const redis = connect(url);
+  let last = '';
+  redis.on('error', (error) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code ?? message;
+    if (reason !== last) logger.warn({ redis: shownUrl(url), reason }, 'waiting for Redis');
+    last = reason;
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const reason = last === '' ? `no answer within ${PATIENCE / 1000} s` : last;
+      reject(new Failure('SYSTEM_UNREACHABLE', `Redis at ${shownUrl(url)} does not answer (${reason}).`, `Start it, or set REDIS_URL.\n${WAYS}`, FAILED));
+    }, PATIENCE);
+  });
+  try {
+    await Promise.race([late, redis.ping()]);
+    const { warnings } = await Promise.race([late, checkSafety(redis)]);
+    for (const warning of warnings) logger.warn({ redis: shownUrl(url) }, warning);
+  } catch (error) {
+    const { message } = asFailure(error);
+    if (/NOAUTH|WRONGPASS|NOPERM|invalid (username|password)/i.test(message)) {
+      throw new Failure('UNUSABLE', `Redis at ${shownUrl(url)} refuses the credentials of REDIS_URL.`, 'Write user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT', undefined, error);
+    }
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    redis.disconnect();
+  }
+}
+
+/** Without the password. */
+export function shownUrl(url: string): string {
+  if (!URL.canParse(url)) return 'REDIS_URL';
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
+}

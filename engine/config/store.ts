@@ -1,0 +1,204 @@
+/** The configuration that runs: reloads files as they are edited, and keeps the last good version of a bad edit running. */
+import { watch } from 'chokidar';
+import { asTandemError } from '../errors.ts';
+import { type Files, readFiles, resolveFolders } from './files.ts';
+import { formatProblem } from './format.ts';
+import { compileFiles, type LoadOptions, type LoadResult, loadMappingText } from './load.ts';
+import type { Config, Mapping, Problem } from './types.ts';
+
+export interface ConfigStoreOptions extends LoadOptions {
+  /** Whether to watch the folders; default true. Without, only `reload` reads again. */
+  readonly watch?: boolean;
+  /** Milliseconds of quiet after an edit before the files are read; default 150. */
+  readonly debounce?: number;
+}
+
+export interface ConfigChange {
+  readonly config: Config;
+  readonly problems: readonly Problem[];
+  /** Names of the mappings that came, went, or have another version. */
+  readonly changed: readonly string[];
+}
+
+export interface ConfigStore {
+  current(): Config;
+  /** Faults of the files as they are now, also where an older version of them still runs. */
+  problems(): readonly Problem[];
+  /** @returns a function that ends it */
+  on(listener: (change: ConfigChange) => void): () => void;
+  /** Reads all files now. */
+  reload(): Promise<void>;
+  /** Checks a draft of a mapping against the files that run; nothing is changed. */
+  check(text: string, file?: string): { mapping: Mapping | undefined; problems: readonly Problem[] };
+  close(): Promise<void>;
+}
+
+const DEBOUNCE = 150;
+
+/** At the first load there is no last good version: what is faulty does not run, and the caller decides whether to start. */
+export async function createConfigStore(options: ConfigStoreOptions): Promise<ConfigStore> {
+  let running = settle(await readFiles(options), undefined, options);
+  const listeners = new Set<(change: ConfigChange) => void>();
+  let timer: NodeJS.Timeout | undefined;
+  let queue: Promise<void> = Promise.resolve();
+  let closed = false;
+
+  const apply = (next: Running): void => {
+    const before = running;
+    const changed = changedMappings(before.config, next.config);
+    const same = before.config.version === next.config.version;
+    running = same ? { ...next, config: before.config } : next;
+    if (same && problemText(before.problems) === problemText(next.problems)) return;
+    for (const listener of listeners) listener({ config: running.config, problems: running.problems, changed });
+  };
+  const readNow = async (): Promise<void> => {
+    if (closed) return;
+    try {
+      apply(settle(await readFiles(options), running, options));
+    } catch (error) {
+      // What runs goes on running; a folder that cannot be read is told like a fault of a file.
+      const { message } = asTandemError(error);
+      apply({
+        ...running,
+        problems: [
+          {
+            code: 'UNUSABLE',
+            file: options.root,
+            line: 1,
+            column: 1,
+            where: '',
+            message: `The files cannot be read: ${message}`,
+          },
+        ],
+      });
+    }
+  };
+  const reload = (): Promise<void> => {
+    queue = queue.then(readNow);
+    return queue;
+  };
+
+  const watcher =
+    (options.watch ?? true)
+      ? watch(Object.values(resolveFolders(options)), {
+          ignoreInitial: true,
+          ignored: (path) => /[/\\]\.[^/\\]+$|~$/.test(path),
+        })
+      : undefined;
+  if (watcher) {
+    const touched = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => void reload(), options.debounce ?? DEBOUNCE);
+    };
+    watcher.on('all', touched);
+    // A watcher that fails (too many files, a folder removed) must not end the process.
+    watcher.on('error', touched);
+    await new Promise<void>((resolve) => watcher.once('ready', () => resolve()));
+  }
+
+  return {
+    current: () => running.config,
+    problems: () => running.problems,
+    on(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    reload,
+    check: (text, file = 'mappings/draft.yaml') => loadMappingText(text, file, running.files, options.env),
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      listeners.clear();
+      await watcher?.close();
+      await queue;
+    },
+  };
+}
+
+// ---------------------------------------------------------------- the last good version
+
+interface Running {
+  readonly config: Config;
+  readonly problems: readonly Problem[];
+  /** The texts that run. */
+  readonly files: Files;
+  /** The latest text of each file that had no fault. */
+  readonly good: Files;
+}
+
+/** In the order in which they build on each other, so that a fault is put down to the file that has it. */
+const KINDS = [/^schemas\//, /^mappings\/values\//, /^systems\//, /^mappings\/[^/]+$/];
+
+function settle(fresh: Files, before: Running | undefined, options: ConfigStoreOptions): Running {
+  const used = new Map(fresh);
+  const problems: Problem[] = [];
+  let result = compileFiles(used, options.env);
+  if (before) {
+    for (const kind of KINDS) {
+      let replaced = false;
+      for (const file of new Set(result.problems.map((problem) => problem.file))) {
+        const good = before.good.get(file);
+        if (!kind.test(file) || good === undefined || good === used.get(file)) continue;
+        problems.push(...result.problems.filter((problem) => problem.file === file));
+        used.set(file, good);
+        replaced = true;
+      }
+      if (replaced) result = compileFiles(used, options.env);
+    }
+    // A sound edit elsewhere may break a mapping that runs: then that edit waits.
+    const broken = brokenMappings(before, fresh, result);
+    if (broken.length > 0) {
+      problems.push(...result.problems.filter((problem) => broken.some((mapping) => mapping.file === problem.file)));
+      restore(broken, before, used);
+      result = compileFiles(used, options.env);
+    }
+  }
+  const good = new Map<string, string>();
+  const faulty = new Set(result.problems.map((problem) => problem.file));
+  for (const [file, text] of used) {
+    const last = faulty.has(file) ? before?.good.get(file) : text;
+    if (last !== undefined) good.set(file, last);
+  }
+  const told = new Set<string>();
+  const all = [...problems, ...result.problems].filter((problem) => {
+    const line = formatProblem(problem);
+    return told.has(line) ? false : told.add(line);
+  });
+  return { config: result.config, problems: all, files: used, good };
+}
+
+/** Mappings that ran, whose files are still there and have faults now. */
+function brokenMappings(before: Running, fresh: Files, result: LoadResult): Mapping[] {
+  const faulty = new Set(result.problems.map((problem) => problem.file));
+  return [...before.config.mappings.values()].filter((mapping) => fresh.has(mapping.file) && faulty.has(mapping.file));
+}
+
+/** Puts back what the broken mappings build on: schemas, tables and systems, and the mappings that they refer to. */
+function restore(broken: readonly Mapping[], before: Running, used: Map<string, string>): void {
+  const [schemas, tables, systems] = KINDS;
+  for (const [file, text] of before.good) {
+    if (schemas!.test(file) || tables!.test(file) || systems!.test(file)) used.set(file, text);
+  }
+  for (const file of [...used.keys()]) {
+    // A new file may be what stands in the way (a second system of the same name).
+    if (systems!.test(file) && !before.good.has(file)) used.delete(file);
+  }
+  const open = broken.map((mapping) => mapping.name);
+  const seen = new Set<string>();
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const mapping = before.config.mappings.get(name);
+    if (!mapping) continue;
+    const text = before.files.get(mapping.file);
+    if (text !== undefined) used.set(mapping.file, text);
+    open.push(...mapping.parents);
+  }
+}
+
+function changedMappings(before: Config, after: Config): string[] {
+  const names = new Set([...before.mappings.keys(), ...after.mappings.keys()]);
+  return [...names].filter((name) => before.mappings.get(name)?.version !== after.mappings.get(name)?.version).sort();
+}
+
+const problemText = (problems: readonly Problem[]): string => problems.map(formatProblem).sort().join('\n');

@@ -1,0 +1,425 @@
+/** One system file: text in, checked and compiled SystemConfig out. */
+import { asTandemError } from '../errors.ts';
+import { compileExpression } from '../expression/compile.ts';
+import type { Expression } from '../expression/expression.ts';
+import { parsePath } from '../expression/path.ts';
+import type { Json, JsonObject } from '../types.ts';
+import { parseDuration } from './duration.ts';
+import { checkSecrets, type Env, fillEnv, pointer } from './env.ts';
+import { shortHash } from './hash.ts';
+import { createReport, type Report } from './report.ts';
+import { schemaPlace } from './schema-path.ts';
+import type {
+  AuthConfig,
+  CreateConfig,
+  EntityConfig,
+  FindConfig,
+  JsonSchema,
+  ListConfig,
+  OperationConfig,
+  PagingConfig,
+  Problem,
+  SinceConfig,
+  SystemConfig,
+  UpdateConfig,
+  WebhookConfig,
+} from './types.ts';
+import { schemaFaults } from './validate.ts';
+import { isFault, parseYaml, type YamlPath } from './yaml.ts';
+
+/** The entity schemas by name (`keap/companies`), each with its text, or undefined where the file is faulty. */
+export type EntitySchemas = ReadonlyMap<string, { readonly schema: JsonSchema; readonly text: string } | undefined>;
+
+export interface SystemInput {
+  readonly file: string;
+  readonly text: string;
+  readonly env: Env;
+  /** JSON Schema of the file format. */
+  readonly format: JsonSchema;
+  readonly schemas: EntitySchemas;
+}
+
+export interface Loaded<T> {
+  /** Undefined where the file has problems. */
+  readonly value: T | undefined;
+  /** What the file calls itself, where that can be told. */
+  readonly name: string | undefined;
+  readonly problems: readonly Problem[];
+}
+
+export function loadSystem(input: SystemInput): Loaded<SystemConfig> {
+  const document = parseYaml(input.text);
+  if (isFault(document))
+    return { value: undefined, name: undefined, problems: [{ ...document, file: input.file, where: '' }] };
+  const report = createReport(input.file, document);
+  checkSecrets(document.value, report);
+  const { value, filled } = fillEnv(document.value, input.env, report);
+  const name = isObject(value) && typeof value.system === 'string' ? value.system : undefined;
+  const numbers = numbersFromEnv(input.format, value, filled);
+  const missing = new Set(
+    report.problems.filter((problem) => problem.code === 'CONFIG_ENV').map((problem) => problem.where),
+  );
+  for (const fault of schemaFaults(input.format, numbers)) {
+    const before = report.problems.length;
+    report.add('CONFIG_SCHEMA', fault.path, fault.message, fault.of);
+    // What a missing variable leaves behind is no second fault.
+    if (missing.has(report.problems[before]!.where)) report.problems.pop();
+  }
+  if (report.problems.length > 0) return { value: undefined, name, problems: report.problems };
+  const system = build(numbers as unknown as SystemFile, input, report);
+  return { value: report.problems.length === 0 ? system : undefined, name, problems: report.problems };
+}
+
+/** A text from the environment becomes a number where the format wants one. */
+function numbersFromEnv(format: JsonSchema, value: Json, filled: ReadonlySet<string>): Json {
+  if (filled.size === 0) return value;
+  const copy = structuredClone(value);
+  for (const fault of schemaFaults(format, copy)) {
+    if (
+      fault.keyword !== 'type' ||
+      !filled.has(pointer(fault.path)) ||
+      !fault.types.some((type) => type === 'integer' || type === 'number')
+    )
+      continue;
+    const parent = fault.path.slice(0, -1).reduce<Json | undefined>((item, key) => (item as never)?.[key], copy);
+    const last = fault.path.at(-1);
+    if (parent === undefined || parent === null || last === undefined) continue;
+    const text = (parent as unknown as Record<string | number, Json>)[last];
+    if (typeof text === 'string' && /^\d+(\.\d+)?$/.test(text.trim()))
+      (parent as unknown as Record<string | number, Json>)[last] = Number(text);
+  }
+  return copy;
+}
+
+// ---------------------------------------------------------------- building what the schema has let through
+
+interface OperationFile {
+  method?: string;
+  path: string;
+  query?: Record<string, string | number | boolean>;
+}
+interface EntityFile {
+  schema: string;
+  id: string;
+  modified?: string;
+  normalize?: string;
+  cache?: string;
+  list?: OperationFile & {
+    items?: string;
+    paging: PagingConfig & { first?: number };
+    since?: { kind: 'filter' | 'newest-first'; query: Record<string, string | number | boolean>; overlap?: string };
+  };
+  read?: OperationFile;
+  find?: OperationFile & { items?: string; by: Record<string, Record<string, string | number | boolean>> };
+  create?: OperationFile & { idempotency?: string; answer?: 'record' | 'id' };
+  update?: OperationFile & { mask?: string; nested?: 'whole' | 'merge'; version?: string; answer?: 'record' | 'none' };
+  delete?: OperationFile;
+  events?: string[];
+}
+interface SystemFile {
+  system: string;
+  description?: string;
+  baseUrl: string;
+  auth: AuthConfig;
+  headers?: Record<string, string>;
+  timeout?: string;
+  concurrency?: number;
+  limits?: { requests: number; per: string }[];
+  quota?: { remaining: string; reset?: string };
+  retry?: { statuses?: number[] };
+  entities: Record<string, EntityFile>;
+  webhooks?: {
+    events: string;
+    handshake?: string;
+    signature?: { header: string; secret: string; format: 'hex' | 'base64' | 'timestamped'; tolerance?: string };
+    register?: {
+      list: OperationFile & { items?: string };
+      create: OperationFile & { body: JsonObject };
+      remove?: OperationFile;
+      fields: { key: string; event: string; url: string; status?: string };
+      verify?: OperationFile & { when: string[] };
+    };
+  };
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+function build(file: SystemFile, input: SystemInput, report: Report): SystemConfig {
+  if (!URL.canParse(file.baseUrl))
+    report.add('CONFIG_SCHEMA', ['baseUrl'], 'Must be a web address, such as https://api.example.com/v2.');
+  const entities: Record<string, EntityConfig> = {};
+  const eventOwners = new Map<string, string>();
+  for (const [name, entity] of Object.entries(file.entities)) {
+    entities[name] = buildEntity(file.system, name, entity, input, report);
+    for (const [i, event] of (entity.events ?? []).entries()) {
+      const owner = eventOwners.get(event);
+      if (owner)
+        report.add(
+          'CONFIG_DUPLICATE',
+          ['entities', name, 'events', i],
+          `The event "${event}" belongs to "${owner}" already.`,
+        );
+      eventOwners.set(event, name);
+    }
+  }
+  const schemaTexts = Object.values(file.entities).map((entity) => input.schemas.get(entity.schema)?.text ?? '');
+  const auth = file.auth.kind === 'oauth2' ? { ...file.auth, scope: file.auth.scope } : file.auth;
+  return {
+    name: file.system,
+    description: file.description ?? '',
+    file: input.file,
+    version: shortHash(input.text, ...schemaTexts),
+    baseUrl: file.baseUrl.replace(/\/+$/, ''),
+    auth,
+    headers: file.headers ?? {},
+    timeout: duration(file.timeout, 30 * SECOND),
+    limits: (file.limits ?? []).map((limit) => ({ requests: limit.requests, per: duration(limit.per, SECOND) })),
+    concurrency: file.concurrency ?? 4,
+    quota: file.quota ? { remaining: file.quota.remaining, reset: file.quota.reset } : undefined,
+    retry: { statuses: file.retry?.statuses ?? [] },
+    entities,
+    webhooks: file.webhooks ? buildWebhooks(file.webhooks, report) : undefined,
+  };
+}
+
+function buildEntity(
+  system: string,
+  name: string,
+  entity: EntityFile,
+  input: SystemInput,
+  report: Report,
+): EntityConfig {
+  const at = (...rest: (string | number)[]): YamlPath => ['entities', name, ...rest];
+  const schema = entitySchema(entity.schema, input, report, at('schema'));
+  const checkPath = (source: string, path: YamlPath, of: 'value' | 'key' = 'value'): void => {
+    try {
+      const parsed = parsePath(source);
+      if (!parsed) {
+        report.add('CONFIG_PATH', path, `"${source}" is no simple path, such as id or email_address.email.`, of);
+        return;
+      }
+      const place = schema ? schemaPlace(schema, parsed.steps) : undefined;
+      if (place && !place.found) report.add('CONFIG_PATH', path, place.message, of);
+    } catch (error) {
+      report.addError(path, asTandemError(error));
+    }
+  };
+  checkPath(entity.id, at('id'));
+  if (entity.modified !== undefined) checkPath(entity.modified, at('modified'));
+  const operation = (key: 'read' | 'delete', method: string): OperationConfig | undefined =>
+    entity[key] && buildOperation(entity[key], method, ['id'], ['id'], report, at(key));
+
+  let list: ListConfig | undefined;
+  if (entity.list) {
+    list = {
+      ...buildOperation(entity.list, 'GET', [], [], report, at('list')),
+      items: entity.list.items ?? '',
+      paging:
+        entity.list.paging.kind === 'page'
+          ? { ...entity.list.paging, first: entity.list.paging.first ?? 1 }
+          : entity.list.paging,
+      since: buildSince(entity.list.since, report, at('list', 'since')),
+    };
+    if (list.since && entity.modified === undefined)
+      report.add(
+        'CONFIG_SCHEMA',
+        at('list', 'since'),
+        '"since" needs the path of the time of modification: add "modified" to the entity.',
+        'key',
+      );
+  }
+  let find: FindConfig | undefined;
+  if (entity.find) {
+    const by: Record<string, Record<string, string>> = {};
+    for (const [field, query] of Object.entries(entity.find.by)) {
+      checkPath(field, at('find', 'by', field), 'key');
+      by[field] = texts(query);
+      if (!Object.values(by[field]).some((text) => text.includes('{value}'))) {
+        report.add(
+          'CONFIG_SCHEMA',
+          at('find', 'by', field),
+          'One of these query parameters must hold {value}, the value searched for.',
+          'key',
+        );
+      }
+      checkTemplates(by[field], ['value'], report, at('find', 'by', field));
+    }
+    find = { ...buildOperation(entity.find, 'GET', [], [], report, at('find')), items: entity.find.items ?? '', by };
+  }
+  let create: CreateConfig | undefined;
+  if (entity.create) {
+    create = {
+      ...buildOperation(entity.create, 'POST', [], [], report, at('create')),
+      idempotency: entity.create.idempotency,
+      answer: entity.create.answer ?? 'record',
+    };
+    if (create.answer === 'id' && !entity.read)
+      report.add(
+        'CONFIG_OPERATION',
+        at('create', 'answer'),
+        '"answer: id" needs the operation "read", to read what was made.',
+      );
+  }
+  let update: UpdateConfig | undefined;
+  if (entity.update) {
+    update = {
+      ...buildOperation(entity.update, 'PATCH', ['id'], ['id'], report, at('update')),
+      mask: entity.update.mask,
+      nested: entity.update.nested ?? 'merge',
+      version: entity.update.version,
+      answer: entity.update.answer ?? 'record',
+    };
+    if (update.answer === 'none' && !entity.read)
+      report.add(
+        'CONFIG_OPERATION',
+        at('update', 'answer'),
+        '"answer: none" needs the operation "read", to read what was written.',
+      );
+  }
+  return {
+    system,
+    name,
+    schema: schema ?? {},
+    id: entity.id,
+    modified: entity.modified,
+    normalize: entity.normalize === undefined ? undefined : expression(entity.normalize, report, at('normalize')),
+    cache: entity.cache === undefined ? undefined : duration(entity.cache, 0),
+    list,
+    read: operation('read', 'GET'),
+    find,
+    create,
+    update,
+    delete: operation('delete', 'DELETE'),
+    events: entity.events ?? [],
+  };
+}
+
+function entitySchema(name: string, input: SystemInput, report: Report, path: YamlPath): JsonSchema | undefined {
+  if (!input.schemas.has(name)) {
+    report.add('CONFIG_REFERENCE', path, `There is no file schemas/${name}.schema.json.`);
+    return undefined;
+  }
+  const found = input.schemas.get(name);
+  if (!found) report.add('CONFIG_REFERENCE', path, `The file schemas/${name}.schema.json has faults of its own.`);
+  return found?.schema;
+}
+
+function buildOperation(
+  operation: OperationFile,
+  method: string,
+  needed: readonly string[],
+  allowed: readonly string[],
+  report: Report,
+  path: YamlPath,
+): OperationConfig {
+  const query = texts(operation.query ?? {});
+  for (const name of needed) {
+    if (!operation.path.includes(`{${name}}`) && !Object.values(query).some((text) => text.includes(`{${name}}`))) {
+      report.add('CONFIG_SCHEMA', [...path, 'path'], `The path must hold {${name}}.`);
+    }
+  }
+  checkTemplates({ path: operation.path }, allowed, report, path);
+  checkTemplates(query, allowed, report, [...path, 'query']);
+  return { method: operation.method ?? method, path: operation.path, query };
+}
+
+function buildSince(
+  since: NonNullable<EntityFile['list']>['since'],
+  report: Report,
+  path: YamlPath,
+): SinceConfig | undefined {
+  if (!since) return undefined;
+  const query = texts(since.query);
+  if (since.kind === 'filter' && !Object.values(query).some((text) => text.includes('{since}'))) {
+    report.add(
+      'CONFIG_SCHEMA',
+      [...path, 'query'],
+      'One of these query parameters must hold {since}, the time to read from.',
+      'key',
+    );
+  }
+  checkTemplates(query, ['since'], report, [...path, 'query']);
+  return { kind: since.kind, query, overlap: duration(since.overlap, 2 * MINUTE) };
+}
+
+function buildWebhooks(webhooks: NonNullable<SystemFile['webhooks']>, report: Report): WebhookConfig {
+  const at = (...rest: (string | number)[]): YamlPath => ['webhooks', ...rest];
+  const { register, signature } = webhooks;
+  return {
+    events: expression(webhooks.events, report, at('events')),
+    handshake: webhooks.handshake,
+    signature: signature && {
+      header: signature.header,
+      secret: signature.secret,
+      format: signature.format,
+      tolerance: duration(signature.tolerance, 5 * MINUTE),
+    },
+    register: register && {
+      list: {
+        ...buildOperation(register.list, 'GET', [], [], report, at('register', 'list')),
+        items: register.list.items ?? '',
+      },
+      create: {
+        ...buildOperation(register.create, 'POST', [], [], report, at('register', 'create')),
+        body: register.create.body,
+      },
+      remove:
+        register.remove &&
+        buildOperation(register.remove, 'DELETE', ['key'], ['key'], report, at('register', 'remove')),
+      fields: {
+        key: register.fields.key,
+        event: register.fields.event,
+        url: register.fields.url,
+        status: register.fields.status,
+      },
+      verify: register.verify && {
+        ...buildOperation(register.verify, 'POST', ['key'], ['key'], report, at('register', 'verify')),
+        when: register.verify.when,
+      },
+    },
+  };
+}
+
+function expression(source: string, report: Report, path: YamlPath): Expression {
+  try {
+    const compiled = compileExpression(source);
+    const { link, record, find } = compiled.calls;
+    if (link.length + record.length + find.length > 0)
+      report.add(
+        'CONFIG_EXPRESSION',
+        path,
+        '$link, $record and $find are for mappings; a system file cannot call them.',
+      );
+    return compiled;
+  } catch (error) {
+    report.addError(path, asTandemError(error));
+    return { source, evaluate: async () => undefined };
+  }
+}
+
+/** `{name}` is a place to fill in; a misspelt one would be sent as it stands. */
+function checkTemplates(
+  values: Readonly<Record<string, string>>,
+  allowed: readonly string[],
+  report: Report,
+  path: YamlPath,
+): void {
+  for (const [key, text] of Object.entries(values)) {
+    for (const match of text.matchAll(/\{([A-Za-z_]+)\}/g)) {
+      if (allowed.includes(match[1]!)) continue;
+      const known =
+        allowed.length > 0
+          ? `; known here: ${allowed.map((name) => `{${name}}`).join(', ')}.`
+          : '; nothing is filled in here.';
+      report.add('CONFIG_SCHEMA', [...path, key], `{${match[1]}} is not known${known}`);
+    }
+  }
+}
+
+const duration = (text: string | undefined, standard: number): number =>
+  text === undefined ? standard : (parseDuration(text) ?? standard);
+const texts = (values: Readonly<Record<string, string | number | boolean>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
+const isObject = (value: Json): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

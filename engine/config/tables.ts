@@ -1,0 +1,125 @@
+/** Value tables: files of them in mappings/values, and the two directions of one table. */
+import { nearest } from '../expression/nearest.ts';
+import type { Json } from '../types.ts';
+import { createReport } from './report.ts';
+import { schemaTypes } from './schema-path.ts';
+import type { JsonSchema, Problem, ValueTable } from './types.ts';
+import { isFault, parseYaml } from './yaml.ts';
+
+type Scalar = string | number | boolean;
+
+/** Entries from the first side to the second, as the file gives them. */
+export type TableEntries = ReadonlyMap<string, Scalar>;
+
+export interface TableFile {
+  readonly name: string;
+  readonly file: string;
+  readonly text: string;
+  readonly tables: ReadonlyMap<string, TableEntries>;
+}
+
+/** A file of tables: every key but `description` is one. */
+export function loadTables(
+  name: string,
+  file: string,
+  text: string,
+): { value: TableFile | undefined; problems: Problem[] } {
+  const document = parseYaml(text);
+  if (isFault(document)) return { value: undefined, problems: [{ ...document, file, where: '' }] };
+  const report = createReport(file, document);
+  const tables = new Map<string, TableEntries>();
+  if (!isObject(document.value))
+    report.add('CONFIG_SCHEMA', [], 'Must hold tables by name, each a mapping of values to values.');
+  else {
+    for (const [key, table] of Object.entries(document.value)) {
+      if (key === 'description' && typeof table === 'string') continue;
+      if (!isObject(table) || Object.keys(table).length === 0) {
+        report.add('CONFIG_SCHEMA', [key], 'Must be a mapping of values to values.');
+        continue;
+      }
+      for (const [from, to] of Object.entries(table)) {
+        if (!isScalar(to)) report.add('CONFIG_SCHEMA', [key, from], 'Must be a text, a number, or true or false.');
+      }
+      tables.set(key, entriesOf(table));
+    }
+  }
+  return { value: report.problems.length === 0 ? { name, file, text, tables } : undefined, problems: report.problems };
+}
+
+export const entriesOf = (table: Readonly<Record<string, Json>>): TableEntries =>
+  new Map(Object.entries(table).filter((entry): entry is [string, Scalar] => isScalar(entry[1])));
+
+export interface TableFault {
+  /** The key of the entry concerned; undefined for the whole table. */
+  readonly key: string | undefined;
+  readonly message: string;
+}
+
+/**
+ * Both directions of a table, in the types of the two places.
+ *
+ * @param ways which directions are used: forward is from the first side to the second
+ */
+export function buildTable(
+  name: string,
+  entries: TableEntries,
+  schemas: readonly [JsonSchema | undefined, JsonSchema | undefined],
+  ways: { readonly forward: boolean; readonly backward: boolean },
+): { table: ValueTable; faults: TableFault[] } {
+  const faults: TableFault[] = [];
+  const forward = new Map<string, Scalar>();
+  const backward = new Map<string, Scalar>();
+  const owner = new Map<string, string>();
+  for (const [key, value] of entries) {
+    const from = typed(key, schemas[0]);
+    const to = typed(value, schemas[1]);
+    forward.set(key, to);
+    const text = String(to);
+    const other = owner.get(text);
+    if (other !== undefined) {
+      if (ways.backward)
+        faults.push({
+          key,
+          message: `"${other}" and "${key}" both become "${text}", so "${text}" has no one way back. Keep one of them, or set "direction".`,
+        });
+    } else {
+      owner.set(text, key);
+      backward.set(text, from);
+    }
+    for (const [side, item] of [
+      [0, from],
+      [1, to],
+    ] as const) {
+      const allowed = schemas[side]?.enum;
+      if (!Array.isArray(allowed) || allowed.includes(item)) continue;
+      const names = allowed.filter((one) => one !== null).map(String);
+      const hint = nearest(String(item), names);
+      faults.push({
+        key,
+        message: `"${String(item)}" is no value of its property${hint ? `; did you mean "${hint}"?` : `; it takes ${names.join(', ')}.`}`,
+      });
+    }
+  }
+  return { table: { name, forward, backward }, faults };
+}
+
+/** A key is always written as text; the place it goes to may want a number or true/false. */
+function typed(value: Scalar, schema: JsonSchema | undefined): Scalar {
+  const types = schemaTypes(schema);
+  if (types.length !== 1) return value;
+  if (types[0] === 'string') return String(value);
+  if (
+    (types[0] === 'integer' || types[0] === 'number') &&
+    typeof value === 'string' &&
+    value.trim() !== '' &&
+    Number.isFinite(Number(value))
+  )
+    return Number(value);
+  if (types[0] === 'boolean' && (value === 'true' || value === 'false')) return value === 'true';
+  return value;
+}
+
+const isScalar = (value: Json): value is Scalar =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+const isObject = (value: Json): value is { [key: string]: Json } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,166 @@
+/**
+ * What a person decides by hand: link two records, create a counterpart, choose the winner of a conflict, delete or
+ * keep what was left over. Under the same claims as the workers, so that neither side ever sees the other's half.
+ */
+import { setTimeout } from 'node:timers/promises';
+import type { Mapping } from '../config/types.ts';
+import { TandemError } from '../errors.ts';
+import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
+import { linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
+import type { SyncContext } from './context.ts';
+import { createCounterpart } from './create.ts';
+import { hold, wakeWaiters } from './hold.ts';
+import { type Outcome, outcome } from './outcome.ts';
+import { reconcile } from './reconcile.ts';
+import { viewRecord } from './view.ts';
+
+/** How long a person waits for a worker that has the record just now, in ms. */
+const PATIENCE = 5_000;
+
+/**
+ * Links two records that exist. Nothing is overwritten silently: the reconcile that is queued treats them as two
+ * records that meet for the first time.
+ * @returns false when they were linked to each other already
+ * @throws TandemError LINK_TAKEN, SYSTEM_NOT_FOUND, CLAIM_BUSY
+ */
+export async function linkByHand(context: SyncContext, mapping: Mapping, ids: readonly [string, string]): Promise<boolean> {
+  const links = context.links(mapping.name);
+  const made = await patiently(() =>
+    underClaims(links, context.owner, linkClaims(...ids), async (claims) => {
+      const present = [await links.counterpart(0, ids[0]), await links.counterpart(1, ids[1])] as const;
+      if (present[0] === ids[1] && present[1] === ids[0]) return false;
+      for (const side of [0, 1] as const) {
+        if (present[side] !== undefined) throw taken(mapping, side, ids[side], present[side]);
+      }
+      const records = await Promise.all([readSide(context, mapping, 0, ids[0]), readSide(context, mapping, 1, ids[1])]);
+      for (const side of [0, 1] as const) {
+        const record = records[side];
+        if (!record) throw gone(mapping, side, ids[side]);
+        const view = await viewRecord(mapping, side, record);
+        await links.index(side, [{ id: record.id, keys: view.keys }]);
+      }
+      await claims.confirm();
+      await links.commit({ ids, version: '', base: {}, states: ['', ''] });
+      // A create whose outcome was not known has found its record.
+      for (const side of [0, 1] as const) await links.dropIntent(side, ids[side]);
+      return true;
+    }),
+  );
+  await context.enqueue(mapping.name, 0, [ids[0]]);
+  if (made) await wakeWaiters(context, mapping, ids);
+  return made;
+}
+
+/**
+ * Creates the counterpart of a record though records that look like it exist, or though it is not known whether an
+ * earlier create went through, or anew after the counterpart was deleted: the person has looked.
+ * @throws TandemError CONFLICT where this cannot be; what systems throw
+ */
+export function createByHand(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
+  const links = context.links(mapping.name);
+  const { name } = mapping.sides[side];
+  const target = mapping.sides[otherSide(side)];
+  return patiently(() =>
+    underClaims(links, context.owner, [recordClaim(side, id)], async (claims) => {
+      if (!target.create) throw conflict(mapping, `The mapping creates nothing in ${target.name}.`);
+      if (!(await links.ready())) throw conflict(mapping, 'Both sides must be read fully once before anything is created.');
+      const record = await readSide(context, mapping, side, id);
+      if (!record) throw gone(mapping, side, id);
+      const view = await viewRecord(mapping, side, record);
+      if (!view.takesPart) throw conflict(mapping, `${name}.when excludes the record.`);
+      const linked = await links.counterpart(side, id);
+      if (linked !== undefined) {
+        await claims.add([recordClaim(target.index, linked)]);
+        if (await readSide(context, mapping, target.index, linked)) throw taken(mapping, side, id, linked);
+        await links.unlink(...pairOf(side, id, linked));
+        await links.forget(target.index, linked);
+      }
+      await links.index(side, [{ id, keys: view.keys }]);
+      await claims.add(view.keys.flatMap((key, rule) => (key === undefined ? [] : [matchClaim(rule, key)])));
+      if ((await links.intent(side, id))?.review) await links.dropIntent(side, id);
+      return createCounterpart(context, mapping, view, claims);
+    }),
+  );
+}
+
+/**
+ * Decides a conflict that waits for a person: where both sides changed, this side's values win. Those that lose are kept.
+ * @param property only this one; default: all that wait
+ */
+export async function takeSide(context: SyncContext, mapping: Mapping, side: SideIndex, id: string, winner: SideIndex, property?: string): Promise<Outcome> {
+  if ((await context.links(mapping.name).counterpart(side, id)) === undefined) throw conflict(mapping, 'The record has no link: there is no other side to choose between.');
+  if (property !== undefined && !mapping.properties.some((candidate) => candidate.name === property)) {
+    throw new TandemError('BAD_REQUEST', `The mapping has no property "${property}".`, { mapping: mapping.name });
+  }
+  const decided: Mapping = {
+    ...mapping,
+    properties: mapping.properties.map((one) => (one.conflict === 'review' && (property === undefined || one.name === property) ? { ...one, conflict: winner } : one)),
+  };
+  return patiently(() => reconcile(context, decided, side, id));
+}
+
+/** Deletes what is left of a link whose other record is gone, and forgets the link. */
+export async function deleteSurvivor(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
+  const links = context.links(mapping.name);
+  const counterpart = await links.counterpart(side, id);
+  if (counterpart === undefined) throw conflict(mapping, 'The record has no link: only what is left of a link is deleted here.');
+  const ids = pairOf(side, id, counterpart);
+  return patiently(() =>
+    underClaims(links, context.owner, linkClaims(...ids), async (claims) => {
+      const records = await Promise.all([readSide(context, mapping, 0, ids[0]), readSide(context, mapping, 1, ids[1])]);
+      if (records[0] && records[1]) throw conflict(mapping, 'Both records of the link exist: nothing is deleted.');
+      await claims.confirm();
+      const survivor: SideIndex = records[0] ? 0 : 1;
+      const { system, entity } = mapping.sides[survivor];
+      if (records[survivor]) await context.client(system.name).delete(entity.name, ids[survivor]);
+      await links.unlink(...ids);
+      await links.forget(0, ids[0]);
+      await links.forget(1, ids[1]);
+      return records[survivor] ? outcome('deleted', { ids, side: survivor }) : outcome('gone', { ids });
+    }),
+  );
+}
+
+/** Leaves a record as it is, until it changes. */
+export async function leaveAlone(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<void> {
+  const links = context.links(mapping.name);
+  const held = await links.held(side, id);
+  if (!held) throw new TandemError('NOT_FOUND', 'Nothing waits for a decision on this record.', { mapping: mapping.name, id });
+  const [state] = await links.states(side, [id]);
+  const linked = (await links.counterpart(side, id)) !== undefined;
+  // A conflict stays one, and comes back when either side changes; explain shows it meanwhile.
+  if (linked && held.code !== undefined) return links.handled(side, id, state ?? '');
+  // `gone` keeps full scans from asking again for the lost counterpart.
+  const kind = linked ? 'gone' : 'unmatched';
+  await hold(context, mapping, side, id, state ?? '', { kind, reason: `A person decided to leave it as it is. Before: ${held.reason}` });
+}
+
+const readSide = (context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<SystemRecord | undefined> =>
+  context.client(mapping.sides[side].system.name).read(mapping.sides[side].entity.name, id);
+
+const pairOf = (side: SideIndex, id: string, counterpart: string): [string, string] => (side === 0 ? [id, counterpart] : [counterpart, id]);
+
+const conflict = (mapping: Mapping, message: string): TandemError => new TandemError('CONFLICT', message, { mapping: mapping.name });
+
+function gone(mapping: Mapping, side: SideIndex, id: string): TandemError {
+  const { name, entity } = mapping.sides[side];
+  return new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, { mapping: mapping.name, side: name, id });
+}
+
+function taken(mapping: Mapping, side: SideIndex, id: string, counterpart: string): TandemError {
+  const [own, other] = [mapping.sides[side].name, mapping.sides[otherSide(side)].name];
+  return new TandemError('LINK_TAKEN', `${own} "${id}" is linked to ${other} "${counterpart}".`, { mapping: mapping.name, side: own, id });
+}
+
+/** Waits a moment for a worker that holds one of the claims. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  const end = performance.now() + PATIENCE;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof TandemError) || error.code !== 'CLAIM_BUSY' || performance.now() > end) throw error;
+      await setTimeout(error.context.retryAfter ?? 250);
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/** What a server is made with, and what every route gets. */
+import type { FastifyBaseLogger } from 'fastify';
+import type { Engine } from '../engine/engine.ts';
+import type { Events } from './events.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface ServerOptions {
+  /** Reads; undefined or '': see `apiToken`. */
+  readonly readToken?: string | undefined;
+  /** Operates, and reads too. Without any token everything is open, and `listen` takes loopback addresses only. */
+  readonly apiToken?: string | undefined;
+  /** A pino logger, or whether to log to standard output. Default: no log. */
+  readonly logger?: FastifyBaseLogger | boolean | undefined;
+  /** Version of Tandem. */
+  readonly version: string;
+  /** The secret part of the webhook URL of a system; undefined where it takes none. */
+  webhookKey(system: string): string | undefined;
+  /** Whether this process has workers too; told by health. */
+  readonly workers: boolean;
+  /** Those wired into `createEngine`; default: new ones, which count nothing by themselves. */
+  readonly metrics?: Metrics | undefined;
+  readonly events?: Events | undefined;
+  /** Addresses of reverse proxies whose X-Forwarded-* headers are believed; default: none. */
+  readonly trustProxy?: boolean | string | readonly string[] | undefined;
+}
+
+/** What each plugin of `routes/` is registered with. */
+export interface RouteDeps {
+  readonly engine: Engine;
+  readonly options: ServerOptions;
+  readonly metrics: Metrics;
+  readonly events: Events;
+}

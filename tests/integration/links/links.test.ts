@@ -1,0 +1,189 @@
+/** Links in a real Redis: atomic commits, fencing, claims, the match index, what is held. */
+import fc from 'fast-check';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { createLinks, type Held, type Links } from '../../../engine/links/links.ts';
+import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+
+const redis = connectTestRedis();
+afterAll(() => redis.quit());
+
+const mapping = { name: 'm', match: [{ name: 'first' }, { name: 'second' }] } as unknown as Parameters<typeof createLinks>[2];
+let links: Links;
+let prefix: string;
+beforeEach(() => {
+  prefix = uniquePrefix();
+  links = createLinks(redis, prefix, mapping);
+});
+
+const commit = (a: string, b: string, version = '', more: Partial<Parameters<Links['commit']>[0]> = {}) =>
+  links.commit({ ids: [a, b], version, base: { p: ['x', 'y'] }, states: ['s0', 's1'], ...more });
+const held = (kind: Held['kind'], more: Partial<Held> = {}): Held => ({ kind, reason: 'because', mapping: 'v1', since: 1, ...more });
+
+describe('commit', () => {
+  it('records link keys, base and states in one step', async () => {
+    expect(await commit('1', '2')).toBe('1');
+    expect(await links.counterpart(0, '1')).toBe('2');
+    expect(await links.counterpart(1, '2')).toBe('1');
+    expect(await links.base('1')).toEqual({ version: '1', base: { p: ['x', 'y'] } });
+    expect(await links.states(0, ['1', 'other'])).toEqual(['s0', null]);
+    expect(await links.states(1, ['2'])).toEqual(['s1']);
+    expect(await links.count()).toBe(1);
+  });
+
+  it('refuses a worker that read an older version', async () => {
+    await commit('1', '2');
+    await commit('1', '2', '1');
+    await expect(commit('1', '2', '1')).rejects.toMatchObject({ code: 'LINK_FENCED' });
+    await expect(commit('1', '2', '')).rejects.toMatchObject({ code: 'LINK_FENCED' });
+    expect((await links.base('1')).version).toBe('2');
+  });
+
+  it.each([
+    ['1', '3'],
+    ['3', '2'],
+  ])('refuses a second counterpart (%s, %s)', async (a, b) => {
+    await commit('1', '2');
+    await expect(commit(a, b)).rejects.toMatchObject({ code: 'LINK_TAKEN' });
+    expect(await links.counterpart(0, '1')).toBe('2');
+    expect(await links.counterpart(1, '2')).toBe('1');
+  });
+
+  it('of many at once for the same record exactly one wins', async () => {
+    const results = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => commit('1', `b${i}`)));
+    expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
+    expect(await links.count()).toBe(1);
+  });
+
+  it('fulfils the intent and frees what was held', async () => {
+    await links.intend(0, '1', { at: 1, key: 'k', sent: {} });
+    await links.hold(0, '1', 's', held('failed'));
+    await commit('1', '2', '', { intent: '0/1' });
+    expect(await links.intent(0, '1')).toBeUndefined();
+    expect(await links.held(0, '1')).toBeUndefined();
+  });
+
+  it('unlink takes everything of the link away, once', async () => {
+    await commit('1', '2');
+    expect(await links.unlink('1', '3')).toBe(false);
+    expect(await links.unlink('1', '2')).toBe(true);
+    expect(await links.unlink('1', '2')).toBe(false);
+    expect(await links.counterpart(1, '2')).toBeUndefined();
+    expect(await links.base('1')).toEqual({ version: '', base: {} });
+    expect(await commit('1', '3')).toBe('1');
+  });
+});
+
+describe('claims', () => {
+  it('are taken all or none', async () => {
+    expect(await links.claim(['a', 'b'], 'w1', 60_000)).toBeTypeOf('number');
+    expect(await links.claim(['c', 'b'], 'w2', 60_000)).toBeUndefined();
+    expect(await links.claim(['c'], 'w2', 60_000)).toBeTypeOf('number');
+  });
+  it('are given back by their owner only, and extended only while held', async () => {
+    await links.claim(['a'], 'w1', 60_000);
+    await links.unclaim(['a'], 'w2');
+    expect(await links.claim(['a'], 'w2', 60_000)).toBeUndefined();
+    expect(await links.extend(['a'], 'w2', 60_000)).toBe(false);
+    expect(await links.extend(['a'], 'w1', 60_000)).toBe(true);
+    await links.unclaim(['a'], 'w1');
+    expect(await links.extend(['a'], 'w1', 60_000)).toBe(false);
+    expect(await links.claim(['a'], 'w2', 60_000)).toBeTypeOf('number');
+  });
+  it('end by themselves when their owner dies', async () => {
+    await links.claim(['a'], 'dead', 1);
+    await expect.poll(() => links.claim(['a'], 'w2', 60_000), { timeout: 2_000, interval: 5 }).toBeTypeOf('number');
+  });
+});
+
+describe('match index', () => {
+  it('finds records under their present keys only', async () => {
+    await links.index(0, [{ id: '1', keys: ['k', 'n'] }, { id: '2', keys: ['k', undefined] }, { id: '3', keys: ['kk', 'n'] }]);
+    expect(await links.candidates(0, 0, 'k')).toEqual(['1', '2']);
+    expect(await links.candidates(0, 1, 'n')).toEqual(['1', '3']);
+    expect(await links.candidates(1, 0, 'k')).toEqual([]);
+    await links.index(0, [{ id: '1', keys: ['other', 'n'] }]);
+    expect(await links.candidates(0, 0, 'k')).toEqual(['2']);
+    expect(await links.candidates(0, 0, 'other')).toEqual(['1']);
+    await links.forget(0, '1');
+    expect(await links.candidates(0, 1, 'n')).toEqual(['3']);
+    expect(await links.candidates(0, 0, 'other')).toEqual([]);
+  });
+
+  it('keeps when a record was first seen', async () => {
+    await links.index(0, [{ id: '1', keys: ['a', undefined] }]);
+    const first = await links.firstSeen(0, '1');
+    await links.index(0, [{ id: '1', keys: ['b', undefined] }]);
+    expect(first).toBeGreaterThan(1e12);
+    expect(await links.firstSeen(0, '1')).toBe(first);
+    expect(await links.firstSeen(0, '2')).toBeUndefined();
+  });
+
+  it('agrees with a plain map, whatever is indexed and forgotten', async () => {
+    const key = fc.option(fc.constantFrom('k1', 'k2', 'k3'), { nil: undefined });
+    const step = fc.record({ id: fc.constantFrom('1', '2', '10', 'x y'), keys: fc.option(fc.tuple(key, key), { nil: undefined }) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+        const own = createLinks(redis, uniquePrefix(), mapping);
+        const model = new Map<string, readonly (string | undefined)[]>();
+        for (const { id, keys } of steps) {
+          if (keys) {
+            await own.index(1, [{ id, keys }]);
+            model.set(id, keys);
+          } else {
+            await own.forget(1, id);
+            model.delete(id);
+          }
+        }
+        for (const rule of [0, 1]) {
+          for (const wanted of ['k1', 'k2', 'k3']) {
+            const expected = [...model].filter(([, keys]) => keys[rule] === wanted).map(([id]) => id);
+            expect((await own.candidates(1, rule, wanted)).sort()).toEqual(expected.sort());
+          }
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('reading progress', () => {
+  it('is ready once both sides were read fully under the present rules', async () => {
+    await links.readThrough(0, 'full', '2026-01-01T00:00:00.000Z');
+    expect(await links.ready()).toBe(false);
+    await links.readThrough(1, 'changes', undefined);
+    expect(await links.ready()).toBe(false);
+    await links.readThrough(1, 'full', undefined);
+    expect(await links.ready()).toBe(true);
+    expect((await links.readBefore(0)).since).toBe('2026-01-01T00:00:00.000Z');
+    const otherRules = createLinks(redis, prefix, { name: 'm', match: [{ name: 'third' }] } as never);
+    expect(await otherRules.ready()).toBe(false);
+  });
+
+  it('tells which linked records a full read did not meet, those known to be gone apart', async () => {
+    for (const id of ['1', '2', '3']) await commit(id, `b${id}`);
+    await commit('2', 'b2', '1', { held: held('gone') });
+    const [ofA, ofB] = await Promise.all([links.meet(0), links.meet(1)]);
+    await ofA.met(['1', '99']);
+    await ofB.met(['b1']);
+    await ofB.met(['b3']);
+    expect(await ofA.missing()).toEqual(['3']);
+    expect(await ofB.missing()).toEqual([]);
+  });
+});
+
+it('keeps a bounded history of losing values, newest first', async () => {
+  for (let i = 0; i < 25; i++) await links.keepLost('1', [{ at: '', property: 'p', side: 'a', value: i, rule: 'conflict' }]);
+  const history = await links.history('1');
+  expect(history).toHaveLength(20);
+  expect(history[0]?.value).toBe(24);
+});
+
+it('releases held records and forgets the state they were handled in', async () => {
+  await links.hold(1, 'x|y/z', 'state', held('waiting', { refs: [{ mapping: 'm', side: 0, id: '1' }] }));
+  const all = [];
+  for await (const batch of links.allHeld()) all.push(...batch);
+  expect(all).toEqual([{ side: 1, id: 'x|y/z', ...held('waiting', { refs: [{ mapping: 'm', side: 0, id: '1' }] }) }]);
+  await links.release([{ side: 1, id: 'x|y/z' }]);
+  expect(await links.held(1, 'x|y/z')).toBeUndefined();
+  expect(await links.states(1, ['x|y/z'])).toEqual([null]);
+});

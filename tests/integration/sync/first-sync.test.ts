@@ -1,0 +1,75 @@
+/** The first sync of real-looking data, counted through the systems' own APIs, and the quiet after it. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MappingName } from '../../../sandbox/seed/index.ts';
+import { startWorld, type World } from '../../support/world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ size: 'small' });
+  await world.sync();
+  await world.settle();
+});
+afterAll(() => world?.close());
+
+const entities: Record<MappingName, readonly [string, string]> = {
+  'company-customer': ['companies', 'customers'],
+  'contact-customer': ['contacts', 'customers'],
+  'product-product': ['products', 'products'],
+  'opportunity-order': ['opportunities', 'orders'],
+};
+
+async function countKeap(entity: string): Promise<number> {
+  let count = 0;
+  for (let token = ''; ; ) {
+    const page = await world.keapApi('GET', `/v2/${entity}?page_size=1000${token}`);
+    count += page[entity].length;
+    if (!page.next_page_token) return count;
+    token = `&page_token=${encodeURIComponent(page.next_page_token)}`;
+  }
+}
+
+async function countShop(entity: string): Promise<number> {
+  let count = 0;
+  for (let page = 1; ; page++) {
+    const records = await world.shopApi('GET', `/${entity}?per_page=100&page=${page}`);
+    count += records.length;
+    if (records.length < 100) return count;
+  }
+}
+
+describe.each(Object.keys(entities) as MappingName[])('%s', (name) => {
+  it('has as many records on both sides as the mapping implies', async () => {
+    const expected = world.seed.expected.mappings[name];
+    const [keap, shop] = entities[name];
+    expect({ keap: await countKeap(keap), customwebshop: await countShop(shop) }).toEqual(expected.after);
+  });
+
+  it('linked and held what it should', async () => {
+    const expected = world.seed.expected.mappings[name];
+    const held = await world.held(name);
+    const ids = (kind: string, side: number) => held.filter((one) => one.kind === kind && one.side === side).map((one) => one.id).sort();
+    expect(await world.engine.links(name).count()).toBe(expected.matched + expected.created.keap + expected.created.customwebshop);
+    expect(ids('review', 0)).toEqual([...expected.review.keap].sort());
+    expect(ids('review', 1)).toEqual([...expected.review.customwebshop].sort());
+    expect(ids('failed', 0)).toEqual(expected.failed.keap.map((one) => one.id).sort());
+    expect(ids('failed', 1)).toEqual(expected.failed.customwebshop.map((one) => one.id).sort());
+    expect(ids('waiting', 0)).toEqual([...expected.waiting.keap].sort());
+    expect(ids('waiting', 1)).toEqual([...expected.waiting.customwebshop].sort());
+  });
+});
+
+it('conflicts of the first contact went to the later side', async () => {
+  for (const conflict of world.seed.expected.conflicts) {
+    const mapping = world.engine.mapping(conflict.mapping);
+    expect(await world.engine.links(mapping.name).counterpart(0, conflict.keapId)).toBe(conflict.shopId);
+  }
+});
+
+it('is quiet: a second full scan makes no write and no job', async () => {
+  const before = [world.keap.stats().writes, world.shop.stats().writes];
+  const run = await world.sync();
+  await world.settle();
+  expect(run.progress.work).toBe(0);
+  expect([world.keap.stats().writes, world.shop.stats().writes]).toEqual(before);
+  expect(run.progress.read[0]).toBeGreaterThan(0);
+});

@@ -1,0 +1,132 @@
+/** A whole Tandem against both stand-ins, over real HTTP and a real Redis, each test with its own. */
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ConfigStore, createConfigStore } from '../../engine/config/store.ts';
+import { createEngine, type Engine } from '../../engine/engine.ts';
+import type { Outcome } from '../../engine/sync/outcome.ts';
+import type { Run } from '../../engine/queue/runs.ts';
+import { startWorkers, type WorkerOptions, type Workers } from '../../engine/queue/workers.ts';
+import type { HeldRecord } from '../../engine/links/links.ts';
+import { type KeapSandbox, startKeap } from '../../sandbox/keap/server.ts';
+import { makeSeed, type Seed, type Size } from '../../sandbox/seed/index.ts';
+import { type ShopSandbox, startShop } from '../../sandbox/shop/server.ts';
+import { redisUrl, uniquePrefix } from './redis.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface World {
+  readonly keap: KeapSandbox;
+  readonly shop: ShopSandbox;
+  readonly engine: Engine;
+  readonly seed: Seed;
+  /** Folder with the mappings, systems and schemas of this world: a test may edit them. */
+  readonly dir: string;
+  readonly outcomes: { mapping: string; side: number; id: string; outcome: Outcome }[];
+  keapApi<T = Json>(method: string, path: string, body?: object): Promise<T>;
+  shopApi<T = Json>(method: string, path: string, body?: object): Promise<T>;
+  /** Syncs every mapping and waits for the end of it. */
+  sync(scan?: 'changes' | 'full'): Promise<Run>;
+  /** Waits until nothing is queued or being done. */
+  settle(): Promise<void>;
+  held(mapping: string): Promise<HeldRecord[]>;
+  /** Reconciles of one record, then waits until all is quiet. */
+  reconcile(mapping: string, side: 0 | 1, id: string): Promise<void>;
+  restartWorkers(): Promise<void>;
+  close(): Promise<void>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what a stand-in answers is whatever the test asked for
+export type Json = any;
+
+export async function startWorld(options: { size?: Size; seed?: number; prepare?: (dir: string) => Promise<void>; workers?: WorkerOptions } = {}): Promise<World> {
+  const seed = makeSeed(options.seed ?? 42, options.size ?? 'empty');
+  const keap = await startKeap({ data: seed.keap, limits: false, hookDelayMs: [5, 20] });
+  const shop = await startShop({ data: seed.shop, webhookDelayMs: [5, 20] });
+  const dir = await mkdtemp(join(tmpdir(), 'tandem-world-'));
+  for (const folder of ['mappings', 'systems', 'schemas']) await cp(join(root, folder), join(dir, folder), { recursive: true });
+  await options.prepare?.(dir);
+  const env = {
+    KEAP_BASE_URL: `${keap.url}/crm/rest`,
+    KEAP_API_KEY: keap.apiKey,
+    KEAP_LIMIT_SECOND: '10000',
+    KEAP_LIMIT_MINUTE: '1000000',
+    KEAP_LIMIT_DAY: '100000000',
+    SHOP_BASE_URL: shop.url,
+    SHOP_TOKEN: shop.token,
+    SHOP_LIMIT_SECOND: '10000',
+    SHOP_WEBHOOK_SECRET: 'test-webhook-secret',
+  };
+  const config: ConfigStore = await createConfigStore({ root: dir, env });
+  if (config.problems().length > 0) throw new Error(`The configuration of this world has problems: ${JSON.stringify(config.problems(), null, 1)}`);
+  const outcomes: World['outcomes'] = [];
+  const engine = createEngine({ redisUrl: redisUrl(), prefix: uniquePrefix(), config, onOutcome: (event) => outcomes.push(event) });
+  const workerOptions: WorkerOptions = { schedules: false, lockDuration: 5_000, ...options.workers };
+  let workers: Workers = await startWorkers(engine, workerOptions);
+
+  async function api<T>(base: string, headers: Record<string, string>, method: string, path: string, body?: object): Promise<T> {
+    const response = await fetch(base + path, {
+      method,
+      headers: { ...headers, ...(body ? { 'content-type': 'application/json' } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await response.text();
+    if (!response.ok && response.status !== 404) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+
+  const world: World = {
+    keap,
+    shop,
+    engine,
+    seed,
+    dir,
+    outcomes,
+    keapApi: (method, path, body) => api(`${keap.url}/crm/rest`, { 'x-keap-api-key': keap.apiKey }, method, path, body),
+    shopApi: (method, path, body) => api(shop.url, { authorization: `Bearer ${shop.token}` }, method, path, body),
+    async sync(scan = 'full') {
+      const { id } = await engine.triggerAll({ scan });
+      for (;;) {
+        const run = await engine.runs.get(id);
+        if (run && (run.state === 'done' || run.state === 'failed')) return run;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+    async settle() {
+      for (let quiet = 0; quiet < 2; ) {
+        const counts = await Promise.all(
+          [engine.queues.scan, ...[...config.current().mappings.keys()].map((name) => engine.queues.reconcile(name))].map((queue) =>
+            queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized'),
+          ),
+        );
+        // A job may be between two queues for a moment.
+        const busy = counts.some((count) => Object.values(count).some((n) => n > 0));
+        quiet = busy ? 0 : quiet + 1;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+    async held(mapping) {
+      const all: HeldRecord[] = [];
+      for await (const batch of engine.links(mapping).allHeld()) all.push(...batch);
+      return all;
+    },
+    async reconcile(mapping, side, id) {
+      await engine.context({ owner: 'test' }).enqueue(mapping, side, [id]);
+      await world.settle();
+    },
+    async restartWorkers() {
+      await workers.close();
+      workers = await startWorkers(engine, workerOptions);
+    },
+    async close() {
+      await workers.close();
+      await engine.close();
+      await config.close();
+      await keap.close();
+      await shop.close();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  return world;
+}

@@ -1,0 +1,112 @@
+// The Keap stand-in's hooks: handshake, batches, retries, and turning Inactive.
+
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { type KeapSandbox, startKeap } from '../../../sandbox/keap/server.ts';
+import { type Call, caller, type Receiver, receiver, until } from './support.ts';
+
+const hooks = '/crm/rest/v1/hooks';
+const companies = '/crm/rest/v2/companies';
+let keap: KeapSandbox;
+let target: Receiver;
+let call: Call;
+
+beforeEach(async () => {
+  keap = await startKeap({ limits: false, hookDelayMs: [20, 30], hookTimeoutMs: 300 });
+  target = await receiver();
+  call = caller(keap.url, { 'X-Keap-API-Key': keap.apiKey });
+});
+afterEach(async () => {
+  await keap.close();
+  await target.close();
+});
+
+const register = async (eventKey: string) => (await call('POST', hooks, { eventKey, hookUrl: target.url })).body;
+const status = async (key: string) => (await call('GET', `${hooks}/${key}`)).body.status;
+
+it('verifies by handshake', async () => {
+  const hook = await register('company.add');
+  expect(hook).toEqual({ key: expect.any(String), eventKey: 'company.add', hookUrl: target.url, status: 'Verified' });
+  target.answer = () => ({ status: 200, headers: { 'x-hook-secret': 'something else' } });
+  const other = await register('company.edit');
+  expect(other.status).toBe('Unverified');
+  target.answer = () => ({ status: 200 });
+  expect((await call('POST', `${hooks}/${other.key}/verify`)).body.status).toBe('Verified');
+  expect((await call('GET', hooks)).body).toHaveLength(2);
+  expect((await call('GET', `${hooks}/event_keys`)).body).toContain('opportunity.stage_move');
+  expect((await call('DELETE', `${hooks}/${other.key}`)).status).toBe(204);
+  expect((await call('GET', `${hooks}/${other.key}`)).status).toBe(404);
+  expect((await call('POST', hooks, { eventKey: 'order.add', hookUrl: target.url })).status).toBe(400);
+});
+
+it('sends what changed in batches, without any data of the records', async () => {
+  await register('company.add');
+  for (let i = 0; i < 3; i++) await call('POST', companies, { company_name: `C${i}` });
+  await until(() => keap.webhooks.counts().delivered > 0 && keap.webhooks.counts().pending === 0);
+  const sent = target.received.map(({ body }) => JSON.parse(body));
+  expect(sent[0]).toMatchObject({ event_key: 'company.add', object_type: 'company' });
+  const keys = sent.flatMap((batch) => batch.object_keys);
+  expect(keys.map((key) => key.id)).toEqual([1, 2, 3]);
+  expect(Object.keys(keys[0])).toEqual(['id', 'apiUrl', 'timestamp']);
+  expect(keys[0].timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000$/);
+});
+
+it('fires for edits, deletes and stage moves, but not for bulk edits', async () => {
+  keap.reset({
+    ...keap.snapshot(),
+    stages: [
+      { id: '1', name: 'A', order: 1, probability: 1, target_number_days: 1 },
+      { id: '2', name: 'B', order: 2, probability: 1, target_number_days: 1 },
+    ],
+  });
+  await register('opportunity.stage_move');
+  await register('company.delete');
+  const contact = (await call('POST', '/crm/rest/v2/contacts', { given_name: 'A' })).body;
+  const opportunity = (
+    await call('POST', '/crm/rest/v2/opportunities', { opportunity_title: 'T', contact_id: contact.id, stage_id: '1' })
+  ).body;
+  await call('PATCH', `/crm/rest/v2/opportunities/${opportunity.id}`, { opportunity_title: 'U' });
+  await call('PATCH', `/crm/rest/v2/opportunities/${opportunity.id}`, { stage_id: '2' });
+  const company = keap.store.add('companies', { company_name: 'C' });
+  keap.store.edit('companies', company.id, { company_name: 'D' });
+  await call('DELETE', `${companies}/${company.id}`);
+  await until(() => target.received.length === 2);
+  expect(target.received.map(({ body }) => JSON.parse(body).event_key).sort()).toEqual([
+    'company.delete',
+    'opportunity.stage_move',
+  ]);
+});
+
+it('tries four times, then turns Inactive until verified again', async () => {
+  await keap.close();
+  keap = await startKeap({ limits: false, hookDelayMs: [1, 2] });
+  call = caller(keap.url, { 'X-Keap-API-Key': keap.apiKey });
+  const hook = await register('company.add');
+  target.answer = () => ({ status: 503 });
+  await call('POST', companies, { company_name: 'C' });
+  await until(async () => (await status(hook.key)) === 'Inactive');
+  expect(target.received).toHaveLength(4);
+  target.answer = () => ({ status: 302 });
+  await call('POST', companies, { company_name: 'D' });
+  target.answer = () => ({ status: 200 });
+  expect((await call('POST', `${hooks}/${hook.key}/verify`)).body.status).toBe('Verified');
+  target.answer = () => ({ status: 302 });
+  await call('POST', companies, { company_name: 'E' });
+  await until(() => target.received.length === 5);
+  await until(() => keap.webhooks.counts().pending === 0);
+  expect(await status(hook.key)).toBe('Verified');
+});
+
+it('turns Inactive at once on 410', async () => {
+  const hook = await register('company.add');
+  target.answer = () => ({ status: 410 });
+  await call('POST', companies, { company_name: 'C' });
+  await until(async () => (await status(hook.key)) === 'Inactive');
+  expect(target.received).toHaveLength(1);
+});
+
+it('keeps hooks and the rotated token in a snapshot', async () => {
+  await register('company.add');
+  const { hooks: kept, refreshToken } = keap.snapshot();
+  expect(kept).toMatchObject([{ eventKey: 'company.add', status: 'Verified' }]);
+  expect(refreshToken).toBe('sandbox-keap-refresh');
+});

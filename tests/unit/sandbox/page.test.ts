@@ -1,0 +1,47 @@
+// The pages for people: no record passes through HTML, and the policy lets only the page's own script run.
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startKeap } from '../../../sandbox/keap/server.ts';
+import { jsonForScript } from '../../../sandbox/kit/json.ts';
+import { startShop } from '../../../sandbox/shop/server.ts';
+import type { Sandbox } from '../../../sandbox/types.ts';
+
+const hostile = '</script><script>alert(1)</script>';
+let pages: Sandbox[];
+
+beforeAll(async () => {
+  const shop = await startShop({ token: hostile });
+  shop.store.add('customers', { company: hostile } as Parameters<typeof shop.store.add<'customers'>>[1]);
+  pages = [await startKeap({ apiKey: hostile }), shop];
+});
+afterAll(() => Promise.all(pages.map((page) => page.close())));
+
+it('holds nothing hostile, and a policy with a fresh nonce', async () => {
+  for (const { url } of pages) {
+    const answers = [await fetch(`${url}/`), await fetch(`${url}/`)];
+    const policies = answers.map((answer) => answer.headers.get('content-security-policy') ?? '');
+    expect(policies[0]).not.toBe(policies[1]);
+    expect(policies[0]).toContain("default-src 'none'");
+    const html = await answers[0]?.text();
+    expect(html).not.toContain('alert(1)</script>');
+    const nonce = /script-src 'nonce-([^']+)'/.exec(policies[0] ?? '')?.[1];
+    const scripts = html?.match(/<script[^>]*>/g) ?? [];
+    expect(scripts).toHaveLength(2);
+    for (const script of scripts) expect(script).toContain(`nonce="${nonce}"`);
+    // No asset from elsewhere.
+    expect(html).not.toMatch(/(src|href)="/);
+  }
+});
+
+it('has a script that parses, and a config that comes back whole', async () => {
+  const html = await (await fetch(`${pages[1]?.url}/`)).text();
+  const [config = '', script = ''] = [...html.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map((match) => match[1]);
+  expect(JSON.parse(config)).toMatchObject({ kind: 'shop', token: hostile });
+  expect(() => new Function(script)).not.toThrow();
+});
+
+it('escapes JSON for scripts', () => {
+  const value = { a: '</script><!--', b: '\u2028&' };
+  expect(jsonForScript(value)).not.toMatch(/[<>&\u2028]/);
+  expect(JSON.parse(jsonForScript(value))).toEqual(value);
+});
