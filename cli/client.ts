@@ -5,8 +5,8 @@ import { FAILED, Failure, statusOf } from './failure.ts';
 
 export interface Client {
   readonly url: string;
-  /** @throws Failure */
-  get<T>(path: string): Promise<T>;
+  /** @param accept statuses beside 2xx that are answers too. @throws Failure */
+  get<T>(path: string, accept?: readonly number[]): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
   delete<T>(path: string): Promise<T>;
 }
@@ -14,8 +14,12 @@ export interface Client {
 /** Longer than any route takes; a Tandem that hangs is said to hang. */
 const PATIENCE = 60_000;
 
-export function createClient({ url, readToken, apiToken }: Pick<Environment, 'url' | 'readToken' | 'apiToken'>): Client {
-  async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+export function createClient({
+  url,
+  readToken,
+  apiToken,
+}: Pick<Environment, 'url' | 'readToken' | 'apiToken'>): Client {
+  async function call<T>(method: string, path: string, body?: unknown, accept: readonly number[] = []): Promise<T> {
     const token = method === 'GET' ? (readToken ?? apiToken) : apiToken;
     const response = await reach(url, path, {
       method,
@@ -28,14 +32,14 @@ export function createClient({ url, readToken, apiToken }: Pick<Environment, 'ur
     });
     const text = await response.text();
     const answer = text === '' ? undefined : parse(text);
-    if (!response.ok) throw failureOf(response.status, answer, url);
+    if (!response.ok && !accept.includes(response.status)) throw failureOf(response.status, answer, url);
     if (text !== '' && answer === undefined) throw strange(url);
     return answer as T;
   }
 
   return {
     url,
-    get: (path) => call('GET', path),
+    get: (path, accept) => call('GET', path, undefined, accept),
     post: (path, body = {}) => call('POST', path, body),
     delete: (path) => call('DELETE', path),
   };
@@ -105,4 +109,5 @@ function parse(text: string): unknown {
 }
 
 /** A path of which each part may hold any character. */
-export const path = (...parts: readonly string[]): string => parts.map((part) => `/${encodeURIComponent(part)}`).join('');
+export const path = (...parts: readonly string[]): string =>
+  parts.map((part) => `/${encodeURIComponent(part)}`).join('');

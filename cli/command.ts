@@ -1,6 +1,6 @@
 /** How every command is declared: --json, examples in its help, and a returned exit status. */
 import type { Command } from 'commander';
-import { createClient, type Client } from './client.ts';
+import { type Client, createClient } from './client.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { OK } from './failure.ts';
 import { createOutput, type Output, printFailure } from './output.ts';

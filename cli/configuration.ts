@@ -1,6 +1,7 @@
 /** The configuration files as commands without a running Tandem see them. */
-import { readFile } from 'node:fs/promises';
+
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Files, readFiles } from '../engine/config/files.ts';
 import { compileFiles, type LoadResult, loadMappingText } from '../engine/config/load.ts';
@@ -19,14 +20,23 @@ export function requireConfigFolder(folder: string): void {
 }
 
 /** Everything in the folder. @param placeholders stand in for variables that are not set */
-export async function loadFolder(folder: string, env: Env, placeholders: boolean): Promise<LoadResult & { files: Files }> {
+export async function loadFolder(
+  folder: string,
+  env: Env,
+  placeholders: boolean,
+): Promise<LoadResult & { files: Files }> {
   requireConfigFolder(folder);
   const files = await readFiles({ root: folder });
   return { ...compileFiles(files, placeholders ? withPlaceholders(files, env) : env), files };
 }
 
 /** The problems of some files only; one that stands outside the folder is checked as if it stood in it. */
-export async function problemsOfFiles(given: readonly string[], folder: string, env: Env, placeholders: boolean): Promise<Problem[]> {
+export async function problemsOfFiles(
+  given: readonly string[],
+  folder: string,
+  env: Env,
+  placeholders: boolean,
+): Promise<Problem[]> {
   const { files, problems } = await loadFolder(folder, env, placeholders);
   const filled = placeholders ? withPlaceholders(files, env) : env;
   const found: Problem[] = [];
@@ -50,7 +60,12 @@ function mappingProblems(text: string, name: string, files: Files, env: Env): re
 function systemProblems(text: string, name: string, files: Files, env: Env): readonly Problem[] {
   const file = `systems/${name}`;
   const system = /^system\s*:\s*["']?([A-Za-z][\w-]*)/m.exec(text)?.[1];
-  const others = new Map([...files].filter(([other, content]) => !(other.startsWith('systems/') && new RegExp(`^system\\s*:\\s*["']?${system}\\b`, 'm').test(content))));
+  const others = new Map(
+    [...files].filter(
+      ([other, content]) =>
+        !(other.startsWith('systems/') && new RegExp(`^system\\s*:\\s*["']?${system}\\b`, 'm').test(content)),
+    ),
+  );
   others.set(file, text);
   return compileFiles(others, env).problems.filter((problem) => problem.file === file);
 }
@@ -60,7 +75,13 @@ async function readDraft(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new Failure('BAD_REQUEST', `${file} cannot be read (${reason}).`, 'Check the name of the file.', undefined, error);
+    throw new Failure(
+      'BAD_REQUEST',
+      `${file} cannot be read (${reason}).`,
+      'Check the name of the file.',
+      undefined,
+      error,
+    );
   }
 }
 

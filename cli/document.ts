@@ -23,7 +23,9 @@ export function documentMapping(mapping: Mapping): string {
       ),
       creation(mapping),
       `Where both sides changed: ${conflictWords(mapping, mapping.conflict)}.`,
-      ...mapping.sides.map((side) => `When a record of ${title(mapping.sides[otherSide(side.index)])} is deleted: ${deleteWords(side)}.`),
+      ...mapping.sides.map(
+        (side) => `When a record of ${title(mapping.sides[otherSide(side.index)])} is deleted: ${deleteWords(side)}.`,
+      ),
       ...(mapping.parents.length > 0 ? [`Needs the links of ${mapping.parents.map(code).join(', ')}.`] : []),
     ]),
     matching(mapping),
@@ -50,7 +52,9 @@ const bullets = (lines: readonly string[]): string => lines.map((line) => `- ${l
 
 function creation({ sides }: Mapping): string {
   const created = sides.filter((side) => side.create).map(title);
-  return created.length === 0 ? 'Missing counterparts are created on neither side.' : `Missing counterparts are created in ${created.join(' and ')}.`;
+  return created.length === 0
+    ? 'Missing counterparts are created on neither side.'
+    : `Missing counterparts are created in ${created.join(' and ')}.`;
 }
 
 function matching({ match }: Mapping): string {
@@ -68,7 +72,8 @@ function conflictWords(mapping: Mapping, rule: Mapping['conflict']): string {
 }
 
 function deleteWords({ deletes, ...side }: MappingSide): string {
-  if (deletes === 'propagate') return `its counterpart in ${title({ deletes, ...side })} is deleted too, unless it was edited`;
+  if (deletes === 'propagate')
+    return `its counterpart in ${title({ deletes, ...side })} is deleted too, unless it was edited`;
   return deletes === 'review' ? 'a person decides' : `its counterpart in ${title({ deletes, ...side })} is kept`;
 }
 

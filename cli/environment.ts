@@ -42,20 +42,52 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** Variables that system files name (`KEAP_API_KEY` ...) are not among these: `tandem validate` tells which are missing. */
 export const VARIABLES: readonly Variable[] = [
-  variable('REDIS_URL', '', 'Redis that holds links, queues and runs: `redis://` or `rediss://`. Needed by `start`, `server` and `worker`.'),
-  variable('TANDEM_HOST', '127.0.0.1', 'Address on which the server listens. Another than loopback needs both tokens.'),
+  variable(
+    'REDIS_URL',
+    '',
+    'Redis that holds links, queues and runs: `redis://` or `rediss://`. Needed by `start`, `server` and `worker`.',
+  ),
+  variable('TANDEM_HOST', '127.0.0.1', 'Address on which the server listens. Another than loopback needs a token.'),
   variable('TANDEM_PORT', '8080', 'Port on which the server listens; 0 takes a free one.'),
-  variable('TANDEM_URL', 'http://TANDEM_HOST:TANDEM_PORT', 'Where commands such as `sync` and `status` find a running Tandem.'),
-  variable('TANDEM_READ_TOKEN', '', 'Bearer token for reading over HTTP.'),
-  variable('TANDEM_API_TOKEN', '', 'Bearer token for operating over HTTP; commands send it too.'),
-  variable('TANDEM_CONFIG', 'the current folder if it holds mappings/, else the installation', 'Folder that holds mappings/, systems/ and schemas/.'),
-  variable('TANDEM_PREFIX', 'tandem', 'First part of every Redis key. Several Tandems may share one Redis under different prefixes.'),
-  variable('TANDEM_PUBLIC_URL', '', 'Address under which systems reach the server. When set, webhooks are registered and kept alive.'),
-  variable('TANDEM_WEBHOOK_SECRET', 'a random one, kept in Redis', 'What the keys in webhook addresses are derived from.'),
-  variable('TANDEM_ENCRYPTION_KEY', '', 'Encrypts OAuth tokens in Redis; needed for systems with `auth: { kind: oauth2 }`. `new,old` changes it.'),
+  variable(
+    'TANDEM_URL',
+    'http://TANDEM_HOST:TANDEM_PORT',
+    'Where commands such as `sync` and `status` find a running Tandem.',
+  ),
+  variable('TANDEM_READ_TOKEN', '', 'Bearer token that may read over HTTP.'),
+  variable('TANDEM_API_TOKEN', '', 'Bearer token that may read and operate over HTTP; commands send it too.'),
+  variable(
+    'TANDEM_CONFIG',
+    'the current folder if it holds mappings/, else the installation',
+    'Folder that holds mappings/, systems/ and schemas/.',
+  ),
+  variable(
+    'TANDEM_PREFIX',
+    'tandem',
+    'First part of every Redis key. Several Tandems may share one Redis under different prefixes.',
+  ),
+  variable(
+    'TANDEM_PUBLIC_URL',
+    '',
+    'Address under which systems reach the server. When set, webhooks are registered and kept alive.',
+  ),
+  variable(
+    'TANDEM_WEBHOOK_SECRET',
+    'a random one, kept in Redis',
+    'What the keys in webhook addresses are derived from.',
+  ),
+  variable(
+    'TANDEM_ENCRYPTION_KEY',
+    '',
+    'Encrypts OAuth tokens in Redis; needed for systems with `auth: { kind: oauth2 }`. `new,old` changes it.',
+  ),
   variable('TANDEM_CONCURRENCY', '10', 'Records that one process brings into agreement at once, per mapping.'),
   variable('TANDEM_SCHEDULES', 'on', '`off`: no scans by themselves, only what is triggered.'),
-  variable('TANDEM_LOCK_DURATION', '30s', 'After this long without a sign of life of its worker, a job is taken over by another.'),
+  variable(
+    'TANDEM_LOCK_DURATION',
+    '30s',
+    'After this long without a sign of life of its worker, a job is taken over by another.',
+  ),
   variable('TANDEM_LOG_LEVEL', 'info', 'debug, info, warn, error or silent.'),
   variable('TANDEM_DEBUG', '', 'Any value: errors of commands are printed with their stack.'),
 ];
@@ -112,7 +144,8 @@ export function readEnvironment(env: Env = process.env): Environment {
   if (!/^[A-Za-z0-9.:-]+$/.test(host)) complain('TANDEM_HOST', 'an address or host name without a port');
   const port = whole('TANDEM_PORT', 8080, 0, 65_535);
   const prefix = text('TANDEM_PREFIX') ?? 'tandem';
-  if (!/^[A-Za-z0-9:_.-]{1,64}$/.test(prefix)) complain('TANDEM_PREFIX', 'letters, digits and : _ . - only, 64 at most');
+  if (!/^[A-Za-z0-9:_.-]{1,64}$/.test(prefix))
+    complain('TANDEM_PREFIX', 'letters, digits and : _ . - only, 64 at most');
   const schedules = (text('TANDEM_SCHEDULES') ?? 'on').toLowerCase();
   if (schedules !== 'on' && schedules !== 'off') complain('TANDEM_SCHEDULES', 'on or off');
   const logLevel = (text('TANDEM_LOG_LEVEL') ?? 'info').toLowerCase();
@@ -128,7 +161,11 @@ export function readEnvironment(env: Env = process.env): Environment {
   const apiToken = token('TANDEM_API_TOKEN');
 
   if (wrong.length > 0) {
-    throw new Failure('CONFIG_ENV', `${wrong.join('. ')}.`, 'Set or unset what is named: tandem --help lists the variables.');
+    throw new Failure(
+      'CONFIG_ENV',
+      `${wrong.join('. ')}.`,
+      'Set or unset what is named: tandem --help lists the variables.',
+    );
   }
   return {
     redisUrl,

@@ -16,6 +16,13 @@ const levelName = (label: string): { level: string } => ({ level: label });
 function prettyLine(line: string): string {
   const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const paint = level === 'error' || level === 'fatal' ? colors.red : level === 'warn' ? colors.yellow : colors.green;
-  const rest = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  return plain(`${String(time).slice(11, 19)} `) + paint(String(level).padEnd(5)) + plain(` ${String(msg)} `) + colors.dim(plain(rest.join(' ')));
+  const rest = Object.entries(fields).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return (
+    plain(`${String(time).slice(11, 19)} `) +
+    paint(String(level).padEnd(5)) +
+    plain(` ${String(msg)} `) +
+    colors.dim(plain(rest.join(' ')))
+  );
 }

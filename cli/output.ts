@@ -41,7 +41,8 @@ export function printFailure(error: unknown, json = false): number {
   process.stderr.write(`${code}: ${message}\n`);
   if (todo !== '') process.stderr.write(`${todo}\n`);
   if (process.env.TANDEM_DEBUG) {
-    for (let cause: unknown = failure; cause instanceof Error; cause = cause.cause) process.stderr.write(`${cause.stack}\n`);
+    for (let cause: unknown = failure; cause instanceof Error; cause = cause.cause)
+      process.stderr.write(`${cause.stack}\n`);
   }
   return status;
 }

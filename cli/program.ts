@@ -1,7 +1,10 @@
 /** The command line as a whole: its commands, its help, how a wrong use is told. */
 import { Command, CommanderError } from 'commander';
 import { docCommand } from './commands/doc.ts';
+import { serverCommand } from './commands/server.ts';
+import { startCommand } from './commands/start.ts';
 import { validateCommand } from './commands/validate.ts';
+import { workerCommand } from './commands/worker.ts';
 import { packageVersion, VARIABLES } from './environment.ts';
 import { USAGE } from './failure.ts';
 
@@ -12,11 +15,14 @@ export function createProgram(): Command {
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
     .showSuggestionAfterError()
+    .configureOutput({
+      outputError: (text, write) => write(`${text.replace(/^error: /, 'BAD_REQUEST: ')}See tandem --help.\n`),
+    })
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .addHelpText('after', environmentHelp())
     // Inherited by the commands that are added after it: a wrong use ends with 2, whichever command it is.
     .exitOverride();
-  for (const add of [validateCommand, docCommand]) add(program);
+  for (const add of [validateCommand, startCommand, serverCommand, workerCommand, docCommand]) add(program);
   return program;
 }
 

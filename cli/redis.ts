@@ -33,7 +33,14 @@ export async function checkRedis(url: string, logger: Logger): Promise<void> {
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       const reason = last === '' ? `no answer within ${PATIENCE / 1000} s` : last;
-      reject(new Failure('SYSTEM_UNREACHABLE', `Redis at ${shownUrl(url)} does not answer (${reason}).`, `Start it, or set REDIS_URL.\n${WAYS}`, FAILED));
+      reject(
+        new Failure(
+          'SYSTEM_UNREACHABLE',
+          `Redis at ${shownUrl(url)} does not answer (${reason}).`,
+          `Start it, or set REDIS_URL.\n${WAYS}`,
+          FAILED,
+        ),
+      );
     }, PATIENCE);
   });
   try {
@@ -43,7 +50,13 @@ export async function checkRedis(url: string, logger: Logger): Promise<void> {
   } catch (error) {
     const { message } = asFailure(error);
     if (/NOAUTH|WRONGPASS|NOPERM|invalid (username|password)/i.test(message)) {
-      throw new Failure('UNUSABLE', `Redis at ${shownUrl(url)} refuses the credentials of REDIS_URL.`, 'Write user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT', undefined, error);
+      throw new Failure(
+        'UNUSABLE',
+        `Redis at ${shownUrl(url)} refuses the credentials of REDIS_URL.`,
+        'Write user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT',
+        undefined,
+        error,
+      );
     }
     throw error;
   } finally {

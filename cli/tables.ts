@@ -5,9 +5,21 @@ import { colors, plain } from './output.ts';
 export type Cell = string | number;
 
 const BARE = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '',
-  bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-  left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ',
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
 };
 
 /** Columns under bold heads, without frames; numbers to the right. */
@@ -33,7 +45,11 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
 }
 
 /** A bar would begin a new cell, even within a code span; a line break would end the table. */
-const markdownCell = (text: string): string => text.replaceAll('|', '\\|').replace(/\s*\n\s*/g, ' ').trim();
+const markdownCell = (text: string): string =>
+  text
+    .replaceAll('|', '\\|')
+    .replace(/\s*\n\s*/g, ' ')
+    .trim();
 
 /** A code span that holds any text, backticks included (CommonMark 6.1). */
 export function code(text: string): string {

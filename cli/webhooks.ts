@@ -1,8 +1,8 @@
 /** Webhooks of a running server: the unguessable keys in their addresses, and their registration at the systems. */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { asTandemError } from '../engine/errors.ts';
 import type { Engine } from '../engine/engine.ts';
+import { asTandemError } from '../engine/errors.ts';
 import { createWebhookRegistrar } from '../engine/systems/registrar.ts';
 
 /** Hooks that a system turned off, or that someone removed by hand, are back within this time. */
@@ -18,7 +18,11 @@ const RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call
  * The key of a system's webhook address. Every process of one installation must come to the same: from the secret
  * given, or from one that the first process makes and all find in Redis.
  */
-export async function webhookKeys(redis: Redis, prefix: string, secret: string | undefined): Promise<(system: string) => string> {
+export async function webhookKeys(
+  redis: Redis,
+  prefix: string,
+  secret: string | undefined,
+): Promise<(system: string) => string> {
   const base = secret ?? (await sharedSecret(redis, `${prefix}:webhook-secret`));
   return (system) => createHmac('sha256', base).update(system).digest('base64url').slice(0, 32);
 }
@@ -49,7 +53,10 @@ export function keepRegistered(engine: Engine, publicUrl: string, keyOf: (system
 
   const next = (ms: number): void => {
     clearTimeout(timer);
-    if (!closed) timer = setTimeout(() => void (work = work.then(round)), ms);
+    if (closed) return;
+    timer = setTimeout(() => {
+      work = work.then(round);
+    }, ms);
   };
   const round = async (): Promise<void> => {
     if (closed) return;
@@ -86,7 +93,12 @@ async function registerOnce(engine: Engine, lock: string, urlFor: (system: strin
     for (const system of systems.values()) {
       if (!used.has(system.name) || system.webhooks?.register === undefined) continue;
       const { onCall, encryptionKey } = engine.options;
-      const registrar = createWebhookRegistrar(system, { redis: engine.redis, prefix: engine.prefix, encryptionKey, onCall });
+      const registrar = createWebhookRegistrar(system, {
+        redis: engine.redis,
+        prefix: engine.prefix,
+        encryptionKey,
+        onCall,
+      });
       try {
         const counts = await registrar.ensure(urlFor);
         const quiet = counts.created + counts.removed + counts.verified === 0;
@@ -94,7 +106,10 @@ async function registerOnce(engine: Engine, lock: string, urlFor: (system: strin
       } catch (cause) {
         good = false;
         const { code, message } = asTandemError(cause);
-        engine.logger.warn({ system: system.name, code, reason: message }, 'webhooks: registration failed, it is tried again');
+        engine.logger.warn(
+          { system: system.name, code, reason: message },
+          'webhooks: registration failed, it is tried again',
+        );
       } finally {
         await registrar.close();
       }

@@ -23,11 +23,18 @@ export function docCommand(program: Command): void {
       const wanted = name === undefined ? mappings : mappings.filter((mapping) => mapping.name === name);
       if (name !== undefined && wanted.length === 0) {
         const hint = nearest(name, config.mappings.keys());
-        const known = hint === undefined ? `There are: ${mappings.map((mapping) => mapping.name).join(', ')}.` : `Did you mean ${hint}?`;
+        const known =
+          hint === undefined
+            ? `There are: ${mappings.map((mapping) => mapping.name).join(', ')}.`
+            : `Did you mean ${hint}?`;
         throw new Failure('NOT_FOUND', `There is no valid mapping "${name}".`, known);
       }
-      if (problems.length > 0) output.note('Some files have problems, and what they hold is left out: see tandem validate.');
-      output.result(wanted.map((mapping) => ({ mapping: mapping.name, markdown: documentMapping(mapping) })), () => documentMappings(wanted));
+      if (problems.length > 0)
+        output.note('Some files have problems, and what they hold is left out: see tandem validate.');
+      output.result(
+        wanted.map((mapping) => ({ mapping: mapping.name, markdown: documentMapping(mapping) })),
+        () => documentMappings(wanted),
+      );
       return OK;
     }),
   );

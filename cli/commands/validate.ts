@@ -25,14 +25,26 @@ export function validateCommand(program: Command): void {
         const some = files.length > 0;
         const loaded = await loadFolder(folder, process.env, !options.env);
         const all = some ? await problemsOfFiles(files, folder, process.env, !options.env) : loaded.problems;
-        const problems = all.map((problem): Problem => (some && files.includes(problem.file) ? problem : { ...problem, file: shownFile(problem.file, folder) }));
+        const problems = all.map(
+          (problem): Problem =>
+            some && files.includes(problem.file) ? problem : { ...problem, file: shownFile(problem.file, folder) },
+        );
         const { mappings, systems } = loaded.config;
-        output.result({ valid: problems.length === 0, folder, mappings: [...mappings.keys()], systems: [...systems.keys()], problems }, () => {
-          if (problems.length > 0) return problems.map(formatProblem).join('\n');
-          return some
-            ? `${count(files.length, 'file')}: all good`
-            : `${count(mappings.size, 'mapping')}, ${count(systems.size, 'system')}: all good`;
-        });
+        output.result(
+          {
+            valid: problems.length === 0,
+            folder,
+            mappings: [...mappings.keys()],
+            systems: [...systems.keys()],
+            problems,
+          },
+          () => {
+            if (problems.length > 0) return problems.map(formatProblem).join('\n');
+            return some
+              ? `${count(files.length, 'file')}: all good`
+              : `${count(mappings.size, 'mapping')}, ${count(systems.size, 'system')}: all good`;
+          },
+        );
         if (problems.length > 0) output.note(`${count(problems.length, 'problem')} in ${folder}`);
         return problems.length === 0 ? OK : USAGE;
       }),

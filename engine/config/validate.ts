@@ -103,7 +103,8 @@ function describe(error: ErrorObject): SchemaFault {
     case 'required': {
       const key = String(params.missingProperty);
       const property = (parent.properties as Record<string, { description?: string }> | undefined)?.[key];
-      return { ...base, message: `"${key}" is missing${property?.description ? `: ${property.description}` : '.'}` };
+      return { ...base,
+        of: 'key', message: `"${key}" is missing${property?.description ? `: ${property.description}` : '.'}` };
     }
     case 'discriminator': {
       const alternatives = (parent.oneOf as { properties?: { kind?: { const?: string } } }[] | undefined) ?? [];

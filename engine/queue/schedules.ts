@@ -3,6 +3,8 @@ import type { Engine } from '../engine.ts';
 import type { ScanKind } from '../sync/scan.ts';
 
 const PREFIX = 'schedule';
+/** A new schedule begins after a minute at most, in ms: soon, yet a person who starts the first sync by hand comes first. */
+const FIRST_SCAN = 60_000;
 
 /** Makes the schedulers in Redis those that the mappings declare. Idempotent; every worker process does it. */
 export async function applySchedules(engine: Engine): Promise<void> {
@@ -21,8 +23,8 @@ export async function applySchedules(engine: Engine): Promise<void> {
     const known = await queue.getJobScheduler(key);
     // Left alone when it is as it should be, so that a restart does not begin the interval anew.
     if (known?.every === every) continue;
-    // A full scan begins with the first changes scan, which reads everything the first time; so the first one waits.
-    const later = scan === 'full' ? { startDate: Date.now() + every } : {};
-    await queue.upsertJobScheduler(key, { every, ...later }, { name: 'scan', data: { mapping, scan } });
+    // The first scan of changes reads everything, so the first full one can wait for its turn.
+    const startDate = Date.now() + (scan === 'full' ? every : Math.min(every, FIRST_SCAN));
+    await queue.upsertJobScheduler(key, { every, startDate }, { name: 'scan', data: { mapping, scan } });
   }
 }

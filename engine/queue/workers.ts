@@ -183,7 +183,8 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
     if ((await links.parkedCount()) > 0 && (await links.ready())) {
       // Parents first: their first sync ends before this one begins, so that references find their links.
       if (await parentsBusy(engine, mapping)) return await putBack(job, token, PARENTS_WAIT);
-      const context = engine.context({ owner: `${job.id}:${token}`, config, expectIn: [current.id] });
+      // Every run that is under way counts them, not just the one that happens to come first.
+      const context = engine.context({ owner: `${job.id}:${token}`, config });
       await releaseParked(links, (side, ids) => context.enqueue(name, side, ids));
     }
     await engine.runs.scanned(current);

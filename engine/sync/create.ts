@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Mapping, MappingSide } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
-import { fingerprint } from '../expression/values.ts';
+import { fingerprint, stableJson } from '../expression/values.ts';
 import { recordKey } from '../links/keys.ts';
 import type { Intent } from '../links/links.ts';
 import { merge, type PropertyWrite } from '../merge/merge.ts';
@@ -48,20 +48,22 @@ export async function createCounterpart(context: SyncContext, mapping: Mapping, 
     if (!converted.ok) return refuse(converted.error);
     if (converted.value !== null) writes.push({ property: property.name, value: converted.value, fingerprint: converted.fingerprint });
   }
+  const sent = Object.fromEntries(writes.map((write) => [write.property, write.fingerprint]));
   try {
     const data = newRecord(mapping, target, writes, id);
     if (context.dry) return created([]);
 
     const intent = await links.intent(from, id);
     const lost = intent && (await findResult(context, mapping, source, target, intent));
-    if (lost === 'unknown') {
+    // Where nothing can be searched, only a key that the system remembers makes it safe to post the same again.
+    if (lost === 'unknown' && !(target.entity.create?.idempotency && sameSent(intent!.sent, sent))) {
       const reason = `It is not known whether the record was created in ${target.name}, and it cannot be searched for there: a person decides.`;
       await links.intend(from, id, { ...intent!, review: true });
       await hold(context, mapping, from, id, state, { kind: 'review', code: 'OUTCOME_UNKNOWN', reason });
       return outcome('review', { code: 'OUTCOME_UNKNOWN', reason });
     }
     await claims.confirm();
-    const record = lost ?? (await post(data, intent));
+    const record = typeof lost === 'object' ? lost : await post(data, intent);
     return await link(record);
   } catch (cause) {
     const error = asTandemError(cause);
@@ -71,7 +73,8 @@ export async function createCounterpart(context: SyncContext, mapping: Mapping, 
   }
 
   async function post(data: JsonObject, former: Intent | undefined): Promise<SystemRecord> {
-    const intent: Intent = former ?? { at: claims.at, key: randomUUID(), sent: Object.fromEntries(writes.map((write) => [write.property, write.fingerprint])) };
+    // The same content under the same key; other content is another create, for a key stands for one body.
+    const intent: Intent = former && sameSent(former.sent, sent) ? former : { at: former?.at ?? claims.at, key: randomUUID(), sent };
     await links.intend(from, id, intent);
     try {
       return await context.client(target.system.name).create(target.entity.name, data, { idempotencyKey: intent.key });
@@ -141,6 +144,8 @@ async function resultOfOpenCreate(context: SyncContext, mapping: Mapping, source
   }
   return undefined;
 }
+
+const sameSent = (a: Intent['sent'], b: Intent['sent']): boolean => stableJson(a) === stableJson(b);
 
 const sameContent = (mapping: Mapping, view: View, intent: Intent): boolean =>
   mapping.properties.every((property, i) => intent.sent[property.name] === undefined || intent.sent[property.name] === view.own[i]);

@@ -48,7 +48,8 @@ function apply(mapping: Mapping, side: MappingSide, record: JsonObject, writes: 
 function assertSchema(side: MappingSide, record: JsonObject, options: Parameters<typeof validateRecord>[2]): void {
   const faults = validateRecord(side.entity, record, options);
   if (faults.length === 0) return;
-  throw new TandemError('RECORD_SCHEMA', `${side.name}: ${faults.map((fault) => `${fault.property} ${fault.message}`).join('; ')}.`, {
+  const words = faults.map(({ property, message }) => `${property} ${message.charAt(0).toLowerCase()}${message.slice(1).replace(/\.$/, '')}`);
+  throw new TandemError('RECORD_SCHEMA', `${side.name} would not take the record: ${words.join('; ')}.`, {
     system: side.system.name,
     entity: side.entity.name,
     ...(faults[0] ? { property: faults[0].property } : {}),

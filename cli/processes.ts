@@ -1,0 +1,248 @@
+/** The long-running commands: a server, workers, or both in one process, from the first check to the orderly end. */
+import type { FastifyInstance } from 'fastify';
+import { formatProblem } from '../engine/config/format.ts';
+import { type ConfigStore, createConfigStore } from '../engine/config/store.ts';
+import { createEngine } from '../engine/engine.ts';
+import { startWorkers } from '../engine/queue/workers.ts';
+import { createEvents } from '../server/events.ts';
+import { createMetrics } from '../server/metrics.ts';
+import type { CommandContext } from './command.ts';
+import { requireConfigFolder } from './configuration.ts';
+import { type Environment, isLoopback, packageVersion, reachable } from './environment.ts';
+import { Failure, OK } from './failure.ts';
+import { createLogger, type Logger } from './log.ts';
+import type { Output } from './output.ts';
+import { checkRedis, requireRedisUrl, shownUrl } from './redis.ts';
+import { stopOnSignals, within } from './signals.ts';
+import { keepRegistered, webhookKeys } from './webhooks.ts';
+
+export interface Roles {
+  readonly server: boolean;
+  readonly workers: boolean;
+}
+
+export interface ProcessOptions {
+  /** Logs go to stderr, and stdout gets one line of JSON once everything runs. */
+  readonly readyJson?: boolean;
+}
+
+/** For jobs that are being done when the process is told to stop. One that takes longer is taken over by another worker. */
+const DEADLINE = 20_000;
+/** For everything else that is closed. */
+const MOMENT = 3_000;
+
+/** What was started, in order; it is closed the other way round. */
+type Closers = { readonly what: string; readonly limit: number; close(): Promise<unknown> }[];
+
+/** Runs until a signal. @throws Failure where it cannot start */
+export async function runProcess(
+  roles: Roles,
+  { environment, output }: CommandContext,
+  options: ProcessOptions,
+): Promise<number> {
+  const redisUrl = requireRedisUrl(environment);
+  if (roles.server) requireProtection(environment);
+  requireConfigFolder(environment.config);
+  const stdout = options.readyJson ? process.stderr : process.stdout;
+  const logger = createLogger(environment.logLevel, stdout, stdout.isTTY === true && !output.json);
+  endOnBugs(logger);
+  const stop = stopOnSignals(logger);
+  const closers: Closers = [];
+  try {
+    const started = start(roles, redisUrl, environment, output, logger, closers);
+    const ready = await Promise.race([started, stop.asked.then(() => undefined)]);
+    if (ready && options.readyJson) process.stdout.write(`${JSON.stringify({ ready: true, ...ready })}\n`);
+    await stop.asked;
+    // A start that was cut short may still fail; that is no news any more.
+    started.catch(() => {});
+  } finally {
+    await closeAll(closers, logger);
+  }
+  logger.info({}, 'stopped');
+  return OK;
+}
+
+interface Ready {
+  /** Absent for a process without a server. */
+  readonly url?: string;
+  readonly pid: number;
+  readonly mappings: readonly string[];
+}
+
+async function start(
+  roles: Roles,
+  redisUrl: string,
+  environment: Environment,
+  output: Output,
+  logger: Logger,
+  closers: Closers,
+): Promise<Ready> {
+  const config = await openConfig(environment, output, logger);
+  closers.push({ what: 'configuration', limit: MOMENT, close: () => config.close() });
+  await checkRedis(redisUrl, logger);
+
+  const metrics = createMetrics();
+  const events = createEvents();
+  const engine = createEngine({
+    redisUrl,
+    prefix: environment.prefix,
+    config,
+    encryptionKey: environment.encryptionKey,
+    logger,
+    onCall: metrics.onCall,
+    onOutcome(outcome) {
+      metrics.onOutcome(outcome);
+      events.onOutcome(outcome);
+    },
+  });
+  closers.push({ what: 'engine', limit: MOMENT, close: () => engine.close() });
+  // Also without a server: those of other processes tell what this one does.
+  events.attach(engine);
+  closers.push({ what: 'events', limit: MOMENT, close: () => events.close() });
+
+  if (roles.workers) {
+    const { concurrency, lockDuration, schedules } = environment;
+    const workers = await startWorkers(engine, { concurrency, lockDuration, schedules });
+    closers.push({ what: 'workers', limit: DEADLINE + MOMENT, close: () => workers.close(DEADLINE) });
+  }
+  let url: string | undefined;
+  if (roles.server) {
+    const webhookKey = await webhookKeys(engine.redis, environment.prefix, environment.webhookSecret);
+    const { readToken, apiToken } = environment;
+    const { createServer } = await import('../server/server.ts');
+    const server = await createServer(engine, {
+      readToken,
+      apiToken,
+      logger,
+      version: packageVersion(),
+      webhookKey,
+      workers: roles.workers,
+      metrics,
+      events,
+    });
+    closers.push({ what: 'server', limit: MOMENT, close: () => closeServer(server) });
+    url = await listen(server, environment);
+    if (environment.publicUrl !== undefined) {
+      const registration = keepRegistered(engine, environment.publicUrl, webhookKey);
+      closers.push({ what: 'webhooks', limit: MOMENT, close: () => registration.close() });
+    }
+  }
+  const mappings = [...config.current().mappings.keys()];
+  logger.info(
+    {
+      ...(url === undefined ? {} : { url }),
+      ...roles,
+      mappings,
+      redis: shownUrl(redisUrl),
+      prefix: environment.prefix,
+      pid: process.pid,
+    },
+    url === undefined ? 'Tandem is ready' : `Tandem is ready at ${url}`,
+  );
+  return { ...(url === undefined ? {} : { url }), pid: process.pid, mappings };
+}
+
+/** @throws Failure where no mapping can run; with some that can, the others are told and left out */
+async function openConfig(environment: Environment, output: Output, logger: Logger): Promise<ConfigStore> {
+  const config = await createConfigStore({ root: environment.config, env: process.env });
+  const problems = config.problems();
+  if (config.current().mappings.size === 0) {
+    for (const problem of problems) output.note(formatProblem(problem));
+    await config.close();
+    throw new Failure(
+      'UNUSABLE',
+      problems.length === 0
+        ? `There is no mapping in ${environment.config}.`
+        : `No mapping in ${environment.config} can run: see the problems above.`,
+      problems.length === 0
+        ? 'Write one into mappings/, or set TANDEM_CONFIG.'
+        : 'Mend them; tandem validate checks again.',
+    );
+  }
+  const tell = (found: ReturnType<ConfigStore['problems']>): void => {
+    for (const problem of found)
+      logger.warn(
+        { file: problem.file, line: problem.line, column: problem.column, code: problem.code },
+        formatProblem(problem),
+      );
+  };
+  tell(problems);
+  if (problems.length > 0)
+    logger.warn(
+      { mappings: [...config.current().mappings.keys()] },
+      'files with problems are left out; these mappings run',
+    );
+  config.on((change) => {
+    tell(change.problems);
+    if (change.changed.length > 0)
+      logger.info({ changed: change.changed, version: change.config.version }, 'configuration reloaded');
+    else if (change.problems.length > 0) logger.warn({}, 'the edit is refused; the last good version runs on');
+    else logger.info({}, 'the problems of the configuration are mended');
+  });
+  return config;
+}
+
+function requireProtection({ host, readToken, apiToken }: Environment): void {
+  if (isLoopback(host) || readToken !== undefined || apiToken !== undefined) return;
+  throw new Failure(
+    'UNUSABLE',
+    `TANDEM_HOST is ${host}, which others can reach, and no token is set.`,
+    'Set TANDEM_API_TOKEN (and TANDEM_READ_TOKEN for those who only look), for example to the output of: openssl rand -hex 32',
+  );
+}
+
+async function listen(server: FastifyInstance, { host, port }: Environment): Promise<string> {
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (reason === 'EADDRINUSE') {
+      throw new Failure(
+        'UNUSABLE',
+        `Port ${port} on ${host} is taken by another program.`,
+        'Set TANDEM_PORT to a free port, or end that program.',
+        undefined,
+        error,
+      );
+    }
+    if (reason === 'EACCES' || reason === 'EADDRNOTAVAIL' || reason === 'ENOTFOUND') {
+      throw new Failure(
+        'UNUSABLE',
+        `The server cannot listen on ${host} port ${port} (${reason}).`,
+        'Set TANDEM_HOST and TANDEM_PORT to what this machine has.',
+        undefined,
+        error,
+      );
+    }
+    throw error;
+  }
+  const [address] = server.addresses();
+  return `http://${reachable(host)}:${typeof address === 'object' ? address.port : port}`;
+}
+
+/** From its first moment health says that this process is not ready; streams of events are cut after another. */
+async function closeServer(server: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => server.server.closeAllConnections(), MOMENT / 2);
+  await server.close();
+  clearTimeout(cut);
+}
+
+async function closeAll(closers: Closers, logger: Logger): Promise<void> {
+  for (const { what, limit, close } of [...closers].reverse()) {
+    try {
+      if (!(await within(limit, close()))) logger.warn({ what }, 'was not closed in time and is left as it is');
+    } catch (error) {
+      logger.warn({ what, reason: error instanceof Error ? error.message : String(error) }, 'could not be closed');
+    }
+  }
+}
+
+/** Nothing is held only in memory, so a process that met a bug in itself ends and is started anew by whoever watches it. */
+function endOnBugs(logger: Logger): void {
+  const end = (err: unknown): void => {
+    logger.fatal({ err }, 'Tandem met a bug in itself and ends');
+    process.exit(1);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}

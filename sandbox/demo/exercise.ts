@@ -1,0 +1,191 @@
+// What `--once` tries and checks, through the systems' own APIs: edits cross in both directions, counts are right, a
+// second full scan is quiet, the rules change without a restart, a failed record is looked at, mended and goes.
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pc from 'picocolors';
+import { type MappingName, makeSeed } from '../seed/index.ts';
+import { type Api, type Apis, countKeap, countShop, until } from './apis.ts';
+import type { Example } from './guide.ts';
+
+const entities: Record<MappingName, readonly [keap: string, shop: string]> = {
+  'company-customer': ['companies', 'customers'],
+  'contact-customer': ['contacts', 'customers'],
+  'product-product': ['products', 'products'],
+  'opportunity-order': ['opportunities', 'orders'],
+};
+
+/** A linked company, a linked order, and a job that failed and can be mended. */
+export async function pickExample({ keap, tandem }: Apis): Promise<Pick<Example, 'company' | 'order' | 'failed'>> {
+  const [company, order] = await Promise.all(
+    ['company-customer', 'opportunity-order'].map(async (mapping) => {
+      const { links } = await tandem.get(`/links/${mapping}?limit=1`);
+      return { keap: String(links[0].ids.keap), shop: String(links[0].ids.customwebshop) };
+    }),
+  );
+  if (!company || !order) throw new Error('The first sync made no links.');
+  await keap.get(`/v2/companies/${company.keap}`);
+  const queue = 'reconcile-company-customer';
+  const { jobs } = await tandem.get(`/queues/${queue}/jobs?state=failed`);
+  const job = jobs.find((one: { reason?: string }) => one.reason?.includes('country_code')) ?? jobs[0];
+  return { company, order, failed: job && { queue, job: job.id, reason: job.reason } };
+}
+
+interface Trial {
+  readonly apis: Apis;
+  readonly example: Example;
+  /** Folder whose mappings this Tandem runs; a copy. */
+  readonly config: string;
+  readonly seed: number;
+  readonly say: (text: string) => void;
+}
+
+/** @returns whether all was as it should be */
+export async function tryItAll(trial: Trial): Promise<boolean> {
+  const trials: [string, (trial: Trial) => Promise<string>][] = [
+    ['Counts on both sides, read through their own APIs', counts],
+    ['A second full scan of everything is quiet', quiet],
+    ['A company edited in Keap', companyCrosses],
+    ['An order edited in the shop', orderCrosses],
+    ['A mapping file edited, without a restart', mappingEdited],
+    ['A mapping file broken, without harm', mappingBroken],
+    ['A failed job looked at, retried, mended', failedJob],
+    ['Quiet again after all that', quiet],
+  ];
+  let good = true;
+  for (const [what, attempt] of trials) {
+    trial.say(`\n${pc.bold(what)}`);
+    const started = performance.now();
+    try {
+      trial.say(`${await attempt(trial)}\n  ${pc.green('ok')} after ${Math.round(performance.now() - started)} ms`);
+    } catch (error) {
+      good = false;
+      trial.say(`  ${pc.red('NOT OK')} ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return good;
+}
+
+async function counts({ apis: { keap, shop }, seed }: Trial): Promise<string> {
+  const { expected } = makeSeed(seed, 'demo');
+  const lines: string[] = [];
+  for (const [mapping, [ofKeap, ofShop]] of Object.entries(entities) as [MappingName, readonly [string, string]][]) {
+    const { start, created, after } = expected.mappings[mapping];
+    const now = { keap: await countKeap(keap, ofKeap), customwebshop: await countShop(shop, ofShop) };
+    lines.push(
+      `  ${mapping}: Keap ${start.keap} + ${created.keap} = ${now.keap} ${ofKeap}, shop ${start.customwebshop} -> ${now.customwebshop} ${ofShop}`,
+    );
+    same(`${mapping}: records in Keap`, now.keap, after.keap);
+    same(`${mapping}: records in the shop`, now.customwebshop, after.customwebshop);
+  }
+  return lines.join('\n');
+}
+
+async function quiet({ apis }: Trial): Promise<string> {
+  const before = await writes(apis);
+  const { id } = await apis.tandem.send('POST', '/triggers', { scan: 'full' });
+  const run = await until('the full scan ends', async () => {
+    const now = await apis.tandem.get(`/runs/${id}`);
+    return (now.state === 'done' || now.state === 'failed') && now;
+  });
+  same('the state of the run', run.state, 'done');
+  same('reconcile jobs', run.progress.work, 0);
+  same('writes to Keap and the shop', (await writes(apis)).join(' + '), before.join(' + '));
+  const { keap, customwebshop } = run.progress.read;
+  return `  ${keap} records read in Keap, ${customwebshop} in the shop: 0 writes, ${run.progress.work} reconcile jobs`;
+}
+
+async function writes({ keap, shop }: Apis): Promise<number[]> {
+  const of = async ({ url }: Api) => {
+    const stats = (await (await fetch(`${new URL(url).origin}/_sandbox/stats`)).json()) as { writes: number };
+    return stats.writes;
+  };
+  return Promise.all([of(keap), of(shop)]);
+}
+
+async function companyCrosses({ apis: { keap, shop }, example }: Trial): Promise<string> {
+  const note = `Called at ${new Date().toISOString()}`;
+  await keap.send('PATCH', `/v2/companies/${example.company.keap}?update_mask=notes`, { notes: note });
+  const customer = await until('the note arrives in the shop', async () => {
+    const found = await shop.get(`/customers/${example.company.shop}`);
+    return found.note === note && found;
+  });
+  return `  Keap company ${example.company.keap}, notes -> shop customer ${customer.id}, note: "${customer.note}"`;
+}
+
+async function orderCrosses({ apis: { keap, shop }, example }: Trial): Promise<string> {
+  const { order } = example;
+  const before = await shop.get(`/orders/${order.shop}`);
+  const status = before.status === 'completed' ? 'cancelled' : 'completed';
+  const stage = status === 'completed' ? 'Won' : 'Lost';
+  const step = `Send the invoice (${Date.now()})`;
+  await shop.send('PATCH', `/orders/${order.shop}`, { status, next_step: step });
+  const deal = await until('the edit arrives in Keap', async () => {
+    const found = await keap.get(`/v2/opportunities/${order.keap}`);
+    return found.next_action_notes === step && found.stage.name === stage && found;
+  });
+  return `  shop order ${order.shop}, status ${status} -> Keap opportunity ${deal.id}, stage ${deal.stage.name}; next step: "${deal.next_action_notes}"`;
+}
+
+async function mappingEdited({ apis: { keap, shop, tandem }, example, config }: Trial): Promise<string> {
+  const file = join(config, 'mappings', 'company-customer.yaml');
+  const text = await readFile(file, 'utf8');
+  const { version } = await tandem.get('/mappings/company-customer');
+  const started = performance.now();
+  await writeFile(file, text.replace(/(- keap: notes\n\s+customwebshop: note\n)/, '$1    convert: { customwebshop: $uppercase($) }\n'));
+  await until('the new version is in force', async () => (await tandem.get('/mappings/company-customer')).version !== version);
+  const effect = Math.round(performance.now() - started);
+  await keap.send('PATCH', `/v2/companies/${example.company.keap}?update_mask=notes`, { notes: 'now in capitals' });
+  const customer = await until('the new rule shows in the shop', async () => {
+    const found = await shop.get(`/customers/${example.company.shop}`);
+    return found.note === 'NOW IN CAPITALS' && found;
+  });
+  return `  notes now has a convert; in force after ${effect} ms; Keap "now in capitals" -> shop "${customer.note}"`;
+}
+
+async function mappingBroken({ apis: { keap, shop, tandem }, example, config }: Trial): Promise<string> {
+  const file = join(config, 'mappings', 'company-customer.yaml');
+  const text = await readFile(file, 'utf8');
+  const { version } = await tandem.get('/mappings/company-customer');
+  await writeFile(file, text.replace('customwebshop: note\n', 'customwebshop: nota\n'));
+  const [problem] = await until('the problem is told', async () => {
+    const { problems } = await tandem.get('/mappings/company-customer');
+    return problems.length > 0 && problems;
+  });
+  same('the version in force', (await tandem.get('/mappings/company-customer')).version, version);
+  await keap.send('PATCH', `/v2/companies/${example.company.keap}?update_mask=notes`, { notes: 'still in step' });
+  await until('sync goes on', async () => (await shop.get(`/customers/${example.company.shop}`)).note === 'STILL IN STEP');
+  await writeFile(file, text);
+  await until('the problem is gone', async () => (await tandem.get('/mappings/company-customer')).problems.length === 0);
+  return `  refused: ${problem.file}:${problem.line}:${problem.column} ${problem.message}\n  the last good version ran on, and the file was put back`;
+}
+
+async function failedJob({ apis }: Trial): Promise<string> {
+  const { keap, shop, tandem } = apis;
+  // Asked anew: the edit of the mapping gave every failed record another try, under a new job.
+  const { failed } = await pickExample(apis);
+  if (!failed) throw new Error('The seed data should have made a job fail.');
+  const path = `/queues/${failed.queue}/jobs/${encodeURIComponent(failed.job)}`;
+  const job = await tandem.get(path);
+  await tandem.send('POST', `${path}/retry`);
+  const again = await until('the job fails again, for the record is as it was', async () => {
+    const now = await tandem.get(path);
+    return now.state === 'failed' && now.finished !== job.finished && now;
+  });
+  const company = await keap.get(`/v2/companies/${job.data.id}`);
+  await keap.send('PATCH', `/v2/companies/${company.id}?update_mask=address`, { address: { ...company.address, country_code: 'USA' } });
+  const customer = await until('the mended company arrives in the shop', async () => {
+    const { ids } = await tandem.get(`/links/company-customer?side=keap&id=${company.id}`);
+    return shop.get(`/customers/${ids.customwebshop}`);
+  });
+  same('the country in the shop', customer.billing.country, 'US');
+  await until('the failed job is gone', async () => {
+    const { jobs } = await tandem.get(`/queues/${failed.queue}/jobs?state=failed`);
+    return !jobs.some((one: { id: string }) => one.id === failed.job);
+  });
+  return `  job ${failed.job}: ${again.reason}\n  retried: the same; mended in Keap -> shop customer ${customer.id}, ${customer.billing.country}; the failed job is gone`;
+}
+
+function same(what: string, found: unknown, wanted: unknown): void {
+  if (found !== wanted) throw new Error(`${what}: ${String(found)}, but it should be ${String(wanted)}.`);
+}

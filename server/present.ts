@@ -1,0 +1,127 @@
+/** Runs, outcomes, jobs and held records as they are shown: sides by name, times as ISO 8601, references to other things by id. */
+import type { Job, Queue } from 'bullmq';
+import type { Engine } from '../engine/engine.ts';
+import { parseRecordKey } from '../engine/links/keys.ts';
+import type { Held, HeldRecord } from '../engine/links/links.ts';
+import type { ReconcileJob, ScanJob } from '../engine/queue/queues.ts';
+import type { PlanEntry, Run } from '../engine/queue/runs.ts';
+import type { Outcome } from '../engine/sync/outcome.ts';
+import type { JobState } from './queue-counts.ts';
+import { reviewActions, reviewId } from './review-id.ts';
+import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
+
+type Counts = Run['counts'];
+
+export interface PresentedRun extends Omit<Run, 'progress' | 'counts'> {
+  readonly progress: { read: BySide<number>; work: number; done: number };
+  readonly counts: Omit<Counts, 'created' | 'updated' | 'deleted'> & Record<'created' | 'updated' | 'deleted', BySide<number>>;
+  /** Of a group, when asked for: the runs that belong to it. */
+  readonly runs?: readonly PresentedRun[];
+}
+
+/** A group's runs are of several mappings, so its numbers are added up by the names of their sides. */
+export async function presentRun(engine: Engine, run: Run, withChildren = false): Promise<PresentedRun> {
+  if (!run.children) return { ...run, ...numbers(sideNames(engine, run.mapping), run) };
+  const found = await Promise.all(run.children.map((id) => engine.runs.get(id)));
+  const children = await Promise.all(found.flatMap((child) => (child ? [presentRun(engine, child)] : [])));
+  const sum = (of: (child: PresentedRun) => BySide<number>): BySide<number> => {
+    const total: BySide<number> = {};
+    for (const child of children) for (const [side, count] of Object.entries(of(child))) total[side] = (total[side] ?? 0) + count;
+    return total;
+  };
+  return {
+    ...run,
+    progress: { ...run.progress, read: sum((child) => child.progress.read) },
+    counts: {
+      ...run.counts,
+      created: sum((child) => child.counts.created),
+      updated: sum((child) => child.counts.updated),
+      deleted: sum((child) => child.counts.deleted),
+    },
+    ...(withChildren ? { runs: children } : {}),
+  };
+}
+
+const numbers = (names: SideNames, { progress, counts }: Run): Pick<PresentedRun, 'progress' | 'counts'> => ({
+  progress: { ...progress, read: bySide(names, progress.read) },
+  counts: { ...counts, created: bySide(names, counts.created), updated: bySide(names, counts.updated), deleted: bySide(names, counts.deleted) },
+});
+
+export function presentOutcome(names: SideNames, outcome: Outcome) {
+  const { writes, side, ids, ...rest } = outcome;
+  return {
+    ...rest,
+    writes: bySide(names, writes),
+    ...(side === undefined ? {} : { side: names[side] }),
+    ...(ids ? { ids: bySide(names, ids) } : {}),
+  };
+}
+
+export const presentPlanEntry = (names: SideNames, { record, ...outcome }: PlanEntry) => ({
+  record: { side: names[record.side], id: record.id },
+  ...presentOutcome(names, outcome),
+});
+
+/** @param until epoch ms when a delayed job goes on, where it is known */
+export function presentJob(engine: Engine, queue: Queue, job: Job, state: JobState, until: number | undefined) {
+  const ended = job.finishedOn === undefined ? {} : { finished: iso(job.finishedOn) };
+  return {
+    id: job.id ?? '',
+    queue: queue.name,
+    name: job.name,
+    data: presentData(engine, job.data as ReconcileJob | ScanJob),
+    state,
+    attempts: job.attemptsMade,
+    attemptsAllowed: job.opts.attempts ?? 1,
+    ...(job.failedReason && state !== 'completed' ? { reason: job.failedReason } : {}),
+    ...(state === 'completed' && typeof job.returnvalue === 'string' ? { result: job.returnvalue } : {}),
+    created: iso(job.timestamp),
+    ...(job.processedOn === undefined ? {} : { started: iso(job.processedOn) }),
+    ...ended,
+    ...(state === 'delayed' && until !== undefined ? { until: iso(until) } : {}),
+  };
+}
+
+function presentData(engine: Engine, data: ReconcileJob | ScanJob): Record<string, unknown> {
+  const names = sideNames(engine, data.mapping);
+  if (!('scan' in data)) return { mapping: data.mapping, side: names[data.side], id: data.id };
+  const { mapping, scan, run, plan, record } = data;
+  return { mapping, scan, ...(run ? { run } : {}), ...(plan ? { plan } : {}), ...(record ? { record: { side: names[record.side], id: record.id } } : {}) };
+}
+
+export function presentHeld(engine: Engine, mapping: string, held: Held) {
+  const names = sideNames(engine, mapping);
+  return {
+    kind: held.kind,
+    ...(held.code ? { code: held.code } : {}),
+    reason: held.reason,
+    ...(held.property ? { property: held.property } : {}),
+    since: iso(held.since),
+    ...(held.candidates
+      ? {
+          candidates: held.candidates.map((key) => {
+            const { side, id } = parseRecordKey(key);
+            return { side: names[side], id };
+          }),
+        }
+      : {}),
+    ...(held.refs ? { waitsFor: held.refs.map((ref) => ({ mapping: ref.mapping, side: sideNames(engine, ref.mapping)[ref.side], id: ref.id })) } : {}),
+    ...(held.job ? { job: held.job } : {}),
+  };
+}
+
+/** @param counterpart id of the record that it is linked to, if any */
+export function presentRecord(engine: Engine, mapping: string, held: HeldRecord, counterpart: string | undefined) {
+  const names = sideNames(engine, mapping);
+  const ids = held.side === 0 ? ([held.id, counterpart] as const) : ([counterpart, held.id] as const);
+  return {
+    mapping,
+    side: names[held.side],
+    id: held.id,
+    ...(counterpart === undefined ? {} : { ids: bySide(names, ids) }),
+    ...presentHeld(engine, mapping, held),
+    ...(held.kind === 'review' ? { review: reviewId({ mapping, side: names[held.side], id: held.id }), actions: reviewActions(held, counterpart !== undefined) } : {}),
+  };
+}
+
+export const iso = (ms: number): string => new Date(ms).toISOString();

@@ -1,0 +1,30 @@
+/** Names of reviews: `MAPPING~SIDE~ID`, made of characters that stand in an address as they are, whatever the record's id holds. */
+import { TandemError } from '../engine/errors.ts';
+import type { HeldRecord } from '../engine/links/links.ts';
+
+export interface ReviewName {
+  readonly mapping: string;
+  /** Name of the side. */
+  readonly side: string;
+  readonly id: string;
+}
+
+export type ReviewAction = 'link' | 'create' | 'take' | 'delete' | 'ignore';
+
+/** What can be done about a review. */
+export function reviewActions({ code }: Pick<HeldRecord, 'code'>, linked: boolean): ReviewAction[] {
+  if (!linked) return ['link', 'create', 'ignore'];
+  return code === undefined ? ['create', 'delete', 'ignore'] : ['take', 'ignore'];
+}
+
+/** An id with other characters is given in base64url, behind a second tilde. */
+export function reviewId({ mapping, side, id }: ReviewName): string {
+  return `${mapping}~${side}~${/^[A-Za-z0-9_.-]+$/.test(id) ? id : `~${Buffer.from(id).toString('base64url')}`}`;
+}
+
+/** @throws TandemError NOT_FOUND */
+export function parseReviewId(text: string): ReviewName {
+  const [, mapping, side, encoded, plain] = /^([^~]+)~([^~]+)~(?:~([A-Za-z0-9_-]+)|([A-Za-z0-9_.-]+))$/.exec(text) ?? [];
+  if (mapping === undefined || side === undefined) throw new TandemError('NOT_FOUND', `There is no review "${text}".`);
+  return { mapping, side, id: plain ?? Buffer.from(encoded ?? '', 'base64url').toString('utf8') };
+}

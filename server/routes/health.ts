@@ -1,0 +1,107 @@
+/** Health: is this process up, and can it do its work? Open to all, so it tells states and no secrets; it calls no system. */
+import type { FastifyInstance } from 'fastify';
+import { formatProblem } from '../../engine/config/format.ts';
+import { TandemError } from '../../engine/errors.ts';
+import { checkSafety } from '../../engine/queue/connection.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { RouteDeps } from '../options.ts';
+import { answers, within } from '../patience.ts';
+import { queuesOf, standOf } from '../queue-counts.ts';
+import { count, described, flag, list, object, text, time } from '../schemas.ts';
+
+const PATIENCE = 2_000;
+
+const state = { type: 'string', enum: ['ready', 'degraded', 'down'] } as const;
+const readySchema = object({
+  status: state,
+  version: text,
+  workers: described('Whether this process works itself', flag),
+  redis: object({
+    state: { type: 'string', enum: ['up', 'unsafe', 'down'] },
+    'policy?': described('maxmemory-policy', text),
+    'persistence?': { type: 'string', enum: ['on', 'off'] },
+    warnings: list(text),
+  }),
+  config: object({ version: text, mappings: count, problems: described('FILE:LINE:COLUMN CODE WHERE: MESSAGE', list(text)) }),
+  queues: { type: 'object', additionalProperties: object({ paused: flag, waiting: count, active: count, delayed: count, failed: count }) },
+  systems: {
+    type: 'object',
+    additionalProperties: object({ state: { type: 'string', enum: ['up', 'failing', 'unknown'], description: 'How the last call of this process went' }, 'at?': time }),
+  },
+});
+
+type RedisState = { state: 'up' | 'unsafe' | 'down'; policy?: string; persistence?: 'on' | 'off'; warnings: string[] };
+
+export async function health(app: FastifyInstance, { engine, options, metrics }: RouteDeps): Promise<void> {
+  const config = { open: true, withoutRedis: true };
+
+  app.get(
+    '/health/live',
+    {
+      config,
+      logLevel: 'warn',
+      schema: { operationId: 'live', tags: ['health'], summary: 'The process is up', security: [], response: { 200: object({ status: { type: 'string', enum: ['up'] } }) } },
+    },
+    async () => ({ status: 'up' as const }),
+  );
+
+  app.get(
+    '/health/ready',
+    {
+      config,
+      logLevel: 'warn',
+      schema: {
+        operationId: 'ready',
+        tags: ['health'],
+        summary: 'Whether work can be done: 200 (ready, or degraded and working), 503 (down)',
+        security: [],
+        response: { 200: readySchema, 503: readySchema },
+      },
+    },
+    async (_, reply) => {
+      const redis = await redisState(engine);
+      const current = engine.config.current();
+      const problems = engine.config.problems();
+      const systems = Object.fromEntries(
+        [...current.systems.keys()].map((name) => {
+          const last = metrics.lastCalls.get(name);
+          return [name, last ? { state: last.ok ? 'up' : 'failing', at: new Date(last.at).toISOString() } : { state: 'unknown' }] as const;
+        }),
+      );
+      const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
+      const down = queues === undefined;
+      const degraded = redis.state !== 'up' || problems.length > 0 || Object.values(systems).some((system) => system.state === 'failing');
+      return reply.code(down ? 503 : 200).send({
+        status: down ? 'down' : degraded ? 'degraded' : 'ready',
+        version: options.version,
+        workers: options.workers,
+        redis,
+        config: { version: current.version, mappings: current.mappings.size, problems: problems.map(formatProblem) },
+        queues: queues ?? {},
+        systems,
+      });
+    },
+  );
+}
+
+async function queueStates(engine: Engine): Promise<Record<string, unknown>> {
+  const stands = await Promise.all(queuesOf(engine).map(standOf));
+  return Object.fromEntries(stands.map(({ name, paused, counts: { waiting, active, delayed, failed } }) => [name, { paused, waiting, active, delayed, failed }]));
+}
+
+async function redisState(engine: Engine): Promise<RedisState> {
+  if (!(await answers(engine, PATIENCE))) return { state: 'down', warnings: ['Redis does not answer.'] };
+  try {
+    const safety = await within(PATIENCE, checkSafety(engine.redis));
+    if (!safety) return { state: 'down', warnings: ['Redis does not answer.'] };
+    return {
+      state: 'up',
+      ...(safety.policy === undefined ? {} : { policy: safety.policy }),
+      ...(safety.persistent === undefined ? {} : { persistence: safety.persistent ? 'on' : 'off' }),
+      warnings: [...safety.warnings],
+    };
+  } catch (error) {
+    if (error instanceof TandemError && error.code === 'REDIS_UNSAFE') return { state: 'unsafe', warnings: [error.message] };
+    return { state: 'down', warnings: ['Redis does not answer as it should.'] };
+  }
+}

@@ -1,0 +1,230 @@
+/** Mappings: those in force as they were loaded, drafts checked, and what one record would become. */
+import type { FastifyInstance } from 'fastify';
+import type { Mapping, Problem, Property } from '../../engine/config/types.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { asTandemError, TandemError } from '../../engine/errors.ts';
+import { previewRecord } from '../../engine/sync/preview.ts';
+import { toRecord } from '../../engine/systems/record.ts';
+import { type JsonObject, otherSide, type SideIndex, type SystemRecord } from '../../engine/types.ts';
+import { HELD_KINDS, heldCounts } from '../held.ts';
+import type { RouteDeps } from '../options.ts';
+import { anything, count, described, flag, list, object, perSide, problems, ref, text } from '../schemas.ts';
+import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
+
+const summarySchema = {
+  name: text,
+  description: text,
+  file: text,
+  version: text,
+  sides: list(object({ name: text, system: text, entity: text })),
+  ready: described('Both sides were read fully once; before that nothing is matched or created', flag),
+  links: count,
+  held: object(Object.fromEntries(HELD_KINDS.map((kind) => [kind, count]))),
+  problems: described('Faults of its file as it is now; an older version runs meanwhile', list(ref('ConfigProblem'))),
+} as const;
+
+const rule = described('"latest", "review", or the side that wins', text);
+const ms = { type: 'integer', description: 'Milliseconds' } as const;
+const propertySchema = object({
+  name: text,
+  sources: described('Path or expression on each side', perSide(text)),
+  type: text,
+  'places?': count,
+  required: flag,
+  direction: described('"both", or the side that it flows to', text),
+  conflict: rule,
+  drift: text,
+  'convert?': described('Expression toward each side', perSide(text)),
+  'values?': described('Name of the value table', text),
+  'reference?': object({ mapping: text, 'otherwise?': perSide(text) }),
+  'lookup?': perSide(text),
+  line: count,
+});
+const detailSchema = object({
+  ...summarySchema,
+  sides: list(object({ name: text, system: text, entity: text, 'when?': text, create: flag, deletes: text, 'correlate?': text })),
+  match: list(object({ name: text, keys: perSide(text), found: text })),
+  conflict: rule,
+  schedule: object({ 'changes?': ms, 'full?': ms }),
+  parents: list(text),
+  depth: count,
+  properties: list(propertySchema),
+});
+
+const valueSchema = object({ source: text, 'value?': anything });
+const previewSchema = object({
+  mapping: text,
+  from: text,
+  to: text,
+  takesPart: described('Whether `when` lets the record take part', flag),
+  'counterpart?': described('Id of its counterpart, where it is linked', text),
+  matchKeys: list(object({ rule: text, 'key?': text })),
+  properties: list(object({ property: text, flows: flag, from: valueSchema, to: valueSchema, 'fault?': ref('Fault') })),
+  'record?': described('What would be sent to create the counterpart', { type: 'object', additionalProperties: true }),
+  faults: list(ref('Fault')),
+});
+
+export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
+  const tags = ['mappings'];
+  const params = object({ name: text });
+
+  app.get(
+    '/mappings',
+    {
+      schema: {
+        operationId: 'listMappings',
+        tags,
+        summary: 'The mappings in force, and the faults of all files',
+        response: { 200: object({ version: text, mappings: list(object(summarySchema)), problems: list(ref('ConfigProblem')) }), ...problems() },
+      },
+    },
+    async () => {
+      const { version, mappings } = engine.config.current();
+      return { version, mappings: await Promise.all([...mappings.values()].map((mapping) => summary(engine, mapping))), problems: engine.config.problems() };
+    },
+  );
+
+  app.get<{ Params: { name: string } }>(
+    '/mappings/:name',
+    { schema: { operationId: 'getMapping', tags, summary: 'One mapping as it was loaded', params, response: { 200: detailSchema, ...problems(404) } } },
+    async ({ params }) => detail(engine, engine.mapping(params.name)),
+  );
+
+  app.register(async (scope) => {
+    scope.addContentTypeParser(['text/yaml', 'application/yaml', 'application/x-yaml', 'text/x-yaml', 'text/plain'], { parseAs: 'string' }, (_, body, done) => done(null, { yaml: String(body) }));
+    scope.post<{ Body: { yaml: string; file?: string } }>(
+      '/mappings/validate',
+      {
+        schema: {
+          operationId: 'validateMapping',
+          tags,
+          summary: 'Check a draft of a mapping file against the files that run; nothing is changed. Takes JSON, or the YAML itself (text/yaml)',
+          body: object({ yaml: text, 'file?': { type: 'string', pattern: '^mappings/[A-Za-z0-9_.-]+\\.ya?ml$', description: 'Name to show in the problems; a draft takes the place of the file of the same name' } }),
+          response: { 200: object({ valid: flag, 'mapping?': text, problems: list(ref('ConfigProblem')) }), ...problems(400) },
+        },
+      },
+      async ({ body: { yaml, file } }): Promise<{ valid: boolean; mapping?: string; problems: readonly Problem[] }> => {
+        const { mapping, problems } = engine.config.check(yaml, ...(file === undefined ? [] : [file]));
+        return { valid: mapping !== undefined && problems.length === 0, ...(mapping ? { mapping: mapping.name } : {}), problems };
+      },
+    );
+  });
+
+  app.post<{ Params: { name: string }; Body: { side: string; id?: string; record?: JsonObject } }>(
+    '/mappings/:name/preview',
+    {
+      schema: {
+        operationId: 'previewRecord',
+        tags,
+        summary: 'What one record would become on the other side; nothing is written',
+        params,
+        body: object({
+          side: text,
+          'id?': { type: 'string', minLength: 1, maxLength: 500, description: 'A record to read from the system of that side' },
+          'record?': { type: 'object', additionalProperties: true, description: 'Or a record as that system would answer it' },
+        }),
+        response: { 200: previewSchema, ...problems(400, 404, 422, 502) },
+      },
+    },
+    async ({ params, body }) => {
+      const mapping = engine.mapping(params.name);
+      const side = sideIndex(mapping, body.side);
+      const record = await recordToPreview(engine, mapping, side, body);
+      const preview = await previewRecord(engine.context({ owner: 'preview', dry: true }), mapping, side, record);
+      const names = namesOf(mapping);
+      return {
+        mapping: mapping.name,
+        from: names[side],
+        to: names[otherSide(side)],
+        takesPart: preview.takesPart,
+        counterpart: preview.counterpart,
+        matchKeys: mapping.match.map(({ name }, i) => ({ rule: name, key: preview.keys[i] })),
+        properties: preview.properties.map(({ error, ...property }) => ({ ...property, ...(error ? { fault: faultOf(error) } : {}) })),
+        record: preview.record,
+        faults: preview.faults.map(faultOf),
+      };
+    },
+  );
+}
+
+export const faultOf = ({ code, message, context }: TandemError) => ({ code, message, ...(context.property ? { property: context.property } : {}) });
+
+async function recordToPreview(engine: Engine, mapping: Mapping, side: SideIndex, { id, record }: { id?: string; record?: JsonObject }): Promise<SystemRecord> {
+  if ((id === undefined) === (record === undefined)) throw new TandemError('BAD_REQUEST', 'Send either "id" or "record".', { mapping: mapping.name });
+  const { name, system, entity } = mapping.sides[side];
+  if (record !== undefined) {
+    try {
+      // A draft of a record has no id yet.
+      return await toRecord(entity, Object.hasOwn(record, entity.id) ? record : { ...record, [entity.id]: 'preview' });
+    } catch (cause) {
+      const error = asTandemError(cause);
+      throw new TandemError('BAD_REQUEST', `The record cannot be read as one of ${entity.name} (${name}): ${error.message}`, { mapping: mapping.name, cause });
+    }
+  }
+  const found = await engine.client(system.name).read(entity.name, id ?? '');
+  if (!found) throw new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, { mapping: mapping.name, side: name, id: id ?? '' });
+  return found;
+}
+
+async function summary(engine: Engine, mapping: Mapping) {
+  const { name, description, file, version, sides } = mapping;
+  const links = engine.links(name);
+  const [ready, linked, held] = await Promise.all([links.ready(), links.count(), heldCounts(engine, name)]);
+  return {
+    name,
+    description,
+    file,
+    version,
+    sides: sides.map((side) => ({ name: side.name, system: side.system.name, entity: side.entity.name })),
+    ready,
+    links: linked,
+    held,
+    problems: engine.config.problems().filter((problem) => problem.file === file),
+  };
+}
+
+async function detail(engine: Engine, mapping: Mapping) {
+  const names = namesOf(mapping);
+  const ruleName = (rule: Mapping['conflict']): string => (typeof rule === 'number' ? names[rule] : rule);
+  return {
+    ...(await summary(engine, mapping)),
+    sides: mapping.sides.map((side) => ({
+      name: side.name,
+      system: side.system.name,
+      entity: side.entity.name,
+      when: side.when?.source,
+      create: side.create,
+      deletes: side.deletes,
+      correlate: side.correlate?.source,
+    })),
+    match: mapping.match.map(({ name, keys, found }) => ({ name, keys: bySide(names, [keys[0].source, keys[1].source]), found })),
+    conflict: ruleName(mapping.conflict),
+    schedule: mapping.schedule,
+    parents: mapping.parents,
+    depth: mapping.depth,
+    properties: mapping.properties.map((property) => propertyOf(names, property, ruleName)),
+  };
+}
+
+function propertyOf(names: SideNames, property: Property, ruleName: (rule: Mapping['conflict']) => string) {
+  const given = <T>(pair: readonly [T | undefined, T | undefined], show: (one: T) => string): Record<string, string> | undefined => {
+    const entries = names.flatMap((name, side) => (pair[side] === undefined ? [] : [[name, show(pair[side])] as const]));
+    return entries.length > 0 ? Object.fromEntries(entries) : undefined;
+  };
+  const { sides, convert, reference, direction } = property;
+  return {
+    name: property.name,
+    sources: bySide(names, [sides[0].source, sides[1].source]),
+    type: property.type,
+    places: property.places,
+    required: property.required,
+    direction: typeof direction === 'number' ? names[direction] : direction,
+    conflict: ruleName(property.conflict),
+    drift: property.drift,
+    convert: given(convert, (expression) => expression.source),
+    values: property.values?.name,
+    reference: reference ? { mapping: reference.mapping, otherwise: given(reference.otherwise, (expression) => expression.source) } : undefined,
+    lookup: given([sides[0].lookup, sides[1].lookup], ({ entity, field }) => `${entity}.${field}`),
+    line: property.line,
+  };
+}

@@ -1,0 +1,110 @@
+/** Reviews: the inbox of what a person must decide, and the deciding. */
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import type { Engine } from '../../engine/engine.ts';
+import { TandemError } from '../../engine/errors.ts';
+import { findHeld } from '../find-held.ts';
+import { forgetHeldCounts } from '../held.ts';
+import { createByHand, deleteSurvivor, leaveAlone, linkByHand, takeSide } from '../../engine/sync/resolve.ts';
+import type { RouteDeps } from '../options.ts';
+import { presentOutcome, presentRecord } from '../present.ts';
+import { parseReviewId, reviewActions } from '../review-id.ts';
+import { count, described, limit, list, object, offset, problems, ref, text } from '../schemas.ts';
+import { namesOf, sideIndex } from '../sides.ts';
+
+interface Resolution {
+  readonly action: 'link' | 'create' | 'take' | 'delete' | 'ignore';
+  readonly counterpart?: string;
+  readonly side?: string;
+  readonly property?: string;
+}
+
+export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
+  const tags = ['reviews'];
+
+  app.get<{ Querystring: { mapping?: string; offset: number; limit: number } }>(
+    '/reviews',
+    {
+      schema: {
+        operationId: 'listReviews',
+        tags,
+        summary: 'What a person must decide, the oldest first',
+        querystring: object({ 'mapping?': text, 'offset?': offset, 'limit?': limit }),
+        response: { 200: object({ reviews: list(ref('HeldRecord')), total: count, offset: count, limit: count }), ...problems(400, 404) },
+      },
+    },
+    async ({ query: { mapping: name, offset, limit } }) => {
+      const mappings = name === undefined ? [...engine.config.current().mappings.values()] : [engine.mapping(name)];
+      const found = (await Promise.all(mappings.map(async (mapping) => (await findHeld(engine, mapping, { kinds: ['review'] })).map((held) => ({ mapping, held }))))).flat();
+      found.sort((a, b) => a.held.since - b.held.since || (a.held.id < b.held.id ? -1 : 1));
+      const page = found.slice(offset, offset + limit);
+      const reviews = await Promise.all(page.map(async ({ mapping, held }) => presentRecord(engine, mapping.name, held, await engine.links(mapping.name).counterpart(held.side, held.id))));
+      return { reviews, total: found.length, offset, limit };
+    },
+  );
+
+  app.post<{ Params: { id: string }; Body: Resolution }>(
+    '/reviews/:id/resolve',
+    {
+      schema: {
+        operationId: 'resolveReview',
+        tags,
+        summary: 'Decide a review',
+        description: [
+          'Which actions a review allows is told with it:',
+          '`link` with `counterpart`: the two belong together.',
+          '`create`: there is no counterpart (any more), create one.',
+          '`take` with `side`, and `property` to decide only one: the values of this side win.',
+          '`delete`: the counterpart was deleted, delete this record too.',
+          '`ignore`: leave the record as it is until it changes.',
+        ].join('\n\n'),
+        params: object({ id: text }),
+        body: object({
+          action: { type: 'string', enum: ['link', 'create', 'take', 'delete', 'ignore'] },
+          'counterpart?': { type: 'string', minLength: 1, maxLength: 500, description: 'For link: id of the record on the other side' },
+          'side?': described('For take: the side whose values win', text),
+          'property?': described('For take: only this property', text),
+        }),
+        response: { 200: object({ review: text, action: text, 'outcome?': ref('Outcome') }), ...problems(400, 404, 409, 422, 502) },
+      },
+    },
+    async ({ params, body }) => {
+      const outcome = await resolve(engine, params.id, body);
+      return { review: params.id, action: body.action, ...(outcome ? { outcome } : {}) };
+    },
+  );
+}
+
+async function resolve(engine: Engine, review: string, { action, counterpart, side: winner, property }: Resolution) {
+  const name = parseReviewId(review);
+  const mapping = engine.mapping(name.mapping);
+  const names = namesOf(mapping);
+  const side = sideIndex(mapping, name.side, 'address');
+  const links = engine.links(mapping.name);
+  const held = await links.held(side, name.id);
+  if (held?.kind !== 'review') throw new TandemError('NOT_FOUND', 'There is no such review: it may have been decided already.', { mapping: mapping.name, id: name.id });
+  const allowed = reviewActions(held, (await links.counterpart(side, name.id)) !== undefined);
+  if (!allowed.includes(action)) throw new TandemError('CONFLICT', `This review can be decided by ${allowed.join(', ')}; not by ${action}.`, { mapping: mapping.name, id: name.id });
+  const context = engine.context({ owner: `review-${randomUUID()}` });
+  try {
+    switch (action) {
+      case 'link': {
+        if (counterpart === undefined) throw new TandemError('BAD_REQUEST', 'To link, send "counterpart": the id of the record on the other side.', { mapping: mapping.name });
+        await linkByHand(context, mapping, side === 0 ? [name.id, counterpart] : [counterpart, name.id]);
+        return undefined;
+      }
+      case 'create':
+        return presentOutcome(names, await createByHand(context, mapping, side, name.id));
+      case 'take':
+        if (winner === undefined) throw new TandemError('BAD_REQUEST', `To take a side, send "side": "${names[0]}" or "${names[1]}".`, { mapping: mapping.name });
+        return presentOutcome(names, await takeSide(context, mapping, side, name.id, sideIndex(mapping, winner), property));
+      case 'delete':
+        return presentOutcome(names, await deleteSurvivor(context, mapping, side, name.id));
+      case 'ignore':
+        await leaveAlone(context, mapping, side, name.id);
+        return undefined;
+    }
+  } finally {
+    forgetHeldCounts(engine, mapping.name);
+  }
+}

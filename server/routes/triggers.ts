@@ -1,0 +1,66 @@
+/** Triggers: begin a run of one mapping, of one record, or of every mapping. */
+import type { FastifyInstance } from 'fastify';
+import { TandemError } from '../../engine/errors.ts';
+import type { ScanKind } from '../../engine/sync/scan.ts';
+import type { RouteDeps } from '../options.ts';
+import { presentRun } from '../present.ts';
+import { described, flag, object, problems, ref, text } from '../schemas.ts';
+import { sideIndex } from '../sides.ts';
+
+interface Body {
+  readonly scan?: ScanKind;
+  readonly record?: { readonly side: string; readonly id: string };
+  readonly plan?: boolean;
+}
+
+const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
+const scan = { type: 'string', enum: ['changes', 'full'], description: 'Default: changes' } as const;
+const plan = described('Only tell what would be done; nothing is written to either system', flag);
+
+export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
+  app.post<{ Params: { mapping: string }; Body: Body | null | undefined }>(
+    '/triggers/:mapping',
+    {
+      schema: {
+        operationId: 'trigger',
+        tags: ['triggers'],
+        summary: 'Begin a run of a mapping, or of one record of it',
+        params: object({ mapping: text }),
+        body: object({ 'scan?': scan, 'record?': object({ side: text, id }), 'plan?': plan }, { type: ['object', 'null'] }),
+        response: { 202: ref('Triggered'), ...problems(400, 404) },
+      },
+    },
+    async (request, reply) => {
+      const mapping = engine.mapping(request.params.mapping);
+      const { scan, record, plan = false } = request.body ?? {};
+      if (scan && record) throw new TandemError('BAD_REQUEST', 'Send either "scan" or "record", not both.', { mapping: mapping.name });
+      const what = record ? { record: { side: sideIndex(mapping, record.side), id: record.id } } : { scan: scan ?? 'changes' };
+      const { run, fresh } = await engine.trigger({ mapping: mapping.name, ...what, plan });
+      return reply
+        .code(202)
+        .header('location', `/runs/${run.id}`)
+        .send({ ...(await presentRun(engine, run)), fresh });
+    },
+  );
+
+  app.post<{ Body: Omit<Body, 'record'> | null | undefined }>(
+    '/triggers',
+    {
+      schema: {
+        operationId: 'triggerAll',
+        tags: ['triggers'],
+        summary: 'Begin a run of every mapping',
+        body: object({ 'scan?': scan, 'plan?': plan }, { type: ['object', 'null'] }),
+        response: { 202: ref('RunDetail'), ...problems(400) },
+      },
+    },
+    async (request, reply) => {
+      const { scan = 'changes', plan = false } = request.body ?? {};
+      const run = await engine.triggerAll({ scan, plan });
+      return reply
+        .code(202)
+        .header('location', `/runs/${run.id}`)
+        .send(await presentRun(engine, run, true));
+    },
+  );
+}

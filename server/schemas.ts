@@ -1,0 +1,165 @@
+/** JSON Schemas that several routes share. What a schema of an answer does not name is not sent. */
+import { ERRORS } from '../engine/errors.ts';
+import { HELD_KINDS } from './held.ts';
+import { JOB_STATES } from './queue-counts.ts';
+
+export type Schema = Readonly<Record<string, unknown>>;
+
+export const text = { type: 'string' } as const;
+export const count = { type: 'integer', minimum: 0 } as const;
+export const flag = { type: 'boolean' } as const;
+export const time = { type: 'string', description: 'ISO 8601, UTC' } as const;
+/** Any JSON value. */
+export const anything = {} as const;
+
+/** An object with exactly these properties; those whose name ends in `?` may be absent. */
+export function object(properties: Readonly<Record<string, Schema>>, more: Schema = {}): Schema {
+  const named = Object.entries(properties).map(([name, schema]) => [name.replace(/\?$/, ''), schema] as const);
+  const required = Object.keys(properties).filter((name) => !name.endsWith('?'));
+  return { type: 'object', properties: Object.fromEntries(named), ...(required.length > 0 ? { required } : {}), additionalProperties: false, ...more };
+}
+
+export const list = (items: Schema): Schema => ({ type: 'array', items });
+export const described = (description: string, schema: Schema): Schema => ({ ...schema, description });
+/** A value per side, by the side's name. */
+export const perSide = (value: Schema): Schema => ({ type: 'object', additionalProperties: value });
+export const ref = (name: string): Schema => ({ $ref: `${name}#` });
+
+export const offset = { type: 'integer', minimum: 0, default: 0, description: 'How many to leave out first' } as const;
+export const limit = { type: 'integer', minimum: 1, maximum: 500, default: 50, description: 'How many at most' } as const;
+
+const counts = object({
+  matched: count,
+  created: perSide(count),
+  updated: perSide(count),
+  deleted: perSide(count),
+  unchanged: count,
+  waiting: count,
+  review: count,
+  failed: count,
+  excluded: count,
+  conflicts: count,
+});
+
+const run = {
+  id: text,
+  mapping: described('"*" for a run of every mapping', text),
+  scan: { type: 'string', enum: ['changes', 'full', 'record'] },
+  plan: described('It only tells what would be done', flag),
+  trigger: { type: 'string', enum: ['api', 'schedule', 'start'] },
+  state: { type: 'string', enum: ['queued', 'scanning', 'working', 'done', 'failed'] },
+  created: time,
+  'started?': time,
+  'finished?': time,
+  progress: object({ read: perSide(count), work: described('Records that need work', count), done: count }),
+  counts,
+  'reason?': described('Why it failed, or what it warns of', text),
+  'children?': described('Ids of the runs of the single mappings', list(text)),
+} as const;
+
+const record = object({ side: text, id: text });
+
+const outcome = {
+  kind: { type: 'string', enum: ['unchanged', 'matched', 'created', 'updated', 'deleted', 'waiting', 'review', 'failed', 'excluded', 'unmatched', 'gone'] },
+  writes: described('Names of the properties written', perSide(list(text))),
+  'side?': described('On which side a record was created or deleted', text),
+  'ids?': perSide(text),
+  'code?': text,
+  'reason?': text,
+  'property?': text,
+  'conflicts?': described('Properties that the conflict rule decided', list(text)),
+} as const;
+
+const held = {
+  kind: { type: 'string', enum: HELD_KINDS },
+  'code?': text,
+  reason: text,
+  'property?': text,
+  since: time,
+  'candidates?': list(record),
+  'waitsFor?': described('Records whose links it waits for', list(object({ mapping: text, side: text, id: text }))),
+  'job?': described('The failed job', text),
+} as const;
+
+const states = Object.fromEntries(JOB_STATES.map((state) => [state, count]));
+
+/** Shared under their names, so that the OpenAPI document tells each once. */
+export const SHARED: readonly Schema[] = [
+  object(
+    {
+      type: { type: 'string', examples: ['urn:tandem:problem:NOT_FOUND'] },
+      title: text,
+      status: { type: 'integer' },
+      detail: text,
+      code: { type: 'string', enum: Object.keys(ERRORS) },
+      todo: described('What can be done about it', text),
+      'errors?': list(object({ path: text, message: text })),
+      'mapping?': text,
+      'system?': text,
+      'entity?': text,
+      'property?': text,
+      'side?': text,
+      'id?': text,
+    },
+    { $id: 'Problem', description: 'RFC 9457' },
+  ),
+  object(run, { $id: 'Run' }),
+  object({ ...run, 'runs?': described('Of a group: the runs of the single mappings', list(ref('Run'))), 'entries?': described('Of a plan, where asked for: what would be done', list(ref('PlanEntry'))) }, { $id: 'RunDetail' }),
+  object({ ...run, fresh: described('False: a run that does the same was under way already, and is this one', flag) }, { $id: 'Triggered' }),
+  object(outcome, { $id: 'Outcome' }),
+  object({ record, ...outcome }, { $id: 'PlanEntry' }),
+  object(held, { $id: 'Held' }),
+  object(
+    {
+      mapping: text,
+      side: text,
+      id: text,
+      'ids?': described('Both ids, where it is linked', perSide(text)),
+      ...held,
+      'review?': described('Name of the review, for POST /reviews/:id/resolve', text),
+      'actions?': described('What can be done about the review', list(text)),
+    },
+    { $id: 'HeldRecord' },
+  ),
+  object({ name: text, paused: flag, counts: object(states), 'oldestWaiting?': described('How long the oldest waiting job has waited, in ms', count) }, { $id: 'Queue' }),
+  object(
+    {
+      id: text,
+      queue: text,
+      name: text,
+      data: object({ mapping: text, 'side?': text, 'id?': text, 'scan?': text, 'run?': text, 'plan?': flag, 'record?': record }),
+      state: { type: 'string', enum: JOB_STATES },
+      attempts: described('Tries that failed so far', count),
+      attemptsAllowed: count,
+      'reason?': described('Why the last try failed', text),
+      'result?': text,
+      created: time,
+      'started?': time,
+      'finished?': time,
+      'until?': described('When a delayed job goes on', time),
+    },
+    { $id: 'Job' },
+  ),
+  object({ code: text, file: text, line: count, column: count, where: text, message: text }, { $id: 'ConfigProblem', description: 'Something wrong in a file' }),
+  object({ code: text, message: text, 'property?': text }, { $id: 'Fault', description: 'Why a value cannot be converted or written' }),
+];
+
+const PROBLEMS: Readonly<Record<number, string>> = {
+  400: 'The request cannot be understood',
+  401: 'A token is needed, or it is not enough',
+  404: 'There is no such thing',
+  409: 'The present state does not allow this',
+  422: 'What was asked for cannot be done with these values',
+  429: 'Too many requests',
+  502: 'A system did not answer as it should',
+  503: 'Tandem or a system cannot do this now',
+};
+
+/** The problems that a route may answer. */
+export function problems(...statuses: readonly number[]): Record<number, Schema> {
+  const all = [...new Set([...statuses, 401, 503])].sort();
+  return Object.fromEntries(all.map((status) => [status, { description: PROBLEMS[status], content: { 'application/problem+json': { schema: ref('Problem') } } }]));
+}
+
+/** A good answer. */
+export const answer = (description: string, schema: Schema): Schema => ({ description, content: { 'application/json': { schema } } });

@@ -1,0 +1,146 @@
+/** Short words for what every test of sync does: make a record, edit it, sync it, look at its counterpart. */
+import { expect, vi } from 'vitest';
+import type { Job } from 'bullmq';
+import type { HeldRecord } from '../../../engine/links/links.ts';
+import type { Json, World } from '../../support/world.ts';
+
+export type MappingName = 'company-customer' | 'contact-customer' | 'product-product' | 'opportunity-order';
+export type SystemName = 'keap' | 'shop';
+
+export const sideOf = (system: SystemName): 0 | 1 => (system === 'keap' ? 0 : 1);
+export const other = (system: SystemName): SystemName => (system === 'keap' ? 'shop' : 'keap');
+
+/** Stages of the Keap stand-in, by the status that they stand for in the shop. */
+export const STAGES = {
+  pending: '27',
+  processing: '31',
+  'on-hold': '44',
+  completed: '12',
+  cancelled: '19',
+} as const;
+/** A stage that the value table does not have. */
+export const STAGE_WITHOUT_STATUS = '58';
+
+let serial = 0;
+/** A word that no other record of this file has. */
+export const unique = (word: string): string => `${word}-${++serial}`;
+
+// ---------------------------------------------------------------- records
+
+/** Opt-in fields of Keap, which a read leaves out otherwise. */
+const QUERY: Record<string, string> = { companies: '?fields=notes,update_time', contacts: '?fields=notes' };
+
+export async function make(world: World, system: SystemName, entity: string, fields: object): Promise<string> {
+  const record = await (system === 'keap'
+    ? world.keapApi('POST', `/v2/${entity}`, fields)
+    : world.shopApi('POST', `/${entity}`, fields));
+  return String(record.id);
+}
+
+/** The record, or undefined where there is none. */
+export async function read(world: World, system: SystemName, entity: string, id: string): Promise<Json> {
+  const record = await (system === 'keap'
+    ? world.keapApi('GET', `/v2/${entity}/${id}${QUERY[entity] ?? ''}`)
+    : world.shopApi('GET', `/${entity}/${id}`));
+  return record?.id === undefined ? undefined : record;
+}
+
+/** Replaces top-level fields, as a user of that system does. Keap stores nested objects whole, the shop field by field. */
+export function edit(world: World, system: SystemName, entity: string, id: string, fields: object): Promise<Json> {
+  return system === 'keap'
+    ? world.keapApi('PATCH', `/v2/${entity}/${id}?update_mask=${Object.keys(fields).join(',')}`, fields)
+    : world.shopApi('PATCH', `/${entity}/${id}`, fields);
+}
+
+export const remove = (world: World, system: SystemName, entity: string, id: string): Promise<Json> =>
+  system === 'keap' ? world.keapApi('DELETE', `/v2/${entity}/${id}`) : world.shopApi('DELETE', `/${entity}/${id}`);
+
+/** All records of an entity, as they are stored. */
+export const all = (world: World, system: SystemName, entity: string): Json[] =>
+  system === 'keap' ? world.keap.store.table(entity as 'companies').values() : world.shop.store.table(entity as 'customers').values();
+
+/** Returns once an edit made now is later than `record`, on either system's clock. */
+export async function laterThan(record: Json): Promise<void> {
+  const time = Date.parse(record.update_time ?? record.last_updated_time ?? record.updated_at);
+  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(time), { interval: 1 });
+}
+
+// ---------------------------------------------------------------- sync
+
+/** Begins reconciles of records of one mapping, and waits until all is quiet. */
+export async function reconcile(world: World, mapping: MappingName, system: SystemName, ...ids: string[]): Promise<void> {
+  await world.engine.context({ owner: 'test' }).enqueue(mapping, sideOf(system), ids);
+  await world.settle();
+}
+
+/** A scan of every mapping, with all that follows from it. */
+export async function sync(world: World, scan: 'changes' | 'full' = 'changes'): Promise<void> {
+  await world.sync(scan);
+  await world.settle();
+}
+
+export const counterpart = (world: World, mapping: MappingName, system: SystemName, id: string): Promise<string | undefined> =>
+  world.engine.links(mapping).counterpart(sideOf(system), id);
+
+/** @returns the id of its counterpart, which it must have */
+export async function linked(world: World, mapping: MappingName, system: SystemName, id: string): Promise<string> {
+  const found = await counterpart(world, mapping, system, id);
+  expect(found, `${mapping}: ${system} ${id} has a counterpart (held: ${JSON.stringify(await heldOf(world, mapping, system, id))})`).toBeDefined();
+  return found!;
+}
+
+export const heldOf = async (world: World, mapping: MappingName, system: SystemName, id: string): Promise<HeldRecord | undefined> =>
+  (await world.held(mapping)).find((one) => one.side === sideOf(system) && one.id === id);
+
+/** Failed jobs about one record, under either of its names. */
+export async function failedJobs(world: World, mapping: MappingName, system: SystemName, id: string): Promise<Job[]> {
+  const jobs = await world.engine.queues.reconcile(mapping).getFailed();
+  const side = sideOf(system);
+  const twin = await counterpart(world, mapping, system, id);
+  return jobs.filter(({ data }) => (data.side === side ? data.id === id : twin !== undefined && data.id === twin));
+}
+
+/** Writes that took effect so far, on each system. */
+export const writes = (world: World): [number, number] => [world.keap.stats().writes, world.shop.stats().writes];
+
+/** Nothing comes of reading everything once more. */
+export async function expectQuiet(world: World): Promise<void> {
+  const before = writes(world);
+  const run = await world.sync('full');
+  await world.settle();
+  expect(run.progress.work).toBe(0);
+  expect(writes(world)).toEqual(before);
+}
+
+// ---------------------------------------------------------------- values
+
+/** Value at a path of names; `name[SLOT]` selects the element of a list whose `field` is SLOT. */
+export function get(record: Json, path: string): Json {
+  return path.split('.').reduce((at: Json, step) => {
+    const [, name, slot] = /^(\w+)(?:\[(\w+)\])?$/.exec(step)!;
+    const value = at?.[name!];
+    return (slot === undefined ? value : value?.find((one: Json) => one.field === slot)) ?? undefined;
+  }, record);
+}
+
+/** Sets a value at such a path, making what is missing on the way; undefined removes it. */
+export function set(record: Json, path: string, value: Json): void {
+  const steps = path.split('.');
+  let at = record;
+  for (const [i, step] of steps.entries()) {
+    const [, name, slot] = /^(\w+)(?:\[(\w+)\])?$/.exec(step)!;
+    if (i === steps.length - 1) {
+      if (value === undefined) delete at[name!];
+      else at[name!] = value;
+      return;
+    }
+    at[name!] ??= slot === undefined ? {} : [];
+    if (slot === undefined) {
+      at = at[name!];
+      continue;
+    }
+    let element = at[name!].find((one: Json) => one.field === slot);
+    if (!element) at[name!].push((element = { field: slot }));
+    at = element;
+  }
+}

@@ -1,0 +1,74 @@
+// The command line as a whole: help, version, wrong use, errors without stacks, exit status.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { VARIABLES } from '../../../cli/environment.ts';
+import { createProgram } from '../../../cli/program.ts';
+import { ROOT, tandem } from './spawn.ts';
+
+describe('help', () => {
+  it('gives every command a summary, examples that begin with its name, and --json', () => {
+    const program = createProgram();
+    const commands = program.commands.flatMap((command) =>
+      command.commands.length > 0 ? command.commands : [command],
+    );
+    for (const command of commands) {
+      const name = command.parent === program ? command.name() : `${command.parent?.name()} ${command.name()}`;
+      let help = '';
+      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+      expect(command.summary(), name).not.toBe('');
+      expect(help, name).toContain(`Examples:\n  $ tandem ${name}`);
+      expect(help, name).toContain('--json');
+    }
+  });
+
+  it('lists the variables and the exit status', async () => {
+    const { status, stdout } = await tandem(['--help']);
+    expect(status).toBe(0);
+    for (const { name } of VARIABLES) expect(stdout).toContain(name);
+    expect(stdout).toContain('Exit status: 0');
+  });
+
+  it('tells the version', async () => {
+    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    expect(await tandem(['--version'])).toMatchObject({ status: 0, stdout: `${version}\n` });
+  });
+});
+
+describe('wrong use', () => {
+  it('ends with 2 and a guess of what was meant', async () => {
+    const command = await tandem(['validat']);
+    expect(command).toMatchObject({ status: 2, stdout: '' });
+    expect(command.stderr).toContain('Did you mean validate?');
+    const option = await tandem(['validate', '--jsn']);
+    expect(option).toMatchObject({ status: 2, stdout: '' });
+    expect(option.stderr).toContain('Did you mean --json?');
+  });
+
+  it('names a variable that cannot be used, whichever command it is', async () => {
+    const { status, stderr } = await tandem(['doc'], { TANDEM_PORT: 'eighty' });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^CONFIG_ENV: TANDEM_PORT must be a whole number from 0 to 65535\.\n/);
+  });
+});
+
+describe('start', () => {
+  it('says how to get a Redis where none is named', async () => {
+    const { status, stderr } = await tandem(['start']);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^UNUSABLE: REDIS_URL is not set/);
+    expect(stderr).toContain('npm run demo');
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('does not listen for others without a token', async () => {
+    const { status, stderr } = await tandem(['server'], { REDIS_URL: 'redis://127.0.0.1:1', TANDEM_HOST: '0.0.0.0' });
+    expect(status).toBe(2);
+    expect(stderr).toContain('TANDEM_API_TOKEN');
+  });
+
+  it('shows stacks on request only', async () => {
+    const { stderr } = await tandem(['start'], { TANDEM_DEBUG: '1' });
+    expect(stderr).toMatch(/^\s+at /m);
+  });
+});

@@ -1,0 +1,46 @@
+/** Runs the CLI as a user does: another process, from the sources. */
+import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What the system files of this repository need. */
+export const SECRETS = {
+  KEAP_API_KEY: 'k',
+  SHOP_BASE_URL: 'http://127.0.0.1:9',
+  SHOP_TOKEN: 't',
+  SHOP_WEBHOOK_SECRET: 's',
+};
+
+/** Nothing of Tandem's from the environment of the test run. */
+export function cleanEnv(env: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(TANDEM_|REDIS_URL$|KEAP_|SHOP_|CI$|FORCE_COLOR$)/.test(name),
+  );
+  return { ...Object.fromEntries(kept), NO_COLOR: '1', ...env };
+}
+
+export const ARGUMENTS = ['--import', 'tsx', join(ROOT, 'cli', 'main.ts')];
+
+export function tandem(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...ARGUMENTS, ...args], {
+      cwd: ROOT,
+      env: cleanEnv(env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
+  });
+}

@@ -1,0 +1,40 @@
+// Tables for a terminal and for Markdown hold whatever text they are given.
+import { describe, expect, it } from 'vitest';
+import { code, markdownTable, textTable } from '../../../cli/tables.ts';
+
+describe('textTable', () => {
+  it('lines columns up, numbers to the right, without frames or trailing blanks', () => {
+    const table = textTable(
+      ['name', 'count'],
+      [
+        ['a', 1],
+        ['longer', 100],
+      ],
+    );
+    expect(table.split('\n')).toEqual(['name    count', 'a           1', 'longer    100']);
+  });
+
+  it('shows the head alone where there are no rows', () => {
+    expect(textTable(['name', 'count'], [])).toBe('name  count');
+  });
+
+  it('lets no text control the terminal', () => {
+    expect(textTable(['name'], [['\u001b[31mred\u0007']])).toBe('name\n[31mred');
+  });
+});
+
+describe('markdownTable', () => {
+  it('keeps bars and line breaks from ending a cell', () => {
+    expect(markdownTable(['a', 'b'], [['x | y', 'two\nlines']])).toBe(
+      '| a | b |\n| --- | --- |\n| x \\| y | two lines |',
+    );
+  });
+});
+
+describe('code', () => {
+  it('holds backticks', () => {
+    expect(code('plain')).toBe('`plain`');
+    expect(code('a `b` c')).toBe('``a `b` c``');
+    expect(code('`b`')).toBe('`` `b` ``');
+  });
+});
