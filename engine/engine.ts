@@ -12,7 +12,7 @@ import { silent } from './logger.ts';
 import { connect } from './queue/connection.ts';
 import { createQueues, type Queues } from './queue/queues.ts';
 import { createRuns, type Run, type Runs } from './queue/runs.ts';
-import type { SyncContext } from './sync/context.ts';
+import type { Step, SyncContext } from './sync/context.ts';
 import type { Outcome } from './sync/outcome.ts';
 import type { ScanKind } from './sync/scan.ts';
 import { type CallInfo, createSystemClient, type SystemClient } from './systems/client.ts';
@@ -26,6 +26,10 @@ export interface EngineOptions {
   /** Key for OAuth tokens at rest; needed only for systems with oauth2. */
   readonly encryptionKey?: string | undefined;
   readonly logger?: Logger;
+  /** How long a worker may hold a record without a sign of life before another takes it over, in ms; default 60,000. */
+  readonly claimTtl?: number;
+  /** Awaited at each named moment of a reconcile; for tests that end the process there. */
+  readonly step?: (name: Step) => Promise<void>;
   readonly onCall?: (call: CallInfo) => void;
   readonly onOutcome?: (event: { mapping: string; side: SideIndex; id: string; outcome: Outcome; ms: number }) => void;
 }
@@ -122,6 +126,8 @@ export function createEngine(options: EngineOptions): Engine {
         owner,
         job,
         dry,
+        claimTtl: options.claimTtl,
+        step: options.step,
         async touched(mapping, side, id) {
           const { system, entity } = mapping.sides[side];
           for (const other of config.mappings.values()) {
@@ -133,7 +139,7 @@ export function createEngine(options: EngineOptions): Engine {
         },
         async enqueue(mapping, side, ids) {
           const active = expectIn ?? (await runs.active(mapping));
-          await queues.enqueue(mapping, engine.links(mapping), side, ids, async (records) => {
+          await queues.enqueue(mapping, side, ids, async (records) => {
             for (const id of active) await runs.expect({ id }, mapping, records);
           });
         },
@@ -146,6 +152,8 @@ export function createEngine(options: EngineOptions): Engine {
       if (!fresh) return { run, fresh };
       if (record && !plan) {
         await runs.scanning(run);
+        // Asked for by name: it is looked at even if nothing seems to have changed.
+        await engine.links(name).release([record]);
         await engine.context({ owner: run.id, expectIn: [run.id] }).enqueue(name, record.side, [record.id]);
         await runs.scanned(run);
       } else {
@@ -170,7 +178,7 @@ export function createEngine(options: EngineOptions): Engine {
           if (side.system.name !== system) continue;
           const ids = [...new Set(events.filter((event) => side.entity.events.includes(event.event)).map((event) => event.id))];
           if (ids.length === 0) continue;
-          await queues.enqueue(mapping.name, engine.links(mapping.name), side.index, ids);
+          await queues.enqueue(mapping.name, side.index, ids);
           queued += ids.length;
         }
       }

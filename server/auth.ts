@@ -53,7 +53,10 @@ export const auth = fp(
       if (operates || (reads && mayRead)) return;
       const limit = await failed(request);
       if (!limit.isAllowed && limit.isExceeded) {
-        throw new HttpProblem('UNAUTHORIZED', 429, 'Too many requests without a valid token came from this address.', { title: 'Too many failed attempts', retryAfter: limit.ttl });
+        throw new HttpProblem('UNAUTHORIZED', 429, 'Too many requests without a valid token came from this address.', {
+          title: 'Too many failed attempts',
+          retryAfter: limit.ttl,
+        });
       }
       challenge(request, reply);
       throw new TandemError('UNAUTHORIZED', reason(given, mayRead, api !== undefined));
@@ -64,13 +67,20 @@ export const auth = fp(
 
 function reason(given: string | undefined, mayRead: boolean, operable: boolean): string {
   if (mayRead) {
-    return operable ? 'This token may only read: operating needs the API token (TANDEM_API_TOKEN).' : 'This token may only read, and no API token is set: set TANDEM_API_TOKEN where the server runs.';
+    return operable
+      ? 'This token may only read: operating needs the API token (TANDEM_API_TOKEN).'
+      : 'This token may only read, and no API token is set: set TANDEM_API_TOKEN where the server runs.';
   }
   return given === undefined ? 'A token is needed: send Authorization: Bearer TOKEN.' : 'The token is not valid.';
 }
 
 function challenge(request: FastifyRequest, reply: FastifyReply): void {
-  reply.header('www-authenticate', isPage(request.url) ? 'Basic realm="Tandem: any user name, a token as password", charset="UTF-8"' : 'Bearer realm="Tandem"');
+  reply.header(
+    'www-authenticate',
+    isPage(request.url)
+      ? 'Basic realm="Tandem: any user name, a token as password", charset="UTF-8"'
+      : 'Bearer realm="Tandem"',
+  );
 }
 
 function tokenOf({ headers }: FastifyRequest): string | undefined {
@@ -90,10 +100,14 @@ function tokenOf({ headers }: FastifyRequest): string | undefined {
 function refuseForeignPages(request: FastifyRequest, reads: boolean, unprotected: boolean): void {
   const { origin } = request.headers;
   const site = request.headers['sec-fetch-site'];
-  const foreign = (origin !== undefined && hostOf(origin) !== request.host) || site === 'cross-site' || site === 'same-site';
+  const foreign =
+    (origin !== undefined && hostOf(origin) !== request.host) || site === 'cross-site' || site === 'same-site';
   if (!reads && foreign) throw new TandemError('UNAUTHORIZED', 'Requests of pages of other origins are refused.');
   if (unprotected && !isLoopback(request.hostname)) {
-    throw new TandemError('UNAUTHORIZED', 'Without tokens the server answers to localhost only: set TANDEM_API_TOKEN and TANDEM_READ_TOKEN.');
+    throw new TandemError(
+      'UNAUTHORIZED',
+      'Without tokens the server answers to localhost only: set TANDEM_API_TOKEN and TANDEM_READ_TOKEN.',
+    );
   }
 }
 
@@ -114,4 +128,5 @@ function same(given: Buffer | undefined, expected: Buffer | undefined): boolean 
 }
 
 /** Two secrets in constant time, whatever their lengths. */
-export const sameSecret = (given: string, expected: string): boolean => timingSafeEqual(digest(given), digest(expected));
+export const sameSecret = (given: string, expected: string): boolean =>
+  timingSafeEqual(digest(given), digest(expected));

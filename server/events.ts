@@ -43,7 +43,9 @@ export function createEvents(): Events {
       listeners.add(listener);
       if (attached && !subscriber) {
         subscriber = attached.redis.duplicate();
-        subscriber.on('error', (error) => attached?.logger.warn({ reason: error.message }, 'Redis connection of live events'));
+        subscriber.on('error', (error) =>
+          attached?.logger.warn({ reason: error.message }, 'Redis connection of live events'),
+        );
         subscriber.on('message', (_, message) => tell(JSON.parse(message) as OutcomeEvent));
         subscribed = subscriber.subscribe(channel());
       }

@@ -14,22 +14,34 @@ export interface HeldFilter {
 
 const WAITING: readonly Held['kind'][] = ['failed', 'waiting', 'review'];
 
-export async function findHeld(engine: Engine, mapping: Mapping, { kinds, side, id, code }: HeldFilter): Promise<HeldRecord[]> {
+export async function findHeld(
+  engine: Engine,
+  mapping: Mapping,
+  { kinds, side, id, code }: HeldFilter,
+): Promise<HeldRecord[]> {
   const links = engine.links(mapping.name);
   const wanted = kinds ?? (id === undefined ? WAITING : undefined);
-  const fits = (held: Held): boolean => (wanted?.includes(held.kind) ?? true) && (code === undefined || held.code === code);
+  const fits = (held: Held): boolean =>
+    (wanted?.includes(held.kind) ?? true) && (code === undefined || held.code === code);
   if (id !== undefined && side !== undefined) return one(engine, mapping, side, id, fits);
   const found: HeldRecord[] = [];
   for await (const batch of links.allHeld()) {
     for (const held of batch) {
-      if ((side === undefined || held.side === side) && (id === undefined || held.id === id) && fits(held)) found.push(held);
+      if ((side === undefined || held.side === side) && (id === undefined || held.id === id) && fits(held))
+        found.push(held);
     }
   }
   return found;
 }
 
 /** What is held of a link is held under the name of its first record. */
-async function one(engine: Engine, mapping: Mapping, side: SideIndex, id: string, fits: (held: Held) => boolean): Promise<HeldRecord[]> {
+async function one(
+  engine: Engine,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+  fits: (held: Held) => boolean,
+): Promise<HeldRecord[]> {
   const links = engine.links(mapping.name);
   const own = await links.held(side, id);
   if (own) return fits(own) ? [{ ...own, side, id }] : [];

@@ -2,7 +2,14 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Held } from '../engine/links/links.ts';
 
-export const HELD_KINDS = ['failed', 'waiting', 'review', 'unmatched', 'paused', 'gone'] as const satisfies readonly Held['kind'][];
+export const HELD_KINDS = [
+  'failed',
+  'waiting',
+  'review',
+  'unmatched',
+  'paused',
+  'gone',
+] as const satisfies readonly Held['kind'][];
 
 export type HeldCounts = Record<Held['kind'], number>;
 

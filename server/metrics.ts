@@ -1,5 +1,5 @@
 /** Metrics for Prometheus: counters fed by the engine's callbacks, gauges read from Redis when they are asked for. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { HELD_KINDS, heldCounts } from './held.ts';
 import { answers, within } from './patience.ts';
@@ -23,10 +23,32 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const calls = new Counter({ name: 'tandem_calls_total', help: 'Calls to systems, by their HTTP status ("none": no answer came).', labelNames: ['system', 'operation', 'status'] as const, registers });
-  const callTime = new Histogram({ name: 'tandem_call_seconds', help: 'How long calls to systems took, waiting for quota included.', labelNames: ['system', 'operation'] as const, buckets: SECONDS, registers });
-  const outcomes = new Counter({ name: 'tandem_outcomes_total', help: 'Reconciles done by this process, by what they came to.', labelNames: ['mapping', 'kind'] as const, registers });
-  const outcomeTime = new Histogram({ name: 'tandem_reconcile_seconds', help: 'How long reconciles took.', labelNames: ['mapping'] as const, buckets: SECONDS, registers });
+  const calls = new Counter({
+    name: 'tandem_calls_total',
+    help: 'Calls to systems, by their HTTP status ("none": no answer came).',
+    labelNames: ['system', 'operation', 'status'] as const,
+    registers,
+  });
+  const callTime = new Histogram({
+    name: 'tandem_call_seconds',
+    help: 'How long calls to systems took, waiting for quota included.',
+    labelNames: ['system', 'operation'] as const,
+    buckets: SECONDS,
+    registers,
+  });
+  const outcomes = new Counter({
+    name: 'tandem_outcomes_total',
+    help: 'Reconciles done by this process, by what they came to.',
+    labelNames: ['mapping', 'kind'] as const,
+    registers,
+  });
+  const outcomeTime = new Histogram({
+    name: 'tandem_reconcile_seconds',
+    help: 'How long reconciles took.',
+    labelNames: ['mapping'] as const,
+    buckets: SECONDS,
+    registers,
+  });
   const lastCalls = new Map<string, { at: number; ok: boolean }>();
   return {
     registry,
@@ -35,7 +57,10 @@ export function createMetrics(): Metrics {
       calls.inc({ system, operation, status: status === undefined ? 'none' : String(status) });
       callTime.observe({ system, operation }, ms / 1000);
       // A refusal of one record is no fault of the system; no answer, refused credentials and server errors are.
-      lastCalls.set(system, { at: Date.now(), ok: status !== undefined && status < 500 && status !== 401 && status !== 403 });
+      lastCalls.set(system, {
+        at: Date.now(),
+        ok: status !== undefined && status < 500 && status !== 401 && status !== 403,
+      });
     },
     onOutcome({ mapping, outcome, ms }) {
       outcomes.inc({ mapping, kind: outcome.kind });
@@ -50,19 +75,52 @@ const PATIENCE = 5_000;
 /** @returns a function that brings the gauges up to date */
 export function gauges({ registry }: Metrics, engine: Engine, version: string): () => Promise<void> {
   const registers = [registry];
-  new Gauge({ name: 'tandem_info', help: 'Version of Tandem.', labelNames: ['version'] as const, registers }).set({ version }, 1);
+  new Gauge({ name: 'tandem_info', help: 'Version of Tandem.', labelNames: ['version'] as const, registers }).set(
+    { version },
+    1,
+  );
   const redisUp = new Gauge({ name: 'tandem_redis_up', help: 'Whether Redis answers.', registers });
-  const problems = new Gauge({ name: 'tandem_config_problems', help: 'Faults of the configuration files as they are now.', registers });
-  const jobs = new Gauge({ name: 'tandem_queue_jobs', help: 'Jobs by queue and state.', labelNames: ['queue', 'state'] as const, registers });
-  const oldest = new Gauge({ name: 'tandem_queue_oldest_waiting_seconds', help: 'How long the oldest waiting job has waited.', labelNames: ['queue'] as const, registers });
-  const paused = new Gauge({ name: 'tandem_queue_paused', help: 'Whether the queue is paused.', labelNames: ['queue'] as const, registers });
+  const problems = new Gauge({
+    name: 'tandem_config_problems',
+    help: 'Faults of the configuration files as they are now.',
+    registers,
+  });
+  const jobs = new Gauge({
+    name: 'tandem_queue_jobs',
+    help: 'Jobs by queue and state.',
+    labelNames: ['queue', 'state'] as const,
+    registers,
+  });
+  const oldest = new Gauge({
+    name: 'tandem_queue_oldest_waiting_seconds',
+    help: 'How long the oldest waiting job has waited.',
+    labelNames: ['queue'] as const,
+    registers,
+  });
+  const paused = new Gauge({
+    name: 'tandem_queue_paused',
+    help: 'Whether the queue is paused.',
+    labelNames: ['queue'] as const,
+    registers,
+  });
   const links = new Gauge({ name: 'tandem_links', help: 'Linked pairs.', labelNames: ['mapping'] as const, registers });
-  const held = new Gauge({ name: 'tandem_held_records', help: 'Records that wait, by why.', labelNames: ['mapping', 'kind'] as const, registers });
+  const held = new Gauge({
+    name: 'tandem_held_records',
+    help: 'Records that wait, by why.',
+    labelNames: ['mapping', 'kind'] as const,
+    registers,
+  });
 
   const fill = async (): Promise<true> => {
     const mappings = [...engine.config.current().mappings.keys()];
     const stands = await Promise.all(queuesOf(engine).map(standOf));
-    const counts = await Promise.all(mappings.map(async (mapping) => ({ mapping, links: await engine.links(mapping).count(), held: await heldCounts(engine, mapping) })));
+    const counts = await Promise.all(
+      mappings.map(async (mapping) => ({
+        mapping,
+        links: await engine.links(mapping).count(),
+        held: await heldCounts(engine, mapping),
+      })),
+    );
     // What is gone from the configuration is gone from here: reset, then set, without anything in between.
     for (const gauge of [jobs, oldest, paused, links, held]) gauge.reset();
     for (const stand of stands) {

@@ -14,7 +14,8 @@ type Counts = Run['counts'];
 
 export interface PresentedRun extends Omit<Run, 'progress' | 'counts'> {
   readonly progress: { read: BySide<number>; work: number; done: number };
-  readonly counts: Omit<Counts, 'created' | 'updated' | 'deleted'> & Record<'created' | 'updated' | 'deleted', BySide<number>>;
+  readonly counts: Omit<Counts, 'created' | 'updated' | 'deleted'> &
+    Record<'created' | 'updated' | 'deleted', BySide<number>>;
   /** Of a group, when asked for: the runs that belong to it. */
   readonly runs?: readonly PresentedRun[];
 }
@@ -26,7 +27,8 @@ export async function presentRun(engine: Engine, run: Run, withChildren = false)
   const children = await Promise.all(found.flatMap((child) => (child ? [presentRun(engine, child)] : [])));
   const sum = (of: (child: PresentedRun) => BySide<number>): BySide<number> => {
     const total: BySide<number> = {};
-    for (const child of children) for (const [side, count] of Object.entries(of(child))) total[side] = (total[side] ?? 0) + count;
+    for (const child of children)
+      for (const [side, count] of Object.entries(of(child))) total[side] = (total[side] ?? 0) + count;
     return total;
   };
   return {
@@ -44,7 +46,12 @@ export async function presentRun(engine: Engine, run: Run, withChildren = false)
 
 const numbers = (names: SideNames, { progress, counts }: Run): Pick<PresentedRun, 'progress' | 'counts'> => ({
   progress: { ...progress, read: bySide(names, progress.read) },
-  counts: { ...counts, created: bySide(names, counts.created), updated: bySide(names, counts.updated), deleted: bySide(names, counts.deleted) },
+  counts: {
+    ...counts,
+    created: bySide(names, counts.created),
+    updated: bySide(names, counts.updated),
+    deleted: bySide(names, counts.deleted),
+  },
 });
 
 export function presentOutcome(names: SideNames, outcome: Outcome) {
@@ -86,7 +93,13 @@ function presentData(engine: Engine, data: ReconcileJob | ScanJob): Record<strin
   const names = sideNames(engine, data.mapping);
   if (!('scan' in data)) return { mapping: data.mapping, side: names[data.side], id: data.id };
   const { mapping, scan, run, plan, record } = data;
-  return { mapping, scan, ...(run ? { run } : {}), ...(plan ? { plan } : {}), ...(record ? { record: { side: names[record.side], id: record.id } } : {}) };
+  return {
+    mapping,
+    scan,
+    ...(run ? { run } : {}),
+    ...(plan ? { plan } : {}),
+    ...(record ? { record: { side: names[record.side], id: record.id } } : {}),
+  };
 }
 
 export function presentHeld(engine: Engine, mapping: string, held: Held) {
@@ -105,7 +118,15 @@ export function presentHeld(engine: Engine, mapping: string, held: Held) {
           }),
         }
       : {}),
-    ...(held.refs ? { waitsFor: held.refs.map((ref) => ({ mapping: ref.mapping, side: sideNames(engine, ref.mapping)[ref.side], id: ref.id })) } : {}),
+    ...(held.refs
+      ? {
+          waitsFor: held.refs.map((ref) => ({
+            mapping: ref.mapping,
+            side: sideNames(engine, ref.mapping)[ref.side],
+            id: ref.id,
+          })),
+        }
+      : {}),
     ...(held.job ? { job: held.job } : {}),
   };
 }
@@ -120,7 +141,12 @@ export function presentRecord(engine: Engine, mapping: string, held: HeldRecord,
     id: held.id,
     ...(counterpart === undefined ? {} : { ids: bySide(names, ids) }),
     ...presentHeld(engine, mapping, held),
-    ...(held.kind === 'review' ? { review: reviewId({ mapping, side: names[held.side], id: held.id }), actions: reviewActions(held, counterpart !== undefined) } : {}),
+    ...(held.kind === 'review'
+      ? {
+          review: reviewId({ mapping, side: names[held.side], id: held.id }),
+          actions: reviewActions(held, counterpart !== undefined),
+        }
+      : {}),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Errors as problem documents (RFC 9457): one handler for all of them; what is not a known error tells nothing of itself. */
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
-import { type ErrorCode, ERRORS, TandemError } from '../engine/errors.ts';
+import { ERRORS, type ErrorCode, TandemError } from '../engine/errors.ts';
 
 export interface Fault {
   /** Where in the request: `body.scan`, `query.limit`. */
@@ -32,7 +32,12 @@ export interface Problem {
 export class HttpProblem extends Error {
   readonly code: ErrorCode;
   readonly status: number;
-  readonly more: { readonly errors?: readonly Fault[]; readonly title?: string; readonly todo?: string; readonly retryAfter?: number };
+  readonly more: {
+    readonly errors?: readonly Fault[];
+    readonly title?: string;
+    readonly todo?: string;
+    readonly retryAfter?: number;
+  };
 
   constructor(code: ErrorCode, status: number, detail: string, more: HttpProblem['more'] = {}) {
     super(detail);
@@ -48,23 +53,36 @@ export const PROBLEM_TYPE = 'application/problem+json';
 export function problemOf(error: unknown, requestId: string): Problem {
   if (error instanceof HttpProblem) {
     const { errors, title, todo } = error.more;
-    return problem(error.code, error.message, { status: error.status, ...(errors ? { errors } : {}), ...(title ? { title } : {}), ...(todo ? { todo } : {}) });
+    return problem(error.code, error.message, {
+      status: error.status,
+      ...(errors ? { errors } : {}),
+      ...(title ? { title } : {}),
+      ...(todo ? { todo } : {}),
+    });
   }
-  if (error instanceof TandemError && error.code !== 'INTERNAL') return problem(error.code, error.message, namesOf(error));
+  if (error instanceof TandemError && error.code !== 'INTERNAL')
+    return problem(error.code, error.message, namesOf(error));
   const { statusCode, validation, validationContext, code } = error as Partial<FastifyError>;
   if (validation) {
     const errors = validation.map((fault) => faultOf(fault, validationContext ?? 'request'));
     return problem('BAD_REQUEST', errors.map(({ path, message }) => `${path} ${message}`).join('; '), { errors });
   }
   if (code === 'FST_ERR_HANDLER_TIMEOUT') {
-    return problem('INTERNAL', 'The answer took too long; what was asked for may still be done.', { status: 503, todo: 'Look at the state before asking again.' });
+    return problem('INTERNAL', 'The answer took too long; what was asked for may still be done.', {
+      status: 503,
+      todo: 'Look at the state before asking again.',
+    });
   }
   // Fastify's own refusals of a request: too large, not JSON, a type that nobody reads.
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
-    return problem(statusCode === 404 ? 'NOT_FOUND' : 'BAD_REQUEST', REFUSALS[statusCode] ?? 'The request cannot be understood.', {
-      status: statusCode,
-      title: STATUS_CODES[statusCode] ?? ERRORS.BAD_REQUEST.title,
-    });
+    return problem(
+      statusCode === 404 ? 'NOT_FOUND' : 'BAD_REQUEST',
+      REFUSALS[statusCode] ?? 'The request cannot be understood.',
+      {
+        status: statusCode,
+        title: STATUS_CODES[statusCode] ?? ERRORS.BAD_REQUEST.title,
+      },
+    );
   }
   return problem('INTERNAL', `Tandem failed on this request. The log has it under request ${requestId}.`);
 }
@@ -102,7 +120,10 @@ function faultOf(fault: FastifySchemaValidationError, part: string): Fault {
     case 'required':
       return { path: `${path}.${String(params.missingProperty)}`, message: 'is missing' };
     case 'enum':
-      return { path, message: `must be one of ${(params.allowedValues as unknown[]).map((value) => JSON.stringify(value)).join(', ')}` };
+      return {
+        path,
+        message: `must be one of ${(params.allowedValues as unknown[]).map((value) => JSON.stringify(value)).join(', ')}`,
+      };
     default:
       return { path, message: fault.message ?? 'is not valid' };
   }
@@ -111,13 +132,30 @@ function faultOf(fault: FastifySchemaValidationError, part: string): Fault {
 /** Answers an error; the one place where errors of requests are logged. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const answer = problemOf(error, request.id);
-  if (answer.code === 'INTERNAL') request.log.error({ err: error, request: request.id, route: request.routeOptions?.url }, 'request failed');
-  const retryAfter = error instanceof TandemError ? error.context.retryAfter : error instanceof HttpProblem ? error.more.retryAfter : undefined;
+  if (answer.code === 'INTERNAL')
+    request.log.error({ err: error, request: request.id, route: request.routeOptions?.url }, 'request failed');
+  const retryAfter =
+    error instanceof TandemError
+      ? error.context.retryAfter
+      : error instanceof HttpProblem
+        ? error.more.retryAfter
+        : undefined;
   if (retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(retryAfter / 1000)));
   // Not serialized by the schema of the route: a problem is a problem wherever it happens.
-  reply.code(answer.status).type(PROBLEM_TYPE).serializer((payload: unknown) => JSON.stringify(payload)).send(answer);
+  reply
+    .code(answer.status)
+    .type(PROBLEM_TYPE)
+    .serializer((payload: unknown) => JSON.stringify(payload))
+    .send(answer);
 }
 
 export function notFound(request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(new TandemError('NOT_FOUND', `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}. GET /docs lists what there is.`), request, reply);
+  sendProblem(
+    new TandemError(
+      'NOT_FOUND',
+      `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}. GET /docs lists what there is.`,
+    ),
+    request,
+    reply,
+  );
 }

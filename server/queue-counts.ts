@@ -25,7 +25,10 @@ export function queueNamed(engine: Engine, name: string): Queue {
   const queues = queuesOf(engine);
   const queue = queues.find((candidate) => candidate.name === name);
   if (queue) return queue;
-  throw new TandemError('NOT_FOUND', `There is no queue "${name}". There are: ${queues.map((one) => one.name).join(', ')}.`);
+  throw new TandemError(
+    'NOT_FOUND',
+    `There is no queue "${name}". There are: ${queues.map((one) => one.name).join(', ')}.`,
+  );
 }
 
 export async function standOf(queue: Queue): Promise<QueueStand> {

@@ -24,7 +24,8 @@ export function reviewId({ mapping, side, id }: ReviewName): string {
 
 /** @throws TandemError NOT_FOUND */
 export function parseReviewId(text: string): ReviewName {
-  const [, mapping, side, encoded, plain] = /^([^~]+)~([^~]+)~(?:~([A-Za-z0-9_-]+)|([A-Za-z0-9_.-]+))$/.exec(text) ?? [];
+  const [, mapping, side, encoded, plain] =
+    /^([^~]+)~([^~]+)~(?:~([A-Za-z0-9_-]+)|([A-Za-z0-9_.-]+))$/.exec(text) ?? [];
   if (mapping === undefined || side === undefined) throw new TandemError('NOT_FOUND', `There is no review "${text}".`);
   return { mapping, side, id: plain ?? Buffer.from(encoded ?? '', 'base64url').toString('utf8') };
 }

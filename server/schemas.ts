@@ -16,7 +16,13 @@ export const anything = {} as const;
 export function object(properties: Readonly<Record<string, Schema>>, more: Schema = {}): Schema {
   const named = Object.entries(properties).map(([name, schema]) => [name.replace(/\?$/, ''), schema] as const);
   const required = Object.keys(properties).filter((name) => !name.endsWith('?'));
-  return { type: 'object', properties: Object.fromEntries(named), ...(required.length > 0 ? { required } : {}), additionalProperties: false, ...more };
+  return {
+    type: 'object',
+    properties: Object.fromEntries(named),
+    ...(required.length > 0 ? { required } : {}),
+    additionalProperties: false,
+    ...more,
+  };
 }
 
 export const list = (items: Schema): Schema => ({ type: 'array', items });
@@ -26,7 +32,13 @@ export const perSide = (value: Schema): Schema => ({ type: 'object', additionalP
 export const ref = (name: string): Schema => ({ $ref: `${name}#` });
 
 export const offset = { type: 'integer', minimum: 0, default: 0, description: 'How many to leave out first' } as const;
-export const limit = { type: 'integer', minimum: 1, maximum: 500, default: 50, description: 'How many at most' } as const;
+export const limit = {
+  type: 'integer',
+  minimum: 1,
+  maximum: 500,
+  default: 50,
+  description: 'How many at most',
+} as const;
 
 const counts = object({
   matched: count,
@@ -60,7 +72,22 @@ const run = {
 const record = object({ side: text, id: text });
 
 const outcome = {
-  kind: { type: 'string', enum: ['unchanged', 'matched', 'created', 'updated', 'deleted', 'waiting', 'review', 'failed', 'excluded', 'unmatched', 'gone'] },
+  kind: {
+    type: 'string',
+    enum: [
+      'unchanged',
+      'matched',
+      'created',
+      'updated',
+      'deleted',
+      'waiting',
+      'review',
+      'failed',
+      'excluded',
+      'unmatched',
+      'gone',
+    ],
+  },
   writes: described('Names of the properties written', perSide(list(text))),
   'side?': described('On which side a record was created or deleted', text),
   'ids?': perSide(text),
@@ -104,8 +131,18 @@ export const SHARED: readonly Schema[] = [
     { $id: 'Problem', description: 'RFC 9457' },
   ),
   object(run, { $id: 'Run' }),
-  object({ ...run, 'runs?': described('Of a group: the runs of the single mappings', list(ref('Run'))), 'entries?': described('Of a plan, where asked for: what would be done', list(ref('PlanEntry'))) }, { $id: 'RunDetail' }),
-  object({ ...run, fresh: described('False: a run that does the same was under way already, and is this one', flag) }, { $id: 'Triggered' }),
+  object(
+    {
+      ...run,
+      'runs?': described('Of a group: the runs of the single mappings', list(ref('Run'))),
+      'entries?': described('Of a plan, where asked for: what would be done', list(ref('PlanEntry'))),
+    },
+    { $id: 'RunDetail' },
+  ),
+  object(
+    { ...run, fresh: described('False: a run that does the same was under way already, and is this one', flag) },
+    { $id: 'Triggered' },
+  ),
   object(outcome, { $id: 'Outcome' }),
   object({ record, ...outcome }, { $id: 'PlanEntry' }),
   object(held, { $id: 'Held' }),
@@ -121,13 +158,29 @@ export const SHARED: readonly Schema[] = [
     },
     { $id: 'HeldRecord' },
   ),
-  object({ name: text, paused: flag, counts: object(states), 'oldestWaiting?': described('How long the oldest waiting job has waited, in ms', count) }, { $id: 'Queue' }),
+  object(
+    {
+      name: text,
+      paused: flag,
+      counts: object(states),
+      'oldestWaiting?': described('How long the oldest waiting job has waited, in ms', count),
+    },
+    { $id: 'Queue' },
+  ),
   object(
     {
       id: text,
       queue: text,
       name: text,
-      data: object({ mapping: text, 'side?': text, 'id?': text, 'scan?': text, 'run?': text, 'plan?': flag, 'record?': record }),
+      data: object({
+        mapping: text,
+        'side?': text,
+        'id?': text,
+        'scan?': text,
+        'run?': text,
+        'plan?': flag,
+        'record?': record,
+      }),
       state: { type: 'string', enum: JOB_STATES },
       attempts: described('Tries that failed so far', count),
       attemptsAllowed: count,
@@ -140,8 +193,14 @@ export const SHARED: readonly Schema[] = [
     },
     { $id: 'Job' },
   ),
-  object({ code: text, file: text, line: count, column: count, where: text, message: text }, { $id: 'ConfigProblem', description: 'Something wrong in a file' }),
-  object({ code: text, message: text, 'property?': text }, { $id: 'Fault', description: 'Why a value cannot be converted or written' }),
+  object(
+    { code: text, file: text, line: count, column: count, where: text, message: text },
+    { $id: 'ConfigProblem', description: 'Something wrong in a file' },
+  ),
+  object(
+    { code: text, message: text, 'property?': text },
+    { $id: 'Fault', description: 'Why a value cannot be converted or written' },
+  ),
 ];
 
 const PROBLEMS: Readonly<Record<number, string>> = {
@@ -158,8 +217,16 @@ const PROBLEMS: Readonly<Record<number, string>> = {
 /** The problems that a route may answer. */
 export function problems(...statuses: readonly number[]): Record<number, Schema> {
   const all = [...new Set([...statuses, 401, 503])].sort();
-  return Object.fromEntries(all.map((status) => [status, { description: PROBLEMS[status], content: { 'application/problem+json': { schema: ref('Problem') } } }]));
+  return Object.fromEntries(
+    all.map((status) => [
+      status,
+      { description: PROBLEMS[status], content: { 'application/problem+json': { schema: ref('Problem') } } },
+    ]),
+  );
 }
 
 /** A good answer. */
-export const answer = (description: string, schema: Schema): Schema => ({ description, content: { 'application/json': { schema } } });
+export const answer = (description: string, schema: Schema): Schema => ({
+  description,
+  content: { 'application/json': { schema } },
+});

@@ -93,12 +93,17 @@ export function compileFiles(files: Files, env: Env): LoadResult {
   const drafts = allDrafts(files, problems);
   const mappings = allMappings({ systems, faultySystems, drafts, tables, faultyTables }, problems);
   const versions = [...systems.values(), ...mappings.values()].map((part) => `${part.name}=${part.version}`).sort();
-  problems.sort((a, b) => rank(a.file) - rank(b.file) || (a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1));
+  problems.sort(
+    (a, b) =>
+      rank(a.file) - rank(b.file) ||
+      (a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1),
+  );
   return { config: { version: shortHash(...versions), systems, mappings }, problems };
 }
 
 /** Causes before what they cause: a mapping cannot run while its system is faulty. */
-const rank = (file: string): number => (file.startsWith('schemas/') ? 0 : file.startsWith('mappings/values/') ? 1 : file.startsWith('systems/') ? 2 : 3);
+const rank = (file: string): number =>
+  file.startsWith('schemas/') ? 0 : file.startsWith('mappings/values/') ? 1 : file.startsWith('systems/') ? 2 : 3;
 
 /** Schemas by text: a reload compiles only what has changed. */
 const parsedSchemas = new Map<string, JsonSchema>();

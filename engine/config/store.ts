@@ -11,6 +11,8 @@ export interface ConfigStoreOptions extends LoadOptions {
   readonly watch?: boolean;
   /** Milliseconds of quiet after an edit before the files are read; default 150. */
   readonly debounce?: number;
+  /** Milliseconds between looks at the files for edits of which no event told (network drives, links); default 5,000. */
+  readonly poll?: number;
 }
 
 export interface ConfigChange {
@@ -34,14 +36,17 @@ export interface ConfigStore {
 }
 
 const DEBOUNCE = 150;
+const POLL = 5_000;
 
 /** At the first load there is no last good version: what is faulty does not run, and the caller decides whether to start. */
 export async function createConfigStore(options: ConfigStoreOptions): Promise<ConfigStore> {
-  let running = settle(await readFiles(options), undefined, options);
+  let read = await readFiles(options);
+  let running = settle(read, undefined, options);
   const listeners = new Set<(change: ConfigChange) => void>();
   let timer: NodeJS.Timeout | undefined;
   let queue: Promise<void> = Promise.resolve();
   let closed = false;
+  let unreadable = false;
 
   const apply = (next: Running): void => {
     const before = running;
@@ -54,10 +59,15 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
   const readNow = async (): Promise<void> => {
     if (closed) return;
     try {
-      apply(settle(await readFiles(options), running, options));
+      const fresh = await readFiles(options);
+      if (sameFiles(fresh, read) && !unreadable) return;
+      read = fresh;
+      unreadable = false;
+      apply(settle(fresh, running, options));
     } catch (error) {
       // What runs goes on running; a folder that cannot be read is told like a fault of a file.
       const { message } = asTandemError(error);
+      unreadable = true;
       apply({
         ...running,
         problems: [
@@ -78,13 +88,13 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
     return queue;
   };
 
-  const watcher =
-    (options.watch ?? true)
-      ? watch(Object.values(resolveFolders(options)), {
-          ignoreInitial: true,
-          ignored: (path) => /[/\\]\.[^/\\]+$|~$/.test(path),
-        })
-      : undefined;
+  // Events make it quick; looking makes it sure: a file may be written between its event and its being watched.
+  const watched = options.watch ?? true;
+  const poll = watched ? setInterval(() => void reload(), options.poll ?? POLL) : undefined;
+  poll?.unref();
+  const watcher = watched
+    ? watch(Object.values(resolveFolders(options)), { ignoreInitial: true, ignored: (path) => /[/\\]\.[^/\\]+$|~$/.test(path) })
+    : undefined;
   if (watcher) {
     const touched = (): void => {
       clearTimeout(timer);
@@ -108,6 +118,7 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
     async close() {
       closed = true;
       clearTimeout(timer);
+      clearInterval(poll);
       listeners.clear();
       await watcher?.close();
       await queue;
@@ -195,6 +206,8 @@ function restore(broken: readonly Mapping[], before: Running, used: Map<string, 
     open.push(...mapping.parents);
   }
 }
+
+const sameFiles = (a: Files, b: Files): boolean => a.size === b.size && [...a].every(([file, text]) => b.get(file) === text);
 
 function changedMappings(before: Config, after: Config): string[] {
   const names = new Set([...before.mappings.keys(), ...after.mappings.keys()]);

@@ -103,8 +103,11 @@ function describe(error: ErrorObject): SchemaFault {
     case 'required': {
       const key = String(params.missingProperty);
       const property = (parent.properties as Record<string, { description?: string }> | undefined)?.[key];
-      return { ...base,
-        of: 'key', message: `"${key}" is missing${property?.description ? `: ${property.description}` : '.'}` };
+      return {
+        ...base,
+        of: 'key',
+        message: `"${key}" is missing${property?.description ? `: ${property.description}` : '.'}`,
+      };
     }
     case 'discriminator': {
       const alternatives = (parent.oneOf as { properties?: { kind?: { const?: string } } }[] | undefined) ?? [];

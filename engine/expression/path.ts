@@ -50,7 +50,8 @@ export function parsePath(source: string): WritablePath | undefined {
   const last = steps?.at(-1);
   if (!steps || !last || (last.select && 'key' in last.select)) return undefined;
   // Writing the very field that selects the element would lose it.
-  if (steps.some((step, i) => step.select && 'key' in step.select && step.select.key === steps[i + 1]?.name)) return undefined;
+  if (steps.some((step, i) => step.select && 'key' in step.select && step.select.key === steps[i + 1]?.name))
+    return undefined;
   for (const step of steps) {
     for (const name of [step.name, step.select && 'key' in step.select ? step.select.key : '']) {
       if (FORBIDDEN_NAMES.has(name)) throw new TandemError('CONFIG_PATH', `A path may not name "${name}".`);

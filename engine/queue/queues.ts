@@ -2,7 +2,6 @@
 import { type JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { recordKey } from '../links/keys.ts';
-import type { Links } from '../links/links.ts';
 import type { ScanKind } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 
@@ -39,10 +38,11 @@ export interface Queues {
   /** All queues opened so far. */
   all(): Queue[];
   /**
-   * Queues a reconcile of each record: at most one waits per link, and one more after the one that is being done.
+   * Queues a reconcile of each record: at most one waits per record, and one more after the one that is being done.
+   * The two records of a link have a job each; claims keep them from being done at the same time.
    * @param expect told which records are queued, before they are
    */
-  enqueue(mapping: string, links: Links, side: SideIndex, ids: readonly string[], expect?: (records: readonly string[]) => Promise<void>): Promise<void>;
+  enqueue(mapping: string, side: SideIndex, ids: readonly string[], expect?: (records: readonly string[]) => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -64,13 +64,10 @@ export function createQueues(connection: Redis, prefix: string): Queues {
     scan,
     reconcile: queueOf,
     all: () => [scan as Queue, ...([...reconcile.values()] as Queue[])],
-    async enqueue(mapping, links, side, ids, expect) {
+    async enqueue(mapping, side, ids, expect) {
       if (ids.length === 0) return;
-      const counterparts = side === 0 ? undefined : await links.counterparts(1, ids);
-      const jobs = ids.map((id, i) => {
-        // Both records of a link go by the name of the first, so that they count as one.
-        const linked = counterparts?.[i];
-        const key = linked ? recordKey(0, linked) : recordKey(side, id);
+      const jobs = ids.map((id) => {
+        const key = recordKey(side, id);
         const opts: JobsOptions = { deduplication: { id: key, keepLastIfActive: true } };
         return { name: 'reconcile', data: { mapping, side, id }, opts, key };
       });

@@ -22,7 +22,23 @@ export interface SyncContext {
   readonly job: string | undefined;
   /** Only tell what would be done. */
   readonly dry: boolean;
+  /** How long claims last unless they are extended, in ms; default 60,000. */
+  readonly claimTtl?: number | undefined;
+  /** Awaited at each named moment, so that tests can end the process there; unset in production. */
+  readonly step?: ((name: Step) => Promise<void>) | undefined;
 }
+
+/** The moments between two effects outside: a process that ends at any of them must leave nothing undone and nothing done twice. */
+export type Step =
+  | 'before-intent'
+  | 'after-intent'
+  | 'after-post'
+  | 'before-link'
+  | 'after-link'
+  | 'before-update'
+  | 'after-update'
+  | 'before-base'
+  | 'after-base';
 
 export interface Reference {
   readonly mapping: string;

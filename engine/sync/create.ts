@@ -75,9 +75,13 @@ export async function createCounterpart(context: SyncContext, mapping: Mapping, 
   async function post(data: JsonObject, former: Intent | undefined): Promise<SystemRecord> {
     // The same content under the same key; other content is another create, for a key stands for one body.
     const intent: Intent = former && sameSent(former.sent, sent) ? former : { at: former?.at ?? claims.at, key: randomUUID(), sent };
+    await context.step?.('before-intent');
     await links.intend(from, id, intent);
+    await context.step?.('after-intent');
     try {
-      return await context.client(target.system.name).create(target.entity.name, data, { idempotencyKey: intent.key });
+      const record = await context.client(target.system.name).create(target.entity.name, data, { idempotencyKey: intent.key });
+      await context.step?.('after-post');
+      return record;
     } catch (cause) {
       const error = asTandemError(cause);
       // The system said no, or never heard of it: nothing was created, there is nothing to look for.
@@ -105,7 +109,9 @@ export async function createCounterpart(context: SyncContext, mapping: Mapping, 
     const pending = rest.writes.some((some) => some.length > 0);
     const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
     await links.index(target.index, [{ id: record.id, keys: answer.keys }]);
+    await context.step?.('before-link');
     await links.commit({ ids, version: '', base: pending ? base : rest.base, states: pending ? ['', ''] : states, intent: recordKey(from, id) });
+    await context.step?.('after-link');
     if (pending) await context.enqueue(mapping.name, from, [id]);
     await wakeWaiters(context, mapping, ids);
     await context.touched(mapping, target.index, record.id);

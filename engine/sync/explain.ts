@@ -6,7 +6,7 @@ import { type Converted, merge, type PropertyDecision } from '../merge/merge.ts'
 import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
-import { type Match, findCounterpart } from './match.ts';
+import { findCounterpart, type Match } from './match.ts';
 import { type View, viewRecord } from './view.ts';
 
 export interface ExplainedSide {
@@ -48,7 +48,12 @@ export interface Explanation {
  * @param context made with `dry`; both systems are read
  * @throws TandemError SYSTEM_NOT_FOUND for a record that neither exists nor is linked
  */
-export async function explainRecord(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Explanation> {
+export async function explainRecord(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+): Promise<Explanation> {
   const links = context.links(mapping.name);
   const counterpart = await links.counterpart(side, id);
   const ids: [string | undefined, string | undefined] = side === 0 ? [id, counterpart] : [counterpart, id];
@@ -60,9 +65,14 @@ export async function explainRecord(context: SyncContext, mapping: Mapping, side
   const records = await Promise.all([read(0), read(1)]);
   if (!records[side] && counterpart === undefined && !(await links.held(side, id))) {
     const { name, entity } = mapping.sides[side];
-    throw new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, { mapping: mapping.name, side: name, id });
+    throw new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, {
+      mapping: mapping.name,
+      side: name,
+      id,
+    });
   }
-  const view = async (of: SideIndex): Promise<View | undefined> => (records[of] ? viewRecord(mapping, of, records[of]) : undefined);
+  const view = async (of: SideIndex): Promise<View | undefined> =>
+    records[of] ? viewRecord(mapping, of, records[of]) : undefined;
   const views = [await view(0), await view(1)] as const;
   const linked = counterpart !== undefined;
   const ready = await links.ready();
@@ -87,12 +97,20 @@ const describe = (id: string | undefined, view: View | undefined): ExplainedSide
   modified: view?.record.modified,
 });
 
-async function properties(context: SyncContext, mapping: Mapping, views: readonly [View | undefined, View | undefined], id: string | undefined): Promise<ExplainedProperty[]> {
+async function properties(
+  context: SyncContext,
+  mapping: Mapping,
+  views: readonly [View | undefined, View | undefined],
+  id: string | undefined,
+): Promise<ExplainedProperty[]> {
   const converting = convertContext(context, mapping);
   const { base } = id === undefined ? { base: {} } : await context.links(mapping.name).base(id);
   const [a, b] = views;
   const states = a && b ? await propertyStates(mapping, [a, b], converting) : undefined;
-  const decided = a && b && states ? merge({ base, modified: [a.record.modified, b.record.modified], properties: states }) : undefined;
+  const decided =
+    a && b && states
+      ? merge({ base, modified: [a.record.modified, b.record.modified], properties: states })
+      : undefined;
   const explained: ExplainedProperty[] = [];
   for (const [i, property] of mapping.properties.entries()) {
     const known = Object.hasOwn(base, property.name) ? base[property.name] : undefined;
@@ -102,7 +120,9 @@ async function properties(context: SyncContext, mapping: Mapping, views: readonl
     };
     const toward = async (target: SideIndex): Promise<Converted | undefined> => {
       const source = views[otherSide(target)];
-      return source && flowsTo(property, target) ? convertProperty(mapping, property, source, target, converting) : undefined;
+      return source && flowsTo(property, target)
+        ? convertProperty(mapping, property, source, target, converting)
+        : undefined;
     };
     explained.push({
       property,

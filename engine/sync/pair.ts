@@ -15,13 +15,28 @@ import { type Answered, updateRecord } from './write.ts';
 
 type Ids = readonly [string, string];
 
-/** Reconciles an established link; both records are read now. The claims on both are held. */
-export async function reconcileLink(context: SyncContext, mapping: Mapping, ids: Ids, claims: Claims): Promise<Outcome> {
-  const [a, b] = await Promise.all([readSide(context, mapping, 0, ids[0]), readSide(context, mapping, 1, ids[1])]);
-  const stored = await context.links(mapping.name).base(ids[0]);
-  if (!a || !b) return reconcileDeleted(context, mapping, ids, [a, b], stored);
-  const views = [await viewRecord(mapping, 0, a), await viewRecord(mapping, 1, b)] as const;
-  return reconcilePair(context, mapping, views, stored, claims);
+/**
+ * Reconciles an established link. The record that was named is read first: where it is as it was last handled and
+ * nothing is held, there is nothing to do, and the other one is not even read. So the echo of an own write costs one
+ * call. A change of the other record has its own job.
+ * @param named the side whose record the job names
+ */
+export async function reconcileLink(context: SyncContext, mapping: Mapping, ids: Ids, named: SideIndex, claims: Claims): Promise<Outcome> {
+  const links = context.links(mapping.name);
+  const other = otherSide(named);
+  const [record, [handled], reason, stored] = await Promise.all([
+    readSide(context, mapping, named, ids[named]),
+    links.states(named, [ids[named]]),
+    links.held(0, ids[0]),
+    links.base(ids[0]),
+  ]);
+  const view = record && (await viewRecord(mapping, named, record));
+  if (view && !reason && handled === recordState(mapping, view).linked) return outcome('unchanged', { ids });
+  const counterpart = await readSide(context, mapping, other, ids[other]);
+  const records = named === 0 ? ([record, counterpart] as const) : ([counterpart, record] as const);
+  if (!view || !counterpart) return reconcileDeleted(context, mapping, ids, records, stored);
+  const otherView = await viewRecord(mapping, other, counterpart);
+  return reconcilePair(context, mapping, named === 0 ? [view, otherView] : [otherView, view], stored, claims);
 }
 
 const readSide = (context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<SystemRecord | undefined> =>
@@ -63,8 +78,10 @@ export async function reconcilePair(context: SyncContext, mapping: Mapping, view
       continue;
     }
     await claims.confirm();
+    await context.step?.('before-update');
     try {
       const result = await updateRecord(context, mapping, mapping.sides[side], views[side].record, writes);
+      await context.step?.('after-update');
       answers[side] = result.answered;
       const view = await viewRecord(mapping, side, result.record);
       await links.index(side, [{ id: ids[side], keys: view.keys }]);
@@ -80,6 +97,7 @@ export async function reconcilePair(context: SyncContext, mapping: Mapping, view
   const problem = rejected ?? trouble;
   const undecided = problem !== undefined && problem === trouble && isReview(decision);
   const reason = problem && { ...reasonOf(problem, converting.missing), ...(undecided ? { kind: 'review' as const } : {}) };
+  await context.step?.('before-base');
   await links.commit({
     ids,
     version: stored.version,
@@ -87,6 +105,7 @@ export async function reconcilePair(context: SyncContext, mapping: Mapping, view
     states: statesAfter(mapping, views, answers),
     held: reason && held(context, mapping, reason),
   });
+  await context.step?.('after-base');
   for (const side of [0, 1] as const) if (answers[side] && decision.writes[side].length > 0) await context.touched(mapping, side, ids[side]);
   if (reason?.refs) await waitFor(context, mapping, 0, ids[0], reason.refs);
   const written = ([0, 1] as const).map((side) => (answers[side] ? planned.writes[side] : [])) as unknown as Outcome['writes'];

@@ -33,7 +33,12 @@ export interface Preview {
 }
 
 /** @param context made with `dry`; calls systems for reading only, where lookups and expressions need it */
-export async function previewRecord(context: SyncContext, mapping: Mapping, side: SideIndex, record: SystemRecord): Promise<Preview> {
+export async function previewRecord(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  record: SystemRecord,
+): Promise<Preview> {
   const target = mapping.sides[otherSide(side)];
   const converting = convertContext(context, mapping);
   const view = await viewRecord(mapping, side, record);
@@ -45,7 +50,8 @@ export async function previewRecord(context: SyncContext, mapping: Mapping, side
     const converted = flows ? await convertProperty(mapping, property, view, target.index, converting) : undefined;
     const error = converted && !converted.ok ? converted.error : undefined;
     if (error) faults.push(error);
-    if (converted?.ok && converted.value !== null) writes.push({ property: property.name, value: converted.value, fingerprint: converted.fingerprint });
+    if (converted?.ok && converted.value !== null)
+      writes.push({ property: property.name, value: converted.value, fingerprint: converted.fingerprint });
     properties.push({
       property: property.name,
       from: { source: property.sides[side].source, value: view.raw[i] },

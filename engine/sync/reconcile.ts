@@ -17,12 +17,12 @@ import { recordState, viewRecord } from './view.ts';
 export async function reconcile(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
   const links = context.links(mapping.name);
   const counterpart = await links.counterpart(side, id);
-  if (counterpart !== undefined) return reconcileKnown(context, mapping, side === 0 ? [id, counterpart] : [counterpart, id]);
+  if (counterpart !== undefined) return reconcileKnown(context, mapping, side === 0 ? [id, counterpart] : [counterpart, id], side);
   return reconcileUnlinked(context, mapping, side, id);
 }
 
-function reconcileKnown(context: SyncContext, mapping: Mapping, ids: readonly [string, string]): Promise<Outcome> {
-  return underClaims(context.links(mapping.name), context.owner, linkClaims(...ids), (claims) => reconcileLink(context, mapping, ids, claims));
+function reconcileKnown(context: SyncContext, mapping: Mapping, ids: readonly [string, string], named: SideIndex): Promise<Outcome> {
+  return underClaims(context.links(mapping.name), context.owner, linkClaims(...ids), (claims) => reconcileLink(context, mapping, ids, named, claims), context.claimTtl);
 }
 
 async function reconcileUnlinked(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
@@ -55,7 +55,7 @@ async function reconcileUnlinked(context: SyncContext, mapping: Mapping, side: S
     const linked = await links.counterpart(side, id);
     if (linked !== undefined) {
       await claims.add([recordClaim(side === 0 ? 1 : 0, linked)]);
-      return reconcileLink(context, mapping, side === 0 ? [id, linked] : [linked, id], claims);
+      return reconcileLink(context, mapping, side === 0 ? [id, linked] : [linked, id], side, claims);
     }
 
     const match = await findCounterpart(context, mapping, view);
@@ -72,5 +72,5 @@ async function reconcileUnlinked(context: SyncContext, mapping: Mapping, side: S
       return outcome('review', { reason });
     }
     return createCounterpart(context, mapping, view, claims);
-  });
+  }, context.claimTtl);
 }

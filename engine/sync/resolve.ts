@@ -23,7 +23,11 @@ const PATIENCE = 5_000;
  * @returns false when they were linked to each other already
  * @throws TandemError LINK_TAKEN, SYSTEM_NOT_FOUND, CLAIM_BUSY
  */
-export async function linkByHand(context: SyncContext, mapping: Mapping, ids: readonly [string, string]): Promise<boolean> {
+export async function linkByHand(
+  context: SyncContext,
+  mapping: Mapping,
+  ids: readonly [string, string],
+): Promise<boolean> {
   const links = context.links(mapping.name);
   const made = await patiently(() =>
     underClaims(links, context.owner, linkClaims(...ids), async (claims) => {
@@ -63,7 +67,8 @@ export function createByHand(context: SyncContext, mapping: Mapping, side: SideI
   return patiently(() =>
     underClaims(links, context.owner, [recordClaim(side, id)], async (claims) => {
       if (!target.create) throw conflict(mapping, `The mapping creates nothing in ${target.name}.`);
-      if (!(await links.ready())) throw conflict(mapping, 'Both sides must be read fully once before anything is created.');
+      if (!(await links.ready()))
+        throw conflict(mapping, 'Both sides must be read fully once before anything is created.');
       const record = await readSide(context, mapping, side, id);
       if (!record) throw gone(mapping, side, id);
       const view = await viewRecord(mapping, side, record);
@@ -87,23 +92,41 @@ export function createByHand(context: SyncContext, mapping: Mapping, side: SideI
  * Decides a conflict that waits for a person: where both sides changed, this side's values win. Those that lose are kept.
  * @param property only this one; default: all that wait
  */
-export async function takeSide(context: SyncContext, mapping: Mapping, side: SideIndex, id: string, winner: SideIndex, property?: string): Promise<Outcome> {
-  if ((await context.links(mapping.name).counterpart(side, id)) === undefined) throw conflict(mapping, 'The record has no link: there is no other side to choose between.');
+export async function takeSide(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+  winner: SideIndex,
+  property?: string,
+): Promise<Outcome> {
+  if ((await context.links(mapping.name).counterpart(side, id)) === undefined)
+    throw conflict(mapping, 'The record has no link: there is no other side to choose between.');
   if (property !== undefined && !mapping.properties.some((candidate) => candidate.name === property)) {
     throw new TandemError('BAD_REQUEST', `The mapping has no property "${property}".`, { mapping: mapping.name });
   }
   const decided: Mapping = {
     ...mapping,
-    properties: mapping.properties.map((one) => (one.conflict === 'review' && (property === undefined || one.name === property) ? { ...one, conflict: winner } : one)),
+    properties: mapping.properties.map((one) =>
+      one.conflict === 'review' && (property === undefined || one.name === property)
+        ? { ...one, conflict: winner }
+        : one,
+    ),
   };
   return patiently(() => reconcile(context, decided, side, id));
 }
 
 /** Deletes what is left of a link whose other record is gone, and forgets the link. */
-export async function deleteSurvivor(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
+export async function deleteSurvivor(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+): Promise<Outcome> {
   const links = context.links(mapping.name);
   const counterpart = await links.counterpart(side, id);
-  if (counterpart === undefined) throw conflict(mapping, 'The record has no link: only what is left of a link is deleted here.');
+  if (counterpart === undefined)
+    throw conflict(mapping, 'The record has no link: only what is left of a link is deleted here.');
   const ids = pairOf(side, id, counterpart);
   return patiently(() =>
     underClaims(links, context.owner, linkClaims(...ids), async (claims) => {
@@ -121,35 +144,63 @@ export async function deleteSurvivor(context: SyncContext, mapping: Mapping, sid
   );
 }
 
+/**
+ * Breaks a link under the claims of the reconcile, which would else record it anew. Both records stay.
+ * @returns false when they are not linked to each other (any more)
+ */
+export function unlinkByHand(context: SyncContext, mapping: Mapping, ids: readonly [string, string]): Promise<boolean> {
+  const links = context.links(mapping.name);
+  return patiently(() => underClaims(links, context.owner, linkClaims(...ids), () => links.unlink(...ids)));
+}
+
 /** Leaves a record as it is, until it changes. */
 export async function leaveAlone(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<void> {
   const links = context.links(mapping.name);
   const held = await links.held(side, id);
-  if (!held) throw new TandemError('NOT_FOUND', 'Nothing waits for a decision on this record.', { mapping: mapping.name, id });
+  if (!held)
+    throw new TandemError('NOT_FOUND', 'Nothing waits for a decision on this record.', { mapping: mapping.name, id });
   const [state] = await links.states(side, [id]);
   const linked = (await links.counterpart(side, id)) !== undefined;
   // A conflict stays one, and comes back when either side changes; explain shows it meanwhile.
   if (linked && held.code !== undefined) return links.handled(side, id, state ?? '');
   // `gone` keeps full scans from asking again for the lost counterpart.
   const kind = linked ? 'gone' : 'unmatched';
-  await hold(context, mapping, side, id, state ?? '', { kind, reason: `A person decided to leave it as it is. Before: ${held.reason}` });
+  await hold(context, mapping, side, id, state ?? '', {
+    kind,
+    reason: `A person decided to leave it as it is. Before: ${held.reason}`,
+  });
 }
 
-const readSide = (context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<SystemRecord | undefined> =>
+const readSide = (
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+): Promise<SystemRecord | undefined> =>
   context.client(mapping.sides[side].system.name).read(mapping.sides[side].entity.name, id);
 
-const pairOf = (side: SideIndex, id: string, counterpart: string): [string, string] => (side === 0 ? [id, counterpart] : [counterpart, id]);
+const pairOf = (side: SideIndex, id: string, counterpart: string): [string, string] =>
+  side === 0 ? [id, counterpart] : [counterpart, id];
 
-const conflict = (mapping: Mapping, message: string): TandemError => new TandemError('CONFLICT', message, { mapping: mapping.name });
+const conflict = (mapping: Mapping, message: string): TandemError =>
+  new TandemError('CONFLICT', message, { mapping: mapping.name });
 
 function gone(mapping: Mapping, side: SideIndex, id: string): TandemError {
   const { name, entity } = mapping.sides[side];
-  return new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, { mapping: mapping.name, side: name, id });
+  return new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, {
+    mapping: mapping.name,
+    side: name,
+    id,
+  });
 }
 
 function taken(mapping: Mapping, side: SideIndex, id: string, counterpart: string): TandemError {
   const [own, other] = [mapping.sides[side].name, mapping.sides[otherSide(side)].name];
-  return new TandemError('LINK_TAKEN', `${own} "${id}" is linked to ${other} "${counterpart}".`, { mapping: mapping.name, side: own, id });
+  return new TandemError('LINK_TAKEN', `${own} "${id}" is linked to ${other} "${counterpart}".`, {
+    mapping: mapping.name,
+    side: own,
+    id,
+  });
 }
 
 /** Waits a moment for a worker that holds one of the claims. */

@@ -3,9 +3,16 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance } from 'fastify';
+import { TandemError } from '../../engine/errors.ts';
 import type { RouteDeps } from '../options.ts';
 import { problemOf } from '../problems.ts';
 import { queuesOf } from '../queue-counts.ts';
+
+/**
+ * What the board may do. Its other actions would take jobs away behind the back of the runs that wait for them, or make
+ * jobs of their own; `DELETE /queues/:name/jobs/:id` discards properly.
+ */
+const ALLOWED = /^\/api\/queues\/(pause|resume|[^/]+\/(pause|resume|promote|retry\/[^/]+|[^/]+\/(retry|promote)))$/;
 
 export const BOARD = '/queues/board';
 
@@ -31,8 +38,19 @@ export async function board(app: FastifyInstance, { engine }: RouteDeps): Promis
     async (scope) => {
       // The page asks a font of another site; the board does without.
       scope.addHook('onSend', async (_, reply, payload) =>
-        typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html') ? payload.replace(/<link [^>]*https:\/\/fonts\.[^>]*>/g, '') : payload,
+        typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')
+          ? payload.replace(/<link [^>]*https:\/\/fonts\.[^>]*>/g, '')
+          : payload,
       );
+      scope.addHook('preHandler', async (request) => {
+        if (request.method === 'GET' || request.method === 'HEAD') return;
+        const path = request.url.split('?', 1)[0] ?? '';
+        if (!ALLOWED.test(path.slice(BOARD.length)))
+          throw new TandemError(
+            'CONFLICT',
+            'The board retries, promotes, pauses and resumes; everything else goes through the HTTP API.',
+          );
+      });
       await scope.register(adapter.registerPlugin());
     },
     { prefix: BOARD },

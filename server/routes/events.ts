@@ -26,19 +26,29 @@ export async function events(app: FastifyInstance, { engine, events }: RouteDeps
       schema: {
         operationId: 'events',
         tags: ['events'],
-        summary: 'Server-sent events "outcome": what each reconcile came to, as it happens. Nothing is kept for who does not listen',
+        summary:
+          'Server-sent events "outcome": what each reconcile came to, as it happens. Nothing is kept for who does not listen',
         querystring: object({ 'mapping?': text }),
-        response: { 200: { description: 'A stream that does not end', content: { 'text/event-stream': { schema: { type: 'string' } } } }, ...problems(400) },
+        response: {
+          200: {
+            description: 'A stream that does not end',
+            content: { 'text/event-stream': { schema: { type: 'string' } } },
+          },
+          ...problems(400),
+        },
       },
     },
     async ({ query: { mapping } }, reply) => {
-      if (open.size >= LISTENERS) throw new HttpProblem('CONFLICT', 503, `There are ${LISTENERS} listeners already.`, { retryAfter: 30_000 });
+      if (open.size >= LISTENERS)
+        throw new HttpProblem('CONFLICT', 503, `There are ${LISTENERS} listeners already.`, { retryAfter: 30_000 });
       const response = reply.raw;
       const send = (event: OutcomeEvent): void => {
         if ((mapping !== undefined && event.mapping !== mapping) || response.writableLength > BUFFER) return;
         const names = sideNames(engine, event.mapping);
         const { at, ms, id, side, outcome } = event;
-        response.write(`event: outcome\ndata: ${JSON.stringify({ at, mapping: event.mapping, record: { side: names[side], id }, ms, outcome: presentOutcome(names, outcome) })}\n\n`);
+        response.write(
+          `event: outcome\ndata: ${JSON.stringify({ at, mapping: event.mapping, record: { side: names[side], id }, ms, outcome: presentOutcome(names, outcome) })}\n\n`,
+        );
       };
       open.add(response);
       let unlisten = (): void => {};
@@ -51,7 +61,12 @@ export async function events(app: FastifyInstance, { engine, events }: RouteDeps
       unlisten = await events.listen(send);
       if (response.destroyed) return unlisten();
       reply.hijack();
-      response.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+      response.writeHead(200, {
+        ...(reply.getHeaders() as Record<string, string>),
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      });
       response.write(': listening\n\n');
     },
   );

@@ -1,9 +1,9 @@
 /** Health: is this process up, and can it do its work? Open to all, so it tells states and no secrets; it calls no system. */
 import type { FastifyInstance } from 'fastify';
 import { formatProblem } from '../../engine/config/format.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { checkSafety } from '../../engine/queue/connection.ts';
-import type { Engine } from '../../engine/engine.ts';
 import type { RouteDeps } from '../options.ts';
 import { answers, within } from '../patience.ts';
 import { queuesOf, standOf } from '../queue-counts.ts';
@@ -22,11 +22,25 @@ const readySchema = object({
     'persistence?': { type: 'string', enum: ['on', 'off'] },
     warnings: list(text),
   }),
-  config: object({ version: text, mappings: count, problems: described('FILE:LINE:COLUMN CODE WHERE: MESSAGE', list(text)) }),
-  queues: { type: 'object', additionalProperties: object({ paused: flag, waiting: count, active: count, delayed: count, failed: count }) },
+  config: object({
+    version: text,
+    mappings: count,
+    problems: described('FILE:LINE:COLUMN CODE WHERE: MESSAGE', list(text)),
+  }),
+  queues: {
+    type: 'object',
+    additionalProperties: object({ paused: flag, waiting: count, active: count, delayed: count, failed: count }),
+  },
   systems: {
     type: 'object',
-    additionalProperties: object({ state: { type: 'string', enum: ['up', 'failing', 'unknown'], description: 'How the last call of this process went' }, 'at?': time }),
+    additionalProperties: object({
+      state: {
+        type: 'string',
+        enum: ['up', 'failing', 'unknown'],
+        description: 'How the last call of this process went',
+      },
+      'at?': time,
+    }),
   },
 });
 
@@ -40,7 +54,13 @@ export async function health(app: FastifyInstance, { engine, options, metrics }:
     {
       config,
       logLevel: 'warn',
-      schema: { operationId: 'live', tags: ['health'], summary: 'The process is up', security: [], response: { 200: object({ status: { type: 'string', enum: ['up'] } }) } },
+      schema: {
+        operationId: 'live',
+        tags: ['health'],
+        summary: 'The process is up',
+        security: [],
+        response: { 200: object({ status: { type: 'string', enum: ['up'] } }) },
+      },
     },
     async () => ({ status: 'up' as const }),
   );
@@ -65,12 +85,18 @@ export async function health(app: FastifyInstance, { engine, options, metrics }:
       const systems = Object.fromEntries(
         [...current.systems.keys()].map((name) => {
           const last = metrics.lastCalls.get(name);
-          return [name, last ? { state: last.ok ? 'up' : 'failing', at: new Date(last.at).toISOString() } : { state: 'unknown' }] as const;
+          return [
+            name,
+            last ? { state: last.ok ? 'up' : 'failing', at: new Date(last.at).toISOString() } : { state: 'unknown' },
+          ] as const;
         }),
       );
       const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
       const down = queues === undefined;
-      const degraded = redis.state !== 'up' || problems.length > 0 || Object.values(systems).some((system) => system.state === 'failing');
+      const degraded =
+        redis.state !== 'up' ||
+        problems.length > 0 ||
+        Object.values(systems).some((system) => system.state === 'failing');
       return reply.code(down ? 503 : 200).send({
         status: down ? 'down' : degraded ? 'degraded' : 'ready',
         version: options.version,
@@ -86,7 +112,12 @@ export async function health(app: FastifyInstance, { engine, options, metrics }:
 
 async function queueStates(engine: Engine): Promise<Record<string, unknown>> {
   const stands = await Promise.all(queuesOf(engine).map(standOf));
-  return Object.fromEntries(stands.map(({ name, paused, counts: { waiting, active, delayed, failed } }) => [name, { paused, waiting, active, delayed, failed }]));
+  return Object.fromEntries(
+    stands.map(({ name, paused, counts: { waiting, active, delayed, failed } }) => [
+      name,
+      { paused, waiting, active, delayed, failed },
+    ]),
+  );
 }
 
 async function redisState(engine: Engine): Promise<RedisState> {
@@ -101,7 +132,8 @@ async function redisState(engine: Engine): Promise<RedisState> {
       warnings: [...safety.warnings],
     };
   } catch (error) {
-    if (error instanceof TandemError && error.code === 'REDIS_UNSAFE') return { state: 'unsafe', warnings: [error.message] };
+    if (error instanceof TandemError && error.code === 'REDIS_UNSAFE')
+      return { state: 'unsafe', warnings: [error.message] };
     return { state: 'down', warnings: ['Redis does not answer as it should.'] };
   }
 }

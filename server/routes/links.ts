@@ -4,8 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
-import { underClaims, linkClaims } from '../../engine/sync/claims.ts';
-import { linkByHand } from '../../engine/sync/resolve.ts';
+import { linkByHand, unlinkByHand } from '../../engine/sync/resolve.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import { forgetHeldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
@@ -15,7 +14,13 @@ import { bySide, namesOf, sideIndex } from '../sides.ts';
 
 const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
 const idsSchema = perSide(text);
-export const lostSchema = object({ at: time, property: text, side: described('Whose value lost', text), 'value?': anything, rule: text });
+export const lostSchema = object({
+  at: time,
+  property: text,
+  side: described('Whose value lost', text),
+  'value?': anything,
+  rule: text,
+});
 
 export async function links(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['links'];
@@ -32,12 +37,28 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
         querystring: object({
           'side?': text,
           'id?': id,
-          'cursor?': { type: 'string', pattern: '^\\d+$', default: '0', description: 'What the page before gave as "next"' },
-          'limit?': { ...limit, default: 100, description: 'About how many; a page may hold more, or none, until "next" is absent' },
+          'cursor?': {
+            type: 'string',
+            pattern: '^\\d+$',
+            default: '0',
+            description: 'What the page before gave as "next"',
+          },
+          'limit?': {
+            ...limit,
+            default: 100,
+            description: 'About how many; a page may hold more, or none, until "next" is absent',
+          },
         }),
         response: {
           200: object({
-            links: list(object({ ids: idsSchema, 'version?': described('Counts its agreements', text), 'held?': ref('Held'), 'lost?': described('Values that lost a conflict, the newest first', list(lostSchema)) })),
+            links: list(
+              object({
+                ids: idsSchema,
+                'version?': described('Counts its agreements', text),
+                'held?': ref('Held'),
+                'lost?': described('Values that lost a conflict, the newest first', list(lostSchema)),
+              }),
+            ),
             'next?': described('Cursor of the next page', text),
           }),
           ...problems(400, 404),
@@ -51,7 +72,12 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
         const ids = await findPair(engine, mapping, query.side, query.id);
         return { links: ids ? [await oneLink(engine, mapping, ids)] : [] };
       }
-      const [next, flat] = await engine.redis.hscan(engine.links(mapping.name).keys.ids[0], query.cursor, 'COUNT', query.limit);
+      const [next, flat] = await engine.redis.hscan(
+        engine.links(mapping.name).keys.ids[0],
+        query.cursor,
+        'COUNT',
+        query.limit,
+      );
       const found = [];
       for (let i = 0; i < flat.length; i += 2) found.push({ ids: bySide(names, [flat[i] ?? '', flat[i + 1] ?? '']) });
       return { links: found, ...(next === '0' ? {} : { next }) };
@@ -64,9 +90,12 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
       schema: {
         operationId: 'makeLink',
         tags,
-        summary: 'Link two records by hand. They are then brought into agreement as two that meet for the first time: an empty value never beats a value, two different ones go by the conflict rule',
+        summary:
+          'Link two records by hand. They are then brought into agreement as two that meet for the first time: an empty value never beats a value, two different ones go by the conflict rule',
         params,
-        body: object({ ids: described('The id of the record on each side', { type: 'object', additionalProperties: id }) }),
+        body: object({
+          ids: described('The id of the record on each side', { type: 'object', additionalProperties: id }),
+        }),
         response: {
           200: object({ ids: idsSchema, created: flag }, { description: 'They were linked to each other already' }),
           201: object({ ids: idsSchema, created: flag }, { description: 'Linked' }),
@@ -79,7 +108,11 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
       const names = namesOf(mapping);
       const [a, b] = [body.ids[names[0]], body.ids[names[1]]];
       if (a === undefined || b === undefined || Object.keys(body.ids).length !== 2) {
-        throw new TandemError('BAD_REQUEST', `"ids" must hold one id for each side: ${JSON.stringify(bySide(names, ['...', '...']))}.`, { mapping: mapping.name });
+        throw new TandemError(
+          'BAD_REQUEST',
+          `"ids" must hold one id for each side: ${JSON.stringify(bySide(names, ['...', '...']))}.`,
+          { mapping: mapping.name },
+        );
       }
       const created = await linkByHand(engine.context({ owner: `link-${randomUUID()}` }), mapping, [a, b]);
       forgetHeldCounts(engine, mapping.name);
@@ -93,28 +126,41 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
       schema: {
         operationId: 'breakLink',
         tags,
-        summary: 'Break the link of a record. Both records stay as they are; the next scan that reads them looks for their counterparts anew, and may link them again or create what is missing',
+        summary:
+          'Break the link of a record. Both records stay as they are; the next scan that reads them looks for their counterparts anew, and may link them again or create what is missing',
         params,
         querystring: object({ side: text, id }),
-        response: { 200: object({ ids: idsSchema }, { description: 'What was linked until now' }), ...problems(400, 404, 409) },
+        response: {
+          200: object({ ids: idsSchema }, { description: 'What was linked until now' }),
+          ...problems(400, 404, 409),
+        },
       },
     },
     async ({ params, query }) => {
       const mapping = engine.mapping(params.mapping);
       const ids = await findPair(engine, mapping, query.side, query.id);
-      if (!ids) throw new TandemError('NOT_FOUND', `${query.side} "${query.id}" has no link in "${mapping.name}".`, { mapping: mapping.name, side: query.side, id: query.id });
-      const links = engine.links(mapping.name);
-      // Under the claims of the reconcile, which would else record the link anew.
-      const broken = await underClaims(links, `unlink-${randomUUID()}`, linkClaims(...ids), () => links.unlink(...ids));
-      if (!broken) throw new TandemError('CONFLICT', 'The link changed meanwhile: look at it again.', { mapping: mapping.name });
+      if (!ids)
+        throw new TandemError('NOT_FOUND', `${query.side} "${query.id}" has no link in "${mapping.name}".`, {
+          mapping: mapping.name,
+          side: query.side,
+          id: query.id,
+        });
+      if (!(await unlinkByHand(engine.context({ owner: `unlink-${randomUUID()}` }), mapping, ids)))
+        throw new TandemError('CONFLICT', 'The link changed meanwhile: look at it again.', { mapping: mapping.name });
       forgetHeldCounts(engine, mapping.name);
       return { ids: bySide(namesOf(mapping), ids) };
     },
   );
 }
 
-async function findPair(engine: Engine, mapping: Mapping, side: string | undefined, id: string | undefined): Promise<[string, string] | undefined> {
-  if (side === undefined || id === undefined) throw new TandemError('BAD_REQUEST', 'Send "side" and "id" together.', { mapping: mapping.name });
+async function findPair(
+  engine: Engine,
+  mapping: Mapping,
+  side: string | undefined,
+  id: string | undefined,
+): Promise<[string, string] | undefined> {
+  if (side === undefined || id === undefined)
+    throw new TandemError('BAD_REQUEST', 'Send "side" and "id" together.', { mapping: mapping.name });
   const index: SideIndex = sideIndex(mapping, side);
   const counterpart = await engine.links(mapping.name).counterpart(index, id);
   if (counterpart === undefined) return undefined;
@@ -123,6 +169,10 @@ async function findPair(engine: Engine, mapping: Mapping, side: string | undefin
 
 async function oneLink(engine: Engine, mapping: Mapping, ids: readonly [string, string]) {
   const links = engine.links(mapping.name);
-  const [{ version }, held, lost] = await Promise.all([links.base(ids[0]), links.held(0, ids[0]), links.history(ids[0])]);
+  const [{ version }, held, lost] = await Promise.all([
+    links.base(ids[0]),
+    links.held(0, ids[0]),
+    links.history(ids[0]),
+  ]);
   return { ids: bySide(namesOf(mapping), ids), version, held: held && presentHeld(engine, mapping.name, held), lost };
 }

@@ -42,7 +42,9 @@ const propertySchema = object({
 });
 const detailSchema = object({
   ...summarySchema,
-  sides: list(object({ name: text, system: text, entity: text, 'when?': text, create: flag, deletes: text, 'correlate?': text })),
+  sides: list(
+    object({ name: text, system: text, entity: text, 'when?': text, create: flag, deletes: text, 'correlate?': text }),
+  ),
   match: list(object({ name: text, keys: perSide(text), found: text })),
   conflict: rule,
   schedule: object({ 'changes?': ms, 'full?': ms }),
@@ -75,37 +77,71 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
         operationId: 'listMappings',
         tags,
         summary: 'The mappings in force, and the faults of all files',
-        response: { 200: object({ version: text, mappings: list(object(summarySchema)), problems: list(ref('ConfigProblem')) }), ...problems() },
+        response: {
+          200: object({ version: text, mappings: list(object(summarySchema)), problems: list(ref('ConfigProblem')) }),
+          ...problems(),
+        },
       },
     },
     async () => {
       const { version, mappings } = engine.config.current();
-      return { version, mappings: await Promise.all([...mappings.values()].map((mapping) => summary(engine, mapping))), problems: engine.config.problems() };
+      return {
+        version,
+        mappings: await Promise.all([...mappings.values()].map((mapping) => summary(engine, mapping))),
+        problems: engine.config.problems(),
+      };
     },
   );
 
   app.get<{ Params: { name: string } }>(
     '/mappings/:name',
-    { schema: { operationId: 'getMapping', tags, summary: 'One mapping as it was loaded', params, response: { 200: detailSchema, ...problems(404) } } },
+    {
+      schema: {
+        operationId: 'getMapping',
+        tags,
+        summary: 'One mapping as it was loaded',
+        params,
+        response: { 200: detailSchema, ...problems(404) },
+      },
+    },
     async ({ params }) => detail(engine, engine.mapping(params.name)),
   );
 
   app.register(async (scope) => {
-    scope.addContentTypeParser(['text/yaml', 'application/yaml', 'application/x-yaml', 'text/x-yaml', 'text/plain'], { parseAs: 'string' }, (_, body, done) => done(null, { yaml: String(body) }));
+    scope.addContentTypeParser(
+      ['text/yaml', 'application/yaml', 'application/x-yaml', 'text/x-yaml', 'text/plain'],
+      { parseAs: 'string' },
+      (_, body, done) => done(null, { yaml: String(body) }),
+    );
     scope.post<{ Body: { yaml: string; file?: string } }>(
       '/mappings/validate',
       {
         schema: {
           operationId: 'validateMapping',
           tags,
-          summary: 'Check a draft of a mapping file against the files that run; nothing is changed. Takes JSON, or the YAML itself (text/yaml)',
-          body: object({ yaml: text, 'file?': { type: 'string', pattern: '^mappings/[A-Za-z0-9_.-]+\\.ya?ml$', description: 'Name to show in the problems; a draft takes the place of the file of the same name' } }),
-          response: { 200: object({ valid: flag, 'mapping?': text, problems: list(ref('ConfigProblem')) }), ...problems(400) },
+          summary:
+            'Check a draft of a mapping file against the files that run; nothing is changed. Takes JSON, or the YAML itself (text/yaml)',
+          body: object({
+            yaml: text,
+            'file?': {
+              type: 'string',
+              pattern: '^mappings/[A-Za-z0-9_.-]+\\.ya?ml$',
+              description: 'Name to show in the problems; a draft takes the place of the file of the same name',
+            },
+          }),
+          response: {
+            200: object({ valid: flag, 'mapping?': text, problems: list(ref('ConfigProblem')) }),
+            ...problems(400),
+          },
         },
       },
       async ({ body: { yaml, file } }): Promise<{ valid: boolean; mapping?: string; problems: readonly Problem[] }> => {
         const { mapping, problems } = engine.config.check(yaml, ...(file === undefined ? [] : [file]));
-        return { valid: mapping !== undefined && problems.length === 0, ...(mapping ? { mapping: mapping.name } : {}), problems };
+        return {
+          valid: mapping !== undefined && problems.length === 0,
+          ...(mapping ? { mapping: mapping.name } : {}),
+          problems,
+        };
       },
     );
   });
@@ -120,8 +156,17 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
         params,
         body: object({
           side: text,
-          'id?': { type: 'string', minLength: 1, maxLength: 500, description: 'A record to read from the system of that side' },
-          'record?': { type: 'object', additionalProperties: true, description: 'Or a record as that system would answer it' },
+          'id?': {
+            type: 'string',
+            minLength: 1,
+            maxLength: 500,
+            description: 'A record to read from the system of that side',
+          },
+          'record?': {
+            type: 'object',
+            additionalProperties: true,
+            description: 'Or a record as that system would answer it',
+          },
         }),
         response: { 200: previewSchema, ...problems(400, 404, 422, 502) },
       },
@@ -139,7 +184,10 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
         takesPart: preview.takesPart,
         counterpart: preview.counterpart,
         matchKeys: mapping.match.map(({ name }, i) => ({ rule: name, key: preview.keys[i] })),
-        properties: preview.properties.map(({ error, ...property }) => ({ ...property, ...(error ? { fault: faultOf(error) } : {}) })),
+        properties: preview.properties.map(({ error, ...property }) => ({
+          ...property,
+          ...(error ? { fault: faultOf(error) } : {}),
+        })),
         record: preview.record,
         faults: preview.faults.map(faultOf),
       };
@@ -147,10 +195,20 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
   );
 }
 
-export const faultOf = ({ code, message, context }: TandemError) => ({ code, message, ...(context.property ? { property: context.property } : {}) });
+export const faultOf = ({ code, message, context }: TandemError) => ({
+  code,
+  message,
+  ...(context.property ? { property: context.property } : {}),
+});
 
-async function recordToPreview(engine: Engine, mapping: Mapping, side: SideIndex, { id, record }: { id?: string; record?: JsonObject }): Promise<SystemRecord> {
-  if ((id === undefined) === (record === undefined)) throw new TandemError('BAD_REQUEST', 'Send either "id" or "record".', { mapping: mapping.name });
+async function recordToPreview(
+  engine: Engine,
+  mapping: Mapping,
+  side: SideIndex,
+  { id, record }: { id?: string; record?: JsonObject },
+): Promise<SystemRecord> {
+  if ((id === undefined) === (record === undefined))
+    throw new TandemError('BAD_REQUEST', 'Send either "id" or "record".', { mapping: mapping.name });
   const { name, system, entity } = mapping.sides[side];
   if (record !== undefined) {
     try {
@@ -158,11 +216,20 @@ async function recordToPreview(engine: Engine, mapping: Mapping, side: SideIndex
       return await toRecord(entity, Object.hasOwn(record, entity.id) ? record : { ...record, [entity.id]: 'preview' });
     } catch (cause) {
       const error = asTandemError(cause);
-      throw new TandemError('BAD_REQUEST', `The record cannot be read as one of ${entity.name} (${name}): ${error.message}`, { mapping: mapping.name, cause });
+      throw new TandemError(
+        'BAD_REQUEST',
+        `The record cannot be read as one of ${entity.name} (${name}): ${error.message}`,
+        { mapping: mapping.name, cause },
+      );
     }
   }
   const found = await engine.client(system.name).read(entity.name, id ?? '');
-  if (!found) throw new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, { mapping: mapping.name, side: name, id: id ?? '' });
+  if (!found)
+    throw new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, {
+      mapping: mapping.name,
+      side: name,
+      id: id ?? '',
+    });
   return found;
 }
 
@@ -197,7 +264,11 @@ async function detail(engine: Engine, mapping: Mapping) {
       deletes: side.deletes,
       correlate: side.correlate?.source,
     })),
-    match: mapping.match.map(({ name, keys, found }) => ({ name, keys: bySide(names, [keys[0].source, keys[1].source]), found })),
+    match: mapping.match.map(({ name, keys, found }) => ({
+      name,
+      keys: bySide(names, [keys[0].source, keys[1].source]),
+      found,
+    })),
     conflict: ruleName(mapping.conflict),
     schedule: mapping.schedule,
     parents: mapping.parents,
@@ -207,8 +278,13 @@ async function detail(engine: Engine, mapping: Mapping) {
 }
 
 function propertyOf(names: SideNames, property: Property, ruleName: (rule: Mapping['conflict']) => string) {
-  const given = <T>(pair: readonly [T | undefined, T | undefined], show: (one: T) => string): Record<string, string> | undefined => {
-    const entries = names.flatMap((name, side) => (pair[side] === undefined ? [] : [[name, show(pair[side])] as const]));
+  const given = <T>(
+    pair: readonly [T | undefined, T | undefined],
+    show: (one: T) => string,
+  ): Record<string, string> | undefined => {
+    const entries = names.flatMap((name, side) =>
+      pair[side] === undefined ? [] : [[name, show(pair[side])] as const],
+    );
     return entries.length > 0 ? Object.fromEntries(entries) : undefined;
   };
   const { sides, convert, reference, direction } = property;
@@ -223,7 +299,9 @@ function propertyOf(names: SideNames, property: Property, ruleName: (rule: Mappi
     drift: property.drift,
     convert: given(convert, (expression) => expression.source),
     values: property.values?.name,
-    reference: reference ? { mapping: reference.mapping, otherwise: given(reference.otherwise, (expression) => expression.source) } : undefined,
+    reference: reference
+      ? { mapping: reference.mapping, otherwise: given(reference.otherwise, (expression) => expression.source) }
+      : undefined,
     lookup: given([sides[0].lookup, sides[1].lookup], ({ entity, field }) => `${entity}.${field}`),
     line: property.line,
   };

@@ -16,7 +16,10 @@ export async function metrics(app: FastifyInstance, { engine, options, metrics }
         operationId: 'metrics',
         tags: ['metrics'],
         summary: 'Metrics in the text format of Prometheus',
-        response: { 200: { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } }, ...problems() },
+        response: {
+          200: { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } },
+          ...problems(),
+        },
       },
     },
     async (_, reply) => {

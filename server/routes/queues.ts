@@ -17,13 +17,32 @@ const jobParams = object({ name: text, id: text });
 export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['queues'];
 
-  app.get('/queues', { schema: { operationId: 'listQueues', tags, summary: 'Every queue with its counts', response: { 200: object({ queues: list(ref('Queue')) }), ...problems() } } }, async () => ({
-    queues: await Promise.all(queuesOf(engine).map(standOf)),
-  }));
+  app.get(
+    '/queues',
+    {
+      schema: {
+        operationId: 'listQueues',
+        tags,
+        summary: 'Every queue with its counts',
+        response: { 200: object({ queues: list(ref('Queue')) }), ...problems() },
+      },
+    },
+    async () => ({
+      queues: await Promise.all(queuesOf(engine).map(standOf)),
+    }),
+  );
 
   app.get<{ Params: { name: string } }>(
     '/queues/:name',
-    { schema: { operationId: 'getQueue', tags, summary: 'One queue', params: queueParams, response: { 200: ref('Queue'), ...problems(404) } } },
+    {
+      schema: {
+        operationId: 'getQueue',
+        tags,
+        summary: 'One queue',
+        params: queueParams,
+        response: { 200: ref('Queue'), ...problems(404) },
+      },
+    },
     ({ params }) => standOf(queueNamed(engine, params.name)),
   );
 
@@ -35,25 +54,47 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
         tags,
         summary: 'Jobs in a state: those that wait in their order, those that ended the latest first',
         params: queueParams,
-        querystring: object({ 'state?': { type: 'string', enum: JOB_STATES, default: 'failed' }, 'offset?': offset, 'limit?': limit }),
-        response: { 200: object({ jobs: list(ref('Job')), total: count, offset: count, limit: count }), ...problems(400, 404) },
+        querystring: object({
+          'state?': { type: 'string', enum: JOB_STATES, default: 'failed' },
+          'offset?': offset,
+          'limit?': limit,
+        }),
+        response: {
+          200: object({ jobs: list(ref('Job')), total: count, offset: count, limit: count }),
+          ...problems(400, 404),
+        },
       },
     },
     async ({ params, query: { state, offset, limit } }) => {
       const queue = queueNamed(engine, params.name);
       const types = state === 'waiting' ? (['waiting', 'prioritized'] as const) : ([state] as const);
       const ended = state === 'failed' || state === 'completed';
-      const [{ counts }, jobs] = await Promise.all([standOf(queue), queue.getJobs([...types], offset, offset + limit - 1, !ended)]);
+      const [{ counts }, jobs] = await Promise.all([
+        standOf(queue),
+        queue.getJobs([...types], offset, offset + limit - 1, !ended),
+      ]);
       // A job may end and be cleaned away between its listing and its reading.
       const present = jobs.filter((job): job is Job => Boolean(job?.id)).slice(0, limit);
-      const shown = await Promise.all(present.map(async (job) => presentJob(engine, queue, job, state, await delayedUntil(engine, queue, job, state))));
+      const shown = await Promise.all(
+        present.map(async (job) =>
+          presentJob(engine, queue, job, state, await delayedUntil(engine, queue, job, state)),
+        ),
+      );
       return { jobs: shown, total: counts[state], offset, limit };
     },
   );
 
   app.get<{ Params: { name: string; id: string } }>(
     '/queues/:name/jobs/:id',
-    { schema: { operationId: 'getJob', tags, summary: 'One job', params: jobParams, response: { 200: ref('Job'), ...problems(404) } } },
+    {
+      schema: {
+        operationId: 'getJob',
+        tags,
+        summary: 'One job',
+        params: jobParams,
+        response: { 200: ref('Job'), ...problems(404) },
+      },
+    },
     async ({ params }) => {
       const { queue, job, state } = await findJob(engine, params.name, params.id);
       return presentJob(engine, queue, job, state, await delayedUntil(engine, queue, job, state));
@@ -62,10 +103,19 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
 
   app.post<{ Params: { name: string; id: string } }>(
     '/queues/:name/jobs/:id/retry',
-    { schema: { operationId: 'retryJob', tags, summary: 'Try a failed job again, with all its tries', params: jobParams, response: { 202: ref('Job'), ...problems(404, 409) } } },
+    {
+      schema: {
+        operationId: 'retryJob',
+        tags,
+        summary: 'Try a failed job again, with all its tries',
+        params: jobParams,
+        response: { 202: ref('Job'), ...problems(404, 409) },
+      },
+    },
     async ({ params }, reply) => {
       const { queue, job, state } = await findJob(engine, params.name, params.id);
-      if (state !== 'failed') throw new TandemError('CONFLICT', `The job is ${state}; only a failed one can be tried again.`);
+      if (state !== 'failed')
+        throw new TandemError('CONFLICT', `The job is ${state}; only a failed one can be tried again.`);
       try {
         await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
       } catch (cause) {
@@ -89,8 +139,13 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     },
     async ({ params }, reply) => {
       const { job, state } = await findJob(engine, params.name, params.id);
-      if (state === 'active') throw new TandemError('CONFLICT', 'The job is being done just now; it cannot be discarded.');
-      if (job.repeatJobKey && state === 'delayed') throw new TandemError('CONFLICT', 'This is the next scheduled scan: take the schedule out of the mapping file instead.');
+      if (state === 'active')
+        throw new TandemError('CONFLICT', 'The job is being done just now; it cannot be discarded.');
+      if (job.repeatJobKey && state === 'delayed')
+        throw new TandemError(
+          'CONFLICT',
+          'This is the next scheduled scan: take the schedule out of the mapping file instead.',
+        );
       try {
         await job.remove();
       } catch (cause) {
@@ -126,7 +181,15 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
   ] as const) {
     app.post<{ Params: { name: string } }>(
       `/queues/:name/${path}`,
-      { schema: { operationId: `${path}Queue`, tags, summary, params: queueParams, response: { 200: ref('Queue'), ...problems(404) } } },
+      {
+        schema: {
+          operationId: `${path}Queue`,
+          tags,
+          summary,
+          params: queueParams,
+          response: { 200: ref('Queue'), ...problems(404) },
+        },
+      },
       async ({ params }) => {
         const queue = queueNamed(engine, params.name);
         await (paused ? queue.pause() : queue.resume());
@@ -140,7 +203,11 @@ async function findJob(engine: Engine, name: string, id: string): Promise<{ queu
   const queue = queueNamed(engine, name);
   const job = (await queue.getJob(id)) as Job | undefined;
   const state = job ? await job.getState() : 'unknown';
-  if (!job || state === 'unknown') throw new TandemError('NOT_FOUND', `There is no job "${id}" in the queue "${name}". Those that are done are kept for a day.`);
+  if (!job || state === 'unknown')
+    throw new TandemError(
+      'NOT_FOUND',
+      `There is no job "${id}" in the queue "${name}". Those that are done are kept for a day.`,
+    );
   return { queue, job, state: state === 'prioritized' || state === 'waiting-children' ? 'waiting' : state };
 }
 
@@ -155,7 +222,11 @@ async function delayedUntil(engine: Engine, queue: Queue, job: Job, state: JobSt
 async function releaseRuns(engine: Engine, job: Job<ReconcileJob | ScanJob>): Promise<void> {
   const { data } = job;
   if (!('scan' in data)) {
-    await engine.runs.finish(data.mapping, job.deduplicationId ?? recordKey(data.side, data.id), outcome('excluded', { reason: 'Its job was discarded.' }));
+    await engine.runs.finish(
+      data.mapping,
+      job.deduplicationId ?? recordKey(data.side, data.id),
+      outcome('excluded', { reason: 'Its job was discarded.' }),
+    );
     return;
   }
   const run = data.run === undefined ? undefined : await engine.runs.get(data.run);

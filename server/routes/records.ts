@@ -2,17 +2,31 @@
 import type { FastifyInstance } from 'fastify';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { parseRecordKey } from '../../engine/links/keys.ts';
 import type { HeldRecord } from '../../engine/links/links.ts';
 import type { Converted } from '../../engine/merge/merge.ts';
 import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain.ts';
 import type { SideIndex } from '../../engine/types.ts';
-import { forgetHeldCounts, HELD_KINDS } from '../held.ts';
 import { findHeld, type HeldFilter } from '../find-held.ts';
+import { forgetHeldCounts, HELD_KINDS } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentHeld, presentRecord } from '../present.ts';
-import { anything, count, described, flag, limit, list, object, offset, perSide, problems, ref, text, time } from '../schemas.ts';
+import {
+  anything,
+  count,
+  described,
+  flag,
+  limit,
+  list,
+  object,
+  offset,
+  perSide,
+  problems,
+  ref,
+  text,
+  time,
+} from '../schemas.ts';
 import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
-import { parseRecordKey } from '../../engine/links/keys.ts';
 import { lostSchema } from './links.ts';
 import { faultOf } from './mappings.ts';
 
@@ -21,12 +35,20 @@ const BATCH = 500;
 
 const kind = { type: 'string', enum: HELD_KINDS } as const;
 const record = object({ side: text, id: text });
-const sideSchema = object({ 'id?': text, 'exists?': flag, 'takesPart?': described('Whether `when` lets it take part', flag), 'modified?': time });
+const sideSchema = object({
+  'id?': text,
+  'exists?': flag,
+  'takesPart?': described('Whether `when` lets it take part', flag),
+  'modified?': time,
+});
 const explainedSide = object({
   source: text,
   'value?': described('What is there now', anything),
   'changed?': described('Whether it differs from the last agreement; absent where there was none', flag),
-  'wouldBecome?': described('What would be here if it were written from the other side', object({ 'value?': anything, 'fault?': ref('Fault') })),
+  'wouldBecome?': described(
+    'What would be here if it were written from the other side',
+    object({ 'value?': anything, 'fault?': ref('Fault') }),
+  ),
 });
 const explanationSchema = object({
   mapping: text,
@@ -37,7 +59,10 @@ const explanationSchema = object({
   sides: perSide(sideSchema),
   'held?': ref('Held'),
   'intent?': described('A create that was begun and is not known to have ended', object({ at: time, review: flag })),
-  'match?': described('How it would find its counterpart', object({ found: { type: 'string', enum: ['none', 'one', 'review'] }, 'rule?': text, candidates: list(record) })),
+  'match?': described(
+    'How it would find its counterpart',
+    object({ found: { type: 'string', enum: ['none', 'one', 'review'] }, 'rule?': text, candidates: list(record) }),
+  ),
   properties: list(
     object({
       property: text,
@@ -46,7 +71,15 @@ const explanationSchema = object({
       conflict: text,
       base: described('Whether a last agreement is known', flag),
       sides: perSide(explainedSide),
-      'decision?': described('What a reconcile would decide now', object({ rule: text, 'writes?': described('The side written to', text), 'loser?': described('The side whose own change is overwritten', text), 'fault?': ref('Fault') })),
+      'decision?': described(
+        'What a reconcile would decide now',
+        object({
+          rule: text,
+          'writes?': described('The side written to', text),
+          'loser?': described('The side whose own change is overwritten', text),
+          'fault?': ref('Fault'),
+        }),
+      ),
     }),
   ),
   lost: described('Values that lost a conflict, the newest first', list(lostSchema)),
@@ -69,16 +102,37 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
       schema: {
         operationId: 'listHeldRecords',
         tags,
-        summary: 'Records that wait, and why, the latest first. Without "kind": those that failed, wait for links, or ask for a person',
-        querystring: object({ 'mapping?': text, 'kind?': kind, 'side?': text, 'code?': text, 'offset?': offset, 'limit?': limit }),
-        response: { 200: object({ records: list(ref('HeldRecord')), total: count, offset: count, limit: count }), ...problems(400, 404) },
+        summary:
+          'Records that wait, and why, the latest first. Without "kind": those that failed, wait for links, or ask for a person',
+        querystring: object({
+          'mapping?': text,
+          'kind?': kind,
+          'side?': text,
+          'code?': text,
+          'offset?': offset,
+          'limit?': limit,
+        }),
+        response: {
+          200: object({ records: list(ref('HeldRecord')), total: count, offset: count, limit: count }),
+          ...problems(400, 404),
+        },
       },
     },
     async ({ query: { offset, limit, ...filter } }) => {
-      const found = (await Promise.all(mappingsOf(engine, filter).map(async (mapping) => (await findHeld(engine, mapping, filterOf(mapping, filter))).map((held) => ({ mapping, held }))))).flat();
+      const found = (
+        await Promise.all(
+          mappingsOf(engine, filter).map(async (mapping) =>
+            (await findHeld(engine, mapping, filterOf(mapping, filter))).map((held) => ({ mapping, held })),
+          ),
+        )
+      ).flat();
       found.sort((a, b) => b.held.since - a.held.since || (a.held.id < b.held.id ? -1 : 1));
       const page = found.slice(offset, offset + limit);
-      const records = await Promise.all(page.map(async ({ mapping, held }) => presentRecord(engine, mapping.name, held, await engine.links(mapping.name).counterpart(held.side, held.id))));
+      const records = await Promise.all(
+        page.map(async ({ mapping, held }) =>
+          presentRecord(engine, mapping.name, held, await engine.links(mapping.name).counterpart(held.side, held.id)),
+        ),
+      );
       return { records, total: found.length, offset, limit };
     },
   );
@@ -89,8 +143,15 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
       schema: {
         operationId: 'retryRecords',
         tags,
-        summary: 'Look again at records that wait. Without "kind": at those that failed, wait for links, or ask for a person',
-        body: object({ mapping: text, 'kind?': kind, 'side?': text, 'id?': { type: 'string', minLength: 1, maxLength: 500 }, 'code?': text }),
+        summary:
+          'Look again at records that wait. Without "kind": at those that failed, wait for links, or ask for a person',
+        body: object({
+          mapping: text,
+          'kind?': kind,
+          'side?': text,
+          'id?': { type: 'string', minLength: 1, maxLength: 500 },
+          'code?': text,
+        }),
         response: { 202: object({ queued: count }), ...problems(400, 404) },
       },
     },
@@ -114,7 +175,8 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
       schema: {
         operationId: 'explainRecord',
         tags,
-        summary: 'Why a record is as it is: both values, what changed, what a reconcile would decide, what it waits for. Shows values; reads both systems',
+        summary:
+          'Why a record is as it is: both values, what changed, what a reconcile would decide, what it waits for. Shows values; reads both systems',
         params: object({ mapping: text, side: text, id: text }),
         response: { 200: explanationSchema, ...problems(404, 422, 502) },
       },
@@ -127,16 +189,32 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
   );
 }
 
-const mappingsOf = (engine: Engine, { mapping }: Filter): Mapping[] => (mapping === undefined ? [...engine.config.current().mappings.values()] : [engine.mapping(mapping)]);
+const mappingsOf = (engine: Engine, { mapping }: Filter): Mapping[] =>
+  mapping === undefined ? [...engine.config.current().mappings.values()] : [engine.mapping(mapping)];
 
 function filterOf(mapping: Mapping, { kind, side, id, code }: Filter): HeldFilter {
-  return { kinds: kind ? [kind] : undefined, side: side === undefined ? undefined : sideIndex(mapping, side), id, code };
+  return {
+    kinds: kind ? [kind] : undefined,
+    side: side === undefined ? undefined : sideIndex(mapping, side),
+    id,
+    code,
+  };
 }
 
 async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: string) {
   const names = namesOf(mapping);
-  const { sides, linked, ready, properties, match, held, intent, lost } = await explainRecord(engine.context({ owner: 'explain', dry: true }), mapping, side, id);
-  const candidates = !match || match.kind === 'none' ? [] : match.kind === 'one' ? [{ side: match.view.side, id: match.view.record.id }] : match.candidates.map(parseRecordKey);
+  const { sides, linked, ready, properties, match, held, intent, lost } = await explainRecord(
+    engine.context({ owner: 'explain', dry: true }),
+    mapping,
+    side,
+    id,
+  );
+  const candidates =
+    !match || match.kind === 'none'
+      ? []
+      : match.kind === 'one'
+        ? [{ side: match.view.side, id: match.view.record.id }]
+        : match.candidates.map(parseRecordKey);
   return {
     mapping: mapping.name,
     side: names[side],
@@ -146,16 +224,27 @@ async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: st
     sides: bySide(names, sides),
     held: held && presentHeld(engine, mapping.name, held),
     intent: intent && { at: iso(intent.at), review: intent.review ?? false },
-    match: match && { found: match.kind, ...(match.kind === 'none' ? {} : { rule: match.rule }), candidates: candidates.map((one) => ({ side: names[one.side], id: one.id })) },
+    match: match && {
+      found: match.kind,
+      ...(match.kind === 'none' ? {} : { rule: match.rule }),
+      candidates: candidates.map((one) => ({ side: names[one.side], id: one.id })),
+    },
     properties: properties.map((property) => explainedProperty(names, property)),
     lost,
   };
 }
 
 function explainedProperty(names: SideNames, { property, values, base, changed, toward, decision }: ExplainedProperty) {
-  const rule = (value: 'both' | 'latest' | 'review' | SideIndex): string => (typeof value === 'number' ? names[value] : value);
-  const become = (converted: Converted | undefined) => converted && (converted.ok ? { value: converted.value } : { fault: faultOf(converted.error) });
-  const side = (index: SideIndex) => ({ source: property.sides[index].source, value: values[index], changed: changed[index], wouldBecome: become(toward[index]) });
+  const rule = (value: 'both' | 'latest' | 'review' | SideIndex): string =>
+    typeof value === 'number' ? names[value] : value;
+  const become = (converted: Converted | undefined) =>
+    converted && (converted.ok ? { value: converted.value } : { fault: faultOf(converted.error) });
+  const side = (index: SideIndex) => ({
+    source: property.sides[index].source,
+    value: values[index],
+    changed: changed[index],
+    wouldBecome: become(toward[index]),
+  });
   return {
     property: property.name,
     type: property.type,

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
+import { createByHand, deleteSurvivor, leaveAlone, linkByHand, takeSide } from '../../engine/sync/resolve.ts';
 import { findHeld } from '../find-held.ts';
 import { forgetHeldCounts } from '../held.ts';
-import { createByHand, deleteSurvivor, leaveAlone, linkByHand, takeSide } from '../../engine/sync/resolve.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentOutcome, presentRecord } from '../present.ts';
 import { parseReviewId, reviewActions } from '../review-id.ts';
@@ -30,15 +30,28 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
         tags,
         summary: 'What a person must decide, the oldest first',
         querystring: object({ 'mapping?': text, 'offset?': offset, 'limit?': limit }),
-        response: { 200: object({ reviews: list(ref('HeldRecord')), total: count, offset: count, limit: count }), ...problems(400, 404) },
+        response: {
+          200: object({ reviews: list(ref('HeldRecord')), total: count, offset: count, limit: count }),
+          ...problems(400, 404),
+        },
       },
     },
     async ({ query: { mapping: name, offset, limit } }) => {
       const mappings = name === undefined ? [...engine.config.current().mappings.values()] : [engine.mapping(name)];
-      const found = (await Promise.all(mappings.map(async (mapping) => (await findHeld(engine, mapping, { kinds: ['review'] })).map((held) => ({ mapping, held }))))).flat();
+      const found = (
+        await Promise.all(
+          mappings.map(async (mapping) =>
+            (await findHeld(engine, mapping, { kinds: ['review'] })).map((held) => ({ mapping, held })),
+          ),
+        )
+      ).flat();
       found.sort((a, b) => a.held.since - b.held.since || (a.held.id < b.held.id ? -1 : 1));
       const page = found.slice(offset, offset + limit);
-      const reviews = await Promise.all(page.map(async ({ mapping, held }) => presentRecord(engine, mapping.name, held, await engine.links(mapping.name).counterpart(held.side, held.id))));
+      const reviews = await Promise.all(
+        page.map(async ({ mapping, held }) =>
+          presentRecord(engine, mapping.name, held, await engine.links(mapping.name).counterpart(held.side, held.id)),
+        ),
+      );
       return { reviews, total: found.length, offset, limit };
     },
   );
@@ -61,11 +74,19 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
         params: object({ id: text }),
         body: object({
           action: { type: 'string', enum: ['link', 'create', 'take', 'delete', 'ignore'] },
-          'counterpart?': { type: 'string', minLength: 1, maxLength: 500, description: 'For link: id of the record on the other side' },
+          'counterpart?': {
+            type: 'string',
+            minLength: 1,
+            maxLength: 500,
+            description: 'For link: id of the record on the other side',
+          },
           'side?': described('For take: the side whose values win', text),
           'property?': described('For take: only this property', text),
         }),
-        response: { 200: object({ review: text, action: text, 'outcome?': ref('Outcome') }), ...problems(400, 404, 409, 422, 502) },
+        response: {
+          200: object({ review: text, action: text, 'outcome?': ref('Outcome') }),
+          ...problems(400, 404, 409, 422, 502),
+        },
       },
     },
     async ({ params, body }) => {
@@ -82,22 +103,39 @@ async function resolve(engine: Engine, review: string, { action, counterpart, si
   const side = sideIndex(mapping, name.side, 'address');
   const links = engine.links(mapping.name);
   const held = await links.held(side, name.id);
-  if (held?.kind !== 'review') throw new TandemError('NOT_FOUND', 'There is no such review: it may have been decided already.', { mapping: mapping.name, id: name.id });
+  if (held?.kind !== 'review')
+    throw new TandemError('NOT_FOUND', 'There is no such review: it may have been decided already.', {
+      mapping: mapping.name,
+      id: name.id,
+    });
   const allowed = reviewActions(held, (await links.counterpart(side, name.id)) !== undefined);
-  if (!allowed.includes(action)) throw new TandemError('CONFLICT', `This review can be decided by ${allowed.join(', ')}; not by ${action}.`, { mapping: mapping.name, id: name.id });
+  if (!allowed.includes(action))
+    throw new TandemError('CONFLICT', `This review can be decided by ${allowed.join(', ')}; not by ${action}.`, {
+      mapping: mapping.name,
+      id: name.id,
+    });
   const context = engine.context({ owner: `review-${randomUUID()}` });
   try {
     switch (action) {
       case 'link': {
-        if (counterpart === undefined) throw new TandemError('BAD_REQUEST', 'To link, send "counterpart": the id of the record on the other side.', { mapping: mapping.name });
+        if (counterpart === undefined)
+          throw new TandemError('BAD_REQUEST', 'To link, send "counterpart": the id of the record on the other side.', {
+            mapping: mapping.name,
+          });
         await linkByHand(context, mapping, side === 0 ? [name.id, counterpart] : [counterpart, name.id]);
         return undefined;
       }
       case 'create':
         return presentOutcome(names, await createByHand(context, mapping, side, name.id));
       case 'take':
-        if (winner === undefined) throw new TandemError('BAD_REQUEST', `To take a side, send "side": "${names[0]}" or "${names[1]}".`, { mapping: mapping.name });
-        return presentOutcome(names, await takeSide(context, mapping, side, name.id, sideIndex(mapping, winner), property));
+        if (winner === undefined)
+          throw new TandemError('BAD_REQUEST', `To take a side, send "side": "${names[0]}" or "${names[1]}".`, {
+            mapping: mapping.name,
+          });
+        return presentOutcome(
+          names,
+          await takeSide(context, mapping, side, name.id, sideIndex(mapping, winner), property),
+        );
       case 'delete':
         return presentOutcome(names, await deleteSurvivor(context, mapping, side, name.id));
       case 'ignore':

@@ -24,8 +24,15 @@ export async function runs(app: FastifyInstance, { engine }: RouteDeps): Promise
         operationId: 'listRuns',
         tags: ['runs'],
         summary: 'Runs, the newest first',
-        querystring: object({ 'offset?': offset, 'limit?': limit, 'mapping?': described('Only those of this mapping; "*": of every mapping', text) }),
-        response: { 200: object({ runs: list(ref('Run')), total: count, offset: count, limit: count }), ...problems(400) },
+        querystring: object({
+          'offset?': offset,
+          'limit?': limit,
+          'mapping?': described('Only those of this mapping; "*": of every mapping', text),
+        }),
+        response: {
+          200: object({ runs: list(ref('Run')), total: count, offset: count, limit: count }),
+          ...problems(400),
+        },
       },
     },
     async ({ query: { offset, limit, mapping } }) => {
@@ -42,13 +49,18 @@ export async function runs(app: FastifyInstance, { engine }: RouteDeps): Promise
         tags: ['runs'],
         summary: 'One run; of a group with the runs of the single mappings',
         params: object({ id: text }),
-        querystring: object({ 'plan?': { ...flag, default: false, description: `Of a plan, also its first ${SHOWN} entries` } }),
+        querystring: object({
+          'plan?': { ...flag, default: false, description: `Of a plan, also its first ${SHOWN} entries` },
+        }),
         response: { 200: ref('RunDetail'), ...problems(400, 404) },
       },
     },
     async ({ params, query }) => {
       const run = await find(engine, params.id);
-      return { ...(await presentRun(engine, run, true)), ...(query.plan && run.plan ? { entries: await entries(engine, run, 0, SHOWN) } : {}) };
+      return {
+        ...(await presentRun(engine, run, true)),
+        ...(query.plan && run.plan ? { entries: await entries(engine, run, 0, SHOWN) } : {}),
+      };
     },
   );
 
@@ -61,13 +73,29 @@ export async function runs(app: FastifyInstance, { engine }: RouteDeps): Promise
         summary: 'What a plan would do, record by record; of a group, ask for the plan of each of its runs',
         params: object({ id: text }),
         querystring: object({ 'offset?': offset, 'limit?': limit }),
-        response: { 200: object({ run: text, entries: list(ref('PlanEntry')), total: described('Entries so far', count), offset: count, limit: count }), ...problems(400, 404, 409) },
+        response: {
+          200: object({
+            run: text,
+            entries: list(ref('PlanEntry')),
+            total: described('Entries so far', count),
+            offset: count,
+            limit: count,
+          }),
+          ...problems(400, 404, 409),
+        },
       },
     },
     async ({ params, query: { offset, limit } }) => {
       const run = await find(engine, params.id);
-      if (!run.plan) throw new TandemError('CONFLICT', 'This run is no plan: it did what it found. Its counts tell what.');
-      return { run: run.id, entries: await entries(engine, run, offset, limit), total: run.progress.done, offset, limit };
+      if (!run.plan)
+        throw new TandemError('CONFLICT', 'This run is no plan: it did what it found. Its counts tell what.');
+      return {
+        run: run.id,
+        entries: await entries(engine, run, offset, limit),
+        total: run.progress.done,
+        offset,
+        limit,
+      };
     },
   );
 }

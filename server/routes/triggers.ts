@@ -26,15 +26,21 @@ export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Pro
         tags: ['triggers'],
         summary: 'Begin a run of a mapping, or of one record of it',
         params: object({ mapping: text }),
-        body: object({ 'scan?': scan, 'record?': object({ side: text, id }), 'plan?': plan }, { type: ['object', 'null'] }),
+        body: object(
+          { 'scan?': scan, 'record?': object({ side: text, id }), 'plan?': plan },
+          { type: ['object', 'null'] },
+        ),
         response: { 202: ref('Triggered'), ...problems(400, 404) },
       },
     },
     async (request, reply) => {
       const mapping = engine.mapping(request.params.mapping);
       const { scan, record, plan = false } = request.body ?? {};
-      if (scan && record) throw new TandemError('BAD_REQUEST', 'Send either "scan" or "record", not both.', { mapping: mapping.name });
-      const what = record ? { record: { side: sideIndex(mapping, record.side), id: record.id } } : { scan: scan ?? 'changes' };
+      if (scan && record)
+        throw new TandemError('BAD_REQUEST', 'Send either "scan" or "record", not both.', { mapping: mapping.name });
+      const what = record
+        ? { record: { side: sideIndex(mapping, record.side), id: record.id } }
+        : { scan: scan ?? 'changes' };
       const { run, fresh } = await engine.trigger({ mapping: mapping.name, ...what, plan });
       return reply
         .code(202)

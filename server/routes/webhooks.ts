@@ -27,7 +27,7 @@ export async function webhooks(app: FastifyInstance, { engine, options }: RouteD
         tags: ['webhooks'],
         summary: 'Events of a system. The body is whatever that system sends',
         security: [],
-        params: object({ system: text, key: described('Secret of this system\'s webhook address', text) }),
+        params: object({ system: text, key: described("Secret of this system's webhook address", text) }),
         response: {
           200: object({}, { description: 'Handshake: the header came back' }),
           202: object({ queued: described('Records that will be looked at', count) }),
@@ -38,15 +38,23 @@ export async function webhooks(app: FastifyInstance, { engine, options }: RouteD
     async (request, reply) => {
       const limit = await rate(request);
       if (!limit.isAllowed && limit.isExceeded) {
-        throw new HttpProblem('BAD_REQUEST', 429, 'Too many webhooks came from this address.', { title: 'Too many requests', todo: 'Send them again later.', retryAfter: limit.ttl });
+        throw new HttpProblem('BAD_REQUEST', 429, 'Too many webhooks came from this address.', {
+          title: 'Too many requests',
+          todo: 'Send them again later.',
+          retryAfter: limit.ttl,
+        });
       }
       const { system, key } = request.params;
       const config = engine.config.current().systems.get(system);
       const expected = config ? options.webhookKey(system) : undefined;
       // One answer for an unknown system and for a wrong key: it tells nothing about either.
-      const known = sameSecret(key, expected || '\0');
-      if (!known || !config?.webhooks) throw new TandemError('NOT_FOUND', 'There is no such webhook.');
-      const verified = await verifyWebhook(config.webhooks, { headers: request.headers, rawBody: request.body ?? Buffer.alloc(0), now: Date.now() });
+      const right = sameSecret(key, expected ?? '');
+      if (!right || !expected || !config?.webhooks) throw new TandemError('NOT_FOUND', 'There is no such webhook.');
+      const verified = await verifyWebhook(config.webhooks, {
+        headers: request.headers,
+        rawBody: request.body ?? Buffer.alloc(0),
+        now: Date.now(),
+      });
       if (verified.kind === 'handshake') return reply.code(200).header(verified.header, verified.value).send({});
       return reply.code(202).send({ queued: await engine.events(system, verified.events) });
     },

@@ -48,7 +48,10 @@ const PEOPLE = {
     name: { type: 'string', maxLength: 20 },
     mail: { type: ['string', 'null'], format: 'email' },
     address: { type: 'object', properties: { street: { type: 'string' }, country: { type: 'string' } } },
-    phones: { type: 'array', items: { type: 'object', properties: { kind: { type: 'string' }, number: { type: 'string' } } } },
+    phones: {
+      type: 'array',
+      items: { type: 'object', properties: { kind: { type: 'string' }, number: { type: 'string' } } },
+    },
     stage_id: { type: 'string' },
     boss_id: { type: 'string' },
     level: { type: 'integer' },
@@ -109,7 +112,10 @@ export function files(edits: Readonly<Record<string, string | undefined>> = {}):
   return new Map(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-export const load = (edits: Readonly<Record<string, string | undefined>> = {}, env: Record<string, string | undefined> = ENV): LoadResult => compileFiles(files(edits), env);
+export const load = (
+  edits: Readonly<Record<string, string | undefined>> = {},
+  env: Record<string, string | undefined> = ENV,
+): LoadResult => compileFiles(files(edits), env);
 
 /** Problems as people see them. */
 export const told = (result: LoadResult): string[] => result.problems.map(formatProblem);

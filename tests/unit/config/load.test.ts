@@ -5,8 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { readFiles } from '../../../engine/config/files.ts';
 import { formatProblem } from '../../../engine/config/format.ts';
 import { loadConfig, loadMappingText } from '../../../engine/config/load.ts';
-import { MAPPING, files } from './fixture.ts';
-import { ENV } from './fixture.ts';
+import { ENV, files, MAPPING } from './fixture.ts';
 import { loadReal, REAL_ENV, ROOT } from './real.ts';
 
 describe('the files of this repository', async () => {
@@ -16,12 +15,18 @@ describe('the files of this repository', async () => {
   it('have no fault', () => {
     expect(problems.map(formatProblem)).toEqual([]);
     expect([...config.systems.keys()].sort()).toEqual(['customwebshop', 'keap']);
-    expect([...config.mappings.keys()].sort()).toEqual(['company-customer', 'contact-customer', 'opportunity-order', 'product-product']);
+    expect([...config.mappings.keys()].sort()).toEqual([
+      'company-customer',
+      'contact-customer',
+      'opportunity-order',
+      'product-product',
+    ]);
   });
 
   it('put parents first', () => {
     expect(mapping('opportunity-order')).toMatchObject({ depth: 1, parents: ['company-customer', 'contact-customer'] });
-    for (const name of ['company-customer', 'contact-customer', 'product-product']) expect(mapping(name)).toMatchObject({ depth: 0, parents: [] });
+    for (const name of ['company-customer', 'contact-customer', 'product-product'])
+      expect(mapping(name)).toMatchObject({ depth: 0, parents: [] });
   });
 
   it('can be searched by what they match', () => {
@@ -29,7 +34,9 @@ describe('the files of this repository', async () => {
       ['email_address.email', 'email'],
       ['company_name', 'company'],
     ]);
-    expect(mapping('contact-customer').match.map((rule) => rule.find)).toEqual([["email_addresses[field='EMAIL1'].email", 'email']]);
+    expect(mapping('contact-customer').match.map((rule) => rule.find)).toEqual([
+      ["email_addresses[field='EMAIL1'].email", 'email'],
+    ]);
     expect(mapping('product-product').match.map((rule) => [rule.find, rule.found])).toEqual([
       [['sku', 'sku'], 'link'],
       [[undefined, 'name'], 'review'],
@@ -38,13 +45,23 @@ describe('the files of this repository', async () => {
 
   it('normalize what Keap answers', async () => {
     const { entities } = config.systems.get('keap')!;
-    expect(await entities.opportunities!.normalize!.evaluate({ id: '1', contact: { id: '7' }, stage: { id: '3', name: 'x' }, user: null, next_action_notes: null })).toEqual({
+    expect(
+      await entities.opportunities!.normalize!.evaluate({
+        id: '1',
+        contact: { id: '7' },
+        stage: { id: '3', name: 'x' },
+        user: null,
+        next_action_notes: null,
+      }),
+    ).toEqual({
       id: '1',
       next_action_notes: null,
       contact_id: '7',
       stage_id: '3',
     });
-    expect(await entities.products!.normalize!.evaluate({ id: '1', price: { amount: 19.99, currency_code: 'EUR' } })).toEqual({ id: '1', price: 1999 });
+    expect(
+      await entities.products!.normalize!.evaluate({ id: '1', price: { amount: 19.99, currency_code: 'EUR' } }),
+    ).toEqual({ id: '1', price: 1999 });
     expect(await entities.products!.normalize!.evaluate({ id: '1' })).toEqual({ id: '1' });
   });
 
@@ -54,26 +71,37 @@ describe('the files of this repository', async () => {
       { event: 'company.edit', id: '1' },
       { event: 'company.edit', id: '2' },
     ]);
-    expect(await config.systems.get('customwebshop')!.webhooks!.events.evaluate({ body: { topic: 'order.created', resource_id: 5 } })).toEqual({ event: 'order.created', id: '5' });
+    expect(
+      await config.systems
+        .get('customwebshop')!
+        .webhooks!.events.evaluate({ body: { topic: 'order.created', resource_id: 5 } }),
+    ).toEqual({ event: 'order.created', id: '5' });
   });
 
   it('convert phones and prices', async () => {
     const property = (name: string, path: string) => mapping(name).properties.find((one) => one.name === path)!;
-    expect(await property('company-customer', 'phone_number.number').convert[1]!.evaluate('+31 (0)6-1234')).toBe('+3106' + '1234');
+    expect(await property('company-customer', 'phone_number.number').convert[1]!.evaluate('+31 (0)6-1234')).toBe(
+      '+3106' + '1234',
+    );
     expect(await property('product-product', 'price').convert[0]!.evaluate(19.99)).toBe(1999);
     expect(await property('product-product', 'price').convert[1]!.evaluate(1999)).toBe(19.99);
   });
 
   it('name every missing variable, and no secret', async () => {
     const result = await loadConfig({ root: ROOT, env: {} });
-    const told = result.problems.filter((problem) => problem.code === 'CONFIG_ENV').map((problem) => /variable (\w+)/.exec(problem.message)![1]);
+    const told = result.problems
+      .filter((problem) => problem.code === 'CONFIG_ENV')
+      .map((problem) => /variable (\w+)/.exec(problem.message)![1]);
     expect(told.sort()).toEqual(Object.keys(REAL_ENV).sort());
     expect(result.config.mappings.size).toBe(0);
   });
 
   it('point editors to their formats', async () => {
     for (const [file, text] of await readFiles({ root: ROOT })) {
-      if (/^(systems|mappings)\/[^/]+\.yaml$/.test(file)) expect(text.split('\n')[0], file).toMatch(/^# yaml-language-server: \$schema=\.\.\/schemas\/(system|mapping)\.schema\.json$/);
+      if (/^(systems|mappings)\/[^/]+\.yaml$/.test(file))
+        expect(text.split('\n')[0], file).toMatch(
+          /^# yaml-language-server: \$schema=\.\.\/schemas\/(system|mapping)\.schema\.json$/,
+        );
     }
   });
 
@@ -91,28 +119,43 @@ describe('the schemas', () => {
     const visit = (schema: unknown, at: string): void => {
       if (typeof schema !== 'object' || schema === null) return;
       for (const [key, value] of Object.entries(schema)) {
-        if (key === 'properties') {
-          for (const [name, property] of Object.entries(value as Record<string, { description?: string }>)) {
-            if (!property.description) undescribed.push(`${at}.${name}`);
-          }
+        if (key !== 'properties') {
+          visit(value, `${at}.${key}`);
+          continue;
         }
-        visit(value, `${at}.${key}`);
+        for (const [name, property] of Object.entries(value as Record<string, { description?: string }>)) {
+          if (!property.description) undescribed.push(`${at}.${name}`);
+          visit(property, `${at}.${name}`);
+        }
       }
     };
-    for (const [file, text] of await readFiles({ root: ROOT })) if (file.startsWith('schemas/')) visit(JSON.parse(text), file);
+    for (const [file, text] of await readFiles({ root: ROOT }))
+      if (file.startsWith('schemas/')) visit(JSON.parse(text), file);
     expect(undescribed).toEqual([]);
   });
 });
 
 describe('a draft', () => {
   it('is checked as if it stood among the files', () => {
-    const { mapping, problems } = loadMappingText(MAPPING.replace('address.street', 'address.stret'), 'mappings/draft.yaml', files(), ENV);
+    const { mapping, problems } = loadMappingText(
+      MAPPING.replace('address.street', 'address.stret'),
+      'mappings/draft.yaml',
+      files(),
+      ENV,
+    );
     expect(mapping).toBeUndefined();
-    expect(problems.map(formatProblem)).toEqual(['mappings/draft.yaml:16:10 CONFIG_PATH properties[2].crm: address has no "stret"; did you mean "street"?']);
+    expect(problems.map(formatProblem)).toEqual([
+      'mappings/draft.yaml:16:10 CONFIG_PATH properties[2].crm: address has no "stret"; did you mean "street"?',
+    ]);
   });
 
   it('takes the place of the mapping of its name', () => {
-    const { mapping, problems } = loadMappingText(MAPPING.replace('create: [shop]', 'create: []'), 'mappings/draft.yaml', files(), ENV);
+    const { mapping, problems } = loadMappingText(
+      MAPPING.replace('create: [shop]', 'create: []'),
+      'mappings/draft.yaml',
+      files(),
+      ENV,
+    );
     expect(problems).toEqual([]);
     expect(mapping!.sides[1].create).toBe(false);
   });

@@ -12,13 +12,33 @@ describe('a mapping', () => {
     const { config, problems } = load();
     expect(problems).toEqual([]);
     const found = config.mappings.get('people-customers')!;
-    expect(found).toMatchObject({ conflict: 'latest', depth: 0, parents: [], schedule: { changes: 60_000, full: 86_400_000 } });
-    expect(found.sides.map((side) => [side.name, side.system.name, side.entity.name, side.create, side.deletes])).toEqual([
+    expect(found).toMatchObject({
+      conflict: 'latest',
+      depth: 0,
+      parents: [],
+      schedule: { changes: 60_000, full: 86_400_000 },
+    });
+    expect(
+      found.sides.map((side) => [side.name, side.system.name, side.entity.name, side.create, side.deletes]),
+    ).toEqual([
       ['crm', 'crm', 'people', false, 'keep'],
       ['shop', 'shop', 'customers', true, 'keep'],
     ]);
-    expect(found.match[0]).toMatchObject({ name: '$lowercase(mail) = $lowercase(email)', find: ['mail', 'email'], found: 'link' });
-    expect(found.properties.map((property) => [property.name, property.type, property.required, property.direction, property.drift, property.line])).toEqual([
+    expect(found.match[0]).toMatchObject({
+      name: '$lowercase(mail) = $lowercase(email)',
+      find: ['mail', 'email'],
+      found: 'link',
+    });
+    expect(
+      found.properties.map((property) => [
+        property.name,
+        property.type,
+        property.required,
+        property.direction,
+        property.drift,
+        property.line,
+      ]),
+    ).toEqual([
       ['name', 'string', true, 'both', 'keep', 11],
       ['mail', 'string', false, 'both', 'keep', 14],
       ['address.street', 'string', false, 'both', 'keep', 16],
@@ -29,8 +49,13 @@ describe('a mapping', () => {
   it('takes longhand sides, rules per side and a schedule', () => {
     const { config, problems } = mapping(
       ['  shop: customers', '  shop: { system: shop, entity: customers }'],
-      ['create: [shop]', 'create: [crm, shop]\nconflict: shop\ndeletes: { crm: propagate }\nschedule: { changes: off, full: 12h }\ncorrelate: { crm: ref }'],
-      row('  - crm: level\n    shop: status\n    direction: shop\n    drift: revert\n    conflict: review\n    type: integer\n    values: { 1: new, 2: gold, 3: gold }\n'),
+      [
+        'create: [shop]',
+        'create: [crm, shop]\nconflict: shop\ndeletes: { crm: propagate }\nschedule: { changes: off, full: 12h }\ncorrelate: { crm: ref }',
+      ],
+      row(
+        '  - crm: level\n    shop: status\n    direction: shop\n    drift: revert\n    conflict: review\n    type: integer\n    values: { 1: new, 2: gold, 3: gold }\n',
+      ),
     );
     expect(told({ config, problems })).toEqual([]);
     const found = config.mappings.get('people-customers')!;
@@ -69,7 +94,8 @@ describe('a mapping', () => {
     const { config, problems } = load({
       ...edited(FILE),
       'mappings/teams.yaml': `mapping: teams\nbetween: { crm: people, shop: customers }\nproperties:\n  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n    required: true\n    otherwise: { shop: '$link("people-customers", $record("people", $).boss_id)' }\n`,
-      'mappings/swapped.yaml': 'mapping: swapped\nbetween: { b: { system: shop, entity: customers }, a: { system: crm, entity: people } }\nproperties:\n  - b: parent_id\n    a: boss_id\n    reference: teams\n',
+      'mappings/swapped.yaml':
+        'mapping: swapped\nbetween: { b: { system: shop, entity: customers }, a: { system: crm, entity: people } }\nproperties:\n  - b: parent_id\n    a: boss_id\n    reference: teams\n',
     });
     expect(problems).toEqual([]);
     const teams = config.mappings.get('teams')!;
@@ -79,7 +105,9 @@ describe('a mapping', () => {
   });
 
   it('may refer to itself where that is not required', () => {
-    const { config, problems } = mapping(row('  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n'));
+    const { config, problems } = mapping(
+      row('  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n'),
+    );
     expect(problems).toEqual([]);
     expect(config.mappings.get('people-customers')).toMatchObject({ parents: [], depth: 0 });
   });
@@ -87,64 +115,290 @@ describe('a mapping', () => {
   it('changes its version with its text, its tables and its systems, and with nothing else', () => {
     const table = 'levels: { a: b }\n';
     const version = (edits: Record<string, string | undefined> = {}): string =>
-      load({ ...edited(FILE, row('  - crm: free.x\n    shop: status\n    direction: crm\n    values: t.x\n')), 'mappings/values/t.yaml': 'x: { a: new }\n', ...edits }).config.mappings.get('people-customers')!.version;
+      load({
+        ...edited(FILE, row('  - crm: free.x\n    shop: status\n    direction: crm\n    values: t.x\n')),
+        'mappings/values/t.yaml': 'x: { a: new }\n',
+        ...edits,
+      }).config.mappings.get('people-customers')!.version;
     expect(version()).toBe(version({ 'mappings/values/other.yaml': table }));
     expect(version()).not.toBe(version({ 'mappings/values/t.yaml': 'x: { b: new }\n' }));
     expect(version()).not.toBe(version(edited('systems/shop.yaml', ['size: 50', 'size: 51'])));
-    expect(version()).not.toBe(version(edited('schemas/crm/people.schema.json', ['"maxLength": 20', '"maxLength": 21'])));
+    expect(version()).not.toBe(
+      version(edited('schemas/crm/people.schema.json', ['"maxLength": 20', '"maxLength": 21'])),
+    );
   });
 });
 
 describe('faults', () => {
   it.each<[string, [string, string][], string, string]>([
     ['broken YAML', [['match:', 'match: {']], '7:3 CONFIG_YAML', 'Missed comma'],
-    ['a missing key', [['mapping: people-customers\n', '']], '1:1 CONFIG_SCHEMA', '"mapping" is missing: Name of the mapping.'],
+    [
+      'a missing key',
+      [['mapping: people-customers\n', '']],
+      '1:1 CONFIG_SCHEMA',
+      '"mapping" is missing: Name of the mapping.',
+    ],
     ['an unknown key', [['create:', 'creat: []\ncreate:']], '9:1 CONFIG_SCHEMA creat', 'did you mean "create"?'],
     ['three sides', [['  shop: customers', '  shop: customers\n  third: x']], '4:3 CONFIG_SCHEMA between', 'at most 2'],
-    ['a side with a reserved name', [['  crm: people', '  type: { system: crm, entity: people }']], '4:3 CONFIG_SCHEMA between.type', 'cannot be called "type"'],
-    ['a system that is not there', [['  shop: customers', '  shpo: customers']], '5:3 CONFIG_REFERENCE between.shpo', 'did you mean "shop"?'],
-    ['an entity that is not there', [['  crm: people', '  crm: peoples']], '4:8 CONFIG_REFERENCE between.crm', 'did you mean "people"?'],
-    ['a side that is not there, in create', [['create: [shop]', 'create: [shp]']], '9:10 CONFIG_REFERENCE create[0]', 'did you mean "shop"?'],
-    ['a side that is not there, in when', [['match:', 'when: { crn: $exists(name) }\nmatch:']], '6:9 CONFIG_REFERENCE when.crn', 'did you mean "crm"?'],
-    ['a conflict rule that is none', [['create:', 'conflict: latst\ncreate:']], '9:11 CONFIG_REFERENCE conflict', 'did you mean "latest"?'],
-    ['a delete rule that is none', [['create:', 'deletes: kep\ncreate:']], '9:10 CONFIG_SCHEMA deletes', 'keep (default), propagate or review'],
-    ['a schedule that is none', [['create:', 'schedule: { changes: soon }\ncreate:']], '9:22 CONFIG_SCHEMA schedule.changes', 'or `off`'],
-    ['a match rule of one side', [['    shop: $lowercase(email)\n', '']], '7:5 CONFIG_SCHEMA match[0]', 'The key of "shop" is missing'],
-    ['a match key that the entity lacks', [['$lowercase(mail)', '$lowercase(mial)']], '7:10 CONFIG_PATH match[0].crm', 'did you mean "mail"?'],
-    ['an expression that does not compile', [['$lowercase(mail)', '$lowercase(mail']], '7:24 CONFIG_EXPRESSION match[0].crm', 'Expected ")"'],
-    ['an unknown function', [['$lowercase(mail)', '$trim($lowrcase(mail))']], '7:16 CONFIG_EXPRESSION match[0].crm', 'did you mean $lowercase?'],
-    ['an expression over lines', [['$lowercase(mail)', '>-\n      $trim(\n        $lowrcase(mail)\n      )']], '9:9 CONFIG_EXPRESSION match[0].crm', 'did you mean $lowercase?'],
-    ['a key that changes by itself', [['$lowercase(mail)', '$string($now())']], '7:10 CONFIG_EXPRESSION match[0].crm', '$now'],
-    ['a comparison with null', [['match:', 'when: { crm: mail = null }\nmatch:']], '6:14 CONFIG_EXPRESSION when.crm', '$exists'],
-    ['a path that the entity lacks', [['  - crm: address.street', '  - crm: address.stret']], '16:10 CONFIG_PATH properties[2].crm', 'did you mean "street"?'],
-    ['a path below what is no object', [['  - crm: address.street', '  - crm: ref.street']], '16:10 CONFIG_PATH properties[2].crm', 'ref is no object'],
-    ['a selection that the entity lacks', [['  - crm: address.street', "  - crm: phones[knd='x'].number"]], '16:10 CONFIG_PATH properties[2].crm', 'did you mean "kind"?'],
-    ['a path to the prototype', [['  - crm: address.street', '  - crm: address.__proto__']], '16:10 CONFIG_PATH properties[2].crm', '__proto__'],
+    [
+      'a side with a reserved name',
+      [['  crm: people', '  type: { system: crm, entity: people }']],
+      '4:3 CONFIG_SCHEMA between.type',
+      'cannot be called "type"',
+    ],
+    [
+      'a system that is not there',
+      [['  shop: customers', '  shpo: customers']],
+      '5:3 CONFIG_REFERENCE between.shpo',
+      'did you mean "shop"?',
+    ],
+    [
+      'an entity that is not there',
+      [['  crm: people', '  crm: peoples']],
+      '4:8 CONFIG_REFERENCE between.crm',
+      'did you mean "people"?',
+    ],
+    [
+      'a side that is not there, in create',
+      [['create: [shop]', 'create: [shp]']],
+      '9:10 CONFIG_REFERENCE create[0]',
+      'did you mean "shop"?',
+    ],
+    [
+      'a side that is not there, in when',
+      [['match:', 'when: { crn: $exists(name) }\nmatch:']],
+      '6:9 CONFIG_REFERENCE when.crn',
+      'did you mean "crm"?',
+    ],
+    [
+      'a conflict rule that is none',
+      [['create:', 'conflict: latst\ncreate:']],
+      '9:11 CONFIG_REFERENCE conflict',
+      'did you mean "latest"?',
+    ],
+    [
+      'a delete rule that is none',
+      [['create:', 'deletes: kep\ncreate:']],
+      '9:10 CONFIG_SCHEMA deletes',
+      'keep (default), propagate or review',
+    ],
+    [
+      'a schedule that is none',
+      [['create:', 'schedule: { changes: soon }\ncreate:']],
+      '9:22 CONFIG_SCHEMA schedule.changes',
+      'or `off`',
+    ],
+    [
+      'a match rule of one side',
+      [['    shop: $lowercase(email)\n', '']],
+      '7:5 CONFIG_SCHEMA match[0]',
+      'The key of "shop" is missing',
+    ],
+    [
+      'a match key that the entity lacks',
+      [['$lowercase(mail)', '$lowercase(mial)']],
+      '7:10 CONFIG_PATH match[0].crm',
+      'did you mean "mail"?',
+    ],
+    [
+      'an expression that does not compile',
+      [['$lowercase(mail)', '$lowercase(mail']],
+      '7:24 CONFIG_EXPRESSION match[0].crm',
+      'Expected ")"',
+    ],
+    [
+      'an unknown function',
+      [['$lowercase(mail)', '$trim($lowrcase(mail))']],
+      '7:16 CONFIG_EXPRESSION match[0].crm',
+      'did you mean $lowercase?',
+    ],
+    [
+      'an expression over lines',
+      [['$lowercase(mail)', '>-\n      $trim(\n        $lowrcase(mail)\n      )']],
+      '9:9 CONFIG_EXPRESSION match[0].crm',
+      'did you mean $lowercase?',
+    ],
+    [
+      'a key that changes by itself',
+      [['$lowercase(mail)', '$string($now())']],
+      '7:10 CONFIG_EXPRESSION match[0].crm',
+      '$now',
+    ],
+    [
+      'a comparison with null',
+      [['match:', 'when: { crm: mail = null }\nmatch:']],
+      '6:14 CONFIG_EXPRESSION when.crm',
+      '$exists',
+    ],
+    [
+      'a path that the entity lacks',
+      [['  - crm: address.street', '  - crm: address.stret']],
+      '16:10 CONFIG_PATH properties[2].crm',
+      'did you mean "street"?',
+    ],
+    [
+      'a path below what is no object',
+      [['  - crm: address.street', '  - crm: ref.street']],
+      '16:10 CONFIG_PATH properties[2].crm',
+      'ref is no object',
+    ],
+    [
+      'a selection that the entity lacks',
+      [['  - crm: address.street', "  - crm: phones[knd='x'].number"]],
+      '16:10 CONFIG_PATH properties[2].crm',
+      'did you mean "kind"?',
+    ],
+    [
+      'a path to the prototype',
+      [['  - crm: address.street', '  - crm: address.__proto__']],
+      '16:10 CONFIG_PATH properties[2].crm',
+      '__proto__',
+    ],
     ['a row of one side', [['    shop: street\n', '']], '16:5 CONFIG_SCHEMA properties[2]', '"shop" is missing'],
-    ['an unknown key of a row', [['    required: true', '    requird: "true"']], '13:5 CONFIG_SCHEMA properties[0].requird', 'did you mean "required"?'],
-    ['a side that is misspelt in a row', [['    shop: street', '    shpo: street']], '17:5 CONFIG_SCHEMA properties[2].shpo', 'did you mean "shop"?'],
-    ['a computed value that is written', [['  - crm: address.street', '  - crm: $uppercase(address.street)']], '16:10 CONFIG_PATH properties[2].crm', 'or set "direction: shop"'],
-    ['a read-only target', [row('  - crm: ref\n    shop: updated_at\n')], '19:11 CONFIG_PATH properties[3].shop', 'read-only, so nothing can flow to it; set "direction: crm"'],
-    ['a direction that is none', [row('  - crm: ref\n    shop: phone\n    direction: shopp\n')], '20:16 CONFIG_REFERENCE properties[3].direction', 'did you mean "shop"?'],
-    ['a type that is none', [row('  - crm: ref\n    shop: phone\n    type: text\n')], '20:11 CONFIG_SCHEMA properties[3].type', 'string, integer, decimal'],
-    ['places of what is no decimal', [row('  - crm: ref\n    shop: phone\n    places: 2\n')], '20:5 CONFIG_SCHEMA properties[3].places', 'type: decimal'],
-    ['drift of a two-way row', [row('  - crm: ref\n    shop: phone\n    drift: revert\n')], '20:5 CONFIG_SCHEMA properties[3].drift', '"direction"'],
-    ['one place written by two rows', [row('  - crm: ref\n    shop: street\n')], '19:11 CONFIG_DUPLICATE properties[3].shop', 'written by properties[2] already'],
-    ['a place within one that is written', [row('  - crm: address\n    shop: phone\n    type: list\n')], '18:10 CONFIG_DUPLICATE properties[3].crm', 'written by properties[2] already'],
-    ['a table that does not exist', [row('  - crm: ref\n    shop: phone\n    values: nope.x\n')], '20:13 CONFIG_REFERENCE properties[3].values', 'mappings/values/nope.yaml does not exist'],
-    ['a table that is not one-to-one', [row('  - crm: ref\n    shop: status\n    values: { a: new, b: gold, c: new }\n')], '20:32 CONFIG_TABLE properties[3].values.c', '"a" and "c" both become "new"'],
-    ['a table with a value that its place does not take', [row('  - crm: ref\n    shop: status\n    values: { a: nev }\n')], '20:15 CONFIG_TABLE properties[3].values.a', 'did you mean "new"?'],
-    ['a lookup of an entity that is not there', [row('  - crm: stage_id\n    shop: phone\n    lookup: { crm: stagez.name }\n')], '20:20 CONFIG_REFERENCE properties[3].lookup.crm', 'did you mean "stages"?'],
-    ['a lookup of a field that is not there', [row('  - crm: stage_id\n    shop: phone\n    lookup: { crm: stages.nme }\n')], '20:20 CONFIG_PATH properties[3].lookup.crm', 'did you mean "name"?'],
-    ['a reference to a mapping that is not there', [row('  - crm: boss_id\n    shop: parent_id\n    reference: people-customer\n')], '20:16 CONFIG_REFERENCE properties[3].reference', 'did you mean "people-customers"?'],
-    ['a link of a mapping that is not there', [row('  - crm: boss_id\n    shop: phone\n    convert: { shop: \'$link("people", $)\' }\n')], '20:23 CONFIG_REFERENCE properties[3].convert.shop', 'no mapping "people"'],
-    ['a record of an entity that is not there', [row('  - crm: boss_id\n    shop: phone\n    convert: { shop: \'$record("customers", $).id\' }\n')], '20:23 CONFIG_REFERENCE properties[3].convert.shop', '"crm" has no entity "customers"'],
-    ['a record of an entity that cannot be read', [row('  - crm: boss_id\n    shop: phone\n    convert: { shop: \'$record("stages", $).id\' }\n')], '20:23 CONFIG_OPERATION properties[3].convert.shop', 'no operation "read"'],
-    ['a reference with a table', [row('  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n    values: { a: 1 }\n')], '21:5 CONFIG_SCHEMA properties[3].values', 'cannot go with "reference"'],
-    ['otherwise without a reference', [row('  - crm: ref\n    shop: phone\n    otherwise: { shop: "$" }\n')], '20:5 CONFIG_SCHEMA properties[3].otherwise', '"reference"'],
-    ['a mapping that requires itself', [row('  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n    required: true\n')], '20:16 CONFIG_CYCLE properties[3].reference', '"people-customers" -> "people-customers"'],
-    ['a correlation that cannot be searched', [['create:', 'correlate: { shop: phone }\ncreate:']], '9:20 CONFIG_OPERATION correlate.shop', 'it can by email'],
-    ['a correlation that is also a row', [['create:', 'correlate: { shop: email }\ncreate:']], '16:11 CONFIG_DUPLICATE properties[1].shop', '"correlate"'],
+    [
+      'an unknown key of a row',
+      [['    required: true', '    requird: "true"']],
+      '13:5 CONFIG_SCHEMA properties[0].requird',
+      'did you mean "required"?',
+    ],
+    [
+      'a side that is misspelt in a row',
+      [['    shop: street', '    shpo: street']],
+      '17:5 CONFIG_SCHEMA properties[2].shpo',
+      'did you mean "shop"?',
+    ],
+    [
+      'a computed value that is written',
+      [['  - crm: address.street', '  - crm: $uppercase(address.street)']],
+      '16:10 CONFIG_PATH properties[2].crm',
+      'or set "direction: shop"',
+    ],
+    [
+      'a read-only target',
+      [row('  - crm: ref\n    shop: updated_at\n')],
+      '19:11 CONFIG_PATH properties[3].shop',
+      'read-only, so nothing can flow to it; set "direction: crm"',
+    ],
+    [
+      'a direction that is none',
+      [row('  - crm: ref\n    shop: phone\n    direction: shopp\n')],
+      '20:16 CONFIG_REFERENCE properties[3].direction',
+      'did you mean "shop"?',
+    ],
+    [
+      'a type that is none',
+      [row('  - crm: ref\n    shop: phone\n    type: text\n')],
+      '20:11 CONFIG_SCHEMA properties[3].type',
+      'string, integer, decimal',
+    ],
+    [
+      'places of what is no decimal',
+      [row('  - crm: ref\n    shop: phone\n    places: 2\n')],
+      '20:5 CONFIG_SCHEMA properties[3].places',
+      'type: decimal',
+    ],
+    [
+      'drift of a two-way row',
+      [row('  - crm: ref\n    shop: phone\n    drift: revert\n')],
+      '20:5 CONFIG_SCHEMA properties[3].drift',
+      '"direction"',
+    ],
+    [
+      'one place written by two rows',
+      [row('  - crm: ref\n    shop: street\n')],
+      '19:11 CONFIG_DUPLICATE properties[3].shop',
+      'written by properties[2] already',
+    ],
+    [
+      'a place within one that is written',
+      [row('  - crm: address\n    shop: phone\n    type: list\n')],
+      '18:10 CONFIG_DUPLICATE properties[3].crm',
+      'written by properties[2] already',
+    ],
+    [
+      'a table that does not exist',
+      [row('  - crm: ref\n    shop: phone\n    values: nope.x\n')],
+      '20:13 CONFIG_REFERENCE properties[3].values',
+      'mappings/values/nope.yaml does not exist',
+    ],
+    [
+      'a table that is not one-to-one',
+      [row('  - crm: ref\n    shop: status\n    values: { a: new, b: gold, c: new }\n')],
+      '20:32 CONFIG_TABLE properties[3].values.c',
+      '"a" and "c" both become "new"',
+    ],
+    [
+      'a table with a value that its place does not take',
+      [row('  - crm: ref\n    shop: status\n    values: { a: nev }\n')],
+      '20:15 CONFIG_TABLE properties[3].values.a',
+      'did you mean "new"?',
+    ],
+    [
+      'a lookup of an entity that is not there',
+      [row('  - crm: stage_id\n    shop: phone\n    lookup: { crm: stagez.name }\n')],
+      '20:20 CONFIG_REFERENCE properties[3].lookup.crm',
+      'did you mean "stages"?',
+    ],
+    [
+      'a lookup of a field that is not there',
+      [row('  - crm: stage_id\n    shop: phone\n    lookup: { crm: stages.nme }\n')],
+      '20:20 CONFIG_PATH properties[3].lookup.crm',
+      'did you mean "name"?',
+    ],
+    [
+      'a reference to a mapping that is not there',
+      [row('  - crm: boss_id\n    shop: parent_id\n    reference: people-customer\n')],
+      '20:16 CONFIG_REFERENCE properties[3].reference',
+      'did you mean "people-customers"?',
+    ],
+    [
+      'a link of a mapping that is not there',
+      [row('  - crm: boss_id\n    shop: phone\n    convert: { shop: \'$link("people", $)\' }\n')],
+      '20:23 CONFIG_REFERENCE properties[3].convert.shop',
+      'no mapping "people"',
+    ],
+    [
+      'a record of an entity that is not there',
+      [row('  - crm: boss_id\n    shop: phone\n    convert: { shop: \'$record("customers", $).id\' }\n')],
+      '20:23 CONFIG_REFERENCE properties[3].convert.shop',
+      '"crm" has no entity "customers"',
+    ],
+    [
+      'a record of an entity that cannot be read',
+      [row('  - crm: boss_id\n    shop: phone\n    convert: { shop: \'$record("stages", $).id\' }\n')],
+      '20:23 CONFIG_OPERATION properties[3].convert.shop',
+      'no operation "read"',
+    ],
+    [
+      'a reference with a table',
+      [row('  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n    values: { a: 1 }\n')],
+      '21:5 CONFIG_SCHEMA properties[3].values',
+      'cannot go with "reference"',
+    ],
+    [
+      'otherwise without a reference',
+      [row('  - crm: ref\n    shop: phone\n    otherwise: { shop: "$" }\n')],
+      '20:5 CONFIG_SCHEMA properties[3].otherwise',
+      '"reference"',
+    ],
+    [
+      'a mapping that requires itself',
+      [row('  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n    required: true\n')],
+      '20:16 CONFIG_CYCLE properties[3].reference',
+      '"people-customers" -> "people-customers"',
+    ],
+    [
+      'a correlation that cannot be searched',
+      [['create:', 'correlate: { shop: phone }\ncreate:']],
+      '9:20 CONFIG_OPERATION correlate.shop',
+      'it can by email',
+    ],
+    [
+      'a correlation that is also a row',
+      [['create:', 'correlate: { shop: email }\ncreate:']],
+      '16:11 CONFIG_DUPLICATE properties[1].shop',
+      '"correlate"',
+    ],
   ])('%s', (_, changes, start, message) => {
     const result = mapping(...changes);
     const line = told(result).find((text) => text.startsWith(`${FILE}:${start}`));
@@ -162,19 +416,36 @@ describe('faults', () => {
     ['read', 'read: { path: "/customers/{id}" }', 'between.shop', '5:9'],
     ['delete', 'delete: { path: "/customers/{id}" }', 'deletes.shop', '9:18'],
   ])('an operation that is missing: %s', (operation, text, where, place) => {
-    const deletes: [string, string][] = operation === 'delete' ? [['create:', 'deletes: { shop: propagate }\ncreate:']] : [];
+    const deletes: [string, string][] =
+      operation === 'delete' ? [['create:', 'deletes: { shop: propagate }\ncreate:']] : [];
     const result = load({ ...edited('systems/shop.yaml', [`    ${text}\n`, '']), ...edited(FILE, ...deletes) });
-    expect(told(result)).toContainEqual(expect.stringMatching(new RegExp(`^${FILE}:${place} CONFIG_OPERATION ${where.replace(/[[\].]/g, '\\$&')}: customers of shop has no operation "${operation}"`)));
+    expect(told(result)).toContainEqual(
+      expect.stringMatching(
+        new RegExp(
+          `^${FILE}:${place} CONFIG_OPERATION ${where.replace(/[[\].]/g, '\\$&')}: customers of shop has no operation "${operation}"`,
+        ),
+      ),
+    );
   });
 
   it('latest without a time of modification', () => {
     const result = load(edited('systems/shop.yaml', ['    modified: updated_at\n', '']));
-    expect(told(result)).toEqual([expect.stringContaining('CONFIG_OPERATION conflict: "latest" needs the time of modification, which shop (customers) does not have')]);
+    expect(told(result)).toEqual([
+      expect.stringContaining(
+        'CONFIG_OPERATION conflict: "latest" needs the time of modification, which shop (customers) does not have',
+      ),
+    ]);
   });
 
   it('a circle of required references is told in each of its files', () => {
-    const refer = (name: string, to: string): string => `mapping: ${name}\nbetween: { crm: people, shop: customers }\nproperties:\n  - crm: boss_id\n    shop: parent_id\n    reference: ${to}\n    required: true\n`;
-    const result = load({ 'mappings/a.yaml': refer('a', 'b'), 'mappings/b.yaml': refer('b', 'c'), 'mappings/c.yaml': refer('c', 'a'), 'mappings/d.yaml': refer('d', 'people-customers') });
+    const refer = (name: string, to: string): string =>
+      `mapping: ${name}\nbetween: { crm: people, shop: customers }\nproperties:\n  - crm: boss_id\n    shop: parent_id\n    reference: ${to}\n    required: true\n`;
+    const result = load({
+      'mappings/a.yaml': refer('a', 'b'),
+      'mappings/b.yaml': refer('b', 'c'),
+      'mappings/c.yaml': refer('c', 'a'),
+      'mappings/d.yaml': refer('d', 'people-customers'),
+    });
     expect(told(result)).toEqual([
       expect.stringMatching(/^mappings\/a\.yaml:6:16 CONFIG_CYCLE .*"a" -> "b" -> "c" -> "a"/),
       expect.stringMatching(/^mappings\/b\.yaml:6:16 CONFIG_CYCLE .*"b" -> "c" -> "a" -> "b"/),
@@ -186,26 +457,40 @@ describe('faults', () => {
   it('what refers to a faulty mapping does not run either', () => {
     const result = load({
       ...edited(FILE, ['  - crm: address.street', '  - crm: address.stret']),
-      'mappings/a.yaml': 'mapping: a\nbetween: { crm: people, shop: customers }\nproperties:\n  - { crm: boss_id, shop: parent_id, reference: people-customers }\n',
+      'mappings/a.yaml':
+        'mapping: a\nbetween: { crm: people, shop: customers }\nproperties:\n  - { crm: boss_id, shop: parent_id, reference: people-customers }\n',
     });
-    expect(told(result)[0]).toContain('mappings/a.yaml:4:49 CONFIG_REFERENCE properties[0].reference: The mapping "people-customers" has faults of its own');
+    expect(told(result)[0]).toContain(
+      'mappings/a.yaml:4:49 CONFIG_REFERENCE properties[0].reference: The mapping "people-customers" has faults of its own',
+    );
     expect(result.config.mappings.size).toBe(0);
   });
 
   it('a second mapping of the same name', () => {
-    expect(told(load({ 'mappings/z.yaml': MAPPING }))).toEqual(['mappings/z.yaml:1:10 CONFIG_DUPLICATE mapping: The mapping "people-customers" is declared in mappings/people-customers.yaml already.']);
+    expect(told(load({ 'mappings/z.yaml': MAPPING }))).toEqual([
+      'mappings/z.yaml:1:10 CONFIG_DUPLICATE mapping: The mapping "people-customers" is declared in mappings/people-customers.yaml already.',
+    ]);
   });
 
   it('a faulty file of tables', () => {
-    const result = load({ ...edited(FILE, row('  - crm: ref\n    shop: phone\n    values: t.x\n')), 'mappings/values/t.yaml': 'x: { a: [1] }\n' });
+    const result = load({
+      ...edited(FILE, row('  - crm: ref\n    shop: phone\n    values: t.x\n')),
+      'mappings/values/t.yaml': 'x: { a: [1] }\n',
+    });
     expect(told(result)).toEqual([
       expect.stringContaining('mappings/values/t.yaml:1:9 CONFIG_SCHEMA x.a: Must be a text'),
-      expect.stringContaining(`${FILE}:20:13 CONFIG_REFERENCE properties[3].values: The file mappings/values/t.yaml has faults`),
+      expect.stringContaining(
+        `${FILE}:20:13 CONFIG_REFERENCE properties[3].values: The file mappings/values/t.yaml has faults`,
+      ),
     ]);
   });
 
   it('all of them at once', () => {
-    const result = mapping(['$lowercase(mail)', '$lowrcase(mail)'], ['create: [shop]', 'create: [shp]'], ['  - crm: address.street', '  - crm: address.stret']);
+    const result = mapping(
+      ['$lowercase(mail)', '$lowrcase(mail)'],
+      ['create: [shop]', 'create: [shp]'],
+      ['  - crm: address.street', '  - crm: address.stret'],
+    );
     expect(result.problems.map((problem) => problem.line)).toEqual([7, 9, 16]);
   });
 });

@@ -10,14 +10,17 @@ import { ENV, edited, files, MAPPING } from './fixture.ts';
 const FILE = 'mappings/people-customers.yaml';
 const opened: { store: ConfigStore; root: string }[] = [];
 
-async function open(edits: Record<string, string> = {}, watch = false): Promise<{ store: ConfigStore; root: string; put: (file: string, text: string) => Promise<void> }> {
+async function open(
+  edits: Record<string, string> = {},
+  watch = false,
+): Promise<{ store: ConfigStore; root: string; put: (file: string, text: string) => Promise<void> }> {
   const root = await mkdtemp(join(tmpdir(), 'tandem-config-'));
   const put = async (file: string, text: string): Promise<void> => {
     await mkdir(dirname(join(root, file)), { recursive: true });
     await writeFile(join(root, file), text);
   };
   for (const [file, text] of files(edits)) await put(file, text);
-  const store = await createConfigStore({ root, env: ENV, watch, debounce: 30 });
+  const store = await createConfigStore({ root, env: ENV, watch, debounce: 30, poll: 500 });
   opened.push({ store, root });
   return { store, root, put };
 }
@@ -82,7 +85,10 @@ describe('an edit', () => {
 
   it('of a system compiles its mappings again', async () => {
     const { store, put } = await open();
-    await put('systems/shop.yaml', edited('systems/shop.yaml', ['https://shop.example', 'https://new.example'])['systems/shop.yaml']!);
+    await put(
+      'systems/shop.yaml',
+      edited('systems/shop.yaml', ['https://shop.example', 'https://new.example'])['systems/shop.yaml']!,
+    );
     const change = next(store);
     await store.reload();
     expect((await change).changed).toEqual(['people-customers']);
@@ -101,10 +107,15 @@ describe('an edit', () => {
   it('of a system that is sound in itself but breaks a mapping waits', async () => {
     const { store, put } = await open();
     const good = store.current();
-    await put('systems/shop.yaml', edited('systems/shop.yaml', ['    create: { path: /customers }\n', ''])['systems/shop.yaml']!);
+    await put(
+      'systems/shop.yaml',
+      edited('systems/shop.yaml', ['    create: { path: /customers }\n', ''])['systems/shop.yaml']!,
+    );
     await store.reload();
     expect(store.current()).toBe(good);
-    expect(store.problems().map(formatProblem)).toEqual([expect.stringContaining(`${FILE}:9:10 CONFIG_OPERATION create[0]`)]);
+    expect(store.problems().map(formatProblem)).toEqual([
+      expect.stringContaining(`${FILE}:9:10 CONFIG_OPERATION create[0]`),
+    ]);
     // With the mapping adapted, both take effect.
     await put(FILE, MAPPING.replace('create: [shop]', 'create: []'));
     await store.reload();
@@ -115,7 +126,10 @@ describe('an edit', () => {
   it('of an entity schema that breaks a mapping waits', async () => {
     const { store, put } = await open();
     const good = store.current();
-    await put('schemas/shop/customers.schema.json', edited('schemas/shop/customers.schema.json', ['"street"', '"road"'])['schemas/shop/customers.schema.json']!);
+    await put(
+      'schemas/shop/customers.schema.json',
+      edited('schemas/shop/customers.schema.json', ['"street"', '"road"'])['schemas/shop/customers.schema.json']!,
+    );
     await store.reload();
     expect(store.current()).toBe(good);
     expect(store.problems().map(formatProblem)).toEqual([expect.stringContaining('CONFIG_PATH properties[2].shop')]);
@@ -134,12 +148,15 @@ describe('a file that goes', () => {
   });
 
   it('stays while a mapping needs it', async () => {
-    const refers = 'mapping: refers\nbetween: { crm: people, shop: customers }\nproperties:\n  - { crm: boss_id, shop: parent_id, reference: people-customers }\n';
+    const refers =
+      'mapping: refers\nbetween: { crm: people, shop: customers }\nproperties:\n  - { crm: boss_id, shop: parent_id, reference: people-customers }\n';
     const { store, root } = await open({ 'mappings/refers.yaml': refers });
     await rm(join(root, FILE));
     await store.reload();
     expect([...store.current().mappings.keys()].sort()).toEqual(['people-customers', 'refers']);
-    expect(store.problems().map(formatProblem)).toEqual([expect.stringContaining('mappings/refers.yaml:4:49 CONFIG_REFERENCE')]);
+    expect(store.problems().map(formatProblem)).toEqual([
+      expect.stringContaining('mappings/refers.yaml:4:49 CONFIG_REFERENCE'),
+    ]);
     await rm(join(root, 'mappings/refers.yaml'));
     await store.reload();
     expect(store.current().mappings.size).toBe(0);
@@ -165,7 +182,9 @@ describe('the first load', () => {
 
   it('checks a draft against what runs', async () => {
     const { store } = await open();
-    expect(store.check(broken).problems.map(formatProblem)).toEqual([expect.stringContaining('mappings/draft.yaml:16:10 CONFIG_PATH')]);
+    expect(store.check(broken).problems.map(formatProblem)).toEqual([
+      expect.stringContaining('mappings/draft.yaml:16:10 CONFIG_PATH'),
+    ]);
     expect(store.check(MAPPING).mapping!.name).toBe('people-customers');
     expect(store.current().mappings.size).toBe(1);
   });

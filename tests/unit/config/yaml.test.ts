@@ -10,7 +10,18 @@ const parse = (text: string): YamlDocument => {
 const at = (line: number, column: number) => ({ line, column });
 
 describe('places', () => {
-  const text = ['first: &anchor', '  quoted: "a\\"b"', '  folded: >-', '    one', '    two three', 'again: *anchor', 'list:', '  - 1', "  - { k: 'v w', empty: }", ''].join('\n');
+  const text = [
+    'first: &anchor',
+    '  quoted: "a\\"b"',
+    '  folded: >-',
+    '    one',
+    '    two three',
+    'again: *anchor',
+    'list:',
+    '  - 1',
+    "  - { k: 'v w', empty: }",
+    '',
+  ].join('\n');
   const document = parse(text);
 
   it.each([
@@ -44,13 +55,19 @@ describe('places', () => {
 
 describe('values', () => {
   it('share no object, so that one can be changed without the other', () => {
-    const { value } = parse('a: &x { b: 1 }\nc: *x\n') as { value: { a: object; c: object } };
+    const { value } = parse('a: &x { b: 1 }\nc: *x\n') as unknown as { value: { a: object; c: object } };
     expect(value.a).toEqual(value.c);
     expect(value.a).not.toBe(value.c);
   });
 
   it('are those of YAML 1.2', () => {
-    expect(parse('a: NO\nb: off\nc: 010\nd: 2020-01-01\ne: ~\n').value).toEqual({ a: 'NO', b: 'off', c: 10, d: '2020-01-01', e: null });
+    expect(parse('a: NO\nb: off\nc: 010\nd: 2020-01-01\ne: ~\n').value).toEqual({
+      a: 'NO',
+      b: 'off',
+      c: 10,
+      d: '2020-01-01',
+      e: null,
+    });
   });
 
   it('may be JSON', () => {
@@ -59,7 +76,10 @@ describe('values', () => {
 });
 
 describe('faults', () => {
-  const bomb = ['a: &a [1,1,1,1,1,1,1,1,1]', ...'bcdefghij'.split('').map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefghij'[i]}`).join(',')}]`)].join('\n');
+  const bomb = [
+    'a: &a [1,1,1,1,1,1,1,1,1]',
+    ...'bcdefghij'.split('').map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefghij'[i]}`).join(',')}]`),
+  ].join('\n');
   it.each([
     ['a: [1', 'CONFIG_YAML', 1],
     ['a: 1\nb:\n  - c\n - d', 'CONFIG_YAML', 4],

@@ -5,8 +5,11 @@ import { BUILTINS } from '../../../engine/expression/builtins.ts';
 import { calls, compileExpression, errorPosition } from '../../../engine/expression/compile.ts';
 import { type ExpressionFunctions, noFunctions } from '../../../engine/expression/expression.ts';
 
-const run = (source: string, input?: unknown, context?: Parameters<ReturnType<typeof compileExpression>['evaluate']>[1]): Promise<unknown> =>
-  compileExpression(source).evaluate(input, context);
+const run = (
+  source: string,
+  input?: unknown,
+  context?: Parameters<ReturnType<typeof compileExpression>['evaluate']>[1],
+): Promise<unknown> => compileExpression(source).evaluate(input, context);
 
 const failure = async (work: Promise<unknown>): Promise<TandemError> => {
   const error = await work.then(
@@ -21,7 +24,8 @@ const compileFailure = (source: string): { message: string; position: number | u
   try {
     compileExpression(source);
   } catch (error) {
-    if (error instanceof TandemError) return { message: error.message, position: errorPosition(error), code: error.code };
+    if (error instanceof TandemError)
+      return { message: error.message, position: errorPosition(error), code: error.code };
   }
   throw new Error(`${source} compiled`);
 };
@@ -68,7 +72,8 @@ describe('values', () => {
     const record = { email: null, deep: [{ x: null }, null, 1] };
     const strict = compileExpression('$lowercase(email)');
     expect((await failure(strict.evaluate(record))).code).toBe('EXPRESSION_FAILED');
-    const lenient = (source: string): Promise<unknown> => compileExpression(source, { nulls: 'missing' }).evaluate(record, { record });
+    const lenient = (source: string): Promise<unknown> =>
+      compileExpression(source, { nulls: 'missing' }).evaluate(record, { record });
     expect(await lenient('$lowercase(email)')).toBeUndefined();
     expect(await lenient('email')).toBeUndefined();
     expect(await lenient('$exists(email)')).toBe(false);
@@ -112,12 +117,17 @@ describe('$record, $link and $find', () => {
 
   it('hand on what they throw', async () => {
     const cause = new TandemError('SYSTEM_THROTTLED', 'Wait.', { retryAfter: 5 });
-    const error = await failure(run('$record("c", 1).x', {}, { functions: { ...noFunctions, record: () => Promise.reject(cause) } }));
+    const error = await failure(
+      run('$record("c", 1).x', {}, { functions: { ...noFunctions, record: () => Promise.reject(cause) } }),
+    );
     expect(error).toBe(cause);
   });
 
   it('do not use up the time of the expression while they wait', async () => {
-    const slow: ExpressionFunctions = { ...noFunctions, record: () => new Promise((resolve) => setTimeout(resolve, 1_200, { x: 1 })) };
+    const slow: ExpressionFunctions = {
+      ...noFunctions,
+      record: () => new Promise((resolve) => setTimeout(resolve, 1_200, { x: 1 })),
+    };
     expect(await run('$record("c", 1).x + 1', {}, { functions: slow })).toBe(2);
   });
 
@@ -127,7 +137,11 @@ describe('$record, $link and $find', () => {
   });
 
   it('are known before they are called', () => {
-    const found = calls(compileExpression('$link("a", x) & $record("b", $record.y).z & $find("c", {"k": "d" ~> $link(1)})[0].q & $link(dynamic, 1)'));
+    const found = calls(
+      compileExpression(
+        '$link("a", x) & $record("b", $record.y).z & $find("c", {"k": "d" ~> $link(1)})[0].q & $link(dynamic, 1)',
+      ),
+    );
     expect(found).toMatchObject({ link: expect.arrayContaining(['a', 'd']), record: ['b'], find: ['c'] });
     expect(calls(compileExpression('a.b'))).toMatchObject({ link: [], record: [], find: [] });
   });
@@ -144,7 +158,10 @@ describe('guardrails', () => {
     ['a text that doubles', '($f := function($s, $n) { $n = 0 ? $s : $f($s & $s, $n - 1) }; $f("ab", 60))'],
     ['a wide pad', '$pad("x", 900000000)'],
     ['a long join', '($s := $pad("x", 900000); $join([$s, $s, $s]))'],
-    ['an object that doubles', '($f := function($o, $n) { $n = 0 ? $o : $f({"a": $o, "b": $o}, $n - 1) }; $string($f({}, 40)))'],
+    [
+      'an object that doubles',
+      '($f := function($o, $n) { $n = 0 ? $o : $f({"a": $o, "b": $o}, $n - 1) }; $string($f({}, 40)))',
+    ],
     ['a result that doubles', '($f := function($o, $n) { $n = 0 ? $o : $f({"a": $o, "b": $o}, $n - 1) }; $f({}, 40))'],
     ['comparing everything with everything', '$distinct([1..9000].{"a": $})'],
     ['a regular expression that reads on and on', '$match($pad("", 900000, "a"), /a(.*b)?/)'],
@@ -164,7 +181,9 @@ describe('guardrails', () => {
   });
 
   it('leave no trace on prototypes', async () => {
-    const input = JSON.parse('{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}, "k": "__proto__"}');
+    const input = JSON.parse(
+      '{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}, "k": "__proto__"}',
+    );
     const result = (await run('$merge([$, {k: {"polluted": 2}}])', input)) as Record<string, unknown>;
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
     expect(result.polluted).toBeUndefined();
@@ -177,12 +196,15 @@ describe('guardrails', () => {
 });
 
 describe('failures on a record', () => {
-  it.each([['$number(a)'], ['a + 1'], ['$lowercase(n)'], ['[a, n]^($)'], ['{n: 1}']])('%s tells no value', async (source) => {
-    const error = await failure(run(source, { a: 'confidential', n: 424_242 }));
-    expect(error.code).toBe('EXPRESSION_FAILED');
-    expect(error.message).not.toMatch(/confidential|424242/);
-    expect(error.message).toContain(source);
-  });
+  it.each([['$number(a)'], ['a + 1'], ['$lowercase(n)'], ['[a, n]^($)'], ['{n: 1}']])(
+    '%s tells no value',
+    async (source) => {
+      const error = await failure(run(source, { a: 'confidential', n: 424_242 }));
+      expect(error.code).toBe('EXPRESSION_FAILED');
+      expect(error.message).not.toMatch(/confidential|424242/);
+      expect(error.message).toContain(source);
+    },
+  );
 
   it('say what the author wrote', async () => {
     expect((await failure(run('$error("No sku.")', {}))).message).toContain('No sku');

@@ -1,9 +1,19 @@
 /** Values by declared type: equality, emptiness, what is written. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonical, expressionInput, fingerprint, isEmpty, parseValue, stableJson, toJson, type ValueType } from '../../../engine/expression/values.ts';
+import {
+  canonical,
+  expressionInput,
+  fingerprint,
+  isEmpty,
+  parseValue,
+  stableJson,
+  toJson,
+  type ValueType,
+} from '../../../engine/expression/values.ts';
 
-const same = (type: ValueType, a: unknown, b: unknown, places?: number): boolean => fingerprint(a, { type, places }) === fingerprint(b, { type, places });
+const same = (type: ValueType, a: unknown, b: unknown, places?: number): boolean =>
+  fingerprint(a, { type, places }) === fingerprint(b, { type, places });
 
 describe('equality by type', () => {
   it.each<[ValueType, unknown, unknown, boolean]>([
@@ -35,7 +45,8 @@ describe('equality by type', () => {
 
   it.each([undefined, null, '', []])('%j is empty in every type', (raw) => {
     expect(isEmpty(raw)).toBe(true);
-    for (const type of ['string', 'integer', 'decimal', 'boolean', 'date', 'datetime', 'list'] as const) expect(fingerprint(raw, { type })).toBe('');
+    for (const type of ['string', 'integer', 'decimal', 'boolean', 'date', 'datetime', 'list'] as const)
+      expect(fingerprint(raw, { type })).toBe('');
   });
 
   it.each([0, false, ' ', '0'])('%j is a value', (raw) => expect(fingerprint(raw, { type: 'string' })).not.toBe(''));
@@ -84,9 +95,19 @@ describe('what is written', () => {
     ['string', '', 'string', null],
     ['string', undefined, 'string', null],
   ])('%s %j into a place of type %j is %j', (type, raw, schema, expected) =>
-    expect(toJson(raw, { type, ...(type === 'decimal' ? { places: 2 } : {}) }, schema === undefined ? undefined : { type: schema })).toEqual(expected));
+    expect(
+      toJson(
+        raw,
+        { type, ...(type === 'decimal' ? { places: 2 } : {}) },
+        schema === undefined ? undefined : { type: schema },
+      ),
+    ).toEqual(expected),
+  );
 
-  it('text in the place of a number is refused', () => expect(() => toJson('x', { type: 'string' }, { type: 'integer' })).toThrowError(expect.objectContaining({ code: 'VALUE_TYPE' })));
+  it('text in the place of a number is refused', () =>
+    expect(() => toJson('x', { type: 'string' }, { type: 'integer' })).toThrowError(
+      expect.objectContaining({ code: 'VALUE_TYPE' }),
+    ));
 
   it('a decimal survives being written as text or number', () => {
     fc.assert(
@@ -106,9 +127,11 @@ describe('helpers', () => {
     expect(expressionInput('19.90', { type: 'string' })).toBe('19.90');
   });
   it('stable JSON does not depend on the order of keys', () => {
-    fc.assert(fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (object) => {
-      const reversed = Object.fromEntries(Object.entries(object).reverse());
-      expect(stableJson(reversed)).toBe(stableJson(object));
-    }));
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (object) => {
+        const reversed = Object.fromEntries(Object.entries(object).reverse());
+        expect(stableJson(reversed)).toBe(stableJson(object));
+      }),
+    );
   });
 });

@@ -1,0 +1,209 @@
+/**
+ * The HTTP surface over one engine: triggers, runs, queues, mappings, links, reviews, records, webhooks, health,
+ * metrics, live events. One plugin per noun in `routes/`; every route is in the OpenAPI document at /docs.
+ */
+import { randomUUID } from 'node:crypto';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyServerOptions,
+} from 'fastify';
+import type { Engine } from '../engine/engine.ts';
+import { TandemError } from '../engine/errors.ts';
+import { auth, isLoopback } from './auth.ts';
+import { createEvents } from './events.ts';
+import { createMetrics } from './metrics.ts';
+import { openapi } from './openapi.ts';
+import type { RouteDeps, ServerOptions } from './options.ts';
+import { answers } from './patience.ts';
+import { HttpProblem, notFound, sendProblem } from './problems.ts';
+import { board } from './routes/board.ts';
+import { events } from './routes/events.ts';
+import { health } from './routes/health.ts';
+import { links } from './routes/links.ts';
+import { mappings } from './routes/mappings.ts';
+import { metrics } from './routes/metrics.ts';
+import { queues } from './routes/queues.ts';
+import { records } from './routes/records.ts';
+import { reviews } from './routes/reviews.ts';
+import { runs } from './routes/runs.ts';
+import { triggers } from './routes/triggers.ts';
+import { webhooks } from './routes/webhooks.ts';
+import { SHARED } from './schemas.ts';
+import { requestValidator } from './validation.ts';
+
+export { createEvents, type Events } from './events.ts';
+export { createMetrics, type Metrics } from './metrics.ts';
+export type { ServerOptions } from './options.ts';
+
+const ROUTES: readonly FastifyPluginAsync<RouteDeps>[] = [
+  health,
+  triggers,
+  runs,
+  mappings,
+  reviews,
+  records,
+  links,
+  queues,
+  board,
+  webhooks,
+  metrics,
+  events,
+];
+
+const BODY_LIMIT = 256 * 1024;
+/** How long a request may take to arrive, and an answer to be made, in ms. Systems may be slow and may have to be waited for. */
+const REQUEST_TIMEOUT = 30_000;
+const ANSWER_TIMEOUT = 120_000;
+/** How long a request waits for a Redis that is away, in ms. */
+const REDIS_PATIENCE = 2_000;
+
+/** Makes the server, ready but not listening. The engine stays the caller's: close the server first, then the engine. */
+export async function createServer(engine: Engine, options: ServerOptions): Promise<FastifyInstance> {
+  const deps: RouteDeps = {
+    engine,
+    options,
+    metrics: options.metrics ?? createMetrics(),
+    events: options.events ?? createEvents(),
+  };
+  deps.events.attach(engine);
+  const app = Fastify({
+    ...loggerOf(options.logger),
+    // Fastify's own lines would hold addresses, and with them webhook keys and record ids.
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT,
+    handlerTimeout: ANSWER_TIMEOUT,
+    trustProxy: trustOf(options.trustProxy),
+    genReqId: () => randomUUID(),
+    routerOptions: { maxParamLength: 1_000 },
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply as never),
+  } as FastifyServerOptions) as FastifyInstance;
+
+  app.setValidatorCompiler(requestValidator());
+  app.setErrorHandler(sendProblem);
+  app.setNotFoundHandler(notFound);
+  for (const schema of SHARED) app.addSchema(schema);
+  acceptEmptyJson(app);
+
+  await app.register(helmet, {
+    // The board and the docs bring their own scripts; nothing comes from elsewhere. TLS, where there is any, ends before this process.
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:'],
+        fontSrc: ["'self'", 'data:'],
+        connectSrc: ["'self'"],
+        workerSrc: ["'self'", 'blob:'],
+        baseUri: ["'self'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    strictTransportSecurity: false,
+    xFrameOptions: { action: 'deny' },
+  });
+  await app.register(rateLimit, { global: false });
+  logRequests(app);
+  await app.register(auth, { readToken: options.readToken, apiToken: options.apiToken });
+  app.addHook('onRequest', async (request) => {
+    if (request.routeOptions.config.withoutRedis || engine.redis.status === 'ready' || request.is404) return;
+    if (!(await answers(engine, REDIS_PATIENCE))) {
+      throw new HttpProblem('UNUSABLE', 503, 'Redis does not answer.', {
+        title: 'Redis cannot be reached',
+        todo: 'Nothing, if it comes back; else start it, or correct REDIS_URL.',
+        retryAfter: 5_000,
+      });
+    }
+  });
+  await app.register(openapi, { version: options.version });
+  for (const route of ROUTES) await app.register(route, deps);
+  app.addHook('onClose', async () => {
+    await deps.events.close();
+  });
+  await app.ready();
+  return app;
+}
+
+export interface ListenOptions {
+  /** Default: 127.0.0.1 */
+  readonly host?: string | undefined;
+  /** Default: 0, any free one. */
+  readonly port?: number | undefined;
+}
+
+/**
+ * @returns the address
+ * @throws TandemError UNUSABLE for an address that others can reach while no token is set, or one that cannot be had
+ */
+export async function listen(
+  app: FastifyInstance,
+  { host = '127.0.0.1', port = 0 }: ListenOptions = {},
+): Promise<string> {
+  if (app.unprotected && !isLoopback(host)) {
+    throw new TandemError(
+      'UNUSABLE',
+      `Without tokens the server listens on loopback only, and ${host} is not loopback. Set TANDEM_API_TOKEN and TANDEM_READ_TOKEN to long random texts (openssl rand -base64 32), or use the host 127.0.0.1.`,
+    );
+  }
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const why =
+      code === 'EADDRINUSE'
+        ? 'another program listens there already'
+        : code === 'EACCES'
+          ? 'this user may not'
+          : String(code ?? cause);
+    throw new TandemError(
+      'UNUSABLE',
+      `The server cannot listen on ${host}:${port}: ${why}. Choose another host or port.`,
+      { cause },
+    );
+  }
+}
+
+function loggerOf(logger: ServerOptions['logger']): { loggerInstance: FastifyBaseLogger } | { logger: boolean } {
+  return typeof logger === 'object' ? { loggerInstance: logger } : { logger: logger ?? false };
+}
+
+const trustOf = (trust: ServerOptions['trustProxy']): boolean | string | string[] =>
+  typeof trust === 'object' ? [...trust] : (trust ?? false);
+
+/** A body may be left out even where a client says that it is JSON. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, body as string, done);
+  });
+}
+
+/** One line per request, by its route and not by its address. */
+function logRequests(app: FastifyInstance): void {
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('request-id', request.id);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { url = 'none', logLevel } = request.routeOptions as { url?: string; logLevel?: string };
+    const fields = {
+      request: request.id,
+      method: request.method,
+      route: url,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+      from: request.ip,
+    };
+    if (logLevel === 'warn') request.log.debug(fields, 'request');
+    else request.log.info(fields, 'request');
+  });
+}

@@ -1,0 +1,91 @@
+/** Every example of docs/mappings.md and docs/systems.md loads, and every property of the formats is explained there. */
+import { readFile } from 'node:fs/promises';
+import { dump, load as yaml } from 'js-yaml';
+import { describe, expect, it } from 'vitest';
+import { readFiles } from '../../../engine/config/files.ts';
+import { formatProblem } from '../../../engine/config/format.ts';
+import { compileFiles } from '../../../engine/config/load.ts';
+import { REAL_ENV, ROOT } from './real.ts';
+
+type Content = Record<string, unknown>;
+
+interface Fence {
+  readonly kind: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+function fences(text: string): Fence[] {
+  const found: Fence[] = [];
+  for (const match of text.matchAll(/^```yaml *(\S*)\n([\s\S]*?)^```/gm)) {
+    if (match[2]!.startsWith('#')) continue;
+    found.push({ kind: match[1]!, line: text.slice(0, match.index).split('\n').length, text: match[2]! });
+  }
+  return found;
+}
+
+const files = await readFiles({ root: ROOT });
+const withFile = (file: string, content: Content): string[] =>
+  compileFiles(new Map([...files, [file, dump(content)]]), {
+    ...REAL_ENV,
+    SHOP_CLIENT_SECRET: 's',
+    SHOP_REFRESH_TOKEN: 'r',
+  }).problems.map(formatProblem);
+
+describe('docs/mappings.md', async () => {
+  const text = await readFile(`${ROOT}docs/mappings.md`, 'utf8');
+  const [whole, ...parts] = fences(text);
+  const base = yaml(whole!.text) as Content;
+
+  it.each([whole!, ...parts])('line $line', (fence) => {
+    const rowsOf: Record<string, string> = {
+      row: 'company-customer',
+      contacts: 'contact-customer',
+      orders: 'opportunity-order',
+    };
+    if (fence.kind === '') {
+      expect(withFile('mappings/company-customer.yaml', { ...base, ...(yaml(fence.text) as Content) })).toEqual([]);
+      return;
+    }
+    // A row stands in the mapping of its entities, instead of the row that writes the same place.
+    const name = rowsOf[fence.kind]!;
+    const mapping = yaml(files.get(`mappings/${name}.yaml`)!) as Content;
+    expect(withFile(`mappings/${name}.yaml`, { ...mapping, properties: yaml(fence.text) })).toEqual([]);
+  });
+
+  it('explains every property', async () => {
+    const schema = JSON.parse(files.get('schemas/mapping.schema.json')!);
+    const rows = Object.keys(schema.properties.properties.items.properties);
+    for (const key of [...Object.keys(schema.properties), ...rows, 'found']) expect(text, key).toContain(`\`${key}`);
+  });
+});
+
+describe('docs/systems.md', async () => {
+  const text = await readFile(`${ROOT}docs/systems.md`, 'utf8');
+  const [whole, ...parts] = fences(text);
+  const base = yaml(whole!.text) as Content & { entities: { customers: Content } };
+
+  it.each([whole!, ...parts])('line $line', (fence) => {
+    const part = yaml(fence.text) as Content;
+    const content =
+      fence.kind === 'entity'
+        ? { ...base, entities: { customers: { ...base.entities.customers, ...part } } }
+        : { ...base, ...part };
+    expect(withFile('systems/shop.yaml', content)).toEqual([]);
+  });
+
+  it('explains every property', () => {
+    const schema = JSON.parse(files.get('schemas/system.schema.json')!);
+    const names = new Set<string>();
+    const visit = (item: unknown): void => {
+      if (typeof item !== 'object' || item === null) return;
+      for (const [key, value] of Object.entries(item)) {
+        if (key === 'properties') for (const name of Object.keys(value as object)) names.add(name);
+        visit(value);
+      }
+    };
+    visit(schema);
+    expect(names.size).toBeGreaterThan(50);
+    for (const name of names) expect(text, name).toMatch(new RegExp(`\\b${name}\\b`));
+  });
+});
