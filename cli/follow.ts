@@ -4,6 +4,7 @@ import progress from 'cli-progress';
 import type { PresentedRun } from '../server/present.ts';
 import { type Client, path } from './client.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
+import { type HeldRecord, reasonWords } from './held.ts';
 import { colors, type Output, plain } from './output.ts';
 import { type Cell, textTable } from './tables.ts';
 
@@ -169,19 +170,6 @@ function bars(): Display {
 
 // ---------------------------------------------------------------- what they came to
 
-/** A record that waits, as the server tells it; the parts that a summary needs. */
-export interface HeldRecord {
-  readonly mapping: string;
-  readonly side: string;
-  readonly id: string;
-  readonly kind: string;
-  readonly code?: string;
-  readonly reason: string;
-  readonly property?: string;
-  readonly review?: string;
-  readonly actions?: readonly string[];
-}
-
 /** The table of what each mapping's run did, or would do. */
 export function summaryTable(runs: readonly Run[]): string {
   const rows = runs.flatMap(leaves);
@@ -223,7 +211,7 @@ const REASONS = 15;
 export function reasonLines(records: readonly HeldRecord[], most = REASONS): string[] {
   const groups = new Map<string, HeldRecord[]>();
   for (const record of records) {
-    const key = `${record.mapping}: ${record.code ? `${record.code} ` : ''}${record.property ? `${record.property}: ` : ''}${record.reason}`;
+    const key = `${record.mapping}: ${reasonWords(record)}`;
     groups.set(key, [...(groups.get(key) ?? []), record]);
   }
   const sorted = [...groups].sort(([, a], [, b]) => b.length - a.length);

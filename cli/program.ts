@@ -1,12 +1,34 @@
 /** The command line as a whole: its commands, its help, how a wrong use is told. */
 import { Command, CommanderError } from 'commander';
 import { docCommand } from './commands/doc.ts';
+import { explainCommand } from './commands/explain.ts';
+import { linksCommand } from './commands/links.ts';
+import { planCommand } from './commands/plan.ts';
+import { qaCommand } from './commands/qa.ts';
+import { reviewCommand } from './commands/review.ts';
 import { serverCommand } from './commands/server.ts';
 import { startCommand } from './commands/start.ts';
+import { statusCommand } from './commands/status.ts';
+import { syncCommand } from './commands/sync.ts';
 import { validateCommand } from './commands/validate.ts';
 import { workerCommand } from './commands/worker.ts';
 import { packageVersion, VARIABLES } from './environment.ts';
 import { USAGE } from './failure.ts';
+
+const COMMANDS = [
+  validateCommand,
+  planCommand,
+  syncCommand,
+  startCommand,
+  serverCommand,
+  workerCommand,
+  statusCommand,
+  linksCommand,
+  explainCommand,
+  reviewCommand,
+  docCommand,
+  qaCommand,
+];
 
 export function createProgram(): Command {
   const program = new Command('tandem')
@@ -22,7 +44,7 @@ export function createProgram(): Command {
     .addHelpText('after', environmentHelp())
     // Inherited by the commands that are added after it: a wrong use ends with 2, whichever command it is.
     .exitOverride();
-  for (const add of [validateCommand, startCommand, serverCommand, workerCommand, docCommand]) add(program);
+  for (const add of COMMANDS) add(program);
   return program;
 }
 

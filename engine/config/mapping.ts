@@ -539,6 +539,14 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
       ? conflictQuiet(state)
       : conflictRule(state, property.conflict, [...path, 'conflict']);
   const convert = expressionsBySide(state, property.convert, [...path, 'convert'], { toward: true });
+  for (const key of ['convert', 'otherwise'] as const) {
+    for (const name of Object.keys(property[key] ?? {})) {
+      const toward = state.sides.findIndex((side) => side.name === name);
+      if (toward >= 0 && direction !== 'both' && toward !== direction) {
+        report.add('CONFIG_SCHEMA', [...path, key, name], `Nothing flows to ${name}, as "direction" is ${property.direction}; remove this, or the direction.`, 'key');
+      }
+    }
+  }
   const reference = compileReference(state, property, path);
   return {
     name: '',
@@ -825,6 +833,13 @@ function checkOperations(
     if (!entity.list) lacks('list', 'without which its records cannot be seen.', ['between', name]);
     if (!entity.read) lacks('read', 'without which no record can be reconciled.', ['between', name]);
     const at = (draft.content.create ?? []).indexOf(name);
+    if (create.includes(index)) {
+      const written = new Set(properties.filter((property) => property.direction === 'both' || property.direction === index).map((property) => property.sides[index].path?.root));
+      for (const field of Array.isArray(entity.schema.required) ? entity.schema.required : []) {
+        if (written.has(String(field))) continue;
+        report.add('CONFIG_SCHEMA', ['create', at], `A new record of ${side.entity} needs "${String(field)}", which no property writes; add one, or do not create on ${name}.`);
+      }
+    }
     if (create.includes(index) && !entity.create) lacks('create', `so "${name}" cannot stand here.`, ['create', at]);
     if (deletes[index] === 'propagate' && !entity.delete) {
       lacks(

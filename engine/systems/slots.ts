@@ -41,9 +41,10 @@ export interface Slots {
 }
 
 const FEWEST_SLOTS = 500;
+const MOST_SLOTS = 5_000;
 /** Of the length of a limit: a slot of several points is open for one part. */
 const PARTS = 40;
-/** Below this, a part of at least one second would be too large a part of the limit. */
+/** Seconds. In a shorter limit a part, which is a second at least, would cost too much: it gets more slots instead. */
 const SHORTEST_WITH_PARTS = 30;
 /** Milliseconds that a slot rests longer than it must: requests take differently long to arrive. */
 const MARGIN = 20;
@@ -51,7 +52,8 @@ const MARGIN = 20;
 /** @param per milliseconds; the store counts in whole seconds, so it is rounded up */
 export function planSlots(requests: number, per: number): SlotPlan {
   const seconds = Math.max(1, Math.ceil(per / 1_000));
-  const points = seconds < SHORTEST_WITH_PARTS ? 1 : Math.max(1, Math.floor(requests / FEWEST_SLOTS));
+  const single = seconds < SHORTEST_WITH_PARTS && requests <= MOST_SLOTS;
+  const points = single ? 1 : Math.max(1, Math.floor(requests / FEWEST_SLOTS));
   const open = points === 1 ? 0 : Math.ceil(seconds / PARTS);
   return {
     slots: Math.max(1, Math.floor(requests / points)),
@@ -91,7 +93,11 @@ export function createSlots(plan: SlotPlan, store: SlotStore, now: () => number)
   }
 
   return {
-    wait: () => Math.max(0, Math.ceil(Math.min(...freeAt) - now())),
+    wait() {
+      let first = Number.POSITIVE_INFINITY;
+      for (const at of freeAt) first = Math.min(first, at);
+      return Math.max(0, Math.ceil(first - now()));
+    },
     async take(wanted) {
       let granted = 0;
       // Every round gives all that is wanted or finds at least one slot used up.

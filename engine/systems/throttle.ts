@@ -1,21 +1,23 @@
 /**
  * The throttle of one system, shared by all processes through Redis: its declared limits, and the pauses it asks for.
- *
- * A limit holds in every span of its length, wherever that begins. Each is counted in 20 slices of its length, and a
- * slice counts until the whole of it is older than the limit's length; that costs at most a twentieth of the rate and
- * a fixed amount of memory. All limits and the pause sit in one hash, so that one script call takes from all of them
- * or from none, and works in a cluster. The clock is that of Redis: processes need not agree on theirs.
+ * The counting is that of rate-limiter-flexible: see slots.ts for how its fixed windows hold a limit in every span, and
+ * docs/decisions/0007-limiter.md for what that costs. The only clock that decides is that of Redis, by the time its
+ * keys have left; a process measures with its own how long ago it asked.
  */
 import type { Redis } from 'ioredis';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { LimitConfig } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
-import { createScript } from './script.ts';
+import { createSlots, planSlots, type Slots } from './slots.ts';
 import { jittered, sleep } from './wait.ts';
 
 export interface Throttle {
   /** Waits for its turn. @throws TandemError SYSTEM_THROTTLED with `retryAfter` where that would take longer than `maxWait` */
   acquire(signal?: AbortSignal): Promise<void>;
-  /** Stops everybody for `ms`; without a time for one that doubles with every pause in a row. @returns the milliseconds */
+  /**
+   * Stops everybody for `ms`, in whole seconds; without a time for one that doubles with every pause in a row.
+   * A longer pause that is under way stays. @returns the milliseconds until it ends
+   */
   pause(ms: number | undefined): Promise<number>;
   close(): void;
 }
@@ -27,85 +29,18 @@ export interface ThrottleOptions {
   readonly limits: readonly LimitConfig[];
   /** Milliseconds that a caller waits here at most; longer waits are for the queue. */
   readonly maxWait?: number;
-  /** Epoch milliseconds, instead of the clock of Redis. */
-  readonly now?: () => number;
 }
 
 export const MAX_WAIT = 2_000;
 
-const NOW = `
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end`;
+/** Seconds, as the library counts. */
+const FIRST_PAUSE = 1;
+const LONGEST_PAUSE = 300;
+/** After a pause without another one, the next is the first of a row again. */
+const ROW_ENDS = 120;
 
-/** ARGV: now or '', wanted, then pairs of requests and length. Answers { granted, ms to wait }. */
-const TAKE = createScript(`${NOW}
-local slices = 20
-local wanted = tonumber(ARGV[2])
-local counts = {}
-local flat = redis.call('HGETALL', KEYS[1])
-for i = 1, #flat, 2 do counts[flat[i]] = tonumber(flat[i + 1]) end
-local pause = (counts['until'] or 0) - now
-if pause > 0 then return { 0, pause } end
-local granted, wait, keep = wanted, 0, 0
-local current = {}
-local oldest = {}
-for i = 3, #ARGV, 2 do
-  local most, length = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
-  local width = math.max(1, math.ceil(length / slices))
-  local slice = math.floor(now / width)
-  current[length] = slice
-  oldest[length] = slice - slices
-  keep = math.max(keep, width * (slices + 2))
-  local used = 0
-  for at = slice - slices, slice do used = used + (counts[length .. ':' .. at] or 0) end
-  granted = math.min(granted, most - used)
-  if used >= most then
-    for at = slice - slices, slice do
-      used = used - (counts[length .. ':' .. at] or 0)
-      if used < most then
-        wait = math.max(wait, (at + slices + 1) * width - now)
-        break
-      end
-    end
-  end
-end
-for field in pairs(counts) do
-  local length, at = string.match(field, '^(%d+):(%d+)$')
-  length = tonumber(length)
-  if length and (not oldest[length] or tonumber(at) < oldest[length]) then redis.call('HDEL', KEYS[1], field) end
-end
-if granted <= 0 then return { 0, math.max(1, wait) } end
-for length, at in pairs(current) do redis.call('HINCRBY', KEYS[1], length .. ':' .. at, granted) end
-if redis.call('PTTL', KEYS[1]) < keep then redis.call('PEXPIRE', KEYS[1], math.max(keep, 1)) end
-return { granted, 0 }`);
-
-/** ARGV: now or '', ms or '', first default, longest default, ms after which a row ends. Answers the ms of the pause. */
-const PAUSE = createScript(`${NOW}
-local known = tonumber(redis.call('HGET', KEYS[1], 'until') or '0')
-local row = tonumber(redis.call('HGET', KEYS[1], 'row') or '0')
-local ms = tonumber(ARGV[2])
-if not ms then
-  -- Requests that were under way together are refused together: they are one pause, not several in a row.
-  if known > now then return known - now end
-  if now - known > tonumber(ARGV[5]) then row = 0 end
-  ms = math.min(tonumber(ARGV[3]) * 2 ^ math.min(row, 30), tonumber(ARGV[4]))
-  redis.call('HSET', KEYS[1], 'row', row + 1)
-end
-ms = math.ceil(ms)
-if now + ms > known then
-  known = now + ms
-  redis.call('HSET', KEYS[1], 'until', known)
-end
-local keep = known - now + tonumber(ARGV[5])
-if redis.call('PTTL', KEYS[1]) < keep then redis.call('PEXPIRE', KEYS[1], keep) end
-return known - now`);
-
-const FIRST_PAUSE = 1_000;
-const LONGEST_PAUSE = 300_000;
-const ROW_ENDS = 120_000;
+const PAUSE = 'pause';
+const ROW = 'row';
 
 interface Waiter {
   readonly deadline: number;
@@ -114,20 +49,51 @@ interface Waiter {
 }
 
 export function createThrottle(options: ThrottleOptions): Throttle {
-  const { redis, system, limits, maxWait = MAX_WAIT } = options;
-  const keys = [`${options.prefix}:{${system}}:throttle`];
-  const args = limits.flatMap(({ requests, per }) => [requests, per]);
-  const clock = (): number | string => options.now?.() ?? '';
+  const { redis, system, maxWait = MAX_WAIT } = options;
+  const keyPrefix = `${options.prefix}:{${system}}:throttle`;
+  const limits = createLimits(redis, keyPrefix, options.limits);
+  /** Its keys are marks that go by themselves, no counters. */
+  const marks = new RateLimiterRedis({ storeClient: redis, keyPrefix, points: 1, duration: 1 });
+  /** Until then there is a pause, by performance.now; it may have become longer since. */
+  let pausedUntil = 0;
   const closed = new AbortController();
   let waiting: Waiter[] = [];
   let running = false;
 
-  /** Serves those who wait in their order; one round trip for all of them together. */
+  /** @returns how many may go, or how long all have to wait. Nothing is taken where one limit is known to be used up. */
+  async function take(wanted: number): Promise<{ granted: number; wait: number }> {
+    const paused = await pauseLeft();
+    const wait = Math.max(paused, ...limits.map((limit) => limit.wait()));
+    if (wait > 0) return { granted: 0, wait };
+    let granted = wanted;
+    // What a longer limit refuses is lost for the shorter ones. Giving it back could reach a window that has begun since.
+    for (const limit of limits) granted = granted === 0 ? 0 : await limit.take(granted);
+    return { granted, wait: granted > 0 ? 0 : Math.max(1, ...limits.map((limit) => limit.wait())) };
+  }
+
+  /** @returns milliseconds */
+  async function pauseLeft(): Promise<number> {
+    const known = pausedUntil - performance.now();
+    if (known > 0) return Math.ceil(known);
+    const left = (await marks.get(PAUSE))?.msBeforeNext ?? 0;
+    if (left > 0) pausedUntil = performance.now() + left;
+    return left;
+  }
+
+  /** @returns seconds. Processes that get here at once read the same row, and pause for the same time. */
+  async function nextInRow(): Promise<number> {
+    const row = (await marks.get(ROW))?.consumedPoints ?? 0;
+    const seconds = Math.min(FIRST_PAUSE * 2 ** Math.min(row, 30), LONGEST_PAUSE);
+    await marks.set(ROW, row + 1, seconds + ROW_ENDS);
+    return seconds;
+  }
+
+  /** Serves those who wait in their order; a round trip for the pause and one for each limit, for all of them together. */
   async function serve(): Promise<void> {
     running = true;
     try {
       while (waiting.length > 0) {
-        const [granted, wait] = numbers(await TAKE.run(redis, keys, [clock(), waiting.length, ...args]));
+        const { granted, wait } = await take(waiting.length);
         for (const waiter of waiting.splice(0, granted)) waiter.grant();
         if (waiting.length === 0) break;
         if (granted > 0) continue;
@@ -172,9 +138,13 @@ export function createThrottle(options: ThrottleOptions): Throttle {
       });
     },
     async pause(ms) {
-      const given = ms === undefined ? '' : Math.max(1, Math.ceil(ms));
-      const answer = await PAUSE.run(redis, keys, [clock(), given, FIRST_PAUSE, LONGEST_PAUSE, ROW_ENDS]);
-      return Number(answer);
+      const left = (await marks.get(PAUSE))?.msBeforeNext ?? 0;
+      // Requests that were under way together are refused together: they are one pause, not several in a row.
+      const seconds = ms !== undefined ? Math.ceil(Math.max(1, ms) / 1_000) : left > 0 ? 0 : await nextInRow();
+      if (left < seconds * 1_000) await marks.block(PAUSE, seconds);
+      const length = Math.max(left, seconds * 1_000);
+      pausedUntil = performance.now() + length;
+      return length;
     },
     close() {
       closed.abort(new TandemError('SYSTEM_UNREACHABLE', `The client of ${system} is closed`, { system }));
@@ -190,7 +160,38 @@ export function throttled(system: string, ms: number): TandemError {
   });
 }
 
-function numbers(answer: unknown): [number, number] {
-  const [granted, wait] = answer as [number, number];
-  return [Number(granted), Number(wait)];
+/** Shortest first, so that what a refusal costs is soon there again. */
+function createLimits(redis: Redis, keyPrefix: string, declared: readonly LimitConfig[]): Slots[] {
+  const plans = new Map<number, LimitConfig>();
+  for (const limit of declared) {
+    const seconds = Math.ceil(limit.per / 1_000);
+    // Two limits of one length would count in the same keys.
+    if (limit.requests < (plans.get(seconds)?.requests ?? Number.POSITIVE_INFINITY)) plans.set(seconds, limit);
+  }
+  return [...plans]
+    .sort(([one], [other]) => one - other)
+    .map(([seconds, { requests, per }]) => {
+      const plan = planSlots(requests, per);
+      const limiter = new RateLimiterRedis({
+        storeClient: redis,
+        keyPrefix: `${keyPrefix}:${seconds}`,
+        points: plan.points,
+        duration: plan.length / 1_000,
+      });
+      return createSlots(
+        plan,
+        { consume: (slot, points) => consumed(limiter, slot, points), get: (slot) => limiter.get(slot) },
+        () => performance.now(),
+      );
+    });
+}
+
+/** A refusal is an answer, too: part of the points may have fitted. */
+async function consumed(limiter: RateLimiterRedis, slot: number, points: number): Promise<RateLimiterRes> {
+  try {
+    return await limiter.consume(slot, points);
+  } catch (refusal) {
+    if (refusal instanceof RateLimiterRes) return refusal;
+    throw refusal;
+  }
 }

@@ -1,0 +1,136 @@
+/** The quality checklist: do the properties of linked records agree in the systems as they are now? */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from './client.ts';
+import { type ExplainedProperty, type Explanation, explain } from './explanation.ts';
+import { asFailure } from './failure.ts';
+import { type Link, listLinks } from './links.ts';
+
+/** `kept`: they agree, in the form that one of the systems keeps it in, or as the mapping lets a follower differ. */
+export type Verdict = 'agree' | 'kept' | 'differ';
+
+export interface PropertyCheck {
+  readonly property: string;
+  readonly sources: Readonly<Record<string, string>>;
+  readonly type: string;
+  readonly agree: number;
+  readonly kept: number;
+  readonly differ: number;
+  /** Some of the records that differ: ids by side. */
+  readonly examples: readonly Link['ids'][];
+}
+
+export interface MappingCheck {
+  readonly mapping: string;
+  readonly links: number;
+  /** Linked records that were looked at. */
+  readonly checked: number;
+  /** Of these: no longer there, or left out by `when`; nothing to compare. */
+  readonly apart: number;
+  /** Could not be read. */
+  readonly errors: readonly { readonly ids: Link['ids']; readonly code: string; readonly message: string }[];
+  readonly properties: readonly PropertyCheck[];
+}
+
+/** Read at once; each takes two calls to the systems, and other work wants its share of their quota. */
+const AT_ONCE = 4;
+/** An edit that is just being carried over is no difference: what differs is looked at again after this long, in ms. */
+const AGAIN = 2_000;
+const EXAMPLES = 5;
+
+/** @param sample how many links to look at, at most */
+export async function checkMapping(
+  client: Client,
+  mapping: { readonly name: string; readonly links: number },
+  sample: number,
+  progress: (checked: number, of: number) => void,
+): Promise<MappingCheck> {
+  const { links } = await listLinks(client, mapping.name, sample);
+  const properties = new Map<
+    string,
+    { first: ExplainedProperty; counts: Record<Verdict, number>; examples: Link['ids'][] }
+  >();
+  const errors: { ids: Link['ids']; code: string; message: string }[] = [];
+  let apart = 0;
+  let checked = 0;
+  await eachOf(links, AT_ONCE, async ({ ids }) => {
+    try {
+      const explanation = await settled(client, mapping.name, ids);
+      if (!comparable(explanation)) apart++;
+      else for (const property of explanation.properties) count(property, ids);
+    } catch (error) {
+      const { code, message } = asFailure(error);
+      errors.push({ ids, code, message });
+    }
+    progress(++checked, links.length);
+  });
+
+  function count(property: ExplainedProperty, ids: Link['ids']): void {
+    const known = properties.get(property.property) ?? {
+      first: property,
+      counts: { agree: 0, kept: 0, differ: 0 },
+      examples: [],
+    };
+    const verdict = verdictOf(property);
+    known.counts[verdict]++;
+    if (verdict === 'differ' && known.examples.length < EXAMPLES) known.examples.push(ids);
+    properties.set(property.property, known);
+  }
+
+  return {
+    mapping: mapping.name,
+    links: mapping.links,
+    checked,
+    apart,
+    errors,
+    properties: [...properties.values()].map(({ first, counts, examples }) => ({
+      property: first.property,
+      sources: Object.fromEntries(Object.entries(first.sides).map(([side, { source }]) => [side, source])),
+      type: first.type,
+      ...counts,
+      examples,
+    })),
+  };
+}
+
+export const passed = ({ errors, properties }: MappingCheck): boolean =>
+  errors.length === 0 && properties.every((property) => property.differ === 0);
+
+async function settled(client: Client, mapping: string, ids: Link['ids']): Promise<Explanation> {
+  const [[side, id] = ['', '']] = Object.entries(ids);
+  const explanation = await explain(client, mapping, side, id);
+  if (!comparable(explanation) || explanation.properties.every((property) => verdictOf(property) !== 'differ'))
+    return explanation;
+  await sleep(AGAIN);
+  return explain(client, mapping, side, id);
+}
+
+const comparable = ({ linked, sides }: Explanation): boolean =>
+  linked && Object.values(sides).every((side) => side.exists !== false && side.takesPart !== false);
+
+export function verdictOf({ decision, direction, sides }: ExplainedProperty): Verdict {
+  const quiet =
+    decision !== undefined && decision.writes === undefined && ['in-step', 'agreed', 'drift'].includes(decision.rule);
+  if (!quiet) return 'differ';
+  const targets = direction === 'both' ? Object.values(sides) : [sides[direction]];
+  const equal = targets.some(
+    (side) => side?.wouldBecome !== undefined && !side.wouldBecome.fault && same(side.wouldBecome.value, side.value),
+  );
+  return equal || Object.values(sides).every((side) => isEmpty(side.value)) ? 'agree' : 'kept';
+}
+
+const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === '';
+
+function same(a: unknown, b: unknown): boolean {
+  if (isEmpty(a) || isEmpty(b)) return isEmpty(a) && isEmpty(b);
+  return typeof a === 'object' || typeof b === 'object'
+    ? JSON.stringify(a) === JSON.stringify(b)
+    : String(a) === String(b);
+}
+
+async function eachOf<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}

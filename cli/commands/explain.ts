@@ -1,0 +1,114 @@
+/** `tandem explain`: why a record is as it is, property by property. */
+import type { Command } from 'commander';
+import { action, declare } from '../command.ts';
+import { type ExplainedProperty, type Explanation, explain } from '../explanation.ts';
+import { OK } from '../failure.ts';
+import { reasonWords } from '../held.ts';
+import { colors, plain } from '../output.ts';
+import { textTable } from '../tables.ts';
+
+/** Longer values are cut in the table; --json has them whole. */
+const WIDTH = 40;
+
+const RULES: Readonly<Record<string, string>> = {
+  'in-step': 'in step',
+  agreed: 'both agree',
+  'one-changed': 'changed on one side',
+  filled: 'fills an empty place',
+  conflict: 'changed on both sides',
+  review: 'a person decides',
+  drift: 'the follower was edited',
+  blocked: 'cannot be written',
+};
+
+export function explainCommand(program: Command): void {
+  declare(program, {
+    usage: 'explain <mapping> <side> <id>',
+    summary: 'tell why a record is as it is',
+    details: 'Reads both systems as they are now, and tells what a reconcile would decide. Shows values of the record.',
+    examples: [['explain company-customer keap 17', 'property by property']],
+  }).action(
+    action<object, [string, string, string]>(async ({ client, output }, _options, mapping, side, id) => {
+      const explanation = await explain(client, mapping, side, id);
+      output.result(explanation, () => explanationText(explanation));
+      return OK;
+    }),
+  );
+}
+
+function explanationText({
+  mapping,
+  side,
+  id,
+  sides,
+  linked,
+  ready,
+  held,
+  intent,
+  match,
+  properties,
+  lost,
+}: Explanation): string {
+  const parts: string[] = [colors.bold(plain(`${mapping}: ${side} ${id}`))];
+  if (!linked) parts.push('It has no link.');
+  if (!ready) parts.push('Both sides were not read fully yet: before that nothing is matched or created.');
+  for (const [name, state] of Object.entries(sides)) {
+    if (state.id === undefined) continue;
+    const words =
+      state.exists === false
+        ? 'does not exist'
+        : state.takesPart === false
+          ? 'does not take part (see `when` of the mapping)'
+          : 'takes part';
+    parts.push(
+      plain(`${name} ${state.id}: ${words}${state.modified === undefined ? '' : `, modified ${state.modified}`}`),
+    );
+  }
+  if (held) parts.push(colors.yellow(plain(`${held.kind} since ${held.since}: ${reasonWords(held)}`)));
+  if (intent)
+    parts.push(
+      plain(
+        `A create was begun at ${intent.at} and is not known to have ended${intent.review ? '; a person must look' : ''}.`,
+      ),
+    );
+  if (match && !linked) parts.push(plain(matchText(match)));
+  if (properties.length > 0) {
+    const names = Object.keys(properties[0]?.sides ?? {});
+    parts.push(
+      '',
+      textTable(
+        ['property', ...names, 'decision'],
+        properties.map((property) => row(property, names)),
+      ),
+    );
+  }
+  for (const { at, property, side: loser, value, rule } of lost) {
+    parts.push(plain(`lost at ${at} (${rule}): ${property} of ${loser} was ${shown(value)}`));
+  }
+  return parts.join('\n');
+}
+
+function matchText({ found, rule, candidates }: NonNullable<Explanation['match']>): string {
+  const names = candidates.map((candidate) => `${candidate.side} ${candidate.id}`).join(', ');
+  const by = rule === undefined ? '' : ` by ${rule}`;
+  if (found === 'none') return 'No counterpart matches it.';
+  return found === 'one' ? `It matches ${names}${by}.` : `Possible counterparts${by}: ${names}; a person decides.`;
+}
+
+function row({ property, sides, decision }: ExplainedProperty, names: readonly string[]): string[] {
+  const values = names.map((name) => {
+    const side = sides[name];
+    return `${shown(side?.value)}${side?.changed ? ' *' : ''}`;
+  });
+  if (!decision) return [property, ...values, ''];
+  const target = decision.writes === undefined ? undefined : sides[decision.writes]?.wouldBecome;
+  const write = decision.writes === undefined ? '' : `: ${decision.writes} becomes ${shown(target?.value)}`;
+  const fault = decision.fault === undefined ? '' : `: ${decision.fault.code} ${decision.fault.message}`;
+  return [property, ...values, `${RULES[decision.rule] ?? decision.rule}${write}${fault}`];
+}
+
+function shown(value: unknown): string {
+  if (value === undefined || value === null || value === '') return '-';
+  const text = (typeof value === 'string' ? value : JSON.stringify(value)).replace(/\s+/g, ' ');
+  return text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text;
+}

@@ -1,0 +1,118 @@
+/** `tandem links`: which record belongs to which. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { path, query } from '../client.ts';
+import { action, declare } from '../command.ts';
+import { FAILED, OK } from '../failure.ts';
+import { reasonWords } from '../held.ts';
+import { type Link, listLinks } from '../links.ts';
+import { plain } from '../output.ts';
+import { textTable } from '../tables.ts';
+
+export function linksCommand(program: Command): void {
+  const links = program
+    .command('links')
+    .summary('find, list, make or break links')
+    .description('Which record belongs to which. Asks the Tandem that runs at TANDEM_URL.');
+
+  declare(links, {
+    usage: 'find <mapping>',
+    summary: 'find the counterpart of a record',
+    details: 'Ends with 1 when the record has no link.',
+    examples: [['links find company-customer --side keap --id 17', 'its customer in the web shop']],
+  })
+    .requiredOption('--side <side>', 'name of the side that the record is on')
+    .requiredOption('--id <id>', 'id of the record')
+    .action(
+      action<{ side: string; id: string }, [string]>(async ({ client, output }, { side, id }, mapping) => {
+        const found = await client.get<{ links: Link[] }>(`${path('links', mapping)}${query({ side, id })}`);
+        const [link] = found.links;
+        output.result(link ?? null, () =>
+          link
+            ? linkText(link)
+            : plain(`${side} ${id} has no link: tandem explain ${mapping} ${side} ${id} tells why.`),
+        );
+        return link ? OK : FAILED;
+      }),
+    );
+
+  declare(links, {
+    usage: 'list <mapping>',
+    summary: 'list links',
+    examples: [
+      ['links list company-customer', 'some of them'],
+      ['links list company-customer --limit 100000 --json', 'all of them, for programs'],
+    ],
+  })
+    .option('--limit <number>', 'how many at most', whole, 100)
+    .action(
+      action<{ limit: number }, [string]>(async ({ client, output }, { limit }, mapping) => {
+        const found = await listLinks(client, mapping, limit);
+        output.result(found, () => {
+          const sides = Object.keys(found.links[0]?.ids ?? {});
+          if (sides.length === 0) return `${mapping} has no links yet.`;
+          const table = textTable(
+            sides,
+            found.links.map(({ ids }) => sides.map((side) => ids[side] ?? '')),
+          );
+          return found.more ? `${table}\n... and more: --limit shows them.` : table;
+        });
+        return OK;
+      }),
+    );
+
+  declare(links, {
+    usage: 'make <mapping> <records...>',
+    summary: 'link two records by hand',
+    details:
+      'They are then brought into agreement as two that meet for the first time: an empty value never beats a value, two\n' +
+      'different ones go by the conflict rule.',
+    examples: [['links make company-customer keap=17 customwebshop=4', 'these two belong together']],
+  }).action(
+    action<object, [string, string[]]>(async ({ client, output }, _options, mapping, records) => {
+      const ids = Object.fromEntries(records.map(sideAndId));
+      const made = await client.post<{ ids: Link['ids']; created: boolean }>(path('links', mapping), { ids });
+      output.result(made, () => `${idsText(made.ids)}: ${made.created ? 'linked' : 'were linked already'}`);
+      return OK;
+    }),
+  );
+
+  declare(links, {
+    usage: 'break <mapping>',
+    summary: 'break the link of a record',
+    details: 'Both records stay as they are. The next scan that reads them looks for their counterparts anew.',
+    examples: [['links break company-customer --side keap --id 17', 'these two do not belong together']],
+  })
+    .requiredOption('--side <side>', 'name of the side that the record is on')
+    .requiredOption('--id <id>', 'id of the record')
+    .action(
+      action<{ side: string; id: string }, [string]>(async ({ client, output }, { side, id }, mapping) => {
+        const broken = await client.delete<{ ids: Link['ids'] }>(`${path('links', mapping)}${query({ side, id })}`);
+        output.result(broken, () => `${idsText(broken.ids)}: no longer linked`);
+        return OK;
+      }),
+    );
+}
+
+function whole(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
+  return Number(text);
+}
+
+function sideAndId(text: string): [side: string, id: string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError(`"${text}" must be SIDE=ID, such as keap=17.`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+const idsText = (ids: Link['ids']): string =>
+  Object.entries(ids)
+    .map(([side, id]) => plain(`${side} ${id}`))
+    .join(' = ');
+
+function linkText({ ids, held, lost = [] }: Link): string {
+  const lines = [idsText(ids)];
+  if (held) lines.push(plain(`${held.kind}: ${reasonWords(held)}`));
+  for (const { at, property, side, value } of lost)
+    lines.push(plain(`lost ${at}: ${property} of ${side} was ${JSON.stringify(value)}`));
+  return lines.join('\n');
+}

@@ -1,0 +1,103 @@
+/** `tandem review`: the inbox of what a person must decide, and the deciding. */
+import type { Command } from 'commander';
+import { path, query } from '../client.ts';
+import { action, declare } from '../command.ts';
+import { Failure, OK } from '../failure.ts';
+import { type HeldRecord, reasonWords } from '../held.ts';
+import { plain } from '../output.ts';
+import { textTable } from '../tables.ts';
+
+interface Resolution {
+  readonly link?: string;
+  readonly create?: boolean;
+  readonly take?: string;
+  readonly property?: string;
+  readonly delete?: boolean;
+  readonly ignore?: boolean;
+}
+
+export function reviewCommand(program: Command): void {
+  const review = program
+    .command('review')
+    .summary('list and decide what asks for a person')
+    .description('Conflicts, ambiguous matches, unknown outcomes. Asks the Tandem that runs at TANDEM_URL.');
+
+  declare(review, {
+    usage: 'list [mapping]',
+    summary: 'list what must be decided, the oldest first',
+    examples: [
+      ['review list', 'of all mappings'],
+      ['review list product-product', 'of one'],
+    ],
+  }).action(
+    action<object, [string | undefined]>(async ({ client, output }, _options, mapping) => {
+      const found = await client.get<{ reviews: HeldRecord[]; total: number }>(
+        `/reviews${query({ mapping, limit: 500 })}`,
+      );
+      output.result(found, () => {
+        if (found.total === 0) return 'Nothing to decide.';
+        const rows = found.reviews.map((one) => [one.review ?? '', why(one), (one.actions ?? []).join(', ')]);
+        const table = textTable(['review', 'why', 'can be decided by'], rows);
+        const left = found.total - found.reviews.length;
+        return left > 0 ? `${table}\n... and ${left} more, once these are decided.` : table;
+      });
+      return OK;
+    }),
+  );
+
+  declare(review, {
+    usage: 'resolve <id>',
+    summary: 'decide one',
+    details: 'Which of the options a review allows is told by: tandem review list',
+    examples: [
+      ['review resolve product-product~keap~17 --link 4', 'they belong together'],
+      ['review resolve product-product~keap~17 --create', 'it has no counterpart: create one'],
+      ['review resolve company-customer~keap~17 --take keap', 'the values of this side win'],
+      ['review resolve company-customer~keap~17 --ignore', 'leave it until it changes'],
+    ],
+  })
+    .option('--link <id>', 'link it to this record of the other side')
+    .option('--create', 'create its counterpart')
+    .option('--take <side>', 'let the values of this side win')
+    .option('--property <property>', 'with --take: only this property')
+    .option('--delete', 'its counterpart was deleted: delete it too')
+    .option('--ignore', 'leave it as it is until it changes')
+    .action(
+      action<Resolution, [string]>(async ({ client, output }, options, id) => {
+        const body = decision(options);
+        const answer = await client.post<{
+          review: string;
+          action: string;
+          outcome?: { kind: string; reason?: string };
+        }>(path('reviews', id, 'resolve'), body);
+        const { outcome } = answer;
+        output.result(answer, () =>
+          plain(
+            `${answer.review}: ${answer.action}${outcome ? ` -> ${outcome.kind}${outcome.reason ? `: ${outcome.reason}` : ''}` : ''}`,
+          ),
+        );
+        return OK;
+      }),
+    );
+}
+
+function why(one: HeldRecord): string {
+  const candidates = (one.candidates ?? []).map((candidate) => `${candidate.side} ${candidate.id}`).join(', ');
+  return `${reasonWords(one)}${candidates === '' ? '' : ` Candidates: ${candidates}`}`;
+}
+
+function decision({ link, create, take, property, delete: remove, ignore }: Resolution): object {
+  const given = [
+    ...(link === undefined ? [] : [{ action: 'link', counterpart: link }]),
+    ...(create ? [{ action: 'create' }] : []),
+    ...(take === undefined ? [] : [{ action: 'take', side: take, ...(property === undefined ? {} : { property }) }]),
+    ...(remove ? [{ action: 'delete' }] : []),
+    ...(ignore ? [{ action: 'ignore' }] : []),
+  ];
+  if (given.length === 1 && given[0]) return given[0];
+  throw new Failure(
+    'BAD_REQUEST',
+    given.length === 0 ? 'It is not said how to decide.' : 'It can be decided in one way only.',
+    'Give one of --link ID, --create, --take SIDE, --delete, --ignore.',
+  );
+}

@@ -1,0 +1,96 @@
+/** `tandem status`: how a running Tandem stands. */
+import type { Command } from 'commander';
+import { action, declare } from '../command.ts';
+import { FAILED, OK } from '../failure.ts';
+import { colors, plain } from '../output.ts';
+import { textTable } from '../tables.ts';
+
+interface Health {
+  readonly status: 'ready' | 'degraded' | 'down';
+  readonly version: string;
+  readonly workers: boolean;
+  readonly redis: { readonly state: string; readonly warnings: readonly string[] };
+  readonly config: { readonly version: string; readonly mappings: number; readonly problems: readonly string[] };
+  readonly systems: Readonly<Record<string, { readonly state: string; readonly at?: string }>>;
+}
+
+interface Queue {
+  readonly name: string;
+  readonly paused: boolean;
+  readonly counts: Readonly<Record<'waiting' | 'active' | 'delayed' | 'failed' | 'completed', number>>;
+}
+
+interface MappingState {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly links: number;
+  readonly held: Readonly<Record<string, number>>;
+}
+
+/** Kinds of held records, in the order of how much they ask for somebody. */
+const KINDS = ['failed', 'review', 'waiting', 'paused', 'unmatched', 'gone'];
+
+export function statusCommand(program: Command): void {
+  declare(program, {
+    usage: 'status',
+    summary: 'tell how a running Tandem stands: health, mappings, queues',
+    details: 'Asks the Tandem that runs at TANDEM_URL. Ends with 1 when it cannot work.',
+    examples: [
+      ['status', 'health, mappings and queues'],
+      ['status --json', 'the same for programs'],
+    ],
+  }).action(
+    action(async ({ client, output }) => {
+      const health = await client.get<Health>('/health/ready', [503]);
+      // Without Redis there is nothing to tell of what is kept in it.
+      const down = health.status === 'down';
+      const { mappings } = down ? { mappings: [] } : await client.get<{ mappings: MappingState[] }>('/mappings');
+      const { queues } = down ? { queues: [] } : await client.get<{ queues: Queue[] }>('/queues');
+      output.result({ url: client.url, health, mappings, queues }, () => {
+        const parts = [headline(client.url, health), ...notes(health)];
+        if (mappings.length > 0) parts.push('', mappingTable(mappings));
+        if (queues.length > 0) parts.push('', queueTable(queues));
+        return parts.join('\n');
+      });
+      return down ? FAILED : OK;
+    }),
+  );
+}
+
+function headline(url: string, { status, version, workers, redis }: Health): string {
+  const paint = status === 'ready' ? colors.green : status === 'degraded' ? colors.yellow : colors.red;
+  return `Tandem ${version} at ${url}: ${paint(status)} (Redis ${redis.state}; ${workers ? 'server and workers' : 'server only'})`;
+}
+
+function notes({ redis, config, systems }: Health): string[] {
+  const failing = Object.entries(systems).filter(([, system]) => system.state === 'failing');
+  return [
+    ...redis.warnings,
+    ...config.problems,
+    ...failing.map(([name, { at }]) => `${name}: the last call failed${at === undefined ? '' : ` (${at})`}`),
+  ].map((note) => `  ${colors.yellow('!')} ${plain(note)}`);
+}
+
+const mappingTable = (mappings: readonly MappingState[]): string =>
+  textTable(
+    ['mapping', 'links', ...KINDS, ''],
+    mappings.map(({ name, links, held, ready }) => [
+      name,
+      links,
+      ...KINDS.map((kind) => held[kind] ?? 0),
+      ready ? '' : 'not read fully yet',
+    ]),
+  );
+
+const queueTable = (queues: readonly Queue[]): string =>
+  textTable(
+    ['queue', 'waiting', 'active', 'delayed', 'failed', ''],
+    queues.map(({ name, counts, paused }) => [
+      name,
+      counts.waiting,
+      counts.active,
+      counts.delayed,
+      counts.failed,
+      paused ? 'paused' : '',
+    ]),
+  );

@@ -1,0 +1,28 @@
+/** `tandem sync`: has a running Tandem sync now, and follows it. */
+import type { Command } from 'commander';
+import { action, declare } from '../command.ts';
+import { type TriggerOptions, triggerAndFollow } from '../trigger.ts';
+
+export function syncCommand(program: Command): void {
+  declare(program, {
+    usage: 'sync [mappings...]',
+    summary: 'sync now, and follow it to its end',
+    details:
+      'Asks the Tandem that runs at TANDEM_URL. Without names, all mappings. Ends with 0 when the run is done, also when\n' +
+      'single records failed (they wait with their reasons, which are told), and with 1 when the run itself failed.',
+    examples: [
+      ['sync', 'what changed, in all mappings'],
+      ['sync company-customer --full', 'read one mapping entirely'],
+      ['sync company-customer --side keap --id 17', 'one record'],
+      ['sync --plan', 'only tell what would be done'],
+    ],
+  })
+    .option('--full', 'read everything, not only what changed since the last time')
+    .option('--plan', 'only tell what would be done; nothing is written')
+    .option('--side <side>', 'with --id: only this record')
+    .option('--id <id>', 'with --side: only this record')
+    .option('--all', 'show every entry of a plan')
+    .action(
+      action<TriggerOptions, [string[]]>((context, options, mappings) => triggerAndFollow(context, options, mappings)),
+    );
+}

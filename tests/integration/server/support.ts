@@ -1,0 +1,244 @@
+// What the tests of the server share: two small systems over HTTP, a configuration in a folder of its own, a real engine.
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify';
+import { Redis } from 'ioredis';
+import { createConfigStore } from '../../../engine/config/store.ts';
+import { createEngine, type Engine } from '../../../engine/engine.ts';
+import { startWorkers } from '../../../engine/queue/workers.ts';
+import type { JsonObject } from '../../../engine/types.ts';
+import { createEvents } from '../../../server/events.ts';
+import { createMetrics } from '../../../server/metrics.ts';
+import type { ServerOptions } from '../../../server/options.ts';
+import { createServer } from '../../../server/server.ts';
+
+const closing: (() => Promise<unknown>)[] = [];
+
+/** Call in afterEach. */
+export async function closeAll(): Promise<void> {
+  for (const close of closing.splice(0).reverse()) await close();
+}
+
+export const later = (close: () => Promise<unknown>): void => void closing.push(close);
+
+export function redisUrl(): string {
+  const url = process.env.REDIS_URL;
+  if (!url) throw new Error('Set REDIS_URL: these tests need a real Redis (npm test starts one).');
+  return url;
+}
+
+/** Waits for a condition, never for luck. */
+export async function until<T>(what: () => Promise<T | undefined | false>, ms = 15_000): Promise<T> {
+  const end = Date.now() + ms;
+  for (;;) {
+    const found = await what();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > end) throw new Error(`waited ${ms} ms for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+export interface StandIn {
+  readonly url: string;
+  readonly records: Map<string, JsonObject>;
+  /** Requests that wrote, as `METHOD /path`. */
+  readonly writes: string[];
+  /** Status to answer every request with, instead of doing it. */
+  fail: number | undefined;
+}
+
+/** A system with one entity: a list, and records by id. */
+export async function standIn(records: readonly JsonObject[]): Promise<StandIn> {
+  const store = new Map(records.map((record) => [String(record.id), record]));
+  const app = Fastify({ forceCloseConnections: true });
+  let next = 1000;
+  const state: { -readonly [K in keyof StandIn]: StandIn[K] } = { url: '', records: store, writes: [], fail: undefined };
+  app.addHook('onRequest', async (request, reply) => {
+    if (state.fail !== undefined) return reply.code(state.fail).send({});
+    if (request.method !== 'GET') state.writes.push(`${request.method} ${request.url}`);
+  });
+  const stamp = (): string => new Date().toISOString();
+  app.get('/things', async () => [...store.values()]);
+  app.get<{ Params: { id: string } }>('/things/:id', async ({ params }, reply) => store.get(params.id) ?? reply.code(404).send({}));
+  app.post<{ Body: JsonObject }>('/things', async ({ body }, reply) => {
+    const record = { ...body, id: String(next++), updated_at: stamp() };
+    store.set(record.id, record);
+    return reply.code(201).send(record);
+  });
+  app.patch<{ Params: { id: string }; Body: JsonObject }>('/things/:id', async ({ params, body }, reply) => {
+    const record = store.get(params.id);
+    if (!record) return reply.code(404).send({});
+    const changed = { ...record, ...body, updated_at: stamp() };
+    store.set(params.id, changed);
+    return changed;
+  });
+  app.delete<{ Params: { id: string } }>('/things/:id', async ({ params }, reply) => {
+    if (!store.delete(params.id)) return reply.code(404).send({});
+    return reply.code(204).send();
+  });
+  state.url = await app.listen({ host: '127.0.0.1', port: 0 });
+  later(() => app.close());
+  return state;
+}
+
+export const person = (id: string, name: string, email: string, more: JsonObject = {}): JsonObject => ({ id, name, email, updated_at: '2024-01-01T00:00:00.000Z', ...more });
+
+const system = (name: string, url: string, webhooks: string): string => `
+system: ${name}
+description: A stand-in.
+baseUrl: ${url}
+auth: { kind: bearer, token: "\${${name.toUpperCase()}_TOKEN}" }
+entities:
+  things:
+    schema: ${name}/things
+    id: id
+    modified: updated_at
+    list: { path: /things, items: "", paging: { kind: none } }
+    read: { path: "/things/{id}" }
+    create: { path: /things, answer: record }
+    update: { path: "/things/{id}", nested: merge, answer: record }
+    delete: { path: "/things/{id}" }
+    events: [thing.changed]
+webhooks:
+  ${webhooks}
+  events: '{ "event": body.topic, "id": $string(body.id) }'
+`;
+
+const schema = JSON.stringify({
+  type: 'object',
+  required: ['name'],
+  properties: {
+    id: { type: 'string', readOnly: true },
+    updated_at: { type: 'string', readOnly: true },
+    name: { type: 'string', minLength: 1 },
+    email: { type: ['string', 'null'] },
+    note: { type: ['string', 'null'] },
+    age: { type: ['integer', 'null'] },
+  },
+});
+
+export const MAPPING = `
+mapping: people
+description: Every contact is a customer.
+between:
+  crm: { system: crm, entity: things }
+  shop: { system: shop, entity: things }
+match:
+  - crm: $lowercase(email)
+    shop: $lowercase(email)
+create: [crm, shop]
+conflict: latest
+deletes: review
+properties:
+  - crm: name
+    shop: name
+    type: string
+    required: true
+  - crm: email
+    shop: email
+    type: string
+  - crm: note
+    shop: note
+    type: string
+    conflict: review
+  - crm: age
+    shop: age
+    type: integer
+    convert:
+      shop: $ + 0
+      crm: $ + 0
+`;
+
+export interface World {
+  readonly app: FastifyInstance;
+  readonly engine: Engine;
+  readonly crm: StandIn;
+  readonly shop: StandIn;
+  /** Folder of the configuration. */
+  readonly root: string;
+  /** A request with the API token. */
+  call(method: NonNullable<InjectOptions['method']>, url: string, body?: unknown): Promise<{ status: number; body: Answer; headers: Record<string, unknown> }>;
+  /** Begins workers; they end with the test. */
+  work(): Promise<void>;
+  /** A full scan, to its end. */
+  sync(): Promise<void>;
+}
+
+/** Any JSON, as tests look into it. */
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked into by tests, which fail where they are not as expected
+export type Answer = any;
+
+export const API = 'api-token-of-the-test';
+export const READ = 'read-token-of-the-test';
+export const CRM_KEY = 'key-of-the-crm';
+export const SHOP_SECRET = 'signing-secret';
+
+export async function world(options: Partial<ServerOptions> & { crm?: readonly JsonObject[]; shop?: readonly JsonObject[]; mapping?: string } = {}): Promise<World> {
+  const { crm: crmRecords = [], shop: shopRecords = [], mapping = MAPPING, ...server } = options;
+  const [crm, shop] = [await standIn(crmRecords), await standIn(shopRecords)];
+  const root = await mkdtemp(join(tmpdir(), 'tandem-server-'));
+  later(() => rm(root, { recursive: true, force: true }));
+  const files = {
+    'systems/crm.yaml': system('crm', crm.url, 'handshake: X-Hook-Secret'),
+    'systems/shop.yaml': system('shop', shop.url, 'signature: { header: X-Signature, secret: "${SHOP_WEBHOOK_SECRET}", format: hex }'),
+    'schemas/crm/things.schema.json': schema,
+    'schemas/shop/things.schema.json': schema,
+    'mappings/people.yaml': mapping,
+  };
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, name)), { recursive: true });
+    await writeFile(join(root, name), text);
+  }
+  const config = await createConfigStore({ root, watch: false, env: { CRM_TOKEN: 'crm-secret-token', SHOP_TOKEN: 'shop-secret-token', SHOP_WEBHOOK_SECRET: SHOP_SECRET } });
+  later(() => config.close());
+  const prefix = `test:${randomUUID()}`;
+  const metrics = createMetrics();
+  const events = createEvents();
+  const engine = createEngine({
+    redisUrl: redisUrl(),
+    prefix,
+    config,
+    onCall: metrics.onCall,
+    onOutcome: (event) => {
+      metrics.onOutcome(event);
+      events.onOutcome(event);
+    },
+  });
+  later(async () => {
+    await engine.close();
+    const redis = new Redis(redisUrl());
+    for (const pattern of [`${prefix}*`, `{${prefix}}*`]) {
+      const keys = await redis.keys(pattern);
+      if (keys.length > 0) await redis.del(...keys);
+    }
+    redis.disconnect();
+  });
+  const app = await createServer(engine, { apiToken: API, readToken: READ, version: '0.0.0-test', workers: false, webhookKey: (name) => (name === 'crm' ? CRM_KEY : name === 'shop' ? 'key-of-the-shop' : undefined), metrics, events, ...server });
+  later(() => app.close());
+
+  const call: World['call'] = async (method, url, body) => {
+    const answer = await app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${API}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+    });
+    const json = String(answer.headers['content-type']).includes('json');
+    return { status: answer.statusCode, body: json ? answer.json() : answer.body, headers: answer.headers };
+  };
+  let working = false;
+  const work = async (): Promise<void> => {
+    if (working) return;
+    working = true;
+    const workers = await startWorkers(engine, { schedules: false });
+    later(() => workers.close(5_000));
+  };
+  const sync = async (): Promise<void> => {
+    await work();
+    const { body } = await call('POST', '/triggers/people', { scan: 'full' });
+    await until(async () => ['done', 'failed'].includes((await call('GET', `/runs/${body.id}`)).body.state));
+  };
+  return { app, engine, crm, shop, root, call, work, sync };
+}
