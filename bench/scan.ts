@@ -30,10 +30,16 @@ const redis = await startRedis({ own: true });
 const keap = await startKeap({ limits: false });
 const shop = await startShop();
 const dir = await mkdtemp(join(tmpdir(), 'tandem-bench-'));
-for (const folder of ['mappings', 'systems', 'schemas']) await cp(join(root, folder), join(dir, folder), { recursive: true });
+for (const folder of ['mappings', 'systems', 'schemas'])
+  await cp(join(root, folder), join(dir, folder), { recursive: true });
 for (let i = 0; i < COUNT; i++) {
   keap.store.add('products', { sku: `SKU-${i}`, name: `Product ${i}`, short_description: `No. ${i}`, price: 1000 + i });
-  shop.store.add('products', { sku: `SKU-${i}`, name: `Product ${i}`, short_description: `No. ${i}`, price: ((1000 + i) / 100).toFixed(2) });
+  shop.store.add('products', {
+    sku: `SKU-${i}`,
+    name: `Product ${i}`,
+    short_description: `No. ${i}`,
+    price: ((1000 + i) / 100).toFixed(2),
+  });
 }
 const big = '1000000000';
 const config = await createConfigStore({
@@ -95,7 +101,8 @@ for (let round = 0; round < ROUNDS; round++) {
   times.views.push(await timed(views));
 }
 const total = records[0].length + records[1].length;
-const line = (name: string, ms: number, count: number): string => `${name.padEnd(44)} ${ms.toFixed(0).padStart(6)} ms  ${((ms * 1000) / count).toFixed(1).padStart(7)} µs per record`;
+const line = (name: string, ms: number, count: number): string =>
+  `${name.padEnd(44)} ${ms.toFixed(0).padStart(6)} ms  ${((ms * 1000) / count).toFixed(1).padStart(7)} µs per record`;
 process.stdout.write(
   `${[
     `${total} records of product-product, median of ${ROUNDS} rounds; ${work} needed work`,

@@ -12,7 +12,7 @@ export interface Client {
 }
 
 /** Longer than any route takes; a Tandem that hangs is said to hang. */
-const PATIENCE = 60_000;
+const PATIENCE = 130_000;
 
 export function createClient({
   url,

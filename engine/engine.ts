@@ -56,7 +56,13 @@ export interface Engine {
   links(mapping: string): Links;
   client(system: string): SystemClient;
   /** A context for work that begins now, under the configuration in force now. */
-  context(work: { owner: string; job?: string; dry?: boolean; config?: Config; expectIn?: readonly string[] }): SyncContext;
+  context(work: {
+    owner: string;
+    job?: string;
+    dry?: boolean;
+    config?: Config;
+    expectIn?: readonly string[];
+  }): SyncContext;
   /** Begins a run, or returns the one that does the same already. */
   trigger(request: TriggerRequest, by?: Run['trigger']): Promise<{ run: Run; fresh: boolean }>;
   /** Begins a run of every mapping. */
@@ -114,7 +120,9 @@ export function createEngine(options: EngineOptions): Engine {
       });
       clients.set(name, { version: config.version, client });
       // Calls under way finish on the client they began with.
-      known?.client.close().catch((error: unknown) => logger.warn({ system: name, reason: String(error) }, 'closing a former client'));
+      known?.client
+        .close()
+        .catch((error: unknown) => logger.warn({ system: name, reason: String(error) }, 'closing a former client'));
       return client;
     },
 
@@ -133,7 +141,8 @@ export function createEngine(options: EngineOptions): Engine {
           for (const other of config.mappings.values()) {
             if (other.name === mapping.name) continue;
             for (const same of other.sides) {
-              if (same.system.name === system.name && same.entity.name === entity.name) await this.enqueue(other.name, same.index, [id]);
+              if (same.system.name === system.name && same.entity.name === entity.name)
+                await this.enqueue(other.name, same.index, [id]);
             }
           }
         },
@@ -148,7 +157,10 @@ export function createEngine(options: EngineOptions): Engine {
 
     async trigger({ mapping: name, scan, record, plan = false, group }, by = 'api') {
       const mapping = engine.mapping(name);
-      const { run, fresh } = await runs.begin({ mapping: name, scan: record ? 'record' : (scan ?? 'changes'), plan, trigger: by }, group);
+      const { run, fresh } = await runs.begin(
+        { mapping: name, scan: record ? 'record' : (scan ?? 'changes'), plan, trigger: by },
+        group,
+      );
       if (!fresh) return { run, fresh };
       if (record && !plan) {
         await runs.scanning(run);
@@ -157,7 +169,13 @@ export function createEngine(options: EngineOptions): Engine {
         await engine.context({ owner: run.id, expectIn: [run.id] }).enqueue(name, record.side, [record.id]);
         await runs.scanned(run);
       } else {
-        const job = { mapping: mapping.name, scan: scan ?? 'changes', run: run.id, plan, ...(record ? { record } : {}) } as const;
+        const job = {
+          mapping: mapping.name,
+          scan: scan ?? 'changes',
+          run: run.id,
+          plan,
+          ...(record ? { record } : {}),
+        } as const;
         await queues.scan.add('scan', job, { jobId: `run-${run.id}` });
       }
       return { run: (await runs.get(run.id)) ?? run, fresh };
@@ -167,7 +185,8 @@ export function createEngine(options: EngineOptions): Engine {
       const mappings = [...options.config.current().mappings.values()].sort((a, b) => a.depth - b.depth);
       const group = await runs.beginGroup({ scan, plan, trigger: 'api' });
       const children: string[] = [];
-      for (const { name } of mappings) children.push((await engine.trigger({ mapping: name, scan, plan, group })).run.id);
+      for (const { name } of mappings)
+        children.push((await engine.trigger({ mapping: name, scan, plan, group })).run.id);
       return runs.setChildren(group, children);
     },
 
@@ -176,7 +195,9 @@ export function createEngine(options: EngineOptions): Engine {
       for (const mapping of options.config.current().mappings.values()) {
         for (const side of mapping.sides) {
           if (side.system.name !== system) continue;
-          const ids = [...new Set(events.filter((event) => side.entity.events.includes(event.event)).map((event) => event.id))];
+          const ids = [
+            ...new Set(events.filter((event) => side.entity.events.includes(event.event)).map((event) => event.id)),
+          ];
           if (ids.length === 0) continue;
           await queues.enqueue(mapping.name, side.index, ids);
           queued += ids.length;

@@ -10,6 +10,7 @@ import Fastify, {
   type FastifyInstance,
   type FastifyPluginAsync,
   type FastifyServerOptions,
+  LogController,
 } from 'fastify';
 import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
@@ -73,7 +74,7 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   const app = Fastify({
     ...loggerOf(options.logger),
     // Fastify's own lines would hold addresses, and with them webhook keys and record ids.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT,
     handlerTimeout: ANSWER_TIMEOUT,

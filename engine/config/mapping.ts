@@ -543,7 +543,12 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
     for (const name of Object.keys(property[key] ?? {})) {
       const toward = state.sides.findIndex((side) => side.name === name);
       if (toward >= 0 && direction !== 'both' && toward !== direction) {
-        report.add('CONFIG_SCHEMA', [...path, key, name], `Nothing flows to ${name}, as "direction" is ${property.direction}; remove this, or the direction.`, 'key');
+        report.add(
+          'CONFIG_SCHEMA',
+          [...path, key, name],
+          `Nothing flows to ${name}, as "direction" is ${property.direction}; remove this, or the direction.`,
+          'key',
+        );
       }
     }
   }
@@ -834,10 +839,18 @@ function checkOperations(
     if (!entity.read) lacks('read', 'without which no record can be reconciled.', ['between', name]);
     const at = (draft.content.create ?? []).indexOf(name);
     if (create.includes(index)) {
-      const written = new Set(properties.filter((property) => property.direction === 'both' || property.direction === index).map((property) => property.sides[index].path?.root));
+      const written = new Set(
+        properties
+          .filter((property) => property.direction === 'both' || property.direction === index)
+          .map((property) => property.sides[index].path?.root),
+      );
       for (const field of Array.isArray(entity.schema.required) ? entity.schema.required : []) {
         if (written.has(String(field))) continue;
-        report.add('CONFIG_SCHEMA', ['create', at], `A new record of ${side.entity} needs "${String(field)}", which no property writes; add one, or do not create on ${name}.`);
+        report.add(
+          'CONFIG_SCHEMA',
+          ['create', at],
+          `A new record of ${side.entity} needs "${String(field)}", which no property writes; add one, or do not create on ${name}.`,
+        );
       }
     }
     if (create.includes(index) && !entity.create) lacks('create', `so "${name}" cannot stand here.`, ['create', at]);

@@ -93,7 +93,10 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
   const poll = watched ? setInterval(() => void reload(), options.poll ?? POLL) : undefined;
   poll?.unref();
   const watcher = watched
-    ? watch(Object.values(resolveFolders(options)), { ignoreInitial: true, ignored: (path) => /[/\\]\.[^/\\]+$|~$/.test(path) })
+    ? watch(Object.values(resolveFolders(options)), {
+        ignoreInitial: true,
+        ignored: (path) => /[/\\]\.[^/\\]+$|~$/.test(path),
+      })
     : undefined;
   if (watcher) {
     const touched = (): void => {
@@ -207,7 +210,8 @@ function restore(broken: readonly Mapping[], before: Running, used: Map<string, 
   }
 }
 
-const sameFiles = (a: Files, b: Files): boolean => a.size === b.size && [...a].every(([file, text]) => b.get(file) === text);
+const sameFiles = (a: Files, b: Files): boolean =>
+  a.size === b.size && [...a].every(([file, text]) => b.get(file) === text);
 
 function changedMappings(before: Config, after: Config): string[] {
   const names = new Set([...before.mappings.keys(), ...after.mappings.keys()]);

@@ -19,6 +19,8 @@ export interface MappingKeys {
   readonly intents: string;
   /** HASH `SIDE/ID` -> JSON of why a record waits. */
   readonly held: string;
+  /** HASH `SIDE/ID` -> id of the job that failed on this record for good. */
+  readonly failedJobs: string;
   /** SET of `MAPPING|SIDE|ID` of records that wait for the link of this record. */
   waiters(side: SideIndex, id: string): string;
   /** SET of ids that wait until both sides were read fully once. */
@@ -41,6 +43,7 @@ export function mappingKeys(prefix: string, mapping: string, rules: string): Map
     seen: [`${base}:seen:${rules}:0`, `${base}:seen:${rules}:1`],
     intents: `${base}:intents`,
     held: `${base}:held`,
+    failedJobs: `${base}:failed-jobs`,
     waiters: (side, id) => `${base}:waiters:${side}:${id}`,
     unready: [`${base}:unready:0`, `${base}:unready:1`],
     progress: `${base}:progress`,

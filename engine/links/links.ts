@@ -96,10 +96,12 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
 
     // ------------------------------------------------------------ links
 
-    counterpart: async (side: SideIndex, id: string): Promise<string | undefined> => (await redis.hget(keys.ids[side], id)) ?? undefined,
+    counterpart: async (side: SideIndex, id: string): Promise<string | undefined> =>
+      (await redis.hget(keys.ids[side], id)) ?? undefined,
 
     /** Counterparts in the order of the ids. */
-    counterparts: (side: SideIndex, ids: readonly string[]): Promise<(string | null)[]> => hmget(redis, keys.ids[side], ids),
+    counterparts: (side: SideIndex, ids: readonly string[]): Promise<(string | null)[]> =>
+      hmget(redis, keys.ids[side], ids),
 
     count: (): Promise<number> => redis.hlen(keys.ids[0]),
 
@@ -123,8 +125,16 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
         ...[a, b, commit.version, JSON.stringify(commit.base), ...commit.states],
         ...[commit.intent ?? '', commit.held ? JSON.stringify(commit.held) : ''],
       );
-      if (result === -1) throw new TandemError('LINK_FENCED', 'Another worker brought this link into agreement meanwhile.', { mapping: mapping.name, id: a });
-      if (result === -2) throw new TandemError('LINK_TAKEN', 'One of the two records is linked to another one.', { mapping: mapping.name, id: a });
+      if (result === -1)
+        throw new TandemError('LINK_FENCED', 'Another worker brought this link into agreement meanwhile.', {
+          mapping: mapping.name,
+          id: a,
+        });
+      if (result === -2)
+        throw new TandemError('LINK_TAKEN', 'One of the two records is linked to another one.', {
+          mapping: mapping.name,
+          id: a,
+        });
       return String(result);
     },
 
@@ -133,7 +143,8 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
 
     // ------------------------------------------------------------ states of handled records
 
-    states: (side: SideIndex, ids: readonly string[]): Promise<(string | null)[]> => hmget(redis, keys.states[side], ids),
+    states: (side: SideIndex, ids: readonly string[]): Promise<(string | null)[]> =>
+      hmget(redis, keys.states[side], ids),
 
     /** Remembers that a record without a link was handled in this state, and why it waits. */
     async hold(side: SideIndex, id: string, state: string, held: Held): Promise<void> {
@@ -148,7 +159,8 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
       await redis.multi().hset(keys.states[side], id, state).hdel(keys.held, recordKey(side, id)).exec();
     },
 
-    held: async (side: SideIndex, id: string): Promise<Held | undefined> => parse<Held>(await redis.hget(keys.held, recordKey(side, id))),
+    held: async (side: SideIndex, id: string): Promise<Held | undefined> =>
+      parse<Held>(await redis.hget(keys.held, recordKey(side, id))),
 
     async *allHeld(): AsyncGenerator<HeldRecord[]> {
       for await (const batch of hscan(redis, keys.held)) {
@@ -163,12 +175,34 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
       await pipeline.exec();
     },
 
+    // ------------------------------------------------------------ failed jobs
+
+    /** Notes the job that failed on a record for good. @returns the one that did before, which tells nothing any more */
+    async noteFailedJob(side: SideIndex, id: string, job: string): Promise<string | undefined> {
+      const former = await redis.hget(keys.failedJobs, recordKey(side, id));
+      await redis.hset(keys.failedJobs, recordKey(side, id), job);
+      return former === null || former === job ? undefined : former;
+    },
+
+    /** The jobs that failed on these records, which are forgotten with this. */
+    async takeFailedJobs(records: readonly { side: SideIndex; id: string }[]): Promise<string[]> {
+      const fields = records.map(({ side, id }) => recordKey(side, id));
+      const jobs = (await hmget(redis, keys.failedJobs, fields)).filter((job) => job !== null);
+      if (jobs.length > 0) await redis.hdel(keys.failedJobs, ...fields);
+      return jobs;
+    },
+
     // ------------------------------------------------------------ match index
 
     /** Puts records into the match index under their present keys. */
-    async index(side: SideIndex, records: readonly { id: string; keys: readonly (string | undefined)[] }[]): Promise<void> {
+    async index(
+      side: SideIndex,
+      records: readonly { id: string; keys: readonly (string | undefined)[] }[],
+    ): Promise<void> {
       for (let i = 0; i < records.length; i += BATCH) {
-        const args = records.slice(i, i + BATCH).flatMap((record) => [record.id, ...rules.map((rule) => record.keys[rule] ?? '')]);
+        const args = records
+          .slice(i, i + BATCH)
+          .flatMap((record) => [record.id, ...rules.map((rule) => record.keys[rule] ?? '')]);
         await redis.tandemIndex(rules.length + 1, keys.seen[side], ...indexKeys(side), ...args);
       }
     },
@@ -185,11 +219,13 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
       return entry === null ? undefined : Number(entry.split('|', 1)[0]);
     },
 
-    forget: (side: SideIndex, id: string): Promise<number> => redis.tandemForget(rules.length + 2, keys.seen[side], keys.states[side], ...indexKeys(side), id),
+    forget: (side: SideIndex, id: string): Promise<number> =>
+      redis.tandemForget(rules.length + 2, keys.seen[side], keys.states[side], ...indexKeys(side), id),
 
     // ------------------------------------------------------------ intents
 
-    intent: async (side: SideIndex, id: string): Promise<Intent | undefined> => parse<Intent>(await redis.hget(keys.intents, recordKey(side, id))),
+    intent: async (side: SideIndex, id: string): Promise<Intent | undefined> =>
+      parse<Intent>(await redis.hget(keys.intents, recordKey(side, id))),
 
     /** Open intents of source records on `side`, that is creates on the other side. */
     async openIntents(side: SideIndex): Promise<{ id: string; intent: Intent }[]> {
@@ -234,7 +270,8 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
         .exec();
     },
 
-    history: async (id: string): Promise<Lost[]> => (await redis.lrange(keys.history(id), 0, -1)).map((json) => JSON.parse(json) as Lost),
+    history: async (id: string): Promise<Lost[]> =>
+      (await redis.lrange(keys.history(id), 0, -1)).map((json) => JSON.parse(json) as Lost),
 
     // ------------------------------------------------------------ reading progress
 
@@ -252,7 +289,9 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
 
     /** @param since time of the latest modification that was read, as the system states it */
     async readThrough(side: SideIndex, scan: 'changes' | 'full', since: string | undefined): Promise<void> {
-      const fields: Record<string, string> = { [scan === 'full' ? fullRead(side) : `changes:${side}`]: new Date().toISOString() };
+      const fields: Record<string, string> = {
+        [scan === 'full' ? fullRead(side) : `changes:${side}`]: new Date().toISOString(),
+      };
       if (since !== undefined) fields[`since:${side}`] = since;
       await redis.hset(keys.progress, fields);
     },
@@ -276,7 +315,8 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
       }
     },
 
-    parkedCount: async (): Promise<number> => (await redis.scard(keys.unready[0])) + (await redis.scard(keys.unready[1])),
+    parkedCount: async (): Promise<number> =>
+      (await redis.scard(keys.unready[0])) + (await redis.scard(keys.unready[1])),
 
     async unpark(side: SideIndex, ids: readonly string[]): Promise<void> {
       if (ids.length > 0) await redis.srem(keys.unready[side], ...ids);
@@ -287,7 +327,12 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
       const met = `${keys.progress}:met:${side}:${randomUUID()}`;
       return {
         async met(ids) {
-          if (ids.length > 0) await redis.multi().sadd(met, ...ids).expire(met, 3600).exec();
+          if (ids.length > 0)
+            await redis
+              .multi()
+              .sadd(met, ...ids)
+              .expire(met, 3600)
+              .exec();
         },
         async missing() {
           const missing: string[] = [];
@@ -297,8 +342,15 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
             const absent = ids.filter((_, i) => present[i] === 0);
             if (absent.length === 0) continue;
             // Known to be gone, and waiting as such: asking again every time would never end.
-            const helds = await redis.hmget(keys.held, ...absent.map((id, i) => recordKey(0, side === 0 ? id : batch[ids.indexOf(absent[i]!)]![1])));
-            missing.push(...absent.filter((_, i) => !helds[i] || !['gone', 'review'].includes((JSON.parse(helds[i]!) as Held).kind)));
+            const helds = await redis.hmget(
+              keys.held,
+              ...absent.map((id, i) => recordKey(0, side === 0 ? id : batch[ids.indexOf(absent[i]!)]![1])),
+            );
+            missing.push(
+              ...absent.filter(
+                (_, i) => !helds[i] || !['gone', 'review'].includes((JSON.parse(helds[i]!) as Held).kind),
+              ),
+            );
           }
           await redis.del(met);
           return missing;

@@ -83,7 +83,10 @@ export function merge(input: MergeInput): Decision {
     if (target !== undefined) {
       const converted = state.toward[target] as Extract<Converted, { ok: true }>;
       writes[target].push({ property: state.name, value: converted.value, fingerprint: converted.fingerprint });
-      base.push([state.name, target === 0 ? [converted.fingerprint, state.own[1]] : [state.own[0], converted.fingerprint]]);
+      base.push([
+        state.name,
+        target === 0 ? [converted.fingerprint, state.own[1]] : [state.own[0], converted.fingerprint],
+      ]);
     } else if (decision.rule === 'agreed' || decision.rule === 'drift') {
       base.push([state.name, state.own]);
     } else if (previous !== undefined) {
@@ -93,11 +96,19 @@ export function merge(input: MergeInput): Decision {
   return { writes, base: Object.fromEntries(base), decisions };
 }
 
-function decide(state: PropertyState, base: PropertyBase | undefined, modified: MergeInput['modified']): PropertyDecision {
+function decide(
+  state: PropertyState,
+  base: PropertyBase | undefined,
+  modified: MergeInput['modified'],
+): PropertyDecision {
   return state.direction === 'both' ? decideTwoWay(state, base, modified) : decideOneWay(state, state.direction, base);
 }
 
-function decideTwoWay(state: PropertyState, base: PropertyBase | undefined, modified: MergeInput['modified']): PropertyDecision {
+function decideTwoWay(
+  state: PropertyState,
+  base: PropertyBase | undefined,
+  modified: MergeInput['modified'],
+): PropertyDecision {
   const property = state.name;
   const [a, b] = state.own;
   if (base === undefined) {

@@ -4,7 +4,10 @@ import { TandemError } from '../errors.ts';
 
 /** BullMQ workers block on their connection and must wait for Redis to come back, however long that takes. */
 export function connect(url: string): Redis {
-  return new Redis(url, { maxRetriesPerRequest: null, retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000) });
+  return new Redis(url, {
+    maxRetriesPerRequest: null,
+    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
+  });
 }
 
 export interface RedisSafety {
@@ -23,7 +26,9 @@ export async function checkSafety(redis: Redis): Promise<RedisSafety> {
   const warnings: string[] = [];
   const settings = await readSettings(redis);
   if (!settings) {
-    warnings.push('CONFIG GET is not allowed on this Redis: make sure yourself that maxmemory-policy is noeviction and that persistence is on.');
+    warnings.push(
+      'CONFIG GET is not allowed on this Redis: make sure yourself that maxmemory-policy is noeviction and that persistence is on.',
+    );
     return { policy: undefined, persistent: undefined, warnings };
   }
   const policy = settings['maxmemory-policy'];
@@ -34,8 +39,12 @@ export async function checkSafety(redis: Redis): Promise<RedisSafety> {
     );
   }
   const persistent = settings.appendonly === 'yes' || Boolean(settings.save);
-  if (!persistent) warnings.push('Redis persistence is OFF: a restart of Redis loses every link. Set "appendonly yes" in redis.conf.');
-  else if (settings.appendonly !== 'yes') warnings.push('Redis saves snapshots only: a crash loses the links made since the last one. Set "appendonly yes" in redis.conf.');
+  if (!persistent)
+    warnings.push('Redis persistence is OFF: a restart of Redis loses every link. Set "appendonly yes" in redis.conf.');
+  else if (settings.appendonly !== 'yes')
+    warnings.push(
+      'Redis saves snapshots only: a crash loses the links made since the last one. Set "appendonly yes" in redis.conf.',
+    );
   return { policy, persistent, warnings };
 }
 

@@ -11,7 +11,14 @@ import type { SideIndex } from '../types.ts';
 import type { Run } from './runs.ts';
 
 /** @param context made with `dry` */
-export async function planScan(engine: Engine, context: SyncContext, mapping: Mapping, run: Run, kind: ScanKind, record?: { side: SideIndex; id: string }): Promise<void> {
+export async function planScan(
+  engine: Engine,
+  context: SyncContext,
+  mapping: Mapping,
+  run: Run,
+  kind: ScanKind,
+  record?: { side: SideIndex; id: string },
+): Promise<void> {
   const links = engine.links(mapping.name);
   const planOne = async (side: SideIndex, id: string): Promise<void> => {
     await engine.runs.plan(run, { ...(await dryReconcile(context, mapping, side, id)), record: { side, id } });

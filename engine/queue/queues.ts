@@ -30,7 +30,10 @@ export interface ScanJob {
 
 /** 1 s, 2 s, 4 s ... with half of it random: 12 tries spread over about an hour. */
 const RETRIES = { attempts: 12, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 } } as const;
-const KEEP = { removeOnComplete: { count: 1_000, age: 24 * 3600 }, removeOnFail: { count: 10_000, age: 30 * 24 * 3600 } } as const;
+const KEEP = {
+  removeOnComplete: { count: 1_000, age: 24 * 3600 },
+  removeOnFail: { count: 10_000, age: 30 * 24 * 3600 },
+} as const;
 
 export interface Queues {
   readonly scan: Queue<ScanJob>;
@@ -42,7 +45,12 @@ export interface Queues {
    * The two records of a link have a job each; claims keep them from being done at the same time.
    * @param expect told which records are queued, before they are
    */
-  enqueue(mapping: string, side: SideIndex, ids: readonly string[], expect?: (records: readonly string[]) => Promise<void>): Promise<void>;
+  enqueue(
+    mapping: string,
+    side: SideIndex,
+    ids: readonly string[],
+    expect?: (records: readonly string[]) => Promise<void>,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 

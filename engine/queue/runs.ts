@@ -128,7 +128,8 @@ export function createRuns(connection: Redis, prefix: string) {
   const base = `${prefix}:{runs}:`;
   const runKey = (id: string): string => `${base}${id}`;
   const activeKey = (mapping: string): string => `${base}active:${mapping}`;
-  const currentKey = (request: RunRequest): string => `${base}current:${request.mapping}:${request.scan}:${request.plan}`;
+  const currentKey = (request: RunRequest): string =>
+    `${base}current:${request.mapping}:${request.scan}:${request.plan}`;
   const index = `${base}index`;
   const now = (): string => new Date().toISOString();
 
@@ -142,24 +143,48 @@ export function createRuns(connection: Redis, prefix: string) {
     return groupOf(run, children);
   }
 
-  async function store(id: string, request: RunRequest, group: string, more: Record<string, string> = {}): Promise<void> {
+  async function store(
+    id: string,
+    request: RunRequest,
+    group: string,
+    more: Record<string, string> = {},
+  ): Promise<void> {
     const pipeline = redis.pipeline();
     if (request.mapping !== GROUP) pipeline.sadd(`${runKey(group)}:members`, id).hincrby(runKey(group), 'open', 1);
-    pipeline.hset(runKey(id), { id, mapping: request.mapping, scan: request.scan, group, plan: request.plan ? '1' : '', trigger: request.trigger, state: 'queued', created: now(), ...more });
+    pipeline.hset(runKey(id), {
+      id,
+      mapping: request.mapping,
+      scan: request.scan,
+      group,
+      plan: request.plan ? '1' : '',
+      trigger: request.trigger,
+      state: 'queued',
+      created: now(),
+      ...more,
+    });
     pipeline.zadd(index, String(Date.now()), id);
     await pipeline.exec();
     const old = await redis.zrange(index, '0', String(-KEPT - 1));
-    if (old.length > 0) await redis.pipeline().del(...old.flatMap((one) => ['', ':pending', ':members', ':plan'].map((part) => runKey(one) + part))).zrem(index, ...old).exec();
+    if (old.length > 0)
+      await redis
+        .pipeline()
+        .del(...old.flatMap((one) => ['', ':pending', ':members', ':plan'].map((part) => runKey(one) + part)))
+        .zrem(index, ...old)
+        .exec();
   }
 
   return {
     get,
 
     /** Newest first. */
-    async list(options: { offset?: number; limit?: number; mapping?: string } = {}): Promise<{ runs: Run[]; total: number }> {
+    async list(
+      options: { offset?: number; limit?: number; mapping?: string } = {},
+    ): Promise<{ runs: Run[]; total: number }> {
       const { offset = 0, limit = 50, mapping } = options;
       const ids = await redis.zrevrange(index, 0, -1);
-      const runs = (await Promise.all((mapping === undefined ? ids.slice(offset, offset + limit) : ids).map(get))).filter((run) => run !== undefined);
+      const runs = (
+        await Promise.all((mapping === undefined ? ids.slice(offset, offset + limit) : ids).map(get))
+      ).filter((run) => run !== undefined);
       if (mapping === undefined) return { runs, total: ids.length };
       const own = runs.filter((run) => run.mapping === mapping);
       return { runs: own.slice(offset, offset + limit), total: own.length };
@@ -215,7 +240,8 @@ export function createRuns(connection: Redis, prefix: string) {
 
     /** These records are this run's to wait for. Call before they are queued. */
     async expect(run: Pick<Run, 'id'>, mapping: string, records: readonly string[]): Promise<void> {
-      for (let i = 0; i < records.length; i += 500) await redis.tandemRunExpect(runKey(run.id), base, mapping, ...records.slice(i, i + 500));
+      for (let i = 0; i < records.length; i += 500)
+        await redis.tandemRunExpect(runKey(run.id), base, mapping, ...records.slice(i, i + 500));
     },
 
     async scanned(run: Pick<Run, 'id'>, reason = ''): Promise<void> {
@@ -228,7 +254,14 @@ export function createRuns(connection: Redis, prefix: string) {
 
     /** Counts a record's outcome in every active run that expects it. @returns in how many */
     finish: (mapping: string, record: string, outcome: Outcome): Promise<number> =>
-      redis.tandemRunFinish(activeKey(mapping), base, mapping, record, now(), ...increments(outcome).flatMap(([field, by]) => [field, String(by)])),
+      redis.tandemRunFinish(
+        activeKey(mapping),
+        base,
+        mapping,
+        record,
+        now(),
+        ...increments(outcome).flatMap(([field, by]) => [field, String(by)]),
+      ),
 
     active: (mapping: string): Promise<string[]> => redis.smembers(activeKey(mapping)),
 
@@ -243,13 +276,18 @@ export function createRuns(connection: Redis, prefix: string) {
     },
 
     async plan(run: Pick<Run, 'id'>, entry: PlanEntry): Promise<void> {
-      const pipeline = redis.pipeline().rpush(`${runKey(run.id)}:plan`, JSON.stringify(entry)).ltrim(`${runKey(run.id)}:plan`, 0, PLAN_KEPT - 1);
+      const pipeline = redis
+        .pipeline()
+        .rpush(`${runKey(run.id)}:plan`, JSON.stringify(entry))
+        .ltrim(`${runKey(run.id)}:plan`, 0, PLAN_KEPT - 1);
       for (const [field, by] of increments(entry)) pipeline.hincrby(runKey(run.id), field, by);
       await pipeline.hincrby(runKey(run.id), 'done', 1).hincrby(runKey(run.id), 'work', 1).exec();
     },
 
     planned: async (id: string, offset = 0, limit = 100): Promise<PlanEntry[]> =>
-      (await redis.lrange(`${runKey(id)}:plan`, offset, offset + limit - 1)).map((json) => JSON.parse(json) as PlanEntry),
+      (await redis.lrange(`${runKey(id)}:plan`, offset, offset + limit - 1)).map(
+        (json) => JSON.parse(json) as PlanEntry,
+      ),
   };
 }
 
@@ -273,7 +311,8 @@ function increments(outcome: Outcome): [string, number][] {
     default:
       count(outcome.kind);
   }
-  if (outcome.kind !== 'created') for (const side of [0, 1] as const) if (outcome.writes[side].length > 0) count(`updated:${side}`);
+  if (outcome.kind !== 'created')
+    for (const side of [0, 1] as const) if (outcome.writes[side].length > 0) count(`updated:${side}`);
   if (outcome.conflicts) fields.push(['conflicts', outcome.conflicts.length]);
   return fields;
 }
@@ -312,19 +351,38 @@ function parseRun(fields: Record<string, string>): Run {
 /** A group stands where its slowest child stands; its counts are their sums. */
 function groupOf(run: Run, children: readonly Run[]): Run {
   const sum = (of: (child: Run) => number): number => children.reduce((total, child) => total + of(child), 0);
-  const pair = (of: (child: Run) => [number, number]): [number, number] => [sum((child) => of(child)[0]), sum((child) => of(child)[1])];
+  const pair = (of: (child: Run) => [number, number]): [number, number] => [
+    sum((child) => of(child)[0]),
+    sum((child) => of(child)[1]),
+  ];
   const over = children.every((child) => child.state === 'done' || child.state === 'failed');
   const state: RunState = over
-    ? children.some((child) => child.state === 'failed') ? 'failed' : 'done'
-    : children.some((child) => child.state === 'scanning') ? 'scanning' : children.every((child) => child.state === 'queued') ? 'queued' : 'working';
-  const finished = children.map((child) => child.finished ?? '').sort().at(-1);
-  const started = children.map((child) => child.started ?? '').filter(Boolean).sort()[0];
+    ? children.some((child) => child.state === 'failed')
+      ? 'failed'
+      : 'done'
+    : children.some((child) => child.state === 'scanning')
+      ? 'scanning'
+      : children.every((child) => child.state === 'queued')
+        ? 'queued'
+        : 'working';
+  const finished = children
+    .map((child) => child.finished ?? '')
+    .sort()
+    .at(-1);
+  const started = children
+    .map((child) => child.started ?? '')
+    .filter(Boolean)
+    .sort()[0];
   return {
     ...run,
     state,
     ...(started ? { started } : {}),
     ...(over && finished ? { finished } : {}),
-    progress: { read: pair((child) => child.progress.read), work: sum((child) => child.progress.work), done: sum((child) => child.progress.done) },
+    progress: {
+      read: pair((child) => child.progress.read),
+      work: sum((child) => child.progress.work),
+      done: sum((child) => child.progress.done),
+    },
     counts: {
       matched: sum((child) => child.counts.matched),
       created: pair((child) => child.counts.created),

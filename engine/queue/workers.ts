@@ -4,12 +4,13 @@ import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import { asTandemError, type TandemError } from '../errors.ts';
 import { recordKey } from '../links/keys.ts';
-import { outcome } from '../sync/outcome.ts';
+import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcile } from '../sync/reconcile.ts';
 import { releaseHeld, releaseParked, scan } from '../sync/scan.ts';
-import { queuePrefix, type ReconcileJob, reconcileQueue, SCAN_QUEUE, type ScanJob } from './queues.ts';
+import type { SideIndex } from '../types.ts';
 import { connect } from './connection.ts';
 import { planScan } from './plan.ts';
+import { queuePrefix, type ReconcileJob, reconcileQueue, SCAN_QUEUE, type ScanJob } from './queues.ts';
 import { applySchedules } from './schedules.ts';
 
 export interface WorkerOptions {
@@ -35,7 +36,13 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   // Blocking commands need a connection of their own; BullMQ duplicates this one for each worker.
   const connection = connect(engine.options.redisUrl);
   connection.on('error', (error) => engine.logger.warn({ reason: error.message }, 'Redis connection of the workers'));
-  const common = { connection, prefix: queuePrefix(engine.prefix), lockDuration, stalledInterval: lockDuration, maxStalledCount: TAKEOVERS };
+  const common = {
+    connection,
+    prefix: queuePrefix(engine.prefix),
+    lockDuration,
+    stalledInterval: lockDuration,
+    maxStalledCount: TAKEOVERS,
+  };
   const workers = new Map<string, Worker>();
 
   const watch = <T>(worker: Worker<T>): Worker<T> =>
@@ -45,16 +52,30 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     const mappings = engine.config.current().mappings;
     for (const name of mappings.keys()) {
       if (workers.has(name)) continue;
-      workers.set(name, watch(new Worker<ReconcileJob>(reconcileQueue(name), (job, token) => reconcileJob(engine, job, token), { ...common, concurrency })));
+      workers.set(
+        name,
+        watch(
+          new Worker<ReconcileJob>(reconcileQueue(name), (job, token) => reconcileJob(engine, job, token), {
+            ...common,
+            concurrency,
+          }),
+        ),
+      );
     }
     for (const [name, worker] of workers) {
       if (mappings.has(name)) continue;
       workers.delete(name);
-      worker.close().catch((error: unknown) => engine.logger.warn({ mapping: name, reason: String(error) }, 'stopping a removed mapping'));
+      worker
+        .close()
+        .catch((error: unknown) =>
+          engine.logger.warn({ mapping: name, reason: String(error) }, 'stopping a removed mapping'),
+        );
     }
   }
 
-  const scans = watch(new Worker<ScanJob>(SCAN_QUEUE, (job, token) => scanJob(engine, job, token), { ...common, concurrency: 8 }));
+  const scans = watch(
+    new Worker<ScanJob>(SCAN_QUEUE, (job, token) => scanJob(engine, job, token), { ...common, concurrency: 8 }),
+  );
   syncWorkers();
   if (schedules) await applySchedules(engine);
   const unlisten = engine.config.on(({ changed }) => {
@@ -63,7 +84,9 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       if (schedules) await applySchedules(engine);
       await releaseChanged(engine, changed);
     };
-    work().catch((error: unknown) => engine.logger.error({ reason: String(error) }, 'applying a change of the configuration'));
+    work().catch((error: unknown) =>
+      engine.logger.error({ reason: String(error) }, 'applying a change of the configuration'),
+    );
   });
 
   return {
@@ -71,7 +94,10 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       unlisten();
       const all = [scans, ...workers.values()];
       const timer = setTimeout(() => {
-        for (const worker of all) worker.close(true).catch((error: unknown) => engine.logger.warn({ reason: String(error) }, 'closing a worker'));
+        for (const worker of all)
+          worker
+            .close(true)
+            .catch((error: unknown) => engine.logger.warn({ reason: String(error) }, 'closing a worker'));
       }, deadline);
       await Promise.all(all.map((worker) => worker.close()));
       clearTimeout(timer);
@@ -103,17 +129,19 @@ async function reconcileJob(engine: Engine, job: Job<ReconcileJob>, token: strin
   // Its worker is being stopped; whoever knows the mapping goes on.
   if (!mapping) return putBack(job, token, 5_000);
   const started = performance.now();
-  const links = engine.links(name);
   const key = job.deduplicationId ?? recordKey(side, id);
   const fields = { mapping: name, side: mapping.sides[side].name, id, job: job.id };
-  const before = await links.held(side, id);
   try {
-    const context = engine.context({ owner: `${job.id}:${token}`, config, ...(job.id === undefined ? {} : { job: job.id }) });
+    const context = engine.context({
+      owner: `${job.id}:${token}`,
+      config,
+      ...(job.id === undefined ? {} : { job: job.id }),
+    });
     const result = await reconcile(context, mapping, side, id);
     const ms = Math.round(performance.now() - started);
     engine.options.onOutcome?.({ mapping: name, side, id, outcome: result, ms });
     engine.logger.info({ ...fields, outcome: result.kind, writes: result.writes, code: result.code, ms }, 'reconciled');
-    await forgetFailedJob(engine, job, before?.job);
+    await (result.kind === 'failed' ? noteFailedJob(engine, job) : forgetFailedJobs(engine, job, result));
     await engine.runs.finish(name, key, result);
     // A refusal is for a person: the job fails for good, with its reason, and can be retried from the queue.
     if (result.kind === 'failed') throw new UnrecoverableError(result.reason ?? 'refused');
@@ -127,19 +155,51 @@ async function reconcileJob(engine: Engine, job: Job<ReconcileJob>, token: strin
   }
 }
 
-async function failed(engine: Engine, job: Job<ReconcileJob>, mapping: Mapping, key: string, error: TandemError): Promise<void> {
+async function failed(
+  engine: Engine,
+  job: Job<ReconcileJob>,
+  mapping: Mapping,
+  key: string,
+  error: TandemError,
+): Promise<void> {
   const last = error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-  const fields = { mapping: mapping.name, side: job.data.side, id: job.data.id, job: job.id, code: error.code, reason: error.message, try: job.attemptsMade + 1 };
+  const fields = {
+    mapping: mapping.name,
+    side: job.data.side,
+    id: job.data.id,
+    job: job.id,
+    code: error.code,
+    reason: error.message,
+    try: job.attemptsMade + 1,
+  };
   if (error.code === 'INTERNAL') engine.logger.error({ ...fields, err: error.cause }, 'reconcile failed');
   else engine.logger.warn(fields, last ? 'reconcile failed for good' : 'reconcile failed, it is tried again');
-  if (last) await engine.runs.finish(mapping.name, key, outcome('failed', { code: error.code, reason: error.message }));
+  if (!last) return;
+  await noteFailedJob(engine, job);
+  await engine.runs.finish(mapping.name, key, outcome('failed', { code: error.code, reason: error.message }));
 }
 
-/** The record was handled again: the job that failed on it before tells nothing any more. */
-async function forgetFailedJob(engine: Engine, job: Job<ReconcileJob>, former: string | undefined): Promise<void> {
-  if (former === undefined || former === job.id) return;
-  const old = await engine.queues.reconcile(job.data.mapping).getJob(former);
-  if (old && (await old.isFailed())) await old.remove();
+/** The job that failed on this record before tells nothing any more. */
+async function noteFailedJob(engine: Engine, job: Job<ReconcileJob>): Promise<void> {
+  if (job.id === undefined) return;
+  const { mapping, side, id } = job.data;
+  const former = await engine.links(mapping).noteFailedJob(side, id, job.id);
+  if (former !== undefined) await removeFailedJob(engine, mapping, former);
+}
+
+/** The record was handled: the jobs that failed on it or on its counterpart before are over. */
+async function forgetFailedJobs(engine: Engine, job: Job<ReconcileJob>, { ids }: Outcome): Promise<void> {
+  const { mapping, side, id } = job.data;
+  const records = ids === undefined ? [{ side, id }] : ids.map((one, i) => ({ side: i as SideIndex, id: one }));
+  for (const former of await engine.links(mapping).takeFailedJobs(records)) {
+    if (former !== job.id) await removeFailedJob(engine, mapping, former);
+  }
+}
+
+/** Only while it is failed: one that a person has just retried goes its way. */
+async function removeFailedJob(engine: Engine, mapping: string, id: string): Promise<void> {
+  const job = await engine.queues.reconcile(mapping).getJob(id);
+  if (job && (await job.isFailed())) await job.remove();
 }
 
 async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefined): Promise<string> {
@@ -170,12 +230,19 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
         return 'planned';
       }
       const wasReady = await links.ready();
-      const queue = (side: 0 | 1, ids: readonly string[]): Promise<void> => (wasReady ? context.enqueue(name, side, ids) : links.parkUntilReady(side, ids));
-      const result = await scan(context, mapping, kind, { found: queue, progress: (progress) => engine.runs.read(current, progress) });
+      const queue = (side: 0 | 1, ids: readonly string[]): Promise<void> =>
+        wasReady ? context.enqueue(name, side, ids) : links.parkUntilReady(side, ids);
+      const result = await scan(context, mapping, kind, {
+        found: queue,
+        progress: (progress) => engine.runs.read(current, progress),
+      });
       await releaseHeld(context, mapping, queue);
       if (result.braked) {
         const counts = result.vanished.map((ids, side) => `${ids.length} in ${mapping.sides[side]!.name}`).join(', ');
-        await engine.runs.scanned(current, `More linked records were missing than a normal day explains (${counts}): nothing was done about them.`);
+        await engine.runs.scanned(
+          current,
+          `More linked records were missing than a normal day explains (${counts}): nothing was done about them.`,
+        );
         return 'braked';
       }
       await job.updateData({ ...job.data, run: current.id, read: true });
@@ -193,7 +260,10 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
     if (cause instanceof DelayedError) throw cause;
     const error = asTandemError(cause);
     if (error.retry === 'quota') return putBack(job, token, error.context.retryAfter ?? 1_000);
-    engine.logger.warn({ mapping: name, run: current.id, code: error.code, reason: error.message, try: job.attemptsMade + 1 }, 'scan failed');
+    engine.logger.warn(
+      { mapping: name, run: current.id, code: error.code, reason: error.message, try: job.attemptsMade + 1 },
+      'scan failed',
+    );
     if (error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) {
       await engine.runs.failed(current, error.message);
       throw new UnrecoverableError(error.message);

@@ -20,14 +20,26 @@ export interface Claims {
 
 export const recordClaim = recordKey;
 export const matchClaim = (rule: number, key: string): string => `key/${rule}/${key}`;
-export const linkClaims = (a: string, b: string): string[] => [recordClaim(0 as SideIndex, a), recordClaim(1 as SideIndex, b)];
+export const linkClaims = (a: string, b: string): string[] => [
+  recordClaim(0 as SideIndex, a),
+  recordClaim(1 as SideIndex, b),
+];
 
 /** @param ttl ms that the claims last unless they are extended. @throws TandemError CLAIM_BUSY when another worker holds one of them */
-export async function underClaims<T>(links: Links, owner: string, names: readonly string[], work: (claims: Claims) => Promise<T>, ttl = TTL): Promise<T> {
+export async function underClaims<T>(
+  links: Links,
+  owner: string,
+  names: readonly string[],
+  work: (claims: Claims) => Promise<T>,
+  ttl = TTL,
+): Promise<T> {
   const held = new Set<string>();
   const take = async (wanted: readonly string[]): Promise<number> => {
     const at = await links.claim(wanted, owner, ttl);
-    if (at === undefined) throw new TandemError('CLAIM_BUSY', 'Another worker handles this record.', { retryAfter: Math.round(BUSY_WAIT * (0.5 + Math.random())) });
+    if (at === undefined)
+      throw new TandemError('CLAIM_BUSY', 'Another worker handles this record.', {
+        retryAfter: Math.round(BUSY_WAIT * (0.5 + Math.random())),
+      });
     for (const name of wanted) held.add(name);
     return at;
   };
@@ -39,7 +51,8 @@ export async function underClaims<T>(links: Links, owner: string, names: readonl
         if (more.length > 0) await take(more);
       },
       confirm: async () => {
-        if (!(await links.extend([...held], owner, ttl))) throw new TandemError('LINK_FENCED', 'The claim on this record was lost.');
+        if (!(await links.extend([...held], owner, ttl)))
+          throw new TandemError('LINK_FENCED', 'The claim on this record was lost.');
       },
     });
   } finally {

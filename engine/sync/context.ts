@@ -47,7 +47,10 @@ export interface Reference {
 }
 
 /** Conversions of one reconcile. `missing` collects the records that had no link when they were asked for. */
-export function convertContext(context: SyncContext, mapping: Mapping): ConvertContext & { readonly missing: Reference[] } {
+export function convertContext(
+  context: SyncContext,
+  mapping: Mapping,
+): ConvertContext & { readonly missing: Reference[] } {
   const missing: Reference[] = [];
 
   const counterpart = async (reference: Reference): Promise<string | undefined> => {
@@ -63,7 +66,11 @@ export function convertContext(context: SyncContext, mapping: Mapping): ConvertC
       async link(name, id) {
         const other = context.config.mappings.get(name);
         const from = other?.sides.find((candidate) => candidate.system.name === system.name);
-        if (!from) throw new TandemError('CONFIG_REFERENCE', `$link: there is no mapping "${name}" with a side in "${system.name}".`);
+        if (!from)
+          throw new TandemError(
+            'CONFIG_REFERENCE',
+            `$link: there is no mapping "${name}" with a side in "${system.name}".`,
+          );
         return counterpart({ mapping: name, side: from.index, id: String(id) });
       },
       record: async (entity, id) => (await client.read(entity, String(id)))?.data,
@@ -71,7 +78,9 @@ export function convertContext(context: SyncContext, mapping: Mapping): ConvertC
         const [first, ...rest] = Object.entries(query);
         if (!first) throw new TandemError('EXPRESSION_FAILED', '$find needs at least one field to search by.');
         const found = await client.find(entity, first[0], String(first[1]));
-        return found.map((record) => record.data).filter((data) => rest.every(([field, value]) => String(data[field]) === String(value)));
+        return found
+          .map((record) => record.data)
+          .filter((data) => rest.every(([field, value]) => String(data[field]) === String(value)));
       },
     };
   };

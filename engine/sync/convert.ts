@@ -30,13 +30,20 @@ export type ReferenceAnswer =
  * The merge's view of every property, from the views of both records. A property that is in step with its base needs
  * no conversion, so none is done.
  */
-export async function propertyStates(mapping: Mapping, views: readonly [View, View], base: Base, context: ConvertContext): Promise<PropertyState[]> {
+export async function propertyStates(
+  mapping: Mapping,
+  views: readonly [View, View],
+  base: Base,
+  context: ConvertContext,
+): Promise<PropertyState[]> {
   const states: PropertyState[] = [];
   for (const [i, property] of mapping.properties.entries()) {
     const former = base[property.name];
     const inStep = former !== undefined && former[0] === views[0].own[i] && former[1] === views[1].own[i];
     const toward = async (target: SideIndex): Promise<Converted | undefined> =>
-      !inStep && flowsTo(property, target) ? convertProperty(mapping, property, views[otherSide(target)], target, context) : undefined;
+      !inStep && flowsTo(property, target)
+        ? convertProperty(mapping, property, views[otherSide(target)], target, context)
+        : undefined;
     states.push({
       name: property.name,
       direction: property.direction,
@@ -49,25 +56,49 @@ export async function propertyStates(mapping: Mapping, views: readonly [View, Vi
   return states;
 }
 
-export const flowsTo = (property: Property, target: SideIndex): boolean => property.direction === 'both' || property.direction === target;
+export const flowsTo = (property: Property, target: SideIndex): boolean =>
+  property.direction === 'both' || property.direction === target;
 
 /** Never throws: a failure is a value that the merge can weigh. */
-export async function convertProperty(mapping: Mapping, property: Property, source: View, target: SideIndex, context: ConvertContext): Promise<Converted> {
+export async function convertProperty(
+  mapping: Mapping,
+  property: Property,
+  source: View,
+  target: SideIndex,
+  context: ConvertContext,
+): Promise<Converted> {
   try {
     const raw = source.raw[mapping.properties.indexOf(property)];
     const value = isEmpty(raw) ? undefined : await convertValue(property, raw, source, target, context);
     const json: Json = isEmpty(value) ? null : typedJson(property, value, target);
     if (json === null && property.required) {
-      throw new TandemError('VALUE_REQUIRED', `${nameOn(property, mapping, target)} is required, but ${nameOn(property, mapping, source.side)} is empty.`);
+      throw new TandemError(
+        'VALUE_REQUIRED',
+        `${nameOn(property, mapping, target)} is required, but ${nameOn(property, mapping, source.side)} is empty.`,
+      );
     }
     return { ok: true, value: json, fingerprint: fingerprint(json, property) };
   } catch (error) {
     const { code, message, context: detail } = asTandemError(error);
-    return { ok: false, error: new TandemError(code, message, { ...detail, mapping: mapping.name, property: property.name, cause: error }) };
+    return {
+      ok: false,
+      error: new TandemError(code, message, {
+        ...detail,
+        mapping: mapping.name,
+        property: property.name,
+        cause: error,
+      }),
+    };
   }
 }
 
-async function convertValue(property: Property, raw: unknown, source: View, target: SideIndex, context: ConvertContext): Promise<unknown> {
+async function convertValue(
+  property: Property,
+  raw: unknown,
+  source: View,
+  target: SideIndex,
+  context: ConvertContext,
+): Promise<unknown> {
   const from = source.side;
   if (property.reference) return convertReference(property, raw, source, target, context);
   const lookupFrom = property.sides[from].lookup;
@@ -75,20 +106,30 @@ async function convertValue(property: Property, raw: unknown, source: View, targ
   let value: unknown = raw;
   if (lookupFrom) {
     value = await context.lookup(from, lookupFrom, String(raw));
-    if (isEmpty(value)) throw new TandemError('VALUE_NOT_FOUND', `${property.sides[from].source} names a record of "${lookupFrom.entity}" that does not exist.`);
+    if (isEmpty(value))
+      throw new TandemError(
+        'VALUE_NOT_FOUND',
+        `${property.sides[from].source} names a record of "${lookupFrom.entity}" that does not exist.`,
+      );
   }
   // The table stands next to side 1: toward it the conversion comes first, back from it the table does.
   const convert = async (): Promise<void> => {
     const expression = property.convert[target];
     if (!expression || isEmpty(value)) return;
-    value = await expression.evaluate(expressionInput(value, property), { record: source.record.data, functions: context.functions(from) });
+    value = await expression.evaluate(expressionInput(value, property), {
+      record: source.record.data,
+      functions: context.functions(from),
+    });
   };
   const translate = (): void => {
     if (!property.values || isEmpty(value)) return;
     const table = target === 1 ? property.values.forward : property.values.backward;
     const found = table.get(String(value));
     if (found === undefined) {
-      throw new TandemError('VALUE_NOT_IN_TABLE', `The value of ${property.sides[from].source} has no entry in the value table "${property.values.name}".`);
+      throw new TandemError(
+        'VALUE_NOT_IN_TABLE',
+        `The value of ${property.sides[from].source} has no entry in the value table "${property.values.name}".`,
+      );
     }
     value = found;
   };
@@ -101,21 +142,38 @@ async function convertValue(property: Property, raw: unknown, source: View, targ
   }
   if (lookupTo && !isEmpty(value)) {
     const id = await context.lookupId(target, lookupTo, value);
-    if (id === undefined) throw new TandemError('VALUE_NOT_FOUND', `No record of "${lookupTo.entity}" has the ${lookupTo.field} that ${property.sides[target].source} needs.`);
+    if (id === undefined)
+      throw new TandemError(
+        'VALUE_NOT_FOUND',
+        `No record of "${lookupTo.entity}" has the ${lookupTo.field} that ${property.sides[target].source} needs.`,
+      );
     value = id;
   }
   return value;
 }
 
-async function convertReference(property: Property, raw: unknown, source: View, target: SideIndex, context: ConvertContext): Promise<unknown> {
+async function convertReference(
+  property: Property,
+  raw: unknown,
+  source: View,
+  target: SideIndex,
+  context: ConvertContext,
+): Promise<unknown> {
   const answer = await context.reference(property, source.side, String(raw));
   if (typeof answer === 'object') return answer.id;
   const otherwise = property.reference?.otherwise[target];
   if (answer === 'settled' && otherwise) {
-    const value = await otherwise.evaluate(raw, { record: source.record.data, functions: context.functions(source.side) });
+    const value = await otherwise.evaluate(raw, {
+      record: source.record.data,
+      functions: context.functions(source.side),
+    });
     if (!isEmpty(value)) return value;
   }
-  throw new TandemError('REFERENCE_WAITING', `${property.sides[source.side].source} refers to a record that has no counterpart in "${property.reference?.mapping}" yet.`, { id: String(raw) });
+  throw new TandemError(
+    'REFERENCE_WAITING',
+    `${property.sides[source.side].source} refers to a record that has no counterpart in "${property.reference?.mapping}" yet.`,
+    { id: String(raw) },
+  );
 }
 
 function typedJson(property: Property, value: unknown, target: SideIndex): Json {
@@ -133,4 +191,5 @@ function typedJson(property: Property, value: unknown, target: SideIndex): Json 
   }
 }
 
-const nameOn = (property: Property, mapping: Mapping, side: SideIndex): string => `${property.sides[side].source} (${mapping.sides[side].name})`;
+const nameOn = (property: Property, mapping: Mapping, side: SideIndex): string =>
+  `${property.sides[side].source} (${mapping.sides[side].name})`;

@@ -23,7 +23,12 @@ import { newRecord } from './write.ts';
 const RESULT_WAIT = 300;
 
 /** The source has no link and no candidate; its claims are held. */
-export async function createCounterpart(context: SyncContext, mapping: Mapping, source: View, claims: Claims): Promise<Outcome> {
+export async function createCounterpart(
+  context: SyncContext,
+  mapping: Mapping,
+  source: View,
+  claims: Claims,
+): Promise<Outcome> {
   const links = context.links(mapping.name);
   const from = source.side;
   const target = mapping.sides[otherSide(from)];
@@ -36,7 +41,10 @@ export async function createCounterpart(context: SyncContext, mapping: Mapping, 
     return outcome('review', { code: 'OUTCOME_UNKNOWN', reason: doubt });
   }
   if (!target.create) {
-    await hold(context, mapping, from, id, state, { kind: 'unmatched', reason: `The mapping creates nothing in ${target.name}.` });
+    await hold(context, mapping, from, id, state, {
+      kind: 'unmatched',
+      reason: `The mapping creates nothing in ${target.name}.`,
+    });
     return outcome('unmatched');
   }
 
@@ -46,7 +54,8 @@ export async function createCounterpart(context: SyncContext, mapping: Mapping, 
     if (!flowsTo(property, target.index)) continue;
     const converted = await convertProperty(mapping, property, source, target.index, converting);
     if (!converted.ok) return refuse(converted.error);
-    if (converted.value !== null) writes.push({ property: property.name, value: converted.value, fingerprint: converted.fingerprint });
+    if (converted.value !== null)
+      writes.push({ property: property.name, value: converted.value, fingerprint: converted.fingerprint });
   }
   const sent = Object.fromEntries(writes.map((write) => [write.property, write.fingerprint]));
   try {
@@ -74,12 +83,15 @@ export async function createCounterpart(context: SyncContext, mapping: Mapping, 
 
   async function post(data: JsonObject, former: Intent | undefined): Promise<SystemRecord> {
     // The same content under the same key; other content is another create, for a key stands for one body.
-    const intent: Intent = former && sameSent(former.sent, sent) ? former : { at: former?.at ?? claims.at, key: randomUUID(), sent };
+    const intent: Intent =
+      former && sameSent(former.sent, sent) ? former : { at: former?.at ?? claims.at, key: randomUUID(), sent };
     await context.step?.('before-intent');
     await links.intend(from, id, intent);
     await context.step?.('after-intent');
     try {
-      const record = await context.client(target.system.name).create(target.entity.name, data, { idempotencyKey: intent.key });
+      const record = await context
+        .client(target.system.name)
+        .create(target.entity.name, data, { idempotencyKey: intent.key });
       await context.step?.('after-post');
       return record;
     } catch (cause) {
@@ -105,12 +117,22 @@ export async function createCounterpart(context: SyncContext, mapping: Mapping, 
       base[name] = [views[0].own[i]!, views[1].own[i]!];
     }
     // What the target filled in by itself, and what flows back, has had no first contact yet.
-    const rest = merge({ base, modified: [undefined, undefined], properties: await propertyStates(mapping, views, base, converting) });
+    const rest = merge({
+      base,
+      modified: [undefined, undefined],
+      properties: await propertyStates(mapping, views, base, converting),
+    });
     const pending = rest.writes.some((some) => some.length > 0);
     const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
     await links.index(target.index, [{ id: record.id, keys: answer.keys }]);
     await context.step?.('before-link');
-    await links.commit({ ids, version: '', base: pending ? base : rest.base, states: pending ? ['', ''] : states, intent: recordKey(from, id) });
+    await links.commit({
+      ids,
+      version: '',
+      base: pending ? base : rest.base,
+      states: pending ? ['', ''] : states,
+      intent: recordKey(from, id),
+    });
     await context.step?.('after-link');
     if (pending) await context.enqueue(mapping.name, from, [id]);
     await wakeWaiters(context, mapping, ids);
@@ -120,7 +142,11 @@ export async function createCounterpart(context: SyncContext, mapping: Mapping, 
 
   function created(ids: readonly [string, string] | []): Outcome {
     const names = writes.map((write) => write.property);
-    return outcome('created', { side: target.index, writes: target.index === 0 ? [names, []] : [[], names], ...(ids.length === 2 ? { ids } : {}) });
+    return outcome('created', {
+      side: target.index,
+      writes: target.index === 0 ? [names, []] : [[], names],
+      ...(ids.length === 2 ? { ids } : {}),
+    });
   }
 
   async function refuse(error: TandemError): Promise<Outcome> {
@@ -142,7 +168,10 @@ async function resultOfOpenCreate(context: SyncContext, mapping: Mapping, source
   const seen = await links.firstSeen(source.side, source.record.id);
   const could = open.filter(({ intent }) => seen === undefined || intent.at <= seen);
   for (const { id, intent } of could) {
-    if (!intent.review) throw new TandemError('CLAIM_BUSY', 'The record may be the result of a create that is under way.', { retryAfter: RESULT_WAIT });
+    if (!intent.review)
+      throw new TandemError('CLAIM_BUSY', 'The record may be the result of a create that is under way.', {
+        retryAfter: RESULT_WAIT,
+      });
     // A create whose outcome a person must find out: this record is held beside it if it has the very content.
     if (sameContent(mapping, source, intent)) {
       return `The record may be the result of the create for ${recordKey(otherSide(source.side), id)}, whose outcome is not known: a person decides.`;
@@ -154,13 +183,21 @@ async function resultOfOpenCreate(context: SyncContext, mapping: Mapping, source
 const sameSent = (a: Intent['sent'], b: Intent['sent']): boolean => stableJson(a) === stableJson(b);
 
 const sameContent = (mapping: Mapping, view: View, intent: Intent): boolean =>
-  mapping.properties.every((property, i) => intent.sent[property.name] === undefined || intent.sent[property.name] === view.own[i]);
+  mapping.properties.every(
+    (property, i) => intent.sent[property.name] === undefined || intent.sent[property.name] === view.own[i],
+  );
 
 /**
  * Looks for the record that an earlier, unanswered create may have made.
  * @returns the record; undefined when it was surely not made; 'unknown' when the target cannot be searched or several fit
  */
-async function findResult(context: SyncContext, mapping: Mapping, source: View, target: MappingSide, intent: Intent): Promise<SystemRecord | undefined | 'unknown'> {
+async function findResult(
+  context: SyncContext,
+  mapping: Mapping,
+  source: View,
+  target: MappingSide,
+  intent: Intent,
+): Promise<SystemRecord | undefined | 'unknown'> {
   const links = context.links(mapping.name);
   const client = context.client(target.system.name);
   let searched = false;
@@ -183,20 +220,30 @@ async function findResult(context: SyncContext, mapping: Mapping, source: View, 
     found = await recentTwins(context, mapping, target, intent);
   }
   if (!searched) return 'unknown';
-  const counterparts = await links.counterparts(target.index, found.map((record) => record.id));
+  const counterparts = await links.counterparts(
+    target.index,
+    found.map((record) => record.id),
+  );
   const free = found.filter((_, i) => counterparts[i] === null);
   return free.length > 1 ? 'unknown' : free[0];
 }
 
 /** Records of the target, changed since the create began, that hold just what was sent. */
-async function recentTwins(context: SyncContext, mapping: Mapping, target: MappingSide, intent: Intent): Promise<SystemRecord[]> {
+async function recentTwins(
+  context: SyncContext,
+  mapping: Mapping,
+  target: MappingSide,
+  intent: Intent,
+): Promise<SystemRecord[]> {
   const twins: SystemRecord[] = [];
   const since = new Date(intent.at).toISOString();
   for await (const page of context.client(target.system.name).list(target.entity.name, { since })) {
     for (const record of page.records) {
       const same = mapping.properties.every((property) => {
         const sent = intent.sent[property.name];
-        return sent === undefined || sent === fingerprint(property.sides[target.index].path?.get(record.data), property);
+        return (
+          sent === undefined || sent === fingerprint(property.sides[target.index].path?.get(record.data), property)
+        );
       });
       if (same) twins.push(record);
     }

@@ -38,7 +38,14 @@ export function heldOutcome(error: TandemError): Outcome {
  * Holds a record without a link in the state it is in. Whoever refers to it learns that it has been looked at.
  * @param state the record is looked at again once its state differs from this
  */
-export async function hold(context: SyncContext, mapping: Mapping, side: SideIndex, id: string, state: string, reason: HoldReason): Promise<void> {
+export async function hold(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+  state: string,
+  reason: HoldReason,
+): Promise<void> {
   if (context.dry) return;
   await context.links(mapping.name).hold(side, id, state, held(context, mapping, reason));
   await wake(context, mapping, side, id);
@@ -46,17 +53,28 @@ export async function hold(context: SyncContext, mapping: Mapping, side: SideInd
 }
 
 /** Registers with the records waited for, has them looked at, and looks again in case one was linked meanwhile. */
-export async function waitFor(context: SyncContext, mapping: Mapping, side: SideIndex, id: string, refs: readonly Reference[]): Promise<void> {
+export async function waitFor(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+  refs: readonly Reference[],
+): Promise<void> {
   for (const ref of refs) {
     const links = context.links(ref.mapping);
     await links.wait(ref.side, ref.id, `${mapping.name}|${side}|${id}`);
-    if ((await links.counterpart(ref.side, ref.id)) !== undefined) await wake(context, { name: ref.mapping }, ref.side, ref.id);
+    if ((await links.counterpart(ref.side, ref.id)) !== undefined)
+      await wake(context, { name: ref.mapping }, ref.side, ref.id);
     else if (!(await links.held(ref.side, ref.id))) await context.enqueue(ref.mapping, ref.side, [ref.id]);
   }
 }
 
 /** A new link: whoever waited for one of its records goes on. */
-export async function wakeWaiters(context: SyncContext, mapping: Pick<Mapping, 'name'>, ids: readonly [string, string]): Promise<void> {
+export async function wakeWaiters(
+  context: SyncContext,
+  mapping: Pick<Mapping, 'name'>,
+  ids: readonly [string, string],
+): Promise<void> {
   await wake(context, mapping, 0, ids[0]);
   await wake(context, mapping, 1, ids[1]);
 }

@@ -27,18 +27,32 @@ export async function findCounterpart(context: SyncContext, mapping: Mapping, vi
     if (key === undefined || text === undefined) continue;
     let candidates = await indexed(context, mapping, other, rule, key);
     const field = find[other];
-    if (candidates.length === 0 && field !== undefined) candidates = await searched(context, mapping, other, rule, key, field, text);
+    if (candidates.length === 0 && field !== undefined)
+      candidates = await searched(context, mapping, other, rule, key, field, text);
     if (candidates.length === 0) continue;
-    const rivals = (await indexed(context, mapping, view.side, rule, key)).filter((rival) => rival.record.id !== view.record.id);
+    const rivals = (await indexed(context, mapping, view.side, rule, key)).filter(
+      (rival) => rival.record.id !== view.record.id,
+    );
     const [only, ...more] = candidates;
-    if (only && more.length === 0 && rivals.length === 0 && found === 'link') return { kind: 'one', view: only, rule: name };
-    return { kind: 'review', rule: name, candidates: [...candidates, ...rivals].map((candidate) => recordKey(candidate.side, candidate.record.id)) };
+    if (only && more.length === 0 && rivals.length === 0 && found === 'link')
+      return { kind: 'one', view: only, rule: name };
+    return {
+      kind: 'review',
+      rule: name,
+      candidates: [...candidates, ...rivals].map((candidate) => recordKey(candidate.side, candidate.record.id)),
+    };
   }
   return { kind: 'none' };
 }
 
 /** Candidates of the match index, read again, that still have the key and are free. */
-async function indexed(context: SyncContext, mapping: Mapping, side: SideIndex, rule: number, key: string): Promise<View[]> {
+async function indexed(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  rule: number,
+  key: string,
+): Promise<View[]> {
   const links = context.links(mapping.name);
   const { system, entity } = mapping.sides[side];
   const ids = await links.candidates(side, rule, key);
@@ -49,20 +63,48 @@ async function indexed(context: SyncContext, mapping: Mapping, side: SideIndex, 
   return keepFree(context, mapping, rule, key, views);
 }
 
-async function searched(context: SyncContext, mapping: Mapping, side: SideIndex, rule: number, key: string, field: string, text: string): Promise<View[]> {
+async function searched(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  rule: number,
+  key: string,
+  field: string,
+  text: string,
+): Promise<View[]> {
   const links = context.links(mapping.name);
   const { system, entity } = mapping.sides[side];
   const records = await context.client(system.name).find(entity.name, field, text);
   const views = await Promise.all(records.map((record) => viewRecord(mapping, side, record)));
-  if (views.length > 0) await links.index(side, views.map((view) => ({ id: view.record.id, keys: view.keys })));
-  const counterparts = await links.counterparts(side, views.map((view) => view.record.id));
-  return keepFree(context, mapping, rule, key, views.filter((_, i) => counterparts[i] === null));
+  if (views.length > 0)
+    await links.index(
+      side,
+      views.map((view) => ({ id: view.record.id, keys: view.keys })),
+    );
+  const counterparts = await links.counterparts(
+    side,
+    views.map((view) => view.record.id),
+  );
+  return keepFree(
+    context,
+    mapping,
+    rule,
+    key,
+    views.filter((_, i) => counterparts[i] === null),
+  );
 }
 
-async function keepFree(context: SyncContext, mapping: Mapping, rule: number, key: string, views: readonly View[]): Promise<View[]> {
+async function keepFree(
+  context: SyncContext,
+  mapping: Mapping,
+  rule: number,
+  key: string,
+  views: readonly View[],
+): Promise<View[]> {
   const free: View[] = [];
   for (const view of views) {
-    if (view.takesPart && view.keys[rule] === key && !(await pairedByBetterRule(context, mapping, rule, view))) free.push(view);
+    if (view.takesPart && view.keys[rule] === key && !(await pairedByBetterRule(context, mapping, rule, view)))
+      free.push(view);
   }
   return free;
 }

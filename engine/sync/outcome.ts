@@ -35,4 +35,8 @@ export interface Outcome {
   readonly conflicts?: readonly string[];
 }
 
-export const outcome = (kind: OutcomeKind, more: Omit<Partial<Outcome>, 'kind'> = {}): Outcome => ({ kind, writes: [[], []], ...more });
+export const outcome = (kind: OutcomeKind, more: Omit<Partial<Outcome>, 'kind'> = {}): Outcome => ({
+  kind,
+  writes: [[], []],
+  ...more,
+});

@@ -21,7 +21,13 @@ type Ids = readonly [string, string];
  * call. A change of the other record has its own job.
  * @param named the side whose record the job names
  */
-export async function reconcileLink(context: SyncContext, mapping: Mapping, ids: Ids, named: SideIndex, claims: Claims): Promise<Outcome> {
+export async function reconcileLink(
+  context: SyncContext,
+  mapping: Mapping,
+  ids: Ids,
+  named: SideIndex,
+  claims: Claims,
+): Promise<Outcome> {
   const links = context.links(mapping.name);
   const other = otherSide(named);
   const [record, [handled], reason, stored] = await Promise.all([
@@ -39,25 +45,49 @@ export async function reconcileLink(context: SyncContext, mapping: Mapping, ids:
   return reconcilePair(context, mapping, named === 0 ? [view, otherView] : [otherView, view], stored, claims);
 }
 
-const readSide = (context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<SystemRecord | undefined> =>
+const readSide = (
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+): Promise<SystemRecord | undefined> =>
   context.client(mapping.sides[side].system.name).read(mapping.sides[side].entity.name, id);
 
 /** Merges two records and writes what the merge decides. `stored.version` is '' for two records that are just being linked. */
-export async function reconcilePair(context: SyncContext, mapping: Mapping, views: readonly [View, View], stored: StoredBase, claims: Claims): Promise<Outcome> {
+export async function reconcilePair(
+  context: SyncContext,
+  mapping: Mapping,
+  views: readonly [View, View],
+  stored: StoredBase,
+  claims: Claims,
+): Promise<Outcome> {
   const links = context.links(mapping.name);
   const ids: Ids = [views[0].record.id, views[1].record.id];
   const paused = views.find((view) => !view.takesPart);
   if (paused) {
-    const reason = { kind: 'paused', reason: `${mapping.sides[paused.side].name}.when excludes the record: the link is kept, nothing is written.` } as const;
+    const reason = {
+      kind: 'paused',
+      reason: `${mapping.sides[paused.side].name}.when excludes the record: the link is kept, nothing is written.`,
+    } as const;
     if (!context.dry) {
-      await links.commit({ ids, version: stored.version, base: stored.base, states: statesOf(mapping, views), held: held(context, mapping, reason) });
+      await links.commit({
+        ids,
+        version: stored.version,
+        base: stored.base,
+        states: statesOf(mapping, views),
+        held: held(context, mapping, reason),
+      });
     }
     return outcome('excluded', { ids });
   }
 
   const converting = convertContext(context, mapping);
   const states = await propertyStates(mapping, views, stored.base, converting);
-  const decision = merge({ base: stored.base, modified: [views[0].record.modified, views[1].record.modified], properties: states });
+  const decision = merge({
+    base: stored.base,
+    modified: [views[0].record.modified, views[1].record.modified],
+    properties: states,
+  });
   const conflicts = decision.decisions.filter((one) => one.rule === 'conflict').map((one) => one.property);
   const planned: Outcome = outcome(decision.writes.some((writes) => writes.length > 0) ? 'updated' : 'unchanged', {
     ids,
@@ -88,7 +118,8 @@ export async function reconcilePair(context: SyncContext, mapping: Mapping, view
     } catch (cause) {
       const error = asTandemError(cause);
       // A record deleted meanwhile is read again; only a refusal that another try would meet too stops here.
-      if (error.code === 'SYSTEM_NOT_FOUND') throw new TandemError('SYSTEM_CHANGED', error.message, { ...error.context, cause });
+      if (error.code === 'SYSTEM_NOT_FOUND')
+        throw new TandemError('SYSTEM_CHANGED', error.message, { ...error.context, cause });
       if (error.retry !== 'never') throw error;
       rejected = error;
     }
@@ -96,7 +127,10 @@ export async function reconcilePair(context: SyncContext, mapping: Mapping, view
 
   const problem = rejected ?? trouble;
   const undecided = problem !== undefined && problem === trouble && isReview(decision);
-  const reason = problem && { ...reasonOf(problem, converting.missing), ...(undecided ? { kind: 'review' as const } : {}) };
+  const reason = problem && {
+    ...reasonOf(problem, converting.missing),
+    ...(undecided ? { kind: 'review' as const } : {}),
+  };
   await context.step?.('before-base');
   await links.commit({
     ids,
@@ -106,22 +140,42 @@ export async function reconcilePair(context: SyncContext, mapping: Mapping, view
     held: reason && held(context, mapping, reason),
   });
   await context.step?.('after-base');
-  for (const side of [0, 1] as const) if (answers[side] && decision.writes[side].length > 0) await context.touched(mapping, side, ids[side]);
+  for (const side of [0, 1] as const)
+    if (answers[side] && decision.writes[side].length > 0) await context.touched(mapping, side, ids[side]);
   if (reason?.refs) await waitFor(context, mapping, 0, ids[0], reason.refs);
-  const written = ([0, 1] as const).map((side) => (answers[side] ? planned.writes[side] : [])) as unknown as Outcome['writes'];
+  const written = ([0, 1] as const).map((side) =>
+    answers[side] ? planned.writes[side] : [],
+  ) as unknown as Outcome['writes'];
   if (!problem) return planned;
   const kind = problem.code === 'REFERENCE_WAITING' ? 'waiting' : undecided ? 'review' : 'failed';
-  return { ...planned, kind, writes: written, code: problem.code, reason: problem.message, ...(problem.context.property ? { property: problem.context.property } : {}) };
+  return {
+    ...planned,
+    kind,
+    writes: written,
+    code: problem.code,
+    reason: problem.message,
+    ...(problem.context.property ? { property: problem.context.property } : {}),
+  };
 }
 
-const isReview = (decision: Decision): boolean => decision.decisions.some((one) => one.rule === 'review') && !decision.decisions.some((one) => one.error);
+const isReview = (decision: Decision): boolean =>
+  decision.decisions.some((one) => one.rule === 'review') && !decision.decisions.some((one) => one.error);
 
 /** The first thing that keeps a property from agreeing, if any. */
 function troubleOf(decision: Decision): TandemError | undefined {
   const blocked = decision.decisions.find((one) => one.rule === 'blocked');
-  if (blocked) return blocked.error ?? new TandemError('CONFLICT', `${blocked.property} cannot be written.`, { property: blocked.property });
+  if (blocked)
+    return (
+      blocked.error ??
+      new TandemError('CONFLICT', `${blocked.property} cannot be written.`, { property: blocked.property })
+    );
   const review = decision.decisions.find((one) => one.rule === 'review');
-  return review && new TandemError('CONFLICT', `${review.property} was changed on both sides: a person decides.`, { property: review.property });
+  return (
+    review &&
+    new TandemError('CONFLICT', `${review.property} was changed on both sides: a person decides.`, {
+      property: review.property,
+    })
+  );
 }
 
 function lostValues(mapping: Mapping, views: readonly [View, View], decision: Decision): Lost[] {
@@ -135,7 +189,11 @@ function lostValues(mapping: Mapping, views: readonly [View, View], decision: De
 }
 
 /** The base to record: what was written counts as the target answered it, what was refused keeps its former base. */
-function baseAfter(decision: Decision, stored: StoredBase, answers: readonly [Answered | undefined, Answered | undefined]): Record<string, PropertyBase> {
+function baseAfter(
+  decision: Decision,
+  stored: StoredBase,
+  answers: readonly [Answered | undefined, Answered | undefined],
+): Record<string, PropertyBase> {
   const base: Record<string, PropertyBase> = { ...decision.base };
   for (const side of [0, 1] as const) {
     for (const { property } of decision.writes[side]) {
@@ -156,7 +214,11 @@ const statesOf = (mapping: Mapping, views: readonly [View, View]): [string, stri
 ];
 
 /** The states that the next scan will see: written properties as the target answered them, the others as they were read. */
-function statesAfter(mapping: Mapping, views: readonly [View, View], answers: readonly [Answered | undefined, Answered | undefined]): [string, string] {
+function statesAfter(
+  mapping: Mapping,
+  views: readonly [View, View],
+  answers: readonly [Answered | undefined, Answered | undefined],
+): [string, string] {
   const after = views.map((view, side) => ({
     ...view,
     own: mapping.properties.map((property, i) => answers[side]?.get(property.name) ?? view.own[i]!),
@@ -165,7 +227,13 @@ function statesAfter(mapping: Mapping, views: readonly [View, View], answers: re
 }
 
 /** One or both records of a link are gone. The default propagates nothing: the survivor stays and is never made again. */
-async function reconcileDeleted(context: SyncContext, mapping: Mapping, ids: Ids, [a, b]: readonly [SystemRecord | undefined, SystemRecord | undefined], stored: StoredBase): Promise<Outcome> {
+async function reconcileDeleted(
+  context: SyncContext,
+  mapping: Mapping,
+  ids: Ids,
+  [a, b]: readonly [SystemRecord | undefined, SystemRecord | undefined],
+  stored: StoredBase,
+): Promise<Outcome> {
   const links = context.links(mapping.name);
   if (context.dry) return outcome('gone', { ids });
   if (!a && !b) {
@@ -205,4 +273,3 @@ async function reconcileDeleted(context: SyncContext, mapping: Mapping, ids: Ids
   });
   return outcome(review ? 'review' : 'gone', { ids, reason });
 }
-

@@ -4,73 +4,103 @@
  */
 import type { Mapping } from '../config/types.ts';
 import type { SideIndex } from '../types.ts';
-import { underClaims, linkClaims, matchClaim, recordClaim } from './claims.ts';
+import { linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
 import type { SyncContext } from './context.ts';
 import { createCounterpart } from './create.ts';
+import { hold, wakeWaiters } from './hold.ts';
 import { findCounterpart } from './match.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { reconcileLink, reconcilePair } from './pair.ts';
-import { hold, wakeWaiters } from './hold.ts';
 import { recordState, viewRecord } from './view.ts';
 
 /** @throws TandemError whose `retry` tells whether and how to try again; what needs a person is held, not thrown */
 export async function reconcile(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
   const links = context.links(mapping.name);
   const counterpart = await links.counterpart(side, id);
-  if (counterpart !== undefined) return reconcileKnown(context, mapping, side === 0 ? [id, counterpart] : [counterpart, id], side);
+  if (counterpart !== undefined)
+    return reconcileKnown(context, mapping, side === 0 ? [id, counterpart] : [counterpart, id], side);
   return reconcileUnlinked(context, mapping, side, id);
 }
 
-function reconcileKnown(context: SyncContext, mapping: Mapping, ids: readonly [string, string], named: SideIndex): Promise<Outcome> {
-  return underClaims(context.links(mapping.name), context.owner, linkClaims(...ids), (claims) => reconcileLink(context, mapping, ids, named, claims), context.claimTtl);
+function reconcileKnown(
+  context: SyncContext,
+  mapping: Mapping,
+  ids: readonly [string, string],
+  named: SideIndex,
+): Promise<Outcome> {
+  return underClaims(
+    context.links(mapping.name),
+    context.owner,
+    linkClaims(...ids),
+    (claims) => reconcileLink(context, mapping, ids, named, claims),
+    context.claimTtl,
+  );
 }
 
-async function reconcileUnlinked(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
+async function reconcileUnlinked(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+): Promise<Outcome> {
   const links = context.links(mapping.name);
-  return underClaims(links, context.owner, [recordClaim(side, id)], async (claims) => {
-    const { system, entity } = mapping.sides[side];
-    const record = await context.client(system.name).read(entity.name, id);
-    if (!record) {
-      const waiters = await links.waiters(side, id);
-      await links.forget(side, id);
-      if (waiters.length > 0) await hold(context, mapping, side, id, '', { kind: 'gone', reason: 'The record does not exist.' });
-      else await links.release([{ side, id }]);
-      return outcome('gone');
-    }
-    const view = await viewRecord(mapping, side, record);
-    const state = recordState(mapping, view).unlinked;
-    if (!view.takesPart) {
-      await links.forget(side, id);
-      await hold(context, mapping, side, id, state, { kind: 'unmatched', reason: `${mapping.sides[side].name}.when excludes the record.` });
-      return outcome('excluded');
-    }
-    if (!(await links.ready())) {
-      await links.parkUntilReady(side, [id]);
-      return outcome('waiting', { reason: 'Both sides must be read fully once before anything is matched or created.' });
-    }
-    // First into the index, then the claims, then the search: of two records that match each other, whoever comes
-    // second sees the first.
-    await links.index(side, [{ id, keys: view.keys }]);
-    await claims.add(view.keys.flatMap((key, rule) => (key === undefined ? [] : [matchClaim(rule, key)])));
-    const linked = await links.counterpart(side, id);
-    if (linked !== undefined) {
-      await claims.add([recordClaim(side === 0 ? 1 : 0, linked)]);
-      return reconcileLink(context, mapping, side === 0 ? [id, linked] : [linked, id], side, claims);
-    }
+  return underClaims(
+    links,
+    context.owner,
+    [recordClaim(side, id)],
+    async (claims) => {
+      const { system, entity } = mapping.sides[side];
+      const record = await context.client(system.name).read(entity.name, id);
+      if (!record) {
+        const waiters = await links.waiters(side, id);
+        await links.forget(side, id);
+        if (waiters.length > 0)
+          await hold(context, mapping, side, id, '', { kind: 'gone', reason: 'The record does not exist.' });
+        else await links.release([{ side, id }]);
+        return outcome('gone');
+      }
+      const view = await viewRecord(mapping, side, record);
+      const state = recordState(mapping, view).unlinked;
+      if (!view.takesPart) {
+        await links.forget(side, id);
+        await hold(context, mapping, side, id, state, {
+          kind: 'unmatched',
+          reason: `${mapping.sides[side].name}.when excludes the record.`,
+        });
+        return outcome('excluded');
+      }
+      if (!(await links.ready())) {
+        await links.parkUntilReady(side, [id]);
+        return outcome('waiting', {
+          reason: 'Both sides must be read fully once before anything is matched or created.',
+        });
+      }
+      // First into the index, then the claims, then the search: of two records that match each other, whoever comes
+      // second sees the first.
+      await links.index(side, [{ id, keys: view.keys }]);
+      await claims.add(view.keys.flatMap((key, rule) => (key === undefined ? [] : [matchClaim(rule, key)])));
+      const linked = await links.counterpart(side, id);
+      if (linked !== undefined) {
+        await claims.add([recordClaim(side === 0 ? 1 : 0, linked)]);
+        return reconcileLink(context, mapping, side === 0 ? [id, linked] : [linked, id], side, claims);
+      }
 
-    const match = await findCounterpart(context, mapping, view);
-    if (match.kind === 'one') {
-      await claims.add([recordClaim(match.view.side, match.view.record.id)]);
-      const views = side === 0 ? ([view, match.view] as const) : ([match.view, view] as const);
-      const result = await reconcilePair(context, mapping, views, { version: '', base: {} }, claims);
-      if (!context.dry) await wakeWaiters(context, mapping, [views[0].record.id, views[1].record.id]);
-      return { ...result, kind: 'matched' };
-    }
-    if (match.kind === 'review') {
-      const reason = `Several records could belong together by the rule "${match.rule}", or the rule asks for a person.`;
-      if (!context.dry) await hold(context, mapping, side, id, state, { kind: 'review', reason, candidates: match.candidates });
-      return outcome('review', { reason });
-    }
-    return createCounterpart(context, mapping, view, claims);
-  }, context.claimTtl);
+      const match = await findCounterpart(context, mapping, view);
+      if (match.kind === 'one') {
+        await claims.add([recordClaim(match.view.side, match.view.record.id)]);
+        const views = side === 0 ? ([view, match.view] as const) : ([match.view, view] as const);
+        const result = await reconcilePair(context, mapping, views, { version: '', base: {} }, claims);
+        if (!context.dry) await wakeWaiters(context, mapping, [views[0].record.id, views[1].record.id]);
+        return { ...result, kind: 'matched' };
+      }
+      if (match.kind === 'review') {
+        const reason = `Several records could belong together by the rule "${match.rule}", or the rule asks for a person.`;
+        if (!context.dry)
+          await hold(context, mapping, side, id, state, { kind: 'review', reason, candidates: match.candidates });
+        return outcome('review', { reason });
+      }
+      return createCounterpart(context, mapping, view, claims);
+    },
+    context.claimTtl,
+  );
 }

@@ -46,31 +46,54 @@ const VANISHED_SHARE = 0.1;
  * Scans both sides at once. A side that was never read fully is read fully, whatever was asked for.
  * @throws whatever listing throws: then nothing is recorded as read, and the next scan begins where this one did
  */
-export async function scan(context: SyncContext, mapping: Mapping, kind: ScanKind, options: ScanOptions): Promise<ScanResult> {
+export async function scan(
+  context: SyncContext,
+  mapping: Mapping,
+  kind: ScanKind,
+  options: ScanOptions,
+): Promise<ScanResult> {
   const links = context.links(mapping.name);
-  const results = await Promise.allSettled(([0, 1] as const).map((side) => scanSide(context, mapping, side, kind, options)));
+  const results = await Promise.allSettled(
+    ([0, 1] as const).map((side) => scanSide(context, mapping, side, kind, options)),
+  );
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   const vanished = results.map((result) => (result.status === 'fulfilled' ? result.value : [])) as [string[], string[]];
   const linked = await links.count();
   const braked = vanished.some((ids) => ids.length > VANISHED_COUNT && ids.length > linked * VANISHED_SHARE);
-  if (!braked) for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
+  if (!braked)
+    for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
   return { vanished, braked };
 }
 
 /** @returns linked ids that a full read did not meet */
-async function scanSide(context: SyncContext, mapping: Mapping, side: SideIndex, kind: ScanKind, options: ScanOptions): Promise<string[]> {
+async function scanSide(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  kind: ScanKind,
+  options: ScanOptions,
+): Promise<string[]> {
   const links = context.links(mapping.name);
   const { system, entity } = mapping.sides[side];
   const { full, since } = await links.readBefore(side);
-  const changesOnly = kind === 'changes' && full !== undefined && since !== undefined && entity.list?.since !== undefined;
+  const changesOnly =
+    kind === 'changes' && full !== undefined && since !== undefined && entity.list?.since !== undefined;
   const meeting = changesOnly ? undefined : await links.meet(side);
   let latest = since;
-  for await (const page of context.client(system.name).list(entity.name, { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) })) {
+  for await (const page of context
+    .client(system.name)
+    .list(entity.name, { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) })) {
     const work = await scanPage(context, mapping, side, page, full === undefined);
     await meeting?.met(page.records.map((record) => record.id));
-    for (const { modified } of page.records) if (modified !== undefined && (latest === undefined || modified > latest)) latest = modified;
+    for (const { modified } of page.records)
+      if (modified !== undefined && (latest === undefined || modified > latest)) latest = modified;
     if (work.ids.length > 0) await options.found(side, work.ids);
-    await options.progress?.({ side, read: page.records.length + page.failed.length, work: work.ids.length, failed: work.failed + page.failed.length });
+    await options.progress?.({
+      side,
+      read: page.records.length + page.failed.length,
+      work: work.ids.length,
+      failed: work.failed + page.failed.length,
+    });
     // Mapping a large page is long work: let others run.
     await setImmediate();
   }
@@ -79,9 +102,18 @@ async function scanSide(context: SyncContext, mapping: Mapping, side: SideIndex,
 }
 
 /** @param first nothing of this side is in the match index yet */
-async function scanPage(context: SyncContext, mapping: Mapping, side: SideIndex, page: Page, first: boolean): Promise<{ ids: string[]; failed: number }> {
+async function scanPage(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  page: Page,
+  first: boolean,
+): Promise<{ ids: string[]; failed: number }> {
   const links = context.links(mapping.name);
-  const stored = await links.states(side, page.records.map((record) => record.id));
+  const stored = await links.states(
+    side,
+    page.records.map((record) => record.id),
+  );
   const changed: View[] = [];
   const toIndex: View[] = [];
   let failed = 0;
@@ -102,13 +134,21 @@ async function scanPage(context: SyncContext, mapping: Mapping, side: SideIndex,
     }
   }
   await holdUnreadable(context, mapping, side, page);
-  await links.index(side, toIndex.map((view) => ({ id: view.record.id, keys: view.keys })));
+  await links.index(
+    side,
+    toIndex.map((view) => ({ id: view.record.id, keys: view.keys })),
+  );
   return { ids: changed.map((view) => view.record.id), failed };
 }
 
 async function holdUnreadable(context: SyncContext, mapping: Mapping, side: SideIndex, page: Page): Promise<void> {
   for (const { id, error } of page.failed) {
-    if (id !== undefined) await hold(context, mapping, side, id, `error.${hash(error.message)}`, { kind: 'failed', code: error.code, reason: error.message });
+    if (id !== undefined)
+      await hold(context, mapping, side, id, `error.${hash(error.message)}`, {
+        kind: 'failed',
+        code: error.code,
+        reason: error.message,
+      });
   }
 }
 
@@ -126,14 +166,19 @@ export async function releaseParked(links: Links, found: ScanOptions['found']): 
 }
 
 /** Records held under another version of the mapping, or waiting for links that exist by now: they are looked at again. */
-export async function releaseHeld(context: SyncContext, mapping: Mapping, found: ScanOptions['found']): Promise<number> {
+export async function releaseHeld(
+  context: SyncContext,
+  mapping: Mapping,
+  found: ScanOptions['found'],
+): Promise<number> {
   const links = context.links(mapping.name);
   let released = 0;
   for await (const batch of links.allHeld()) {
     const again: { side: SideIndex; id: string }[] = [];
     for (const record of batch) {
       const otherVersion = record.mapping !== mapping.version && record.kind !== 'gone' && record.kind !== 'paused';
-      if (otherVersion || (record.kind === 'waiting' && (await anyLinked(context, record.refs ?? [])))) again.push(record);
+      if (otherVersion || (record.kind === 'waiting' && (await anyLinked(context, record.refs ?? []))))
+        again.push(record);
     }
     for (const side of [0, 1] as const) {
       const ids = again.filter((record) => record.side === side).map((record) => record.id);
@@ -144,7 +189,11 @@ export async function releaseHeld(context: SyncContext, mapping: Mapping, found:
   return released;
 }
 
-async function anyLinked(context: SyncContext, refs: readonly { mapping: string; side: SideIndex; id: string }[]): Promise<boolean> {
-  for (const ref of refs) if ((await context.links(ref.mapping).counterpart(ref.side, ref.id)) !== undefined) return true;
+async function anyLinked(
+  context: SyncContext,
+  refs: readonly { mapping: string; side: SideIndex; id: string }[],
+): Promise<boolean> {
+  for (const ref of refs)
+    if ((await context.links(ref.mapping).counterpart(ref.side, ref.id)) !== undefined) return true;
   return false;
 }

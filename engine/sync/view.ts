@@ -19,7 +19,12 @@ export interface View {
 }
 
 /** @throws TandemError EXPRESSION_FAILED when `when`, a match key or a computed value fails on this record */
-export async function viewRecord(mapping: Mapping, side: SideIndex, record: SystemRecord, functions: ExpressionFunctions = noFunctions): Promise<View> {
+export async function viewRecord(
+  mapping: Mapping,
+  side: SideIndex,
+  record: SystemRecord,
+  functions: ExpressionFunctions = noFunctions,
+): Promise<View> {
   const context = { record: record.data, functions };
   const { when } = mapping.sides[side];
   const takesPart = when === undefined || truthy(await when.evaluate(record.data, context));
@@ -38,7 +43,12 @@ export async function viewRecord(mapping: Mapping, side: SideIndex, record: Syst
   };
 }
 
-async function readProperty(property: Property, side: SideIndex, record: SystemRecord, functions: ExpressionFunctions): Promise<unknown> {
+async function readProperty(
+  property: Property,
+  side: SideIndex,
+  record: SystemRecord,
+  functions: ExpressionFunctions,
+): Promise<unknown> {
   const { path, expression } = property.sides[side];
   if (path) return path.get(record.data);
   return expression?.evaluate(record.data, { record: record.data, functions });
@@ -59,7 +69,10 @@ function matchKey(value: unknown): string | undefined {
  * (which adds the match keys) for one that has none. A record that does not take part has one constant state, so
  * that edits of it make no work.
  */
-export function recordState(mapping: Mapping, view: Pick<View, 'takesPart' | 'own' | 'keys'>): { linked: string; unlinked: string } {
+export function recordState(
+  mapping: Mapping,
+  view: Pick<View, 'takesPart' | 'own' | 'keys'>,
+): { linked: string; unlinked: string } {
   if (!view.takesPart) return { linked: 'out', unlinked: 'out' };
   const linked = hash(mapping.properties.map((property, i) => `${property.name}=${view.own[i]}`).join('\n'));
   return { linked, unlinked: `${linked}.${hash(view.keys.map((key) => key ?? '').join('\n'))}` };

@@ -11,22 +11,40 @@ import type { SyncContext } from './context.ts';
 export type Answered = ReadonlyMap<string, string>;
 
 /** @throws TandemError RECORD_SCHEMA before anything is sent; what the system client throws */
-export async function updateRecord(context: SyncContext, mapping: Mapping, side: MappingSide, record: SystemRecord, writes: readonly PropertyWrite[]): Promise<{ record: SystemRecord; answered: Answered }> {
+export async function updateRecord(
+  context: SyncContext,
+  mapping: Mapping,
+  side: MappingSide,
+  record: SystemRecord,
+  writes: readonly PropertyWrite[],
+): Promise<{ record: SystemRecord; answered: Answered }> {
   const { data, changed } = apply(mapping, side, record.data, writes);
   assertSchema(side, data, { partial: true, paths: changed.map((path) => path.root) });
-  const result = await context.client(side.system.name).update(side.entity.name, record.id, { data, changed, version: record.version });
+  const result = await context
+    .client(side.system.name)
+    .update(side.entity.name, record.id, { data, changed, version: record.version });
   return { record: result, answered: answered(mapping, side, result, writes) };
 }
 
 /** The record to create: written properties, and the id of its counterpart where the mapping has a place for it. */
-export function newRecord(mapping: Mapping, side: MappingSide, writes: readonly PropertyWrite[], counterpart: string): JsonObject {
+export function newRecord(
+  mapping: Mapping,
+  side: MappingSide,
+  writes: readonly PropertyWrite[],
+  counterpart: string,
+): JsonObject {
   const { data } = apply(mapping, side, {}, writes);
   const record = side.correlate ? side.correlate.set(data, counterpart) : data;
   assertSchema(side, record, { partial: false });
   return record;
 }
 
-export function answered(mapping: Mapping, side: MappingSide, record: SystemRecord, writes: readonly PropertyWrite[]): Answered {
+export function answered(
+  mapping: Mapping,
+  side: MappingSide,
+  record: SystemRecord,
+  writes: readonly PropertyWrite[],
+): Answered {
   const result = new Map<string, string>();
   for (const write of writes) {
     const property = propertyOf(mapping, write.property);
@@ -48,7 +66,9 @@ function apply(mapping: Mapping, side: MappingSide, record: JsonObject, writes: 
 function assertSchema(side: MappingSide, record: JsonObject, options: Parameters<typeof validateRecord>[2]): void {
   const faults = validateRecord(side.entity, record, options);
   if (faults.length === 0) return;
-  const words = faults.map(({ property, message }) => `${property} ${message.charAt(0).toLowerCase()}${message.slice(1).replace(/\.$/, '')}`);
+  const words = faults.map(
+    ({ property, message }) => `${property} ${message.charAt(0).toLowerCase()}${message.slice(1).replace(/\.$/, '')}`,
+  );
   throw new TandemError('RECORD_SCHEMA', `${side.name} would not take the record: ${words.join('; ')}.`, {
     system: side.system.name,
     entity: side.entity.name,

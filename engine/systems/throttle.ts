@@ -53,7 +53,7 @@ export function createThrottle(options: ThrottleOptions): Throttle {
   const keyPrefix = `${options.prefix}:{${system}}:throttle`;
   const limits = createLimits(redis, keyPrefix, options.limits);
   /** Its keys are marks that go by themselves, no counters. */
-  const marks = new RateLimiterRedis({ storeClient: redis, keyPrefix, points: 1, duration: 1 });
+  const marks = new RateLimiterRedis({ storeClient: redis, keyPrefix, points: 1, duration: FIRST_PAUSE });
   /** Until then there is a pause, by performance.now; it may have become longer since. */
   let pausedUntil = 0;
   const closed = new AbortController();
@@ -76,16 +76,30 @@ export function createThrottle(options: ThrottleOptions): Throttle {
     const known = pausedUntil - performance.now();
     if (known > 0) return Math.ceil(known);
     const left = (await marks.get(PAUSE))?.msBeforeNext ?? 0;
-    if (left > 0) pausedUntil = performance.now() + left;
+    pausedUntil = Math.max(pausedUntil, performance.now() + left);
     return left;
   }
 
-  /** @returns seconds. Processes that get here at once read the same row, and pause for the same time. */
+  /**
+   * Requests that were under way together are refused together: they are one pause, not several in a row. Whoever counts
+   * first on the mark has begun it; the others return when that one's first second is over, or later if they ask again.
+   * @returns milliseconds
+   */
   async function nextInRow(): Promise<number> {
+    const { consumedPoints, msBeforeNext } = await taken(marks, PAUSE, 1);
+    if (consumedPoints > 1) return msBeforeNext;
     const row = (await marks.get(ROW))?.consumedPoints ?? 0;
     const seconds = Math.min(FIRST_PAUSE * 2 ** Math.min(row, 30), LONGEST_PAUSE);
     await marks.set(ROW, row + 1, seconds + ROW_ENDS);
-    return seconds;
+    return await atLeast(seconds);
+  }
+
+  /** @returns milliseconds */
+  async function atLeast(seconds: number): Promise<number> {
+    const left = (await marks.get(PAUSE))?.msBeforeNext ?? 0;
+    if (left >= seconds * 1_000) return left;
+    await marks.block(PAUSE, seconds);
+    return seconds * 1_000;
   }
 
   /** Serves those who wait in their order; a round trip for the pause and one for each limit, for all of them together. */
@@ -138,12 +152,8 @@ export function createThrottle(options: ThrottleOptions): Throttle {
       });
     },
     async pause(ms) {
-      const left = (await marks.get(PAUSE))?.msBeforeNext ?? 0;
-      // Requests that were under way together are refused together: they are one pause, not several in a row.
-      const seconds = ms !== undefined ? Math.ceil(Math.max(1, ms) / 1_000) : left > 0 ? 0 : await nextInRow();
-      if (left < seconds * 1_000) await marks.block(PAUSE, seconds);
-      const length = Math.max(left, seconds * 1_000);
-      pausedUntil = performance.now() + length;
+      const length = ms === undefined ? await nextInRow() : await atLeast(Math.ceil(Math.max(1, ms) / 1_000));
+      pausedUntil = Math.max(pausedUntil, performance.now() + length);
       return length;
     },
     close() {
@@ -180,16 +190,16 @@ function createLimits(redis: Redis, keyPrefix: string, declared: readonly LimitC
       });
       return createSlots(
         plan,
-        { consume: (slot, points) => consumed(limiter, slot, points), get: (slot) => limiter.get(slot) },
+        { consume: (slot, points) => taken(limiter, slot, points), get: (slot) => limiter.get(slot) },
         () => performance.now(),
       );
     });
 }
 
 /** A refusal is an answer, too: part of the points may have fitted. */
-async function consumed(limiter: RateLimiterRedis, slot: number, points: number): Promise<RateLimiterRes> {
+async function taken(limiter: RateLimiterRedis, key: number | string, points: number): Promise<RateLimiterRes> {
   try {
-    return await limiter.consume(slot, points);
+    return await limiter.consume(key, points);
   } catch (refusal) {
     if (refusal instanceof RateLimiterRes) return refusal;
     throw refusal;

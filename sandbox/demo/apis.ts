@@ -32,7 +32,11 @@ export function api(url: string, headers: Record<string, string>): Api {
 }
 
 /** Waits until `check` gives something. @throws what was waited for, and the last failure, once the time is up */
-export async function until<T>(what: string, check: () => Promise<T | undefined | false>, patience = 30_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  check: () => Promise<T | undefined | false>,
+  patience = 30_000,
+): Promise<T> {
   const end = Date.now() + patience;
   let last: unknown;
   for (;;) {
@@ -42,7 +46,8 @@ export async function until<T>(what: string, check: () => Promise<T | undefined 
     } catch (error) {
       last = error;
     }
-    if (Date.now() > end) throw new Error(`Waited ${patience / 1000} s in vain: ${what}${last ? ` (${String(last)})` : ''}`);
+    if (Date.now() > end)
+      throw new Error(`Waited ${patience / 1000} s in vain: ${what}${last ? ` (${String(last)})` : ''}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

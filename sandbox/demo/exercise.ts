@@ -132,8 +132,14 @@ async function mappingEdited({ apis: { keap, shop, tandem }, example, config }: 
   const text = await readFile(file, 'utf8');
   const { version } = await tandem.get('/mappings/company-customer');
   const started = performance.now();
-  await writeFile(file, text.replace(/(- keap: notes\n\s+customwebshop: note\n)/, '$1    convert: { customwebshop: $uppercase($) }\n'));
-  await until('the new version is in force', async () => (await tandem.get('/mappings/company-customer')).version !== version);
+  await writeFile(
+    file,
+    text.replace(/(- keap: notes\n\s+customwebshop: note\n)/, '$1    convert: { customwebshop: $uppercase($) }\n'),
+  );
+  await until(
+    'the new version is in force',
+    async () => (await tandem.get('/mappings/company-customer')).version !== version,
+  );
   const effect = Math.round(performance.now() - started);
   await keap.send('PATCH', `/v2/companies/${example.company.keap}?update_mask=notes`, { notes: 'now in capitals' });
   const customer = await until('the new rule shows in the shop', async () => {
@@ -154,9 +160,15 @@ async function mappingBroken({ apis: { keap, shop, tandem }, example, config }: 
   });
   same('the version in force', (await tandem.get('/mappings/company-customer')).version, version);
   await keap.send('PATCH', `/v2/companies/${example.company.keap}?update_mask=notes`, { notes: 'still in step' });
-  await until('sync goes on', async () => (await shop.get(`/customers/${example.company.shop}`)).note === 'STILL IN STEP');
+  await until(
+    'sync goes on',
+    async () => (await shop.get(`/customers/${example.company.shop}`)).note === 'STILL IN STEP',
+  );
   await writeFile(file, text);
-  await until('the problem is gone', async () => (await tandem.get('/mappings/company-customer')).problems.length === 0);
+  await until(
+    'the problem is gone',
+    async () => (await tandem.get('/mappings/company-customer')).problems.length === 0,
+  );
   return `  refused: ${problem.file}:${problem.line}:${problem.column} ${problem.message}\n  the last good version ran on, and the file was put back`;
 }
 
@@ -173,10 +185,12 @@ async function failedJob({ apis }: Trial): Promise<string> {
     return now.state === 'failed' && now.finished !== job.finished && now;
   });
   const company = await keap.get(`/v2/companies/${job.data.id}`);
-  await keap.send('PATCH', `/v2/companies/${company.id}?update_mask=address`, { address: { ...company.address, country_code: 'USA' } });
+  await keap.send('PATCH', `/v2/companies/${company.id}?update_mask=address`, {
+    address: { ...company.address, country_code: 'USA' },
+  });
   const customer = await until('the mended company arrives in the shop', async () => {
-    const { ids } = await tandem.get(`/links/company-customer?side=keap&id=${company.id}`);
-    return shop.get(`/customers/${ids.customwebshop}`);
+    const { links } = await tandem.get(`/links/company-customer?side=keap&id=${company.id}`);
+    return links[0] && shop.get(`/customers/${links[0].ids.customwebshop}`);
   });
   same('the country in the shop', customer.billing.country, 'US');
   await until('the failed job is gone', async () => {

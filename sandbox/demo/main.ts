@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { startRedis } from '../../scripts/redis.mjs';
-import { api, type Apis } from './apis.ts';
+import { type Apis, api } from './apis.ts';
 import { pickExample, tryItAll } from './exercise.ts';
 import { guide } from './guide.ts';
 import { freePort, type Process, runProcess, startProcess } from './processes.ts';
@@ -35,7 +35,8 @@ const undo: (() => Promise<unknown>)[] = [];
 let ending: Promise<void> | undefined;
 function end(): Promise<void> {
   ending ??= (async () => {
-    for (const step of undo.reverse()) await step().catch((error: unknown) => process.stderr.write(`demo: ${String(error)}\n`));
+    for (const step of undo.reverse())
+      await step().catch((error: unknown) => process.stderr.write(`demo: ${String(error)}\n`));
   })();
   return ending;
 }
@@ -67,7 +68,8 @@ async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.Proce
   if (once) {
     config = await mkdtemp(join(tmpdir(), 'tandem-demo-'));
     undo.push(() => rm(config, { recursive: true, force: true }));
-    for (const folder of ['mappings', 'systems', 'schemas']) await cp(join(root, folder), join(config, folder), { recursive: true });
+    for (const folder of ['mappings', 'systems', 'schemas'])
+      await cp(join(root, folder), join(config, folder), { recursive: true });
   }
   const url = `http://127.0.0.1:${ports.tandem}`;
   const env: NodeJS.ProcessEnv = {
@@ -119,10 +121,17 @@ async function main(): Promise<number> {
   }
   say(`\nFirst sync: ${seconds(synced)}; since the start: ${seconds(begun)}.`);
 
-  const example = { ...(await pickExample(apis)), keapKey, shopToken, mappingFile: relative(process.cwd(), join(root, 'mappings', 'company-customer.yaml')) };
+  const example = {
+    ...(await pickExample(apis)),
+    keapKey,
+    shopToken,
+    mappingFile: relative(process.cwd(), join(root, 'mappings', 'company-customer.yaml')),
+  };
   if (once) {
     const passed = await tryItAll({ apis, example, config, seed: Number(seed), say });
-    say(`\n${passed ? pc.green('Everything is as it should be.') : pc.red('Something is not as it should be.')} Wall time: ${seconds(begun)}.`);
+    say(
+      `\n${passed ? pc.green('Everything is as it should be.') : pc.red('Something is not as it should be.')} Wall time: ${seconds(begun)}.`,
+    );
     return passed ? 0 : 1;
   }
   for (const line of guide(apis, example)) say(line);

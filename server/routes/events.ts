@@ -23,6 +23,8 @@ export async function events(app: FastifyInstance, { engine, events }: RouteDeps
   app.get<{ Querystring: { mapping?: string } }>(
     '/events',
     {
+      // It would not end.
+      exposeHeadRoute: false,
       schema: {
         operationId: 'events',
         tags: ['events'],
@@ -52,7 +54,7 @@ export async function events(app: FastifyInstance, { engine, events }: RouteDeps
       };
       open.add(response);
       let unlisten = (): void => {};
-      const heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT);
+      let heartbeat: NodeJS.Timeout | undefined;
       response.on('close', () => {
         clearInterval(heartbeat);
         unlisten();
@@ -68,6 +70,7 @@ export async function events(app: FastifyInstance, { engine, events }: RouteDeps
         'x-accel-buffering': 'no',
       });
       response.write(': listening\n\n');
+      heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT);
     },
   );
 }

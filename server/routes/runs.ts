@@ -5,7 +5,7 @@ import { TandemError } from '../../engine/errors.ts';
 import type { Run } from '../../engine/queue/runs.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentPlanEntry, presentRun } from '../present.ts';
-import { count, described, flag, limit, list, object, offset, problems, ref, text } from '../schemas.ts';
+import { count, described, limit, list, object, offset, problems, ref, text } from '../schemas.ts';
 import { sideNames } from '../sides.ts';
 
 interface Page {
@@ -41,7 +41,7 @@ export async function runs(app: FastifyInstance, { engine }: RouteDeps): Promise
     },
   );
 
-  app.get<{ Params: { id: string }; Querystring: { plan: boolean } }>(
+  app.get<{ Params: { id: string }; Querystring: { plan: string } }>(
     '/runs/:id',
     {
       schema: {
@@ -50,7 +50,12 @@ export async function runs(app: FastifyInstance, { engine }: RouteDeps): Promise
         summary: 'One run; of a group with the runs of the single mappings',
         params: object({ id: text }),
         querystring: object({
-          'plan?': { ...flag, default: false, description: `Of a plan, also its first ${SHOWN} entries` },
+          'plan?': {
+            type: 'string',
+            enum: ['0', '1', 'false', 'true'],
+            default: '0',
+            description: `Of a plan, also its first ${SHOWN} entries`,
+          },
         }),
         response: { 200: ref('RunDetail'), ...problems(400, 404) },
       },
@@ -59,7 +64,7 @@ export async function runs(app: FastifyInstance, { engine }: RouteDeps): Promise
       const run = await find(engine, params.id);
       return {
         ...(await presentRun(engine, run, true)),
-        ...(query.plan && run.plan ? { entries: await entries(engine, run, 0, SHOWN) } : {}),
+        ...(['1', 'true'].includes(query.plan) && run.plan ? { entries: await entries(engine, run, 0, SHOWN) } : {}),
       };
     },
   );

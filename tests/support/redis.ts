@@ -4,7 +4,10 @@ import { Redis } from 'ioredis';
 
 export function redisUrl(): string {
   const url = process.env.REDIS_URL;
-  if (!url) throw new Error('REDIS_URL is not set: run the tests with "npm test", which starts a Redis of its own, or set it yourself.');
+  if (!url)
+    throw new Error(
+      'REDIS_URL is not set: run the tests with "npm test", which starts a Redis of its own, or set it yourself.',
+    );
   return url;
 }
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ConfigStore, createConfigStore } from '../../engine/config/store.ts';
 import { createEngine, type Engine } from '../../engine/engine.ts';
-import type { Outcome } from '../../engine/sync/outcome.ts';
+import type { HeldRecord } from '../../engine/links/links.ts';
 import type { Run } from '../../engine/queue/runs.ts';
 import { startWorkers, type WorkerOptions, type Workers } from '../../engine/queue/workers.ts';
-import type { HeldRecord } from '../../engine/links/links.ts';
+import type { Outcome } from '../../engine/sync/outcome.ts';
 import { type KeapSandbox, startKeap } from '../../sandbox/keap/server.ts';
 import { makeSeed, type Seed, type Size } from '../../sandbox/seed/index.ts';
 import { type ShopSandbox, startShop } from '../../sandbox/shop/server.ts';
@@ -40,12 +40,15 @@ export interface World {
 // biome-ignore lint/suspicious/noExplicitAny: what a stand-in answers is whatever the test asked for
 export type Json = any;
 
-export async function startWorld(options: { size?: Size; seed?: number; prepare?: (dir: string) => Promise<void>; workers?: WorkerOptions } = {}): Promise<World> {
+export async function startWorld(
+  options: { size?: Size; seed?: number; prepare?: (dir: string) => Promise<void>; workers?: WorkerOptions } = {},
+): Promise<World> {
   const seed = makeSeed(options.seed ?? 42, options.size ?? 'empty');
   const keap = await startKeap({ data: seed.keap, limits: false, hookDelayMs: [5, 20] });
   const shop = await startShop({ data: seed.shop, webhookDelayMs: [5, 20] });
   const dir = await mkdtemp(join(tmpdir(), 'tandem-world-'));
-  for (const folder of ['mappings', 'systems', 'schemas']) await cp(join(root, folder), join(dir, folder), { recursive: true });
+  for (const folder of ['mappings', 'systems', 'schemas'])
+    await cp(join(root, folder), join(dir, folder), { recursive: true });
   await options.prepare?.(dir);
   const env = {
     KEAP_BASE_URL: `${keap.url}/crm/rest`,
@@ -59,13 +62,25 @@ export async function startWorld(options: { size?: Size; seed?: number; prepare?
     SHOP_WEBHOOK_SECRET: 'test-webhook-secret',
   };
   const config: ConfigStore = await createConfigStore({ root: dir, env });
-  if (config.problems().length > 0) throw new Error(`The configuration of this world has problems: ${JSON.stringify(config.problems(), null, 1)}`);
+  if (config.problems().length > 0)
+    throw new Error(`The configuration of this world has problems: ${JSON.stringify(config.problems(), null, 1)}`);
   const outcomes: World['outcomes'] = [];
-  const engine = createEngine({ redisUrl: redisUrl(), prefix: uniquePrefix(), config, onOutcome: (event) => outcomes.push(event) });
+  const engine = createEngine({
+    redisUrl: redisUrl(),
+    prefix: uniquePrefix(),
+    config,
+    onOutcome: (event) => outcomes.push(event),
+  });
   const workerOptions: WorkerOptions = { schedules: false, lockDuration: 5_000, ...options.workers };
   let workers: Workers = await startWorkers(engine, workerOptions);
 
-  async function api<T>(base: string, headers: Record<string, string>, method: string, path: string, body?: object): Promise<T> {
+  async function api<T>(
+    base: string,
+    headers: Record<string, string>,
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<T> {
     const response = await fetch(base + path, {
       method,
       headers: { ...headers, ...(body ? { 'content-type': 'application/json' } : {}) },
@@ -96,9 +111,10 @@ export async function startWorld(options: { size?: Size; seed?: number; prepare?
     async settle() {
       for (let quiet = 0; quiet < 2; ) {
         const counts = await Promise.all(
-          [engine.queues.scan, ...[...config.current().mappings.keys()].map((name) => engine.queues.reconcile(name))].map((queue) =>
-            queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized'),
-          ),
+          [
+            engine.queues.scan,
+            ...[...config.current().mappings.keys()].map((name) => engine.queues.reconcile(name)),
+          ].map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized')),
         );
         // A job may be between two queues for a moment.
         const busy = counts.some((count) => Object.values(count).some((n) => n > 0));

@@ -7,7 +7,9 @@ import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 const redis = connectTestRedis();
 afterAll(() => redis.quit());
 
-const mapping = { name: 'm', match: [{ name: 'first' }, { name: 'second' }] } as unknown as Parameters<typeof createLinks>[2];
+const mapping = { name: 'm', match: [{ name: 'first' }, { name: 'second' }] } as unknown as Parameters<
+  typeof createLinks
+>[2];
 let links: Links;
 let prefix: string;
 beforeEach(() => {
@@ -17,7 +19,13 @@ beforeEach(() => {
 
 const commit = (a: string, b: string, version = '', more: Partial<Parameters<Links['commit']>[0]> = {}) =>
   links.commit({ ids: [a, b], version, base: { p: ['x', 'y'] }, states: ['s0', 's1'], ...more });
-const held = (kind: Held['kind'], more: Partial<Held> = {}): Held => ({ kind, reason: 'because', mapping: 'v1', since: 1, ...more });
+const held = (kind: Held['kind'], more: Partial<Held> = {}): Held => ({
+  kind,
+  reason: 'because',
+  mapping: 'v1',
+  since: 1,
+  ...more,
+});
 
 describe('commit', () => {
   it('records link keys, base and states in one step', async () => {
@@ -97,7 +105,11 @@ describe('claims', () => {
 
 describe('match index', () => {
   it('finds records under their present keys only', async () => {
-    await links.index(0, [{ id: '1', keys: ['k', 'n'] }, { id: '2', keys: ['k', undefined] }, { id: '3', keys: ['kk', 'n'] }]);
+    await links.index(0, [
+      { id: '1', keys: ['k', 'n'] },
+      { id: '2', keys: ['k', undefined] },
+      { id: '3', keys: ['kk', 'n'] },
+    ]);
     expect(await links.candidates(0, 0, 'k')).toEqual(['1', '2']);
     expect(await links.candidates(0, 1, 'n')).toEqual(['1', '3']);
     expect(await links.candidates(1, 0, 'k')).toEqual([]);
@@ -120,7 +132,10 @@ describe('match index', () => {
 
   it('agrees with a plain map, whatever is indexed and forgotten', async () => {
     const key = fc.option(fc.constantFrom('k1', 'k2', 'k3'), { nil: undefined });
-    const step = fc.record({ id: fc.constantFrom('1', '2', '10', 'x y'), keys: fc.option(fc.tuple(key, key), { nil: undefined }) });
+    const step = fc.record({
+      id: fc.constantFrom('1', '2', '10', 'x y'),
+      keys: fc.option(fc.tuple(key, key), { nil: undefined }),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
         const own = createLinks(redis, uniquePrefix(), mapping);
@@ -172,7 +187,8 @@ describe('reading progress', () => {
 });
 
 it('keeps a bounded history of losing values, newest first', async () => {
-  for (let i = 0; i < 25; i++) await links.keepLost('1', [{ at: '', property: 'p', side: 'a', value: i, rule: 'conflict' }]);
+  for (let i = 0; i < 25; i++)
+    await links.keepLost('1', [{ at: '', property: 'p', side: 'a', value: i, rule: 'conflict' }]);
   const history = await links.history('1');
   expect(history).toHaveLength(20);
   expect(history[0]?.value).toBe(24);

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import { listen } from '../../../server/server.ts';
-import { API, type Answer, closeAll, READ, world } from './support.ts';
+import { type Answer, API, closeAll, READ, world } from './support.ts';
 
 afterEach(closeAll);
 
@@ -12,7 +12,8 @@ const basic = (token: string) => ({ authorization: `Basic ${Buffer.from(`me:${to
 
 test('the read token reads, the API token does everything, nothing else does anything', async () => {
   const { app } = await world();
-  const ask = async (method: 'GET' | 'POST' | 'DELETE', url: string, headers: Record<string, string> = {}) => (await app.inject({ method, url, headers })).statusCode;
+  const ask = async (method: 'GET' | 'POST' | 'DELETE', url: string, headers: Record<string, string> = {}) =>
+    (await app.inject({ method, url, headers })).statusCode;
   expect(await ask('GET', '/mappings')).toBe(401);
   expect(await ask('GET', '/mappings', bearer('wrong'))).toBe(401);
   expect(await ask('GET', '/mappings', { authorization: `Bearer${READ}` })).toBe(401);
@@ -56,9 +57,26 @@ test('without tokens everything is open, but to this machine and to its own page
   expect((await app.inject({ url: '/runs', headers: { host: '127.0.0.1:8080' } })).statusCode).toBe(200);
   expect((await app.inject({ url: '/runs', headers: { host: '[::1]:8080' } })).statusCode).toBe(200);
   expect((await app.inject({ url: '/runs', headers: { host: 'evil.example:8080' } })).statusCode).toBe(401);
-  expect((await app.inject({ method: 'POST', url: '/queues/scan/pause', headers: { host: 'localhost', origin: 'https://evil.example' } })).statusCode).toBe(401);
-  expect((await app.inject({ method: 'POST', url: '/queues/scan/pause', headers: { host: 'localhost:81', origin: 'http://localhost:81' } })).statusCode).toBe(200);
-  for (const host of ['0.0.0.0', '::', '192.168.1.5', 'example.com']) await expect(listen(app, { host })).rejects.toThrow(/TANDEM_API_TOKEN/);
+  expect(
+    (
+      await app.inject({
+        method: 'POST',
+        url: '/queues/scan/pause',
+        headers: { host: 'localhost', origin: 'https://evil.example' },
+      })
+    ).statusCode,
+  ).toBe(401);
+  expect(
+    (
+      await app.inject({
+        method: 'POST',
+        url: '/queues/scan/pause',
+        headers: { host: 'localhost:81', origin: 'http://localhost:81' },
+      })
+    ).statusCode,
+  ).toBe(200);
+  for (const host of ['0.0.0.0', '::', '192.168.1.5', 'example.com'])
+    await expect(listen(app, { host })).rejects.toThrow(/TANDEM_API_TOKEN/);
   await expect(listen(app, { host: '0.0.0.0' })).rejects.toBeInstanceOf(TandemError);
   const url = await listen(app, { host: '127.0.0.1' });
   expect((await fetch(`${url}/health/live`)).status).toBe(200);
@@ -68,7 +86,9 @@ test('with tokens it listens anywhere; a taken port is told in plain words', asy
   const { app } = await world();
   const url = await listen(app, { host: '0.0.0.0', port: 0 });
   const other = await world();
-  await expect(listen(other.app, { host: '127.0.0.1', port: Number(new URL(url).port) })).rejects.toThrow(/another program listens there/);
+  await expect(listen(other.app, { host: '127.0.0.1', port: Number(new URL(url).port) })).rejects.toThrow(
+    /another program listens there/,
+  );
 });
 
 test('bad requests say what each fault is', async () => {
@@ -79,13 +99,23 @@ test('bad requests say what each fault is', async () => {
   expect(unknown.body).toMatchObject({ code: 'BAD_REQUEST', type: 'urn:tandem:problem:BAD_REQUEST' });
   expect(unknown.body.errors).toContainEqual({ path: 'body.scann', message: 'is not known here' });
   expect(unknown.body.errors.map((fault: Answer) => fault.path)).toContain('body.plan');
-  expect((await call('GET', '/runs?limit=0&offset=x')).body.errors.map((fault: Answer) => fault.path).sort()).toEqual(['query.limit', 'query.offset']);
+  expect((await call('GET', '/runs?limit=0&offset=x')).body.errors.map((fault: Answer) => fault.path).sort()).toEqual([
+    'query.limit',
+    'query.offset',
+  ]);
   expect((await call('GET', '/runs?limt=5')).status).toBe(400);
 
-  const raw = async (payload: string, type = 'application/json') => app.inject({ method: 'POST', url: '/triggers/people', headers: { ...bearer(API), 'content-type': type }, payload });
+  const raw = async (payload: string, type = 'application/json') =>
+    app.inject({ method: 'POST', url: '/triggers/people', headers: { ...bearer(API), 'content-type': type }, payload });
   expect((await raw('{"scan": ')).json()).toMatchObject({ status: 400, code: 'BAD_REQUEST' });
-  expect((await raw('scan=full', 'application/x-www-form-urlencoded')).json()).toMatchObject({ status: 415, code: 'BAD_REQUEST' });
-  expect((await raw(JSON.stringify({ scan: 'x'.repeat(300_000) }))).json()).toMatchObject({ status: 413, code: 'BAD_REQUEST' });
+  expect((await raw('scan=full', 'application/x-www-form-urlencoded')).json()).toMatchObject({
+    status: 415,
+    code: 'BAD_REQUEST',
+  });
+  expect((await raw(JSON.stringify({ scan: 'x'.repeat(300_000) }))).json()).toMatchObject({
+    status: 413,
+    code: 'BAD_REQUEST',
+  });
   expect((await raw('[]')).statusCode).toBe(400);
   expect((await raw('{"__proto__": {"scan": "full"}}')).statusCode).toBe(400);
 });
@@ -114,14 +144,29 @@ test('what does not exist is told as such', async () => {
     const { status, body, headers } = await call(method, url);
     expect({ url, status }).toEqual({ url, status: 404 });
     expect(headers['content-type']).toMatch(/^application\/problem\+json/);
-    expect(body).toMatchObject({ status: 404, title: expect.any(String), detail: expect.any(String), todo: expect.any(String) });
+    expect(body).toMatchObject({
+      status: 404,
+      title: expect.any(String),
+      detail: expect.any(String),
+      todo: expect.any(String),
+    });
   }
 });
 
 test('an error that nobody foresaw tells nothing of itself, and goes to the log', async () => {
   const lines: { err?: Error }[] = [];
   const log = (fields: { err?: Error }) => void lines.push(fields);
-  const logger = { level: 'info', fatal: log, error: log, warn: log, info: log, debug: log, trace: log, silent: log, child: () => logger };
+  const logger = {
+    level: 'info',
+    fatal: log,
+    error: log,
+    warn: log,
+    info: log,
+    debug: log,
+    trace: log,
+    silent: log,
+    child: () => logger,
+  };
   const { call, engine } = await world({ logger: logger as never });
   engine.runs.get = async () => {
     throw new Error('secret-internals at /home/someone/engine/queue/runs.ts');
@@ -136,9 +181,24 @@ test('an error that nobody foresaw tells nothing of itself, and goes to the log'
 test('the log holds no keys of webhooks and no tokens', async () => {
   const lines: string[] = [];
   const log = (fields: object) => void lines.push(JSON.stringify(fields));
-  const logger = { level: 'trace', fatal: log, error: log, warn: log, info: log, debug: log, trace: log, silent: log, child: () => logger };
+  const logger = {
+    level: 'trace',
+    fatal: log,
+    error: log,
+    warn: log,
+    info: log,
+    debug: log,
+    trace: log,
+    silent: log,
+    child: () => logger,
+  };
   const { app } = await world({ logger: logger as never });
-  await app.inject({ method: 'POST', url: '/webhooks/crm/key-of-the-crm', payload: '{}', headers: { 'content-type': 'application/json' } });
+  await app.inject({
+    method: 'POST',
+    url: '/webhooks/crm/key-of-the-crm',
+    payload: '{}',
+    headers: { 'content-type': 'application/json' },
+  });
   await app.inject({ url: '/runs', headers: bearer(API) });
   expect(lines.length).toBeGreaterThan(1);
   expect(lines.join('\n')).not.toMatch(/key-of-the-crm|api-token-of-the-test/);
@@ -149,19 +209,42 @@ test('OpenAPI 3.1 lists every route, each with its answers', async () => {
   const { status, body } = await call('GET', '/docs/json');
   expect(status).toBe(200);
   expect(body.openapi).toBe('3.1.0');
-  const listed = Object.entries(body.paths).flatMap(([path, methods]) => Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`));
+  const listed = Object.entries(body.paths).flatMap(([path, methods]) =>
+    Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`),
+  );
   expect(listed.sort()).toEqual(
     [
-      'GET /health/live', 'GET /health/ready',
-      'POST /triggers', 'POST /triggers/{mapping}',
-      'GET /runs', 'GET /runs/{id}', 'GET /runs/{id}/plan',
-      'GET /queues', 'GET /queues/{name}', 'GET /queues/{name}/jobs', 'GET /queues/{name}/jobs/{id}', 'DELETE /queues/{name}/jobs/{id}',
-      'POST /queues/{name}/jobs/{id}/retry', 'POST /queues/{name}/retry', 'POST /queues/{name}/pause', 'POST /queues/{name}/resume',
-      'GET /mappings', 'GET /mappings/{name}', 'POST /mappings/validate', 'POST /mappings/{name}/preview',
-      'GET /links/{mapping}', 'POST /links/{mapping}', 'DELETE /links/{mapping}',
-      'GET /reviews', 'POST /reviews/{id}/resolve',
-      'GET /records', 'POST /records/retry', 'GET /records/{mapping}/{side}/{id}/explain',
-      'POST /webhooks/{system}/{key}', 'GET /metrics', 'GET /events',
+      'GET /health/live',
+      'GET /health/ready',
+      'POST /triggers',
+      'POST /triggers/{mapping}',
+      'GET /runs',
+      'GET /runs/{id}',
+      'GET /runs/{id}/plan',
+      'GET /queues',
+      'GET /queues/{name}',
+      'GET /queues/{name}/jobs',
+      'GET /queues/{name}/jobs/{id}',
+      'DELETE /queues/{name}/jobs/{id}',
+      'POST /queues/{name}/jobs/{id}/retry',
+      'POST /queues/{name}/retry',
+      'POST /queues/{name}/pause',
+      'POST /queues/{name}/resume',
+      'GET /mappings',
+      'GET /mappings/{name}',
+      'POST /mappings/validate',
+      'POST /mappings/{name}/preview',
+      'GET /links/{mapping}',
+      'POST /links/{mapping}',
+      'DELETE /links/{mapping}',
+      'GET /reviews',
+      'POST /reviews/{id}/resolve',
+      'GET /records',
+      'POST /records/retry',
+      'GET /records/{mapping}/{side}/{id}/explain',
+      'POST /webhooks/{system}/{key}',
+      'GET /metrics',
+      'GET /events',
     ].sort(),
   );
   const operations = Object.values(body.paths).flatMap((methods) => Object.values(methods as Answer)) as Answer[];
@@ -173,57 +256,88 @@ test('OpenAPI 3.1 lists every route, each with its answers', async () => {
   }
   // Every reference leads somewhere.
   const text = JSON.stringify(body);
-  for (const [, name] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) expect(body.components.schemas[name ?? '']).toBeDefined();
+  for (const [, name] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g))
+    expect(body.components.schemas[name ?? '']).toBeDefined();
   expect(text).not.toMatch(/"\$ref":"(?!#\/components)/);
   // Every route that Fastify has is one of those, or a page.
   const routes = app.printRoutes({ commonPrefix: false });
-  for (const noun of ['triggers', 'runs', 'queues', 'mappings', 'links', 'reviews', 'records', 'webhooks', 'metrics', 'events', 'health']) expect(routes).toContain(noun);
+  for (const noun of [
+    'triggers',
+    'runs',
+    'queues',
+    'mappings',
+    'links',
+    'reviews',
+    'records',
+    'webhooks',
+    'metrics',
+    'events',
+    'health',
+  ])
+    expect(routes).toContain(noun);
 });
 
 /** Addresses that a page loads, relative to it. */
-const assets = (html: string): string[] => [...html.matchAll(/(?:src|href)="([^"]+\.(?:js|css|svg|png|ico))"/g)].map(([, url]) => url ?? '');
+const assets = (html: string): string[] =>
+  [...html.matchAll(/(?:src|href)="([^"]+\.(?:js|css|svg|png|ico))"/g)].map(([, url]) => url ?? '');
 
-test.each([
-  ['/queues/board', '/queues/board/'],
-  ['/docs', '/docs/'],
-])('the page %s works without anything from elsewhere, under its content security policy', async (url, base) => {
-  const { app } = await world();
-  const page = await app.inject({ url, headers: basic(READ) });
-  expect(page.statusCode).toBe(200);
-  expect(page.headers['content-type']).toMatch(/^text\/html/);
-  expect(page.body).not.toMatch(/(src|href)="(https?:)?\/\//);
-  // No script within the page that would need 'unsafe-inline'; data is not executed.
-  for (const [, attributes, code] of page.body.matchAll(/<script([^>]*)>([\s\S]*?)<\/script>/g)) {
-    if (!attributes?.includes('application/json')) expect(code?.trim()).toBe('');
-  }
-  const policy = String(page.headers['content-security-policy']);
-  expect(policy).toContain("script-src 'self'");
-  expect(policy).not.toContain('unsafe-eval');
-  const found = assets(page.body);
-  expect(found.length).toBeGreaterThan(2);
-  for (const asset of found) {
-    const address = new URL(asset, `http://localhost${base}`).pathname;
-    const answer = await app.inject({ url: address, headers: basic(READ) });
-    expect({ address, status: answer.statusCode }).toEqual({ address, status: 200 });
-    if (address.endsWith('.js')) expect(answer.headers['content-type']).toMatch(/javascript/);
-    expect((await app.inject({ url: address })).statusCode).toBe(401);
-  }
-});
+test.each(['/queues/board', '/queues/board/', '/docs', '/docs/'])(
+  'the page %s works without anything from elsewhere, under its content security policy',
+  async (url) => {
+    const { app } = await world();
+    const page = await app.inject({ url, headers: basic(READ) });
+    expect(page.statusCode).toBe(200);
+    expect(page.headers['content-type']).toMatch(/^text\/html/);
+    expect(page.body).not.toMatch(/(src|href)="(https?:)?\/\//);
+    // No script within the page that would need 'unsafe-inline'; data is not executed.
+    for (const [, attributes, code] of page.body.matchAll(/<script([^>]*)>([\s\S]*?)<\/script>/g)) {
+      if (!attributes?.includes('application/json')) expect(code?.trim()).toBe('');
+    }
+    const policy = String(page.headers['content-security-policy']);
+    expect(policy).toContain("script-src 'self'");
+    expect(policy).not.toContain('unsafe-eval');
+    const base = new URL(/<base href="([^"]*)"/.exec(page.body)?.[1] ?? '', `http://localhost${url}`);
+    const found = assets(page.body);
+    expect(found.length).toBeGreaterThan(2);
+    for (const asset of found) {
+      const address = new URL(asset, base).pathname;
+      const answer = await app.inject({ url: address, headers: basic(READ) });
+      expect({ address, status: answer.statusCode }).toEqual({ address, status: 200 });
+      if (address.endsWith('.js')) expect(answer.headers['content-type']).toMatch(/javascript/);
+      expect((await app.inject({ url: address })).statusCode).toBe(401);
+    }
+  },
+);
 
 test('the board shows the queues, also those of mappings that come later, and does nothing that runs would not learn of', async () => {
   const { app, engine, root, call } = await world();
-  const queues = async () => ((await app.inject({ url: '/queues/board/api/queues', headers: basic(READ) })).json() as Answer).queues.map((queue: Answer) => queue.name);
+  const queues = async () =>
+    ((await app.inject({ url: '/queues/board/api/queues', headers: basic(READ) })).json() as Answer).queues.map(
+      (queue: Answer) => queue.name,
+    );
   expect(await queues()).toEqual(['scan', 'reconcile-people']);
   const { writeFile, readFile } = await import('node:fs/promises');
-  await writeFile(`${root}/mappings/more.yaml`, (await readFile(`${root}/mappings/people.yaml`, 'utf8')).replace('mapping: people', 'mapping: more'));
+  await writeFile(
+    `${root}/mappings/more.yaml`,
+    (await readFile(`${root}/mappings/people.yaml`, 'utf8')).replace('mapping: people', 'mapping: more'),
+  );
   await engine.config.reload();
   expect(await queues()).toEqual(['scan', 'reconcile-people', 'reconcile-more']);
-  const put = async (path: string, token: string) => (await app.inject({ method: 'PUT', url: `/queues/board/api${path}`, headers: basic(token) })).statusCode;
+  const put = async (path: string, token: string) =>
+    (await app.inject({ method: 'PUT', url: `/queues/board/api${path}`, headers: basic(token) })).statusCode;
   expect(await put('/queues/scan/pause', READ)).toBe(401);
   expect(await put('/queues/scan/pause', API)).toBe(200);
   expect((await call('GET', '/queues/scan')).body.paused).toBe(true);
   expect(await put('/queues/scan/empty', API)).toBe(409);
   expect(await put('/queues/scan/obliterate', API)).toBe(409);
+});
+
+test('an address that cannot be read is a problem too', async () => {
+  const { app } = await world();
+  const { statusCode, body, headers } = await app.inject({ url: '/runs/%zz', headers: bearer(READ) });
+  expect(statusCode).toBe(400);
+  expect(headers['content-type']).toMatch(/^application\/problem\+json/);
+  expect(JSON.parse(body)).toMatchObject({ code: 'BAD_REQUEST', status: 400 });
 });
 
 test('headers forbid what browsers could do with answers', async () => {

@@ -52,16 +52,24 @@ export interface StandIn {
 /** A system with one entity: a list, and records by id. */
 export async function standIn(records: readonly JsonObject[]): Promise<StandIn> {
   const store = new Map(records.map((record) => [String(record.id), record]));
-  const app = Fastify({ forceCloseConnections: true });
+  const app = Fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 1_000 } });
   let next = 1000;
-  const state: { -readonly [K in keyof StandIn]: StandIn[K] } = { url: '', records: store, writes: [], fail: undefined };
+  const state: { -readonly [K in keyof StandIn]: StandIn[K] } = {
+    url: '',
+    records: store,
+    writes: [],
+    fail: undefined,
+  };
   app.addHook('onRequest', async (request, reply) => {
     if (state.fail !== undefined) return reply.code(state.fail).send({});
     if (request.method !== 'GET') state.writes.push(`${request.method} ${request.url}`);
   });
   const stamp = (): string => new Date().toISOString();
   app.get('/things', async () => [...store.values()]);
-  app.get<{ Params: { id: string } }>('/things/:id', async ({ params }, reply) => store.get(params.id) ?? reply.code(404).send({}));
+  app.get<{ Params: { id: string } }>(
+    '/things/:id',
+    async ({ params }, reply) => store.get(params.id) ?? reply.code(404).send({}),
+  );
   app.post<{ Body: JsonObject }>('/things', async ({ body }, reply) => {
     const record = { ...body, id: String(next++), updated_at: stamp() };
     store.set(record.id, record);
@@ -83,7 +91,13 @@ export async function standIn(records: readonly JsonObject[]): Promise<StandIn> 
   return state;
 }
 
-export const person = (id: string, name: string, email: string, more: JsonObject = {}): JsonObject => ({ id, name, email, updated_at: '2024-01-01T00:00:00.000Z', ...more });
+export const person = (id: string, name: string, email: string, more: JsonObject = {}): JsonObject => ({
+  id,
+  name,
+  email,
+  updated_at: '2024-01-01T00:00:00.000Z',
+  ...more,
+});
 
 const system = (name: string, url: string, webhooks: string): string => `
 system: ${name}
@@ -159,7 +173,11 @@ export interface World {
   /** Folder of the configuration. */
   readonly root: string;
   /** A request with the API token. */
-  call(method: NonNullable<InjectOptions['method']>, url: string, body?: unknown): Promise<{ status: number; body: Answer; headers: Record<string, unknown> }>;
+  call(
+    method: NonNullable<InjectOptions['method']>,
+    url: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: Answer; headers: Record<string, unknown> }>;
   /** Begins workers; they end with the test. */
   work(): Promise<void>;
   /** A full scan, to its end. */
@@ -175,14 +193,24 @@ export const READ = 'read-token-of-the-test';
 export const CRM_KEY = 'key-of-the-crm';
 export const SHOP_SECRET = 'signing-secret';
 
-export async function world(options: Partial<ServerOptions> & { crm?: readonly JsonObject[]; shop?: readonly JsonObject[]; mapping?: string } = {}): Promise<World> {
+export async function world(
+  options: Partial<ServerOptions> & {
+    crm?: readonly JsonObject[];
+    shop?: readonly JsonObject[];
+    mapping?: string;
+  } = {},
+): Promise<World> {
   const { crm: crmRecords = [], shop: shopRecords = [], mapping = MAPPING, ...server } = options;
   const [crm, shop] = [await standIn(crmRecords), await standIn(shopRecords)];
   const root = await mkdtemp(join(tmpdir(), 'tandem-server-'));
   later(() => rm(root, { recursive: true, force: true }));
   const files = {
     'systems/crm.yaml': system('crm', crm.url, 'handshake: X-Hook-Secret'),
-    'systems/shop.yaml': system('shop', shop.url, 'signature: { header: X-Signature, secret: "${SHOP_WEBHOOK_SECRET}", format: hex }'),
+    'systems/shop.yaml': system(
+      'shop',
+      shop.url,
+      'signature: { header: X-Signature, secret: "${SHOP_WEBHOOK_SECRET}", format: hex }',
+    ),
     'schemas/crm/things.schema.json': schema,
     'schemas/shop/things.schema.json': schema,
     'mappings/people.yaml': mapping,
@@ -191,7 +219,11 @@ export async function world(options: Partial<ServerOptions> & { crm?: readonly J
     await mkdir(dirname(join(root, name)), { recursive: true });
     await writeFile(join(root, name), text);
   }
-  const config = await createConfigStore({ root, watch: false, env: { CRM_TOKEN: 'crm-secret-token', SHOP_TOKEN: 'shop-secret-token', SHOP_WEBHOOK_SECRET: SHOP_SECRET } });
+  const config = await createConfigStore({
+    root,
+    watch: false,
+    env: { CRM_TOKEN: 'crm-secret-token', SHOP_TOKEN: 'shop-secret-token', SHOP_WEBHOOK_SECRET: SHOP_SECRET },
+  });
   later(() => config.close());
   const prefix = `test:${randomUUID()}`;
   const metrics = createMetrics();
@@ -215,14 +247,26 @@ export async function world(options: Partial<ServerOptions> & { crm?: readonly J
     }
     redis.disconnect();
   });
-  const app = await createServer(engine, { apiToken: API, readToken: READ, version: '0.0.0-test', workers: false, webhookKey: (name) => (name === 'crm' ? CRM_KEY : name === 'shop' ? 'key-of-the-shop' : undefined), metrics, events, ...server });
+  const app = await createServer(engine, {
+    apiToken: API,
+    readToken: READ,
+    version: '0.0.0-test',
+    workers: false,
+    webhookKey: (name) => (name === 'crm' ? CRM_KEY : name === 'shop' ? 'key-of-the-shop' : undefined),
+    metrics,
+    events,
+    ...server,
+  });
   later(() => app.close());
 
   const call: World['call'] = async (method, url, body) => {
     const answer = await app.inject({
       method,
       url,
-      headers: { authorization: `Bearer ${API}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${API}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
     });
     const json = String(answer.headers['content-type']).includes('json');

@@ -240,6 +240,7 @@ describe('two records that match each other, made at one moment on both sides', 
       ]),
     );
     await world.settle();
+    await sync(world);
     for (const { company, customer, product, item } of made) {
       expect(await linked(world, 'company-customer', 'keap', company)).toBe(customer);
       expect(await linked(world, 'product-product', 'keap', product)).toBe(item);

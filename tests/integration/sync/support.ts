@@ -100,6 +100,9 @@ export async function failedJobs(world: World, mapping: MappingName, system: Sys
   return jobs.filter(({ data }) => (data.side === side ? data.id === id : twin !== undefined && data.id === twin));
 }
 
+/** Why they failed; shorter to read than whole jobs where a test fails. */
+export const failures = async (...of: Parameters<typeof failedJobs>): Promise<string[]> => (await failedJobs(...of)).map((job) => job.failedReason);
+
 /** Writes that took effect so far, on each system. */
 export const writes = (world: World): [number, number] => [world.keap.stats().writes, world.shop.stats().writes];
 

@@ -1,18 +1,38 @@
-// The throttle: never more than declared in any span, everything or nothing, shared pauses.
+// The throttle: never more than declared in any span, shared by all processes, shared pauses.
+import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { LimitConfig } from '../../../engine/config/types.ts';
-import { createThrottle, type ThrottleOptions } from '../../../engine/systems/throttle.ts';
+import { createThrottle, type Throttle, type ThrottleOptions } from '../../../engine/systems/throttle.ts';
 import { closeAll, later, testRedis } from './support.ts';
+
+const DAY = 86_400_000;
 
 afterEach(closeAll);
 
-function throttles(count: number, limits: LimitConfig[], more: Partial<ThrottleOptions> = {}) {
-  const own = testRedis();
-  return Array.from({ length: count }, () => {
-    const throttle = createThrottle({ ...own, system: 'keap', limits, ...more });
-    later(async () => throttle.close());
-    return throttle;
+interface Shared {
+  readonly redis: Redis;
+  readonly prefix: string;
+}
+
+/** Like one process more: it knows nothing of the others but what Redis tells. */
+function process(shared: Shared, limits: LimitConfig[], more: Partial<ThrottleOptions> = {}): Throttle {
+  const redis = shared.redis.duplicate();
+  const throttle = createThrottle({ redis, prefix: shared.prefix, system: 'keap', limits, ...more });
+  later(() => {
+    throttle.close();
+    redis.disconnect();
+    return Promise.resolve();
   });
+  return throttle;
+}
+
+/** Lets time pass in Redis. Processes made before know nothing of it. */
+async function pass({ redis, prefix }: Shared, ms: number): Promise<void> {
+  for (const key of await redis.keys(`${prefix}:*`)) {
+    const left = await redis.pttl(key);
+    if (left <= ms) await redis.del(key);
+    else await redis.pexpire(key, left - ms);
+  }
 }
 
 /** Most grants within any span of `per` milliseconds. */
@@ -20,138 +40,207 @@ function peak(times: readonly number[], per: number): number {
   return Math.max(...times.map((start) => times.filter((time) => time >= start && time < start + per).length));
 }
 
-test('several processes together wait as long as the limit asks, and not much longer', async () => {
-  const three = throttles(3, [{ requests: 20, per: 400 }], { maxWait: 30_000 });
-  const begun = performance.now();
-  await Promise.all(Array.from({ length: 120 }, (_, turn) => three[turn % 3]?.acquire()));
-  // 120 turns of 20 per span: between the first and the last lie five whole spans.
-  const took = performance.now() - begun;
-  expect(took).toBeGreaterThanOrEqual(5 * 400);
-  expect(took).toBeLessThan(3 * 5 * 400);
-});
+/** @returns the time of each turn */
+async function turns(throttles: readonly Throttle[], count: number): Promise<number[]> {
+  const times: number[] = [];
+  await Promise.all(
+    Array.from({ length: count }, async (_, turn) => {
+      await throttles[turn % throttles.length]?.acquire();
+      times.push(performance.now());
+    }),
+  );
+  return times.sort((a, b) => a - b);
+}
+
+const retryAfter = async (refused: Promise<void>): Promise<number> => {
+  const error = await refused.catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'SYSTEM_THROTTLED', retry: 'quota' });
+  return (error as { context: { retryAfter: number } }).context.retryAfter;
+};
+
+test.each([10, 50])(
+  'three processes together: %d per second in any span, and nearly as many as that',
+  async (requests) => {
+    const shared = testRedis();
+    const three = [1, 2, 3].map(() => process(shared, [{ requests, per: 1_000 }], { maxWait: 60_000 }));
+    const seconds = 5;
+    const times = await turns(three, requests * (seconds + 1));
+    const most = peak(times, 1_000);
+    // The first second's come at once; the others one length of the limit later each.
+    const rate = (requests * seconds * 1_000) / ((times.at(-1) ?? 0) - (times[0] ?? 0));
+    console.info(`${requests} per second: ${rate.toFixed(1)} passed, at most ${most} in any second`);
+    expect(most).toBeLessThanOrEqual(requests);
+    expect(rate).toBeGreaterThan(requests * 0.9);
+  },
+);
 
 test('turns come in order', async () => {
-  const [throttle] = throttles(1, [{ requests: 3, per: 100 }], { maxWait: 30_000 });
+  const throttle = process(testRedis(), [{ requests: 5, per: 1_000 }], { maxWait: 30_000 });
   const order: number[] = [];
-  await Promise.all(Array.from({ length: 12 }, (_, turn) => throttle?.acquire().then(() => order.push(turn))));
+  await Promise.all(Array.from({ length: 12 }, (_, turn) => throttle.acquire().then(() => order.push(turn))));
   expect(order).toEqual(Array.from({ length: 12 }, (_, turn) => turn));
 });
 
-test('a call costs one round trip to Redis at most', async () => {
-  const own = testRedis();
-  const sent = vi.spyOn(own.redis, 'evalsha');
-  const throttle = createThrottle({
-    ...own,
-    system: 'keap',
-    limits: [
-      { requests: 1_000, per: 1_000 },
-      { requests: 5_000, per: 60_000 },
-    ],
-  });
+test('a call asks for the pause and for one slot of each limit; calls that come together share the pause', async () => {
+  const { redis, prefix } = testRedis();
+  const sent = vi.spyOn(redis, 'sendCommand');
+  const limits = [
+    { requests: 50, per: 60_000 },
+    { requests: 30_000, per: DAY },
+  ];
+  const throttle = createThrottle({ redis, prefix, system: 'keap', limits, maxWait: 0 });
   await throttle.acquire();
-  await Promise.all(Array.from({ length: 50 }, () => throttle.acquire()));
-  // The first of those who come together goes alone, the others as one.
-  expect(sent.mock.calls.length).toBeLessThanOrEqual(3);
+  const count = async (work: () => Promise<unknown>): Promise<number> => {
+    sent.mockClear();
+    await work();
+    return sent.mock.calls.filter(([{ name }]) => name !== 'multi' && name !== 'exec').length;
+  };
+  // The library reads a mark with two commands.
+  expect(await count(() => throttle.acquire())).toBe(2 + 1 + 1);
+  // The first goes alone, the other 47 together: each has its slot of the minute, all have one of the day.
+  expect(await count(() => Promise.all(Array.from({ length: 48 }, () => throttle.acquire())))).toBeLessThanOrEqual(
+    2 * 2 + 48 + 3,
+  );
+  expect(await count(() => retryAfter(throttle.acquire()))).toBe(2);
 });
 
-describe('with a clock of its own', () => {
-  let now = 1_790_000_000_000;
-  const clock = () => now;
+test('what one limit refuses costs nothing of the other', async () => {
+  const shared = testRedis();
+  const limits = [
+    { requests: 4, per: DAY },
+    { requests: 2, per: 1_000 },
+  ];
+  const patient = process(shared, limits);
+  const hasty = process(shared, limits, { maxWait: 0 });
+  await hasty.acquire();
+  await hasty.acquire();
+  // The second's two are used up: nothing of the day goes.
+  for (let i = 0; i < 5; i++) expect(await retryAfter(hasty.acquire())).toBeLessThan(1_400);
+  await patient.acquire();
+  await patient.acquire();
+  // The day's four are used up: the wait is most of a day, and nothing of the second goes.
+  for (let i = 0; i < 3; i++) {
+    const wait = await retryAfter(patient.acquire());
+    expect(wait).toBeGreaterThan(DAY - 60_000);
+    expect(wait).toBeLessThan(DAY * 1.26);
+  }
+  await pass(shared, DAY - 500);
+  // Half a second is left of the last two, and a new process has to find that out.
+  const other = process(shared, limits, { maxWait: 0 });
+  await other.acquire();
+  await other.acquire();
+  expect(await retryAfter(other.acquire())).toBeLessThan(1_400);
+});
 
-  test('what the short limit refuses costs nothing of the long one', async () => {
-    const [throttle] = throttles(
-      1,
-      [
-        { requests: 2, per: 1_000 },
-        { requests: 4, per: 86_400_000 },
-      ],
-      { now: clock, maxWait: 0 },
-    );
-    const take = () => throttle?.acquire();
-    await take();
-    await take();
-    for (let i = 0; i < 5; i++) await expect(take()).rejects.toMatchObject({ code: 'SYSTEM_THROTTLED' });
-    now += 1_100;
-    await take();
-    await take();
-    now += 1_100;
-    // The day's four are used up: the wait is most of a day.
-    const error = await take()?.catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'SYSTEM_THROTTLED', retry: 'quota' });
-    const { retryAfter } = (error as { context: { retryAfter: number } }).context;
-    expect(retryAfter).toBeGreaterThan(86_400_000 * 0.95);
-    expect(retryAfter).toBeLessThan(86_400_000 * 1.35);
-    now += 86_400_000 * 1.06;
-    await take();
+test('of two limits of one length, the smaller one holds', async () => {
+  const both = [
+    { requests: 5, per: 60_000 },
+    { requests: 3, per: 59_500 },
+  ];
+  const throttle = process(testRedis(), both, { maxWait: 0 });
+  for (let i = 0; i < 3; i++) await throttle.acquire();
+  await retryAfter(throttle.acquire());
+});
+
+test("a day's limit: all of it may go at once, none of it twice", async () => {
+  const shared = testRedis();
+  const limits = [{ requests: 30_000, per: DAY }];
+  const first = process(shared, limits);
+  const second = process(shared, limits);
+  await Promise.all([turns([first], 18_000), turns([second], 12_000)]);
+  expect(await retryAfter(first.acquire())).toBeGreaterThan(DAY - 60_000);
+  expect(await shared.redis.keys(`${shared.prefix}:*`)).toHaveLength(500);
+});
+
+describe('pauses', () => {
+  test.each([{ limits: [{ requests: 10, per: 1_000 }] }, { limits: [] }])(
+    'stop every process, the longer one counts: $limits',
+    async ({ limits }) => {
+      const shared = testRedis();
+      const [one, two] = [process(shared, limits), process(shared, limits)];
+      await two.acquire();
+      expect(await one.pause(5_000)).toBe(5_000);
+      const left = await one.pause(1_000);
+      expect(left).toBeGreaterThan(4_500);
+      expect(left).toBeLessThanOrEqual(5_000);
+      for (const each of [one, two]) expect(await retryAfter(each.acquire())).toBeGreaterThan(4_500);
+      await pass(shared, 4_000);
+      const begun = performance.now();
+      await process(shared, limits).acquire();
+      expect(performance.now() - begun).toBeGreaterThan(300);
+      expect(performance.now() - begun).toBeLessThan(1_500);
+    },
+  );
+
+  test('a short one is slept through, and the whole second is waited for', async () => {
+    const shared = testRedis();
+    const [one, two] = [process(shared, []), process(shared, [])];
+    expect(await one.pause(200)).toBe(1_000);
+    const begun = performance.now();
+    await Promise.all([one.acquire(), two.acquire()]);
+    expect(performance.now() - begun).toBeGreaterThan(950);
+    await one.acquire();
   });
 
-  test('several processes together never pass a limit in any span, wherever it begins', async () => {
-    const limits = [
-      { requests: 10, per: 1_000 },
-      { requests: 25, per: 3_000 },
-    ];
-    const both = throttles(2, limits, { now: clock, maxWait: 0 });
-    const granted: number[] = [];
-    for (let i = 0; i < 900; i++) {
-      // Rests of odd lengths, then bursts: what a counter that starts anew at fixed times lets through twice.
-      now += i % 97 === 0 ? 850 : 7 + (i % 11);
-      try {
-        await both[i % 2]?.acquire();
-        granted.push(now);
-      } catch {
-        // Refused: its time has not come.
-      }
-    }
-    expect(peak(granted, 1_000)).toBe(10);
-    expect(peak(granted, 3_000)).toBe(25);
-    const seconds = ((granted.at(-1) ?? 0) - (granted[0] ?? 0)) / 1_000;
-    expect(granted.length).toBeGreaterThan((seconds / 3) * 25 * 0.85);
+  test('one that begins while others wait is kept by them', async () => {
+    const shared = testRedis();
+    const limits = [{ requests: 1, per: 1_000 }];
+    const [one, two] = [process(shared, limits, { maxWait: 10_000 }), process(shared, [])];
+    await one.acquire();
+    const begun = performance.now();
+    const waiting = one.acquire();
+    await two.pause(2_000);
+    await waiting;
+    expect(performance.now() - begun).toBeGreaterThan(1_950);
   });
 
-  test('a pause stops every process, the longer one counts', async () => {
-    const [one, two] = throttles(2, [{ requests: 10, per: 1_000 }], { now: clock, maxWait: 0 });
-    await two?.acquire();
-    expect(await one?.pause(5_000)).toBe(5_000);
-    expect(await one?.pause(1_000)).toBe(5_000);
-    await expect(two?.acquire()).rejects.toMatchObject({ code: 'SYSTEM_THROTTLED' });
-    now += 4_999;
-    await expect(two?.acquire()).rejects.toMatchObject({ code: 'SYSTEM_THROTTLED' });
-    now += 1;
-    await two?.acquire();
-  });
-
-  test('pauses without a time double in a row; those of one moment are one', async () => {
-    const [throttle] = throttles(1, [], { now: clock });
-    const lengths: (number | undefined)[] = [];
+  test('without a time they double in a row; those of one moment are one', async () => {
+    const shared = testRedis();
+    const lengths: number[] = [];
     for (let i = 0; i < 12; i++) {
-      lengths.push(await throttle?.pause(undefined));
-      expect(await throttle?.pause(undefined)).toBe(lengths.at(-1));
-      now += (lengths.at(-1) ?? 0) + 10;
+      const three = [1, 2, 3].map(() => process(shared, []));
+      // Nine requests of three processes are refused at once, and one a little later.
+      const at = await Promise.all([...three, ...three, ...three].map((throttle) => throttle.pause(undefined)));
+      const length = Math.max(...at);
+      const again = (await three[0]?.pause(undefined)) ?? 0;
+      expect(again).toBeLessThanOrEqual(length);
+      expect(again).toBeGreaterThan(length - 500);
+      lengths.push(length);
+      await pass(shared, length + 10);
     }
-    expect(lengths.slice(0, 4)).toEqual([1_000, 2_000, 4_000, 8_000]);
-    expect(lengths.at(-1)).toBe(300_000);
-    now += 200_000;
-    expect(await throttle?.pause(undefined)).toBe(1_000);
+    expect(lengths).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300].map((seconds) => seconds * 1_000));
+    await pass(shared, 120_000);
+    expect(await process(shared, []).pause(undefined)).toBe(1_000);
   });
 });
 
 test('a wait is called off, and its turn goes to the next', async () => {
-  const [throttle] = throttles(1, [{ requests: 1, per: 300 }], { maxWait: 30_000 });
-  await throttle?.acquire();
+  const throttle = process(testRedis(), [{ requests: 1, per: 1_000 }], { maxWait: 30_000 });
+  await throttle.acquire();
   const abort = new AbortController();
-  const first = throttle?.acquire(abort.signal);
-  const second = throttle?.acquire();
+  const first = throttle.acquire(abort.signal);
+  const second = throttle.acquire();
   abort.abort(new Error('called off'));
   await expect(first).rejects.toThrow('called off');
   await second;
-  await expect(throttle?.acquire(AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
+  await expect(throttle.acquire(AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
 });
 
 test('closing ends the waits', async () => {
-  const [throttle] = throttles(1, [{ requests: 1, per: 60_000 }], { maxWait: 120_000 });
-  await throttle?.acquire();
-  const waiting = expect(throttle?.acquire()).rejects.toMatchObject({ code: 'SYSTEM_UNREACHABLE' });
-  throttle?.close();
+  const throttle = process(testRedis(), [{ requests: 1, per: 60_000 }], { maxWait: 120_000 });
+  await throttle.acquire();
+  const waiting = expect(throttle.acquire()).rejects.toMatchObject({ code: 'SYSTEM_UNREACHABLE' });
+  throttle.close();
   await waiting;
-  await expect(throttle?.acquire()).rejects.toMatchObject({ code: 'SYSTEM_UNREACHABLE' });
+  await expect(throttle.acquire()).rejects.toMatchObject({ code: 'SYSTEM_UNREACHABLE' });
+});
+
+test('without Redis nothing passes, and everybody is told', async () => {
+  const shared = testRedis();
+  const redis = shared.redis.duplicate({ retryStrategy: () => null, maxRetriesPerRequest: 0 });
+  const throttle = createThrottle({ ...shared, redis, system: 'keap', limits: [{ requests: 5, per: 1_000 }] });
+  await throttle.acquire();
+  redis.disconnect();
+  const answers = await Promise.allSettled([throttle.acquire(), throttle.acquire()]);
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
 });

@@ -1,4 +1,5 @@
 /** A small configuration of two systems, to be edited by each test. */
+/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: system files hold ${NAME} */
 import { formatProblem } from '../../../engine/config/format.ts';
 import { compileFiles, type LoadResult } from '../../../engine/config/load.ts';
 

@@ -39,7 +39,7 @@ describe('the files of this repository', async () => {
     ]);
     expect(mapping('product-product').match.map((rule) => [rule.find, rule.found])).toEqual([
       [['sku', 'sku'], 'link'],
-      [[undefined, 'name'], 'review'],
+      [['name', 'name'], 'review'],
     ]);
   });
 

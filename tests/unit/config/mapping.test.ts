@@ -382,6 +382,18 @@ describe('faults', () => {
       '"reference"',
     ],
     [
+      'a conversion toward a side that nothing flows to',
+      [row('  - crm: ref\n    shop: phone\n    direction: shop\n    convert: { crm: $trim($) }\n')],
+      '21:16 CONFIG_SCHEMA properties[3].convert.crm',
+      'Nothing flows to crm',
+    ],
+    [
+      'a new record without what it needs',
+      [['    shop: name\n', '    shop: phone\n']],
+      '9:10 CONFIG_SCHEMA create[0]',
+      'A new record of customers needs "name", which no property writes',
+    ],
+    [
       'a mapping that requires itself',
       [row('  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n    required: true\n')],
       '20:16 CONFIG_CYCLE properties[3].reference',

@@ -1,4 +1,5 @@
 /** System files: what they become, and what is told of their faults, with file, line and column. */
+/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: system files hold ${NAME} */
 import { describe, expect, it } from 'vitest';
 import { ENV, edited, load, told } from './fixture.ts';
 

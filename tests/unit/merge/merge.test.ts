@@ -9,7 +9,15 @@ const value = (text: string): Converted => ({ ok: true, value: text === '' ? nul
 
 /** A property whose conversions change nothing: side 1 holds what side 0 holds. */
 function state(own: readonly [string, string], more: Partial<PropertyState> = {}): PropertyState {
-  return { name: 'p', direction: 'both', conflict: 'latest', drift: 'keep', own, toward: [value(own[1]), value(own[0])], ...more };
+  return {
+    name: 'p',
+    direction: 'both',
+    conflict: 'latest',
+    drift: 'keep',
+    own,
+    toward: [value(own[1]), value(own[0])],
+    ...more,
+  };
 }
 
 const early = '2026-01-01T00:00:00.000Z';
@@ -82,7 +90,9 @@ describe('conflict rules', () => {
     const { only, writes } = decide(state(['a', 'b'], { conflict }), base, modified);
     const loser = winner === 0 ? 1 : 0;
     expect(only).toEqual({ property: 'p', rule: 'conflict', writes: loser, loser });
-    expect(writes[loser]).toEqual([{ property: 'p', value: winner === 0 ? 'a' : 'b', fingerprint: winner === 0 ? 'a' : 'b' }]);
+    expect(writes[loser]).toEqual([
+      { property: 'p', value: winner === 0 ? 'a' : 'b', fingerprint: winner === 0 ? 'a' : 'b' },
+    ]);
     expect(writes[winner]).toEqual([]);
   });
 
@@ -108,7 +118,12 @@ describe('first contact', () => {
   });
 
   it('different values go by the conflict rule', () => {
-    expect(decide(state(['a', 'b']), undefined, [early, late]).only).toEqual({ property: 'p', rule: 'conflict', writes: 0, loser: 0 });
+    expect(decide(state(['a', 'b']), undefined, [early, late]).only).toEqual({
+      property: 'p',
+      rule: 'conflict',
+      writes: 0,
+      loser: 0,
+    });
   });
 
   it('values that are equal under a conversion that loses detail agree', () => {
@@ -121,26 +136,45 @@ describe('one-way', () => {
   const oneWay = (own: readonly [string, string], drift: 'keep' | 'revert' = 'keep'): PropertyState =>
     state(own, { direction: 1, drift, toward: [undefined, value(own[0])] });
 
-  it('flows when the leader changed', () => expect(decide(oneWay(['new', 'old']), ['old', 'old']).only).toEqual({ property: 'p', rule: 'one-changed', writes: 1 }));
-  it('flows over an edit of the follower when the leader changed too', () => expect(decide(oneWay(['new', 'mine']), ['old', 'old']).only.writes).toBe(1));
+  it('flows when the leader changed', () =>
+    expect(decide(oneWay(['new', 'old']), ['old', 'old']).only).toEqual({
+      property: 'p',
+      rule: 'one-changed',
+      writes: 1,
+    }));
+  it('flows over an edit of the follower when the leader changed too', () =>
+    expect(decide(oneWay(['new', 'mine']), ['old', 'old']).only.writes).toBe(1));
   it('leaves the edit of the follower alone', () => {
     const { only, base } = decide(oneWay(['old', 'mine']), ['old', 'old']);
     expect(only).toEqual({ property: 'p', rule: 'drift' });
     expect(base).toEqual({ p: ['old', 'mine'] });
   });
-  it('puts the edit of the follower back with drift: revert', () => expect(decide(oneWay(['old', 'mine'], 'revert'), ['old', 'old']).only).toEqual({ property: 'p', rule: 'drift', writes: 1 }));
-  it('does nothing when neither changed', () => expect(decide(oneWay(['x', 'y']), ['x', 'y']).only.rule).toBe('in-step'));
+  it('puts the edit of the follower back with drift: revert', () =>
+    expect(decide(oneWay(['old', 'mine'], 'revert'), ['old', 'old']).only).toEqual({
+      property: 'p',
+      rule: 'drift',
+      writes: 1,
+    }));
+  it('does nothing when neither changed', () =>
+    expect(decide(oneWay(['x', 'y']), ['x', 'y']).only.rule).toBe('in-step'));
   it('at first contact the leader fills, and overwrites another value', () => {
     expect(decide(oneWay(['x', ''])).only.writes).toBe(1);
     expect(decide(oneWay(['x', 'y'])).only.writes).toBe(1);
   });
-  it('at first contact an empty leader takes nothing away', () => expect(decide(oneWay(['', 'y'])).writes).toEqual([[], []]));
+  it('at first contact an empty leader takes nothing away', () =>
+    expect(decide(oneWay(['', 'y'])).writes).toEqual([[], []]));
   it('never writes the leader', () => {
     const own = fc.constantFrom('', 'a', 'b', 'c');
     fc.assert(
-      fc.property(own, own, fc.option(fc.tuple(own, own), { nil: undefined }), fc.constantFrom<'keep' | 'revert'>('keep', 'revert'), (a, b, base, drift) => {
-        expect(decide(oneWay([a, b], drift), base).writes[0]).toEqual([]);
-      }),
+      fc.property(
+        own,
+        own,
+        fc.option(fc.tuple(own, own), { nil: undefined }),
+        fc.constantFrom<'keep' | 'revert'>('keep', 'revert'),
+        (a, b, base, drift) => {
+          expect(decide(oneWay([a, b], drift), base).writes[0]).toEqual([]);
+        },
+      ),
     );
   });
 });
@@ -161,7 +195,11 @@ describe('what cannot be written', () => {
   it('blocks no other property', () => {
     const good = { ...state(['new', 'old']), name: 'q' };
     const bad = state(['new', 'old'], { toward: [value('old'), failing] });
-    const { writes } = merge({ base: { p: ['old', 'old'], q: ['old', 'old'] }, modified: [late, early], properties: [bad, good] });
+    const { writes } = merge({
+      base: { p: ['old', 'old'], q: ['old', 'old'] },
+      modified: [late, early],
+      properties: [bad, good],
+    });
     expect(writes[1].map((write) => write.property)).toEqual(['q']);
   });
 });
@@ -189,7 +227,10 @@ describe('laws', () => {
       modified,
       properties: generated.map(({ base: _, ...one }) => ({
         ...one,
-        toward: [one.direction === 1 ? undefined : value(one.own[1]), one.direction === 0 ? undefined : value(one.own[0])],
+        toward: [
+          one.direction === 1 ? undefined : value(one.own[1]),
+          one.direction === 0 ? undefined : value(one.own[0]),
+        ],
       })),
     };
   }
@@ -200,7 +241,10 @@ describe('laws', () => {
       base: decision.base,
       modified: input.modified,
       properties: input.properties.map((property) => {
-        const own = ([0, 1] as const).map((side) => decision.writes[side].find((write) => write.property === property.name)?.fingerprint ?? property.own[side]) as [string, string];
+        const own = ([0, 1] as const).map(
+          (side) =>
+            decision.writes[side].find((write) => write.property === property.name)?.fingerprint ?? property.own[side],
+        ) as [string, string];
         return { ...property, own, toward: [property.toward[0] && value(own[1]), property.toward[1] && value(own[0])] };
       }),
     };
@@ -237,7 +281,8 @@ describe('laws', () => {
 
   it('treats both sides alike: swapping them swaps the decision, ties apart', () => {
     const swap = <T>([a, b]: readonly [T, T]): [T, T] => [b, a];
-    const other = (side: SideIndex | undefined): SideIndex | undefined => (side === undefined ? undefined : side === 0 ? 1 : 0);
+    const other = (side: SideIndex | undefined): SideIndex | undefined =>
+      side === undefined ? undefined : side === 0 ? 1 : 0;
     fc.assert(
       fc.property(properties, (generated) => {
         const input = inputOf(generated, [late, early]);

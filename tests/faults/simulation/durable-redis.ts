@@ -1,0 +1,34 @@
+/** A Redis that may be killed: every acknowledged write is in its append-only file, and it comes back on the same port. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startRedis, type StartedRedis } from '../../../scripts/redis.mjs';
+
+export interface DurableRedis {
+  readonly url: string;
+  /** Kills it and, `downMs` later, starts it anew on what it had written. */
+  crash(downMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startDurableRedis(): Promise<DurableRedis> {
+  const dir = await mkdtemp(join(tmpdir(), 'tandem-faults-redis-'));
+  const begin = (port?: number): Promise<StartedRedis> =>
+    startRedis({ own: true, appendonly: true, dir, port, args: ['--appendfsync', 'always'] });
+  let redis = await begin();
+  const { url, port } = redis;
+  return {
+    url,
+    async crash(downMs) {
+      redis.kill('SIGKILL');
+      await redis.exited;
+      await redis.stop();
+      await new Promise((resolve) => setTimeout(resolve, downMs));
+      redis = await begin(port);
+    },
+    async close() {
+      await redis.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

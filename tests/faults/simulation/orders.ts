@@ -1,0 +1,23 @@
+/** What the simulation tells a worker process, one JSON line each, over its standard input. */
+export type Order =
+  | {
+      readonly do: 'work';
+      readonly redisUrl: string;
+      readonly prefix: string;
+      /** Folder with the mappings, systems and schemas. */
+      readonly root: string;
+      /** The variables that the system files name. */
+      readonly env: Readonly<Record<string, string>>;
+      /** The step at which the process ends itself, if any. */
+      readonly dieAt?: string;
+    }
+  /** Stop what was begun and wait for the next order. */
+  | { readonly do: 'rest' };
+
+/** What a worker says on its standard output: it waits for an order, it works. */
+export const WARM = 'warm';
+export const WORKING = 'working';
+
+/** Short, so that what a killed worker held is soon taken over. In ms. */
+export const LOCK_DURATION = 1_000;
+export const CLAIM_TTL = 4_000;

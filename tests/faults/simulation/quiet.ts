@@ -1,0 +1,91 @@
+/** Lets the engine come to rest: no faults, all processes up, waiting times over, full scans until they find no work. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Job } from 'bullmq';
+import type { Setting } from './setting.ts';
+import { pairs } from './things.ts';
+
+/** Work that is still going on after this long is going round in circles. In ms. */
+const PATIENCE = 30_000;
+const ROUNDS = 12;
+const MAPPINGS = Object.keys(pairs);
+
+export interface Scan {
+  readonly work: number;
+  readonly writes: number;
+  readonly failed: readonly string[];
+}
+
+/** @returns broken promises: work that never ends */
+export async function becomeQuiet(setting: Setting): Promise<string[]> {
+  for (const { faults, webhooks } of [setting.keap, setting.shop]) {
+    faults.clear();
+    webhooks.configure(null);
+  }
+  const restless = await idle(setting);
+  if (restless.length > 0) return restless;
+  const seen: string[] = [];
+  for (let round = 0, quiet = 0; round < ROUNDS; round++) {
+    const scan = await fullScan(setting);
+    if (typeof scan === 'string') return [scan];
+    seen.push(`${scan.work} jobs, ${scan.writes} writes${scan.failed.length > 0 ? `, failed: ${scan.failed.join('; ')}` : ''}`);
+    quiet = scan.work === 0 && scan.writes === 0 && scan.failed.length === 0 ? quiet + 1 : 0;
+    if (quiet === 2) return [];
+  }
+  return [`P1/P2 it never becomes quiet; full scans in a row: ${seen.join(' | ')}`];
+}
+
+/** One full scan of every mapping, until all that came of it is done; a text where it cannot end. */
+export async function fullScan(setting: Setting): Promise<Scan | string> {
+  const { engine } = setting;
+  const before = setting.writes();
+  const runs: string[] = [];
+  for (const mapping of MAPPINGS) {
+    const { run, fresh } = await engine.trigger({ mapping, scan: 'full' });
+    if (!fresh) return `P10 a run of ${mapping} never ends, so it is never scanned again: ${JSON.stringify(run)}`;
+    runs.push(run.id);
+  }
+  const restless = await idle(setting);
+  if (restless.length > 0) return restless.join('\n');
+  let work = 0;
+  const failed: string[] = [];
+  for (const id of runs) {
+    const run = await engine.runs.get(id);
+    if (!run || (run.state !== 'done' && run.state !== 'failed')) return `P10 nothing is queued, but a run is not over: ${JSON.stringify(run)}`;
+    work += run.progress.work;
+    if (run.state === 'failed') failed.push(`${run.mapping}: ${run.reason}`);
+  }
+  return { work, writes: setting.writes() - before, failed };
+}
+
+/**
+ * Waits until nothing is queued or under way. Waiting times (retries, quotas) are cut short: that they pass is not in
+ * question.
+ */
+export async function idle(setting: Setting): Promise<string[]> {
+  const { engine, keap, shop } = setting;
+  const queues = [engine.queues.scan, ...MAPPINGS.map((name) => engine.queues.reconcile(name))];
+  const end = performance.now() + PATIENCE;
+  for (let quiet = 0, turn = 0; quiet < 3; turn++) {
+    const counts = await Promise.all(queues.map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized', 'paused')));
+    const pending = [keap, shop].some(({ webhooks }) => webhooks.counts().pending > 0);
+    const busy = pending || counts.some((count) => Object.values(count).some((n) => n > 0));
+    quiet = busy ? 0 : quiet + 1;
+    if (busy && performance.now() > end) return ['P1 work never ends', ...(await unfinished(queues))];
+    if (turn % 8 === 0) {
+      await engine.redis.del(`${engine.prefix}:{keap}:throttle`, `${engine.prefix}:{customwebshop}:throttle`);
+      for (const queue of queues) await queue.promoteJobs();
+    }
+    await sleep(25);
+  }
+  return [];
+}
+
+async function unfinished(queues: readonly { getJobs(types: ('waiting' | 'active' | 'delayed')[]): Promise<Job[]> }[]): Promise<string[]> {
+  const lines: string[] = [];
+  for (const queue of queues) {
+    for (const job of await queue.getJobs(['waiting', 'active', 'delayed'])) {
+      lines.push(`  ${job.queueName} ${JSON.stringify(job.data)} is ${await job.getState()} after ${job.attemptsMade} tries: ${job.failedReason ?? 'no failure'}`);
+    }
+  }
+  return lines;
+}

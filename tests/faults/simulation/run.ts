@@ -1,0 +1,126 @@
+/** Runs one schedule against a setting of its own, with two worker processes, and tells which promises were broken. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Crew, Worker } from './crew.ts';
+import type { DurableRedis } from './durable-redis.ts';
+import { createModel } from './model.ts';
+import { act } from './people.ts';
+import { check } from './promises.ts';
+import { becomeQuiet } from './quiet.ts';
+import type { Schedule, Step } from './schedule.ts';
+import { createSetting, type Setting } from './setting.ts';
+
+const WORKERS = 2;
+
+export interface Report {
+  readonly seed: number;
+  /** Empty: every promise held. */
+  readonly broken: readonly string[];
+  readonly ms: number;
+  readonly things: number;
+  /** Requests that met a fault. */
+  readonly faults: number;
+  readonly kills: number;
+  /** Steps that could not be done because of when things happened, such as an edit of a record that is not there yet. */
+  readonly skipped: number;
+  /** Records written by the engine. */
+  readonly writes: number;
+}
+
+export interface Means {
+  readonly crew: Crew;
+  readonly redis: DurableRedis;
+  /** Told each step as it is done. */
+  readonly tell?: ((line: string) => void) | undefined;
+  /** Given the setting as it is left behind by broken promises. */
+  readonly autopsy?: ((setting: Setting) => Promise<void>) | undefined;
+}
+
+export async function runSchedule(schedule: Schedule, { crew, redis, tell = () => {}, autopsy }: Means): Promise<Report> {
+  const begun = performance.now();
+  const setting = await createSetting(redis.url);
+  const model = createModel();
+  const workers: Worker[] = [];
+  let broken: string[] = [];
+  let kills = 0;
+  let skipped = 0;
+  let scanned = false;
+  let crash: Promise<void> | undefined;
+  /** Replacements under way: hiring waits for Redis, so the steps do not wait for it. */
+  let hiring: Promise<void> = Promise.resolve();
+
+  async function perform(step: Step): Promise<void> {
+    switch (step.do) {
+      case 'create':
+      case 'edit':
+      case 'spoil':
+      case 'mend':
+      case 'delete':
+        for (const line of act(setting, model, step)) {
+          skipped++;
+          tell(`    skipped: ${line}`);
+        }
+        return;
+      case 'scan':
+        if (!scanned && setting.writes() > 0) broken.push('P4 something was written before both sides were read');
+        scanned = true;
+        if (step.mapping === undefined) await setting.engine.triggerAll({ scan: step.scan });
+        else await setting.engine.trigger({ mapping: step.mapping, scan: step.scan });
+        return;
+      case 'fault':
+        setting.system(step.system).faults.add({ ...step.rule });
+        return;
+      case 'webhooks':
+        setting.system(step.system).webhooks.configure(step.faults);
+        return;
+      case 'kill': {
+        kills++;
+        const victim = workers[step.worker % workers.length];
+        await victim?.kill();
+        hiring = hiring.then(async () => {
+          const place = victim === undefined ? -1 : workers.indexOf(victim);
+          if (place >= 0) workers[place] = await crew.hire(setting.order);
+        });
+        return;
+      }
+      case 'redis':
+        kills++;
+        await crash;
+        crash = redis.crash(step.downMs);
+        return;
+      case 'pause':
+        await sleep(step.ms);
+        return;
+      case 'quiet':
+        await crash;
+        await hiring;
+        broken = [...broken, ...(await becomeQuiet(setting))];
+        if (broken.length === 0) broken = await check(setting, model);
+        return;
+    }
+  }
+
+  try {
+    for (let i = 0; i < WORKERS; i++) workers.push(await crew.hire(setting.order));
+    for (const [i, step] of schedule.steps.entries()) {
+      tell(`${String(i).padStart(4)} ${JSON.stringify(step)}`);
+      await perform(step);
+      if (broken.length > 0) break;
+    }
+    if (broken.length > 0) await autopsy?.(setting);
+    return {
+      seed: schedule.seed,
+      broken,
+      ms: Math.round(performance.now() - begun),
+      things: model.things.size,
+      faults: [setting.keap, setting.shop].reduce((sum, { requests }) => sum + requests.since().filter(({ fault }) => fault !== undefined).length, 0),
+      kills,
+      skipped,
+      writes: setting.writes(),
+    };
+  } finally {
+    await crash;
+    await hiring;
+    for (const worker of workers) await crew.dismiss(worker);
+    await setting.close();
+  }
+}

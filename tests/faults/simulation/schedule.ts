@@ -1,0 +1,284 @@
+/**
+ * The whole of a simulation as data, drawn from one seed before anything runs: who edits what, which faults happen, who
+ * is killed. A seed that breaks a promise can be run again with exactly the same steps, faults and ids of things. What
+ * cannot be repeated is how concurrent work interleaves with them.
+ */
+import type { FaultRule } from '../../../sandbox/kit/faults.ts';
+import type { WebhookFaults } from '../../../sandbox/kit/outbox.ts';
+import { createRandom, type Random } from './random.ts';
+import { type Kind, kinds, type Place, pairs, type System } from './things.ts';
+
+/** Values by field name; '' clears. */
+export type Values = Readonly<Record<string, string>>;
+
+export type Step =
+  /** People create a thing, in one place or in several in the same moment, with the values of each place. */
+  | { readonly do: 'create'; readonly kind: Kind; readonly thing: string; readonly in: Partial<Record<Place, Values>>; readonly silent: boolean }
+  /** People edit a thing, in one place or in several in the same moment. `silent`: no webhook tells of it. */
+  | { readonly do: 'edit'; readonly thing: string; readonly in: Partial<Record<Place, Values>>; readonly silent: boolean }
+  /** Like an edit, but to a value that the other system refuses; a later `mend` puts it right. */
+  | { readonly do: 'spoil' | 'mend'; readonly thing: string; readonly place: Place; readonly values: Values }
+  | { readonly do: 'delete'; readonly thing: string; readonly place: Place; readonly silent: boolean }
+  | { readonly do: 'scan'; readonly mapping: string | undefined; readonly scan: 'changes' | 'full' }
+  | { readonly do: 'fault'; readonly system: System; readonly rule: FaultRule }
+  | { readonly do: 'webhooks'; readonly system: System; readonly faults: Partial<WebhookFaults> }
+  | { readonly do: 'kill'; readonly worker: number }
+  | { readonly do: 'redis'; readonly downMs: number }
+  | { readonly do: 'pause'; readonly ms: number }
+  /** Faults end, work is let to finish, and every promise is checked. */
+  | { readonly do: 'quiet' };
+
+export interface Schedule {
+  readonly seed: number;
+  readonly steps: readonly Step[];
+}
+
+export interface ScheduleOptions {
+  /** Quiet windows. */
+  readonly windows?: number;
+  /** Steps in each. */
+  readonly steps?: number;
+  /** Kills of workers and of Redis; false: none. */
+  readonly kills?: boolean;
+}
+
+/** What the schedule knows of a thing while it is drawn. */
+interface Planned {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly window: number;
+  spoilt: boolean;
+  gone: boolean;
+  /** A deal refers to it: nothing of it is deleted. */
+  needed: boolean;
+}
+
+export function makeSchedule(seed: number, options: ScheduleOptions = {}): Schedule {
+  const { windows = 3, steps: perWindow = 18, kills = true } = options;
+  const random = createRandom(seed);
+  const things: Planned[] = [];
+  const steps: Step[] = [];
+  let count = 0;
+
+  const alive = (wanted: (thing: Planned) => boolean = () => true): Planned[] =>
+    things.filter((thing) => !thing.gone && wanted(thing));
+
+  function create(window: number): void {
+    const kind = random.weighted<Kind>({ company: 4, person: 2, product: 3, deal: 3 });
+    const referable = alive((thing) => thing.kind === 'company' || thing.kind === 'person');
+    if (kind === 'deal' && referable.length === 0) return;
+    const spec = kinds[kind];
+    const name = `${spec.prefix}${++count}`;
+    const referred = kind === 'deal' ? random.pick(referable) : undefined;
+    if (referred) referred.needed = true;
+    const spoilt = kind === 'product' || kind === 'company' ? random.chance(0.08) : false;
+    const origin = spoilt ? spoilable(kind).origin : random.pick(spec.origins);
+    const twins = origin.length > 1;
+    const shared = identity(random, kind, name, ++count);
+    const created: Partial<Record<Place, Values>> = {};
+    for (const place of origin) {
+      const values: Record<string, string> = {};
+      for (const [field, { at, clearable, value }] of Object.entries(spec.fields)) {
+        if (!at[place]) continue;
+        if (shared[field] !== undefined) values[field] = shared[field];
+        else if (field === 'customer') values[field] = referred?.name ?? '';
+        else if (clearable && random.chance(0.4)) continue;
+        else values[field] = value(random, name, twins ? ++count : count);
+      }
+      created[place] = values;
+    }
+    if (spoilt) {
+      const { place, values } = spoilable(kind);
+      created[place] = { ...created[place], ...values };
+    }
+    things.push({ name, kind, window, spoilt, gone: false, needed: false });
+    steps.push({ do: 'create', kind, thing: name, in: created, silent: random.chance(0.25) });
+  }
+
+  function valuesFor(thing: Planned, place: Place, fields: readonly string[]): Values {
+    const values: Record<string, string> = {};
+    for (const name of fields) {
+      const field = kinds[thing.kind].fields[name];
+      if (!field?.at[place]) continue;
+      count++;
+      if (name === 'customer') {
+        const others = alive((one) => one.kind === 'company' || one.kind === 'person');
+        if (others.length === 0) continue;
+        const referred = random.pick(others);
+        referred.needed = true;
+        values[name] = referred.name;
+      } else {
+        values[name] = field.clearable && random.chance(0.2) ? '' : field.value(random, thing.name, count);
+      }
+    }
+    return values;
+  }
+
+  function edit(): void {
+    const candidates = alive();
+    if (candidates.length === 0) return;
+    const thing = random.pick(candidates);
+    const spec = kinds[thing.kind];
+    const silent = random.chance(0.25);
+    const first = random.pick(spec.places);
+    const editable = (place: Place): string[] =>
+      Object.entries(spec.fields).flatMap(([name, { at }]) => (at[place] && !spoilsField(thing, name) ? [name] : []));
+    const some = (place: Place): string[] => {
+      const all = editable(place);
+      return [...new Set(Array.from({ length: random.between(1, 3) }, () => random.pick(all)))];
+    };
+    const style = random.weighted({ one: 6, sameField: 3, otherField: 2 });
+    const chosen = some(first);
+    const edits: Partial<Record<Place, Values>> = { [first]: valuesFor(thing, first, chosen) };
+    if (style !== 'one') {
+      const second = random.pick(spec.places.filter((place) => place !== first));
+      const fields = style === 'sameField' ? chosen : some(second).filter((field) => !chosen.includes(field));
+      const values = valuesFor(thing, second, fields);
+      if (Object.keys(values).length > 0) edits[second] = values;
+    }
+    steps.push({ do: 'edit', thing: thing.name, in: edits, silent });
+  }
+
+  function spoil(): void {
+    const candidates = alive((thing) => !thing.spoilt && !thing.needed && (thing.kind === 'company' || thing.kind === 'product'));
+    if (candidates.length === 0) return;
+    const thing = random.pick(candidates);
+    thing.spoilt = true;
+    const { place, values } = spoilable(thing.kind);
+    steps.push({ do: 'spoil', thing: thing.name, place, values });
+  }
+
+  function mend(thing: Planned): void {
+    thing.spoilt = false;
+    const { place, values } = spoilable(thing.kind);
+    const good = Object.fromEntries(
+      Object.keys(values).map((name) => [name, kinds[thing.kind].fields[name]?.value(random, thing.name, ++count) ?? '']),
+    );
+    steps.push({ do: 'mend', thing: thing.name, place, values: good });
+  }
+
+  function remove(): void {
+    const candidates = alive((thing) => !thing.needed && !thing.spoilt);
+    if (candidates.length === 0) return;
+    const thing = random.pick(candidates);
+    thing.gone = true;
+    steps.push({ do: 'delete', thing: thing.name, place: random.pick(kinds[thing.kind].places), silent: random.chance(0.25) });
+  }
+
+  const system = (): System => random.pick(['keap', 'customwebshop'] as const);
+
+  for (let window = 0; window < windows; window++) {
+    for (let i = 0; i < 4; i++) create(window);
+    if (window === 0) steps.push({ do: 'scan', mapping: undefined, scan: 'full' });
+    let redisKills = 0;
+    for (let i = 0; i < perWindow; i++) {
+      const spoilt = alive((thing) => thing.spoilt && thing.window < window);
+      const kind = random.weighted({
+        create: 5,
+        edit: 9,
+        spoil: window === windows - 1 ? 0 : 0.6,
+        mend: spoilt.length > 0 ? 3 : 0,
+        delete: 0.8,
+        scan: 2,
+        fault: 4,
+        webhooks: 1,
+        kill: kills ? 0.5 : 0,
+        redis: kills && redisKills === 0 ? 0.2 : 0,
+        pause: 5,
+      });
+      if (kind === 'create') create(window);
+      else if (kind === 'edit') edit();
+      else if (kind === 'spoil') spoil();
+      else if (kind === 'mend') mend(random.pick(spoilt));
+      else if (kind === 'delete') remove();
+      else if (kind === 'scan') steps.push({ do: 'scan', mapping: random.pick([undefined, ...Object.keys(pairs)]), scan: random.chance(0.5) ? 'full' : 'changes' });
+      else if (kind === 'fault') steps.push({ do: 'fault', system: system(), rule: fault(random) });
+      else if (kind === 'webhooks') steps.push({ do: 'webhooks', system: system(), faults: webhookFaults(random) });
+      else if (kind === 'kill') steps.push({ do: 'kill', worker: random.between(0, 1) });
+      else if (kind === 'redis') {
+        redisKills++;
+        steps.push({ do: 'redis', downMs: random.between(0, 300) });
+      } else steps.push({ do: 'pause', ms: random.between(5, 150) });
+    }
+    steps.push({ do: 'quiet' });
+  }
+  const left = alive((thing) => thing.spoilt);
+  if (left.length > 0) {
+    for (const thing of left) mend(thing);
+    steps.push({ do: 'quiet' });
+  }
+  return { seed, steps };
+}
+
+/** What both records of a pair share when people create both in the same moment, so that they match. */
+function identity(random: Random, kind: Kind, thing: string, n: number): Values {
+  const shared: Readonly<Record<Kind, readonly string[]>> = { company: ['name', 'email'], person: ['email'], deal: [], product: ['sku', 'name'] };
+  return Object.fromEntries(shared[kind].map((field) => [field, kinds[kind].fields[field]?.value(random, thing, n) ?? '']));
+}
+
+/** How a thing is made one that the other system refuses: in which place, by which values. */
+export function spoilable(kind: Kind): { origin: readonly Place[]; place: Place; values: Values } {
+  return kind === 'product'
+    ? { origin: ['shopProduct'], place: 'shopProduct', values: { price: '' } }
+    : { origin: ['company'], place: 'company', values: { postcode: 'P_1' } };
+}
+
+/** The field that makes it spoilt is left alone until it is mended. */
+function spoilsField(thing: Planned, field: string): boolean {
+  return (thing.kind === 'product' && field === 'price') || (thing.kind === 'company' && field === 'postcode');
+}
+
+function fault(random: Random): FaultRule {
+  const times = random.between(1, 4);
+  const kind = random.weighted({
+    error: 3, unavailable: 1, throttle: 2, throttleTold: 2, reset: 2, lose: 5, loseAny: 1, hang: 1, hangCreate: 1,
+    truncate: 2, malformed: 2, emptyList: 2, delay: 2, delayCreate: 2, slow: 1, reject: 1,
+  });
+  switch (kind) {
+    case 'error':
+      return { action: 'status', status: 500, times };
+    case 'unavailable':
+      return { action: 'status', status: 503, times };
+    case 'throttle':
+      return { action: 'status', status: 429, times: 1 };
+    case 'throttleTold':
+      return { action: 'status', status: 429, headers: { 'retry-after': random.pick(['0', '1']) }, times };
+    case 'reset':
+      return { action: 'reset', times };
+    case 'lose':
+      return { action: 'lose-response', method: random.pick(['POST', 'PATCH']), times };
+    case 'loseAny':
+      return { action: 'lose-response', times };
+    case 'hang':
+      return { action: 'hang', times: 1 };
+    case 'hangCreate':
+      return { action: 'hang', method: 'POST', times };
+    case 'truncate':
+      return { action: 'truncate', times };
+    case 'malformed':
+      return { action: 'malformed', times };
+    case 'emptyList':
+      return { action: 'empty-list', method: 'GET', times };
+    case 'delay':
+      return { action: 'delay', ms: random.between(50, 600), times };
+    case 'delayCreate':
+      // Longer than the client waits: the work is done after the caller gave up.
+      return { action: 'delay', method: 'POST', ms: random.between(900, 2_500), times };
+    case 'slow':
+      return { action: 'slow-body', ms: random.between(100, 500), times };
+    case 'reject':
+      // A gateway that loses its mind for a moment.
+      return { action: 'status', status: 500, method: random.pick(['POST', 'PATCH']), times };
+  }
+}
+
+function webhookFaults(random: Random): Partial<WebhookFaults> {
+  return random.pick<Partial<WebhookFaults>>([
+    { drop: 1, double: 0, delayMs: 0, reorder: 0 },
+    { drop: 0.5, double: 0.5, delayMs: 0, reorder: 0 },
+    { drop: 0, double: 1, delayMs: 100, reorder: 0 },
+    { drop: 0, double: 0.5, delayMs: 0, reorder: 4, holdMs: 200 },
+    { drop: 0, double: 0, delayMs: 300, reorder: 0 },
+    { drop: 0, double: 0, delayMs: 0, reorder: 0 },
+  ]);
+}

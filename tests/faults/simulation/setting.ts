@@ -1,0 +1,94 @@
+/** Where a simulation takes place: both stand-ins, the configuration with short waits and small pages, an engine that only queues. */
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createConfigStore } from '../../../engine/config/store.ts';
+import { createEngine, type Engine } from '../../../engine/engine.ts';
+import { noKeapData } from '../../../sandbox/keap/data.ts';
+import { eventKeys } from '../../../sandbox/keap/hooks.ts';
+import { type KeapSandbox, startKeap } from '../../../sandbox/keap/server.ts';
+import { webhookTopics } from '../../../sandbox/shop/data.ts';
+import { type ShopSandbox, startShop } from '../../../sandbox/shop/server.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import type { Order } from './orders.ts';
+import { type Receiver, startReceiver } from './receiver.ts';
+import { type Stores, stages, type System } from './things.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+export interface Setting {
+  readonly keap: KeapSandbox;
+  readonly shop: ShopSandbox;
+  readonly stores: Stores;
+  readonly engine: Engine;
+  readonly receiver: Receiver;
+  /** What a worker must be told to work here. */
+  readonly order: Extract<Order, { do: 'work' }>;
+  system(name: System): KeapSandbox | ShopSandbox;
+  /** Writes that the systems have taken from the engine: people write past the API. */
+  writes(): number;
+  close(): Promise<void>;
+}
+
+export async function createSetting(redisUrl: string): Promise<Setting> {
+  const stageData = stages.map(({ id, name }, i) => ({ id, name, order: i, probability: 50, target_number_days: 30 }));
+  const keap = await startKeap({ data: { ...noKeapData, stages: stageData }, limits: false, hookDelayMs: [1, 10] });
+  const shop = await startShop({ webhookDelayMs: [1, 10] });
+  const root = await mkdtemp(join(tmpdir(), 'tandem-faults-'));
+  for (const folder of ['mappings', 'systems', 'schemas']) await cp(join(ROOT, folder), join(root, folder), { recursive: true });
+  for (const system of ['keap', 'customwebshop']) await hurry(join(root, 'systems', `${system}.yaml`));
+  const env = {
+    KEAP_BASE_URL: `${keap.url}/crm/rest`,
+    KEAP_API_KEY: keap.apiKey,
+    KEAP_LIMIT_SECOND: '10000',
+    KEAP_LIMIT_MINUTE: '1000000',
+    KEAP_LIMIT_DAY: '100000000',
+    SHOP_BASE_URL: shop.url,
+    SHOP_TOKEN: shop.token,
+    SHOP_LIMIT_SECOND: '10000',
+    SHOP_WEBHOOK_SECRET: 'test-webhook-secret',
+  };
+  const prefix = uniquePrefix();
+  const config = await createConfigStore({ root, env, watch: false });
+  if (config.problems().length > 0) throw new Error(`the configuration has problems: ${JSON.stringify(config.problems(), null, 1)}`);
+  const engine = createEngine({ redisUrl, prefix, config });
+  const receiver = await startReceiver(engine);
+  eventKeys.forEach((eventKey, i) => {
+    const key = String(i + 1);
+    keap.store.hooks.put({ id: key, key, eventKey, hookUrl: receiver.url('keap'), status: 'Verified' });
+  });
+  webhookTopics.forEach((topic, i) => {
+    shop.store.webhooks.put({ id: i + 1, topic, url: receiver.url('customwebshop'), secret: 'x', created_at: new Date().toISOString() });
+  });
+  return {
+    keap,
+    shop,
+    stores: { keap: keap.store, shop: shop.store },
+    engine,
+    receiver,
+    order: { do: 'work', redisUrl, prefix, root, env },
+    system: (name) => (name === 'keap' ? keap : shop),
+    writes: () => keap.stats().writes + shop.stats().writes,
+    async close() {
+      await keap.close();
+      await shop.close();
+      await receiver.close();
+      await engine.close();
+      await config.close();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Short timeouts and overlaps, and pages of four, so that a few records are several pages. */
+async function hurry(file: string): Promise<void> {
+  const text = await readFile(file, 'utf8');
+  const hurried = text
+    .replace(/timeout: 30s/, 'timeout: 800ms')
+    .replace(/per_page: 100\b/g, 'per_page: 4')
+    .replace(/size: 100\b/g, 'size: 4')
+    .replace(/page_size: \d+/g, 'page_size: 4')
+    .replace(/overlap: \w+/g, 'overlap: 1s');
+  await writeFile(file, hurried);
+}

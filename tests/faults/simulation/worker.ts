@@ -1,0 +1,74 @@
+/** A worker process of the simulation: the real engine, ended at any instant from outside or at a named step by itself. */
+import { createInterface } from 'node:readline';
+import { type ConfigStore, createConfigStore } from '../../../engine/config/store.ts';
+import { createEngine, type Engine } from '../../../engine/engine.ts';
+import { startWorkers, type Workers } from '../../../engine/queue/workers.ts';
+import { CLAIM_TTL, LOCK_DURATION, type Order, WARM, WORKING } from './orders.ts';
+
+interface Work {
+  readonly config: ConfigStore;
+  readonly engine: Engine;
+  readonly workers: Workers;
+}
+let work: Work | undefined;
+
+const log = process.env.SIMULATION_LOG === undefined ? undefined : (line: object) => console.error(JSON.stringify({ at: Date.now(), pid: process.pid, ...line }));
+
+async function begin(order: Extract<Order, { do: 'work' }>): Promise<Work> {
+  const config = await createConfigStore({ root: order.root, env: order.env, watch: false });
+  const engine = createEngine({
+    redisUrl: order.redisUrl,
+    prefix: order.prefix,
+    config,
+    claimTtl: CLAIM_TTL,
+    ...(log
+      ? {
+          onOutcome: ({ outcome, ...event }) => log({ ...event, ...outcome }),
+          onCall: (call) => log({ call }),
+          logger: {
+            debug: () => {},
+            info: () => {},
+            warn: (fields, message) => log({ warn: message, fields }),
+            error: (fields, message) => log({ error: message, fields }),
+          },
+        }
+      : {}),
+    ...(order.dieAt === undefined
+      ? {}
+      : {
+          step: async (name) => {
+            if (name !== order.dieAt) return;
+            process.kill(process.pid, 'SIGKILL');
+            // The signal ends the process before anything else happens in it.
+            await new Promise(() => {});
+          },
+        }),
+  });
+  const workers = await startWorkers(engine, { schedules: false, lockDuration: LOCK_DURATION });
+  return { config, engine, workers };
+}
+
+async function end({ config, engine, workers }: Work): Promise<void> {
+  await workers.close();
+  await engine.close();
+  await config.close();
+}
+
+async function obey(order: Order): Promise<string> {
+  if (work) await end(work);
+  work = undefined;
+  if (order.do === 'rest') return WARM;
+  work = await begin(order);
+  return WORKING;
+}
+
+const orders = createInterface({ input: process.stdin });
+let turn: Promise<void> = Promise.resolve();
+orders.on('line', (line) => {
+  turn = turn.then(async () => {
+    console.log(await obey(JSON.parse(line) as Order));
+  });
+});
+// Nobody is left to work for.
+orders.on('close', () => process.exit());
+console.log(WARM);

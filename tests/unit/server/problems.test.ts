@@ -1,0 +1,58 @@
+// Errors as problem documents: known ones tell what to do, others tell nothing.
+import { expect, test } from 'vitest';
+import { ERRORS, type ErrorCode, TandemError } from '../../../engine/errors.ts';
+import { HttpProblem, problemOf } from '../../../server/problems.ts';
+
+test.each(Object.keys(ERRORS).filter((code) => code !== 'INTERNAL') as ErrorCode[])(
+  '%s is told with its status, title and todo',
+  (code) => {
+    const { title, status, todo } = ERRORS[code];
+    expect(problemOf(new TandemError(code, 'What happened.'), 'r')).toEqual({
+      type: `urn:tandem:problem:${code}`,
+      title,
+      status,
+      detail: 'What happened.',
+      code,
+      todo,
+    });
+  },
+);
+
+test('names of what it concerns are told, causes are not', () => {
+  const problem = problemOf(
+    new TandemError('SYSTEM_REJECTED', 'No.', {
+      mapping: 'm',
+      system: 's',
+      side: 'a',
+      id: '1',
+      property: 'p',
+      status: 422,
+      cause: new Error('body of the answer'),
+    }),
+    'r',
+  );
+  expect(problem).toMatchObject({ mapping: 'm', system: 's', side: 'a', id: '1', property: 'p', status: 422 });
+  expect(JSON.stringify(problem)).not.toContain('body of the answer');
+});
+
+test.each([
+  new Error('internals'),
+  new TandemError('INTERNAL', 'internals'),
+  'internals',
+  undefined,
+  { statusCode: 500, message: 'internals' },
+  { statusCode: 200 },
+])('what is not a known error tells only where the log has it: %s', (error) => {
+  const problem = problemOf(error ?? {}, 'request-1');
+  expect(problem).toMatchObject({ code: 'INTERNAL', status: 500, detail: expect.stringContaining('request-1') });
+  expect(JSON.stringify(problem)).not.toContain('internals');
+});
+
+test('refusals of the HTTP layer keep their status', () => {
+  expect(problemOf({ statusCode: 413, message: 'x' }, 'r')).toMatchObject({ status: 413, code: 'BAD_REQUEST' });
+  expect(problemOf(new HttpProblem('UNAUTHORIZED', 429, 'Wait.'), 'r')).toMatchObject({
+    status: 429,
+    code: 'UNAUTHORIZED',
+    detail: 'Wait.',
+  });
+});

@@ -1,0 +1,31 @@
+// Names of reviews stand in an address as they are, and lead back to their record.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { TandemError } from '../../../engine/errors.ts';
+import { parseReviewId, reviewActions, reviewId } from '../../../server/review-id.ts';
+
+test('any id comes back, and no character of its name needs escaping', () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), (id) => {
+      const name = { mapping: 'contact-customer', side: 'keap', id };
+      const text = reviewId(name);
+      expect(encodeURIComponent(text)).toBe(text);
+      expect(parseReviewId(text)).toEqual(name);
+    }),
+  );
+});
+
+test('plain ids are readable', () => {
+  expect(reviewId({ mapping: 'a-b', side: 'keap', id: '12' })).toBe('a-b~keap~12');
+});
+
+test.each(['', 'a', 'a~b', 'a~b~', '~b~c', 'a~b~c~d', 'a~b~c d'])('"%s" is no review', (text) => {
+  expect(() => parseReviewId(text)).toThrow(TandemError);
+});
+
+test('what can be done depends on why a person is asked', () => {
+  expect(reviewActions({}, false)).toEqual(['link', 'create', 'ignore']);
+  expect(reviewActions({ code: 'OUTCOME_UNKNOWN' }, false)).toEqual(['link', 'create', 'ignore']);
+  expect(reviewActions({ code: 'CONFLICT' }, true)).toEqual(['take', 'ignore']);
+  expect(reviewActions({}, true)).toEqual(['create', 'delete', 'ignore']);
+});
