@@ -32,6 +32,14 @@ const shop = await startShop();
 const dir = await mkdtemp(join(tmpdir(), 'tandem-bench-'));
 for (const folder of ['mappings', 'systems', 'schemas'])
   await cp(join(root, folder), join(dir, folder), { recursive: true });
+const rest = {
+  description: null,
+  active: true,
+  taxable: true,
+  requires_shipping: true,
+  weight: null,
+  external_id: null,
+};
 for (let i = 0; i < COUNT; i++) {
   keap.store.add('products', { sku: `SKU-${i}`, name: `Product ${i}`, short_description: `No. ${i}`, price: 1000 + i });
   shop.store.add('products', {
@@ -39,6 +47,7 @@ for (let i = 0; i < COUNT; i++) {
     name: `Product ${i}`,
     short_description: `No. ${i}`,
     price: ((1000 + i) / 100).toFixed(2),
+    ...rest,
   });
 }
 const big = '1000000000';
@@ -83,7 +92,11 @@ const bare = async (): Promise<void> => {
 };
 let work = 0;
 const full = (): Promise<unknown> =>
-  scan(context, mapping, 'full', { found: async (_, ids) => void (work += ids.length) });
+  scan(context, mapping, 'full', {
+    found: async (_, ids) => {
+      work += ids.length;
+    },
+  });
 const views = async (): Promise<void> => {
   for (const record of records[0]) recordState(mapping, await viewRecord(mapping, 0, record));
 };

@@ -111,11 +111,16 @@ export function verdictOf({ decision, direction, sides }: ExplainedProperty): Ve
   const quiet =
     decision !== undefined && decision.writes === undefined && ['in-step', 'agreed', 'drift'].includes(decision.rule);
   if (!quiet) return 'differ';
-  const targets = direction === 'both' ? Object.values(sides) : [sides[direction]];
-  const equal = targets.some(
-    (side) => side?.wouldBecome !== undefined && !side.wouldBecome.fault && same(side.wouldBecome.value, side.value),
+  if (Object.values(sides).every((side) => isEmpty(side.value))) return 'agree';
+  const targets = (direction === 'both' ? Object.values(sides) : [sides[direction]]).filter(
+    (side) => side?.wouldBecome,
   );
-  return equal || Object.values(sides).every((side) => isEmpty(side.value)) ? 'agree' : 'kept';
+  if (targets.length === 0) return 'agree';
+  // Equal fingerprints prove little where the value cannot even be converted any more.
+  if (targets.every((side) => side?.wouldBecome?.fault)) return 'differ';
+  return targets.some((side) => !side?.wouldBecome?.fault && same(side?.wouldBecome?.value, side?.value))
+    ? 'agree'
+    : 'kept';
 }
 
 const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === '';

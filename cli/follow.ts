@@ -16,6 +16,8 @@ const LOOK = 300;
 const LINE = 2_000;
 /** A server that is being restarted comes back within this time, in ms; the run goes on meanwhile. */
 const AWAY = 60_000;
+/** Runs that stand still for this long are looked into, in ms. */
+const STUCK = 3_000;
 /** A run that nobody has begun by then waits for a worker, in ms. */
 const UNBEGUN = 15_000;
 
@@ -36,6 +38,7 @@ export async function followRuns(client: Client, ids: readonly string[], output:
   const display = output.json ? silentDisplay(output) : output.tty ? bars() : lines(output);
   const began = performance.now();
   let hinted = false;
+  const troubles = createTroubles(client);
   try {
     for (;;) {
       const runs = await Promise.all(ids.map((id) => look(client, id)));
@@ -49,11 +52,48 @@ export async function followRuns(client: Client, ids: readonly string[], output:
         hinted = true;
         display.note('Nothing has begun yet: is a worker running? See tandem status; tandem worker starts one.');
       }
+      for (const trouble of await troubles(runs.flatMap(leaves))) display.note(trouble);
       await sleep(LOOK);
     }
   } finally {
     display.end();
   }
+}
+
+interface ScanJob {
+  readonly data: { readonly run?: string };
+  readonly attempts: number;
+  readonly attemptsAllowed: number;
+  readonly reason?: string;
+  readonly until?: string;
+}
+
+/** A scan that cannot read waits ever longer for its next try, without any progress that would show why. */
+function createTroubles(client: Client): (runs: readonly Run[]) => Promise<string[]> {
+  const told = new Map<string, string>();
+  let stands = '';
+  let since = performance.now();
+  return async (runs) => {
+    const now = runs.map((run) => JSON.stringify([run.state, run.progress])).join();
+    if (now !== stands) since = performance.now();
+    stands = now;
+    const reading = runs.filter((run) => run.state === 'scanning');
+    if (reading.length === 0 || performance.now() - since < STUCK) return [];
+    since = performance.now();
+    // Only a hint: where it cannot be had, the run is followed without.
+    const { jobs } = await client
+      .get<{ jobs: ScanJob[] }>('/queues/scan/jobs?state=delayed&limit=100')
+      .catch(() => ({ jobs: [] }));
+    return reading.flatMap((run) => {
+      const job = jobs.find((one) => one.data.run === run.id);
+      if (job?.reason === undefined || told.get(run.id) === job.reason) return [];
+      told.set(run.id, job.reason);
+      const tries = `try ${job.attempts} of ${job.attemptsAllowed}`;
+      return [
+        plain(`${run.mapping}: ${job.reason} (${tries}${job.until === undefined ? '' : `, again at ${job.until}`})`),
+      ];
+    });
+  };
 }
 
 async function look(client: Client, id: string): Promise<Run> {

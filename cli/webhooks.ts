@@ -100,7 +100,12 @@ async function registerOnce(engine: Engine, lock: string, urlFor: (system: strin
         onCall,
       });
       try {
-        const counts = await registrar.ensure(urlFor);
+        const { failed, ...counts } = await registrar.ensure(urlFor);
+        for (const { event, error } of failed) {
+          good = false;
+          const fields = { system: system.name, event, code: error.code, reason: error.message };
+          engine.logger.warn(fields, 'webhooks: one event could not be registered, it is tried again');
+        }
         const quiet = counts.created + counts.removed + counts.verified === 0;
         engine.logger[quiet ? 'debug' : 'info']({ system: system.name, ...counts }, 'webhooks registered');
       } catch (cause) {

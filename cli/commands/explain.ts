@@ -103,8 +103,9 @@ function row({ property, sides, decision }: ExplainedProperty, names: readonly s
   if (!decision) return [property, ...values, ''];
   const target = decision.writes === undefined ? undefined : sides[decision.writes]?.wouldBecome;
   const write = decision.writes === undefined ? '' : `: ${decision.writes} becomes ${shown(target?.value)}`;
-  const fault = decision.fault === undefined ? '' : `: ${decision.fault.code} ${decision.fault.message}`;
-  return [property, ...values, `${RULES[decision.rule] ?? decision.rule}${write}${fault}`];
+  const fault = decision.fault ?? names.map((name) => sides[name]?.wouldBecome?.fault).find((one) => one !== undefined);
+  const trouble = fault === undefined ? '' : `: ${fault.code} ${fault.message}`;
+  return [property, ...values, `${RULES[decision.rule] ?? decision.rule}${write}${trouble}`];
 }
 
 function shown(value: unknown): string {

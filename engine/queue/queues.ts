@@ -56,13 +56,15 @@ export interface Queues {
 
 export function createQueues(connection: Redis, prefix: string): Queues {
   const options = { connection, prefix: queuePrefix(prefix), defaultJobOptions: { ...RETRIES, ...KEEP } };
-  const scan = new Queue<ScanJob>(SCAN_QUEUE, options);
+  // Without a listener BullMQ prints every failure of the connection; whoever made the connection hears of them already.
+  const open = <T>(name: string): Queue<T> => new Queue<T>(name, options).on('error', () => {});
+  const scan = open<ScanJob>(SCAN_QUEUE);
   const reconcile = new Map<string, Queue<ReconcileJob>>();
 
   function queueOf(mapping: string): Queue<ReconcileJob> {
     let queue = reconcile.get(mapping);
     if (!queue) {
-      queue = new Queue<ReconcileJob>(reconcileQueue(mapping), options);
+      queue = open<ReconcileJob>(reconcileQueue(mapping));
       reconcile.set(mapping, queue);
     }
     return queue;

@@ -5,6 +5,11 @@ import type { Outcome } from '../sync/outcome.ts';
 import type { ScanKind, ScanProgress } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 
+/**
+ * How long a run that shows no sign of life stands in the way of a new one, in ms: whoever began it may have died before
+ * its job was queued.
+ */
+const LEASE = 300_000;
 /** Stands for the mapping of a group run. */
 const GROUP = '*';
 /** Runs kept; older ones are forgotten. */
@@ -85,6 +90,8 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   local group = redis.call('HGET', run, 'group')
   if group and redis.call('SREM', ARGV[1] .. group .. ':pending', ARGV[2] .. '|' .. ARGV[3]) == 1 then
     redis.call('HINCRBY', run, 'done', 1)
+    local lease = redis.call('HGET', run, 'lease')
+    if lease then redis.call('PEXPIRE', lease, ${LEASE}) end
     for i = 5, #ARGV, 2 do redis.call('HINCRBY', run, ARGV[i], ARGV[i + 1]) end
     endGroup(ARGV[1], group, ARGV[4])
     counted = counted + 1
@@ -199,13 +206,13 @@ export function createRuns(connection: Redis, prefix: string) {
       }
       const key = currentKey(request);
       for (;;) {
-        if ((await redis.set(key, id, 'NX')) === 'OK') break;
+        if ((await redis.set(key, id, 'PX', LEASE, 'NX')) === 'OK') break;
         const current = await redis.get(key);
         const run = current === null ? undefined : await get(current);
         if (run && run.state !== 'done' && run.state !== 'failed') return { run, fresh: false };
         if (current !== null) await redis.del(key);
       }
-      await store(id, request, group ?? id);
+      await store(id, request, group ?? id, { lease: key });
       return { run: (await get(id))!, fresh: true };
     },
 
@@ -224,16 +231,20 @@ export function createRuns(connection: Redis, prefix: string) {
     },
 
     /** The scan begins, or begins again after a crash: what it counted before is forgotten. */
-    async scanning(run: Pick<Run, 'id' | 'mapping'>): Promise<void> {
+    async scanning(run: Run): Promise<void> {
       await redis
         .multi()
         .hset(runKey(run.id), { state: 'scanning', started: now(), 'read:0': '0', 'read:1': '0' })
         .sadd(activeKey(run.mapping), run.id)
+        .pexpire(currentKey(run), LEASE)
         .exec();
     },
 
-    async read(run: Pick<Run, 'id'>, progress: ScanProgress): Promise<void> {
-      const pipeline = redis.pipeline().hincrby(runKey(run.id), `read:${progress.side}`, progress.read);
+    async read(run: Run, progress: ScanProgress): Promise<void> {
+      const pipeline = redis
+        .pipeline()
+        .hincrby(runKey(run.id), `read:${progress.side}`, progress.read)
+        .pexpire(currentKey(run), LEASE);
       if (progress.failed > 0) pipeline.hincrby(runKey(run.id), 'failed', progress.failed);
       await pipeline.exec();
     },

@@ -3,7 +3,7 @@ import type { Mapping, Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { Held, Intent, Lost } from '../links/links.ts';
 import { type Converted, merge, type PropertyDecision } from '../merge/merge.ts';
-import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
+import { type Base, otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
 import { findCounterpart, type Match } from './match.ts';
@@ -104,9 +104,9 @@ async function properties(
   id: string | undefined,
 ): Promise<ExplainedProperty[]> {
   const converting = convertContext(context, mapping);
-  const { base } = id === undefined ? { base: {} } : await context.links(mapping.name).base(id);
+  const base: Base = id === undefined ? {} : (await context.links(mapping.name).base(id)).base;
   const [a, b] = views;
-  const states = a && b ? await propertyStates(mapping, [a, b], converting) : undefined;
+  const states = a && b ? await propertyStates(mapping, [a, b], base, converting) : undefined;
   const decided =
     a && b && states
       ? merge({ base, modified: [a.record.modified, b.record.modified], properties: states })
@@ -129,7 +129,8 @@ async function properties(
       values: [a?.raw[i], b?.raw[i]],
       base: known !== undefined,
       changed: [changed(0), changed(1)],
-      toward: states?.[i]?.toward ?? [await toward(0), await toward(1)],
+      // The merge has no need to convert what is in step; who looks has.
+      toward: [states?.[i]?.toward[0] ?? (await toward(0)), states?.[i]?.toward[1] ?? (await toward(1))],
       decision: decided?.decisions[i],
     });
   }

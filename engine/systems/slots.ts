@@ -21,6 +21,8 @@ export interface SlotStore {
   /** Counts them whether they fit or not. */
   consume(slot: number, points: number): Promise<SlotState>;
   get(slot: number): Promise<SlotState | null>;
+  /** Uses the slot up, from now on for its whole length. */
+  renew(slot: number): Promise<unknown>;
 }
 
 export interface SlotPlan {
@@ -38,6 +40,8 @@ export interface Slots {
   wait(): number;
   /** @returns how many of the wanted requests may go now */
   take(wanted: number): Promise<number>;
+  /** To be called when what was taken goes. What goes late counts from now: a process may have been held up meanwhile. */
+  settle(): Promise<void>;
 }
 
 const FEWEST_SLOTS = 500;
@@ -46,8 +50,8 @@ const MOST_SLOTS = 5_000;
 const PARTS = 40;
 /** Seconds. In a shorter limit a part, which is a second at least, would cost too much: it gets more slots instead. */
 const SHORTEST_WITH_PARTS = 30;
-/** Milliseconds that a slot rests longer than it must: requests take differently long to arrive. */
-const MARGIN = 20;
+/** Milliseconds that a slot rests longer than it must: grants and requests take differently long to arrive. */
+export const MARGIN = 40;
 
 /** @param per milliseconds; the store counts in whole seconds, so it is rounded up */
 export function planSlots(requests: number, per: number): SlotPlan {
@@ -69,6 +73,9 @@ export function createSlots(plan: SlotPlan, store: SlotStore, now: () => number)
   /** Before this moment, the slot has nothing to give. */
   const freeAt = new Array<number>(plan.slots).fill(Number.NEGATIVE_INFINITY);
 
+  /** What was taken and not settled yet: until when it goes in time. */
+  let taken: { readonly slot: number; readonly until: number }[] = [];
+
   const free = (): number[] => {
     const at = now();
     return [...freeAt.keys()].filter((slot) => (freeAt[slot] ?? 0) <= at);
@@ -82,9 +89,12 @@ export function createSlots(plan: SlotPlan, store: SlotStore, now: () => number)
   }
 
   async function attempt(slot: number, wanted: number): Promise<number> {
+    const asked = now();
     const state = await store.consume(slot, wanted);
     const before = state.consumedPoints - wanted;
-    return learn(slot, state, before === 0) ? Math.min(wanted, Math.max(0, points - before)) : 0;
+    if (!learn(slot, state, before === 0) || before >= points) return 0;
+    taken.push({ slot, until: asked + state.msBeforeNext - (length - open) + MARGIN });
+    return Math.min(wanted, points - before);
   }
 
   async function look(slot: number): Promise<void> {
@@ -117,6 +127,13 @@ export function createSlots(plan: SlotPlan, store: SlotStore, now: () => number)
         if (sum < asked) await Promise.all(free().map(look));
       }
       return granted;
+    },
+    async settle() {
+      const at = now();
+      const late = taken.filter(({ until }) => at > until);
+      taken = [];
+      for (const { slot } of late) freeAt[slot] = at + length + MARGIN;
+      await Promise.all(late.map(({ slot }) => store.renew(slot)));
     },
   };
 }

@@ -108,7 +108,9 @@ export function createThrottle(options: ThrottleOptions): Throttle {
     try {
       while (waiting.length > 0) {
         const { granted, wait } = await take(waiting.length);
+        const settled = Promise.all(limits.map((limit) => limit.settle()));
         for (const waiter of waiting.splice(0, granted)) waiter.grant();
+        await settled;
         if (waiting.length === 0) break;
         if (granted > 0) continue;
         const now = performance.now();
@@ -190,7 +192,11 @@ function createLimits(redis: Redis, keyPrefix: string, declared: readonly LimitC
       });
       return createSlots(
         plan,
-        { consume: (slot, points) => taken(limiter, slot, points), get: (slot) => limiter.get(slot) },
+        {
+          consume: (slot, points) => taken(limiter, slot, points),
+          get: (slot) => limiter.get(slot),
+          renew: (slot) => limiter.set(slot, plan.points, limiter.duration),
+        },
         () => performance.now(),
       );
     });

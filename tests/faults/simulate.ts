@@ -36,7 +36,9 @@ try {
     });
     for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key];
     const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped`;
-    console.log(`seed ${seed}: ${report.broken.length === 0 ? 'held' : 'BROKEN'} (${counts}, ${(report.ms / 1000).toFixed(1)} s)`);
+    console.log(
+      `seed ${seed}: ${report.broken.length === 0 ? 'held' : 'BROKEN'} (${counts}, ${(report.ms / 1000).toFixed(1)} s)`,
+    );
     for (const line of report.broken) console.log(`  ${line}`);
     if (report.broken.length > 0) {
       bad.push(seed);

@@ -38,7 +38,10 @@ export function createCrew(spare = 1): Crew {
   let closed = false;
 
   async function start(): Promise<Member> {
-    const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT], { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT], {
+      cwd: ROOT,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     all.add(child);
     let alive = true;
     const ended = new Promise<void>((resolve) => {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startRedis, type StartedRedis } from '../../../scripts/redis.mjs';
+import { type StartedRedis, startRedis } from '../../../scripts/redis.mjs';
 
 export interface DurableRedis {
   readonly url: string;

@@ -33,7 +33,14 @@ export interface Model {
   readonly things: ReadonlyMap<string, Thing>;
   created(kind: Kind, name: string, origins: readonly Place[]): Thing;
   /** Notes an edit of one field; `before` is the record as the editor saw it, undefined at its creation. */
-  edited(thing: Thing, field: string, place: Place, value: string, before: RecordData | undefined, stores: Stores): void;
+  edited(
+    thing: Thing,
+    field: string,
+    place: Place,
+    value: string,
+    before: RecordData | undefined,
+    stores: Stores,
+  ): void;
 }
 
 export function createModel(): Model {

@@ -44,10 +44,15 @@ function create(setting: Setting, model: Model, deed: Extract<Deed, { do: 'creat
     }
     made.push([place, record, values]);
   }
-  const thing = model.created(deed.kind, deed.thing, made.map(([place]) => place));
+  const thing = model.created(
+    deed.kind,
+    deed.thing,
+    made.map(([place]) => place),
+  );
   // In one tick, so that no request of the engine comes between them.
   for (const [place, record, values] of made) {
-    for (const [field, value] of Object.entries(values)) model.edited(thing, field, place, value, undefined, setting.stores);
+    for (const [field, value] of Object.entries(values))
+      model.edited(thing, field, place, value, undefined, setting.stores);
     const id = insert(setting, place, record);
     if (!deed.silent) tell(setting, place, id, 'create');
   }
@@ -56,7 +61,13 @@ function create(setting: Setting, model: Model, deed: Extract<Deed, { do: 'creat
   return [];
 }
 
-function edit(setting: Setting, model: Model, name: string, edits: Partial<Record<Place, Values>>, silent: boolean): string[] {
+function edit(
+  setting: Setting,
+  model: Model,
+  name: string,
+  edits: Partial<Record<Place, Values>>,
+  silent: boolean,
+): string[] {
   const thing = model.things.get(name);
   if (!thing) return [`${name} was not created`];
   const skipped: string[] = [];
@@ -101,7 +112,10 @@ function remove(setting: Setting, model: Model, deed: Extract<Deed, { do: 'delet
 function insert(setting: Setting, place: Place, record: Record<string, unknown>): string {
   const { system, entity } = places[place];
   // The oracle builds records by paths; their shape is the stand-in's own.
-  const added = system === 'keap' ? setting.keap.store.add(entity as KeapEntity, record as never) : setting.shop.store.add(entity as ShopEntity, record as never);
+  const added =
+    system === 'keap'
+      ? setting.keap.store.add(entity as KeapEntity, record as never)
+      : setting.shop.store.add(entity as ShopEntity, record as never);
   return String(added.id);
 }
 
@@ -132,4 +146,5 @@ function tell(setting: Setting, place: Place, id: string, what: 'create' | 'edit
   );
 }
 
-export const entriesOf = <K extends string, V>(from: Partial<Record<K, V>>): [K, V][] => Object.entries(from) as [K, V][];
+export const entriesOf = <K extends string, V>(from: Partial<Record<K, V>>): [K, V][] =>
+  Object.entries(from) as [K, V][];

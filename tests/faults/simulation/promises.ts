@@ -1,8 +1,10 @@
 /** Checks, once all is quiet, what Tandem promises: by the stand-ins' own data and what people did. */
-import type { Setting } from './setting.ts';
+
 import type { FieldHistory, Model, Thing } from './model.ts';
 import { fullScan } from './quiet.ts';
-import { find, kinds, pairs, type Place, places, type RecordData, recordsOf, thingOf } from './things.ts';
+import { spoilable } from './schedule.ts';
+import type { Setting } from './setting.ts';
+import { find, kinds, type Place, pairs, places, type RecordData, recordsOf, thingOf } from './things.ts';
 
 /** @returns the broken promises, in words; what is settled now is noted in the model */
 export async function check(setting: Setting, model: Model): Promise<string[]> {
@@ -12,7 +14,8 @@ export async function check(setting: Setting, model: Model): Promise<string[]> {
   broken.push(...refusedOrders(setting));
   const again = await fullScan(setting);
   if (typeof again === 'string') broken.push(again);
-  else if (again.work > 0 || again.writes > 0) broken.push(`P2 a further full scan made ${again.work} jobs and ${again.writes} writes`);
+  else if (again.work > 0 || again.writes > 0)
+    broken.push(`P2 a further full scan made ${again.work} jobs and ${again.writes} writes`);
   return broken;
 }
 
@@ -25,24 +28,45 @@ async function checkThing(setting: Setting, thing: Thing): Promise<string[]> {
     const ids = found.map((record) => record.id).join(', ');
     if (found.length > 1) broken.push(`P4 ${thing.name} is ${found.length} times in ${place} (${ids})`);
     const deleted = thing.deleted.get(place);
-    if (deleted === 'settled' && found.length > 0) broken.push(`P6 ${thing.name} was deleted in ${place} and made again (${ids})`);
+    if (deleted === 'settled' && found.length > 0)
+      broken.push(`P6 ${thing.name} was deleted in ${place} and made again (${ids})`);
     const [record] = found;
     if (record) records.set(place, record);
-    else if (deleted === undefined && (thing.settled || thing.origins.has(place))) broken.push(`P6 ${thing.name} is gone from ${place}, and nobody deleted it`);
+    else if (deleted === undefined && (thing.settled || thing.origins.has(place)))
+      broken.push(`P6 ${thing.name} is gone from ${place}, and nobody deleted it`);
     else if (deleted === undefined && !thing.spoilt && thing.deleted.size === 0) {
       broken.push(`P1 ${thing.name} has no record in ${place}; ${await whyHeld(setting, thing)}`);
     }
   }
-  if (thing.spoilt) {
-    if (thing.deleted.size === 0 && !(await isHeld(setting, thing))) broken.push(`P7 ${thing.name} cannot be written, but nothing tells why`);
+  if (isSpoilt(setting, thing, records)) {
+    if (thing.deleted.size === 0 && !(await isHeld(setting, thing)))
+      broken.push(`P7 ${thing.name} cannot be written, but nothing tells why`);
     return broken;
   }
-  for (const [name, history] of thing.fields) broken.push(...(await checkField(setting, thing, name, history, records)));
+  for (const [name, history] of thing.fields)
+    broken.push(...(await checkField(setting, thing, name, history, records)));
   if (broken.length === 0 && thing.deleted.size === 0) thing.settled = true;
   return broken;
 }
 
-async function checkField(setting: Setting, thing: Thing, name: string, history: FieldHistory, records: ReadonlyMap<Place, RecordData>): Promise<string[]> {
+/** Whether what the other system refuses is still there: a conflict may have put a better value in its place. */
+function isSpoilt(setting: Setting, thing: Thing, records: ReadonlyMap<Place, RecordData>): boolean {
+  if (!thing.spoilt) return false;
+  const { place, values } = spoilable(thing.kind);
+  const record = records.get(place);
+  return Object.entries(values).every(
+    ([field, value]) =>
+      record !== undefined && kinds[thing.kind].fields[field]?.at[place]?.get(record, setting.stores) === value,
+  );
+}
+
+async function checkField(
+  setting: Setting,
+  thing: Thing,
+  name: string,
+  history: FieldHistory,
+  records: ReadonlyMap<Place, RecordData>,
+): Promise<string[]> {
   const access = kinds[thing.kind].fields[name]?.at ?? {};
   const values = new Map<Place, string>();
   for (const [place, record] of records) {
@@ -54,19 +78,23 @@ async function checkField(setting: Setting, thing: Thing, name: string, history:
   const about = `${thing.name}.${name}: ${shown}; before "${history.settled ?? ''}", edits: ${told || 'none'}`;
   for (const [a, b] of Object.values(pairs)) {
     const [one, other] = [values.get(a), values.get(b)];
-    if (one !== undefined && other !== undefined && one !== other) return [`P1 the sides do not agree on ${about}; ${await whyHeld(setting, thing)}`];
+    if (one !== undefined && other !== undefined && one !== other)
+      return [`P1 the sides do not agree on ${about}; ${await whyHeld(setting, thing)}`];
   }
   if (thing.deleted.size > 0) return [];
   const [value] = values.values();
   const { edits } = history;
   const lasts = new Map(edits.map((edit) => [edit.place, edit]));
-  if (edits.length === 0 && history.settled !== undefined && value !== history.settled) return [`P3 nobody edited ${about}`];
-  if (lasts.size > 0 && ![...lasts.values()].some((edit) => edit.value === value)) return [`P3 the last edit is lost: ${about}`];
+  if (edits.length === 0 && history.settled !== undefined && value !== history.settled)
+    return [`P3 nobody edited ${about}`];
+  if (lasts.size > 0 && ![...lasts.values()].some((edit) => edit.value === value))
+    return [`P3 the last edit is lost: ${about}`];
   const broken: string[] = [];
   if (lasts.size > 1) {
     for (const loser of lasts.values()) {
       if (loser.value === value || loser.value === '' || wasSeen(history, loser.place, loser.value)) continue;
-      if (!(await isKept(setting, thing, loser.value))) broken.push(`P5 "${loser.value}" of ${loser.place} lost and is not kept: ${about}`);
+      if (!(await isKept(setting, thing, loser.value)))
+        broken.push(`P5 "${loser.value}" of ${loser.place} lost and is not kept: ${about}`);
     }
   }
   history.settled = value;
@@ -102,7 +130,8 @@ async function heldOf(setting: Setting, thing: Thing): Promise<string[]> {
   }
   return all;
 }
-const isHeld = async (setting: Setting, thing: Thing): Promise<boolean> => (await heldOf(setting, thing)).some((one) => one.includes(' failed: '));
+const isHeld = async (setting: Setting, thing: Thing): Promise<boolean> =>
+  (await heldOf(setting, thing)).some((one) => one.includes(' failed: '));
 const whyHeld = async (setting: Setting, thing: Thing): Promise<string> => {
   const held = await heldOf(setting, thing);
   return held.length > 0 ? `held: ${held.join('; ')}` : 'nothing is held';
@@ -114,7 +143,8 @@ function strangers(setting: Setting, model: Model): string[] {
   for (const place of Object.keys(places) as Place[]) {
     for (const record of recordsOf(setting.stores, place)) {
       const name = thingOf(place, record);
-      if (name === undefined || !model.things.has(name)) broken.push(`P4 ${place} ${String(record.id)} belongs to nothing that people made`);
+      if (name === undefined || !model.things.has(name))
+        broken.push(`P4 ${place} ${String(record.id)} belongs to nothing that people made`);
     }
   }
   return broken;
@@ -125,7 +155,8 @@ type Linked = readonly [mapping: string, a: string, b: string];
 async function allLinks(setting: Setting): Promise<Linked[]> {
   const all: Linked[] = [];
   for (const mapping of Object.keys(pairs)) {
-    for await (const batch of setting.engine.links(mapping).all()) for (const [a, b] of batch) all.push([mapping, a, b]);
+    for await (const batch of setting.engine.links(mapping).all())
+      for (const [a, b] of batch) all.push([mapping, a, b]);
   }
   return all;
 }
@@ -149,6 +180,12 @@ function wrongLinks(links: readonly Linked[], setting: Setting): string[] {
 function refusedOrders(setting: Setting): string[] {
   const requests = [...setting.keap.requests.since(), ...setting.shop.requests.since()];
   return requests
-    .filter(({ method, status, fault, route }) => method !== 'GET' && fault === undefined && (status === 400 || status === 422) && /\/(orders|opportunities)\b/.test(route))
+    .filter(
+      ({ method, status, fault, route }) =>
+        method !== 'GET' &&
+        fault === undefined &&
+        (status === 400 || status === 422) &&
+        /\/(orders|opportunities)\b/.test(route),
+    )
     .map(({ method, path, status }) => `P9 ${method} ${path} was refused with ${status}`);
 }

@@ -27,7 +27,9 @@ export async function becomeQuiet(setting: Setting): Promise<string[]> {
   for (let round = 0, quiet = 0; round < ROUNDS; round++) {
     const scan = await fullScan(setting);
     if (typeof scan === 'string') return [scan];
-    seen.push(`${scan.work} jobs, ${scan.writes} writes${scan.failed.length > 0 ? `, failed: ${scan.failed.join('; ')}` : ''}`);
+    seen.push(
+      `${scan.work} jobs, ${scan.writes} writes${scan.failed.length > 0 ? `, failed: ${scan.failed.join('; ')}` : ''}`,
+    );
     quiet = scan.work === 0 && scan.writes === 0 && scan.failed.length === 0 ? quiet + 1 : 0;
     if (quiet === 2) return [];
   }
@@ -50,7 +52,8 @@ export async function fullScan(setting: Setting): Promise<Scan | string> {
   const failed: string[] = [];
   for (const id of runs) {
     const run = await engine.runs.get(id);
-    if (!run || (run.state !== 'done' && run.state !== 'failed')) return `P10 nothing is queued, but a run is not over: ${JSON.stringify(run)}`;
+    if (!run || (run.state !== 'done' && run.state !== 'failed'))
+      return `P10 nothing is queued, but a run is not over: ${JSON.stringify(run)}`;
     work += run.progress.work;
     if (run.state === 'failed') failed.push(`${run.mapping}: ${run.reason}`);
   }
@@ -66,7 +69,9 @@ export async function idle(setting: Setting): Promise<string[]> {
   const queues = [engine.queues.scan, ...MAPPINGS.map((name) => engine.queues.reconcile(name))];
   const end = performance.now() + PATIENCE;
   for (let quiet = 0, turn = 0; quiet < 3; turn++) {
-    const counts = await Promise.all(queues.map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized', 'paused')));
+    const counts = await Promise.all(
+      queues.map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized')),
+    );
     const pending = [keap, shop].some(({ webhooks }) => webhooks.counts().pending > 0);
     const busy = pending || counts.some((count) => Object.values(count).some((n) => n > 0));
     quiet = busy ? 0 : quiet + 1;
@@ -80,11 +85,15 @@ export async function idle(setting: Setting): Promise<string[]> {
   return [];
 }
 
-async function unfinished(queues: readonly { getJobs(types: ('waiting' | 'active' | 'delayed')[]): Promise<Job[]> }[]): Promise<string[]> {
+async function unfinished(
+  queues: readonly { getJobs(types: ('waiting' | 'active' | 'delayed')[]): Promise<Job[]> }[],
+): Promise<string[]> {
   const lines: string[] = [];
   for (const queue of queues) {
     for (const job of await queue.getJobs(['waiting', 'active', 'delayed'])) {
-      lines.push(`  ${job.queueName} ${JSON.stringify(job.data)} is ${await job.getState()} after ${job.attemptsMade} tries: ${job.failedReason ?? 'no failure'}`);
+      lines.push(
+        `  ${job.queueName} ${JSON.stringify(job.data)} is ${await job.getState()} after ${job.attemptsMade} tries: ${job.failedReason ?? 'no failure'}`,
+      );
     }
   }
   return lines;

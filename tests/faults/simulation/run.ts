@@ -6,7 +6,7 @@ import { createModel } from './model.ts';
 import { act } from './people.ts';
 import { check } from './promises.ts';
 import { becomeQuiet } from './quiet.ts';
-import type { Schedule, Step } from './schedule.ts';
+import { ALL, type Schedule, type Step } from './schedule.ts';
 import { createSetting, type Setting } from './setting.ts';
 
 const WORKERS = 2;
@@ -35,7 +35,10 @@ export interface Means {
   readonly autopsy?: ((setting: Setting) => Promise<void>) | undefined;
 }
 
-export async function runSchedule(schedule: Schedule, { crew, redis, tell = () => {}, autopsy }: Means): Promise<Report> {
+export async function runSchedule(
+  schedule: Schedule,
+  { crew, redis, tell = () => {}, autopsy }: Means,
+): Promise<Report> {
   const begun = performance.now();
   const setting = await createSetting(redis.url);
   const model = createModel();
@@ -63,7 +66,7 @@ export async function runSchedule(schedule: Schedule, { crew, redis, tell = () =
       case 'scan':
         if (!scanned && setting.writes() > 0) broken.push('P4 something was written before both sides were read');
         scanned = true;
-        if (step.mapping === undefined) await setting.engine.triggerAll({ scan: step.scan });
+        if (step.mapping === ALL) await setting.engine.triggerAll({ scan: step.scan });
         else await setting.engine.trigger({ mapping: step.mapping, scan: step.scan });
         return;
       case 'fault':
@@ -112,7 +115,10 @@ export async function runSchedule(schedule: Schedule, { crew, redis, tell = () =
       broken,
       ms: Math.round(performance.now() - begun),
       things: model.things.size,
-      faults: [setting.keap, setting.shop].reduce((sum, { requests }) => sum + requests.since().filter(({ fault }) => fault !== undefined).length, 0),
+      faults: [setting.keap, setting.shop].reduce(
+        (sum, { requests }) => sum + requests.since().filter(({ fault }) => fault !== undefined).length,
+        0,
+      ),
       kills,
       skipped,
       writes: setting.writes(),

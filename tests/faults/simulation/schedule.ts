@@ -13,13 +13,24 @@ export type Values = Readonly<Record<string, string>>;
 
 export type Step =
   /** People create a thing, in one place or in several in the same moment, with the values of each place. */
-  | { readonly do: 'create'; readonly kind: Kind; readonly thing: string; readonly in: Partial<Record<Place, Values>>; readonly silent: boolean }
+  | {
+      readonly do: 'create';
+      readonly kind: Kind;
+      readonly thing: string;
+      readonly in: Partial<Record<Place, Values>>;
+      readonly silent: boolean;
+    }
   /** People edit a thing, in one place or in several in the same moment. `silent`: no webhook tells of it. */
-  | { readonly do: 'edit'; readonly thing: string; readonly in: Partial<Record<Place, Values>>; readonly silent: boolean }
+  | {
+      readonly do: 'edit';
+      readonly thing: string;
+      readonly in: Partial<Record<Place, Values>>;
+      readonly silent: boolean;
+    }
   /** Like an edit, but to a value that the other system refuses; a later `mend` puts it right. */
   | { readonly do: 'spoil' | 'mend'; readonly thing: string; readonly place: Place; readonly values: Values }
   | { readonly do: 'delete'; readonly thing: string; readonly place: Place; readonly silent: boolean }
-  | { readonly do: 'scan'; readonly mapping: string | undefined; readonly scan: 'changes' | 'full' }
+  | { readonly do: 'scan'; readonly mapping: string; readonly scan: 'changes' | 'full' }
   | { readonly do: 'fault'; readonly system: System; readonly rule: FaultRule }
   | { readonly do: 'webhooks'; readonly system: System; readonly faults: Partial<WebhookFaults> }
   | { readonly do: 'kill'; readonly worker: number }
@@ -27,6 +38,9 @@ export type Step =
   | { readonly do: 'pause'; readonly ms: number }
   /** Faults end, work is let to finish, and every promise is checked. */
   | { readonly do: 'quiet' };
+
+/** Stands for every mapping. */
+export const ALL = '*';
 
 export interface Schedule {
   readonly seed: number;
@@ -47,6 +61,8 @@ interface Planned {
   readonly name: string;
   readonly kind: Kind;
   readonly window: number;
+  /** People created it in several places at once: until these are linked, what they match by is left alone. */
+  readonly twins: boolean;
   spoilt: boolean;
   gone: boolean;
   /** A deal refers to it: nothing of it is deleted. */
@@ -91,7 +107,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
       const { place, values } = spoilable(kind);
       created[place] = { ...created[place], ...values };
     }
-    things.push({ name, kind, window, spoilt, gone: false, needed: false });
+    things.push({ name, kind, window, twins, spoilt, gone: false, needed: false });
     steps.push({ do: 'create', kind, thing: name, in: created, silent: random.chance(0.25) });
   }
 
@@ -114,7 +130,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     return values;
   }
 
-  function edit(): void {
+  function edit(window: number): void {
     const candidates = alive();
     if (candidates.length === 0) return;
     const thing = random.pick(candidates);
@@ -122,7 +138,10 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     const silent = random.chance(0.25);
     const first = random.pick(spec.places);
     const editable = (place: Place): string[] =>
-      Object.entries(spec.fields).flatMap(([name, { at }]) => (at[place] && !spoilsField(thing, name) ? [name] : []));
+      Object.entries(spec.fields).flatMap(([name, { at }]) => {
+        if (!at[place] || spoilsField(thing, name)) return [];
+        return thing.twins && thing.window === window && IDENTITY[thing.kind].includes(name) ? [] : [name];
+      });
     const some = (place: Place): string[] => {
       const all = editable(place);
       return [...new Set(Array.from({ length: random.between(1, 3) }, () => random.pick(all)))];
@@ -140,7 +159,9 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
   }
 
   function spoil(): void {
-    const candidates = alive((thing) => !thing.spoilt && !thing.needed && (thing.kind === 'company' || thing.kind === 'product'));
+    const candidates = alive(
+      (thing) => !thing.spoilt && !thing.needed && (thing.kind === 'company' || thing.kind === 'product'),
+    );
     if (candidates.length === 0) return;
     const thing = random.pick(candidates);
     thing.spoilt = true;
@@ -152,7 +173,10 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     thing.spoilt = false;
     const { place, values } = spoilable(thing.kind);
     const good = Object.fromEntries(
-      Object.keys(values).map((name) => [name, kinds[thing.kind].fields[name]?.value(random, thing.name, ++count) ?? '']),
+      Object.keys(values).map((name) => [
+        name,
+        kinds[thing.kind].fields[name]?.value(random, thing.name, ++count) ?? '',
+      ]),
     );
     steps.push({ do: 'mend', thing: thing.name, place, values: good });
   }
@@ -162,14 +186,19 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     if (candidates.length === 0) return;
     const thing = random.pick(candidates);
     thing.gone = true;
-    steps.push({ do: 'delete', thing: thing.name, place: random.pick(kinds[thing.kind].places), silent: random.chance(0.25) });
+    steps.push({
+      do: 'delete',
+      thing: thing.name,
+      place: random.pick(kinds[thing.kind].places),
+      silent: random.chance(0.25),
+    });
   }
 
   const system = (): System => random.pick(['keap', 'customwebshop'] as const);
 
   for (let window = 0; window < windows; window++) {
     for (let i = 0; i < 4; i++) create(window);
-    if (window === 0) steps.push({ do: 'scan', mapping: undefined, scan: 'full' });
+    if (window === 0) steps.push({ do: 'scan', mapping: ALL, scan: 'full' });
     let redisKills = 0;
     for (let i = 0; i < perWindow; i++) {
       const spoilt = alive((thing) => thing.spoilt && thing.window < window);
@@ -187,11 +216,16 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         pause: 5,
       });
       if (kind === 'create') create(window);
-      else if (kind === 'edit') edit();
+      else if (kind === 'edit') edit(window);
       else if (kind === 'spoil') spoil();
       else if (kind === 'mend') mend(random.pick(spoilt));
       else if (kind === 'delete') remove();
-      else if (kind === 'scan') steps.push({ do: 'scan', mapping: random.pick([undefined, ...Object.keys(pairs)]), scan: random.chance(0.5) ? 'full' : 'changes' });
+      else if (kind === 'scan')
+        steps.push({
+          do: 'scan',
+          mapping: random.pick([ALL, ...Object.keys(pairs)]),
+          scan: random.chance(0.5) ? 'full' : 'changes',
+        });
       else if (kind === 'fault') steps.push({ do: 'fault', system: system(), rule: fault(random) });
       else if (kind === 'webhooks') steps.push({ do: 'webhooks', system: system(), faults: webhookFaults(random) });
       else if (kind === 'kill') steps.push({ do: 'kill', worker: random.between(0, 1) });
@@ -210,10 +244,19 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
   return { seed, steps };
 }
 
+/** What records match by. */
+const IDENTITY: Readonly<Record<Kind, readonly string[]>> = {
+  company: ['name', 'email'],
+  person: ['email'],
+  deal: [],
+  product: ['sku', 'name'],
+};
+
 /** What both records of a pair share when people create both in the same moment, so that they match. */
 function identity(random: Random, kind: Kind, thing: string, n: number): Values {
-  const shared: Readonly<Record<Kind, readonly string[]>> = { company: ['name', 'email'], person: ['email'], deal: [], product: ['sku', 'name'] };
-  return Object.fromEntries(shared[kind].map((field) => [field, kinds[kind].fields[field]?.value(random, thing, n) ?? '']));
+  return Object.fromEntries(
+    IDENTITY[kind].map((field) => [field, kinds[kind].fields[field]?.value(random, thing, n) ?? '']),
+  );
 }
 
 /** How a thing is made one that the other system refuses: in which place, by which values. */
@@ -231,8 +274,22 @@ function spoilsField(thing: Planned, field: string): boolean {
 function fault(random: Random): FaultRule {
   const times = random.between(1, 4);
   const kind = random.weighted({
-    error: 3, unavailable: 1, throttle: 2, throttleTold: 2, reset: 2, lose: 5, loseAny: 1, hang: 1, hangCreate: 1,
-    truncate: 2, malformed: 2, emptyList: 2, delay: 2, delayCreate: 2, slow: 1, reject: 1,
+    error: 3,
+    unavailable: 1,
+    throttle: 2,
+    throttleTold: 2,
+    reset: 2,
+    lose: 5,
+    loseAny: 1,
+    hang: 1,
+    hangCreate: 1,
+    truncate: 2,
+    malformed: 2,
+    emptyList: 2,
+    delay: 2,
+    delayCreate: 2,
+    slow: 1,
+    reject: 1,
   });
   switch (kind) {
     case 'error':

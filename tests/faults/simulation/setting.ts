@@ -13,7 +13,7 @@ import { type ShopSandbox, startShop } from '../../../sandbox/shop/server.ts';
 import { uniquePrefix } from '../../support/redis.ts';
 import type { Order } from './orders.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
-import { type Stores, stages, type System } from './things.ts';
+import { type Stores, type System, stages } from './things.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -36,7 +36,8 @@ export async function createSetting(redisUrl: string): Promise<Setting> {
   const keap = await startKeap({ data: { ...noKeapData, stages: stageData }, limits: false, hookDelayMs: [1, 10] });
   const shop = await startShop({ webhookDelayMs: [1, 10] });
   const root = await mkdtemp(join(tmpdir(), 'tandem-faults-'));
-  for (const folder of ['mappings', 'systems', 'schemas']) await cp(join(ROOT, folder), join(root, folder), { recursive: true });
+  for (const folder of ['mappings', 'systems', 'schemas'])
+    await cp(join(ROOT, folder), join(root, folder), { recursive: true });
   for (const system of ['keap', 'customwebshop']) await hurry(join(root, 'systems', `${system}.yaml`));
   const env = {
     KEAP_BASE_URL: `${keap.url}/crm/rest`,
@@ -51,7 +52,8 @@ export async function createSetting(redisUrl: string): Promise<Setting> {
   };
   const prefix = uniquePrefix();
   const config = await createConfigStore({ root, env, watch: false });
-  if (config.problems().length > 0) throw new Error(`the configuration has problems: ${JSON.stringify(config.problems(), null, 1)}`);
+  if (config.problems().length > 0)
+    throw new Error(`the configuration has problems: ${JSON.stringify(config.problems(), null, 1)}`);
   const engine = createEngine({ redisUrl, prefix, config });
   const receiver = await startReceiver(engine);
   eventKeys.forEach((eventKey, i) => {
@@ -59,7 +61,13 @@ export async function createSetting(redisUrl: string): Promise<Setting> {
     keap.store.hooks.put({ id: key, key, eventKey, hookUrl: receiver.url('keap'), status: 'Verified' });
   });
   webhookTopics.forEach((topic, i) => {
-    shop.store.webhooks.put({ id: i + 1, topic, url: receiver.url('customwebshop'), secret: 'x', created_at: new Date().toISOString() });
+    shop.store.webhooks.put({
+      id: i + 1,
+      topic,
+      url: receiver.url('customwebshop'),
+      secret: 'x',
+      created_at: new Date().toISOString(),
+    });
   });
   return {
     keap,

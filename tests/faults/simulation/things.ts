@@ -108,7 +108,10 @@ const alpha3: Notation = {
   read: (raw) => Object.keys(countries).find((two) => countries[two] === raw) ?? text(raw),
   write: (value) => countries[value],
 };
-const number: Notation = { read: (raw) => (raw === undefined || raw === null ? '' : String(Number(raw))), write: Number };
+const number: Notation = {
+  read: (raw) => (raw === undefined || raw === null ? '' : String(Number(raw))),
+  write: Number,
+};
 const money: Notation = { read: number.read, write: (value) => Number(value).toFixed(2) };
 const cents: Notation = {
   read: (raw) => (raw === undefined || raw === null ? '' : String(Number(raw) / 100)),
@@ -179,7 +182,13 @@ export const kinds: Readonly<Record<Kind, KindSpec>> = {
   company: {
     prefix: 'co',
     places: ['company', 'customer', 'contact'],
-    origins: [['company'], ['customer'], ['company', 'customer'], ['company', 'contact'], ['company', 'contact', 'customer']],
+    origins: [
+      ['company'],
+      ['customer'],
+      ['company', 'customer'],
+      ['company', 'contact'],
+      ['company', 'contact', 'customer'],
+    ],
     fields: {
       name: words('Company', false, { company: keap('company_name'), customer: shop('company') }),
       email,
@@ -261,7 +270,9 @@ export const kinds: Readonly<Record<Kind, KindSpec>> = {
 
 export function recordsOf(stores: Stores, place: Place): RecordData[] {
   const { system, entity } = places[place];
-  return system === 'keap' ? stores.keap.table(entity as KeapEntity).values() : stores.shop.table(entity as ShopEntity).values();
+  return system === 'keap'
+    ? stores.keap.table(entity as KeapEntity).values()
+    : stores.shop.table(entity as ShopEntity).values();
 }
 
 /** The records of a thing in one place, recognized by its name in a mapped property: two are a duplicate. */

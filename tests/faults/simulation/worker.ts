@@ -12,7 +12,10 @@ interface Work {
 }
 let work: Work | undefined;
 
-const log = process.env.SIMULATION_LOG === undefined ? undefined : (line: object) => console.error(JSON.stringify({ at: Date.now(), pid: process.pid, ...line }));
+const log =
+  process.env.SIMULATION_LOG === undefined
+    ? undefined
+    : (line: object) => console.error(JSON.stringify({ at: Date.now(), pid: process.pid, ...line }));
 
 async function begin(order: Extract<Order, { do: 'work' }>): Promise<Work> {
   const config = await createConfigStore({ root: order.root, env: order.env, watch: false });

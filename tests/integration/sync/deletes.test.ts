@@ -87,24 +87,24 @@ describe('keep, which is the default', () => {
     const ids = await pair(kind);
     await remove(world, gone, entities[gone], ids[gone]);
     const count = all(world, gone, entities[gone]).length;
-    await sync(world, 'full');
+    await sync(world, 'full', mapping);
     expect(await read(world, stays, entities[stays], ids[stays])).toBeDefined();
     expect(await heldOf(world, mapping, 'keap', ids.keap)).toMatchObject({ kind: 'gone', reason: expect.stringContaining(`${names[gone]} was deleted`) });
 
     await edit(world, stays, entities[stays], ids[stays], kind.edit[stays]);
-    await sync(world);
-    await sync(world, 'full');
+    await sync(world, 'changes', mapping);
+    await sync(world, 'full', mapping);
     expect(all(world, gone, entities[gone])).toHaveLength(count);
     // The link is what remembers that it was deleted.
     expect(await counterpart(world, mapping, stays, ids[stays])).toBe(ids[gone]);
-    await expectQuiet(world);
+    await expectQuiet(world, mapping);
 
     await remove(world, stays, entities[stays], ids[stays]);
     await tellDeleted(stays, entities[stays], ids[stays]);
     await world.settle();
     expect(await counterpart(world, mapping, stays, ids[stays])).toBeUndefined();
     expect(await heldOf(world, mapping, 'keap', ids.keap)).toBeUndefined();
-    await expectQuiet(world);
+    await expectQuiet(world, mapping);
   });
 
   it('a record that is deleted before it was ever linked leaves no trace', async () => {
@@ -134,16 +134,16 @@ describe('propagate', () => {
     // The event that tells of our own delete finds nothing to do.
     await tellDeleted(stays, entities[stays], ids[stays]);
     await world.settle();
-    await expectQuiet(world);
+    await expectQuiet(world, kind.mapping);
   });
 
   it.each(deleting)('$mapping: deleted in $gone, found by a full scan, it is deleted in $stays', async (kind) => {
     const { entities, gone, stays } = kind;
     const ids = await pair(kind);
     await remove(world, gone, entities[gone], ids[gone]);
-    await sync(world, 'full');
+    await sync(world, 'full', kind.mapping);
     expect(await read(world, stays, entities[stays], ids[stays])).toBeUndefined();
-    await expectQuiet(world);
+    await expectQuiet(world, kind.mapping);
   });
 
   it.each(deleting)('$mapping: deleted in $gone, but edited in $stays: the edit survives and a person decides', async (kind) => {
@@ -152,22 +152,22 @@ describe('propagate', () => {
     await edit(world, stays, entities[stays], ids[stays], kind.edit[stays]);
     await remove(world, gone, entities[gone], ids[gone]);
     const count = all(world, gone, entities[gone]).length;
-    await sync(world, 'full');
+    await sync(world, 'full', kind.mapping);
     expect(await read(world, stays, entities[stays], ids[stays])).toMatchObject(kind.edit[stays]);
     expect(await heldOf(world, mapping, 'keap', ids.keap)).toMatchObject({ kind: 'review', reason: expect.stringContaining('was edited in') });
     expect(all(world, gone, entities[gone])).toHaveLength(count);
-    await expectQuiet(world);
+    await expectQuiet(world, kind.mapping);
   });
 
   it('goes by side: here an order takes its opportunity with it, but not the other way round', async () => {
     const kind = kinds[3]!;
     const first = await pair(kind);
     await remove(world, 'shop', 'orders', first.shop);
-    await sync(world, 'full');
+    await sync(world, 'full', kind.mapping);
     expect(await read(world, 'keap', 'opportunities', first.keap)).toBeUndefined();
     const second = await pair(kind);
     await remove(world, 'keap', 'opportunities', second.keap);
-    await sync(world, 'full');
+    await sync(world, 'full', kind.mapping);
     expect(await read(world, 'shop', 'orders', second.shop)).toBeDefined();
     expect(await heldOf(world, 'opportunity-order', 'keap', second.keap)).toMatchObject({ kind: 'gone' });
   });
@@ -177,10 +177,10 @@ describe('propagate', () => {
     const stays = other(gone);
     const ids = await pair(kind);
     await remove(world, gone, kind.entities[gone], ids[gone]);
-    await sync(world, 'full');
+    await sync(world, 'full', kind.mapping);
     expect(await read(world, stays, kind.entities[stays], ids[stays])).toBeDefined();
     expect(await heldOf(world, kind.mapping, 'keap', ids.keap)).toMatchObject({ kind: 'review', reason: expect.stringContaining('a person decides') });
-    await expectQuiet(world);
+    await expectQuiet(world, kind.mapping);
   });
 
   it('a list that is empty by mistake deletes nothing: few records are looked at one by one', async () => {
@@ -188,18 +188,18 @@ describe('propagate', () => {
     const before = [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
     for (const [sandbox, path] of [[world.shop, '/products'], [world.keap, '/crm/rest/v2/products']] as const) {
       sandbox.faults.add({ method: 'GET', path, times: 1, action: 'empty-list' });
-      await sync(world, 'full');
+      await sync(world, 'full', 'product-product');
       expect(sandbox.faults.list().find((fault) => fault.action === 'empty-list')).toMatchObject({ hits: 1 });
       sandbox.faults.clear();
     }
     expect([all(world, 'keap', 'products').length, all(world, 'shop', 'products').length]).toEqual(before);
     expect(await linked(world, 'product-product', 'keap', ids.keap)).toBe(ids.shop);
-    await expectQuiet(world);
+    await expectQuiet(world, 'product-product');
   });
 
   it('many that vanish at once are not even looked at: the brake says so in the run', async () => {
     const made = await Promise.all(Array.from({ length: 25 }, () => make(world, 'keap', 'products', kinds[2]!.record(unique('many')) as object)));
-    await sync(world);
+    await sync(world, 'changes', 'product-product');
     const twins = await Promise.all(made.map((id) => linked(world, 'product-product', 'keap', id)));
     // By mistake, and in earnest: Tandem cannot tell them apart, so neither is believed.
     world.shop.faults.add({ method: 'GET', path: '/products', times: 1, action: 'empty-list' });
@@ -208,10 +208,10 @@ describe('propagate', () => {
     expect(await world.engine.runs.get(run.id)).toMatchObject({ state: 'done', reason: expect.stringMatching(/more linked records were missing.*customwebshop.*nothing was done/i) });
     for (const id of made) expect(await linked(world, 'product-product', 'keap', id)).toBeDefined();
     world.shop.faults.clear();
-    await expectQuiet(world);
+    await expectQuiet(world, 'product-product');
 
     for (const id of twins) world.shop.store.remove('products', Number(id));
-    await sync(world, 'full');
+    await sync(world, 'full', 'product-product');
     for (const id of made) expect(await read(world, 'keap', 'products', id)).toBeDefined();
     // What a webhook names one by one is deliberate.
     await remove(world, 'keap', 'products', made[0]!);

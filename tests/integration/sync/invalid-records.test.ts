@@ -151,7 +151,7 @@ describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, 
     const name = unique('bad');
     const bad = await make(world, from, entity, record(name));
     const good = await make(world, from, entity, { ...record(`${name} good`), ...mended(`${name}-good`) });
-    await sync(world);
+    await sync(world, 'changes', mapping);
     await linked(world, mapping, from, good);
     const jobs = await failedJobs(world, mapping, from, bad);
     expect(jobs).toHaveLength(1);
@@ -162,11 +162,11 @@ describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, 
     if (secret) expect(JSON.stringify([jobs[0]!.failedReason, jobs[0]!.stacktrace, jobs[0]!.data])).not.toContain(secret);
     expect(all(world, other(from), target).filter((one) => nameOf(one) === name)).toEqual([]);
     // It is not tried again and again while it is as it was.
-    await expectQuiet(world);
+    await expectQuiet(world, mapping);
     expect(await failures(world, mapping, from, bad)).toHaveLength(1);
 
     await edit(world, from, entity, bad, mended(name));
-    await sync(world);
+    await sync(world, 'changes', mapping);
     await linked(world, mapping, from, bad);
     expect(all(world, other(from), target).filter((one) => nameOf(one) === name)).toHaveLength(1);
     expect(await heldOf(world, mapping, from, bad)).toBeUndefined();
@@ -184,16 +184,16 @@ describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, 
     for (const key of Object.keys(mended(name))) good[key] ??= null;
     if (from === 'shop' && good.billing) good.billing = { address_1: null, country: null, ...good.billing };
     await edit(world, from, entity, id, good);
-    await sync(world);
+    await sync(world, 'changes', mapping);
     const jobs = await failedJobs(world, mapping, from, id);
     expect(jobs).toHaveLength(1);
     expect(jobs[0]!.failedReason).toMatch(code === 'RECORD_SCHEMA' && mapping === 'product-product' ? /price/ : reason);
     if (secret) expect(JSON.stringify([jobs[0]!.failedReason, jobs[0]!.stacktrace])).not.toContain(secret);
     expect(await read(world, other(from), target, twin)).toEqual(before);
-    await expectQuiet(world);
+    await expectQuiet(world, mapping);
 
     await edit(world, from, entity, id, mended(name));
-    await sync(world);
+    await sync(world, 'changes', mapping);
     expect(await failures(world, mapping, from, id)).toEqual([]);
     expect((await world.held(mapping)).filter((one) => one.id === id || one.id === twin)).toEqual([]);
     expect(await linked(world, mapping, from, id)).toBe(twin);
@@ -206,15 +206,15 @@ it('a good edit of the other side still arrives while a record is failed', async
   await reconcile(world, 'company-customer', 'keap', company);
   const customer = await linked(world, 'company-customer', 'keap', company);
   await edit(world, 'keap', 'companies', company, { address: { line1: 'A 2', country_code: 'XQZ' } });
-  await sync(world);
+  await sync(world, 'changes', 'company-customer');
   expect(await failures(world, 'company-customer', 'keap', company)).toHaveLength(1);
   // A property that converts is not held up by one that does not.
   expect(await read(world, 'shop', 'customers', customer)).toMatchObject({ billing: { address_1: 'A 2', country: 'FR' } });
   await edit(world, 'shop', 'customers', customer, { note: 'from the shop' });
-  await sync(world);
+  await sync(world, 'changes', 'company-customer');
   expect((await read(world, 'keap', 'companies', company)).notes).toBe('from the shop');
   await edit(world, 'shop', 'customers', customer, { billing: { country: 'CH' } });
-  await sync(world);
+  await sync(world, 'changes', 'company-customer');
   // Now both sides have changed it, and the shop's value is the later one and can be written.
   expect((await read(world, 'keap', 'companies', company)).address).toMatchObject({ line1: 'A 2', country_code: 'CHE' });
   expect(await failures(world, 'company-customer', 'keap', company)).toEqual([]);

@@ -52,33 +52,33 @@ describe('a one-way property', () => {
   it('drift keep: the follower\'s own edit is left alone until the leader\'s value changes', async () => {
     const { company, customer } = await pair({ notes: 'one' });
     await edit(world, 'shop', 'customers', customer, { note: 'own' });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect((await read(world, 'shop', 'customers', customer)).note).toBe('own');
     expect((await read(world, 'keap', 'companies', company)).notes).toBe('one');
     // Nor does an edit of something else bring it back.
     await edit(world, 'keap', 'companies', company, { company_name: unique('Renamed') });
-    await sync(world);
-    await expectQuiet(world);
+    await sync(world, 'changes', 'company-customer');
+    await expectQuiet(world, 'company-customer');
     expect((await read(world, 'shop', 'customers', customer)).note).toBe('own');
     await edit(world, 'keap', 'companies', company, { notes: 'two' });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect((await read(world, 'shop', 'customers', customer)).note).toBe('two');
     await edit(world, 'keap', 'companies', company, { notes: null });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect((await read(world, 'shop', 'customers', customer)).note).toBeNull();
   });
 
   it('drift revert: the follower\'s own edit is put back, toward either side', async () => {
     const { company, customer } = await pair({ website: 'https://one.example' });
     await edit(world, 'shop', 'customers', customer, { website: 'https://own.example', billing: { city: 'Rom' } });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect((await read(world, 'shop', 'customers', customer)).website).toBe('https://one.example');
     expect((await read(world, 'keap', 'companies', company)).address).toEqual({ locality: 'Rom' });
     await edit(world, 'keap', 'companies', company, { address: { locality: 'Paris', line1: 'two-way' } });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect((await read(world, 'keap', 'companies', company)).address).toEqual({ locality: 'Rom', line1: 'two-way' });
     expect((await read(world, 'shop', 'customers', customer)).billing).toMatchObject({ city: 'Rom', address_1: 'two-way' });
-    await expectQuiet(world);
+    await expectQuiet(world, 'company-customer');
   });
 });
 
@@ -87,7 +87,7 @@ describe('a conflict', () => {
     const { company, customer } = await pair({ address: { line1: 'a', line2: 'b' } });
     await laterThan(await edit(world, 'shop', 'customers', customer, { billing: { address_1: 'shop 1', address_2: 'shop 2' } }));
     await edit(world, 'keap', 'companies', company, { address: { line1: 'keap 1', line2: 'keap 2' } });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect((await read(world, 'shop', 'customers', customer)).billing).toMatchObject({ address_1: 'keap 1', address_2: 'shop 2' });
     expect((await read(world, 'keap', 'companies', company)).address).toMatchObject({ line1: 'keap 1', line2: 'shop 2' });
     const history = await world.engine.links('company-customer').history(company);
@@ -101,7 +101,7 @@ describe('a conflict', () => {
     const { company, customer } = await pair({ address: { line1: 'a', line2: 'b' } });
     await edit(world, 'shop', 'customers', customer, { billing: { address_1: 'shop 1' } });
     await edit(world, 'keap', 'companies', company, { address: { line1: 'a', line2: 'keap 2' } });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect((await read(world, 'keap', 'companies', company)).address).toMatchObject({ line1: 'shop 1', line2: 'keap 2' });
     expect((await read(world, 'shop', 'customers', customer)).billing).toMatchObject({ address_1: 'shop 1', address_2: 'keap 2' });
   });
@@ -110,23 +110,23 @@ describe('a conflict', () => {
     const { company, customer } = await pair({ phone_number: { number: '1' } });
     await edit(world, 'shop', 'customers', customer, { phone: '222', note: 'x', billing: { address_1: 'new' } });
     await edit(world, 'keap', 'companies', company, { phone_number: { number: '333' } });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({ kind: 'review', code: 'CONFLICT', property: 'phone_number.number', reason: expect.stringContaining('changed on both sides') });
     expect((await read(world, 'shop', 'customers', customer)).phone).toBe('222');
     expect(await read(world, 'keap', 'companies', company)).toMatchObject({ phone_number: { number: '333' }, address: { line1: 'new' } });
     expect(await world.engine.queues.reconcile('company-customer').getFailedCount()).toBe(0);
-    await expectQuiet(world);
+    await expectQuiet(world, 'company-customer');
 
     // It stays one while others are edited, and ends when both sides say the same.
     await edit(world, 'keap', 'companies', company, { notes: 'later' });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({ kind: 'review' });
     expect((await read(world, 'shop', 'customers', customer)).note).toBe('later');
     await edit(world, 'shop', 'customers', customer, { phone: '333' });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect(await heldOf(world, 'company-customer', 'keap', company)).toBeUndefined();
     await edit(world, 'shop', 'customers', customer, { phone: '444' });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     expect((await read(world, 'keap', 'companies', company)).phone_number.number).toBe('444');
   });
 
@@ -134,7 +134,7 @@ describe('a conflict', () => {
     const { company, customer } = await pair({ phone_number: { number: '1' } });
     await edit(world, 'shop', 'customers', customer, { phone: '222' });
     await edit(world, 'keap', 'companies', company, { phone_number: { number: '333' } });
-    await sync(world);
+    await sync(world, 'changes', 'company-customer');
     const context = world.engine.context({ owner: 'person' });
     await takeSide(context, world.engine.mapping('company-customer'), 0, company, winner);
     await world.settle();
@@ -143,7 +143,7 @@ describe('a conflict', () => {
     expect((await read(world, 'keap', 'companies', company)).phone_number.number).toBe(phone);
     expect(await heldOf(world, 'company-customer', 'keap', company)).toBeUndefined();
     expect(await world.engine.links('company-customer').history(company)).toMatchObject([{ property: 'phone_number.number', value: winner === 0 ? '222' : '333' }]);
-    await expectQuiet(world);
+    await expectQuiet(world, 'company-customer');
   });
 
   it('for a person at first contact overwrites neither value', async () => {

@@ -2,6 +2,7 @@
 import { expect, vi } from 'vitest';
 import type { Job } from 'bullmq';
 import type { HeldRecord } from '../../../engine/links/links.ts';
+import type { Run } from '../../../engine/queue/runs.ts';
 import type { Json, World } from '../../support/world.ts';
 
 export type MappingName = 'company-customer' | 'contact-customer' | 'product-product' | 'opportunity-order';
@@ -73,10 +74,16 @@ export async function reconcile(world: World, mapping: MappingName, system: Syst
   await world.settle();
 }
 
-/** A scan of every mapping, with all that follows from it. */
-export async function sync(world: World, scan: 'changes' | 'full' = 'changes'): Promise<void> {
-  await world.sync(scan);
+/** A scan of every mapping, or of one, with all that follows from it. */
+export async function sync(world: World, scan: 'changes' | 'full' = 'changes', mapping?: MappingName): Promise<Run> {
+  if (mapping === undefined) {
+    const run = await world.sync(scan);
+    await world.settle();
+    return run;
+  }
+  const { run } = await world.engine.trigger({ mapping, scan });
   await world.settle();
+  return (await world.engine.runs.get(run.id))!;
 }
 
 export const counterpart = (world: World, mapping: MappingName, system: SystemName, id: string): Promise<string | undefined> =>
@@ -107,10 +114,9 @@ export const failures = async (...of: Parameters<typeof failedJobs>): Promise<st
 export const writes = (world: World): [number, number] => [world.keap.stats().writes, world.shop.stats().writes];
 
 /** Nothing comes of reading everything once more. */
-export async function expectQuiet(world: World): Promise<void> {
+export async function expectQuiet(world: World, mapping?: MappingName): Promise<void> {
   const before = writes(world);
-  const run = await world.sync('full');
-  await world.settle();
+  const run = await sync(world, 'full', mapping);
   expect(run.progress.work).toBe(0);
   expect(writes(world)).toEqual(before);
 }

@@ -1,7 +1,7 @@
 // A limit in slots, against a model of the store: windows that begin with the first point and count every try.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createSlots, planSlots, type SlotState, type SlotStore } from '../../../engine/systems/slots.ts';
+import { createSlots, MARGIN, planSlots, type SlotState, type SlotStore } from '../../../engine/systems/slots.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -12,6 +12,8 @@ function world(requests: number, per: number, processes: number) {
   const windows = new Map<number, { count: number; end: number }>();
   const clock = { now: 0 };
   let calls = 0;
+  /** Milliseconds that an answer takes, all others with it: a process that is held up. */
+  const lag = { next: () => 0 };
   const state = (slot: number): SlotState | null => {
     const window = windows.get(slot);
     if (window === undefined || window.end < clock.now) return null;
@@ -25,7 +27,13 @@ function world(requests: number, per: number, processes: number) {
         count: consumedPoints,
         end: state(slot) === null ? clock.now + plan.length : (windows.get(slot)?.end ?? 0),
       });
-      return Promise.resolve(state(slot) as SlotState);
+      const answer = state(slot) as SlotState;
+      clock.now += lag.next();
+      return Promise.resolve(answer);
+    },
+    renew(slot) {
+      windows.set(slot, { count: plan.points, end: clock.now + plan.length });
+      return Promise.resolve();
     },
     get(slot) {
       calls += 1;
@@ -34,7 +42,7 @@ function world(requests: number, per: number, processes: number) {
   };
   // Each process has a clock of its own, with another zero.
   const all = Array.from({ length: processes }, (_, at) => createSlots(plan, store, () => clock.now + at * 12_345));
-  return { plan, clock, all, calls: () => calls };
+  return { plan, clock, all, lag, calls: () => calls };
 }
 
 /** Most grants in any span of `per` milliseconds: [moment, count], in order. */
@@ -112,11 +120,37 @@ test('a window that is opened by one request gives nothing more when it is about
   }
 });
 
+test('what goes late, because its process was held up, counts from then', async () => {
+  const lags = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 })), { minLength: 50, maxLength: 200 });
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 20 }), lags, async (requests, delays) => {
+      const { clock, all, lag } = world(requests, SECOND, 3);
+      const grants: [number, number][] = [];
+      for (const [turn, delay] of delays.entries()) {
+        // The first answer of this turn is held up.
+        let left = delay;
+        lag.next = () => {
+          const first = left;
+          left = 0;
+          return first;
+        };
+        const slots = all[turn % 3];
+        const got = (await slots?.take(requests)) ?? 0;
+        await slots?.settle();
+        grants.push([clock.now, got]);
+        clock.now += 37;
+      }
+      expect(peak(grants, SECOND - MARGIN)).toBeLessThanOrEqual(requests);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 describe('of what was declared, passes', () => {
   test.each([
-    [1, SECOND, 0.97],
-    [10, SECOND, 0.97],
-    [50, SECOND, 0.97],
+    [1, SECOND, 0.95],
+    [10, SECOND, 0.95],
+    [50, SECOND, 0.95],
     [240, MINUTE, 0.99],
     [1_500, MINUTE, 0.95],
     [2_000, 10 * SECOND, 0.99],
