@@ -28,6 +28,8 @@ export interface EngineOptions {
   readonly logger?: Logger;
   /** How long a worker may hold a record without a sign of life before another takes it over, in ms; default 60,000. */
   readonly claimTtl?: number;
+  /** Milliseconds before the first try again, of a call in place and of a job; by default 200 and 1,000. */
+  readonly retryDelay?: number | undefined;
   /** Awaited at each named moment of a reconcile; for tests that end the process there. */
   readonly step?: (name: Step) => Promise<void>;
   readonly onCall?: (call: CallInfo) => void;
@@ -77,7 +79,7 @@ export function createEngine(options: EngineOptions): Engine {
   const logger = options.logger ?? silent;
   const redis = connect(options.redisUrl);
   redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
-  const queues = createQueues(redis, prefix);
+  const queues = createQueues(redis, prefix, options.retryDelay);
   const runs = createRuns(redis, prefix);
   const links = new Map<string, { rules: string; links: Links }>();
   const clients = new Map<string, { version: string; client: SystemClient }>();
@@ -113,6 +115,7 @@ export function createEngine(options: EngineOptions): Engine {
       const known = clients.get(name);
       if (known?.version === config.version) return known.client;
       const client = createSystemClient(config, {
+        retryDelay: options.retryDelay,
         redis,
         prefix,
         encryptionKey: options.encryptionKey,

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Mapping } from '../config/types.ts';
 import { type ErrorCode, TandemError } from '../errors.ts';
-import { hash } from '../expression/values.ts';
+import { hash, stableJson } from '../expression/values.ts';
 import type { Base, SideIndex } from '../types.ts';
 import { type MappingKeys, mappingKeys, parseRecordKey, recordKey } from './keys.ts';
 import { type LinkCommands, withLinkCommands } from './scripts.ts';
@@ -50,7 +50,11 @@ export interface Intent {
   readonly key: string;
   /** Fingerprints of what is sent, per property: by them a lost answer is recognized. */
   readonly sent: Readonly<Record<string, string>>;
-  /** Set once a person must look: the outcome could not be found out. */
+  /** Fingerprints of the same properties on the source when they were sent: what changed since is an edit. */
+  readonly own?: Readonly<Record<string, string>>;
+  /** Match keys of the source when it was sent, hashed, per rule. */
+  readonly keys?: readonly (string | null)[];
+  /** Set once nobody works on it: the outcome could not be found out, or the source record is held, excluded or gone. */
   readonly review?: boolean;
 }
 
@@ -75,8 +79,6 @@ export interface Commit {
   readonly version: string;
   readonly base: Base;
   readonly states: readonly [string, string];
-  /** Record key whose intent this commit fulfils. */
-  readonly intent?: string | undefined;
   readonly held?: Held | undefined;
 }
 
@@ -90,6 +92,9 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
   const keys: MappingKeys = mappingKeys(prefix, mapping.name, rulesId);
   const fullRead = (side: SideIndex): string => `full:${side}:${rulesId}`;
   const indexKeys = (side: SideIndex): string[] => rules.map((rule) => keys.matchIndex(side, rule));
+
+  const history = async (id: string): Promise<Lost[]> =>
+    (await redis.lrange(keys.history(id), 0, -1)).map((json) => JSON.parse(json) as Lost);
 
   return {
     keys,
@@ -115,7 +120,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
     },
 
     /**
-     * Records an agreement in one step: link keys, base and states together, the intent fulfilled.
+     * Records an agreement in one step: link keys, base and states together, the intents of both fulfilled.
      * @throws TandemError LINK_FENCED, LINK_TAKEN
      */
     async commit(commit: Commit): Promise<string> {
@@ -123,7 +128,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
       const result = await redis.tandemCommit(
         ...[...keys.ids, ...keys.states, keys.base, keys.intents, keys.held],
         ...[a, b, commit.version, JSON.stringify(commit.base), ...commit.states],
-        ...[commit.intent ?? '', commit.held ? JSON.stringify(commit.held) : ''],
+        commit.held ? JSON.stringify(commit.held) : '',
       );
       if (result === -1)
         throw new TandemError('LINK_FENCED', 'Another worker brought this link into agreement meanwhile.', {
@@ -243,6 +248,13 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
       await redis.hset(keys.intents, recordKey(side, id), JSON.stringify(intent));
     },
 
+    /** Nobody works on this create now: other records no longer wait for its end, but are held where they look like its result. */
+    async doubtIntent(side: SideIndex, id: string): Promise<void> {
+      const intent = parse<Intent>(await redis.hget(keys.intents, recordKey(side, id)));
+      if (intent && !intent.review)
+        await redis.hset(keys.intents, recordKey(side, id), JSON.stringify({ ...intent, review: true }));
+    },
+
     dropIntent: async (side: SideIndex, id: string): Promise<void> => {
       await redis.hdel(keys.intents, recordKey(side, id));
     },
@@ -262,16 +274,21 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
     // ------------------------------------------------------------ losing values
 
     async keepLost(id: string, lost: readonly Lost[]): Promise<void> {
-      if (lost.length === 0) return;
+      const kept = lost.length === 0 ? [] : await history(id);
+      // A write that failed is decided again: the value that loses is kept already.
+      const fresh = lost.filter((entry) => {
+        const last = kept.find(({ property }) => property === entry.property);
+        return last?.side !== entry.side || stableJson(last.value) !== stableJson(entry.value);
+      });
+      if (fresh.length === 0) return;
       await redis
         .multi()
-        .lpush(keys.history(id), ...lost.map((entry) => JSON.stringify(entry)))
+        .lpush(keys.history(id), ...fresh.map((entry) => JSON.stringify(entry)))
         .ltrim(keys.history(id), 0, HISTORY - 1)
         .exec();
     },
 
-    history: async (id: string): Promise<Lost[]> =>
-      (await redis.lrange(keys.history(id), 0, -1)).map((json) => JSON.parse(json) as Lost),
+    history,
 
     // ------------------------------------------------------------ reading progress
 

@@ -78,11 +78,11 @@ redis.call('HDEL', KEYS[2], ARGV[1])
 return 1`;
 
 /**
- * Records a link, its base and the states of both records in one step, and clears the intent and what was held.
+ * Records a link, its base and the states of both records in one step, and clears what was held and the intents of
+ * both: whatever an unanswered create made, these two records have found each other.
  * Fenced: refused when another worker recorded this link since it was read.
  * KEYS ids0, ids1, states0, states1, base, intents, held
- * ARGV id0, id1, version read ('' for a new link), base JSON, state0, state1, intent ('' for none),
- *      held JSON ('' for none), held fields of records that are free now...
+ * ARGV id0, id1, version read ('' for a new link), base JSON, state0, state1, held JSON ('' for none)
  * Answers the new version, -1 fenced, -2 a record is linked to another one.
  */
 const COMMIT = `
@@ -100,9 +100,9 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[5])
 redis.call('HSET', KEYS[4], ARGV[2], ARGV[6])
 -- Whichever way the two came together, an open create of either is over: left standing, it would hold up others for good.
 redis.call('HDEL', KEYS[6], '0/' .. ARGV[1], '1/' .. ARGV[2])
-if ARGV[7] ~= '' then redis.call('HDEL', KEYS[6], ARGV[7]) end
+redis.call('HDEL', KEYS[6], '0/' .. ARGV[1], '1/' .. ARGV[2])
 redis.call('HDEL', KEYS[7], '0/' .. ARGV[1], '1/' .. ARGV[2])
-if ARGV[8] ~= '' then redis.call('HSET', KEYS[7], '0/' .. ARGV[1], ARGV[8]) end
+if ARGV[7] ~= '' then redis.call('HSET', KEYS[7], '0/' .. ARGV[1], ARGV[7]) end
 return nextVersion`;
 
 /** Breaks a link. KEYS ids0, ids1, states0, states1, base, held; ARGV id0, id1. Answers 1, or 0 when there was none. */

@@ -29,7 +29,8 @@ export interface ScanJob {
 }
 
 /** 1 s, 2 s, 4 s ... with half of it random: 12 tries spread over about an hour. */
-const RETRIES = { attempts: 12, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 } } as const;
+const FIRST_RETRY = 1_000;
+const retries = (delay: number) => ({ attempts: 12, backoff: { type: 'exponential', delay, jitter: 0.5 } }) as const;
 const KEEP = {
   removeOnComplete: { count: 1_000, age: 24 * 3600 },
   removeOnFail: { count: 10_000, age: 30 * 24 * 3600 },
@@ -54,8 +55,9 @@ export interface Queues {
   close(): Promise<void>;
 }
 
-export function createQueues(connection: Redis, prefix: string): Queues {
-  const options = { connection, prefix: queuePrefix(prefix), defaultJobOptions: { ...RETRIES, ...KEEP } };
+/** @param firstRetry ms before the first try again; doubled with each further one */
+export function createQueues(connection: Redis, prefix: string, firstRetry = FIRST_RETRY): Queues {
+  const options = { connection, prefix: queuePrefix(prefix), defaultJobOptions: { ...retries(firstRetry), ...KEEP } };
   // Without a listener BullMQ prints every failure of the connection; whoever made the connection hears of them already.
   const open = <T>(name: string): Queue<T> => new Queue<T>(name, options).on('error', () => {});
   const scan = open<ScanJob>(SCAN_QUEUE);

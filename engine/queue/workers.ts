@@ -176,6 +176,7 @@ async function failed(
   else engine.logger.warn(fields, last ? 'reconcile failed for good' : 'reconcile failed, it is tried again');
   if (!last) return;
   await noteFailedJob(engine, job);
+  await engine.links(mapping.name).doubtIntent(job.data.side, job.data.id);
   await engine.runs.finish(mapping.name, key, outcome('failed', { code: error.code, reason: error.message }));
 }
 

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Mapping, MappingSide } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
-import { fingerprint, stableJson } from '../expression/values.ts';
+import { EMPTY, fingerprint, stableJson } from '../expression/values.ts';
 import { recordKey } from '../links/keys.ts';
 import type { Intent } from '../links/links.ts';
 import { merge, type PropertyWrite } from '../merge/merge.ts';
@@ -22,12 +22,19 @@ import { newRecord } from './write.ts';
 /** How long after an open create on the other side a new record may be that create's result, in ms. */
 const RESULT_WAIT = 300;
 
-/** The source has no link and no candidate; its claims are held. */
+/** Is no fingerprint of anything, so that every value differs from it. */
+const UNKNOWN = '?';
+
+/**
+ * The source has no link and no candidate; its claims are held.
+ * @param more.lost what `lostResult` found; more.decided: a person has looked, the record is not the result of another create
+ */
 export async function createCounterpart(
   context: SyncContext,
   mapping: Mapping,
   source: View,
   claims: Claims,
+  more: { lost?: SystemRecord; decided?: boolean } = {},
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
   const from = source.side;
@@ -35,7 +42,9 @@ export async function createCounterpart(
   const id = source.record.id;
   const state = recordState(mapping, source).unlinked;
 
-  const doubt = context.dry ? undefined : await resultOfOpenCreate(context, mapping, source);
+  const former = await links.intent(from, id);
+  // Whoever began a create of its own was there before: it is no result of another one. Else two could wait for each other.
+  const doubt = context.dry || more.decided || former ? undefined : await resultOfOpenCreate(context, mapping, source);
   if (doubt !== undefined) {
     await hold(context, mapping, from, id, state, { kind: 'review', code: 'OUTCOME_UNKNOWN', reason: doubt });
     return outcome('review', { code: 'OUTCOME_UNKNOWN', reason: doubt });
@@ -62,18 +71,16 @@ export async function createCounterpart(
     const data = newRecord(mapping, target, writes, id);
     if (context.dry) return created([]);
 
-    const intent = await links.intent(from, id);
-    const lost = intent && (await findResult(context, mapping, source, target, intent));
+    const lost = former && (more.lost ?? (await findResult(context, mapping, source, target, former)));
     // Where nothing can be searched, only a key that the system remembers makes it safe to post the same again.
-    if (lost === 'unknown' && !(target.entity.create?.idempotency && sameSent(intent!.sent, sent))) {
+    if (lost === 'unknown' && !(target.entity.create?.idempotency && sameSent(former!.sent, sent))) {
       const reason = `It is not known whether the record was created in ${target.name}, and it cannot be searched for there: a person decides.`;
-      await links.intend(from, id, { ...intent!, review: true });
+      await links.intend(from, id, { ...former!, review: true });
       await hold(context, mapping, from, id, state, { kind: 'review', code: 'OUTCOME_UNKNOWN', reason });
       return outcome('review', { code: 'OUTCOME_UNKNOWN', reason });
     }
     await claims.confirm();
-    const record = typeof lost === 'object' ? lost : await post(data, intent);
-    return await link(record);
+    return typeof lost === 'object' ? await link(lost, former) : await link(await post(data, lost === 'unknown'));
   } catch (cause) {
     const error = asTandemError(cause);
     // Only a refusal ends here; everything else is tried again, the intent telling what may have happened.
@@ -81,10 +88,11 @@ export async function createCounterpart(
     return refuse(error);
   }
 
-  async function post(data: JsonObject, former: Intent | undefined): Promise<SystemRecord> {
+  /** @param unknown whether the outcome of an earlier try is still not known */
+  async function post(data: JsonObject, unknown: boolean): Promise<SystemRecord> {
     // The same content under the same key; other content is another create, for a key stands for one body.
-    const intent: Intent =
-      former && sameSent(former.sent, sent) ? former : { at: former?.at ?? claims.at, key: randomUUID(), sent };
+    const key = former && sameSent(former.sent, sent) ? former.key : randomUUID();
+    const intent: Intent = { at: former?.at ?? claims.at, key, sent };
     await context.step?.('before-intent');
     await links.intend(from, id, intent);
     await context.step?.('after-intent');
@@ -97,7 +105,7 @@ export async function createCounterpart(
     } catch (cause) {
       const error = asTandemError(cause);
       // The system said no, or never heard of it: nothing was created, there is nothing to look for.
-      if (error.code !== 'OUTCOME_UNKNOWN') await links.dropIntent(from, id);
+      if (error.code !== 'OUTCOME_UNKNOWN' && !unknown) await links.dropIntent(from, id);
       else if (error.context.id !== undefined) {
         const record = await context.client(target.system.name).read(target.entity.name, error.context.id);
         if (record) return record;
@@ -106,15 +114,21 @@ export async function createCounterpart(
     }
   }
 
-  async function link(record: SystemRecord): Promise<Outcome> {
+  /** @param begun the intent of an earlier try, whose result the record is */
+  async function link(record: SystemRecord, begun?: Intent): Promise<Outcome> {
     const answer = await viewRecord(mapping, target.index, record);
     await claims.add([recordClaim(target.index, record.id)]);
     const views = (from === 0 ? [source, answer] : [answer, source]) as readonly [View, View];
     const ids = [views[0].record.id, views[1].record.id] as const;
     const base: Record<string, PropertyBase> = {};
-    for (const { property: name } of writes) {
-      const i = mapping.properties.findIndex((property) => property.name === name);
-      base[name] = [views[0].own[i]!, views[1].own[i]!];
+    for (const [i, { name }] of mapping.properties.entries()) {
+      const now = sent[name];
+      const then = begun ? begun.sent[name] : now;
+      if (now === undefined && then === undefined) continue;
+      // What was edited on either side since the create began has not arrived yet: to the base it is a change.
+      const own = now === then ? source.own[i]! : UNKNOWN;
+      const its = begun && answer.own[i] !== (now ?? EMPTY) ? (then ?? EMPTY) : answer.own[i]!;
+      base[name] = from === 0 ? [own, its] : [its, own];
     }
     // What the target filled in by itself, and what flows back, has had no first contact yet.
     const rest = merge({
@@ -122,7 +136,7 @@ export async function createCounterpart(
       modified: [undefined, undefined],
       properties: await propertyStates(mapping, views, base, converting),
     });
-    const pending = rest.writes.some((some) => some.length > 0);
+    const pending = rest.decisions.some(({ rule, writes }) => writes !== undefined || rule === 'review');
     const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
     await links.index(target.index, [{ id: record.id, keys: answer.keys }]);
     await context.step?.('before-link');
@@ -131,7 +145,6 @@ export async function createCounterpart(
       version: '',
       base: pending ? base : rest.base,
       states: pending ? ['', ''] : states,
-      intent: recordKey(from, id),
     });
     await context.step?.('after-link');
     if (pending) await context.enqueue(mapping.name, from, [id]);
@@ -186,6 +199,17 @@ const sameContent = (mapping: Mapping, view: View, intent: Intent): boolean =>
   mapping.properties.every(
     (property, i) => intent.sent[property.name] === undefined || intent.sent[property.name] === view.own[i],
   );
+
+/** The record that an earlier, unanswered create of this one has made, where it can be told. */
+export async function lostResult(
+  context: SyncContext,
+  mapping: Mapping,
+  source: View,
+): Promise<SystemRecord | undefined> {
+  const intent = context.dry ? undefined : await context.links(mapping.name).intent(source.side, source.record.id);
+  const found = intent && (await findResult(context, mapping, source, mapping.sides[otherSide(source.side)], intent));
+  return found === 'unknown' ? undefined : found;
+}
 
 /**
  * Looks for the record that an earlier, unanswered create may have made.

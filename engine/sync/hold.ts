@@ -47,7 +47,9 @@ export async function hold(
   reason: HoldReason,
 ): Promise<void> {
   if (context.dry) return;
-  await context.links(mapping.name).hold(side, id, state, held(context, mapping, reason));
+  const links = context.links(mapping.name);
+  await links.hold(side, id, state, held(context, mapping, reason));
+  await links.doubtIntent(side, id);
   await wake(context, mapping, side, id);
   await waitFor(context, mapping, side, id, reason.refs ?? []);
 }

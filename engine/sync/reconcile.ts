@@ -6,7 +6,7 @@ import type { Mapping } from '../config/types.ts';
 import type { SideIndex } from '../types.ts';
 import { linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
 import type { SyncContext } from './context.ts';
-import { createCounterpart } from './create.ts';
+import { createCounterpart, lostResult } from './create.ts';
 import { hold, wakeWaiters } from './hold.ts';
 import { findCounterpart } from './match.ts';
 import { type Outcome, outcome } from './outcome.ts';
@@ -57,6 +57,7 @@ async function reconcileUnlinked(
         if (waiters.length > 0)
           await hold(context, mapping, side, id, '', { kind: 'gone', reason: 'The record does not exist.' });
         else await links.release([{ side, id }]);
+        await links.doubtIntent(side, id);
         return outcome('gone');
       }
       const view = await viewRecord(mapping, side, record);
@@ -84,6 +85,10 @@ async function reconcileUnlinked(
         await claims.add([recordClaim(side === 0 ? 1 : 0, linked)]);
         return reconcileLink(context, mapping, side === 0 ? [id, linked] : [linked, id], side, claims);
       }
+
+      // The result of a create whose answer was lost goes before anything that only looks like the record.
+      const lost = await lostResult(context, mapping, view);
+      if (lost) return createCounterpart(context, mapping, view, claims, { lost });
 
       const match = await findCounterpart(context, mapping, view);
       if (match.kind === 'one') {

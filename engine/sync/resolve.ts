@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
-import { linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
+import { type Claims, linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
 import type { SyncContext } from './context.ts';
 import { createCounterpart } from './create.ts';
 import { hold, wakeWaiters } from './hold.ts';
@@ -30,7 +30,7 @@ export async function linkByHand(
 ): Promise<boolean> {
   const links = context.links(mapping.name);
   const made = await patiently(() =>
-    underClaims(links, context.owner, linkClaims(...ids), async (claims) => {
+    claimed(context, mapping, linkClaims(...ids), async (claims) => {
       const present = [await links.counterpart(0, ids[0]), await links.counterpart(1, ids[1])] as const;
       if (present[0] === ids[1] && present[1] === ids[0]) return false;
       for (const side of [0, 1] as const) {
@@ -65,7 +65,7 @@ export function createByHand(context: SyncContext, mapping: Mapping, side: SideI
   const { name } = mapping.sides[side];
   const target = mapping.sides[otherSide(side)];
   return patiently(() =>
-    underClaims(links, context.owner, [recordClaim(side, id)], async (claims) => {
+    claimed(context, mapping, [recordClaim(side, id)], async (claims) => {
       if (!target.create) throw conflict(mapping, `The mapping creates nothing in ${target.name}.`);
       if (!(await links.ready()))
         throw conflict(mapping, 'Both sides must be read fully once before anything is created.');
@@ -83,7 +83,7 @@ export function createByHand(context: SyncContext, mapping: Mapping, side: SideI
       await links.index(side, [{ id, keys: view.keys }]);
       await claims.add(view.keys.flatMap((key, rule) => (key === undefined ? [] : [matchClaim(rule, key)])));
       if ((await links.intent(side, id))?.review) await links.dropIntent(side, id);
-      return createCounterpart(context, mapping, view, claims);
+      return createCounterpart(context, mapping, view, claims, { decided: true });
     }),
   );
 }
@@ -129,7 +129,7 @@ export async function deleteSurvivor(
     throw conflict(mapping, 'The record has no link: only what is left of a link is deleted here.');
   const ids = pairOf(side, id, counterpart);
   return patiently(() =>
-    underClaims(links, context.owner, linkClaims(...ids), async (claims) => {
+    claimed(context, mapping, linkClaims(...ids), async (claims) => {
       const records = await Promise.all([readSide(context, mapping, 0, ids[0]), readSide(context, mapping, 1, ids[1])]);
       if (records[0] && records[1]) throw conflict(mapping, 'Both records of the link exist: nothing is deleted.');
       await claims.confirm();
@@ -150,7 +150,7 @@ export async function deleteSurvivor(
  */
 export function unlinkByHand(context: SyncContext, mapping: Mapping, ids: readonly [string, string]): Promise<boolean> {
   const links = context.links(mapping.name);
-  return patiently(() => underClaims(links, context.owner, linkClaims(...ids), () => links.unlink(...ids)));
+  return patiently(() => claimed(context, mapping, linkClaims(...ids), () => links.unlink(...ids)));
 }
 
 /** Leaves a record as it is, until it changes. */
@@ -202,6 +202,13 @@ function taken(mapping: Mapping, side: SideIndex, id: string, counterpart: strin
     id,
   });
 }
+
+const claimed = <T>(
+  context: SyncContext,
+  mapping: Mapping,
+  names: readonly string[],
+  work: (claims: Claims) => Promise<T>,
+): Promise<T> => underClaims(context.links(mapping.name), context.owner, names, work, context.claimTtl);
 
 /** Waits a moment for a worker that holds one of the claims. */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {

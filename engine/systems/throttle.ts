@@ -1,14 +1,13 @@
 /**
  * The throttle of one system, shared by all processes through Redis: its declared limits, and the pauses it asks for.
- * The counting is that of rate-limiter-flexible: see slots.ts for how its fixed windows hold a limit in every span, and
- * docs/decisions/0007-limiter.md for what that costs. The only clock that decides is that of Redis, by the time its
- * keys have left; a process measures with its own how long ago it asked.
+ * The counting is that of rate-limiter-flexible, in fixed windows that begin with their first request; see
+ * docs/decisions/0007-limiter.md. The only clock that decides is that of Redis, by the time its keys have left; a process
+ * measures with its own how long ago it asked.
  */
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { LimitConfig } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
-import { createSlots, planSlots, type Slots } from './slots.ts';
 import { jittered, sleep } from './wait.ts';
 
 export interface Throttle {
@@ -41,6 +40,14 @@ const ROW_ENDS = 120;
 
 const PAUSE = 'pause';
 const ROW = 'row';
+
+/** One declared limit. */
+interface Limit {
+  /** Milliseconds until its window begins anew, as far as is known here; 0 where there may be points left. */
+  wait(): number;
+  /** @returns how many of the wanted requests may go now */
+  take(wanted: number): Promise<number>;
+}
 
 interface Waiter {
   readonly deadline: number;
@@ -108,9 +115,7 @@ export function createThrottle(options: ThrottleOptions): Throttle {
     try {
       while (waiting.length > 0) {
         const { granted, wait } = await take(waiting.length);
-        const settled = Promise.all(limits.map((limit) => limit.settle()));
         for (const waiter of waiting.splice(0, granted)) waiter.grant();
-        await settled;
         if (waiting.length === 0) break;
         if (granted > 0) continue;
         const now = performance.now();
@@ -173,33 +178,23 @@ export function throttled(system: string, ms: number): TandemError {
 }
 
 /** Shortest first, so that what a refusal costs is soon there again. */
-function createLimits(redis: Redis, keyPrefix: string, declared: readonly LimitConfig[]): Slots[] {
-  const plans = new Map<number, LimitConfig>();
-  for (const limit of declared) {
-    const seconds = Math.ceil(limit.per / 1_000);
-    // Two limits of one length would count in the same keys.
-    if (limit.requests < (plans.get(seconds)?.requests ?? Number.POSITIVE_INFINITY)) plans.set(seconds, limit);
-  }
-  return [...plans]
-    .sort(([one], [other]) => one - other)
-    .map(([seconds, { requests, per }]) => {
-      const plan = planSlots(requests, per);
-      const limiter = new RateLimiterRedis({
-        storeClient: redis,
-        keyPrefix: `${keyPrefix}:${seconds}`,
-        points: plan.points,
-        duration: plan.length / 1_000,
-      });
-      return createSlots(
-        plan,
-        {
-          consume: (slot, points) => taken(limiter, slot, points),
-          get: (slot) => limiter.get(slot),
-          renew: (slot) => limiter.set(slot, plan.points, limiter.duration),
-        },
-        () => performance.now(),
-      );
-    });
+function createLimits(redis: Redis, keyPrefix: string, declared: readonly LimitConfig[]): Limit[] {
+  const shortestFirst = [...declared].sort((one, other) => one.per - other.per);
+  return shortestFirst.map(({ requests, per }) => {
+    const duration = Math.ceil(per / 1_000);
+    const limiter = new RateLimiterRedis({ storeClient: redis, keyPrefix, points: requests, duration });
+    /** Until then the window has no points left, by performance.now: nobody needs to be asked. */
+    let usedUpUntil = 0;
+    return {
+      wait: () => Math.max(0, Math.ceil(usedUpUntil - performance.now())),
+      async take(wanted) {
+        const { consumedPoints, msBeforeNext } = await taken(limiter, `${requests}/${duration}`, wanted);
+        if (consumedPoints >= requests) usedUpUntil = performance.now() + msBeforeNext;
+        // What went over the limit counts as well, but only until the window ends.
+        return Math.min(wanted, Math.max(0, requests - (consumedPoints - wanted)));
+      },
+    };
+  });
 }
 
 /** A refusal is an answer, too: part of the points may have fitted. */

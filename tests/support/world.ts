@@ -41,7 +41,14 @@ export interface World {
 export type Json = any;
 
 export async function startWorld(
-  options: { size?: Size; seed?: number; prepare?: (dir: string) => Promise<void>; workers?: WorkerOptions } = {},
+  options: {
+    size?: Size;
+    seed?: number;
+    prepare?: (dir: string) => Promise<void>;
+    workers?: WorkerOptions;
+    /** Milliseconds before the first try again; short, for most tests only wait for it. */
+    retryDelay?: number;
+  } = {},
 ): Promise<World> {
   const seed = makeSeed(options.seed ?? 42, options.size ?? 'empty');
   const keap = await startKeap({ data: seed.keap, limits: false, hookDelayMs: [5, 20] });
@@ -69,6 +76,7 @@ export async function startWorld(
     redisUrl: redisUrl(),
     prefix: uniquePrefix(),
     config,
+    retryDelay: options.retryDelay ?? 50,
     onOutcome: (event) => outcomes.push(event),
   });
   const workerOptions: WorkerOptions = { schedules: false, lockDuration: 5_000, ...options.workers };

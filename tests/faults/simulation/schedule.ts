@@ -266,6 +266,9 @@ export function spoilable(kind: Kind): { origin: readonly Place[]; place: Place;
     : { origin: ['company'], place: 'company', values: { postcode: 'P_1' } };
 }
 
+/** Lists without a search and without a time to begin at. */
+const WHOLE_LIST = '^/[^?]*\\?(?!.*(filter|order_by|updated_since|sku|email|company|external_id|name)=)';
+
 /** The field that makes it spoilt is left alone until it is mended. */
 function spoilsField(thing: Planned, field: string): boolean {
   return (thing.kind === 'product' && field === 'price') || (thing.kind === 'company' && field === 'postcode');
@@ -315,7 +318,8 @@ function fault(random: Random): FaultRule {
     case 'malformed':
       return { action: 'malformed', times };
     case 'emptyList':
-      return { action: 'empty-list', method: 'GET', times };
+      // Only of whole lists: a search that wrongly finds nothing cannot be told from one that rightly does.
+      return { action: 'empty-list', method: 'GET', path: WHOLE_LIST, times };
     case 'delay':
       return { action: 'delay', ms: random.between(50, 600), times };
     case 'delayCreate':

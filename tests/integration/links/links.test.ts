@@ -62,11 +62,13 @@ describe('commit', () => {
     expect(await links.count()).toBe(1);
   });
 
-  it('fulfils the intent and frees what was held', async () => {
+  it('fulfils the intents of both records and frees what was held', async () => {
     await links.intend(0, '1', { at: 1, key: 'k', sent: {} });
+    await links.intend(1, '2', { at: 1, key: 'k', sent: {} });
     await links.hold(0, '1', 's', held('failed'));
-    await commit('1', '2', '', { intent: '0/1' });
+    await commit('1', '2');
     expect(await links.intent(0, '1')).toBeUndefined();
+    expect(await links.intent(1, '2')).toBeUndefined();
     expect(await links.held(0, '1')).toBeUndefined();
   });
 

@@ -250,7 +250,10 @@ test('explain tells both values, what changed and what would be decided', async 
     },
     decision: { rule: 'one-changed', writes: 'shop' },
   });
-  expect(of('email')).toMatchObject({ decision: { rule: 'in-step' } });
+  expect(of('email')).toMatchObject({
+    sides: { crm: { wouldBecome: { value: 'ann@x.test' } }, shop: { wouldBecome: { value: 'ann@x.test' } } },
+    decision: { rule: 'in-step' },
+  });
   expect(of('note')).toMatchObject({
     base: false,
     conflict: 'review',

@@ -209,6 +209,7 @@ export async function world(
     'systems/shop.yaml': system(
       'shop',
       shop.url,
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how system files name variables
       'signature: { header: X-Signature, secret: "${SHOP_WEBHOOK_SECRET}", format: hex }',
     ),
     'schemas/crm/things.schema.json': schema,

@@ -3,7 +3,23 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, counterpart, edit, expectQuiet, heldOf, linked, make, type MappingName, other, read, reconcile, remove, sync, type SystemName, unique } from './support.ts';
+import {
+  all,
+  counterpart,
+  edit,
+  expectQuiet,
+  heldOf,
+  linked,
+  type MappingName,
+  make,
+  other,
+  read,
+  reconcile,
+  remove,
+  type SystemName,
+  sync,
+  unique,
+} from './support.ts';
 
 interface Kind {
   readonly mapping: MappingName;
@@ -62,7 +78,9 @@ const kinds: readonly Kind[] = [
     edit: { keap: { opportunity_notes: 'edited' }, shop: { note: 'edited' } },
   },
 ];
-const both = kinds.flatMap((kind) => (['keap', 'shop'] as const).map((from) => ({ ...kind, gone: from, stays: other(from) })));
+const both = kinds.flatMap((kind) =>
+  (['keap', 'shop'] as const).map((from) => ({ ...kind, gone: from, stays: other(from) })),
+);
 
 async function pair({ mapping, entities, from, record }: Kind): Promise<Record<SystemName, string>> {
   const id = await make(world, from, entities[from], record(unique('pair')));
@@ -74,7 +92,14 @@ async function pair({ mapping, entities, from, record }: Kind): Promise<Record<S
 const names = { keap: 'keap', shop: 'customwebshop' } as const;
 /** What the system's webhook says, as `engine.events` takes it. */
 function tellDeleted(system: SystemName, entity: string, id: string): Promise<number> {
-  const singular = { companies: 'company', contacts: 'contact', opportunities: 'opportunity', products: 'product', customers: 'customer', orders: 'order' }[entity];
+  const singular = {
+    companies: 'company',
+    contacts: 'contact',
+    opportunities: 'opportunity',
+    products: 'product',
+    customers: 'customer',
+    orders: 'order',
+  }[entity];
   return world.engine.events(names[system], [{ event: `${singular}.${system === 'keap' ? 'delete' : 'deleted'}`, id }]);
 }
 
@@ -82,30 +107,36 @@ describe('keep, which is the default', () => {
   beforeAll(() => start({}));
   afterAll(() => world?.close());
 
-  it.each(both)('$mapping: deleted in $gone, the other stays, is not made again, and its edits make nothing', async (kind) => {
-    const { mapping, entities, gone, stays } = kind;
-    const ids = await pair(kind);
-    await remove(world, gone, entities[gone], ids[gone]);
-    const count = all(world, gone, entities[gone]).length;
-    await sync(world, 'full', mapping);
-    expect(await read(world, stays, entities[stays], ids[stays])).toBeDefined();
-    expect(await heldOf(world, mapping, 'keap', ids.keap)).toMatchObject({ kind: 'gone', reason: expect.stringContaining(`${names[gone]} was deleted`) });
+  it.each(both)(
+    '$mapping: deleted in $gone, the other stays, is not made again, and its edits make nothing',
+    async (kind) => {
+      const { mapping, entities, gone, stays } = kind;
+      const ids = await pair(kind);
+      await remove(world, gone, entities[gone], ids[gone]);
+      const count = all(world, gone, entities[gone]).length;
+      await sync(world, 'full', mapping);
+      expect(await read(world, stays, entities[stays], ids[stays])).toBeDefined();
+      expect(await heldOf(world, mapping, 'keap', ids.keap)).toMatchObject({
+        kind: 'gone',
+        reason: expect.stringContaining(`${names[gone]} was deleted`),
+      });
 
-    await edit(world, stays, entities[stays], ids[stays], kind.edit[stays]);
-    await sync(world, 'changes', mapping);
-    await sync(world, 'full', mapping);
-    expect(all(world, gone, entities[gone])).toHaveLength(count);
-    // The link is what remembers that it was deleted.
-    expect(await counterpart(world, mapping, stays, ids[stays])).toBe(ids[gone]);
-    await expectQuiet(world, mapping);
+      await edit(world, stays, entities[stays], ids[stays], kind.edit[stays]);
+      await sync(world, 'changes', mapping);
+      await sync(world, 'full', mapping);
+      expect(all(world, gone, entities[gone])).toHaveLength(count);
+      // The link is what remembers that it was deleted.
+      expect(await counterpart(world, mapping, stays, ids[stays])).toBe(ids[gone]);
+      await expectQuiet(world, mapping);
 
-    await remove(world, stays, entities[stays], ids[stays]);
-    await tellDeleted(stays, entities[stays], ids[stays]);
-    await world.settle();
-    expect(await counterpart(world, mapping, stays, ids[stays])).toBeUndefined();
-    expect(await heldOf(world, mapping, 'keap', ids.keap)).toBeUndefined();
-    await expectQuiet(world, mapping);
-  });
+      await remove(world, stays, entities[stays], ids[stays]);
+      await tellDeleted(stays, entities[stays], ids[stays]);
+      await world.settle();
+      expect(await counterpart(world, mapping, stays, ids[stays])).toBeUndefined();
+      expect(await heldOf(world, mapping, 'keap', ids.keap)).toBeUndefined();
+      await expectQuiet(world, mapping);
+    },
+  );
 
   it('a record that is deleted before it was ever linked leaves no trace', async () => {
     const id = await make(world, 'shop', 'products', { name: unique('short-lived') });
@@ -118,7 +149,14 @@ describe('keep, which is the default', () => {
 });
 
 describe('propagate', () => {
-  beforeAll(() => start({ 'product-product': 'propagate', 'opportunity-order': '{ keap: propagate, customwebshop: keep }', 'contact-customer': 'review', 'company-customer': 'propagate' }));
+  beforeAll(() =>
+    start({
+      'product-product': 'propagate',
+      'opportunity-order': '{ keap: propagate, customwebshop: keep }',
+      'contact-customer': 'review',
+      'company-customer': 'propagate',
+    }),
+  );
   afterAll(() => world?.close());
 
   const deleting = both.filter(({ mapping }) => mapping === 'product-product' || mapping === 'company-customer');
@@ -146,18 +184,24 @@ describe('propagate', () => {
     await expectQuiet(world, kind.mapping);
   });
 
-  it.each(deleting)('$mapping: deleted in $gone, but edited in $stays: the edit survives and a person decides', async (kind) => {
-    const { mapping, entities, gone, stays } = kind;
-    const ids = await pair(kind);
-    await edit(world, stays, entities[stays], ids[stays], kind.edit[stays]);
-    await remove(world, gone, entities[gone], ids[gone]);
-    const count = all(world, gone, entities[gone]).length;
-    await sync(world, 'full', kind.mapping);
-    expect(await read(world, stays, entities[stays], ids[stays])).toMatchObject(kind.edit[stays]);
-    expect(await heldOf(world, mapping, 'keap', ids.keap)).toMatchObject({ kind: 'review', reason: expect.stringContaining('was edited in') });
-    expect(all(world, gone, entities[gone])).toHaveLength(count);
-    await expectQuiet(world, kind.mapping);
-  });
+  it.each(deleting)(
+    '$mapping: deleted in $gone, but edited in $stays: the edit survives and a person decides',
+    async (kind) => {
+      const { mapping, entities, gone, stays } = kind;
+      const ids = await pair(kind);
+      await edit(world, stays, entities[stays], ids[stays], kind.edit[stays]);
+      await remove(world, gone, entities[gone], ids[gone]);
+      const count = all(world, gone, entities[gone]).length;
+      await sync(world, 'full', kind.mapping);
+      expect(await read(world, stays, entities[stays], ids[stays])).toMatchObject(kind.edit[stays]);
+      expect(await heldOf(world, mapping, 'keap', ids.keap)).toMatchObject({
+        kind: 'review',
+        reason: expect.stringContaining('was edited in'),
+      });
+      expect(all(world, gone, entities[gone])).toHaveLength(count);
+      await expectQuiet(world, kind.mapping);
+    },
+  );
 
   it('goes by side: here an order takes its opportunity with it, but not the other way round', async () => {
     const kind = kinds[3]!;
@@ -172,21 +216,30 @@ describe('propagate', () => {
     expect(await heldOf(world, 'opportunity-order', 'keap', second.keap)).toMatchObject({ kind: 'gone' });
   });
 
-  it.each(['keap', 'shop'] as const)('review: a contact or customer deleted in %s is asked about once', async (gone) => {
-    const kind = kinds[1]!;
-    const stays = other(gone);
-    const ids = await pair(kind);
-    await remove(world, gone, kind.entities[gone], ids[gone]);
-    await sync(world, 'full', kind.mapping);
-    expect(await read(world, stays, kind.entities[stays], ids[stays])).toBeDefined();
-    expect(await heldOf(world, kind.mapping, 'keap', ids.keap)).toMatchObject({ kind: 'review', reason: expect.stringContaining('a person decides') });
-    await expectQuiet(world, kind.mapping);
-  });
+  it.each(['keap', 'shop'] as const)(
+    'review: a contact or customer deleted in %s is asked about once',
+    async (gone) => {
+      const kind = kinds[1]!;
+      const stays = other(gone);
+      const ids = await pair(kind);
+      await remove(world, gone, kind.entities[gone], ids[gone]);
+      await sync(world, 'full', kind.mapping);
+      expect(await read(world, stays, kind.entities[stays], ids[stays])).toBeDefined();
+      expect(await heldOf(world, kind.mapping, 'keap', ids.keap)).toMatchObject({
+        kind: 'review',
+        reason: expect.stringContaining('a person decides'),
+      });
+      await expectQuiet(world, kind.mapping);
+    },
+  );
 
   it('a list that is empty by mistake deletes nothing: few records are looked at one by one', async () => {
     const ids = await pair(kinds[2]!);
     const before = [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
-    for (const [sandbox, path] of [[world.shop, '/products'], [world.keap, '/crm/rest/v2/products']] as const) {
+    for (const [sandbox, path] of [
+      [world.shop, '/products'],
+      [world.keap, '/crm/rest/v2/products'],
+    ] as const) {
       sandbox.faults.add({ method: 'GET', path, times: 1, action: 'empty-list' });
       await sync(world, 'full', 'product-product');
       expect(sandbox.faults.list().find((fault) => fault.action === 'empty-list')).toMatchObject({ hits: 1 });
@@ -198,14 +251,19 @@ describe('propagate', () => {
   });
 
   it('many that vanish at once are not even looked at: the brake says so in the run', async () => {
-    const made = await Promise.all(Array.from({ length: 25 }, () => make(world, 'keap', 'products', kinds[2]!.record(unique('many')) as object)));
+    const made = await Promise.all(
+      Array.from({ length: 25 }, () => make(world, 'keap', 'products', kinds[2]!.record(unique('many')) as object)),
+    );
     await sync(world, 'changes', 'product-product');
     const twins = await Promise.all(made.map((id) => linked(world, 'product-product', 'keap', id)));
     // By mistake, and in earnest: Tandem cannot tell them apart, so neither is believed.
     world.shop.faults.add({ method: 'GET', path: '/products', times: 1, action: 'empty-list' });
     const { run } = await world.engine.trigger({ mapping: 'product-product', scan: 'full' });
     await world.settle();
-    expect(await world.engine.runs.get(run.id)).toMatchObject({ state: 'done', reason: expect.stringMatching(/more linked records were missing.*customwebshop.*nothing was done/i) });
+    expect(await world.engine.runs.get(run.id)).toMatchObject({
+      state: 'done',
+      reason: expect.stringMatching(/more linked records were missing.*customwebshop.*nothing was done/i),
+    });
     for (const id of made) expect(await linked(world, 'product-product', 'keap', id)).toBeDefined();
     world.shop.faults.clear();
     await expectQuiet(world, 'product-product');

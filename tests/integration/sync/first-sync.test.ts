@@ -47,8 +47,14 @@ describe.each(Object.keys(entities) as MappingName[])('%s', (name) => {
   it('linked and held what it should', async () => {
     const expected = world.seed.expected.mappings[name];
     const held = await world.held(name);
-    const ids = (kind: string, side: number) => held.filter((one) => one.kind === kind && one.side === side).map((one) => one.id).sort();
-    expect(await world.engine.links(name).count()).toBe(expected.matched + expected.created.keap + expected.created.customwebshop);
+    const ids = (kind: string, side: number) =>
+      held
+        .filter((one) => one.kind === kind && one.side === side)
+        .map((one) => one.id)
+        .sort();
+    expect(await world.engine.links(name).count()).toBe(
+      expected.matched + expected.created.keap + expected.created.customwebshop,
+    );
     expect(ids('review', 0)).toEqual([...expected.review.keap].sort());
     expect(ids('review', 1)).toEqual([...expected.review.customwebshop].sort());
     expect(ids('failed', 0)).toEqual(expected.failed.keap.map((one) => one.id).sort());

@@ -11,14 +11,14 @@ import {
   failures,
   heldOf,
   linked,
-  make,
   type MappingName,
+  make,
   other,
   read,
   reconcile,
   STAGE_WITHOUT_STATUS,
-  sync,
   type SystemName,
+  sync,
   unique,
 } from './support.ts';
 
@@ -128,7 +128,12 @@ const invalid: readonly Invalid[] = [
     target: 'orders',
     code: 'SYSTEM_REJECTED',
     reason: /total/,
-    record: (opportunity_title) => ({ opportunity_title, contact_id: person.contact, stage_id: '27', projected_revenue_high: -5 }),
+    record: (opportunity_title) => ({
+      opportunity_title,
+      contact_id: person.contact,
+      stage_id: '27',
+      projected_revenue_high: -5,
+    }),
     mended: () => ({ projected_revenue_high: 5 }),
   },
   {
@@ -144,7 +149,8 @@ const invalid: readonly Invalid[] = [
   },
 ];
 
-const nameOf = (record: Json): string => record.company_name ?? record.company ?? record.opportunity_title ?? record.title ?? record.name;
+const nameOf = (record: Json): string =>
+  record.company_name ?? record.company ?? record.opportunity_title ?? record.title ?? record.name;
 
 describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, secret, record, mended }) => {
   it('fails at creation with its reason, the others go on, and it goes by itself once it is mended', async () => {
@@ -158,8 +164,14 @@ describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, 
     expect(jobs[0]!.failedReason).toMatch(reason);
     // No retry helps: there was none.
     expect(jobs[0]!.attemptsMade).toBe(1);
-    expect(await heldOf(world, mapping, from, bad)).toMatchObject({ kind: 'failed', code, reason: jobs[0]!.failedReason, job: jobs[0]!.id });
-    if (secret) expect(JSON.stringify([jobs[0]!.failedReason, jobs[0]!.stacktrace, jobs[0]!.data])).not.toContain(secret);
+    expect(await heldOf(world, mapping, from, bad)).toMatchObject({
+      kind: 'failed',
+      code,
+      reason: jobs[0]!.failedReason,
+      job: jobs[0]!.id,
+    });
+    if (secret)
+      expect(JSON.stringify([jobs[0]!.failedReason, jobs[0]!.stacktrace, jobs[0]!.data])).not.toContain(secret);
     expect(all(world, other(from), target).filter((one) => nameOf(one) === name)).toEqual([]);
     // It is not tried again and again while it is as it was.
     await expectQuiet(world, mapping);
@@ -202,21 +214,29 @@ describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, 
 
 it('a good edit of the other side still arrives while a record is failed', async () => {
   const name = unique('halfway');
-  const company = await make(world, 'keap', 'companies', { company_name: name, address: { line1: 'A 1', country_code: 'FRA' } });
+  const company = await make(world, 'keap', 'companies', {
+    company_name: name,
+    address: { line1: 'A 1', country_code: 'FRA' },
+  });
   await reconcile(world, 'company-customer', 'keap', company);
   const customer = await linked(world, 'company-customer', 'keap', company);
   await edit(world, 'keap', 'companies', company, { address: { line1: 'A 2', country_code: 'XQZ' } });
   await sync(world, 'changes', 'company-customer');
   expect(await failures(world, 'company-customer', 'keap', company)).toHaveLength(1);
   // A property that converts is not held up by one that does not.
-  expect(await read(world, 'shop', 'customers', customer)).toMatchObject({ billing: { address_1: 'A 2', country: 'FR' } });
+  expect(await read(world, 'shop', 'customers', customer)).toMatchObject({
+    billing: { address_1: 'A 2', country: 'FR' },
+  });
   await edit(world, 'shop', 'customers', customer, { note: 'from the shop' });
   await sync(world, 'changes', 'company-customer');
   expect((await read(world, 'keap', 'companies', company)).notes).toBe('from the shop');
   await edit(world, 'shop', 'customers', customer, { billing: { country: 'CH' } });
   await sync(world, 'changes', 'company-customer');
   // Now both sides have changed it, and the shop's value is the later one and can be written.
-  expect((await read(world, 'keap', 'companies', company)).address).toMatchObject({ line1: 'A 2', country_code: 'CHE' });
+  expect((await read(world, 'keap', 'companies', company)).address).toMatchObject({
+    line1: 'A 2',
+    country_code: 'CHE',
+  });
   expect(await failures(world, 'company-customer', 'keap', company)).toEqual([]);
 });
 
@@ -239,7 +259,10 @@ describe('a retry of a failed job', () => {
 
   it('of a linked record brings it into agreement', async () => {
     const name = unique('retry');
-    const customer = await make(world, 'shop', 'customers', { company: name, billing: { country: 'US', state: 'US-AZ' } });
+    const customer = await make(world, 'shop', 'customers', {
+      company: name,
+      billing: { country: 'US', state: 'US-AZ' },
+    });
     await reconcile(world, 'company-customer', 'shop', customer);
     const company = await linked(world, 'company-customer', 'shop', customer);
     await edit(world, 'shop', 'customers', customer, { billing: { country: null } });
@@ -255,8 +278,19 @@ describe('a retry of a failed job', () => {
 
   it('works when what was wrong is on the target: nothing of the source changed', async () => {
     const title = unique('stage');
-    const opportunity = await make(world, 'keap', 'opportunities', { opportunity_title: title, contact_id: person.contact, stage_id: '27' });
-    world.shop.faults.add({ method: 'POST', path: '/orders', times: 1, action: 'status', status: 422, body: { message: 'closed today' } });
+    const opportunity = await make(world, 'keap', 'opportunities', {
+      opportunity_title: title,
+      contact_id: person.contact,
+      stage_id: '27',
+    });
+    world.shop.faults.add({
+      method: 'POST',
+      path: '/orders',
+      times: 1,
+      action: 'status',
+      status: 422,
+      body: { message: 'closed today' },
+    });
     await reconcile(world, 'opportunity-order', 'keap', opportunity);
     const [job] = await failedJobs(world, 'opportunity-order', 'keap', opportunity);
     expect(job!.failedReason).toMatch(/closed today/);

@@ -3,7 +3,21 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, counterpart, edit, expectQuiet, failures, heldOf, linked, make, read, reconcile, STAGE_WITHOUT_STATUS, sync, unique } from './support.ts';
+import {
+  all,
+  counterpart,
+  edit,
+  expectQuiet,
+  failures,
+  heldOf,
+  linked,
+  make,
+  read,
+  reconcile,
+  STAGE_WITHOUT_STATUS,
+  sync,
+  unique,
+} from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -28,10 +42,17 @@ async function rewrite(mapping: string, change: (text: string) => string): Promi
 
 describe('a good edit', () => {
   it('of a conversion is in force for the next record', async () => {
-    await rewrite('company-customer', (text) => text.replace('customwebshop: $replace($, /[^0-9+]/, "")', 'customwebshop: \'"00" & $replace($, /[^0-9]/, "")\''));
-    const company = await make(world, 'keap', 'companies', { company_name: unique('Phone'), phone_number: { number: '+49 (89) 1' } });
+    await rewrite('company-customer', (text) =>
+      text.replace('customwebshop: $replace($, /[^0-9+]/, "")', 'customwebshop: \'"00" & $replace($, /[^0-9]/, "")\''),
+    );
+    const company = await make(world, 'keap', 'companies', {
+      company_name: unique('Phone'),
+      phone_number: { number: '+49 (89) 1' },
+    });
     await reconcile(world, 'company-customer', 'keap', company);
-    expect((await read(world, 'shop', 'customers', await linked(world, 'company-customer', 'keap', company))).phone).toBe('0049891');
+    expect(
+      (await read(world, 'shop', 'customers', await linked(world, 'company-customer', 'keap', company))).phone,
+    ).toBe('0049891');
   });
 
   it('that adds a property brings it to records that are linked already', async () => {
@@ -42,10 +63,16 @@ describe('a good edit', () => {
     await edit(world, 'shop', 'customers', customer, { website: 'https://person.example' });
     await sync(world);
     expect((await read(world, 'keap', 'contacts', contact)).job_title).toBeUndefined();
-    await rewrite('contact-customer', (text) => `${text}  - keap: addresses[field='BILLING'].line1\n    customwebshop: billing.address_1\n    type: string\n`);
+    await rewrite(
+      'contact-customer',
+      (text) =>
+        `${text}  - keap: addresses[field='BILLING'].line1\n    customwebshop: billing.address_1\n    type: string\n`,
+    );
     await edit(world, 'shop', 'customers', customer, { billing: { address_1: 'New Street 1' } });
     await sync(world, 'changes', 'contact-customer');
-    expect((await read(world, 'keap', 'contacts', contact)).addresses).toMatchObject([{ field: 'BILLING', line1: 'New Street 1' }]);
+    expect((await read(world, 'keap', 'contacts', contact)).addresses).toMatchObject([
+      { field: 'BILLING', line1: 'New Street 1' },
+    ]);
     await sync(world, 'full');
     await expectQuiet(world);
   });
@@ -55,24 +82,34 @@ describe('a good edit', () => {
     const customer = await make(world, 'shop', 'customers', { email: `${title}@x.example` });
     await reconcile(world, 'contact-customer', 'shop', customer);
     const contact_id = await linked(world, 'contact-customer', 'shop', customer);
-    const opportunity = await make(world, 'keap', 'opportunities', { opportunity_title: title, contact_id, stage_id: STAGE_WITHOUT_STATUS });
+    const opportunity = await make(world, 'keap', 'opportunities', {
+      opportunity_title: title,
+      contact_id,
+      stage_id: STAGE_WITHOUT_STATUS,
+    });
     await reconcile(world, 'opportunity-order', 'keap', opportunity);
     expect(await failures(world, 'opportunity-order', 'keap', opportunity)).toHaveLength(1);
     await rewrite('opportunity-order', (text) => text.replace('Lost: cancelled', 'Internal Review: cancelled'));
     await expect.poll(() => counterpart(world, 'opportunity-order', 'keap', opportunity)).toBeDefined();
     await world.settle();
-    expect(await read(world, 'shop', 'orders', await linked(world, 'opportunity-order', 'keap', opportunity))).toMatchObject({ title, status: 'cancelled' });
+    expect(
+      await read(world, 'shop', 'orders', await linked(world, 'opportunity-order', 'keap', opportunity)),
+    ).toMatchObject({ title, status: 'cancelled' });
     expect(await failures(world, 'opportunity-order', 'keap', opportunity)).toEqual([]);
   });
 
   it('of `when` takes records out and in', async () => {
     const name = unique('Vip');
     const company = await make(world, 'keap', 'companies', { company_name: name });
-    await rewrite('company-customer', (text) => text.replace(/(when:\n {2}keap: ).*/, '$1$contains(company_name, "Vip") and website = "yes"'));
+    await rewrite('company-customer', (text) =>
+      text.replace(/(when:\n {2}keap: ).*/, '$1$contains(company_name, "Vip") and website = "yes"'),
+    );
     await reconcile(world, 'company-customer', 'keap', company);
     expect(await counterpart(world, 'company-customer', 'keap', company)).toBeUndefined();
     expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({ kind: 'unmatched' });
-    await rewrite('company-customer', (text) => text.replace(/(when:\n {2}keap: ).*/, '$1$exists(company_name) and company_name != ""'));
+    await rewrite('company-customer', (text) =>
+      text.replace(/(when:\n {2}keap: ).*/, '$1$exists(company_name) and company_name != ""'),
+    );
     await sync(world, 'full', 'company-customer');
     await linked(world, 'company-customer', 'keap', company);
   });
@@ -81,21 +118,45 @@ describe('a good edit', () => {
 describe('a bad edit', () => {
   it.each([
     { what: 'no YAML', change: (text: string) => text.replace('properties:', 'properties: ['), code: 'CONFIG_YAML' },
-    { what: 'a path that the entity does not have', change: (text: string) => text.replace('- keap: description', '- keap: descripton'), code: 'CONFIG_PATH' },
-    { what: 'an expression that does not compile', change: (text: string) => text.replace('customwebshop: $ / 100', 'customwebshop: "$ / "'), code: 'CONFIG_EXPRESSION' },
-    { what: 'a key that nobody knows', change: (text: string) => text.replace('deletes: keep', 'deletez: keep'), code: 'CONFIG_SCHEMA' },
+    {
+      what: 'a path that the entity does not have',
+      change: (text: string) => text.replace('- keap: description', '- keap: descripton'),
+      code: 'CONFIG_PATH',
+    },
+    {
+      what: 'an expression that does not compile',
+      change: (text: string) => text.replace('customwebshop: $ / 100', 'customwebshop: "$ / "'),
+      code: 'CONFIG_EXPRESSION',
+    },
+    {
+      what: 'a key that nobody knows',
+      change: (text: string) => text.replace('deletes: keep', 'deletez: keep'),
+      code: 'CONFIG_SCHEMA',
+    },
   ])('$what: it is told with file and line, the last good version goes on', async ({ change, code }) => {
     const good = await readFile(fileOf('product-product'), 'utf8');
     const version = versionOf('product-product');
     expect(change(good)).not.toBe(good);
     await writeFile(fileOf('product-product'), change(good));
     await expect.poll(() => world.engine.config.problems().length, { timeout: 5_000 }).toBeGreaterThan(0);
-    expect(world.engine.config.problems()[0]).toMatchObject({ code, file: expect.stringContaining('product-product.yaml'), line: expect.any(Number) });
+    expect(world.engine.config.problems()[0]).toMatchObject({
+      code,
+      file: expect.stringContaining('product-product.yaml'),
+      line: expect.any(Number),
+    });
     expect(versionOf('product-product')).toBe(version);
     const name = unique('during');
-    const product = await make(world, 'keap', 'products', { name, sku: name, price: 1999, short_description: 'x', description: 'long' });
+    const product = await make(world, 'keap', 'products', {
+      name,
+      sku: name,
+      price: 1999,
+      short_description: 'x',
+      description: 'long',
+    });
     await reconcile(world, 'product-product', 'keap', product);
-    expect(await read(world, 'shop', 'products', await linked(world, 'product-product', 'keap', product))).toMatchObject({ price: '19.99', description: 'long' });
+    expect(
+      await read(world, 'shop', 'products', await linked(world, 'product-product', 'keap', product)),
+    ).toMatchObject({ price: '19.99', description: 'long' });
     await writeFile(fileOf('product-product'), good);
     await expect.poll(() => world.engine.config.problems(), { timeout: 5_000 }).toEqual([]);
     expect(versionOf('product-product')).toBe(version);
@@ -114,7 +175,9 @@ it('a removed mapping stops, the others go on; put back, it knows its links and 
   await edit(world, 'keap', 'products', product, { description: 'meanwhile' });
   const unseen = await make(world, 'keap', 'products', { name: `${name} new`, price: 100, short_description: 'x' });
   expect(await world.engine.events('keap', [{ event: 'product.edit', id: product }])).toBe(0);
-  await expect(world.engine.trigger({ mapping: 'product-product', scan: 'full' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(world.engine.trigger({ mapping: 'product-product', scan: 'full' })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+  });
   const company = await make(world, 'keap', 'companies', { company_name: name });
   await sync(world);
   await linked(world, 'company-customer', 'keap', company);

@@ -3,7 +3,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../support/world.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { people, type Row, type Table, tables } from './rows.ts';
-import { edit, expectQuiet, get, laterThan, linked, make, other, read, reconcile, set, sideOf, type SystemName, sync } from './support.ts';
+import {
+  edit,
+  expectQuiet,
+  get,
+  laterThan,
+  linked,
+  make,
+  other,
+  read,
+  reconcile,
+  type SystemName,
+  set,
+  sideOf,
+  sync,
+} from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -39,7 +53,9 @@ function written(table: Table, system: SystemName, n: number, k: number): Json {
 /** What a system holds now, by the names of the rows. */
 async function values(table: Table, system: SystemName, id: string): Promise<Record<string, Json>> {
   const record = await read(world, system, table[system], id);
-  return Object.fromEntries(table.rows.map((row) => [row.name, get(record, system === 'keap' ? row.keap.read : row.shop)]));
+  return Object.fromEntries(
+    table.rows.map((row) => [row.name, get(record, system === 'keap' ? row.keap.read : row.shop)]),
+  );
 }
 
 /** What it must hold once examples `k` of the other side have arrived; `k` may differ by row. */
@@ -70,7 +86,13 @@ async function pairs(table: Table, from: SystemName, count: number): Promise<Pai
 }
 
 /** Edits some rows of a record as a user does: what is nested is read, changed and sent. */
-async function change(table: Table, system: SystemName, pair: Pair, rows: readonly Row[], k: number | undefined): Promise<Json> {
+async function change(
+  table: Table,
+  system: SystemName,
+  pair: Pair,
+  rows: readonly Row[],
+  k: number | undefined,
+): Promise<Json> {
   const record = await read(world, system, table[system], pair[system]);
   const fields: Json = {};
   for (const row of rows) {
@@ -92,13 +114,16 @@ describe.each(tables)('$mapping', (table) => {
     pool = await pairs(table, source, 2 * table.rows.length + 2 * table.rows.filter((row) => row.clears).length + 4);
   });
 
-  it.each(table.creates.map((to) => ({ to, from: other(to) })))('a record made in $from is made in $to, every property converted', async ({ from, to }) => {
-    const [pair] = await pairs(table, from, 1);
-    expect(await values(table, to, pair![to])).toEqual(expected(table, to, pair!.n, () => 0));
-    const shop = await read(world, 'shop', table.shop, pair!.shop);
-    // The shop keeps the id of what it was made for; a record that was there already is not touched for it.
-    expect(shop.external_id).toBe(table.correlated && to === 'shop' ? pair!.keap : null);
-  });
+  it.each(table.creates.map((to) => ({ to, from: other(to) })))(
+    'a record made in $from is made in $to, every property converted',
+    async ({ from, to }) => {
+      const [pair] = await pairs(table, from, 1);
+      expect(await values(table, to, pair![to])).toEqual(expected(table, to, pair!.n, () => 0));
+      const shop = await read(world, 'shop', table.shop, pair!.shop);
+      // The shop keeps the id of what it was made for; a record that was there already is not touched for it.
+      expect(shop.external_id).toBe(table.correlated && to === 'shop' ? pair!.keap : null);
+    },
+  );
 
   for (const from of systems) {
     const to = other(from);
@@ -108,19 +133,25 @@ describe.each(tables)('$mapping', (table) => {
       const before = await values(table, to, pair[to]);
       await change(table, from, pair, [row], 1);
       await reconcile(world, table.mapping, from, pair[from]);
-      expect(await values(table, to, pair[to])).toEqual({ ...before, [row.name]: expected(table, to, pair.n, () => 1)[row.name] });
+      expect(await values(table, to, pair[to])).toEqual({
+        ...before,
+        [row.name]: expected(table, to, pair.n, () => 1)[row.name],
+      });
       expect(await world.engine.links(table.mapping).history(pair.keap)).toEqual([]);
     });
 
-    it.each(table.rows.filter((row) => row.clears))(`$name, cleared in ${from}, is cleared in ${to}, and what stands beside it stays`, async (row) => {
-      const pair = take();
-      const cleared = table.rows.filter((one) => one === row || row.with?.includes(one.name));
-      const before = await values(table, to, pair[to]);
-      await change(table, from, pair, cleared, undefined);
-      await reconcile(world, table.mapping, from, pair[from]);
-      const nothing = Object.fromEntries(cleared.map(({ name }) => [name, undefined]));
-      expect(await values(table, to, pair[to])).toEqual({ ...before, ...nothing });
-    });
+    it.each(table.rows.filter((row) => row.clears))(
+      `$name, cleared in ${from}, is cleared in ${to}, and what stands beside it stays`,
+      async (row) => {
+        const pair = take();
+        const cleared = table.rows.filter((one) => one === row || row.with?.includes(one.name));
+        const before = await values(table, to, pair[to]);
+        await change(table, from, pair, cleared, undefined);
+        await reconcile(world, table.mapping, from, pair[from]);
+        const nothing = Object.fromEntries(cleared.map(({ name }) => [name, undefined]));
+        expect(await values(table, to, pair[to])).toEqual({ ...before, ...nothing });
+      },
+    );
 
     it(`edited on both sides, ${from} last: the later value of each property wins, the other is kept`, async () => {
       const pair = take();
@@ -130,7 +161,9 @@ describe.each(tables)('$mapping', (table) => {
       await reconcile(world, table.mapping, to, pair[to]);
       // Of a yes or no there are two examples only: one side's edit is none then, and the other's stands.
       const differing = table.rows.filter((one) => one.example(pair.n, 0)[from] !== one.example(pair.n, 2)[from]);
-      expect(await values(table, to, pair[to])).toEqual(expected(table, to, pair.n, (one) => (differing.includes(one) ? 2 : 1)));
+      expect(await values(table, to, pair[to])).toEqual(
+        expected(table, to, pair.n, (one) => (differing.includes(one) ? 2 : 1)),
+      );
       const history = await world.engine.links(table.mapping).history(pair.keap);
       expect(history.map(({ property }) => property).sort()).toEqual(differing.map(({ name }) => name).sort());
       const loser = world.engine.mapping(table.mapping).sides[sideOf(to)].name;
@@ -146,12 +179,19 @@ describe.each(tables)('$mapping', (table) => {
     const pair = take();
     const mine = table.rows.filter((_, i) => i % 2 === 0);
     await change(table, 'keap', pair, mine, 1);
-    await change(table, 'shop', pair, table.rows.filter((row) => !mine.includes(row)), 2);
+    await change(
+      table,
+      'shop',
+      pair,
+      table.rows.filter((row) => !mine.includes(row)),
+      2,
+    );
     await reconcile(world, table.mapping, 'shop', pair.shop);
     const shop = await values(table, 'shop', pair.shop);
     const keap = await values(table, 'keap', pair.keap);
     for (const row of table.rows) {
-      if (mine.includes(row)) expect([row.name, shop[row.name]]).toEqual([row.name, expected(table, 'shop', pair.n, () => 1)[row.name]]);
+      if (mine.includes(row))
+        expect([row.name, shop[row.name]]).toEqual([row.name, expected(table, 'shop', pair.n, () => 1)[row.name]]);
       else expect([row.name, keap[row.name]]).toEqual([row.name, expected(table, 'keap', pair.n, () => 2)[row.name]]);
     }
     expect(await world.engine.links(table.mapping).history(pair.keap)).toEqual([]);

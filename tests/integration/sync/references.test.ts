@@ -11,7 +11,8 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 
 const ordersOf = (title: string) => all(world, 'shop', 'orders').filter((order) => order.title === title);
-const opportunitiesOf = (title: string) => all(world, 'keap', 'opportunities').filter((one) => one.opportunity_title === title);
+const opportunitiesOf = (title: string) =>
+  all(world, 'keap', 'opportunities').filter((one) => one.opportunity_title === title);
 
 describe('an order', () => {
   it('pulls in a customer that the engine does not know yet', async () => {
@@ -21,7 +22,10 @@ describe('an order', () => {
     await reconcile(world, 'opportunity-order', 'shop', order);
     const contact = await linked(world, 'contact-customer', 'shop', customer);
     const opportunity = await linked(world, 'opportunity-order', 'shop', order);
-    expect(await read(world, 'keap', 'opportunities', opportunity)).toMatchObject({ contact: { id: contact }, stage: { name: 'Qualifying' } });
+    expect(await read(world, 'keap', 'opportunities', opportunity)).toMatchObject({
+      contact: { id: contact },
+      stage: { name: 'Qualifying' },
+    });
   });
 
   it('of a customer without an e-mail waits, and is created once, when the customer gets one', async () => {
@@ -29,10 +33,16 @@ describe('an order', () => {
     const customer = await make(world, 'shop', 'customers', { last_name: title });
     const order = await make(world, 'shop', 'orders', { title, customer_id: Number(customer) });
     await sync(world);
-    expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ kind: 'waiting', code: 'REFERENCE_WAITING', property: 'contact_id' });
+    expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({
+      kind: 'waiting',
+      code: 'REFERENCE_WAITING',
+      property: 'contact_id',
+    });
     expect(opportunitiesOf(title)).toEqual([]);
     // To wait is no failure.
-    expect((await world.engine.queues.reconcile('opportunity-order').getFailed()).filter((job) => job.data.id === order)).toEqual([]);
+    expect(
+      (await world.engine.queues.reconcile('opportunity-order').getFailed()).filter((job) => job.data.id === order),
+    ).toEqual([]);
     // Scans do not make work of it either.
     await expectQuiet(world);
     await edit(world, 'shop', 'customers', customer, { email: `${title}@x.example` });
@@ -57,7 +67,9 @@ describe('an order', () => {
     await world.settle();
     expect(opportunitiesOf(title)).toHaveLength(1);
     expect(await linked(world, 'opportunity-order', 'shop', order)).toBe(opportunitiesOf(title)[0].id);
-    expect(all(world, 'keap', 'contacts').filter((one) => one.email_addresses?.[0]?.email === `${title}@x.example`)).toHaveLength(1);
+    expect(
+      all(world, 'keap', 'contacts').filter((one) => one.email_addresses?.[0]?.email === `${title}@x.example`),
+    ).toHaveLength(1);
   });
 });
 
@@ -66,8 +78,15 @@ describe('an opportunity', () => {
     const title = unique('deal');
     const email = `${title}@x.example`;
     const customer = await make(world, 'shop', 'customers', { email });
-    const contact = await make(world, 'keap', 'contacts', { given_name: 'Own', email_addresses: [{ email, field: 'EMAIL1' }] });
-    const opportunity = await make(world, 'keap', 'opportunities', { opportunity_title: title, contact_id: contact, stage_id: '12' });
+    const contact = await make(world, 'keap', 'contacts', {
+      given_name: 'Own',
+      email_addresses: [{ email, field: 'EMAIL1' }],
+    });
+    const opportunity = await make(world, 'keap', 'opportunities', {
+      opportunity_title: title,
+      contact_id: contact,
+      stage_id: '12',
+    });
     // The contact is not known to the engine either: it is pulled in, and finds its customer.
     await reconcile(world, 'opportunity-order', 'keap', opportunity);
     expect(await linked(world, 'contact-customer', 'keap', contact)).toBe(customer);
@@ -77,8 +96,16 @@ describe('an opportunity', () => {
   it('whose contact has none goes to the customer of its company, which is pulled in as well', async () => {
     const title = unique('deal');
     const company = await make(world, 'keap', 'companies', { company_name: title });
-    const contact = await make(world, 'keap', 'contacts', { given_name: 'Staff', company: { id: company }, email_addresses: [{ email: `${title}@x.example`, field: 'EMAIL1' }] });
-    const opportunity = await make(world, 'keap', 'opportunities', { opportunity_title: title, contact_id: contact, stage_id: '27' });
+    const contact = await make(world, 'keap', 'contacts', {
+      given_name: 'Staff',
+      company: { id: company },
+      email_addresses: [{ email: `${title}@x.example`, field: 'EMAIL1' }],
+    });
+    const opportunity = await make(world, 'keap', 'opportunities', {
+      opportunity_title: title,
+      contact_id: contact,
+      stage_id: '27',
+    });
     await reconcile(world, 'opportunity-order', 'keap', opportunity);
     const customer = await linked(world, 'company-customer', 'keap', company);
     const order = await linked(world, 'opportunity-order', 'keap', opportunity);
@@ -86,16 +113,29 @@ describe('an opportunity', () => {
     // The contact stays the one that it was, whatever is edited on the other side.
     await edit(world, 'shop', 'orders', order, { note: 'edited in the shop' });
     await reconcile(world, 'opportunity-order', 'shop', order);
-    expect(await read(world, 'keap', 'opportunities', opportunity)).toMatchObject({ contact: { id: contact }, opportunity_notes: 'edited in the shop' });
+    expect(await read(world, 'keap', 'opportunities', opportunity)).toMatchObject({
+      contact: { id: contact },
+      opportunity_notes: 'edited in the shop',
+    });
   });
 
   it('whose contact has neither waits, and is created once, when one of them comes', async () => {
     const title = unique('deal');
     const email = `${title}@x.example`;
-    const contact = await make(world, 'keap', 'contacts', { given_name: 'Alone', email_addresses: [{ email, field: 'EMAIL1' }] });
-    const opportunity = await make(world, 'keap', 'opportunities', { opportunity_title: title, contact_id: contact, stage_id: '27' });
+    const contact = await make(world, 'keap', 'contacts', {
+      given_name: 'Alone',
+      email_addresses: [{ email, field: 'EMAIL1' }],
+    });
+    const opportunity = await make(world, 'keap', 'opportunities', {
+      opportunity_title: title,
+      contact_id: contact,
+      stage_id: '27',
+    });
     await sync(world);
-    expect(await heldOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({ kind: 'waiting', property: 'contact_id' });
+    expect(await heldOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({
+      kind: 'waiting',
+      property: 'contact_id',
+    });
     expect(ordersOf(title)).toEqual([]);
     const customer = await make(world, 'shop', 'customers', { email });
     await sync(world);
@@ -105,8 +145,15 @@ describe('an opportunity', () => {
 
   it('whose contact waits for its company: joining a company makes it go', async () => {
     const title = unique('deal');
-    const contact = await make(world, 'keap', 'contacts', { given_name: 'Joins', email_addresses: [{ email: `${title}@x.example`, field: 'EMAIL1' }] });
-    const opportunity = await make(world, 'keap', 'opportunities', { opportunity_title: title, contact_id: contact, stage_id: '27' });
+    const contact = await make(world, 'keap', 'contacts', {
+      given_name: 'Joins',
+      email_addresses: [{ email: `${title}@x.example`, field: 'EMAIL1' }],
+    });
+    const opportunity = await make(world, 'keap', 'opportunities', {
+      opportunity_title: title,
+      contact_id: contact,
+      stage_id: '27',
+    });
     await sync(world);
     expect(ordersOf(title)).toEqual([]);
     const company = await make(world, 'keap', 'companies', { company_name: title });
@@ -127,7 +174,11 @@ describe('an opportunity', () => {
       people.push({ customer, contact: await linked(world, 'contact-customer', 'shop', customer) });
     }
     const [a, b] = people as [(typeof people)[0], (typeof people)[0]];
-    const opportunity = await make(world, 'keap', 'opportunities', { opportunity_title: title, contact_id: a.contact, stage_id: '27' });
+    const opportunity = await make(world, 'keap', 'opportunities', {
+      opportunity_title: title,
+      contact_id: a.contact,
+      stage_id: '27',
+    });
     await reconcile(world, 'opportunity-order', 'keap', opportunity);
     const order = await linked(world, 'opportunity-order', 'keap', opportunity);
     await edit(world, 'keap', 'opportunities', opportunity, { contact_id: b.contact });
@@ -143,15 +194,25 @@ describe('an opportunity', () => {
     const customer = await make(world, 'shop', 'customers', { email: `${title}@x.example` });
     await reconcile(world, 'contact-customer', 'shop', customer);
     const contact = await linked(world, 'contact-customer', 'shop', customer);
-    const opportunity = await make(world, 'keap', 'opportunities', { opportunity_title: title, contact_id: contact, stage_id: '27' });
+    const opportunity = await make(world, 'keap', 'opportunities', {
+      opportunity_title: title,
+      contact_id: contact,
+      stage_id: '27',
+    });
     await reconcile(world, 'opportunity-order', 'keap', opportunity);
     const order = await linked(world, 'opportunity-order', 'keap', opportunity);
     const email = `${title}-new@x.example`;
-    const stranger = await make(world, 'keap', 'contacts', { given_name: 'New', email_addresses: [{ email, field: 'EMAIL1' }] });
+    const stranger = await make(world, 'keap', 'contacts', {
+      given_name: 'New',
+      email_addresses: [{ email, field: 'EMAIL1' }],
+    });
     await edit(world, 'keap', 'opportunities', opportunity, { contact_id: stranger, opportunity_notes: 'moved' });
     await reconcile(world, 'opportunity-order', 'keap', opportunity);
     expect(await read(world, 'shop', 'orders', order)).toMatchObject({ note: 'moved', customer_id: Number(customer) });
-    expect(await heldOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({ kind: 'waiting', property: 'contact_id' });
+    expect(await heldOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({
+      kind: 'waiting',
+      property: 'contact_id',
+    });
     const newCustomer = await make(world, 'shop', 'customers', { email });
     await sync(world);
     expect(await linked(world, 'contact-customer', 'keap', stranger)).toBe(newCustomer);
@@ -167,13 +228,19 @@ it('one changes scan of everything that is new makes each counterpart once', asy
     await make(world, 'shop', 'orders', { title, customer_id: Number(customer) });
     const company = await make(world, 'keap', 'companies', { company_name: `${title} K` });
     const contact = await make(world, 'keap', 'contacts', { given_name: title, company: { id: company } });
-    await make(world, 'keap', 'opportunities', { opportunity_title: `${title} K`, contact_id: contact, stage_id: '31' });
+    await make(world, 'keap', 'opportunities', {
+      opportunity_title: `${title} K`,
+      contact_id: contact,
+      stage_id: '31',
+    });
   }
   await sync(world);
   for (const title of titles) {
     expect([title, ordersOf(title).length, opportunitiesOf(title).length]).toEqual([title, 1, 1]);
     expect([title, ordersOf(`${title} K`).length, opportunitiesOf(`${title} K`).length]).toEqual([title, 1, 1]);
-    expect(await counterpart(world, 'opportunity-order', 'keap', opportunitiesOf(title)[0].id)).toBe(String(ordersOf(title)[0].id));
+    expect(await counterpart(world, 'opportunity-order', 'keap', opportunitiesOf(title)[0].id)).toBe(
+      String(ordersOf(title)[0].id),
+    );
   }
   await expectQuiet(world);
 });

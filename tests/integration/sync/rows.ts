@@ -1,6 +1,7 @@
 /** The rows of the four mappings as a table of examples: what is written on one side, and what must be read on the other. */
-import { type MappingName, STAGES } from './support.ts';
+
 import type { Json } from '../../support/world.ts';
+import { type MappingName, STAGES } from './support.ts';
 
 export interface Example {
   /** As written in Keap, and as read there once the shop's value has arrived; the same where not said. */
@@ -35,7 +36,12 @@ export interface Table {
 
 type Values = (n: number, k: number) => Example;
 
-const row = (keap: string, shop: string, example: Values, more: { clears?: boolean; name?: string; read?: string; with?: string[] } = {}): Row => ({
+const row = (
+  keap: string,
+  shop: string,
+  example: Values,
+  more: { clears?: boolean; name?: string; read?: string; with?: string[] } = {},
+): Row => ({
   name: more.name ?? keap,
   keap: { write: keap, read: more.read ?? keap },
   shop,
@@ -44,11 +50,23 @@ const row = (keap: string, shop: string, example: Values, more: { clears?: boole
   ...(more.with ? { with: more.with } : {}),
 });
 const same = (value: Json): Example => ({ keap: value, shop: value });
-const text = (word: string): Values => (n, k) => same(`${word} ${k} of ${n}`);
-const one = (...examples: Example[]): Values => (n, k) => examples[(n + k) % examples.length]!;
+const text =
+  (word: string): Values =>
+  (n, k) =>
+    same(`${word} ${k} of ${n}`);
+const one =
+  (...examples: Example[]): Values =>
+  (n, k) =>
+    examples[(n + k) % examples.length]!;
 
 /** Regions and their countries go together: a region of another country would be no real address. */
-const countries = [['USA', 'US'], ['DEU', 'DE'], ['GBR', 'GB'], ['JPN', 'JP'], ['CIV', 'CI']] as const;
+const countries = [
+  ['USA', 'US'],
+  ['DEU', 'DE'],
+  ['GBR', 'GB'],
+  ['JPN', 'JP'],
+  ['CIV', 'CI'],
+] as const;
 
 /** People that opportunities and orders can refer to: a contact and its customer each. */
 export const people: { contact: string; customer: string }[] = [];
@@ -74,9 +92,14 @@ export const tables: readonly Table[] = [
       row('address.locality', 'billing.city', text('São City')),
       row('address.region_code', 'billing.state', (n, k) => same(`US-A${(n + k) % 10}`)),
       row('address.postal_code', 'billing.postcode', (n, k) => same(`N${n} ${k}`)),
-      row('address.country_code', 'billing.country', (n, k) => one(...countries.map(([keap, shop]) => ({ keap, shop })))(n, k), {
-        with: ['address.region_code'],
-      }),
+      row(
+        'address.country_code',
+        'billing.country',
+        (n, k) => one(...countries.map(([keap, shop]) => ({ keap, shop })))(n, k),
+        {
+          with: ['address.region_code'],
+        },
+      ),
       row('notes', 'note', (n, k) => same(`Line one of ${n}\nline two: „${k}“ 東京`)),
     ],
   },
@@ -107,7 +130,10 @@ export const tables: readonly Table[] = [
       row('description', 'description', text('<p>Long</p>')),
       row('short_description', 'short_description', text('Short'), { clears: false }),
       // 19.99 * 100 is 1998.9999999999998 as a float: cents must be exact all the same.
-      row('price', 'price', (_, k) => ({ keap: 1999 + 100 * k, keapRead: 19.99 + k, shop: `${19 + k}.99` }), { clears: false, read: 'price.amount' }),
+      row('price', 'price', (_, k) => ({ keap: 1999 + 100 * k, keapRead: 19.99 + k, shop: `${19 + k}.99` }), {
+        clears: false,
+        read: 'price.amount',
+      }),
       row('active', 'active', (_, k) => same(k % 2 === 0), { clears: false }),
       row('taxable', 'taxable', (_, k) => same(k % 2 === 1), { clears: false }),
       row('shippable', 'requires_shipping', (_, k) => same(k % 2 === 0), { clears: false }),
@@ -122,12 +148,26 @@ export const tables: readonly Table[] = [
     creates: ['keap', 'shop'],
     rows: [
       row('opportunity_title', 'title', text('Deal'), { clears: false }),
-      row('contact_id', 'customer_id', (n, k) => {
-        const person = people[(n + k) % people.length]!;
-        return { keap: person.contact, shop: Number(person.customer) };
-      }, { clears: false, read: 'contact.id' }),
-      row('stage_id', 'status', (n, k) => one(...Object.entries(STAGES).map(([shop, keap]) => ({ keap, shop })))(n, k), { clears: false, read: 'stage.id' }),
-      row('projected_revenue_high', 'total', (n, k) => ({ keap: 1000 * n + k + 0.5, shop: `${1000 * n + k}.5`, shopRead: `${1000 * n + k}.50` })),
+      row(
+        'contact_id',
+        'customer_id',
+        (n, k) => {
+          const person = people[(n + k) % people.length]!;
+          return { keap: person.contact, shop: Number(person.customer) };
+        },
+        { clears: false, read: 'contact.id' },
+      ),
+      row(
+        'stage_id',
+        'status',
+        (n, k) => one(...Object.entries(STAGES).map(([shop, keap]) => ({ keap, shop })))(n, k),
+        { clears: false, read: 'stage.id' },
+      ),
+      row('projected_revenue_high', 'total', (n, k) => ({
+        keap: 1000 * n + k + 0.5,
+        shop: `${1000 * n + k}.5`,
+        shopRead: `${1000 * n + k}.50`,
+      })),
       row('estimated_close_time', 'due_at', (n, k) => ({
         keap: `2027-03-0${1 + k}T10:${10 + (n % 50)}:00+02:00`,
         keapRead: `2027-03-0${1 + k}T08:${10 + (n % 50)}:00.000Z`,

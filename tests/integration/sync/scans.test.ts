@@ -1,7 +1,21 @@
 /** How changes are found: changes scans of both kinds, full scans, events; and that own writes are never taken for changes. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, counterpart, edit, expectQuiet, linked, make, type MappingName, read, reconcile, sync, type SystemName, unique, writes } from './support.ts';
+import {
+  all,
+  counterpart,
+  edit,
+  expectQuiet,
+  linked,
+  type MappingName,
+  make,
+  read,
+  reconcile,
+  type SystemName,
+  sync,
+  unique,
+  writes,
+} from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -10,11 +24,15 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 
 /** Paths that were asked for since `n`, with their queries in plain text. */
-const asked = (system: SystemName, n: number): string[] => world[system].requests.since(n).map(({ method, path }) => `${method} ${decodeURIComponent(path.replaceAll('+', ' '))}`);
+const asked = (system: SystemName, n: number): string[] =>
+  world[system].requests
+    .since(n)
+    .map(({ method, path }) => `${method} ${decodeURIComponent(path.replaceAll('+', ' '))}`);
 
 // First in this file, for there is one first time only; the others make sure of it themselves.
 const first = async (): Promise<void> => {
-  for (const mapping of world.engine.config.current().mappings.keys()) if (!(await world.engine.links(mapping).ready())) await sync(world, 'full', mapping as MappingName);
+  for (const mapping of world.engine.config.current().mappings.keys())
+    if (!(await world.engine.links(mapping).ready())) await sync(world, 'full', mapping as MappingName);
 };
 
 describe('before both sides were read fully once', () => {
@@ -26,23 +44,45 @@ describe('before both sides were read fully once', () => {
       const customer = await make(other, 'shop', 'customers', { company: 'On both sides', email: 'both@x.example' });
       const order = await make(other, 'shop', 'orders', { title: 'Order', customer_id: Number(customer) });
       const before = writes(other);
-      expect(await other.engine.events('keap', [company, twin].map((id) => ({ event: 'company.add', id })))).toBe(2);
-      expect(await other.engine.events('customwebshop', [{ event: 'customer.created', id: customer }, { event: 'order.created', id: order }])).toBe(3);
+      expect(
+        await other.engine.events(
+          'keap',
+          [company, twin].map((id) => ({ event: 'company.add', id })),
+        ),
+      ).toBe(2);
+      expect(
+        await other.engine.events('customwebshop', [
+          { event: 'customer.created', id: customer },
+          { event: 'order.created', id: order },
+        ]),
+      ).toBe(3);
       await other.settle();
       await reconcile(other, 'company-customer', 'keap', twin);
       // One side can be read, the other cannot: still nothing.
       other.shop.faults.add({ method: 'GET', path: '/customers?', times: 4, action: 'status', status: 503 });
       const n = other.shop.requests.last;
       await sync(other, 'changes');
-      const failing = other.shop.requests.since(n).filter(({ status }) => status === 503).at(-1)!;
-      const posts = [...other.shop.requests.since(n), ...other.keap.requests.since()].filter(({ method, path, at }) => method === 'POST' && /customers|companies|contacts|orders|opportunities/.test(path) && at < failing.at);
+      const failing = other.shop.requests
+        .since(n)
+        .filter(({ status }) => status === 503)
+        .at(-1)!;
+      const posts = [...other.shop.requests.since(n), ...other.keap.requests.since()].filter(
+        ({ method, path, at }) =>
+          method === 'POST' && /customers|companies|contacts|orders|opportunities/.test(path) && at < failing.at,
+      );
       // What the test itself made stands before all of this.
       expect(posts.filter(({ at }) => at > other.shop.requests.since(n)[0]!.at)).toEqual([]);
       expect(await linked(other, 'company-customer', 'keap', twin)).toBe(customer);
       await linked(other, 'company-customer', 'keap', company);
       await linked(other, 'opportunity-order', 'shop', order);
       expect(writes(other)[0]).toBeGreaterThan(before[0]);
-      for (const [system, entity, count] of [['keap', 'companies', 2], ['shop', 'customers', 2], ['keap', 'contacts', 1], ['keap', 'opportunities', 1], ['shop', 'orders', 1]] as const) {
+      for (const [system, entity, count] of [
+        ['keap', 'companies', 2],
+        ['shop', 'customers', 2],
+        ['keap', 'contacts', 1],
+        ['keap', 'opportunities', 1],
+        ['shop', 'orders', 1],
+      ] as const) {
         expect([entity, all(other, system, entity).length]).toEqual([entity, count]);
       }
       await expectQuiet(other);
@@ -84,14 +124,86 @@ async function contactOf(name: string): Promise<{ contact: string; customer: str
 }
 
 const kinds: readonly Kind[] = [
-  { mapping: 'company-customer', system: 'keap', entity: 'companies', twin: 'customers', record: async (company_name) => ({ company_name }), edit: { website: 'https://new.example' }, arrived: { website: 'https://new.example' }, query: /filter=since_time==20/ },
-  { mapping: 'company-customer', system: 'shop', entity: 'customers', twin: 'companies', record: async (company) => ({ company }), edit: { website: 'https://new.example' }, arrived: { website: 'https://new.example' }, query: /updated_since=20/ },
-  { mapping: 'contact-customer', system: 'keap', entity: 'contacts', twin: 'customers', record: async (name) => ({ given_name: name, email_addresses: [{ email: `${name}@x.example`, field: 'EMAIL1' }] }), edit: { family_name: 'New' }, arrived: { last_name: 'New' }, query: /filter=since_time==20/ },
-  { mapping: 'contact-customer', system: 'shop', entity: 'customers', twin: 'contacts', record: async (name) => ({ email: `${name}@x.example` }), edit: { last_name: 'New' }, arrived: { family_name: 'New' }, query: /updated_since=20/ },
-  { mapping: 'product-product', system: 'keap', entity: 'products', twin: 'products', record: async (name) => ({ name, price: 100, short_description: 'x' }), edit: { description: 'New' }, arrived: { description: 'New' }, query: /order_by=last_updated_time desc/ },
-  { mapping: 'product-product', system: 'shop', entity: 'products', twin: 'products', record: async (name) => ({ name, price: '1.00', short_description: 'x' }), edit: { description: 'New' }, arrived: { description: 'New' }, query: /updated_since=20/ },
-  { mapping: 'opportunity-order', system: 'keap', entity: 'opportunities', twin: 'orders', record: async (name) => ({ opportunity_title: name, contact_id: (await contactOf(name)).contact, stage_id: '27' }), edit: { stage_id: '12' }, arrived: { status: 'completed' }, query: /order_by=update_time desc/ },
-  { mapping: 'opportunity-order', system: 'shop', entity: 'orders', twin: 'opportunities', record: async (name) => ({ title: name, customer_id: Number((await contactOf(name)).customer) }), edit: { next_step: 'New' }, arrived: { next_action_notes: 'New' }, query: /updated_since=20/ },
+  {
+    mapping: 'company-customer',
+    system: 'keap',
+    entity: 'companies',
+    twin: 'customers',
+    record: async (company_name) => ({ company_name }),
+    edit: { website: 'https://new.example' },
+    arrived: { website: 'https://new.example' },
+    query: /filter=since_time==20/,
+  },
+  {
+    mapping: 'company-customer',
+    system: 'shop',
+    entity: 'customers',
+    twin: 'companies',
+    record: async (company) => ({ company }),
+    edit: { website: 'https://new.example' },
+    arrived: { website: 'https://new.example' },
+    query: /updated_since=20/,
+  },
+  {
+    mapping: 'contact-customer',
+    system: 'keap',
+    entity: 'contacts',
+    twin: 'customers',
+    record: async (name) => ({ given_name: name, email_addresses: [{ email: `${name}@x.example`, field: 'EMAIL1' }] }),
+    edit: { family_name: 'New' },
+    arrived: { last_name: 'New' },
+    query: /filter=since_time==20/,
+  },
+  {
+    mapping: 'contact-customer',
+    system: 'shop',
+    entity: 'customers',
+    twin: 'contacts',
+    record: async (name) => ({ email: `${name}@x.example` }),
+    edit: { last_name: 'New' },
+    arrived: { family_name: 'New' },
+    query: /updated_since=20/,
+  },
+  {
+    mapping: 'product-product',
+    system: 'keap',
+    entity: 'products',
+    twin: 'products',
+    record: async (name) => ({ name, price: 100, short_description: 'x' }),
+    edit: { description: 'New' },
+    arrived: { description: 'New' },
+    query: /order_by=last_updated_time desc/,
+  },
+  {
+    mapping: 'product-product',
+    system: 'shop',
+    entity: 'products',
+    twin: 'products',
+    record: async (name) => ({ name, price: '1.00', short_description: 'x' }),
+    edit: { description: 'New' },
+    arrived: { description: 'New' },
+    query: /updated_since=20/,
+  },
+  {
+    mapping: 'opportunity-order',
+    system: 'keap',
+    entity: 'opportunities',
+    twin: 'orders',
+    record: async (name) => ({ opportunity_title: name, contact_id: (await contactOf(name)).contact, stage_id: '27' }),
+    edit: { stage_id: '12' },
+    arrived: { status: 'completed' },
+    query: /order_by=update_time desc/,
+  },
+  {
+    mapping: 'opportunity-order',
+    system: 'shop',
+    entity: 'orders',
+    twin: 'opportunities',
+    record: async (name) => ({ title: name, customer_id: Number((await contactOf(name)).customer) }),
+    edit: { next_step: 'New' },
+    arrived: { next_action_notes: 'New' },
+    query: /updated_since=20/,
+  },
 ];
 
 describe.each(kinds)('$mapping, $system', ({ mapping, system, entity, twin, record, edit: change, arrived, query }) => {
@@ -101,7 +213,8 @@ describe.each(kinds)('$mapping, $system', ({ mapping, system, entity, twin, reco
     await first();
     const name = unique('scan');
     const id = await make(world, system, entity, await record(name));
-    if (mapping === 'contact-customer' && system === 'keap') await make(world, 'shop', 'customers', { email: `${name}@x.example` });
+    if (mapping === 'contact-customer' && system === 'keap')
+      await make(world, 'shop', 'customers', { email: `${name}@x.example` });
     await sync(world, 'changes', mapping);
     return { id, to: await linked(world, mapping, system, id) };
   }
@@ -131,7 +244,14 @@ describe.each(kinds)('$mapping, $system', ({ mapping, system, entity, twin, reco
 
   it('an event is enough, repeated or late ones do no harm', async () => {
     const { id, to } = await pair();
-    const word = { companies: 'company', contacts: 'contact', opportunities: 'opportunity', products: 'product', customers: 'customer', orders: 'order' }[entity];
+    const word = {
+      companies: 'company',
+      contacts: 'contact',
+      opportunities: 'opportunity',
+      products: 'product',
+      customers: 'customer',
+      orders: 'order',
+    }[entity];
     const event = { event: `${word}.${system === 'keap' ? 'edit' : 'updated'}`, id };
     const name = system === 'keap' ? 'keap' : 'customwebshop';
     await edit(world, system, entity, id, change);
@@ -149,7 +269,12 @@ describe.each(kinds)('$mapping, $system', ({ mapping, system, entity, twin, reco
 it('events of unknown names, and of records that do not exist, do nothing', async () => {
   await first();
   const before = writes(world);
-  expect(await world.engine.events('keap', [{ event: 'invoice.add', id: '1' }, { event: 'customer.created', id: '1' }])).toBe(0);
+  expect(
+    await world.engine.events('keap', [
+      { event: 'invoice.add', id: '1' },
+      { event: 'customer.created', id: '1' },
+    ]),
+  ).toBe(0);
   expect(await world.engine.events('nobody', [{ event: 'company.add', id: '1' }])).toBe(0);
   expect(await world.engine.events('keap', [{ event: 'company.edit', id: '987654' }])).toBe(1);
   await world.settle();
@@ -161,22 +286,33 @@ it('a stage move is an event of the opportunity', async () => {
   await first();
   const name = unique('move');
   const { contact } = await contactOf(name);
-  const id = await make(world, 'keap', 'opportunities', { opportunity_title: name, contact_id: contact, stage_id: '27' });
+  const id = await make(world, 'keap', 'opportunities', {
+    opportunity_title: name,
+    contact_id: contact,
+    stage_id: '27',
+  });
   await reconcile(world, 'opportunity-order', 'keap', id);
   await edit(world, 'keap', 'opportunities', id, { stage_id: '44' });
   expect(await world.engine.events('keap', [{ event: 'opportunity.stage_move', id }])).toBe(1);
   await world.settle();
-  expect((await read(world, 'shop', 'orders', await linked(world, 'opportunity-order', 'keap', id))).status).toBe('on-hold');
+  expect((await read(world, 'shop', 'orders', await linked(world, 'opportunity-order', 'keap', id))).status).toBe(
+    'on-hold',
+  );
 });
 
 it('newest first: reading stops at what is older than the last scan; a full scan repairs what was missed', async () => {
   await first();
   const prefix = unique('old');
-  const old = await Promise.all([1, 2, 3].map((i) => make(world, 'keap', 'products', { name: `${prefix} ${i}`, price: 100, short_description: 'x' })));
+  const old = await Promise.all(
+    [1, 2, 3].map((i) =>
+      make(world, 'keap', 'products', { name: `${prefix} ${i}`, price: 100, short_description: 'x' }),
+    ),
+  );
   await sync(world, 'changes', 'product-product');
   const table = world.keap.store.products;
   // As if they had been changed long ago, and nobody had noticed.
-  for (const id of old) table.put({ ...table.get(id)!, description: 'missed', update_time: '2020-01-01T00:00:00.000Z' });
+  for (const id of old)
+    table.put({ ...table.get(id)!, description: 'missed', update_time: '2020-01-01T00:00:00.000Z' });
   const run = await sync(world, 'changes', 'product-product');
   expect(run.progress.read[0]).toBeLessThanOrEqual(table.values().length - old.length);
   const [twin] = await Promise.all(old.map((id) => linked(world, 'product-product', 'keap', id)));
@@ -192,7 +328,10 @@ it('bulk edits that tell nobody are found', async () => {
   await sync(world, 'changes', 'company-customer');
   for (const id of ids) world.keap.store.edit('companies', id, { notes: 'bulk' });
   await sync(world, 'changes', 'company-customer');
-  for (const id of ids) expect((await read(world, 'shop', 'customers', await linked(world, 'company-customer', 'keap', id))).note).toBe('bulk');
+  for (const id of ids)
+    expect((await read(world, 'shop', 'customers', await linked(world, 'company-customer', 'keap', id))).note).toBe(
+      'bulk',
+    );
 });
 
 it('an unchanged record costs no call of its own', async () => {
@@ -201,5 +340,6 @@ it('an unchanged record costs no call of its own', async () => {
   const [keap, shop] = [world.keap.requests.last, world.shop.requests.last];
   await sync(world, 'full');
   // Lists only: nothing is read by its id.
-  for (const path of [...asked('keap', keap), ...asked('shop', shop)]) expect(path).toMatch(/^GET [^?]*\/(companies|contacts|opportunities|products|customers|orders)\?/);
+  for (const path of [...asked('keap', keap), ...asked('shop', shop)])
+    expect(path).toMatch(/^GET [^?]*\/(companies|contacts|opportunities|products|customers|orders)\?/);
 });

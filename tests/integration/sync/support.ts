@@ -1,6 +1,7 @@
 /** Short words for what every test of sync does: make a record, edit it, sync it, look at its counterpart. */
-import { expect, vi } from 'vitest';
+
 import type { Job } from 'bullmq';
+import { expect, vi } from 'vitest';
 import type { HeldRecord } from '../../../engine/links/links.ts';
 import type { Run } from '../../../engine/queue/runs.ts';
 import type { Json, World } from '../../support/world.ts';
@@ -58,7 +59,9 @@ export const remove = (world: World, system: SystemName, entity: string, id: str
 
 /** All records of an entity, as they are stored. */
 export const all = (world: World, system: SystemName, entity: string): Json[] =>
-  system === 'keap' ? world.keap.store.table(entity as 'companies').values() : world.shop.store.table(entity as 'customers').values();
+  system === 'keap'
+    ? world.keap.store.table(entity as 'companies').values()
+    : world.shop.store.table(entity as 'customers').values();
 
 /** Returns once an edit made now is later than `record`, on either system's clock. */
 export async function laterThan(record: Json): Promise<void> {
@@ -69,7 +72,12 @@ export async function laterThan(record: Json): Promise<void> {
 // ---------------------------------------------------------------- sync
 
 /** Begins reconciles of records of one mapping, and waits until all is quiet. */
-export async function reconcile(world: World, mapping: MappingName, system: SystemName, ...ids: string[]): Promise<void> {
+export async function reconcile(
+  world: World,
+  mapping: MappingName,
+  system: SystemName,
+  ...ids: string[]
+): Promise<void> {
   await world.engine.context({ owner: 'test' }).enqueue(mapping, sideOf(system), ids);
   await world.settle();
 }
@@ -86,17 +94,29 @@ export async function sync(world: World, scan: 'changes' | 'full' = 'changes', m
   return (await world.engine.runs.get(run.id))!;
 }
 
-export const counterpart = (world: World, mapping: MappingName, system: SystemName, id: string): Promise<string | undefined> =>
-  world.engine.links(mapping).counterpart(sideOf(system), id);
+export const counterpart = (
+  world: World,
+  mapping: MappingName,
+  system: SystemName,
+  id: string,
+): Promise<string | undefined> => world.engine.links(mapping).counterpart(sideOf(system), id);
 
 /** @returns the id of its counterpart, which it must have */
 export async function linked(world: World, mapping: MappingName, system: SystemName, id: string): Promise<string> {
   const found = await counterpart(world, mapping, system, id);
-  expect(found, `${mapping}: ${system} ${id} has a counterpart (held: ${JSON.stringify(await heldOf(world, mapping, system, id))})`).toBeDefined();
+  expect(
+    found,
+    `${mapping}: ${system} ${id} has a counterpart (held: ${JSON.stringify(await heldOf(world, mapping, system, id))})`,
+  ).toBeDefined();
   return found!;
 }
 
-export const heldOf = async (world: World, mapping: MappingName, system: SystemName, id: string): Promise<HeldRecord | undefined> =>
+export const heldOf = async (
+  world: World,
+  mapping: MappingName,
+  system: SystemName,
+  id: string,
+): Promise<HeldRecord | undefined> =>
   (await world.held(mapping)).find((one) => one.side === sideOf(system) && one.id === id);
 
 /** Failed jobs about one record, under either of its names. */
@@ -108,7 +128,8 @@ export async function failedJobs(world: World, mapping: MappingName, system: Sys
 }
 
 /** Why they failed; shorter to read than whole jobs where a test fails. */
-export const failures = async (...of: Parameters<typeof failedJobs>): Promise<string[]> => (await failedJobs(...of)).map((job) => job.failedReason);
+export const failures = async (...of: Parameters<typeof failedJobs>): Promise<string[]> =>
+  (await failedJobs(...of)).map((job) => job.failedReason);
 
 /** Writes that took effect so far, on each system. */
 export const writes = (world: World): [number, number] => [world.keap.stats().writes, world.shop.stats().writes];
@@ -149,7 +170,10 @@ export function set(record: Json, path: string, value: Json): void {
       continue;
     }
     let element = at[name!].find((one: Json) => one.field === slot);
-    if (!element) at[name!].push((element = { field: slot }));
+    if (!element) {
+      element = { field: slot };
+      at[name!].push(element);
+    }
     at = element;
   }
 }

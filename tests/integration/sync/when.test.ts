@@ -1,7 +1,20 @@
 /** A linked record that no longer takes part keeps its link and its last state; when it takes part again, the two meet. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, counterpart, edit, expectQuiet, heldOf, linked, make, read, reconcile, sync, unique, writes } from './support.ts';
+import {
+  all,
+  counterpart,
+  edit,
+  expectQuiet,
+  heldOf,
+  linked,
+  make,
+  read,
+  reconcile,
+  sync,
+  unique,
+  writes,
+} from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -18,7 +31,10 @@ it('a company that leaves keeps its link; edits made meanwhile on both sides arr
 
   await edit(world, 'keap', 'companies', company, { company_name: null });
   await sync(world);
-  expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({ kind: 'paused', reason: expect.stringContaining('keap.when') });
+  expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({
+    kind: 'paused',
+    reason: expect.stringContaining('keap.when'),
+  });
   expect((await read(world, 'shop', 'customers', customer)).company).toBe(name);
 
   await edit(world, 'keap', 'companies', company, { website: 'https://two.example' });
@@ -31,7 +47,11 @@ it('a company that leaves keeps its link; edits made meanwhile on both sides arr
 
   await edit(world, 'keap', 'companies', company, { company_name: `${name} again` });
   await sync(world);
-  expect(await read(world, 'shop', 'customers', customer)).toMatchObject({ company: `${name} again`, website: 'https://two.example', note: 'meanwhile' });
+  expect(await read(world, 'shop', 'customers', customer)).toMatchObject({
+    company: `${name} again`,
+    website: 'https://two.example',
+    note: 'meanwhile',
+  });
   expect(await read(world, 'keap', 'companies', company)).toMatchObject({ notes: 'meanwhile' });
   expect(await heldOf(world, 'company-customer', 'keap', company)).toBeUndefined();
   expect(all(world, 'shop', 'customers').filter((one) => one.company?.startsWith(name))).toHaveLength(1);
@@ -56,19 +76,30 @@ it('a customer that leaves is paused the same way; the edit of the other side wa
 
 it('a customer that loses its e-mail address keeps its contact, and finds it again with a new one', async () => {
   const name = unique('mail');
-  const customer = await make(world, 'shop', 'customers', { first_name: name, email: `${name}@x.example`, last_name: 'One' });
+  const customer = await make(world, 'shop', 'customers', {
+    first_name: name,
+    email: `${name}@x.example`,
+    last_name: 'One',
+  });
   await reconcile(world, 'contact-customer', 'shop', customer);
   const contact = await linked(world, 'contact-customer', 'shop', customer);
   await edit(world, 'shop', 'customers', customer, { email: null, last_name: 'Two' });
   await sync(world);
-  expect(await read(world, 'keap', 'contacts', contact)).toMatchObject({ family_name: 'One', email_addresses: [{ email: `${name}@x.example` }] });
+  expect(await read(world, 'keap', 'contacts', contact)).toMatchObject({
+    family_name: 'One',
+    email_addresses: [{ email: `${name}@x.example` }],
+  });
   await edit(world, 'keap', 'contacts', contact, { given_name: 'Renamed' });
   await sync(world);
   expect((await read(world, 'shop', 'customers', customer)).first_name).toBe(name);
   await edit(world, 'shop', 'customers', customer, { email: `${name}@new.example` });
   await sync(world);
   expect(await linked(world, 'contact-customer', 'shop', customer)).toBe(contact);
-  expect(await read(world, 'keap', 'contacts', contact)).toMatchObject({ given_name: 'Renamed', family_name: 'Two', email_addresses: [{ email: `${name}@new.example`, field: 'EMAIL1' }] });
+  expect(await read(world, 'keap', 'contacts', contact)).toMatchObject({
+    given_name: 'Renamed',
+    family_name: 'Two',
+    email_addresses: [{ email: `${name}@new.example`, field: 'EMAIL1' }],
+  });
   expect((await read(world, 'shop', 'customers', customer)).first_name).toBe('Renamed');
 });
 
@@ -83,10 +114,13 @@ it('a record that never took part is left alone, and is created once it does', a
   await edit(world, 'shop', 'customers', customer, { company: name });
   await sync(world);
   const company = await linked(world, 'company-customer', 'shop', customer);
-  expect(await read(world, 'keap', 'companies', company)).toMatchObject({ company_name: name, notes: 'still a person' });
+  expect(await read(world, 'keap', 'companies', company)).toMatchObject({
+    company_name: name,
+    notes: 'still a person',
+  });
 });
 
-it('a record that left before it was linked is nobody\'s candidate', async () => {
+it("a record that left before it was linked is nobody's candidate", async () => {
   const name = unique('hidden');
   const company = await make(world, 'keap', 'companies', { email_address: { email: `${name}@x.example` } });
   await sync(world);

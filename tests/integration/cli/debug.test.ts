@@ -1,0 +1,256 @@
+// Long-running commands: ready, at work, refused where they would do harm, and ended in order.
+
+import { appendFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it } from 'vitest';
+import { webhookKeys } from '../../../cli/webhooks.ts';
+import { startRedis } from '../../../scripts/redis.mjs';
+import { SECRETS } from '../../unit/cli/spawn.ts';
+import { tandem as real } from '../../unit/cli/spawn.ts';
+import {
+  closeAll,
+  configFolder,
+  freePort,
+  later,
+  ownPrefix,
+  redisUrl,
+  standIns,
+  startTandem,
+  until,
+} from './support.ts';
+
+afterEach(closeAll);
+const tandem: typeof real = async (a, e) => { const b = Date.now(); console.log('>', a.join(' ')); const r = await Promise.race([real(a, e), new Promise<never>((_, no) => setTimeout(() => no(new Error('slow ' + a.join(' '))), 25000))]); console.log('<', r.status, Date.now() - b, r.stdout.slice(0, 600), r.stderr.slice(0,500)); return r; };
+
+const common = () => ({ REDIS_URL: redisUrl(), TANDEM_PREFIX: ownPrefix(), TANDEM_PORT: '0', ...SECRETS });
+
+describe('start', () => {
+  it('prints one line of JSON when ready, logs to stderr, and ends with 0 on SIGTERM', async () => {
+    const running = await startTandem('start', { ...common(), TANDEM_CONFIG: await configFolder('product-product') });
+    expect(running.ready).toMatchObject({ ready: true, mappings: ['product-product'] });
+    const { url } = running.ready;
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect((await fetch(`${url}/health/live`)).status).toBe(200);
+    running.child.kill('SIGTERM');
+    expect(await running.ended).toEqual({ status: 0, signal: null });
+    expect(running.stdout).toHaveLength(1);
+    const lines = running.log
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as { msg: string; url?: string });
+    expect(lines).toContainEqual(expect.objectContaining({ url, msg: `Tandem is ready at ${url}` }));
+    expect(lines.at(-1)?.msg).toBe('stopped');
+    await expect(fetch(`${url}/health/live`)).rejects.toThrow();
+  });
+
+  it('ends with 0 on SIGINT too, also while somebody listens to live events', async () => {
+    const running = await startTandem('start', { ...common(), TANDEM_CONFIG: await configFolder('product-product') });
+    const events = await fetch(`${running.ready.url}/events`);
+    expect(events.status).toBe(200);
+    const cut = events.text().catch(() => 'cut');
+    running.child.kill('SIGINT');
+    expect(await running.ended).toEqual({ status: 0, signal: null });
+    await cut;
+  });
+
+  it('leaves files with problems out, says so, and runs the others', async () => {
+    const folder = await configFolder('product-product', 'contact-customer');
+    await appendFile(join(folder, 'mappings', 'product-product.yaml'), 'nonsense: true\n');
+    const running = await startTandem('worker', { ...common(), TANDEM_CONFIG: folder });
+    expect(running.ready.mappings).toEqual(['contact-customer']);
+    expect(running.log.join('\n')).toMatch(/product-product\.yaml:\d+:\d+ CONFIG_SCHEMA nonsense/);
+  });
+
+  it('ends at once, with 1, on a second signal', async () => {
+    // A system that never answers: the scan that reads it lasts longer than any patience.
+    const hanging = createServer(() => {});
+    await new Promise<void>((resolve) => hanging.listen(0, '127.0.0.1', resolve));
+    later(async () => {
+      hanging.closeAllConnections();
+      hanging.close();
+    });
+    let asked = 0;
+    hanging.on('request', () => asked++);
+    const address = `http://127.0.0.1:${(hanging.address() as AddressInfo).port}`;
+    const env = {
+      ...common(),
+      KEAP_BASE_URL: address,
+      SHOP_BASE_URL: address,
+      TANDEM_CONFIG: await configFolder('product-product'),
+    };
+    const running = await startTandem('start', env);
+    await fetch(`${running.ready.url}/triggers`, { method: 'POST' });
+    await until(() => asked > 0);
+    running.child.kill('SIGTERM');
+    await until(() => running.log.some((line) => line.includes('a second signal stops at once')));
+    running.child.kill('SIGTERM');
+    expect(await running.ended).toEqual({ status: 1, signal: null });
+  });
+});
+
+describe('what start refuses', () => {
+  it('no mapping that can run', async () => {
+    const folder = await configFolder('product-product');
+    await appendFile(join(folder, 'mappings', 'product-product.yaml'), 'nonsense: true\n');
+    const broken = await tandem(['start'], { ...common(), TANDEM_CONFIG: folder });
+    expect(broken.status).toBe(2);
+    expect(broken.stderr).toMatch(/CONFIG_SCHEMA nonsense: /);
+    expect(broken.stderr).toMatch(/\nUNUSABLE: No mapping in .* can run/);
+    const empty = await tandem(['start'], { ...common(), TANDEM_CONFIG: await configFolder() });
+    expect(empty.status).toBe(2);
+    expect(empty.stderr).toContain('UNUSABLE: There is no mapping in');
+  });
+
+  it('a Redis that evicts keys', async () => {
+    const evicting = await startRedis({
+      own: true,
+      args: ['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru'],
+    });
+    later(() => evicting.stop());
+    const { status, stderr } = await tandem(['worker'], {
+      ...common(),
+      REDIS_URL: evicting.url,
+      TANDEM_CONFIG: await configFolder('product-product'),
+    });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/REDIS_UNSAFE: .*allkeys-lru/);
+  });
+
+  it('a port that is taken', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    later(async () => other.close());
+    const port = String((other.address() as AddressInfo).port);
+    const { status, stderr } = await tandem(['server'], {
+      ...common(),
+      TANDEM_PORT: port,
+      TANDEM_CONFIG: await configFolder('product-product'),
+    });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(new RegExp(`UNUSABLE: Port ${port} .* taken.*\nSet TANDEM_PORT`));
+  });
+
+  it('a Redis that is not there, without telling its password', async () => {
+    const env = {
+      ...common(),
+      REDIS_URL: `redis://:hunter2@127.0.0.1:${await freePort()}`,
+      TANDEM_CONFIG: await configFolder('product-product'),
+    };
+    const { status, stdout, stderr } = await tandem(['worker'], env);
+    expect(status).toBe(1);
+    expect(stderr).toContain('SYSTEM_UNREACHABLE: Redis at redis://127.0.0.1:');
+    expect(stdout + stderr).not.toContain('hunter2');
+  });
+});
+
+describe('a server and a worker', () => {
+  it('sync together; the commands follow, explain and check', async () => {
+    const { keap, shop, env } = await standIns();
+    const both = {
+      ...common(),
+      ...env,
+      TANDEM_API_TOKEN: 'test-token',
+      TANDEM_CONFIG: await configFolder('product-product'),
+    };
+    const server = await startTandem('server', both);
+    await startTandem('worker', both);
+    const ask = { TANDEM_URL: server.ready.url ?? '', TANDEM_API_TOKEN: 'test-token' };
+
+    const refused = await tandem(['sync'], { TANDEM_URL: ask.TANDEM_URL });
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toMatch(/^UNAUTHORIZED: .*\n.*TANDEM_API_TOKEN/);
+
+    const plan = await tandem(['plan', '--full'], ask);
+    expect(plan.status).toBe(0);
+    expect(plan.stdout).toContain('Nothing was written');
+    const products = keap.store.products.values().length + shop.store.products.values().length;
+
+    const sync = await tandem(['sync', '--full'], ask);
+    expect(sync.status, sync.stderr).toBe(0);
+    expect(sync.stdout).toMatch(/^product-product: done: \d+ records$/m);
+    expect(sync.stdout).toMatch(/^product-product +\d+ +\d+/m);
+    expect(keap.store.products.values().length + shop.store.products.values().length).toBeGreaterThan(products);
+
+    const again = await tandem(['sync', 'product-product', '--full', '--json'], ask);
+    const { runs } = JSON.parse(again.stdout) as {
+      runs: { state: string; counts: { created: object; updated: object } }[];
+    };
+    expect(runs).toMatchObject([
+      { state: 'done', counts: { created: { keap: 0, customwebshop: 0 }, updated: { keap: 0, customwebshop: 0 } } },
+    ]);
+
+    const status = await tandem(['status'], ask);
+    expect(status.status).toBe(0);
+    expect(status.stdout).toMatch(/^product-product +[1-9]/m);
+
+    const list = JSON.parse((await tandem(['links', 'list', 'product-product', '--json'], ask)).stdout) as {
+      links: { ids: Record<string, string> }[];
+    };
+    const ids = list.links[0]?.ids ?? {};
+    const find = await tandem(['links', 'find', 'product-product', '--side', 'keap', '--id', ids.keap ?? ''], ask);
+    expect(find).toMatchObject({ status: 0, stdout: `keap ${ids.keap} = customwebshop ${ids.customwebshop}\n` });
+    expect((await tandem(['links', 'find', 'product-product', '--side', 'keap', '--id', 'none'], ask)).status).toBe(1);
+
+    const explain = await tandem(['explain', 'product-product', 'keap', ids.keap ?? ''], ask);
+    expect(explain.status).toBe(0);
+    expect(explain.stdout).toMatch(/^price .*in step$/m);
+
+    const qa = await tandem(['qa'], ask);
+    expect(qa.status, qa.stdout).toBe(0);
+    expect(qa.stdout).toContain('All that was checked agrees.');
+    const { reviews } = JSON.parse((await tandem(['review', 'list', '--json'], ask)).stdout) as {
+      reviews: { review: string }[];
+    };
+    const ignored = await tandem(['review', 'resolve', reviews[0]?.review ?? '', '--ignore'], ask);
+    expect(ignored.status, ignored.stderr).toBe(0);
+
+    // A difference that no sync has seen: the store of the stand-in is edited without a webhook.
+    const product = shop.store.products.values().find((one) => String(one.id) === ids.customwebshop);
+    if (product) shop.store.products.put({ ...product, name: `${product.name} edited` });
+    const differs = await tandem(['qa', '--json'], ask);
+    expect(differs.status).toBe(1);
+    expect(JSON.parse(differs.stdout)).toMatchObject({ passed: false });
+  }, 90_000);
+});
+
+describe('webhooks', () => {
+  it('are registered under the public address with the key of their system', async () => {
+    const { shop, env } = await standIns();
+    const port = String(await freePort());
+    const settings = {
+      ...common(),
+      ...env,
+      TANDEM_PORT: port,
+      TANDEM_PUBLIC_URL: `http://127.0.0.1:${port}`,
+      TANDEM_WEBHOOK_SECRET: 'given',
+    };
+    await startTandem('start', { ...settings, TANDEM_CONFIG: await configFolder('product-product') });
+    const hooks = await until(async () => {
+      const answer = await fetch(`${shop.url}/webhooks`, { headers: { authorization: `Bearer ${shop.token}` } });
+      const listed = (await answer.json()) as { topic: string; url: string }[];
+      return listed.some((hook) => hook.topic === 'product.updated') && listed;
+    });
+    const keyOf = await webhookKeys(new Redis({ lazyConnect: true }), 'unused', 'given');
+    expect(new Set(hooks.map((hook) => hook.url))).toEqual(
+      new Set([`http://127.0.0.1:${port}/webhooks/customwebshop/${keyOf('customwebshop')}`]),
+    );
+  });
+
+  it('have keys that all processes of one installation agree on, and no other', async () => {
+    const redis = new Redis(redisUrl());
+    later(async () => redis.disconnect());
+    const [one, two] = [ownPrefix(), ownPrefix()];
+    const [first, second, other] = await Promise.all([
+      webhookKeys(redis, one, undefined),
+      webhookKeys(redis, one, undefined),
+      webhookKeys(redis, two, undefined),
+    ]);
+    expect(first('keap')).toBe(second('keap'));
+    expect(first('keap')).toMatch(/^[A-Za-z0-9_-]{32}$/);
+    expect(new Set([first('keap'), first('customwebshop'), other('keap')]).size).toBe(3);
+    const given = await webhookKeys(redis, one, 'secret');
+    expect(given('keap')).not.toBe(first('keap'));
+  });
+});
