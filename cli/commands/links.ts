@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
-import { FAILED, OK } from '../failure.ts';
+import { FAILED, Failure, OK } from '../failure.ts';
 import { reasonWords } from '../held.ts';
 import { type Link, listLinks } from '../links.ts';
 import { plain } from '../output.ts';
@@ -64,7 +64,7 @@ export function linksCommand(program: Command): void {
     usage: 'make <mapping> <records...>',
     summary: 'link two records by hand',
     details:
-      'They are then brought into agreement as two that meet for the first time: an empty value never beats a value, two\n' +
+      'They are then brought into agreement as two that meet for the first time: an empty value never beats a value, two ' +
       'different ones go by the conflict rule.',
     examples: [['links make company-customer keap=17 customwebshop=4', 'these two belong together']],
   }).action(
@@ -100,7 +100,7 @@ function whole(text: string): number {
 
 function sideAndId(text: string): [side: string, id: string] {
   const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError(`"${text}" must be SIDE=ID, such as keap=17.`);
+  if (at < 1) throw new Failure('BAD_REQUEST', `"${text}" is no record.`, 'Write SIDE=ID, such as keap=17.');
   return [text.slice(0, at), text.slice(at + 1)];
 }
 

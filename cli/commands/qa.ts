@@ -17,8 +17,8 @@ export function qaCommand(program: Command): void {
     usage: 'qa [mappings...]',
     summary: 'check linked records in both systems, property by property',
     details:
-      'Reads a sample of the linked records of each mapping from both systems, through the Tandem that runs at TANDEM_URL,\n' +
-      'and tells per property how many agree. "kept" counts those that agree in a form that a system keeps in its own way\n' +
+      'Reads a sample of the linked records of each mapping from both systems, through the Tandem that runs at TANDEM_URL, ' +
+      'and tells per property how many agree. "kept" counts those that agree in a form that a system keeps in its own way ' +
       '(trimmed, rounded), or differ as the mapping allows. Writes nothing. Ends with 1 when something differs.',
     examples: [
       ['qa', 'a sample of every mapping'],

@@ -8,7 +8,7 @@ export function startCommand(program: Command): void {
     usage: 'start',
     summary: 'run the server and workers in one process',
     details:
-      'Runs until SIGTERM or SIGINT, then finishes what is under way (20 s at most). Needs REDIS_URL. Any number of these may\n' +
+      'Runs until SIGTERM or SIGINT, then finishes what is under way (20 s at most). Needs REDIS_URL. Any number of these may ' +
       'run against one Redis.',
     examples: [
       ['start', 'with REDIS_URL set'],

@@ -8,7 +8,7 @@ export function syncCommand(program: Command): void {
     usage: 'sync [mappings...]',
     summary: 'sync now, and follow it to its end',
     details:
-      'Asks the Tandem that runs at TANDEM_URL. Without names, all mappings. Ends with 0 when the run is done, also when\n' +
+      'Asks the Tandem that runs at TANDEM_URL. Without names, all mappings. Ends with 0 when the run is done, also when ' +
       'single records failed (they wait with their reasons, which are told), and with 1 when the run itself failed.',
     examples: [
       ['sync', 'what changed, in all mappings'],

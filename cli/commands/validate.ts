@@ -11,7 +11,7 @@ export function validateCommand(program: Command): void {
     usage: 'validate [files...]',
     summary: 'check the configuration files',
     details:
-      'Checks all files of the configuration folder, or only the files named. A file that stands elsewhere is checked\n' +
+      'Checks all files of the configuration folder, or only the files named. A file that stands elsewhere is checked ' +
       'as if it stood in the folder. Needs neither Redis nor a running Tandem. Exit status 2 when something is wrong.',
     examples: [
       ['validate', 'everything in the configuration folder'],

@@ -210,7 +210,7 @@ describe('a server and a worker', () => {
     const differs = await tandem(['qa', '--json'], ask);
     expect(differs.status).toBe(1);
     expect(JSON.parse(differs.stdout)).toMatchObject({ passed: false });
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('webhooks', () => {

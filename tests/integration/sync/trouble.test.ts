@@ -6,7 +6,6 @@ import {
   all,
   edit,
   expectQuiet,
-  heldOf,
   linked,
   type MappingName,
   make,
@@ -143,7 +142,7 @@ const faults: readonly { what: string; fault: Omit<FaultRule, 'method' | 'path' 
   { what: 'the answer is 500', fault: { action: 'status', status: 500, body: { message: 'oops' } } },
   {
     what: 'the answer is 429 with Retry-After',
-    fault: { action: 'status', status: 429, headers: { 'retry-after': '1' } },
+    fault: { action: 'status', status: 429, headers: { 'retry-after': '0.2' } },
   },
 ];
 
@@ -204,18 +203,22 @@ describe.each(faults)('$what', ({ fault }) => {
   });
 });
 
-it('waiting for quota is no failed try', async () => {
-  const name = unique('quota');
-  const company = await make(world, 'keap', 'companies', { company_name: name });
-  world.shop.faults.add({
-    method: 'POST',
-    path: '/customers',
-    times: 2,
-    action: 'status',
-    status: 429,
-    headers: { 'retry-after': '1' },
-  });
+it.each([
+  { what: 'as long as Retry-After says', headers: { 'retry-after': '1' } },
+  { what: 'where nothing says how long', headers: {} },
+])('waiting for quota, $what, is no failed try', async ({ headers }) => {
+  const company_name = unique('quota');
+  const company = await make(world, 'keap', 'companies', { company_name });
+  world.shop.faults.add({ method: 'POST', path: '/customers', times: 1, action: 'status', status: 429, headers });
+  const n = world.shop.requests.last;
   await reconcile(world, 'company-customer', 'keap', company);
+  const posts = world.shop.requests.since(n).filter(({ method }) => method === 'POST');
+  expect(posts.map(({ status }) => status)).toEqual([429, 201]);
+  // Everybody waits, reads too.
+  const between = world.shop.requests
+    .since(posts[0]!.n)
+    .filter(({ at }) => Date.parse(at) - Date.parse(posts[0]!.at) < 900);
+  expect(between).toEqual([]);
   const jobs = (await world.engine.queues.reconcile('company-customer').getCompleted()).filter(
     ({ data }) => data.side === 0 && data.id === company,
   );
@@ -225,7 +228,7 @@ it('waiting for quota is no failed try', async () => {
 describe('reads that fail', () => {
   it.each([
     { what: '500', fault: { action: 'status', status: 500 } },
-    { what: '429', fault: { action: 'status', status: 429, headers: { 'retry-after': '1' } } },
+    { what: '429', fault: { action: 'status', status: 429, headers: { 'retry-after': '0.2' } } },
     { what: 'malformed JSON', fault: { action: 'malformed' } },
     { what: 'a reset', fault: { action: 'reset' } },
     { what: 'a list cut in half', fault: { action: 'truncate' } },

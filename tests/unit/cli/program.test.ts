@@ -72,3 +72,8 @@ describe('start', () => {
     expect(stderr).toMatch(/^\s+at /m);
   });
 });
+
+it('has every command in docs/cli.md', async () => {
+  const page = await readFile(join(ROOT, 'docs', 'cli.md'), 'utf8');
+  for (const command of createProgram().commands) expect(page).toMatch(new RegExp(`^\\| .*\`${command.name()}\\b`, 'm'));
+});
