@@ -204,7 +204,9 @@ function logRequests(app: FastifyInstance): void {
       ms: Math.round(reply.elapsedTime),
       from: request.ip,
     };
-    if (logLevel === 'warn') request.log.debug(fields, 'request');
+    // Looking is not worth a line each time: a command that follows a run asks three times a second.
+    const looking = request.method === 'GET' && reply.statusCode < 400;
+    if (logLevel === 'warn' || looking) request.log.debug(fields, 'request');
     else request.log.info(fields, 'request');
   });
 }

@@ -50,8 +50,6 @@ export interface Intent {
   readonly key: string;
   /** Fingerprints of what is sent, per property: by them a lost answer is recognized. */
   readonly sent: Readonly<Record<string, string>>;
-  /** Fingerprints of the same properties on the source when they were sent: what changed since is an edit. */
-  readonly own?: Readonly<Record<string, string>>;
   /** Match keys of the source when it was sent, hashed, per rule. */
   readonly keys?: readonly (string | null)[];
   /** Set once nobody works on it: the outcome could not be found out, or the source record is held, excluded or gone. */

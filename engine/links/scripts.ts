@@ -100,7 +100,6 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[5])
 redis.call('HSET', KEYS[4], ARGV[2], ARGV[6])
 -- Whichever way the two came together, an open create of either is over: left standing, it would hold up others for good.
 redis.call('HDEL', KEYS[6], '0/' .. ARGV[1], '1/' .. ARGV[2])
-redis.call('HDEL', KEYS[6], '0/' .. ARGV[1], '1/' .. ARGV[2])
 redis.call('HDEL', KEYS[7], '0/' .. ARGV[1], '1/' .. ARGV[2])
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[7], '0/' .. ARGV[1], ARGV[7]) end
 return nextVersion`;

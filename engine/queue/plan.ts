@@ -21,7 +21,16 @@ export async function planScan(
 ): Promise<void> {
   const links = engine.links(mapping.name);
   const planOne = async (side: SideIndex, id: string): Promise<void> => {
-    await engine.runs.plan(run, { ...(await dryReconcile(context, mapping, side, id)), record: { side, id } });
+    const planned = await dryReconcile(context, mapping, side, id);
+    // Two records that would be linked are one entry: that of the first, unless only the second needs work.
+    if (
+      planned.kind === 'matched' &&
+      side === 1 &&
+      planned.ids &&
+      (await links.states(0, [planned.ids[0]]))[0] === null
+    )
+      return;
+    await engine.runs.plan(run, { ...planned, record: { side, id } });
   };
   if (record) return planOne(record.side, record.id);
   const wasReady = await links.ready();

@@ -1,4 +1,5 @@
 /** The workers of one process: they take jobs from the queues and hand them to sync. */
+import { setTimeout } from 'node:timers/promises';
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
@@ -93,14 +94,16 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     async close(deadline = 20_000) {
       unlisten();
       const all = [scans, ...workers.values()];
-      const timer = setTimeout(() => {
-        for (const worker of all)
-          worker
-            .close(true)
-            .catch((error: unknown) => engine.logger.warn({ reason: String(error) }, 'closing a worker'));
-      }, deadline);
-      await Promise.all(all.map((worker) => worker.close()));
-      clearTimeout(timer);
+      const late = new AbortController();
+      const finished = Promise.all(all.map((worker) => worker.close())).then(() => true);
+      const inTime = await Promise.race([finished, setTimeout(deadline, false, { signal: late.signal })]);
+      late.abort();
+      if (!inTime) {
+        // Their locks run out, and another worker takes them over.
+        engine.logger.warn({ deadline }, 'jobs that are not done are left to be taken over');
+        await Promise.all(all.map((worker) => worker.disconnect()));
+        return connection.disconnect();
+      }
       await connection.quit();
     },
   };

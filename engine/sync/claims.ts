@@ -34,6 +34,12 @@ export async function underClaims<T>(
   ttl = TTL,
 ): Promise<T> {
   const held = new Set<string>();
+  // A call may take longer than claims last, with all its waiting and trying again.
+  const alive = setInterval(() => {
+    // A failure shows before the next write.
+    links.extend([...held], owner, ttl).catch(() => {});
+  }, ttl / 3);
+  alive.unref();
   const take = async (wanted: readonly string[]): Promise<number> => {
     const at = await links.claim(wanted, owner, ttl);
     if (at === undefined)
@@ -56,6 +62,7 @@ export async function underClaims<T>(
       },
     });
   } finally {
+    clearInterval(alive);
     await links.unclaim([...held], owner);
   }
 }

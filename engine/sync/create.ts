@@ -10,7 +10,7 @@ import { EMPTY, fingerprint, stableJson } from '../expression/values.ts';
 import { recordKey } from '../links/keys.ts';
 import type { Intent } from '../links/links.ts';
 import { merge, type PropertyWrite } from '../merge/merge.ts';
-import { type JsonObject, otherSide, type PropertyBase, type SystemRecord } from '../types.ts';
+import { type Base, type JsonObject, otherSide, type PropertyBase, type SystemRecord } from '../types.ts';
 import { type Claims, recordClaim } from './claims.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
@@ -21,6 +21,8 @@ import { newRecord } from './write.ts';
 
 /** How long after an open create on the other side a new record may be that create's result, in ms. */
 const RESULT_WAIT = 300;
+/** How far the clock of a system may be behind that of Redis, in ms. */
+const CLOCK_SKEW = 300_000;
 
 /** Is no fingerprint of anything, so that every value differs from it. */
 const UNKNOWN = '?';
@@ -92,7 +94,8 @@ export async function createCounterpart(
   async function post(data: JsonObject, unknown: boolean): Promise<SystemRecord> {
     // The same content under the same key; other content is another create, for a key stands for one body.
     const key = former && sameSent(former.sent, sent) ? former.key : randomUUID();
-    const intent: Intent = { at: former?.at ?? claims.at, key, sent };
+    const keys = source.keys.map((one) => one ?? null);
+    const intent: Intent = { at: former?.at ?? claims.at, key, sent, keys };
     await context.step?.('before-intent');
     await links.intend(from, id, intent);
     await context.step?.('after-intent');
@@ -200,6 +203,23 @@ const sameContent = (mapping: Mapping, view: View, intent: Intent): boolean =>
     (property, i) => intent.sent[property.name] === undefined || intent.sent[property.name] === view.own[i],
   );
 
+/**
+ * The base of two records that match, where one may be what an unanswered create for the other made: what it still holds
+ * as it was sent was not edited there, so an edit of the other one since then is no conflict.
+ */
+export async function baseOfMatch(context: SyncContext, mapping: Mapping, views: readonly [View, View]): Promise<Base> {
+  const base: Record<string, PropertyBase> = {};
+  for (const side of [0, 1] as const) {
+    const intent = await context.links(mapping.name).intent(side, views[side].record.id);
+    for (const [i, { name }] of mapping.properties.entries()) {
+      const sent = intent?.sent[name];
+      if (sent === undefined || views[otherSide(side)].own[i] !== sent) continue;
+      base[name] = side === 0 ? [UNKNOWN, sent] : [sent, UNKNOWN];
+    }
+  }
+  return base;
+}
+
 /** The record that an earlier, unanswered create of this one has made, where it can be told. */
 export async function lostResult(
   context: SyncContext,
@@ -234,6 +254,8 @@ async function findResult(
     const field = find[target.index];
     const text = source.keyTexts[rule];
     if (searched || field === undefined || text === undefined) continue;
+    // What was sent had another key: it cannot be found under the present one.
+    if (intent.keys && intent.keys[rule] !== source.keys[rule]) continue;
     searched = true;
     const records = await client.find(target.entity.name, field, text);
     const views = await Promise.all(records.map((record) => viewRecord(mapping, target.index, record)));
@@ -252,7 +274,7 @@ async function findResult(
   return free.length > 1 ? 'unknown' : free[0];
 }
 
-/** Records of the target, changed since the create began, that hold just what was sent. */
+/** Records of the target, changed since the create began, that hold just what was sent, or a match key that was sent. */
 async function recentTwins(
   context: SyncContext,
   mapping: Mapping,
@@ -260,7 +282,7 @@ async function recentTwins(
   intent: Intent,
 ): Promise<SystemRecord[]> {
   const twins: SystemRecord[] = [];
-  const since = new Date(intent.at).toISOString();
+  const since = new Date(intent.at - CLOCK_SKEW).toISOString();
   for await (const page of context.client(target.system.name).list(target.entity.name, { since })) {
     for (const record of page.records) {
       const same = mapping.properties.every((property) => {
@@ -269,8 +291,14 @@ async function recentTwins(
           sent === undefined || sent === fingerprint(property.sides[target.index].path?.get(record.data), property)
         );
       });
-      if (same) twins.push(record);
+      if (same || (await hasSentKey(record))) twins.push(record);
     }
   }
   return twins;
+
+  async function hasSentKey(record: SystemRecord): Promise<boolean> {
+    if (!intent.keys?.some((key) => key !== null)) return false;
+    const { keys } = await viewRecord(mapping, target.index, record);
+    return intent.keys.some((key, rule) => key !== null && key === keys[rule]);
+  }
 }

@@ -42,7 +42,7 @@ export async function reconcileLink(
   const records = named === 0 ? ([record, counterpart] as const) : ([counterpart, record] as const);
   if (!view || !counterpart) return reconcileDeleted(context, mapping, ids, records, stored);
   const otherView = await viewRecord(mapping, other, counterpart);
-  return reconcilePair(context, mapping, named === 0 ? [view, otherView] : [otherView, view], stored, claims);
+  return reconcilePair(context, mapping, named === 0 ? [view, otherView] : [otherView, view], stored, named, claims);
 }
 
 const readSide = (
@@ -53,12 +53,16 @@ const readSide = (
 ): Promise<SystemRecord | undefined> =>
   context.client(mapping.sides[side].system.name).read(mapping.sides[side].entity.name, id);
 
-/** Merges two records and writes what the merge decides. `stored.version` is '' for two records that are just being linked. */
+/**
+ * Merges two records and writes what the merge decides. `stored.version` is '' for two records that are just being linked.
+ * @param first the side that was read first
+ */
 export async function reconcilePair(
   context: SyncContext,
   mapping: Mapping,
   views: readonly [View, View],
   stored: StoredBase,
+  first: SideIndex,
   claims: Claims,
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
@@ -107,10 +111,11 @@ export async function reconcilePair(
       answers[side] = new Map();
       continue;
     }
+    const record = await guarded(context, mapping, views[side], side === first);
     await claims.confirm();
     await context.step?.('before-update');
     try {
-      const result = await updateRecord(context, mapping, mapping.sides[side], views[side].record, writes);
+      const result = await updateRecord(context, mapping, mapping.sides[side], record, writes);
       await context.step?.('after-update');
       answers[side] = result.answered;
       const view = await viewRecord(mapping, side, result.record);
@@ -156,6 +161,27 @@ export async function reconcilePair(
     reason: problem.message,
     ...(problem.context.property ? { property: problem.context.property } : {}),
   };
+}
+
+/**
+ * The record in the form in which it may be written. Without a version the system would let an edit be overwritten that
+ * was made while the other record was read or searched for, so it is looked at once more.
+ * @param first it was read before the other one
+ * @throws TandemError SYSTEM_CHANGED
+ */
+async function guarded(context: SyncContext, mapping: Mapping, view: View, first: boolean): Promise<SystemRecord> {
+  const { name, entity } = mapping.sides[view.side];
+  const { record } = view;
+  // A search tells no version, even where there is one.
+  if (record.version !== undefined || (!first && entity.update?.version === undefined)) return record;
+  const now = await readSide(context, mapping, view.side, record.id);
+  const again = now && (await viewRecord(mapping, view.side, now));
+  if (again && recordState(mapping, again).linked === recordState(mapping, view).linked) return again.record;
+  throw new TandemError('SYSTEM_CHANGED', `The record was changed in ${name} since it was read.`, {
+    mapping: mapping.name,
+    side: name,
+    id: record.id,
+  });
 }
 
 const isReview = (decision: Decision): boolean =>

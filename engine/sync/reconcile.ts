@@ -6,7 +6,7 @@ import type { Mapping } from '../config/types.ts';
 import type { SideIndex } from '../types.ts';
 import { linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
 import type { SyncContext } from './context.ts';
-import { createCounterpart, lostResult } from './create.ts';
+import { baseOfMatch, createCounterpart, lostResult } from './create.ts';
 import { hold, wakeWaiters } from './hold.ts';
 import { findCounterpart } from './match.ts';
 import { type Outcome, outcome } from './outcome.ts';
@@ -94,7 +94,14 @@ async function reconcileUnlinked(
       if (match.kind === 'one') {
         await claims.add([recordClaim(match.view.side, match.view.record.id)]);
         const views = side === 0 ? ([view, match.view] as const) : ([match.view, view] as const);
-        const result = await reconcilePair(context, mapping, views, { version: '', base: {} }, claims);
+        const result = await reconcilePair(
+          context,
+          mapping,
+          views,
+          { version: '', base: await baseOfMatch(context, mapping, views) },
+          side,
+          claims,
+        );
         if (!context.dry) await wakeWaiters(context, mapping, [views[0].record.id, views[1].record.id]);
         return { ...result, kind: 'matched' };
       }

@@ -97,7 +97,8 @@ async function scanSide(
     // Mapping a large page is long work: let others run.
     await setImmediate();
   }
-  await links.readThrough(side, changesOnly ? 'changes' : 'full', latest);
+  // A plan leaves changes for the next scan to find; a first reading counts, for what it found is parked.
+  if (!context.dry || full === undefined) await links.readThrough(side, changesOnly ? 'changes' : 'full', latest);
   return meeting ? meeting.missing() : [];
 }
 

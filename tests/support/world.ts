@@ -113,7 +113,7 @@ export async function startWorld(
       for (;;) {
         const run = await engine.runs.get(id);
         if (run && (run.state === 'done' || run.state === 'failed')) return run;
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
     async settle() {
@@ -124,10 +124,10 @@ export async function startWorld(
             ...[...config.current().mappings.keys()].map((name) => engine.queues.reconcile(name)),
           ].map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized')),
         );
-        // A job may be between two queues for a moment.
+        // The queues are counted one after the other: what one had left to another meanwhile is seen by the second look.
         const busy = counts.some((count) => Object.values(count).some((n) => n > 0));
         quiet = busy ? 0 : quiet + 1;
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
     async held(mapping) {

@@ -61,8 +61,8 @@ interface Planned {
   readonly name: string;
   readonly kind: Kind;
   readonly window: number;
-  /** People created it in several places at once: until these are linked, what they match by is left alone. */
-  readonly twins: boolean;
+  /** Where people created it. */
+  readonly origins: readonly Place[];
   spoilt: boolean;
   gone: boolean;
   /** A deal refers to it: nothing of it is deleted. */
@@ -107,7 +107,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
       const { place, values } = spoilable(kind);
       created[place] = { ...created[place], ...values };
     }
-    things.push({ name, kind, window, twins, spoilt, gone: false, needed: false });
+    things.push({ name, kind, window, origins: origin, spoilt, gone: false, needed: false });
     steps.push({ do: 'create', kind, thing: name, in: created, silent: random.chance(0.25) });
   }
 
@@ -137,10 +137,14 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     const spec = kinds[thing.kind];
     const silent = random.chance(0.25);
     const first = random.pick(spec.places);
+    // What records match by is left alone while they may not have found each other yet, but for the one record that
+    // people made: nobody could tell that a record is the lost result of a create once its key is another.
+    const fresh = (place: Place): boolean =>
+      thing.window === window && (thing.origins.length > 1 || thing.origins[0] !== place);
     const editable = (place: Place): string[] =>
       Object.entries(spec.fields).flatMap(([name, { at }]) => {
         if (!at[place] || spoilsField(thing, name)) return [];
-        return thing.twins && thing.window === window && IDENTITY[thing.kind].includes(name) ? [] : [name];
+        return fresh(place) && IDENTITY[thing.kind].includes(name) ? [] : [name];
       });
     const some = (place: Place): string[] => {
       const all = editable(place);

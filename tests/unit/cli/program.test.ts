@@ -75,5 +75,6 @@ describe('start', () => {
 
 it('has every command in docs/cli.md', async () => {
   const page = await readFile(join(ROOT, 'docs', 'cli.md'), 'utf8');
-  for (const command of createProgram().commands) expect(page).toMatch(new RegExp(`^\\| .*\`${command.name()}\\b`, 'm'));
+  for (const command of createProgram().commands)
+    expect(page).toMatch(new RegExp(`^\\| .*\`${command.name()}\\b`, 'm'));
 });
