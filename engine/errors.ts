@@ -39,7 +39,12 @@ export const ERRORS = {
     422,
     'Declare the operation in the system file, or do without it.',
   ),
-  CONFIG_SECRET: entry('A secret is written in a file', 'never', 422, 'Move it to the environment, and name the variable here instead.'),
+  CONFIG_SECRET: entry(
+    'A secret is written in a file',
+    'never',
+    422,
+    'Move it to the environment, and name the variable here instead.',
+  ),
   CONFIG_ENV: entry('An environment variable is missing', 'never', 422, 'Set the variable.'),
   CONFIG_DUPLICATE: entry('Something is declared twice', 'never', 422, 'Remove one of the two.'),
   // Values and expressions, per record

@@ -80,7 +80,8 @@ export function createQueues(connection: Redis, prefix: string, firstRetry = FIR
       if (ids.length === 0) return;
       const jobs = ids.map((id) => {
         const key = recordKey(side, id);
-        const opts: JobsOptions = { deduplication: { id: key, keepLastIfActive: true } };
+        // A job that waits for its next try is tried at once: what is new about its record may be what mends it.
+        const opts: JobsOptions = { deduplication: { id: key, keepLastIfActive: true, reschedule: true } };
         return { name: 'reconcile', data: { mapping, side, id }, opts, key };
       });
       await expect?.(jobs.map((job) => job.key));

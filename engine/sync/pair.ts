@@ -40,7 +40,7 @@ export async function reconcileLink(
   if (view && !reason && handled === recordState(mapping, view).linked) return outcome('unchanged', { ids });
   const counterpart = await readSide(context, mapping, other, ids[other]);
   const records = named === 0 ? ([record, counterpart] as const) : ([counterpart, record] as const);
-  if (!view || !counterpart) return reconcileDeleted(context, mapping, ids, records, stored);
+  if (!view || !counterpart) return reconcileDeleted(context, mapping, ids, records, stored, claims);
   const otherView = await viewRecord(mapping, other, counterpart);
   return reconcilePair(context, mapping, named === 0 ? [view, otherView] : [otherView, view], stored, named, claims);
 }
@@ -259,6 +259,7 @@ async function reconcileDeleted(
   ids: Ids,
   [a, b]: readonly [SystemRecord | undefined, SystemRecord | undefined],
   stored: StoredBase,
+  claims: Claims,
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
   if (context.dry) return outcome('gone', { ids });
@@ -277,6 +278,10 @@ async function reconcileDeleted(
     return base !== undefined && base[survivor] !== view.own[i];
   });
   if (deletes === 'propagate' && !edited) {
+    // A delete cannot be taken back: look a second time, and only then.
+    if (await readSide(context, mapping, otherSide(survivor), ids[otherSide(survivor)]))
+      throw new TandemError('SYSTEM_CHANGED', `The record in ${goneName} is there again.`, { mapping: mapping.name });
+    await claims.confirm();
     await context.client(system.name).delete(entity.name, ids[survivor]);
     await links.unlink(...ids);
     await links.forget(0, ids[0]);

@@ -58,22 +58,19 @@ const retryAfter = async (refused: Promise<void>): Promise<number> => {
   return (error as { context: { retryAfter: number } }).context.retryAfter;
 };
 
-test.each([10, 50])(
-  'three processes together: %d per second, and nearly as many as that',
-  async (requests) => {
-    const shared = testRedis();
-    const three = [1, 2, 3].map(() => process(shared, [{ requests, per: 1_000 }], { maxWait: 60_000 }));
-    const seconds = 5;
-    const times = await turns(three, requests * (seconds + 1));
-    // The first second's come at once; the others one length of the limit later each.
-    const rate = (requests * seconds * 1_000) / ((times.at(-1) ?? 0) - (times[0] ?? 0));
-    console.info(`${requests} per second: ${rate.toFixed(1)} passed, at most ${peak(times, 1_000)} in any second`);
-    // A saturated limiter's windows follow each other; what it grants is seen later here, by as much as a busy machine
-    // holds up this process.
-    expect(peak(times, 900)).toBeLessThanOrEqual(requests);
-    expect(rate).toBeGreaterThan(requests * 0.7);
-  },
-);
+test.each([10, 50])('three processes together: %d per second, and nearly as many as that', async (requests) => {
+  const shared = testRedis();
+  const three = [1, 2, 3].map(() => process(shared, [{ requests, per: 1_000 }], { maxWait: 60_000 }));
+  const seconds = 5;
+  const times = await turns(three, requests * (seconds + 1));
+  // The first second's come at once; the others one length of the limit later each.
+  const rate = (requests * seconds * 1_000) / ((times.at(-1) ?? 0) - (times[0] ?? 0));
+  console.info(`${requests} per second: ${rate.toFixed(1)} passed, at most ${peak(times, 1_000)} in any second`);
+  // A saturated limiter's windows follow each other; what it grants is seen later here, by as much as a busy machine
+  // holds up this process.
+  expect(peak(times, 900)).toBeLessThanOrEqual(requests);
+  expect(rate).toBeGreaterThan(requests * 0.7);
+});
 
 test('turns come in order', async () => {
   const throttle = process(testRedis(), [{ requests: 5, per: 1_000 }], { maxWait: 30_000 });
