@@ -15,6 +15,8 @@ export interface MappingKeys {
   matchIndex(side: SideIndex, rule: number): string;
   /** HASH id -> `MILLISECONDS|hash|hash...`: when the record was first seen, and its entries in the match index. */
   readonly seen: readonly [string, string];
+  /** HASH id on side 0 -> JSON of the writes that were begun since the base was recorded. */
+  readonly begun: string;
   /** HASH `SIDE/ID` of the source -> JSON of an intent to create its counterpart. */
   readonly intents: string;
   /** HASH `SIDE/ID` -> JSON of why a record waits. */
@@ -41,6 +43,7 @@ export function mappingKeys(prefix: string, mapping: string, rules: string): Map
     base: `${base}:base`,
     matchIndex: (side, rule) => `${base}:match:${rules}:${rule}:${side}`,
     seen: [`${base}:seen:${rules}:0`, `${base}:seen:${rules}:1`],
+    begun: `${base}:begun`,
     intents: `${base}:intents`,
     held: `${base}:held`,
     failedJobs: `${base}:failed-jobs`,

@@ -56,6 +56,24 @@ export interface Intent {
   readonly review?: boolean;
 }
 
+/** Writes to the records of a link that were begun; whether they were done is not known until a new base is recorded. */
+export interface BegunWrites {
+  /** Version of the base from which they were decided; once there is another one, they are history. */
+  readonly version: string;
+  readonly ids: readonly [string, string];
+  readonly writes: readonly BegunWrite[];
+}
+
+export interface BegunWrite {
+  readonly property: string;
+  /** The side written to. */
+  readonly side: SideIndex;
+  /** Fingerprint of the value sent. */
+  readonly sent: string;
+  /** Fingerprint of the value from which it was made, on the other side. */
+  readonly from: string;
+}
+
 export interface Lost {
   /** ISO 8601. */
   readonly at: string;
@@ -93,6 +111,10 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
 
   const history = async (id: string): Promise<Lost[]> =>
     (await redis.lrange(keys.history(id), 0, -1)).map((json) => JSON.parse(json) as Lost);
+
+  const plannedRead = (side: SideIndex): string => `planned:${side}:${rulesId}`;
+  const readBoth = async (field: (side: SideIndex) => string): Promise<boolean> =>
+    (await redis.hmget(keys.progress, field(0), field(1))).every(Boolean);
 
   return {
     keys,
@@ -257,6 +279,22 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
       await redis.hdel(keys.intents, recordKey(side, id));
     },
 
+    // ------------------------------------------------------------ writes begun
+
+    async begunWrites(ids: readonly [string, string], version: string): Promise<readonly BegunWrite[]> {
+      const begun = parse<BegunWrites>(await redis.hget(keys.begun, ids[0]));
+      return begun?.version === version && begun.ids[1] === ids[1] ? begun.writes : [];
+    },
+
+    begin: async (begun: BegunWrites): Promise<void> => {
+      await redis.hset(keys.begun, begun.ids[0], JSON.stringify(begun));
+    },
+
+    /** Only to save space: a commit has made them history. */
+    forgetBegun: async (id: string): Promise<void> => {
+      await redis.hdel(keys.begun, id);
+    },
+
     // ------------------------------------------------------------ waiting for links
 
     async wait(side: SideIndex, id: string, waiter: string): Promise<void> {
@@ -291,10 +329,10 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
     // ------------------------------------------------------------ reading progress
 
     /** Whether both sides were read fully once under the present match rules: before that nothing is matched or created. */
-    async ready(): Promise<boolean> {
-      const times = await redis.hmget(keys.progress, fullRead(0), fullRead(1));
-      return times.every(Boolean);
-    },
+    ready: (): Promise<boolean> => readBoth(fullRead),
+
+    /** Whether a plan has read both sides: enough to tell what would be done, not to do it. */
+    readyToPlan: async (): Promise<boolean> => (await readBoth(fullRead)) || readBoth(plannedRead),
 
     /** When each side was last read fully, and up to which modification it was read; ISO 8601. */
     async readBefore(side: SideIndex): Promise<{ full: string | undefined; since: string | undefined }> {
@@ -303,7 +341,11 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
     },
 
     /** @param since time of the latest modification that was read, as the system states it */
-    async readThrough(side: SideIndex, scan: 'changes' | 'full', since: string | undefined): Promise<void> {
+    async readThrough(side: SideIndex, scan: 'changes' | 'full' | 'plan', since: string | undefined): Promise<void> {
+      if (scan === 'plan') {
+        await redis.hset(keys.progress, plannedRead(side), new Date().toISOString());
+        return;
+      }
       const fields: Record<string, string> = {
         [scan === 'full' ? fullRead(side) : `changes:${side}`]: new Date().toISOString(),
       };
@@ -383,6 +425,9 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
 
     extend: async (names: readonly string[], owner: string, ttl: number): Promise<boolean> =>
       (await redis.tandemExtend(names.length, ...names.map(keys.claim), owner, String(ttl))) === 1,
+
+    /** Whether anybody works on it right now. */
+    claimed: async (name: string): Promise<boolean> => (await redis.exists(keys.claim(name))) === 1,
 
     unclaim: async (names: readonly string[], owner: string): Promise<void> => {
       if (names.length > 0) await redis.tandemRelease(names.length, ...names.map(keys.claim), owner);

@@ -171,7 +171,10 @@ export function createRuns(connection: Redis, prefix: string) {
     });
     pipeline.zadd(index, String(Date.now()), id);
     await pipeline.exec();
-    const old = await redis.zrange(index, '0', String(-KEPT - 1));
+    const oldest = await redis.zrange(index, '0', String(-KEPT - 1));
+    const runs = await Promise.all(oldest.map(get));
+    // One that is under way stays, however many began after it.
+    const old = oldest.filter((_, i) => !runs[i] || runs[i].state === 'done' || runs[i].state === 'failed');
     if (old.length > 0)
       await redis
         .pipeline()
@@ -228,6 +231,11 @@ export function createRuns(connection: Redis, prefix: string) {
       await redis.hset(runKey(id), 'children', children.join(','));
       await redis.tandemRunScanned(runKey(id), base, id, now(), 'working', '');
       return (await get(id))!;
+    },
+
+    /** The run waits for `ms`, and is to stay the one of its kind meanwhile. */
+    keep: async (run: Run, ms: number): Promise<void> => {
+      await redis.pexpire(currentKey(run), LEASE + Math.ceil(ms));
     },
 
     /** The scan begins, or begins again after a crash: what it counted before is forgotten. */

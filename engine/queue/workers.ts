@@ -83,7 +83,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     syncWorkers();
     const work = async (): Promise<void> => {
       if (schedules) await applySchedules(engine);
-      await releaseChanged(engine, changed);
+      await releaseChanged(engine, changed, schedules);
     };
     work().catch((error: unknown) =>
       engine.logger.error({ reason: String(error) }, 'applying a change of the configuration'),
@@ -109,13 +109,18 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   };
 }
 
-/** Records held under a former version of a changed mapping get another try. */
-async function releaseChanged(engine: Engine, changed: readonly string[]): Promise<void> {
+/**
+ * A changed mapping: what was held under its former version gets another try, and a full scan finds what a changed
+ * `when` or a new property makes of records that nobody edits.
+ * @param scans false where scans only begin when they are asked for
+ */
+async function releaseChanged(engine: Engine, changed: readonly string[], scans: boolean): Promise<void> {
   for (const name of changed) {
     const mapping = engine.config.current().mappings.get(name);
     if (!mapping) continue;
     const context = engine.context({ owner: `config-${mapping.version}` });
     await releaseHeld(context, mapping, (side, ids) => context.enqueue(name, side, ids));
+    if (scans && (await engine.links(name).ready())) await engine.trigger({ mapping: name, scan: 'full' }, 'start');
   }
 }
 
@@ -178,9 +183,29 @@ async function failed(
   if (error.code === 'INTERNAL') engine.logger.error({ ...fields, err: error.cause }, 'reconcile failed');
   else engine.logger.warn(fields, last ? 'reconcile failed for good' : 'reconcile failed, it is tried again');
   if (!last) return;
+  await holdGivenUp(engine, job, mapping, error);
   await noteFailedJob(engine, job);
   await engine.links(mapping.name).doubtIntent(job.data.side, job.data.id);
   await engine.runs.finish(mapping.name, key, outcome('failed', { code: error.code, reason: error.message }));
+}
+
+/** Nobody tries it any more: it is told among the records in trouble, and scans bring it back once the reason may be over. */
+async function holdGivenUp(
+  engine: Engine,
+  job: Job<ReconcileJob>,
+  mapping: Mapping,
+  { code, message, context }: TandemError,
+): Promise<void> {
+  const { side, id } = job.data;
+  await engine.links(mapping.name).hold(side, id, '', {
+    kind: 'failed',
+    code,
+    reason: message,
+    mapping: mapping.version,
+    since: Date.now(),
+    ...(context.property === undefined ? {} : { property: context.property }),
+    ...(job.id === undefined ? {} : { job: job.id }),
+  });
 }
 
 /** The job that failed on this record before tells nothing any more. */
@@ -263,7 +288,11 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
   } catch (cause) {
     if (cause instanceof DelayedError) throw cause;
     const error = asTandemError(cause);
-    if (error.retry === 'quota') return putBack(job, token, error.context.retryAfter ?? 1_000);
+    if (error.retry === 'quota') {
+      const wait = error.context.retryAfter ?? 1_000;
+      await engine.runs.keep(current, wait);
+      return putBack(job, token, wait);
+    }
     engine.logger.warn(
       { mapping: name, run: current.id, code: error.code, reason: error.message, try: job.attemptsMade + 1 },
       'scan failed',

@@ -19,8 +19,10 @@ import { type Outcome, outcome } from './outcome.ts';
 import { recordState, type View, viewRecord } from './view.ts';
 import { newRecord } from './write.ts';
 
-/** How long after an open create on the other side a new record may be that create's result, in ms. */
-const RESULT_WAIT = 300;
+/** How long a record that may be the result of a create waits before it asks again, in ms: while that create is under
+ * way, and while it waits for its next try. */
+const UNDER_WAY_WAIT = 300;
+const NEXT_TRY_WAIT = 5_000;
 /** How far the clock of a system may be behind that of Redis, in ms. */
 const CLOCK_SKEW = 300_000;
 
@@ -85,8 +87,8 @@ export async function createCounterpart(
     return typeof lost === 'object' ? await link(lost, former) : await link(await post(data, lost === 'unknown'));
   } catch (cause) {
     const error = asTandemError(cause);
-    // Only a refusal ends here; everything else is tried again, the intent telling what may have happened.
-    if (error.retry !== 'never' || !['SYSTEM_REJECTED', 'RECORD_SCHEMA'].includes(error.code)) throw error;
+    // Only what another try would meet too ends here; the rest is tried again, the intent telling what may have happened.
+    if (error.retry !== 'never' || error.code === 'LINK_TAKEN') throw error;
     return refuse(error);
   }
 
@@ -130,7 +132,10 @@ export async function createCounterpart(
       if (now === undefined && then === undefined) continue;
       // What was edited on either side since the create began has not arrived yet: to the base it is a change.
       const own = now === then ? source.own[i]! : UNKNOWN;
-      const its = begun && answer.own[i] !== (now ?? EMPTY) ? (then ?? EMPTY) : answer.own[i]!;
+      // So too what was read only after the answer, and differs from what was sent: either the system reformatted it,
+      // or somebody edited it in between.
+      const edited = (begun || target.entity.create?.answer !== 'record') && answer.own[i] !== (now ?? EMPTY);
+      const its = edited ? (then ?? EMPTY) : answer.own[i]!;
       base[name] = from === 0 ? [own, its] : [its, own];
     }
     // What the target filled in by itself, and what flows back, has had no first contact yet.
@@ -173,7 +178,8 @@ export async function createCounterpart(
 
 /**
  * A record that appeared while the other side's creates were under way may be the result of one of them: it waits until
- * those are settled. One that was seen before they began cannot be.
+ * those are settled. One that was seen before they began cannot be. Once a create has ended without an answer, only a
+ * record that looks like its result waits for its next try, or one bad create would hold up everybody.
  * @returns why a person must look, if one must
  * @throws TandemError CLAIM_BUSY
  */
@@ -184,10 +190,13 @@ async function resultOfOpenCreate(context: SyncContext, mapping: Mapping, source
   const seen = await links.firstSeen(source.side, source.record.id);
   const could = open.filter(({ intent }) => seen === undefined || intent.at <= seen);
   for (const { id, intent } of could) {
-    if (!intent.review)
-      throw new TandemError('CLAIM_BUSY', 'The record may be the result of a create that is under way.', {
-        retryAfter: RESULT_WAIT,
+    if (!intent.review) {
+      const underWay = await links.claimed(recordClaim(otherSide(source.side), id));
+      if (!underWay && !couldBeResult(mapping, source, id, intent)) continue;
+      throw new TandemError('CLAIM_BUSY', 'The record may be the result of a create whose outcome is not known yet.', {
+        retryAfter: underWay ? UNDER_WAY_WAIT : NEXT_TRY_WAIT,
       });
+    }
     // A create whose outcome a person must find out: this record is held beside it if it has the very content.
     if (sameContent(mapping, source, intent)) {
       return `The record may be the result of the create for ${recordKey(otherSide(source.side), id)}, whose outcome is not known: a person decides.`;
@@ -197,6 +206,20 @@ async function resultOfOpenCreate(context: SyncContext, mapping: Mapping, source
 }
 
 const sameSent = (a: Intent['sent'], b: Intent['sent']): boolean => stableJson(a) === stableJson(b);
+
+/**
+ * Whether a record looks like the result of an unanswered create: it names the source, has a match key of it, or holds
+ * what the mapping requires just as it was sent. Other values may have been reformatted by the target.
+ */
+function couldBeResult(mapping: Mapping, view: View, sourceId: string, intent: Intent): boolean {
+  const named = mapping.sides[view.side].correlate?.get(view.record.data);
+  if (named !== undefined && named !== null && named !== '') return String(named) === sourceId;
+  if (intent.keys?.some((key, rule) => key !== null && key === view.keys[rule])) return true;
+  const required = mapping.properties.flatMap((property, i) =>
+    property.required ? [intent.sent[property.name] === view.own[i]] : [],
+  );
+  return required.length > 0 ? required.every(Boolean) : sameContent(mapping, view, intent);
+}
 
 const sameContent = (mapping: Mapping, view: View, intent: Intent): boolean =>
   mapping.properties.every(

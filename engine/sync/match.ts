@@ -113,7 +113,10 @@ async function pairedByBetterRule(context: SyncContext, mapping: Mapping, rule: 
   const links = context.links(mapping.name);
   for (let better = 0; better < rule; better++) {
     const key = view.keys[better];
-    if (key !== undefined && (await links.candidates(otherSide(view.side), better, key, 1)).length > 0) return true;
+    if (key === undefined) continue;
+    const partners = await links.candidates(otherSide(view.side), better, key);
+    const counterparts = await links.counterparts(otherSide(view.side), partners);
+    if (counterparts.includes(null)) return true;
   }
   return false;
 }

@@ -2,9 +2,9 @@
 import type { Mapping } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import { isEmpty } from '../expression/values.ts';
-import type { Lost, StoredBase } from '../links/links.ts';
+import type { BegunWrite, Lost, StoredBase } from '../links/links.ts';
 import { type Decision, merge } from '../merge/merge.ts';
-import { otherSide, type PropertyBase, type SideIndex, type SystemRecord } from '../types.ts';
+import { type Base, otherSide, type PropertyBase, type SideIndex, type SystemRecord } from '../types.ts';
 import type { Claims } from './claims.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { propertyStates } from './convert.ts';
@@ -85,10 +85,14 @@ export async function reconcilePair(
     return outcome('excluded', { ids });
   }
 
+  const landed = (await links.begunWrites(ids, stored.version)).filter(
+    ({ property, side, sent }) => ownOf(mapping, views[side], property) === sent,
+  );
+  const known: StoredBase = { ...stored, base: withLanded(stored.base, landed) };
   const converting = convertContext(context, mapping);
-  const states = await propertyStates(mapping, views, stored.base, converting);
+  const states = await propertyStates(mapping, views, known.base, converting);
   const decision = merge({
-    base: stored.base,
+    base: known.base,
     modified: [views[0].record.modified, views[1].record.modified],
     properties: states,
   });
@@ -102,6 +106,16 @@ export async function reconcilePair(
   if (context.dry) return trouble && planned.kind === 'unchanged' ? { ...heldOutcome(trouble), ids } : planned;
 
   if (conflicts.length > 0) await links.keepLost(ids[0], lostValues(mapping, views, decision));
+
+  const begun = ([0, 1] as const).flatMap((side) =>
+    decision.writes[side].map(({ property, fingerprint }) => ({
+      property,
+      side,
+      sent: fingerprint,
+      from: ownOf(mapping, views[otherSide(side)], property),
+    })),
+  );
+  if (begun.length > 0) await links.begin({ version: stored.version, ids, writes: [...landed, ...begun] });
 
   const answers: [Answered | undefined, Answered | undefined] = [undefined, undefined];
   let rejected: TandemError | undefined;
@@ -136,15 +150,18 @@ export async function reconcilePair(
     ...reasonOf(problem, converting.missing),
     ...(undecided ? { kind: 'review' as const } : {}),
   };
+  const doubted = doubtful(mapping, decision, known, answers);
   await context.step?.('before-base');
   await links.commit({
     ids,
     version: stored.version,
-    base: baseAfter(decision, stored, answers),
-    states: statesAfter(mapping, views, answers),
+    base: baseAfter(decision, known, answers, doubted),
+    states: doubted.size > 0 ? ['', ''] : statesAfter(mapping, views, answers),
     held: reason && held(context, mapping, reason),
   });
   await context.step?.('after-base');
+  if (begun.length > 0 || landed.length > 0) await links.forgetBegun(ids[0]);
+  if (doubted.size > 0) await context.enqueue(mapping.name, 0, [ids[0]]);
   for (const side of [0, 1] as const)
     if (answers[side] && decision.writes[side].length > 0) await context.touched(mapping, side, ids[side]);
   if (reason?.refs) await waitFor(context, mapping, 0, ids[0], reason.refs);
@@ -161,6 +178,19 @@ export async function reconcilePair(
     reason: problem.message,
     ...(problem.context.property ? { property: problem.context.property } : {}),
   };
+}
+
+const ownOf = (mapping: Mapping, view: View, name: string): string =>
+  view.own[mapping.properties.findIndex((property) => property.name === name)] ?? '';
+
+/**
+ * The base with own writes that were done, but never recorded: their answer was lost, or the process ended. Else they
+ * would look like edits, and win over what people edited since.
+ */
+function withLanded(base: Base, landed: readonly BegunWrite[]): Base {
+  const known: Record<string, PropertyBase> = { ...base };
+  for (const { property, side, sent, from } of landed) known[property] = side === 0 ? [sent, from] : [from, sent];
+  return known;
 }
 
 /**
@@ -214,11 +244,37 @@ function lostValues(mapping: Mapping, views: readonly [View, View], decision: De
   });
 }
 
+/** Marks in a base a property whose written value was read back otherwise. No property is looked up under such a name. */
+const DOUBT = '~';
+
+/**
+ * Properties that a system without an answer to a write shows otherwise than they were sent. It may have reformatted
+ * them, or somebody edited them before they were read: so they count as edited there, once. Where the other side then
+ * does the same, that is its form: it is taken as the answer, and the two do not go on forever.
+ */
+function doubtful(
+  mapping: Mapping,
+  decision: Decision,
+  stored: StoredBase,
+  answers: readonly [Answered | undefined, Answered | undefined],
+): Set<string> {
+  const names = new Set<string>();
+  for (const side of [0, 1] as const) {
+    if (mapping.sides[side].entity.update?.answer === 'record') continue;
+    for (const { property, fingerprint } of decision.writes[side]) {
+      const answer = answers[side]?.get(property);
+      if (answer !== undefined && answer !== fingerprint && !(DOUBT + property in stored.base)) names.add(property);
+    }
+  }
+  return names;
+}
+
 /** The base to record: what was written counts as the target answered it, what was refused keeps its former base. */
 function baseAfter(
   decision: Decision,
   stored: StoredBase,
   answers: readonly [Answered | undefined, Answered | undefined],
+  doubted: ReadonlySet<string>,
 ): Record<string, PropertyBase> {
   const base: Record<string, PropertyBase> = { ...decision.base };
   for (const side of [0, 1] as const) {
@@ -226,7 +282,8 @@ function baseAfter(
       const entry = base[property]!;
       const answer = answers[side]?.get(property);
       const former = stored.base[property];
-      if (answer !== undefined) base[property] = side === 0 ? [answer, entry[1]] : [entry[0], answer];
+      if (doubted.has(property)) base[DOUBT + property] = entry;
+      else if (answer !== undefined) base[property] = side === 0 ? [answer, entry[1]] : [entry[0], answer];
       else if (former) base[property] = former;
       else delete base[property];
     }

@@ -52,6 +52,7 @@ async function reconcileUnlinked(
       const { system, entity } = mapping.sides[side];
       const record = await context.client(system.name).read(entity.name, id);
       if (!record) {
+        if (context.dry) return outcome('gone');
         const waiters = await links.waiters(side, id);
         await links.forget(side, id);
         if (waiters.length > 0)
@@ -63,14 +64,14 @@ async function reconcileUnlinked(
       const view = await viewRecord(mapping, side, record);
       const state = recordState(mapping, view).unlinked;
       if (!view.takesPart) {
-        await links.forget(side, id);
+        if (!context.dry) await links.forget(side, id);
         await hold(context, mapping, side, id, state, {
           kind: 'unmatched',
           reason: `${mapping.sides[side].name}.when excludes the record.`,
         });
         return outcome('excluded');
       }
-      if (!(await links.ready())) {
+      if (!(await (context.dry ? links.readyToPlan() : links.ready()))) {
         await links.parkUntilReady(side, [id]);
         return outcome('waiting', {
           reason: 'Both sides must be read fully once before anything is matched or created.',

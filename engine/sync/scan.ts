@@ -4,11 +4,11 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Mapping } from '../config/types.ts';
-import { asTandemError } from '../errors.ts';
+import { asTandemError, ERRORS } from '../errors.ts';
 import { hash } from '../expression/values.ts';
-import type { Links } from '../links/links.ts';
+import type { HeldRecord, Links } from '../links/links.ts';
 import type { Page } from '../systems/client.ts';
-import type { SideIndex } from '../types.ts';
+import { otherSide, type SideIndex } from '../types.ts';
 import type { SyncContext } from './context.ts';
 import { hold } from './hold.ts';
 import { recordState, type View, viewRecord } from './view.ts';
@@ -41,6 +41,9 @@ export interface ScanResult {
 /** More than this many records vanished, and more than this share of all: not believed. */
 const VANISHED_COUNT = 20;
 const VANISHED_SHARE = 0.1;
+/** Where deletes propagate, nor, however few they are, when more than this many and at least this share of all vanished. */
+const FEW_COUNT = 2;
+const FEW_SHARE = 0.5;
 
 /**
  * Scans both sides at once. A side that was never read fully is read fully, whatever was asked for.
@@ -59,7 +62,14 @@ export async function scan(
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   const vanished = results.map((result) => (result.status === 'fulfilled' ? result.value : [])) as [string[], string[]];
   const linked = await links.count();
-  const braked = vanished.some((ids) => ids.length > VANISHED_COUNT && ids.length > linked * VANISHED_SHARE);
+  const braked = ([0, 1] as const).some((side) => {
+    const { length } = vanished[side];
+    const propagates = mapping.sides[otherSide(side)].deletes === 'propagate';
+    return (
+      (length > VANISHED_COUNT && length > linked * VANISHED_SHARE) ||
+      (propagates && length > FEW_COUNT && length >= linked * FEW_SHARE)
+    );
+  });
   if (!braked)
     for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
   return { vanished, braked };
@@ -97,8 +107,8 @@ async function scanSide(
     // Mapping a large page is long work: let others run.
     await setImmediate();
   }
-  // A plan leaves changes for the next scan to find; a first reading counts, for what it found is parked.
-  if (!context.dry || full === undefined) await links.readThrough(side, changesOnly ? 'changes' : 'full', latest);
+  // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
+  await links.readThrough(side, context.dry ? 'plan' : changesOnly ? 'changes' : 'full', latest);
   return meeting ? meeting.missing() : [];
 }
 
@@ -166,7 +176,10 @@ export async function releaseParked(links: Links, found: ScanOptions['found']): 
   return released;
 }
 
-/** Records held under another version of the mapping, or waiting for links that exist by now: they are looked at again. */
+/**
+ * Records held under another version of the mapping, waiting for links that exist by now, or given up for a reason that
+ * passes (an outage, a bad token): they are looked at again.
+ */
 export async function releaseHeld(
   context: SyncContext,
   mapping: Mapping,
@@ -178,7 +191,11 @@ export async function releaseHeld(
     const again: { side: SideIndex; id: string }[] = [];
     for (const record of batch) {
       const otherVersion = record.mapping !== mapping.version && record.kind !== 'gone' && record.kind !== 'paused';
-      if (otherVersion || (record.kind === 'waiting' && (await anyLinked(context, record.refs ?? []))))
+      if (
+        otherVersion ||
+        gaveUp(record) ||
+        (record.kind === 'waiting' && (await anyLinked(context, record.refs ?? [])))
+      )
         again.push(record);
     }
     for (const side of [0, 1] as const) {
@@ -189,6 +206,10 @@ export async function releaseHeld(
   }
   return released;
 }
+
+/** A scan has just read both systems, so what stood in the way of these may be over. */
+const gaveUp = ({ kind, code }: HeldRecord): boolean =>
+  kind === 'failed' && code !== undefined && ERRORS[code].retry !== 'never';
 
 async function anyLinked(
   context: SyncContext,

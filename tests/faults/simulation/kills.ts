@@ -1,0 +1,111 @@
+/**
+ * Ends a worker process at each named step of a reconcile, several of them over the same work: whatever one leaves half
+ * done, the next takes over, until two sound ones finish it. Then every promise is checked.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Step as Moment } from '../../../engine/sync/context.ts';
+import type { Worker } from './crew.ts';
+import { createModel, type Model } from './model.ts';
+import { act } from './people.ts';
+import { check } from './promises.ts';
+import { becomeQuiet } from './quiet.ts';
+import { createRandom } from './random.ts';
+import type { Means } from './run.ts';
+import { createSetting } from './setting.ts';
+import { type Kind, kinds, type Place } from './things.ts';
+
+export const moments = [
+  'before-intent',
+  'after-intent',
+  'after-post',
+  'before-link',
+  'after-link',
+  'before-update',
+  'after-update',
+  'before-base',
+  'after-base',
+] as const satisfies readonly Moment[];
+
+/** How long each victim may take to reach its step; more work is made for it every second. In ms. */
+const PATIENCE = 30_000;
+
+export interface KillReport {
+  readonly broken: readonly string[];
+  /** Steps that no worker reached. */
+  readonly missed: readonly string[];
+  readonly things: number;
+}
+
+/** @param victims the steps at which workers end themselves, one worker each */
+export async function runKills(victims: readonly Moment[], seed: number, { crew, redis }: Means): Promise<KillReport> {
+  const setting = await createSetting(redis.url);
+  const model = createModel();
+  const random = createRandom(seed);
+  const sound: Worker[] = [];
+  let count = 0;
+
+  function create(kind: Kind, place: Place): void {
+    const spec = kinds[kind];
+    const name = `${spec.prefix}${++count}`;
+    const values = Object.fromEntries(
+      Object.entries(spec.fields).flatMap(([field, { at, value }]) =>
+        at[place] && field !== 'customer' ? [[field, value(random, name, ++count)]] : [],
+      ),
+    );
+    act(setting, model, { do: 'create', kind, thing: name, in: { [place]: values }, silent: false });
+  }
+
+  function makeWork(): void {
+    create('company', 'company');
+    create('company', 'customer');
+    create('product', 'keapProduct');
+    create('product', 'shopProduct');
+    for (const thing of [...model.things.values()].filter(({ settled }) => settled)) {
+      for (const place of kinds[thing.kind].places) edit(model, thing.name, thing.kind, place);
+    }
+  }
+
+  function edit(edited: Model, name: string, kind: Kind, place: Place): void {
+    // Each place another field, so that no edit may lose.
+    const own: Partial<Record<Place, string>> = {
+      company: 'note',
+      customer: 'website',
+      contact: 'first',
+      keapProduct: 'description',
+      shopProduct: 'short',
+    };
+    const field = own[place];
+    if (field === undefined) return;
+    const value = kinds[kind].fields[field]?.value(random, name, ++count) ?? '';
+    act(setting, edited, { do: 'edit', thing: name, in: { [place]: { [field]: value } }, silent: false });
+  }
+
+  try {
+    makeWork();
+    await setting.engine.triggerAll({ scan: 'full' });
+    sound.push(await crew.hire(setting.order));
+    const before = [...(await becomeQuiet(setting)), ...(await check(setting, model))];
+    if (before.length > 0) return { broken: before, missed: [], things: model.things.size };
+    for (const worker of sound.splice(0)) await crew.dismiss(worker);
+
+    const doomed = await Promise.all(victims.map((dieAt) => crew.hire({ ...setting.order, dieAt })));
+    const end = performance.now() + PATIENCE;
+    while (doomed.some(({ alive }) => alive) && performance.now() < end) {
+      makeWork();
+      await Promise.race([Promise.all(doomed.map(({ ended }) => ended)), sleep(1_000)]);
+    }
+    const missed = victims.filter((_, i) => doomed[i]?.alive);
+    for (const victim of doomed) if (victim.alive) await victim.kill();
+
+    for (let i = 0; i < 2; i++) sound.push(await crew.hire(setting.order));
+    const broken = await becomeQuiet(setting);
+    return {
+      broken: broken.length > 0 ? broken : await check(setting, model),
+      missed,
+      things: model.things.size,
+    };
+  } finally {
+    for (const worker of sound) await crew.dismiss(worker);
+    await setting.close();
+  }
+}
