@@ -1,0 +1,145 @@
+/** What must not follow: a plan that lets writes happen, one bad create that holds up others, a rule that depends on order. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startWorld, type World } from '../../support/world.ts';
+import { linked, make, reconcile, sync, unique } from './support.ts';
+
+const product = (name: string) => ({ name, short_description: 'x', price: 100 });
+
+describe('a plan', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world?.close());
+
+  it('lets nothing be written: not by itself, and not by an event that comes after it', async () => {
+    const id = await make(world, 'keap', 'products', product(unique('planned')));
+    const before = world.shop.stats().writes;
+    const { run } = await world.engine.trigger({ mapping: 'product-product', scan: 'full', plan: true });
+    await expect.poll(async () => (await world.engine.runs.get(run.id))?.state).toBe('done');
+    expect(await world.engine.runs.planned(run.id)).toMatchObject([{ kind: 'created', record: { side: 0, id } }]);
+
+    await world.engine.events('keap', [{ event: 'product.edit', id }]);
+    await world.settle();
+    expect(world.shop.stats().writes).toBe(before);
+    expect(await world.engine.links('product-product').counterpart(0, id)).toBeUndefined();
+
+    await world.sync('full');
+    expect(await world.engine.links('product-product').counterpart(0, id)).toBeDefined();
+  });
+});
+
+describe('with both sides read', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ retryDelay: 60_000 });
+    await sync(world, 'full');
+  });
+  afterEach(() => {
+    world.keap.faults.clear();
+    world.shop.faults.clear();
+  });
+  afterAll(() => world?.close());
+
+  it('who may be matched under a lesser rule does not depend on who comes first', async () => {
+    for (const first of ['keap', 'shop'] as const) {
+      const [firm, mail] = [unique('Firm'), `${unique('mail')}@x.example`];
+      const older = await make(world, 'keap', 'companies', {
+        company_name: unique('Older'),
+        email_address: { email: mail },
+      });
+      await reconcile(world, 'company-customer', 'keap', older);
+      await linked(world, 'company-customer', 'keap', older);
+
+      const company = await make(world, 'keap', 'companies', { company_name: firm, email_address: { email: mail } });
+      const customer = await make(world, 'shop', 'customers', { company: firm, email: `${unique('other')}@x.example` });
+      const links = world.engine.links('company-customer');
+      await (first === 'keap'
+        ? reconcile(world, 'company-customer', 'keap', company)
+        : reconcile(world, 'company-customer', 'shop', customer));
+      expect(await links.counterpart(0, company)).toBe(customer);
+    }
+  });
+
+  it('one create that the target cannot answer holds up no new record of the target', async () => {
+    world.shop.faults.add({ method: 'POST', path: '/products', action: 'status', status: 500 });
+    const poison = await make(world, 'keap', 'products', product(unique('poison')));
+    await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [poison]);
+    await expect.poll(() => world.engine.links('product-product').intent(0, poison)).toBeDefined();
+    await expect.poll(() => world.engine.links('product-product').claimed(`0/${poison}`)).toBe(false);
+
+    world.shop.faults.clear();
+    const bystander = await make(world, 'shop', 'products', {
+      name: unique('bystander'),
+      short_description: 'x',
+      price: '1.00',
+    });
+    await world.engine.context({ owner: 'test' }).enqueue('product-product', 1, [bystander]);
+    await expect
+      .poll(() => world.engine.links('product-product').counterpart(1, bystander), { timeout: 10_000 })
+      .toBeDefined();
+    expect(await world.engine.links('product-product').counterpart(0, poison)).toBeUndefined();
+  });
+});
+
+describe('records that nobody edits', () => {
+  let world: World;
+  beforeAll(async () => {
+    // With schedules something always waits in the queues: these tests wait for what they want to see instead.
+    world = await startWorld({ workers: { schedules: true } });
+    await world.sync('full');
+  });
+  afterAll(() => world?.close());
+
+  it('are found when an edited rule lets them take part', async () => {
+    const name = unique('left-out');
+    const file = join(world.dir, 'mappings', 'product-product.yaml');
+    const text = await readFile(file, 'utf8');
+    const version = () => world.engine.mapping('product-product').version;
+    const before = version();
+    await writeFile(file, `${text}when:\n  keap: $not($contains(name, "left-out"))\n`);
+    await expect.poll(version, { timeout: 10_000 }).not.toBe(before);
+
+    const id = await make(world, 'keap', 'products', product(name));
+    await world.sync('changes');
+    expect(await world.engine.links('product-product').counterpart(0, id)).toBeUndefined();
+
+    await writeFile(file, text);
+    await expect
+      .poll(() => world.engine.links('product-product').counterpart(0, id), { timeout: 15_000 })
+      .toBeDefined();
+  });
+});
+
+describe('records whose tries are used up', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+    await sync(world, 'full');
+  });
+  afterAll(() => world?.close());
+
+  it('are tried again by the next scan after an outage that outlasted all tries', async () => {
+    const id = await make(world, 'keap', 'products', product(unique('outlasted')));
+    world.shop.faults.add({ method: 'POST', path: '/products', action: 'status', status: 503 });
+    const links = world.engine.links('product-product');
+    const job = async () => (await world.engine.queues.reconcile('product-product').getFailed())[0];
+    // Each time it is asked for it is tried at once, until the tries are used up.
+    await expect
+      .poll(
+        async () => {
+          await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [id]);
+          return (await job())?.data.id;
+        },
+        { timeout: 20_000, interval: 30 },
+      )
+      .toBe(id);
+    world.shop.faults.clear();
+    await world.settle();
+    if ((await links.counterpart(0, id)) === undefined) await sync(world, 'changes');
+    expect(await links.counterpart(0, id)).toBeDefined();
+    expect(await job()).toBeUndefined();
+  });
+});
