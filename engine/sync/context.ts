@@ -4,7 +4,7 @@ import { TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
 import type { Links } from '../links/links.ts';
 import type { SystemClient } from '../systems/client.ts';
-import type { SideIndex } from '../types.ts';
+import type { SideIndex, SystemRecord } from '../types.ts';
 import type { ConvertContext, ReferenceAnswer } from './convert.ts';
 
 export interface SyncContext {
@@ -85,6 +85,14 @@ export function convertContext(
     };
   };
 
+  const lookupRecords = async (side: SideIndex, entity: string): Promise<readonly SystemRecord[]> => {
+    const { system } = mapping.sides[side];
+    const records = await context.client(system.name).cached(entity);
+    if (records.length > 0) return records;
+    // A slip of the system, which must not fail every record that names one of them.
+    throw new TandemError('SYSTEM_ANSWER', `${system.name} has no ${entity} at all.`, { system: system.name, entity });
+  };
+
   return {
     missing,
     functions,
@@ -96,11 +104,11 @@ export function convertContext(
       return (await context.links(name).held(reference.side, id)) ? 'settled' : 'pending';
     },
     async lookup(side, { entity, field }, id) {
-      const records = await context.client(mapping.sides[side].system.name).cached(entity);
+      const records = await lookupRecords(side, entity);
       return records.find((record) => record.id === id)?.data[field];
     },
     async lookupId(side, { entity, field }, value) {
-      const records = await context.client(mapping.sides[side].system.name).cached(entity);
+      const records = await lookupRecords(side, entity);
       return records.find((record) => String(record.data[field]) === String(value))?.id;
     },
   };

@@ -66,7 +66,11 @@ export async function createCounterpart(
   for (const property of mapping.properties) {
     if (!flowsTo(property, target.index)) continue;
     const converted = await convertProperty(mapping, property, source, target.index, converting);
-    if (!converted.ok) return refuse(converted.error);
+    if (!converted.ok) {
+      // What a system could not tell just now is asked again.
+      if (converted.error.retry !== 'never' && !context.dry) throw converted.error;
+      return refuse(converted.error);
+    }
     if (converted.value !== null)
       writes.push({ property: property.name, value: converted.value, fingerprint: converted.fingerprint });
   }

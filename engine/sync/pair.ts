@@ -105,6 +105,9 @@ export async function reconcilePair(
   const trouble = troubleOf(decision);
   if (context.dry) return trouble && planned.kind === 'unchanged' ? { ...heldOutcome(trouble), ids } : planned;
 
+  // What a system could not tell just now is asked again: nobody has to mend anything.
+  const passing = decision.decisions.find(({ error }) => error !== undefined && error.retry !== 'never');
+  if (passing?.error) throw passing.error;
   if (conflicts.length > 0) await links.keepLost(ids[0], lostValues(mapping, views, decision));
 
   const begun = ([0, 1] as const).flatMap((side) =>

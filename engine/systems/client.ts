@@ -291,7 +291,8 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
     kept.set(name, entry);
     try {
       const records = await entry.records;
-      entry.until = now() + (entityOf(name).cache ?? 0);
+      // Nothing at all is more likely a slip than the truth, and no reason to ask less.
+      entry.until = records.length === 0 ? 0 : now() + (entityOf(name).cache ?? 0);
       return records;
     } catch (error) {
       kept.delete(name);

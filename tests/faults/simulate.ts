@@ -25,7 +25,7 @@ const again = `--windows ${values.windows} --steps ${values.steps}${values['no-k
 const redis = await startDurableRedis();
 const crew = createCrew(2);
 const bad: number[] = [];
-const totals = { things: 0, faults: 0, kills: 0, skipped: 0, writes: 0 };
+const totals = { things: 0, faults: 0, kills: 0, skipped: 0, writes: 0, overtaken: 0 };
 const begun = performance.now();
 try {
   for (let seed = from; seed < from + seeds; seed++) {
@@ -35,7 +35,7 @@ try {
       tell: values.verbose ? (line) => console.log(line) : undefined,
     });
     for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key];
-    const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped`;
+    const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped${report.overtaken > 0 ? `, ${report.overtaken} overtaken` : ''}`;
     console.log(
       `seed ${seed}: ${report.broken.length === 0 ? 'held' : 'BROKEN'} (${counts}, ${(report.ms / 1000).toFixed(1)} s)`,
     );

@@ -6,6 +6,8 @@ export interface Edit {
   readonly value: string;
   /** What whoever made the edit had before their eyes. */
   readonly saw: string;
+  /** Epoch ms. */
+  readonly at: number;
 }
 
 export interface FieldHistory {
@@ -30,6 +32,8 @@ export interface Thing {
 }
 
 export interface Model {
+  /** Edits that a write without a condition overtook; see overtaken.ts. */
+  overtaken: number;
   readonly things: ReadonlyMap<string, Thing>;
   created(kind: Kind, name: string, origins: readonly Place[]): Thing;
   /** Notes an edit of one field; `before` is the record as the editor saw it, undefined at its creation. */
@@ -47,6 +51,7 @@ export function createModel(): Model {
   const things = new Map<string, Thing>();
   return {
     things,
+    overtaken: 0,
     created(kind, name, origins) {
       const fields = Object.keys(kinds[kind].fields).map((field): [string, FieldHistory] => [
         field,
@@ -70,7 +75,7 @@ export function createModel(): Model {
       if (!access || !history) throw new Error(`${thing.name} has no ${field} in ${place}`);
       // An empty place at creation is no edit: it says nothing about the value.
       if (before === undefined && value === '') return;
-      history.edits.push({ place, value, saw: before === undefined ? '' : access.get(before, stores) });
+      history.edits.push({ place, value, saw: before === undefined ? '' : access.get(before, stores), at: Date.now() });
     },
   };
 }

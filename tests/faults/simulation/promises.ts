@@ -1,6 +1,7 @@
 /** Checks, once all is quiet, what Tandem promises: by the stand-ins' own data and what people did. */
 
-import type { FieldHistory, Model, Thing } from './model.ts';
+import type { Edit, FieldHistory, Model, Thing } from './model.ts';
+import { isOvertaken } from './overtaken.ts';
 import { fullScan } from './quiet.ts';
 import { spoilable } from './schedule.ts';
 import type { Setting } from './setting.ts';
@@ -9,7 +10,7 @@ import { find, kinds, type Place, pairs, places, type RecordData, recordsOf, thi
 /** @returns the broken promises, in words; what is settled now is noted in the model */
 export async function check(setting: Setting, model: Model): Promise<string[]> {
   const broken: string[] = [];
-  for (const thing of model.things.values()) broken.push(...(await checkThing(setting, thing)));
+  for (const thing of model.things.values()) broken.push(...(await checkThing(setting, model, thing)));
   broken.push(...strangers(setting, model), ...wrongLinks(await allLinks(setting), setting));
   broken.push(...refusedOrders(setting));
   const again = await fullScan(setting);
@@ -19,7 +20,7 @@ export async function check(setting: Setting, model: Model): Promise<string[]> {
   return broken;
 }
 
-async function checkThing(setting: Setting, thing: Thing): Promise<string[]> {
+async function checkThing(setting: Setting, model: Model, thing: Thing): Promise<string[]> {
   const broken: string[] = [];
   const spec = kinds[thing.kind];
   const records = new Map<Place, RecordData>();
@@ -34,7 +35,7 @@ async function checkThing(setting: Setting, thing: Thing): Promise<string[]> {
     if (record) records.set(place, record);
     else if (deleted === undefined && (thing.settled || thing.origins.has(place)))
       broken.push(`P6 ${thing.name} is gone from ${place}, and nobody deleted it`);
-    else if (deleted === undefined && !thing.spoilt && thing.deleted.size === 0) {
+    else if (deleted === undefined && !thing.spoilt && thing.deleted.size === 0 && !waits(setting, model, thing)) {
       broken.push(`P1 ${thing.name} has no record in ${place}; ${await whyHeld(setting, thing)}`);
     }
   }
@@ -44,9 +45,19 @@ async function checkThing(setting: Setting, thing: Thing): Promise<string[]> {
     return broken;
   }
   for (const [name, history] of thing.fields)
-    broken.push(...(await checkField(setting, thing, name, history, records)));
-  if (broken.length === 0 && thing.deleted.size === 0) thing.settled = true;
+    broken.push(...(await checkField(setting, model, thing, name, history, records)));
+  if (broken.length === 0 && records.size === spec.places.length) thing.settled = true;
   return broken;
+}
+
+/** Whether a deal refers to somebody whom the other system refuses: it has to wait. */
+function waits(setting: Setting, model: Model, thing: Thing): boolean {
+  const { customer } = kinds[thing.kind].fields;
+  return Object.entries(customer?.at ?? {}).some(([place, access]) =>
+    find(setting.stores, place as Place, thing.name).some(
+      (record) => model.things.get(access.get(record, setting.stores))?.spoilt === true,
+    ),
+  );
 }
 
 /** Whether what the other system refuses is still there: a conflict may have put a better value in its place. */
@@ -62,6 +73,7 @@ function isSpoilt(setting: Setting, thing: Thing, records: ReadonlyMap<Place, Re
 
 async function checkField(
   setting: Setting,
+  model: Model,
   thing: Thing,
   name: string,
   history: FieldHistory,
@@ -85,21 +97,28 @@ async function checkField(
   const [value] = values.values();
   const { edits } = history;
   const lasts = new Map(edits.map((edit) => [edit.place, edit]));
-  if (edits.length === 0 && history.settled !== undefined && value !== history.settled)
-    return [`P3 nobody edited ${about}`];
-  if (lasts.size > 0 && ![...lasts.values()].some((edit) => edit.value === value))
-    return [`P3 the last edit is lost: ${about}`];
+  const overtaken = (edit: Edit): boolean => {
+    const record = records.get(edit.place);
+    return record !== undefined && isOvertaken(setting, edit, record);
+  };
   const broken: string[] = [];
-  if (lasts.size > 1) {
+  if (edits.length === 0 && history.settled !== undefined && value !== history.settled) {
+    broken.push(`P3 nobody edited ${about}`);
+  } else if (lasts.size > 0 && ![...lasts.values()].some((edit) => edit.value === value)) {
+    if ([...lasts.values()].some(overtaken)) model.overtaken++;
+    else broken.push(`P3 the last edit is lost: ${about}`);
+  } else if (lasts.size > 1) {
     for (const loser of lasts.values()) {
       if (loser.value === value || loser.value === '' || wasSeen(history, loser.place, loser.value)) continue;
-      if (!(await isKept(setting, thing, loser.value)))
-        broken.push(`P5 "${loser.value}" of ${loser.place} lost and is not kept: ${about}`);
+      if (await isKept(setting, thing, loser.value)) continue;
+      if (overtaken(loser)) model.overtaken++;
+      else broken.push(`P5 "${loser.value}" of ${loser.place} lost and is not kept: ${about}`);
     }
   }
+  if (broken.length > 0) return broken;
   history.settled = value;
   history.edits = [];
-  return broken;
+  return [];
 }
 
 /** Whoever made a later edit elsewhere had this value before their eyes. */

@@ -24,6 +24,8 @@ export interface Report {
   readonly skipped: number;
   /** Records written by the engine. */
   readonly writes: number;
+  /** Edits that an unconditional write of Keap overtook: known, and no promise can be kept there. */
+  readonly overtaken: number;
 }
 
 export interface Means {
@@ -122,6 +124,7 @@ export async function runSchedule(
       kills,
       skipped,
       writes: setting.writes(),
+      overtaken: model.overtaken,
     };
   } finally {
     await crash;

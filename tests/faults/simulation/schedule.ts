@@ -297,6 +297,7 @@ function fault(random: Random): FaultRule {
     delayCreate: 2,
     slow: 1,
     reject: 1,
+    lookup: 1,
   });
   switch (kind) {
     case 'error':
@@ -331,6 +332,9 @@ function fault(random: Random): FaultRule {
       return { action: 'delay', method: 'POST', ms: random.between(900, 2_500), times };
     case 'slow':
       return { action: 'slow-body', ms: random.between(100, 500), times };
+    case 'lookup':
+      // Longer than a client tries in place.
+      return { action: 'status', status: 500, path: '^/crm/rest/v2/opportunities/stages', times: random.between(3, 8) };
     case 'reject':
       // A gateway that loses its mind for a moment.
       return { action: 'status', status: 500, method: random.pick(['POST', 'PATCH']), times };

@@ -1,0 +1,25 @@
+/**
+ * What no client can prevent: Keap writes without a condition and takes nested objects whole, so an edit that is made
+ * after the engine has read a record and before Keap carries out the engine's write is overwritten unseen. It is told
+ * from a bug by the requests: between the edit and the write that overtook it the engine did not read the record.
+ */
+import type { Edit } from './model.ts';
+import type { Setting } from './setting.ts';
+import { places, type RecordData } from './things.ts';
+
+/** How long after a request came in Keap may carry it out, in ms: by itself, and with a fault that delays it. */
+const CARRIED_OUT = 50;
+const CARRIED_OUT_LATE = 1_000;
+
+export function isOvertaken(setting: Setting, edit: Edit, record: RecordData): boolean {
+  const { system, entity } = places[edit.place];
+  if (system !== 'keap') return false;
+  const path = `/crm/rest/v2/${entity}/${String(record.id)}`;
+  const requests = setting.keap.requests.since().filter((request) => request.path.split('?', 1)[0] === path);
+  return requests.some((write, i) => {
+    const late = write.fault === 'delay' ? CARRIED_OUT_LATE : CARRIED_OUT;
+    if (write.method !== 'PATCH' || Date.parse(write.at) + late < edit.at) return false;
+    const read = requests.slice(0, i).findLast(({ method }) => method === 'GET');
+    return read === undefined || Date.parse(read.at) <= edit.at;
+  });
+}
