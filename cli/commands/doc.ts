@@ -14,7 +14,7 @@ export function docCommand(program: Command): void {
     examples: [
       ['doc', 'all mappings'],
       ['doc company-customer', 'one of them'],
-      ['doc > docs/mappings.md', 'keep it as a file'],
+      ['doc > docs/what-syncs.md', 'keep it as a file'],
     ],
   }).action(
     action<object, [string | undefined]>(async ({ environment, output }, _options, name) => {

@@ -82,8 +82,14 @@ export function reviewCommand(program: Command): void {
 }
 
 function why(one: HeldRecord): string {
-  const candidates = (one.candidates ?? []).map((candidate) => `${candidate.side} ${candidate.id}`).join(', ');
-  return `${reasonWords(one)}${candidates === '' ? '' : ` Candidates: ${candidates}`}`;
+  const named = (rivals: boolean): string =>
+    (one.candidates ?? [])
+      .filter(({ side }) => (side === one.side) === rivals)
+      .map(({ side, id }) => `${side} ${id}`)
+      .join(', ');
+  const [candidates, rivals] = [named(false), named(true)];
+  // A rival is a record of the same side that the candidates could belong to as well: nothing to link to.
+  return `${reasonWords(one)}${candidates === '' ? '' : ` Candidates: ${candidates}.`}${rivals === '' ? '' : ` Also claimed by: ${rivals}.`}`;
 }
 
 function decision({ link, create, take, property, delete: remove, ignore }: Resolution): object {

@@ -20,6 +20,10 @@ export function guide({ keap, shop, tandem }: Apis, example: Example): string[] 
   const keapAuth = `-H 'x-keap-api-key: ${example.keapKey}'`;
   const shopAuth = `-H 'authorization: Bearer ${example.shopToken}'`;
   const { company, order, failed } = example;
+  const curl = "curl -sw '\\n'";
+  // A webhook takes a moment, as in real life.
+  const editNotes = (notes: string) =>
+    `${curl} -X PATCH '${keap.url}/v2/companies/${company.keap}?update_mask=notes&fields=notes' ${keapAuth} ${json} -d '{"notes":"${notes}"}'; sleep 1`;
   const heading = (text: string) => ['', pc.bold(text)];
   return [
     ...heading('Open in a browser'),
@@ -28,27 +32,34 @@ export function guide({ keap, shop, tandem }: Apis, example: Example): string[] 
     `  ${tandem.url}/queues/board   the queues`,
     `  ${tandem.url}/docs   Tandem's HTTP surface`,
     ...heading('Edit a company in Keap and see it in the shop'),
-    `  curl -s -X PATCH '${keap.url}/v2/companies/${company.keap}?update_mask=notes' ${keapAuth} ${json} -d '{"notes":"Called on Monday"}'`,
-    `  curl -s '${shop.url}/customers/${company.shop}' ${shopAuth}`,
+    `  ${editNotes('Called on Monday')}`,
+    `  ${curl} '${shop.url}/customers/${company.shop}' ${shopAuth}`,
     ...heading('Edit an order in the shop and see it in Keap'),
-    `  curl -s -X PATCH '${shop.url}/orders/${order.shop}' ${shopAuth} ${json} -d '{"status":"completed","next_step":"Send the invoice"}'`,
-    `  curl -s '${keap.url}/v2/opportunities/${order.keap}' ${keapAuth}`,
-    ...heading('Change the rules without a restart'),
-    `  edit ${example.mappingFile}, for example: give the property "notes" a  convert: { customwebshop: $uppercase($) }`,
-    `  curl -s '${tandem.url}/mappings/company-customer'      the version in force, and problems if the edit is not valid`,
-    `  then edit the company again, as above`,
+    `  ${curl} -X PATCH '${shop.url}/orders/${order.shop}' ${shopAuth} ${json} -d '{"status":"completed","next_step":"Send the invoice"}'; sleep 1`,
+    `  ${curl} '${keap.url}/v2/opportunities/${order.keap}' ${keapAuth}`,
+    // Before the rules are changed: that gives every failed record another try, under another job.
     ...heading('Look at what failed, and try it again'),
-    `  curl -s '${tandem.url}/queues/reconcile-company-customer/jobs?state=failed'`,
+    `  ${curl} '${tandem.url}/queues/reconcile-company-customer/jobs?state=failed'`,
     ...(failed
       ? [
           `  ${pc.dim(`job ${failed.job}: ${failed.reason}`)}`,
-          `  curl -s -X POST '${tandem.url}/queues/${failed.queue}/jobs/${failed.job}/retry'`,
+          `  ${curl} -X POST '${tandem.url}/queues/${failed.queue}/jobs/${failed.job}/retry'`,
         ]
       : []),
-    `  curl -s '${tandem.url}/reviews'      what a person must decide`,
+    `  ${curl} '${tandem.url}/reviews'      what a person must decide`,
+    ...heading('Change the rules without a restart'),
+    `  edit ${example.mappingFile}, for example: give the property "notes" a  convert: { customwebshop: $uppercase($) }`,
+    `  ${curl} '${tandem.url}/mappings/company-customer'      the version in force, and problems if the edit is not valid`,
+    `  ${editNotes('Called on Tuesday')}`,
+    `  ${curl} '${shop.url}/customers/${company.shop}' ${shopAuth}`,
+    ...heading('The command line, in another terminal'),
+    `  export TANDEM_URL=${tandem.url}`,
+    '  npm run -s tandem -- status',
+    '  npm run -s tandem -- validate --no-env',
+    `  npm run -s tandem -- explain company-customer keap ${company.keap}`,
     ...heading('Start a run by hand'),
-    `  curl -s -X POST '${tandem.url}/triggers' ${json} -d '{"scan":"full"}'`,
-    `  curl -s '${tandem.url}/runs'`,
+    `  ${curl} -X POST '${tandem.url}/triggers' ${json} -d '{"scan":"full"}'`,
+    `  ${curl} '${tandem.url}/runs'`,
     '',
     pc.bold('Ctrl-C ends everything and leaves nothing behind.'),
   ];
