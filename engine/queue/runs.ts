@@ -1,6 +1,7 @@
 /** Runs: one trigger's work, with counts and progress, kept in Redis so that any process can tell how it stands. */
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { recordKey } from '../links/keys.ts';
 import type { Outcome } from '../sync/outcome.ts';
 import type { ScanKind, ScanProgress } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
@@ -81,7 +82,9 @@ end
 
 /**
  * Takes a record off what the active runs of its mapping expect, and counts its outcome there.
- * KEYS set of active runs; ARGV prefix, mapping, record, now, pairs of field and increment. Answers how many runs counted it.
+ * A record that waits, failed or is in review may come back within the same run: it counts where it stood last.
+ * KEYS set of active runs; ARGV prefix, mapping, record, now, where it stands ('' for none of these), the name that its
+ * link goes by, pairs of field and increment. Answers how many runs counted it.
  */
 const FINISH = `${END}
 local counted = 0
@@ -92,7 +95,9 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
     redis.call('HINCRBY', run, 'done', 1)
     local lease = redis.call('HGET', run, 'lease')
     if lease then redis.call('PEXPIRE', lease, ${LEASE}) end
-    for i = 5, #ARGV, 2 do redis.call('HINCRBY', run, ARGV[i], ARGV[i + 1]) end
+    for i = 7, #ARGV, 2 do redis.call('HINCRBY', run, ARGV[i], ARGV[i + 1]) end
+    for _, place in ipairs({ 'waiting', 'review', 'failed' }) do redis.call('SREM', run .. ':' .. place, ARGV[3], ARGV[6]) end
+    if ARGV[5] ~= '' then redis.call('SADD', run .. ':' .. ARGV[5], ARGV[6]) end
     endGroup(ARGV[1], group, ARGV[4])
     counted = counted + 1
   end
@@ -141,9 +146,13 @@ export function createRuns(connection: Redis, prefix: string) {
   const now = (): string => new Date().toISOString();
 
   async function get(id: string): Promise<Run | undefined> {
-    const fields = await redis.hgetall(runKey(id));
+    const [fields, ...standing] = await Promise.all([
+      redis.hgetall(runKey(id)),
+      ...PLACES.map((place) => redis.scard(`${runKey(id)}:${place}`)),
+    ]);
     if (fields.id === undefined) return undefined;
     const run = parseRun(fields);
+    for (const [i, place] of PLACES.entries()) run.counts[place] += standing[i] ?? 0;
     if (run.mapping !== GROUP) return run;
     if (!run.children) return run;
     const children = (await Promise.all(run.children.map(get))).filter((child) => child !== undefined);
@@ -178,7 +187,13 @@ export function createRuns(connection: Redis, prefix: string) {
     if (old.length > 0)
       await redis
         .pipeline()
-        .del(...old.flatMap((one) => ['', ':pending', ':members', ':plan'].map((part) => runKey(one) + part)))
+        .del(
+          ...old.flatMap((one) =>
+            ['', ':pending', ':members', ':plan', ...PLACES.map((place) => `:${place}`)].map(
+              (part) => runKey(one) + part,
+            ),
+          ),
+        )
         .zrem(index, ...old)
         .exec();
   }
@@ -279,7 +294,11 @@ export function createRuns(connection: Redis, prefix: string) {
         mapping,
         record,
         now(),
-        ...increments(outcome).flatMap(([field, by]) => [field, String(by)]),
+        isPlace(outcome.kind) ? outcome.kind : '',
+        outcome.ids ? recordKey(0, outcome.ids[0]) : record,
+        ...increments(outcome)
+          .filter(([field]) => !isPlace(field))
+          .flatMap(([field, by]) => [field, String(by)]),
       ),
 
     active: (mapping: string): Promise<string[]> => redis.smembers(activeKey(mapping)),
@@ -309,6 +328,10 @@ export function createRuns(connection: Redis, prefix: string) {
       ),
   };
 }
+
+/** Where a record may stand at the end of its work, and come back from: counted by record, not by try. */
+const PLACES = ['waiting', 'review', 'failed'] as const;
+const isPlace = (name: string): name is (typeof PLACES)[number] => PLACES.some((place) => place === name);
 
 function increments(outcome: Outcome): [string, number][] {
   const fields: [string, number][] = [];

@@ -1,12 +1,14 @@
 /** The first sync of real-looking data, counted through the systems' own APIs, and the quiet after it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Run } from '../../../engine/queue/runs.ts';
 import type { MappingName } from '../../../sandbox/seed/index.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
 let world: World;
+let first: Run;
 beforeAll(async () => {
   world = await startWorld({ size: 'small' });
-  await world.sync();
+  first = await world.sync();
   await world.settle();
 });
 afterAll(() => world?.close());
@@ -62,6 +64,20 @@ describe.each(Object.keys(entities) as MappingName[])('%s', (name) => {
     expect(ids('waiting', 0)).toEqual([...expected.waiting.keap].sort());
     expect(ids('waiting', 1)).toEqual([...expected.waiting.customwebshop].sort());
   });
+});
+
+it('the run counts each record once, where it stands at the end', async () => {
+  for (const id of first.children ?? []) {
+    const run = await world.engine.runs.get(id);
+    const { matched, created, waiting, review, failed } = world.seed.expected.mappings[run?.mapping as MappingName];
+    expect(run?.counts).toMatchObject({
+      matched,
+      created: [created.keap, created.customwebshop],
+      waiting: waiting.keap.length + waiting.customwebshop.length,
+      review: review.keap.length + review.customwebshop.length,
+      failed: failed.keap.length + failed.customwebshop.length,
+    });
+  }
 });
 
 it('conflicts of the first contact went to the later side', async () => {
