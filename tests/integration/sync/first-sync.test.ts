@@ -69,8 +69,9 @@ describe.each(Object.keys(entities) as MappingName[])('%s', (name) => {
 it('the run counts each record once, where it stands at the end', async () => {
   for (const id of first.children ?? []) {
     const run = await world.engine.runs.get(id);
-    const { matched, created, waiting, review, failed } = world.seed.expected.mappings[run?.mapping as MappingName];
-    expect(run?.counts).toMatchObject({
+    if (!run) throw new Error(`There is no run ${id}.`);
+    const { matched, created, waiting, review, failed } = world.seed.expected.mappings[run.mapping as MappingName];
+    expect(run.counts).toMatchObject({
       matched,
       created: [created.keap, created.customwebshop],
       waiting: waiting.keap.length + waiting.customwebshop.length,
