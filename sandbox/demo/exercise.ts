@@ -82,6 +82,7 @@ async function counts({ apis: { keap, shop }, seed }: Trial): Promise<string> {
 }
 
 async function quiet({ apis }: Trial): Promise<string> {
+  await atRest(apis);
   const before = await writes(apis);
   const { id } = await apis.tandem.send('POST', '/triggers', { scan: 'full' });
   const run = await until('the full scan ends', async () => {
@@ -93,6 +94,21 @@ async function quiet({ apis }: Trial): Promise<string> {
   same('writes to Keap and the shop', (await writes(apis)).join(' + '), before.join(' + '));
   const { keap, customwebshop } = run.progress.read;
   return `  ${keap} records read in Keap, ${customwebshop} in the shop: 0 writes, ${run.progress.work} reconcile jobs`;
+}
+
+/** What was edited before may still be on its way, also to a third record: quiet begins once nothing is queued. */
+async function atRest({ tandem }: Apis): Promise<void> {
+  let since = Date.now();
+  await until('the queues are empty', async () => {
+    const { queues } = await tandem.get('/queues');
+    const busy = queues.some(
+      ({ name, counts }: { name: string; counts: Record<string, number> }) =>
+        name !== 'scan' && (counts.waiting ?? 0) + (counts.active ?? 0) + (counts.delayed ?? 0) > 0,
+    );
+    if (busy) since = Date.now();
+    // Longer than a webhook takes here.
+    return Date.now() - since > 600;
+  });
 }
 
 async function writes({ keap, shop }: Apis): Promise<number[]> {
