@@ -13,6 +13,8 @@ export interface Environment {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
+  /** Where a process without a server tells its health and metrics; undefined: nowhere. 0: a free one. */
+  readonly healthPort: number | undefined;
   readonly prefix: string;
   /** Folder that holds mappings/, systems/ and schemas/. */
   readonly config: string;
@@ -49,6 +51,11 @@ export const VARIABLES: readonly Variable[] = [
   ),
   variable('TANDEM_HOST', '127.0.0.1', 'Address on which the server listens. Another than loopback needs a token.'),
   variable('TANDEM_PORT', '8080', 'Port on which the server listens; 0 takes a free one.'),
+  variable(
+    'TANDEM_HEALTH_PORT',
+    '',
+    'Port on which `worker` tells `/health/live`, `/health/ready` and `/metrics`; unset: it listens nowhere.',
+  ),
   variable(
     'TANDEM_URL',
     'http://TANDEM_HOST:TANDEM_PORT',
@@ -112,7 +119,7 @@ export function readEnvironment(env: Env = process.env): Environment {
   const text = (name: string): string | undefined => (env[name]?.trim() ? env[name].trim() : undefined);
   const complain = (name: string, needs: string): undefined => void wrong.push(`${name} must be ${needs}`);
 
-  const whole = (name: string, standard: number, least: number, most: number): number => {
+  const whole = <T extends number | undefined>(name: string, standard: T, least: number, most: number): T | number => {
     const given = text(name);
     if (given === undefined) return standard;
     const number = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
@@ -143,6 +150,7 @@ export function readEnvironment(env: Env = process.env): Environment {
   const host = text('TANDEM_HOST') ?? '127.0.0.1';
   if (!/^[A-Za-z0-9.:-]+$/.test(host)) complain('TANDEM_HOST', 'an address or host name without a port');
   const port = whole('TANDEM_PORT', 8080, 0, 65_535);
+  const healthPort = whole('TANDEM_HEALTH_PORT', undefined, 0, 65_535);
   const prefix = text('TANDEM_PREFIX') ?? 'tandem';
   if (!/^[A-Za-z0-9:_.-]{1,64}$/.test(prefix))
     complain('TANDEM_PREFIX', 'letters, digits and : _ . - only, 64 at most');
@@ -171,6 +179,7 @@ export function readEnvironment(env: Env = process.env): Environment {
     redisUrl,
     host,
     port,
+    healthPort,
     prefix,
     config: configFolder(text('TANDEM_CONFIG')),
     readToken,

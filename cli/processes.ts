@@ -41,21 +41,24 @@ export async function runProcess(
   options: ProcessOptions,
 ): Promise<number> {
   const redisUrl = requireRedisUrl(environment);
-  if (roles.server) requireProtection(environment);
+  if (roles.server || environment.healthPort !== undefined) requireProtection(environment);
   requireConfigFolder(environment.config);
   const stdout = options.readyJson ? process.stderr : process.stdout;
   const logger = createLogger(environment.logLevel, stdout, stdout.isTTY === true && !output.json);
   endOnBugs(logger);
   const stop = stopOnSignals(logger);
   const closers: Closers = [];
+  const stopping = new AbortController();
   try {
-    const started = start(roles, redisUrl, environment, output, logger, closers);
+    const started = start(roles, redisUrl, environment, output, logger, closers, stopping.signal);
     const ready = await Promise.race([started, stop.asked.then(() => undefined)]);
     if (ready && options.readyJson) process.stdout.write(`${JSON.stringify({ ready: true, ...ready })}\n`);
     await stop.asked;
     // A start that was cut short may still fail; that is no news any more.
     started.catch(() => {});
   } finally {
+    // Readiness goes first, so that nobody sends new requests while what is under way is finished.
+    stopping.abort();
     await closeAll(closers, logger);
   }
   logger.info({}, 'stopped');
@@ -63,7 +66,7 @@ export async function runProcess(
 }
 
 interface Ready {
-  /** Absent for a process without a server. */
+  /** Absent for a process that listens nowhere. */
   readonly url?: string;
   readonly pid: number;
   readonly mappings: readonly string[];
@@ -76,6 +79,7 @@ async function start(
   output: Output,
   logger: Logger,
   closers: Closers,
+  stopping: AbortSignal,
 ): Promise<Ready> {
   const config = await openConfig(environment, output, logger);
   closers.push({ what: 'configuration', limit: MOMENT, close: () => config.close() });
@@ -100,14 +104,10 @@ async function start(
   events.attach(engine);
   closers.push({ what: 'events', limit: MOMENT, close: () => events.close() });
 
-  if (roles.workers) {
-    const { concurrency, lockDuration, schedules } = environment;
-    const workers = await startWorkers(engine, { concurrency, lockDuration, schedules });
-    closers.push({ what: 'workers', limit: DEADLINE + MOMENT, close: () => workers.close(DEADLINE) });
-  }
+  const port = roles.server ? environment.port : environment.healthPort;
+  const webhookKey = await webhookKeys(engine.redis, environment.prefix, environment.webhookSecret);
   let url: string | undefined;
-  if (roles.server) {
-    const webhookKey = await webhookKeys(engine.redis, environment.prefix, environment.webhookSecret);
+  if (port !== undefined) {
     const { readToken, apiToken } = environment;
     const { createServer } = await import('../server/server.ts');
     const server = await createServer(engine, {
@@ -117,15 +117,24 @@ async function start(
       version: packageVersion(),
       webhookKey,
       workers: roles.workers,
+      healthOnly: !roles.server,
+      stopping: () => stopping.aborted,
       metrics,
       events,
     });
     closers.push({ what: 'server', limit: MOMENT, close: () => closeServer(server) });
-    url = await listen(server, environment);
-    if (environment.publicUrl !== undefined) {
-      const registration = keepRegistered(engine, environment.publicUrl, webhookKey);
-      closers.push({ what: 'webhooks', limit: MOMENT, close: () => registration.close() });
-    }
+    url = await listen(server, environment.host, port);
+  }
+  if (roles.workers) {
+    const { concurrency, lockDuration, schedules } = environment;
+    const workers = await startWorkers(engine, { concurrency, lockDuration, schedules });
+    // Without Redis nothing can be finished, nor handed back: jobs are taken over once their locks run out.
+    const deadline = (): number => (engine.redis.status === 'ready' ? DEADLINE : MOMENT);
+    closers.push({ what: 'workers', limit: DEADLINE + MOMENT, close: () => workers.close(deadline()) });
+  }
+  if (roles.server && environment.publicUrl !== undefined) {
+    const registration = keepRegistered(engine, environment.publicUrl, webhookKey);
+    closers.push({ what: 'webhooks', limit: MOMENT, close: () => registration.close() });
   }
   const mappings = [...config.current().mappings.keys()];
   logger.info(
@@ -191,7 +200,7 @@ function requireProtection({ host, readToken, apiToken }: Environment): void {
   );
 }
 
-async function listen(server: FastifyInstance, { host, port }: Environment): Promise<string> {
+async function listen(server: FastifyInstance, host: string, port: number): Promise<string> {
   try {
     await server.listen({ host, port });
   } catch (error) {
@@ -200,7 +209,7 @@ async function listen(server: FastifyInstance, { host, port }: Environment): Pro
       throw new Failure(
         'UNUSABLE',
         `Port ${port} on ${host} is taken by another program.`,
-        'Set TANDEM_PORT to a free port, or end that program.',
+        'Set TANDEM_PORT (TANDEM_HEALTH_PORT of a worker) to a free port, or end that program.',
         undefined,
         error,
       );
@@ -220,7 +229,7 @@ async function listen(server: FastifyInstance, { host, port }: Environment): Pro
   return `http://${reachable(host)}:${typeof address === 'object' ? address.port : port}`;
 }
 
-/** From its first moment health says that this process is not ready; streams of events are cut after another. */
+/** Streams of events are cut after a moment. */
 async function closeServer(server: FastifyInstance): Promise<void> {
   const cut = setTimeout(() => server.server.closeAllConnections(), MOMENT / 2);
   await server.close();

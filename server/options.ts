@@ -17,6 +17,10 @@ export interface ServerOptions {
   webhookKey(system: string): string | undefined;
   /** Whether this process has workers too; told by health. */
   readonly workers: boolean;
+  /** Whether the process was told to stop: it is not ready any more, while it finishes what is under way. */
+  readonly stopping?: (() => boolean) | undefined;
+  /** Only health and metrics, for a process that serves nothing else; default: every route. */
+  readonly healthOnly?: boolean | undefined;
   /** Those wired into `createEngine`; default: new ones, which count nothing by themselves. */
   readonly metrics?: Metrics | undefined;
   readonly events?: Events | undefined;

@@ -55,6 +55,9 @@ const ROUTES: readonly FastifyPluginAsync<RouteDeps>[] = [
   events,
 ];
 
+/** What a process tells of itself, whatever else it does. */
+const HEALTH_ROUTES: readonly FastifyPluginAsync<RouteDeps>[] = [health, metrics];
+
 const BODY_LIMIT = 256 * 1024;
 /** How long a request may take to arrive, and an answer to be made, in ms. Systems may be slow and may have to be waited for. */
 const REQUEST_TIMEOUT = 30_000;
@@ -124,8 +127,8 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
       });
     }
   });
-  await app.register(openapi, { version: options.version });
-  for (const route of ROUTES) await app.register(route, deps);
+  if (!options.healthOnly) await app.register(openapi, { version: options.version });
+  for (const route of options.healthOnly ? HEALTH_ROUTES : ROUTES) await app.register(route, deps);
   app.addHook('onClose', async () => {
     await deps.events.close();
   });

@@ -14,6 +14,7 @@ const PATIENCE = 2_000;
 const state = { type: 'string', enum: ['ready', 'degraded', 'down'] } as const;
 const readySchema = object({
   status: state,
+  'stopping?': described('The process was told to stop and finishes what is under way', flag),
   version: text,
   workers: described('Whether this process works itself', flag),
   redis: object({
@@ -92,13 +93,15 @@ export async function health(app: FastifyInstance, { engine, options, metrics }:
         }),
       );
       const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
-      const down = queues === undefined;
+      const stopping = options.stopping?.() ?? false;
+      const down = queues === undefined || stopping;
       const degraded =
         redis.state !== 'up' ||
         problems.length > 0 ||
         Object.values(systems).some((system) => system.state === 'failing');
       return reply.code(down ? 503 : 200).send({
         status: down ? 'down' : degraded ? 'degraded' : 'ready',
+        ...(stopping ? { stopping } : {}),
         version: options.version,
         workers: options.workers,
         redis,

@@ -61,6 +61,19 @@ describe('start', () => {
     expect(running.log.join('\n')).toMatch(/product-product\.yaml:\d+:\d+ CONFIG_SCHEMA nonsense/);
   });
 
+  it('a worker tells health and metrics on a port of its own, and serves nothing else', async () => {
+    const env = { ...common(), TANDEM_CONFIG: await configFolder('product-product') };
+    const silent = await startTandem('worker', env);
+    expect(silent.ready.url).toBeUndefined();
+    const { ready } = await startTandem('worker', { ...env, TANDEM_HEALTH_PORT: '0', TANDEM_READ_TOKEN: 'look' });
+    expect((await fetch(`${ready.url}/health/live`)).status).toBe(200);
+    expect(await (await fetch(`${ready.url}/health/ready`)).json()).toMatchObject({ status: 'ready', workers: true });
+    const headers = { authorization: 'Bearer look' };
+    expect((await fetch(`${ready.url}/metrics`)).status).toBe(401);
+    expect(await (await fetch(`${ready.url}/metrics`, { headers })).text()).toContain('tandem_links');
+    expect((await fetch(`${ready.url}/runs`, { headers })).status).toBe(404);
+  });
+
   it('ends at once, with 1, on a second signal', async () => {
     // A system that never answers: the scan that reads it lasts longer than any patience.
     const hanging = createServer(() => {});
@@ -83,6 +96,11 @@ describe('start', () => {
     await until(() => asked > 0);
     running.child.kill('SIGTERM');
     await until(() => running.log.some((line) => line.includes('a second signal stops at once')));
+    // Alive, and not ready any more: nobody is to send new requests while it finishes what is under way.
+    expect((await fetch(`${running.ready.url}/health/live`)).status).toBe(200);
+    const ready = await fetch(`${running.ready.url}/health/ready`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({ status: 'down', stopping: true });
     running.child.kill('SIGTERM');
     expect(await running.ended).toEqual({ status: 1, signal: null });
   });
