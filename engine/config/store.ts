@@ -11,7 +11,7 @@ export interface ConfigStoreOptions extends LoadOptions {
   readonly watch?: boolean;
   /** Milliseconds of quiet after an edit before the files are read; default 150. */
   readonly debounce?: number;
-  /** Milliseconds between looks at the files for edits of which no event told (network drives, links); default 5,000. */
+  /** Milliseconds between looks at the files for edits of which no event told (network drives, links); default 1,500. */
   readonly poll?: number;
 }
 
@@ -36,7 +36,7 @@ export interface ConfigStore {
 }
 
 const DEBOUNCE = 150;
-const POLL = 5_000;
+const POLL = 1_500;
 
 /** At the first load there is no last good version: what is faulty does not run, and the caller decides whether to start. */
 export async function createConfigStore(options: ConfigStoreOptions): Promise<ConfigStore> {

@@ -1,0 +1,30 @@
+# syntax=docker/dockerfile:1
+# One image for server, worker and the commands: docker build -t tandem .
+FROM node:22-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY engine ./engine
+COPY server ./server
+COPY cli ./cli
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+
+FROM node:22-bookworm-slim
+ENV NODE_ENV=production \
+    TANDEM_HOST=0.0.0.0 \
+    TANDEM_PORT=8080 \
+    TANDEM_CONFIG=/config
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+# The included files; mount your own folder over /config to run others and to edit them live.
+COPY mappings /config/mappings
+COPY systems /config/systems
+COPY schemas /config/schemas
+# Not root, and nothing in the image is writable for it: all that lasts is in Redis.
+USER node
+EXPOSE 8080
+ENTRYPOINT ["node", "dist/cli/main.js"]
+CMD ["start"]
