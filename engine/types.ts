@@ -20,8 +20,11 @@ export interface SystemRecord {
   readonly data: JsonObject;
 }
 
-/** Fingerprints of one property on both sides when the link was last in agreement. */
-export type PropertyBase = readonly [string, string];
+/**
+ * Fingerprints of one property on both sides when the link was last in agreement, and the definition of the property
+ * under which that was; without it, the one in force when definitions were first noted.
+ */
+export type PropertyBase = readonly [string, string, definition?: string];
 
 /** The base of a link, by property name; a property without an entry has had no first contact yet. */
 export type Base = Readonly<Record<string, PropertyBase>>;

@@ -6,6 +6,7 @@ import { nearest } from '../expression/nearest.ts';
 import { type PathStep, parsePath, type WritablePath } from '../expression/path.ts';
 import type { Json } from '../types.ts';
 import { otherSide, type SideIndex } from '../types.ts';
+import { definitionOf } from './definition.ts';
 import { parseDuration } from './duration.ts';
 import { shortHash } from './hash.ts';
 import { createReport, type Report } from './report.ts';
@@ -553,7 +554,7 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
     }
   }
   const reference = compileReference(state, property, path);
-  return {
+  const compiled = {
     name: '',
     sides: compiledSides,
     type,
@@ -569,6 +570,10 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
         : compileTable(state, property.values, compiledSides, direction, [...path, 'values']),
     reference,
     line: report.lineOf(path),
+  };
+  return {
+    ...compiled,
+    definition: definitionOf(compiled, [state.sides[0].entityConfig, state.sides[1].entityConfig]),
   };
 }
 

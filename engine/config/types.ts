@@ -245,6 +245,8 @@ export interface Property {
   readonly values: ValueTable | undefined;
   readonly reference: ReferenceConfig | undefined;
   readonly line: number;
+  /** Equal as long as the same values agree, see definition.ts. */
+  readonly definition: string;
 }
 
 export interface PropertySide {

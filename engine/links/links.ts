@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Mapping } from '../config/types.ts';
 import { type ErrorCode, TandemError } from '../errors.ts';
 import { hash, stableJson } from '../expression/values.ts';
-import type { Base, SideIndex } from '../types.ts';
+import type { Base, PropertyBase, SideIndex } from '../types.ts';
 import { type MappingKeys, mappingKeys, parseRecordKey, recordKey } from './keys.ts';
 import { type LinkCommands, withLinkCommands } from './scripts.ts';
 
@@ -72,6 +72,8 @@ export interface BegunWrite {
   readonly sent: string;
   /** Fingerprint of the value from which it was made, on the other side. */
   readonly from: string;
+  /** Of the property, under which it was made. */
+  readonly definition?: string;
 }
 
 export interface Lost {
@@ -113,6 +115,13 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
     (await redis.lrange(keys.history(id), 0, -1)).map((json) => JSON.parse(json) as Lost);
 
   const plannedRead = (side: SideIndex): string => `planned:${side}:${rulesId}`;
+  /** Definitions under which base entries without a mark were made; kept once known, for they never change. */
+  let unmarked: Readonly<Record<string, string>> | undefined;
+  const unmarkedDefinitions = async (): Promise<Readonly<Record<string, string>>> => {
+    unmarked ??= parse<Record<string, string>>(await redis.hget(keys.progress, 'definitions:first'));
+    return unmarked ?? {};
+  };
+
   const readBoth = async (field: (side: SideIndex) => string): Promise<boolean> =>
     (await redis.hmget(keys.progress, field(0), field(1))).every(Boolean);
 
@@ -136,7 +145,15 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
     },
 
     async base(id: string): Promise<StoredBase> {
-      return parseBase(await redis.hget(keys.base, id));
+      const [stored, definitions] = await Promise.all([redis.hget(keys.base, id), unmarkedDefinitions()]);
+      return parseBase(stored, definitions);
+    },
+
+    /** All bases, a batch at a time. */
+    async *allBases(): AsyncGenerator<{ id: string; base: Base }[]> {
+      const definitions = await unmarkedDefinitions();
+      for await (const batch of hscan(redis, keys.base))
+        yield batch.map(([id, stored]) => ({ id, base: parseBase(stored, definitions).base }));
     },
 
     /**
@@ -435,10 +452,17 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
   };
 }
 
-function parseBase(stored: string | null): StoredBase {
+/** @param unmarked definitions under which entries that name none were made */
+function parseBase(stored: string | null, unmarked: Readonly<Record<string, string>>): StoredBase {
   if (stored === null) return { version: '', base: {} };
   const bar = stored.indexOf('|');
-  return { version: stored.slice(0, bar), base: JSON.parse(stored.slice(bar + 1)) as Base };
+  const entries = Object.entries(JSON.parse(stored.slice(bar + 1)) as Base).map(
+    ([name, entry]): [string, PropertyBase] =>
+      entry[2] === undefined && Object.hasOwn(unmarked, name)
+        ? [name, [entry[0], entry[1], unmarked[name]!]]
+        : [name, entry],
+  );
+  return { version: stored.slice(0, bar), base: Object.fromEntries(entries) };
 }
 
 const parse = <T>(json: string | null): T | undefined => (json === null ? undefined : (JSON.parse(json) as T));

@@ -2,6 +2,7 @@
  * The decision of a reconcile: from the base and both sides as they are now to what is written where. Pure: no I/O, no
  * clock. Every rule of two-way sync that concerns values is here and nowhere else.
  */
+import type { Redefined } from '../config/definition.ts';
 import type { ConflictRule, Direction } from '../config/types.ts';
 import type { TandemError } from '../errors.ts';
 import type { Fingerprint } from '../expression/values.ts';
@@ -22,6 +23,8 @@ export interface PropertyState {
   readonly own: readonly [Fingerprint, Fingerprint];
   /** `toward[1]` is what side 1 would hold if it were written from side 0; undefined where nothing flows that way. */
   readonly toward: readonly [Converted | undefined, Converted | undefined];
+  /** Set where the base was made under another definition of the property, which it does not agree under. */
+  readonly redefined?: Redefined | undefined;
 }
 
 export interface MergeInput {
@@ -43,6 +46,7 @@ export type Rule =
   | 'agreed' // the sides agree: taken as the new base
   | 'one-changed' // one side changed: it flows to the other
   | 'filled' // first contact: a value fills an empty place
+  | 'redefined' // nobody edited it, but the mapping defines it otherwise now: converted again
   | 'conflict' // both changed, or differ at first contact: the conflict rule chose
   | 'review' // a person must choose
   | 'drift' // one-way: the follower was edited
@@ -62,7 +66,8 @@ export interface Decision {
   readonly writes: readonly [readonly PropertyWrite[], readonly PropertyWrite[]];
   /**
    * The base to record. For a property written to side t its entry at t is the fingerprint sent; whoever writes puts
-   * the fingerprint of the answer there instead.
+   * the fingerprint of the answer there instead. Entries under the present definitions carry none; one that was left as
+   * it was, because nothing was decided, carries its own.
    */
   readonly base: Base;
   readonly decisions: readonly PropertyDecision[];
@@ -89,6 +94,8 @@ export function merge(input: MergeInput): Decision {
       ]);
     } else if (decision.rule === 'agreed' || decision.rule === 'drift') {
       base.push([state.name, state.own]);
+    } else if (decision.rule === 'in-step') {
+      base.push([state.name, [previous![0], previous![1]]]);
     } else if (previous !== undefined) {
       base.push([state.name, previous]);
     }
@@ -110,17 +117,49 @@ function decideTwoWay(
   modified: MergeInput['modified'],
 ): PropertyDecision {
   const property = state.name;
+  if (base === undefined) return firstContact(state, modified);
+  if (state.redefined) return decideRedefined(state, state.redefined, base, modified);
   const [a, b] = state.own;
-  if (base === undefined) {
-    if (agree(state)) return { property, rule: 'agreed' };
-    if (a === '') return { property, rule: 'filled', writes: 0 };
-    if (b === '') return { property, rule: 'filled', writes: 1 };
-    return conflict(state, modified);
-  }
   const changed = [a !== base[0], b !== base[1]] as const;
   if (!changed[0] && !changed[1]) return { property, rule: 'in-step' };
   if (changed[0] && changed[1]) return agree(state) ? { property, rule: 'agreed' } : conflict(state, modified);
   return flow(state, changed[0] ? 1 : 0, 'one-changed');
+}
+
+function firstContact(state: PropertyState, modified: MergeInput['modified']): PropertyDecision {
+  const property = state.name;
+  if (agree(state)) return { property, rule: 'agreed' };
+  if (state.own[0] === '') return { property, rule: 'filled', writes: 0 };
+  if (state.own[1] === '') return { property, rule: 'filled', writes: 1 };
+  return conflict(state, modified);
+}
+
+/**
+ * The sides agreed under another definition. An edit that has not arrived yet still does. Else, where values are converted
+ * otherwise toward one side only, that is done again; and where both ways changed it is a first contact, but a value
+ * that nobody has entered and that cannot be converted any more wins over nothing.
+ */
+function decideRedefined(
+  state: PropertyState,
+  { readable, again }: Redefined,
+  base: PropertyBase,
+  modified: MergeInput['modified'],
+): PropertyDecision {
+  if (!readable[0] || !readable[1]) return firstContact(state, modified);
+  const changed = [state.own[0] !== base[0], state.own[1] !== base[1]] as const;
+  if (changed[0] !== changed[1]) return flow(state, changed[0] ? 1 : 0, 'one-changed');
+  if (changed[0]) return agree(state) ? { property: state.name, rule: 'agreed' } : conflict(state, modified);
+  if (again !== undefined && state.own[again === 0 ? 1 : 0] !== '') return convertAgain(state, again);
+  const first = firstContact(state, modified);
+  if (first.rule !== 'conflict') return first;
+  const possible = ([0, 1] as const).filter((target) => state.toward[target]?.ok);
+  return possible.length === 1 ? convertAgain(state, possible[0]!) : first;
+}
+
+/** Nobody has edited what is overwritten, but somebody may miss it. */
+function convertAgain(state: PropertyState, target: SideIndex): PropertyDecision {
+  const decision = flow(state, target, 'redefined');
+  return decision.writes === undefined ? decision : { ...decision, loser: target };
 }
 
 function decideOneWay(state: PropertyState, follower: SideIndex, base: PropertyBase | undefined): PropertyDecision {
@@ -129,6 +168,11 @@ function decideOneWay(state: PropertyState, follower: SideIndex, base: PropertyB
   if (base === undefined) {
     // An empty value never beats a value at first contact, not even the leader's.
     return state.own[leader] === '' ? { property, rule: 'agreed' } : flow(state, follower, 'filled');
+  }
+  if (state.redefined) {
+    const edited = state.redefined.readable[leader] && state.own[leader] !== base[leader];
+    if (edited) return flow(state, follower, 'one-changed');
+    return state.own[leader] === '' ? { property, rule: 'agreed' } : convertAgain(state, follower);
   }
   if (state.own[leader] !== base[leader]) return flow(state, follower, 'one-changed');
   if (state.own[follower] === base[follower]) return { property, rule: 'in-step' };

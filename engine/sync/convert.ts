@@ -1,4 +1,5 @@
 /** Converts a property's value from one side to the other: reference, lookup, conversion, value table, type. */
+import { redefined } from '../config/definition.ts';
 import type { Mapping, Property } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
@@ -38,8 +39,9 @@ export async function propertyStates(
 ): Promise<PropertyState[]> {
   const states: PropertyState[] = [];
   for (const [i, property] of mapping.properties.entries()) {
-    const former = base[property.name];
-    const inStep = former !== undefined && former[0] === views[0].own[i] && former[1] === views[1].own[i];
+    const former = Object.hasOwn(base, property.name) ? base[property.name] : undefined;
+    const change = former && redefined(former[2] ?? property.definition, property.definition);
+    const inStep = former !== undefined && !change && former[0] === views[0].own[i] && former[1] === views[1].own[i];
     const toward = async (target: SideIndex): Promise<Converted | undefined> =>
       !inStep && flowsTo(property, target)
         ? convertProperty(mapping, property, views[otherSide(target)], target, context)
@@ -51,6 +53,7 @@ export async function propertyStates(
       drift: property.drift,
       own: [views[0].own[i]!, views[1].own[i]!],
       toward: [await toward(0), await toward(1)],
+      ...(change ? { redefined: change } : {}),
     });
   }
   return states;

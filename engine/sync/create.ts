@@ -14,6 +14,7 @@ import { type Base, type JsonObject, otherSide, type PropertyBase, type SystemRe
 import { type Claims, recordClaim } from './claims.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
+import { marked } from './definitions.ts';
 import { heldOutcome, hold, reasonOf, wakeWaiters } from './hold.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { recordState, type View, viewRecord } from './view.ts';
@@ -155,7 +156,7 @@ export async function createCounterpart(
     await links.commit({
       ids,
       version: '',
-      base: pending ? base : rest.base,
+      base: marked(mapping, pending ? base : rest.base),
       states: pending ? ['', ''] : states,
     });
     await context.step?.('after-link');

@@ -116,7 +116,9 @@ async function properties(
     const known = Object.hasOwn(base, property.name) ? base[property.name] : undefined;
     const changed = (side: SideIndex): boolean | undefined => {
       const view = views[side];
-      return view && known ? view.own[i] !== known[side] : undefined;
+      // Under another definition the value may be read otherwise: then its edits cannot be told.
+      const readable = states?.[i]?.redefined?.readable[side] ?? true;
+      return view && known && readable ? view.own[i] !== known[side] : undefined;
     };
     const toward = async (target: SideIndex): Promise<Converted | undefined> => {
       const source = views[otherSide(target)];

@@ -8,6 +8,7 @@ import { type Base, otherSide, type PropertyBase, type SideIndex, type SystemRec
 import type { Claims } from './claims.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { propertyStates } from './convert.ts';
+import { DOUBT, marked } from './definitions.ts';
 import { held, heldOutcome, reasonOf, waitFor } from './hold.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { recordState, type View, viewRecord } from './view.ts';
@@ -115,6 +116,7 @@ export async function reconcilePair(
       property,
       side,
       sent: fingerprint,
+      definition: mapping.properties.find(({ name }) => name === property)?.definition ?? '',
       from: ownOf(mapping, views[otherSide(side)], property),
     })),
   );
@@ -158,7 +160,7 @@ export async function reconcilePair(
   await links.commit({
     ids,
     version: stored.version,
-    base: baseAfter(decision, known, answers, doubted),
+    base: marked(mapping, baseAfter(decision, known, answers, doubted)),
     states: doubted.size > 0 ? ['', ''] : statesAfter(mapping, views, answers),
     held: reason && held(context, mapping, reason),
   });
@@ -192,7 +194,10 @@ const ownOf = (mapping: Mapping, view: View, name: string): string =>
  */
 function withLanded(base: Base, landed: readonly BegunWrite[]): Base {
   const known: Record<string, PropertyBase> = { ...base };
-  for (const { property, side, sent, from } of landed) known[property] = side === 0 ? [sent, from] : [from, sent];
+  for (const { property, side, sent, from, definition } of landed) {
+    const entry = side === 0 ? ([sent, from] as const) : ([from, sent] as const);
+    known[property] = definition === undefined ? entry : [...entry, definition];
+  }
   return known;
 }
 
@@ -246,9 +251,6 @@ function lostValues(mapping: Mapping, views: readonly [View, View], decision: De
     return isEmpty(value) ? [] : [{ at, property, side: mapping.sides[loser].name, value, rule }];
   });
 }
-
-/** Marks in a base a property whose written value was read back otherwise. No property is looked up under such a name. */
-const DOUBT = '~';
 
 /**
  * Properties that a system without an answer to a write shows otherwise than they were sent. It may have reformatted

@@ -133,7 +133,10 @@ async function scanPage(
       const view = await viewRecord(mapping, side, record);
       const state = recordState(mapping, view);
       const known = stored[i] ?? undefined;
-      const same = known === state.linked || known === state.unlinked || (known === undefined && !view.takesPart);
+      const same =
+        known === undefined
+          ? !view.takesPart
+          : known === state.linked || known === state.unlinked || state.former.includes(known);
       if (!same) changed.push(view);
       if (view.takesPart && (first || !same)) toIndex.push(view);
     } catch (cause) {

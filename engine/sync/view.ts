@@ -66,14 +66,18 @@ function matchKey(value: unknown): string | undefined {
 
 /**
  * What the scan compares to know whether a record needs work. `linked` for a record that has a counterpart, `unlinked`
- * (which adds the match keys) for one that has none. A record that does not take part has one constant state, so
- * that edits of it make no work.
+ * (which adds the match keys) for one that has none. Under another definition of a property the same values are another
+ * state. A record that does not take part has one constant state, so that edits of it make no work. `former`: the same
+ * as noted by versions of Tandem that left the definitions out.
  */
 export function recordState(
   mapping: Mapping,
   view: Pick<View, 'takesPart' | 'own' | 'keys'>,
-): { linked: string; unlinked: string } {
-  if (!view.takesPart) return { linked: 'out', unlinked: 'out' };
-  const linked = hash(mapping.properties.map((property, i) => `${property.name}=${view.own[i]}`).join('\n'));
-  return { linked, unlinked: `${linked}.${hash(view.keys.map((key) => key ?? '').join('\n'))}` };
+): { linked: string; unlinked: string; former: readonly string[] } {
+  if (!view.takesPart) return { linked: 'out', unlinked: 'out', former: [] };
+  const values = mapping.properties.map((property, i) => `${property.name}=${view.own[i]}`).join('\n');
+  const keys = hash(view.keys.map((key) => key ?? '').join('\n'));
+  const linked = hash(`${values}\n${mapping.properties.map((property) => property.definition).join('\n')}`);
+  const former = hash(values);
+  return { linked, unlinked: `${linked}.${keys}`, former: [former, `${former}.${keys}`] };
 }

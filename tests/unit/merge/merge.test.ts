@@ -287,7 +287,7 @@ describe('laws', () => {
       fc.property(properties, (generated) => {
         const input = inputOf(generated, [late, early]);
         const mirrored: MergeInput = {
-          base: Object.fromEntries(Object.entries(input.base).map(([name, base]) => [name, swap(base)])),
+          base: Object.fromEntries(Object.entries(input.base).map(([name, [a, b]]) => [name, [b, a]])),
           modified: swap(input.modified),
           properties: input.properties.map((property) => ({
             ...property,
