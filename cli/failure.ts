@@ -24,7 +24,17 @@ export class Failure extends Error {
 }
 
 /** Errors that whoever typed the command or wrote the configuration can mend; all others are failed work. */
-const MENDABLE: readonly ErrorCode[] = ['BAD_REQUEST', 'NOT_FOUND', 'UNAUTHORIZED', 'REDIS_UNSAFE', 'UNUSABLE'];
+const MENDABLE: readonly ErrorCode[] = [
+  'BAD_REQUEST',
+  'NOT_FOUND',
+  'UNAUTHORIZED',
+  'FORBIDDEN',
+  'METHOD_NOT_ALLOWED',
+  'TOO_LARGE',
+  'UNSUPPORTED_TYPE',
+  'REDIS_UNSAFE',
+  'UNUSABLE',
+];
 
 export const statusOf = (code: ErrorCode): ExitStatus =>
   code.startsWith('CONFIG_') || MENDABLE.includes(code) ? USAGE : FAILED;

@@ -6,7 +6,6 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { TandemError } from '../engine/errors.ts';
-import { HttpProblem } from './problems.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -53,26 +52,24 @@ export const auth = fp(
       if (operates || (reads && mayRead)) return;
       const limit = await failed(request);
       if (!limit.isAllowed && limit.isExceeded) {
-        throw new HttpProblem('UNAUTHORIZED', 429, 'Too many requests without a valid token came from this address.', {
-          title: 'Too many failed attempts',
-          retryAfter: limit.ttl,
-        });
+        const words = 'Too many requests without a valid token came from this address.';
+        throw new TandemError('RATE_LIMITED', words, { retryAfter: limit.ttl });
       }
+      if (mayRead) throw new TandemError('FORBIDDEN', mayOnlyRead(api !== undefined));
       challenge(request, reply);
-      throw new TandemError('UNAUTHORIZED', reason(given, mayRead, api !== undefined));
+      throw new TandemError(
+        'UNAUTHORIZED',
+        given === undefined ? 'A token is needed: send Authorization: Bearer TOKEN.' : 'The token is not valid.',
+      );
     });
   },
   { name: 'auth', dependencies: ['@fastify/rate-limit'] },
 );
 
-function reason(given: string | undefined, mayRead: boolean, operable: boolean): string {
-  if (mayRead) {
-    return operable
-      ? 'This token may only read: operating needs the API token (TANDEM_API_TOKEN).'
-      : 'This token may only read, and no API token is set: set TANDEM_API_TOKEN where the server runs.';
-  }
-  return given === undefined ? 'A token is needed: send Authorization: Bearer TOKEN.' : 'The token is not valid.';
-}
+const mayOnlyRead = (operable: boolean): string =>
+  operable
+    ? 'This token may only read: operating needs the API token (TANDEM_API_TOKEN).'
+    : 'This token may only read, and no API token is set: set TANDEM_API_TOKEN where the server runs.';
 
 function challenge(request: FastifyRequest, reply: FastifyReply): void {
   reply.header(
@@ -102,10 +99,10 @@ function refuseForeignPages(request: FastifyRequest, reads: boolean, unprotected
   const site = request.headers['sec-fetch-site'];
   const foreign =
     (origin !== undefined && hostOf(origin) !== request.host) || site === 'cross-site' || site === 'same-site';
-  if (!reads && foreign) throw new TandemError('UNAUTHORIZED', 'Requests of pages of other origins are refused.');
+  if (!reads && foreign) throw new TandemError('FORBIDDEN', 'Requests of pages of other origins are refused.');
   if (unprotected && !isLoopback(request.hostname)) {
     throw new TandemError(
-      'UNAUTHORIZED',
+      'FORBIDDEN',
       'Without tokens the server answers to localhost only: set TANDEM_API_TOKEN and TANDEM_READ_TOKEN.',
     );
   }

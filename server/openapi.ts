@@ -1,11 +1,31 @@
 /** The OpenAPI document of all routes, and its page at /docs. */
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
+import { object, problems, type Schema } from './schemas.ts';
+
+/** What any route may answer, whatever it does; told in one place, so that no route can forget it. */
+function commonProblems({ config, method }: RouteOptions): Record<number, Schema> {
+  const open = (config as FastifyContextConfig | undefined)?.open === true;
+  const reads = [method].flat().every((one) => one === 'GET' || one === 'HEAD');
+  return problems(400, 414, 500, 503, ...(open ? [] : [401, 403, 429]), ...(reads ? [] : [413, 415]));
+}
 
 export const openapi = fp(
   async (app: FastifyInstance, { version }: { version: string }) => {
+    app.addHook('onRoute', (route) => {
+      const { schema } = route;
+      if (!schema?.response) return;
+      route.schema = {
+        ...schema,
+        // What nobody reads is most likely a slip of the pen.
+        ...(schema.querystring || (route.config as FastifyContextConfig | undefined)?.open
+          ? {}
+          : { querystring: object({}) }),
+        response: { ...commonProblems(route), ...(schema.response as object) },
+      };
+    });
     await app.register(fastifySwagger, {
       openapi: {
         openapi: '3.1.0',
@@ -37,6 +57,7 @@ export const openapi = fp(
           { name: 'health' },
           { name: 'metrics' },
           { name: 'events' },
+          { name: 'errors', description: 'What each error means' },
         ],
       },
       refResolver: {

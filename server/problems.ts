@@ -1,5 +1,6 @@
 /** Errors as problem documents (RFC 9457): one handler for all of them; what is not a known error tells nothing of itself. */
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { ERRORS, type ErrorCode, TandemError } from '../engine/errors.ts';
 
@@ -10,7 +11,7 @@ export interface Fault {
 }
 
 export interface Problem {
-  /** `urn:tandem:problem:CODE`. */
+  /** `/errors/CODE`, where the server explains it (relative to its address). */
   readonly type: string;
   readonly title: string;
   readonly status: number;
@@ -67,36 +68,57 @@ export function problemOf(error: unknown, requestId: string): Problem {
     const errors = validation.map((fault) => faultOf(fault, validationContext ?? 'request'));
     return problem('BAD_REQUEST', errors.map(({ path, message }) => `${path} ${message}`).join('; '), { errors });
   }
-  if (code === 'FST_ERR_HANDLER_TIMEOUT') {
-    return problem('INTERNAL', 'The answer took too long; what was asked for may still be done.', {
-      status: 503,
-      todo: 'Look at the state before asking again.',
-    });
-  }
-  // Fastify's own refusals of a request: too large, not JSON, a type that nobody reads.
-  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
-    return problem(
-      statusCode === 404 ? 'NOT_FOUND' : 'BAD_REQUEST',
-      REFUSALS[statusCode] ?? 'The request cannot be understood.',
-      {
-        status: statusCode,
-        title: STATUS_CODES[statusCode] ?? ERRORS.BAD_REQUEST.title,
-      },
-    );
-  }
+  if (code === 'FST_ERR_HANDLER_TIMEOUT')
+    return problem('TIMEOUT', 'The answer took too long; what was asked for may still be done.');
+  const refused = statusCode === undefined ? undefined : REFUSALS[statusCode];
+  if (refused) return problem(refused.code, refused.detail, { status: statusCode as number });
+  if (typeof statusCode === 'number' && statusCode > 400 && statusCode < 500)
+    return problem('BAD_REQUEST', REFUSED, { status: statusCode });
   return problem('INTERNAL', `Tandem failed on this request. The log has it under request ${requestId}.`);
 }
 
-const REFUSALS: Readonly<Record<number, string>> = {
-  400: 'The body is not valid JSON, or the address is malformed.',
-  413: 'The body is larger than this address takes.',
-  414: 'The address is too long.',
-  415: 'The body is of a type that this address does not take: send Content-Type application/json.',
+const REFUSED = 'The request cannot be understood.';
+
+/** Refusals of the HTTP layer itself, before any route is asked. */
+export const REFUSALS: Readonly<Record<number, { readonly code: ErrorCode; readonly detail: string }>> = {
+  400: { code: 'BAD_REQUEST', detail: 'The body is not valid JSON, or the address is malformed.' },
+  404: { code: 'NOT_FOUND', detail: 'There is nothing at this address.' },
+  408: { code: 'TIMEOUT', detail: 'The request took too long to arrive, and nothing was done.' },
+  413: { code: 'TOO_LARGE', detail: 'The body is larger than this address takes.' },
+  414: { code: 'TOO_LARGE', detail: 'The address is too long.' },
+  415: {
+    code: 'UNSUPPORTED_TYPE',
+    detail: 'The body is of a type that this address does not take: send Content-Type application/json.',
+  },
+  431: { code: 'TOO_LARGE', detail: 'The headers of the request are too long.' },
 };
+
+/** A request that is no HTTP, or whose head does not fit, is answered before there is a request at all. */
+export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  if (socket.writable) {
+    const refused = REFUSALS[status];
+    const detail = status === 400 ? 'The request is no valid HTTP.' : (refused?.detail ?? REFUSED);
+    const body = JSON.stringify(problem(refused?.code ?? 'BAD_REQUEST', detail, { status }));
+    socket.write(
+      [
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+        `Content-Type: ${PROBLEM_TYPE}`,
+        `Content-Length: ${Buffer.byteLength(body)}`,
+        'X-Content-Type-Options: nosniff',
+        'Connection: close',
+        '',
+        body,
+      ].join('\r\n'),
+    );
+  }
+  socket.destroy(error);
+}
 
 function problem(code: ErrorCode, detail: string, more: Partial<Problem> = {}): Problem {
   const { title, status, todo } = ERRORS[code];
-  return { type: `urn:tandem:problem:${code}`, title, status, detail, code, todo, ...more };
+  return { type: `/errors/${code}`, title, status, detail, code, todo, ...more };
 }
 
 function namesOf({ context }: TandemError): Partial<Problem> {
@@ -149,13 +171,18 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .send(answer);
 }
 
-export function notFound(request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(
-    new TandemError(
-      'NOT_FOUND',
-      `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}. GET /docs lists what there is.`,
-    ),
-    request,
-    reply,
-  );
-}
+/** @param methodsAt the methods that an address takes; none where there is nothing */
+export const notFound =
+  (methodsAt: (path: string) => readonly string[]) =>
+  (request: FastifyRequest, reply: FastifyReply): void => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const methods = methodsAt(path);
+    if (methods.length === 0) {
+      const words = `There is nothing at ${request.method} ${path}. GET /docs lists what there is.`;
+      sendProblem(new TandemError('NOT_FOUND', words), request, reply);
+    } else {
+      reply.header('allow', methods.join(', '));
+      const words = `${path} takes ${methods.join(', ')}, and not ${request.method}.`;
+      sendProblem(new TandemError('METHOD_NOT_ALLOWED', words), request, reply);
+    }
+  };

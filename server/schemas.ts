@@ -114,7 +114,7 @@ const states = Object.fromEntries(JOB_STATES.map((state) => [state, count]));
 export const SHARED: readonly Schema[] = [
   object(
     {
-      type: { type: 'string', examples: ['urn:tandem:problem:NOT_FOUND'] },
+      type: described('Where the error is explained', { type: 'string', examples: ['/errors/NOT_FOUND'] }),
       title: text,
       status: { type: 'integer' },
       detail: text,
@@ -129,6 +129,22 @@ export const SHARED: readonly Schema[] = [
       'id?': text,
     },
     { $id: 'Problem', description: 'RFC 9457' },
+  ),
+  object(
+    {
+      type: text,
+      code: { type: 'string', enum: Object.keys(ERRORS) },
+      title: text,
+      retry: {
+        type: 'string',
+        enum: ['later', 'quota', 'never', 'unknown'],
+        description:
+          'Whether trying again can help: later; after a wait; never, until somebody mends something; unknown: look first',
+      },
+      status: described('The usual HTTP status', { type: 'integer' }),
+      todo: described('What can be done about it', text),
+    },
+    { $id: 'ErrorEntry' },
   ),
   object(run, { $id: 'Run' }),
   object(
@@ -205,20 +221,24 @@ export const SHARED: readonly Schema[] = [
 
 const PROBLEMS: Readonly<Record<number, string>> = {
   400: 'The request cannot be understood',
-  401: 'A token is needed, or it is not enough',
+  401: 'A token is needed',
+  403: 'The token is not enough, or the request comes from a page of another origin',
   404: 'There is no such thing',
   409: 'The present state does not allow this',
+  413: 'The body is too large',
+  414: 'The address is too long',
+  415: 'The body is of a type that is not read here',
   422: 'What was asked for cannot be done with these values',
   429: 'Too many requests',
+  500: 'Tandem itself failed',
   502: 'A system did not answer as it should',
   503: 'Tandem or a system cannot do this now',
 };
 
-/** The problems that a route may answer. */
+/** The problems that a route may answer, beside those of every route (see openapi.ts). */
 export function problems(...statuses: readonly number[]): Record<number, Schema> {
-  const all = [...new Set([...statuses, 401, 503])].sort();
   return Object.fromEntries(
-    all.map((status) => [
+    statuses.map((status) => [
       status,
       { description: PROBLEMS[status], content: { 'application/problem+json': { schema: ref('Problem') } } },
     ]),

@@ -16,12 +16,14 @@ import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
 import { auth, isLoopback } from './auth.ts';
 import { createEvents } from './events.ts';
+import { methodsByPath } from './methods.ts';
 import { createMetrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import type { RouteDeps, ServerOptions } from './options.ts';
 import { answers } from './patience.ts';
-import { HttpProblem, notFound, sendProblem } from './problems.ts';
+import { HttpProblem, notFound, refuseConnection, sendProblem } from './problems.ts';
 import { board } from './routes/board.ts';
+import { errors } from './routes/errors.ts';
 import { events } from './routes/events.ts';
 import { health } from './routes/health.ts';
 import { links } from './routes/links.ts';
@@ -53,6 +55,7 @@ const ROUTES: readonly FastifyPluginAsync<RouteDeps>[] = [
   webhooks,
   metrics,
   events,
+  errors,
 ];
 
 /** What a process tells of itself, whatever else it does. */
@@ -85,12 +88,13 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
     genReqId: () => randomUUID(),
     routerOptions: { maxParamLength: 1_000 },
     forceCloseConnections: 'idle',
+    clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply as never),
   } as FastifyServerOptions) as FastifyInstance;
 
   app.setValidatorCompiler(requestValidator());
   app.setErrorHandler(sendProblem);
-  app.setNotFoundHandler(notFound);
+  app.setNotFoundHandler(notFound(methodsByPath(app)));
   for (const schema of SHARED) app.addSchema(schema);
   acceptEmptyJson(app);
 
@@ -120,8 +124,7 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.withoutRedis || engine.redis.status === 'ready' || request.is404) return;
     if (!(await answers(engine, REDIS_PATIENCE))) {
-      throw new HttpProblem('UNUSABLE', 503, 'Redis does not answer.', {
-        title: 'Redis cannot be reached',
+      throw new HttpProblem('UNAVAILABLE', 503, 'Redis does not answer.', {
         todo: 'Nothing, if it comes back; else start it, or correct REDIS_URL.',
         retryAfter: 5_000,
       });

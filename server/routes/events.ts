@@ -1,10 +1,10 @@
 /** Live events as server-sent events: what each reconcile came to. */
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import { TandemError } from '../../engine/errors.ts';
 import type { OutcomeEvent } from '../events.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentOutcome } from '../present.ts';
-import { HttpProblem } from '../problems.ts';
 import { object, problems, text } from '../schemas.ts';
 import { sideNames } from '../sides.ts';
 
@@ -42,7 +42,7 @@ export async function events(app: FastifyInstance, { engine, events }: RouteDeps
     },
     async ({ query: { mapping } }, reply) => {
       if (open.size >= LISTENERS)
-        throw new HttpProblem('CONFLICT', 503, `There are ${LISTENERS} listeners already.`, { retryAfter: 30_000 });
+        throw new TandemError('UNAVAILABLE', `There are ${LISTENERS} listeners already.`, { retryAfter: 30_000 });
       const response = reply.raw;
       const send = (event: OutcomeEvent): void => {
         if ((mapping !== undefined && event.mapping !== mapping) || response.writableLength > BUFFER) return;

@@ -1,26 +1,48 @@
 /** Webhooks: events of systems come in here. Open to whoever knows the key in the address; the signature is checked where the system has one. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { TandemError } from '../../engine/errors.ts';
 import { verifyWebhook } from '../../engine/systems/webhooks.ts';
 import { sameSecret } from '../auth.ts';
 import type { RouteDeps } from '../options.ts';
-import { HttpProblem } from '../problems.ts';
 import { count, described, object, problems, text } from '../schemas.ts';
 
 const BODY_LIMIT = 1024 * 1024;
+/** Wrong keys per address and minute. A right key is never refused because of them. */
+const GUESSES = 30;
 /** Requests per address and minute; a system that is told to slow down sends again, and scans repair what it gives up. */
 const REQUESTS = 3_000;
 
+interface Address {
+  readonly system: string;
+  readonly key: string;
+}
+
 export async function webhooks(app: FastifyInstance, { engine, options }: RouteDeps): Promise<void> {
   const rate = app.createRateLimit({ max: REQUESTS, timeWindow: '1 minute' });
+  const guesses = app.createRateLimit({ max: GUESSES, timeWindow: '1 minute' });
+
+  /** Before the body is read: nobody without the key makes this process hold one. */
+  const letIn = async (request: FastifyRequest): Promise<void> => {
+    const { system, key } = request.params as Address;
+    const declared = engine.config.current().systems.get(system)?.webhooks !== undefined;
+    const expected = declared ? options.webhookKey(system) : undefined;
+    const right = sameSecret(key, expected ?? '') && expected !== undefined && expected !== '';
+    const limit = await (right ? rate : guesses)(request);
+    if (!limit.isAllowed && limit.isExceeded)
+      throw new TandemError('RATE_LIMITED', 'Too many webhooks came from this address.', { retryAfter: limit.ttl });
+    // One answer for an unknown system and for a wrong key: it tells nothing about either.
+    if (!right) throw new TandemError('NOT_FOUND', 'There is no such webhook.');
+  };
+
   // The signature covers the bytes as they came, so nothing parses them on the way, whatever type they claim.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_, body, done) => done(null, body));
 
-  app.post<{ Params: { system: string; key: string }; Body: Buffer | undefined }>(
+  app.post<{ Params: Address; Body: Buffer | undefined }>(
     '/webhooks/:system/:key',
     {
       config: { open: true },
+      onRequest: letIn,
       bodyLimit: BODY_LIMIT,
       schema: {
         operationId: 'webhook',
@@ -31,26 +53,15 @@ export async function webhooks(app: FastifyInstance, { engine, options }: RouteD
         response: {
           200: object({}, { description: 'Handshake: the header came back' }),
           202: object({ queued: described('Records that will be looked at', count) }),
-          ...problems(400, 404, 429),
+          ...problems(401, 404, 429),
         },
       },
     },
     async (request, reply) => {
-      const limit = await rate(request);
-      if (!limit.isAllowed && limit.isExceeded) {
-        throw new HttpProblem('BAD_REQUEST', 429, 'Too many webhooks came from this address.', {
-          title: 'Too many requests',
-          todo: 'Send them again later.',
-          retryAfter: limit.ttl,
-        });
-      }
-      const { system, key } = request.params;
-      const config = engine.config.current().systems.get(system);
-      const expected = config ? options.webhookKey(system) : undefined;
-      // One answer for an unknown system and for a wrong key: it tells nothing about either.
-      const right = sameSecret(key, expected ?? '');
-      if (!right || !expected || !config?.webhooks) throw new TandemError('NOT_FOUND', 'There is no such webhook.');
-      const verified = await verifyWebhook(config.webhooks, {
+      const { system } = request.params;
+      const webhooks = engine.config.current().systems.get(system)?.webhooks;
+      if (!webhooks) throw new TandemError('NOT_FOUND', 'There is no such webhook.');
+      const verified = await verifyWebhook(webhooks, {
         headers: request.headers,
         rawBody: request.body ?? Buffer.alloc(0),
         now: Date.now(),

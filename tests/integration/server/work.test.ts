@@ -242,7 +242,7 @@ test('while Redis is away, readiness says so, requests are told, and nothing han
   expect(ready.json()).toMatchObject({ status: 'down', redis: { state: 'down' } });
   const runs = await app.inject({ url: '/runs', headers: { authorization: `Bearer ${READ}` } });
   expect(runs.statusCode).toBe(503);
-  expect(runs.json()).toMatchObject({ code: 'UNUSABLE', detail: 'Redis does not answer.' });
+  expect(runs.json()).toMatchObject({ code: 'UNAVAILABLE', detail: 'Redis does not answer.' });
   expect((await app.inject({ url: '/health/live' })).statusCode).toBe(200);
   const metrics = await app.inject({ url: '/metrics', headers: { authorization: `Bearer ${READ}` } });
   expect(metrics.body).toMatch(/^tandem_redis_up 0$/m);

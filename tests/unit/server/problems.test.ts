@@ -8,7 +8,7 @@ test.each(Object.keys(ERRORS).filter((code) => code !== 'INTERNAL') as ErrorCode
   (code) => {
     const { title, status, todo } = ERRORS[code];
     expect(problemOf(new TandemError(code, 'What happened.'), 'r')).toEqual({
-      type: `urn:tandem:problem:${code}`,
+      type: `/errors/${code}`,
       title,
       status,
       detail: 'What happened.',
@@ -49,10 +49,12 @@ test.each([
 });
 
 test('refusals of the HTTP layer keep their status', () => {
-  expect(problemOf({ statusCode: 413, message: 'x' }, 'r')).toMatchObject({ status: 413, code: 'BAD_REQUEST' });
-  expect(problemOf(new HttpProblem('UNAUTHORIZED', 429, 'Wait.'), 'r')).toMatchObject({
-    status: 429,
-    code: 'UNAUTHORIZED',
+  expect(problemOf({ statusCode: 413, message: 'x' }, 'r')).toMatchObject({ status: 413, code: 'TOO_LARGE' });
+  expect(problemOf({ statusCode: 415, message: 'x' }, 'r')).toMatchObject({ status: 415, code: 'UNSUPPORTED_TYPE' });
+  expect(problemOf({ statusCode: 418, message: 'x' }, 'r')).toMatchObject({ status: 418, code: 'BAD_REQUEST' });
+  expect(problemOf(new HttpProblem('UNAVAILABLE', 503, 'Wait.'), 'r')).toMatchObject({
+    status: 503,
+    code: 'UNAVAILABLE',
     detail: 'Wait.',
   });
 });

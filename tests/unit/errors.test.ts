@@ -1,0 +1,44 @@
+/** docs/errors.md is the list of errors, word for word. After a change of the list: `npx vitest run tests/unit/errors.test.ts -u`. */
+import { expect, test } from 'vitest';
+import { ERRORS } from '../../engine/errors.ts';
+
+const RETRY = {
+  later: 'later',
+  quota: 'after a wait',
+  never: 'no',
+  unknown: 'look first',
+} as const;
+
+const PAGE = `# The errors
+
+Every error that Tandem tells has one of these codes: problem documents over HTTP (\`code\`, and \`type\`, which leads to
+\`GET /errors/CODE\` of the same server), the reasons of records that wait, failed jobs, problems of files, and commands
+with \`--json\`. Codes stay; titles and messages may change. The message beside a code says what happened in this case.
+
+*Again* says whether trying again can help. *later*: Tandem does so by itself where the error met a record, with growing
+pauses. *after a wait*: likewise, and it counts as no failed attempt. *no*: somebody has to mend something first. *look
+first*: it is not known whether it was done, and Tandem looks before it writes again. *Status* is the HTTP status under
+which the server usually tells it; a refusal by its size may also be 414 (address) or 431 (headers), and a request that
+took too long to arrive is 408.
+
+| code | what happened | again | status | what to do |
+| --- | --- | --- | --- | --- |
+${Object.entries(ERRORS)
+  .map(
+    ([code, { title, retry, status, todo }]) =>
+      `| <a id="${code}"></a>\`${code}\` | ${title} | ${RETRY[retry]} | ${status} | ${todo} |`,
+  )
+  .join('\n')}
+`;
+
+test('docs/errors.md tells every code, its title, whether to try again, its status and what to do', async () => {
+  await expect(PAGE).toMatchFileSnapshot('../../docs/errors.md');
+});
+
+test.each(Object.entries(ERRORS))('%s reads as a sentence and has a status of its kind', (code, entry) => {
+  expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
+  expect(entry.title).toMatch(/^[A-Z].*[^.]$/);
+  expect(entry.todo).toMatch(/\.$/);
+  expect(entry.status).toBeGreaterThanOrEqual(400);
+  expect(`${entry.title}${entry.todo}`).not.toContain('|');
+});
