@@ -31,7 +31,13 @@ export const described = (description: string, schema: Schema): Schema => ({ ...
 export const perSide = (value: Schema): Schema => ({ type: 'object', additionalProperties: value });
 export const ref = (name: string): Schema => ({ $ref: `${name}#` });
 
-export const offset = { type: 'integer', minimum: 0, default: 0, description: 'How many to leave out first' } as const;
+export const offset = {
+  type: 'integer',
+  minimum: 0,
+  maximum: 1_000_000_000,
+  default: 0,
+  description: 'How many to leave out first',
+} as const;
 export const limit = {
   type: 'integer',
   minimum: 1,
@@ -39,6 +45,9 @@ export const limit = {
   default: 50,
   description: 'How many at most',
 } as const;
+
+/** Of lists that are as long as the configuration: one page holds all of almost any. */
+export const wideLimit = { ...limit, default: 500 } as const;
 
 const counts = object({
   matched: count,

@@ -8,7 +8,20 @@ import { toRecord } from '../../engine/systems/record.ts';
 import { type JsonObject, otherSide, type SideIndex, type SystemRecord } from '../../engine/types.ts';
 import { HELD_KINDS, heldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
-import { anything, count, described, flag, list, object, perSide, problems, ref, text } from '../schemas.ts';
+import {
+  anything,
+  count,
+  described,
+  flag,
+  list,
+  object,
+  offset,
+  perSide,
+  problems,
+  ref,
+  text,
+  wideLimit,
+} from '../schemas.ts';
 import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
 
 const summarySchema = {
@@ -70,24 +83,36 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
   const tags = ['mappings'];
   const params = object({ name: text });
 
-  app.get(
+  app.get<{ Querystring: { offset: number; limit: number } }>(
     '/mappings',
     {
       schema: {
         operationId: 'listMappings',
         tags,
         summary: 'The mappings in force, and the faults of all files',
+        querystring: object({ 'offset?': offset, 'limit?': wideLimit }),
         response: {
-          200: object({ version: text, mappings: list(object(summarySchema)), problems: list(ref('ConfigProblem')) }),
+          200: object({
+            version: text,
+            mappings: list(object(summarySchema)),
+            total: count,
+            offset: count,
+            limit: count,
+            problems: list(ref('ConfigProblem')),
+          }),
           ...problems(),
         },
       },
     },
-    async () => {
+    async ({ query: { offset, limit } }) => {
       const { version, mappings } = engine.config.current();
+      const page = [...mappings.values()].slice(offset, offset + limit);
       return {
         version,
-        mappings: await Promise.all([...mappings.values()].map((mapping) => summary(engine, mapping))),
+        mappings: await Promise.all(page.map((mapping) => summary(engine, mapping))),
+        total: mappings.size,
+        offset,
+        limit,
         problems: engine.config.problems(),
       };
     },

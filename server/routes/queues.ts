@@ -9,7 +9,7 @@ import { outcome } from '../../engine/sync/outcome.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentJob } from '../present.ts';
 import { JOB_STATES, type JobState, queueNamed, queuesOf, standOf } from '../queue-counts.ts';
-import { count, described, limit, list, object, offset, problems, ref, text } from '../schemas.ts';
+import { count, described, limit, list, object, offset, problems, ref, text, wideLimit } from '../schemas.ts';
 
 const queueParams = object({ name: described('"scan", or "reconcile-" and the name of a mapping', text) });
 const jobParams = object({ name: text, id: text });
@@ -17,19 +17,25 @@ const jobParams = object({ name: text, id: text });
 export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['queues'];
 
-  app.get(
+  app.get<{ Querystring: { offset: number; limit: number } }>(
     '/queues',
     {
       schema: {
         operationId: 'listQueues',
         tags,
         summary: 'Every queue with its counts',
-        response: { 200: object({ queues: list(ref('Queue')) }), ...problems() },
+        querystring: object({ 'offset?': offset, 'limit?': wideLimit }),
+        response: {
+          200: object({ queues: list(ref('Queue')), total: count, offset: count, limit: count }),
+          ...problems(),
+        },
       },
     },
-    async () => ({
-      queues: await Promise.all(queuesOf(engine).map(standOf)),
-    }),
+    async ({ query: { offset, limit } }) => {
+      const queues = queuesOf(engine);
+      const page = queues.slice(offset, offset + limit);
+      return { queues: await Promise.all(page.map(standOf)), total: queues.length, offset, limit };
+    },
   );
 
   app.get<{ Params: { name: string } }>(

@@ -1,0 +1,364 @@
+// The whole surface, walked along its own OpenAPI document: every operation with good and with bad input. A new operation is
+// walked without being named here, as long as the names of its parameters have good values below.
+import { writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { InjectOptions } from 'fastify';
+import { afterEach, expect, test } from 'vitest';
+import { listen } from '../../../server/server.ts';
+import { type Answer, API, CRM_KEY, closeAll, MAPPING, person, READ, until, type World, world } from './support.ts';
+import {
+  badInputs,
+  checker,
+  faultOfProblem,
+  type Got,
+  Inputs,
+  type Operation,
+  operationsOf,
+  type Send,
+  type Values,
+} from './walk.ts';
+
+afterEach(closeAll);
+
+/** A world in which every operation has something to do. */
+async function livelyWorld(): Promise<World> {
+  const made = await world({
+    crm: [
+      ...['1', '2', '3', '4', '5'].map((id) => person(id, `Name ${id}`, `p${id}@x.test`, { note: `from crm ${id}` })),
+      ...['61', '62', '63', '64', '65', '66'].map((id) => person(id, '', `bad${id}@x.test`)),
+    ],
+    shop: [
+      // Another note on both sides, decided by a person: reviews.
+      ...['1', '2', '3', '4'].map((id) => person(`s${id}`, `Name ${id}`, `p${id}@x.test`, { note: `from shop ${id}` })),
+      person('s66', '', 'unlinked@x.test'),
+    ],
+    mapping: MAPPING,
+  });
+  await made.work();
+  const plan = (await made.call('POST', '/triggers/people', { scan: 'full', plan: true })).body;
+  await until(async () => (await made.call('GET', `/runs/${plan.id}`)).body.state === 'done');
+  await made.sync();
+  return made;
+}
+
+const firstOf =
+  (made: World, url: string, list: string, wanted: (one: Answer) => boolean = () => true) =>
+  () =>
+    until(async () => (await made.call('GET', url)).body[list].find(wanted));
+
+/** Good values for what a schema cannot tell, by `operation.parameter` or by the parameter's name. */
+const GOOD = (made: World): Values => {
+  const failedJob = async () =>
+    (await firstOf(made, '/queues/reconcile-people/jobs?state=failed&limit=500', 'jobs')()).id;
+  const run = (wanted: (one: Answer) => boolean) => async () => (await firstOf(made, '/runs', 'runs', wanted)()).id;
+  const review = async () => (await firstOf(made, '/reviews', 'reviews')()).review;
+  const linked = async () =>
+    (await firstOf(made, '/links/people', 'links', (one) => one.ids.crm !== '1')()).ids.crm as string;
+  return {
+    mapping: 'people',
+    side: 'crm',
+    system: 'crm',
+    key: CRM_KEY,
+    code: 'VALUE_REQUIRED',
+    cursor: '0',
+    'getQueue.name': 'scan',
+    'listJobs.name': 'reconcile-people',
+    'getJob.name': 'reconcile-people',
+    'getJob.id': failedJob,
+    'retryJob.name': 'reconcile-people',
+    'retryJob.id': failedJob,
+    'discardJob.name': 'reconcile-people',
+    'discardJob.id': failedJob,
+    'retryFailed.name': 'reconcile-people',
+    'pauseQueue.name': 'scan',
+    'resumeQueue.name': 'scan',
+    'getMapping.name': 'people',
+    'previewRecord.name': 'people',
+    'previewRecord.body': { side: 'crm', id: '1' },
+    'validateMapping.yaml': MAPPING,
+    'trigger.body': { scan: 'full' },
+    'getRun.id': run(() => true),
+    'getPlan.id': run((one) => one.plan),
+    'explainRecord.id': '1',
+    'findLinks.id': '1',
+    'makeLink.body': { ids: { crm: '66', shop: 's66' } },
+    'breakLink.id': linked,
+    'resolveReview.id': review,
+    'resolveReview.body': { action: 'ignore' },
+    'listHeldRecords.id': '61',
+    'getError.code': 'NOT_FOUND',
+    'webhook.body': { topic: 'thing.changed', id: 1 },
+  };
+};
+
+/** What nobody asks to end is answered over a real connection, and cut after its head. */
+const streams = ({ responses }: Operation): boolean =>
+  Object.hasOwn(responses['200']?.content ?? {}, 'text/event-stream');
+
+function sender({ app }: World, base: string): (operation?: Operation) => Send {
+  let address = 0;
+  const injected: Send = async ({ method, url, headers, payload }) => {
+    address++;
+    const got = await app.inject({
+      method: method as NonNullable<InjectOptions['method']>,
+      url,
+      headers,
+      // Each from another address: refusals are counted by it.
+      remoteAddress: `10.${(address >> 16) & 255}.${(address >> 8) & 255}.${address & 255}`,
+      ...(payload === undefined ? {} : { payload }),
+    });
+    return {
+      status: got.statusCode,
+      type: String(got.headers['content-type'] ?? ''),
+      text: got.body,
+      headers: got.headers,
+    };
+  };
+  const cut: Send = async ({ method, url, headers }) => {
+    const end = new AbortController();
+    const got = await fetch(`${base}${url}`, { method, headers, signal: end.signal });
+    const type = got.headers.get('content-type') ?? '';
+    const text = type.startsWith('text/event-stream') ? '' : await got.text();
+    end.abort();
+    return { status: got.status, type, text, headers: Object.fromEntries(got.headers) };
+  };
+  return (operation) => (operation && streams(operation) ? cut : injected);
+}
+
+const fits = (template: string, path: string): boolean =>
+  new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`).test(path);
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+test('every operation answers good and bad input as its document says, and never with a failure of its own', async () => {
+  const made = await livelyWorld();
+  const base = await listen(made.app);
+  const document = (await made.call('GET', '/docs/json')).body;
+  const operations = operationsOf(document);
+  const check = checker(document);
+  const send = sender(made, base);
+  const inputs = new Inputs(document, GOOD(made));
+  const faults: string[] = [];
+  let calls = 0;
+
+  const call = async (operation: Operation, what: string, sent: Parameters<Send>[0]): Promise<Got> => {
+    calls++;
+    const got = await send(operation)(sent);
+    const fault = got.status === 500 ? `fails: ${got.text}` : check(operation, got);
+    if (fault) faults.push(`${operation.method} ${operation.path} (${operation.id}), ${what}: ${fault}`);
+    return got;
+  };
+  const expecting = (operation: Operation, what: string, got: Got, right: boolean, wanted: string): void => {
+    if (!right)
+      faults.push(
+        `${operation.method} ${operation.path} (${operation.id}), ${what}: ${got.status} instead of ${wanted}: ${got.text.slice(0, 200)}`,
+      );
+  };
+
+  for (const operation of operations) {
+    const token = bearer(operation.method === 'GET' ? READ : API);
+    const good = async (what: string, changes = {}) => {
+      const { headers, ...request } = await inputs.request(operation, changes);
+      return call(operation, what, { ...request, headers: { ...token, ...headers } });
+    };
+    // Good input: the least, and each optional parameter and every name that it may be.
+    const got = await good('good input');
+    expecting(operation, 'good input', got, got.status >= 200 && got.status < 300, '2xx');
+    for (const { name, in: place, required, schema } of operation.parameters) {
+      if (place !== 'query' || required) continue;
+      const names = (inputs.resolve(schema).enum as string[] | undefined) ?? [
+        await inputs.good(operation, name, schema),
+      ];
+      for (const value of names) await good(`${name}=${value}`, { parameter: { name, value: String(value) } });
+    }
+    // Bad input.
+    for (const { what, changes, status, mayFit } of await badInputs(inputs, operation)) {
+      const answer = await good(what, changes);
+      if (status !== undefined) expecting(operation, what, answer, answer.status === status, String(status));
+      else if (!mayFit && !operation.path.includes('{'))
+        expecting(operation, what, answer, answer.status >= 400, '4xx');
+    }
+    // Tokens.
+    if (!operation.open) {
+      const { headers, ...request } = await inputs.request(operation);
+      for (const authorization of [
+        '',
+        'Bearer',
+        'Bearer wrong',
+        `Basic ${READ}`,
+        `Bearer ${READ} x`,
+        'Basic !',
+        `Bearer ${'x'.repeat(5_000)}`,
+      ]) {
+        const answer = await call(operation, `authorization: ${authorization.slice(0, 20)}`, {
+          ...request,
+          headers: { ...headers, ...(authorization ? { authorization } : {}) },
+        });
+        expecting(operation, `authorization: ${authorization.slice(0, 20)}`, answer, answer.status === 401, '401');
+      }
+      if (operation.method !== 'GET') {
+        const answer = await call(operation, 'read token', { ...request, headers: { ...headers, ...bearer(READ) } });
+        expecting(operation, 'read token', answer, answer.status === 403, '403');
+        const foreign = await call(operation, 'page of another origin', {
+          ...request,
+          headers: { ...headers, ...token, origin: 'https://evil.example' },
+        });
+        expecting(operation, 'page of another origin', foreign, foreign.status === 403, '403');
+      }
+    }
+  }
+  // Wrong methods.
+  for (const path of new Set(operations.map((operation) => operation.path))) {
+    const there = operations.filter((operation) => operation.path === path);
+    const { url } = await inputs.request(there[0]!);
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']) {
+      // `/mappings/validate` is also the address of a mapping of that name.
+      if (operations.some((operation) => operation.method === method && fits(operation.path, path))) continue;
+      calls++;
+      const got = await send()({ method, url: url.split('?', 1)[0]!, headers: bearer(API) });
+      const fault =
+        got.status === 405 ? faultOfProblem(got) : `answers ${got.status} to ${method}: ${got.text.slice(0, 100)}`;
+      const allow = String(got.headers.allow).split(', ');
+      if (fault) faults.push(`${path}: ${fault}`);
+      else if (!there.every((operation) => allow.includes(operation.method))) faults.push(`${path}: Allow: ${allow}`);
+    }
+  }
+  process.stdout.write(`The walk made ${calls} calls of ${operations.length} operations.\n`);
+  expect(faults).toEqual([]);
+  expect(calls).toBeGreaterThan(operations.length * 10);
+}, 300_000);
+
+test('an operation whose parameters nobody knows good values for is told by name', async () => {
+  const operation = operationsOf({
+    paths: {
+      '/new/{thing}': {
+        get: {
+          operationId: 'newOne',
+          parameters: [{ name: 'thing', in: 'path', required: true, schema: { type: 'string' } }],
+          responses: {},
+        },
+      },
+    },
+  })[0]!;
+  await expect(new Inputs({}, {}).request(operation)).rejects.toThrow(
+    /"thing" of the operation "newOne": add "newOne.thing"/,
+  );
+});
+
+test('every list is given a page at a time: the pages together are the whole', async () => {
+  const made = await livelyWorld();
+  const document = (await made.call('GET', '/docs/json')).body;
+  const inputs = new Inputs(document, GOOD(made));
+  // A list of one page tells nothing of paging.
+  await writeFile(`${made.root}/mappings/more.yaml`, MAPPING.replace('mapping: people', 'mapping: more'));
+  await made.engine.config.reload();
+  const lists = operationsOf(document).filter(({ method, id }) => method === 'GET' && /^(list|find)|Plan$/.test(id));
+  const paged: string[] = [];
+  for (const operation of lists) {
+    const names = operation.parameters.map(({ name }) => name);
+    expect({ list: operation.id, names }).toEqual({ list: operation.id, names: expect.arrayContaining(['limit']) });
+    const { url } = await inputs.request(operation);
+    const at = (query: string) => `${url}${url.includes('?') ? '&' : '?'}${query}`;
+    const whole = (await made.call('GET', at('limit=500'))).body;
+    const key = Object.keys(whole).find((name) => Array.isArray(whole[name])) ?? '';
+    expect({ list: operation.id, more: whole[key].length > 1 }).toEqual({ list: operation.id, more: true });
+    const pages: Answer[] = [];
+    if (names.includes('cursor')) {
+      for (let next: string | undefined = '0'; next !== undefined; ) {
+        const { body }: { body: Answer } = await made.call('GET', at(`limit=1&cursor=${next}`));
+        pages.push(...body[key]);
+        next = body.next;
+      }
+    } else {
+      for (let offset = 0; offset < whole[key].length; offset++) {
+        const { body } = await made.call('GET', at(`limit=1&offset=${offset}`));
+        expect(body).toMatchObject({ total: whole[key].length, offset, limit: 1 });
+        pages.push(...body[key]);
+      }
+      expect((await made.call('GET', at(`offset=${whole[key].length}`))).body[key]).toEqual([]);
+    }
+    const plain = (list: Answer[]) => list.map((one) => JSON.stringify({ ...one, oldestWaiting: 0 }));
+    if (names.includes('cursor')) expect(plain(pages).sort()).toEqual(plain(whole[key]).sort());
+    else expect(plain(pages)).toEqual(plain(whole[key]));
+    paged.push(operation.id);
+  }
+  expect(paged).toEqual(
+    expect.arrayContaining([
+      'listRuns',
+      'listQueues',
+      'listJobs',
+      'listMappings',
+      'listReviews',
+      'listHeldRecords',
+      'findLinks',
+      'getPlan',
+      'listErrors',
+    ]),
+  );
+});
+
+test('the same trigger at the same moment, many times, is one run', async () => {
+  const { call } = await world();
+  for (const [url, body] of [
+    ['/triggers/people', { scan: 'full' }],
+    ['/triggers/people', { scan: 'changes', plan: true }],
+    ['/triggers/people', undefined],
+  ] as const) {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => call('POST', url, body)));
+    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([202]));
+    expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
+    expect(answers.filter((answer) => answer.body.fresh)).toHaveLength(1);
+  }
+  const all = await Promise.all(Array.from({ length: 5 }, () => call('POST', '/triggers', { scan: 'full' })));
+  // Groups are many, what they do is one: the run of the mapping that is under way.
+  expect(new Set(all.flatMap((answer) => answer.body.children)).size).toBe(1);
+  expect((await call('GET', '/queues/scan/jobs?state=waiting')).body.total).toBe(3);
+});
+
+/** What no client library would send, as it stands on the wire. */
+async function raw(base: string, text: string): Promise<Got> {
+  const { hostname, port } = new URL(base);
+  const answer = await new Promise<string>((resolve, reject) => {
+    let got = '';
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    socket.on('data', (data) => {
+      got += data;
+    });
+    socket.on('close', () => resolve(got));
+    // What is refused early may be cut while it is still sent.
+    socket.on('error', (error) => (got === '' ? reject(error) : resolve(got)));
+  });
+  const [head = '', body = ''] = answer.split('\r\n\r\n', 2);
+  const [status, ...lines] = head.split('\r\n');
+  const headers = Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
+  );
+  return { status: Number(status?.split(' ')[1]), type: headers['content-type'] ?? '', text: body, headers };
+}
+
+test.each([
+  ['no HTTP at all', 'hello\r\n\r\n', 400, 'BAD_REQUEST'],
+  [
+    'headers without end',
+    `GET /runs HTTP/1.1\r\nHost: x\r\n${'X-Long: '.padEnd(20_000, 'y')}\r\n\r\n`,
+    431,
+    'TOO_LARGE',
+  ],
+  [
+    'two lengths',
+    'POST /triggers HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}',
+    400,
+    'BAD_REQUEST',
+  ],
+  [
+    'length and chunks',
+    'POST /triggers HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    400,
+    'BAD_REQUEST',
+  ],
+])('on the wire, %s is a problem too', async (_, text, status, code) => {
+  const { app } = await world();
+  const got = await raw(await listen(app), text);
+  expect({ status: got.status, fault: faultOfProblem(got) }).toEqual({ status, fault: undefined });
+  expect(JSON.parse(got.text)).toMatchObject({ code });
+});
