@@ -31,6 +31,10 @@ export interface MappingKeys {
   readonly progress: string;
   /** LIST of losing values of a link, newest first. */
   history(id: string): string;
+  /** STRING, by id on side 1: the id on side 0 whose history holds what it lost; so it is found without the link too. */
+  historyOf(id: string): string;
+  /** SET of `SIDE/ID` of records in review because of this record: looked at again once it can no longer be a candidate. */
+  watchers(side: SideIndex, id: string): string;
   claim(name: string): string;
 }
 
@@ -51,6 +55,8 @@ export function mappingKeys(prefix: string, mapping: string, rules: string): Map
     unready: [`${base}:unready:0`, `${base}:unready:1`],
     progress: `${base}:progress`,
     history: (id) => `${base}:history:${id}`,
+    historyOf: (id) => `${base}:history-of:${id}`,
+    watchers: (side, id) => `${base}:watchers:${side}:${id}`,
     claim: (name) => `${base}:claim:${name}`,
   };
 }

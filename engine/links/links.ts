@@ -3,15 +3,16 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Mapping } from '../config/types.ts';
 import { type ErrorCode, TandemError } from '../errors.ts';
-import { hash, stableJson } from '../expression/values.ts';
+import { hash } from '../expression/values.ts';
 import type { Base, PropertyBase, SideIndex } from '../types.ts';
+import { createHistory } from './history.ts';
 import { type MappingKeys, mappingKeys, parseRecordKey, recordKey } from './keys.ts';
 import { type LinkCommands, withLinkCommands } from './scripts.ts';
 
+export type { KeptLost, Lost } from './history.ts';
+
 /** Records read or written in one round trip. */
 const BATCH = 500;
-/** Losing values kept per link. */
-const HISTORY = 20;
 
 export interface StoredBase {
   /** Counts the commits of this link; what fences a slow worker. '' for a link that does not exist yet. */
@@ -76,16 +77,6 @@ export interface BegunWrite {
   readonly definition?: string;
 }
 
-export interface Lost {
-  /** ISO 8601. */
-  readonly at: string;
-  readonly property: string;
-  readonly side: string;
-  /** The value that lost; it can be put back. */
-  readonly value: unknown;
-  readonly rule: string;
-}
-
 export interface Meeting {
   met(ids: readonly string[]): Promise<void>;
   /** Linked ids that were not met. */
@@ -111,8 +102,10 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
   const fullRead = (side: SideIndex): string => `full:${side}:${rulesId}`;
   const indexKeys = (side: SideIndex): string[] => rules.map((rule) => keys.matchIndex(side, rule));
 
-  const history = async (id: string): Promise<Lost[]> =>
-    (await redis.lrange(keys.history(id), 0, -1)).map((json) => JSON.parse(json) as Lost);
+  const watchersOf = (record: string): string => {
+    const { side, id } = parseRecordKey(record);
+    return keys.watchers(side, id);
+  };
 
   const plannedRead = (side: SideIndex): string => `planned:${side}:${rulesId}`;
   /** Definitions under which base entries without a mark were made; kept once known, for they never change. */
@@ -324,24 +317,31 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
       if (waiters.length > 0) await redis.srem(keys.waiters(side, id), ...waiters);
     },
 
-    // ------------------------------------------------------------ losing values
+    // ------------------------------------------------------------ watching candidates
 
-    async keepLost(id: string, lost: readonly Lost[]): Promise<void> {
-      const kept = lost.length === 0 ? [] : await history(id);
-      // A write that failed is decided again: the value that loses is kept already.
-      const fresh = lost.filter((entry) => {
-        const last = kept.find(({ property }) => property === entry.property);
-        return last?.side !== entry.side || stableJson(last.value) !== stableJson(entry.value);
-      });
-      if (fresh.length === 0) return;
-      await redis
-        .multi()
-        .lpush(keys.history(id), ...fresh.map((entry) => JSON.stringify(entry)))
-        .ltrim(keys.history(id), 0, HISTORY - 1)
-        .exec();
+    /** A record is in review because of these others. @param candidates record keys */
+    async watch(candidates: readonly string[], side: SideIndex, id: string): Promise<void> {
+      const pipeline = redis.pipeline();
+      for (const key of candidates) pipeline.sadd(watchersOf(key), recordKey(side, id));
+      await pipeline.exec();
     },
 
-    history,
+    async unwatch(candidates: readonly string[], side: SideIndex, id: string): Promise<void> {
+      const pipeline = redis.pipeline();
+      for (const key of candidates) pipeline.srem(watchersOf(key), recordKey(side, id));
+      await pipeline.exec();
+    },
+
+    /** Who is in review because of this record: record keys. */
+    watchers: (side: SideIndex, id: string): Promise<string[]> => redis.smembers(keys.watchers(side, id)),
+
+    async dropWatchers(side: SideIndex, id: string, watchers: readonly string[]): Promise<void> {
+      if (watchers.length > 0) await redis.srem(keys.watchers(side, id), ...watchers);
+    },
+
+    // ------------------------------------------------------------ losing values
+
+    ...createHistory(redis, keys),
 
     // ------------------------------------------------------------ reading progress
 

@@ -57,7 +57,7 @@ export interface PropertyDecision {
   readonly rule: Rule;
   /** The side written to. */
   readonly writes?: SideIndex;
-  /** The side whose value was overwritten against its own change: the losing value is kept. */
+  /** The side whose own value is overwritten, be it an edit or what it held at first contact: the losing value is kept. */
   readonly loser?: SideIndex;
   readonly error?: TandemError;
 }
@@ -92,9 +92,10 @@ export function merge(input: MergeInput): Decision {
         state.name,
         target === 0 ? [converted.fingerprint, state.own[1]] : [state.own[0], converted.fingerprint],
       ]);
-    } else if (decision.rule === 'agreed' || decision.rule === 'drift') {
+    } else if (decision.rule === 'agreed') {
       base.push([state.name, state.own]);
-    } else if (decision.rule === 'in-step') {
+    } else if (decision.rule === 'in-step' || decision.rule === 'drift') {
+      // A drift that is left alone stays one, so that it is known to be an edit when the leader's value overwrites it.
       base.push([state.name, [previous![0], previous![1]]]);
     } else if (previous !== undefined) {
       base.push([state.name, previous]);
@@ -167,16 +168,20 @@ function decideOneWay(state: PropertyState, follower: SideIndex, base: PropertyB
   const leader = follower === 0 ? 1 : 0;
   if (base === undefined) {
     // An empty value never beats a value at first contact, not even the leader's.
-    return state.own[leader] === '' ? { property, rule: 'agreed' } : flow(state, follower, 'filled');
+    return state.own[leader] === '' ? { property, rule: 'agreed' } : overwrite(state, follower, 'filled');
   }
-  if (state.redefined) {
-    const edited = state.redefined.readable[leader] && state.own[leader] !== base[leader];
-    if (edited) return flow(state, follower, 'one-changed');
+  const [led, edited] = [state.own[leader] !== base[leader], state.own[follower] !== base[follower]];
+  if (state.redefined && !(led && state.redefined.readable[leader]))
     return state.own[leader] === '' ? { property, rule: 'agreed' } : convertAgain(state, follower);
-  }
-  if (state.own[leader] !== base[leader]) return flow(state, follower, 'one-changed');
-  if (state.own[follower] === base[follower]) return { property, rule: 'in-step' };
-  return state.drift === 'revert' ? flow(state, follower, 'drift') : { property, rule: 'drift' };
+  if (led) return (edited ? overwrite : flow)(state, follower, 'one-changed');
+  if (!edited) return { property, rule: 'in-step' };
+  return state.drift === 'revert' ? overwrite(state, follower, 'drift') : { property, rule: 'drift' };
+}
+
+/** As `flow`, over a value that the target has of its own. */
+function overwrite(state: PropertyState, target: SideIndex, rule: Rule): PropertyDecision {
+  const decision = flow(state, target, rule);
+  return decision.writes === undefined || state.own[target] === '' ? decision : { ...decision, loser: target };
 }
 
 /** Writes `target` from the other side, unless it holds that value already. */

@@ -5,6 +5,7 @@ import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import { asTandemError, type TandemError } from '../errors.ts';
 import { recordKey } from '../links/keys.ts';
+import { held } from '../sync/hold.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcile } from '../sync/reconcile.ts';
 import { releaseHeld, releaseParked, scan } from '../sync/scan.ts';
@@ -197,15 +198,14 @@ async function holdGivenUp(
   { code, message, context }: TandemError,
 ): Promise<void> {
   const { side, id } = job.data;
-  await engine.links(mapping.name).hold(side, id, '', {
+  const links = engine.links(mapping.name);
+  const reason = {
     kind: 'failed',
     code,
     reason: message,
-    mapping: mapping.version,
-    since: Date.now(),
     ...(context.property === undefined ? {} : { property: context.property }),
-    ...(job.id === undefined ? {} : { job: job.id }),
-  });
+  } as const;
+  await links.hold(side, id, '', held({ job: job.id }, mapping, reason, await links.held(side, id)));
 }
 
 /** The job that failed on this record before tells nothing any more. */

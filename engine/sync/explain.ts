@@ -1,7 +1,7 @@
 /** Why a record is as it is: both values now, what changed since the base, what a reconcile would decide, what it waits for. */
 import type { Mapping, Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
-import type { Held, Intent, Lost } from '../links/links.ts';
+import type { Held, Intent, KeptLost } from '../links/links.ts';
 import { type Converted, merge, type PropertyDecision } from '../merge/merge.ts';
 import { type Base, otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import { convertContext, type SyncContext } from './context.ts';
@@ -41,7 +41,7 @@ export interface Explanation {
   readonly held: Held | undefined;
   /** A create was begun and is not known to have ended. */
   readonly intent: Intent | undefined;
-  readonly lost: readonly Lost[];
+  readonly lost: readonly KeptLost[];
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Records that wait: why, and who is told once that changes. */
 import type { Mapping } from '../config/types.ts';
 import type { TandemError } from '../errors.ts';
+import { parseRecordKey } from '../links/keys.ts';
 import type { Held } from '../links/links.ts';
 import type { SideIndex } from '../types.ts';
 import type { Reference, SyncContext } from './context.ts';
@@ -8,12 +9,22 @@ import { type Outcome, outcome } from './outcome.ts';
 
 export type HoldReason = Omit<Held, 'mapping' | 'since'>;
 
-export const held = (context: SyncContext, mapping: Mapping, reason: HoldReason): Held => ({
+/** @param former what was held of the record until now: the same trouble goes on since then, however often it is tried */
+export const held = (
+  context: Pick<SyncContext, 'job'>,
+  mapping: Mapping,
+  reason: HoldReason,
+  former: Held | undefined,
+): Held => ({
   ...reason,
   mapping: mapping.version,
-  since: Date.now(),
+  since: sameTrouble(former, reason) ? former.since : Date.now(),
   ...(context.job === undefined ? {} : { job: context.job }),
 });
+
+/** Whether it waits for the same thing; the words of a system may differ from one try to the next. */
+const sameTrouble = (former: Held | undefined, { kind, code, property }: HoldReason): former is Held =>
+  former?.kind === kind && former.code === code && former.property === property;
 
 /** What is held for an error, in plain words. */
 export function reasonOf(error: TandemError, refs: readonly Reference[] = []): HoldReason {
@@ -48,10 +59,11 @@ export async function hold(
 ): Promise<void> {
   if (context.dry) return;
   const links = context.links(mapping.name);
-  await links.hold(side, id, state, held(context, mapping, reason));
+  await links.hold(side, id, state, held(context, mapping, reason, await links.held(side, id)));
   await links.doubtIntent(side, id);
   await wake(context, mapping, side, id);
   await waitFor(context, mapping, side, id, reason.refs ?? []);
+  if (reason.kind === 'review') await links.watch(reason.candidates ?? [], side, id);
 }
 
 /** Registers with the records waited for, has them looked at, and looks again in case one was linked meanwhile. */
@@ -79,6 +91,27 @@ export async function wakeWaiters(
 ): Promise<void> {
   await wake(context, mapping, 0, ids[0]);
   await wake(context, mapping, 1, ids[1]);
+  for (const side of [0, 1] as const) await wakeWatchers(context, mapping, side, ids[side]);
+}
+
+/**
+ * A record was linked or is gone, takes no part any more, or has other match keys: whoever is in review because of it is
+ * looked at again, for the choice may be another one now, or none.
+ */
+export async function wakeWatchers(
+  context: SyncContext,
+  mapping: Pick<Mapping, 'name'>,
+  side: SideIndex,
+  id: string,
+): Promise<void> {
+  const links = context.links(mapping.name);
+  const watchers = await links.watchers(side, id);
+  for (const watcher of watchers) {
+    const record = parseRecordKey(watcher);
+    await context.enqueue(mapping.name, record.side, [record.id]);
+  }
+  // Only now, as with those that wait for a link.
+  await links.dropWatchers(side, id, watchers);
 }
 
 async function wake(context: SyncContext, mapping: Pick<Mapping, 'name'>, side: SideIndex, id: string): Promise<void> {

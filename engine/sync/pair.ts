@@ -9,7 +9,7 @@ import type { Claims } from './claims.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { propertyStates } from './convert.ts';
 import { DOUBT, marked } from './definitions.ts';
-import { held, heldOutcome, reasonOf, waitFor } from './hold.ts';
+import { held, heldOutcome, reasonOf, waitFor, wakeWatchers } from './hold.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { recordState, type View, viewRecord } from './view.ts';
 import { type Answered, updateRecord } from './write.ts';
@@ -80,7 +80,7 @@ export async function reconcilePair(
         version: stored.version,
         base: stored.base,
         states: statesOf(mapping, views),
-        held: held(context, mapping, reason),
+        held: held(context, mapping, reason, await links.held(0, ids[0])),
       });
     }
     return outcome('excluded', { ids });
@@ -109,7 +109,7 @@ export async function reconcilePair(
   // What a system could not tell just now is asked again: nobody has to mend anything.
   const passing = decision.decisions.find(({ error }) => error !== undefined && error.retry !== 'never');
   if (passing?.error) throw passing.error;
-  if (conflicts.length > 0) await links.keepLost(ids[0], lostValues(mapping, views, decision));
+  await links.keepLost(ids, lostValues(mapping, views, decision));
 
   const begun = ([0, 1] as const).flatMap((side) =>
     decision.writes[side].map(({ property, fingerprint }) => ({
@@ -137,6 +137,7 @@ export async function reconcilePair(
       const result = await updateRecord(context, mapping, mapping.sides[side], record, writes);
       await context.step?.('after-update');
       answers[side] = result.answered;
+      rejected ??= result.refused;
       const view = await viewRecord(mapping, side, result.record);
       await links.index(side, [{ id: ids[side], keys: view.keys }]);
     } catch (cause) {
@@ -162,16 +163,15 @@ export async function reconcilePair(
     version: stored.version,
     base: marked(mapping, baseAfter(decision, known, answers, doubted)),
     states: doubted.size > 0 ? ['', ''] : statesAfter(mapping, views, answers),
-    held: reason && held(context, mapping, reason),
+    held: reason && held(context, mapping, reason, await links.held(0, ids[0])),
   });
   await context.step?.('after-base');
   if (begun.length > 0 || landed.length > 0) await links.forgetBegun(ids[0]);
   if (doubted.size > 0) await context.enqueue(mapping.name, 0, [ids[0]]);
-  for (const side of [0, 1] as const)
-    if (answers[side] && decision.writes[side].length > 0) await context.touched(mapping, side, ids[side]);
+  for (const side of [0, 1] as const) if (answers[side]?.size) await context.touched(mapping, side, ids[side]);
   if (reason?.refs) await waitFor(context, mapping, 0, ids[0], reason.refs);
   const written = ([0, 1] as const).map((side) =>
-    answers[side] ? planned.writes[side] : [],
+    planned.writes[side].filter((property) => answers[side]?.has(property)),
   ) as unknown as Outcome['writes'];
   if (!problem) return planned;
   const kind = problem.code === 'REFERENCE_WAITING' ? 'waiting' : undecided ? 'review' : 'failed';
@@ -207,7 +207,12 @@ function withLanded(base: Base, landed: readonly BegunWrite[]): Base {
  * @param first it was read before the other one
  * @throws TandemError SYSTEM_CHANGED
  */
-async function guarded(context: SyncContext, mapping: Mapping, view: View, first: boolean): Promise<SystemRecord> {
+export async function guarded(
+  context: SyncContext,
+  mapping: Mapping,
+  view: View,
+  first: boolean,
+): Promise<SystemRecord> {
   const { name, entity } = mapping.sides[view.side];
   const { record } = view;
   // A search tells no version, even where there is one.
@@ -242,14 +247,20 @@ function troubleOf(decision: Decision): TandemError | undefined {
   );
 }
 
-function lostValues(mapping: Mapping, views: readonly [View, View], decision: Decision): Lost[] {
-  const at = new Date().toISOString();
-  return decision.decisions.flatMap(({ property, rule, loser }) => {
-    if (loser === undefined) return [];
-    const index = mapping.properties.findIndex((candidate) => candidate.name === property);
-    const value = views[loser].raw[index];
-    return isEmpty(value) ? [] : [{ at, property, side: mapping.sides[loser].name, value, rule }];
-  });
+const lostValues = (mapping: Mapping, views: readonly [View, View], decision: Decision): Lost[] =>
+  decision.decisions.flatMap(({ property, rule, loser }) =>
+    loser === undefined ? [] : lostValue(mapping, views[loser], property, rule),
+  );
+
+/** All that the mapping sees of a record that is about to be deleted. */
+export const deletedValues = (mapping: Mapping, view: View): Lost[] =>
+  mapping.properties.flatMap(({ name }) => lostValue(mapping, view, name, 'deleted'));
+
+/** An empty value is none that could be put back. */
+export function lostValue(mapping: Mapping, view: View, property: string, rule: string): Lost[] {
+  const value = view.raw[mapping.properties.findIndex((candidate) => candidate.name === property)];
+  if (isEmpty(value)) return [];
+  return [{ at: new Date().toISOString(), property, side: mapping.sides[view.side].name, value, rule }];
 }
 
 /**
@@ -326,9 +337,7 @@ async function reconcileDeleted(
   const links = context.links(mapping.name);
   if (context.dry) return outcome('gone', { ids });
   if (!a && !b) {
-    await links.unlink(...ids);
-    await links.forget(0, ids[0]);
-    await links.forget(1, ids[1]);
+    await endLink(context, mapping, ids);
     return outcome('gone', { ids });
   }
   const survivor: SideIndex = a ? 0 : 1;
@@ -343,11 +352,10 @@ async function reconcileDeleted(
     // A delete cannot be taken back: look a second time, and only then.
     if (await readSide(context, mapping, otherSide(survivor), ids[otherSide(survivor)]))
       throw new TandemError('SYSTEM_CHANGED', `The record in ${goneName} is there again.`, { mapping: mapping.name });
+    await links.keepLost(ids, deletedValues(mapping, view));
     await claims.confirm();
     await context.client(system.name).delete(entity.name, ids[survivor]);
-    await links.unlink(...ids);
-    await links.forget(0, ids[0]);
-    await links.forget(1, ids[1]);
+    await endLink(context, mapping, ids);
     return outcome('deleted', { ids, side: survivor });
   }
   const state = recordState(mapping, view).linked;
@@ -362,7 +370,17 @@ async function reconcileDeleted(
     version: stored.version,
     base: stored.base,
     states: survivor === 0 ? [state, ''] : ['', state],
-    held: held(context, mapping, { kind: review ? 'review' : 'gone', reason }),
+    held: held(context, mapping, { kind: review ? 'review' : 'gone', reason }, await links.held(0, ids[0])),
   });
   return outcome(review ? 'review' : 'gone', { ids, reason });
+}
+
+/** Both records are gone, and so is their link. */
+export async function endLink(context: SyncContext, mapping: Mapping, ids: Ids): Promise<void> {
+  const links = context.links(mapping.name);
+  await links.unlink(...ids);
+  for (const side of [0, 1] as const) {
+    await links.forget(side, ids[side]);
+    await wakeWatchers(context, mapping, side, ids[side]);
+  }
 }

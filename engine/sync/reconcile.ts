@@ -3,15 +3,16 @@
  * queued does not matter. Doing it twice, late, or for nothing is harmless.
  */
 import type { Mapping } from '../config/types.ts';
-import type { SideIndex } from '../types.ts';
+import { recordKey } from '../links/keys.ts';
+import { otherSide, type SideIndex } from '../types.ts';
 import { linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
 import type { SyncContext } from './context.ts';
 import { baseOfMatch, createCounterpart, lostResult } from './create.ts';
-import { hold, wakeWaiters } from './hold.ts';
+import { hold, wakeWaiters, wakeWatchers } from './hold.ts';
 import { findCounterpart } from './match.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { reconcileLink, reconcilePair } from './pair.ts';
-import { recordState, viewRecord } from './view.ts';
+import { matchPart, recordState, type View, viewRecord } from './view.ts';
 
 /** @throws TandemError whose `retry` tells whether and how to try again; what needs a person is held, not thrown */
 export async function reconcile(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
@@ -55,6 +56,7 @@ async function reconcileUnlinked(
         if (context.dry) return outcome('gone');
         const waiters = await links.waiters(side, id);
         await links.forget(side, id);
+        await wakeWatchers(context, mapping, side, id);
         if (waiters.length > 0)
           await hold(context, mapping, side, id, '', { kind: 'gone', reason: 'The record does not exist.' });
         else await links.release([{ side, id }]);
@@ -63,6 +65,10 @@ async function reconcileUnlinked(
       }
       const view = await viewRecord(mapping, side, record);
       const state = recordState(mapping, view).unlinked;
+      const [before] = await links.states(side, [id]);
+      // The state is recorded last, so that a crash before this is made up for.
+      if (!context.dry && (!before || matchPart(before) !== matchPart(state)))
+        await wakeWatchers(context, mapping, side, id);
       if (!view.takesPart) {
         if (!context.dry) await links.forget(side, id);
         await hold(context, mapping, side, id, state, {
@@ -112,8 +118,33 @@ async function reconcileUnlinked(
           await hold(context, mapping, side, id, state, { kind: 'review', reason, candidates: match.candidates });
         return outcome('review', { reason });
       }
+      const rivals = context.dry ? [] : await takenCandidates(context, mapping, view);
+      if (rivals.length > 0) {
+        const reason =
+          'The records that it could have belonged to are linked to others by now: it may be one too many, so a person decides whether it gets a counterpart.';
+        await hold(context, mapping, side, id, state, { kind: 'review', reason, candidates: rivals });
+        return outcome('review', { reason });
+      }
       return createCounterpart(context, mapping, view, claims);
     },
     context.claimTtl,
   );
+}
+
+/**
+ * A record that was in review beside others for the same counterpart, which one of the others has got: by the mapping's
+ * rules a counterpart of its own would be created, but what was doubtful is not made twice without asking.
+ * @returns record keys of former candidates that are linked and still match it
+ */
+async function takenCandidates(context: SyncContext, mapping: Mapping, view: View): Promise<string[]> {
+  const links = context.links(mapping.name);
+  const other = otherSide(view.side);
+  const held = mapping.sides[other].create ? await links.held(view.side, view.record.id) : undefined;
+  if (held?.kind !== 'review' || !held.candidates) return [];
+  const matching = new Set<string>();
+  for (const [rule, key] of view.keys.entries()) {
+    if (key === undefined) continue;
+    for (const id of await links.candidates(other, rule, key)) matching.add(recordKey(other, id));
+  }
+  return held.candidates.filter((candidate) => matching.has(candidate));
 }

@@ -9,8 +9,9 @@ import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import { type Claims, linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
 import type { SyncContext } from './context.ts';
 import { createCounterpart } from './create.ts';
-import { hold, wakeWaiters } from './hold.ts';
+import { hold, wakeWaiters, wakeWatchers } from './hold.ts';
 import { type Outcome, outcome } from './outcome.ts';
+import { deletedValues, endLink } from './pair.ts';
 import { reconcile } from './reconcile.ts';
 import { viewRecord } from './view.ts';
 
@@ -89,29 +90,37 @@ export function createByHand(context: SyncContext, mapping: Mapping, side: SideI
 }
 
 /**
- * Decides a conflict that waits for a person: where both sides changed, this side's values win. Those that lose are kept.
- * @param property only this one; default: all that wait
+ * Decides conflicts that wait for a person: where both sides changed, the values of the side chosen win. Those that lose
+ * are kept.
+ * @param winner for all properties that wait; undefined: only for those of `chosen`
+ * @param chosen the winner of single properties
+ * @throws TandemError CONFLICT, BAD_REQUEST for a property that no person decides
  */
 export async function takeSide(
   context: SyncContext,
   mapping: Mapping,
   side: SideIndex,
   id: string,
-  winner: SideIndex,
-  property?: string,
+  winner: SideIndex | undefined,
+  chosen: ReadonlyMap<string, SideIndex> = new Map(),
 ): Promise<Outcome> {
+  for (const name of chosen.keys()) {
+    const property = mapping.properties.find((candidate) => candidate.name === name);
+    const fault = !property
+      ? `The mapping has no property "${name}".`
+      : property.conflict === 'review'
+        ? undefined
+        : `Conflicts of "${name}" are not left to a person: the mapping decides them.`;
+    if (fault) throw new TandemError('BAD_REQUEST', fault, { mapping: mapping.name });
+  }
   if ((await context.links(mapping.name).counterpart(side, id)) === undefined)
     throw conflict(mapping, 'The record has no link: there is no other side to choose between.');
-  if (property !== undefined && !mapping.properties.some((candidate) => candidate.name === property)) {
-    throw new TandemError('BAD_REQUEST', `The mapping has no property "${property}".`, { mapping: mapping.name });
-  }
   const decided: Mapping = {
     ...mapping,
-    properties: mapping.properties.map((one) =>
-      one.conflict === 'review' && (property === undefined || one.name === property)
-        ? { ...one, conflict: winner }
-        : one,
-    ),
+    properties: mapping.properties.map((one) => {
+      const choice = chosen.get(one.name) ?? winner;
+      return one.conflict === 'review' && choice !== undefined ? { ...one, conflict: choice } : one;
+    }),
   };
   return patiently(() => reconcile(context, decided, side, id));
 }
@@ -132,14 +141,16 @@ export async function deleteSurvivor(
     claimed(context, mapping, linkClaims(...ids), async (claims) => {
       const records = await Promise.all([readSide(context, mapping, 0, ids[0]), readSide(context, mapping, 1, ids[1])]);
       if (records[0] && records[1]) throw conflict(mapping, 'Both records of the link exist: nothing is deleted.');
-      await claims.confirm();
       const survivor: SideIndex = records[0] ? 0 : 1;
       const { system, entity } = mapping.sides[survivor];
-      if (records[survivor]) await context.client(system.name).delete(entity.name, ids[survivor]);
-      await links.unlink(...ids);
-      await links.forget(0, ids[0]);
-      await links.forget(1, ids[1]);
-      return records[survivor] ? outcome('deleted', { ids, side: survivor }) : outcome('gone', { ids });
+      const record = records[survivor];
+      if (record) {
+        await links.keepLost(ids, deletedValues(mapping, await viewRecord(mapping, survivor, record)));
+        await claims.confirm();
+        await context.client(system.name).delete(entity.name, ids[survivor]);
+      }
+      await endLink(context, mapping, ids);
+      return record ? outcome('deleted', { ids, side: survivor }) : outcome('gone', { ids });
     }),
   );
 }
@@ -148,30 +159,47 @@ export async function deleteSurvivor(
  * Breaks a link under the claims of the reconcile, which would else record it anew. Both records stay.
  * @returns false when they are not linked to each other (any more)
  */
-export function unlinkByHand(context: SyncContext, mapping: Mapping, ids: readonly [string, string]): Promise<boolean> {
+export async function unlinkByHand(
+  context: SyncContext,
+  mapping: Mapping,
+  ids: readonly [string, string],
+): Promise<boolean> {
   const links = context.links(mapping.name);
-  return patiently(() => claimed(context, mapping, linkClaims(...ids), () => links.unlink(...ids)));
+  const broken = await patiently(() => claimed(context, mapping, linkClaims(...ids), () => links.unlink(...ids)));
+  for (const side of [0, 1] as const) await wakeWatchers(context, mapping, side, ids[side]);
+  return broken;
 }
 
-/** Leaves a record as it is, until it changes. */
-export async function leaveAlone(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<void> {
+/**
+ * Leaves a record as it is, until it changes.
+ * @throws TandemError NOT_FOUND where nothing waits for a person, CLAIM_BUSY
+ */
+export function leaveAlone(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<void> {
   const links = context.links(mapping.name);
-  const held = await links.held(side, id);
-  if (!held)
-    throw new TandemError('NOT_FOUND', 'Nothing waits for a decision on this record.', { mapping: mapping.name, id });
-  const [state] = await links.states(side, [id]);
-  const linked = (await links.counterpart(side, id)) !== undefined;
-  // A conflict stays one, and comes back when either side changes; explain shows it meanwhile.
-  if (linked && held.code !== undefined) return links.handled(side, id, state ?? '');
-  // `gone` keeps full scans from asking again for the lost counterpart.
-  const kind = linked ? 'gone' : 'unmatched';
-  await hold(context, mapping, side, id, state ?? '', {
-    kind,
-    reason: `A person decided to leave it as it is. Before: ${held.reason}`,
-  });
+  return patiently(() =>
+    claimed(context, mapping, [recordClaim(side, id)], async () => {
+      const held = await links.held(side, id);
+      if (held?.kind !== 'review')
+        throw new TandemError('NOT_FOUND', 'Nothing waits for a decision on this record.', {
+          mapping: mapping.name,
+          id,
+        });
+      await links.unwatch(held.candidates ?? [], side, id);
+      const [state] = await links.states(side, [id]);
+      const linked = (await links.counterpart(side, id)) !== undefined;
+      // A conflict stays one, and comes back when either side changes; explain shows it meanwhile.
+      if (linked && held.code !== undefined) return links.handled(side, id, state ?? '');
+      // `gone` keeps full scans from asking again for the lost counterpart.
+      const kind = linked ? 'gone' : 'unmatched';
+      await hold(context, mapping, side, id, state ?? '', {
+        kind,
+        reason: `A person decided to leave it as it is. Before: ${held.reason}`,
+      });
+    }),
+  );
 }
 
-const readSide = (
+export const readSide = (
   context: SyncContext,
   mapping: Mapping,
   side: SideIndex,
@@ -179,13 +207,13 @@ const readSide = (
 ): Promise<SystemRecord | undefined> =>
   context.client(mapping.sides[side].system.name).read(mapping.sides[side].entity.name, id);
 
-const pairOf = (side: SideIndex, id: string, counterpart: string): [string, string] =>
+export const pairOf = (side: SideIndex, id: string, counterpart: string): [string, string] =>
   side === 0 ? [id, counterpart] : [counterpart, id];
 
-const conflict = (mapping: Mapping, message: string): TandemError =>
+export const conflict = (mapping: Mapping, message: string): TandemError =>
   new TandemError('CONFLICT', message, { mapping: mapping.name });
 
-function gone(mapping: Mapping, side: SideIndex, id: string): TandemError {
+export function gone(mapping: Mapping, side: SideIndex, id: string): TandemError {
   const { name, entity } = mapping.sides[side];
   return new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, {
     mapping: mapping.name,
@@ -203,7 +231,7 @@ function taken(mapping: Mapping, side: SideIndex, id: string, counterpart: strin
   });
 }
 
-const claimed = <T>(
+export const claimed = <T>(
   context: SyncContext,
   mapping: Mapping,
   names: readonly string[],
@@ -211,7 +239,7 @@ const claimed = <T>(
 ): Promise<T> => underClaims(context.links(mapping.name), context.owner, names, work, context.claimTtl);
 
 /** Waits a moment for a worker that holds one of the claims. */
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
+export async function patiently<T>(work: () => Promise<T>): Promise<T> {
   const end = performance.now() + PATIENCE;
   for (;;) {
     try {

@@ -81,3 +81,6 @@ export function recordState(
   const former = hash(values);
   return { linked, unlinked: `${linked}.${keys}`, former: [former, `${former}.${keys}`] };
 }
+
+/** What of an unlinked state decides which records match this one. */
+export const matchPart = (state: string): string => state.slice(state.indexOf('.') + 1);

@@ -1,7 +1,8 @@
 /** Writes decided properties to one record of a system, checked against its schema first. */
-import { validateRecord } from '../config/records.ts';
+import { type RecordFault, validateRecord } from '../config/records.ts';
 import type { Mapping, MappingSide } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
+import type { WritablePath } from '../expression/path.ts';
 import { fingerprint } from '../expression/values.ts';
 import type { PropertyWrite } from '../merge/merge.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
@@ -10,20 +11,52 @@ import type { SyncContext } from './context.ts';
 /** Fingerprints of the written properties as the target answered them: a target may trim or reformat. */
 export type Answered = ReadonlyMap<string, string>;
 
-/** @throws TandemError RECORD_SCHEMA before anything is sent; what the system client throws */
+/**
+ * Where values of single properties would break the schema, the others are written all the same, and `refused` tells why
+ * those were not.
+ * @throws TandemError RECORD_SCHEMA before anything is sent, where nothing can be written; what the system client throws
+ */
 export async function updateRecord(
   context: SyncContext,
   mapping: Mapping,
   side: MappingSide,
   record: SystemRecord,
   writes: readonly PropertyWrite[],
-): Promise<{ record: SystemRecord; answered: Answered }> {
-  const { data, changed } = apply(mapping, side, record.data, writes);
-  assertSchema(side, data, { partial: true, paths: changed.map((path) => path.root) });
+): Promise<{ record: SystemRecord; answered: Answered; refused?: TandemError }> {
+  const { good, faults } = writable(mapping, side, record, writes);
+  const refused = faults.length > 0 ? schemaError(side, faults) : undefined;
+  if (refused && good.length === 0) throw refused;
+  const { data, changed } = apply(mapping, side, record.data, good);
   const result = await context
     .client(side.system.name)
     .update(side.entity.name, record.id, { data, changed, version: record.version });
-  return { record: result, answered: answered(mapping, side, result, writes) };
+  return { record: result, answered: answered(mapping, side, result, good), ...(refused ? { refused } : {}) };
+}
+
+/** Which of the writes the schema of the target lets through, and what is wrong with the others. */
+export function writable(
+  mapping: Mapping,
+  side: MappingSide,
+  record: SystemRecord,
+  writes: readonly PropertyWrite[],
+): { good: readonly PropertyWrite[]; faults: readonly RecordFault[] } {
+  const faultsOf = (some: readonly PropertyWrite[]): RecordFault[] => {
+    const { data, changed } = apply(mapping, side, record.data, some);
+    return validateRecord(side.entity, data, { partial: true, paths: changed.map((path) => path.root) });
+  };
+  const faults = faultsOf(writes);
+  if (faults.length === 0) return { good: writes, faults };
+  const good = writes.filter(({ property }) => {
+    const { steps } = pathOf(mapping, side, property);
+    return !faults.some((fault) => concerns(fault, steps));
+  });
+  return { good: good.length < writes.length && faultsOf(good).length === 0 ? good : [], faults };
+}
+
+/** A fault of a whole object, such as a missing part, concerns all that is written within it; so does one of a list. */
+function concerns(fault: RecordFault, steps: WritablePath['steps']): boolean {
+  const [names = ''] = fault.property.split('[');
+  return names.split('.').every((name, i) => steps[i] === undefined || steps[i].name === name);
 }
 
 /** The record to create: written properties, and the id of its counterpart where the mapping has a place for it. */
@@ -35,7 +68,8 @@ export function newRecord(
 ): JsonObject {
   const { data } = apply(mapping, side, {}, writes);
   const record = side.correlate ? side.correlate.set(data, counterpart) : data;
-  assertSchema(side, record, { partial: false });
+  const faults = validateRecord(side.entity, record, { partial: false });
+  if (faults.length > 0) throw schemaError(side, faults);
   return record;
 }
 
@@ -54,26 +88,26 @@ export function answered(
 }
 
 function apply(mapping: Mapping, side: MappingSide, record: JsonObject, writes: readonly PropertyWrite[]) {
-  const paths = writes.map((write) => {
-    const { path, source } = propertyOf(mapping, write.property).sides[side.index];
-    if (!path) throw new TandemError('INTERNAL', `${source} cannot be written.`, { mapping: mapping.name });
-    return path;
-  });
+  const paths = writes.map((write) => pathOf(mapping, side, write.property));
   const data = writes.reduce((before, write, i) => paths[i]!.set(before, write.value), record);
   return { data, changed: paths };
 }
 
-function assertSchema(side: MappingSide, record: JsonObject, options: Parameters<typeof validateRecord>[2]): void {
-  const faults = validateRecord(side.entity, record, options);
-  if (faults.length === 0) return;
+export function schemaError(side: MappingSide, faults: readonly RecordFault[]): TandemError {
   const words = faults.map(
     ({ property, message }) => `${property} ${message.charAt(0).toLowerCase()}${message.slice(1).replace(/\.$/, '')}`,
   );
-  throw new TandemError('RECORD_SCHEMA', `${side.name} would not take the record: ${words.join('; ')}.`, {
+  return new TandemError('RECORD_SCHEMA', `${side.name} would not take the record: ${words.join('; ')}.`, {
     system: side.system.name,
     entity: side.entity.name,
     ...(faults[0] ? { property: faults[0].property } : {}),
   });
+}
+
+function pathOf(mapping: Mapping, side: MappingSide, name: string): WritablePath {
+  const { path, source } = propertyOf(mapping, name).sides[side.index];
+  if (!path) throw new TandemError('INTERNAL', `${source} cannot be written.`, { mapping: mapping.name });
+  return path;
 }
 
 function propertyOf(mapping: Mapping, name: string) {

@@ -1,6 +1,7 @@
 /** Reviews: the inbox of what a person must decide, and the deciding. */
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { createByHand, deleteSurvivor, leaveAlone, linkByHand, takeSide } from '../../engine/sync/resolve.ts';
@@ -10,13 +11,14 @@ import type { RouteDeps } from '../options.ts';
 import { presentOutcome, presentRecord } from '../present.ts';
 import { parseReviewId, reviewActions } from '../review-id.ts';
 import { count, described, limit, list, object, offset, problems, ref, text } from '../schemas.ts';
-import { namesOf, sideIndex } from '../sides.ts';
+import { namesOf, type SideNames, sideIndex } from '../sides.ts';
 
 interface Resolution {
   readonly action: 'link' | 'create' | 'take' | 'delete' | 'ignore';
   readonly counterpart?: string;
   readonly side?: string;
   readonly property?: string;
+  readonly properties?: Readonly<Record<string, string>>;
 }
 
 export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
@@ -67,7 +69,7 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
           'Which actions a review allows is told with it:',
           '`link` with `counterpart`: the two belong together.',
           '`create`: there is no counterpart (any more), create one.',
-          '`take` with `side`, and `property` to decide only one: the values of this side win.',
+          '`take` with `side`: the values of this side win. With `property` only of this one; with `properties` each by its own side, and by `side`, where it is sent, all others.',
           '`delete`: the counterpart was deleted, delete this record too.',
           '`ignore`: leave the record as it is until it changes.',
         ].join('\n\n'),
@@ -82,6 +84,11 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
           },
           'side?': described('For take: the side whose values win', text),
           'property?': described('For take: only this property', text),
+          'properties?': described('For take: the side that wins, by the name of the property', {
+            type: 'object',
+            additionalProperties: text,
+            minProperties: 1,
+          }),
         }),
         response: {
           200: object({ review: text, action: text, 'outcome?': ref('Outcome') }),
@@ -96,7 +103,8 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
   );
 }
 
-async function resolve(engine: Engine, review: string, { action, counterpart, side: winner, property }: Resolution) {
+async function resolve(engine: Engine, review: string, body: Resolution) {
+  const { action, counterpart } = body;
   const name = parseReviewId(review);
   const mapping = engine.mapping(name.mapping);
   const names = namesOf(mapping);
@@ -127,15 +135,10 @@ async function resolve(engine: Engine, review: string, { action, counterpart, si
       }
       case 'create':
         return presentOutcome(names, await createByHand(context, mapping, side, name.id));
-      case 'take':
-        if (winner === undefined)
-          throw new TandemError('BAD_REQUEST', `To take a side, send "side": "${names[0]}" or "${names[1]}".`, {
-            mapping: mapping.name,
-          });
-        return presentOutcome(
-          names,
-          await takeSide(context, mapping, side, name.id, sideIndex(mapping, winner), property),
-        );
+      case 'take': {
+        const { winner, chosen } = choice(mapping, names, body);
+        return presentOutcome(names, await takeSide(context, mapping, side, name.id, winner, chosen));
+      }
       case 'delete':
         return presentOutcome(names, await deleteSurvivor(context, mapping, side, name.id));
       case 'ignore':
@@ -145,4 +148,18 @@ async function resolve(engine: Engine, review: string, { action, counterpart, si
   } finally {
     forgetHeldCounts(engine, mapping.name);
   }
+}
+
+/** @throws TandemError BAD_REQUEST */
+function choice(mapping: Mapping, names: SideNames, { side, property, properties }: Resolution) {
+  const wrong = (message: string): TandemError => new TandemError('BAD_REQUEST', message, { mapping: mapping.name });
+  const winner = side === undefined ? undefined : sideIndex(mapping, side);
+  if (property !== undefined) {
+    if (winner === undefined || properties) throw wrong('Send "property" with "side" only, or "properties".');
+    return { winner: undefined, chosen: new Map([[property, winner]]) };
+  }
+  if (winner === undefined && !properties)
+    throw wrong(`To take a side, send "side": "${names[0]}" or "${names[1]}"; or "properties" with a side for each.`);
+  const chosen = Object.entries(properties ?? {}).map(([name, its]) => [name, sideIndex(mapping, its)] as const);
+  return { winner, chosen: new Map(chosen) };
 }

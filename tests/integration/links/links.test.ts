@@ -1,7 +1,8 @@
 /** Links in a real Redis: atomic commits, fencing, claims, the match index, what is held. */
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLinks, type Held, type Links } from '../../../engine/links/links.ts';
+import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/links/history.ts';
+import { createLinks, type Held, type Links, type Lost } from '../../../engine/links/links.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
 const redis = connectTestRedis();
@@ -188,12 +189,81 @@ describe('reading progress', () => {
   });
 });
 
-it('keeps a bounded history of losing values, newest first', async () => {
-  for (let i = 0; i < 25; i++)
-    await links.keepLost('1', [{ at: '', property: 'p', side: 'a', value: i, rule: 'conflict' }]);
-  const history = await links.history('1');
-  expect(history).toHaveLength(20);
-  expect(history[0]?.value).toBe(24);
+describe('the history of values that lost', () => {
+  const lost = (value: unknown, more: Partial<Lost> = {}): Lost => ({
+    at: new Date().toISOString(),
+    property: 'p',
+    side: 'a',
+    value,
+    rule: 'conflict',
+    ...more,
+  });
+
+  it('is bounded in number, newest first', async () => {
+    for (let i = 0; i < HISTORY_ENTRIES + 5; i++) await links.keepLost(['1', 'b1'], [lost(i)]);
+    const history = await links.history('1');
+    expect(history).toHaveLength(HISTORY_ENTRIES);
+    expect(history[0]?.value).toBe(HISTORY_ENTRIES + 4);
+  });
+
+  it('is bounded in size: the oldest go, the newest stays whatever its size', async () => {
+    const long = (letter: string): string => letter.repeat(HISTORY_VALUE - 2);
+    for (const letter of 'abcdef') await links.keepLost(['1', 'b1'], [lost(long(letter))]);
+    const history = await links.history('1');
+    expect(history.map(({ value }) => String(value)[0])).toEqual(['f', 'e', 'd']);
+    expect(history.every(({ cut }) => cut === undefined)).toBe(true);
+  });
+
+  it('cuts a text that is too long, leaves out other values of that size, and says so', async () => {
+    const text = '"'.repeat(HISTORY_VALUE);
+    await links.keepLost(['1', 'b1'], [lost(text), lost([text], { property: 'list' })]);
+    const [one, other] = await links.history('1');
+    expect(one).toMatchObject({ property: 'p', cut: true });
+    expect(text.startsWith(String(one?.value))).toBe(true);
+    expect(String(one?.value).length).toBeGreaterThan(1_000);
+    expect(other).toMatchObject({ property: 'list', cut: true });
+    expect(other).not.toHaveProperty('value');
+  });
+
+  it('holds a value once, however often it is kept, under one name', async () => {
+    await links.keepLost(['1', 'b1'], [lost('x', { at: new Date(Date.now() - 60_000).toISOString() }), lost('y')]);
+    const before = await links.history('1');
+    const at = new Date().toISOString();
+    await links.keepLost(['1', 'b1'], [lost('x', { at })]);
+    const after = await links.history('1');
+    expect(after.map(({ value }) => value)).toEqual(['x', 'y']);
+    expect(after[0]).toEqual({ ...before.find(({ value }) => value === 'x'), at });
+    await links.keepLost(['1', 'b1'], [lost('x', { side: 'b' }), lost('x', { property: 'q' })]);
+    expect(new Set((await links.history('1')).map(({ id }) => id)).size).toBe(4);
+  });
+
+  it('forgets values after their time', async () => {
+    const old = new Date(Date.now() - (HISTORY_DAYS + 1) * 86_400_000).toISOString();
+    await links.keepLost(['1', 'b1'], [lost('old', { at: old }), lost('new')]);
+    expect((await links.history('1')).map(({ value }) => value)).toEqual(['new']);
+    await links.keepLost(['1', 'b1'], [lost('newer')]);
+    expect(await redis.llen(links.keys.history('1'))).toBe(2);
+    expect(await redis.ttl(links.keys.history('1'))).toBeGreaterThan((HISTORY_DAYS - 1) * 86_400);
+  });
+
+  it('reads the entries of an older version', async () => {
+    const entry = lost('x');
+    await redis.lpush(links.keys.history('1'), JSON.stringify(entry), JSON.stringify(entry));
+    expect(await links.history('1')).toEqual([{ id: expect.any(String), ...entry }]);
+  });
+
+  it('is found from either side, also once the link is gone, and forgotten at once', async () => {
+    await commit('1', 'b1');
+    expect(await links.historyOf(1, 'b1')).toBe('1');
+    await links.keepLost(['1', 'b1'], [lost('x')]);
+    await links.unlink('1', 'b1');
+    expect(await links.historyOf(1, 'b1')).toBe('1');
+    expect(await links.historyOf(1, 'other')).toBeUndefined();
+    expect(await links.forgetHistory(1, 'b1')).toBe(1);
+    expect(await links.history('1')).toEqual([]);
+    expect(await links.historyOf(1, 'b1')).toBeUndefined();
+    expect(await links.forgetHistory(1, 'b1')).toBe(0);
+  });
 });
 
 it('releases held records and forgets the state they were handled in', async () => {

@@ -142,24 +142,32 @@ describe('one-way', () => {
       rule: 'one-changed',
       writes: 1,
     }));
-  it('flows over an edit of the follower when the leader changed too', () =>
-    expect(decide(oneWay(['new', 'mine']), ['old', 'old']).only.writes).toBe(1));
-  it('leaves the edit of the follower alone', () => {
+  it('flows over an edit of the follower when the leader changed too, and the edit is a value that lost', () =>
+    expect(decide(oneWay(['new', 'mine']), ['old', 'old']).only).toEqual({
+      property: 'p',
+      rule: 'one-changed',
+      writes: 1,
+      loser: 1,
+    }));
+  it('a follower that has cleared its value loses none', () =>
+    expect(decide(oneWay(['new', '']), ['old', 'old']).only).not.toHaveProperty('loser'));
+  it('leaves the edit of the follower alone, and remembers that it is one', () => {
     const { only, base } = decide(oneWay(['old', 'mine']), ['old', 'old']);
     expect(only).toEqual({ property: 'p', rule: 'drift' });
-    expect(base).toEqual({ p: ['old', 'mine'] });
+    expect(base).toEqual({ p: ['old', 'old'] });
   });
   it('puts the edit of the follower back with drift: revert', () =>
     expect(decide(oneWay(['old', 'mine'], 'revert'), ['old', 'old']).only).toEqual({
       property: 'p',
       rule: 'drift',
       writes: 1,
+      loser: 1,
     }));
   it('does nothing when neither changed', () =>
     expect(decide(oneWay(['x', 'y']), ['x', 'y']).only.rule).toBe('in-step'));
   it('at first contact the leader fills, and overwrites another value', () => {
-    expect(decide(oneWay(['x', ''])).only.writes).toBe(1);
-    expect(decide(oneWay(['x', 'y'])).only.writes).toBe(1);
+    expect(decide(oneWay(['x', ''])).only).toEqual({ property: 'p', rule: 'filled', writes: 1 });
+    expect(decide(oneWay(['x', 'y'])).only).toMatchObject({ writes: 1, loser: 1 });
   });
   it('at first contact an empty leader takes nothing away', () =>
     expect(decide(oneWay(['', 'y'])).writes).toEqual([[], []]));

@@ -1,0 +1,125 @@
+/**
+ * The history of a link: values that lost, kept so that they can be found and put back. Within bounds: so many, of such a
+ * size, for such a time. It belongs to the record on side 0 and outlives the link, so that what a deletion took with it
+ * can still be read.
+ */
+import type { Redis } from 'ioredis';
+import { hash, stableJson } from '../expression/values.ts';
+import type { SideIndex } from '../types.ts';
+import type { MappingKeys } from './keys.ts';
+
+/** Values kept per link, the newest. */
+export const HISTORY_ENTRIES = 50;
+/** Longer values are cut (texts) or left out (lists, objects), in characters of JSON. */
+export const HISTORY_VALUE = 65_536;
+/** All values of a link together, in characters of JSON: beyond it the oldest go. */
+export const HISTORY_SIZE = 262_144;
+/** A value is forgotten after this many days. */
+export const HISTORY_DAYS = 90;
+
+const DAY = 86_400_000;
+
+/** What a value lost to: a rule of the merge, or what a person or a deletion did. */
+export interface Lost {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly property: string;
+  /** Name of the side whose value it was. */
+  readonly side: string;
+  readonly value?: unknown;
+  /** The value was too long to be kept whole: a text is cut, anything else is left out. */
+  readonly cut?: true;
+  /** The merge's rule that decided, `restored` (another value was put back) or `deleted` (its record was). */
+  readonly rule: string;
+}
+
+export interface KeptLost extends Lost {
+  /** Names the entry; stays the same as long as the entry is kept. */
+  readonly id: string;
+}
+
+export type History = ReturnType<typeof createHistory>;
+
+export function createHistory(redis: Redis, keys: MappingKeys) {
+  const stored = async (id: string): Promise<KeptLost[]> =>
+    (await redis.lrange(keys.history(id), 0, -1)).map((json) => named(JSON.parse(json) as Lost)).filter(isAlive);
+
+  const historyOf = async (side: SideIndex, id: string): Promise<string | undefined> =>
+    side === 0 ? id : ((await redis.hget(keys.ids[1], id)) ?? (await redis.get(keys.historyOf(id))) ?? undefined);
+
+  return {
+    /** The newest first. */
+    history: async (id: string): Promise<KeptLost[]> => distinct(await stored(id)),
+
+    /** Whose history a record has: that of the record on side 0 that it is linked to, or was when a value was kept last. */
+    historyOf,
+
+    /**
+     * Keeps values before they are overwritten. A value that is kept already is not kept twice, however often it is tried:
+     * it counts as lost just now.
+     */
+    async keepLost(ids: readonly [string, string], lost: readonly Lost[]): Promise<void> {
+      if (lost.length === 0) return;
+      const [id] = ids;
+      const key = keys.history(id);
+      const before = (await redis.lrange(key, 0, -1)).map((json) => ({ ...named(JSON.parse(json) as Lost), json }));
+      const fresh = distinct(lost.map((entry) => named(fitted(entry))));
+      const again = before.filter((entry) => fresh.some((one) => one.id === entry.id));
+      const pushed = fresh.map(({ id: _, ...entry }) => JSON.stringify(entry));
+      const stay = before.filter((entry) => !again.includes(entry) && isAlive(entry)).map(({ json }) => json);
+      const seconds = HISTORY_DAYS * 24 * 3600;
+      const work = redis.multi();
+      for (const { json } of again) work.lrem(key, 0, json);
+      await work
+        .lpush(key, ...pushed.toReversed())
+        .ltrim(key, 0, fitting([...pushed, ...stay]) - 1)
+        .expire(key, seconds)
+        .set(keys.historyOf(ids[1]), id, 'EX', seconds)
+        .exec();
+    },
+
+    /** Forgets all values of a record at once, for whoever must not keep its data. @returns how many there were */
+    async forgetHistory(side: SideIndex, id: string): Promise<number> {
+      const owner = await historyOf(side, id);
+      if (owner === undefined) return 0;
+      const count = await redis.llen(keys.history(owner));
+      const counterpart = side === 1 ? id : await redis.hget(keys.ids[0], id);
+      await redis.del(keys.history(owner), ...(counterpart === null ? [] : [keys.historyOf(counterpart)]));
+      return count;
+    },
+  };
+}
+
+/** A value is one entry, however often it is lost: what it is names it. */
+function named(entry: Lost): KeptLost {
+  const { property, side, value, cut = false } = entry;
+  return { id: hash(stableJson([property, side, value, cut])), ...entry };
+}
+
+function distinct(entries: readonly KeptLost[]): KeptLost[] {
+  const seen = new Set<string>();
+  return entries.filter(({ id }) => !seen.has(id) && seen.add(id));
+}
+
+/** An entry without a time is an old one of unknown age: it goes with the whole list. */
+const isAlive = ({ at }: Lost): boolean => !(Date.now() - Date.parse(at) > HISTORY_DAYS * DAY);
+
+/** How many of these, the newest first, stay within the bounds. */
+function fitting(jsons: readonly string[]): number {
+  let size = 0;
+  const beyond = jsons.findIndex((json, i) => {
+    size += json.length;
+    return i >= HISTORY_ENTRIES || (i > 0 && size > HISTORY_SIZE);
+  });
+  return beyond < 0 ? jsons.length : beyond;
+}
+
+function fitted(entry: Lost): Lost {
+  const { value, ...rest } = entry;
+  if ((JSON.stringify(value)?.length ?? 0) <= HISTORY_VALUE) return entry;
+  if (typeof value !== 'string') return { ...rest, cut: true };
+  // Characters of JSON: an escaped one takes up to six.
+  let cut = value.slice(0, HISTORY_VALUE);
+  while (JSON.stringify(cut).length > HISTORY_VALUE) cut = cut.slice(0, Math.floor(cut.length * 0.8));
+  return { ...rest, value: cut, cut: true };
+}
