@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 import type { ConfigStore } from './config/store.ts';
 import type { Config, Mapping } from './config/types.ts';
 import { TandemError } from './errors.ts';
-import { createLinks, type Links } from './links/links.ts';
+import { createLinks, type Links, rulesOf } from './links/links.ts';
 import type { Logger } from './logger.ts';
 import { silent } from './logger.ts';
 import { connect } from './queue/connection.ts';
@@ -100,11 +100,11 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     links(name) {
-      const mapping = options.config.current().mappings.get(name);
-      const rules = (mapping?.match ?? []).map((rule) => rule.name).join('\n');
+      const mapping = options.config.current().mappings.get(name) ?? { name, match: [] };
+      const rules = rulesOf(mapping);
       const known = links.get(name);
       if (known?.rules === rules) return known.links;
-      const made = createLinks(redis, prefix, mapping ?? { name, match: [] });
+      const made = createLinks(redis, prefix, mapping);
       links.set(name, { rules, links: made });
       return made;
     },

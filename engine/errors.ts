@@ -144,6 +144,8 @@ export interface ErrorContext {
   readonly id?: string;
   /** HTTP status that the system answered. */
   readonly status?: number;
+  /** Nobody has looked yet at the record that is referred to: what comes of it will be known soon. */
+  readonly pending?: boolean;
   /** Milliseconds to wait before trying again, where the cause states them. */
   readonly retryAfter?: number;
   readonly cause?: unknown;

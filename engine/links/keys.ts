@@ -11,9 +11,9 @@ export interface MappingKeys {
   readonly states: readonly [string, string];
   /** HASH id on side 0 -> `VERSION|JSON` of the base. */
   readonly base: string;
-  /** ZSET of `hash id` per side and match rule, all scores 0: candidates by match key. */
-  matchIndex(side: SideIndex, rule: number): string;
-  /** HASH id -> `MILLISECONDS|hash|hash...`: when the record was first seen, and its entries in the match index. */
+  /** ZSET of `hash id` per side and match rule, all scores 0: candidates by match key; `names`: by the id that a record names. */
+  matchIndex(side: SideIndex, rule: number | 'names'): string;
+  /** HASH id -> `MILLISECONDS|hash|hash...`: when the record was first seen, and its entries in the match index, `names` last. */
   readonly seen: readonly [string, string];
   /** HASH id on side 0 -> JSON of the writes that were begun since the base was recorded. */
   readonly begun: string;
@@ -38,7 +38,7 @@ export interface MappingKeys {
   claim(name: string): string;
 }
 
-/** @param rules names the match rules: what was indexed under other rules is of no use */
+/** @param rules names the match rules and correlations: what was indexed under others is of no use */
 export function mappingKeys(prefix: string, mapping: string, rules: string): MappingKeys {
   const base = `${prefix}:{${mapping}}`;
   return {

@@ -91,20 +91,48 @@ export interface Commit {
   readonly held?: Held | undefined;
 }
 
+/** A record as the match index holds it. */
+export interface IndexEntry {
+  readonly id: string;
+  /** Hash of the match key per rule. */
+  readonly keys: readonly (string | undefined)[];
+  /** Id of the record of the other side that this one names as its counterpart. */
+  readonly names?: string | undefined;
+}
+
+/** What the links of a mapping depend on: its name, its match rules and its correlations. */
+export interface LinkRules {
+  readonly name: string;
+  readonly match: readonly Pick<Mapping['match'][number], 'name'>[];
+  readonly sides?: readonly { readonly correlate: { readonly source: string } | undefined }[];
+}
+
+/** Changes when what is put into the match index changes. */
+export function rulesOf({ match, sides = [] }: LinkRules): string {
+  const correlated = sides.flatMap(({ correlate }, side) => (correlate ? [`${side}=${correlate.source}`] : []));
+  return [...match.map((rule) => rule.name), ...correlated].join('\n');
+}
+
 export type Links = ReturnType<typeof createLinks>;
 
 /** @param prefix first part of every Redis key */
-export function createLinks(connection: Redis, prefix: string, mapping: Pick<Mapping, 'name' | 'match'>) {
+export function createLinks(connection: Redis, prefix: string, mapping: LinkRules) {
   const redis: Redis & LinkCommands = withLinkCommands(connection);
   const rules = mapping.match.map((_, rule) => rule);
-  const rulesId = hash(mapping.match.map((rule) => rule.name).join('\n'));
+  const rulesId = hash(rulesOf(mapping));
   const keys: MappingKeys = mappingKeys(prefix, mapping.name, rulesId);
   const fullRead = (side: SideIndex): string => `full:${side}:${rulesId}`;
-  const indexKeys = (side: SideIndex): string[] => rules.map((rule) => keys.matchIndex(side, rule));
+  const indexKeys = (side: SideIndex): string[] =>
+    [...rules, 'names' as const].map((rule) => keys.matchIndex(side, rule));
 
   const watchersOf = (record: string): string => {
     const { side, id } = parseRecordKey(record);
     return keys.watchers(side, id);
+  };
+
+  const indexed = async (side: SideIndex, rule: number | 'names', key: string, limit: number): Promise<string[]> => {
+    const found = await redis.zrangebylex(keys.matchIndex(side, rule), `[${key} `, `(${key}!`, 'LIMIT', 0, limit);
+    return found.map((entry) => entry.slice(key.length + 1));
   };
 
   const plannedRead = (side: SideIndex): string => `planned:${side}:${rulesId}`;
@@ -190,6 +218,11 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
         .exec();
     },
 
+    /** A linked record is known in this state: what is held of it stays. */
+    known: async (side: SideIndex, id: string, state: string): Promise<void> => {
+      await redis.hset(keys.states[side], id, state);
+    },
+
     async handled(side: SideIndex, id: string, state: string): Promise<void> {
       await redis.multi().hset(keys.states[side], id, state).hdel(keys.held, recordKey(side, id)).exec();
     },
@@ -230,22 +263,33 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
     // ------------------------------------------------------------ match index
 
     /** Puts records into the match index under their present keys. */
-    async index(
-      side: SideIndex,
-      records: readonly { id: string; keys: readonly (string | undefined)[] }[],
-    ): Promise<void> {
+    async index(side: SideIndex, records: readonly IndexEntry[]): Promise<void> {
       for (let i = 0; i < records.length; i += BATCH) {
         const args = records
           .slice(i, i + BATCH)
-          .flatMap((record) => [record.id, ...rules.map((rule) => record.keys[rule] ?? '')]);
-        await redis.tandemIndex(rules.length + 1, keys.seen[side], ...indexKeys(side), ...args);
+          .flatMap(({ id, keys: own, names }) => [
+            id,
+            ...rules.map((rule) => own[rule] ?? ''),
+            names === undefined ? '' : hash(names),
+          ]);
+        await redis.tandemIndex(rules.length + 2, keys.seen[side], ...indexKeys(side), ...args);
       }
     },
 
     /** Ids on a side whose key of this rule hashes to `key`; at most `limit`. */
-    async candidates(side: SideIndex, rule: number, key: string, limit = 10): Promise<string[]> {
-      const found = await redis.zrangebylex(keys.matchIndex(side, rule), `[${key} `, `(${key}!`, 'LIMIT', 0, limit);
-      return found.map((entry) => entry.slice(key.length + 1));
+    candidates: (side: SideIndex, rule: number, key: string, limit = 10): Promise<string[]> =>
+      indexed(side, rule, key, limit),
+
+    /** Ids on a side whose records name the record `id` of the other side as their counterpart; at most `limit`. */
+    namers: (side: SideIndex, id: string, limit = 10): Promise<string[]> => indexed(side, 'names', hash(id), limit),
+
+    /** How many records of a side name a counterpart. */
+    namerCount: (side: SideIndex): Promise<number> => redis.zcard(keys.matchIndex(side, 'names')),
+
+    /** Match keys under which records stand in the index, in the order of the ids; undefined for one never seen. */
+    async keysOf(side: SideIndex, ids: readonly string[]): Promise<(readonly string[] | undefined)[]> {
+      const entries = await hmget(redis, keys.seen[side], ids);
+      return entries.map((entry) => entry?.split('|').slice(1, rules.length + 1));
     },
 
     /** Epoch ms when a record was first seen; undefined for one never seen. */
@@ -255,7 +299,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: Pick<Map
     },
 
     forget: (side: SideIndex, id: string): Promise<number> =>
-      redis.tandemForget(rules.length + 2, keys.seen[side], keys.states[side], ...indexKeys(side), id),
+      redis.tandemForget(rules.length + 3, keys.seen[side], keys.states[side], ...indexKeys(side), id),
 
     // ------------------------------------------------------------ intents
 

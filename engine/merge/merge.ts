@@ -192,6 +192,9 @@ function flow(state: PropertyState, target: SideIndex, rule: Rule): PropertyDeci
 }
 
 function conflict(state: PropertyState, modified: MergeInput['modified']): PropertyDecision {
+  // Whether the two disagree at all is not known before the record that one of them refers to has been looked at.
+  const pending = state.toward.find((converted) => converted?.ok === false && converted.error.context.pending);
+  if (pending?.ok === false) return { property: state.name, rule: 'blocked', error: pending.error };
   if (state.conflict === 'review') return { property: state.name, rule: 'review' };
   const winner = state.conflict === 'latest' ? latest(modified) : state.conflict;
   const loser = winner === 0 ? 1 : 0;

@@ -279,6 +279,7 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
     if ((await links.parkedCount()) > 0 && (await links.ready())) {
       // Parents first: their first sync ends before this one begins, so that references find their links.
       if (await parentsBusy(engine, mapping)) return await putBack(job, token, PARENTS_WAIT);
+      await tellRebuild(engine, mapping);
       // Every run that is under way counts them, not just the one that happens to come first.
       const context = engine.context({ owner: `${job.id}:${token}`, config });
       await releaseParked(links, (side, ids) => context.enqueue(name, side, ids));
@@ -303,6 +304,18 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
     }
     throw error;
   }
+}
+
+/** Records that name a counterpart, and no links: this is no first sync, Redis has lost them. */
+async function tellRebuild(engine: Engine, mapping: Mapping): Promise<void> {
+  const links = engine.links(mapping.name);
+  if ((await links.count()) > 0) return;
+  const naming = (await links.namerCount(0)) + (await links.namerCount(1));
+  if (naming > 0)
+    engine.logger.warn(
+      { mapping: mapping.name, naming },
+      'there are no links, but records that name a counterpart: links are being rebuilt. Was Redis emptied?',
+    );
 }
 
 /** Whether the parents' first sync is still going on. */

@@ -175,7 +175,7 @@ async function convertReference(
   throw new TandemError(
     'REFERENCE_WAITING',
     `${property.sides[source.side].source} refers to a record that has no counterpart in "${property.reference?.mapping}" yet.`,
-    { id: String(raw) },
+    { id: String(raw), ...(answer === 'pending' ? { pending: true } : {}) },
   );
 }
 

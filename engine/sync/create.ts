@@ -16,8 +16,9 @@ import { convertContext, type SyncContext } from './context.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
 import { marked } from './definitions.ts';
 import { heldOutcome, hold, reasonOf, wakeWaiters } from './hold.ts';
+import { nameCounterpart, needsName } from './name.ts';
 import { type Outcome, outcome } from './outcome.ts';
-import { recordState, type View, viewRecord } from './view.ts';
+import { indexEntry, recordState, type View, viewRecord } from './view.ts';
 import { newRecord } from './write.ts';
 
 /** How long a record that may be the result of a create waits before it asks again, in ms: while that create is under
@@ -151,19 +152,34 @@ export async function createCounterpart(
     });
     const pending = rest.decisions.some(({ rule, writes }) => writes !== undefined || rule === 'review');
     const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
-    await links.index(target.index, [{ id: record.id, keys: answer.keys }]);
+    // Until the source names its counterpart too, its state is not known: were this process to end now, the next scan goes on.
+    const unnamed = needsName(mapping, source, record.id);
+    const until: [string, string] = [from === 0 ? '' : states[0], from === 1 ? '' : states[1]];
+    await links.index(target.index, [indexEntry(answer)]);
     await context.step?.('before-link');
     await links.commit({
       ids,
       version: '',
       base: marked(mapping, pending ? base : rest.base),
-      states: pending ? ['', ''] : states,
+      states: pending ? ['', ''] : unnamed ? until : states,
     });
     await context.step?.('after-link');
+    if (unnamed && (await named(record.id)) && !pending) await links.known(from, id, states[from]);
     if (pending) await context.enqueue(mapping.name, from, [id]);
     await wakeWaiters(context, mapping, ids);
     await context.touched(mapping, target.index, record.id);
     return created(ids);
+  }
+
+  /** The link stands, whatever becomes of this: what fails now is tried again by a reconcile of its own. */
+  async function named(counterpart: string): Promise<boolean> {
+    try {
+      await nameCounterpart(context, mapping, source, counterpart);
+      return true;
+    } catch {
+      await context.enqueue(mapping.name, from, [id]);
+      return false;
+    }
   }
 
   function created(ids: readonly [string, string] | []): Outcome {

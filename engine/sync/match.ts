@@ -1,25 +1,70 @@
-/** Finds the counterpart of a record without a link, by the match rules of its mapping, tried in order. */
+/** Finds the counterpart of a record without a link: whom it names, then by the match rules of its mapping, tried in order. */
 import type { Mapping } from '../config/types.ts';
 import { recordKey } from '../links/keys.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import type { SyncContext } from './context.ts';
-import { type View, viewRecord } from './view.ts';
+import { namedCounterpart, namesNobody, pairedByName, searchNamer, shareKey } from './named.ts';
+import { indexEntry, type View, viewRecord } from './view.ts';
 
 export type Match =
   | { readonly kind: 'none' }
   /** Exactly one candidate, and this record is the only one that it could belong to. */
   | { readonly kind: 'one'; readonly view: View; readonly rule: string }
   /** Several could belong together, or the rule asks for a person. Record keys of all concerned but the record itself. */
-  | { readonly kind: 'review'; readonly candidates: readonly string[]; readonly rule: string };
+  | {
+      readonly kind: 'review';
+      readonly candidates: readonly string[];
+      readonly rule: string;
+      /** Plain words, where it is not simply that several fit. */
+      readonly reason?: string;
+    };
 
 /**
  * Looks in the match index first, which holds every record that was read, and only then asks the other system, so that
  * a record made there a moment ago is found too. A candidate is read again before it counts.
  *
  * Records that are linked already are nobody's candidates. A record that a better rule pairs with another one is
- * nobody's candidate under a lesser rule; so the result does not depend on which record comes first.
+ * nobody's candidate under a lesser rule; so the result does not depend on which record comes first. The best rule is
+ * correlation: a record that names another one was made for it. Only where the two have no match key in common, and
+ * somebody else has, a person decides.
  */
 export async function findCounterpart(context: SyncContext, mapping: Mapping, view: View): Promise<Match> {
+  const named = await namedCounterpart(context, mapping, view);
+  if (named.kind === 'one') return doubted(context, mapping, view, named);
+  if (named.kind === 'review') return named;
+  const match = await matchByRules(context, mapping, view);
+  if (match.kind !== 'none') return match;
+  const lost = await searchNamer(context, mapping, view);
+  return lost.kind === 'none' ? namesNobody(context, mapping, view) : lost;
+}
+
+/** A pair by correlation, unless match rules pair one of the two with somebody else, and not with each other. */
+async function doubted(
+  context: SyncContext,
+  mapping: Mapping,
+  view: View,
+  named: Extract<Match, { kind: 'one' }>,
+): Promise<Match> {
+  const partner = named.view;
+  if (!partner.takesPart || shareKey(view, partner)) return named;
+  const others: string[] = [];
+  for (const one of [view, partner]) {
+    for (const [rule, key] of one.keys.entries()) {
+      if (key === undefined) continue;
+      const candidates = await indexed(context, mapping, otherSide(one.side), rule, key);
+      others.push(...candidates.views.map(({ side, record }) => recordKey(side, record.id)));
+    }
+  }
+  if (others.length === 0) return named;
+  return {
+    kind: 'review',
+    rule: named.rule,
+    candidates: [...new Set([recordKey(partner.side, partner.record.id), ...others])],
+    reason: `${named.rule} names one record, the match rules find another: a person decides.`,
+  };
+}
+
+async function matchByRules(context: SyncContext, mapping: Mapping, view: View): Promise<Match> {
   const other = otherSide(view.side);
   for (const [rule, { name, find, found }] of mapping.match.entries()) {
     const key = view.keys[rule];
@@ -27,22 +72,31 @@ export async function findCounterpart(context: SyncContext, mapping: Mapping, vi
     if (key === undefined || text === undefined) continue;
     let candidates = await indexed(context, mapping, other, rule, key);
     const field = find[other];
-    if (candidates.length === 0 && field !== undefined)
+    if (candidates.views.length === 0 && field !== undefined)
       candidates = await searched(context, mapping, other, rule, key, field, text);
-    if (candidates.length === 0) continue;
-    const rivals = (await indexed(context, mapping, view.side, rule, key)).filter(
+    if (candidates.views.length === 0) continue;
+    const rivals = (await indexed(context, mapping, view.side, rule, key)).views.filter(
       (rival) => rival.record.id !== view.record.id,
     );
-    const [only, ...more] = candidates;
-    if (only && more.length === 0 && rivals.length === 0 && found === 'link')
+    const [only, ...more] = candidates.views;
+    if (only && more.length === 0 && rivals.length === 0 && candidates.named.length === 0 && found === 'link')
       return { kind: 'one', view: only, rule: name };
     return {
       kind: 'review',
       rule: name,
-      candidates: [...candidates, ...rivals].map((candidate) => recordKey(candidate.side, candidate.record.id)),
+      candidates: [
+        ...[...candidates.views, ...rivals].map(({ side, record }) => recordKey(side, record.id)),
+        ...candidates.named,
+      ],
     };
   }
   return { kind: 'none' };
+}
+
+interface Candidates {
+  readonly views: readonly View[];
+  /** Whom they name, or who names them, without a match key in common: the candidates are in doubt. */
+  readonly named: readonly string[];
 }
 
 /** Candidates of the match index, read again, that still have the key and are free. */
@@ -52,7 +106,7 @@ async function indexed(
   side: SideIndex,
   rule: number,
   key: string,
-): Promise<View[]> {
+): Promise<Candidates> {
   const links = context.links(mapping.name);
   const { system, entity } = mapping.sides[side];
   const ids = await links.candidates(side, rule, key);
@@ -71,16 +125,12 @@ async function searched(
   key: string,
   field: string,
   text: string,
-): Promise<View[]> {
+): Promise<Candidates> {
   const links = context.links(mapping.name);
   const { system, entity } = mapping.sides[side];
   const records = await context.client(system.name).find(entity.name, field, text);
   const views = await Promise.all(records.map((record) => viewRecord(mapping, side, record)));
-  if (views.length > 0)
-    await links.index(
-      side,
-      views.map((view) => ({ id: view.record.id, keys: view.keys })),
-    );
+  if (views.length > 0) await links.index(side, views.map(indexEntry));
   const counterparts = await links.counterparts(
     side,
     views.map((view) => view.record.id),
@@ -100,13 +150,17 @@ async function keepFree(
   rule: number,
   key: string,
   views: readonly View[],
-): Promise<View[]> {
+): Promise<Candidates> {
   const free: View[] = [];
+  const named: string[] = [];
   for (const view of views) {
-    if (view.takesPart && view.keys[rule] === key && !(await pairedByBetterRule(context, mapping, rule, view)))
-      free.push(view);
+    if (!view.takesPart || view.keys[rule] !== key) continue;
+    const paired = await pairedByName(context, mapping, view);
+    if (paired.kind === 'sure' || (await pairedByBetterRule(context, mapping, rule, view))) continue;
+    free.push(view);
+    named.push(...paired.partners);
   }
-  return free;
+  return { views: free, named };
 }
 
 async function pairedByBetterRule(context: SyncContext, mapping: Mapping, rule: number, view: View): Promise<boolean> {

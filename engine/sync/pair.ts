@@ -10,8 +10,9 @@ import { convertContext, type SyncContext } from './context.ts';
 import { propertyStates } from './convert.ts';
 import { DOUBT, marked } from './definitions.ts';
 import { held, heldOutcome, reasonOf, waitFor, wakeWatchers } from './hold.ts';
+import { nameCounterpart, needsName } from './name.ts';
 import { type Outcome, outcome } from './outcome.ts';
-import { recordState, type View, viewRecord } from './view.ts';
+import { indexEntry, recordState, type View, viewRecord } from './view.ts';
 import { type Answered, updateRecord } from './write.ts';
 
 type Ids = readonly [string, string];
@@ -31,9 +32,10 @@ export async function reconcileLink(
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
   const other = otherSide(named);
-  const [record, [handled], reason, stored] = await Promise.all([
+  const [record, [handled], [handledOther], reason, stored] = await Promise.all([
     readSide(context, mapping, named, ids[named]),
     links.states(named, [ids[named]]),
+    links.states(other, [ids[other]]),
     links.held(0, ids[0]),
     links.base(ids[0]),
   ]);
@@ -43,7 +45,10 @@ export async function reconcileLink(
   const records = named === 0 ? ([record, counterpart] as const) : ([counterpart, record] as const);
   if (!view || !counterpart) return reconcileDeleted(context, mapping, ids, records, stored, claims);
   const otherView = await viewRecord(mapping, other, counterpart);
-  return reconcilePair(context, mapping, named === 0 ? [view, otherView] : [otherView, view], stored, named, claims);
+  const views = named === 0 ? ([view, otherView] as const) : ([otherView, view] as const);
+  // A state that was left open: the record may not yet name its counterpart.
+  const open = [handled, handledOther].flatMap((state, i) => (state === '' ? [i === 0 ? named : other] : []));
+  return reconcilePair(context, mapping, views, stored, named, claims, open);
 }
 
 const readSide = (
@@ -57,6 +62,7 @@ const readSide = (
 /**
  * Merges two records and writes what the merge decides. `stored.version` is '' for two records that are just being linked.
  * @param first the side that was read first
+ * @param open sides whose record is told its counterpart, where it does not name it
  */
 export async function reconcilePair(
   context: SyncContext,
@@ -65,6 +71,7 @@ export async function reconcilePair(
   stored: StoredBase,
   first: SideIndex,
   claims: Claims,
+  open: readonly SideIndex[] = [],
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
   const ids: Ids = [views[0].record.id, views[1].record.id];
@@ -139,7 +146,7 @@ export async function reconcilePair(
       answers[side] = result.answered;
       rejected ??= result.refused;
       const view = await viewRecord(mapping, side, result.record);
-      await links.index(side, [{ id: ids[side], keys: view.keys }]);
+      await links.index(side, [indexEntry(view)]);
     } catch (cause) {
       const error = asTandemError(cause);
       // A record deleted meanwhile is read again; only a refusal that another try would meet too stops here.
@@ -148,6 +155,15 @@ export async function reconcilePair(
       if (error.retry !== 'never') throw error;
       rejected = error;
     }
+  }
+
+  for (const side of open) {
+    const view = views[side];
+    if (!answers[side] || !needsName(mapping, view, ids[otherSide(side)])) continue;
+    // What somebody wrote there is only replaced where the link has just been made.
+    if (view.names !== undefined && stored.version !== '1') continue;
+    await claims.confirm();
+    await nameCounterpart(context, mapping, view, ids[otherSide(side)]);
   }
 
   const problem = rejected ?? trouble;

@@ -12,7 +12,7 @@ import { hold, wakeWaiters, wakeWatchers } from './hold.ts';
 import { findCounterpart } from './match.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { reconcileLink, reconcilePair } from './pair.ts';
-import { matchPart, recordState, type View, viewRecord } from './view.ts';
+import { indexEntry, matchPart, recordState, type View, viewRecord } from './view.ts';
 
 /** @throws TandemError whose `retry` tells whether and how to try again; what needs a person is held, not thrown */
 export async function reconcile(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
@@ -70,7 +70,10 @@ async function reconcileUnlinked(
       if (!context.dry && (!before || matchPart(before) !== matchPart(state)))
         await wakeWatchers(context, mapping, side, id);
       if (!view.takesPart) {
-        if (!context.dry) await links.forget(side, id);
+        if (!context.dry) {
+          await links.forget(side, id);
+          if (view.names !== undefined) await links.index(side, [indexEntry(view)]);
+        }
         await hold(context, mapping, side, id, state, {
           kind: 'unmatched',
           reason: `${mapping.sides[side].name}.when excludes the record.`,
@@ -85,7 +88,7 @@ async function reconcileUnlinked(
       }
       // First into the index, then the claims, then the search: of two records that match each other, whoever comes
       // second sees the first.
-      await links.index(side, [{ id, keys: view.keys }]);
+      await links.index(side, [indexEntry(view)]);
       await claims.add(view.keys.flatMap((key, rule) => (key === undefined ? [] : [matchClaim(rule, key)])));
       const linked = await links.counterpart(side, id);
       if (linked !== undefined) {
@@ -113,7 +116,9 @@ async function reconcileUnlinked(
         return { ...result, kind: 'matched' };
       }
       if (match.kind === 'review') {
-        const reason = `Several records could belong together by the rule "${match.rule}", or the rule asks for a person.`;
+        const reason =
+          match.reason ??
+          `Several records could belong together by the rule "${match.rule}", or the rule asks for a person.`;
         if (!context.dry)
           await hold(context, mapping, side, id, state, { kind: 'review', reason, candidates: match.candidates });
         return outcome('review', { reason });

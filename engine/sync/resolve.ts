@@ -10,10 +10,11 @@ import { type Claims, linkClaims, matchClaim, recordClaim, underClaims } from '.
 import type { SyncContext } from './context.ts';
 import { createCounterpart } from './create.ts';
 import { hold, wakeWaiters, wakeWatchers } from './hold.ts';
+import { nameCounterpart } from './name.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { deletedValues, endLink } from './pair.ts';
 import { reconcile } from './reconcile.ts';
-import { viewRecord } from './view.ts';
+import { indexEntry, viewRecord } from './view.ts';
 
 /** How long a person waits for a worker that has the record just now, in ms. */
 const PATIENCE = 5_000;
@@ -42,7 +43,7 @@ export async function linkByHand(
         const record = records[side];
         if (!record) throw gone(mapping, side, ids[side]);
         const view = await viewRecord(mapping, side, record);
-        await links.index(side, [{ id: record.id, keys: view.keys }]);
+        await links.index(side, [indexEntry(view)]);
       }
       await claims.confirm();
       await links.commit({ ids, version: '', base: {}, states: ['', ''] });
@@ -81,7 +82,7 @@ export function createByHand(context: SyncContext, mapping: Mapping, side: SideI
         await links.unlink(...pairOf(side, id, linked));
         await links.forget(target.index, linked);
       }
-      await links.index(side, [{ id, keys: view.keys }]);
+      await links.index(side, [indexEntry(view)]);
       await claims.add(view.keys.flatMap((key, rule) => (key === undefined ? [] : [matchClaim(rule, key)])));
       if ((await links.intent(side, id))?.review) await links.dropIntent(side, id);
       return createCounterpart(context, mapping, view, claims, { decided: true });
@@ -156,7 +157,8 @@ export async function deleteSurvivor(
 }
 
 /**
- * Breaks a link under the claims of the reconcile, which would else record it anew. Both records stay.
+ * Breaks a link under the claims of the reconcile, which would else record it anew. Both records stay, but for the
+ * correlation: it no longer names the other.
  * @returns false when they are not linked to each other (any more)
  */
 export async function unlinkByHand(
@@ -165,7 +167,21 @@ export async function unlinkByHand(
   ids: readonly [string, string],
 ): Promise<boolean> {
   const links = context.links(mapping.name);
-  const broken = await patiently(() => claimed(context, mapping, linkClaims(...ids), () => links.unlink(...ids)));
+  const broken = await patiently(() =>
+    claimed(context, mapping, linkClaims(...ids), async (claims) => {
+      if ((await links.counterpart(0, ids[0])) !== ids[1]) return false;
+      // A record that goes on naming the other would be linked to it again.
+      for (const side of [0, 1] as const) {
+        if (!mapping.sides[side].correlate) continue;
+        const record = await readSide(context, mapping, side, ids[side]);
+        const view = record && (await viewRecord(mapping, side, record));
+        if (view?.names !== ids[otherSide(side)]) continue;
+        await claims.confirm();
+        await nameCounterpart(context, mapping, view, undefined);
+      }
+      return links.unlink(...ids);
+    }),
+  );
   for (const side of [0, 1] as const) await wakeWatchers(context, mapping, side, ids[side]);
   return broken;
 }

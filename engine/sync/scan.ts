@@ -11,7 +11,7 @@ import type { Page } from '../systems/client.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import type { SyncContext } from './context.ts';
 import { hold } from './hold.ts';
-import { recordState, type View, viewRecord } from './view.ts';
+import { indexEntry, recordState, type View, viewRecord } from './view.ts';
 
 export type ScanKind = 'changes' | 'full';
 
@@ -138,7 +138,7 @@ async function scanPage(
           ? !view.takesPart
           : known === state.linked || known === state.unlinked || state.former.includes(known);
       if (!same) changed.push(view);
-      if (view.takesPart && (first || !same)) toIndex.push(view);
+      if ((view.takesPart || view.names !== undefined) && (first || !same)) toIndex.push(view);
     } catch (cause) {
       failed++;
       const error = asTandemError(cause);
@@ -148,10 +148,7 @@ async function scanPage(
     }
   }
   await holdUnreadable(context, mapping, side, page);
-  await links.index(
-    side,
-    toIndex.map((view) => ({ id: view.record.id, keys: view.keys })),
-  );
+  await links.index(side, toIndex.map(indexEntry));
   return { ids: changed.map((view) => view.record.id), failed };
 }
 

@@ -2,6 +2,7 @@
 import type { Mapping, Property } from '../config/types.ts';
 import { type ExpressionFunctions, noFunctions } from '../expression/expression.ts';
 import { type Fingerprint, fingerprint, hash, isEmpty } from '../expression/values.ts';
+import type { IndexEntry } from '../links/links.ts';
 import type { SideIndex, SystemRecord } from '../types.ts';
 
 export interface View {
@@ -13,6 +14,8 @@ export interface View {
   readonly keys: readonly (string | undefined)[];
   /** The match keys themselves, for searching the other system. */
   readonly keyTexts: readonly (string | undefined)[];
+  /** Id of the record on the other side that this one names as its counterpart, where the mapping keeps it in the record. */
+  readonly names: string | undefined;
   /** Raw value per property, in the mapping's order. */
   readonly raw: readonly unknown[];
   readonly own: readonly Fingerprint[];
@@ -26,7 +29,7 @@ export async function viewRecord(
   functions: ExpressionFunctions = noFunctions,
 ): Promise<View> {
   const context = { record: record.data, functions };
-  const { when } = mapping.sides[side];
+  const { when, correlate } = mapping.sides[side];
   const takesPart = when === undefined || truthy(await when.evaluate(record.data, context));
   const keyTexts: (string | undefined)[] = [];
   for (const rule of mapping.match) keyTexts.push(matchKey(await rule.keys[side].evaluate(record.data, context)));
@@ -38,6 +41,7 @@ export async function viewRecord(
     takesPart,
     keyTexts,
     keys: keyTexts.map((text) => (text === undefined ? undefined : hash(text))),
+    names: matchKey(correlate?.get(record.data)),
     raw,
     own: mapping.properties.map((property, i) => fingerprint(raw[i], property)),
   };
@@ -54,6 +58,13 @@ async function readProperty(
   return expression?.evaluate(record.data, { record: record.data, functions });
 }
 
+/** What the match index holds of a record. One that does not take part is nobody's candidate, but is found by whom it names. */
+export const indexEntry = ({ record, takesPart, keys, names }: View): IndexEntry => ({
+  id: record.id,
+  keys: takesPart ? keys : [],
+  names,
+});
+
 /** JSONata's idea of true is wider than JavaScript's only for `undefined`: nothing is false. */
 const truthy = (value: unknown): boolean => Boolean(value) && !(Array.isArray(value) && value.length === 0);
 
@@ -66,20 +77,21 @@ function matchKey(value: unknown): string | undefined {
 
 /**
  * What the scan compares to know whether a record needs work. `linked` for a record that has a counterpart, `unlinked`
- * (which adds the match keys) for one that has none. Under another definition of a property the same values are another
- * state. A record that does not take part has one constant state, so that edits of it make no work. `former`: the same
+ * (which adds the match keys, and the counterpart that it names) for one that has none. Under another definition of a
+ * property the same values are another state. A record that does not take part has one constant state, so that edits of it make no work. `former`: the same
  * as noted by versions of Tandem that left the definitions out.
  */
 export function recordState(
   mapping: Mapping,
-  view: Pick<View, 'takesPart' | 'own' | 'keys'>,
+  view: Pick<View, 'takesPart' | 'own' | 'keys' | 'names'>,
 ): { linked: string; unlinked: string; former: readonly string[] } {
   if (!view.takesPart) return { linked: 'out', unlinked: 'out', former: [] };
   const values = mapping.properties.map((property, i) => `${property.name}=${view.own[i]}`).join('\n');
-  const keys = hash(view.keys.map((key) => key ?? '').join('\n'));
+  const matched = view.keys.map((key) => key ?? '');
+  const keys = hash([...matched, ...(view.names === undefined ? [] : [view.names])].join('\n'));
   const linked = hash(`${values}\n${mapping.properties.map((property) => property.definition).join('\n')}`);
   const former = hash(values);
-  return { linked, unlinked: `${linked}.${keys}`, former: [former, `${former}.${keys}`] };
+  return { linked, unlinked: `${linked}.${keys}`, former: [former, `${former}.${hash(matched.join('\n'))}`] };
 }
 
 /** What of an unlinked state decides which records match this one. */

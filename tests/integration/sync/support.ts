@@ -131,6 +131,16 @@ export async function failedJobs(world: World, mapping: MappingName, system: Sys
 export const failures = async (...of: Parameters<typeof failedJobs>): Promise<string[]> =>
   (await failedJobs(...of)).map((job) => job.failedReason);
 
+/** Redis loses all that this Tandem keeps in it, queues too. */
+export async function wipe(world: World): Promise<void> {
+  const { redis, prefix } = world.engine;
+  for (const match of [`${prefix}:*`, `{${prefix}}*`]) {
+    for await (const keys of redis.scanStream({ match, count: 1_000 }) as AsyncIterable<string[]>)
+      if (keys.length > 0) await redis.unlink(...keys);
+  }
+  await world.restartWorkers();
+}
+
 /** Writes that took effect so far, on each system. */
 export const writes = (world: World): [number, number] => [world.keap.stats().writes, world.shop.stats().writes];
 

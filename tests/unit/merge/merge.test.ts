@@ -28,6 +28,25 @@ function decide(property: PropertyState, base?: PropertyBase, modified: MergeInp
   return { ...decision, only: decision.decisions[0]! };
 }
 
+describe('a reference whose record nobody has looked at yet', () => {
+  const waits = (pending: boolean): Converted => ({
+    ok: false,
+    error: new TandemError('REFERENCE_WAITING', 'It has no counterpart yet.', pending ? { pending } : {}),
+  });
+  it.each([undefined, ['x', 'y'] as const])(
+    'is no conflict: whether the two disagree is not known (base %s)',
+    (base) => {
+      const property = state(['a', 'b'], { toward: [value('c'), waits(true)] });
+      expect(decide(property, base).only).toMatchObject({ rule: 'blocked', error: { code: 'REFERENCE_WAITING' } });
+      expect(decide(property, base).writes).toEqual([[], []]);
+    },
+  );
+  it('is one once that record is known to have no counterpart', () => {
+    const property = state(['a', 'b'], { toward: [value('c'), waits(false)], conflict: 1 });
+    expect(decide(property).only).toMatchObject({ rule: 'conflict', writes: 0 });
+  });
+});
+
 describe('two-way, with a base', () => {
   it('does nothing when neither side changed', () => {
     const { only, writes, base } = decide(state(['x', 'x']), ['x', 'x']);

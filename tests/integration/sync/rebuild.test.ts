@@ -1,0 +1,323 @@
+/** Redis loses everything after a full sync: another one links what belongs together again, and makes nothing twice. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createByHand, linkByHand, unlinkByHand } from '../../../engine/sync/resolve.ts';
+import type { Size } from '../../../sandbox/seed/index.ts';
+import { startWorld, type World } from '../../support/world.ts';
+import {
+  all,
+  counterpart,
+  edit,
+  expectQuiet,
+  heldOf,
+  linked,
+  type MappingName,
+  make,
+  read,
+  remove,
+  sync,
+  unique,
+  wipe,
+  writes,
+} from './support.ts';
+
+const ENTITIES: Record<MappingName, readonly [keap: string, shop: string]> = {
+  'company-customer': ['companies', 'customers'],
+  'contact-customer': ['contacts', 'customers'],
+  'product-product': ['products', 'products'],
+  'opportunity-order': ['opportunities', 'orders'],
+};
+const MAPPINGS = Object.keys(ENTITIES) as MappingName[];
+
+/** Records of every entity, counted through the systems' own APIs. */
+async function counts(world: World): Promise<Record<string, number>> {
+  const found: Record<string, number> = {};
+  for (const entity of ['companies', 'contacts', 'products', 'opportunities']) {
+    let count = 0;
+    for (let token = ''; ; ) {
+      const page = await world.keapApi('GET', `/v2/${entity}?page_size=1000${token}`);
+      count += page[entity].length;
+      if (!page.next_page_token) break;
+      token = `&page_token=${encodeURIComponent(page.next_page_token)}`;
+    }
+    found[`keap ${entity}`] = count;
+  }
+  for (const entity of ['customers', 'products', 'orders']) {
+    let count = 0;
+    for (let page = 1; ; page++) {
+      const records = await world.shopApi('GET', `/${entity}?per_page=100&page=${page}`);
+      count += records.length;
+      if (records.length < 100) break;
+    }
+    found[`shop ${entity}`] = count;
+  }
+  return found;
+}
+
+/** Every link, by mapping. */
+async function linksOf(world: World): Promise<Record<MappingName, Map<string, string>>> {
+  const found = {} as Record<MappingName, Map<string, string>>;
+  for (const name of MAPPINGS) {
+    found[name] = new Map();
+    for await (const batch of world.engine.links(name).all()) for (const [a, b] of batch) found[name].set(a, b);
+  }
+  return found;
+}
+
+/** Links of `before` that are not in `after`; each of their records must be in review. */
+async function lostLinks(
+  world: World,
+  before: Record<MappingName, Map<string, string>>,
+  after: Record<MappingName, Map<string, string>>,
+): Promise<string[]> {
+  const lost: string[] = [];
+  for (const name of MAPPINGS) {
+    for (const [a, b] of before[name]) {
+      if (after[name].get(a) === b) continue;
+      lost.push(`${name} ${a} ${b}`);
+      expect(await heldOf(world, name, 'keap', a), `${name} keap ${a}`).toMatchObject({ kind: 'review' });
+      expect(await heldOf(world, name, 'shop', b), `${name} shop ${b}`).toMatchObject({ kind: 'review' });
+    }
+  }
+  return lost;
+}
+
+const sizeOf = (links: Record<MappingName, Map<string, string>>): number =>
+  MAPPINGS.reduce((sum, name) => sum + links[name].size, 0);
+
+describe('after a full sync of real-looking data', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ size: (process.env.REBUILD_SIZE as Size | undefined) ?? 'small' });
+    await sync(world, 'full');
+  }, 300_000);
+  afterAll(() => world?.close());
+
+  it('everything is linked as before, and nothing is written', async () => {
+    const [before, links] = [await counts(world), await linksOf(world)];
+    const writesBefore = writes(world);
+    await wipe(world);
+    expect(sizeOf(await linksOf(world))).toBe(0);
+    await sync(world, 'full');
+    const rebuilt = await linksOf(world);
+    const lost = await lostLinks(world, links, rebuilt);
+    console.info(
+      `rebuilt ${sizeOf(rebuilt)} of ${sizeOf(links)} links (${MAPPINGS.map((name) => `${name} ${rebuilt[name].size}/${links[name].size}`).join(', ')}); in review: ${lost.length}; writes: ${writes(world).map((n, i) => n - writesBefore[i]!)}`,
+    );
+    expect(await counts(world)).toEqual(before);
+    expect(writes(world)).toEqual(writesBefore);
+    expect(lost).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('with edits, new records and events in between, nothing is made twice and what is new is made once', async () => {
+    const [before, links] = [await counts(world), await linksOf(world)];
+    const [company, customer] = [...links['company-customer']][0]!;
+    const [product, article] = [...links['product-product']][0]!;
+    const [opportunity, order] = [...links['opportunity-order']][0]!;
+    await wipe(world);
+    await edit(world, 'keap', 'companies', company, { notes: 'edited in Keap' });
+    await edit(world, 'shop', 'products', article, { description: 'edited in the shop' });
+    await edit(world, 'keap', 'opportunities', opportunity, { next_action_notes: 'edited in Keap' });
+    const fresh = unique('Fresh');
+    const made = {
+      company: await make(world, 'keap', 'companies', { company_name: fresh }),
+      customer: await make(world, 'shop', 'customers', { company: `${fresh} shop`, email: `${fresh}@example.com` }),
+      product: await make(world, 'keap', 'products', { name: fresh, price: 100, short_description: 'x' }),
+    };
+    // Events of records that are linked and of new ones, while nothing has been read yet.
+    await world.engine.events('keap', [
+      { event: 'company.edit', id: company },
+      { event: 'company.add', id: made.company },
+      { event: 'product.add', id: made.product },
+    ]);
+    await world.engine.events('customwebshop', [
+      { event: 'customer.created', id: made.customer },
+      { event: 'order.updated', id: order },
+      { event: 'product.updated', id: article },
+    ]);
+    await sync(world, 'full');
+    expect(await lostLinks(world, links, await linksOf(world))).toEqual([]);
+    expect(await counts(world)).toEqual({
+      ...before,
+      // Each side's new company is made on the other; the new customer has a person in Keap as well.
+      'keap companies': before['keap companies']! + 2,
+      'shop customers': before['shop customers']! + 2,
+      'keap contacts': before['keap contacts']! + 1,
+      'keap products': before['keap products']! + 1,
+      'shop products': before['shop products']! + 1,
+    });
+    expect((await read(world, 'shop', 'customers', customer)).note).toBe('edited in Keap');
+    expect((await read(world, 'keap', 'products', product)).description).toBe('edited in the shop');
+    expect((await read(world, 'shop', 'orders', order)).next_step).toBe('edited in Keap');
+    await linked(world, 'company-customer', 'keap', made.company);
+    await linked(world, 'company-customer', 'shop', made.customer);
+    await linked(world, 'product-product', 'keap', made.product);
+    await expectQuiet(world);
+  });
+});
+
+describe('what a record names', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+    await sync(world, 'full');
+  });
+  afterAll(() => world?.close());
+
+  const company = (name: string, more: object = {}) =>
+    make(world, 'keap', 'companies', { company_name: name, ...more });
+  const customer = (name: string, more: object = {}) => make(world, 'shop', 'customers', { company: name, ...more });
+  const names = async (id: string) => (await read(world, 'shop', 'customers', id)).external_id;
+  /** A company and its customer, which Tandem made for it. */
+  async function pair(): Promise<{ keap: string; shop: string; name: string }> {
+    const name = unique('Named');
+    const keap = await company(name);
+    await sync(world, 'changes', 'company-customer');
+    return { name, keap, shop: await linked(world, 'company-customer', 'keap', keap) };
+  }
+  const customers = () => all(world, 'shop', 'customers').length;
+  const companies = () => all(world, 'keap', 'companies').length;
+
+  it('is told by either record, whichever was made for the other', async () => {
+    const { keap, shop } = await pair();
+    expect(await names(shop)).toBe(keap);
+    const own = await customer(unique('Shop'));
+    await sync(world, 'changes', 'company-customer');
+    expect(await names(own)).toBe(await linked(world, 'company-customer', 'shop', own));
+    await expectQuiet(world, 'company-customer');
+  });
+
+  it('counts more than match keys that were edited since', async () => {
+    const { keap, shop } = await pair();
+    await wipe(world);
+    await edit(world, 'shop', 'customers', shop, { company: unique('Renamed') });
+    const count = [companies(), customers()];
+    await sync(world, 'full', 'company-customer');
+    expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);
+    expect([companies(), customers()]).toEqual(count);
+  });
+
+  it('is written where a person links two records, and taken out where a person parts them', async () => {
+    const keap = await company(unique('Left'));
+    const shop = await customer(unique('Right'));
+    const mapping = world.engine.mapping('company-customer');
+    await linkByHand(world.engine.context({ owner: 'hand' }), mapping, [keap, shop]);
+    await world.settle();
+    expect(await names(shop)).toBe(keap);
+    await wipe(world);
+    await sync(world, 'full', 'company-customer');
+    expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);
+    await expectQuiet(world, 'company-customer');
+
+    await unlinkByHand(world.engine.context({ owner: 'hand' }), mapping, [keap, shop]);
+    expect(await names(shop)).toBeNull();
+    expect(await counterpart(world, 'company-customer', 'keap', keap)).toBeUndefined();
+  });
+
+  it('by two records at once is a question for a person', async () => {
+    const { keap, shop, name } = await pair();
+    await wipe(world);
+    const copy = await customer(name, { external_id: keap });
+    const count = [companies(), customers()];
+    await sync(world, 'full', 'company-customer');
+    for (const id of [shop, copy])
+      expect(await heldOf(world, 'company-customer', 'shop', id)).toMatchObject({ kind: 'review' });
+    expect(await heldOf(world, 'company-customer', 'keap', keap)).toMatchObject({
+      kind: 'review',
+      candidates: expect.arrayContaining([`1/${shop}`, `1/${copy}`]),
+    });
+    expect([companies(), customers()]).toEqual(count);
+    // Once one of them names nobody any more, the other is the counterpart.
+    await edit(world, 'shop', 'customers', copy, { external_id: null, company: unique('Other') });
+    await sync(world, 'full', 'company-customer');
+    expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);
+    expect(await counterpart(world, 'company-customer', 'shop', copy)).toBeDefined();
+  });
+
+  it('that is linked to another one is a question for a person', async () => {
+    const { keap, shop, name } = await pair();
+    const copy = await customer(name, { external_id: keap });
+    const count = [companies(), customers()];
+    await sync(world, 'changes', 'company-customer');
+    expect(await heldOf(world, 'company-customer', 'shop', copy)).toMatchObject({
+      kind: 'review',
+      reason: expect.stringContaining('linked to another one'),
+    });
+    expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);
+    expect([companies(), customers()]).toEqual(count);
+  });
+
+  it('and is gone is not made anew, until a person says so', async () => {
+    const { keap, shop } = await pair();
+    await remove(world, 'keap', 'companies', keap);
+    await wipe(world);
+    const count = companies();
+    await sync(world, 'full', 'company-customer');
+    expect(await heldOf(world, 'company-customer', 'shop', shop)).toMatchObject({
+      kind: 'review',
+      reason: expect.stringContaining('does not have'),
+    });
+    expect(companies()).toBe(count);
+    await createByHand(world.engine.context({ owner: 'hand' }), world.engine.mapping('company-customer'), 1, shop);
+    await world.settle();
+    expect(await names(shop)).toBe(await linked(world, 'company-customer', 'shop', shop));
+    expect(companies()).toBe(count + 1);
+    await expectQuiet(world, 'company-customer');
+  });
+
+  it('is doubted where match keys tell of somebody else', async () => {
+    const { keap, shop, name } = await pair();
+    await wipe(world);
+    const elsewhere = unique('Elsewhere');
+    const rival = await company(elsewhere);
+    await edit(world, 'shop', 'customers', shop, { company: elsewhere });
+    const count = [companies(), customers()];
+    await sync(world, 'full', 'company-customer');
+    expect(await heldOf(world, 'company-customer', 'keap', keap)).toMatchObject({ kind: 'review' });
+    expect(await heldOf(world, 'company-customer', 'keap', rival)).toMatchObject({ kind: 'review' });
+    expect(await heldOf(world, 'company-customer', 'shop', shop)).toMatchObject({ kind: 'review' });
+    expect([companies(), customers()]).toEqual(count);
+    // Named so again, the pair has a match key in common: the rival is a company of its own.
+    await edit(world, 'shop', 'customers', shop, { company: name });
+    await sync(world, 'full', 'company-customer');
+    expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);
+    expect(await linked(world, 'company-customer', 'keap', rival)).not.toBe(shop);
+  });
+
+  it('is linked though it does not take part at the moment: paused, as before', async () => {
+    const one = await pair();
+    const two = await pair();
+    await edit(world, 'keap', 'companies', one.keap, { company_name: '' });
+    await edit(world, 'shop', 'customers', two.shop, { last_name: 'Person', company: null });
+    await wipe(world);
+    const count = [companies(), customers()];
+    await sync(world, 'full', 'company-customer');
+    for (const { keap, shop } of [one, two]) {
+      expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);
+      expect(await heldOf(world, 'company-customer', 'keap', keap)).toMatchObject({ kind: 'paused' });
+    }
+    expect([companies(), customers()]).toEqual(count);
+  });
+
+  it('and was never the id of a record of ours hinders no match', async () => {
+    const name = unique('Numbered');
+    const keap = await company(name);
+    const shop = await customer(name, { external_id: 'ERP/77' });
+    await sync(world, 'changes', 'company-customer');
+    expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);
+    expect(await names(shop)).toBe('ERP/77');
+  });
+
+  it('is searched for before anything is created, for a Redis restored from an older copy knows no better', async () => {
+    const { keap, shop } = await pair();
+    const links = world.engine.links('company-customer');
+    await edit(world, 'keap', 'companies', keap, { company_name: unique('Renamed') });
+    // What was linked after the copy was taken: nothing of it is known, but both sides count as read.
+    await links.unlink(keap, shop);
+    for (const [side, id] of [keap, shop].entries()) await links.forget(side as 0 | 1, id);
+    const count = [companies(), customers()];
+    await world.reconcile('company-customer', 0, keap);
+    expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);
+    expect([companies(), customers()]).toEqual(count);
+  });
+});
