@@ -78,8 +78,8 @@ function matchKey(value: unknown): string | undefined {
 /**
  * What the scan compares to know whether a record needs work. `linked` for a record that has a counterpart, `unlinked`
  * (which adds the match keys, and the counterpart that it names) for one that has none. Under another definition of a
- * property the same values are another state. A record that does not take part has one constant state, so that edits of it make no work. `former`: the same
- * as noted by versions of Tandem that left the definitions out.
+ * property the same values are another state. A record that does not take part has one constant state, so that edits of
+ * it make no work. `former`: the same as noted by versions of Tandem that left the definitions out.
  */
 export function recordState(
   mapping: Mapping,
