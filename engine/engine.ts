@@ -63,7 +63,8 @@ export interface Engine {
     job?: string;
     dry?: boolean;
     config?: Config;
-    expectIn?: readonly string[];
+    /** The run that the work is for: what is queued of its mapping counts there. Else in every run under way. */
+    run?: Pick<Run, 'id' | 'mapping'>;
   }): SyncContext;
   /** Begins a run, or returns the one that does the same already. */
   trigger(request: TriggerRequest, by?: Run['trigger']): Promise<{ run: Run; fresh: boolean }>;
@@ -129,7 +130,7 @@ export function createEngine(options: EngineOptions): Engine {
       return client;
     },
 
-    context({ owner, job, dry = false, config = options.config.current(), expectIn }) {
+    context({ owner, job, dry = false, config = options.config.current(), run }) {
       return {
         config,
         client: engine.client,
@@ -150,7 +151,7 @@ export function createEngine(options: EngineOptions): Engine {
           }
         },
         async enqueue(mapping, side, ids) {
-          const active = expectIn ?? (await runs.active(mapping));
+          const active = run?.mapping === mapping ? [run.id] : await runs.active(mapping);
           await queues.enqueue(mapping, side, ids, async (records) => {
             for (const id of active) await runs.expect({ id }, mapping, records);
           });
@@ -169,7 +170,7 @@ export function createEngine(options: EngineOptions): Engine {
         await runs.scanning(run);
         // Asked for by name: it is looked at even if nothing seems to have changed.
         await engine.links(name).release([record]);
-        await engine.context({ owner: run.id, expectIn: [run.id] }).enqueue(name, record.side, [record.id]);
+        await engine.context({ owner: run.id, run }).enqueue(name, record.side, [record.id]);
         await runs.scanned(run);
       } else {
         const job = {

@@ -19,25 +19,39 @@ export interface SchemaFault {
 const addFormats = formats.default;
 
 const validators = new WeakMap<JsonSchema, ValidateFunction>();
+/** Compiling takes most of the time of loading, and the same text says the same: by it, the latest are kept for a reload. */
+const byText = new Map<string, ValidateFunction>();
+const KEPT = 100;
 
 /** @throws Error where the schema is no JSON Schema */
 export function validatorOf(schema: JsonSchema): ValidateFunction {
   let validate = validators.get(schema);
   if (!validate) {
-    // One instance per schema: two files may carry the same $id.
-    const ajv = new Ajv2020({
-      allErrors: true,
-      strict: false,
-      discriminator: true,
-      verbose: true,
-      logger: false,
-      allowUnionTypes: true,
-    });
-    addFormats(ajv);
-    validate = ajv.compile(schema);
+    const text = JSON.stringify(schema);
+    validate = byText.get(text) ?? compile(schema);
     validators.set(schema, validate);
+    byText.delete(text);
+    byText.set(text, validate);
+    for (const oldest of byText.keys()) {
+      if (byText.size <= KEPT) break;
+      byText.delete(oldest);
+    }
   }
   return validate;
+}
+
+function compile(schema: JsonSchema): ValidateFunction {
+  // One instance per schema: two files may carry the same $id.
+  const ajv = new Ajv2020({
+    allErrors: true,
+    strict: false,
+    discriminator: true,
+    verbose: true,
+    logger: false,
+    allowUnionTypes: true,
+  });
+  addFormats(ajv);
+  return ajv.compile(schema);
 }
 
 /** @returns what is wrong with a value; nothing where it fits */

@@ -52,6 +52,8 @@ export interface Queues {
     ids: readonly string[],
     expect?: (records: readonly string[]) => Promise<void>,
   ): Promise<void>;
+  /** Of these records, those of which no job waits or is under way. */
+  withoutJob(mapping: string, records: readonly string[]): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -86,6 +88,16 @@ export function createQueues(connection: Redis, prefix: string, firstRetry = FIR
       });
       await expect?.(jobs.map((job) => job.key));
       await queueOf(mapping).addBulk(jobs.map(({ name, data, opts }) => ({ name, data, opts })));
+    },
+    async withoutJob(mapping, records) {
+      const queue = queueOf(mapping);
+      const jobs = await Promise.all(
+        records.map(async (record) => {
+          const id = await queue.getDeduplicationJobId(record);
+          return id === null ? undefined : queue.getJob(id);
+        }),
+      );
+      return records.filter((_, i) => jobs[i] === undefined);
     },
     async close() {
       await Promise.all([scan.close(), ...[...reconcile.values()].map((queue) => queue.close())]);

@@ -82,20 +82,33 @@ end
 
 /**
  * Takes a record off what the active runs of its mapping expect, and counts its outcome there.
+ * A record that was expected once more while it was being worked on stays expected: a further job will look at it. What
+ * the first one did counts, what the further one finds counts only if that is something.
  * A record that waits, failed or is in review may come back within the same run: it counts where it stood last.
- * KEYS set of active runs; ARGV prefix, mapping, record, now, where it stands ('' for none of these), the name that its
- * link goes by, pairs of field and increment. Answers how many runs counted it.
+ * KEYS set of active runs, hash of how often records were expected; ARGV prefix, mapping, record, now, where it stands
+ * ('' for none of these), the name that its link goes by, how often it had been expected when the work began, 1 where
+ * something was done, pairs of field and increment. Answers how many runs counted it.
  */
 const FINISH = `${END}
 local counted = 0
+local again = ARGV[7] ~= (redis.call('HGET', KEYS[2], ARGV[3]) or '')
+local did = redis.call('HEXISTS', KEYS[2], ARGV[3] .. '!') == 1
+if not again then redis.call('HDEL', KEYS[2], ARGV[3], ARGV[3] .. '!')
+elseif ARGV[8] == '1' then redis.call('HSET', KEYS[2], ARGV[3] .. '!', 1) end
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   local run = ARGV[1] .. id
   local group = redis.call('HGET', run, 'group')
-  if group and redis.call('SREM', ARGV[1] .. group .. ':pending', ARGV[2] .. '|' .. ARGV[3]) == 1 then
-    redis.call('HINCRBY', run, 'done', 1)
+  local pending = group and ARGV[1] .. group .. ':pending'
+  if group and redis.call('SISMEMBER', pending, ARGV[2] .. '|' .. ARGV[3]) == 1 then
+    if not again then
+      redis.call('SREM', pending, ARGV[2] .. '|' .. ARGV[3])
+      redis.call('HINCRBY', run, 'done', 1)
+    end
     local lease = redis.call('HGET', run, 'lease')
     if lease then redis.call('PEXPIRE', lease, ${LEASE}) end
-    for i = 7, #ARGV, 2 do redis.call('HINCRBY', run, ARGV[i], ARGV[i + 1]) end
+    if ARGV[8] == '1' or not (again or did) then
+      for i = 9, #ARGV, 2 do redis.call('HINCRBY', run, ARGV[i], ARGV[i + 1]) end
+    end
     for _, place in ipairs({ 'waiting', 'review', 'failed' }) do redis.call('SREM', run .. ':' .. place, ARGV[3], ARGV[6]) end
     if ARGV[5] ~= '' then redis.call('SADD', run .. ':' .. ARGV[5], ARGV[6]) end
     endGroup(ARGV[1], group, ARGV[4])
@@ -115,31 +128,56 @@ local group = redis.call('HGET', KEYS[1], 'group')
 redis.call('HINCRBY', ARGV[1] .. group, 'open', -1)
 return endGroup(ARGV[1], group, ARGV[3])`;
 
-/** These records are a run's to wait for. KEYS run; ARGV prefix, mapping, records... Answers how many are new. */
+/**
+ * These records are a run's to wait for, while it is not over.
+ * KEYS run, set of active runs, hash of how often records were expected; ARGV prefix, run, mapping, records... Answers
+ * how many are new.
+ */
 const EXPECT = `
 local group = redis.call('HGET', KEYS[1], 'group')
-if not group then return 0 end
+if not group or redis.call('SISMEMBER', KEYS[2], ARGV[2]) == 0 then return 0 end
 local added = 0
-for i = 3, #ARGV do added = added + redis.call('SADD', ARGV[1] .. group .. ':pending', ARGV[2] .. '|' .. ARGV[i]) end
+for i = 4, #ARGV do
+  added = added + redis.call('SADD', ARGV[1] .. group .. ':pending', ARGV[3] .. '|' .. ARGV[i])
+  redis.call('HINCRBY', KEYS[3], ARGV[i], 1)
+end
 redis.call('HINCRBY', KEYS[1], 'work', added)
 return added`;
+
+/** A run joins its group, once: a command that is sent again after a lost answer must not count twice. KEYS members, group; ARGV run */
+const JOIN = `
+if redis.call('SADD', KEYS[1], ARGV[1]) == 1 then redis.call('HINCRBY', KEYS[2], 'open', 1) end
+return 1`;
+
+export interface UnfinishedRun {
+  readonly id: string;
+  /** Its scan is not over, or of a group, its children are not all known. */
+  readonly scanning: boolean;
+  /** Nobody has given a sign of life of it for long. */
+  readonly silent: boolean;
+  /** Records for which nothing but their reconcile is waited. */
+  readonly pending: number;
+}
 
 interface RunCommands {
   tandemRunFinish(...args: string[]): Promise<number>;
   tandemRunScanned(...args: string[]): Promise<number>;
   tandemRunExpect(...args: string[]): Promise<number>;
+  tandemRunJoin(...args: string[]): Promise<number>;
 }
 
 export type Runs = ReturnType<typeof createRuns>;
 
 export function createRuns(connection: Redis, prefix: string) {
-  connection.defineCommand('tandemRunFinish', { lua: FINISH, numberOfKeys: 1 });
+  connection.defineCommand('tandemRunFinish', { lua: FINISH, numberOfKeys: 2 });
   connection.defineCommand('tandemRunScanned', { lua: SCANNED, numberOfKeys: 1 });
-  connection.defineCommand('tandemRunExpect', { lua: EXPECT, numberOfKeys: 1 });
+  connection.defineCommand('tandemRunExpect', { lua: EXPECT, numberOfKeys: 3 });
+  connection.defineCommand('tandemRunJoin', { lua: JOIN, numberOfKeys: 2 });
   const redis = connection as Redis & RunCommands;
   const base = `${prefix}:{runs}:`;
   const runKey = (id: string): string => `${base}${id}`;
   const activeKey = (mapping: string): string => `${base}active:${mapping}`;
+  const expectedKey = (mapping: string): string => `${base}expected:${mapping}`;
   const currentKey = (request: RunRequest): string =>
     `${base}current:${request.mapping}:${request.scan}:${request.plan}`;
   const index = `${base}index`;
@@ -166,7 +204,6 @@ export function createRuns(connection: Redis, prefix: string) {
     more: Record<string, string> = {},
   ): Promise<void> {
     const pipeline = redis.pipeline();
-    if (request.mapping !== GROUP) pipeline.sadd(`${runKey(group)}:members`, id).hincrby(runKey(group), 'open', 1);
     pipeline.hset(runKey(id), {
       id,
       mapping: request.mapping,
@@ -180,6 +217,7 @@ export function createRuns(connection: Redis, prefix: string) {
     });
     pipeline.zadd(index, String(Date.now()), id);
     await pipeline.exec();
+    if (request.mapping !== GROUP) await redis.tandemRunJoin(`${runKey(group)}:members`, runKey(group), id);
     const oldest = await redis.zrange(index, '0', String(-KEPT - 1));
     const runs = await Promise.all(oldest.map(get));
     // One that is under way stays, however many began after it.
@@ -272,10 +310,13 @@ export function createRuns(connection: Redis, prefix: string) {
       await pipeline.exec();
     },
 
-    /** These records are this run's to wait for. Call before they are queued. */
+    /** These records of the run's own mapping are its to wait for, unless it is over. Call before they are queued. */
     async expect(run: Pick<Run, 'id'>, mapping: string, records: readonly string[]): Promise<void> {
       for (let i = 0; i < records.length; i += 500)
-        await redis.tandemRunExpect(runKey(run.id), base, mapping, ...records.slice(i, i + 500));
+        await redis.tandemRunExpect(
+          ...[runKey(run.id), activeKey(mapping), expectedKey(mapping)],
+          ...[base, run.id, mapping, ...records.slice(i, i + 500)],
+        );
     },
 
     async scanned(run: Pick<Run, 'id'>, reason = ''): Promise<void> {
@@ -286,22 +327,72 @@ export function createRuns(connection: Redis, prefix: string) {
       await redis.tandemRunScanned(runKey(run.id), base, run.id, now(), 'failed', reason);
     },
 
-    /** Counts a record's outcome in every active run that expects it. @returns in how many */
-    finish: (mapping: string, record: string, outcome: Outcome): Promise<number> =>
-      redis.tandemRunFinish(
+    /** How often runs have expected a record so far: asked when work on it begins, for `finish`. */
+    expected: async (mapping: string, record: string): Promise<string> =>
+      (await redis.hget(expectedKey(mapping), record)) ?? '',
+
+    /**
+     * Counts a record's outcome in every active run that expects it.
+     * @param expected what `expected` said before the work; without it, the record is expected no longer in any case
+     */
+    async finish(mapping: string, record: string, outcome: Outcome, expected?: string): Promise<void> {
+      await redis.tandemRunFinish(
         activeKey(mapping),
+        expectedKey(mapping),
         base,
         mapping,
         record,
         now(),
         isPlace(outcome.kind) ? outcome.kind : '',
         outcome.ids ? recordKey(0, outcome.ids[0]) : record,
+        expected ?? (await redis.hget(expectedKey(mapping), record)) ?? '',
+        didSomething(outcome) ? '1' : '',
         ...increments(outcome)
           .filter(([field]) => !isPlace(field))
           .flatMap(([field, by]) => [field, String(by)]),
-      ),
+      );
+    },
 
     active: (mapping: string): Promise<string[]> => redis.smembers(activeKey(mapping)),
+
+    /** Runs that are not over, groups included, and what each group's end waits for. */
+    async unfinished(): Promise<UnfinishedRun[]> {
+      const ids = await redis.zrange(index, '0', '-1');
+      const pipeline = redis.pipeline();
+      for (const id of ids)
+        pipeline
+          .hmget(runKey(id), 'state', 'mapping', 'group', 'created', 'lease', 'children', 'open')
+          .scard(`${runKey(id)}:pending`);
+      const answers = (await pipeline.exec()) ?? [];
+      const found: UnfinishedRun[] = [];
+      for (const [i, id] of ids.entries()) {
+        const [state, mapping, group, created, lease, children, open] = (answers[2 * i]?.[1] ?? []) as (
+          | string
+          | null
+        )[];
+        const pending = Number(answers[2 * i + 1]?.[1] ?? 0);
+        // A group's own state is that of its children; what it holds itself is open until those are known.
+        const over = mapping === GROUP ? children !== null : state === 'done' || state === 'failed';
+        if (mapping === undefined || mapping === null || (over && pending === 0)) continue;
+        const silent = Date.now() - Date.parse(created ?? '') > LEASE && (await redis.get(lease ?? '')) !== id;
+        found.push({
+          id,
+          scanning: !over && state !== 'working',
+          silent,
+          pending: open === '0' && group === id ? pending : 0,
+        });
+      }
+      return found;
+    },
+
+    /** What the end of a group still waits for, a batch at a time. */
+    async *pending(group: string): AsyncGenerator<{ mapping: string; record: string }[]> {
+      for await (const batch of redis.sscanStream(`${runKey(group)}:pending`, { count: 500 }))
+        yield (batch as string[]).map((entry) => {
+          const bar = entry.indexOf('|');
+          return { mapping: entry.slice(0, bar), record: entry.slice(bar + 1) };
+        });
+    },
 
     /** Whether a scan of this mapping is queued or under way. */
     async scansOf(mapping: string): Promise<boolean> {
@@ -332,6 +423,9 @@ export function createRuns(connection: Redis, prefix: string) {
 /** Where a record may stand at the end of its work, and come back from: counted by record, not by try. */
 const PLACES = ['waiting', 'review', 'failed'] as const;
 const isPlace = (name: string): name is (typeof PLACES)[number] => PLACES.some((place) => place === name);
+
+const didSomething = ({ kind, writes }: Outcome): boolean =>
+  ['matched', 'created', 'updated', 'deleted'].includes(kind) || writes.some((names) => names.length > 0);
 
 function increments(outcome: Outcome): [string, number][] {
   const fields: [string, number][] = [];

@@ -13,6 +13,7 @@ import type { SideIndex } from '../types.ts';
 import { connect } from './connection.ts';
 import { planScan } from './plan.ts';
 import { queuePrefix, type ReconcileJob, reconcileQueue, SCAN_QUEUE, type ScanJob } from './queues.ts';
+import { createRepair } from './repair.ts';
 import { applySchedules } from './schedules.ts';
 
 export interface WorkerOptions {
@@ -80,6 +81,10 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   );
   syncWorkers();
   if (schedules) await applySchedules(engine);
+  const repair = createRepair(engine);
+  const repairing = setInterval(() => {
+    repair().catch((error: unknown) => engine.logger.warn({ reason: String(error) }, 'looking after runs'));
+  }, lockDuration);
   const unlisten = engine.config.on(({ changed }) => {
     syncWorkers();
     const work = async (): Promise<void> => {
@@ -94,6 +99,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   return {
     async close(deadline = 20_000) {
       unlisten();
+      clearInterval(repairing);
       const all = [scans, ...workers.values()];
       const late = new AbortController();
       const finished = Promise.all(all.map((worker) => worker.close())).then(() => true);
@@ -140,7 +146,9 @@ async function reconcileJob(engine: Engine, job: Job<ReconcileJob>, token: strin
   const started = performance.now();
   const key = job.deduplicationId ?? recordKey(side, id);
   const fields = { mapping: name, side: mapping.sides[side].name, id, job: job.id };
+  let expected = '';
   try {
+    expected = await engine.runs.expected(name, key);
     const context = engine.context({
       owner: `${job.id}:${token}`,
       config,
@@ -151,7 +159,7 @@ async function reconcileJob(engine: Engine, job: Job<ReconcileJob>, token: strin
     engine.options.onOutcome?.({ mapping: name, side, id, outcome: result, ms });
     engine.logger.info({ ...fields, outcome: result.kind, writes: result.writes, code: result.code, ms }, 'reconciled');
     await (result.kind === 'failed' ? noteFailedJob(engine, job) : forgetFailedJobs(engine, job, result));
-    await engine.runs.finish(name, key, result);
+    await engine.runs.finish(name, key, result, expected);
     // A refusal is for a person: the job fails for good, with its reason, and can be retried from the queue.
     if (result.kind === 'failed') throw new UnrecoverableError(result.reason ?? 'refused');
     return result.kind;
@@ -159,7 +167,7 @@ async function reconcileJob(engine: Engine, job: Job<ReconcileJob>, token: strin
     if (cause instanceof UnrecoverableError) throw cause;
     const error = asTandemError(cause);
     if (error.retry === 'quota') return putBack(job, token, error.context.retryAfter ?? 1_000);
-    await failed(engine, job, mapping, key, error);
+    await failed(engine, job, mapping, key, error, expected);
     throw error.retry === 'never' ? new UnrecoverableError(error.message) : error;
   }
 }
@@ -170,6 +178,7 @@ async function failed(
   mapping: Mapping,
   key: string,
   error: TandemError,
+  expected: string,
 ): Promise<void> {
   const last = error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
   const fields = {
@@ -187,7 +196,7 @@ async function failed(
   await holdGivenUp(engine, job, mapping, error);
   await noteFailedJob(engine, job);
   await engine.links(mapping.name).doubtIntent(job.data.side, job.data.id);
-  await engine.runs.finish(mapping.name, key, outcome('failed', { code: error.code, reason: error.message }));
+  await engine.runs.finish(mapping.name, key, outcome('failed', { code: error.code, reason: error.message }), expected);
 }
 
 /** Nobody tries it any more: it is told among the records in trouble, and scans bring it back once the reason may be over. */
@@ -252,7 +261,7 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
   try {
     if (!read) {
       await engine.runs.scanning(current);
-      const context = engine.context({ owner: `${job.id}:${token}`, config, dry: plan, expectIn: [current.id] });
+      const context = engine.context({ owner: `${job.id}:${token}`, config, dry: plan, run: current });
       if (plan) {
         await planScan(engine, context, mapping, current, kind, record);
         await engine.runs.scanned(current);

@@ -137,7 +137,7 @@ export async function reconcilePair(
       answers[side] = new Map();
       continue;
     }
-    const record = await guarded(context, mapping, views[side], side === first);
+    const record = await guarded(context, mapping, views[side], side === first || stored.version === '');
     await claims.confirm();
     await context.step?.('before-update');
     try {
@@ -220,7 +220,7 @@ function withLanded(base: Base, landed: readonly BegunWrite[]): Base {
 /**
  * The record in the form in which it may be written. Without a version the system would let an edit be overwritten that
  * was made while the other record was read or searched for, so it is looked at once more.
- * @param first it was read before the other one
+ * @param first it was read before the other one, or before the search that found the other one
  * @throws TandemError SYSTEM_CHANGED
  */
 export async function guarded(

@@ -23,7 +23,7 @@ const options = { windows: Number(values.windows), steps: Number(values.steps), 
 const again = `--windows ${values.windows} --steps ${values.steps}${values['no-kills'] ? ' --no-kills' : ''}`;
 
 const redis = await startDurableRedis();
-const crew = createCrew(2);
+const crew = createCrew(1);
 const bad: number[] = [];
 const totals = { things: 0, faults: 0, kills: 0, skipped: 0, writes: 0, overtaken: 0 };
 const begun = performance.now();

@@ -1,11 +1,12 @@
 /** Lets the engine come to rest: no faults, all processes up, waiting times over, full scans until they find no work. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
+import type { Run } from '../../../engine/queue/runs.ts';
 import type { Setting } from './setting.ts';
 import { pairs } from './things.ts';
 
-/** Work that is still going on after this long is going round in circles. In ms. */
-const PATIENCE = 30_000;
+/** Work that is still going on after this long is going round in circles, however slow the machine. In ms. */
+const PATIENCE = 180_000;
 const ROUNDS = 12;
 const MAPPINGS = Object.keys(pairs);
 
@@ -31,7 +32,8 @@ export async function becomeQuiet(setting: Setting): Promise<string[]> {
       `${scan.work} jobs, ${scan.writes} writes${scan.failed.length > 0 ? `, failed: ${scan.failed.join('; ')}` : ''}`,
     );
     quiet = scan.work === 0 && scan.writes === 0 && scan.failed.length === 0 ? quiet + 1 : 0;
-    if (quiet === 2) return [];
+    // Whether a further scan finds work is then checked as a promise.
+    if (quiet === 1) return [];
   }
   return [`P1/P2 it never becomes quiet; full scans in a row: ${seen.join(' | ')}`];
 }
@@ -43,7 +45,7 @@ export async function fullScan(setting: Setting): Promise<Scan | string> {
   const runs: string[] = [];
   for (const mapping of MAPPINGS) {
     const { run, fresh } = await engine.trigger({ mapping, scan: 'full' });
-    if (!fresh) return `P10 a run of ${mapping} never ends, so it is never scanned again: ${JSON.stringify(run)}`;
+    if (!fresh) return `P10 a run of ${mapping} never ends, so it is never scanned again: ${await told(setting, run)}`;
     runs.push(run.id);
   }
   const restless = await idle(setting);
@@ -53,11 +55,23 @@ export async function fullScan(setting: Setting): Promise<Scan | string> {
   for (const id of runs) {
     const run = await engine.runs.get(id);
     if (!run || (run.state !== 'done' && run.state !== 'failed'))
-      return `P10 nothing is queued, but a run is not over: ${JSON.stringify(run)}`;
+      return `P10 nothing is queued, but a run is not over: ${run ? await told(setting, run) : id}`;
     work += run.progress.work;
     if (run.state === 'failed') failed.push(`${run.mapping}: ${run.reason}`);
   }
   return { work, writes: setting.writes() - before, failed };
+}
+
+/** A run and what its group still waits for. */
+async function told({ engine }: Setting, run: Run): Promise<string> {
+  const keys = `${engine.prefix}:{runs}:`;
+  const group = (await engine.redis.hget(`${keys}${run.id}`, 'group')) ?? run.id;
+  const [pending, members, open] = await Promise.all([
+    engine.redis.smembers(`${keys}${group}:pending`),
+    engine.redis.smembers(`${keys}${group}:members`),
+    engine.redis.hget(`${keys}${group}`, 'open'),
+  ]);
+  return JSON.stringify({ pending, members, open, run });
 }
 
 /**

@@ -61,6 +61,8 @@ interface Planned {
   readonly name: string;
   readonly kind: Kind;
   readonly window: number;
+  /** It was not in step yet when it was last quiet. */
+  fresh: boolean;
   /** Where people created it. */
   readonly origins: readonly Place[];
   spoilt: boolean;
@@ -107,7 +109,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
       const { place, values } = spoilable(kind);
       created[place] = { ...created[place], ...values };
     }
-    things.push({ name, kind, window, origins: origin, spoilt, gone: false, needed: false });
+    things.push({ name, kind, window, fresh: true, origins: origin, spoilt, gone: false, needed: false });
     steps.push({ do: 'create', kind, thing: name, in: created, silent: random.chance(0.25) });
   }
 
@@ -130,7 +132,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     return values;
   }
 
-  function edit(window: number): void {
+  function edit(): void {
     const candidates = alive();
     if (candidates.length === 0) return;
     const thing = random.pick(candidates);
@@ -139,8 +141,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     const first = random.pick(spec.places);
     // What records match by is left alone while they may not have found each other yet, but for the one record that
     // people made: nobody could tell that a record is the lost result of a create once its key is another.
-    const fresh = (place: Place): boolean =>
-      thing.window === window && (thing.origins.length > 1 || thing.origins[0] !== place);
+    const fresh = (place: Place): boolean => thing.fresh && (thing.origins.length > 1 || thing.origins[0] !== place);
     const editable = (place: Place): string[] =>
       Object.entries(spec.fields).flatMap(([name, { at }]) => {
         if (!at[place] || spoilsField(thing, name)) return [];
@@ -155,7 +156,9 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     const edits: Partial<Record<Place, Values>> = { [first]: valuesFor(thing, first, chosen) };
     if (style !== 'one') {
       const second = random.pick(spec.places.filter((place) => place !== first));
-      const fields = style === 'sameField' ? chosen : some(second).filter((field) => !chosen.includes(field));
+      const fields = (style === 'sameField' ? editable(second) : some(second)).filter(
+        (field) => chosen.includes(field) === (style === 'sameField'),
+      );
       const values = valuesFor(thing, second, fields);
       if (Object.keys(values).length > 0) edits[second] = values;
     }
@@ -220,7 +223,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         pause: 5,
       });
       if (kind === 'create') create(window);
-      else if (kind === 'edit') edit(window);
+      else if (kind === 'edit') edit();
       else if (kind === 'spoil') spoil();
       else if (kind === 'mend') mend(random.pick(spoilt));
       else if (kind === 'delete') remove();
@@ -239,6 +242,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
       } else steps.push({ do: 'pause', ms: random.between(5, 150) });
     }
     steps.push({ do: 'quiet' });
+    for (const thing of things) if (!thing.spoilt) thing.fresh = false;
   }
   const left = alive((thing) => thing.spoilt);
   if (left.length > 0) {

@@ -1,0 +1,39 @@
+/**
+ * Runs that wait for work of which nothing is queued: whoever was to queue it has ended in between. Records are queued
+ * again, and a run whose scan was never queued ends. Like BullMQ's own look for stalled jobs, every process with workers
+ * does this now and then; doing it twice is harmless.
+ */
+import type { Engine } from '../engine.ts';
+import { parseRecordKey } from '../links/keys.ts';
+import type { ScanJob } from './queues.ts';
+
+/** @returns what looks once; a run that has moved since the look before is left alone */
+export function createRepair(engine: Engine): () => Promise<void> {
+  let before = new Map<string, number>();
+  return async () => {
+    const runs = await engine.runs.unfinished();
+    const now = new Map(runs.map(({ id, pending }) => [id, pending]));
+    const stuck = runs.filter(({ id, pending }) => pending > 0 && before.get(id) === pending);
+    before = now;
+    for (const { id } of stuck) await queueAgain(engine, id);
+
+    const silent = runs.filter(({ scanning, silent }) => scanning && silent);
+    if (silent.length === 0) return;
+    const jobs = await engine.queues.scan.getJobs(['waiting', 'active', 'delayed', 'prioritized']);
+    const queued = new Set(jobs.map((job) => (job?.data as ScanJob | undefined)?.run));
+    for (const { id } of silent)
+      if (!queued.has(id)) await engine.runs.failed({ id }, 'Whoever began it ended before its scan was queued.');
+  };
+}
+
+async function queueAgain(engine: Engine, group: string): Promise<void> {
+  for await (const batch of engine.runs.pending(group)) {
+    for (const mapping of new Set(batch.map((entry) => entry.mapping))) {
+      const records = batch.filter((entry) => entry.mapping === mapping).map(({ record }) => record);
+      for (const record of await engine.queues.withoutJob(mapping, records)) {
+        const { side, id } = parseRecordKey(record);
+        await engine.queues.enqueue(mapping, side, [id]);
+      }
+    }
+  }
+}

@@ -1,0 +1,137 @@
+/** A run ends when all that it waits for is done, neither before nor never: whoever works for it may end at any moment. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createRepair } from '../../../engine/queue/repair.ts';
+import type { Run } from '../../../engine/queue/runs.ts';
+import { outcome } from '../../../engine/sync/outcome.ts';
+import { startWorld, type World } from '../../support/world.ts';
+
+const MAPPING = 'product-product';
+/** Of no record: a reconcile of it finds nothing to do. */
+const NOBODY = '404404';
+const REQUEST = { mapping: MAPPING, scan: 'changes', plan: false, trigger: 'api' } as const;
+
+let world: World;
+let run: Run;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world?.close());
+beforeEach(async () => {
+  run = (await world.engine.runs.begin(REQUEST)).run;
+});
+
+const now = async ({ id }: Run): Promise<Run> => (await world.engine.runs.get(id))!;
+/** Looks as often as it takes to see that nothing moves. */
+async function repair(): Promise<void> {
+  const look = createRepair(world.engine);
+  await look();
+  await look();
+}
+
+describe('records that a run expects', () => {
+  beforeEach(async () => {
+    await world.engine.runs.scanning(run);
+  });
+
+  it('are queued again where whoever was to queue them ended before that', async () => {
+    await world.engine.runs.expect(run, MAPPING, [`0/${NOBODY}`]);
+    await world.engine.runs.scanned(run);
+    await world.settle();
+    expect(await now(run)).toMatchObject({ state: 'working', progress: { work: 1, done: 0 } });
+    await repair();
+    await world.settle();
+    expect(await now(run)).toMatchObject({ state: 'done', progress: { work: 1, done: 1 } });
+  });
+
+  it('are left alone while their job waits for its next try', async () => {
+    await world.engine.runs.expect(run, MAPPING, [`0/${NOBODY}`]);
+    const queue = world.engine.queues.reconcile(MAPPING);
+    const job = await queue.add(
+      'reconcile',
+      { mapping: MAPPING, side: 0, id: NOBODY },
+      { delay: 3_600_000, deduplication: { id: `0/${NOBODY}` } },
+    );
+    await world.engine.runs.scanned(run);
+    await repair();
+    expect(await job.getState()).toBe('delayed');
+    expect(await now(run)).toMatchObject({ state: 'working' });
+    await job.promote();
+    await world.settle();
+    expect(await now(run)).toMatchObject({ state: 'done' });
+  });
+
+  it('of another mapping are not its to wait for', async () => {
+    const context = world.engine.context({ owner: 'test', run });
+    await context.enqueue('contact-customer', 0, [NOBODY]);
+    await context.enqueue(MAPPING, 0, [NOBODY]);
+    await world.engine.runs.scanned(run);
+    await world.settle();
+    expect(await now(run)).toMatchObject({ state: 'done', progress: { work: 1, done: 1 } });
+  });
+
+  it('once more while they are worked on are waited for once more, and count once', async () => {
+    const { runs } = world.engine;
+    const record = `0/${NOBODY}`;
+    await runs.expect(run, MAPPING, [record]);
+    const first = await runs.expected(MAPPING, record);
+    await runs.expect(run, MAPPING, [record]);
+    await runs.scanned(run);
+    await runs.finish(MAPPING, record, outcome('created', { side: 1 }), first);
+    expect(await now(run)).toMatchObject({ state: 'working', progress: { work: 1, done: 0 } });
+    await runs.finish(MAPPING, record, outcome('unchanged'), await runs.expected(MAPPING, record));
+    expect(await now(run)).toMatchObject({
+      state: 'done',
+      progress: { work: 1, done: 1 },
+      counts: { created: [0, 1], unchanged: 0 },
+    });
+  });
+
+  it('after its end are nobody’s', async () => {
+    await world.engine.runs.scanned(run);
+    await world.engine.runs.expect(run, MAPPING, [`0/${NOBODY}`]);
+    expect(await now(run)).toMatchObject({ state: 'done', progress: { work: 0, done: 0 } });
+  });
+});
+
+describe('a run that was begun by somebody who ended before its scan was queued', () => {
+  /** As it looks after all the time that a run may be silent. */
+  async function silence(id: string): Promise<void> {
+    const key = `${world.engine.prefix}:{runs}:${id}`;
+    const lease = await world.engine.redis.hget(key, 'lease');
+    if (lease !== null) await world.engine.redis.del(lease);
+    await world.engine.redis.hset(key, 'created', new Date(Date.now() - 3_600_000).toISOString());
+  }
+
+  it('fails, once it has been silent for long', async () => {
+    await repair();
+    expect(await now(run)).toMatchObject({ state: 'queued' });
+    await silence(run.id);
+    await repair();
+    expect(await now(run)).toMatchObject({
+      state: 'failed',
+      reason: 'Whoever began it ended before its scan was queued.',
+    });
+  });
+
+  it('goes on if its scan is only waiting for a worker', async () => {
+    await world.engine.queues.scan.add('scan', { ...REQUEST, run: run.id }, { delay: 3_600_000 });
+    await silence(run.id);
+    await repair();
+    expect(await now(run)).toMatchObject({ state: 'queued' });
+    await world.engine.queues.scan.promoteJobs();
+    await world.settle();
+    expect(await now(run)).toMatchObject({ state: 'done' });
+  });
+
+  it('and is a group without children leaves the children that it has to their own end', async () => {
+    await world.engine.runs.failed(run, 'in the way');
+    const group = await world.engine.runs.beginGroup({ scan: 'changes', plan: false, trigger: 'api' });
+    const { run: child } = await world.engine.trigger({ mapping: MAPPING, scan: 'changes', group });
+    await world.settle();
+    expect(await now(child)).toMatchObject({ state: 'working' });
+    await silence(group);
+    await repair();
+    expect(await now(child)).toMatchObject({ state: 'done' });
+    expect(await world.engine.runs.get(group)).toMatchObject({ state: 'failed' });
+  });
+});
