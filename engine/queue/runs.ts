@@ -117,6 +117,21 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
 end
 return counted`;
 
+/**
+ * A run's own scan begins, or begins again after a crash: what it counted before is forgotten. One whose scan is over
+ * already is left as it is: its job was taken over from a worker that was only slow. One that failed is tried once more.
+ * KEYS run, set of active runs, lease; ARGV prefix, id, now. Answers 0 where the scan is over.
+ */
+const SCANNING = `
+local state = redis.call('HGET', KEYS[1], 'state')
+if state == 'failed' then redis.call('HINCRBY', ARGV[1] .. redis.call('HGET', KEYS[1], 'group'), 'open', 1)
+elseif state ~= 'queued' and state ~= 'scanning' then return 0 end
+redis.call('HSET', KEYS[1], 'state', 'scanning', 'started', ARGV[3], 'read:0', '0', 'read:1', '0')
+redis.call('HDEL', KEYS[1], 'finished', 'reason')
+redis.call('SADD', KEYS[2], ARGV[2])
+redis.call('PEXPIRE', KEYS[3], ${LEASE})
+return 1`;
+
 /** A run's own scan is over, well or not. KEYS run; ARGV prefix, id, now, new state, reason */
 const SCANNED = `${END}
 local state = redis.call('HGET', KEYS[1], 'state')
@@ -161,6 +176,7 @@ export interface UnfinishedRun {
 
 interface RunCommands {
   tandemRunFinish(...args: string[]): Promise<number>;
+  tandemRunScanning(...args: string[]): Promise<number>;
   tandemRunScanned(...args: string[]): Promise<number>;
   tandemRunExpect(...args: string[]): Promise<number>;
   tandemRunJoin(...args: string[]): Promise<number>;
@@ -170,6 +186,7 @@ export type Runs = ReturnType<typeof createRuns>;
 
 export function createRuns(connection: Redis, prefix: string) {
   connection.defineCommand('tandemRunFinish', { lua: FINISH, numberOfKeys: 2 });
+  connection.defineCommand('tandemRunScanning', { lua: SCANNING, numberOfKeys: 3 });
   connection.defineCommand('tandemRunScanned', { lua: SCANNED, numberOfKeys: 1 });
   connection.defineCommand('tandemRunExpect', { lua: EXPECT, numberOfKeys: 3 });
   connection.defineCommand('tandemRunJoin', { lua: JOIN, numberOfKeys: 2 });
@@ -291,15 +308,12 @@ export function createRuns(connection: Redis, prefix: string) {
       await redis.pexpire(currentKey(run), LEASE + Math.ceil(ms));
     },
 
-    /** The scan begins, or begins again after a crash: what it counted before is forgotten. */
-    async scanning(run: Run): Promise<void> {
-      await redis
-        .multi()
-        .hset(runKey(run.id), { state: 'scanning', started: now(), 'read:0': '0', 'read:1': '0' })
-        .sadd(activeKey(run.mapping), run.id)
-        .pexpire(currentKey(run), LEASE)
-        .exec();
-    },
+    /** The scan begins, or begins again after a crash. @returns false where it is over already */
+    scanning: async (run: Run): Promise<boolean> =>
+      (await redis.tandemRunScanning(
+        ...[runKey(run.id), activeKey(run.mapping), currentKey(run)],
+        ...[base, run.id, now()],
+      )) === 1,
 
     async read(run: Run, progress: ScanProgress): Promise<void> {
       const pipeline = redis

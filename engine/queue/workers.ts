@@ -260,7 +260,7 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
   const links = engine.links(name);
   try {
     if (!read) {
-      await engine.runs.scanning(current);
+      if (!(await engine.runs.scanning(current))) return 'scanned already';
       const context = engine.context({ owner: `${job.id}:${token}`, config, dry: plan, run: current });
       if (plan) {
         await planScan(engine, context, mapping, current, kind, record);

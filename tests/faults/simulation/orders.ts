@@ -19,5 +19,5 @@ export const WARM = 'warm';
 export const WORKING = 'working';
 
 /** Short, so that what a killed worker held is soon taken over. In ms. */
-export const LOCK_DURATION = 1_000;
+export const LOCK_DURATION = 2_000;
 export const CLAIM_TTL = 4_000;

@@ -333,7 +333,7 @@ function fault(random: Random): FaultRule {
       return { action: 'delay', ms: random.between(50, 600), times };
     case 'delayCreate':
       // Longer than the client waits.
-      return { action: 'delay', method: 'POST', ms: random.between(900, 2_500), times };
+      return { action: 'delay', method: 'POST', ms: random.between(1_600, 2_500), times };
     case 'slow':
       return { action: 'slow-body', ms: random.between(100, 500), times };
     case 'lookup':

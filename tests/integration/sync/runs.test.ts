@@ -93,6 +93,34 @@ describe('records that a run expects', () => {
   });
 });
 
+describe('a scan', () => {
+  const scanned = async (): Promise<void> => {
+    expect(await world.engine.runs.scanning(run)).toBe(true);
+    await world.engine.runs.scanned(run);
+  };
+
+  it('that is taken over from a worker that was only slow does not begin its run anew', async () => {
+    await scanned();
+    expect(await now(run)).toMatchObject({ state: 'done' });
+    expect(await world.engine.runs.scanning(run)).toBe(false);
+    await world.engine.queues.scan.add('scan', { ...REQUEST, run: run.id });
+    await world.settle();
+    expect(await now(run)).toMatchObject({ state: 'done' });
+    expect((await world.engine.trigger(REQUEST)).fresh).toBe(true);
+    await world.settle();
+  });
+
+  it('that failed and is tried once more ends its run', async () => {
+    await world.engine.runs.scanning(run);
+    await world.engine.runs.failed(run, 'an outage');
+    expect(await now(run)).toMatchObject({ state: 'failed' });
+    await world.engine.queues.scan.add('scan', { ...REQUEST, run: run.id });
+    await world.settle();
+    expect(await now(run)).toMatchObject({ state: 'done' });
+    expect((await now(run)).reason).toBeUndefined();
+  });
+});
+
 describe('a run that was begun by somebody who ended before its scan was queued', () => {
   /** As it looks after all the time that a run may be silent. */
   async function silence(id: string): Promise<void> {
