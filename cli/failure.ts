@@ -1,5 +1,5 @@
 /** What a command ends with when it cannot go on: a coded error, what to do about it, and the exit status. */
-import { asTandemError, type ErrorCode, TandemError } from '../engine/errors.ts';
+import { asTandemError, type ErrorCode } from '../engine/errors.ts';
 
 export const OK = 0;
 /** The work itself failed. */
@@ -42,6 +42,9 @@ export const statusOf = (code: ErrorCode): ExitStatus =>
 /** Any thrown value as a Failure. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  const { code, message, todo } = error instanceof TandemError ? error : asTandemError(error);
+  const known = asTandemError(error);
+  const { code, todo } = known;
+  // Whoever types a command may see it all: it goes to nobody else.
+  const message = known !== error && error instanceof Error ? error.message : known.message;
   return new Failure(code, message, todo, statusOf(code), error);
 }

@@ -172,9 +172,21 @@ export class TandemError extends Error {
   }
 }
 
-/** Any thrown value as a TandemError; what is not one becomes INTERNAL, with its cause kept. */
+/**
+ * Any thrown value as a TandemError; what is not one becomes INTERNAL, with its cause kept. Its message is stored and
+ * shown, so it goes without what it quotes: `"…" is not valid JSON` would tell the content of a record.
+ */
 export function asTandemError(error: unknown): TandemError {
   if (error instanceof TandemError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new TandemError('INTERNAL', message, { cause: error });
+  return new TandemError('INTERNAL', unquoted(error instanceof Error ? error.message : String(error)), {
+    cause: error,
+  });
+}
+
+const LONGEST = 300;
+
+/** A text without what stands in it between quotation marks, from the first to the last; an apostrophe is none. */
+export function unquoted(text: string): string {
+  const plain = text.slice(0, 10 * LONGEST).replace(/(?<![\p{L}\p{N}])["'`](?:.*["'`]|.*$)/su, '[…]');
+  return plain.length <= LONGEST ? plain : `${plain.slice(0, LONGEST - 1)}…`;
 }

@@ -1,6 +1,5 @@
 /** The configuration that runs: reloads files as they are edited, and keeps the last good version of a bad edit running. */
 import { watch } from 'chokidar';
-import { asTandemError } from '../errors.ts';
 import { type Files, readFiles, resolveFolders } from './files.ts';
 import { formatProblem } from './format.ts';
 import { compileFiles, type LoadOptions, type LoadResult, loadMappingText } from './load.ts';
@@ -66,7 +65,7 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
       apply(settle(fresh, running, options));
     } catch (error) {
       // What runs goes on running; a folder that cannot be read is told like a fault of a file.
-      const { message } = asTandemError(error);
+      const message = error instanceof Error ? error.message : String(error);
       unreadable = true;
       apply({
         ...running,

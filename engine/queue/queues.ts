@@ -36,6 +36,9 @@ const KEEP = {
   removeOnFail: { count: 10_000, age: 30 * 24 * 3600 },
 } as const;
 
+/** Jobs are seen by whoever may look at the queues: the reason is for them, where in the code it arose is for the log. */
+const NO_STACKS = { stackTraceLimit: 0 } as const;
+
 export interface Queues {
   readonly scan: Queue<ScanJob>;
   reconcile(mapping: string): Queue<ReconcileJob>;
@@ -59,7 +62,11 @@ export interface Queues {
 
 /** @param firstRetry ms before the first try again; doubled with each further one */
 export function createQueues(connection: Redis, prefix: string, firstRetry = FIRST_RETRY): Queues {
-  const options = { connection, prefix: queuePrefix(prefix), defaultJobOptions: { ...retries(firstRetry), ...KEEP } };
+  const options = {
+    connection,
+    prefix: queuePrefix(prefix),
+    defaultJobOptions: { ...retries(firstRetry), ...KEEP, ...NO_STACKS },
+  };
   // Without a listener BullMQ prints every failure of the connection; whoever made the connection hears of them already.
   const open = <T>(name: string): Queue<T> => new Queue<T>(name, options).on('error', () => {});
   const scan = open<ScanJob>(SCAN_QUEUE);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type ConfigStore, createConfigStore } from '../../engine/config/store.ts';
 import { createEngine, type Engine } from '../../engine/engine.ts';
 import type { HeldRecord } from '../../engine/links/links.ts';
+import type { Logger } from '../../engine/logger.ts';
 import type { Run } from '../../engine/queue/runs.ts';
 import { startWorkers, type WorkerOptions, type Workers } from '../../engine/queue/workers.ts';
 import type { Outcome } from '../../engine/sync/outcome.ts';
@@ -48,6 +49,7 @@ export async function startWorld(
     workers?: WorkerOptions;
     /** Milliseconds before the first try again; short, for most tests only wait for it. */
     retryDelay?: number;
+    logger?: Logger;
   } = {},
 ): Promise<World> {
   const seed = makeSeed(options.seed ?? 42, options.size ?? 'empty');
@@ -78,6 +80,7 @@ export async function startWorld(
     config,
     retryDelay: options.retryDelay ?? 50,
     onOutcome: (event) => outcomes.push(event),
+    ...(options.logger ? { logger: options.logger } : {}),
   });
   const workerOptions: WorkerOptions = { schedules: false, lockDuration: 5_000, ...options.workers };
   let workers: Workers = await startWorkers(engine, workerOptions);

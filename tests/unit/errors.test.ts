@@ -1,6 +1,6 @@
 /** docs/errors.md is the list of errors, word for word. After a change of the list: `npx vitest run tests/unit/errors.test.ts -u`. */
 import { expect, test } from 'vitest';
-import { ERRORS } from '../../engine/errors.ts';
+import { asTandemError, ERRORS } from '../../engine/errors.ts';
 
 const RETRY = {
   later: 'later',
@@ -41,4 +41,22 @@ test.each(Object.entries(ERRORS))('%s reads as a sentence and has a status of it
   expect(entry.todo).toMatch(/\.$/);
   expect(entry.status).toBeGreaterThanOrEqual(400);
   expect(`${entry.title}${entry.todo}`).not.toContain('|');
+});
+
+test.each([
+  [`Unexpected token 'A', "Ann Smith"... is not valid JSON`, 'Unexpected token […]... is not valid JSON'],
+  [`Cannot create property 'x' on string 'O'Hara & "Sons"'`, 'Cannot create property […]'],
+  [`Cannot read properties of undefined (reading 'name')`, 'Cannot read properties of undefined (reading […])'],
+  ['An "Ann', 'An […]'],
+  ["It can't be done", "It can't be done"],
+  ['Maximum call stack size exceeded', 'Maximum call stack size exceeded'],
+])('an unforeseen error is told without what it quotes: %s', (message, told) => {
+  const cause = new Error(message);
+  expect(asTandemError(cause)).toMatchObject({ code: 'INTERNAL', message: told, context: { cause } });
+});
+
+test('an unforeseen error is told in bounds', () => {
+  const begun = performance.now();
+  expect(asTandemError(new Error(`${'"'.repeat(500_000)}${'x'.repeat(500_000)}`)).message.length).toBeLessThan(310);
+  expect(performance.now() - begun).toBeLessThan(1_000);
 });
