@@ -1,5 +1,6 @@
 /** The environment variables of Tandem, all of them: one table, read and checked in one place. */
 import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseDuration } from '../engine/config/duration.ts';
@@ -20,6 +21,8 @@ export interface Environment {
   readonly config: string;
   readonly readToken: string | undefined;
   readonly apiToken: string | undefined;
+  /** Addresses of reverse proxies whose X-Forwarded-* headers are believed. */
+  readonly trustProxy: readonly string[];
   /** Without a trailing slash. */
   readonly publicUrl: string | undefined;
   readonly webhookSecret: string | undefined;
@@ -63,6 +66,11 @@ export const VARIABLES: readonly Variable[] = [
   ),
   variable('TANDEM_READ_TOKEN', '', 'Bearer token that may read over HTTP.'),
   variable('TANDEM_API_TOKEN', '', 'Bearer token that may read and operate over HTTP; commands send it too.'),
+  variable(
+    'TANDEM_TRUST_PROXY',
+    'off',
+    'Addresses of reverse proxies (`10.0.0.5`, `10.0.0.0/8`, `loopback`, `uniquelocal`; several with commas) whose X-Forwarded-* headers tell who asks.',
+  ),
   variable(
     'TANDEM_CONFIG',
     'the current folder if it holds mappings/, else the installation',
@@ -168,6 +176,13 @@ export function readEnvironment(env: Env = process.env): Environment {
   const readToken = token('TANDEM_READ_TOKEN');
   const apiToken = token('TANDEM_API_TOKEN');
 
+  if (apiToken !== undefined && apiToken === readToken)
+    complain('TANDEM_READ_TOKEN', 'another than TANDEM_API_TOKEN, or whoever may look may operate');
+  const trustProxy = (text('TANDEM_TRUST_PROXY') ?? 'off').split(',').map((one) => one.trim().toLowerCase());
+  const trusted = trustProxy.join() === 'off' ? [] : trustProxy;
+  if (!trusted.every(isProxy))
+    complain('TANDEM_TRUST_PROXY', 'off, or addresses such as 10.0.0.5, 10.0.0.0/8 or loopback, with commas between');
+
   if (wrong.length > 0) {
     throw new Failure(
       'CONFIG_ENV',
@@ -184,6 +199,7 @@ export function readEnvironment(env: Env = process.env): Environment {
     config: configFolder(text('TANDEM_CONFIG')),
     readToken,
     apiToken,
+    trustProxy: trusted,
     publicUrl,
     webhookSecret: text('TANDEM_WEBHOOK_SECRET'),
     encryptionKey: text('TANDEM_ENCRYPTION_KEY'),
@@ -193,6 +209,18 @@ export function readEnvironment(env: Env = process.env): Environment {
     lockDuration,
     url,
   };
+}
+
+/** An address, a network, or a name for several. Not "everybody": then anybody could claim to be anybody. */
+function isProxy(text: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
+  const [address = '', bits, ...rest] = text.split('/');
+  const longest = isIP(address) === 4 ? 32 : 128;
+  return (
+    isIP(address) !== 0 &&
+    rest.length === 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= longest))
+  );
 }
 
 export const isLogLevel = (text: string): text is LogLevel => LOG_LEVELS.some((level) => level === text);

@@ -13,6 +13,7 @@ import { Failure, OK } from './failure.ts';
 import { createLogger, type Logger } from './log.ts';
 import type { Output } from './output.ts';
 import { checkRedis, requireRedisUrl, shownUrl } from './redis.ts';
+import { createSecrets, type Secrets } from './secrets.ts';
 import { stopOnSignals, within } from './signals.ts';
 import { keepRegistered, webhookKeys } from './webhooks.ts';
 
@@ -44,13 +45,14 @@ export async function runProcess(
   if (roles.server || environment.healthPort !== undefined) requireProtection(environment);
   requireConfigFolder(environment.config);
   const stdout = options.readyJson ? process.stderr : process.stdout;
-  const logger = createLogger(environment.logLevel, stdout, stdout.isTTY === true && !output.json);
+  const secrets = createSecrets(process.env);
+  const logger = createLogger(environment.logLevel, stdout, stdout.isTTY === true && !output.json, secrets.redact);
   endOnBugs(logger);
   const stop = stopOnSignals(logger);
   const closers: Closers = [];
   const stopping = new AbortController();
   try {
-    const started = start(roles, redisUrl, environment, output, logger, closers, stopping.signal);
+    const started = start(roles, redisUrl, environment, output, logger, secrets, closers, stopping.signal);
     const ready = await Promise.race([started, stop.asked.then(() => undefined)]);
     if (ready && options.readyJson) process.stdout.write(`${JSON.stringify({ ready: true, ...ready })}\n`);
     await stop.asked;
@@ -78,11 +80,14 @@ async function start(
   environment: Environment,
   output: Output,
   logger: Logger,
+  secrets: Secrets,
   closers: Closers,
   stopping: AbortSignal,
 ): Promise<Ready> {
   const config = await openConfig(environment, output, logger);
   closers.push({ what: 'configuration', limit: MOMENT, close: () => config.close() });
+  secrets.learn(config.current().systems.values());
+  config.on((change) => secrets.learn(change.config.systems.values()));
   await checkRedis(redisUrl, logger);
 
   const metrics = createMetrics();
@@ -108,11 +113,12 @@ async function start(
   const webhookKey = await webhookKeys(engine.redis, environment.prefix, environment.webhookSecret);
   let url: string | undefined;
   if (port !== undefined) {
-    const { readToken, apiToken } = environment;
+    const { readToken, apiToken, trustProxy } = environment;
     const { createServer } = await import('../server/server.ts');
     const server = await createServer(engine, {
       readToken,
       apiToken,
+      trustProxy,
       logger,
       version: packageVersion(),
       webhookKey,

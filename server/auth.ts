@@ -90,6 +90,9 @@ function tokenOf({ headers }: FastifyRequest): string | undefined {
   return colon < 0 ? undefined : pair.slice(colon + 1);
 }
 
+/** What proxies add. One on this machine would let everybody in who reaches it. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'];
+
 /**
  * A browser sends a stored password, and reaches loopback, for any page that asks it to. So other pages may not operate,
  * and without tokens the server answers to names of this machine only (a page could point its own name at it).
@@ -100,6 +103,12 @@ function refuseForeignPages(request: FastifyRequest, reads: boolean, unprotected
   const foreign =
     (origin !== undefined && hostOf(origin) !== request.host) || site === 'cross-site' || site === 'same-site';
   if (!reads && foreign) throw new TandemError('FORBIDDEN', 'Requests of pages of other origins are refused.');
+  if (unprotected && FORWARDED.some((name) => request.headers[name] !== undefined)) {
+    throw new TandemError(
+      'FORBIDDEN',
+      'Without tokens the server answers to this machine only, and this request came through a proxy: set TANDEM_API_TOKEN and TANDEM_READ_TOKEN.',
+    );
+  }
   if (unprotected && !isLoopback(request.hostname)) {
     throw new TandemError(
       'FORBIDDEN',

@@ -199,6 +199,8 @@ function acceptEmptyJson(app: FastifyInstance): void {
 function logRequests(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply) => {
     reply.header('request-id', request.id);
+    // Answers may show records; scripts and styles of the pages say for themselves how long they may be kept.
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   });
   app.addHook('onResponse', async (request, reply) => {
     const { url = 'none', logLevel } = request.routeOptions as { url?: string; logLevel?: string };

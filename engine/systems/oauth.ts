@@ -9,7 +9,7 @@ import type { AuthConfig } from '../config/types.ts';
 import { type ErrorContext, TandemError } from '../errors.ts';
 import { networkFailure, retryAfterOf } from './answer.ts';
 import { createScript } from './script.ts';
-import { createVault } from './vault.ts';
+import { createVault, type Vault } from './vault.ts';
 import { sleep } from './wait.ts';
 
 export type OAuthConfig = Extract<AuthConfig, { kind: 'oauth2' }>;
@@ -45,6 +45,11 @@ const RELEASE = createScript(
   `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`,
 );
 
+/** Only what was read is replaced: a refresh elsewhere may have stored newer tokens meanwhile. */
+const RESEAL = createScript(
+  `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) return 1 end return 0`,
+);
+
 /** @throws TandemError UNUSABLE where the encryption key is missing or the token endpoint is not encrypted */
 export function createTokenSource(config: OAuthConfig, options: TokenOptions): TokenSource {
   const { redis, prefix, system, timeout } = options;
@@ -57,6 +62,7 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
       { system },
     );
   }
+  const keys: Vault = vault;
   const endpoint = new URL(config.tokenUrl);
   if (endpoint.protocol !== 'https:' && !isLoopback(endpoint.hostname)) {
     throw new TandemError('UNUSABLE', `tokenUrl of ${system} must begin with https://`, { system });
@@ -71,15 +77,22 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
   const usable = (set: TokenSet | undefined, refused: string | undefined): set is TokenSet =>
     set !== undefined && set.access !== refused && (set.expires === undefined || set.expires - SKEW > now());
 
+  /** Stored tokens that no key opens: most likely the key was changed without the former one behind it. */
+  let sealedElsewhere = false;
+
   async function load(): Promise<TokenSet | undefined> {
     const sealed = await redis.get(tokenKey);
-    const text = sealed === null ? undefined : await vault?.open(sealed);
-    return text === undefined ? undefined : (JSON.parse(text) as TokenSet);
+    const opened = sealed === null ? undefined : await keys.open(sealed);
+    sealedElsewhere = sealed !== null && opened === undefined;
+    if (sealed === null || opened === undefined) return undefined;
+    // At once, not with the next refresh: that may be far away, and until then the former key could not go.
+    if (opened.former) await RESEAL.run(redis, [tokenKey], [sealed, await keys.seal(opened.text)]);
+    return JSON.parse(opened.text) as TokenSet;
   }
 
   async function save(set: TokenSet): Promise<void> {
     unsaved = set;
-    await redis.set(tokenKey, (await vault?.seal(JSON.stringify(set))) ?? '');
+    await redis.set(tokenKey, await keys.seal(JSON.stringify(set)));
     unsaved = undefined;
   }
 
@@ -171,7 +184,11 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
           error instanceof oauth.ResponseBodyError && /^[\w-]{1,40}$/.test(error.error) ? `: ${error.error}` : '';
         throw new TandemError(
           'SYSTEM_AUTH',
-          `${system} refused the OAuth2 refresh token or client (${status}${reason}). Authorize again and set the new refresh token in the environment.`,
+          `${system} refused the OAuth2 refresh token or client (${status}${reason}). ${
+            sealedElsewhere
+              ? 'The tokens kept in Redis cannot be opened: put the former key behind the new one in TANDEM_ENCRYPTION_KEY (new,old).'
+              : 'Authorize again and set the new refresh token in the environment.'
+          }`,
           context,
         );
       }

@@ -4,8 +4,11 @@ import { CompactEncrypt, compactDecrypt } from 'jose';
 
 export interface Vault {
   seal(text: string): Promise<string>;
-  /** undefined where no key opens it, or it was sealed for another purpose. */
-  open(sealed: string): Promise<string | undefined>;
+  /**
+   * undefined where no key opens it, or it was sealed for another purpose; `former`: a key other than the first opened
+   * it, so that it is to be sealed anew before that key goes
+   */
+  open(sealed: string): Promise<{ readonly text: string; readonly former: boolean } | undefined>;
 }
 
 /**
@@ -32,7 +35,7 @@ export function createVault(keys: string, purpose: string): Vault | undefined {
             keyManagementAlgorithms: ['dir'],
             contentEncryptionAlgorithms: ['A256GCM'],
           });
-          return new TextDecoder().decode(plaintext);
+          return { text: new TextDecoder().decode(plaintext), former: key !== first };
         } catch {
           // Not this key: the next one may open it.
         }

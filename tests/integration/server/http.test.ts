@@ -1,9 +1,10 @@
 // The surface as a whole: who may do what, how errors look, what the OpenAPI document lists, pages in a browser.
 import { randomBytes } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import { listen } from '../../../server/server.ts';
-import { type Answer, API, closeAll, READ, world } from './support.ts';
+import { type Answer, API, CRM_KEY, closeAll, READ, world } from './support.ts';
 
 afterEach(closeAll);
 
@@ -80,6 +81,54 @@ test('without tokens everything is open, but to this machine and to its own page
   await expect(listen(app, { host: '0.0.0.0' })).rejects.toBeInstanceOf(TandemError);
   const url = await listen(app, { host: '127.0.0.1' });
   expect((await fetch(`${url}/health/live`)).status).toBe(200);
+});
+
+test.each(['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host'])(
+  'without tokens nobody is let in through a proxy of this machine (%s)',
+  async (name) => {
+    const { app } = await world({ apiToken: '', readToken: '' });
+    const got = await app.inject({ url: '/runs', headers: { host: 'localhost', [name]: '203.0.113.7' } });
+    expect(got.json()).toMatchObject({ status: 403, code: 'FORBIDDEN', detail: expect.stringContaining('proxy') });
+  },
+);
+
+test('failed attempts are counted by who asks: a proxy is believed only where it is named', async () => {
+  const attempts = async (app: FastifyInstance, from: (i: number) => string) => {
+    let status = 0;
+    for (let i = 0; i < 31; i++) {
+      const headers = { ...bearer('wrong'), 'x-forwarded-for': from(i) };
+      status = (await app.inject({ url: '/runs', headers, remoteAddress: '10.1.2.3' })).statusCode;
+    }
+    return status;
+  };
+  const plain = await world();
+  expect(await attempts(plain.app, (i) => `203.0.113.${i}`)).toBe(429);
+  const other = await world({ trustProxy: ['10.9.9.9'] });
+  expect(await attempts(other.app, (i) => `203.0.113.${i}`)).toBe(429);
+  const named = await world({ trustProxy: ['10.0.0.0/8'] });
+  expect(await attempts(named.app, () => '203.0.113.1')).toBe(429);
+  expect(await attempts(named.app, (i) => `203.0.114.${i}`)).toBe(401);
+  // What stands further left was written by whoever asks.
+  expect(await attempts(named.app, (i) => `203.0.115.${i}, 203.0.113.2`)).toBe(429);
+});
+
+test('wrong webhook keys are refused unread and soon slowed down; the right one is not', async () => {
+  const { app } = await world();
+  const send = (key: string, payload = '{"topic":"thing.changed","id":1}') =>
+    app.inject({
+      method: 'POST',
+      url: `/webhooks/crm/${key}`,
+      headers: { 'content-type': 'application/json' },
+      payload,
+    });
+  // Larger than any body may be: it is not even looked at.
+  expect((await send('wrong', 'x'.repeat(2 * 1024 * 1024))).statusCode).toBe(404);
+  let last = await send('wrong');
+  for (let i = 0; i < 31; i++) last = await send(`wrong-${i}`);
+  expect(last.json()).toMatchObject({ status: 429, code: 'RATE_LIMITED' });
+  expect(Number(last.headers['retry-after'])).toBeGreaterThan(0);
+  expect((await send(CRM_KEY)).statusCode).toBe(202);
+  expect((await send(CRM_KEY, 'x'.repeat(2 * 1024 * 1024))).statusCode).toBe(413);
 });
 
 test('with tokens it listens anywhere; a taken port is told in plain words', async () => {
@@ -345,6 +394,7 @@ test('headers forbid what browsers could do with answers', async () => {
   const { app } = await world();
   const { headers } = await app.inject({ url: '/health/live' });
   expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY' });
+  expect(headers['cache-control']).toBe('no-store');
   expect(headers['x-powered-by']).toBeUndefined();
   expect(headers['request-id']).toBeTruthy();
 });

@@ -101,7 +101,38 @@ test('nothing readable is in Redis, and a changed key still opens what the old o
   expect(await source({ encryptionKey: 'key-two,key-one' }).token()).toBe('access-1');
   expect(requests).toHaveLength(1);
   // Without the old key the stored tokens are lost, and the environment's refresh token has been used up.
-  await expect(source({ encryptionKey: 'key-two' }).token()).rejects.toMatchObject({ code: 'SYSTEM_AUTH' });
+  await expect(source({ encryptionKey: 'key-three' }).token()).rejects.toMatchObject({ code: 'SYSTEM_AUTH' });
+});
+
+test('the key is changed: what the former one sealed is sealed anew at once, and then it can go', async () => {
+  await source().token();
+  const key = `${prefix}:{keap}:oauth`;
+  const before = await redis.get(key);
+  // A first step for several processes: the new key opens already, the former one still seals.
+  expect(await source({ encryptionKey: 'key-one,key-two' }).token()).toBe('access-1');
+  expect(await redis.get(key)).toBe(before);
+  expect(await source({ encryptionKey: 'key-two,key-one' }).token()).toBe('access-1');
+  expect(await redis.get(key)).not.toBe(before);
+  expect(await source({ encryptionKey: 'key-two' }).token()).toBe('access-1');
+  expect(requests).toHaveLength(1);
+  // Whoever still has only the former key is told what is wrong, and spoils nothing.
+  await expect(source().token()).rejects.toThrow(/cannot be opened.*TANDEM_ENCRYPTION_KEY/);
+  expect(await source({ encryptionKey: 'key-two' }).token()).toBe('access-1');
+});
+
+test('tokens that another process stored meanwhile are not overwritten by sealing old ones anew', async () => {
+  await source().token();
+  const key = `${prefix}:{keap}:oauth`;
+  const old = (await redis.get(key)) ?? '';
+  const newer = await (async () => {
+    await source({ encryptionKey: 'key-two,key-one' }).token('access-1');
+    return redis.get(key);
+  })();
+  // A process reads the old tokens, and only then is the key replaced: as it wants to seal them, they are not there any more.
+  const late = Object.create(redis) as Redis;
+  late.get = (async () => old) as never;
+  expect(await source({ redis: late, encryptionKey: 'key-two,key-one' }).token()).toBe('access-1');
+  expect(await redis.get(key)).toBe(newer);
 });
 
 test('a renewed refresh token in the environment is tried where the stored one is refused', async () => {

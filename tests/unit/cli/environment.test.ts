@@ -33,6 +33,7 @@ describe('readEnvironment', () => {
       config: process.cwd(),
       readToken: undefined,
       apiToken: undefined,
+      trustProxy: [],
       publicUrl: undefined,
       webhookSecret: undefined,
       encryptionKey: undefined,
@@ -60,6 +61,7 @@ describe('readEnvironment', () => {
       TANDEM_READ_TOKEN: 'r',
       TANDEM_API_TOKEN: 'a',
       TANDEM_PUBLIC_URL: 'https://sync.example.com/base/',
+      TANDEM_TRUST_PROXY: 'loopback, 10.0.0.0/8,2001:db8::1',
       TANDEM_WEBHOOK_SECRET: 'w',
       TANDEM_ENCRYPTION_KEY: 'e',
       TANDEM_CONCURRENCY: '3',
@@ -76,6 +78,7 @@ describe('readEnvironment', () => {
       config: '/somewhere',
       readToken: 'r',
       apiToken: 'a',
+      trustProxy: ['loopback', '10.0.0.0/8', '2001:db8::1'],
       publicUrl: 'https://sync.example.com/base',
       webhookSecret: 'w',
       encryptionKey: 'e',
@@ -108,6 +111,12 @@ describe('readEnvironment', () => {
     ['TANDEM_URL', 'nowhere'],
     ['TANDEM_READ_TOKEN', 'two words'],
     ['TANDEM_API_TOKEN', 'tökén'],
+    ['TANDEM_TRUST_PROXY', 'on'],
+    ['TANDEM_TRUST_PROXY', 'true'],
+    ['TANDEM_TRUST_PROXY', '1'],
+    ['TANDEM_TRUST_PROXY', '0.0.0.0/0'],
+    ['TANDEM_TRUST_PROXY', '10.0.0.0/33'],
+    ['TANDEM_TRUST_PROXY', '10.0.0.1,proxy.example'],
     ['TANDEM_CONCURRENCY', '0'],
     ['TANDEM_CONCURRENCY', '1e3'],
     ['TANDEM_SCHEDULES', 'maybe'],
@@ -118,6 +127,12 @@ describe('readEnvironment', () => {
     const failure = failureOf({ [name]: value });
     expect(failure).toMatchObject({ code: 'CONFIG_ENV', status: 2 });
     expect(failure.message).toContain(`${name} must be `);
+  });
+
+  it('refuses one token for reading and for operating', () => {
+    const { message } = failureOf({ TANDEM_READ_TOKEN: 'the-same-token', TANDEM_API_TOKEN: 'the-same-token' });
+    expect(message).toMatch(/^TANDEM_READ_TOKEN must be another than TANDEM_API_TOKEN/);
+    expect(message).not.toContain('the-same-token');
   });
 
   it('tells all faults at once, and no secret', () => {

@@ -1,0 +1,62 @@
+/** The secrets that this process was given, so that no line of its log holds one, whatever went wrong: the last net, not the first. */
+import type { SystemConfig } from '../engine/config/types.ts';
+import type { Env } from './environment.ts';
+
+export interface Secrets {
+  /** Learns those of the systems, which may have been given under any name. */
+  learn(systems: Iterable<SystemConfig>): void;
+  readonly redact: (text: string) => string;
+}
+
+const NAMES = /TOKEN|SECRET|PASSWORD|PASSPHRASE|_KEY$|_KEYS$|CREDENTIAL/i;
+/** A shorter text stands in ordinary words, and is no secret to rely on. */
+const SHORTEST = 6;
+
+export function createSecrets(env: Env): Secrets {
+  const known = new Set<string>();
+  let longestFirst: readonly string[] = [];
+  const add = (secret: string | undefined): void => {
+    if (secret === undefined || secret.length < SHORTEST) return;
+    // As it stands in JSON and in an address, too.
+    for (const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]) known.add(form);
+  };
+  const sort = (): void => {
+    longestFirst = [...known].sort((a, b) => b.length - a.length);
+  };
+  for (const [name, value = ''] of Object.entries(env)) {
+    if (NAMES.test(name)) for (const part of [value, ...value.split(',')]) add(part.trim());
+    if (/^rediss?:\/\//.test(value) && URL.canParse(value)) {
+      const { password } = new URL(value);
+      add(password);
+      add(safely(password));
+    }
+  }
+  sort();
+  return {
+    learn(systems) {
+      for (const { auth, webhooks } of systems) {
+        if (auth.kind === 'header') add(auth.value);
+        if (auth.kind === 'bearer') add(auth.token);
+        if (auth.kind === 'basic') {
+          add(auth.password);
+          add(Buffer.from(`${auth.user}:${auth.password}`).toString('base64'));
+        }
+        if (auth.kind === 'oauth2') {
+          add(auth.clientSecret);
+          add(auth.refreshToken);
+        }
+        add(webhooks?.signature?.secret);
+      }
+      sort();
+    },
+    redact: (text) => longestFirst.reduce((now, secret) => now.replaceAll(secret, '[secret]'), text),
+  };
+}
+
+function safely(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
