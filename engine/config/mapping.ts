@@ -4,6 +4,7 @@ import { type CompiledExpression, compileExpression } from '../expression/compil
 import type { Expression } from '../expression/expression.ts';
 import { nearest } from '../expression/nearest.ts';
 import { type PathStep, parsePath, type WritablePath } from '../expression/path.ts';
+import type { TypeOptions } from '../expression/values.ts';
 import type { Json } from '../types.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import { definitionOf } from './definition.ts';
@@ -567,7 +568,10 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
     values:
       property.values === undefined
         ? undefined
-        : compileTable(state, property.values, compiledSides, direction, [...path, 'values']),
+        : compileTable(state, property.values, compiledSides, direction, { type, places: property.places }, [
+            ...path,
+            'values',
+          ]),
     reference,
     line: report.lineOf(path),
   };
@@ -669,16 +673,19 @@ function compileTable(
   values: string | Record<string, Json>,
   sides: readonly [PropertySide, PropertySide],
   direction: Direction,
+  type: TypeOptions,
   path: YamlPath,
 ): ValueTable | undefined {
   const { report } = state;
   let entries: TableEntries;
   let name: string;
+  let file = report.file;
+  let lineOf = (key: string): number => report.lineOf([...path, key]);
   if (typeof values === 'string') {
     const dot = values.indexOf('.');
     const [fileName, tableName] = dot < 0 ? [values, ''] : [values.slice(0, dot), values.slice(dot + 1)];
-    const file = state.context.tables.get(fileName);
-    if (!file) {
+    const tables = state.context.tables.get(fileName);
+    if (!tables) {
       const hint = nearest(fileName, state.context.tables.keys());
       const why = state.context.faultyTables.has(fileName)
         ? 'has faults of its own'
@@ -686,18 +693,20 @@ function compileTable(
       report.add('CONFIG_REFERENCE', path, `The file mappings/values/${fileName}.yaml ${why}`);
       return undefined;
     }
-    const found = file.tables.get(tableName);
+    const found = tables.tables.get(tableName);
     if (!found) {
-      const names = [...file.tables.keys()];
+      const names = [...tables.tables.keys()];
       const hint = nearest(tableName, names);
       report.add(
         'CONFIG_REFERENCE',
         path,
-        `${file.file} has no table "${tableName}"${hint ? `; did you mean "${fileName}.${hint}"?` : `; it has ${names.join(', ')}.`}`,
+        `${tables.file} has no table "${tableName}"${hint ? `; did you mean "${fileName}.${hint}"?` : `; it has ${names.join(', ')}.`}`,
       );
       return undefined;
     }
-    state.tableTexts.set(file.file, file.text);
+    state.tableTexts.set(tables.file, tables.text);
+    file = tables.file;
+    lineOf = (key) => tables.lineOf(tableName, key);
     entries = found;
     name = values;
   } else {
@@ -712,8 +721,13 @@ function compileTable(
   const { table, faults } = buildTable(
     name,
     entries,
+    type,
     [firstConverted ? undefined : schemaOf(sides[0]), schemaOf(sides[1])],
     { forward: direction !== 0, backward: direction !== 1 },
+    (first, second) => {
+      const [a, b] = [lineOf(first), lineOf(second)];
+      return `${a === b ? `line ${a}` : `lines ${a} and ${b}`} of ${file}`;
+    },
   );
   for (const fault of faults)
     report.add(

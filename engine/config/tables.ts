@@ -1,5 +1,6 @@
 /** Value tables: files of them in mappings/values, and the two directions of one table. */
 import { nearest } from '../expression/nearest.ts';
+import { isEmpty, type TypeOptions, tableKey } from '../expression/values.ts';
 import type { Json } from '../types.ts';
 import { createReport } from './report.ts';
 import { schemaTypes } from './schema-path.ts';
@@ -16,6 +17,8 @@ export interface TableFile {
   readonly file: string;
   readonly text: string;
   readonly tables: ReadonlyMap<string, TableEntries>;
+  /** Line of an entry, from 1. */
+  lineOf(table: string, key: string): number;
 }
 
 /** A file of tables: every key but `description` is one. */
@@ -43,7 +46,11 @@ export function loadTables(
       tables.set(key, entriesOf(table));
     }
   }
-  return { value: report.problems.length === 0 ? { name, file, text, tables } : undefined, problems: report.problems };
+  const lineOf: TableFile['lineOf'] = (table, key) => report.lineOf([table, key]);
+  return {
+    value: report.problems.length === 0 ? { name, file, text, tables, lineOf } : undefined,
+    problems: report.problems,
+  };
 }
 
 export const entriesOf = (table: Readonly<Record<string, Json>>): TableEntries =>
@@ -56,36 +63,48 @@ export interface TableFault {
 }
 
 /**
- * Both directions of a table, in the types of the two places.
+ * Both directions of a table, in the types of the two places. A direction that is used must be a function: no two
+ * entries of it begin with the same value under the declared type, and none with an empty one, which is never looked up.
  *
+ * @param options the type by which values compare
  * @param ways which directions are used: forward is from the first side to the second
+ * @param linesOf where two entries stand, in words
  */
 export function buildTable(
   name: string,
   entries: TableEntries,
+  options: TypeOptions,
   schemas: readonly [JsonSchema | undefined, JsonSchema | undefined],
   ways: { readonly forward: boolean; readonly backward: boolean },
+  linesOf: (first: string, second: string) => string,
 ): { table: ValueTable; faults: TableFault[] } {
   const faults: TableFault[] = [];
   const forward = new Map<string, Scalar>();
   const backward = new Map<string, Scalar>();
-  const owner = new Map<string, string>();
+  const owners = [new Map<string, string>(), new Map<string, string>()] as const;
+  const add = (side: 0 | 1, key: string, from: Scalar, to: Scalar): void => {
+    const used = side === 0 ? ways.forward : ways.backward;
+    const text = tableKey(from, options);
+    const rival = owners[side].get(text);
+    if (rival === undefined) {
+      owners[side].set(text, key);
+      (side === 0 ? forward : backward).set(text, to);
+    }
+    if (!used) return;
+    if (isEmpty(from)) faults.push({ key, message: emptyFault(side, key) });
+    else if (rival !== undefined) {
+      const fault =
+        side === 0
+          ? `"${rival}" and "${key}" are the same value as ${options.type}, so it has no one counterpart (${linesOf(rival, key)}). Keep one of them.`
+          : `"${rival}" and "${key}" both become "${text}", so "${text}" has no one way back (${linesOf(rival, key)}). Keep one of them, or set "direction".`;
+      faults.push({ key, message: fault });
+    }
+  };
   for (const [key, value] of entries) {
     const from = typed(key, schemas[0]);
     const to = typed(value, schemas[1]);
-    forward.set(key, to);
-    const text = String(to);
-    const other = owner.get(text);
-    if (other !== undefined) {
-      if (ways.backward)
-        faults.push({
-          key,
-          message: `"${other}" and "${key}" both become "${text}", so "${text}" has no one way back. Keep one of them, or set "direction".`,
-        });
-    } else {
-      owner.set(text, key);
-      backward.set(text, from);
-    }
+    add(0, key, from, to);
+    add(1, key, to, from);
     for (const [side, item] of [
       [0, from],
       [1, to],
@@ -102,6 +121,11 @@ export function buildTable(
   }
   return { table: { name, forward, backward }, faults };
 }
+
+const emptyFault = (side: 0 | 1, key: string): string =>
+  side === 0
+    ? 'An empty value stays empty and is never looked up; remove this entry.'
+    : `"${key}" becomes an empty value, which has no way back: empty stays empty. Remove this entry, or set "direction".`;
 
 /** A key is always written as text; the place it goes to may want a number or true/false. */
 function typed(value: Scalar, schema: JsonSchema | undefined): Scalar {

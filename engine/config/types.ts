@@ -262,7 +262,7 @@ export interface PropertySide {
   readonly lookup: { readonly entity: string; readonly field: string } | undefined;
 }
 
-/** Two-way table by canonical text. `forward` goes from side 0 to side 1. */
+/** Two-way table by the text of `tableKey`. `forward` goes from side 0 to side 1. */
 export interface ValueTable {
   readonly name: string;
   readonly forward: ReadonlyMap<string, string | number | boolean>;

@@ -51,8 +51,10 @@ export function parseValue(raw: unknown, { type, places }: TypeOptions): TypedVa
       return raw === 'false' || raw === 0 || raw === '0' ? false : fail();
     case 'date':
     case 'datetime': {
-      const instant = typeof raw === 'string' ? DateTime.fromISO(raw.trim(), { zone: 'utc' }) : undefined;
-      if (!instant?.isValid) return fail();
+      // A time alone would be read as one of today: another value every day.
+      const text = typeof raw === 'string' && /^\s*[+-]?\d{4}/.test(raw) ? raw.trim() : fail();
+      const instant = DateTime.fromISO(text, { zone: 'utc' });
+      if (!instant.isValid) return fail();
       return type === 'date' ? instant.startOf('day') : instant;
     }
     case 'list':
@@ -96,13 +98,14 @@ export function hash(text: string): string {
 }
 
 /**
- * A value as an expression sees it: numbers for decimals that arrive as text, booleans for 'true', otherwise as it came.
+ * A value as an expression sees it: numbers for decimals that arrive as text (unless a number cannot hold all their
+ * digits), booleans for 'true', otherwise as it came.
  */
 export function expressionInput(raw: unknown, options: TypeOptions): unknown {
   if (options.type !== 'decimal' && options.type !== 'integer' && options.type !== 'boolean') return raw;
   try {
     const value = parseValue(raw, options);
-    return Decimal.isDecimal(value) ? value.toNumber() : value;
+    return Decimal.isDecimal(value) ? (exactNumber(value) ?? raw) : value;
   } catch {
     return raw;
   }
@@ -121,11 +124,8 @@ export function toJson(raw: unknown, options: TypeOptions, schema?: { readonly t
   const wantsText = accepts.has('string') && !accepts.has('number') && !accepts.has('integer');
   const wantsNumber = (accepts.has('number') || accepts.has('integer')) && !accepts.has('string');
   if (Decimal.isDecimal(value)) {
-    return wantsText
-      ? options.places === undefined
-        ? value.toFixed()
-        : value.toFixed(options.places)
-      : value.toNumber();
+    if (wantsText) return options.places === undefined ? value.toFixed() : value.toFixed(options.places);
+    return requireNumber(value);
   }
   if (DateTime.isDateTime(value)) {
     return options.type === 'date' ? (value.toISODate() as string) : value.toJSDate().toISOString();
@@ -133,9 +133,31 @@ export function toJson(raw: unknown, options: TypeOptions, schema?: { readonly t
   if (typeof value === 'string' && wantsNumber) {
     const number = parseDecimal(value);
     if (number === undefined) throw new TandemError('VALUE_TYPE', 'The value is text where the target wants a number.');
-    return number.toNumber();
+    return requireNumber(number);
   }
   return value as Json;
+}
+
+/** @returns undefined where a JSON number would lose digits, as it does with long ids */
+function exactNumber(value: Decimal): number | undefined {
+  const number = value.toNumber();
+  return Number.isFinite(number) && value.equals(number) ? number : undefined;
+}
+
+function requireNumber(value: Decimal): number {
+  const number = exactNumber(value);
+  if (number === undefined)
+    throw new TandemError('VALUE_TYPE', 'The value has more digits than the number that the target wants can hold.');
+  return number;
+}
+
+/** The text under which a value table knows a value: one text for all forms of a value that are the same under its type. */
+export function tableKey(raw: unknown, options: TypeOptions): string {
+  try {
+    return String(toJson(raw, options, { type: 'string' }));
+  } catch {
+    return String(raw);
+  }
 }
 
 /** JSON with sorted keys, so that the order in which a system answers them does not matter. */

@@ -120,19 +120,20 @@ function decideTwoWay(
   const property = state.name;
   if (base === undefined) return firstContact(state, modified);
   if (state.redefined) return decideRedefined(state, state.redefined, base, modified);
-  const [a, b] = state.own;
-  const changed = [a !== base[0], b !== base[1]] as const;
+  const changed = [state.own[0] !== base[0], state.own[1] !== base[1]] as const;
   if (!changed[0] && !changed[1]) return { property, rule: 'in-step' };
   if (changed[0] && changed[1]) return agree(state) ? { property, rule: 'agreed' } : conflict(state, modified);
   return flow(state, changed[0] ? 1 : 0, 'one-changed');
 }
 
+/** An empty value never beats a value; nor does one of which the conversion leaves nothing, such as the phone number "n/a". */
 function firstContact(state: PropertyState, modified: MergeInput['modified']): PropertyDecision {
   const property = state.name;
-  if (agree(state)) return { property, rule: 'agreed' };
+  const nothing = [saysNothing(state, 0), saysNothing(state, 1)] as const;
+  if (agree(state) || (nothing[0] && nothing[1])) return { property, rule: 'agreed' };
   if (state.own[0] === '') return { property, rule: 'filled', writes: 0 };
   if (state.own[1] === '') return { property, rule: 'filled', writes: 1 };
-  return conflict(state, modified);
+  return conflict(state, modified, nothing[0] ? 1 : nothing[1] ? 0 : undefined);
 }
 
 /**
@@ -153,7 +154,10 @@ function decideRedefined(
   if (again !== undefined && state.own[again === 0 ? 1 : 0] !== '') return convertAgain(state, again);
   const first = firstContact(state, modified);
   if (first.rule !== 'conflict') return first;
-  const possible = ([0, 1] as const).filter((target) => state.toward[target]?.ok);
+  const possible = ([0, 1] as const).filter((target) => {
+    const converted = state.toward[target];
+    return converted?.ok === true && converted.fingerprint !== '';
+  });
   return possible.length === 1 ? convertAgain(state, possible[0]!) : first;
 }
 
@@ -168,14 +172,16 @@ function decideOneWay(state: PropertyState, follower: SideIndex, base: PropertyB
   const leader = follower === 0 ? 1 : 0;
   if (base === undefined) {
     // An empty value never beats a value at first contact, not even the leader's.
-    return state.own[leader] === '' ? { property, rule: 'agreed' } : overwrite(state, follower, 'filled');
+    return saysNothing(state, leader) ? { property, rule: 'agreed' } : overwrite(state, follower, 'filled');
   }
   const [led, edited] = [state.own[leader] !== base[leader], state.own[follower] !== base[follower]];
   if (state.redefined && !(led && state.redefined.readable[leader]))
     return state.own[leader] === '' ? { property, rule: 'agreed' } : convertAgain(state, follower);
   if (led) return (edited ? overwrite : flow)(state, follower, 'one-changed');
   if (!edited) return { property, rule: 'in-step' };
-  return state.drift === 'revert' ? overwrite(state, follower, 'drift') : { property, rule: 'drift' };
+  // Where the leader never had a value to give, putting back would take the follower's own one away.
+  const putBack = state.drift === 'revert' && (base[follower] === '' || !saysNothing(state, leader));
+  return putBack ? overwrite(state, follower, 'drift') : { property, rule: 'drift' };
 }
 
 /** As `flow`, over a value that the target has of its own. */
@@ -191,12 +197,13 @@ function flow(state: PropertyState, target: SideIndex, rule: Rule): PropertyDeci
   return same ? { property: state.name, rule: 'agreed' } : { property: state.name, rule, writes: target };
 }
 
-function conflict(state: PropertyState, modified: MergeInput['modified']): PropertyDecision {
+/** @param only the one side that can win; undefined: either */
+function conflict(state: PropertyState, modified: MergeInput['modified'], only?: SideIndex): PropertyDecision {
   // Whether the two disagree at all is not known before the record that one of them refers to has been looked at.
   const pending = state.toward.find((converted) => converted?.ok === false && converted.error.context.pending);
   if (pending?.ok === false) return { property: state.name, rule: 'blocked', error: pending.error };
   if (state.conflict === 'review') return { property: state.name, rule: 'review' };
-  const winner = state.conflict === 'latest' ? latest(modified) : state.conflict;
+  const winner = only ?? (state.conflict === 'latest' ? latest(modified) : state.conflict);
   const loser = winner === 0 ? 1 : 0;
   return { property: state.name, rule: 'conflict', writes: loser, loser };
 }
@@ -214,6 +221,12 @@ function agree({ own, toward }: PropertyState): boolean {
     const converted = toward[side];
     return converted?.ok === true && converted.fingerprint === own[side];
   });
+}
+
+/** The side has no value, or one that becomes no value on the other side. */
+function saysNothing({ own, toward }: PropertyState, side: SideIndex): boolean {
+  const converted = toward[side === 0 ? 1 : 0];
+  return own[side] === '' || (converted?.ok === true && converted.fingerprint === '');
 }
 
 function blockIfImpossible(state: PropertyState, decision: PropertyDecision, target: SideIndex): PropertyDecision {

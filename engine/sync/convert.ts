@@ -3,7 +3,7 @@ import { redefined } from '../config/definition.ts';
 import type { Mapping, Property } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
-import { expressionInput, fingerprint, isEmpty, parseValue, toJson } from '../expression/values.ts';
+import { expressionInput, fingerprint, isEmpty, parseValue, tableKey, toJson } from '../expression/values.ts';
 import type { Converted, PropertyState } from '../merge/merge.ts';
 import { type Base, type Json, otherSide, type SideIndex } from '../types.ts';
 import type { View } from './view.ts';
@@ -127,7 +127,7 @@ async function convertValue(
   const translate = (): void => {
     if (!property.values || isEmpty(value)) return;
     const table = target === 1 ? property.values.forward : property.values.backward;
-    const found = table.get(String(value));
+    const found = table.get(tableKey(value, property));
     if (found === undefined) {
       throw new TandemError(
         'VALUE_NOT_IN_TABLE',

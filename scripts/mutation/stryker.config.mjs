@@ -1,0 +1,28 @@
+/** Mutation testing of the pure heart: every small change of engine/merge and engine/expression must turn a test red. */
+export default {
+  mutate: ['engine/merge/**/*.ts', 'engine/expression/**/*.ts'],
+  testRunner: 'vitest',
+  vitest: { configFile: 'scripts/mutation/vitest.config.ts' },
+  coverageAnalysis: 'perTest',
+  concurrency: 2,
+  timeoutMS: 15_000,
+  reporters: ['clear-text', 'progress-append-only', 'html', 'json'],
+  clearTextReporter: { allowColor: false, allowEmojis: false, reportTests: false },
+  htmlReporter: { fileName: 'reports/mutation/mutation.html' },
+  jsonReporter: { fileName: 'reports/mutation/mutation.json' },
+  tempDirName: 'reports/stryker-tmp',
+  incrementalFile: 'reports/mutation/incremental.json',
+  ignorePatterns: [
+    '/reports',
+    '/dist',
+    '/docs',
+    '/bench',
+    '/server',
+    '/cli',
+    '/sandbox',
+    '/tests/integration',
+    '/tests/faults',
+  ],
+  allowConsoleColors: false,
+  checkers: [],
+};
