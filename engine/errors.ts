@@ -106,6 +106,12 @@ export const ERRORS = {
   LINK_FENCED: entry('Another worker was faster', 'later', 409, 'Nothing: the record is looked at again.'),
   LINK_TAKEN: entry('One of the records is linked already', 'never', 409, 'Break that link first.'),
   CLAIM_BUSY: entry('Another worker holds this record', 'quota', 409, 'Nothing: it waits for its turn.'),
+  BRAKED: entry(
+    'The brake of the mapping is on',
+    'never',
+    409,
+    'Answer continue or discard in the reviews; then it goes by itself.',
+  ),
   REDIS_UNSAFE: entry('Redis could lose link keys', 'never', 500, 'Set maxmemory-policy noeviction.'),
   // HTTP surface
   NOT_FOUND: entry('There is no such thing', 'never', 404, 'Check the name or the id.'),

@@ -7,6 +7,7 @@ import { type PathStep, parsePath, type WritablePath } from '../expression/path.
 import type { TypeOptions } from '../expression/values.ts';
 import type { Json } from '../types.ts';
 import { otherSide, type SideIndex } from '../types.ts';
+import { type BrakeFile, brakeConfig } from './brake.ts';
 import { definitionOf } from './definition.ts';
 import { parseDuration } from './duration.ts';
 import { shortHash } from './hash.ts';
@@ -62,6 +63,7 @@ interface MappingFile {
   correlate?: BySide<string>;
   conflict?: string;
   deletes?: DeleteRule | BySide<DeleteRule>;
+  brake?: BrakeFile;
   schedule?: 'off' | { changes?: string; full?: string };
   properties: (PropertyFile & Record<string, unknown>)[];
 }
@@ -210,6 +212,7 @@ export function compileMapping(draft: MappingDraft, context: MappingContext): Co
       sides: [mappingSide(0), mappingSide(1)],
       match,
       conflict,
+      brake: brakeConfig(content.brake),
       properties,
       schedule: schedule(content.schedule),
       parents,

@@ -2,6 +2,7 @@
 import type { Expression } from '../expression/expression.ts';
 import type { WritablePath } from '../expression/path.ts';
 import type { JsonObject, SideIndex } from '../types.ts';
+import type { BrakeConfig } from './brake.ts';
 
 /** A JSON Schema as an object. */
 export type JsonSchema = JsonObject;
@@ -190,6 +191,7 @@ export interface Mapping {
   readonly sides: readonly [MappingSide, MappingSide];
   readonly match: readonly MatchRule[];
   readonly conflict: ConflictRule;
+  readonly brake: BrakeConfig;
   readonly properties: readonly Property[];
   readonly schedule: ScheduleConfig;
   /** Mappings whose links this one needs, by name. */

@@ -60,7 +60,10 @@ export function schemaFaults(schema: JsonSchema, value: unknown): SchemaFault[] 
   if (validate(value)) return [];
   const errors = validate.errors ?? [];
   // An alternative that failed says why once, in the words of the schema, not once per alternative.
-  const alternatives = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
+  // The innermost come first.
+  const alternatives = errors
+    .filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf')
+    .sort((a, b) => b.schemaPath.length - a.schemaPath.length);
   const within = (error: ErrorObject, parent: ErrorObject): boolean =>
     error !== parent && error.schemaPath.startsWith(`${parent.schemaPath}/`);
   const faults: SchemaFault[] = [];
@@ -68,15 +71,15 @@ export function schemaFaults(schema: JsonSchema, value: unknown): SchemaFault[] 
   for (const error of errors) {
     if (error.keyword === 'propertyNames') continue;
     const parent = alternatives.find((candidate) => within(error, candidate));
-    if (parent) {
-      // Deep inside an alternative of the right shape, the inner fault is the useful one.
-      if (
-        error.instancePath === parent.instancePath &&
-        error.keyword !== 'additionalProperties' &&
-        error.keyword !== 'required'
-      )
-        continue;
-    } else if (
+    // Deep inside an alternative of the right shape, the inner fault is the useful one.
+    if (
+      parent &&
+      error.instancePath === parent.instancePath &&
+      error.keyword !== 'additionalProperties' &&
+      error.keyword !== 'required'
+    )
+      continue;
+    if (
       alternatives.includes(error) &&
       errors.some(
         (inner) =>

@@ -2,7 +2,19 @@
  * Names of the Redis keys of links. Everything of one mapping shares one hash tag, so that it sits in one slot of a
  * Redis Cluster and scripts over it are allowed.
  */
+import type { BrakeKind } from '../config/brake.ts';
 import type { SideIndex } from '../types.ts';
+
+export interface BrakeKeys {
+  /** HASH: the brake that is on, else absent. */
+  readonly brake: string;
+  /** SET of ids on side 0: links whose records a full scan did not meet, while the brake is on. */
+  readonly vanished: string;
+  /** HASH id of a brake -> `ANSWER|KIND`. */
+  readonly answers: string;
+  /** ZSET of `SIDE/ID` by the time of the write, in ms: what counts at present. */
+  spent(kind: BrakeKind): string;
+}
 
 export interface MappingKeys {
   /** HASH id -> id of the counterpart, one per side: the link keys. */
@@ -35,6 +47,7 @@ export interface MappingKeys {
   historyOf(id: string): string;
   /** SET of `SIDE/ID` of records in review because of this record: looked at again once it can no longer be a candidate. */
   watchers(side: SideIndex, id: string): string;
+  readonly brake: BrakeKeys;
   claim(name: string): string;
 }
 
@@ -57,6 +70,12 @@ export function mappingKeys(prefix: string, mapping: string, rules: string): Map
     history: (id) => `${base}:history:${id}`,
     historyOf: (id) => `${base}:history-of:${id}`,
     watchers: (side, id) => `${base}:watchers:${side}:${id}`,
+    brake: {
+      brake: `${base}:brake`,
+      vanished: `${base}:brake:vanished`,
+      answers: `${base}:brake:answers`,
+      spent: (kind) => `${base}:brake:spent:${kind}`,
+    },
     claim: (name) => `${base}:claim:${name}`,
   };
 }

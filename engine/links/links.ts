@@ -1,10 +1,12 @@
 /** Links of one mapping in Redis: link keys, bases, states of handled records, intents, what is held, the match index. */
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { BrakeKind } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import { type ErrorCode, TandemError } from '../errors.ts';
 import { hash } from '../expression/values.ts';
 import type { Base, PropertyBase, SideIndex } from '../types.ts';
+import { createBrakeStore } from './brake.ts';
 import { createHistory } from './history.ts';
 import { type MappingKeys, mappingKeys, parseRecordKey, recordKey } from './keys.ts';
 import { type LinkCommands, withLinkCommands } from './scripts.ts';
@@ -37,6 +39,11 @@ export interface Held {
   readonly refs?: readonly { readonly mapping: string; readonly side: SideIndex; readonly id: string }[];
   /** The failed job, so that it can go once the record is mended. */
   readonly job?: string;
+  /** Of a record held by a brake: that brake, and what the record would have spent, if anything. */
+  readonly brake?: string;
+  readonly change?: BrakeKind;
+  /** A person decided that the record stays without a counterpart: that is not undone by another look at it. */
+  readonly kept?: true;
 }
 
 export interface HeldRecord extends Held {
@@ -122,6 +129,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
   const rulesId = hash(rulesOf(mapping));
   const keys: MappingKeys = mappingKeys(prefix, mapping.name, rulesId);
   const fullRead = (side: SideIndex): string => `full:${side}:${rulesId}`;
+  const firstRead = `first:${rulesId}`;
   const indexKeys = (side: SideIndex): string[] =>
     [...rules, 'names' as const].map((rule) => keys.matchIndex(side, rule));
 
@@ -148,6 +156,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
 
   return {
     keys,
+    brake: createBrakeStore(redis, keys.brake),
 
     // ------------------------------------------------------------ links
 
@@ -225,6 +234,13 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
 
     async handled(side: SideIndex, id: string, state: string): Promise<void> {
       await redis.multi().hset(keys.states[side], id, state).hdel(keys.held, recordKey(side, id)).exec();
+    },
+
+    /** The links of these records wait for this, whatever they waited for before. @param ids on side 0 */
+    async holdLinks(ids: readonly string[], held: Held): Promise<void> {
+      const json = JSON.stringify(held);
+      for (let i = 0; i < ids.length; i += BATCH)
+        await redis.hset(keys.held, ...ids.slice(i, i + BATCH).flatMap((id) => [recordKey(0, id), json]));
     },
 
     held: async (side: SideIndex, id: string): Promise<Held | undefined> =>
@@ -412,6 +428,14 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       };
       if (since !== undefined) fields[`since:${side}`] = since;
       await redis.hset(keys.progress, fields);
+      if (scan === 'full' && (await readBoth(fullRead)))
+        await redis.hsetnx(keys.progress, firstRead, String(await redisTime(redis)));
+    },
+
+    /** Epoch ms of Redis' clock when both sides had been read fully for the first time, if they have. */
+    async firstRead(): Promise<number | undefined> {
+      const at = await redis.hget(keys.progress, firstRead);
+      return at === null ? undefined : Number(at);
     },
 
     async parkUntilReady(side: SideIndex, ids: readonly string[]): Promise<void> {
@@ -464,11 +488,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
               keys.held,
               ...absent.map((id, i) => recordKey(0, side === 0 ? id : batch[ids.indexOf(absent[i]!)]![1])),
             );
-            missing.push(
-              ...absent.filter(
-                (_, i) => !helds[i] || !['gone', 'review'].includes((JSON.parse(helds[i]!) as Held).kind),
-              ),
-            );
+            missing.push(...absent.filter((_, i) => !helds[i] || !knownGone(JSON.parse(helds[i]!) as Held)));
           }
           await redis.del(met);
           return missing;
@@ -496,6 +516,10 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
   };
 }
 
+/** Asking about such a record again would tell nothing new. A conflict (which has a code) knows nothing of a deletion. */
+const knownGone = ({ kind, code }: Held): boolean =>
+  kind === 'gone' || (kind === 'review' && code === undefined) || code === 'BRAKED';
+
 /** @param unmarked definitions under which entries that name none were made */
 function parseBase(stored: string | null, unmarked: Readonly<Record<string, string>>): StoredBase {
   if (stored === null) return { version: '', base: {} };
@@ -507,6 +531,11 @@ function parseBase(stored: string | null, unmarked: Readonly<Record<string, stri
         : [name, entry],
   );
   return { version: stored.slice(0, bar), base: Object.fromEntries(entries) };
+}
+
+async function redisTime(redis: Redis): Promise<number> {
+  const [seconds, micros] = await redis.time();
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }
 
 const parse = <T>(json: string | null): T | undefined => (json === null ? undefined : (JSON.parse(json) as T));

@@ -1,8 +1,10 @@
 /** A plan: what a run would do, without writing anything to either system. */
 import { setTimeout } from 'node:timers/promises';
+import { allowance } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import { asTandemError } from '../errors.ts';
+import { brakeOn, brakeReason, type Missing } from '../sync/brake.ts';
 import type { SyncContext } from '../sync/context.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcile } from '../sync/reconcile.ts';
@@ -10,7 +12,10 @@ import { type ScanKind, scan } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 import type { Run } from './runs.ts';
 
-/** @param context made with `dry` */
+/**
+ * @param context made with `dry`
+ * @returns what the brake would say to it, '' if nothing
+ */
 export async function planScan(
   engine: Engine,
   context: SyncContext,
@@ -18,7 +23,7 @@ export async function planScan(
   run: Run,
   kind: ScanKind,
   record?: { side: SideIndex; id: string },
-): Promise<void> {
+): Promise<string> {
   const links = engine.links(mapping.name);
   const planOne = async (side: SideIndex, id: string): Promise<void> => {
     const planned = await dryReconcile(context, mapping, side, id);
@@ -32,15 +37,45 @@ export async function planScan(
       return;
     await engine.runs.plan(run, { ...planned, record: { side, id } });
   };
-  if (record) return planOne(record.side, record.id);
+  if (record) {
+    await planOne(record.side, record.id);
+    return '';
+  }
   const wasReady = await links.ready();
   // Before both sides were read, nothing can be matched: what the reading finds is noted first, as in a real run.
   const found = async (side: SideIndex, ids: readonly string[]): Promise<void> => {
     if (!wasReady) await links.parkUntilReady(side, ids);
     else for (const id of ids) await planOne(side, id);
   };
-  await scan(context, mapping, kind, { found, progress: (progress) => engine.runs.read(run, progress) });
+  const { weighed } = await scan(context, mapping, kind, {
+    found,
+    progress: (progress) => engine.runs.read(run, progress),
+  });
   for await (const { side, ids } of links.allParked()) for (const id of ids) await planOne(side, id);
+  return (await planWarning(engine, context, mapping, run, weighed)) ?? '';
+}
+
+async function planWarning(
+  engine: Engine,
+  context: SyncContext,
+  mapping: Mapping,
+  run: Run,
+  { tooMany }: Missing,
+): Promise<string | undefined> {
+  const brake = await brakeOn(context, mapping);
+  if (brake) return brakeReason(mapping, brake);
+  if (tooMany)
+    return `The brake would trip: ${tooMany.count} of ${tooMany.linked} linked records are missing, and ${tooMany.limit} may be.`;
+  const links = engine.links(mapping.name);
+  const limit = mapping.brake.creates;
+  // The first sync may create as much as there is.
+  if (!limit || !(await links.ready())) return undefined;
+  const created = (await engine.runs.get(run.id))?.counts.created ?? [0, 0];
+  const most = allowance('creates', limit, await links.count());
+  const count = created[0] + created[1];
+  return count > most
+    ? `The brake may trip: ${count} records would be created, and ${most} may be in one run.`
+    : undefined;
 }
 
 async function dryReconcile(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {

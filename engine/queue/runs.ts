@@ -408,6 +408,20 @@ export function createRuns(connection: Redis, prefix: string) {
         });
     },
 
+    /** Epoch ms when the oldest run of this mapping that is under way began; undefined when none is. */
+    async since(mapping: string): Promise<number | undefined> {
+      const begun = await Promise.all(
+        (await redis.smembers(activeKey(mapping))).map((id) => redis.hget(runKey(id), 'created')),
+      );
+      const times = begun.flatMap((created) => (created === null ? [] : [Date.parse(created)]));
+      return times.length === 0 ? undefined : Math.min(...times);
+    },
+
+    /** Tells something in every active run of a mapping, unless it tells something already. */
+    async warn(mapping: string, reason: string): Promise<void> {
+      for (const id of await redis.smembers(activeKey(mapping))) await redis.hsetnx(runKey(id), 'reason', reason);
+    },
+
     /** Whether a scan of this mapping is queued or under way. */
     async scansOf(mapping: string): Promise<boolean> {
       for (const scan of ['changes', 'full'] as const) {

@@ -5,6 +5,7 @@ import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import { asTandemError, type TandemError } from '../errors.ts';
 import { recordKey } from '../links/keys.ts';
+import { brakeOn, brakeReason, carryOut } from '../sync/brake.ts';
 import { held } from '../sync/hold.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcile } from '../sync/reconcile.ts';
@@ -158,6 +159,7 @@ async function reconcileJob(engine: Engine, job: Job<ReconcileJob>, token: strin
     const ms = Math.round(performance.now() - started);
     engine.options.onOutcome?.({ mapping: name, side, id, outcome: result, ms });
     engine.logger.info({ ...fields, outcome: result.kind, writes: result.writes, code: result.code, ms }, 'reconciled');
+    if (result.code === 'BRAKED') await engine.runs.warn(name, result.reason ?? '');
     await (result.kind === 'failed' ? noteFailedJob(engine, job) : forgetFailedJobs(engine, job, result));
     await engine.runs.finish(name, key, result, expected);
     // A refusal is for a person: the job fails for good, with its reason, and can be retried from the queue.
@@ -263,10 +265,12 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
       if (!(await engine.runs.scanning(current))) return 'scanned already';
       const context = engine.context({ owner: `${job.id}:${token}`, config, dry: plan, run: current });
       if (plan) {
-        await planScan(engine, context, mapping, current, kind, record);
-        await engine.runs.scanned(current);
+        await engine.runs.scanned(current, await planScan(engine, context, mapping, current, kind, record));
         return 'planned';
       }
+      // An answer that a process noted, and did not live to carry out.
+      const answered = await links.brake.on();
+      if (answered?.answer) await carryOut(context, mapping, answered);
       const wasReady = await links.ready();
       const queue = (side: 0 | 1, ids: readonly string[]): Promise<void> =>
         wasReady ? context.enqueue(name, side, ids) : links.parkUntilReady(side, ids);
@@ -275,14 +279,8 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
         progress: (progress) => engine.runs.read(current, progress),
       });
       await releaseHeld(context, mapping, queue);
-      if (result.braked) {
-        const counts = result.vanished.map((ids, side) => `${ids.length} in ${mapping.sides[side]!.name}`).join(', ');
-        await engine.runs.scanned(
-          current,
-          `More linked records were missing than a normal day explains (${counts}): nothing was done about them.`,
-        );
-        return 'braked';
-      }
+      if (result.weighed.lifted)
+        engine.logger.warn({ mapping: name }, 'what was missing is there again: the brake is off');
       await job.updateData({ ...job.data, run: current.id, read: true });
     }
     if ((await links.parkedCount()) > 0 && (await links.ready())) {
@@ -293,8 +291,10 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
       const context = engine.context({ owner: `${job.id}:${token}`, config });
       await releaseParked(links, (side, ids) => context.enqueue(name, side, ids));
     }
-    await engine.runs.scanned(current);
-    return 'scanned';
+    const brake = await brakeOn(engine, mapping);
+    if (brake) engine.logger.warn({ mapping: name, run: current.id, brake: brake.kind }, brakeReason(mapping, brake));
+    await engine.runs.scanned(current, brake ? brakeReason(mapping, brake) : '');
+    return brake ? 'braked' : 'scanned';
   } catch (cause) {
     if (cause instanceof DelayedError) throw cause;
     const error = asTandemError(cause);

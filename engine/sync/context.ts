@@ -20,6 +20,10 @@ export interface SyncContext {
   readonly owner: string;
   /** The job that does this work, so that a failed one can go once its record is mended. */
   readonly job: string | undefined;
+  /** Epoch ms when the oldest run of a mapping that is under way began; undefined when none is. */
+  runSince(mapping: string): Promise<number | undefined>;
+  /** A person decides about this one record: the brake neither counts nor holds it. */
+  readonly person?: boolean | undefined;
   /** Only tell what would be done. */
   readonly dry: boolean;
   /** How long claims last unless they are extended, in ms; default 60,000. */

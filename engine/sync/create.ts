@@ -11,6 +11,7 @@ import { recordKey } from '../links/keys.ts';
 import type { Intent } from '../links/links.ts';
 import { merge, type PropertyWrite } from '../merge/merge.ts';
 import { type Base, type JsonObject, otherSide, type PropertyBase, type SystemRecord } from '../types.ts';
+import { holdCreate, mayWrite, type Permit } from './brake.ts';
 import { type Claims, recordClaim } from './claims.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
@@ -89,8 +90,15 @@ export async function createCounterpart(
       await hold(context, mapping, from, id, state, { kind: 'review', code: 'OUTCOME_UNKNOWN', reason });
       return outcome('review', { code: 'OUTCOME_UNKNOWN', reason });
     }
+    if (typeof lost === 'object') {
+      await claims.confirm();
+      return await link(lost, former);
+    }
+    const permit: Permit = more.decided ? { kind: 'go' } : await mayWrite(context, mapping, from, id, 'creates', state);
+    if (permit.kind === 'braked') return await holdCreate(context, mapping, from, id, state, permit);
+    if (permit.kind === 'discard') return await leave();
     await claims.confirm();
-    return typeof lost === 'object' ? await link(lost, former) : await link(await post(data, lost === 'unknown'));
+    return await link(await post(data, lost === 'unknown'));
   } catch (cause) {
     const error = asTandemError(cause);
     // Only what another try would meet too ends here; the rest is tried again, the intent telling what may have happened.
@@ -189,6 +197,13 @@ export async function createCounterpart(
       writes: target.index === 0 ? [names, []] : [[], names],
       ...(ids.length === 2 ? { ids } : {}),
     });
+  }
+
+  /** A person decided so when the brake was on. */
+  async function leave(): Promise<Outcome> {
+    const reason = `A person decided that it gets no counterpart in ${target.name} for now.`;
+    await hold(context, mapping, from, id, state, { kind: 'unmatched', reason, kept: true });
+    return outcome('unmatched', { reason });
   }
 
   async function refuse(error: TandemError): Promise<Outcome> {

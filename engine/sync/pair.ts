@@ -5,6 +5,7 @@ import { isEmpty } from '../expression/values.ts';
 import type { BegunWrite, Lost, StoredBase } from '../links/links.ts';
 import { type Decision, merge } from '../merge/merge.ts';
 import { type Base, otherSide, type PropertyBase, type SideIndex, type SystemRecord } from '../types.ts';
+import { answerFor, brakePair, holdLink, mayWrite } from './brake.ts';
 import type { Claims } from './claims.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { propertyStates } from './convert.ts';
@@ -99,11 +100,14 @@ export async function reconcilePair(
   const known: StoredBase = { ...stored, base: withLanded(stored.base, landed) };
   const converting = convertContext(context, mapping);
   const states = await propertyStates(mapping, views, known.base, converting);
-  const decision = merge({
+  const merged = merge({
     base: known.base,
     modified: [views[0].record.modified, views[1].record.modified],
     properties: states,
   });
+  const braked = context.dry ? { decision: merged } : await brakePair(context, mapping, views, merged, known);
+  if ('outcome' in braked) return braked.outcome;
+  const { decision } = braked;
   const conflicts = decision.decisions.filter((one) => one.rule === 'conflict').map((one) => one.property);
   const planned: Outcome = outcome(decision.writes.some((writes) => writes.length > 0) ? 'updated' : 'unchanged', {
     ids,
@@ -357,9 +361,14 @@ async function reconcileDeleted(
     return outcome('gone', { ids });
   }
   const survivor: SideIndex = a ? 0 : 1;
-  const { deletes, name, system, entity } = mapping.sides[survivor];
+  const { name, system, entity } = mapping.sides[survivor];
+  const before = await links.held(0, ids[0]);
+  const kept = before && (before.kept || (await answerFor(context, mapping, before, 'deletes')) === 'discard');
+  const deletes = kept ? 'keep' : mapping.sides[survivor].deletes;
   const goneName = mapping.sides[otherSide(survivor)].name;
   const view = await viewRecord(mapping, survivor, (a ?? b)!);
+  const state = recordState(mapping, view).linked;
+  const states: [string, string] = survivor === 0 ? [state, ''] : ['', state];
   const edited = mapping.properties.some((property, i) => {
     const base = stored.base[property.name];
     return base !== undefined && base[survivor] !== view.own[i];
@@ -368,16 +377,17 @@ async function reconcileDeleted(
     // A delete cannot be taken back: look a second time, and only then.
     if (await readSide(context, mapping, otherSide(survivor), ids[otherSide(survivor)]))
       throw new TandemError('SYSTEM_CHANGED', `The record in ${goneName} is there again.`, { mapping: mapping.name });
+    const permit = await mayWrite(context, mapping, 0, ids[0], 'deletes');
+    if (permit.kind === 'braked') return holdLink(context, mapping, ids, stored, states, permit, 'deletes');
     await links.keepLost(ids, deletedValues(mapping, view));
     await claims.confirm();
     await context.client(system.name).delete(entity.name, ids[survivor]);
     await endLink(context, mapping, ids);
     return outcome('deleted', { ids, side: survivor });
   }
-  const state = recordState(mapping, view).linked;
   const review = deletes === 'review' || deletes === 'propagate';
   const reason = !review
-    ? `The counterpart in ${goneName} was deleted; ${name} keeps its record.`
+    ? `The counterpart in ${goneName} was deleted; ${kept ? 'a person decided that ' : ''}${name} keeps its record.`
     : edited
       ? `The counterpart in ${goneName} was deleted, but the record was edited in ${name}: a person decides.`
       : `The counterpart in ${goneName} was deleted: a person decides.`;
@@ -385,8 +395,8 @@ async function reconcileDeleted(
     ids,
     version: stored.version,
     base: stored.base,
-    states: survivor === 0 ? [state, ''] : ['', state],
-    held: held(context, mapping, { kind: review ? 'review' : 'gone', reason }, await links.held(0, ids[0])),
+    states,
+    held: held(context, mapping, { kind: review ? 'review' : 'gone', reason, ...(kept ? { kept } : {}) }, before),
   });
   return outcome(review ? 'review' : 'gone', { ids, reason });
 }

@@ -123,7 +123,7 @@ export async function takeSide(
       return one.conflict === 'review' && choice !== undefined ? { ...one, conflict: choice } : one;
     }),
   };
-  return patiently(() => reconcile(context, decided, side, id));
+  return patiently(() => reconcile({ ...context, person: true }, decided, side, id));
 }
 
 /** Deletes what is left of a link whose other record is gone, and forgets the link. */

@@ -8,7 +8,8 @@ import { asTandemError, ERRORS } from '../errors.ts';
 import { hash } from '../expression/values.ts';
 import type { HeldRecord, Links } from '../links/links.ts';
 import type { Page } from '../systems/client.ts';
-import { otherSide, type SideIndex } from '../types.ts';
+import type { SideIndex } from '../types.ts';
+import { brakeOn, type Missing, weighMissing } from './brake.ts';
 import type { SyncContext } from './context.ts';
 import { hold } from './hold.ts';
 import { indexEntry, recordState, type View, viewRecord } from './view.ts';
@@ -34,16 +35,9 @@ export interface ScanOptions {
 export interface ScanResult {
   /** Linked records that a full scan did not meet, per side: they may have been deleted. */
   readonly vanished: readonly [readonly string[], readonly string[]];
-  /** More vanished than a normal day explains: nothing was queued for them. */
-  readonly braked: boolean;
+  /** What came of weighing them: too many are not believed, and nothing was queued for them. */
+  readonly weighed: Missing;
 }
-
-/** More than this many records vanished, and more than this share of all: not believed. */
-const VANISHED_COUNT = 20;
-const VANISHED_SHARE = 0.1;
-/** Where deletes propagate, nor, however few they are, when more than this many and at least this share of all vanished. */
-const FEW_COUNT = 2;
-const FEW_SHARE = 0.5;
 
 /**
  * Scans both sides at once. A side that was never read fully is read fully, whatever was asked for.
@@ -55,34 +49,27 @@ export async function scan(
   kind: ScanKind,
   options: ScanOptions,
 ): Promise<ScanResult> {
-  const links = context.links(mapping.name);
   const results = await Promise.allSettled(
     ([0, 1] as const).map((side) => scanSide(context, mapping, side, kind, options)),
   );
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-  const vanished = results.map((result) => (result.status === 'fulfilled' ? result.value : [])) as [string[], string[]];
-  const linked = await links.count();
-  const braked = ([0, 1] as const).some((side) => {
-    const { length } = vanished[side];
-    const propagates = mapping.sides[otherSide(side)].deletes === 'propagate';
-    return (
-      (length > VANISHED_COUNT && length > linked * VANISHED_SHARE) ||
-      (propagates && length > FEW_COUNT && length >= linked * FEW_SHARE)
-    );
-  });
-  if (!braked)
+  const missing = results.map((result) => (result.status === 'fulfilled' ? result.value : undefined));
+  const vanished = [missing[0] ?? [], missing[1] ?? []] as const;
+  const complete = missing.every((ids) => ids !== undefined);
+  const weighed = await weighMissing(context, mapping, vanished, complete);
+  if (!weighed.tooMany)
     for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
-  return { vanished, braked };
+  return { vanished, weighed };
 }
 
-/** @returns linked ids that a full read did not meet */
+/** @returns linked ids that a full read did not meet; undefined when only changes were read */
 async function scanSide(
   context: SyncContext,
   mapping: Mapping,
   side: SideIndex,
   kind: ScanKind,
   options: ScanOptions,
-): Promise<string[]> {
+): Promise<string[] | undefined> {
   const links = context.links(mapping.name);
   const { system, entity } = mapping.sides[side];
   const { full, since } = await links.readBefore(side);
@@ -94,7 +81,8 @@ async function scanSide(
     .client(system.name)
     .list(entity.name, { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) })) {
     const work = await scanPage(context, mapping, side, page, full === undefined);
-    await meeting?.met(page.records.map((record) => record.id));
+    // One that cannot be understood is there all the same.
+    await meeting?.met([...page.records, ...page.failed].flatMap(({ id }) => (id === undefined ? [] : [id])));
     for (const { modified } of page.records)
       if (modified !== undefined && (latest === undefined || modified > latest)) latest = modified;
     if (work.ids.length > 0) await options.found(side, work.ids);
@@ -109,7 +97,7 @@ async function scanSide(
   }
   // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
   await links.readThrough(side, context.dry ? 'plan' : changesOnly ? 'changes' : 'full', latest);
-  return meeting ? meeting.missing() : [];
+  return meeting?.missing();
 }
 
 /** @param first nothing of this side is in the match index yet */
@@ -177,8 +165,8 @@ export async function releaseParked(links: Links, found: ScanOptions['found']): 
 }
 
 /**
- * Records held under another version of the mapping, waiting for links that exist by now, or given up for a reason that
- * passes (an outage, a bad token): they are looked at again.
+ * Records held under another version of the mapping, waiting for links that exist by now, given up for a reason that
+ * passes (an outage, a bad token), or held by a brake that is off: they are looked at again.
  */
 export async function releaseHeld(
   context: SyncContext,
@@ -186,10 +174,15 @@ export async function releaseHeld(
   found: ScanOptions['found'],
 ): Promise<number> {
   const links = context.links(mapping.name);
+  const braked = (await brakeOn(context, mapping)) !== undefined;
   let released = 0;
   for await (const batch of links.allHeld()) {
     const again: { side: SideIndex; id: string }[] = [];
     for (const record of batch) {
+      if (record.code === 'BRAKED') {
+        if (!braked) again.push(record);
+        continue;
+      }
       const otherVersion = record.mapping !== mapping.version && record.kind !== 'gone' && record.kind !== 'paused';
       if (
         otherVersion ||

@@ -1,0 +1,47 @@
+/** How much of what cannot be taken back one run may do before it stops and asks: the limits of a mapping's brake. */
+
+export const BRAKE_KINDS = ['deletes', 'creates', 'clears'] as const;
+export type BrakeKind = (typeof BRAKE_KINDS)[number];
+
+export interface BrakeLimit {
+  /** More than this many records in one run trip the brake. */
+  readonly count: number;
+  /** So do more than this share of the linked records, in percent, */
+  readonly percent: number;
+  /** yet not before they are more than this many: a share of few records says nothing. */
+  readonly floor: number;
+}
+
+/** undefined: no limit. */
+export type BrakeConfig = Readonly<Record<BrakeKind, BrakeLimit | undefined>>;
+
+/** As it stands in a mapping file. */
+export type BrakeFile = 'off' | Partial<Record<BrakeKind, 'off' | Partial<BrakeLimit>>>;
+
+/** `schemas/mapping.schema.json` tells the same to editors. */
+export const BRAKE_DEFAULTS: Readonly<Record<BrakeKind, BrakeLimit>> = {
+  deletes: { count: 500, percent: 10, floor: 5 },
+  creates: { count: 1_000, percent: 25, floor: 100 },
+  clears: { count: 500, percent: 10, floor: 20 },
+};
+
+/** Of so many deletes any mapping may be asked about, however few its links: one or two are an ordinary day. */
+const FEW = 2;
+
+export function brakeConfig(given: BrakeFile = {}): BrakeConfig {
+  const limit = (kind: BrakeKind): BrakeLimit | undefined => {
+    const own = given === 'off' ? 'off' : given[kind];
+    return own === 'off' ? undefined : { ...BRAKE_DEFAULTS[kind], ...own };
+  };
+  return { deletes: limit('deletes'), creates: limit('creates'), clears: limit('clears') };
+}
+
+/**
+ * How many records one run may delete, create or clear.
+ * @param linked links of the mapping, those that the run has deleted so far included
+ */
+export function allowance(kind: BrakeKind, { count, percent, floor }: BrakeLimit, linked: number): number {
+  // Half of all at once is no ordinary day even where all are few: it may be a list that is empty by mistake.
+  const least = kind === 'deletes' ? Math.min(floor, Math.max(FEW, Math.ceil(linked / 2) - 1)) : floor;
+  return Math.min(count, Math.max(least, Math.floor((linked * percent) / 100)));
+}

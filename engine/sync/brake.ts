@@ -1,0 +1,321 @@
+/**
+ * The brake: a run that wants to delete, create or clear more than its mapping allows stops the mapping's writes, and a
+ * person is asked. Reading, deciding and planning go on; what would be written is held until there is an answer.
+ */
+import { allowance, BRAKE_KINDS, type BrakeKind } from '../config/brake.ts';
+import type { Mapping } from '../config/types.ts';
+import { TandemError } from '../errors.ts';
+import { EMPTY } from '../expression/values.ts';
+import { BRAKE_WINDOW, type Brake, type BrakeAnswer } from '../links/brake.ts';
+import type { Held, StoredBase } from '../links/links.ts';
+import type { Decision } from '../merge/merge.ts';
+import type { SideIndex } from '../types.ts';
+import type { SyncContext } from './context.ts';
+import { held } from './hold.ts';
+import { type Outcome, outcome } from './outcome.ts';
+import { recordState, type View } from './view.ts';
+
+/** Whether a write may be done now. `holdAs`: the brake under whose name the record is held, so that its answer counts. */
+export type Permit =
+  | { readonly kind: 'go' }
+  | { readonly kind: 'discard' }
+  | { readonly kind: 'braked'; readonly brake: Brake; readonly holdAs: string };
+
+const GO: Permit = { kind: 'go' };
+const WORDS: Readonly<Record<BrakeKind, string>> = {
+  deletes: 'deletes',
+  creates: 'creates',
+  clears: 'records with a value cleared',
+};
+
+/** Why the brake is on, and what to do, as one sentence or two. */
+export function brakeReason(mapping: Pick<Mapping, 'name'>, { kind, by, count, limit, linked }: Brake): string {
+  const what =
+    by === 'scan'
+      ? `${count} of ${linked} linked records were missing when everything was read, and ${limit} may be`
+      : `more than ${limit} ${WORDS[kind]} in one run, with ${linked} linked records`;
+  return `The brake of ${mapping.name} is on: ${what}. Nothing is written until a person answers continue or discard in the reviews.`;
+}
+
+/** The brake that is on, if one is. One whose limit was taken out of the mapping is taken off. */
+export async function brakeOn(context: Pick<SyncContext, 'links'>, mapping: Mapping): Promise<Brake | undefined> {
+  const store = context.links(mapping.name).brake;
+  const brake = await store.on();
+  if (!brake || mapping.brake[brake.kind]) return brake;
+  await store.release(brake);
+  return undefined;
+}
+
+// ------------------------------------------------------------ writes
+
+/**
+ * To be asked before each write, under the claims of the record. What one person decides about one record passes.
+ * @param side and id: the name under which the record is held: for a link its record on side 0
+ * @param kind undefined for a write that neither deletes, creates nor clears
+ * @param state of the source of a create: what a person decided against stays undone while the record is as it was
+ */
+export async function mayWrite(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+  kind: BrakeKind | undefined,
+  state?: string,
+): Promise<Permit> {
+  const off = BRAKE_KINDS.filter((one) => mapping.brake[one] === undefined);
+  if (context.person || off.length === BRAKE_KINDS.length) return GO;
+  const links = context.links(mapping.name);
+  const before = kind && (await links.held(side, id));
+  const answer = before && (await answerFor(context, mapping, before, kind));
+  if (answer === 'discard') return { kind: 'discard' };
+  if (before?.kept && state !== undefined && (await links.states(side, [id]))[0] === state) return { kind: 'discard' };
+  const counts =
+    kind !== undefined && answer === undefined && !(await isFirstSync(context, mapping, side, id, kind, before));
+  const brake = await links.brake.spend(off, counts ? await spendingOf(context, mapping, side, id, kind) : undefined);
+  return brake ? { kind: 'braked', brake, holdAs: (answer && before?.brake) || brake.id } : GO;
+}
+
+/** What was answered to the brake that held this record, if that is why it waits. */
+export async function answerFor(
+  context: SyncContext,
+  mapping: Mapping,
+  { code, brake }: Pick<Held, 'code' | 'brake'>,
+  kind: BrakeKind,
+): Promise<BrakeAnswer | undefined> {
+  return code === 'BRAKED' && brake !== undefined ? context.links(mapping.name).brake.answered(brake, kind) : undefined;
+}
+
+async function spendingOf(context: SyncContext, mapping: Mapping, side: SideIndex, id: string, kind: BrakeKind) {
+  const limit = mapping.brake[kind];
+  if (!limit) return undefined;
+  const { linked, since } = await present(context, mapping, kind);
+  return { kind, record: `${side}/${id}`, limit: allowance(kind, limit, linked), linked, since };
+}
+
+/** Links there were before the present run deleted or created some, and what it spent. */
+async function present(context: SyncContext, mapping: Mapping, kind: BrakeKind) {
+  const links = context.links(mapping.name);
+  const [count, since] = await Promise.all([links.count(), context.runSince(mapping.name)]);
+  const spent = await links.brake.spent(kind, Math.min(Date.now() - BRAKE_WINDOW, since ?? Infinity));
+  const linked = kind === 'deletes' ? count + spent : kind === 'creates' ? Math.max(0, count - spent) : count;
+  return { linked, spent, since };
+}
+
+/**
+ * A create belongs to the first sync when its record was read before both sides had been read fully once, whenever the
+ * create comes about; unless the record has been left without a counterpart deliberately since.
+ */
+async function isFirstSync(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+  kind: BrakeKind,
+  before: Held | undefined,
+): Promise<boolean> {
+  if (kind !== 'creates' || before?.kind === 'unmatched') return false;
+  const links = context.links(mapping.name);
+  const [seen, read] = await Promise.all([links.firstSeen(side, id), links.firstRead()]);
+  return seen !== undefined && read !== undefined && seen <= read;
+}
+
+// ------------------------------------------------------------ holding
+
+/**
+ * Before the writes of a link: lets them be done, without those that a person discarded, or holds the link as it is.
+ * @param stored the base from which was decided
+ */
+export async function brakePair(
+  context: SyncContext,
+  mapping: Mapping,
+  views: readonly [View, View],
+  decision: Decision,
+  stored: StoredBase,
+): Promise<{ readonly decision: Decision } | { readonly outcome: Outcome }> {
+  if (decision.writes.every((writes) => writes.length === 0)) return { decision };
+  const clears = clearsOf(mapping, views, decision);
+  const ids = [views[0].record.id, views[1].record.id] as const;
+  const kind = clears.size > 0 ? 'clears' : undefined;
+  const permit = await mayWrite(context, mapping, 0, ids[0], kind);
+  if (permit.kind === 'go') return { decision };
+  if (permit.kind === 'discard') return { decision: without(mapping, views, decision, clears) };
+  const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
+  return { outcome: await holdLink(context, mapping, ids, stored, states, permit, kind) };
+}
+
+/** @param states of both records as they were read, so that scans leave them alone meanwhile */
+export async function holdLink(
+  context: SyncContext,
+  mapping: Mapping,
+  ids: readonly [string, string],
+  stored: StoredBase,
+  states: readonly [string, string],
+  permit: Extract<Permit, { kind: 'braked' }>,
+  change: BrakeKind | undefined,
+): Promise<Outcome> {
+  const reason = holdReason(mapping, permit, change);
+  const links = context.links(mapping.name);
+  const waits = held(context, mapping, reason, await links.held(0, ids[0]));
+  await links.commit({ ids, version: stored.version, base: stored.base, states, held: waits });
+  return stillOn(context, mapping, 0, ids[0], permit, { ids, code: reason.code, reason: reason.reason });
+}
+
+/** @param state of the source, whose counterpart is not created for now */
+export async function holdCreate(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+  state: string,
+  permit: Extract<Permit, { kind: 'braked' }>,
+): Promise<Outcome> {
+  const links = context.links(mapping.name);
+  const reason = holdReason(mapping, permit, 'creates');
+  // Whoever waits for its link goes on waiting, so nobody is woken.
+  await links.hold(side, id, state, held(context, mapping, reason, await links.held(side, id)));
+  await links.doubtIntent(side, id);
+  return stillOn(context, mapping, side, id, permit, { code: reason.code, reason: reason.reason });
+}
+
+function holdReason(
+  mapping: Mapping,
+  { brake, holdAs }: Extract<Permit, { kind: 'braked' }>,
+  change: BrakeKind | undefined,
+) {
+  const kind = { kind: 'waiting', code: 'BRAKED', reason: brakeReason(mapping, brake), brake: holdAs } as const;
+  return change === undefined ? kind : { ...kind, change };
+}
+
+/** Whoever took the brake off a moment ago may not have seen this record among those that wait. */
+async function stillOn(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+  { brake }: Extract<Permit, { kind: 'braked' }>,
+  more: Pick<Outcome, 'ids' | 'code' | 'reason'>,
+): Promise<Outcome> {
+  const now = await context.links(mapping.name).brake.on();
+  if (now?.id !== brake.id) await context.enqueue(mapping.name, side, [id]);
+  return outcome('waiting', more);
+}
+
+/** Names of properties in which a value would be overwritten by an empty one. */
+function clearsOf(mapping: Mapping, views: readonly [View, View], decision: Decision): Set<string> {
+  const names = new Set<string>();
+  for (const side of [0, 1] as const) {
+    for (const { property, fingerprint } of decision.writes[side]) {
+      const index = mapping.properties.findIndex(({ name }) => name === property);
+      if (fingerprint === EMPTY && views[side].own[index] !== EMPTY) names.add(property);
+    }
+  }
+  return names;
+}
+
+/** Both sides keep what they have of these properties, until one of them changes. */
+function without(
+  mapping: Mapping,
+  views: readonly [View, View],
+  { writes, base, decisions }: Decision,
+  names: ReadonlySet<string>,
+): Decision {
+  const kept = mapping.properties.flatMap(({ name }, i) =>
+    names.has(name) ? [[name, [views[0].own[i]!, views[1].own[i]!]] as const] : [],
+  );
+  const stays = (side: SideIndex) => writes[side].filter(({ property }) => !names.has(property));
+  return {
+    writes: [stays(0), stays(1)],
+    base: { ...base, ...Object.fromEntries(kept) },
+    decisions: decisions.map((one) => (names.has(one.property) ? { property: one.property, rule: 'agreed' } : one)),
+  };
+}
+
+// ------------------------------------------------------------ what a scan did not meet
+
+export interface Missing {
+  /** What is too much to be believed; undefined: each of them may be looked at. */
+  readonly tooMany: Pick<Brake, 'count' | 'limit' | 'linked'> | undefined;
+  /** They are there again: the brake that was on for them is off. */
+  readonly lifted: boolean;
+}
+
+/**
+ * Weighs all linked records that a scan did not meet, before any of them is looked at.
+ * @param complete both sides were read fully
+ */
+export async function weighMissing(
+  context: SyncContext,
+  mapping: Mapping,
+  missing: readonly [readonly string[], readonly string[]],
+  complete: boolean,
+): Promise<Missing> {
+  const limit = mapping.brake.deletes;
+  if (!limit) return { tooMany: undefined, lifted: false };
+  const links = context.links(mapping.name);
+  const twins = await links.counterparts(1, missing[1]);
+  const ids = new Set([...missing[0], ...twins.filter((id) => id !== null)]);
+  const { linked, spent } = await present(context, mapping, 'deletes');
+  const count = ids.size + spent;
+  const most = allowance('deletes', limit, linked);
+  const tooMany = ids.size > 0 && count > most ? { count, limit: most, linked } : undefined;
+  if (context.dry) return { tooMany, lifted: false };
+  if (tooMany) {
+    const brake = await links.brake.trip({ kind: 'deletes', by: 'scan', ...tooMany });
+    if (brake.kind === 'deletes' && !brake.answer) await links.brake.noteVanished([...ids]);
+    return { tooMany, lifted: false };
+  }
+  const brake = complete ? await brakeOn(context, mapping) : undefined;
+  if (brake?.kind !== 'deletes' || brake.answer) return { tooMany, lifted: false };
+  if (brake.by === 'scan') return { tooMany, lifted: await links.brake.release(brake) };
+  await links.brake.noteVanished([]);
+  return { tooMany, lifted: false };
+}
+
+// ------------------------------------------------------------ the answer
+
+/**
+ * What a person answers to a brake. `continue`: all that is held goes on, and is not counted. `discard`: what the brake
+ * was about is not done: survivors are kept, records are left without a counterpart, values stay on both sides; the rest
+ * that is held goes on. Asked again after a crash it finishes what is left.
+ * @returns how many records go on
+ * @throws TandemError NOT_FOUND when no brake is on; CONFLICT when the other answer is being carried out
+ */
+export async function answerBrake(context: SyncContext, mapping: Mapping, answer: BrakeAnswer): Promise<number> {
+  const brake = await brakeOn(context, mapping);
+  const stands = brake && (await context.links(mapping.name).brake.answer(brake, answer));
+  if (stands !== undefined && stands !== answer)
+    throw new TandemError('CONFLICT', `The brake of ${mapping.name} was answered with ${stands} already.`, {
+      mapping: mapping.name,
+    });
+  const released = await (brake && stands
+    ? carryOut(context, mapping, { ...brake, answer: stands })
+    : releaseBraked(context, mapping));
+  if (!brake && released === 0)
+    throw new TandemError('NOT_FOUND', `The brake of ${mapping.name} is not on.`, { mapping: mapping.name });
+  return released;
+}
+
+/** Carries out an answer that was noted: may be begun again at any point. */
+export async function carryOut(context: SyncContext, mapping: Mapping, brake: Brake): Promise<number> {
+  const links = context.links(mapping.name);
+  const permit = { kind: 'braked', brake, holdAs: brake.id } as const;
+  const waits = held(context, mapping, holdReason(mapping, permit, 'deletes'), undefined);
+  // From now on they are known by what is held of them: no scan weighs them again, and each will find the answer.
+  for await (const ids of links.brake.vanished()) await links.holdLinks(ids, waits);
+  await links.brake.release(brake);
+  return releaseBraked(context, mapping);
+}
+
+/** Queues all records that a brake held. */
+async function releaseBraked(context: SyncContext, mapping: Mapping): Promise<number> {
+  let released = 0;
+  for await (const batch of context.links(mapping.name).allHeld()) {
+    const braked = batch.filter(({ code }) => code === 'BRAKED');
+    for (const side of [0, 1] as const) {
+      const ids = braked.filter((record) => record.side === side).map(({ id }) => id);
+      if (ids.length > 0) await context.enqueue(mapping.name, side, ids);
+    }
+    released += braked.length;
+  }
+  return released;
+}

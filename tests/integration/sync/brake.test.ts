@@ -1,0 +1,504 @@
+/** The brake: too many deletes, creates or clears in one run stop a mapping's writes, and a person is asked. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { answerBrake } from '../../../engine/sync/brake.ts';
+import { createByHand, deleteSurvivor, takeSide } from '../../../engine/sync/resolve.ts';
+import { startWorld, type World } from '../../support/world.ts';
+import {
+  all,
+  counterpart,
+  edit,
+  expectQuiet,
+  heldOf,
+  linked,
+  make,
+  read,
+  reconcile,
+  remove,
+  sync,
+  unique,
+  writes,
+} from './support.ts';
+
+const MAPPING = 'product-product';
+/** What the mapping of these tests says instead of its own `deletes`. */
+const RULES = `deletes: propagate
+brake:
+  deletes: { count: 3 }
+  creates: { count: 3 }
+  clears: { count: 3 }`;
+
+let world: World;
+afterEach(() => world?.close());
+
+type Pair = { keap: string; shop: string };
+const product = (name: string) => ({ name, sku: name, price: 100, short_description: 'x', description: 'said' });
+const store = () => world.engine.links(MAPPING).brake;
+const context = () => world.engine.context({ owner: 'person' });
+const answer = async (what: 'continue' | 'discard'): Promise<number> => {
+  const released = await answerBrake(context(), world.engine.mapping(MAPPING), what);
+  await world.settle();
+  return released;
+};
+const braked = async () => (await world.held(MAPPING)).filter(({ code }) => code === 'BRAKED');
+const products = () => [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
+
+/** A world in which so many pairs exist, made by the first sync. */
+async function start(pairs: number, rules = RULES): Promise<Pair[]> {
+  world = await startWorld({
+    async prepare(dir) {
+      const file = join(dir, 'mappings', `${MAPPING}.yaml`);
+      await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: keep', rules));
+    },
+  });
+  const ids: string[] = [];
+  for (let i = 0; i < pairs; i++) ids.push(await make(world, 'keap', 'products', product(unique('product'))));
+  await sync(world, 'full');
+  return Promise.all(ids.map(async (keap) => ({ keap, shop: await linked(world, MAPPING, 'keap', keap) })));
+}
+
+async function tell(what: 'add' | 'edit' | 'delete', ids: readonly string[]): Promise<void> {
+  for (const id of ids) await world.engine.events('keap', [{ event: `product.${what}`, id }]);
+  await world.settle();
+}
+
+/** Keap loses these, and says so one by one. */
+async function lose(pairs: readonly Pair[]): Promise<void> {
+  for (const { keap } of pairs) await remove(world, 'keap', 'products', keap);
+  await tell(
+    'delete',
+    pairs.map(({ keap }) => keap),
+  );
+}
+
+const survivors = async (pairs: readonly Pair[]): Promise<Pair[]> => {
+  const found = await Promise.all(pairs.map(({ shop }) => read(world, 'shop', 'products', shop)));
+  return pairs.filter((_, i) => found[i] !== undefined);
+};
+
+describe('deletes that are told one by one', () => {
+  it('stop after so many; everything waits, other mappings go on, nothing is forgotten', async () => {
+    const pairs = await start(12);
+    const [lost, rest] = [pairs.slice(0, 8), pairs.slice(8)];
+    await lose(lost);
+    expect(await survivors(lost)).toHaveLength(5);
+    expect(await store().on()).toMatchObject({ kind: 'deletes', by: 'writes', count: 4, limit: 3 });
+    expect(await braked()).toHaveLength(5);
+    for (const one of await braked())
+      expect(one).toMatchObject({
+        kind: 'waiting',
+        change: 'deletes',
+        reason: expect.stringMatching(
+          /^The brake of product-product is on: more than 3 deletes in one run.*continue or discard/,
+        ),
+      });
+    expect(await world.engine.queues.reconcile(MAPPING).getFailedCount()).toBe(0);
+
+    // Nothing of the mapping is written, neither an edit nor a new record.
+    await edit(world, 'keap', 'products', rest[0]!.keap, { description: 'edited' });
+    const fresh = await make(world, 'keap', 'products', product(unique('fresh')));
+    const before = writes(world);
+    const run = await sync(world, 'changes', MAPPING);
+    expect(run).toMatchObject({ state: 'done', reason: expect.stringContaining('The brake of product-product is on') });
+    expect(run.counts.waiting).toBe(2);
+    expect(writes(world)).toEqual(before);
+    expect(await heldOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKED', change: 'creates' });
+    expect((await heldOf(world, MAPPING, 'keap', rest[0]!.keap))?.change).toBeUndefined();
+    // And it is quiet, even over a restart.
+    await expectQuiet(world, MAPPING);
+    await world.restartWorkers();
+    await expectQuiet(world, MAPPING);
+    expect(await braked()).toHaveLength(7);
+
+    const company = await make(world, 'keap', 'companies', { company_name: unique('company') });
+    await reconcile(world, 'company-customer', 'keap', company);
+    await linked(world, 'company-customer', 'keap', company);
+
+    expect(await answer('continue')).toBe(7);
+    expect(await store().on()).toBeUndefined();
+    expect(await survivors(lost)).toEqual([]);
+    expect(await survivors(rest)).toEqual(rest);
+    expect(await read(world, 'shop', 'products', rest[0]!.shop)).toMatchObject({ description: 'edited' });
+    await linked(world, MAPPING, 'keap', fresh);
+    expect(await world.held(MAPPING)).toEqual([]);
+    await expectQuiet(world, MAPPING);
+    await expect(answer('continue')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('discarded: what is left stays for good, the rest goes on', async () => {
+    const pairs = await start(10);
+    const [lost, rest] = [pairs.slice(0, 6), pairs.slice(6)];
+    await lose(lost);
+    const left = await survivors(lost);
+    expect(left).toHaveLength(3);
+    await edit(world, 'keap', 'products', rest[0]!.keap, { description: 'edited' });
+    await sync(world, 'changes', MAPPING);
+    await answer('discard');
+    expect(await survivors(lost)).toEqual(left);
+    for (const { keap } of left)
+      expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({
+        kind: 'gone',
+        reason: 'The counterpart in keap was deleted; a person decided that customwebshop keeps its record.',
+      });
+    expect(await read(world, 'shop', 'products', rest[0]!.shop)).toMatchObject({ description: 'edited' });
+    await expectQuiet(world, MAPPING);
+    expect(products()).toEqual([4, 7]);
+    // Told of once more, they are kept still.
+    await tell(
+      'delete',
+      left.map(({ keap }) => keap),
+    );
+    expect(await survivors(lost)).toEqual(left);
+    expect(await store().on()).toBeUndefined();
+  });
+
+  it('a few on a quiet day do not trip it, and an answer begins to count anew', async () => {
+    const pairs = await start(12);
+    await lose(pairs.slice(0, 3));
+    expect(await store().on()).toBeUndefined();
+    await lose(pairs.slice(3, 4));
+    expect(await store().on()).toMatchObject({ count: 4 });
+    await answer('continue');
+    await lose(pairs.slice(4, 7));
+    expect(await store().on()).toBeUndefined();
+    expect(await survivors(pairs)).toHaveLength(5);
+  });
+
+  it('a record that comes back while the brake is on is not deleted by the answer', async () => {
+    const pairs = await start(8);
+    const lost = pairs.slice(0, 5);
+    await lose(lost);
+    const [waiting] = await survivors(lost);
+    const twin = await read(world, 'shop', 'products', waiting!.shop);
+    world.keap.store.products.put({
+      ...(world.keap.store.products.values()[0] as object),
+      id: waiting!.keap,
+      product_name: twin.name,
+      name: twin.name,
+      sku: twin.sku,
+    } as never);
+    await answer('continue');
+    expect(await read(world, 'shop', 'products', waiting!.shop)).toBeDefined();
+    expect(await counterpart(world, MAPPING, 'keap', waiting!.keap)).toBe(waiting!.shop);
+  });
+});
+
+describe('records that a full scan does not meet', () => {
+  it('are not deleted at all before the answer, and each is read before it is', async () => {
+    const pairs = await start(10);
+    const [lost, rest] = [pairs.slice(0, 5), pairs.slice(5)];
+    for (const { keap } of lost) await remove(world, 'keap', 'products', keap);
+    // One of the others is missing in the list by mistake: reading it tells.
+    const spared = rest[0]!;
+    const before = writes(world);
+    const run = await sync(world, 'full', MAPPING);
+    expect(run).toMatchObject({
+      state: 'done',
+      reason: expect.stringMatching(/brake of product-product is on: 5 of 10 linked records were missing .* 3 may be/),
+    });
+    expect(writes(world)).toEqual(before);
+    expect(await survivors(lost)).toHaveLength(5);
+    await expectQuiet(world, MAPPING);
+    await world.restartWorkers();
+    await expectQuiet(world, MAPPING);
+    expect(await store().on()).toMatchObject({ kind: 'deletes', by: 'scan', count: 5, limit: 3, linked: 10 });
+    expect(await store().vanishedCount()).toBe(5);
+
+    await store().noteVanished([...lost, spared].map(({ keap }) => keap));
+    await answer('continue');
+    expect(await survivors(pairs)).toEqual(rest);
+    expect(await counterpart(world, MAPPING, 'keap', spared.keap)).toBe(spared.shop);
+    expect(await world.held(MAPPING)).toEqual([]);
+    await expectQuiet(world, MAPPING);
+  });
+
+  it('discarded: all are kept, and nobody is asked again', async () => {
+    const pairs = await start(10);
+    const lost = pairs.slice(0, 6);
+    for (const { shop } of lost) await remove(world, 'shop', 'products', shop);
+    await sync(world, 'full', MAPPING);
+    await answer('discard');
+    for (const { keap } of lost) {
+      expect(await read(world, 'keap', 'products', keap)).toBeDefined();
+      expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'gone' });
+    }
+    await expectQuiet(world, MAPPING);
+    expect(await store().on()).toBeUndefined();
+    expect(products()).toEqual([10, 4]);
+  });
+
+  it('that are there again take the brake off, and what was held goes on', async () => {
+    const pairs = await start(8);
+    world.shop.faults.add({ method: 'GET', path: '/products', times: 1, action: 'empty-list' });
+    await sync(world, 'full', MAPPING);
+    world.shop.faults.clear();
+    expect(await store().on()).toMatchObject({ by: 'scan', count: 8 });
+    await edit(world, 'keap', 'products', pairs[0]!.keap, { description: 'edited' });
+    // A scan of changes has not looked at everything.
+    await sync(world, 'changes', MAPPING);
+    expect(await store().on()).toBeDefined();
+    expect((await read(world, 'shop', 'products', pairs[0]!.shop)).description).toBe('said');
+
+    const run = await sync(world, 'full', MAPPING);
+    expect(run.reason).toBeUndefined();
+    expect(await store().on()).toBeUndefined();
+    expect((await read(world, 'shop', 'products', pairs[0]!.shop)).description).toBe('edited');
+    expect(await survivors(pairs)).toEqual(pairs);
+    await expectQuiet(world, MAPPING);
+  });
+
+  it.each([
+    ['few records and no limits of its own', 'deletes: propagate', 4, 3],
+    ['nothing is deleted anyway', 'deletes: keep', 14, 6],
+  ])('trip it by default too: %s', async (_, rules, all, missing) => {
+    const pairs = await start(all, rules);
+    for (const { keap } of pairs.slice(0, missing)) await remove(world, 'keap', 'products', keap);
+    await sync(world, 'full', MAPPING);
+    expect(await store().on()).toMatchObject({ by: 'scan', count: missing, linked: all });
+    expect(await survivors(pairs)).toEqual(pairs);
+    expect(await world.held(MAPPING)).toEqual([]);
+  });
+
+  it('fewer than that are looked at one by one, on both sides together', async () => {
+    const pairs = await start(12, 'deletes: propagate');
+    await remove(world, 'keap', 'products', pairs[0]!.keap);
+    await remove(world, 'shop', 'products', pairs[1]!.shop);
+    // Gone from both sides counts once, and leaves nothing behind.
+    await remove(world, 'keap', 'products', pairs[2]!.keap);
+    await remove(world, 'shop', 'products', pairs[2]!.shop);
+    await sync(world, 'full', MAPPING);
+    expect(await store().on()).toBeUndefined();
+    expect(products()).toEqual([9, 9]);
+    for (const { keap } of [pairs[3]!, pairs[4]!, pairs[5]!]) await remove(world, 'keap', 'products', keap);
+    for (const { shop } of [pairs[6]!, pairs[7]!]) await remove(world, 'shop', 'products', shop);
+    // Two deleted a moment ago count with the five that are missing now.
+    await sync(world, 'full', MAPPING);
+    expect(await store().on()).toMatchObject({ by: 'scan', count: 7, limit: 5, linked: 11 });
+    expect(products()).toEqual([6, 7]);
+  });
+});
+
+describe('creates', () => {
+  it('of the first sync are not counted, however late they come about; later ones are', async () => {
+    world = await startWorld({
+      async prepare(dir) {
+        const file = join(dir, 'mappings', `${MAPPING}.yaml`);
+        await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: keep', RULES));
+      },
+    });
+    const first: string[] = [];
+    for (let i = 0; i < 8; i++) first.push(await make(world, 'keap', 'products', product(unique('first'))));
+    // The shop takes nothing at first, and the workers are stopped meanwhile.
+    world.shop.faults.add({ method: 'POST', path: '/products', times: 12, action: 'status', status: 503 });
+    const { run } = await world.engine.trigger({ mapping: MAPPING, scan: 'full' });
+    await expect.poll(() => world.shop.faults.list()[0]?.hits ?? 12, { timeout: 10_000 }).toBeGreaterThan(3);
+    await world.restartWorkers();
+    await world.settle();
+    expect((await world.engine.runs.get(run.id))?.state).toBe('done');
+    for (const id of first) await linked(world, MAPPING, 'keap', id);
+    expect(await store().on()).toBeUndefined();
+
+    const later: string[] = [];
+    for (let i = 0; i < 7; i++) later.push(await make(world, 'keap', 'products', product(unique('later'))));
+    const second = await sync(world, 'changes', MAPPING);
+    expect(await store().on()).toMatchObject({ kind: 'creates', by: 'writes', limit: 3 });
+    expect(second).toMatchObject({ state: 'done', reason: expect.stringContaining('more than 3 creates in one run') });
+    expect(second.counts).toMatchObject({ created: [0, 3], waiting: 4 });
+    expect(await braked()).toHaveLength(4);
+    await expectQuiet(world, MAPPING);
+    await answer('continue');
+    for (const id of later) await linked(world, MAPPING, 'keap', id);
+    expect(products()).toEqual([15, 15]);
+    await expectQuiet(world, MAPPING);
+  });
+
+  it('discarded: the records are left alone until they change', async () => {
+    await start(2);
+    const later: string[] = [];
+    for (let i = 0; i < 6; i++) later.push(await make(world, 'keap', 'products', product(unique('later'))));
+    await sync(world, 'changes', MAPPING);
+    const left = (await braked()).map(({ id }) => id);
+    expect(left).toHaveLength(3);
+    await answer('discard');
+    for (const id of left)
+      expect(await heldOf(world, MAPPING, 'keap', id)).toMatchObject({
+        kind: 'unmatched',
+        reason: expect.stringContaining('A person decided'),
+      });
+    await expectQuiet(world, MAPPING);
+    expect(products()).toEqual([8, 5]);
+    // Another look at them changes nothing.
+    await tell('edit', left);
+    expect(products()).toEqual([8, 5]);
+    expect(await world.held(MAPPING)).toHaveLength(3);
+    await edit(world, 'keap', 'products', left[0]!, { description: 'edited' });
+    await sync(world, 'changes', MAPPING);
+    await linked(world, MAPPING, 'keap', left[0]!);
+    expect(products()).toEqual([8, 6]);
+  });
+
+  it('children of a record that the brake holds wait for it', async () => {
+    world = await startWorld({
+      async prepare(dir) {
+        const file = join(dir, 'mappings', 'contact-customer.yaml');
+        const text = await readFile(file, 'utf8');
+        await writeFile(file, text.replace(/^deletes: .*$/m, 'brake: { creates: { count: 1 } }'));
+      },
+    });
+    await sync(world, 'full');
+    const customers: string[] = [];
+    for (let i = 0; i < 3; i++)
+      customers.push(
+        await make(world, 'shop', 'customers', { email: `${unique('child')}@x.example`, last_name: 'Child' }),
+      );
+    await sync(world, 'changes', 'contact-customer');
+    const [waiting] = (await world.held('contact-customer')).filter(({ code }) => code === 'BRAKED');
+    expect(waiting).toMatchObject({ side: 1 });
+    const order = await make(world, 'shop', 'orders', { title: unique('order'), customer_id: Number(waiting!.id) });
+    await reconcile(world, 'opportunity-order', 'shop', order);
+    expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ code: 'REFERENCE_WAITING' });
+    await answerBrake(context(), world.engine.mapping('contact-customer'), 'continue');
+    await world.settle();
+    for (const customer of customers) await linked(world, 'contact-customer', 'shop', customer);
+    await linked(world, 'opportunity-order', 'shop', order);
+  });
+});
+
+describe('clears', () => {
+  const clear = async (pairs: readonly Pair[]): Promise<void> => {
+    for (const { keap } of pairs) await edit(world, 'keap', 'products', keap, { description: '' });
+    await sync(world, 'changes', MAPPING);
+  };
+  const said = async (pairs: readonly Pair[]): Promise<unknown[]> =>
+    Promise.all(pairs.map(async ({ shop }) => (await read(world, 'shop', 'products', shop)).description || ''));
+  const count = async (pairs: readonly Pair[]) => (await said(pairs)).filter((text) => text === 'said').length;
+
+  it('stop after so many records, and go on when a person says so', async () => {
+    const pairs = await start(8);
+    await clear(pairs.slice(0, 6));
+    expect(await store().on()).toMatchObject({ kind: 'clears', limit: 3 });
+    expect(await count(pairs)).toBe(5);
+    await expectQuiet(world, MAPPING);
+    await answer('continue');
+    expect(await count(pairs)).toBe(2);
+    await expectQuiet(world, MAPPING);
+  });
+
+  it('discarded: both sides stay as they are until one changes', async () => {
+    const pairs = await start(8);
+    await clear(pairs.slice(0, 6));
+    const held = (await braked()).map(({ id }) => id);
+    // A change of another property of such a record is not discarded with it.
+    await edit(world, 'keap', 'products', held[0]!, { short_description: 'new' });
+    await answer('discard');
+    expect(await count(pairs)).toBe(5);
+    expect(await world.held(MAPPING)).toEqual([]);
+    const one = pairs.find(({ keap }) => keap === held[0])!;
+    expect(await read(world, 'shop', 'products', one.shop)).toMatchObject({
+      short_description: 'new',
+      description: 'said',
+    });
+    expect((await read(world, 'keap', 'products', one.keap)).description || '').toBe('');
+    await expectQuiet(world, MAPPING);
+    await edit(world, 'shop', 'products', one.shop, { description: 'said anew' });
+    await sync(world, 'changes', MAPPING);
+    expect(await read(world, 'keap', 'products', one.keap)).toMatchObject({ description: 'said anew' });
+  });
+});
+
+describe('an answer', () => {
+  it('that was noted by a process which then died is carried out by the next scan, or by asking again', async () => {
+    const pairs = await start(10);
+    for (const { keap } of pairs.slice(0, 5)) await remove(world, 'keap', 'products', keap);
+    await sync(world, 'full', MAPPING);
+    await store().answer((await store().on())!, 'discard');
+    await expect(answer('continue')).rejects.toMatchObject({ code: 'CONFLICT' });
+    await sync(world, 'changes', MAPPING);
+    expect(await store().on()).toBeUndefined();
+    expect(await survivors(pairs)).toEqual(pairs);
+    expect((await world.held(MAPPING)).filter(({ kind }) => kind === 'gone')).toHaveLength(5);
+
+    // Died after the brake was taken off, before the records were queued.
+    await lose(pairs.slice(5));
+    const brake = (await store().on())!;
+    expect(brake).toMatchObject({ by: 'writes' });
+    expect(await braked()).toHaveLength(2);
+    await store().release({ ...brake, answer: 'continue' });
+    expect(await answer('continue')).toBe(2);
+    expect(await survivors(pairs)).toEqual(pairs.slice(0, 5));
+  });
+
+  it('goes for what it was given for: held over by a second brake, it counts still', async () => {
+    const pairs = await start(12);
+    await lose(pairs.slice(0, 6));
+    const first = (await store().on())!;
+    await store().release({ ...first, answer: 'continue' });
+    const brake = await store().trip({ kind: 'creates', by: 'writes', count: 4, limit: 3, linked: 9 });
+    await tell(
+      'delete',
+      pairs.slice(0, 6).map(({ keap }) => keap),
+    );
+    expect(await survivors(pairs)).toHaveLength(9);
+    expect(new Set((await braked()).map((one) => one.brake))).toEqual(new Set([first.id]));
+    await store().answer(brake, 'discard');
+    await sync(world, 'changes', MAPPING);
+    expect(await survivors(pairs)).toHaveLength(6);
+  });
+
+  it('is not asked for what a person decides about one record', async () => {
+    const pairs = await start(8);
+    await lose(pairs.slice(0, 4));
+    const [left] = await survivors(pairs.slice(0, 4));
+    await deleteSurvivor(context(), world.engine.mapping(MAPPING), 0, left!.keap);
+    expect(await read(world, 'shop', 'products', left!.shop)).toBeUndefined();
+    const fresh = await make(world, 'keap', 'products', product(unique('fresh')));
+    await reconcile(world, MAPPING, 'keap', fresh);
+    expect(await heldOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKED' });
+    await createByHand(context(), world.engine.mapping(MAPPING), 0, fresh);
+    const twin = await linked(world, MAPPING, 'keap', fresh);
+    await edit(world, 'keap', 'products', fresh, { description: 'edited' });
+    await takeSide(context(), world.engine.mapping(MAPPING), 0, fresh, 0);
+    expect(await read(world, 'shop', 'products', twin)).toMatchObject({ description: 'edited' });
+    expect(await store().on()).toBeDefined();
+  });
+});
+
+describe('a mapping file', () => {
+  it('that takes the limit away takes the brake off', async () => {
+    const pairs = await start(8);
+    await lose(pairs.slice(0, 5));
+    expect(await survivors(pairs)).toHaveLength(5);
+    const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
+    const version = world.engine.mapping(MAPPING).version;
+    await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: { count: 3 }', 'deletes: off'));
+    await expect.poll(() => world.engine.mapping(MAPPING).version, { timeout: 10_000 }).not.toBe(version);
+    await sync(world, 'changes', MAPPING);
+    expect(await store().on()).toBeUndefined();
+    expect(await survivors(pairs)).toHaveLength(3);
+  });
+});
+
+describe('a plan', () => {
+  it('tells that the brake would trip, goes on while it is on, and touches it in no way', async () => {
+    const pairs = await start(10);
+    const plan = async () => {
+      const { run } = await world.engine.trigger({ mapping: MAPPING, scan: 'full', plan: true });
+      await world.settle();
+      return (await world.engine.runs.get(run.id))!;
+    };
+    const later: string[] = [];
+    for (let i = 0; i < 5; i++) later.push(await make(world, 'keap', 'products', product(unique('later'))));
+    expect(await plan()).toMatchObject({
+      state: 'done',
+      counts: { created: [0, 5] },
+      reason: 'The brake may trip: 5 records would be created, and 3 may be in one run.',
+    });
+    for (const { keap } of pairs.slice(0, 4)) await remove(world, 'keap', 'products', keap);
+    expect((await plan()).reason).toBe('The brake would trip: 4 of 10 linked records are missing, and 3 may be.');
+    expect(await store().on()).toBeUndefined();
+    await sync(world, 'full', MAPPING);
+    expect(await plan()).toMatchObject({ reason: expect.stringContaining('is on'), counts: { created: [0, 0] } });
+    expect(await store().on()).toMatchObject({ by: 'scan', count: 4 });
+  });
+});
