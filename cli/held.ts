@@ -16,6 +16,12 @@ export interface HeldRecord {
   /** Name of the review, and what can be done about it. */
   readonly review?: string;
   readonly actions?: readonly string[];
+  /** Of a review of a brake. */
+  readonly brake?: {
+    readonly kind: 'deletes' | 'creates' | 'clears';
+    readonly waiting: Readonly<Record<'deletes' | 'creates' | 'clears' | 'other', number>>;
+    readonly sample: readonly { readonly side: string; readonly id: string }[];
+  };
 }
 
 /** Why a record waits, as one line. */

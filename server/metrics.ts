@@ -1,6 +1,7 @@
 /** Metrics for Prometheus: counters fed by the engine's callbacks, gauges read from Redis when they are asked for. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
+import { brakeOn } from '../engine/sync/brake.ts';
 import { HELD_KINDS, heldCounts } from './held.ts';
 import { answers, within } from './patience.ts';
 import { JOB_STATES, queuesOf, standOf } from './queue-counts.ts';
@@ -111,6 +112,13 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     registers,
   });
 
+  const brake = new Gauge({
+    name: 'tandem_brake_on',
+    help: 'Whether the brake of the mapping is on: nothing of it is written until a person answers.',
+    labelNames: ['mapping'] as const,
+    registers,
+  });
+
   const fill = async (): Promise<true> => {
     const mappings = [...engine.config.current().mappings.keys()];
     const stands = await Promise.all(queuesOf(engine).map(standOf));
@@ -119,10 +127,11 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
         mapping,
         links: await engine.links(mapping).count(),
         held: await heldCounts(engine, mapping),
+        brake: await brakeOn(engine, engine.mapping(mapping)),
       })),
     );
     // What is gone from the configuration is gone from here: reset, then set, without anything in between.
-    for (const gauge of [jobs, oldest, paused, links, held]) gauge.reset();
+    for (const gauge of [jobs, oldest, paused, links, held, brake]) gauge.reset();
     for (const stand of stands) {
       for (const state of JOB_STATES) jobs.set({ queue: stand.name, state }, stand.counts[state]);
       oldest.set({ queue: stand.name }, (stand.oldestWaiting ?? 0) / 1000);
@@ -130,6 +139,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     }
     for (const count of counts) {
       links.set({ mapping: count.mapping }, count.links);
+      brake.set({ mapping: count.mapping }, count.brake ? 1 : 0);
       for (const kind of HELD_KINDS) held.set({ mapping: count.mapping, kind }, count.held[kind]);
     }
     return true;
@@ -141,6 +151,6 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     redisUp.set(up ? 1 : 0);
     const filled = up && (await within(PATIENCE, fill()));
     // Old numbers would look like new ones.
-    if (!filled) for (const gauge of [jobs, oldest, paused, links, held]) gauge.reset();
+    if (!filled) for (const gauge of [jobs, oldest, paused, links, held, brake]) gauge.reset();
   };
 }

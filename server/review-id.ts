@@ -1,4 +1,4 @@
-/** Names of reviews: `MAPPING~SIDE~ID`, made of characters that stand in an address as they are, whatever the record's id holds. */
+/** Names of reviews: `MAPPING~SIDE~ID`, and `MAPPING~brake`, made of characters that stand in an address as they are, whatever the record's id holds. */
 import { TandemError } from '../engine/errors.ts';
 import type { HeldRecord } from '../engine/links/links.ts';
 
@@ -21,6 +21,11 @@ export function reviewActions({ code }: Pick<HeldRecord, 'code'>, linked: boolea
 export function reviewId({ mapping, side, id }: ReviewName): string {
   return `${mapping}~${side}~${/^[A-Za-z0-9_.-]+$/.test(id) ? id : `~${Buffer.from(id).toString('base64url')}`}`;
 }
+
+export const brakeReviewId = (mapping: string): string => `${mapping}~brake`;
+
+/** @returns the mapping whose brake a review is about; undefined for a review of a record */
+export const parseBrakeReviewId = (text: string): string | undefined => /^([^~]+)~brake$/.exec(text)?.[1];
 
 /** @throws TandemError NOT_FOUND */
 export function parseReviewId(text: string): ReviewName {

@@ -78,7 +78,7 @@ const run = {
   'children?': described('Ids of the runs of the single mappings', list(text)),
 } as const;
 
-const record = object({ side: text, id: text });
+export const record = object({ side: text, id: text });
 
 const outcome = {
   kind: {
@@ -106,7 +106,7 @@ const outcome = {
   'conflicts?': described('Properties that the conflict rule decided', list(text)),
 } as const;
 
-const held = {
+export const held = {
   kind: { type: 'string', enum: HELD_KINDS },
   'code?': text,
   reason: text,

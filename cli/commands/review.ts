@@ -14,13 +14,15 @@ interface Resolution {
   readonly property?: string;
   readonly delete?: boolean;
   readonly ignore?: boolean;
+  readonly continue?: boolean;
+  readonly discard?: boolean;
 }
 
 export function reviewCommand(program: Command): void {
   const review = program
     .command('review')
     .summary('list and decide what asks for a person')
-    .description('Conflicts, ambiguous matches, unknown outcomes. Asks the Tandem that runs at TANDEM_URL.');
+    .description('Conflicts, ambiguous matches, unknown outcomes, brakes. Asks the Tandem that runs at TANDEM_URL.');
 
   declare(review, {
     usage: 'list [mapping]',
@@ -54,6 +56,8 @@ export function reviewCommand(program: Command): void {
       ['review resolve product-product~keap~17 --create', 'it has no counterpart: create one'],
       ['review resolve company-customer~keap~17 --take keap', 'the values of this side win'],
       ['review resolve company-customer~keap~17 --ignore', 'leave it until it changes'],
+      ['review resolve company-customer~brake --continue', 'let what the brake holds go on'],
+      ['review resolve company-customer~brake --discard', 'do not delete, create or clear what the brake is about'],
     ],
   })
     .option('--link <id>', 'link it to this record of the other side')
@@ -62,6 +66,8 @@ export function reviewCommand(program: Command): void {
     .option('--property <property>', 'with --take: only this property')
     .option('--delete', 'its counterpart was deleted: delete it too')
     .option('--ignore', 'leave it as it is until it changes')
+    .option('--continue', 'of a brake: let all that waits go on')
+    .option('--discard', 'of a brake: leave undone what it is about, let the rest go on')
     .action(
       action<Resolution, [string]>(async ({ client, output }, options, id) => {
         const body = decision(options);
@@ -69,11 +75,12 @@ export function reviewCommand(program: Command): void {
           review: string;
           action: string;
           outcome?: { kind: string; reason?: string };
+          released?: number;
         }>(path('reviews', id, 'resolve'), body);
-        const { outcome } = answer;
+        const { outcome, released } = answer;
         output.result(answer, () =>
           plain(
-            `${answer.review}: ${answer.action}${outcome ? ` -> ${outcome.kind}${outcome.reason ? `: ${outcome.reason}` : ''}` : ''}`,
+            `${answer.review}: ${answer.action}${outcome ? ` -> ${outcome.kind}${outcome.reason ? `: ${outcome.reason}` : ''}` : ''}${released === undefined ? '' : ` -> ${released} records go on`}`,
           ),
         );
         return OK;
@@ -89,21 +96,38 @@ function why(one: HeldRecord): string {
       .join(', ');
   const [candidates, rivals] = [named(false), named(true)];
   // A rival is a record of the same side that the candidates could belong to as well: nothing to link to.
+  const { brake } = one;
+  if (brake) {
+    const { deletes, creates, clears, other } = brake.waiting;
+    const sample = brake.sample.map(({ side, id }) => `${side} ${id}`).join(', ');
+    return `${one.reason} Waiting: ${deletes} deletes, ${creates} creates, ${clears} clears, ${other} other updates.${sample === '' ? '' : ` About: ${sample}${brake.waiting[brake.kind] > brake.sample.length ? ', ...' : '.'}`}`;
+  }
   return `${reasonWords(one)}${candidates === '' ? '' : ` Candidates: ${candidates}.`}${rivals === '' ? '' : ` Also claimed by: ${rivals}.`}`;
 }
 
-function decision({ link, create, take, property, delete: remove, ignore }: Resolution): object {
+function decision({
+  link,
+  create,
+  take,
+  property,
+  delete: remove,
+  ignore,
+  continue: goOn,
+  discard,
+}: Resolution): object {
   const given = [
     ...(link === undefined ? [] : [{ action: 'link', counterpart: link }]),
     ...(create ? [{ action: 'create' }] : []),
     ...(take === undefined ? [] : [{ action: 'take', side: take, ...(property === undefined ? {} : { property }) }]),
     ...(remove ? [{ action: 'delete' }] : []),
     ...(ignore ? [{ action: 'ignore' }] : []),
+    ...(goOn ? [{ action: 'continue' }] : []),
+    ...(discard ? [{ action: 'discard' }] : []),
   ];
   if (given.length === 1 && given[0]) return given[0];
   throw new Failure(
     'BAD_REQUEST',
     given.length === 0 ? 'It is not said how to decide.' : 'It can be decided in one way only.',
-    'Give one of --link ID, --create, --take SIDE, --delete, --ignore.',
+    'Give one of --link ID, --create, --take SIDE, --delete, --ignore; of a brake --continue, --discard.',
   );
 }

@@ -25,6 +25,7 @@ interface MappingState {
   readonly ready: boolean;
   readonly links: number;
   readonly held: Readonly<Record<string, number>>;
+  readonly brake?: { readonly reason: string };
 }
 
 /** Kinds of held records, in the order of how much they ask for somebody. */
@@ -47,7 +48,7 @@ export function statusCommand(program: Command): void {
       const { mappings } = down ? { mappings: [] } : await client.get<{ mappings: MappingState[] }>('/mappings');
       const { queues } = down ? { queues: [] } : await client.get<{ queues: Queue[] }>('/queues');
       output.result({ url: client.url, health, mappings, queues }, () => {
-        const parts = [headline(client.url, health), ...notes(health)];
+        const parts = [headline(client.url, health), ...notes(health, mappings)];
         if (mappings.length > 0) parts.push('', mappingTable(mappings));
         if (queues.length > 0) parts.push('', queueTable(queues));
         return parts.join('\n');
@@ -62,9 +63,10 @@ function headline(url: string, { status, version, workers, redis }: Health): str
   return `Tandem ${version} at ${url}: ${paint(status)} (Redis ${redis.state}; ${workers ? 'server and workers' : 'server only'})`;
 }
 
-function notes({ redis, config, systems }: Health): string[] {
+function notes({ redis, config, systems }: Health, mappings: readonly MappingState[]): string[] {
   const failing = Object.entries(systems).filter(([, system]) => system.state === 'failing');
   return [
+    ...mappings.flatMap(({ brake }) => (brake ? [brake.reason] : [])),
     ...redis.warnings,
     ...config.problems,
     ...failing.map(([name, { at }]) => `${name}: the last call failed${at === undefined ? '' : ` (${at})`}`),
@@ -74,11 +76,11 @@ function notes({ redis, config, systems }: Health): string[] {
 const mappingTable = (mappings: readonly MappingState[]): string =>
   textTable(
     ['mapping', 'links', ...KINDS, ''],
-    mappings.map(({ name, links, held, ready }) => [
+    mappings.map(({ name, links, held, ready, brake }) => [
       name,
       links,
       ...KINDS.map((kind) => held[kind] ?? 0),
-      ready ? '' : 'not read fully yet',
+      brake ? 'brake on' : ready ? '' : 'not read fully yet',
     ]),
   );
 

@@ -25,7 +25,7 @@ export const BRAKE_DEFAULTS: Readonly<Record<BrakeKind, BrakeLimit>> = {
   clears: { count: 500, percent: 10, floor: 20 },
 };
 
-/** Of so many deletes any mapping may be asked about, however few its links: one or two are an ordinary day. */
+/** One or two deletes are an ordinary day, however few the links. */
 const FEW = 2;
 
 export function brakeConfig(given: BrakeFile = {}): BrakeConfig {
@@ -39,9 +39,15 @@ export function brakeConfig(given: BrakeFile = {}): BrakeConfig {
 /**
  * How many records one run may delete, create or clear.
  * @param linked links of the mapping, those that the run has deleted so far included
+ * @param loses whether records are deleted by it; not where a scan misses records whose deletion is not propagated
  */
-export function allowance(kind: BrakeKind, { count, percent, floor }: BrakeLimit, linked: number): number {
+export function allowance(
+  kind: BrakeKind,
+  { count, percent, floor }: BrakeLimit,
+  linked: number,
+  loses = kind === 'deletes',
+): number {
   // Half of all at once is no ordinary day even where all are few: it may be a list that is empty by mistake.
-  const least = kind === 'deletes' ? Math.min(floor, Math.max(FEW, Math.ceil(linked / 2) - 1)) : floor;
+  const least = loses ? Math.min(floor, Math.max(FEW, Math.ceil(linked / 2) - 1)) : floor;
   return Math.min(count, Math.max(least, Math.floor((linked * percent) / 100)));
 }

@@ -9,7 +9,7 @@ import { EMPTY } from '../expression/values.ts';
 import { BRAKE_WINDOW, type Brake, type BrakeAnswer } from '../links/brake.ts';
 import type { Held, StoredBase } from '../links/links.ts';
 import type { Decision } from '../merge/merge.ts';
-import type { SideIndex } from '../types.ts';
+import { otherSide, type SideIndex } from '../types.ts';
 import type { SyncContext } from './context.ts';
 import { held } from './hold.ts';
 import { type Outcome, outcome } from './outcome.ts';
@@ -256,7 +256,10 @@ export async function weighMissing(
   const ids = new Set([...missing[0], ...twins.filter((id) => id !== null)]);
   const { linked, spent } = await present(context, mapping, 'deletes');
   const count = ids.size + spent;
-  const most = allowance('deletes', limit, linked);
+  const loses = ([0, 1] as const).some(
+    (side) => missing[side].length > 0 && mapping.sides[otherSide(side)].deletes === 'propagate',
+  );
+  const most = allowance('deletes', limit, linked, loses);
   const tooMany = ids.size > 0 && count > most ? { count, limit: most, linked } : undefined;
   if (context.dry) return { tooMany, lifted: false };
   if (tooMany) {

@@ -4,6 +4,7 @@ import { formatProblem } from '../../engine/config/format.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { checkSafety } from '../../engine/queue/connection.ts';
+import { brakeOn } from '../../engine/sync/brake.ts';
 import type { RouteDeps } from '../options.ts';
 import { answers, within } from '../patience.ts';
 import { queuesOf, standOf } from '../queue-counts.ts';
@@ -32,6 +33,7 @@ const readySchema = object({
     type: 'object',
     additionalProperties: object({ paused: flag, waiting: count, active: count, delayed: count, failed: count }),
   },
+  brakes: described('Mappings whose brake is on', list(text)),
   systems: {
     type: 'object',
     additionalProperties: object({
@@ -93,11 +95,13 @@ export async function health(app: FastifyInstance, { engine, options, metrics }:
         }),
       );
       const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
+      const brakes = queues && (await within(PATIENCE, brakesOn(engine)));
       const stopping = options.stopping?.() ?? false;
       const down = queues === undefined || stopping;
       const degraded =
         redis.state !== 'up' ||
         problems.length > 0 ||
+        (brakes ?? []).length > 0 ||
         Object.values(systems).some((system) => system.state === 'failing');
       return reply.code(down ? 503 : 200).send({
         status: down ? 'down' : degraded ? 'degraded' : 'ready',
@@ -107,10 +111,17 @@ export async function health(app: FastifyInstance, { engine, options, metrics }:
         redis,
         config: { version: current.version, mappings: current.mappings.size, problems: problems.map(formatProblem) },
         queues: queues ?? {},
+        brakes: brakes ?? [],
         systems,
       });
     },
   );
+}
+
+async function brakesOn(engine: Engine): Promise<string[]> {
+  const mappings = [...engine.config.current().mappings.values()];
+  const brakes = await Promise.all(mappings.map((mapping) => brakeOn(engine, mapping)));
+  return mappings.filter((_, i) => brakes[i]).map(({ name }) => name);
 }
 
 async function queueStates(engine: Engine): Promise<Record<string, unknown>> {

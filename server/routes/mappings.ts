@@ -6,6 +6,7 @@ import { asTandemError, TandemError } from '../../engine/errors.ts';
 import { previewRecord } from '../../engine/sync/preview.ts';
 import { toRecord } from '../../engine/systems/record.ts';
 import { type JsonObject, otherSide, type SideIndex, type SystemRecord } from '../../engine/types.ts';
+import { braked, brakedSchema } from '../brake.ts';
 import { HELD_KINDS, heldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import {
@@ -33,11 +34,13 @@ const summarySchema = {
   ready: described('Both sides were read fully once; before that nothing is matched or created', flag),
   links: count,
   held: object(Object.fromEntries(HELD_KINDS.map((kind) => [kind, count]))),
+  'brake?': described('The brake is on: nothing of this mapping is written', brakedSchema),
   problems: described('Faults of its file as it is now; an older version runs meanwhile', list(ref('ConfigProblem'))),
 } as const;
 
 const rule = described('"latest", "review", or the side that wins', text);
 const ms = { type: 'integer', description: 'Milliseconds' } as const;
+const brakeLimit = object({ count, percent: { type: 'number' }, floor: count });
 const propertySchema = object({
   name: text,
   sources: described('Path or expression on each side', perSide(text)),
@@ -61,6 +64,10 @@ const detailSchema = object({
   match: list(object({ name: text, keys: perSide(text), found: text })),
   conflict: rule,
   schedule: object({ 'changes?': ms, 'full?': ms }),
+  limits: described(
+    'Of its brake, by kind; a kind that is off is absent',
+    object({ 'deletes?': brakeLimit, 'creates?': brakeLimit, 'clears?': brakeLimit }),
+  ),
   parents: list(text),
   depth: count,
   properties: list(propertySchema),
@@ -261,7 +268,12 @@ async function recordToPreview(
 async function summary(engine: Engine, mapping: Mapping) {
   const { name, description, file, version, sides } = mapping;
   const links = engine.links(name);
-  const [ready, linked, held] = await Promise.all([links.ready(), links.count(), heldCounts(engine, name)]);
+  const [ready, linked, held, brake] = await Promise.all([
+    links.ready(),
+    links.count(),
+    heldCounts(engine, name),
+    braked(engine, mapping),
+  ]);
   return {
     name,
     description,
@@ -271,6 +283,7 @@ async function summary(engine: Engine, mapping: Mapping) {
     ready,
     links: linked,
     held,
+    ...(brake ? { brake } : {}),
     problems: engine.config.problems().filter((problem) => problem.file === file),
   };
 }
@@ -296,6 +309,7 @@ async function detail(engine: Engine, mapping: Mapping) {
     })),
     conflict: ruleName(mapping.conflict),
     schedule: mapping.schedule,
+    limits: mapping.brake,
     parents: mapping.parents,
     depth: mapping.depth,
     properties: mapping.properties.map((property) => propertyOf(names, property, ruleName)),

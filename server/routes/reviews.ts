@@ -4,22 +4,37 @@ import type { FastifyInstance } from 'fastify';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
+import type { BrakeAnswer } from '../../engine/links/brake.ts';
+import { answerBrake } from '../../engine/sync/brake.ts';
 import { createByHand, deleteSurvivor, leaveAlone, linkByHand, takeSide } from '../../engine/sync/resolve.ts';
+import { brakeReview, brakeSchema } from '../brake.ts';
 import { findHeld } from '../find-held.ts';
 import { forgetHeldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
-import { presentOutcome, presentRecord } from '../present.ts';
-import { parseReviewId, reviewActions } from '../review-id.ts';
-import { count, described, limit, list, object, offset, problems, ref, text } from '../schemas.ts';
+import { iso, presentOutcome, presentRecord } from '../present.ts';
+import { parseBrakeReviewId, parseReviewId, type ReviewAction, reviewActions } from '../review-id.ts';
+import { count, described, held, limit, list, object, offset, perSide, problems, ref, text } from '../schemas.ts';
 import { namesOf, type SideNames, sideIndex } from '../sides.ts';
 
 interface Resolution {
-  readonly action: 'link' | 'create' | 'take' | 'delete' | 'ignore';
+  readonly action: ReviewAction | BrakeAnswer;
   readonly counterpart?: string;
   readonly side?: string;
   readonly property?: string;
   readonly properties?: Readonly<Record<string, string>>;
 }
+
+const reviewSchema = object({
+  mapping: text,
+  'side?': described('Of a record', text),
+  'id?': described('Of a record', text),
+  'ids?': described('Both ids, where it is linked', perSide(text)),
+  ...held,
+  kind: { type: 'string', enum: ['review', 'brake'] },
+  review: described('Its name, for POST /reviews/:id/resolve', text),
+  actions: described('What can be done about it', list(text)),
+  'brake?': brakeSchema,
+});
 
 export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['reviews'];
@@ -30,10 +45,10 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
       schema: {
         operationId: 'listReviews',
         tags,
-        summary: 'What a person must decide, the oldest first',
+        summary: 'What a person must decide: brakes that are on, then records, the oldest first',
         querystring: object({ 'mapping?': text, 'offset?': offset, 'limit?': limit }),
         response: {
-          200: object({ reviews: list(ref('HeldRecord')), total: count, offset: count, limit: count }),
+          200: object({ reviews: list(reviewSchema), total: count, offset: count, limit: count }),
           ...problems(400, 404),
         },
       },
@@ -48,13 +63,17 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
         )
       ).flat();
       found.sort((a, b) => a.held.since - b.held.since || (a.held.id < b.held.id ? -1 : 1));
-      const page = found.slice(offset, offset + limit);
-      const reviews = await Promise.all(
+      const brakes = (await Promise.all(mappings.map((mapping) => brakeReview(engine, mapping))))
+        .filter((brake) => brake !== undefined)
+        .sort((a, b) => a.since - b.since);
+      const page = found.slice(Math.max(0, offset - brakes.length), Math.max(0, offset + limit - brakes.length));
+      const records = await Promise.all(
         page.map(async ({ mapping, held }) =>
           presentRecord(engine, mapping.name, held, await engine.links(mapping.name).counterpart(held.side, held.id)),
         ),
       );
-      return { reviews, total: found.length, offset, limit };
+      const first = brakes.slice(offset, offset + limit).map((brake) => ({ ...brake, since: iso(brake.since) }));
+      return { reviews: [...first, ...records], total: brakes.length + found.length, offset, limit };
     },
   );
 
@@ -72,10 +91,11 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
           '`take` with `side`: the values of this side win. With `property` only of this one; with `properties` each by its own side, and by `side`, where it is sent, all others.',
           '`delete`: the counterpart was deleted, delete this record too.',
           '`ignore`: leave the record as it is until it changes.',
+          'Of a brake, `continue`: all that waits for it goes on. `discard`: what the brake is about is not done, the rest goes on.',
         ].join('\n\n'),
         params: object({ id: text }),
         body: object({
-          action: { type: 'string', enum: ['link', 'create', 'take', 'delete', 'ignore'] },
+          action: { type: 'string', enum: ['link', 'create', 'take', 'delete', 'ignore', 'continue', 'discard'] },
           'counterpart?': {
             type: 'string',
             minLength: 1,
@@ -91,16 +111,39 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
           }),
         }),
         response: {
-          200: object({ review: text, action: text, 'outcome?': ref('Outcome') }),
+          200: object({
+            review: text,
+            action: text,
+            'outcome?': ref('Outcome'),
+            'released?': described('Of a brake: records that go on', count),
+          }),
           ...problems(400, 404, 409, 422, 502),
         },
       },
     },
     async ({ params, body }) => {
+      const braked = parseBrakeReviewId(params.id);
+      if (braked !== undefined) {
+        const released = await resolveBrake(engine, engine.mapping(braked), body.action);
+        return { review: params.id, action: body.action, released };
+      }
       const outcome = await resolve(engine, params.id, body);
       return { review: params.id, action: body.action, ...(outcome ? { outcome } : {}) };
     },
   );
+}
+
+/** @returns how many records go on */
+async function resolveBrake(engine: Engine, mapping: Mapping, action: Resolution['action']): Promise<number> {
+  if (action !== 'continue' && action !== 'discard')
+    throw new TandemError('CONFLICT', `A brake is answered with continue or discard; not with ${action}.`, {
+      mapping: mapping.name,
+    });
+  try {
+    return await answerBrake(engine.context({ owner: `review-${randomUUID()}` }), mapping, action);
+  } finally {
+    forgetHeldCounts(engine, mapping.name);
+  }
 }
 
 async function resolve(engine: Engine, review: string, body: Resolution) {
@@ -117,7 +160,7 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
       id: name.id,
     });
   const allowed = reviewActions(held, (await links.counterpart(side, name.id)) !== undefined);
-  if (!allowed.includes(action))
+  if (action === 'continue' || action === 'discard' || !allowed.includes(action))
     throw new TandemError('CONFLICT', `This review can be decided by ${allowed.join(', ')}; not by ${action}.`, {
       mapping: mapping.name,
       id: name.id,

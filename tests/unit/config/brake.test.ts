@@ -60,6 +60,11 @@ describe('how many one run may do', () => {
     expect(allowance('creates', { ...limit, percent: 100 }, 400)).toBe(400);
   });
 
+  it('missing records that nothing is deleted for may be half of few', () => {
+    expect(allowance('deletes', limit, 6, false)).toBe(5);
+    expect(allowance('deletes', limit, 200, false)).toBe(20);
+  });
+
   it('never leaves out more than 20 that are more than a tenth, nor half of all if they are more than two', () => {
     const believed: number[] = [];
     for (let linked = 0; linked <= 5_000; linked++) {

@@ -1,0 +1,79 @@
+/** Brakes that are on, as they are shown: one entry among the reviews, and a word in the state of the whole. */
+import { BRAKE_KINDS } from '../engine/config/brake.ts';
+import type { Mapping } from '../engine/config/types.ts';
+import type { Engine } from '../engine/engine.ts';
+import { brakeOn, brakeReason } from '../engine/sync/brake.ts';
+import { iso } from './present.ts';
+import { brakeReviewId } from './review-id.ts';
+import { count, described, list, object, record, text, time } from './schemas.ts';
+import { namesOf } from './sides.ts';
+
+/** Records named in a review of a brake. */
+const SAMPLE = 10;
+
+const kind = { type: 'string', enum: BRAKE_KINDS } as const;
+
+export const brakedSchema = object({ kind, reason: text, since: time });
+
+export const brakeSchema = object({
+  kind: described('What there was too much of', kind),
+  by: {
+    type: 'string',
+    enum: ['scan', 'writes'],
+    description: 'scan: linked records were missing when everything was read; writes: they were counted one by one',
+  },
+  count: described('Records concerned when it went on, or in the latest scan', count),
+  limit: described('Records that may be', count),
+  linked: described('Linked records, of which these are a part', count),
+  waiting: described(
+    'Records that wait for the answer, by what would be done to them; `other` are plain updates',
+    object({ deletes: count, creates: count, clears: count, other: count }),
+  ),
+  sample: described('Some of the records that the brake is about', list(record)),
+});
+
+/** The brake of a mapping in few words, if it is on. */
+export async function braked(engine: Engine, mapping: Mapping) {
+  const brake = await brakeOn(engine, mapping);
+  return brake && { kind: brake.kind, reason: brakeReason(mapping, brake), since: iso(brake.since) };
+}
+
+/** The brake of a mapping as a review, if it is on. */
+export async function brakeReview(engine: Engine, mapping: Mapping) {
+  const brake = await brakeOn(engine, mapping);
+  if (!brake) return undefined;
+  const links = engine.links(mapping.name);
+  const names = namesOf(mapping);
+  const waiting = { deletes: 0, creates: 0, clears: 0, other: 0 };
+  const sample: { side: string; id: string }[] = [];
+  for await (const batch of links.allHeld()) {
+    for (const { code, change, side, id } of batch) {
+      if (code !== 'BRAKED') continue;
+      waiting[change ?? 'other']++;
+      if (change === brake.kind && sample.length < SAMPLE) sample.push({ side: names[side], id });
+    }
+  }
+  if (brake.kind === 'deletes') {
+    waiting.deletes += await links.brake.vanishedCount();
+    const missing = sample.length < SAMPLE ? await links.brake.someVanished(SAMPLE - sample.length) : [];
+    sample.push(...missing.map((id) => ({ side: names[0], id })));
+  }
+  return {
+    mapping: mapping.name,
+    kind: 'brake' as const,
+    code: 'BRAKED' as const,
+    reason: brakeReason(mapping, brake),
+    since: brake.since,
+    review: brakeReviewId(mapping.name),
+    actions: brake.answer ? [brake.answer] : (['continue', 'discard'] as const),
+    brake: {
+      kind: brake.kind,
+      by: brake.by,
+      count: brake.count,
+      limit: brake.limit,
+      linked: brake.linked,
+      waiting,
+      sample,
+    },
+  };
+}

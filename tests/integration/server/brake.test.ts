@@ -1,0 +1,114 @@
+// A brake that is on, over HTTP and on the command line: where it shows, and how it is answered.
+import { afterEach, expect, test } from 'vitest';
+import { listen } from '../../../server/server.ts';
+import { tandem } from '../../unit/cli/spawn.ts';
+import { type Answer, API, closeAll, MAPPING, person, until, world } from './support.ts';
+
+afterEach(closeAll);
+
+const people = (count: number) =>
+  Array.from({ length: count }, (_, i) => person(String(i + 1), `Person ${i + 1}`, `p${i + 1}@x.test`));
+const mapping = MAPPING.replace('deletes: review', 'deletes: propagate\nbrake: { deletes: { count: 2 } }');
+
+/** Ten linked pairs, of which the CRM has lost four: a full scan has missed them. */
+async function missing() {
+  const all = await world({ crm: people(10), mapping });
+  await all.sync();
+  for (const id of ['1', '2', '3', '4']) all.crm.records.delete(id);
+  await all.sync();
+  return all;
+}
+
+test('a brake that is on shows everywhere, with what it is about', async () => {
+  const { call, engine, shop } = await missing();
+  expect(shop.records.size).toBe(10);
+  const { body } = await call('GET', '/reviews');
+  expect(body).toMatchObject({
+    total: 1,
+    reviews: [
+      {
+        mapping: 'people',
+        kind: 'brake',
+        code: 'BRAKED',
+        review: 'people~brake',
+        actions: ['continue', 'discard'],
+        reason: expect.stringContaining('4 of 10 linked records were missing'),
+        brake: {
+          kind: 'deletes',
+          by: 'scan',
+          count: 4,
+          limit: 2,
+          linked: 10,
+          waiting: { deletes: 4, creates: 0, clears: 0, other: 0 },
+        },
+      },
+    ],
+  });
+  const [review] = body.reviews;
+  expect(review.side).toBeUndefined();
+  expect(review.brake.sample.map((one: Answer) => `${one.side} ${one.id}`).sort()).toEqual([
+    'crm 1',
+    'crm 2',
+    'crm 3',
+    'crm 4',
+  ]);
+  expect((await call('GET', '/reviews?mapping=people&offset=1')).body).toMatchObject({ total: 1, reviews: [] });
+  const [{ reason, since }] = body.reviews;
+  expect((await call('GET', '/mappings/people')).body).toMatchObject({
+    brake: { kind: 'deletes', reason, since },
+    limits: { deletes: { count: 2, percent: 10, floor: 5 }, creates: { count: 1000 } },
+  });
+  expect((await call('GET', '/health/ready')).body).toMatchObject({ status: 'degraded', brakes: ['people'] });
+  expect((await call('GET', '/metrics')).body).toContain('tandem_brake_on{mapping="people"} 1');
+  const { runs } = (await call('GET', '/runs?limit=1')).body;
+  expect(runs[0]).toMatchObject({ state: 'done', reason });
+  // The record of a review that is not the brake's is none.
+  expect((await call('POST', '/reviews/people~brake/resolve', { action: 'ignore' })).body.code).toBe('CONFLICT');
+  expect((await call('POST', '/reviews/nobody~brake/resolve', { action: 'continue' })).status).toBe(404);
+  expect(await engine.links('people').brake.on()).toBeDefined();
+});
+
+test.each([
+  ['continue', 6],
+  ['discard', 10],
+])('%s, once; then there is nothing to answer', async (action, left) => {
+  const { call, crm, shop } = await missing();
+  crm.records.set('5', { ...crm.records.get('5'), name: 'Changed', updated_at: new Date().toISOString() });
+  const run = (await call('POST', '/triggers/people', {})).body;
+  await until(async () => (await call('GET', `/runs/${run.id}`)).body.state === 'done');
+  expect((await call('GET', '/records?code=BRAKED')).body).toMatchObject({
+    total: 1,
+    records: [{ id: '5', kind: 'waiting', code: 'BRAKED' }],
+  });
+  expect((await call('GET', '/reviews')).body.reviews[0].brake.waiting).toMatchObject({ deletes: 4, other: 1 });
+
+  const answered = await call('POST', '/reviews/people~brake/resolve', { action });
+  expect(answered).toMatchObject({ status: 200, body: { review: 'people~brake', action, released: 5 } });
+  await until(async () => (await call('GET', '/records?code=BRAKED')).body.total === 0);
+  await until(async () => [...shop.records.values()].some((one) => one.name === 'Changed'));
+  await until(async () => shop.records.size === left);
+  expect((await call('GET', '/reviews')).body.total).toBe(0);
+  expect((await call('GET', '/mappings/people')).body.brake).toBeUndefined();
+  expect((await call('GET', '/metrics')).body).toContain('tandem_brake_on{mapping="people"} 0');
+  const again = await call('POST', '/reviews/people~brake/resolve', { action });
+  expect(again).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
+});
+
+test('the command line tells of it and answers it', async () => {
+  const { app, shop } = await missing();
+  const env = { TANDEM_URL: await listen(app, { host: '127.0.0.1' }), TANDEM_API_TOKEN: API };
+  const status = await tandem(['status'], env);
+  expect(status.stdout).toMatch(/degraded/);
+  expect(status.stdout).toMatch(/! The brake of people is on: 4 of 10/);
+  expect(status.stdout).toMatch(/people .*brake on/);
+  const list = await tandem(['review', 'list'], env);
+  expect(list.stdout).toMatch(
+    /people~brake .*The brake of people is on: .* Waiting: 4 deletes, .*crm 1.*continue, discard/,
+  );
+  const answered = await tandem(['review', 'resolve', 'people~brake', '--continue'], env);
+  expect(answered).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('people~brake: continue -> 4 records go on'),
+  });
+  await until(async () => shop.records.size === 6);
+}, 120_000);
