@@ -51,6 +51,7 @@ interface PropertyFile {
   reference?: string;
   otherwise?: BySide<string>;
   lookup?: BySide<string>;
+  lossy?: boolean;
 }
 
 interface MappingFile {
@@ -98,6 +99,7 @@ const PROPERTY_KEYS = [
   'reference',
   'otherwise',
   'lookup',
+  'lossy',
 ];
 /** Words that would be read as something else than a side. */
 const RESERVED_SIDES = new Set([...PROPERTY_KEYS, 'found', 'latest', 'review', 'both', 'keep', 'propagate', 'off']);
@@ -558,6 +560,13 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
     }
   }
   const reference = compileReference(state, property, path);
+  if (property.lossy && direction !== 'both')
+    report.add(
+      'CONFIG_SCHEMA',
+      [...path, 'lossy'],
+      '"lossy" is for two-way properties: nothing comes back here.',
+      'key',
+    );
   const compiled = {
     name: '',
     sides: compiledSides,
@@ -576,7 +585,8 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
             'values',
           ]),
     reference,
-    line: report.lineOf(path),
+    lossy: property.lossy ?? false,
+    ...report.placeOf(path),
   };
   return {
     ...compiled,

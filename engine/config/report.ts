@@ -2,7 +2,7 @@
 import type { ErrorCode, TandemError } from '../errors.ts';
 import { errorPosition } from '../expression/compile.ts';
 import type { Problem } from './types.ts';
-import type { YamlDocument, YamlPath } from './yaml.ts';
+import type { Place, YamlDocument, YamlPath } from './yaml.ts';
 
 export interface Report {
   readonly file: string;
@@ -11,8 +11,8 @@ export interface Report {
   add(code: ErrorCode, path: YamlPath, message: string, of?: 'value' | 'key'): void;
   /** Adds what an expression or path failed to compile with, at the very character where that is known. */
   addError(path: YamlPath, error: TandemError): void;
-  /** Line of a value. */
-  lineOf(path: YamlPath): number;
+  /** Where a value begins. */
+  placeOf(path: YamlPath): Place;
 }
 
 export function createReport(file: string, document: YamlDocument): Report {
@@ -20,7 +20,7 @@ export function createReport(file: string, document: YamlDocument): Report {
   return {
     file,
     problems,
-    lineOf: (path) => document.locate(path).line,
+    placeOf: (path) => document.locate(path),
     add: (code, path, message, of = 'value') => {
       problems.push({ code, file, ...document.locate(path, of), where: wherePath(path), message });
     },

@@ -246,7 +246,10 @@ export interface Property {
   readonly convert: readonly [Expression | undefined, Expression | undefined];
   readonly values: ValueTable | undefined;
   readonly reference: ReferenceConfig | undefined;
+  /** That a value may come back from the other side as another is meant. */
+  readonly lossy: boolean;
   readonly line: number;
+  readonly column: number;
   /** Equal as long as the same values agree, see definition.ts. */
   readonly definition: string;
 }

@@ -29,8 +29,8 @@ export async function viewRecord(
   functions: ExpressionFunctions = noFunctions,
 ): Promise<View> {
   const context = { record: record.data, functions };
-  const { when, correlate } = mapping.sides[side];
-  const takesPart = when === undefined || truthy(await when.evaluate(record.data, context));
+  const { correlate } = mapping.sides[side];
+  const taking = await takesPart(mapping, side, record, functions);
   const keyTexts: (string | undefined)[] = [];
   for (const rule of mapping.match) keyTexts.push(matchKey(await rule.keys[side].evaluate(record.data, context)));
   const raw: unknown[] = [];
@@ -38,7 +38,7 @@ export async function viewRecord(
   return {
     side,
     record,
-    takesPart,
+    takesPart: taking,
     keyTexts,
     keys: keyTexts.map((text) => (text === undefined ? undefined : hash(text))),
     names: matchKey(correlate?.get(record.data)),
@@ -47,7 +47,19 @@ export async function viewRecord(
   };
 }
 
-async function readProperty(
+/** What `when` says about a record. @throws TandemError EXPRESSION_FAILED */
+export async function takesPart(
+  mapping: Mapping,
+  side: SideIndex,
+  record: SystemRecord,
+  functions: ExpressionFunctions,
+): Promise<boolean> {
+  const { when } = mapping.sides[side];
+  return when === undefined || truthy(await when.evaluate(record.data, { record: record.data, functions }));
+}
+
+/** The raw value of a property. @throws TandemError EXPRESSION_FAILED where it is computed */
+export async function readProperty(
   property: Property,
   side: SideIndex,
   record: SystemRecord,
