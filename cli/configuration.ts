@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Files, readFiles } from '../engine/config/files.ts';
 import { compileFiles, type LoadResult, loadMappingText } from '../engine/config/load.ts';
-import type { Problem } from '../engine/config/types.ts';
+import type { Mapping, Problem } from '../engine/config/types.ts';
 import type { Env } from './environment.ts';
 import { Failure } from './failure.ts';
 
@@ -30,31 +30,34 @@ export async function loadFolder(
   return { ...compileFiles(files, placeholders ? withPlaceholders(files, env) : env), files };
 }
 
-/** The problems of some files only; one that stands outside the folder is checked as if it stood in it. */
-export async function problemsOfFiles(
+/** The problems and the mappings of some files only; one that stands outside the folder is taken as if it stood in it. */
+export async function checkFiles(
   given: readonly string[],
+  { files, problems, config }: LoadResult & { files: Files },
   folder: string,
   env: Env,
   placeholders: boolean,
-): Promise<Problem[]> {
-  const { files, problems } = await loadFolder(folder, env, placeholders);
+): Promise<{ problems: Problem[]; mappings: Mapping[] }> {
   const filled = placeholders ? withPlaceholders(files, env) : env;
   const found: Problem[] = [];
+  const mappings: Mapping[] = [];
   for (const file of given) {
     const inside = relative(folder, resolve(file)).split(sep).join('/');
     if (files.has(inside)) {
       found.push(...problems.filter((problem) => problem.file === inside));
+      mappings.push(...[...config.mappings.values()].filter((mapping) => mapping.file === inside));
       continue;
     }
     const text = await readDraft(file);
-    const draft = /^system\s*:/m.test(text) && !/^mapping\s*:/m.test(text) ? systemProblems : mappingProblems;
-    found.push(...draft(text, basename(file), files, filled).map((problem) => ({ ...problem, file })));
+    if (/^system\s*:/m.test(text) && !/^mapping\s*:/m.test(text)) {
+      found.push(...systemProblems(text, basename(file), files, filled).map((problem) => ({ ...problem, file })));
+      continue;
+    }
+    const draft = loadMappingText(text, `mappings/${basename(file)}`, files, filled);
+    found.push(...draft.problems.map((problem) => ({ ...problem, file })));
+    if (draft.mapping) mappings.push({ ...draft.mapping, file });
   }
-  return found;
-}
-
-function mappingProblems(text: string, name: string, files: Files, env: Env): readonly Problem[] {
-  return loadMappingText(text, `mappings/${name}`, files, env).problems;
+  return { problems: found, mappings };
 }
 
 function systemProblems(text: string, name: string, files: Files, env: Env): readonly Problem[] {

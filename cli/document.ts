@@ -107,6 +107,7 @@ function notes(mapping: Mapping, property: Property): string {
     const convert = property.convert[side];
     if (convert) found.push(`to ${title(sides[side])}: ${code(convert.source)}`);
   }
+  if (property.lossy) found.push('may come back in another form');
   if (property.conflict !== mapping.conflict) found.push(`conflict: ${conflictWords(mapping, property.conflict)}`);
   if (property.direction !== 'both' && property.drift === 'revert') found.push('an edit of the follower is put back');
   return found.join('; ');

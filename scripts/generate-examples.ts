@@ -42,7 +42,8 @@ export async function makeExamples(): Promise<Map<string, JsonObject[]>> {
     for (const system of config.systems.values()) {
       for (const entity of Object.values(system.entities)) {
         const records = (await firstPage(system, entity)).filter(
-          (record) => !troubled.has(String(record.id)) && validateRecord(entity, record, { partial: true }).length === 0,
+          (record) =>
+            !troubled.has(String(record.id)) && validateRecord(entity, record, { partial: true }).length === 0,
         );
         made.set(`schemas/${system.name}/${entity.name}.schema.json`, varied(records));
       }
@@ -89,7 +90,9 @@ function looks(value: unknown, path = ''): string[] {
   const kinds = [/[^\x20-\x7e]/, /[A-Z]/, /[a-z]/, /\d/, / /, /[-.,]/, /[+()<>'"&$/]/, /^.{30}/].map((kind) =>
     kind.test(text) ? 1 : 0,
   );
-  return [`${path} ${value === null ? null : typeof value === 'string' ? kinds.join('') : typeof value === 'number' ? '0' : text}`];
+  return [
+    `${path} ${value === null ? null : typeof value === 'string' ? kinds.join('') : typeof value === 'number' ? '0' : text}`,
+  ];
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,5 +1,6 @@
 /** JSON Schemas that several routes share. What a schema of an answer does not name is not sent. */
 import { ERRORS } from '../engine/errors.ts';
+import { ORIGINS } from '../engine/sync/samples.ts';
 import { HELD_KINDS } from './held.ts';
 import { JOB_STATES } from './queue-counts.ts';
 
@@ -221,6 +222,37 @@ export const SHARED: readonly Schema[] = [
   object(
     { code: text, file: text, line: count, column: count, where: text, message: text },
     { $id: 'ConfigProblem', description: 'Something wrong in a file' },
+  ),
+  object(
+    {
+      kind: { type: 'string', enum: ['lossy', 'refused'] },
+      law: { type: 'string', enum: ['there-and-back', 'write-back'] },
+      mapping: text,
+      property: text,
+      file: text,
+      line: count,
+      column: count,
+      from: described('The side that the value comes from', text),
+      to: text,
+      records: described(
+        'Of how many records in the schema examples this is true',
+        object({ found: count, of: count }),
+      ),
+      values: described('Of how many other sample values', object({ found: count, of: count })),
+      example: object({
+        origin: { type: 'string', enum: ORIGINS },
+        value: anything,
+        'there?': described('What it becomes; absent where that is nothing', anything),
+        'back?': described('What comes back; absent where that is nothing', anything),
+      }),
+      'code?': text,
+      message: text,
+      todo: text,
+    },
+    {
+      $id: 'ConfigWarning',
+      description: 'A two-way property that loses information, or a value that it cannot convert',
+    },
   ),
   object(
     { code: text, message: text, 'property?': text },

@@ -1,8 +1,9 @@
 /** `tandem qa`: runs the checklist of `tandem doc` against the systems as they are now. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { checkMapping, type MappingCheck, passed } from '../checklist.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
+import { wholeNumber } from '../numbers.ts';
 import { colors, plain } from '../output.ts';
 import { textTable } from '../tables.ts';
 
@@ -25,7 +26,7 @@ export function qaCommand(program: Command): void {
       ['qa company-customer --sample 1000', 'more of one'],
     ],
   })
-    .option('--sample <number>', 'linked records per mapping, at most', whole, 50)
+    .option('--sample <number>', 'linked records per mapping, at most', wholeNumber, 50)
     .action(
       action<{ sample: number }, [string[]]>(async ({ client, output }, { sample }, names) => {
         const { mappings } = await client.get<{ mappings: MappingState[] }>('/mappings');
@@ -58,11 +59,6 @@ export function qaCommand(program: Command): void {
         return good ? OK : FAILED;
       }),
     );
-}
-
-function whole(text: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return Number(text);
 }
 
 function checkText(

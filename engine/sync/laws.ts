@@ -4,7 +4,7 @@
  * information once the other side is edited. Nothing is written anywhere.
  */
 import type { Mapping, Property } from '../config/types.ts';
-import { asTandemError, type ErrorCode, type TandemError } from '../errors.ts';
+import { asTandemError, ERRORS, type ErrorCode, type TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
 import { fingerprint, isEmpty, stableJson } from '../expression/values.ts';
 import { type Json, type JsonObject, otherSide, type SideIndex, type SystemRecord } from '../types.ts';
@@ -87,8 +87,8 @@ export interface LawOptions {
 
 /** Never throws for what a mapping or a record does. */
 export async function checkLaws(mapping: Mapping, options: LawOptions = {}): Promise<LawReport> {
-  const { records = exampleRecords(mapping), context = offlineContext(mapping), within = 10_000 } = options;
-  const trial = new Trial(mapping, context, performance.now() + within);
+  const { records = exampleRecords(mapping), context, within = 10_000 } = options;
+  const trial = new Trial(mapping, performance.now() + within, context);
   for (const side of [0, 1] as const) await trial.records(side, records[side]);
   for (const side of [0, 1] as const) await trial.values(side);
   return trial.report();
@@ -111,21 +111,26 @@ interface Tally {
   readonly broken: Map<string, { result: Result; records: number; values: number; example: Example }>;
 }
 
-const LATE = 'the time for it is up: an expression is too slow';
-const UNKNOWN = 'only the systems and the links can tell what it becomes';
+const LATE = 'the time for trying is up';
+const OFFLINE = 'only the systems and the links can tell what it becomes: tandem validate --live asks them';
+const WAITING = 'some of what they refer to is not linked yet';
+const NOTHING = 'there are no values to try it on';
 
 class Trial {
   readonly #mapping: Mapping;
   readonly #context: ConvertContext;
   readonly #end: number;
+  /** Why what is REFERENCE_WAITING stays untried. */
+  readonly #waiting: string;
   readonly #tallies = new Map<string, Tally>();
   readonly #untried = new Map<string, string>();
   /** Per side a record on which made-up values are tried, and its counterpart. */
   readonly #base: [Pair | undefined, Pair | undefined] = [undefined, undefined];
 
-  constructor(mapping: Mapping, context: ConvertContext, end: number) {
+  constructor(mapping: Mapping, end: number, context?: ConvertContext) {
     this.#mapping = mapping;
-    this.#context = context;
+    this.#context = context ?? offlineContext(mapping);
+    this.#waiting = context ? WAITING : OFFLINE;
     this.#end = end;
   }
 
@@ -219,7 +224,8 @@ class Trial {
   }
 
   #failed(property: Property, error: TandemError, there?: Json): Result {
-    if (error.code === 'REFERENCE_WAITING') return this.#leave(property, UNKNOWN);
+    if (error.code === 'REFERENCE_WAITING') return this.#leave(property, this.#waiting);
+    if (error.retry !== 'never') return this.#leave(property, `a system could not tell: ${error.message}`);
     if (error.code === 'EXPRESSION_LIMIT') this.#leave(property, LATE);
     return { is: 'refused', error, ...(there === undefined ? {} : { there }) };
   }
@@ -311,7 +317,11 @@ class Trial {
         }
       }
     }
-    const untried = [...this.#untried].map(([property, reason]) => ({ mapping: name, property, reason }));
+    const untried = properties.flatMap((property, i) => {
+      const tried = this.#tallies.has(`${i} 0`) || this.#tallies.has(`${i} 1`);
+      const reason = this.#untried.get(property.name) ?? (tried || property.direction !== 'both' ? undefined : NOTHING);
+      return reason === undefined ? [] : [{ mapping: name, property: property.name, reason }];
+    });
     return { findings, untried };
   }
 
@@ -347,7 +357,7 @@ class Trial {
           : `${result.error.message} Such a record waits.`,
         todo: back
           ? `Let ${from} take what ${to} may hold, or set "direction: ${to}".`
-          : 'Mend the values, or let the property convert them.',
+          : ERRORS[result.error.code].todo,
       };
     }
     const law = result.is === 'lossy' ? result.law : 'there-and-back';

@@ -1,8 +1,9 @@
 /** Mappings: those in force as they were loaded, drafts checked, and what one record would become. */
 import type { FastifyInstance } from 'fastify';
-import type { Mapping, Problem, Property } from '../../engine/config/types.ts';
+import type { Mapping, Property } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { asTandemError, TandemError } from '../../engine/errors.ts';
+import { checkLaws } from '../../engine/sync/laws.ts';
 import { previewRecord } from '../../engine/sync/preview.ts';
 import { toRecord } from '../../engine/systems/record.ts';
 import { type JsonObject, otherSide, type SideIndex, type SystemRecord } from '../../engine/types.ts';
@@ -54,6 +55,7 @@ const propertySchema = object({
   'values?': described('Name of the value table', text),
   'reference?': object({ mapping: text, 'otherwise?': perSide(text) }),
   'lookup?': perSide(text),
+  lossy: described('That a value may come back from the other side as another is meant', flag),
   line: count,
 });
 const detailSchema = object({
@@ -85,6 +87,9 @@ const previewSchema = object({
   'record?': described('What would be sent to create the counterpart', { type: 'object', additionalProperties: true }),
   faults: list(ref('Fault')),
 });
+
+/** Milliseconds: an answer must not wait for a draft whose expressions are slow. */
+const LAWS_PATIENCE = 3_000;
 
 export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['mappings'];
@@ -162,17 +167,29 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
             },
           }),
           response: {
-            200: object({ valid: flag, 'mapping?': text, problems: list(ref('ConfigProblem')) }),
+            200: object({
+              valid: flag,
+              'mapping?': text,
+              problems: list(ref('ConfigProblem')),
+              warnings: described(
+                'Conversions that lose information, tried on the examples of the schemas and on made-up values',
+                list(ref('ConfigWarning')),
+              ),
+              untried: list(object({ mapping: text, property: text, reason: text })),
+            }),
             ...problems(400),
           },
         },
       },
-      async ({ body: { yaml, file } }): Promise<{ valid: boolean; mapping?: string; problems: readonly Problem[] }> => {
+      async ({ body: { yaml, file } }) => {
         const { mapping, problems } = engine.config.check(yaml, ...(file === undefined ? [] : [file]));
+        const laws = mapping ? await checkLaws(mapping, { within: LAWS_PATIENCE }) : { findings: [], untried: [] };
         return {
           valid: mapping !== undefined && problems.length === 0,
           ...(mapping ? { mapping: mapping.name } : {}),
           problems,
+          warnings: laws.findings.filter(({ intended }) => !intended),
+          untried: laws.untried,
         };
       },
     );
@@ -342,6 +359,7 @@ function propertyOf(names: SideNames, property: Property, ruleName: (rule: Mappi
       ? { mapping: reference.mapping, otherwise: given(reference.otherwise, (expression) => expression.source) }
       : undefined,
     lookup: given([sides[0].lookup, sides[1].lookup], ({ entity, field }) => `${entity}.${field}`),
+    lossy: property.lossy,
     line: property.line,
   };
 }

@@ -58,6 +58,17 @@ test('a draft is checked, as JSON or as YAML, and changes nothing', async () => 
     valid: true,
     mapping: 'people',
     problems: [],
+    warnings: [],
+    untried: expect.any(Array),
+  });
+  const shouting = MAPPING.replace('crm: note', 'crm: note\n    convert: { shop: $uppercase($) }');
+  expect((await call('POST', '/mappings/validate', { yaml: shouting })).body).toMatchObject({
+    valid: true,
+    problems: [],
+    warnings: [
+      { kind: 'lossy', property: 'note', from: 'crm', example: { there: expect.stringMatching(/^[^a-z]+$/) } },
+      { kind: 'lossy', property: 'note', from: 'shop', example: { back: expect.stringMatching(/^[^a-z]+$/) } },
+    ],
   });
   const bad = await call('POST', '/mappings/validate', {
     yaml: MAPPING.replace('$lowercase(email)', '$lowercase(email'),

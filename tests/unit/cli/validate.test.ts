@@ -3,10 +3,18 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readRecordsFile } from '../../../cli/sampling.ts';
+import { loadReal } from '../config/real.ts';
 import { ROOT, SECRETS, tandem } from './spawn.ts';
 
 let folder: string;
 let broken: string;
+/** Its notes become capitals in the shop. */
+let shouting: string;
+
+const UNTRIED =
+  'Not tried both ways: opportunity-order contact_id (only the systems and the links can tell what it becomes: tandem validate --live asks them).\n';
+const GOOD = `${UNTRIED}4 mappings, 2 systems: all good\n`;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tandem-cli-'));
@@ -18,6 +26,12 @@ beforeAll(async () => {
     file,
     (await readFile(file, 'utf8')).replace('keap: sku', 'keap: skuu').replace('conflict: latest', 'conflikt: latest'),
   );
+  shouting = join(folder, 'shouting.yaml');
+  const companies = await readFile(join(ROOT, 'mappings', 'company-customer.yaml'), 'utf8');
+  await writeFile(
+    shouting,
+    companies.replace('customwebshop: note\n', 'customwebshop: note\n    convert: { customwebshop: $uppercase($) }\n'),
+  );
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -25,7 +39,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describe('validate', () => {
   it('says that all is good', async () => {
     const { status, stdout, stderr } = await tandem(['validate'], SECRETS);
-    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '4 mappings, 2 systems: all good\n', stderr: '' });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: GOOD, stderr: '' });
   });
 
   it('takes a missing variable for a problem, unless told to put placeholders in', async () => {
@@ -33,7 +47,7 @@ describe('validate', () => {
     expect(without.status).toBe(2);
     expect(without.stdout).toMatch(/systems\/keap\.yaml:\d+:\d+ CONFIG_ENV auth\.value: .*KEAP_API_KEY/);
     const placeholders = await tandem(['validate', '--no-env']);
-    expect(placeholders).toMatchObject({ status: 0, stdout: '4 mappings, 2 systems: all good\n' });
+    expect(placeholders).toMatchObject({ status: 0, stdout: GOOD });
   });
 
   it('tells file, line, column, code and place of each problem', async () => {
@@ -67,6 +81,101 @@ describe('validate', () => {
     expect(bad.status).toBe(2);
     expect(bad.stdout).toContain(`${draft}:4:`);
     expect(bad.stdout).toContain('customers');
+  });
+
+  it('warns of what a conversion loses, one line per property, with an example', async () => {
+    const meant = join(folder, 'meant.yaml');
+    await writeFile(
+      meant,
+      (await readFile(shouting, 'utf8')).replace('$uppercase($) }', '$uppercase($) }\n    lossy: true'),
+    );
+    const [{ status, stdout, stderr }, strict, strictly] = await Promise.all([
+      tandem(['validate', '--no-env', shouting]),
+      tandem(['validate', '--no-env', '--strict', shouting]),
+      tandem(['validate', '--no-env', '--strict', meant]),
+    ]);
+    expect(status).toBe(0);
+    const [warning, ...rest] = stdout.trimEnd().split('\n');
+    expect(warning).toMatch(
+      /shouting\.yaml:\d+:5 LOSSY notes: "[^"]+" in keap -> "[^"a-z]+" in customwebshop -> "[^"a-z]+" in keap \(\d of \d records\)\. .*"direction: customwebshop".* Also ".*\.$/,
+    );
+    expect(rest).toEqual(['1 file: valid, with warnings']);
+    expect(stderr).toContain('2 warnings');
+    expect(strict).toMatchObject({ status: 1, stdout });
+    expect(strictly).toMatchObject({ status: 0, stdout: '1 file: all good\n' });
+  });
+
+  it('tells all of it as JSON', async () => {
+    const { status, stdout } = await tandem(['validate', '--no-env', '--json', '--strict', shouting]);
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      valid: true,
+      problems: [],
+      warnings: [
+        {
+          kind: 'lossy',
+          law: 'there-and-back',
+          file: shouting,
+          property: 'notes',
+          from: 'keap',
+          to: 'customwebshop',
+          records: { found: expect.any(Number), of: expect.any(Number) },
+          example: { origin: 'record', value: expect.any(String), there: expect.any(String), back: expect.any(String) },
+        },
+        { kind: 'lossy', property: 'notes', from: 'customwebshop' },
+      ],
+      intended: [{ property: 'phone_number.number', intended: true }],
+      untried: [],
+    });
+  });
+
+  it('tries records of a file, as the system answers them', async () => {
+    const records = join(folder, 'records.json');
+    const product = { id: 7, name: 'Nail', price: { amount: 0.29, currency_code: 'USD' }, short_description: 's' };
+    const company = { company_name: 'Acme', address: { country_code: 'XXX' } };
+    await writeFile(records, JSON.stringify({ 'keap.products': [product], 'keap.companies': [company] }));
+    const { status, stdout } = await tandem(['validate', '--no-env', '--strict', '--json', '--records', records]);
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).warnings).toMatchObject([
+      {
+        kind: 'refused',
+        property: 'address.country_code',
+        code: 'VALUE_NOT_IN_TABLE',
+        records: { found: 1, of: 1 },
+        example: { value: 'XXX' },
+      },
+    ]);
+  });
+
+  it.each([
+    ['{', 'is no JSON'],
+    ['[]', 'holds no object'],
+    ['{"keap.people":[]}', 'there are customwebshop.customers'],
+    ['{"keap.products":{}}', 'holds no list of records under "keap.products"'],
+    ['{"keap.products":[3]}', 'record 1 of keap.products cannot be used'],
+  ])('refuses a file of records that holds %s', async (content, words) => {
+    const file = join(folder, 'wrong.json');
+    await writeFile(file, content);
+    const { config } = await loadReal();
+    await expect(readRecordsFile(file, config)).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      status: 2,
+      message: expect.stringContaining(words),
+    });
+  });
+
+  it('refuses to go live without Redis, without the secrets, or with a file of records', async () => {
+    const [noRedis, noSecrets, both] = await Promise.all([
+      tandem(['validate', '--live'], SECRETS),
+      tandem(['validate', '--live', '--no-env']),
+      tandem(['validate', '--live', '--records', 'x.json']),
+    ]);
+    expect(noRedis).toMatchObject({ status: 2, stderr: expect.stringContaining('REDIS_URL is not set') });
+    expect(noSecrets).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("cannot be used with option '--no-env'"),
+    });
+    expect(both.status).toBe(2);
   });
 
   it('refuses a folder without mappings and a file that is not there', async () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { readFiles } from '../../../engine/config/files.ts';
 import { formatProblem } from '../../../engine/config/format.ts';
 import { compileFiles } from '../../../engine/config/load.ts';
+import { checkLaws } from '../../../engine/sync/laws.ts';
 import { REAL_ENV, ROOT } from './real.ts';
 
 type Content = Record<string, unknown>;
@@ -25,23 +26,27 @@ function fences(text: string): Fence[] {
 }
 
 const files = await readFiles({ root: ROOT });
-const withFile = (file: string, content: Content): string[] =>
+const loadWith = (file: string, content: Content) =>
   compileFiles(new Map([...files, [file, dump(content)]]), {
     ...REAL_ENV,
     SHOP_CLIENT_SECRET: 's',
     SHOP_REFRESH_TOKEN: 'r',
-  }).problems.map(formatProblem);
+  });
+const withFile = (file: string, content: Content): string[] => loadWith(file, content).problems.map(formatProblem);
 
 describe('docs/mappings.md', async () => {
   const text = await readFile(`${ROOT}docs/mappings.md`, 'utf8');
   const [whole, ...parts] = fences(text);
   const base = yaml(whole!.text) as Content;
 
-  it.each([whole!, ...parts])('line $line', (fence) => {
+  it.each([whole!, ...parts])('line $line', async (fence) => {
     const rowsOf: Record<string, string> = {
       row: 'company-customer',
+      loses: 'company-customer',
       contacts: 'contact-customer',
       orders: 'opportunity-order',
+      products: 'product-product',
+      'products-loses': 'product-product',
     };
     if (fence.kind === '') {
       expect(withFile('mappings/company-customer.yaml', { ...base, ...(yaml(fence.text) as Content) })).toEqual([]);
@@ -50,7 +55,16 @@ describe('docs/mappings.md', async () => {
     // A row stands alone in the mapping of its entities; alone it makes no record.
     const name = rowsOf[fence.kind]!;
     const mapping = yaml(files.get(`mappings/${name}.yaml`)!) as Content;
-    expect(withFile(`mappings/${name}.yaml`, { ...mapping, create: [], properties: yaml(fence.text) })).toEqual([]);
+    const { config, problems } = loadWith(`mappings/${name}.yaml`, {
+      ...mapping,
+      create: [],
+      properties: yaml(fence.text),
+    });
+    expect(problems.map(formatProblem)).toEqual([]);
+    // What the page says of losing information is true, and no other example loses any unsaid.
+    const { findings } = await checkLaws(config.mappings.get(name)!);
+    const lossy = findings.filter(({ kind, intended }) => kind === 'lossy' && !intended);
+    expect(lossy.length > 0, JSON.stringify(lossy)).toBe(fence.kind.endsWith('loses'));
   });
 
   it('explains every property', async () => {

@@ -1,0 +1,52 @@
+/** What `tandem validate` says about round trips: one line per property, with an example. */
+import type { Finding, Untried } from '../engine/sync/laws.ts';
+import { plain } from './output.ts';
+
+/** Lines as `FILE:LINE:COLUMN LOSSY PROPERTY: …`; a property that loses both ways is told once, with both examples. */
+export function findingLines(findings: readonly Finding[]): string[] {
+  const groups = new Map<string, Finding[]>();
+  for (const finding of findings) {
+    const key = JSON.stringify([finding.file, finding.mapping, finding.property, finding.kind]);
+    groups.set(key, [...(groups.get(key) ?? []), finding]);
+  }
+  return [...groups.values()].map(([first, ...more]) => {
+    const { file, line, column, kind, property, message, todo } = first!;
+    const others = more.map((other) => ` Also ${journey(other)}.`).join('');
+    return plain(
+      `${file}:${line}:${column} ${kind.toUpperCase()} ${property}: ${journey(first!)}. ${message} ${todo}${others}`,
+    );
+  });
+}
+
+/** `"(030) 12" in keap -> "03012" in customwebshop -> "03012" in keap (5 of 6 records)` */
+function journey({ kind, law, from, to, example, records, values }: Finding): string {
+  const steps = [`${shown(example.value)} in ${from}`];
+  if (law === 'there-and-back' && (kind === 'lossy' || example.there !== undefined))
+    steps.push(`${shown(example.there)} in ${to}`);
+  if (law === 'there-and-back' && kind === 'lossy') steps.push(`${shown(example.back)} in ${from}`);
+  if (law === 'write-back')
+    steps.push(`${shown(example.back)} ${example.there === undefined ? `in ${from}` : `in ${to}`}`);
+  const { found, of, what } =
+    records.found > 0
+      ? { ...records, what: records.of === 1 ? 'record' : 'records' }
+      : { ...values, what: values.of === 1 ? 'sample value' : 'sample values' };
+  return `${steps.join(' -> ')} (${found} of ${of} ${what})`;
+}
+
+const LONGEST = 60;
+
+function shown(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  const text = JSON.stringify(value);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
+}
+
+/** One line per reason. */
+export function untriedLines(untried: readonly Untried[]): string[] {
+  const reasons = new Map<string, string[]>();
+  for (const { mapping, property, reason } of untried)
+    reasons.set(reason, [...(reasons.get(reason) ?? []), `${mapping} ${property}`]);
+  return [...reasons].map(([reason, properties]) =>
+    plain(`Not tried both ways: ${properties.join(', ')} (${reason}).`),
+  );
+}
