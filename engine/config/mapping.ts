@@ -693,7 +693,7 @@ function compileTable(
   let entries: TableEntries;
   let name: string;
   let file = report.file;
-  let lineOf = (key: string): number => report.lineOf([...path, key]);
+  let lineOf = (key: string): number => report.placeOf([...path, key]).line;
   if (typeof values === 'string') {
     const dot = values.indexOf('.');
     const [fileName, tableName] = dot < 0 ? [values, ''] : [values.slice(0, dot), values.slice(dot + 1)];

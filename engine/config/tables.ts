@@ -46,7 +46,7 @@ export function loadTables(
       tables.set(key, entriesOf(table));
     }
   }
-  const lineOf: TableFile['lineOf'] = (table, key) => report.lineOf([table, key]);
+  const lineOf: TableFile['lineOf'] = (table, key) => report.placeOf([table, key]).line;
   return {
     value: report.problems.length === 0 ? { name, file, text, tables, lineOf } : undefined,
     problems: report.problems,
