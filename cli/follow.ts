@@ -126,9 +126,17 @@ export const isOver = (run: Run): boolean => run.state === 'done' || run.state =
 export const leaves = (run: Run): readonly Run[] => run.runs ?? [run];
 
 const readWords = (run: Run): string =>
-  Object.entries(run.progress.read)
-    .map(([side, count]) => `${side} ${count}`)
-    .join(', ');
+  run.scan === 'backfill'
+    ? `${Object.values(run.progress.read).reduce((sum, count) => sum + count, 0)} links`
+    : Object.entries(run.progress.read)
+        .map(([side, count]) => `${side} ${count}`)
+        .join(', ');
+
+/** What a backfill is for: `added: fax; changed: phone`. */
+export const changeWords = ({ changes }: Run): string =>
+  Object.entries(changes ?? {})
+    .flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join(', ')}`] : []))
+    .join('; ');
 
 function stateWords(run: Run): string {
   const { work, done } = run.progress;
@@ -268,6 +276,7 @@ export function printSummary(runs: readonly Run[], failed: readonly HeldRecord[]
   output.line();
   output.line(summaryTable(runs));
   for (const run of runs.flatMap(leaves)) {
+    if (run.changes !== undefined) output.line(plain(`\n${run.mapping}: ${changeWords(run)}`));
     if (run.reason !== undefined) output.line(colors.yellow(plain(`\n${run.mapping}: ${run.reason}`)));
   }
   if (failed.length > 0) {

@@ -133,10 +133,14 @@ async function start(
   }
   if (roles.workers) {
     const { concurrency, lockDuration, schedules } = environment;
-    const workers = await startWorkers(engine, { concurrency, lockDuration, schedules });
+    const workers = await startWorkers(engine, { concurrency, lockDuration, schedules, server: roles.server });
     // Without Redis nothing can be finished, nor handed back: jobs are taken over once their locks run out.
     const deadline = (): number => (engine.redis.status === 'ready' ? DEADLINE : MOMENT);
     closers.push({ what: 'workers', limit: DEADLINE + MOMENT, close: () => workers.close(deadline()) });
+  }
+  if (!roles.workers) {
+    const member = await engine.versions.join({ server: true, workers: false }, config.current);
+    closers.push({ what: 'place among the processes', limit: MOMENT, close: () => member.leave() });
   }
   if (roles.server && environment.publicUrl !== undefined) {
     const registration = keepRegistered(engine, environment.publicUrl, webhookKey);

@@ -8,6 +8,7 @@ import { printPlan, readPlans } from './plans.ts';
 
 export interface TriggerOptions {
   readonly full?: boolean;
+  readonly backfill?: boolean;
   readonly plan?: boolean;
   /** Of one record: its side and id. */
   readonly side?: string;
@@ -48,9 +49,16 @@ type Begun = Run & { readonly fresh?: boolean };
 async function begin(
   client: Client,
   mappings: readonly string[],
-  { full, plan = false, side, id }: TriggerOptions,
+  { full, backfill, plan = false, side, id }: TriggerOptions,
 ): Promise<Begun[]> {
-  const scan = full ? 'full' : 'changes';
+  if (full && backfill) {
+    throw new Failure(
+      'BAD_REQUEST',
+      '--full and --backfill cannot go together.',
+      'A full scan reads both systems; a backfill looks through the links only. Ask for one after the other.',
+    );
+  }
+  const scan = full ? 'full' : backfill ? 'backfill' : 'changes';
   if (side !== undefined || id !== undefined) {
     const [mapping] = mappings;
     if (side === undefined || id === undefined || mapping === undefined || mappings.length > 1) {

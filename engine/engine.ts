@@ -12,9 +12,10 @@ import { silent } from './logger.ts';
 import { connect } from './queue/connection.ts';
 import { createQueues, type Queues } from './queue/queues.ts';
 import { createRuns, type Run, type Runs } from './queue/runs.ts';
+import { createVersions, type VersionOptions, type Versions } from './queue/versions.ts';
 import type { Step, SyncContext } from './sync/context.ts';
 import type { Outcome } from './sync/outcome.ts';
-import type { ScanKind } from './sync/scan.ts';
+import type { RunKind } from './sync/scan.ts';
 import { type CallInfo, createSystemClient, type SystemClient } from './systems/client.ts';
 import type { SideIndex } from './types.ts';
 
@@ -30,6 +31,8 @@ export interface EngineOptions {
   readonly claimTtl?: number;
   /** Milliseconds before the first try again, of a call in place and of a job; by default 200 and 1,000. */
   readonly retryDelay?: number | undefined;
+  /** How often processes tell each other which versions of the mappings they have. */
+  readonly versions?: VersionOptions;
   /** Awaited at each named moment of a reconcile; for tests that end the process there. */
   readonly step?: (name: Step) => Promise<void>;
   readonly onCall?: (call: CallInfo) => void;
@@ -38,11 +41,13 @@ export interface EngineOptions {
 
 export interface TriggerRequest {
   readonly mapping: string;
-  readonly scan?: ScanKind;
+  readonly scan?: RunKind;
   readonly record?: { readonly side: SideIndex; readonly id: string };
   readonly plan?: boolean;
   /** The group run that this one belongs to. */
   readonly group?: string;
+  /** What is looked for has changed: a run that has found all its work already is not the one. */
+  readonly anew?: boolean;
 }
 
 export interface Engine {
@@ -53,6 +58,7 @@ export interface Engine {
   readonly config: ConfigStore;
   readonly queues: Queues;
   readonly runs: Runs;
+  readonly versions: Versions;
   /** @throws TandemError NOT_FOUND */
   mapping(name: string): Mapping;
   links(mapping: string): Links;
@@ -71,7 +77,7 @@ export interface Engine {
   /** Begins a run, or returns the one that does the same already. */
   trigger(request: TriggerRequest, by?: Run['trigger']): Promise<{ run: Run; fresh: boolean }>;
   /** Begins a run of every mapping. */
-  triggerAll(request: { scan: ScanKind; plan?: boolean }): Promise<Run>;
+  triggerAll(request: { scan: RunKind; plan?: boolean }): Promise<Run>;
   /** Queues whatever concerns the records named by a system's webhook. @returns how many records were queued */
   events(system: string, events: readonly { event: string; id: string }[]): Promise<number>;
   close(): Promise<void>;
@@ -84,6 +90,7 @@ export function createEngine(options: EngineOptions): Engine {
   redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
   const queues = createQueues(redis, prefix, options.retryDelay);
   const runs = createRuns(redis, prefix);
+  const versions = createVersions(redis, prefix, options.versions);
   const links = new Map<string, { rules: string; links: Links }>();
   const clients = new Map<string, { version: string; client: SystemClient }>();
 
@@ -95,6 +102,7 @@ export function createEngine(options: EngineOptions): Engine {
     config: options.config,
     queues,
     runs,
+    versions,
 
     mapping(name) {
       const mapping = options.config.current().mappings.get(name);
@@ -163,11 +171,12 @@ export function createEngine(options: EngineOptions): Engine {
       };
     },
 
-    async trigger({ mapping: name, scan, record, plan = false, group }, by = 'api') {
+    async trigger({ mapping: name, scan, record, plan = false, group, anew }, by = 'api') {
       const mapping = engine.mapping(name);
       const { run, fresh } = await runs.begin(
         { mapping: name, scan: record ? 'record' : (scan ?? 'changes'), plan, trigger: by },
         group,
+        anew,
       );
       if (!fresh) return { run, fresh };
       if (record && !plan) {

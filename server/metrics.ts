@@ -111,6 +111,12 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     labelNames: ['mapping', 'kind'] as const,
     registers,
   });
+  const idle = new Gauge({
+    name: 'tandem_idle_processes',
+    help: 'Processes that leave a mapping to others, because they have another version than the one in force.',
+    labelNames: ['mapping'] as const,
+    registers,
+  });
 
   const brake = new Gauge({
     name: 'tandem_brake_on',
@@ -122,6 +128,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
   const fill = async (): Promise<true> => {
     const mappings = [...engine.config.current().mappings.keys()];
     const stands = await Promise.all(queuesOf(engine).map(standOf));
+    const processes = await engine.versions.processes();
     const counts = await Promise.all(
       mappings.map(async (mapping) => ({
         mapping,
@@ -131,12 +138,14 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
       })),
     );
     // What is gone from the configuration is gone from here: reset, then set, without anything in between.
-    for (const gauge of [jobs, oldest, paused, links, held, brake]) gauge.reset();
+    for (const gauge of [jobs, oldest, paused, links, held, brake, idle]) gauge.reset();
     for (const stand of stands) {
       for (const state of JOB_STATES) jobs.set({ queue: stand.name, state }, stand.counts[state]);
       oldest.set({ queue: stand.name }, (stand.oldestWaiting ?? 0) / 1000);
       paused.set({ queue: stand.name }, stand.paused ? 1 : 0);
     }
+    for (const mapping of mappings)
+      idle.set({ mapping }, processes.filter((process) => process.idle.includes(mapping)).length);
     for (const count of counts) {
       links.set({ mapping: count.mapping }, count.links);
       brake.set({ mapping: count.mapping }, count.brake ? 1 : 0);
@@ -151,6 +160,6 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     redisUp.set(up ? 1 : 0);
     const filled = up && (await within(PATIENCE, fill()));
     // Old numbers would look like new ones.
-    if (!filled) for (const gauge of [jobs, oldest, paused, links, held, brake]) gauge.reset();
+    if (!filled) for (const gauge of [jobs, oldest, paused, links, held, brake, idle]) gauge.reset();
   };
 }

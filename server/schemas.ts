@@ -66,17 +66,25 @@ const counts = object({
 const run = {
   id: text,
   mapping: described('"*" for a run of every mapping', text),
-  scan: { type: 'string', enum: ['changes', 'full', 'record'] },
+  scan: { type: 'string', enum: ['changes', 'full', 'backfill', 'record'] },
   plan: described('It only tells what would be done', flag),
-  trigger: { type: 'string', enum: ['api', 'schedule', 'start'] },
+  trigger: { type: 'string', enum: ['api', 'schedule', 'start', 'edit'] },
   state: { type: 'string', enum: ['queued', 'scanning', 'working', 'done', 'failed'] },
   created: time,
   'started?': time,
   'finished?': time,
-  progress: object({ read: perSide(count), work: described('Records that need work', count), done: count }),
+  progress: object({
+    read: described('Records read; of a backfill, links looked at, on the first side', perSide(count)),
+    work: described('Records that need work', count),
+    done: count,
+  }),
   counts,
   'reason?': described('Why it failed, or what it warns of', text),
   'children?': described('Ids of the runs of the single mappings', list(text)),
+  'changes?': described(
+    'Of a backfill: names of the properties that changed since the last one',
+    object({ added: list(text), changed: list(text), removed: list(text) }),
+  ),
 } as const;
 
 export const record = object({ side: text, id: text });

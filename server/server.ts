@@ -29,6 +29,7 @@ import { health } from './routes/health.ts';
 import { links } from './routes/links.ts';
 import { mappings } from './routes/mappings.ts';
 import { metrics } from './routes/metrics.ts';
+import { processes } from './routes/processes.ts';
 import { queues } from './routes/queues.ts';
 import { records } from './routes/records.ts';
 import { reviews } from './routes/reviews.ts';
@@ -44,6 +45,7 @@ export type { ServerOptions } from './options.ts';
 
 const ROUTES: readonly FastifyPluginAsync<RouteDeps>[] = [
   health,
+  processes,
   triggers,
   runs,
   mappings,

@@ -15,6 +15,7 @@ export function planCommand(program: Command): void {
     ],
   })
     .option('--full', 'read everything, not only what changed since the last time')
+    .option('--backfill', 'bring properties that were added or defined otherwise to all links')
     .option('--side <side>', 'with --id: only this record')
     .option('--id <id>', 'with --side: only this record')
     .option('--all', 'show every entry')

@@ -28,6 +28,18 @@ interface MappingState {
   readonly brake?: { readonly reason: string };
 }
 
+interface Processes {
+  readonly processes: readonly {
+    readonly host: string;
+    readonly pid: number;
+    readonly server: boolean;
+    readonly workers: boolean;
+    readonly since: string;
+    readonly config: string;
+    readonly idle: readonly string[];
+  }[];
+}
+
 /** Kinds of held records, in the order of how much they ask for somebody. */
 const KINDS = ['failed', 'review', 'waiting', 'paused', 'unmatched', 'gone'];
 
@@ -47,10 +59,12 @@ export function statusCommand(program: Command): void {
       const down = health.status === 'down';
       const { mappings } = down ? { mappings: [] } : await client.get<{ mappings: MappingState[] }>('/mappings');
       const { queues } = down ? { queues: [] } : await client.get<{ queues: Queue[] }>('/queues');
-      output.result({ url: client.url, health, mappings, queues }, () => {
+      const { processes } = down ? { processes: [] } : await client.get<Processes>('/processes');
+      output.result({ url: client.url, health, mappings, queues, processes }, () => {
         const parts = [headline(client.url, health), ...notes(health, mappings)];
         if (mappings.length > 0) parts.push('', mappingTable(mappings));
         if (queues.length > 0) parts.push('', queueTable(queues));
+        if (processes.length > 0) parts.push('', processTable(processes));
         return parts.join('\n');
       });
       return down ? FAILED : OK;
@@ -94,5 +108,18 @@ const queueTable = (queues: readonly Queue[]): string =>
       counts.delayed,
       counts.failed,
       paused ? 'paused' : '',
+    ]),
+  );
+
+const processTable = (processes: Processes['processes']): string =>
+  textTable(
+    ['process', 'pid', 'does', 'since', 'configuration', ''],
+    processes.map(({ host, pid, server, workers, since, config, idle }) => [
+      host,
+      pid,
+      [...(server ? ['server'] : []), ...(workers ? ['workers'] : [])].join(', '),
+      since,
+      config,
+      idle.length > 0 ? `leaves to others, whose version is in force: ${idle.join(', ')}` : '',
     ]),
   );

@@ -13,11 +13,13 @@ export function syncCommand(program: Command): void {
     examples: [
       ['sync', 'what changed, in all mappings'],
       ['sync company-customer --full', 'read one mapping entirely'],
+      ['sync company-customer --backfill', 'apply what was edited in the mapping to all links'],
       ['sync company-customer --side keap --id 17', 'one record'],
       ['sync --plan', 'only tell what would be done'],
     ],
   })
     .option('--full', 'read everything, not only what changed since the last time')
+    .option('--backfill', 'bring properties that were added or defined otherwise to all links')
     .option('--plan', 'only tell what would be done; nothing is written')
     .option('--side <side>', 'with --id: only this record')
     .option('--id <id>', 'with --side: only this record')

@@ -4,7 +4,7 @@
  * Not part of it is what matters only once values differ or are refused: `conflict`, `required`.
  */
 import { hash, stableJson } from '../expression/values.ts';
-import type { SideIndex } from '../types.ts';
+import { otherSide, type SideIndex } from '../types.ts';
 import type { EntityConfig, Property } from './types.ts';
 
 /** Characters per part, of 64 each: few enough for a mark beside every property of every link. */
@@ -15,7 +15,10 @@ const FOLLOWS = '='.repeat(WIDTH);
 
 /** What a definition other than the present one leaves of an agreement that was made under it. */
 export interface Redefined {
-  /** Per side: whether its value is still read in the same way, so that the fingerprint of then tells if it was edited. */
+  /**
+   * Per side: whether the fingerprint of then tells that an edit has not arrived yet. Not where its value is read
+   * otherwise now, nor where it was let keep edits of its own.
+   */
   readonly readable: readonly [boolean, boolean];
   /** The side toward which alone values are converted otherwise now. */
   readonly again: SideIndex | undefined;
@@ -52,14 +55,19 @@ const part = (content: readonly unknown[]): string =>
 export function redefined(former: string, present: string): Redefined | undefined {
   if (former === present) return undefined;
   const [then, now] = [partsOf(former), partsOf(present)];
-  const readable = [then.read[0] === now.read[0], then.read[1] === now.read[1]] as const;
+  const alike = then.read.every((part, side) => part === now.read[side]);
   const sides = [0, 1] as const;
   const changed = sides.filter((target) => flows(now.toward[target]) && then.toward[target] !== now.toward[target]);
   // Where a follower was allowed an edit of its own, the sides may differ, which is not so any more.
   const loose = then.toward.includes(DRIFTS) && !now.toward.includes(DRIFTS);
-  if (readable[0] && readable[1] && changed.length === 0 && !loose) return undefined;
+  if (alike && changed.length === 0 && !loose) return undefined;
   const twoWay = [...then.toward, ...now.toward].every(flows);
-  return { readable, again: readable[0] && readable[1] && twoWay && changed.length === 1 ? changed[0] : undefined };
+  const readable = (side: SideIndex): boolean =>
+    then.read[side] === now.read[side] && then.toward[otherSide(side)] !== DRIFTS;
+  return {
+    readable: [readable(0), readable(1)],
+    again: alike && twoWay && changed.length === 1 ? changed[0] : undefined,
+  };
 }
 
 const flows = (toward: string): boolean => toward !== DRIFTS && toward !== FOLLOWS;

@@ -84,6 +84,16 @@ export interface BegunWrite {
   readonly definition?: string;
 }
 
+/** What of a mapping's edits has been followed up. */
+export interface Followed {
+  /** Version under which held records were tried last. */
+  readonly version: string;
+  /** Definitions of the properties, by name, under which every link was agreed, or is queued or held. */
+  readonly definitions: Readonly<Record<string, string>>;
+  /** Which records take part and how they find each other, when everything was read last. */
+  readonly scope: string;
+}
+
 export interface Meeting {
   met(ids: readonly string[]): Promise<void>;
   /** Linked ids that were not met. */
@@ -436,6 +446,34 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     async firstRead(): Promise<number | undefined> {
       const at = await redis.hget(keys.progress, firstRead);
       return at === null ? undefined : Number(at);
+    },
+
+    async followed(): Promise<Partial<Followed>> {
+      const [version, definitions, scope] = await redis.hmget(
+        keys.progress,
+        'followed:version',
+        'followed:definitions',
+        'followed:scope',
+      );
+      return {
+        ...(version ? { version } : {}),
+        ...(definitions ? { definitions: JSON.parse(definitions) as Followed['definitions'] } : {}),
+        ...(scope ? { scope } : {}),
+      };
+    },
+
+    async follow({ version, definitions, scope }: Partial<Followed>): Promise<void> {
+      const fields = {
+        ...(version === undefined ? {} : { 'followed:version': version }),
+        ...(definitions === undefined ? {} : { 'followed:definitions': JSON.stringify(definitions) }),
+        ...(scope === undefined ? {} : { 'followed:scope': scope }),
+      };
+      await redis.hset(keys.progress, fields);
+    },
+
+    /** The definitions that base entries without a mark are taken to be made under, unless some were noted before. */
+    noteFirstDefinitions: async (definitions: Followed['definitions']): Promise<void> => {
+      await redis.hsetnx(keys.progress, 'definitions:first', JSON.stringify(definitions));
     },
 
     async parkUntilReady(side: SideIndex, ids: readonly string[]): Promise<void> {

@@ -4,11 +4,12 @@ import { allowance } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import { asTandemError } from '../errors.ts';
+import { backfill } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, type Missing } from '../sync/brake.ts';
 import type { SyncContext } from '../sync/context.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcile } from '../sync/reconcile.ts';
-import { type ScanKind, scan } from '../sync/scan.ts';
+import { type RunKind, type ScanOptions, scan } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 import type { Run } from './runs.ts';
 
@@ -21,7 +22,7 @@ export async function planScan(
   context: SyncContext,
   mapping: Mapping,
   run: Run,
-  kind: ScanKind,
+  kind: RunKind,
   record?: { side: SideIndex; id: string },
 ): Promise<string> {
   const links = engine.links(mapping.name);
@@ -41,16 +42,22 @@ export async function planScan(
     await planOne(record.side, record.id);
     return '';
   }
+  const progress: ScanOptions['progress'] = (page) => engine.runs.read(run, page);
+  if (kind === 'backfill') {
+    const each = async (side: SideIndex, ids: readonly string[]): Promise<void> => {
+      for (const id of ids) await planOne(side, id);
+    };
+    await backfill(context, mapping, { found: each, progress });
+    const brake = await brakeOn(context, mapping);
+    return brake ? brakeReason(mapping, brake) : '';
+  }
   const wasReady = await links.ready();
   // Before both sides were read, nothing can be matched: what the reading finds is noted first, as in a real run.
   const found = async (side: SideIndex, ids: readonly string[]): Promise<void> => {
     if (!wasReady) await links.parkUntilReady(side, ids);
     else for (const id of ids) await planOne(side, id);
   };
-  const { weighed } = await scan(context, mapping, kind, {
-    found,
-    progress: (progress) => engine.runs.read(run, progress),
-  });
+  const { weighed } = await scan(context, mapping, kind, { found, progress });
   for await (const { side, ids } of links.allParked()) for (const id of ids) await planOne(side, id);
   return (await planWarning(engine, context, mapping, run, weighed)) ?? '';
 }

@@ -2,7 +2,7 @@
 import { type JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { recordKey } from '../links/keys.ts';
-import type { ScanKind } from '../sync/scan.ts';
+import type { RunKind } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 
 export const SCAN_QUEUE = 'scan';
@@ -18,7 +18,7 @@ export interface ReconcileJob {
 
 export interface ScanJob {
   readonly mapping: string;
-  readonly scan: ScanKind;
+  readonly scan: RunKind;
   /** Absent for a scheduled scan: its run begins with the job. */
   readonly run?: string;
   /** Both sides were read; what is left is to queue what waited for that. */

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { recordKey } from '../links/keys.ts';
+import type { DefinitionChanges } from '../sync/backfill.ts';
 import type { Outcome } from '../sync/outcome.ts';
-import type { ScanKind, ScanProgress } from '../sync/scan.ts';
+import type { RunKind, ScanProgress } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 
 /**
@@ -37,21 +38,24 @@ export interface Counts {
 export interface Run {
   readonly id: string;
   readonly mapping: string;
-  readonly scan: ScanKind | 'record';
+  readonly scan: RunKind | 'record';
   readonly plan: boolean;
-  readonly trigger: 'api' | 'schedule' | 'start';
+  /** `edit`: an edit of the mapping asked for it. */
+  readonly trigger: 'api' | 'schedule' | 'start' | 'edit';
   readonly state: RunState;
   /** ISO 8601. */
   readonly created: string;
   readonly started?: string;
   readonly finished?: string;
-  /** Records read per side, records that need work, and how many of those are done. */
+  /** Records read per side (of a backfill, links on the first side), records that need work, and how many of those are done. */
   readonly progress: { readonly read: [number, number]; readonly work: number; readonly done: number };
   readonly counts: Counts;
   /** Why it failed, or what it warns of. */
   readonly reason?: string;
   /** Of a group: the runs that belong to it. */
   readonly children?: readonly string[];
+  /** Of a backfill: what changed since the last one, by names of properties. */
+  readonly changes?: DefinitionChanges;
 }
 
 export interface PlanEntry extends Outcome {
@@ -60,7 +64,7 @@ export interface PlanEntry extends Outcome {
 
 export interface RunRequest {
   readonly mapping: string;
-  readonly scan: ScanKind | 'record';
+  readonly scan: RunKind | 'record';
   readonly plan: boolean;
   readonly trigger: Run['trigger'];
 }
@@ -270,8 +274,12 @@ export function createRuns(connection: Redis, prefix: string) {
       return { runs: own.slice(offset, offset + limit), total: own.length };
     },
 
-    /** A new run, or the one that does the same already. @param group the group it belongs to, if any */
-    async begin(request: RunRequest, group?: string): Promise<{ run: Run; fresh: boolean }> {
+    /**
+     * A new run, or the one that does the same already.
+     * @param group the group it belongs to, if any
+     * @param anew a run that has found all its work already is not the one: what it looked for has changed
+     */
+    async begin(request: RunRequest, group?: string, anew = false): Promise<{ run: Run; fresh: boolean }> {
       const id = randomUUID();
       if (request.scan === 'record') {
         await store(id, request, id);
@@ -282,7 +290,8 @@ export function createRuns(connection: Redis, prefix: string) {
         if ((await redis.set(key, id, 'PX', LEASE, 'NX')) === 'OK') break;
         const current = await redis.get(key);
         const run = current === null ? undefined : await get(current);
-        if (run && run.state !== 'done' && run.state !== 'failed') return { run, fresh: false };
+        const over = run?.state === 'done' || run?.state === 'failed' || (anew && run?.state === 'working');
+        if (run && !over) return { run, fresh: false };
         if (current !== null) await redis.del(key);
       }
       await store(id, request, group ?? id, { lease: key });
@@ -314,6 +323,11 @@ export function createRuns(connection: Redis, prefix: string) {
         ...[runKey(run.id), activeKey(run.mapping), currentKey(run)],
         ...[base, run.id, now()],
       )) === 1,
+
+    /** What changed since the last backfill. */
+    async note(run: Run, changes: DefinitionChanges): Promise<void> {
+      await redis.hset(runKey(run.id), 'changes', JSON.stringify(changes));
+    },
 
     async read(run: Run, progress: ScanProgress): Promise<void> {
       const pipeline = redis
@@ -509,6 +523,7 @@ function parseRun(fields: Record<string, string>): Run {
     },
     ...(fields.reason ? { reason: fields.reason } : {}),
     ...(fields.children ? { children: fields.children.split(',') } : {}),
+    ...(fields.changes ? { changes: JSON.parse(fields.changes) as DefinitionChanges } : {}),
   };
 }
 

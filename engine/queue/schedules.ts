@@ -6,10 +6,15 @@ const PREFIX = 'schedule';
 /** A new schedule begins after a minute at most, in ms: soon, yet a person who starts the first sync by hand comes first. */
 const FIRST_SCAN = 60_000;
 
-/** Makes the schedulers in Redis those that the mappings declare. Idempotent; every worker process does it. */
-export async function applySchedules(engine: Engine): Promise<void> {
+/**
+ * Makes the schedulers in Redis those that the mappings declare. Idempotent; every worker process does it.
+ * @param held mappings whose version in force this process has; the others are left to whoever has theirs
+ */
+export async function applySchedules(engine: Engine, held: ReadonlySet<string>): Promise<void> {
   const wanted = new Map<string, { every: number; mapping: string; scan: ScanKind }>();
-  for (const { name, schedule } of engine.config.current().mappings.values()) {
+  const { mappings } = engine.config.current();
+  for (const { name, schedule } of mappings.values()) {
+    if (!held.has(name)) continue;
     for (const scan of ['changes', 'full'] as const) {
       const every = schedule[scan];
       if (every !== undefined) wanted.set(`${PREFIX}.${scan}.${name}`, { every, mapping: name, scan });
@@ -17,7 +22,10 @@ export async function applySchedules(engine: Engine): Promise<void> {
   }
   const { scan: queue } = engine.queues;
   for (const { key } of await queue.getJobSchedulers(0, -1)) {
-    if (key.startsWith(`${PREFIX}.`) && !wanted.has(key)) await queue.removeJobScheduler(key);
+    if (!key.startsWith(`${PREFIX}.`) || wanted.has(key)) continue;
+    const name = key.split('.').slice(2).join('.');
+    // Of a mapping that is not in these files, or in another version, somebody else may know.
+    if (held.has(name) || !(await engine.versions.worked(name))) await queue.removeJobScheduler(key);
   }
   for (const [key, { every, mapping, scan }] of wanted) {
     const known = await queue.getJobScheduler(key);

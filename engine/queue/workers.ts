@@ -5,17 +5,23 @@ import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import { asTandemError, type TandemError } from '../errors.ts';
 import { recordKey } from '../links/keys.ts';
+import { backfill, definitionChanges } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, carryOut } from '../sync/brake.ts';
+import type { SyncContext } from '../sync/context.ts';
+import { definitionsOf, scopeOf } from '../sync/definitions.ts';
 import { held } from '../sync/hold.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcile } from '../sync/reconcile.ts';
 import { releaseHeld, releaseParked, scan } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 import { connect } from './connection.ts';
+import { followEdit } from './edits.ts';
 import { planScan } from './plan.ts';
 import { queuePrefix, type ReconcileJob, reconcileQueue, SCAN_QUEUE, type ScanJob } from './queues.ts';
 import { createRepair } from './repair.ts';
+import type { Run } from './runs.ts';
 import { applySchedules } from './schedules.ts';
+import type { Membership } from './versions.ts';
 
 export interface WorkerOptions {
   /** Reconciles at once per mapping in this process. */
@@ -23,6 +29,8 @@ export interface WorkerOptions {
   /** How long a job may be silent before another worker takes it over, in ms. */
   readonly lockDuration?: number;
   readonly schedules?: boolean;
+  /** Whether this process serves HTTP too; only told to others. */
+  readonly server?: boolean;
 }
 
 export interface Workers {
@@ -32,11 +40,13 @@ export interface Workers {
 
 /** How long a scan waits for the parents' first sync before it looks again, in ms. */
 const PARENTS_WAIT = 300;
+/** How long work waits that another process has the version of its mapping for, in ms. */
+const VERSION_WAIT = 500;
 /** A job whose worker was killed may be taken over this often; it is harmless and must not be lost. */
 const TAKEOVERS = 1_000;
 
 export async function startWorkers(engine: Engine, options: WorkerOptions = {}): Promise<Workers> {
-  const { concurrency = 10, lockDuration = 30_000, schedules = true } = options;
+  const { concurrency = 10, lockDuration = 30_000, schedules = true, server = false } = options;
   // Blocking commands need a connection of their own; BullMQ duplicates this one for each worker.
   const connection = connect(engine.options.redisUrl);
   connection.on('error', (error) => engine.logger.warn({ reason: error.message }, 'Redis connection of the workers'));
@@ -59,12 +69,13 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       workers.set(
         name,
         watch(
-          new Worker<ReconcileJob>(reconcileQueue(name), (job, token) => reconcileJob(engine, job, token), {
+          new Worker<ReconcileJob>(reconcileQueue(name), (job, token) => reconcileJob(engine, member, job, token), {
             ...common,
             concurrency,
           }),
         ),
       );
+      if (!member.held().has(name)) idle(name);
     }
     for (const [name, worker] of workers) {
       if (mappings.has(name)) continue;
@@ -77,24 +88,56 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     }
   }
 
+  /** Leaves the work of a mapping to those that have its version in force, rather than take jobs and put them back. */
+  function idle(name: string): void {
+    const version = engine.config.current().mappings.get(name)?.version;
+    engine.logger.warn(
+      { mapping: name, version, inForce: member.version(name) },
+      'another version of this mapping is in force: this process leaves it to those that have it',
+    );
+    void workers.get(name)?.pause(true);
+  }
+
+  const inBackground = (work: Promise<unknown>): void => {
+    work.catch((error: unknown) =>
+      engine.logger.error({ reason: String(error) }, 'applying a change of the configuration'),
+    );
+  };
+  const follow = async (names: Iterable<string>): Promise<void> => {
+    if (schedules) await applySchedules(engine, member.held());
+    for (const name of names) {
+      const mapping = engine.config.current().mappings.get(name);
+      if (mapping) await followEdit(engine, mapping, schedules);
+    }
+  };
+
+  const member = await engine.versions.join({ server, workers: true }, engine.config.current, (gained, lost) => {
+    syncWorkers();
+    for (const name of gained) {
+      if (workers.get(name)?.isPaused()) {
+        engine.logger.info({ mapping: name, version: member.version(name) }, 'this process works on the mapping again');
+        workers.get(name)?.resume();
+      }
+    }
+    for (const name of lost) idle(name);
+    if (gained.length > 0) inBackground(follow(gained));
+  });
   const scans = watch(
-    new Worker<ScanJob>(SCAN_QUEUE, (job, token) => scanJob(engine, job, token), { ...common, concurrency: 8 }),
+    new Worker<ScanJob>(SCAN_QUEUE, (job, token) => scanJob(engine, member, job, token), { ...common, concurrency: 8 }),
   );
   syncWorkers();
-  if (schedules) await applySchedules(engine);
+  await follow(member.held());
   const repair = createRepair(engine);
   const repairing = setInterval(() => {
     repair().catch((error: unknown) => engine.logger.warn({ reason: String(error) }, 'looking after runs'));
   }, lockDuration);
-  const unlisten = engine.config.on(({ changed }) => {
-    syncWorkers();
+  const unlisten = engine.config.on(() => {
     const work = async (): Promise<void> => {
-      if (schedules) await applySchedules(engine);
-      await releaseChanged(engine, changed, schedules);
+      await member.refresh();
+      syncWorkers();
+      if (schedules) await applySchedules(engine, member.held());
     };
-    work().catch((error: unknown) =>
-      engine.logger.error({ reason: String(error) }, 'applying a change of the configuration'),
-    );
+    inBackground(work());
   });
 
   return {
@@ -110,26 +153,13 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
         // Their locks run out, and another worker takes them over.
         engine.logger.warn({ deadline }, 'jobs that are not done are left to be taken over');
         await Promise.all(all.map((worker) => worker.disconnect()));
+        await member.leave();
         return connection.disconnect();
       }
+      await member.leave();
       await connection.quit();
     },
   };
-}
-
-/**
- * A changed mapping: what was held under its former version gets another try, and a full scan finds what a changed
- * `when` or a new property makes of records that nobody edits.
- * @param scans false where scans only begin when they are asked for
- */
-async function releaseChanged(engine: Engine, changed: readonly string[], scans: boolean): Promise<void> {
-  for (const name of changed) {
-    const mapping = engine.config.current().mappings.get(name);
-    if (!mapping) continue;
-    const context = engine.context({ owner: `config-${mapping.version}` });
-    await releaseHeld(context, mapping, (side, ids) => context.enqueue(name, side, ids));
-    if (scans && (await engine.links(name).ready())) await engine.trigger({ mapping: name, scan: 'full' }, 'start');
-  }
 }
 
 /** Puts the job back for later without counting a failed try. */
@@ -138,12 +168,18 @@ async function putBack(job: Job, token: string | undefined, ms: number): Promise
   throw new DelayedError();
 }
 
-async function reconcileJob(engine: Engine, job: Job<ReconcileJob>, token: string | undefined): Promise<string> {
+async function reconcileJob(
+  engine: Engine,
+  member: Membership,
+  job: Job<ReconcileJob>,
+  token: string | undefined,
+): Promise<string> {
   const { mapping: name, side, id } = job.data;
   const config = engine.config.current();
   const mapping = config.mappings.get(name);
   // Its worker is being stopped; whoever knows the mapping goes on.
   if (!mapping) return putBack(job, token, 5_000);
+  if (!(await member.inForce(name, mapping.version))) return putBack(job, token, VERSION_WAIT);
   const started = performance.now();
   const key = job.deduplicationId ?? recordKey(side, id);
   const fields = { mapping: name, side: mapping.sides[side].name, id, job: job.id };
@@ -156,6 +192,8 @@ async function reconcileJob(engine: Engine, job: Job<ReconcileJob>, token: strin
       ...(job.id === undefined ? {} : { job: job.id }),
     });
     const result = await reconcile(context, mapping, side, id);
+    // Another version took over meanwhile: what was just done may not be as that one would have it.
+    if (!(await member.inForce(name, mapping.version))) await context.enqueue(name, side, [id]);
     const ms = Math.round(performance.now() - started);
     engine.options.onOutcome?.({ mapping: name, side, id, outcome: result, ms });
     engine.logger.info({ ...fields, outcome: result.kind, writes: result.writes, code: result.code, ms }, 'reconciled');
@@ -242,15 +280,22 @@ async function removeFailedJob(engine: Engine, mapping: string, id: string): Pro
   if (job && (await job.isFailed())) await job.remove();
 }
 
-async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefined): Promise<string> {
+async function scanJob(
+  engine: Engine,
+  member: Membership,
+  job: Job<ScanJob>,
+  token: string | undefined,
+): Promise<string> {
   const { mapping: name, scan: kind, plan = false, record, read = false } = job.data;
   const config = engine.config.current();
   const mapping = config.mappings.get(name);
   const begun = job.data.run ? await engine.runs.get(job.data.run) : undefined;
   if (!mapping) {
+    if (await engine.versions.worked(name)) return putBack(job, token, VERSION_WAIT);
     if (begun) await engine.runs.failed(begun, `The mapping "${name}" was removed.`);
     return 'removed';
   }
+  if (!(await member.inForce(name, mapping.version))) return putBack(job, token, VERSION_WAIT);
   let run = begun;
   if (!run) {
     const { run: own, fresh } = await engine.runs.begin({ mapping: name, scan: kind, plan, trigger: 'schedule' });
@@ -264,6 +309,7 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
     if (!read) {
       if (!(await engine.runs.scanning(current))) return 'scanned already';
       const context = engine.context({ owner: `${job.id}:${token}`, config, dry: plan, run: current });
+      if (kind === 'backfill') await noteChanges(engine, mapping, current);
       if (plan) {
         await engine.runs.scanned(current, await planScan(engine, context, mapping, current, kind, record));
         return 'planned';
@@ -271,6 +317,10 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
       // An answer that a process noted, and did not live to carry out.
       const answered = await links.brake.on();
       if (answered?.answer) await carryOut(context, mapping, answered);
+      if (kind === 'backfill') {
+        const done = await backfillLinks(engine, member, context, mapping, current);
+        return done ? 'scanned' : await putBack(job, token, VERSION_WAIT);
+      }
       const wasReady = await links.ready();
       const queue = (side: 0 | 1, ids: readonly string[]): Promise<void> =>
         wasReady ? context.enqueue(name, side, ids) : links.parkUntilReady(side, ids);
@@ -278,9 +328,12 @@ async function scanJob(engine: Engine, job: Job<ScanJob>, token: string | undefi
         found: queue,
         progress: (progress) => engine.runs.read(current, progress),
       });
+      // Edited while it was read: whoever has the version in force reads it anew.
+      if (!(await member.inForce(name, mapping.version))) return await putBack(job, token, VERSION_WAIT);
       await releaseHeld(context, mapping, queue);
       if (result.weighed.lifted)
         engine.logger.warn({ mapping: name }, 'what was missing is there again: the brake is off');
+      if (kind === 'full') await links.follow({ scope: scopeOf(mapping) });
       await job.updateData({ ...job.data, run: current.id, read: true });
     }
     if ((await links.parkedCount()) > 0 && (await links.ready())) {
@@ -325,6 +378,41 @@ async function tellRebuild(engine: Engine, mapping: Mapping): Promise<void> {
       { mapping: mapping.name, naming },
       'there are no links, but records that name a counterpart: links are being rebuilt. Was Redis emptied?',
     );
+}
+
+/**
+ * Queues every link that was agreed under other definitions. What is queued is not lost any more: either it is done, or
+ * it is held with its reason.
+ * @returns false when it must be done again
+ */
+async function backfillLinks(
+  engine: Engine,
+  member: Membership,
+  context: SyncContext,
+  mapping: Mapping,
+  run: Run,
+): Promise<boolean> {
+  const { name, version } = mapping;
+  // What began under the former version must not end after its link was looked at here.
+  if (!(await member.known(name))) return false;
+  await backfill(context, mapping, {
+    found: (side, ids) => context.enqueue(name, side, ids),
+    progress: (progress) => engine.runs.read(run, progress),
+  });
+  if (!(await member.inForce(name, version))) return false;
+  await engine.links(name).follow({ definitions: definitionsOf(mapping) });
+  await engine.runs.scanned(run);
+  // Whoever edited the mapping in this moment found this run under way.
+  await member.refresh();
+  if (!(await member.inForce(name, version)))
+    await engine.trigger({ mapping: name, scan: 'backfill', anew: true }, 'edit');
+  return true;
+}
+
+async function noteChanges(engine: Engine, mapping: Mapping, run: Run): Promise<void> {
+  const { definitions } = await engine.links(mapping.name).followed();
+  const changes = definitions && definitionChanges(definitions, definitionsOf(mapping));
+  if (changes) await engine.runs.note(run, changes);
 }
 
 /** Whether the parents' first sync is still going on. */

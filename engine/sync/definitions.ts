@@ -1,5 +1,6 @@
 /** Under which definitions of its properties the base of a link was made, and whether those are still the present ones. */
 import type { Mapping } from '../config/types.ts';
+import { hash, stableJson } from '../expression/values.ts';
 import type { Base, PropertyBase } from '../types.ts';
 
 /** Marks in a base a property whose written value was read back otherwise. No property is looked up under such a name. */
@@ -30,3 +31,20 @@ export function outdated(mapping: Mapping, base: Base): boolean {
 /** Definitions by the names of the properties. */
 export const definitionsOf = (mapping: Mapping): Record<string, string> =>
   Object.fromEntries(mapping.properties.map(({ name, definition }) => [name, definition]));
+
+/** What decides which records take part, match and get counterparts: another one asks for both sides to be read anew. */
+export const scopeOf = ({ sides, match }: Mapping): string =>
+  hash(
+    stableJson([
+      sides.map(({ system, entity, when, create }) => [
+        system.name,
+        entity.name,
+        entity.id,
+        entity.normalize?.source ?? null,
+        entity.list ?? null,
+        when?.source ?? null,
+        create,
+      ]),
+      match.map(({ name, found }) => [name, found]),
+    ] as unknown),
+  );

@@ -15,6 +15,8 @@ import { hold } from './hold.ts';
 import { indexEntry, recordState, type View, viewRecord } from './view.ts';
 
 export type ScanKind = 'changes' | 'full';
+/** What a run may look through: records of the systems, or the links. */
+export type RunKind = ScanKind | 'backfill';
 
 export interface ScanProgress {
   readonly side: SideIndex;

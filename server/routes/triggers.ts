@@ -1,20 +1,25 @@
 /** Triggers: begin a run of one mapping, of one record, or of every mapping. */
 import type { FastifyInstance } from 'fastify';
 import { TandemError } from '../../engine/errors.ts';
-import type { ScanKind } from '../../engine/sync/scan.ts';
+import type { RunKind } from '../../engine/sync/scan.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentRun } from '../present.ts';
 import { described, flag, object, problems, ref, text } from '../schemas.ts';
 import { sideIndex } from '../sides.ts';
 
 interface Body {
-  readonly scan?: ScanKind;
+  readonly scan?: RunKind;
   readonly record?: { readonly side: string; readonly id: string };
   readonly plan?: boolean;
 }
 
 const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
-const scan = { type: 'string', enum: ['changes', 'full'], description: 'Default: changes' } as const;
+const scan = {
+  type: 'string',
+  enum: ['changes', 'full', 'backfill'],
+  description:
+    'Default: changes. backfill: bring properties that were added, removed or defined otherwise to all links; systems are asked for those records only',
+} as const;
 const plan = described('Only tell what would be done; nothing is written to either system', flag);
 
 export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ConfigStore, createConfigStore } from '../../engine/config/store.ts';
-import { createEngine, type Engine } from '../../engine/engine.ts';
+import { createEngine, type Engine, type EngineOptions } from '../../engine/engine.ts';
 import type { HeldRecord } from '../../engine/links/links.ts';
 import type { Logger } from '../../engine/logger.ts';
 import type { Run } from '../../engine/queue/runs.ts';
@@ -35,6 +35,21 @@ export interface World {
   /** Reconciles of one record, then waits until all is quiet. */
   reconcile(mapping: string, side: 0 | 1, id: string): Promise<void>;
   restartWorkers(): Promise<void>;
+  /** One more process of the same Tandem, with files of its own: those of this world, changed. */
+  another(
+    change: (dir: string) => Promise<void>,
+    options?: Pick<EngineOptions, 'step' | 'versions'> & { workers?: WorkerOptions },
+  ): Promise<Another>;
+  /** Does something while no workers run. */
+  whileStopped(work: () => Promise<void>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Another {
+  readonly engine: Engine;
+  readonly dir: string;
+  readonly outcomes: World['outcomes'];
+  /** Ends it in order; closing the world does so too. */
   close(): Promise<void>;
 }
 
@@ -84,6 +99,8 @@ export async function startWorld(
   });
   const workerOptions: WorkerOptions = { schedules: false, lockDuration: 5_000, ...options.workers };
   let workers: Workers = await startWorkers(engine, workerOptions);
+
+  const others: (() => Promise<void>)[] = [];
 
   async function api<T>(
     base: string,
@@ -146,7 +163,35 @@ export async function startWorld(
       await workers.close();
       workers = await startWorkers(engine, workerOptions);
     },
+    async another(change, { workers: more, ...options } = {}) {
+      const folder = await mkdtemp(join(tmpdir(), 'tandem-world-'));
+      await cp(dir, folder, { recursive: true });
+      await change(folder);
+      const files = await createConfigStore({ root: folder, env });
+      if (files.problems().length > 0) throw new Error(JSON.stringify(files.problems(), null, 1));
+      const seen: World['outcomes'] = [];
+      const second = createEngine({ ...engine.options, ...options, config: files, onOutcome: (one) => seen.push(one) });
+      const working = await startWorkers(second, { ...workerOptions, ...more });
+      let closed: Promise<void> | undefined;
+      const close = (): Promise<void> => {
+        closed ??= (async () => {
+          await working.close();
+          await second.close();
+          await files.close();
+          await rm(folder, { recursive: true, force: true });
+        })();
+        return closed;
+      };
+      others.push(close);
+      return { engine: second, dir: folder, outcomes: seen, close };
+    },
+    async whileStopped(work) {
+      await workers.close();
+      await work();
+      workers = await startWorkers(engine, workerOptions);
+    },
     async close() {
+      for (const close of others) await close();
       await workers.close();
       await engine.close();
       await config.close();

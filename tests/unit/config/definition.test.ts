@@ -187,13 +187,13 @@ describe('what another definition leaves of an agreement', () => {
     ['the type', '', '    type: list\n', { readable: [false, false], again: undefined }],
     ['two-way to one-way', '', '    direction: shop\n', undefined],
     ['two-way to one-way that is put back', '', '    direction: shop\n    drift: revert\n', undefined],
-    ['one-way to two-way', '    direction: shop\n', both, { readable: [true, true], again: undefined }],
-    ['turned round', '    direction: shop\n', '    direction: crm\n', { readable: [true, true], again: undefined }],
+    ['one-way to two-way', '    direction: shop\n', both, { readable: [true, false], again: undefined }],
+    ['turned round', '    direction: shop\n', '    direction: crm\n', { readable: [true, false], again: undefined }],
     [
       'edits of the follower are put back now',
       '    direction: shop\n',
       '    direction: shop\n    drift: revert\n',
-      { readable: [true, true], again: undefined },
+      { readable: [true, false], again: undefined },
     ],
     [
       'edits of the follower are kept now',
@@ -205,7 +205,7 @@ describe('what another definition leaves of an agreement', () => {
       'one-way, another conversion',
       '    direction: shop\n',
       '    direction: shop\n    convert: { shop: $trim($) }\n',
-      { readable: [true, true], again: undefined },
+      { readable: [true, false], again: undefined },
     ],
   ])('%s', (_, former, present, expected) => {
     expect(compare(former, present)).toEqual(expected);

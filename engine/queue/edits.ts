@@ -1,0 +1,36 @@
+/**
+ * What follows from an edit of a mapping, also from one made while nothing ran: Redis knows what was followed up last,
+ * and the difference to the mapping in force is what is left to do. So this may be done twice, by several processes.
+ */
+import type { Mapping } from '../config/types.ts';
+import type { Engine } from '../engine.ts';
+import { definitionChanges } from '../sync/backfill.ts';
+import { definitionsOf, scopeOf } from '../sync/definitions.ts';
+import { releaseHeld } from '../sync/scan.ts';
+
+/**
+ * - Another version: what was held under the former one gets another try.
+ * - Properties defined otherwise: a backfill of all links.
+ * - Other records that take part, match or get counterparts: a full scan, for only reading both sides can tell.
+ * @param scans false where runs only begin when they are asked for
+ */
+export async function followEdit(engine: Engine, mapping: Mapping, scans: boolean): Promise<void> {
+  const { name, version } = mapping;
+  const links = engine.links(name);
+  const followed = await links.followed();
+  const definitions = definitionsOf(mapping);
+  // Nothing is known of what was done before, so it is taken as done under what is in force now.
+  await links.noteFirstDefinitions(definitions);
+  if (followed.definitions === undefined || (await links.count()) === 0) await links.follow({ definitions });
+  else if (scans && definitionChanges(followed.definitions, definitions))
+    await engine.trigger({ mapping: name, scan: 'backfill', anew: true }, 'edit');
+  if (followed.version !== version) {
+    const context = engine.context({ owner: `config-${version}` });
+    await releaseHeld(context, mapping, (side, ids) => context.enqueue(name, side, ids));
+    await links.follow({ version });
+  }
+  if (followed.scope === undefined) await links.follow({ scope: scopeOf(mapping) });
+  // Before the first sync, that or its schedule reads everything anyway.
+  else if (scans && followed.scope !== scopeOf(mapping) && (await links.ready()))
+    await engine.trigger({ mapping: name, scan: 'full', anew: true }, 'edit');
+}

@@ -1,0 +1,49 @@
+/** Processes: which are alive, and which leave mappings to others because they have another version than the one in force. */
+import type { FastifyInstance } from 'fastify';
+import type { RouteDeps } from '../options.ts';
+import { iso } from '../present.ts';
+import { count, described, flag, list, object, problems, text, time } from '../schemas.ts';
+
+export async function processes(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
+  app.get(
+    '/processes',
+    {
+      schema: {
+        operationId: 'listProcesses',
+        tags: ['health'],
+        summary: 'The processes of this Tandem, and which version of each mapping is in force',
+        response: {
+          200: object({
+            processes: list(
+              object({
+                id: text,
+                host: text,
+                pid: count,
+                server: flag,
+                workers: flag,
+                since: time,
+                config: described('Version of its whole configuration', text),
+                idle: described(
+                  'Mappings that it leaves to others: it has another version than the one in force',
+                  list(text),
+                ),
+              }),
+            ),
+            inForce: described('By mapping', {
+              type: 'object',
+              additionalProperties: object({ version: text, since: time }),
+            }),
+          }),
+          ...problems(),
+        },
+      },
+    },
+    async () => {
+      const [living, force] = await Promise.all([engine.versions.processes(), engine.versions.inForce()]);
+      return {
+        processes: living,
+        inForce: Object.fromEntries([...force].map(([name, { version, at }]) => [name, { version, since: iso(at) }])),
+      };
+    },
+  );
+}

@@ -1,0 +1,428 @@
+/** A property that is added, removed or defined otherwise is brought to every link by a run of its own. */
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Run } from '../../../engine/queue/runs.ts';
+import { recordState, viewRecord } from '../../../engine/sync/view.ts';
+import { startWorld, type World } from '../../support/world.ts';
+import {
+  edit,
+  expectQuiet,
+  heldOf,
+  laterThan,
+  linked,
+  make,
+  read,
+  reconcile,
+  type SystemName,
+  sync,
+  unique,
+  writes,
+} from './support.ts';
+
+const MAPPING = 'product-product';
+
+/** @param rows YAML of the rows beside the name */
+const file = (rows: readonly string[], more = ''): string => `mapping: ${MAPPING}
+description: Products.
+between:
+  keap: products
+  customwebshop: products
+match:
+  - keap: sku
+    customwebshop: sku
+create: []
+schedule: off
+${more}
+properties:
+  - { keap: name, customwebshop: name, required: true }
+  - { keap: short_description, customwebshop: short_description }
+${rows.map((row) => `  - ${row}\n`).join('')}`;
+
+const only =
+  (rows: readonly string[], more = '') =>
+  async (dir: string): Promise<void> => {
+    for (const name of await readdir(join(dir, 'mappings')))
+      if (name.endsWith('.yaml')) await rm(join(dir, 'mappings', name));
+    await writeFile(join(dir, 'mappings', `${MAPPING}.yaml`), file(rows, more));
+  };
+
+async function define(world: World, rows: readonly string[], more = ''): Promise<void> {
+  await writeFile(join(world.dir, 'mappings', `${MAPPING}.yaml`), file(rows, more));
+  await world.engine.config.reload();
+  expect(world.engine.config.problems()).toEqual([]);
+  await world.settle();
+}
+
+async function ended(world: World, id: string): Promise<Run> {
+  await expect.poll(async () => (await world.engine.runs.get(id))?.state, { timeout: 20_000 }).toBe('done');
+  return (await world.engine.runs.get(id))!;
+}
+
+async function backfill(world: World, plan = false): Promise<Run> {
+  const { run } = await world.engine.trigger({ mapping: MAPPING, scan: 'backfill', plan });
+  return ended(world, run.id);
+}
+
+/** Calls of both systems so far. */
+const calls = (world: World): number => world.keap.stats().total + world.shop.stats().total;
+
+interface Pair {
+  readonly keap: string;
+  readonly shop: string;
+}
+
+/** A linked pair, with fields that the mapping may not know yet. The shop's record is modified later. */
+async function pair(world: World, keap: object = {}, shop: object = {}): Promise<Pair> {
+  const sku = unique('sku');
+  const a = await make(world, 'keap', 'products', { name: sku, sku, price: 100, short_description: 'short', ...keap });
+  await laterThan(await read(world, 'keap', 'products', a));
+  const b = await make(world, 'shop', 'products', { name: sku, sku, short_description: 'short', ...shop });
+  await sync(world, 'full', MAPPING);
+  expect(await linked(world, MAPPING, 'keap', a)).toBe(b);
+  return { keap: a, shop: b };
+}
+
+const value = async (world: World, system: SystemName, id: string, field = 'description'): Promise<unknown> =>
+  (await read(world, system, 'products', id))[field] ?? undefined;
+const both = async (world: World, { keap, shop }: Pair, field = 'description'): Promise<unknown[]> => [
+  await value(world, 'keap', keap, field),
+  await value(world, 'shop', shop, field),
+];
+const lost = async (world: World, { keap }: Pair): Promise<unknown[]> =>
+  (await world.engine.links(MAPPING).history(keap)).map((entry) => [entry.property, entry.side, entry.value]);
+
+const ROW = '{ keap: description, customwebshop: description }';
+
+describe('a backfill asked for', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ prepare: only([]) });
+    await sync(world, 'full');
+  });
+  afterAll(() => world?.close());
+  beforeEach(async () => {
+    await define(world, []);
+    await backfill(world);
+  });
+
+  it('of an added property fills what is empty, leaves what agrees, and decides what differs by the rule', async () => {
+    const left = await pair(world, { description: 'keap has it' });
+    const right = await pair(world, {}, { description: 'shop has it' });
+    const equal = await pair(world, { description: 'same' }, { description: 'same' });
+    const neither = await pair(world);
+    const differ = await pair(world, { description: 'of keap' }, { description: 'of shop' });
+    await define(world, [ROW]);
+    const run = await backfill(world);
+    expect(run).toMatchObject({
+      scan: 'backfill',
+      changes: { added: ['description'], changed: [], removed: [] },
+      counts: { updated: [2, 1], conflicts: 1, failed: 0 },
+    });
+    expect(run.progress.work).toBe(run.progress.read[0]);
+    expect(run.progress.done).toBe(run.progress.work);
+    expect(await both(world, left)).toEqual(['keap has it', 'keap has it']);
+    expect(await both(world, right)).toEqual(['shop has it', 'shop has it']);
+    expect(await both(world, equal)).toEqual(['same', 'same']);
+    expect(await both(world, neither)).toEqual([undefined, undefined]);
+    expect(await both(world, differ)).toEqual(['of shop', 'of shop']);
+    expect(await lost(world, differ)).toEqual([['description', 'keap', 'of keap']]);
+    await expectQuiet(world, MAPPING);
+  });
+
+  it.each([
+    ['keap', 'of keap'],
+    ['customwebshop', 'of shop'],
+    ['review', undefined],
+  ])('of an added property goes by the rule %s', async (conflict, winner) => {
+    const differ = await pair(world, { description: 'of keap' }, { description: 'of shop' });
+    await define(world, [`{ keap: description, customwebshop: description, conflict: ${conflict} }`]);
+    await backfill(world);
+    expect(await both(world, differ)).toEqual(winner ? [winner, winner] : ['of keap', 'of shop']);
+    if (winner === undefined)
+      expect(await heldOf(world, MAPPING, 'keap', differ.keap)).toMatchObject({
+        kind: 'review',
+        property: 'description',
+      });
+    await expectQuiet(world, MAPPING);
+  });
+
+  it('of a changed conversion converts again toward the side that it is for, whoever was modified later', async () => {
+    await define(world, [ROW]);
+    const one = await pair(world, { description: 'Text' });
+    const two = await pair(world, {}, { description: 'Other' });
+    await define(world, [
+      '{ keap: description, customwebshop: description, convert: { customwebshop: $uppercase($) } }',
+    ]);
+    await backfill(world);
+    expect(await both(world, one)).toEqual(['Text', 'TEXT']);
+    expect(await both(world, two)).toEqual(['Other', 'OTHER']);
+    expect(await lost(world, one)).toEqual([['description', 'customwebshop', 'Text']]);
+    await define(world, [
+      '{ keap: description, customwebshop: description, convert: { customwebshop: $uppercase($), keap: $lowercase($) } }',
+    ]);
+    const run = await backfill(world);
+    expect(run.changes).toEqual({ added: [], changed: ['description'], removed: [] });
+    expect(await both(world, one)).toEqual(['text', 'TEXT']);
+    await expectQuiet(world, MAPPING);
+  });
+
+  it('lets an edit arrive that had not yet, whatever the rule says', async () => {
+    await define(world, [ROW]);
+    const edited = await pair(world, { description: 'first' });
+    await edit(world, 'keap', 'products', edited.keap, { description: 'Edited' });
+    await define(world, [
+      '{ keap: description, customwebshop: description, conflict: customwebshop, convert: { customwebshop: $uppercase($) } }',
+    ]);
+    await backfill(world);
+    expect(await both(world, edited)).toEqual(['Edited', 'EDITED']);
+  });
+
+  it('of a changed value table translates again what has another value now, and nothing else', async () => {
+    const row = (to: string): string =>
+      `{ keap: description, customwebshop: description, values: { won: completed, open: ${to} } }`;
+    await define(world, [row('pending')]);
+    const open = await pair(world, { description: 'open' });
+    const won = await pair(world, { description: 'won' });
+    expect(await both(world, open)).toEqual(['open', 'pending']);
+    await define(world, [row('waiting')]);
+    const before = writes(world);
+    await backfill(world);
+    expect(await both(world, open)).toEqual(['open', 'waiting']);
+    expect(await both(world, won)).toEqual(['won', 'completed']);
+    expect(writes(world)).toEqual([before[0], before[1] + 1]);
+  });
+
+  it('of a property that lives elsewhere now brings the value there', async () => {
+    await define(world, [ROW]);
+    const moved = await pair(world, { description: 'text' });
+    await define(world, ['{ keap: description, customwebshop: sku }'], '# moved');
+    // The place is taken: both have a value, and the rule decides.
+    await define(world, ['{ keap: description, customwebshop: sku, conflict: keap }']);
+    await backfill(world);
+    expect(await value(world, 'shop', moved.shop, 'sku')).toBe('text');
+    expect(await value(world, 'shop', moved.shop)).toBe('text');
+  });
+
+  it('of a removed property forgets it: added again, it is met for the first time', async () => {
+    await define(world, [ROW]);
+    await backfill(world);
+    const one = await pair(world, { description: 'agreed' });
+    await define(world, []);
+    expect((await backfill(world)).changes).toEqual({ added: [], changed: [], removed: ['description'] });
+    expect(Object.keys((await world.engine.links(MAPPING).base(one.keap)).base).sort()).toEqual([
+      'name',
+      'short_description',
+    ]);
+    await edit(world, 'keap', 'products', one.keap, { description: 'edited while nobody looked' });
+    await sync(world, 'full', MAPPING);
+    expect(await both(world, one)).toEqual(['edited while nobody looked', 'agreed']);
+    await define(world, ['{ keap: description, customwebshop: description, conflict: customwebshop }']);
+    await backfill(world);
+    // An old base would have made it an edit, which wins over any rule.
+    expect(await both(world, one)).toEqual(['agreed', 'agreed']);
+    expect(await lost(world, one)).toEqual([['description', 'keap', 'edited while nobody looked']]);
+  });
+
+  it('of another type compares by that, and writes nothing where values are equal', async () => {
+    await define(world, [ROW]);
+    const equal = await pair(world, { description: '1.50' });
+    await define(world, ['{ keap: description, customwebshop: description, type: decimal }']);
+    await edit(world, 'shop', 'products', equal.shop, { description: '1.5' });
+    const before = writes(world);
+    await backfill(world);
+    expect(await both(world, equal)).toEqual(['1.50', '1.5']);
+    expect(writes(world)).toEqual(before);
+    await expectQuiet(world, MAPPING);
+  });
+
+  it('of another direction: what a follower was let keep is decided once it is two-way again', async () => {
+    await define(world, [ROW]);
+    const one = await pair(world, { description: 'agreed' });
+    const before = writes(world);
+    await define(world, ['{ keap: description, customwebshop: description, direction: customwebshop }']);
+    await backfill(world);
+    expect(writes(world)).toEqual(before);
+    await edit(world, 'shop', 'products', one.shop, { description: 'own words' });
+    await sync(world, 'full', MAPPING);
+    expect(await both(world, one)).toEqual(['agreed', 'own words']);
+    await define(world, ['{ keap: description, customwebshop: description, conflict: keap }']);
+    await backfill(world);
+    expect(await both(world, one)).toEqual(['agreed', 'agreed']);
+    expect(await lost(world, one)).toEqual([['description', 'customwebshop', 'own words']]);
+    await expectQuiet(world, MAPPING);
+  });
+
+  it('of `drift: revert` puts back what a follower was let keep before', async () => {
+    await define(world, ['{ keap: description, customwebshop: description, direction: customwebshop }']);
+    const one = await pair(world, { description: 'leads' });
+    await edit(world, 'shop', 'products', one.shop, { description: 'own words' });
+    await sync(world, 'full', MAPPING);
+    await define(world, ['{ keap: description, customwebshop: description, direction: customwebshop, drift: revert }']);
+    await backfill(world);
+    expect(await both(world, one)).toEqual(['leads', 'leads']);
+    expect(await lost(world, one)).toEqual([['description', 'customwebshop', 'own words']]);
+  });
+
+  it('a value that cannot be converted waits with its reason, and goes once the conversion is mended', async () => {
+    const one = await pair(world, { description: 'text' });
+    await define(world, ['{ keap: description, customwebshop: description, values: { other: thing } }']);
+    const run = await backfill(world);
+    expect(run.counts.failed).toBeGreaterThan(0);
+    expect(await heldOf(world, MAPPING, 'keap', one.keap)).toMatchObject({
+      kind: 'failed',
+      code: 'VALUE_NOT_IN_TABLE',
+    });
+    await expectQuiet(world, MAPPING);
+    await define(world, ['{ keap: description, customwebshop: description, values: { text: TEXT } }']);
+    await backfill(world);
+    expect(await both(world, one)).toEqual(['text', 'TEXT']);
+    expect(await heldOf(world, MAPPING, 'keap', one.keap)).toBeUndefined();
+  });
+
+  it('costs no call for links that are in date, also where what changed does not matter to agreements', async () => {
+    await pair(world);
+    const before = calls(world);
+    expect(await backfill(world)).toMatchObject({ progress: { work: 0, done: 0 }, state: 'done' });
+    await define(world, [], 'conflict: keap\ndeletes: review');
+    const run = await backfill(world);
+    expect(run.progress.read[0]).toBeGreaterThan(0);
+    expect(run.progress.work).toBe(0);
+    expect(run.changes).toBeUndefined();
+    expect(calls(world)).toBe(before);
+  });
+
+  it('as a plan tells what would be written, and writes nothing', async () => {
+    const left = await pair(world, { description: 'keap has it' });
+    await define(world, [ROW]);
+    const before = writes(world);
+    const planned = await backfill(world, true);
+    expect(planned).toMatchObject({ plan: true, changes: { added: ['description'] } });
+    const entries = await world.engine.runs.planned(planned.id, 0, 1_000);
+    expect(entries.find((entry) => entry.record.id === left.keap)).toMatchObject({
+      kind: 'updated',
+      writes: [[], ['description']],
+    });
+    expect(writes(world)).toEqual(before);
+    await backfill(world);
+    expect(await both(world, left)).toEqual(['keap has it', 'keap has it']);
+  });
+});
+
+/** Makes the links in Redis what they were before definitions were noted. */
+async function forgetDefinitions(world: World): Promise<void> {
+  const { redis, config } = world.engine;
+  const { keys } = world.engine.links(MAPPING);
+  const mapping = config.current().mappings.get(MAPPING)!;
+  for (const [id, stored] of Object.entries(await redis.hgetall(keys.base))) {
+    const [version, json] = stored.split(/\|(.*)/s) as [string, string];
+    const base = Object.entries(JSON.parse(json) as Record<string, string[]>);
+    await redis.hset(
+      keys.base,
+      id,
+      `${version}|${JSON.stringify(Object.fromEntries(base.map(([p, e]) => [p, e.slice(0, 2)])))}`,
+    );
+  }
+  for (const side of [0, 1] as const) {
+    const { system, entity } = mapping.sides[side];
+    for (const id of await redis.hkeys(keys.states[side])) {
+      const record = await world.engine.client(system.name).read(entity.name, id);
+      if (!record) continue;
+      const state = recordState(mapping, await viewRecord(mapping, side, record));
+      if ((await redis.hget(keys.states[side], id)) === state.linked)
+        await redis.hset(keys.states[side], id, state.former[0]!);
+    }
+  }
+  await redis.hdel(keys.progress, ...['version', 'definitions', 'scope'].map((name) => `followed:${name}`));
+}
+
+describe('a backfill by itself', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ prepare: only([]), workers: { schedules: true } });
+    await sync(world, 'full');
+  });
+  afterAll(() => world?.close());
+
+  const latest = async (): Promise<Run | undefined> =>
+    (await world.engine.runs.list({ limit: 1, mapping: MAPPING })).runs[0];
+
+  it('follows an edit of the file at once; an edit of who takes part is followed by a full scan', async () => {
+    const left = await pair(world, { description: 'keap has it' });
+    const { total } = await world.engine.runs.list();
+    await define(world, [ROW]);
+    await expect.poll(latest, { timeout: 10_000 }).toMatchObject({
+      scan: 'backfill',
+      trigger: 'edit',
+      state: 'done',
+      changes: { added: ['description'] },
+    });
+    expect(await both(world, left)).toEqual(['keap has it', 'keap has it']);
+    expect((await world.engine.runs.list()).total).toBe(total + 1);
+    await define(world, [ROW], 'when: { keap: name != "excluded" }');
+    await expect.poll(latest, { timeout: 10_000 }).toMatchObject({ scan: 'full', trigger: 'edit', state: 'done' });
+    expect((await world.engine.runs.list()).total).toBe(total + 2);
+    // Nothing to look through: conflicts are decided when they come up.
+    await define(world, [ROW], 'when: { keap: name != "excluded" }\nconflict: keap');
+    await expect
+      .poll(async () => (await world.engine.links(MAPPING).followed()).version)
+      .toBe(world.engine.mapping(MAPPING).version);
+    expect((await world.engine.runs.list()).total).toBe(total + 2);
+  });
+
+  it('follows an edit that was made while nothing ran, and one that comes while it looks', async () => {
+    const one = await pair(world, { description: 'Text' });
+    await define(world, [ROW]);
+    await expect.poll(() => both(world, one), { timeout: 10_000 }).toEqual(['Text', 'Text']);
+    const upper = '{ keap: description, customwebshop: description, convert: { customwebshop: $uppercase($) } }';
+    await world.whileStopped(async () => {
+      await writeFile(join(world.dir, 'mappings', `${MAPPING}.yaml`), file([upper]));
+      await world.engine.config.reload();
+    });
+    await define(world, [upper.replace('$uppercase($)', '$uppercase($) & "!"')]);
+    await expect.poll(() => both(world, one), { timeout: 10_000 }).toEqual(['Text', 'TEXT!']);
+    await world.settle();
+    await expectQuiet(world, MAPPING);
+  });
+});
+
+it('a failed job of a backfill leaves its link to the next try; the others are done', async () => {
+  const world = await startWorld({ prepare: only([]) });
+  try {
+    await sync(world, 'full');
+    const good = await pair(world, { description: 'good' });
+    const gone = await pair(world, { description: 'gone' });
+    await define(world, [ROW]);
+    await world.shopApi('DELETE', `/products/${gone.shop}`);
+    const run = await backfill(world);
+    expect(run.state).toBe('done');
+    expect(await both(world, good)).toEqual(['good', 'good']);
+    expect(await heldOf(world, MAPPING, 'keap', gone.keap)).toMatchObject({ kind: 'gone' });
+    await reconcile(world, MAPPING, 'keap', good.keap);
+    await expectQuiet(world, MAPPING);
+  } finally {
+    await world.close();
+  }
+});
+
+it('comes back for what was agreed by a version of Tandem that noted no definitions', async () => {
+  const world = await startWorld({ prepare: only([ROW]) });
+  try {
+    await sync(world, 'full');
+    const one = await pair(world, { description: 'Text' });
+    await forgetDefinitions(world);
+    await world.restartWorkers();
+    // Nothing changed, so nothing is done anew.
+    await expectQuiet(world, MAPPING);
+    const before = calls(world);
+    expect((await backfill(world)).progress.work).toBe(0);
+    expect(calls(world)).toBe(before);
+    await define(world, [
+      '{ keap: description, customwebshop: description, convert: { customwebshop: $uppercase($) } }',
+    ]);
+    await backfill(world);
+    expect(await both(world, one)).toEqual(['Text', 'TEXT']);
+  } finally {
+    await world.close();
+  }
+});

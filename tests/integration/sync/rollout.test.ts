@@ -1,0 +1,192 @@
+/** Two versions of a mapping side by side on one Redis: one is in force, the other process leaves the mapping alone. */
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { type Another, startWorld, type World } from '../../support/world.ts';
+import { edit, expectQuiet, linked, make, read, sync, unique, writes } from './support.ts';
+
+const MAPPING = 'product-product';
+const PLAIN = '{ keap: description, customwebshop: description }';
+const UPPER = '{ keap: description, customwebshop: description, convert: { customwebshop: $uppercase($) } }';
+
+const text = (row: string, more = ''): string => `mapping: ${MAPPING}
+description: Products.
+between: { keap: products, customwebshop: products }
+match: [{ keap: sku, customwebshop: sku }]
+create: [customwebshop]
+schedule: off
+${more}
+properties:
+  - { keap: name, customwebshop: name, required: true }
+  - { keap: sku, customwebshop: sku }
+  - ${row}
+`;
+const fileIn = (dir: string): string => join(dir, 'mappings', `${MAPPING}.yaml`);
+const having = (row: string) => (dir: string) => writeFile(fileIn(dir), text(row));
+
+let world: World;
+afterEach(() => world?.close());
+
+async function begin(row: string): Promise<void> {
+  world = await startWorld({
+    workers: { schedules: true },
+    prepare: async (dir) => {
+      for (const name of await readdir(join(dir, 'mappings')))
+        if (name.endsWith('.yaml')) await rm(join(dir, 'mappings', name));
+      await writeFile(fileIn(dir), text(row));
+    },
+  });
+  await sync(world, 'full');
+}
+
+async function pair(description: string): Promise<{ keap: string; shop: string }> {
+  const sku = unique('sku');
+  const keap = await make(world, 'keap', 'products', {
+    name: sku,
+    sku,
+    price: 100,
+    short_description: 'x',
+    description,
+  });
+  await sync(world, 'full', MAPPING);
+  return { keap, shop: await linked(world, MAPPING, 'keap', keap) };
+}
+
+const values = async ({ keap, shop }: { keap: string; shop: string }): Promise<string[]> => [
+  (await read(world, 'keap', 'products', keap)).description,
+  (await read(world, 'shop', 'products', shop)).description,
+];
+
+/** Both processes are told of the same records, over and over, as webhooks and scans would. */
+async function bothBusy(second: Another, ids: readonly string[]): Promise<void> {
+  for (let i = 0; i < 5; i++) {
+    await world.engine.context({ owner: 'test' }).enqueue(MAPPING, 0, ids);
+    await second.engine.context({ owner: 'test' }).enqueue(MAPPING, 0, ids);
+    await world.engine.trigger({ mapping: MAPPING, scan: 'full' });
+    await world.settle();
+  }
+}
+
+it('a newer version takes over and is brought to all links; the older process idles; rolled back, it goes the other way', async () => {
+  await begin(PLAIN);
+  const one = await pair('Text');
+  const two = await pair('More');
+  const second = await world.another(having(UPPER));
+  await expect.poll(() => values(one), { timeout: 10_000 }).toEqual(['Text', 'TEXT']);
+  await expect.poll(() => values(two)).toEqual(['More', 'MORE']);
+  await world.settle();
+
+  const done = world.outcomes.length;
+  await edit(world, 'keap', 'products', one.keap, { description: 'From keap' });
+  await edit(world, 'shop', 'products', two.shop, { description: 'From shop' });
+  await bothBusy(second, [one.keap, two.keap]);
+  expect(await values(one)).toEqual(['From keap', 'FROM KEAP']);
+  expect(await values(two)).toEqual(['From shop', 'From shop']);
+  expect(world.outcomes.length).toBe(done);
+  const before = writes(world);
+  await bothBusy(second, [one.keap, two.keap]);
+  await expectQuiet(world, MAPPING);
+  expect(writes(world)).toEqual(before);
+  expect((await world.engine.versions.processes()).map((process) => process.idle)).toEqual([[MAPPING], []]);
+
+  await second.close();
+  await expect.poll(() => values(one), { timeout: 15_000 }).toEqual(['From keap', 'From keap']);
+  await world.settle();
+  await edit(world, 'keap', 'products', two.keap, { description: 'again' });
+  await sync(world, 'full', MAPPING);
+  expect(await values(two)).toEqual(['again', 'again']);
+  expect(world.outcomes.length).toBeGreaterThan(done);
+  await expectQuiet(world, MAPPING);
+});
+
+it('a process that is restarted with the older version changes nothing while the newer one runs', async () => {
+  await begin(PLAIN);
+  const one = await pair('Text');
+  const second = await world.another(having(UPPER));
+  await expect.poll(() => values(one), { timeout: 10_000 }).toEqual(['Text', 'TEXT']);
+  await world.settle();
+  await world.restartWorkers();
+  const third = await world.another(having(PLAIN));
+  const done = world.outcomes.length;
+  await edit(world, 'keap', 'products', one.keap, { description: 'Next' });
+  await bothBusy(second, [one.keap]);
+  expect(await values(one)).toEqual(['Next', 'NEXT']);
+  expect(third.outcomes).toEqual([]);
+  expect(world.outcomes.length).toBe(done);
+});
+
+it('what the older version was about to write when the newer one took over ends as that one has it', async () => {
+  await begin(PLAIN);
+  const one = await pair('Text');
+  let go = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  let reached = false;
+  // The world's own workers stand aside, so that the record is in the hands of the one that is held up.
+  const slow = await new Promise<Another>((resolve, reject) => {
+    world
+      .whileStopped(async () => {
+        const process = await world.another(async () => {}, {
+          step: async (name) => {
+            if (name !== 'before-update') return;
+            reached = true;
+            await held;
+          },
+        });
+        await edit(world, 'keap', 'products', one.keap, { description: 'Edited' });
+        await process.engine.context({ owner: 'test' }).enqueue(MAPPING, 0, [one.keap]);
+        await expect.poll(() => reached).toBe(true);
+        resolve(process);
+      })
+      .catch(reject);
+  });
+  const second = await world.another(having(UPPER));
+  await expect
+    .poll(async () => (await slow.engine.versions.processes()).filter((one) => one.idle.length > 0).length)
+    .toBe(2);
+  go();
+  await expect.poll(() => values(one), { timeout: 15_000 }).toEqual(['Edited', 'EDITED']);
+  await world.settle();
+  expect(second.outcomes.length).toBeGreaterThan(0);
+  await expectQuiet(world, MAPPING);
+});
+
+it('a scan of a mapping that this process has no file of is left to those that have it', async () => {
+  await begin(PLAIN);
+  const second = await world.another((dir) => writeFile(join(dir, 'mappings', 'companies.yaml'), COMPANIES));
+  for (let i = 0; i < 5; i++) {
+    const { run } = await second.engine.trigger({ mapping: 'companies', scan: 'full' });
+    await expect.poll(async () => (await second.engine.runs.get(run.id))?.state, { timeout: 10_000 }).toBe('done');
+  }
+  expect((await second.engine.runs.list({ mapping: 'companies' })).runs.map((run) => run.state)).not.toContain(
+    'failed',
+  );
+});
+
+const COMPANIES = `mapping: companies
+between: { keap: companies, customwebshop: customers }
+match: [{ keap: company_name, customwebshop: company }]
+schedule: { changes: 1h, full: off }
+properties:
+  - { keap: company_name, customwebshop: company, required: true }
+`;
+
+it('schedules are those of the version in force; a process without the mapping leaves them alone', async () => {
+  await begin(PLAIN);
+  const schedulers = async (): Promise<unknown[]> =>
+    (await world.engine.queues.scan.getJobSchedulers()).map(({ key, every }) => [key, Number(every)]);
+  const second = await world.another(async (dir) => {
+    await writeFile(join(dir, 'mappings', 'companies.yaml'), COMPANIES);
+    await writeFile(fileIn(dir), text(UPPER).replace('schedule: off', 'schedule: { changes: 2h, full: off }'));
+  });
+  const wanted = [
+    ['schedule.changes.companies', 3_600_000],
+    [`schedule.changes.${MAPPING}`, 7_200_000],
+  ];
+  await expect.poll(async () => (await schedulers()).sort()).toEqual(wanted);
+  await world.restartWorkers();
+  expect((await schedulers()).sort()).toEqual(wanted);
+  await second.close();
+  await expect.poll(schedulers, { timeout: 10_000 }).toEqual([]);
+});
