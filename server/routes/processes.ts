@@ -9,7 +9,7 @@ export async function processes(app: FastifyInstance, { engine }: RouteDeps): Pr
     '/processes',
     {
       schema: {
-        operationId: 'listProcesses',
+        operationId: 'getProcesses',
         tags: ['health'],
         summary: 'The processes of this Tandem, and which version of each mapping is in force',
         response: {
