@@ -41,7 +41,7 @@ export interface Workers {
 /** How long a scan waits for the parents' first sync before it looks again, in ms. */
 const PARENTS_WAIT = 300;
 /** How long work waits that another process has the version of its mapping for, in ms. */
-const VERSION_WAIT = 500;
+const VERSION_WAIT = 250;
 /** A job whose worker was killed may be taken over this often; it is harmless and must not be lost. */
 const TAKEOVERS = 1_000;
 

@@ -1,7 +1,7 @@
 /** A property that is added, removed or defined otherwise is brought to every link by a run of its own. */
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Run } from '../../../engine/queue/runs.ts';
 import { recordState, viewRecord } from '../../../engine/sync/view.ts';
 import { startWorld, type World } from '../../support/world.ts';
@@ -21,6 +21,7 @@ import {
 } from './support.ts';
 
 const MAPPING = 'product-product';
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /** @param rows YAML of the rows beside the name */
 const file = (rows: readonly string[], more = ''): string => `mapping: ${MAPPING}
