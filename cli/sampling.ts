@@ -122,6 +122,7 @@ export async function readLive(
     links: (name) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }),
     enqueue: nothing,
     touched: nothing,
+    runSince: async () => undefined,
     owner: 'validate',
     job: undefined,
     dry: true,
