@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { type Order, WARM, WORKING } from './orders.ts';
+import { type Order, WARM, WORKING, type WorkOrder } from './orders.ts';
 
 const SCRIPT = fileURLToPath(new URL('./worker.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -20,8 +20,6 @@ export interface Worker {
   readonly alive: boolean;
   kill(): Promise<void>;
 }
-
-type WorkOrder = Extract<Order, { do: 'work' }>;
 
 export interface Crew {
   /** Has a process work; it may have worked before for others. */

@@ -3,9 +3,9 @@
  * done, the next takes over, until two sound ones finish it. Then every promise is checked.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Step as Moment } from '../../../engine/sync/context.ts';
 import type { Worker } from './crew.ts';
 import { createModel, type Model } from './model.ts';
+import type { Moment } from './orders.ts';
 import { act } from './people.ts';
 import { check } from './promises.ts';
 import { becomeQuiet } from './quiet.ts';
@@ -13,18 +13,6 @@ import { createRandom } from './random.ts';
 import type { Means } from './run.ts';
 import { createSetting } from './setting.ts';
 import { type Kind, kinds, type Place } from './things.ts';
-
-export const moments = [
-  'before-intent',
-  'after-intent',
-  'after-post',
-  'before-link',
-  'after-link',
-  'before-update',
-  'after-update',
-  'before-base',
-  'after-base',
-] as const satisfies readonly Moment[];
 
 /** How long each victim may take to reach its step; more work is made for it every second. In ms. */
 const PATIENCE = 30_000;

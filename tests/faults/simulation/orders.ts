@@ -1,3 +1,19 @@
+import type { Step } from '../../../engine/sync/context.ts';
+
+export type Moment = Step;
+/** The named steps of a reconcile. */
+export const moments = [
+  'before-intent',
+  'after-intent',
+  'after-post',
+  'before-link',
+  'after-link',
+  'before-update',
+  'after-update',
+  'before-base',
+  'after-base',
+] as const satisfies readonly Moment[];
+
 /** What the simulation tells a worker process, one JSON line each, over its standard input. */
 export type Order =
   | {
@@ -9,10 +25,14 @@ export type Order =
       /** The variables that the system files name. */
       readonly env: Readonly<Record<string, string>>;
       /** The step at which the process ends itself, if any. */
-      readonly dieAt?: string;
+      readonly dieAt?: Moment;
+      /** Have it wait at each named step for up to so many ms, so that work interleaves otherwise each time. */
+      readonly dawdle?: number;
     }
   /** Stop what was begun and wait for the next order. */
   | { readonly do: 'rest' };
+
+export type WorkOrder = Extract<Order, { do: 'work' }>;
 
 /** What a worker says on its standard output: it waits for an order, it works. */
 export const WARM = 'warm';

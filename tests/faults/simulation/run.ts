@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Crew, Worker } from './crew.ts';
 import type { DurableRedis } from './durable-redis.ts';
 import { createModel } from './model.ts';
+import type { WorkOrder } from './orders.ts';
 import { act } from './people.ts';
 import { check } from './promises.ts';
 import { becomeQuiet } from './quiet.ts';
@@ -31,7 +32,11 @@ export interface Report {
 export interface Means {
   readonly crew: Crew;
   readonly redis: DurableRedis;
+  /** Have workers wait at each named step for up to so many ms. */
+  readonly dawdle?: number | undefined;
   /** Told each step as it is done. */
+  /** Ends the run after the step that is being done; what it reports then tells nothing. */
+  readonly signal?: AbortSignal | undefined;
   readonly tell?: ((line: string) => void) | undefined;
   /** Given the setting as it is left behind by broken promises. */
   readonly autopsy?: ((setting: Setting) => Promise<void>) | undefined;
@@ -39,12 +44,14 @@ export interface Means {
 
 export async function runSchedule(
   schedule: Schedule,
-  { crew, redis, tell = () => {}, autopsy }: Means,
+  { crew, redis, dawdle, signal, tell = () => {}, autopsy }: Means,
 ): Promise<Report> {
   const begun = performance.now();
   const setting = await createSetting(redis.url);
   const model = createModel();
+  const order: WorkOrder = { ...setting.order, ...(dawdle === undefined ? {} : { dawdle }) };
   const workers: Worker[] = [];
+  const doomed = new Set<Worker>();
   let broken: string[] = [];
   let kills = 0;
   let skipped = 0;
@@ -83,7 +90,10 @@ export async function runSchedule(
         await victim?.kill();
         hiring = hiring.then(async () => {
           const place = victim === undefined ? -1 : workers.indexOf(victim);
-          if (place >= 0) workers[place] = await crew.hire(setting.order);
+          if (place < 0) return;
+          const next = await crew.hire({ ...order, ...(step.next ? { dieAt: step.next } : {}) });
+          if (step.next) doomed.add(next);
+          workers[place] = next;
         });
         return;
       }
@@ -98,18 +108,29 @@ export async function runSchedule(
       case 'quiet':
         await crash;
         await hiring;
+        await relieve();
         broken = [...broken, ...(await becomeQuiet(setting))];
         if (broken.length === 0) broken = await check(setting, model);
         return;
     }
   }
 
+  /** Only sound workers are left: those that would end themselves at some step are ended now, if they have not been. */
+  async function relieve(): Promise<void> {
+    for (const [place, worker] of workers.entries()) {
+      if (!doomed.delete(worker)) continue;
+      kills++;
+      await worker.kill();
+      workers[place] = await crew.hire(order);
+    }
+  }
+
   try {
-    for (let i = 0; i < WORKERS; i++) workers.push(await crew.hire(setting.order));
+    for (let i = 0; i < WORKERS; i++) workers.push(await crew.hire(order));
     for (const [i, step] of schedule.steps.entries()) {
       tell(`${String(i).padStart(4)} ${JSON.stringify(step)}`);
       await perform(step);
-      if (broken.length > 0) break;
+      if (broken.length > 0 || signal?.aborted) break;
     }
     if (broken.length > 0) await autopsy?.(setting);
     return {

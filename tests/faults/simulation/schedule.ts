@@ -5,6 +5,7 @@
  */
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import type { WebhookFaults } from '../../../sandbox/kit/outbox.ts';
+import { type Moment, moments } from './orders.ts';
 import { createRandom, type Random } from './random.ts';
 import { type Kind, kinds, type Place, pairs, type System } from './things.ts';
 
@@ -33,7 +34,8 @@ export type Step =
   | { readonly do: 'scan'; readonly mapping: string; readonly scan: 'changes' | 'full' }
   | { readonly do: 'fault'; readonly system: System; readonly rule: FaultRule }
   | { readonly do: 'webhooks'; readonly system: System; readonly faults: Partial<WebhookFaults> }
-  | { readonly do: 'kill'; readonly worker: number }
+  /** A worker is killed, and another one takes its place, which ends itself at a named step if one is told. */
+  | { readonly do: 'kill'; readonly worker: number; readonly next?: Moment }
   | { readonly do: 'redis'; readonly downMs: number }
   | { readonly do: 'pause'; readonly ms: number }
   /** Faults end, work is let to finish, and every promise is checked. */
@@ -201,6 +203,18 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     });
   }
 
+  /** Lists are read slowly, and shift between two of their pages. */
+  function shift(window: number): void {
+    const rule: FaultRule = { action: 'delay', method: 'GET', path: WHOLE_LIST, ms: random.between(40, 200) };
+    steps.push({ do: 'fault', system: system(), rule: { ...rule, times: random.between(2, 6) } });
+    steps.push({ do: 'scan', mapping: ALL, scan: 'full' }, { do: 'pause', ms: random.between(20, 250) });
+    if (random.chance(0.4)) remove();
+    else create(window);
+    edit();
+  }
+
+  const doomed = (): { next?: Moment } => (random.chance(0.5) ? { next: random.pick(moments) } : {});
+
   const system = (): System => random.pick(['keap', 'customwebshop'] as const);
 
   for (let window = 0; window < windows; window++) {
@@ -218,6 +232,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         scan: 2,
         fault: 4,
         webhooks: 1,
+        shift: 0.7,
         kill: kills ? 0.5 : 0,
         redis: kills && redisKills === 0 ? 0.2 : 0,
         pause: 5,
@@ -235,7 +250,8 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         });
       else if (kind === 'fault') steps.push({ do: 'fault', system: system(), rule: fault(random) });
       else if (kind === 'webhooks') steps.push({ do: 'webhooks', system: system(), faults: webhookFaults(random) });
-      else if (kind === 'kill') steps.push({ do: 'kill', worker: random.between(0, 1) });
+      else if (kind === 'shift') shift(window);
+      else if (kind === 'kill') steps.push({ do: 'kill', worker: random.between(0, 1), ...doomed() });
       else if (kind === 'redis') {
         redisKills++;
         steps.push({ do: 'redis', downMs: random.between(0, 300) });
@@ -250,6 +266,35 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     steps.push({ do: 'quiet' });
   }
   return { seed, steps };
+}
+
+/** Things that people make in two places at one moment, each in a moment of its own: they match each other. */
+export function makeTwins(seed: number, count: number): Schedule {
+  const random = createRandom(seed);
+  const twins: readonly (readonly [Kind, readonly Place[]])[] = [
+    ['company', ['company', 'customer']],
+    ['company', ['company', 'contact', 'customer']],
+    ['person', ['contact', 'customer']],
+    ['product', ['keapProduct', 'shopProduct']],
+  ];
+  const steps: Step[] = [{ do: 'scan', mapping: ALL, scan: 'full' }, { do: 'quiet' }];
+  for (let n = 1; n <= count; n++) {
+    const [kind, origin] = random.pick(twins);
+    const spec = kinds[kind];
+    const thing = `${spec.prefix}${n}`;
+    const shared = identity(random, kind, thing, n);
+    const made = origin.map((place): [Place, Values] => [
+      place,
+      Object.fromEntries(
+        Object.entries(spec.fields).flatMap(([field, { at, value }]) =>
+          at[place] ? [[field, shared[field] ?? value(random, thing, n)]] : [],
+        ),
+      ),
+    ]);
+    steps.push({ do: 'create', kind, thing, in: Object.fromEntries(made), silent: false });
+    steps.push({ do: 'pause', ms: random.between(0, 20) });
+  }
+  return { seed, steps: [...steps, { do: 'quiet' }] };
 }
 
 /** What records match by. */
@@ -309,9 +354,9 @@ function fault(random: Random): FaultRule {
     case 'unavailable':
       return { action: 'status', status: 503, times };
     case 'throttle':
-      return { action: 'status', status: 429, times: 1 };
+      return { action: 'status', status: 429, times: random.between(1, 6) };
     case 'throttleTold':
-      return { action: 'status', status: 429, headers: { 'retry-after': random.pick(['0', '1']) }, times };
+      return { action: 'status', status: 429, headers: { 'retry-after': random.pick(['0', '1']) }, times: times * 3 };
     case 'reset':
       return { action: 'reset', times };
     case 'lose':

@@ -11,7 +11,7 @@ import { type KeapSandbox, startKeap } from '../../../sandbox/keap/server.ts';
 import { webhookTopics } from '../../../sandbox/shop/data.ts';
 import { type ShopSandbox, startShop } from '../../../sandbox/shop/server.ts';
 import { uniquePrefix } from '../../support/redis.ts';
-import type { Order } from './orders.ts';
+import type { WorkOrder } from './orders.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 import { type Stores, type System, stages } from './things.ts';
 
@@ -24,7 +24,7 @@ export interface Setting {
   readonly engine: Engine;
   readonly receiver: Receiver;
   /** What a worker must be told to work here. */
-  readonly order: Extract<Order, { do: 'work' }>;
+  readonly order: WorkOrder;
   system(name: System): KeapSandbox | ShopSandbox;
   /** Writes that the systems have taken from the engine: people write past the API. */
   writes(): number;

@@ -1,9 +1,10 @@
 /** A worker process of the simulation: the real engine, ended at any instant from outside or at a named step by itself. */
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConfigStore, createConfigStore } from '../../../engine/config/store.ts';
 import { createEngine, type Engine } from '../../../engine/engine.ts';
 import { startWorkers, type Workers } from '../../../engine/queue/workers.ts';
-import { CLAIM_TTL, LOCK_DURATION, type Order, WARM, WORKING } from './orders.ts';
+import { CLAIM_TTL, LOCK_DURATION, type Order, WARM, WORKING, type WorkOrder } from './orders.ts';
 
 interface Work {
   readonly config: ConfigStore;
@@ -17,7 +18,7 @@ const log =
     ? undefined
     : (line: object) => console.error(JSON.stringify({ at: Date.now(), pid: process.pid, ...line }));
 
-async function begin(order: Extract<Order, { do: 'work' }>): Promise<Work> {
+async function begin(order: WorkOrder): Promise<Work> {
   const config = await createConfigStore({ root: order.root, env: order.env, watch: false });
   const engine = createEngine({
     redisUrl: order.redisUrl,
@@ -36,16 +37,13 @@ async function begin(order: Extract<Order, { do: 'work' }>): Promise<Work> {
           },
         }
       : {}),
-    ...(order.dieAt === undefined
-      ? {}
-      : {
-          step: async (name) => {
-            if (name !== order.dieAt) return;
-            process.kill(process.pid, 'SIGKILL');
-            // The signal ends the process before anything else happens in it.
-            await new Promise(() => {});
-          },
-        }),
+    step: async (name) => {
+      if (order.dawdle !== undefined) await sleep(Math.random() * order.dawdle);
+      if (name !== order.dieAt) return;
+      process.kill(process.pid, 'SIGKILL');
+      // The signal ends the process before anything else happens in it.
+      await new Promise(() => {});
+    },
   });
   const workers = await startWorkers(engine, { schedules: false, lockDuration: LOCK_DURATION });
   return { config, engine, workers };
