@@ -6,6 +6,7 @@ import {
   all,
   edit,
   expectQuiet,
+  heldOf,
   linked,
   type MappingName,
   make,
@@ -311,6 +312,32 @@ describe('a record that changes while it is being written', () => {
     expect(await world.engine.links('company-customer').history(company)).toMatchObject([
       { property: 'notes', side: 'keap', value: 'from Keap' },
     ]);
+  });
+
+  it('while its counterpart is searched for, in a system without versions: no edit is lost', async () => {
+    const [name, email] = [unique('race'), `${unique('race')}@x.example`];
+    const company = await make(world, 'keap', 'companies', { company_name: name, email_address: { email } });
+    const own = { email, company: name, billing: { address_2: 'Second floor' } };
+    const customer = await make(world, 'shop', 'customers', own);
+    const rival = await make(world, 'shop', 'customers', { email, company: unique('race') });
+    await sync(world, 'changes', 'company-customer');
+    expect(await heldOf(world, 'company-customer', 'shop', customer)).toMatchObject({ kind: 'review' });
+    await edit(world, 'shop', 'customers', rival, { email: `${unique('race')}@x.example` });
+    // The rival is read after the company, to see that it is none any more.
+    world.shop.faults.add({ method: 'GET', path: `/customers/${rival}`, times: 1, action: 'delay', ms: 500 });
+    await world.engine.context({ owner: 'test' }).enqueue('company-customer', 1, [customer]);
+    await expect.poll(() => hits(), { interval: 5 }).toBe(1);
+    await edit(world, 'keap', 'companies', company, { address: { line1: 'Main Street' } });
+    await world.settle();
+    expect(await linked(world, 'company-customer', 'keap', company)).toBe(customer);
+    expect((await read(world, 'keap', 'companies', company)).address).toMatchObject({
+      line1: 'Main Street',
+      line2: 'Second floor',
+    });
+    expect((await read(world, 'shop', 'customers', customer)).billing).toMatchObject({
+      address_1: 'Main Street',
+      address_2: 'Second floor',
+    });
   });
 
   it('a conflict whose write fails at first keeps the losing value once', async () => {

@@ -1,0 +1,198 @@
+/**
+ * A create whose answer is lost may have been done. Each way of finding out is tested alone: by the correlation property,
+ * by a match rule that the target can search, among what was changed there since; by an idempotency key where nothing
+ * can be searched; and where that is missing too, a person is asked.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { FaultRule } from '../../../sandbox/kit/faults.ts';
+import { startWorld, type World } from '../../support/world.ts';
+import {
+  all,
+  edit,
+  heldOf,
+  linked,
+  type MappingName,
+  make,
+  reconcile,
+  type SystemName,
+  sync,
+  unique,
+} from './support.ts';
+
+let world: World;
+
+/** Edits files of the configuration; each edit must find what it replaces. */
+const rewrite =
+  (...edits: readonly [file: string, from: RegExp, to: string][]) =>
+  async (dir: string): Promise<void> => {
+    for (const [file, from, to] of edits) {
+      const text = await readFile(join(dir, file), 'utf8');
+      if (!from.test(text)) throw new Error(`${file} has nothing like ${from}`);
+      await writeFile(join(dir, file), text.replace(from, to));
+    }
+  };
+const NO_IDEMPOTENCY = ['systems/customwebshop.yaml', / idempotency: Idempotency-Key,/g, ''] as const;
+/** Neither searched nor listed by time: nothing tells whether the shop has a product already. */
+const NO_SEARCH = [
+  ['systems/customwebshop.yaml', /( {4}read: \{ path: "\/products\/\{id\}" \}\n) {4}find:\n(?: {6}.*\n)+/, '$1'],
+  ['systems/customwebshop.yaml', /(path: \/products\n(?: {6}.*\n)*?) {6}since:.*\n/, '$1'],
+  ['mappings/product-product.yaml', /correlate:\n(?: {2}.*\n)+/, ''],
+] as const;
+
+function worldWith(...edits: readonly (readonly [string, RegExp, string])[]): void {
+  beforeAll(async () => {
+    world = await startWorld({
+      retryDelay: 1_000,
+      prepare: rewrite(...edits.map((one): [string, RegExp, string] => [...one])),
+    });
+    await sync(world, 'full');
+  });
+  afterEach(() => {
+    world.keap.faults.clear();
+    world.shop.faults.clear();
+  });
+  afterAll(() => world?.close());
+}
+
+/** Begins a create that meets a fault, and holds up its next try until `goOn`. */
+async function begin(
+  mapping: MappingName,
+  from: SystemName,
+  id: string,
+  fault: Pick<FaultRule, 'action' | 'path'>,
+): Promise<void> {
+  const target = from === 'keap' ? world.shop : world.keap;
+  target.faults.add({ method: 'POST', times: 1, ...fault });
+  await world.engine.context({ owner: 'test' }).enqueue(mapping, from === 'keap' ? 0 : 1, [id]);
+  await expect.poll(() => target.faults.list()[0]!.hits, { interval: 5 }).toBe(1);
+  await world.engine.queues.reconcile(mapping).pause();
+}
+async function goOn(mapping: MappingName): Promise<void> {
+  await world.engine.queues.reconcile(mapping).resume();
+  await world.settle();
+}
+
+const posts = (system: SystemName, path: string): number =>
+  world[system].requests.since().filter((request) => request.method === 'POST' && request.path.endsWith(path)).length;
+
+const product = (name: string) => ({ name, sku: name, short_description: 'x', price: 100 });
+
+describe('the result of a create whose answer was lost is found', () => {
+  worldWith(NO_IDEMPOTENCY);
+
+  it('by the correlation property, whatever else of it was edited', async () => {
+    const name = unique('once');
+    const company = await make(world, 'keap', 'companies', { company_name: name });
+    await begin('company-customer', 'keap', company, { path: '/customers', action: 'lose-response' });
+    const made = () => all(world, 'shop', 'customers').filter((one) => one.external_id === company);
+    await expect.poll(made).toHaveLength(1);
+    await edit(world, 'shop', 'customers', String(made()[0].id), {
+      company: `${name} Ltd`,
+      email: `${name}@x.example`,
+    });
+    const before = posts('shop', '/customers');
+    await goOn('company-customer');
+    expect(await linked(world, 'company-customer', 'keap', company)).toBe(String(made()[0].id));
+    expect(posts('shop', '/customers')).toBe(before);
+    expect(all(world, 'keap', 'companies').filter((one) => one.id === company)).toMatchObject([
+      { company_name: `${name} Ltd`, email_address: { email: `${name}@x.example` } },
+    ]);
+  });
+
+  it('by a match rule that the target can search', async () => {
+    const email = `${unique('once')}@x.example`;
+    const customer = await make(world, 'shop', 'customers', { email, first_name: 'Ada' });
+    await begin('contact-customer', 'shop', customer, { path: '/crm/rest/v2/contacts', action: 'lose-response' });
+    const made = () => all(world, 'keap', 'contacts').filter((one) => one.email_addresses?.[0]?.email === email);
+    await expect.poll(made).toHaveLength(1);
+    const n = world.keap.requests.last;
+    await goOn('contact-customer');
+    expect(await linked(world, 'contact-customer', 'shop', customer)).toBe(made()[0].id);
+    expect(made()).toHaveLength(1);
+    const asked = world.keap.requests.since(n).map(({ path }) => decodeURIComponent(path));
+    expect(asked.some((path) => path.includes(`email==${email}`))).toBe(true);
+  });
+
+  it('among what was changed since, where no rule can be searched', async () => {
+    const name = unique('once');
+    // Without a sku: Keap searches products by that only.
+    const { sku: _, ...fields } = product(name);
+    const made = () => all(world, 'keap', 'products').filter((one) => one.name === name);
+    const id = await make(world, 'shop', 'products', { ...fields, price: '1.00' });
+    await begin('product-product', 'shop', id, { path: '/crm/rest/v2/products', action: 'lose-response' });
+    await expect.poll(made).toHaveLength(1);
+    await goOn('product-product');
+    expect(await linked(world, 'product-product', 'shop', id)).toBe(made()[0].id);
+    expect(made()).toHaveLength(1);
+  });
+
+  it('not to be there where it was not made: then it is made', async () => {
+    const name = unique('once');
+    const company = await make(world, 'keap', 'companies', { company_name: name });
+    await begin('company-customer', 'keap', company, { path: '/customers', action: 'reset' });
+    await goOn('company-customer');
+    await linked(world, 'company-customer', 'keap', company);
+    expect(all(world, 'shop', 'customers').filter((one) => one.company === name)).toHaveLength(1);
+  });
+});
+
+describe('where nothing can be searched', () => {
+  const made = (name: string) => all(world, 'shop', 'products').filter((one) => one.name === name);
+
+  describe('an idempotency key', () => {
+    worldWith(...NO_SEARCH);
+
+    it.each(['lose-response', 'reset'] as const)('makes it safe to send the same again (%s)', async (action) => {
+      const name = unique('once');
+      const id = await make(world, 'keap', 'products', product(name));
+      const before = posts('shop', '/products');
+      await begin('product-product', 'keap', id, { path: '/products', action });
+      const { key } = (await world.engine.links('product-product').intent(0, id))!;
+      expect(key).not.toBe('');
+      await goOn('product-product');
+      expect(posts('shop', '/products')).toBe(before + 2);
+      expect(made(name)).toHaveLength(1);
+      expect(await linked(world, 'product-product', 'keap', id)).toBe(String(made(name)[0].id));
+    });
+
+    it('is no help once the record was edited: other content may not go under the same key', async () => {
+      const name = unique('once');
+      const id = await make(world, 'keap', 'products', product(name));
+      const before = posts('shop', '/products');
+      await begin('product-product', 'keap', id, { path: '/products', action: 'lose-response' });
+      await edit(world, 'keap', 'products', id, { description: 'edited' });
+      await goOn('product-product');
+      expect(await heldOf(world, 'product-product', 'keap', id)).toMatchObject({
+        kind: 'review',
+        code: 'OUTCOME_UNKNOWN',
+      });
+      expect(posts('shop', '/products')).toBe(before + 1);
+    });
+  });
+
+  describe('and no idempotency key is taken', () => {
+    worldWith(NO_IDEMPOTENCY, ...NO_SEARCH);
+
+    it('a person is asked and nothing is sent again, until the result itself is read', async () => {
+      const name = unique('once');
+      const id = await make(world, 'keap', 'products', product(name));
+      const before = posts('shop', '/products');
+      await begin('product-product', 'keap', id, { path: '/products', action: 'lose-response' });
+      await goOn('product-product');
+      await edit(world, 'keap', 'products', id, { description: 'edited' });
+      await reconcile(world, 'product-product', 'keap', id);
+      expect(await heldOf(world, 'product-product', 'keap', id)).toMatchObject({
+        kind: 'review',
+        code: 'OUTCOME_UNKNOWN',
+      });
+      expect(posts('shop', '/products')).toBe(before + 1);
+      await sync(world, 'full');
+      expect(await linked(world, 'product-product', 'keap', id)).toBe(String(made(name)[0].id));
+      expect(made(name)).toMatchObject([{ description: 'edited' }]);
+      expect(posts('shop', '/products')).toBe(before + 1);
+      expect(all(world, 'keap', 'products').filter((one) => one.name === name)).toHaveLength(1);
+    });
+  });
+});
