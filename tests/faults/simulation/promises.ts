@@ -33,11 +33,17 @@ async function checkThing(setting: Setting, model: Model, thing: Thing): Promise
       broken.push(`P6 ${thing.name} was deleted in ${place} and made again (${ids})`);
     const [record] = found;
     if (record) records.set(place, record);
-    else if (deleted === undefined && (thing.settled || thing.origins.has(place)))
+    else if (deleted === undefined && (thing.settled || thing.origins.has(place)) && !mayFollow(thing))
       broken.push(`P6 ${thing.name} is gone from ${place}, and nobody deleted it`);
     else if (deleted === undefined && !thing.spoilt && thing.deleted.size === 0 && !waits(setting, model, thing)) {
       broken.push(`P1 ${thing.name} has no record in ${place}; ${await whyHeld(setting, thing)}`);
     }
+  }
+  if (spec.deletesFollow && records.size > 0 && [...thing.deleted.values()].includes('settled')) {
+    const held = await heldOf(setting, thing);
+    // What was edited meanwhile stays until a person decides.
+    if (!held.some((one) => one.includes(' review: ')))
+      broken.push(`P6 ${thing.name} was deleted in ${[...thing.deleted.keys()].join(', ')}, but not elsewhere`);
   }
   if (isSpoilt(setting, thing, records)) {
     if (thing.deleted.size === 0 && !(await isHeld(setting, thing)))
@@ -49,6 +55,9 @@ async function checkThing(setting: Setting, model: Model, thing: Thing): Promise
   if (broken.length === 0 && records.size === spec.places.length) thing.settled = true;
   return broken;
 }
+
+/** It was deleted somewhere, and the mapping lets deletes follow. */
+const mayFollow = (thing: Thing): boolean => kinds[thing.kind].deletesFollow === true && thing.deleted.size > 0;
 
 /** Whether a deal refers to somebody whom the other system refuses: it has to wait. */
 function waits(setting: Setting, model: Model, thing: Thing): boolean {

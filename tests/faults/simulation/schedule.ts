@@ -228,7 +228,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         edit: 9,
         spoil: window === windows - 1 ? 0 : 0.6,
         mend: spoilt.length > 0 ? 3 : 0,
-        delete: 0.8,
+        delete: 1.2,
         scan: 2,
         fault: 4,
         webhooks: 1,

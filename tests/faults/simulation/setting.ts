@@ -39,6 +39,7 @@ export async function createSetting(redisUrl: string): Promise<Setting> {
   for (const folder of ['mappings', 'systems', 'schemas'])
     await cp(join(ROOT, folder), join(root, folder), { recursive: true });
   for (const system of ['keap', 'customwebshop']) await hurry(join(root, 'systems', `${system}.yaml`));
+  await followDeletes(join(root, 'mappings', 'product-product.yaml'));
   const env = {
     KEAP_BASE_URL: `${keap.url}/crm/rest`,
     KEAP_API_KEY: keap.apiKey,
@@ -87,6 +88,13 @@ export async function createSetting(redisUrl: string): Promise<Setting> {
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** One mapping propagates deletes, so that one that nobody made would show. */
+async function followDeletes(file: string): Promise<void> {
+  const text = await readFile(file, 'utf8');
+  if (!text.includes('deletes: keep')) throw new Error(`${file} does not say "deletes: keep"`);
+  await writeFile(file, text.replace('deletes: keep', 'deletes: propagate'));
 }
 
 /** How long the client waits for an answer, in ms: long enough for a loaded machine, short enough to meet it often. */

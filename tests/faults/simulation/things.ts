@@ -56,6 +56,8 @@ export interface KindSpec {
   /** Places in which people create it in one moment. */
   readonly origins: readonly (readonly Place[])[];
   readonly fields: Readonly<Record<string, Field>>;
+  /** Its mapping propagates deletes, unlike the others. */
+  readonly deletesFollow?: boolean;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -249,6 +251,7 @@ export const kinds: Readonly<Record<Kind, KindSpec>> = {
   },
   product: {
     prefix: 'pr',
+    deletesFollow: true,
     places: ['keapProduct', 'shopProduct'],
     origins: [['keapProduct'], ['shopProduct'], ['keapProduct', 'shopProduct']],
     fields: {
