@@ -14,8 +14,9 @@ import type { Means } from './run.ts';
 import { createSetting } from './setting.ts';
 import { type Kind, kinds, type Place } from './things.ts';
 
-/** How long each victim may take to reach its step; more work is made for it every second. In ms. */
-const PATIENCE = 30_000;
+/** How long the victims may take to reach their steps, and how often more work is made for them. In ms. */
+const PATIENCE = 150_000;
+const MORE_WORK = 3_000;
 
 export interface KillReport {
   readonly broken: readonly string[];
@@ -80,7 +81,7 @@ export async function runKills(victims: readonly Moment[], seed: number, { crew,
     const end = performance.now() + PATIENCE;
     while (doomed.some(({ alive }) => alive) && performance.now() < end) {
       makeWork();
-      await Promise.race([Promise.all(doomed.map(({ ended }) => ended)), sleep(1_000)]);
+      await Promise.race([Promise.all(doomed.map(({ ended }) => ended)), sleep(MORE_WORK)]);
     }
     const missed = victims.filter((_, i) => doomed[i]?.alive);
     for (const victim of doomed) if (victim.alive) await victim.kill();
