@@ -2,9 +2,11 @@
 import { Command, CommanderError } from 'commander';
 import { docCommand } from './commands/doc.ts';
 import { explainCommand } from './commands/explain.ts';
+import { historyCommand } from './commands/history.ts';
 import { linksCommand } from './commands/links.ts';
 import { planCommand } from './commands/plan.ts';
 import { qaCommand } from './commands/qa.ts';
+import { retryCommand } from './commands/retry.ts';
 import { reviewCommand } from './commands/review.ts';
 import { serverCommand } from './commands/server.ts';
 import { startCommand } from './commands/start.ts';
@@ -25,7 +27,9 @@ const COMMANDS = [
   statusCommand,
   linksCommand,
   explainCommand,
+  historyCommand,
   reviewCommand,
+  retryCommand,
   docCommand,
   qaCommand,
 ];

@@ -77,7 +77,8 @@ async function begin(
   return begun;
 }
 
-async function failedRecords(client: Client, runs: readonly Run[]): Promise<HeldRecord[]> {
+/** Records of these mappings that failed, where some did. */
+export async function failedRecords(client: Client, runs: readonly Run[]): Promise<HeldRecord[]> {
   const some = runs.filter((run) => run.counts.failed > 0);
   return (await Promise.all(some.map((run) => heldRecords(client, run.mapping, 'failed', FAILED_SHOWN)))).flat();
 }

@@ -1,51 +1,108 @@
-/** Held records of a mapping that fit a filter. */
+/** Held records that fit a filter: a batch at a time, or a page of them in order. However many wait, few are in memory. */
 import type { Mapping } from '../engine/config/types.ts';
 import type { Engine } from '../engine/engine.ts';
+import { TandemError } from '../engine/errors.ts';
 import type { Held, HeldRecord } from '../engine/links/links.ts';
 import type { SideIndex } from '../engine/types.ts';
+import { namesOf, sideIndex } from './sides.ts';
 
+/** As a request states it; sides by name. */
 export interface HeldFilter {
-  /** Default: those that somebody or something is waiting for. */
-  readonly kinds: readonly Held['kind'][] | undefined;
-  readonly side?: SideIndex | undefined;
+  readonly mapping?: string | undefined;
+  /** Default: those that somebody or something is waiting for; of one record, any. */
+  readonly kind?: Held['kind'] | undefined;
+  readonly side?: string | undefined;
   readonly id?: string | undefined;
   readonly code?: string | undefined;
 }
 
+export interface Found {
+  readonly mapping: Mapping;
+  readonly held: HeldRecord;
+}
+
 const WAITING: readonly Held['kind'][] = ['failed', 'waiting', 'review'];
 
-export async function findHeld(
+/** @throws TandemError NOT_FOUND for a mapping, BAD_REQUEST for a side that no mapping has */
+export async function* findHeld(
   engine: Engine,
-  mapping: Mapping,
-  { kinds, side, id, code }: HeldFilter,
-): Promise<HeldRecord[]> {
-  const links = engine.links(mapping.name);
-  const wanted = kinds ?? (id === undefined ? WAITING : undefined);
-  const fits = (held: Held): boolean =>
-    (wanted?.includes(held.kind) ?? true) && (code === undefined || held.code === code);
-  if (id !== undefined && side !== undefined) return one(engine, mapping, side, id, fits);
-  const found: HeldRecord[] = [];
-  for await (const batch of links.allHeld()) {
-    for (const held of batch) {
-      if ((side === undefined || held.side === side) && (id === undefined || held.id === id) && fits(held))
-        found.push(held);
+  filter: HeldFilter,
+): AsyncGenerator<{ mapping: Mapping; records: HeldRecord[] }> {
+  for (const { mapping, side } of mappingsOf(engine, filter)) {
+    for await (const batch of batches(engine, mapping, side, filter)) {
+      const records = batch.filter((held) => fits(held, side, filter));
+      if (records.length > 0) yield { mapping, records };
     }
   }
-  return found;
+}
+
+/**
+ * @param order the oldest first, or the latest
+ * @returns the page, and how many there are in all
+ */
+export async function pageOfHeld(
+  engine: Engine,
+  filter: HeldFilter,
+  order: 'oldest' | 'latest',
+  offset: number,
+  limit: number,
+): Promise<{ page: Found[]; total: number }> {
+  const sign = order === 'oldest' ? 1 : -1;
+  const sorted = (found: Found[]): Found[] =>
+    found.sort((a, b) => sign * (a.held.since - b.held.since) || compare(a, b));
+  const most = offset + limit;
+  let first: Found[] = [];
+  let total = 0;
+  for await (const { mapping, records } of findHeld(engine, filter)) {
+    total += records.length;
+    for (const held of records) first.push({ mapping, held });
+    // What lies beyond the page is counted, not kept.
+    if (first.length > 2 * most + 1_000) first = sorted(first).slice(0, most);
+  }
+  return { page: sorted(first).slice(offset, most), total };
+}
+
+const compare = (a: Found, b: Found): number => {
+  const [one, other] = [a, b].map(({ mapping, held }) => `${mapping.name}|${held.side}|${held.id}`) as [string, string];
+  return one < other ? -1 : one > other ? 1 : 0;
+};
+
+function mappingsOf(engine: Engine, { mapping: name, side }: HeldFilter): { mapping: Mapping; side?: SideIndex }[] {
+  if (name !== undefined) {
+    const mapping = engine.mapping(name);
+    return [{ mapping, ...(side === undefined ? {} : { side: sideIndex(mapping, side) }) }];
+  }
+  const all = [...engine.config.current().mappings.values()];
+  if (side === undefined) return all.map((mapping) => ({ mapping }));
+  const having = all.filter((mapping) => namesOf(mapping).includes(side));
+  if (having.length === 0) throw new TandemError('BAD_REQUEST', `No mapping has a side "${side}".`);
+  return having.map((mapping) => ({ mapping, side: sideIndex(mapping, side) }));
+}
+
+function fits(held: HeldRecord, side: SideIndex | undefined, { kind, id, code }: HeldFilter): boolean {
+  if (kind === undefined ? id === undefined && !WAITING.includes(held.kind) : held.kind !== kind) return false;
+  if (code !== undefined && held.code !== code) return false;
+  // Asked for one record, what is held of its link was found under the name of the other one.
+  if (id !== undefined) return side !== undefined || held.id === id;
+  return side === undefined || held.side === side;
+}
+
+async function* batches(
+  engine: Engine,
+  mapping: Mapping,
+  side: SideIndex | undefined,
+  { id }: HeldFilter,
+): AsyncGenerator<HeldRecord[]> {
+  if (id === undefined || side === undefined) yield* engine.links(mapping.name).allHeld();
+  else yield await one(engine, mapping, side, id);
 }
 
 /** What is held of a link is held under the name of its first record. */
-async function one(
-  engine: Engine,
-  mapping: Mapping,
-  side: SideIndex,
-  id: string,
-  fits: (held: Held) => boolean,
-): Promise<HeldRecord[]> {
+async function one(engine: Engine, mapping: Mapping, side: SideIndex, id: string): Promise<HeldRecord[]> {
   const links = engine.links(mapping.name);
   const own = await links.held(side, id);
-  if (own) return fits(own) ? [{ ...own, side, id }] : [];
+  if (own) return [{ ...own, side, id }];
   const first = side === 1 ? await links.counterpart(1, id) : undefined;
   const held = first === undefined ? undefined : await links.held(0, first);
-  return held && first !== undefined && fits(held) ? [{ ...held, side: 0, id: first }] : [];
+  return held && first !== undefined ? [{ ...held, side: 0, id: first }] : [];
 }

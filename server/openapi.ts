@@ -51,6 +51,7 @@ export const openapi = fp(
           { name: 'mappings', description: 'What is kept in step, and how' },
           { name: 'reviews', description: 'What a person must decide' },
           { name: 'records', description: 'Records that wait, and why' },
+          { name: 'history', description: 'Values that lost, to be found and put back' },
           { name: 'links', description: 'Which records belong together' },
           { name: 'queues', description: 'Queue inspection; the board is at /queues/board' },
           { name: 'webhooks', description: 'Events of systems' },

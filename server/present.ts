@@ -6,6 +6,7 @@ import type { Held, HeldRecord } from '../engine/links/links.ts';
 import type { ReconcileJob, ScanJob } from '../engine/queue/queues.ts';
 import type { PlanEntry, Run } from '../engine/queue/runs.ts';
 import type { Outcome } from '../engine/sync/outcome.ts';
+import type { Found } from './find-held.ts';
 import type { JobState } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
 import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
@@ -149,5 +150,13 @@ export function presentRecord(engine: Engine, mapping: string, held: HeldRecord,
       : {}),
   };
 }
+
+/** Held records with the ids that they are linked to. */
+export const presentFound = (engine: Engine, found: readonly Found[]) =>
+  Promise.all(
+    found.map(async ({ mapping, held }) =>
+      presentRecord(engine, mapping.name, held, await engine.links(mapping.name).counterpart(held.side, held.id)),
+    ),
+  );
 
 export const iso = (ms: number): string => new Date(ms).toISOString();

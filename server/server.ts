@@ -26,6 +26,7 @@ import { board } from './routes/board.ts';
 import { errors } from './routes/errors.ts';
 import { events } from './routes/events.ts';
 import { health } from './routes/health.ts';
+import { history } from './routes/history.ts';
 import { links } from './routes/links.ts';
 import { mappings } from './routes/mappings.ts';
 import { metrics } from './routes/metrics.ts';
@@ -51,6 +52,7 @@ const ROUTES: readonly FastifyPluginAsync<RouteDeps>[] = [
   mappings,
   reviews,
   records,
+  history,
   links,
   queues,
   board,

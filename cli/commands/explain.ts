@@ -5,10 +5,8 @@ import { type ExplainedProperty, type Explanation, explain } from '../explanatio
 import { OK } from '../failure.ts';
 import { reasonWords } from '../held.ts';
 import { colors, plain } from '../output.ts';
+import { shown } from '../shown.ts';
 import { textTable } from '../tables.ts';
-
-/** Longer values are cut in the table; --json has them whole. */
-const WIDTH = 40;
 
 const RULES: Readonly<Record<string, string>> = {
   'in-step': 'in step',
@@ -85,6 +83,7 @@ function explanationText({
   for (const { at, property, side: loser, value, rule } of lost) {
     parts.push(plain(`lost at ${at} (${rule}): ${property} of ${loser} was ${shown(value)}`));
   }
+  if (lost.length > 0) parts.push(plain(`To put one back: tandem history ${mapping} ${side} ${id}`));
   return parts.join('\n');
 }
 
@@ -106,10 +105,4 @@ function row({ property, sides, decision }: ExplainedProperty, names: readonly s
   const fault = decision.fault ?? names.map((name) => sides[name]?.wouldBecome?.fault).find((one) => one !== undefined);
   const trouble = fault === undefined ? '' : `: ${fault.code} ${fault.message}`;
   return [property, ...values, `${RULES[decision.rule] ?? decision.rule}${write}${trouble}`];
-}
-
-function shown(value: unknown): string {
-  if (value === undefined || value === null || value === '') return '-';
-  const text = (typeof value === 'string' ? value : JSON.stringify(value)).replace(/\s+/g, ' ');
-  return text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text;
 }

@@ -12,6 +12,7 @@ interface Resolution {
   readonly create?: boolean;
   readonly take?: string;
   readonly property?: string;
+  readonly choose?: readonly string[];
   readonly delete?: boolean;
   readonly ignore?: boolean;
   readonly continue?: boolean;
@@ -55,6 +56,10 @@ export function reviewCommand(program: Command): void {
       ['review resolve product-product~keap~17 --link 4', 'they belong together'],
       ['review resolve product-product~keap~17 --create', 'it has no counterpart: create one'],
       ['review resolve company-customer~keap~17 --take keap', 'the values of this side win'],
+      [
+        'review resolve company-customer~keap~17 --choose notes=keap --choose website=customwebshop',
+        'each its own side',
+      ],
       ['review resolve company-customer~keap~17 --ignore', 'leave it until it changes'],
       ['review resolve company-customer~brake --continue', 'let what the brake holds go on'],
       ['review resolve company-customer~brake --discard', 'do not delete, create or clear what the brake is about'],
@@ -64,6 +69,7 @@ export function reviewCommand(program: Command): void {
     .option('--create', 'create its counterpart')
     .option('--take <side>', 'let the values of this side win')
     .option('--property <property>', 'with --take: only this property')
+    .option('--choose <property=side>', 'let this side win for this property; may be repeated', gathered)
     .option('--delete', 'its counterpart was deleted: delete it too')
     .option('--ignore', 'leave it as it is until it changes')
     .option('--continue', 'of a brake: let all that waits go on')
@@ -110,6 +116,7 @@ function decision({
   create,
   take,
   property,
+  choose,
   delete: remove,
   ignore,
   continue: goOn,
@@ -118,7 +125,16 @@ function decision({
   const given = [
     ...(link === undefined ? [] : [{ action: 'link', counterpart: link }]),
     ...(create ? [{ action: 'create' }] : []),
-    ...(take === undefined ? [] : [{ action: 'take', side: take, ...(property === undefined ? {} : { property }) }]),
+    ...(take === undefined && choose === undefined
+      ? []
+      : [
+          {
+            action: 'take',
+            ...(take === undefined ? {} : { side: take }),
+            ...(property === undefined ? {} : { property }),
+            ...(choose === undefined ? {} : { properties: Object.fromEntries(choose.map(propertyAndSide)) }),
+          },
+        ]),
     ...(remove ? [{ action: 'delete' }] : []),
     ...(ignore ? [{ action: 'ignore' }] : []),
     ...(goOn ? [{ action: 'continue' }] : []),
@@ -128,6 +144,15 @@ function decision({
   throw new Failure(
     'BAD_REQUEST',
     given.length === 0 ? 'It is not said how to decide.' : 'It can be decided in one way only.',
-    'Give one of --link ID, --create, --take SIDE, --delete, --ignore; of a brake --continue, --discard.',
+    'Give one of --link ID, --create, --take SIDE, --choose PROPERTY=SIDE, --delete, --ignore; of a brake --continue, --discard.',
   );
+}
+
+const gathered = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
+/** The name of a property may hold `=` itself. */
+function propertyAndSide(text: string): [property: string, side: string] {
+  const at = text.lastIndexOf('=');
+  if (at < 1) throw new Failure('BAD_REQUEST', `"${text}" is no choice.`, 'Write PROPERTY=SIDE, such as notes=keap.');
+  return [text.slice(0, at), text.slice(at + 1)];
 }

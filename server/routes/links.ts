@@ -14,13 +14,16 @@ import { bySide, namesOf, sideIndex } from '../sides.ts';
 
 const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
 const idsSchema = perSide(text);
-export const lostSchema = object({
+export const lostFields = {
+  id: described('Names the entry, for putting it back', text),
   at: time,
   property: text,
   side: described('Whose value lost', text),
   'value?': anything,
-  rule: text,
-});
+  'cut?': described('It was too long to be kept whole', flag),
+  rule: described('What it lost to', text),
+};
+export const lostSchema = object(lostFields);
 
 export async function links(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['links'];

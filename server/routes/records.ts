@@ -3,14 +3,14 @@ import type { FastifyInstance } from 'fastify';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { parseRecordKey } from '../../engine/links/keys.ts';
-import type { HeldRecord } from '../../engine/links/links.ts';
 import type { Converted } from '../../engine/merge/merge.ts';
+import type { Run } from '../../engine/queue/runs.ts';
 import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain.ts';
 import type { SideIndex } from '../../engine/types.ts';
-import { findHeld, type HeldFilter } from '../find-held.ts';
+import { findHeld, type HeldFilter, pageOfHeld } from '../find-held.ts';
 import { forgetHeldCounts, HELD_KINDS } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
-import { iso, presentHeld, presentRecord } from '../present.ts';
+import { iso, presentFound, presentHeld } from '../present.ts';
 import {
   anything,
   count,
@@ -29,9 +29,6 @@ import {
 import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
 import { lostSchema } from './links.ts';
 import { faultOf } from './mappings.ts';
-
-/** Records queued in one step. */
-const BATCH = 500;
 
 const kind = { type: 'string', enum: HELD_KINDS } as const;
 const record = object({ side: text, id: text });
@@ -85,18 +82,14 @@ const explanationSchema = object({
   lost: described('Values that lost a conflict, the newest first', list(lostSchema)),
 });
 
-interface Filter {
-  readonly mapping?: string;
-  readonly kind?: HeldRecord['kind'];
-  readonly side?: string;
-  readonly id?: string;
-  readonly code?: string;
-}
+/** A page is put together in memory: it may not begin anywhere. */
+const shallowOffset = { ...offset, maximum: 100_000 } as const;
+const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
 
 export async function records(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['records'];
 
-  app.get<{ Querystring: Filter & { offset: number; limit: number } }>(
+  app.get<{ Querystring: HeldFilter & { offset: number; limit: number } }>(
     '/records',
     {
       schema: {
@@ -108,8 +101,9 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
           'mapping?': text,
           'kind?': kind,
           'side?': text,
+          'id?': id,
           'code?': text,
-          'offset?': offset,
+          'offset?': shallowOffset,
           'limit?': limit,
         }),
         response: {
@@ -119,54 +113,24 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
       },
     },
     async ({ query: { offset, limit, ...filter } }) => {
-      const found = (
-        await Promise.all(
-          mappingsOf(engine, filter).map(async (mapping) =>
-            (await findHeld(engine, mapping, filterOf(mapping, filter))).map((held) => ({ mapping, held })),
-          ),
-        )
-      ).flat();
-      found.sort((a, b) => b.held.since - a.held.since || (a.held.id < b.held.id ? -1 : 1));
-      const page = found.slice(offset, offset + limit);
-      const records = await Promise.all(
-        page.map(async ({ mapping, held }) =>
-          presentRecord(engine, mapping.name, held, await engine.links(mapping.name).counterpart(held.side, held.id)),
-        ),
-      );
-      return { records, total: found.length, offset, limit };
+      const { page, total } = await pageOfHeld(engine, filter, 'latest', offset, limit);
+      return { records: await presentFound(engine, page), total, offset, limit };
     },
   );
 
-  app.post<{ Body: Filter & { mapping: string } }>(
+  app.post<{ Body: HeldFilter }>(
     '/records/retry',
     {
       schema: {
         operationId: 'retryRecords',
         tags,
         summary:
-          'Look again at records that wait. Without "kind": at those that failed, wait for links, or ask for a person',
-        body: object({
-          mapping: text,
-          'kind?': kind,
-          'side?': text,
-          'id?': { type: 'string', minLength: 1, maxLength: 500 },
-          'code?': text,
-        }),
-        response: { 202: object({ queued: count }), ...problems(400, 404) },
+          'Look again at records that wait: one, those held for one reason, or all; of one mapping or of every one. Without "kind": at those that failed, wait for links, or ask for a person. Each mapping that has some gets a run, which tells what became of them',
+        body: object({ 'mapping?': text, 'kind?': kind, 'side?': text, 'id?': id, 'code?': text }),
+        response: { 202: object({ queued: count, runs: list(text) }), ...problems(400, 404) },
       },
     },
-    async ({ body }, reply) => {
-      const mapping = engine.mapping(body.mapping);
-      const found = await findHeld(engine, mapping, filterOf(mapping, body));
-      const context = engine.context({ owner: 'retry' });
-      // What is held stays until the reconcile says otherwise: it knows the failed job, and a crash here loses nothing.
-      for (const side of [0, 1] as const) {
-        const ids = found.filter((held) => held.side === side).map((held) => held.id);
-        for (let i = 0; i < ids.length; i += BATCH) await context.enqueue(mapping.name, side, ids.slice(i, i + BATCH));
-      }
-      forgetHeldCounts(engine, mapping.name);
-      return reply.code(202).send({ queued: found.length });
-    },
+    async ({ body }, reply) => reply.code(202).send(await retry(engine, body)),
   );
 
   app.get<{ Params: { mapping: string; side: string; id: string } }>(
@@ -189,16 +153,35 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
   );
 }
 
-const mappingsOf = (engine: Engine, { mapping }: Filter): Mapping[] =>
-  mapping === undefined ? [...engine.config.current().mappings.values()] : [engine.mapping(mapping)];
-
-function filterOf(mapping: Mapping, { kind, side, id, code }: Filter): HeldFilter {
-  return {
-    kinds: kind ? [kind] : undefined,
-    side: side === undefined ? undefined : sideIndex(mapping, side),
-    id,
-    code,
+/** What is held stays until the reconcile says otherwise: it knows the failed job, and a crash here loses nothing. */
+async function retry(engine: Engine, filter: HeldFilter): Promise<{ queued: number; runs: string[] }> {
+  const runs = new Map<string, Run>();
+  let queued = 0;
+  const runOf = async (mapping: string): Promise<Run> => {
+    const known = runs.get(mapping);
+    if (known) return known;
+    const { run } = await engine.runs.begin({ mapping, scan: 'record', plan: false, trigger: 'api' });
+    runs.set(mapping, run);
+    await engine.runs.scanning(run);
+    return run;
   };
+  try {
+    for await (const { mapping, records } of findHeld(engine, filter)) {
+      const run = await runOf(mapping.name);
+      const context = engine.context({ owner: run.id, expectIn: [run.id] });
+      for (const side of [0, 1] as const) {
+        const ids = records.filter((held) => held.side === side).map((held) => held.id);
+        await context.enqueue(mapping.name, side, ids);
+      }
+      queued += records.length;
+    }
+  } finally {
+    for (const [mapping, run] of runs) {
+      await engine.runs.scanned(run);
+      forgetHeldCounts(engine, mapping);
+    }
+  }
+  return { queued, runs: [...runs.values()].map((run) => run.id) };
 }
 
 async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: string) {

@@ -8,10 +8,10 @@ import type { BrakeAnswer } from '../../engine/links/brake.ts';
 import { answerBrake } from '../../engine/sync/brake.ts';
 import { createByHand, deleteSurvivor, leaveAlone, linkByHand, takeSide } from '../../engine/sync/resolve.ts';
 import { brakeReview, brakeSchema } from '../brake.ts';
-import { findHeld } from '../find-held.ts';
+import { pageOfHeld } from '../find-held.ts';
 import { forgetHeldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
-import { iso, presentOutcome, presentRecord } from '../present.ts';
+import { iso, presentFound, presentOutcome } from '../present.ts';
 import { parseBrakeReviewId, parseReviewId, type ReviewAction, reviewActions } from '../review-id.ts';
 import { count, described, held, limit, list, object, offset, perSide, problems, ref, text } from '../schemas.ts';
 import { namesOf, type SideNames, sideIndex } from '../sides.ts';
@@ -46,7 +46,7 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
         operationId: 'listReviews',
         tags,
         summary: 'What a person must decide: brakes that are on, then records, the oldest first',
-        querystring: object({ 'mapping?': text, 'offset?': offset, 'limit?': limit }),
+        querystring: object({ 'mapping?': text, 'offset?': { ...offset, maximum: 100_000 }, 'limit?': limit }),
         response: {
           200: object({ reviews: list(reviewSchema), total: count, offset: count, limit: count }),
           ...problems(400, 404),
@@ -55,25 +55,19 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
     },
     async ({ query: { mapping: name, offset, limit } }) => {
       const mappings = name === undefined ? [...engine.config.current().mappings.values()] : [engine.mapping(name)];
-      const found = (
-        await Promise.all(
-          mappings.map(async (mapping) =>
-            (await findHeld(engine, mapping, { kinds: ['review'] })).map((held) => ({ mapping, held })),
-          ),
-        )
-      ).flat();
-      found.sort((a, b) => a.held.since - b.held.since || (a.held.id < b.held.id ? -1 : 1));
       const brakes = (await Promise.all(mappings.map((mapping) => brakeReview(engine, mapping))))
         .filter((brake) => brake !== undefined)
         .sort((a, b) => a.since - b.since);
-      const page = found.slice(Math.max(0, offset - brakes.length), Math.max(0, offset + limit - brakes.length));
-      const records = await Promise.all(
-        page.map(async ({ mapping, held }) =>
-          presentRecord(engine, mapping.name, held, await engine.links(mapping.name).counterpart(held.side, held.id)),
-        ),
-      );
       const first = brakes.slice(offset, offset + limit).map((brake) => ({ ...brake, since: iso(brake.since) }));
-      return { reviews: [...first, ...records], total: brakes.length + found.length, offset, limit };
+      const { page, total } = await pageOfHeld(
+        engine,
+        { mapping: name, kind: 'review' },
+        'oldest',
+        Math.max(0, offset - brakes.length),
+        limit - first.length,
+      );
+      const records = await presentFound(engine, page);
+      return { reviews: [...first, ...records], total: brakes.length + total, offset, limit };
     },
   );
 

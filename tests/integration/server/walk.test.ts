@@ -38,7 +38,19 @@ async function livelyWorld(): Promise<World> {
   const plan = (await made.call('POST', '/triggers/people', { scan: 'full', plan: true })).body;
   await until(async () => (await made.call('GET', `/runs/${plan.id}`)).body.state === 'done');
   await made.sync();
+  await loseAges(made);
   return made;
+}
+
+/** Two values that lost a conflict. */
+async function loseAges(made: World): Promise<string> {
+  const lost = { at: new Date().toISOString(), property: 'age', side: 'crm', rule: 'conflict' };
+  const links = made.engine.links('people');
+  await links.keepLost(
+    ['1', 's1'],
+    [1, 2].map((value) => ({ ...lost, value })),
+  );
+  return (await links.history('1'))[0]?.id ?? '';
 }
 
 const firstOf =
@@ -80,6 +92,10 @@ const GOOD = (made: World): Values => {
     'getRun.id': run(() => true),
     'getPlan.id': run((one) => one.plan),
     'explainRecord.id': '1',
+    'listHistory.id': '1',
+    'restoreValue.id': '1',
+    'restoreValue.entry': () => loseAges(made),
+    'forgetHistory.id': '1',
     'findLinks.id': '1',
     'makeLink.body': { ids: { crm: '66', shop: 's66' } },
     'breakLink.id': linked,
@@ -290,6 +306,7 @@ test('every list is given a page at a time: the pages together are the whole', a
       'listMappings',
       'listReviews',
       'listHeldRecords',
+      'listHistory',
       'findLinks',
       'getPlan',
       'listErrors',

@@ -1,0 +1,67 @@
+/** `tandem retry`: has records that wait looked at again, and tells what became of them. */
+import type { Command } from 'commander';
+import { HELD_KINDS } from '../../server/held.ts';
+import { action, declare } from '../command.ts';
+import { FAILED, Failure, OK } from '../failure.ts';
+import { followRuns, leaves, printSummary } from '../follow.ts';
+import { failedRecords } from '../trigger.ts';
+
+interface Options {
+  readonly kind?: string;
+  readonly code?: string;
+  readonly record?: string;
+  readonly wait: boolean;
+}
+
+export function retryCommand(program: Command): void {
+  declare(program, {
+    usage: 'retry [mapping]',
+    summary: 'look again at records that wait: one, those with one reason, or all',
+    details:
+      'For what is mended where Tandem does not see it: records wait with their reasons (tandem sync tells them, GET /records ' +
+      'lists them) and go by themselves when the record, the mapping or the record referred to is mended. Without --kind: ' +
+      'those that failed, wait for links, or ask for a person. Ends with 0 also when some fail again; their reasons are told.',
+    examples: [
+      ['retry', 'all that wait, in all mappings'],
+      ['retry product-product --code SYSTEM_REJECTED', 'those that the other system rejected'],
+      ['retry product-product --record keap/17', 'one record'],
+    ],
+  })
+    .option('--kind <kind>', `only these: ${HELD_KINDS.join(', ')}`)
+    .option('--code <code>', 'only those held for this reason')
+    .option('--record <side/id>', 'only this record')
+    .option('--no-wait', 'do not wait until it is done')
+    .action(
+      action<Options, [string | undefined]>(async ({ client, output }, { kind, code, record, wait }, mapping) => {
+        const { queued, runs } = await client.post<{ queued: number; runs: string[] }>('/records/retry', {
+          mapping,
+          kind,
+          code,
+          ...(record === undefined ? {} : sideAndId(record, mapping)),
+        });
+        output.line(
+          queued === 0 ? 'Nothing like that waits.' : `${queued} ${queued === 1 ? 'record' : 'records'} queued.`,
+        );
+        if (!wait || runs.length === 0) {
+          if (output.json) output.result({ queued, runs }, () => '');
+          return OK;
+        }
+        const ended = (await followRuns(client, runs, output)).flatMap(leaves);
+        const failed = await failedRecords(client, ended);
+        if (output.json) output.result({ queued, runs: ended, failed }, () => '');
+        else printSummary(ended, failed, output);
+        return ended.some((run) => run.state === 'failed') ? FAILED : OK;
+      }),
+    );
+}
+
+function sideAndId(text: string, mapping: string | undefined): { side: string; id: string } {
+  const at = text.indexOf('/');
+  if (at < 1 || at === text.length - 1 || mapping === undefined)
+    throw new Failure(
+      'BAD_REQUEST',
+      'One record is named by a mapping and --record SIDE/ID.',
+      'For example: tandem retry product-product --record keap/17',
+    );
+  return { side: text.slice(0, at), id: text.slice(at + 1) };
+}
