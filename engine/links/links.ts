@@ -96,8 +96,10 @@ export interface Followed {
 
 export interface Meeting {
   met(ids: readonly string[]): Promise<void>;
-  /** Linked ids that were not met. */
+  /** Linked ids that were not met; ends the meeting. */
   missing(): Promise<string[]>;
+  /** Ids of records without a link that are held and were not met, a batch at a time. */
+  heldMissing(): AsyncGenerator<string[]>;
 }
 
 export interface Commit {
@@ -513,6 +515,22 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
               .sadd(met, ...ids)
               .expire(met, 3600)
               .exec();
+        },
+        async *heldMissing() {
+          for await (const batch of hscan(redis, keys.held)) {
+            const ids = batch.flatMap(([key, json]) => {
+              const { kind } = JSON.parse(json) as Held;
+              const record = parseRecordKey(key);
+              return record.side === side && kind !== 'gone' ? [record.id] : [];
+            });
+            if (ids.length === 0) continue;
+            const [counterparts, present] = await Promise.all([
+              hmget(redis, keys.ids[side], ids),
+              redis.smismember(met, ...ids),
+            ]);
+            const absent = ids.filter((_, i) => counterparts[i] === null && present[i] === 0);
+            if (absent.length > 0) yield absent;
+          }
         },
         async missing() {
           const missing: string[] = [];

@@ -1,7 +1,7 @@
 /** Converts a property's value from one side to the other: reference, lookup, conversion, value table, type. */
 import { redefined } from '../config/definition.ts';
 import type { Mapping, Property } from '../config/types.ts';
-import { asTandemError, TandemError } from '../errors.ts';
+import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
 import { expressionInput, fingerprint, isEmpty, parseValue, tableKey, toJson } from '../expression/values.ts';
 import type { Converted, PropertyState } from '../merge/merge.ts';
@@ -62,6 +62,9 @@ export async function propertyStates(
 export const flowsTo = (property: Property, target: SideIndex): boolean =>
   property.direction === 'both' || property.direction === target;
 
+/** Errors that cannot know themselves which property they are about. */
+const UNPLACED: ReadonlySet<ErrorCode> = new Set(['VALUE_TYPE', 'EXPRESSION_FAILED', 'EXPRESSION_LIMIT', 'INTERNAL']);
+
 /** Never throws: a failure is a value that the merge can weigh. */
 export async function convertProperty(
   mapping: Mapping,
@@ -72,7 +75,7 @@ export async function convertProperty(
 ): Promise<Converted> {
   try {
     const raw = source.raw[mapping.properties.indexOf(property)];
-    const value = isEmpty(raw) ? undefined : await convertValue(property, raw, source, target, context);
+    const value = isEmpty(raw) ? undefined : await convertValue(mapping, property, raw, source, target, context);
     const json: Json = isEmpty(value) ? null : typedJson(property, value, target);
     if (json === null && property.required) {
       throw new TandemError(
@@ -83,9 +86,10 @@ export async function convertProperty(
     return { ok: true, value: json, fingerprint: fingerprint(json, property) };
   } catch (error) {
     const { code, message, context: detail } = asTandemError(error);
+    const place = nameOn(property, mapping, source.side);
     return {
       ok: false,
-      error: new TandemError(code, message, {
+      error: new TandemError(code, UNPLACED.has(code) ? `${place} cannot be converted: ${message}` : message, {
         ...detail,
         mapping: mapping.name,
         property: property.name,
@@ -96,6 +100,7 @@ export async function convertProperty(
 }
 
 async function convertValue(
+  mapping: Mapping,
   property: Property,
   raw: unknown,
   source: View,
@@ -103,7 +108,7 @@ async function convertValue(
   context: ConvertContext,
 ): Promise<unknown> {
   const from = source.side;
-  if (property.reference) return convertReference(property, raw, source, target, context);
+  if (property.reference) return convertReference(mapping, property, raw, source, target, context);
   const lookupFrom = property.sides[from].lookup;
   const lookupTo = property.sides[target].lookup;
   let value: unknown = raw;
@@ -112,7 +117,7 @@ async function convertValue(
     if (isEmpty(value))
       throw new TandemError(
         'VALUE_NOT_FOUND',
-        `${property.sides[from].source} names a record of "${lookupFrom.entity}" that does not exist.`,
+        `${nameOn(property, mapping, from)} names a record of ${lookupFrom.entity} that does not exist.`,
       );
   }
   // The table stands next to side 1: toward it the conversion comes first, back from it the table does.
@@ -131,7 +136,7 @@ async function convertValue(
     if (found === undefined) {
       throw new TandemError(
         'VALUE_NOT_IN_TABLE',
-        `The value of ${property.sides[from].source} has no entry in the value table "${property.values.name}".`,
+        `The value of ${nameOn(property, mapping, from)} has no entry in the value table "${property.values.name}".`,
       );
     }
     value = found;
@@ -148,7 +153,7 @@ async function convertValue(
     if (id === undefined)
       throw new TandemError(
         'VALUE_NOT_FOUND',
-        `No record of "${lookupTo.entity}" has the ${lookupTo.field} that ${property.sides[target].source} needs.`,
+        `No record of ${lookupTo.entity} has the ${lookupTo.field} that ${nameOn(property, mapping, target)} needs.`,
       );
     value = id;
   }
@@ -156,6 +161,7 @@ async function convertValue(
 }
 
 async function convertReference(
+  mapping: Mapping,
   property: Property,
   raw: unknown,
   source: View,
@@ -174,7 +180,7 @@ async function convertReference(
   }
   throw new TandemError(
     'REFERENCE_WAITING',
-    `${property.sides[source.side].source} refers to a record that has no counterpart in "${property.reference?.mapping}" yet.`,
+    `${nameOn(property, mapping, source.side)} refers to a record that has no counterpart in "${property.reference?.mapping}" yet.`,
     { id: String(raw), ...(answer === 'pending' ? { pending: true } : {}) },
   );
 }

@@ -59,7 +59,7 @@ export async function createCounterpart(
   if (!target.create) {
     await hold(context, mapping, from, id, state, {
       kind: 'unmatched',
-      reason: `The mapping creates nothing in ${target.name}.`,
+      reason: `No record in ${target.name} matches it, and the mapping creates none there.`,
     });
     return outcome('unmatched');
   }

@@ -114,7 +114,7 @@ export async function reconcilePair(
     writes: [decision.writes[0].map((write) => write.property), decision.writes[1].map((write) => write.property)],
     ...(conflicts.length > 0 ? { conflicts } : {}),
   });
-  const trouble = troubleOf(decision);
+  const trouble = troubleOf(decision, known.base);
   if (context.dry) return trouble && planned.kind === 'unchanged' ? { ...heldOutcome(trouble), ids } : planned;
 
   // What a system could not tell just now is asked again: nobody has to mend anything.
@@ -251,19 +251,24 @@ const isReview = (decision: Decision): boolean =>
   decision.decisions.some((one) => one.rule === 'review') && !decision.decisions.some((one) => one.error);
 
 /** The first thing that keeps a property from agreeing, if any. */
-function troubleOf(decision: Decision): TandemError | undefined {
+function troubleOf(decision: Decision, base: Base): TandemError | undefined {
   const blocked = decision.decisions.find((one) => one.rule === 'blocked');
   if (blocked)
     return (
       blocked.error ??
       new TandemError('CONFLICT', `${blocked.property} cannot be written.`, { property: blocked.property })
     );
-  const review = decision.decisions.find((one) => one.rule === 'review');
-  return (
-    review &&
-    new TandemError('CONFLICT', `${review.property} was changed on both sides: a person decides.`, {
-      property: review.property,
-    })
+  const waiting = decision.decisions.filter((one) => one.rule === 'review').map(({ property }) => property);
+  const [first] = waiting;
+  if (first === undefined) return undefined;
+  const met = waiting.every((name) => !Object.hasOwn(base, name));
+  const names = `${waiting.join(', ')} ${waiting.length === 1 ? 'was' : 'were'}`;
+  return new TandemError(
+    'CONFLICT',
+    met
+      ? `${names} different on the two sides when the records met: a person decides.`
+      : `${names} changed on both sides: a person decides.`,
+    { property: first },
   );
 }
 

@@ -118,7 +118,9 @@ async function reconcileUnlinked(
       if (match.kind === 'review') {
         const reason =
           match.reason ??
-          `Several records could belong together by the rule "${match.rule}", or the rule asks for a person.`;
+          (match.candidates.length > 1
+            ? `Several records could belong together by the rule "${match.rule}": a person decides.`
+            : `One record could belong to it by the rule "${match.rule}", which asks a person to confirm it.`);
         if (!context.dry)
           await hold(context, mapping, side, id, state, { kind: 'review', reason, candidates: match.candidates });
         return outcome('review', { reason });

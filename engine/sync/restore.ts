@@ -60,7 +60,7 @@ export function restoreLost(
     return claimed(context, mapping, linkClaims(...ids), async (claims) => {
       if ((await links.counterpart(side, id)) !== counterpart)
         throw conflict(mapping, 'The link changed meanwhile: look at it again.');
-      return putBack(context, mapping, ids, lost, claims);
+      return putBack({ ...context, person: true }, mapping, ids, lost, claims);
     });
   });
 

@@ -41,6 +41,9 @@ export interface ScanResult {
   readonly weighed: Missing;
 }
 
+/** Records without a link that are looked for because a full scan did not meet them, at most. */
+const GONE_AT_ONCE = 1_000;
+
 /**
  * Scans both sides at once. A side that was never read fully is read fully, whatever was asked for.
  * @throws whatever listing throws: then nothing is recorded as read, and the next scan begins where this one did
@@ -96,6 +99,13 @@ async function scanSide(
     });
     // Mapping a large page is long work: let others run.
     await setImmediate();
+  }
+  let gone = 0;
+  for await (const ids of meeting && !context.dry ? meeting.heldMissing() : []) {
+    // What waited and is gone waits no more. Each costs a call, and a list may be wrong: the rest has time.
+    await options.found(side, ids.slice(0, GONE_AT_ONCE - gone));
+    gone += ids.length;
+    if (gone >= GONE_AT_ONCE) break;
   }
   // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
   await links.readThrough(side, context.dry ? 'plan' : changesOnly ? 'changes' : 'full', latest);

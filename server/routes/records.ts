@@ -168,7 +168,7 @@ async function retry(engine: Engine, filter: HeldFilter): Promise<{ queued: numb
   try {
     for await (const { mapping, records } of findHeld(engine, filter)) {
       const run = await runOf(mapping.name);
-      const context = engine.context({ owner: run.id, expectIn: [run.id] });
+      const context = engine.context({ owner: run.id, run });
       for (const side of [0, 1] as const) {
         const ids = records.filter((held) => held.side === side).map((held) => held.id);
         await context.enqueue(mapping.name, side, ids);

@@ -221,6 +221,7 @@ test('records that wait are listed with their reason, and can be tried again', a
     runs: [expect.any(String)],
   });
   await until(async () => (await call('GET', '/records')).body.total === 1);
+  expect(shop.records.size).toBe(2);
   expect(await call('POST', '/records/retry', { mapping: 'people', kind: 'failed' })).toMatchObject({
     status: 202,
     body: { queued: 1 },
