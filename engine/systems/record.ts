@@ -4,10 +4,21 @@ import { asTandemError, TandemError } from '../errors.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { isObject, readPath } from './paths.ts';
 
-/** @throws TandemError EXPRESSION_FAILED, EXPRESSION_LIMIT or SYSTEM_ANSWER, with the id in its context where it could be read */
+/** @throws TandemError VALUE_TYPE, EXPRESSION_FAILED, EXPRESSION_LIMIT or SYSTEM_ANSWER, with the id in its context where it could be read */
 export async function toRecord(entity: EntityConfig, raw: unknown, version?: string): Promise<SystemRecord> {
   const place = { system: entity.system, entity: entity.name };
   if (!isObject(raw)) throw new TandemError('SYSTEM_ANSWER', 'The answer holds something that is no record', place);
+  if (!isShallow(raw, MAX_DEPTH)) {
+    const id = toId(readPath(raw, entity.id));
+    throw new TandemError(
+      'VALUE_TYPE',
+      `The record nests more than ${MAX_DEPTH} levels deep, which nothing here reads`,
+      {
+        ...place,
+        ...(id === undefined ? {} : { id }),
+      },
+    );
+  }
   let data: unknown = raw;
   if (entity.normalize !== undefined) {
     try {
@@ -33,9 +44,22 @@ export async function toRecord(entity: EntityConfig, raw: unknown, version?: str
   return { id, modified, version, data: data as JsonObject };
 }
 
-/** Ids are text. A number that JSON could not hold exactly is none: it would name another record. */
+/** No record that means well is deeper; one that is would overflow whatever walks through it. */
+const MAX_DEPTH = 100;
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (levels === 0) return false;
+  for (const name in value) if (!isShallow((value as JsonObject)[name], levels - 1)) return false;
+  return true;
+}
+
+/**
+ * Ids are text. A number that JSON could not hold exactly is none, nor is a text with half a surrogate pair, which UTF-8
+ * cannot hold: either would name another record.
+ */
 export function toId(value: unknown): string | undefined {
-  if (typeof value === 'string') return value === '' ? undefined : value;
+  if (typeof value === 'string') return value === '' || /\p{Surrogate}/u.test(value) ? undefined : value;
   return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : undefined;
 }
 

@@ -43,6 +43,8 @@ export async function until<T>(what: () => Promise<T | undefined | false>, ms = 
 export interface StandIn {
   readonly url: string;
   readonly records: Map<string, JsonObject>;
+  /** Instead of records: answers as they go over the wire, by id. */
+  readonly texts: Map<string, string>;
   /** Requests that wrote, as `METHOD /path`. */
   readonly writes: string[];
   /** Status to answer every request with, instead of doing it. */
@@ -57,6 +59,7 @@ export async function standIn(records: readonly JsonObject[]): Promise<StandIn> 
   const state: { -readonly [K in keyof StandIn]: StandIn[K] } = {
     url: '',
     records: store,
+    texts: new Map(),
     writes: [],
     fail: undefined,
   };
@@ -65,10 +68,13 @@ export async function standIn(records: readonly JsonObject[]): Promise<StandIn> 
     if (request.method !== 'GET') state.writes.push(`${request.method} ${request.url}`);
   });
   const stamp = (): string => new Date().toISOString();
-  app.get('/things', async () => [...store.values()]);
-  app.get<{ Params: { id: string } }>(
-    '/things/:id',
-    async ({ params }, reply) => store.get(params.id) ?? reply.code(404).send({}),
+  // As text: a test may have it answer what no serializer would write.
+  const written = (id: string): string => state.texts.get(id) ?? JSON.stringify(store.get(id));
+  app.get('/things', async (_, reply) =>
+    reply.type('application/json').send(`[${[...new Set([...store.keys(), ...state.texts.keys()])].map(written)}]`),
+  );
+  app.get<{ Params: { id: string } }>('/things/:id', async ({ params: { id } }, reply) =>
+    store.has(id) || state.texts.has(id) ? reply.type('application/json').send(written(id)) : reply.code(404).send({}),
   );
   app.post<{ Body: JsonObject }>('/things', async ({ body }, reply) => {
     const record = { ...body, id: String(next++), updated_at: stamp() };

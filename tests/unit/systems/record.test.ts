@@ -23,6 +23,29 @@ const entity = (more: Partial<EntityConfig> = {}): EntityConfig => ({
   ...more,
 });
 
+test('a record that nests too deep is refused with its id, however deep it is', async () => {
+  const nested = (levels: number): unknown => JSON.parse(`${'{"a":['.repeat(levels)}${']}'.repeat(levels)}`);
+  await expect(toRecord(entity(), { id: '7', note: nested(40) })).resolves.toMatchObject({ id: '7' });
+  for (const levels of [60, 50_000])
+    await expect(toRecord(entity(), { id: '7', note: nested(levels) })).rejects.toMatchObject({
+      code: 'VALUE_TYPE',
+      context: { id: '7' },
+    });
+});
+
+test.each([
+  ['7', '7'],
+  [7, '7'],
+  ['', undefined],
+  [2 ** 53, undefined],
+  [1.5, undefined],
+  ['half \ud800 pair', undefined],
+  ['whole \u{1f642} pair', 'whole \u{1f642} pair'],
+  [{ toString: () => '7' }, undefined],
+])('the id of %j', (value, id) => {
+  expect(toId(value)).toBe(id);
+});
+
 describe('times', () => {
   test.each([
     ['2025-05-28T18:30:05.000+0000', '2025-05-28T18:30:05.000Z'],
