@@ -1,7 +1,7 @@
 /** JSONata's own functions: their names, and bounds for those that could use more than an expression may. */
 import jsonata from 'jsonata';
 import { TandemError } from '../errors.ts';
-import { MAX_RESULT_NODES, MAX_STRING } from './limits.ts';
+import { MAX_RESULT_NODES, MAX_SEQUENCE, MAX_STRING } from './limits.ts';
 
 /** Every function of JSONata 2.2; `$eval` is left out, as it would run data as code. */
 export const BUILTINS: ReadonlySet<string> = new Set(
@@ -22,9 +22,8 @@ type Implementation = (this: unknown, ...args: unknown[]) => unknown;
 const original = async (name: string): Promise<Implementation> =>
   ((await jsonata(`$${name}`).evaluate(undefined)) as { implementation: Implementation }).implementation;
 
-const [stringOriginal, joinOriginal, distinctOriginal, toMillisOriginal, padOriginal] = await Promise.all(
-  ['string', 'join', 'distinct', 'toMillis', 'pad'].map(original),
-);
+const [stringOriginal, joinOriginal, distinctOriginal, toMillisOriginal, padOriginal, sortOriginal, siftOriginal] =
+  await Promise.all(['string', 'join', 'distinct', 'toMillis', 'pad', 'sort', 'sift'].map(original));
 
 const MAX_DISTINCT = 2_000;
 const MAX_PICTURE = 128;
@@ -73,6 +72,25 @@ export function boundBuiltins(expression: jsonata.Expression): void {
       return distinctOriginal!.call(this, value);
     },
     '<x:x>',
+  );
+  expression.registerFunction(
+    'sort',
+    // It merges through a promise per comparison, all of them in memory at once.
+    function (list: unknown, comparator: unknown) {
+      if (Array.isArray(list) && list.length > MAX_SEQUENCE)
+        throw limit(`$sort takes at most ${MAX_SEQUENCE} elements.`);
+      return sortOriginal!.call(this, list, comparator);
+    },
+    '<af?:a>',
+  );
+  expression.registerFunction(
+    'sift',
+    function (value: unknown, test: unknown) {
+      if (typeof value === 'object' && value !== null && Object.keys(value).length > MAX_SEQUENCE)
+        throw limit(`$sift takes at most ${MAX_SEQUENCE} fields.`);
+      return siftOriginal!.call(this, value, test);
+    },
+    '<o-f?:o>',
   );
   expression.registerFunction(
     'toMillis',

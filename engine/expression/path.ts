@@ -134,8 +134,8 @@ function getSequence(input: readonly unknown[], steps: readonly PathStep[]): unk
     if (i === steps.length - 1 && results.length === 1 && Array.isArray(results[0])) return results[0];
     const flat = new Sequence();
     for (const result of results) {
-      if (result instanceof Sequence) flat.items.push(...result.items);
-      else if (Array.isArray(result)) flat.items.push(...result);
+      if (result instanceof Sequence) addAll(flat.items, result.items);
+      else if (Array.isArray(result)) addAll(flat.items, result);
       else flat.items.push(result);
     }
     if (i === steps.length - 1) return plain(unwrap(flat));
@@ -145,13 +145,18 @@ function getSequence(input: readonly unknown[], steps: readonly PathStep[]): unk
   return undefined;
 }
 
+/** As `push(...items)`, whose arguments would overflow the stack where a record holds very many. */
+function addAll(to: unknown[], items: readonly unknown[]): void {
+  for (const item of items) to.push(item);
+}
+
 function lookup(item: unknown, name: string): unknown {
   if (Array.isArray(item)) {
     const found = new Sequence();
     for (const element of item) {
       const value = lookup(element, name);
-      if (value instanceof Sequence) found.items.push(...value.items);
-      else if (Array.isArray(value)) found.items.push(...value);
+      if (value instanceof Sequence) addAll(found.items, value.items);
+      else if (Array.isArray(value)) addAll(found.items, value);
       else if (value !== undefined) found.items.push(value);
     }
     return found;

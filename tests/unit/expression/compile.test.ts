@@ -147,7 +147,18 @@ describe('$record, $link and $find', () => {
   });
 });
 
+const HUGE = {
+  list: Array.from({ length: 1_000_000 }, (_, i) => i % 7),
+  text: 'ab'.repeat(400_000),
+  objects: Array.from({ length: 300_000 }, (_, i) => ({ a: i, b: { c: i } })),
+  wide: Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`k${i}`, i])),
+};
+
 describe('guardrails', () => {
+  it('let a plain path go through very many values', async () => {
+    expect(((await run('objects.b.c', HUGE)) as number[]).length).toBe(300_000);
+  });
+
   it.each([
     ['endless tail recursion', '($f := function($x) { $f($x) }; $f(1))'],
     ['endless recursion', '($f := function($x) { 1 + $f($x) }; $f(1))'],
@@ -170,6 +181,28 @@ describe('guardrails', () => {
     const start = performance.now();
     expect((await failure(run(source, {}))).code).toBe('EXPRESSION_LIMIT');
     expect(performance.now() - start).toBeLessThan(5_000);
+  });
+
+  it.each([
+    ['sorting', '$sort(list)'],
+    ['sorting pieces', '$sort($split(text, ""))'],
+    ['sorting by a function', '$sort(list, function($a, $b) { $a > $b })'],
+    ['sifting', '$sift(wide, function($v) { $v > 1 })'],
+    ['mapping', '$map(list, function($v) { $v + 1 })'],
+    ['grouping', 'objects{$string(a): a}'],
+    ['ordering', 'objects^(a)'],
+    ['descending', '$count(**)'],
+  ])('%s very many values of a record ends in EXPRESSION_LIMIT', async (_, source) => {
+    const start = performance.now();
+    expect((await failure(run(source, HUGE))).code).toBe('EXPRESSION_LIMIT');
+    expect(performance.now() - start).toBeLessThan(10_000);
+  });
+
+  it('let $sort and $sift do what they always did', async () => {
+    expect(await run('$sort([3, 1, 2])', {})).toEqual([1, 2, 3]);
+    expect(await run('$sort([3, 1, 2], function($a, $b) { $a < $b })', {})).toEqual([3, 2, 1]);
+    expect(await run('$ ~> $sift(function($v, $k) { $v > 1 and $k != "c" })', { a: 1, b: 2, c: 3 })).toEqual({ b: 2 });
+    expect(await run('$sift(function($v) { $v > 1 })', { a: 1, b: 2 })).toEqual({ b: 2 });
   });
 
   it('stop a catastrophic regular expression by being linear', async () => {
