@@ -18,7 +18,9 @@ export function createSecrets(env: Env): Secrets {
   const add = (secret: string | undefined): void => {
     if (secret === undefined || secret.length < SHORTEST) return;
     // As it stands in JSON and in an address, too.
-    for (const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]) known.add(form);
+    const inJson = JSON.stringify(secret).slice(1, -1);
+    for (const form of [secret, inJson, JSON.stringify(inJson).slice(1, -1), encodeURIComponent(secret)])
+      known.add(form);
   };
   const sort = (): void => {
     longestFirst = [...known].sort((a, b) => b.length - a.length);

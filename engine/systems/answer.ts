@@ -36,7 +36,7 @@ export function failureOf(failure: Failure): TandemError {
   const retryAfter = retryAfterOf(failure.headers, failure.now);
   const context: ErrorContext = { system, entity, status, ...(retryAfter === undefined ? {} : { retryAfter }) };
   const make = (code: ErrorCode, words: string): TandemError => {
-    const said = redact(wordsOf(failure.body).slice(0, MOST_READ), failure.secrets);
+    const said = redact(beginningOf(wordsOf(failure.body), failure.secrets), failure.secrets);
     const text =
       said === '' ? `${words} (${status} ${STATUS_CODES[status] ?? ''}`.trimEnd().concat(')') : `${words}: ${said}`;
     return new TandemError(code, bounded(text), context);
@@ -202,11 +202,36 @@ function bounded(text: string): string {
   return plain.length <= MAX_WORDS ? plain : `${plain.slice(0, MAX_WORDS - 1)}…`;
 }
 
+/** What is cut off may cut a secret in two, of which no half would be recognized. */
+function beginningOf(text: string, secrets: readonly string[]): string {
+  if (text.length <= MOST_READ) return text;
+  const read = text.slice(0, MOST_READ);
+  let end = MOST_READ;
+  for (const secret of secrets.flatMap(formsOf)) {
+    for (let length = Math.min(secret.length - 1, MOST_READ); length > 0; length--) {
+      if (!read.endsWith(secret.slice(0, length))) continue;
+      end = Math.min(end, MOST_READ - length);
+      break;
+    }
+  }
+  return read.slice(0, end);
+}
+
+/** A secret as it may be repeated: plain, within JSON, within an address. */
+function formsOf(secret: string): string[] {
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  const forms = [secret, inJson, JSON.stringify(inJson).slice(1, -1)];
+  // Half a surrogate pair cannot be encoded.
+  if (!/\p{Surrogate}/u.test(secret)) forms.push(encodeURIComponent(secret));
+  return forms;
+}
+
 /** Longest first, so that no part of a longer secret is left over. */
 export function redact(text: string, secrets: readonly string[]): string {
   let result = text;
-  for (const secret of [...new Set(secrets)].filter((s) => s.length > 0).sort((a, b) => b.length - a.length)) {
-    result = result.replaceAll(secret, '[…]');
+  const forms = secrets.filter((secret) => secret.length > 0).flatMap(formsOf);
+  for (const form of [...new Set(forms)].sort((a, b) => b.length - a.length)) {
+    result = result.replaceAll(form, '[…]');
   }
   return result
     .replace(/\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi, '$1 […]')

@@ -215,6 +215,8 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       transient: config.retry.statuses,
       secrets: [
         ...credentials.secrets,
+        // Keys may stand among the fixed headers; a short value stands in ordinary words.
+        ...Object.values(config.headers).filter((header) => header.length >= 8),
         ...Object.values(auth).map((header) => header.replace(/^(Bearer|Basic) /, '')),
         ...valuesOf(call.body),
         ...(call.values ?? []),

@@ -92,6 +92,24 @@ describe('words', () => {
     expect(wordsOf(body)).toBe(words);
   });
 
+  test.each([
+    ['as it is', (secret: string) => secret],
+    ['within JSON', (secret: string) => JSON.stringify({ said: secret })],
+    ['within JSON within JSON', (secret: string) => JSON.stringify({ said: JSON.stringify({ secret }) })],
+    ['within an address', (secret: string) => `/login?key=${encodeURIComponent(secret)}`],
+    ['where the reading ends', (secret: string) => `${'x '.repeat(1_990)}${secret}`.slice(0, 6_000)],
+    [
+      'where the reading ends, after much that goes',
+      (secret: string) => `${'GONE-COMPLETELY '.repeat(249)}${secret}${secret}`,
+    ],
+  ])('hold no part of a secret that an answer repeats %s', (_, repeat) => {
+    const secret = 'canary "one" /two\\ three&four-and-a-long-tail-of-it';
+    const { message } = failureOf(
+      failure({ status: 422, body: { message: repeat(secret) }, secrets: [secret, 'GONE-COMPLETELY '] }),
+    );
+    expect(message).not.toMatch(/canary|one|two|three|four|tail/);
+  });
+
   test('hold no secret, no value that was sent, no control characters, and at most 500 characters', () => {
     const body = {
       message: `key SECRET-KEY-1, Bearer abcdefghijkl, 'Miller & Sons' by jo@x.org\u001b[31m ${'z'.repeat(900)}`,
