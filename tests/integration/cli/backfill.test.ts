@@ -71,7 +71,7 @@ it('a backfill that is killed halfway is begun again by itself, and ends; the co
   await first.ended;
   keap.faults.clear();
 
-  const second = await startTandem('start', { ...env, TANDEM_LOCK_DURATION: '1s' });
+  const second = await startTandem('start', env);
   const url = second.ready.url!;
   await until(async () => (await runs(url)).every((run) => run.state === 'done'), 60_000);
   const described = new Map(
