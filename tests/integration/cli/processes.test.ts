@@ -222,6 +222,15 @@ describe('a server and a worker', () => {
     const ignored = await tandem(['review', 'resolve', reviews[0]?.review ?? '', '--ignore'], ask);
     expect(ignored.status, ignored.stderr).toBe(0);
 
+    const retried = await tandem(['retry', 'product-product', '--kind', 'unmatched', '--json'], ask);
+    expect(retried.status, retried.stderr).toBe(0);
+    expect(JSON.parse(retried.stdout)).toMatchObject({ queued: 1, runs: [{ state: 'done', progress: { work: 1 } }] });
+    const history = await tandem(['history', 'product-product', 'keap', ids.keap ?? ''], ask);
+    expect(history).toMatchObject({ status: 0, stdout: 'No value of this record has lost.\n' });
+    // What was ignored asks again, and is no conflict.
+    const chosen = await tandem(['review', 'resolve', reviews[0]?.review ?? '', '--choose', 'name=keap'], ask);
+    expect(chosen.stderr).toMatch(/^CONFLICT: .*not by take/);
+
     // A difference that no sync has seen: the store of the stand-in is edited without a webhook.
     const product = shop.store.products.values().find((one) => String(one.id) === ids.customwebshop);
     if (product) shop.store.products.put({ ...product, name: `${product.name} edited` });

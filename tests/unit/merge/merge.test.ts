@@ -103,6 +103,18 @@ describe('conflict rules', () => {
     ['a tie goes to the side named first', 'latest', [late, late], 0],
     ['instants are compared, not texts', 'latest', ['2026-01-01T01:00:00.000+02:00', '2026-01-01T00:00:00.000Z'], 1],
     ['without times the side named first wins', 'latest', [undefined, undefined], 0],
+    ['where only one states a time the side named first wins', 'latest', [undefined, late], 0],
+    ['where only one states a time the side named first wins', 'latest', [late, undefined], 0],
+    ['a millisecond decides', 'latest', ['2026-01-01T00:00:00.001Z', '2026-01-01T00:00:00.002Z'], 1],
+    ['a millisecond decides', 'latest', ['2026-01-01T00:00:00.002Z', '2026-01-01T00:00:00.001Z'], 0],
+    [
+      'the same instant in another zone is a tie',
+      'latest',
+      ['2026-01-01T00:00:00Z', '2026-01-01T02:00:00.000+02:00'],
+      0,
+    ],
+    ['the same instant without a fraction is a tie', 'latest', ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00Z'], 0],
+    ['a later day in text is not a later instant', 'latest', ['2026-01-02T00:30:00+02:00', '2026-01-01T23:00:00Z'], 1],
     ['a named side wins', 1, [late, early], 1],
     ['a named side wins', 0, [early, late], 0],
   ])('%s (%s, %j)', (_, conflict, modified, winner) => {
