@@ -371,6 +371,28 @@ describe('a backfill by itself', () => {
     expect((await world.engine.runs.list()).total).toBe(total + 2);
   });
 
+  it('looks anew for an edit that comes while what the one before found is being done', async () => {
+    const one = await pair(world, { description: 'Text' });
+    const queue = world.engine.queues.reconcile(MAPPING);
+    const change = async (row: string): Promise<Run> => {
+      await writeFile(join(world.dir, 'mappings', `${MAPPING}.yaml`), file([row]));
+      await world.engine.config.reload();
+      await expect.poll(latest, { timeout: 10_000 }).toMatchObject({ scan: 'backfill', state: 'working' });
+      return (await latest())!;
+    };
+    const converted = (by: string): string =>
+      `{ keap: description, customwebshop: description, convert: { customwebshop: '${by}' } }`;
+    await queue.pause();
+    const first = await change(converted('"one " & $'));
+    await writeFile(join(world.dir, 'mappings', `${MAPPING}.yaml`), file([converted('"two " & $')]));
+    await world.engine.config.reload();
+    await expect.poll(async () => (await latest())?.id, { timeout: 10_000 }).not.toBe(first.id);
+    await queue.resume();
+    await expect.poll(() => both(world, one), { timeout: 15_000 }).toEqual(['Text', 'two Text']);
+    await world.settle();
+    await expectQuiet(world, MAPPING);
+  });
+
   it('follows an edit that was made while nothing ran, and one that comes while it looks', async () => {
     const one = await pair(world, { description: 'Text' });
     await define(world, [ROW]);

@@ -118,42 +118,53 @@ it('a process that is restarted with the older version changes nothing while the
   expect(world.outcomes.length).toBe(done);
 });
 
-it('what the older version was about to write when the newer one took over ends as that one has it', async () => {
-  await begin(PLAIN);
-  const one = await pair('Text');
-  let go = (): void => {};
-  const held = new Promise<void>((resolve) => {
-    go = resolve;
-  });
-  let reached = false;
-  // The world's own workers stand aside, so that the record is in the hands of the one that is held up.
-  const slow = await new Promise<Another>((resolve, reject) => {
-    world
-      .whileStopped(async () => {
-        const process = await world.another(async () => {}, {
-          step: async (name) => {
-            if (name !== 'before-update') return;
-            reached = true;
-            await held;
-          },
-        });
-        await edit(world, 'keap', 'products', one.keap, { description: 'Edited' });
-        await process.engine.context({ owner: 'test' }).enqueue(MAPPING, 0, [one.keap]);
-        await expect.poll(() => reached).toBe(true);
-        resolve(process);
-      })
-      .catch(reject);
-  });
-  const second = await world.another(having(UPPER));
-  await expect
-    .poll(async () => (await slow.engine.versions.processes()).filter((one) => one.idle.length > 0).length)
-    .toBe(2);
-  go();
-  await expect.poll(() => values(one), { timeout: 15_000 }).toEqual(['Edited', 'EDITED']);
-  await world.settle();
-  expect(second.outcomes.length).toBeGreaterThan(0);
-  await expectQuiet(world, MAPPING);
-});
+it.each(['before-update', 'before-link'] as const)(
+  'what the older version had in hand when the newer one took over ends as that one has it: %s',
+  async (moment) => {
+    await begin(PLAIN);
+    let edited = await pair('Text');
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    let reached = false;
+    let slow: Another | undefined;
+    // The world's own workers stand aside, so that the record is in the hands of the one that is held up.
+    await world.whileStopped(async () => {
+      slow = await world.another(async () => {}, {
+        step: async (name) => {
+          if (name !== moment) return;
+          reached = true;
+          await held;
+        },
+      });
+      if (moment === 'before-update') await edit(world, 'keap', 'products', edited.keap, { description: 'Edited' });
+      else {
+        const sku = unique('sku');
+        const made = { name: sku, sku, price: 100, short_description: 'x', description: 'Edited' };
+        edited = { keap: await make(world, 'keap', 'products', made), shop: '' };
+      }
+      await slow.engine.context({ owner: 'test' }).enqueue(MAPPING, 0, [edited.keap]);
+      await expect.poll(() => reached, { timeout: 10_000 }).toBe(true);
+    });
+    const second = await world.another(having(UPPER));
+    const { versions, runs } = slow!.engine;
+    await expect
+      .poll(async () => (await versions.processes()).filter((one) => one.idle.length > 0).length, { timeout: 10_000 })
+      .toBe(2);
+    // The backfill has looked at all links by now: it is not what finds this one.
+    await expect
+      .poll(async () => (await runs.list({ limit: 1 })).runs[0], { timeout: 20_000 })
+      .toMatchObject({ scan: 'backfill', state: moment === 'before-update' ? 'working' : 'done' });
+    go();
+    await world.settle();
+    if (moment === 'before-link') edited = { ...edited, shop: await linked(world, MAPPING, 'keap', edited.keap) };
+    await expect.poll(() => values(edited), { timeout: 15_000 }).toEqual(['Edited', 'EDITED']);
+    expect(second.outcomes.length).toBeGreaterThan(0);
+    await world.settle();
+    await expectQuiet(world, MAPPING);
+  },
+);
 
 it('a scan of a mapping that this process has no file of is left to those that have it', async () => {
   await begin(PLAIN);
