@@ -68,8 +68,6 @@ export interface Engine {
     owner: string;
     job?: string;
     dry?: boolean;
-    /** A person's own decision about one record. */
-    person?: boolean;
     config?: Config;
     /** The run that the work is for: what is queued of its mapping counts there. Else in every run under way. */
     run?: Pick<Run, 'id' | 'mapping'>;
@@ -140,7 +138,7 @@ export function createEngine(options: EngineOptions): Engine {
       return client;
     },
 
-    context({ owner, job, dry = false, person, config = options.config.current(), run }) {
+    context({ owner, job, dry = false, config = options.config.current(), run }) {
       return {
         config,
         client: engine.client,
@@ -148,7 +146,6 @@ export function createEngine(options: EngineOptions): Engine {
         owner,
         job,
         dry,
-        person,
         runSince: runs.since,
         claimTtl: options.claimTtl,
         step: options.step,

@@ -12,6 +12,7 @@ import type { Decision } from '../merge/merge.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import type { SyncContext } from './context.ts';
 import { held } from './hold.ts';
+import { needsName } from './name.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { recordState, type View } from './view.ts';
 
@@ -132,9 +133,12 @@ export async function brakePair(
   decision: Decision,
   stored: StoredBase,
 ): Promise<{ readonly decision: Decision } | { readonly outcome: Outcome }> {
-  if (decision.writes.every((writes) => writes.length === 0)) return { decision };
-  const clears = clearsOf(mapping, views, decision);
   const ids = [views[0].record.id, views[1].record.id] as const;
+  const writes = ([0, 1] as const).some(
+    (side) => decision.writes[side].length > 0 || needsName(mapping, views[side], ids[otherSide(side)]),
+  );
+  if (!writes) return { decision };
+  const clears = clearsOf(mapping, views, decision);
   const kind = clears.size > 0 ? 'clears' : undefined;
   const permit = await mayWrite(context, mapping, 0, ids[0], kind);
   if (permit.kind === 'go') return { decision };

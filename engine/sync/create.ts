@@ -172,7 +172,7 @@ export async function createCounterpart(
       states: pending ? ['', ''] : unnamed ? until : states,
     });
     await context.step?.('after-link');
-    if (unnamed && (await named(record.id)) && !pending) await links.known(from, id, states[from]);
+    if (unnamed && (await named(record.id, begun !== undefined)) && !pending) await links.known(from, id, states[from]);
     if (pending) await context.enqueue(mapping.name, from, [id]);
     await wakeWaiters(context, mapping, ids);
     await context.touched(mapping, target.index, record.id);
@@ -180,8 +180,11 @@ export async function createCounterpart(
   }
 
   /** The link stands, whatever becomes of this: what fails now is tried again by a reconcile of its own. */
-  async function named(counterpart: string): Promise<boolean> {
+  async function named(counterpart: string, found: boolean): Promise<boolean> {
     try {
+      // What was created just now may have its name; for what was only found, the brake has not been asked.
+      if (found && (await mayWrite(context, mapping, from, id, undefined)).kind === 'braked')
+        throw new TandemError('BRAKED', 'The brake of the mapping is on.', { mapping: mapping.name });
       await nameCounterpart(context, mapping, source, counterpart);
       return true;
     } catch {
