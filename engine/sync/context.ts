@@ -105,7 +105,9 @@ export function convertContext(
       const reference = { mapping: name, side: sides[from], id };
       const linked = await counterpart(reference);
       if (linked !== undefined) return { id: linked };
-      return (await context.links(name).held(reference.side, id)) ? 'settled' : 'pending';
+      const held = await context.links(name).held(reference.side, id);
+      // What a brake holds is not settled: it may be linked yet.
+      return held && held.code !== 'BRAKED' ? 'settled' : 'pending';
     },
     async lookup(side, { entity, field }, id) {
       const records = await lookupRecords(side, entity);

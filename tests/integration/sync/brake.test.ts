@@ -3,6 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { answerBrake } from '../../../engine/sync/brake.ts';
+import { convertContext } from '../../../engine/sync/context.ts';
+import { reconcile as reconcileRecord } from '../../../engine/sync/reconcile.ts';
 import { createByHand, deleteSurvivor, takeSide } from '../../../engine/sync/resolve.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
@@ -165,6 +167,38 @@ describe('deletes that are told one by one', () => {
     expect(await survivors(pairs)).toHaveLength(5);
   });
 
+  it('one that is tried again counts once', async () => {
+    const pairs = await start(12);
+    for (const { shop } of pairs.slice(0, 3))
+      world.shop.faults.add({ method: 'DELETE', path: `/products/${shop}`, times: 9, action: 'status', status: 503 });
+    await lose(pairs.slice(0, 3));
+    expect(world.shop.faults.list().every(({ hits }) => hits === 9)).toBe(true);
+    expect(await survivors(pairs)).toHaveLength(9);
+    expect(await store().on()).toBeUndefined();
+  });
+
+  it('a record that is held just when the brake is taken off goes on', async () => {
+    const pairs = await start(12);
+    await lose(pairs.slice(0, 4));
+    const work = context();
+    const links = work.links(MAPPING);
+    const { brake } = links;
+    const spend: typeof brake.spend = async (...args) => {
+      const on = await brake.spend(...args);
+      if (on) await brake.release({ ...on, answer: 'continue' });
+      return on;
+    };
+    await edit(world, 'keap', 'products', pairs[5]!.keap, { description: 'edited' });
+    const slow = {
+      ...work,
+      links: (name: string) => (name === MAPPING ? { ...links, brake: { ...brake, spend } } : work.links(name)),
+    };
+    const outcome = await reconcileRecord(slow, world.engine.mapping(MAPPING), 0, pairs[5]!.keap);
+    expect(outcome).toMatchObject({ kind: 'waiting', code: 'BRAKED' });
+    await world.settle();
+    expect(await read(world, 'shop', 'products', pairs[5]!.shop)).toMatchObject({ description: 'edited' });
+  });
+
   it('a record that comes back while the brake is on is not deleted by the answer', async () => {
     const pairs = await start(8);
     const lost = pairs.slice(0, 5);
@@ -313,6 +347,29 @@ describe('creates', () => {
     await expectQuiet(world, MAPPING);
   });
 
+  it('that an edit of the mapping allows to records left alone until then are counted', async () => {
+    world = await startWorld({
+      async prepare(dir) {
+        const file = join(dir, 'mappings', `${MAPPING}.yaml`);
+        const text = (await readFile(file, 'utf8')).replace('deletes: keep', RULES);
+        await writeFile(
+          file,
+          text.replace('create: [keap, customwebshop]', 'create: []').replace(/correlate:\n.*\n/, ''),
+        );
+      },
+    });
+    for (let i = 0; i < 6; i++) await make(world, 'keap', 'products', product(unique('left')));
+    await sync(world, 'full');
+    expect((await world.held(MAPPING)).map(({ kind }) => kind)).toEqual(Array(6).fill('unmatched'));
+    const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
+    const version = world.engine.mapping(MAPPING).version;
+    await writeFile(file, (await readFile(file, 'utf8')).replace('create: []', 'create: [customwebshop]'));
+    await expect.poll(() => world.engine.mapping(MAPPING).version, { timeout: 10_000 }).not.toBe(version);
+    await sync(world, 'full', MAPPING);
+    expect(await store().on()).toMatchObject({ kind: 'creates' });
+    expect(products()).toEqual([6, 3]);
+  });
+
   it('discarded: the records are left alone until they change', async () => {
     await start(2);
     const later: string[] = [];
@@ -358,6 +415,10 @@ describe('creates', () => {
     const order = await make(world, 'shop', 'orders', { title: unique('order'), customer_id: Number(waiting!.id) });
     await reconcile(world, 'opportunity-order', 'shop', order);
     expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ code: 'REFERENCE_WAITING' });
+    // It is not settled that the parent has no counterpart: nothing else is put in its place.
+    const orders = world.engine.mapping('opportunity-order');
+    const reference = orders.properties.find((property) => property.reference)!;
+    expect(await convertContext(context(), orders).reference(reference, 1, waiting!.id)).toBe('pending');
     await answerBrake(context(), world.engine.mapping('contact-customer'), 'continue');
     await world.settle();
     for (const customer of customers) await linked(world, 'contact-customer', 'shop', customer);
