@@ -19,8 +19,11 @@ export function requireRedisUrl({ redisUrl }: Environment): string {
   throw new Failure('UNUSABLE', 'REDIS_URL is not set. Links, queues and runs are kept in Redis.', WAYS);
 }
 
-/** @throws Failure where it does not answer in time, refuses the password, or evicts keys */
-export async function checkRedis(url: string, logger: Logger): Promise<void> {
+/**
+ * @param options.safe false: also one that may lose keys will do
+ * @throws Failure where it does not answer in time, refuses the password, or evicts keys
+ */
+export async function checkRedis(url: string, logger: Logger, { safe = true } = {}): Promise<void> {
   const redis = connect(url);
   let last = '';
   redis.on('error', (error) => {
@@ -45,6 +48,7 @@ export async function checkRedis(url: string, logger: Logger): Promise<void> {
   });
   try {
     await Promise.race([late, redis.ping()]);
+    if (!safe) return;
     const { warnings } = await Promise.race([late, checkSafety(redis)]);
     for (const warning of warnings) logger.warn({ redis: shownUrl(url) }, warning);
   } catch (error) {

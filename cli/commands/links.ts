@@ -7,12 +7,15 @@ import { reasonWords } from '../held.ts';
 import { type Link, listLinks } from '../links.ts';
 import { plain } from '../output.ts';
 import { textTable } from '../tables.ts';
+import { copyCommands } from './links-copy.ts';
 
 export function linksCommand(program: Command): void {
   const links = program
     .command('links')
-    .summary('find, list, make or break links')
-    .description('Which record belongs to which. Asks the Tandem that runs at TANDEM_URL.');
+    .summary('find, list, make or break links, copy them and put them back')
+    .description(
+      'Which record belongs to which. Asks the Tandem that runs at TANDEM_URL; export and import go to Redis themselves.',
+    );
 
   declare(links, {
     usage: 'find <mapping>',
@@ -91,6 +94,8 @@ export function linksCommand(program: Command): void {
         return OK;
       }),
     );
+
+  copyCommands(links);
 }
 
 function whole(text: string): number {

@@ -10,6 +10,7 @@ import { createBrakeStore } from './brake.ts';
 import { createHistory } from './history.ts';
 import { type MappingKeys, mappingKeys, parseRecordKey, recordKey } from './keys.ts';
 import { type LinkCommands, withLinkCommands } from './scripts.ts';
+import { createTransfer } from './transfer.ts';
 
 export type { KeptLost, Lost } from './history.ts';
 
@@ -414,6 +415,18 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     // ------------------------------------------------------------ losing values
 
     ...createHistory(redis, keys),
+
+    // ------------------------------------------------------------ copies
+
+    ...createTransfer(
+      redis,
+      keys,
+      (key) => hscan(redis, key),
+      async () => {
+        const definitions = await unmarkedDefinitions();
+        return (stored) => parseBase(stored, definitions);
+      },
+    ),
 
     // ------------------------------------------------------------ reading progress
 

@@ -115,6 +115,83 @@ redis.call('HDEL', KEYS[5], ARGV[1])
 redis.call('HDEL', KEYS[6], '0/' .. ARGV[1], '1/' .. ARGV[2])
 return 1`;
 
+/**
+ * Puts links back: link keys, base, states and what was held together, as COMMIT does. One that is there already is never
+ * changed, and none is made of a record that a worker has just now. With the first, the full reads done so far count no
+ * more: who was linked decides who could match.
+ * KEYS ids0, ids1, states0, states1, base, intents, held, progress, two claims per link
+ * ARGV '1' to only tell; per link: id0, id1, base as stored, state0, state1, held JSON ('' for none)
+ * Answers per link 0 there already, 1 put back, 2 a record is linked to another one, 3 a worker has one of the records.
+ */
+const RESTORE_LINKS = `
+local results = {}
+local new = false
+local dry = ARGV[1] == '1'
+for n = 1, (#ARGV - 1) / 6 do
+  local at = 1 + (n - 1) * 6
+  local a, b = ARGV[at + 1], ARGV[at + 2]
+  local other0 = redis.call('HGET', KEYS[1], a)
+  local other1 = redis.call('HGET', KEYS[2], b)
+  if other0 == b and other1 == a then
+    results[n] = 0
+  elseif (other0 and other0 ~= b) or (other1 and other1 ~= a) then
+    results[n] = 2
+  elseif redis.call('EXISTS', KEYS[7 + 2 * n], KEYS[8 + 2 * n]) > 0 then
+    results[n] = 3
+  else
+    results[n] = 1
+    new = true
+    if not dry then
+      redis.call('HSET', KEYS[1], a, b)
+      redis.call('HSET', KEYS[2], b, a)
+      redis.call('HSET', KEYS[3], a, ARGV[at + 4])
+      redis.call('HSET', KEYS[4], b, ARGV[at + 5])
+      redis.call('HSET', KEYS[5], a, ARGV[at + 3])
+      redis.call('HDEL', KEYS[6], '0/' .. a, '1/' .. b)
+      redis.call('HDEL', KEYS[7], '0/' .. a, '1/' .. b)
+      if ARGV[at + 6] ~= '' then redis.call('HSET', KEYS[7], '0/' .. a, ARGV[at + 6]) end
+    end
+  end
+end
+if new and not dry then
+  for _, field in ipairs(redis.call('HKEYS', KEYS[8])) do
+    if string.sub(field, 1, 5) == 'full:' then redis.call('HDEL', KEYS[8], field) end
+  end
+end
+return results`;
+
+/**
+ * Puts back what is known of records without a link, where nothing is known of them.
+ * KEYS ids0, ids1, states0, states1, held, intents
+ * ARGV '1' to only tell; per record: side, id, state, held JSON, intent JSON ('' for none)
+ * Answers per record 0 something is known already, 1 put back, 2 it has a link.
+ */
+const RESTORE_RECORDS = `
+local results = {}
+local dry = ARGV[1] == '1'
+for n = 1, (#ARGV - 1) / 5 do
+  local at = 1 + (n - 1) * 5
+  local side, id = tonumber(ARGV[at + 1]), ARGV[at + 2]
+  local record = ARGV[at + 1] .. '/' .. id
+  results[n] = 0
+  if redis.call('HEXISTS', KEYS[1 + side], id) == 1 then
+    results[n] = 2
+  else
+    if ARGV[at + 4] ~= '' and redis.call('HEXISTS', KEYS[3 + side], id) == 0 and redis.call('HEXISTS', KEYS[5], record) == 0 then
+      results[n] = 1
+      if not dry then
+        redis.call('HSET', KEYS[3 + side], id, ARGV[at + 3])
+        redis.call('HSET', KEYS[5], record, ARGV[at + 4])
+      end
+    end
+    if ARGV[at + 5] ~= '' and redis.call('HEXISTS', KEYS[6], record) == 0 then
+      results[n] = 1
+      if not dry then redis.call('HSET', KEYS[6], record, ARGV[at + 5]) end
+    end
+  end
+end
+return results`;
+
 /** The commands as ioredis offers them once they are defined. Keys first, their number before them where it varies. */
 export interface LinkCommands {
   tandemClaim(keys: number, ...args: string[]): Promise<number>;
@@ -124,6 +201,8 @@ export interface LinkCommands {
   tandemForget(keys: number, ...args: string[]): Promise<number>;
   tandemCommit(...args: string[]): Promise<number>;
   tandemUnlink(...args: string[]): Promise<number>;
+  tandemRestoreLinks(keys: number, ...args: string[]): Promise<number[]>;
+  tandemRestoreRecords(...args: string[]): Promise<number[]>;
 }
 
 export function withLinkCommands(redis: Redis): Redis & LinkCommands {
@@ -134,5 +213,7 @@ export function withLinkCommands(redis: Redis): Redis & LinkCommands {
   redis.defineCommand('tandemForget', { lua: FORGET });
   redis.defineCommand('tandemCommit', { lua: COMMIT, numberOfKeys: 7 });
   redis.defineCommand('tandemUnlink', { lua: UNLINK, numberOfKeys: 6 });
+  redis.defineCommand('tandemRestoreLinks', { lua: RESTORE_LINKS });
+  redis.defineCommand('tandemRestoreRecords', { lua: RESTORE_RECORDS, numberOfKeys: 6 });
   return redis as Redis & LinkCommands;
 }

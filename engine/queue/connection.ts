@@ -18,35 +18,56 @@ export interface RedisSafety {
 }
 
 /**
- * An evicting Redis would drop link keys, and a lost link key makes duplicates. Managed services often forbid CONFIG:
- * what cannot be read is warned about, not refused.
+ * An evicting Redis would drop link keys, and a lost link key may make duplicates. Managed services often forbid CONFIG:
+ * then INFO tells the most of it, and what cannot be read is warned about, not refused.
  * @throws TandemError REDIS_UNSAFE with what to set
  */
 export async function checkSafety(redis: Redis): Promise<RedisSafety> {
   const warnings: string[] = [];
-  const settings = await readSettings(redis);
-  if (!settings) {
-    warnings.push(
-      'CONFIG GET is not allowed on this Redis: make sure yourself that maxmemory-policy is noeviction and that persistence is on.',
-    );
-    return { policy: undefined, persistent: undefined, warnings };
-  }
-  const policy = settings['maxmemory-policy'];
+  const [settings, info] = await Promise.all([readSettings(redis), readInfo(redis)]);
+  const policy = settings?.['maxmemory-policy'] ?? info.maxmemory_policy;
   if (policy !== undefined && policy !== 'noeviction') {
     throw new TandemError(
       'REDIS_UNSAFE',
       `Redis has maxmemory-policy ${policy}: it may throw link keys away when memory is short. Set "maxmemory-policy noeviction" in redis.conf, or run: redis-cli CONFIG SET maxmemory-policy noeviction`,
     );
   }
-  const persistent = settings.appendonly === 'yes' || Boolean(settings.save);
+  const appendonly = settings ? settings.appendonly === 'yes' : info.aof_enabled === '1';
+  if (policy === undefined || (!settings && !appendonly)) {
+    // Without CONFIG nobody can tell snapshots, or the replicas of a service that keeps its data in another way.
+    warnings.push(
+      'CONFIG GET is not allowed on this Redis: make sure yourself that maxmemory-policy is noeviction and that persistence is on.',
+    );
+    return { policy, persistent: undefined, warnings };
+  }
+  const persistent = appendonly || Boolean(settings?.save);
+  if (persistent && (info.aof_last_write_status === 'err' || info.rdb_last_bgsave_status === 'err'))
+    warnings.push(
+      'Redis could not save its data lately: links made since are lost when it restarts. See its log (disk full?).',
+    );
   if (!persistent)
     warnings.push('Redis persistence is OFF: a restart of Redis loses every link. Set "appendonly yes" in redis.conf.');
-  else if (settings.appendonly !== 'yes')
+  else if (!appendonly)
     warnings.push(
       'Redis saves snapshots only: a crash loses the links made since the last one. Set "appendonly yes" in redis.conf.',
     );
   return { policy, persistent, warnings };
 }
+
+/** Both sections are in every Redis; a service may still forbid INFO. */
+async function readInfo(redis: Redis): Promise<Record<string, string>> {
+  try {
+    const text = `${await redis.info('memory')}\n${await redis.info('persistence')}`;
+    return Object.fromEntries([...text.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value]));
+  } catch (error) {
+    if (isForbidden(error)) return {};
+    throw error;
+  }
+}
+
+/** A refusal of the command itself; a lost connection is the caller's to see. */
+const isForbidden = (error: unknown): boolean =>
+  error instanceof Error && /unknown command|NOPERM|not allowed|disabled/i.test(error.message);
 
 async function readSettings(redis: Redis): Promise<Record<string, string> | undefined> {
   try {
@@ -57,8 +78,7 @@ async function readSettings(redis: Redis): Promise<Record<string, string> | unde
     }
     return settings;
   } catch (error) {
-    // Only a refusal of the command itself; a lost connection is the caller's to see.
-    if (error instanceof Error && /unknown command|NOPERM|not allowed|disabled/i.test(error.message)) return undefined;
+    if (isForbidden(error)) return undefined;
     throw error;
   }
 }

@@ -1,0 +1,159 @@
+/** `tandem links export` and `import`: a copy of the links outside Redis, and back. Needs no running Tandem. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Command } from 'commander';
+import { formatProblem } from '../../engine/config/format.ts';
+import { type CopiedMapping, exportLines, type ImportProblem, importLines } from '../../engine/links/copy.ts';
+import { createLinks } from '../../engine/links/links.ts';
+import { connect } from '../../engine/queue/connection.ts';
+import { action, type CommandContext, declare } from '../command.ts';
+import { loadFolder } from '../configuration.ts';
+import { FAILED, Failure, OK } from '../failure.ts';
+import { createLogger } from '../log.ts';
+import { plain } from '../output.ts';
+import { checkRedis, requireRedisUrl } from '../redis.ts';
+
+/** Lines that were not taken are told one by one up to here. */
+const TOLD = 50;
+
+export function copyCommands(links: Command): void {
+  declare(links, {
+    usage: 'export [mapping]',
+    summary: 'copy the links of all mappings, or of one, to a file or stdout',
+    details:
+      'Reads Redis directly (REDIS_URL), so that it works while Tandem is down; it may also run. One line of JSON per ' +
+      'link. The copy holds ids and fingerprints, no values of records.',
+    examples: [
+      ['links export --out links.ndjson', 'a backup; an earlier file is replaced once this one is whole'],
+      ['links export | gzip > links.ndjson.gz', 'the same, packed'],
+    ],
+  })
+    .option('--out <file>', 'write to this file')
+    .action(
+      action<{ out?: string }, [string | undefined]>((context, { out }, mapping) =>
+        withMappings(context, mapping, { safe: false }, async (mappings, left) => {
+          const counts = { links: 0, records: 0 };
+          const lines = Readable.from(exportLines([...mappings.values()], counts));
+          if (out === undefined) await pipeline(lines, process.stdout, { end: false });
+          else await toFile(lines, out);
+          const words = `${counts.links} links and ${counts.records} decisions about other records copied`;
+          if (out === undefined) context.output.note(words);
+          else context.output.result({ file: out, ...counts, complete: left.length === 0 }, () => `${words} to ${out}`);
+          return left.length === 0 ? OK : FAILED;
+        }),
+      ),
+    );
+
+  declare(links, {
+    usage: 'import [file]',
+    summary: 'put links from a copy back into Redis',
+    details:
+      'Writes to Redis directly (REDIS_URL). What is there already is never changed: a link that differs is told, and ' +
+      'stays. Afterwards both sides are read fully before anything is matched or created. Ends with 1 when a line could ' +
+      'not be used; the others are imported all the same, and importing again does no harm.',
+    examples: [
+      ['links import links.ndjson --dry-run', 'what it would do'],
+      ['links import links.ndjson', 'all mappings of the copy'],
+      ['gunzip -c links.ndjson.gz | tandem links import -', 'from stdin'],
+    ],
+  })
+    .option('--dry-run', 'tell what would be done, change nothing')
+    .action(
+      action<{ dryRun?: boolean }, [string | undefined]>((context, { dryRun = false }, file = '-') =>
+        withMappings(context, undefined, { safe: true }, async (mappings) => {
+          const problems: ImportProblem[] = [];
+          const counts = await importLines(textOf(file), mappings, {
+            dry: dryRun,
+            problem(one) {
+              if (problems.push(one) <= TOLD)
+                context.output.note(plain(`line ${one.line}: ${one.code}: ${one.message}`));
+              else problems.pop();
+            },
+          });
+          const { imported, records, there, conflicting, bad } = counts;
+          const untold = conflicting + bad - problems.length;
+          if (untold > 0) context.output.note(`... and ${untold} more lines that were not taken`);
+          context.output.result({ dryRun, ...counts, problems }, () =>
+            [
+              `${imported} links${dryRun ? ' would be' : ''} imported`,
+              `${records} decisions about other records`,
+              `${there} there already`,
+              `${conflicting} conflicting`,
+              `${bad} unusable`,
+            ].join(', '),
+          );
+          return conflicting + bad === 0 ? OK : FAILED;
+        }),
+      ),
+    );
+}
+
+/** @param safe refuse a Redis that evicts keys: nothing is put there, but what is there can be saved */
+async function withMappings(
+  { environment, output }: CommandContext,
+  only: string | undefined,
+  { safe }: { safe: boolean },
+  work: (mappings: ReadonlyMap<string, CopiedMapping>, left: readonly string[]) => Promise<number>,
+): Promise<number> {
+  const url = requireRedisUrl(environment);
+  // Secrets of systems are not needed to know the mappings.
+  const { config, problems } = await loadFolder(environment.config, process.env, true);
+  for (const problem of problems) output.note(formatProblem(problem));
+  const left = [...new Set(problems.map(({ file }) => file))];
+  if (left.length > 0) output.note(`Mappings that these problems concern are left out: ${left.join(', ')}`);
+  const wanted = [...config.mappings.values()].filter(({ name }) => only === undefined || name === only);
+  if (only !== undefined && wanted.length === 0)
+    throw new Failure('NOT_FOUND', `There is no mapping "${only}".`, 'Check its name, or its file: tandem validate.');
+  await checkRedis(url, createLogger(environment.logLevel, process.stderr, process.stderr.isTTY === true), { safe });
+  const redis = connect(url);
+  try {
+    const mappings = new Map(
+      wanted.map((mapping): [string, CopiedMapping] => [
+        mapping.name,
+        {
+          name: mapping.name,
+          sides: [mapping.sides[0].name, mapping.sides[1].name],
+          links: createLinks(redis, environment.prefix, mapping),
+        },
+      ]),
+    );
+    return await work(mappings, left);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** Beside the file first: a copy that was cut short never takes the place of a whole one. */
+async function toFile(lines: Readable, file: string): Promise<void> {
+  const draft = `${file}.${process.pid}.part`;
+  try {
+    await pipeline(lines, createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true }));
+    await rename(draft, file);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw unusable(error, file, 'written');
+  }
+}
+
+async function* textOf(file: string): AsyncGenerator<string> {
+  try {
+    const stream = file === '-' ? process.stdin : createReadStream(file);
+    stream.setEncoding('utf8');
+    yield* stream as AsyncIterable<string>;
+  } catch (error) {
+    throw unusable(error, file, 'read');
+  }
+}
+
+function unusable(error: unknown, file: string, what: string): unknown {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error;
+  return new Failure(
+    'BAD_REQUEST',
+    `${file} cannot be ${what} (${String(error.code)}).`,
+    'Check its name.',
+    undefined,
+    error,
+  );
+}

@@ -1,0 +1,191 @@
+/** A copy of links: put back whole, nothing that is there changed, and a damaged copy gives what it has. */
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { type CopiedMapping, exportLines, type ImportProblem, importLines } from '../../../engine/links/copy.ts';
+import { createLinks, type Links } from '../../../engine/links/links.ts';
+import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+
+const redis = connectTestRedis();
+afterAll(() => redis.quit());
+
+let links: Links;
+let mapping: CopiedMapping;
+beforeEach(() => {
+  links = createLinks(redis, uniquePrefix(), { name: 'm', match: [{ name: 'rule' }] });
+  mapping = { name: 'm', sides: ['crm', 'shop'], links };
+});
+
+const commit = (a: string, b: string) =>
+  links.commit({ ids: [a, b], version: '', base: { p: ['x', 'y', 'd'] as never }, states: [`s${a}`, `t${b}`] });
+
+async function copy(): Promise<string> {
+  let text = '';
+  for await (const lines of exportLines([mapping], { links: 0, records: 0 })) text += lines;
+  return text;
+}
+
+/** @param size of the chunks in which the text comes */
+async function put(text: string, { dry = false, size = 7, into = mapping } = {}) {
+  const problems: ImportProblem[] = [];
+  async function* chunks(): AsyncGenerator<string> {
+    for (let i = 0; i < text.length; i += size) yield text.slice(i, i + size);
+  }
+  const counts = await importLines(chunks(), new Map([[into.name, into]]), {
+    dry,
+    problem: (one) => void problems.push(one),
+  });
+  return { counts, problems };
+}
+
+async function three(): Promise<string> {
+  await commit('1', '11');
+  await commit('2', '12');
+  await commit('3', '13');
+  const text = await copy();
+  for (const [a, b] of [
+    ['1', '11'],
+    ['2', '12'],
+    ['3', '13'],
+  ] as const)
+    await links.unlink(a, b);
+  return text;
+}
+
+const none = { imported: 0, records: 0, there: 0, conflicting: 0, bad: 0 };
+
+it('holds link keys, bases, states, what was decided and creates that were begun; ids and fingerprints only', async () => {
+  const held = { reason: 'because', mapping: 'v', since: 1 };
+  await commit('1', '11');
+  await commit('1b', '11b');
+  await links.hold(0, '1b', 'gone-state', { ...held, kind: 'gone', job: 'a job' });
+  await commit('2', '12');
+  await links.hold(0, '2', 's2', { ...held, kind: 'failed' });
+  await links.hold(1, '20', 'left', { ...held, kind: 'unmatched' });
+  await links.hold(1, '21', 'undecided', { ...held, kind: 'review' });
+  await links.intend(0, '30', { at: 5, key: 'k', sent: { p: 'f' } });
+  await links.keepLost(
+    ['1', '11'],
+    [{ at: new Date().toISOString(), property: 'p', side: 'crm', value: 'a value', rule: 'conflict' }],
+  );
+  const text = await copy();
+  expect(text).not.toContain('a value');
+
+  links = createLinks(redis, uniquePrefix(), { name: 'm', match: [] });
+  mapping = { ...mapping, links };
+  expect(await put(text)).toEqual({ counts: { ...none, imported: 3, records: 2 }, problems: [] });
+  expect(await links.counterpart(0, '1')).toBe('11');
+  expect(await links.counterpart(1, '11')).toBe('1');
+  expect(await links.base('1')).toEqual({ version: '1', base: { p: ['x', 'y', 'd'] } });
+  expect(await links.states(0, ['1', '1b', '2'])).toEqual(['s1', 'gone-state', '']);
+  expect(await links.states(1, ['11', '12', '20', '21'])).toEqual(['t11', '', 'left', null]);
+  expect(await links.held(0, '1b')).toEqual({ ...held, kind: 'gone' });
+  // Waits for another try: it is looked at again.
+  expect(await links.held(0, '2')).toBeUndefined();
+  expect(await links.held(1, '20')).toEqual({ ...held, kind: 'unmatched' });
+  expect(await links.held(1, '21')).toBeUndefined();
+  expect(await links.intent(0, '30')).toMatchObject({ key: 'k' });
+  expect(await put(text)).toEqual({ counts: { ...none, there: 5 }, problems: [] });
+});
+
+it('makes both sides be read again before anything is matched or created', async () => {
+  const text = await three();
+  for (const side of [0, 1] as const) await links.readThrough(side, 'full', undefined);
+  await put(text, { dry: true });
+  expect(await links.ready()).toBe(true);
+  await put(text);
+  expect(await links.ready()).toBe(false);
+  for (const side of [0, 1] as const) await links.readThrough(side, 'full', undefined);
+  // What was there already tells nothing new.
+  await put(text);
+  expect(await links.ready()).toBe(true);
+});
+
+it('only tells, where that is asked for', async () => {
+  const text = await three();
+  expect((await put(text, { dry: true })).counts).toEqual({ ...none, imported: 3 });
+  expect(await links.count()).toBe(0);
+});
+
+it.each([
+  ['1', '99'],
+  ['98', '11'],
+])('never changes what is linked by now (%s, %s)', async (a, b) => {
+  const text = await three();
+  await commit(a, b);
+  const { counts, problems } = await put(text);
+  const line = text.split('\n').findIndex((one) => one.includes('"crm":"1"')) + 1;
+  expect(counts).toEqual({ ...none, imported: 2, conflicting: 1 });
+  expect(problems).toMatchObject([{ line, code: 'LINK_TAKEN', message: expect.stringContaining('crm 1 or shop 11') }]);
+  expect(await links.counterpart(0, a)).toBe(b);
+  expect(await links.counterpart(1, b)).toBe(a);
+  expect([await links.counterpart(0, '1'), await links.counterpart(1, '11')]).toContain(undefined);
+});
+
+it('waits for a worker that has a record, and leaves the link that it made', async () => {
+  const text = await three();
+  expect(await links.claim(['1/11'], 'worker', 60_000)).toBeDefined();
+  const [putting] = [put(text)];
+  // The others are put back while the one is waited for.
+  await expect.poll(() => links.count(), { interval: 5 }).toBe(2);
+  await commit('1', '99');
+  await links.unclaim(['1/11'], 'worker');
+  expect((await putting).counts).toEqual({ ...none, imported: 2, conflicting: 1 });
+  expect(await links.counterpart(0, '1')).toBe('99');
+  expect(await links.counterpart(1, '11')).toBeUndefined();
+});
+
+describe('a copy that is damaged', () => {
+  it('and was cut short gives what it has, and says so', async () => {
+    const lines = (await three()).trim().split('\n');
+    const { counts, problems } = await put([...lines.slice(0, 3), lines[3]!.slice(0, 40)].join('\n'));
+    expect(counts).toEqual({ ...none, imported: 2, bad: 2 });
+    expect(problems).toMatchObject([
+      { line: 4, code: 'BAD_REQUEST', message: expect.stringContaining('no JSON object') },
+      { line: 4, message: expect.stringContaining('no end') },
+    ]);
+  });
+
+  it('and lacks a line in its midst is told', async () => {
+    const lines = (await three()).trim().split('\n');
+    const { counts, problems } = await put(lines.toSpliced(2, 1).join('\n'));
+    expect(counts).toEqual({ ...none, imported: 2, bad: 1 });
+    expect(problems[0]!.message).toContain('3 lines, but it has 2');
+  });
+
+  it.each<[string, (line: Record<string, unknown>) => unknown, string]>([
+    ['another mapping', (line) => ({ ...line, mapping: 'nobody' }), 'There is no mapping "nobody"'],
+    [
+      'other sides',
+      (line) => ({ ...line, ids: { keap: '1', shop: '11' } }),
+      '"ids" must have a value for crm and shop',
+    ],
+    ['an empty id', (line) => ({ ...line, ids: { crm: '', shop: '11' } }), '"ids" of crm must be a text'],
+    ['an id that is no text', (line) => ({ ...line, ids: { crm: 1, shop: '11' } }), '"ids" of crm must be a text'],
+    ['no base', ({ base: _, ...line }) => line, '"base" must be an object'],
+    ['a version that is none', (line) => ({ ...line, version: '1|{}' }), '"version" must be a number'],
+    ['half a reason', (line) => ({ ...line, held: { kind: 'gone' } }), '"held" must tell'],
+    ['a list', () => [], 'no JSON object'],
+    ['no end of its own', () => 'x'.repeat(1_100_000), 'longer than'],
+  ])('by a line with %s stops no other', async (_, change, words) => {
+    const lines = (await three()).trim().split('\n');
+    lines[1] = JSON.stringify(change(JSON.parse(lines[1]!)));
+    const { counts, problems } = await put(lines.join('\n'), { size: 65_536 });
+    expect(counts).toMatchObject({ imported: 2 });
+    expect(problems[0]).toMatchObject({ line: 2, message: expect.stringContaining(words) });
+    expect(await links.count()).toBe(2);
+  });
+
+  it('or of other sides is not taken', async () => {
+    const text = await three();
+    const { counts, problems } = await put(text, { into: { ...mapping, sides: ['shop', 'crm'] } });
+    expect(counts).toEqual({ ...none, bad: 3 });
+    expect(problems[0]!.message).toContain('name and order must be the same');
+    expect(await links.count()).toBe(0);
+  });
+
+  it.each(['', 'id,other\n1,2\n', '[]', '{"tandem":"links","format":9,"mappings":{}}\n'])(
+    'or none at all is refused: %j',
+    async (text) => {
+      await expect(put(text)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    },
+  );
+});

@@ -1,0 +1,67 @@
+/** Whether a Redis may be trusted with link keys: what it is asked, what is refused, and what is only warned about. */
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { checkSafety } from '../../../engine/queue/connection.ts';
+import { startRedis } from '../../../scripts/redis.mjs';
+
+let own: Awaited<ReturnType<typeof startRedis>>;
+let redis: Redis;
+beforeAll(async () => {
+  own = await startRedis({ own: true, appendonly: true });
+  redis = new Redis(own.url);
+});
+afterAll(async () => {
+  redis?.disconnect();
+  await own?.stop();
+});
+
+const set = (settings: Record<string, string>): Promise<unknown> =>
+  Promise.all(Object.entries(settings).map(([name, value]) => redis.config('SET', name, value)));
+
+it('is content with an append-only file and no eviction', async () => {
+  await set({ appendonly: 'yes', 'maxmemory-policy': 'noeviction' });
+  expect(await checkSafety(redis)).toEqual({ policy: 'noeviction', persistent: true, warnings: [] });
+});
+
+it.each(['allkeys-lru', 'volatile-ttl', 'allkeys-random'])('refuses to lose keys by %s', async (policy) => {
+  await set({ 'maxmemory-policy': policy });
+  await expect(checkSafety(redis)).rejects.toMatchObject({
+    code: 'REDIS_UNSAFE',
+    message: expect.stringContaining(`maxmemory-policy ${policy}`),
+  });
+  await set({ 'maxmemory-policy': 'noeviction' });
+});
+
+it('warns of snapshots only, and of no persistence at all', async () => {
+  await set({ appendonly: 'no', save: '3600 1' });
+  expect(await checkSafety(redis)).toMatchObject({
+    persistent: true,
+    warnings: [expect.stringContaining('snapshots only')],
+  });
+  await set({ save: '' });
+  expect(await checkSafety(redis)).toMatchObject({ persistent: false, warnings: [expect.stringContaining('is OFF')] });
+  await set({ appendonly: 'yes' });
+});
+
+it('asks INFO where CONFIG is forbidden, as managed services do', async () => {
+  await redis.call('ACL', 'SETUSER', 'tenant', 'on', '>secret', '~*', '+@all', '-config');
+  const tenant = new Redis(own.url, { username: 'tenant', password: 'secret' });
+  try {
+    expect(await checkSafety(tenant)).toEqual({ policy: 'noeviction', persistent: true, warnings: [] });
+    await set({ 'maxmemory-policy': 'allkeys-lru' });
+    await expect(checkSafety(tenant)).rejects.toMatchObject({ code: 'REDIS_UNSAFE' });
+    await set({ 'maxmemory-policy': 'noeviction', appendonly: 'no' });
+    expect(await checkSafety(tenant)).toMatchObject({
+      persistent: undefined,
+      warnings: [expect.stringContaining('CONFIG GET')],
+    });
+    await redis.call('ACL', 'SETUSER', 'tenant', '-info');
+    expect(await checkSafety(tenant)).toMatchObject({
+      policy: undefined,
+      warnings: [expect.stringContaining('CONFIG GET')],
+    });
+  } finally {
+    tenant.disconnect();
+    await set({ appendonly: 'yes' });
+  }
+});
