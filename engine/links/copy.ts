@@ -6,7 +6,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type ErrorCode, TandemError } from '../errors.ts';
 import type { Base, SideIndex } from '../types.ts';
-import type { Held, Intent } from './links.ts';
+import type { Held, Intent } from './shapes.ts';
 import type { CopiedLink, CopiedRecord, Restored, Transfer } from './transfer.ts';
 
 const FORMAT = 1;

@@ -3,16 +3,18 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { BrakeKind } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
-import { type ErrorCode, TandemError } from '../errors.ts';
+import { TandemError } from '../errors.ts';
 import { hash } from '../expression/values.ts';
 import type { Base, PropertyBase, SideIndex } from '../types.ts';
 import { createBrakeStore } from './brake.ts';
 import { createHistory } from './history.ts';
 import { type MappingKeys, mappingKeys, parseRecordKey, recordKey } from './keys.ts';
 import { type LinkCommands, withLinkCommands } from './scripts.ts';
+import type { Held, Intent } from './shapes.ts';
 import { createTransfer } from './transfer.ts';
 
 export type { KeptLost, Lost } from './history.ts';
+export type { Held, Intent } from './shapes.ts';
 
 /** Records read or written in one round trip. */
 const BATCH = 500;
@@ -23,46 +25,9 @@ export interface StoredBase {
   readonly base: Base;
 }
 
-/** Why a record waits. Reasons are plain words and name properties, never values. */
-export interface Held {
-  /** failed: mend the record or mapping. waiting: for links. review: a person decides. others: nothing to do. */
-  readonly kind: 'failed' | 'waiting' | 'review' | 'unmatched' | 'paused' | 'gone';
-  readonly code?: ErrorCode;
-  readonly reason: string;
-  readonly property?: string;
-  /** Version of the mapping under which it was decided: another version is another try. */
-  readonly mapping: string;
-  /** Epoch ms. */
-  readonly since: number;
-  /** Candidates, for a review of an ambiguous match: record keys. */
-  readonly candidates?: readonly string[];
-  /** Records whose links it waits for. */
-  readonly refs?: readonly { readonly mapping: string; readonly side: SideIndex; readonly id: string }[];
-  /** The failed job, so that it can go once the record is mended. */
-  readonly job?: string;
-  /** Of a record held by a brake: that brake, and what the record would have spent, if anything. */
-  readonly brake?: string;
-  readonly change?: BrakeKind;
-  /** A person decided that the record stays without a counterpart: that is not undone by another look at it. */
-  readonly kept?: true;
-}
-
 export interface HeldRecord extends Held {
   readonly side: SideIndex;
   readonly id: string;
-}
-
-export interface Intent {
-  /** Epoch ms of Redis' clock when the create began. */
-  readonly at: number;
-  /** Sent as idempotency key where the system takes one. */
-  readonly key: string;
-  /** Fingerprints of what is sent, per property: by them a lost answer is recognized. */
-  readonly sent: Readonly<Record<string, string>>;
-  /** Match keys of the source when it was sent, hashed, per rule. */
-  readonly keys?: readonly (string | null)[];
-  /** Set once nobody works on it: the outcome could not be found out, or the source record is held, excluded or gone. */
-  readonly review?: boolean;
 }
 
 /** Writes to the records of a link that were begun; whether they were done is not known until a new base is recorded. */
@@ -154,6 +119,13 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
   const indexed = async (side: SideIndex, rule: number | 'names', key: string, limit: number): Promise<string[]> => {
     const found = await redis.zrangebylex(keys.matchIndex(side, rule), `[${key} `, `(${key}!`, 'LIMIT', 0, limit);
     return found.map((entry) => entry.slice(key.length + 1));
+  };
+
+  /** Links were put back from a copy, or there are none although records name their counterparts. */
+  const isRebuild = async (): Promise<boolean> => {
+    if (await redis.hexists(keys.progress, 'restored')) return true;
+    const naming = await Promise.all(([0, 1] as const).map((side) => redis.zcard(keys.matchIndex(side, 'names'))));
+    return naming.some((count) => count > 0) && (await redis.hlen(keys.ids[0])) === 0;
   };
 
   const plannedRead = (side: SideIndex): string => `planned:${side}:${rulesId}`;
@@ -454,10 +426,13 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       if (since !== undefined) fields[`since:${side}`] = since;
       await redis.hset(keys.progress, fields);
       if (scan === 'full' && (await readBoth(fullRead)))
-        await redis.hsetnx(keys.progress, firstRead, String(await redisTime(redis)));
+        await redis.hsetnx(keys.progress, firstRead, (await isRebuild()) ? '0' : String(await redisTime(redis)));
     },
 
-    /** Epoch ms of Redis' clock when both sides had been read fully for the first time, if they have. */
+    /**
+     * Epoch ms of Redis' clock when both sides had been read fully for the first time, if they have; 0 where that was no
+     * first sync, but links are being rebuilt.
+     */
     async firstRead(): Promise<number | undefined> {
       const at = await redis.hget(keys.progress, firstRead);
       return at === null ? undefined : Number(at);

@@ -157,6 +157,7 @@ if new and not dry then
   for _, field in ipairs(redis.call('HKEYS', KEYS[8])) do
     if string.sub(field, 1, 5) == 'full:' then redis.call('HDEL', KEYS[8], field) end
   end
+  redis.call('HSET', KEYS[8], 'restored', '1')
 end
 return results`;
 

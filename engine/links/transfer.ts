@@ -9,8 +9,8 @@
 import type { Redis } from 'ioredis';
 import type { Base, SideIndex } from '../types.ts';
 import { type MappingKeys, parseRecordKey, recordKey } from './keys.ts';
-import type { Held, Intent } from './links.ts';
 import type { LinkCommands } from './scripts.ts';
+import type { Held, Intent } from './shapes.ts';
 
 export interface CopiedLink {
   readonly ids: readonly [string, string];
