@@ -1,7 +1,6 @@
 /** Links of one mapping in Redis: link keys, bases, states of handled records, intents, what is held, the match index. */
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { BrakeKind } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { hash } from '../expression/values.ts';
