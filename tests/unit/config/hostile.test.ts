@@ -63,6 +63,61 @@ describe('a damaged file', () => {
     );
   });
 
+  // Names through which JavaScript reaches its own objects, wherever a mapping may say a name.
+  it.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__proto__', 'prototype'])(
+    'with %s as a name',
+    (name) => {
+      const file = 'mappings/people-customers.yaml';
+      const text = base.get(file)!;
+      for (const edited of [
+        text.replaceAll('crm:', `${name}:`),
+        text.replace('crm: people', `${name}: { system: crm, entity: people }`),
+        text.replace('crm: people', `crm: { system: ${name}, entity: people }`),
+        text.replace('crm: people', `crm: { system: crm, entity: ${name} }`),
+        text.replace('mapping: people-customers', `mapping: ${name.toLowerCase()}`),
+        text.replace('crm: mail', `crm: ${name}`),
+        text.replace('crm: mail', `crm: address.${name}.x`),
+        text.replace('crm: $lowercase(mail)', `crm: $lookup($, "${name}")`),
+        `${text}    values: { ${name}: b, c: ${name} }\n`,
+        `${text}    values: ${name}.${name}\n`,
+        `${text}    reference: ${name}\n`,
+        `${text}    ${name}: 1\n`,
+        `${text}${name}: 1\n`,
+        text.replace('create: [shop]', `create: [${name}]`),
+        text.replace('create: [shop]', `conflict: ${name}`),
+      ]) {
+        const result = compileFiles(new Map([...base, [file, edited]]), ENV);
+        // Refused with a place, or in force; the other files are untouched by it, and so is everything else.
+        if (result.config.mappings.size === 0) expect(result.problems.length).toBeGreaterThan(0);
+        for (const problem of result.problems) expect(problem.line).toBeGreaterThan(0);
+        expect(result.config.systems.size).toBe(2);
+      }
+      expect(Object.keys(Object.prototype)).toEqual([]);
+      expect(({} as Record<string, unknown>).b).toBeUndefined();
+    },
+  );
+
+  it('with more of everything than a file may hold', () => {
+    const file = 'mappings/people-customers.yaml';
+    const text = base.get(file)!;
+    const bomb = Array.from({ length: 30 }, (_, i) => `a${i}: &a${i} [*a${i - 1}, *a${i - 1}]`).slice(1);
+    const begun = performance.now();
+    for (const hostile of [
+      `a0: &a0 [x]\n${bomb.join('\n')}\n${text}`,
+      `${text}\ndescription2: ${'['.repeat(100_000)}`,
+      `${text}${'  - { crm: name, shop: name }\n'.repeat(8_000)}`,
+      text.replace('$lowercase(mail)', `$contains(mail, /${'(a|'.repeat(2_000)}b${')'.repeat(2_000)}/)`),
+      text.replace('$lowercase(mail)', '$contains(mail, /((a{1000}){1000}){1000}/)'),
+      text.replace('$lowercase(mail)', `${'('.repeat(4_900)}1${')'.repeat(4_900)}`),
+      'x'.repeat(2_000_000),
+    ]) {
+      const result = compileFiles(new Map([...base, [file, hostile]]), ENV);
+      expect(result.config.mappings.size).toBe(0);
+      expect(result.problems.length).toBeGreaterThan(0);
+    }
+    expect(performance.now() - begun).toBeLessThan(60_000);
+  });
+
   it.each([
     'null',
     '[]',
