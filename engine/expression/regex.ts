@@ -14,6 +14,8 @@ export function compileRegex(pattern: RegExp): RE2JS {
   if (!regex) {
     const flags = (pattern.ignoreCase ? RE2JS.CASE_INSENSITIVE : 0) | (pattern.multiline ? RE2JS.MULTILINE : 0);
     try {
+      // The engine would take it for the text "k<name>".
+      if (namesBackreference(pattern.source)) throw new Error('backreference');
       regex = RE2JS.compile(RE2JS.translateRegExp(pattern.source), flags);
     } catch (error) {
       throw new TandemError(
@@ -26,6 +28,10 @@ export function compileRegex(pattern: RegExp): RE2JS {
   }
   return regex;
 }
+
+/** `\k<name>` is a backreference where the pattern names a group; else it is text. */
+const namesBackreference = (source: string): boolean =>
+  /\(\?<[^=!]/.test(source) && /(?<!\\)(?:\\\\)*\\k</.test(source);
 
 function reason(source: string, error: unknown): string {
   if (/\(\?<?[=!]/.test(source))

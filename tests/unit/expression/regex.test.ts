@@ -73,3 +73,79 @@ describe('what cannot run in linear time', () => {
     },
   );
 });
+
+describe('an instance', () => {
+  it('knows its source', () => expect(new LinearRegex(/a.b/i).source).toBe('a.b'));
+
+  it('begins anew with another text', () => {
+    const regex = new LinearRegex(/a/g);
+    expect(regex.exec('xa')?.index).toBe(1);
+    regex.lastIndex = 0;
+    expect(regex.exec('xxa')?.index).toBe(2);
+    regex.lastIndex = 0;
+    expect(regex.exec('xxa')?.input).toBe('xxa');
+  });
+
+  it('finds nothing beyond the end, and something at it', () => {
+    const regex = new LinearRegex(/$/g);
+    regex.lastIndex = 2;
+    expect(regex.exec('ab')?.index).toBe(2);
+    regex.lastIndex = 3;
+    expect(regex.exec('ab')).toBeNull();
+    expect(regex.lastIndex).toBe(0);
+  });
+
+  it.each([
+    [/A/, 'a', false],
+    [/A/i, 'a', true],
+    [/^b/, 'a\nb', false],
+    [/^b/m, 'a\nb', true],
+    [/^B$/im, 'a\nb', true],
+  ])('%s finds something in %j: %s', (pattern, text, expected) =>
+    expect(new LinearRegex(pattern).exec(text) !== null).toBe(expected),
+  );
+
+  it('leaves a group that took no part undefined', () => {
+    expect([...new LinearRegex(/(a)|(b)/).exec('b')!]).toEqual(['b', undefined, 'b']);
+  });
+});
+
+describe('what is refused', () => {
+  it.each([
+    [
+      /(?=a)b/,
+      'lookahead and lookbehind are not supported, as they cannot run in linear time; match more and take a group instead.',
+    ],
+    [
+      /(?<!a)b/,
+      'lookahead and lookbehind are not supported, as they cannot run in linear time; match more and take a group instead.',
+    ],
+    [/(a)\1/, 'backreferences are not supported, as they cannot run in linear time.'],
+    [/(?<n>a)\k<n>/, 'backreferences are not supported, as they cannot run in linear time.'],
+  ])('%s says why', (pattern, why) => {
+    let error: unknown;
+    try {
+      new LinearRegex(pattern);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({
+      code: 'CONFIG_EXPRESSION',
+      message: `The regular expression /${pattern.source}/ cannot be used: ${why}`,
+    });
+    expect((error as { context: { cause?: unknown } }).context.cause).toBeInstanceOf(Error);
+  });
+
+  it('says what the engine says of anything else', () => {
+    expect(() => new LinearRegex(/a{1001}/)).toThrow(
+      /^The regular expression \/a\{1001\}\/ cannot be used: .*repeat.*\.$/,
+    );
+  });
+
+  it('takes \\k for text where no group is named, or where it is escaped', () => {
+    const unnamed = '(a)\\k<n>';
+    expect(new LinearRegex(new RegExp(unnamed)).exec('ak<n>')?.[0]).toBe('ak<n>');
+    expect(new LinearRegex(/(?<n>a)\\k<n>/).exec('a\\k<n>')?.[0]).toBe('a\\k<n>');
+    expect(() => new LinearRegex(/(?<n>a)\\\k<n>/)).toThrow('backreferences');
+  });
+});

@@ -1,13 +1,15 @@
 /** Values by declared type: equality, emptiness, what is written. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   canonical,
   expressionInput,
   fingerprint,
+  hash,
   isEmpty,
   parseValue,
   stableJson,
+  tableKey,
   toJson,
   type ValueType,
 } from '../../../engine/expression/values.ts';
@@ -134,4 +136,180 @@ describe('helpers', () => {
       }),
     );
   });
+});
+
+describe('the canonical text', () => {
+  it.each<[ValueType, unknown, string]>([
+    ['string', 'a', 's:a'],
+    ['string', 7, 's:7'],
+    ['string', true, 's:true'],
+    ['string', { b: 1, a: [2] }, 'raw:{"a":[2],"b":1}'],
+    ['decimal', '1e2', '100'],
+    ['decimal', '+1.50', '1.5'],
+    ['decimal', ' .5 ', '0.5'],
+    ['decimal', '5.', '5'],
+    ['decimal', '-0.00', '0'],
+    ['decimal', '1e-7', '0.0000001'],
+    ['decimal', '1E+2', '100'],
+    ['decimal', '123456789012345678901234.5', '123456789012345678901234.5'],
+    ['decimal', 'x1', 'raw:"x1"'],
+    ['decimal', '1x', 'raw:"1x"'],
+    ['decimal', '.', 'raw:"."'],
+    ['decimal', '1e12345', 'raw:"1e12345"'],
+    ['decimal', true, 'raw:true'],
+    ['integer', '3.0', '3'],
+    ['integer', '3.1', 'raw:"3.1"'],
+    ['boolean', 0, 'false'],
+    ['boolean', '0', 'false'],
+    ['boolean', 'false', 'false'],
+    ['boolean', '1', 'true'],
+    ['boolean', 'TRUE', 'raw:"TRUE"'],
+    ['boolean', 2, 'raw:2'],
+    ['date', '2026-01-02T23:59:59+00:00', '1767312000000'],
+    ['date', ' 2026-01-02 ', '1767312000000'],
+    ['date', '2026-01-01T23:00:00-05:00', '1767312000000'],
+    ['datetime', '2026-01-02T00:00:00', '1767312000000'],
+    ['datetime', '20260102T000000Z', '1767312000000'],
+    ['datetime', '+002026-01-02T00:00Z', '1767312000000'],
+    ['datetime', 1_767_312_000_000, 'raw:1767312000000'],
+    ['list', 'a', '["a"]'],
+    ['list', ['a'], '["a"]'],
+    ['list', { a: 1 }, '[{"a":1}]'],
+  ])('of the %s %j is %s', (type, raw, expected) => expect(canonical(raw, { type })).toBe(expected));
+
+  it('rounds half up to the places that count', () => {
+    expect(canonical('0.125', { type: 'decimal', places: 2 })).toBe('0.13');
+    expect(canonical('-0.004', { type: 'decimal', places: 2 })).toBe('0');
+    expect(canonical('0.125', { type: 'decimal', places: 0 })).toBe('0');
+  });
+
+  it('its hash is 16 characters of it, always the same', () => {
+    expect(hash('a')).toBe('ypeBEsobvcr6wjGz');
+    expect(fingerprint('a', { type: 'string' })).toBe(hash('s:a'));
+  });
+});
+
+describe('a value is the same tomorrow', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it.each(['12:30', '12', '24:00', 'T12:30', '1', '2026', '2026-W01', '2026-05', '12:30:00Z', 'now'])('%s', (raw) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    for (const type of ['date', 'datetime'] as const) {
+      const texts = ['2026-01-01T00:00:00Z', '2027-06-15T12:00:00Z'].map((now) => {
+        vi.setSystemTime(now);
+        return canonical(raw, { type });
+      });
+      expect(texts[0]).toBe(texts[1]);
+    }
+  });
+
+  it('a time alone is no date', () => {
+    for (const raw of ['12:30', '12', '24:00'])
+      expect(() => parseValue(raw, { type: 'datetime' })).toThrow('The value is a text, not a datetime.');
+  });
+});
+
+describe('what does not fit is named', () => {
+  it.each<[unknown, ValueType, string]>([
+    [['x'], 'decimal', 'The value is a list, not a decimal.'],
+    [{ a: 1 }, 'string', 'The value is an object, not a string.'],
+    ['x', 'integer', 'The value is a text, not an integer.'],
+    [1.5, 'integer', 'The value is a number, not an integer.'],
+    [true, 'date', 'The value is a boolean, not a date.'],
+  ])('%j as %s', (raw, type, message) => expect(() => parseValue(raw, { type })).toThrow(message));
+});
+
+describe('digits', () => {
+  const long = '12345678901234567890';
+  it('that a number cannot hold are not dropped', () => {
+    for (const type of ['integer', 'decimal', 'string'] as const)
+      expect(() => toJson(long, { type }, { type: 'integer' })).toThrow(
+        expect.objectContaining({
+          code: 'VALUE_TYPE',
+          message: 'The value has more digits than the number that the target wants can hold.',
+        }),
+      );
+    expect(() => toJson('1e400', { type: 'decimal' }, { type: 'number' })).toThrow('more digits');
+    expect(toJson(long, { type: 'integer' }, { type: 'string' })).toBe(long);
+    expect(toJson('9007199254740991', { type: 'integer' }, { type: 'integer' })).toBe(9_007_199_254_740_991);
+    expect(toJson('0.1', { type: 'decimal' }, { type: 'number' })).toBe(0.1);
+  });
+
+  it('that a number cannot hold reach an expression as the text they came as', () => {
+    expect(expressionInput(long, { type: 'integer' })).toBe(long);
+    expect(expressionInput('1e400', { type: 'decimal' })).toBe('1e400');
+    expect(expressionInput('7', { type: 'integer' })).toBe(7);
+    expect(expressionInput('true', { type: 'boolean' })).toBe(true);
+    expect(expressionInput('maybe', { type: 'boolean' })).toBe('maybe');
+    expect(expressionInput('2026-01-01', { type: 'date' })).toBe('2026-01-01');
+    expect(expressionInput('a', { type: 'list' })).toBe('a');
+    expect(expressionInput('', { type: 'decimal' })).toBeUndefined();
+  });
+
+  it('whatever is written as a number is read as the same value', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^-?\d{1,25}(\.\d{1,10})?$/), fc.constantFrom('number', 'string'), (raw, type) => {
+        const options = { type: 'decimal' } as const;
+        let json: unknown;
+        try {
+          json = toJson(raw, options, { type });
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'VALUE_TYPE' });
+          expect(type).toBe('number');
+          return;
+        }
+        expect(typeof json).toBe(type);
+        expect(fingerprint(json, options)).toBe(fingerprint(raw, options));
+      }),
+    );
+  });
+});
+
+describe('the place written to', () => {
+  it.each<[ValueType, unknown, unknown, unknown]>([
+    ['decimal', 19.9, { type: ['string', 'number'] }, 19.9],
+    ['decimal', '19.90', { type: ['string', 'integer'] }, 19.9],
+    ['decimal', 19.9, {}, 19.9],
+    ['decimal', 19.9, { type: 'string' }, '19.9'],
+    ['string', '42', { type: ['integer', 'null'] }, 42],
+    ['string', '42', { type: 'number' }, 42],
+    ['string', '42', { type: ['string', 'number'] }, '42'],
+    ['string', '42', {}, '42'],
+    ['integer', '1e2', { type: 'string' }, '100'],
+    ['list', 'a', { type: 'array' }, ['a']],
+    ['list', [], { type: 'array' }, null],
+    ['datetime', '2026-01-02', undefined, '2026-01-02T00:00:00.000Z'],
+  ])('%s %j to %j is %j', (type, raw, schema, expected) =>
+    expect(toJson(raw, { type }, schema as { type?: unknown } | undefined)).toEqual(expected),
+  );
+});
+
+describe('a table knows', () => {
+  it.each<[ValueType, unknown, string]>([
+    ['string', 'a', 'a'],
+    ['string', 7, '7'],
+    ['decimal', '10.00', '10'],
+    ['integer', 1, '1'],
+    ['boolean', 1, 'true'],
+    ['boolean', 'yes', 'yes'],
+    ['date', '2026-01-01T10:00:00Z', '2026-01-01'],
+    ['list', ['a'], 'a'],
+    ['decimal', 'about ten', 'about ten'],
+  ])('the %s %j as %s', (type, raw, expected) => expect(tableKey(raw, { type })).toBe(expected));
+
+  it('the places that count', () => expect(tableKey('1.004', { type: 'decimal', places: 2 })).toBe('1.00'));
+});
+
+describe('stable JSON', () => {
+  it.each([
+    [undefined, 'null'],
+    [null, 'null'],
+    [{ b: undefined, a: 1 }, '{"a":1}'],
+    [{ B: 1, a: 2, A: 3 }, '{"A":3,"B":1,"a":2}'],
+    [[3, 1, 2], '[3,1,2]'],
+    [[undefined], '[null]'],
+    ['"', '"\\""'],
+  ])('of %j is %s', (value, expected) => expect(stableJson(value)).toBe(expected));
 });

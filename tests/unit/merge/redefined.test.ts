@@ -62,13 +62,27 @@ describe('two-way', () => {
   });
 
   it('writes nothing where the other conversion comes to the same', () => {
-    expect(decide(['a', 'a'], ['a', 'a'], toward(1)).only.rule).toBe('agreed');
+    expect(decide(['a', 'a'], ['a', 'a'], toward(1)).only).toEqual({ property: 'p', rule: 'agreed' });
   });
 
   it('never lets an empty value overwrite one, whichever way changed', () => {
     const { writes, only } = decide(['', 'v'], ['', 'v'], { ...toward(1), toward: [value('v'), value('')] });
     expect(only).toEqual({ property: 'p', rule: 'filled', writes: 0 });
     expect(writes[1]).toEqual([]);
+    const mirrored = decide(['v', ''], ['v', ''], { ...toward(0), toward: [value(''), value('v')] });
+    expect(mirrored.only).toEqual({ property: 'p', rule: 'filled', writes: 1 });
+    expect(mirrored.writes[0]).toEqual([]);
+  });
+
+  it('nor one of which nothing is left, even where the other way is impossible', () => {
+    const { writes, only } = decide(['n/a', 'v'], ['n/a', 'v'], { toward: [impossible, value('')] });
+    expect(only.rule).toBe('blocked');
+    expect(writes).toEqual([[], []]);
+  });
+
+  it('takes a way that is not there for one that is impossible', () => {
+    const { only } = decide(['a', 'b'], ['a', 'b'], { toward: [undefined, value('done')], conflict: 1 });
+    expect(only).toEqual({ property: 'p', rule: 'redefined', writes: 1, loser: 1 });
   });
 
   it.each<[0 | 1, readonly [string, string]]>([
@@ -87,6 +101,10 @@ describe('two-way', () => {
     expect(decide(['', 'x'], ['x', 'x'], toward(1)).writes[1]).toEqual([
       { property: 'p', value: null, fingerprint: '' },
     ]);
+  });
+
+  it('where both were edited to the same they agree', () => {
+    expect(decide(['a', 'a'], ['x', 'x'], toward(1)).only).toEqual({ property: 'p', rule: 'agreed' });
   });
 
   it('where both were edited the conflict rule decides', () => {
