@@ -294,6 +294,20 @@ describe('records that a full scan does not meet', () => {
     expect(await world.held(MAPPING)).toEqual([]);
   });
 
+  it('do not include those that are there, but cannot be understood', async () => {
+    const pairs = await start(8);
+    const table = world.shop.store.table('products');
+    let deep: object = {};
+    for (let i = 0; i < 120; i++) deep = { deep };
+    for (const { shop } of pairs.slice(0, 5)) {
+      const record = all(world, 'shop', 'products').find((one) => String(one.id) === shop);
+      table.put({ ...record, deep } as never);
+    }
+    const run = await sync(world, 'full', MAPPING);
+    expect(run.counts.failed).toBeGreaterThanOrEqual(5);
+    expect(await store().on()).toBeUndefined();
+  });
+
   it('fewer than that are looked at one by one, on both sides together', async () => {
     const pairs = await start(12, 'deletes: propagate');
     await remove(world, 'keap', 'products', pairs[0]!.keap);
