@@ -374,21 +374,26 @@ describe('a backfill by itself', () => {
   it('looks anew for an edit that comes while what the one before found is being done', async () => {
     const one = await pair(world, { description: 'Text' });
     const queue = world.engine.queues.reconcile(MAPPING);
-    const change = async (row: string): Promise<Run> => {
+    const lastBackfill = async (): Promise<Run | undefined> =>
+      (await world.engine.runs.list({ mapping: MAPPING })).runs.find((run) => run.scan === 'backfill');
+    const change = async (by: string): Promise<void> => {
+      const row = `{ keap: description, customwebshop: description, convert: { customwebshop: '${by}' } }`;
       await writeFile(join(world.dir, 'mappings', `${MAPPING}.yaml`), file([row]));
       await world.engine.config.reload();
-      await expect.poll(latest, { timeout: 10_000 }).toMatchObject({ scan: 'backfill', state: 'working' });
-      return (await latest())!;
     };
-    const converted = (by: string): string =>
-      `{ keap: description, customwebshop: description, convert: { customwebshop: '${by}' } }`;
+    const before = (await lastBackfill())?.id;
     await queue.pause();
-    const first = await change(converted('"one " & $'));
-    await writeFile(join(world.dir, 'mappings', `${MAPPING}.yaml`), file([converted('"two " & $')]));
-    await world.engine.config.reload();
-    await expect.poll(async () => (await latest())?.id, { timeout: 10_000 }).not.toBe(first.id);
-    await queue.resume();
-    await expect.poll(() => both(world, one), { timeout: 15_000 }).toEqual(['Text', 'two Text']);
+    try {
+      await change('"one " & $');
+      await expect.poll(async () => (await lastBackfill())?.id, { timeout: 20_000 }).not.toBe(before);
+      await expect.poll(lastBackfill, { timeout: 20_000 }).toMatchObject({ state: 'working' });
+      const first = (await lastBackfill())!.id;
+      await change('"two " & $');
+      await expect.poll(async () => (await lastBackfill())?.id, { timeout: 20_000 }).not.toBe(first);
+    } finally {
+      await queue.resume();
+    }
+    await expect.poll(() => both(world, one), { timeout: 20_000 }).toEqual(['Text', 'two Text']);
     await world.settle();
     await expectQuiet(world, MAPPING);
   });
