@@ -4,7 +4,7 @@ import type { Config, EntityConfig, Mapping } from '../engine/config/types.ts';
 import { asTandemError, TandemError } from '../engine/errors.ts';
 import { createLinks } from '../engine/links/links.ts';
 import { connect } from '../engine/queue/connection.ts';
-import { convertContext, type SyncContext } from '../engine/sync/context.ts';
+import { convertContext } from '../engine/sync/context.ts';
 import type { ConvertContext } from '../engine/sync/convert.ts';
 import { exampleRecords, type SideRecords } from '../engine/sync/samples.ts';
 import { createSystemClient, type SystemClient } from '../engine/systems/client.ts';
@@ -114,18 +114,11 @@ export async function readLive(
     await Promise.all([...clients.values()].map((one) => one.close()));
     redis.disconnect();
   };
-  const nothing = async (): Promise<void> => {};
   const all = new Map([...config.mappings, ...mappings.map((mapping) => [mapping.name, mapping] as const)]);
-  const context: SyncContext = {
+  const context = {
     config: { ...config, mappings: all },
     client,
-    links: (name) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }),
-    enqueue: nothing,
-    touched: nothing,
-    runSince: async () => undefined,
-    owner: 'validate',
-    job: undefined,
-    dry: true,
+    links: (name: string) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }),
   };
   try {
     const samples = new Map<string, readonly SystemRecord[]>();
@@ -138,11 +131,12 @@ export async function readLive(
       samples.set(name, records);
       if (failed[0]) unreadable.push({ entity: name, count: failed.length, reason: failed[0].message });
     }
-    if (output.tty) process.stderr.write('\r\u001b[K');
     return { samples, unreadable, context: (mapping) => convertContext(context, mapping), close };
   } catch (error) {
     await close();
     throw error;
+  } finally {
+    if (output.tty) process.stderr.write('\r\u001b[K');
   }
 }
 

@@ -52,7 +52,7 @@ export interface Reference {
 
 /** Conversions of one reconcile. `missing` collects the records that had no link when they were asked for. */
 export function convertContext(
-  context: SyncContext,
+  context: Pick<SyncContext, 'config' | 'client' | 'links'>,
   mapping: Mapping,
 ): ConvertContext & { readonly missing: Reference[] } {
   const missing: Reference[] = [];
