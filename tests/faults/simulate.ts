@@ -67,7 +67,7 @@ async function simulate(options: Options): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
   const broken: number[] = [];
-  const totals = { things: 0, faults: 0, kills: 0, skipped: 0, writes: 0, overtaken: 0 };
+  const totals = { things: 0, faults: 0, kills: 0, skipped: 0, writes: 0, brakes: 0, overtaken: 0 };
   const begun = performance.now();
   let next = from;
   let held = 0;
@@ -75,7 +75,8 @@ async function simulate(options: Options): Promise<number> {
   function tell({ seed, ...report }: Report): void {
     for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key];
     const overtaken = report.overtaken > 0 ? `, ${report.overtaken} overtaken` : '';
-    const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped${overtaken}`;
+    const braked = report.brakes > 0 ? `, ${report.brakes} brakes answered` : '';
+    const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped${braked}${overtaken}`;
     const done = `${held + broken.length + 1}/${seeds}`;
     const verdict = report.broken.length === 0 ? 'held' : 'BROKEN';
     console.log(`seed ${seed}: ${verdict} (${counts}, ${(report.ms / 1000).toFixed(1)} s) ${done}`);
@@ -113,10 +114,10 @@ async function simulate(options: Options): Promise<number> {
   for (const one of lanes) if (one.status === 'rejected' && !stop.signal.aborted) throw one.reason;
   const seconds = (performance.now() - begun) / 1000;
   const list = broken.length > 0 ? ` (${broken.join(', ')})` : '';
-  const { things, writes, faults, kills: killed, overtaken } = totals;
+  const { things, writes, faults, kills: killed, brakes, overtaken } = totals;
   console.log(
     `${held + broken.length} seeds in ${seconds.toFixed(0)} s: ${held} held, ${broken.length} broken${list}; ` +
-      `${things} things, ${writes} writes, ${faults} faults, ${killed} kills, ${overtaken} edits overtaken by Keap`,
+      `${things} things, ${writes} writes, ${faults} faults, ${killed} kills, ${brakes} brakes answered, ${overtaken} edits overtaken by Keap`,
   );
   if (stop.signal.aborted) return 130;
   return broken.length > 0 ? 1 : 0;

@@ -73,7 +73,7 @@ export async function runKills(victims: readonly Moment[], seed: number, { crew,
     makeWork();
     await setting.engine.triggerAll({ scan: 'full' });
     sound.push(await crew.hire(setting.order));
-    const before = [...(await becomeQuiet(setting)), ...(await check(setting, model))];
+    const before = [...(await becomeQuiet(setting, model)), ...(await check(setting, model))];
     if (before.length > 0) return { broken: before, missed: [], things: model.things.size };
     for (const worker of sound.splice(0)) await crew.dismiss(worker);
 
@@ -87,7 +87,7 @@ export async function runKills(victims: readonly Moment[], seed: number, { crew,
     for (const victim of doomed) if (victim.alive) await victim.kill();
 
     for (let i = 0; i < 2; i++) sound.push(await crew.hire(setting.order));
-    const broken = await becomeQuiet(setting);
+    const broken = await becomeQuiet(setting, model);
     return {
       broken: broken.length > 0 ? broken : await check(setting, model),
       missed,

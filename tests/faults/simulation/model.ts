@@ -25,6 +25,8 @@ export interface Thing {
   /** Places in which people deleted it, and whether it had been quiet since its creation by then. */
   readonly deleted: Map<Place, 'fresh' | 'settled'>;
   readonly fields: Map<string, FieldHistory>;
+  /** People decided that deletes, this one among them, are not to follow. */
+  discarded: boolean;
   /** The other system refuses it as it is. */
   spoilt: boolean;
   /** It was in step in all its places once. */
@@ -34,6 +36,8 @@ export interface Thing {
 export interface Model {
   /** Edits that a write without a condition overtook; see overtaken.ts. */
   overtaken: number;
+  /** Brakes that people answered. */
+  brakes: number;
   readonly things: ReadonlyMap<string, Thing>;
   created(kind: Kind, name: string, origins: readonly Place[]): Thing;
   /** Notes an edit of one field; `before` is the record as the editor saw it, undefined at its creation. */
@@ -52,6 +56,7 @@ export function createModel(): Model {
   return {
     things,
     overtaken: 0,
+    brakes: 0,
     created(kind, name, origins) {
       const fields = Object.keys(kinds[kind].fields).map((field): [string, FieldHistory] => [
         field,
@@ -63,6 +68,7 @@ export function createModel(): Model {
         origins: new Set(origins),
         deleted: new Map(),
         fields: new Map(fields),
+        discarded: false,
         spoilt: false,
         settled: false,
       };

@@ -39,7 +39,7 @@ async function checkThing(setting: Setting, model: Model, thing: Thing): Promise
       broken.push(`P1 ${thing.name} has no record in ${place}; ${await whyHeld(setting, thing)}`);
     }
   }
-  if (spec.deletesFollow && records.size > 0 && [...thing.deleted.values()].includes('settled')) {
+  if (spec.deletesFollow && !thing.discarded && records.size > 0 && [...thing.deleted.values()].includes('settled')) {
     const held = await heldOf(setting, thing);
     // What was edited meanwhile stays until a person decides.
     if (!held.some((one) => one.includes(' review: ')))

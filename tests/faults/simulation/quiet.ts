@@ -1,7 +1,10 @@
 /** Lets the engine come to rest: no faults, all processes up, waiting times over, full scans until they find no work. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
+import type { BrakeAnswer } from '../../../engine/links/brake.ts';
 import type { Run } from '../../../engine/queue/runs.ts';
+import { answerBrake } from '../../../engine/sync/brake.ts';
+import type { Model } from './model.ts';
 import type { Setting } from './setting.ts';
 import { pairs } from './things.ts';
 
@@ -16,8 +19,11 @@ export interface Scan {
   readonly failed: readonly string[];
 }
 
-/** @returns broken promises: work that never ends */
-export async function becomeQuiet(setting: Setting): Promise<string[]> {
+/**
+ * @param answer to a brake that is on though nothing goes wrong any more
+ * @returns broken promises: work that never ends
+ */
+export async function becomeQuiet(setting: Setting, model: Model, answer: BrakeAnswer = 'continue'): Promise<string[]> {
   for (const { faults, webhooks } of [setting.keap, setting.shop]) {
     faults.clear();
     webhooks.configure(null);
@@ -31,11 +37,27 @@ export async function becomeQuiet(setting: Setting): Promise<string[]> {
     seen.push(
       `${scan.work} jobs, ${scan.writes} writes${scan.failed.length > 0 ? `, failed: ${scan.failed.join('; ')}` : ''}`,
     );
+    if (await answerBrakes(setting, model, answer)) continue;
     quiet = scan.work === 0 && scan.writes === 0 && scan.failed.length === 0 ? quiet + 1 : 0;
     // Whether a further scan finds work is then checked as a promise.
     if (quiet === 1) return [];
   }
   return [`P1/P2 it never becomes quiet; full scans in a row: ${seen.join(' | ')}`];
+}
+
+/** @returns whether there was a brake to answer */
+async function answerBrakes({ engine }: Setting, model: Model, answer: BrakeAnswer): Promise<boolean> {
+  let answered = false;
+  for (const name of MAPPINGS) {
+    if (!(await engine.links(name).brake.on())) continue;
+    answered = true;
+    model.brakes++;
+    if (answer === 'discard') {
+      for (const thing of model.things.values()) if (thing.deleted.size > 0) thing.discarded = true;
+    }
+    await answerBrake(engine.context({ owner: 'people' }), engine.mapping(name), answer);
+  }
+  return answered;
 }
 
 /** One full scan of every mapping, until all that came of it is done; a text where it cannot end. */

@@ -25,6 +25,8 @@ export interface Report {
   readonly skipped: number;
   /** Records written by the engine. */
   readonly writes: number;
+  /** Brakes that people answered. */
+  readonly brakes: number;
   /** Edits that an unconditional write of Keap overtook: known, and no promise can be kept there. */
   readonly overtaken: number;
 }
@@ -109,7 +111,7 @@ export async function runSchedule(
         await crash;
         await hiring;
         await relieve();
-        broken = [...broken, ...(await becomeQuiet(setting))];
+        broken = [...broken, ...(await becomeQuiet(setting, model, step.brake))];
         if (broken.length === 0) broken = await check(setting, model);
         return;
     }
@@ -145,6 +147,7 @@ export async function runSchedule(
       kills,
       skipped,
       writes: setting.writes(),
+      brakes: model.brakes,
       overtaken: model.overtaken,
     };
   } finally {

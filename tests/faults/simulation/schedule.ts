@@ -3,6 +3,7 @@
  * is killed. A seed that breaks a promise can be run again with exactly the same steps, faults and ids of things. What
  * cannot be repeated is how concurrent work interleaves with them.
  */
+import type { BrakeAnswer } from '../../../engine/links/brake.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import type { WebhookFaults } from '../../../sandbox/kit/outbox.ts';
 import { type Moment, moments } from './orders.ts';
@@ -38,8 +39,8 @@ export type Step =
   | { readonly do: 'kill'; readonly worker: number; readonly next?: Moment }
   | { readonly do: 'redis'; readonly downMs: number }
   | { readonly do: 'pause'; readonly ms: number }
-  /** Faults end, work is let to finish, and every promise is checked. */
-  | { readonly do: 'quiet' };
+  /** Faults end, work is let to finish, and every promise is checked. A brake that is still on then is answered so. */
+  | { readonly do: 'quiet'; readonly brake: BrakeAnswer };
 
 /** Stands for every mapping. */
 export const ALL = '*';
@@ -203,6 +204,22 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     });
   }
 
+  /** More is deleted at once than a brake lets follow. */
+  function purge(): void {
+    const doomed = alive(({ kind, needed, spoilt }) => kinds[kind].deletesFollow === true && !needed && !spoilt).slice(
+      -4,
+    );
+    if (doomed.length < 3) return;
+    const place = random.pick(kinds.product.places);
+    for (const thing of doomed) {
+      thing.gone = true;
+      steps.push({ do: 'delete', thing: thing.name, place, silent: random.chance(0.5) });
+    }
+    steps.push({ do: 'scan', mapping: ALL, scan: 'full' });
+  }
+
+  const quiet = (): Step => ({ do: 'quiet', brake: random.pick(['continue', 'discard'] as const) });
+
   /** Lists are read slowly, and shift between two of their pages. */
   function shift(window: number): void {
     const rule: FaultRule = { action: 'delay', method: 'GET', path: WHOLE_LIST, ms: random.between(40, 200) };
@@ -233,6 +250,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         fault: 4,
         webhooks: 1,
         shift: 0.7,
+        purge: 0.25,
         kill: kills ? 0.5 : 0,
         redis: kills && redisKills === 0 ? 0.2 : 0,
         pause: 5,
@@ -251,19 +269,20 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
       else if (kind === 'fault') steps.push({ do: 'fault', system: system(), rule: fault(random) });
       else if (kind === 'webhooks') steps.push({ do: 'webhooks', system: system(), faults: webhookFaults(random) });
       else if (kind === 'shift') shift(window);
+      else if (kind === 'purge') purge();
       else if (kind === 'kill') steps.push({ do: 'kill', worker: random.between(0, 1), ...doomed() });
       else if (kind === 'redis') {
         redisKills++;
         steps.push({ do: 'redis', downMs: random.between(0, 300) });
       } else steps.push({ do: 'pause', ms: random.between(5, 150) });
     }
-    steps.push({ do: 'quiet' });
+    steps.push(quiet());
     for (const thing of things) if (!thing.spoilt) thing.fresh = false;
   }
   const left = alive((thing) => thing.spoilt);
   if (left.length > 0) {
     for (const thing of left) mend(thing);
-    steps.push({ do: 'quiet' });
+    steps.push(quiet());
   }
   return { seed, steps };
 }
@@ -277,7 +296,10 @@ export function makeTwins(seed: number, count: number): Schedule {
     ['person', ['contact', 'customer']],
     ['product', ['keapProduct', 'shopProduct']],
   ];
-  const steps: Step[] = [{ do: 'scan', mapping: ALL, scan: 'full' }, { do: 'quiet' }];
+  const steps: Step[] = [
+    { do: 'scan', mapping: ALL, scan: 'full' },
+    { do: 'quiet', brake: 'continue' },
+  ];
   for (let n = 1; n <= count; n++) {
     const [kind, origin] = random.pick(twins);
     const spec = kinds[kind];
@@ -294,7 +316,7 @@ export function makeTwins(seed: number, count: number): Schedule {
     steps.push({ do: 'create', kind, thing, in: Object.fromEntries(made), silent: false });
     steps.push({ do: 'pause', ms: random.between(0, 20) });
   }
-  return { seed, steps: [...steps, { do: 'quiet' }] };
+  return { seed, steps: [...steps, { do: 'quiet', brake: 'continue' }] };
 }
 
 /** What records match by. */
