@@ -119,7 +119,8 @@ async function simulate(options: Options): Promise<number> {
     `${held + broken.length} seeds in ${seconds.toFixed(0)} s: ${held} held, ${broken.length} broken${list}; ` +
       `${things} things, ${writes} writes, ${faults} faults, ${killed} kills, ${brakes} brakes answered, ${overtaken} edits overtaken by Keap`,
   );
-  if (stop.signal.aborted) return 130;
+  // Steps that were begun may still wait for something.
+  if (stop.signal.aborted) process.exit(130);
   return broken.length > 0 ? 1 : 0;
 }
 

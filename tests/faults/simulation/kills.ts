@@ -14,9 +14,13 @@ import type { Means } from './run.ts';
 import { createSetting } from './setting.ts';
 import { type Kind, kinds, type Place } from './things.ts';
 
-/** How long the victims may take to reach their steps, and how often more work is made for them. In ms. */
+/** How long a victim may take to reach its step, and how often more work is made for those at work. In ms. */
 const PATIENCE = 150_000;
-const MORE_WORK = 3_000;
+const MORE_WORK = 1_000;
+/** Victims at work at a time. */
+const ABREAST = 5;
+/** Things edited at a time. */
+const EDITED = 6;
 
 export interface KillReport {
   readonly broken: readonly string[];
@@ -27,7 +31,7 @@ export interface KillReport {
 
 /** @param victims the steps at which workers end themselves, one worker each */
 export async function runKills(victims: readonly Moment[], seed: number, { crew, redis }: Means): Promise<KillReport> {
-  const setting = await createSetting(redis.url);
+  const setting = await createSetting(redis.url, { brakeOnCreates: false });
   const model = createModel();
   const random = createRandom(seed);
   const sound: Worker[] = [];
@@ -49,7 +53,9 @@ export async function runKills(victims: readonly Moment[], seed: number, { crew,
     create('company', 'customer');
     create('product', 'keapProduct');
     create('product', 'shopProduct');
-    for (const thing of [...model.things.values()].filter(({ settled }) => settled)) {
+    const settled = [...model.things.values()].filter((thing) => thing.settled);
+    for (let i = 0; i < EDITED && settled.length > 0; i++) {
+      const thing = random.pick(settled);
       for (const place of kinds[thing.kind].places) edit(model, thing.name, thing.kind, place);
     }
   }
@@ -77,14 +83,26 @@ export async function runKills(victims: readonly Moment[], seed: number, { crew,
     if (before.length > 0) return { broken: before, missed: [], things: model.things.size };
     for (const worker of sound.splice(0)) await crew.dismiss(worker);
 
-    const doomed = await Promise.all(victims.map((dieAt) => crew.hire({ ...setting.order, dieAt })));
-    const end = performance.now() + PATIENCE;
-    while (doomed.some(({ alive }) => alive) && performance.now() < end) {
+    const left = [...victims];
+    const missed: Moment[] = [];
+    const lanes = Array.from({ length: ABREAST }, async () => {
+      for (let dieAt = left.shift(); dieAt !== undefined; dieAt = left.shift()) {
+        const victim = await crew.hire({ ...setting.order, dieAt });
+        await Promise.race([victim.ended, sleep(PATIENCE, undefined, { ref: false })]);
+        if (!victim.alive) continue;
+        missed.push(dieAt);
+        await victim.kill();
+      }
+    });
+    let over = false;
+    const all = Promise.all(lanes).finally(() => {
+      over = true;
+    });
+    while (!over) {
       makeWork();
-      await Promise.race([Promise.all(doomed.map(({ ended }) => ended)), sleep(MORE_WORK)]);
+      await Promise.race([all, sleep(MORE_WORK)]);
     }
-    const missed = victims.filter((_, i) => doomed[i]?.alive);
-    for (const victim of doomed) if (victim.alive) await victim.kill();
+    await all;
 
     for (let i = 0; i < 2; i++) sound.push(await crew.hire(setting.order));
     const broken = await becomeQuiet(setting, model);

@@ -37,7 +37,7 @@ export interface Means {
   /** Have workers wait at each named step for up to so many ms. */
   readonly dawdle?: number | undefined;
   /** Told each step as it is done. */
-  /** Ends the run after the step that is being done; what it reports then tells nothing. */
+  /** Ends the run at once, its workers with the crew; what it reports then tells nothing. */
   readonly signal?: AbortSignal | undefined;
   readonly tell?: ((line: string) => void) | undefined;
   /** Given the setting as it is left behind by broken promises. */
@@ -117,6 +117,8 @@ export async function runSchedule(
     }
   }
 
+  const aborted = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
+
   /** Only sound workers are left: those that would end themselves at some step are ended now, if they have not been. */
   async function relieve(): Promise<void> {
     for (const [place, worker] of workers.entries()) {
@@ -131,7 +133,7 @@ export async function runSchedule(
     for (let i = 0; i < WORKERS; i++) workers.push(await crew.hire(order));
     for (const [i, step] of schedule.steps.entries()) {
       tell(`${String(i).padStart(4)} ${JSON.stringify(step)}`);
-      await perform(step);
+      await Promise.race([perform(step), aborted]);
       if (broken.length > 0 || signal?.aborted) break;
     }
     if (broken.length > 0) await autopsy?.(setting);
@@ -151,9 +153,11 @@ export async function runSchedule(
       overtaken: model.overtaken,
     };
   } finally {
-    await crash;
-    await hiring;
-    for (const worker of workers) await crew.dismiss(worker);
+    if (!signal?.aborted) {
+      await crash;
+      await hiring;
+      for (const worker of workers) await crew.dismiss(worker);
+    }
     await setting.close();
   }
 }

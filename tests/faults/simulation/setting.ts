@@ -1,5 +1,5 @@
 /** Where a simulation takes place: both stand-ins, the configuration with short waits and small pages, an engine that only queues. */
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ import { type ShopSandbox, startShop } from '../../../sandbox/shop/server.ts';
 import { uniquePrefix } from '../../support/redis.ts';
 import type { WorkOrder } from './orders.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
-import { type Stores, type System, stages } from './things.ts';
+import { pairs, type Stores, type System, stages } from './things.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -31,7 +31,11 @@ export interface Setting {
   close(): Promise<void>;
 }
 
-export async function createSetting(redisUrl: string): Promise<Setting> {
+/** @param options.brakeOnCreates false: as much may be created at once as there is */
+export async function createSetting(
+  redisUrl: string,
+  { brakeOnCreates = true }: { readonly brakeOnCreates?: boolean } = {},
+): Promise<Setting> {
   const stageData = stages.map(({ id, name }, i) => ({ id, name, order: i, probability: 50, target_number_days: 30 }));
   const keap = await startKeap({ data: { ...noKeapData, stages: stageData }, limits: false, hookDelayMs: [1, 10] });
   const shop = await startShop({ webhookDelayMs: [1, 10] });
@@ -39,6 +43,9 @@ export async function createSetting(redisUrl: string): Promise<Setting> {
   for (const folder of ['mappings', 'systems', 'schemas'])
     await cp(join(ROOT, folder), join(root, folder), { recursive: true });
   for (const system of ['keap', 'customwebshop']) await hurry(join(root, 'systems', `${system}.yaml`));
+  if (!brakeOnCreates)
+    for (const mapping of Object.keys(pairs))
+      await appendFile(join(root, 'mappings', `${mapping}.yaml`), '\nbrake: { creates: off }\n');
   await followDeletes(join(root, 'mappings', 'product-product.yaml'));
   const env = {
     KEAP_BASE_URL: `${keap.url}/crm/rest`,
