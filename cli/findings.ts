@@ -24,8 +24,7 @@ function journey({ kind, law, from, to, example, records, values }: Finding): st
   if (law === 'there-and-back' && (kind === 'lossy' || example.there !== undefined))
     steps.push(`${shown(example.there)} in ${to}`);
   if (law === 'there-and-back' && kind === 'lossy') steps.push(`${shown(example.back)} in ${from}`);
-  if (law === 'write-back')
-    steps.push(`${shown(example.back)} ${example.there === undefined ? `in ${from}` : `in ${to}`}`);
+  if (law === 'write-back') steps.push(`${shown(example.back)} in ${from}`);
   const { found, of, what } =
     records.found > 0
       ? { ...records, what: records.of === 1 ? 'record' : 'records' }

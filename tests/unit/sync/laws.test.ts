@@ -10,12 +10,15 @@ import { loadReal } from '../config/real.ts';
 const FILE = 'mappings/people-customers.yaml';
 
 /** The small configuration with other rows, and with `examples` of the stages. */
-function mappingOf(rows: string, options: { when?: string; stages?: readonly JsonObject[] } = {}): Mapping {
+function mappingOf(
+  rows: string,
+  options: { when?: string; create?: string; stages?: readonly JsonObject[] } = {},
+): Mapping {
   const head = MAPPING.slice(0, MAPPING.indexOf('create:'));
   const schema = 'schemas/crm/stages.schema.json';
   const stages = { ...JSON.parse(files().get(schema)!), ...(options.stages ? { examples: options.stages } : {}) };
   const result = load({
-    [FILE]: `${head}create: []\n${options.when ?? ''}properties:\n${rows}`,
+    [FILE]: `${head}create: [${options.create ?? ''}]\n${options.when ?? ''}properties:\n${rows}`,
     [schema]: JSON.stringify(stages),
   });
   expect(told(result)).toEqual([]);
@@ -33,15 +36,13 @@ interface Given {
   readonly crm?: readonly JsonObject[];
   readonly shop?: readonly JsonObject[];
   readonly when?: string;
+  readonly create?: string;
   readonly stages?: readonly JsonObject[];
   readonly options?: LawOptions;
 }
 
-const check = (rows: string, { crm = [], shop = [], when, stages, options }: Given = {}) =>
-  checkLaws(mappingOf(rows, { ...(when ? { when } : {}), ...(stages ? { stages } : {}) }), {
-    records: [crm.map(recordOf), shop.map(recordOf)],
-    ...options,
-  });
+const check = (rows: string, { crm = [], shop = [], options, ...given }: Given = {}) =>
+  checkLaws(mappingOf(rows, given), { records: [crm.map(recordOf), shop.map(recordOf)], ...options });
 
 /** A finding as `kind property from: value > there > back`. */
 const brief = ({ kind, property, from, example: { value, there, back } }: Finding): string =>
@@ -208,6 +209,26 @@ describe('values that cannot be converted', () => {
       { property: 'name', from: 'shop', code: 'RECORD_SCHEMA', records: { found: 1, of: 1 } },
     ]);
     expect(findings[0]!.message).toMatch(/^crm would not take it: May have at most 20 characters\./);
+  });
+
+  it('does not take the fault of a neighbour for that of a property', async () => {
+    const { config } = await loadReal();
+    const billing = { address_1: 'x'.repeat(76), city: 'Lyon', postcode: '69002' };
+    const records: [SystemRecord[], SystemRecord[]] = [[], [recordOf({ company: 'Acme', billing })]];
+    const { findings } = await checkLaws(config.mappings.get('company-customer')!, { records });
+    expect(findings.filter(({ kind }) => kind === 'refused').map(({ property }) => property)).toEqual([
+      'address.line1',
+    ]);
+  });
+
+  it('tells of a place that a new record cannot have, where records are created', async () => {
+    const rows = '  - { crm: name, shop: name }\n  - { crm: "phones[1].number", shop: phone }\n';
+    const shop = [{ name: 'Ann', phone: '1' }];
+    expect(await found(rows, { shop })).toEqual([]);
+    const { findings } = await check(rows, { shop, create: 'crm' });
+    expect(findings).toMatchObject([
+      { kind: 'refused', property: 'phones[1].number', from: 'shop', code: 'VALUE_TYPE', records: { found: 1, of: 1 } },
+    ]);
   });
 
   it('tells of no made-up value that cannot go there', async () => {
