@@ -48,11 +48,15 @@ export async function runKills(victims: readonly Moment[], seed: number, { crew,
     act(setting, model, { do: 'create', kind, thing: name, in: { [place]: values }, silent: false });
   }
 
+  const origins: readonly (readonly [Kind, Place])[] = [
+    ['company', 'company'],
+    ['company', 'customer'],
+    ['product', 'keapProduct'],
+    ['product', 'shopProduct'],
+  ];
+
   function makeWork(): void {
-    create('company', 'company');
-    create('company', 'customer');
-    create('product', 'keapProduct');
-    create('product', 'shopProduct');
+    create(...random.pick(origins));
     const settled = [...model.things.values()].filter((thing) => thing.settled);
     for (let i = 0; i < EDITED && settled.length > 0; i++) {
       const thing = random.pick(settled);
@@ -76,7 +80,7 @@ export async function runKills(victims: readonly Moment[], seed: number, { crew,
   }
 
   try {
-    makeWork();
+    for (const [kind, place] of origins) create(kind, place);
     await setting.engine.triggerAll({ scan: 'full' });
     sound.push(await crew.hire(setting.order));
     const before = [...(await becomeQuiet(setting, model)), ...(await check(setting, model))];
