@@ -151,7 +151,11 @@ async function heldOf(setting: Setting, thing: Thing): Promise<string[]> {
   for (const [mapping, sides] of Object.entries(pairs)) {
     for (const side of [0, 1] as const) {
       for (const record of find(setting.stores, sides[side], thing.name)) {
-        const held = await setting.engine.links(mapping).held(side, String(record.id));
+        const links = setting.engine.links(mapping);
+        const id = String(record.id);
+        // What is held of a link goes by its record on the first side, also where that one is gone.
+        const first = side === 1 ? await links.counterpart(1, id) : undefined;
+        const held = await (first === undefined ? links.held(side, id) : links.held(0, first));
         if (held) all.push(`${mapping} ${side}/${String(record.id)} ${held.kind}: ${held.reason}`);
       }
     }
