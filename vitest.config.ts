@@ -7,7 +7,7 @@ export default defineConfig({
     pool: 'forks',
     // Tests mostly wait for Redis and HTTP: a process per core, not one less.
     maxWorkers: '100%',
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
   },

@@ -1,4 +1,5 @@
 /** The configuration that runs: reloads files as they are edited, and keeps the last good version of a bad edit running. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { watch } from 'chokidar';
 import { type Files, readFiles, resolveFolders } from './files.ts';
 import { formatProblem } from './format.ts';
@@ -8,7 +9,7 @@ import type { Config, Mapping, Problem } from './types.ts';
 export interface ConfigStoreOptions extends LoadOptions {
   /** Whether to watch the folders; default true. Without, only `reload` reads again. */
   readonly watch?: boolean;
-  /** Milliseconds of quiet after an edit before the files are read; default 150. */
+  /** Milliseconds for which the files must stay as they are before an edit counts; default 150. */
   readonly debounce?: number;
   /** Milliseconds between looks at the files for edits of which no event told (network drives, links); default 1,500. */
   readonly poll?: number;
@@ -55,10 +56,21 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
     if (same && problemText(before.problems) === problemText(next.problems)) return;
     for (const listener of listeners) listener({ config: running.config, problems: running.problems, changed });
   };
+  /** A file that is just being written may be valid as far as it goes: what differs is read until it stays as it is. */
+  const readWhole = async (): Promise<Files> => {
+    let fresh = await readFiles(options);
+    while (!sameFiles(fresh, read) && !closed) {
+      await sleep(options.debounce ?? DEBOUNCE);
+      const again = await readFiles(options);
+      if (sameFiles(again, fresh)) break;
+      fresh = again;
+    }
+    return fresh;
+  };
   const readNow = async (): Promise<void> => {
     if (closed) return;
     try {
-      const fresh = await readFiles(options);
+      const fresh = await readWhole();
       if (sameFiles(fresh, read) && !unreadable) return;
       read = fresh;
       unreadable = false;

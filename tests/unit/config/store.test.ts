@@ -13,6 +13,7 @@ const opened: { store: ConfigStore; root: string }[] = [];
 async function open(
   edits: Record<string, string> = {},
   watch = false,
+  debounce = 30,
 ): Promise<{ store: ConfigStore; root: string; put: (file: string, text: string) => Promise<void> }> {
   const root = await mkdtemp(join(tmpdir(), 'tandem-config-'));
   const put = async (file: string, text: string): Promise<void> => {
@@ -20,7 +21,7 @@ async function open(
     await writeFile(join(root, file), text);
   };
   for (const [file, text] of files(edits)) await put(file, text);
-  const store = await createConfigStore({ root, env: ENV, watch, debounce: 30, poll: 500 });
+  const store = await createConfigStore({ root, env: ENV, watch, debounce, poll: 500 });
   opened.push({ store, root });
   return { store, root, put };
 }
@@ -64,6 +65,20 @@ describe('an edit', () => {
     await store.reload();
     expect(told).toEqual([]);
     expect(store.current()).toBe(config);
+  });
+
+  it('that is only half written does not count, though it is valid as far as it goes', async () => {
+    const { store, put } = await open({}, false, 1_000);
+    const changes: ConfigChange[] = [];
+    store.on((change) => changes.push(change));
+    const half = MAPPING.slice(0, MAPPING.lastIndexOf('\n  - '));
+    expect(store.check(half).problems).toEqual([]);
+    await put(FILE, half);
+    const reloaded = store.reload();
+    await put(FILE, MAPPING);
+    await reloaded;
+    expect(changes).toEqual([]);
+    expect(store.current().mappings.size).toBe(1);
   });
 
   it('that is bad leaves the last good version running, and is told until it is mended', async () => {
