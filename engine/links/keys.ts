@@ -33,6 +33,8 @@ export interface MappingKeys {
   readonly intents: string;
   /** HASH `SIDE/ID` -> JSON of why a record waits. */
   readonly held: string;
+  /** HASH `SIDE/ID` -> JSON of what a person decided against. */
+  readonly decided: string;
   /** HASH `SIDE/ID` -> id of the job that failed on this record for good. */
   readonly failedJobs: string;
   /** SET of `MAPPING|SIDE|ID` of records that wait for the link of this record. */
@@ -63,6 +65,7 @@ export function mappingKeys(prefix: string, mapping: string, rules: string): Map
     begun: `${base}:begun`,
     intents: `${base}:intents`,
     held: `${base}:held`,
+    decided: `${base}:decided`,
     failedJobs: `${base}:failed-jobs`,
     waiters: (side, id) => `${base}:waiters:${side}:${id}`,
     unready: [`${base}:unready:0`, `${base}:unready:1`],

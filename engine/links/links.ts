@@ -9,11 +9,11 @@ import { createBrakeStore } from './brake.ts';
 import { createHistory } from './history.ts';
 import { type MappingKeys, mappingKeys, parseRecordKey, recordKey } from './keys.ts';
 import { type LinkCommands, withLinkCommands } from './scripts.ts';
-import type { Held, Intent } from './shapes.ts';
+import type { Decided, Held, Intent } from './shapes.ts';
 import { createTransfer } from './transfer.ts';
 
 export type { KeptLost, Lost } from './history.ts';
-export type { Held, Intent } from './shapes.ts';
+export type { Decided, Held, Intent } from './shapes.ts';
 
 /** Records read or written in one round trip. */
 const BATCH = 500;
@@ -177,7 +177,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     async commit(commit: Commit): Promise<string> {
       const [a, b] = commit.ids;
       const result = await redis.tandemCommit(
-        ...[...keys.ids, ...keys.states, keys.base, keys.intents, keys.held],
+        ...[...keys.ids, ...keys.states, keys.base, keys.intents, keys.held, keys.decided],
         ...[a, b, commit.version, JSON.stringify(commit.base), ...commit.states],
         commit.held ? JSON.stringify(commit.held) : '',
       );
@@ -195,7 +195,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     },
 
     unlink: async (a: string, b: string): Promise<boolean> =>
-      (await redis.tandemUnlink(...keys.ids, ...keys.states, keys.base, keys.held, a, b)) === 1,
+      (await redis.tandemUnlink(...keys.ids, ...keys.states, keys.base, keys.held, keys.decided, a, b)) === 1,
 
     // ------------------------------------------------------------ states of handled records
 
@@ -241,6 +241,25 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       const pipeline = redis.pipeline();
       for (const { side, id } of records) pipeline.hdel(keys.held, recordKey(side, id)).hdel(keys.states[side], id);
       await pipeline.exec();
+    },
+
+    // ------------------------------------------------------------ what a person decided against
+
+    decided: async (side: SideIndex, id: string): Promise<Decided | undefined> =>
+      parse<Decided>(await redis.hget(keys.decided, recordKey(side, id))),
+
+    /** Outlives whatever is held of the records: ends with `undecide`, a new link, the end of the link or of the record. */
+    async decide(records: readonly { side: SideIndex; id: string }[], decided: Decided): Promise<void> {
+      const json = JSON.stringify(decided);
+      for (let i = 0; i < records.length; i += BATCH)
+        await redis.hset(
+          keys.decided,
+          ...records.slice(i, i + BATCH).flatMap(({ side, id }) => [recordKey(side, id), json]),
+        );
+    },
+
+    undecide: async (side: SideIndex, id: string): Promise<void> => {
+      await redis.hdel(keys.decided, recordKey(side, id));
     },
 
     // ------------------------------------------------------------ failed jobs
@@ -298,8 +317,12 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       return entry === null ? undefined : Number(entry.split('|', 1)[0]);
     },
 
-    forget: (side: SideIndex, id: string): Promise<number> =>
-      redis.tandemForget(rules.length + 3, keys.seen[side], keys.states[side], ...indexKeys(side), id),
+    async forget(side: SideIndex, id: string): Promise<void> {
+      await Promise.all([
+        redis.tandemForget(rules.length + 3, keys.seen[side], keys.states[side], ...indexKeys(side), id),
+        redis.hdel(keys.decided, recordKey(side, id)),
+      ]);
+    },
 
     // ------------------------------------------------------------ intents
 
@@ -527,11 +550,15 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
             const absent = ids.filter((_, i) => present[i] === 0);
             if (absent.length === 0) continue;
             // Known to be gone, and waiting as such: asking again every time would never end.
-            const helds = await redis.hmget(
-              keys.held,
-              ...absent.map((id, i) => recordKey(0, side === 0 ? id : batch[ids.indexOf(absent[i]!)]![1])),
-            );
-            missing.push(...absent.filter((_, i) => !helds[i] || !knownGone(JSON.parse(helds[i]!) as Held)));
+            const names = absent.map((id, i) => recordKey(0, side === 0 ? id : batch[ids.indexOf(absent[i]!)]![1]));
+            const [helds, decided] = await Promise.all([
+              redis.hmget(keys.held, ...names),
+              redis.hmget(keys.decided, ...names),
+            ]);
+            const settled = (i: number): boolean =>
+              (!!helds[i] && knownGone(JSON.parse(helds[i]!) as Held)) ||
+              parse<Decided>(decided[i] ?? null)?.kind === 'deletes';
+            missing.push(...absent.filter((_, i) => !settled(i)));
           }
           await redis.del(met);
           return missing;

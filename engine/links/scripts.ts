@@ -81,7 +81,8 @@ return 1`;
  * Records a link, its base and the states of both records in one step, and clears what was held and the intents of
  * both: whatever an unanswered create made, these two records have found each other.
  * Fenced: refused when another worker recorded this link since it was read.
- * KEYS ids0, ids1, states0, states1, base, intents, held
+ * A new link ends what was decided of the records without one.
+ * KEYS ids0, ids1, states0, states1, base, intents, held, decided
  * ARGV id0, id1, version read ('' for a new link), base JSON, state0, state1, held JSON ('' for none)
  * Answers the new version, -1 fenced, -2 a record is linked to another one.
  */
@@ -101,10 +102,11 @@ redis.call('HSET', KEYS[4], ARGV[2], ARGV[6])
 -- Whichever way the two came together, an open create of either is over: left standing, it would hold up others for good.
 redis.call('HDEL', KEYS[6], '0/' .. ARGV[1], '1/' .. ARGV[2])
 redis.call('HDEL', KEYS[7], '0/' .. ARGV[1], '1/' .. ARGV[2])
+if version == '' then redis.call('HDEL', KEYS[8], '0/' .. ARGV[1], '1/' .. ARGV[2]) end
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[7], '0/' .. ARGV[1], ARGV[7]) end
 return nextVersion`;
 
-/** Breaks a link. KEYS ids0, ids1, states0, states1, base, held; ARGV id0, id1. Answers 1, or 0 when there was none. */
+/** Breaks a link. KEYS ids0, ids1, states0, states1, base, held, decided; ARGV id0, id1. Answers 1, or 0 when there was none. */
 const UNLINK = `
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
@@ -113,6 +115,7 @@ redis.call('HDEL', KEYS[3], ARGV[1])
 redis.call('HDEL', KEYS[4], ARGV[2])
 redis.call('HDEL', KEYS[5], ARGV[1])
 redis.call('HDEL', KEYS[6], '0/' .. ARGV[1], '1/' .. ARGV[2])
+redis.call('HDEL', KEYS[7], '0/' .. ARGV[1], '1/' .. ARGV[2])
 return 1`;
 
 /**
@@ -212,8 +215,8 @@ export function withLinkCommands(redis: Redis): Redis & LinkCommands {
   redis.defineCommand('tandemRelease', { lua: RELEASE });
   redis.defineCommand('tandemIndex', { lua: INDEX });
   redis.defineCommand('tandemForget', { lua: FORGET });
-  redis.defineCommand('tandemCommit', { lua: COMMIT, numberOfKeys: 7 });
-  redis.defineCommand('tandemUnlink', { lua: UNLINK, numberOfKeys: 6 });
+  redis.defineCommand('tandemCommit', { lua: COMMIT, numberOfKeys: 8 });
+  redis.defineCommand('tandemUnlink', { lua: UNLINK, numberOfKeys: 7 });
   redis.defineCommand('tandemRestoreLinks', { lua: RESTORE_LINKS });
   redis.defineCommand('tandemRestoreRecords', { lua: RESTORE_RECORDS, numberOfKeys: 6 });
   return redis as Redis & LinkCommands;

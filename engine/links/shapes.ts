@@ -27,6 +27,13 @@ export interface Held {
   readonly kept?: true;
 }
 
+/** What a person decided against when answering a brake, whatever else becomes of the record meanwhile. */
+export interface Decided {
+  readonly kind: BrakeKind;
+  /** Property -> what it held when the decision took effect, and under which definition; absent until then. */
+  readonly seen?: Readonly<Record<string, readonly [fingerprint: string, definition: string]>>;
+}
+
 export interface Intent {
   /** Epoch ms of Redis' clock when the create began. */
   readonly at: number;

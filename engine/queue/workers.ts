@@ -6,7 +6,7 @@ import type { Engine } from '../engine.ts';
 import { asTandemError, type TandemError } from '../errors.ts';
 import { recordKey } from '../links/keys.ts';
 import { backfill, definitionChanges } from '../sync/backfill.ts';
-import { brakeOn, brakeReason, carryOut } from '../sync/brake.ts';
+import { brakeOn, brakeReason, carryOut, liftUnlimited } from '../sync/brake.ts';
 import type { SyncContext } from '../sync/context.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
 import { held } from '../sync/hold.ts';
@@ -315,7 +315,7 @@ async function scanJob(
         return 'planned';
       }
       // An answer that a process noted, and did not live to carry out.
-      const answered = await links.brake.on();
+      const answered = await liftUnlimited(context, mapping);
       if (answered?.answer) await carryOut(context, mapping, answered);
       if (kind === 'backfill') {
         const done = await backfillLinks(engine, member, context, mapping, current);

@@ -7,7 +7,7 @@ import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { EMPTY } from '../expression/values.ts';
 import { BRAKE_WINDOW, type Brake, type BrakeAnswer } from '../links/brake.ts';
-import type { Held, StoredBase } from '../links/links.ts';
+import type { Decided, Held, StoredBase } from '../links/links.ts';
 import type { Decision } from '../merge/merge.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import type { SyncContext } from './context.ts';
@@ -23,27 +23,42 @@ export type Permit =
   | { readonly kind: 'braked'; readonly brake: Brake; readonly holdAs: string };
 
 const GO: Permit = { kind: 'go' };
-const WORDS: Readonly<Record<BrakeKind, string>> = {
-  deletes: 'deletes',
-  creates: 'creates',
-  clears: 'records with a value cleared',
+const WANTED: Readonly<Record<BrakeKind, string>> = {
+  deletes: 'delete',
+  creates: 'create',
+  clears: 'clear a value in',
 };
 
 /** Why the brake is on, and what to do, as one sentence or two. */
-export function brakeReason(mapping: Pick<Mapping, 'name'>, { kind, by, count, limit, linked }: Brake): string {
+export function brakeReason(
+  mapping: Pick<Mapping, 'name' | 'brake'>,
+  { kind, by, count, limit, linked }: Brake,
+): string {
   const what =
     by === 'scan'
       ? `${count} of ${linked} linked records were missing when everything was read, and ${limit} may be`
-      : `more than ${limit} ${WORDS[kind]} in one run, with ${linked} linked records`;
-  return `The brake of ${mapping.name} is on: ${what}. Nothing is written until a person answers continue or discard in the reviews.`;
+      : `one run wanted to ${WANTED[kind]} more than ${limit} records, with ${linked} linked records`;
+  const how = mapping.brake[kind]
+    ? 'Nothing is written until a person answers continue or discard in the reviews.'
+    : `The mapping has no limit for ${kind} any more: the next scan takes it off.`;
+  return `The brake of ${mapping.name} is on: ${what}. ${how}`;
 }
 
-/** The brake that is on, if one is. One whose limit was taken out of the mapping is taken off. */
-export async function brakeOn(context: Pick<SyncContext, 'links'>, mapping: Mapping): Promise<Brake | undefined> {
-  const store = context.links(mapping.name).brake;
-  const brake = await store.on();
-  if (!brake || mapping.brake[brake.kind]) return brake;
-  await store.release(brake);
+/** The brake that is on, if one is: whoever asks may have another version of the mapping, so nothing follows from asking. */
+export const brakeOn = (
+  context: Pick<SyncContext, 'links'>,
+  mapping: Pick<Mapping, 'name'>,
+): Promise<Brake | undefined> => context.links(mapping.name).brake.on();
+
+/**
+ * Takes off the brake whose limit was taken out of the mapping. For those who have the version in force.
+ * @returns the brake that stays on
+ */
+export async function liftUnlimited(context: Pick<SyncContext, 'links'>, mapping: Mapping): Promise<Brake | undefined> {
+  const brake = await brakeOn(context, mapping);
+  // An answer goes first: it is carried out, and takes the brake off.
+  if (!brake || brake.answer || mapping.brake[brake.kind]) return brake;
+  await context.links(mapping.name).brake.release(brake);
   return undefined;
 }
 
@@ -53,7 +68,8 @@ export async function brakeOn(context: Pick<SyncContext, 'links'>, mapping: Mapp
  * To be asked before each write, under the claims of the record. What one person decides about one record passes.
  * @param side and id: the name under which the record is held: for a link its record on side 0
  * @param kind undefined for a write that neither deletes, creates nor clears
- * @param state of the source of a create: what a person decided against stays undone while the record is as it was
+ * @param seen what the write is about: what a person decided against stays undone while that is as it was
+ * @param state of the source of a create, by which decisions are known that were noted in `held` alone
  */
 export async function mayWrite(
   context: SyncContext,
@@ -61,23 +77,65 @@ export async function mayWrite(
   side: SideIndex,
   id: string,
   kind: BrakeKind | undefined,
-  state?: string,
+  { seen, state }: { readonly seen?: Seen; readonly state?: string } = {},
 ): Promise<Permit> {
+  if (context.person) return GO;
   const off = BRAKE_KINDS.filter((one) => mapping.brake[one] === undefined);
-  if (context.person || off.length === BRAKE_KINDS.length) return GO;
   const links = context.links(mapping.name);
-  const before = kind && (await links.held(side, id));
-  const answer = before && (await answerFor(context, mapping, before, kind));
-  if (answer === 'discard') return { kind: 'discard' };
-  if (before?.kept && state !== undefined && (await links.states(side, [id]))[0] === state) return { kind: 'discard' };
+  const [before, decided] = kind ? await Promise.all([links.held(side, id), links.decided(side, id)]) : [];
+  if (kind && decided?.kind === kind) {
+    if (!seen || !decided.seen || stands(kind, decided.seen, seen)) return discard(kind);
+    await links.undecide(side, id);
+  }
+  const answer = before && kind && (await answerFor(context, mapping, before, kind));
+  if (kind && answer === 'discard') return discard(kind);
+  if (kind && before?.kept && state !== undefined && (await links.states(side, [id]))[0] === state)
+    return discard(kind);
+  if (off.length === BRAKE_KINDS.length) return GO;
   const counts =
     kind !== undefined && answer === undefined && !(await isFirstSync(context, mapping, side, id, kind, before));
   const brake = await links.brake.spend(off, counts ? await spendingOf(context, mapping, side, id, kind) : undefined);
   return brake ? { kind: 'braked', brake, holdAs: (answer && before?.brake) || brake.id } : GO;
+
+  /** From now on it is known what the decision is about. */
+  async function discard(against: BrakeKind): Promise<Permit> {
+    await links.decide([{ side, id }], { kind: against, ...(seen ? { seen } : {}) });
+    return { kind: 'discard' };
+  }
+}
+
+type Seen = NonNullable<Decided['seen']>;
+
+/**
+ * Whether a decision holds for what is seen now. Only edits of the records end it: a property that the mapping defines
+ * otherwise, or has now for the first time, says nothing; but a clear of yet another property was not decided about.
+ */
+const stands = (kind: BrakeKind, then: Seen, now: Seen): boolean =>
+  Object.entries(now).every(([name, [value, definition]]) => {
+    const former = Object.hasOwn(then, name) ? then[name] : undefined;
+    return former === undefined ? kind !== 'clears' : former[1] !== definition || former[0] === value;
+  });
+
+/** What a record holds, without regard to how it is matched. */
+export const seenOf = (mapping: Mapping, { own }: Pick<View, 'own'>): Seen =>
+  Object.fromEntries(mapping.properties.map(({ name, definition }, i) => [name, [own[i]!, definition]]));
+
+/** A person decided that the survivor of a link stays. */
+export async function keepsSurvivor(
+  context: SyncContext,
+  mapping: Mapping,
+  id: string,
+  before: Held | undefined,
+  decided: Decided | undefined,
+): Promise<boolean> {
+  if (decided?.kind === 'deletes') return true;
+  if (!before?.kept && (!before || (await answerFor(context, mapping, before, 'deletes')) !== 'discard')) return false;
+  await context.links(mapping.name).decide([{ side: 0, id }], { kind: 'deletes' });
+  return true;
 }
 
 /** What was answered to the brake that held this record, if that is why it waits. */
-export async function answerFor(
+async function answerFor(
   context: SyncContext,
   mapping: Mapping,
   { code, brake }: Pick<Held, 'code' | 'brake'>,
@@ -132,7 +190,7 @@ export async function brakePair(
   views: readonly [View, View],
   decision: Decision,
   stored: StoredBase,
-): Promise<{ readonly decision: Decision } | { readonly outcome: Outcome }> {
+): Promise<{ readonly decision: Decision; readonly discarded?: true } | { readonly outcome: Outcome }> {
   const ids = [views[0].record.id, views[1].record.id] as const;
   const writes = ([0, 1] as const).some(
     (side) => decision.writes[side].length > 0 || needsName(mapping, views[side], ids[otherSide(side)]),
@@ -140,9 +198,14 @@ export async function brakePair(
   if (!writes) return { decision };
   const clears = clearsOf(mapping, views, decision);
   const kind = clears.size > 0 ? 'clears' : undefined;
-  const permit = await mayWrite(context, mapping, 0, ids[0], kind);
+  const seen = Object.fromEntries(
+    mapping.properties.flatMap(({ name, definition }, i) =>
+      clears.has(name) ? [[name, [`${views[0].own[i]} ${views[1].own[i]}`, definition] as const]] : [],
+    ),
+  );
+  const permit = await mayWrite(context, mapping, 0, ids[0], kind, { seen });
   if (permit.kind === 'go') return { decision };
-  if (permit.kind === 'discard') return { decision: without(mapping, views, decision, clears) };
+  if (permit.kind === 'discard') return { decision: without(mapping, views, decision, clears), discarded: true };
   const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
   return { outcome: await holdLink(context, mapping, ids, stored, states, permit, kind) };
 }
@@ -307,8 +370,23 @@ export async function carryOut(context: SyncContext, mapping: Mapping, brake: Br
   const links = context.links(mapping.name);
   const permit = { kind: 'braked', brake, holdAs: brake.id } as const;
   const waits = held(context, mapping, holdReason(mapping, permit, 'deletes'), undefined);
+  // Before any record goes on: what is held of it may be overwritten by any trouble, the decision is not.
+  if (brake.answer === 'discard') {
+    for await (const batch of links.allHeld())
+      await links.decide(
+        batch.filter((one) => one.code === 'BRAKED' && one.brake === brake.id && one.change === brake.kind),
+        { kind: brake.kind },
+      );
+  }
   // From now on they are known by what is held of them: no scan weighs them again, and each will find the answer.
-  for await (const ids of links.brake.vanished()) await links.holdLinks(ids, waits);
+  for await (const ids of links.brake.vanished()) {
+    if (brake.answer === 'discard')
+      await links.decide(
+        ids.map((id) => ({ side: 0, id })),
+        { kind: 'deletes' },
+      );
+    await links.holdLinks(ids, waits);
+  }
   await links.brake.release(brake);
   return releaseBraked(context, mapping);
 }

@@ -11,7 +11,7 @@ import { recordKey } from '../links/keys.ts';
 import type { Intent } from '../links/links.ts';
 import { merge, type PropertyWrite } from '../merge/merge.ts';
 import { type Base, type JsonObject, otherSide, type PropertyBase, type SystemRecord } from '../types.ts';
-import { holdCreate, mayWrite, type Permit } from './brake.ts';
+import { holdCreate, mayWrite, type Permit, seenOf } from './brake.ts';
 import { type Claims, recordClaim } from './claims.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
@@ -94,7 +94,9 @@ export async function createCounterpart(
       await claims.confirm();
       return await link(lost, former);
     }
-    const permit: Permit = more.decided ? { kind: 'go' } : await mayWrite(context, mapping, from, id, 'creates', state);
+    const permit: Permit = more.decided
+      ? { kind: 'go' }
+      : await mayWrite(context, mapping, from, id, 'creates', { seen: seenOf(mapping, source), state });
     if (permit.kind === 'braked') return await holdCreate(context, mapping, from, id, state, permit);
     if (permit.kind === 'discard') return await leave();
     await claims.confirm();

@@ -2,10 +2,10 @@
 import type { Mapping } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import { isEmpty } from '../expression/values.ts';
-import type { BegunWrite, Lost, StoredBase } from '../links/links.ts';
+import type { BegunWrite, Decided, Lost, StoredBase } from '../links/links.ts';
 import { type Decision, merge } from '../merge/merge.ts';
 import { type Base, otherSide, type PropertyBase, type SideIndex, type SystemRecord } from '../types.ts';
-import { answerFor, brakePair, holdLink, mayWrite } from './brake.ts';
+import { brakePair, holdLink, keepsSurvivor, mayWrite } from './brake.ts';
 import type { Claims } from './claims.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { propertyStates } from './convert.ts';
@@ -33,23 +33,26 @@ export async function reconcileLink(
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
   const other = otherSide(named);
-  const [record, [handled], [handledOther], reason, stored] = await Promise.all([
+  const [record, [handled], [handledOther], reason, stored, decided] = await Promise.all([
     readSide(context, mapping, named, ids[named]),
     links.states(named, [ids[named]]),
     links.states(other, [ids[other]]),
     links.held(0, ids[0]),
     links.base(ids[0]),
+    links.decided(0, ids[0]),
   ]);
   const view = record && (await viewRecord(mapping, named, record));
   if (view && !reason && handled === recordState(mapping, view).linked) return outcome('unchanged', { ids });
   const counterpart = await readSide(context, mapping, other, ids[other]);
   const records = named === 0 ? ([record, counterpart] as const) : ([counterpart, record] as const);
-  if (!view || !counterpart) return reconcileDeleted(context, mapping, ids, records, stored, claims);
+  if (!view || !counterpart) return reconcileDeleted(context, mapping, ids, records, stored, claims, decided);
+  // Should one be deleted again, that is another deletion.
+  if (decided?.kind === 'deletes' && !context.dry) await links.undecide(0, ids[0]);
   const otherView = await viewRecord(mapping, other, counterpart);
   const views = named === 0 ? ([view, otherView] as const) : ([otherView, view] as const);
   // A state that was left open: the record may not yet name its counterpart.
   const open = [handled, handledOther].flatMap((state, i) => (state === '' ? [i === 0 ? named : other] : []));
-  return reconcilePair(context, mapping, views, stored, named, claims, open);
+  return reconcilePair(context, mapping, views, stored, named, claims, open, decided);
 }
 
 const readSide = (
@@ -64,6 +67,7 @@ const readSide = (
  * Merges two records and writes what the merge decides. `stored.version` is '' for two records that are just being linked.
  * @param first the side that was read first
  * @param open sides whose record is told its counterpart, where it does not name it
+ * @param decided what a person decided against
  */
 export async function reconcilePair(
   context: SyncContext,
@@ -73,6 +77,7 @@ export async function reconcilePair(
   first: SideIndex,
   claims: Claims,
   open: readonly SideIndex[] = [],
+  decided?: Decided,
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
   const ids: Ids = [views[0].record.id, views[1].record.id];
@@ -105,7 +110,9 @@ export async function reconcilePair(
     modified: [views[0].record.modified, views[1].record.modified],
     properties: states,
   });
-  const braked = context.dry ? { decision: merged } : await brakePair(context, mapping, views, merged, known);
+  const braked: Awaited<ReturnType<typeof brakePair>> = context.dry
+    ? { decision: merged }
+    : await brakePair(context, mapping, views, merged, known);
   if ('outcome' in braked) return braked.outcome;
   const { decision } = braked;
   const conflicts = decision.decisions.filter((one) => one.rule === 'conflict').map((one) => one.property);
@@ -186,6 +193,8 @@ export async function reconcilePair(
     held: reason && held(context, mapping, reason, await links.held(0, ids[0])),
   });
   await context.step?.('after-base');
+  // The base holds it by now, or there is nothing to be cleared any more.
+  if (braked.discarded || decided?.kind === 'clears') await links.undecide(0, ids[0]);
   if (begun.length > 0 || landed.length > 0) await links.forgetBegun(ids[0]);
   if (doubted.size > 0) await context.enqueue(mapping.name, 0, [ids[0]]);
   for (const side of [0, 1] as const) if (answers[side]?.size) await context.touched(mapping, side, ids[side]);
@@ -358,6 +367,7 @@ async function reconcileDeleted(
   [a, b]: readonly [SystemRecord | undefined, SystemRecord | undefined],
   stored: StoredBase,
   claims: Claims,
+  decided: Decided | undefined,
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
   if (context.dry) return outcome('gone', { ids });
@@ -368,7 +378,7 @@ async function reconcileDeleted(
   const survivor: SideIndex = a ? 0 : 1;
   const { name, system, entity } = mapping.sides[survivor];
   const before = await links.held(0, ids[0]);
-  const kept = before && (before.kept || (await answerFor(context, mapping, before, 'deletes')) === 'discard');
+  const kept = await keepsSurvivor(context, mapping, ids[0], before, decided);
   const deletes = kept ? 'keep' : mapping.sides[survivor].deletes;
   const goneName = mapping.sides[otherSide(survivor)].name;
   const view = await viewRecord(mapping, survivor, (a ?? b)!);
@@ -384,6 +394,9 @@ async function reconcileDeleted(
       throw new TandemError('SYSTEM_CHANGED', `The record in ${goneName} is there again.`, { mapping: mapping.name });
     const permit = await mayWrite(context, mapping, 0, ids[0], 'deletes');
     if (permit.kind === 'braked') return holdLink(context, mapping, ids, stored, states, permit, 'deletes');
+    // Answered a moment ago.
+    if (permit.kind === 'discard')
+      return reconcileDeleted(context, mapping, ids, [a, b], stored, claims, { kind: 'deletes' });
     await links.keepLost(ids, deletedValues(mapping, view));
     await claims.confirm();
     await context.client(system.name).delete(entity.name, ids[survivor]);
@@ -401,7 +414,7 @@ async function reconcileDeleted(
     version: stored.version,
     base: stored.base,
     states,
-    held: held(context, mapping, { kind: review ? 'review' : 'gone', reason, ...(kept ? { kept } : {}) }, before),
+    held: held(context, mapping, { kind: review ? 'review' : 'gone', reason, ...(kept ? { kept: true } : {}) }, before),
   });
   return outcome(review ? 'review' : 'gone', { ids, reason });
 }

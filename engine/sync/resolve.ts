@@ -84,6 +84,7 @@ export function createByHand(context: SyncContext, mapping: Mapping, side: SideI
       }
       await links.index(side, [indexEntry(view)]);
       await claims.add(view.keys.flatMap((key, rule) => (key === undefined ? [] : [matchClaim(rule, key)])));
+      await links.undecide(side, id);
       if ((await links.intent(side, id))?.review) await links.dropIntent(side, id);
       return createCounterpart(context, mapping, view, claims, { decided: true });
     }),

@@ -9,7 +9,7 @@ import { hash } from '../expression/values.ts';
 import type { HeldRecord, Links } from '../links/links.ts';
 import type { Page } from '../systems/client.ts';
 import type { SideIndex } from '../types.ts';
-import { brakeOn, type Missing, weighMissing } from './brake.ts';
+import { liftUnlimited, type Missing, weighMissing } from './brake.ts';
 import type { SyncContext } from './context.ts';
 import { hold } from './hold.ts';
 import { indexEntry, recordState, type View, viewRecord } from './view.ts';
@@ -186,7 +186,7 @@ export async function releaseHeld(
   found: ScanOptions['found'],
 ): Promise<number> {
   const links = context.links(mapping.name);
-  const braked = (await brakeOn(context, mapping)) !== undefined;
+  const braked = (await liftUnlimited(context, mapping)) !== undefined;
   let released = 0;
   for await (const batch of links.allHeld()) {
     const again: { side: SideIndex; id: string }[] = [];

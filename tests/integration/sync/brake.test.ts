@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { answerBrake } from '../../../engine/sync/brake.ts';
+import { answerBrake, brakeOn, brakeReason } from '../../../engine/sync/brake.ts';
 import { convertContext } from '../../../engine/sync/context.ts';
 import { reconcile as reconcileRecord } from '../../../engine/sync/reconcile.ts';
 import { createByHand, deleteSurvivor, takeSide } from '../../../engine/sync/resolve.ts';
@@ -47,8 +47,9 @@ const braked = async () => (await world.held(MAPPING)).filter(({ code }) => code
 const products = () => [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
 
 /** A world in which so many pairs exist, made by the first sync. */
-async function start(pairs: number, rules = RULES): Promise<Pair[]> {
+async function start(pairs: number, rules = RULES, options: { retryDelay?: number } = {}): Promise<Pair[]> {
   world = await startWorld({
+    ...options,
     async prepare(dir) {
       const file = join(dir, 'mappings', `${MAPPING}.yaml`);
       await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: keep', rules));
@@ -92,7 +93,7 @@ describe('deletes that are told one by one', () => {
         kind: 'waiting',
         change: 'deletes',
         reason: expect.stringMatching(
-          /^The brake of product-product is on: more than 3 deletes in one run.*continue or discard/,
+          /^The brake of product-product is on: one run wanted to delete more than 3 records.*continue or discard/,
         ),
       });
     expect(await world.engine.queues.reconcile(MAPPING).getFailedCount()).toBe(0);
@@ -351,7 +352,10 @@ describe('creates', () => {
     for (let i = 0; i < 7; i++) later.push(await make(world, 'keap', 'products', product(unique('later'))));
     const second = await sync(world, 'changes', MAPPING);
     expect(await store().on()).toMatchObject({ kind: 'creates', by: 'writes', limit: 3 });
-    expect(second).toMatchObject({ state: 'done', reason: expect.stringContaining('more than 3 creates in one run') });
+    expect(second).toMatchObject({
+      state: 'done',
+      reason: expect.stringContaining('one run wanted to create more than 3 records'),
+    });
     expect(second.counts).toMatchObject({ created: [0, 3], waiting: 4 });
     expect(await braked()).toHaveLength(4);
     await expectQuiet(world, MAPPING);
@@ -539,7 +543,115 @@ describe('an answer', () => {
   });
 });
 
+describe('what was discarded outlives', () => {
+  /** Ten pairs, of which these are for losing. */
+  const startTen = async () => (await start(10, RULES, { retryDelay: 1 })).slice(0, 7);
+  const kept = async (pairs: readonly Pair[]) => {
+    const found = await Promise.all(pairs.map(({ keap }) => read(world, 'keap', 'products', keap)));
+    return pairs.filter((_, i) => found[i] !== undefined);
+  };
+  const loseInShop = async (pairs: readonly Pair[]): Promise<Pair[]> => {
+    for (const { shop } of pairs) await remove(world, 'shop', 'products', shop);
+    for (const { shop } of pairs) await world.engine.events('customwebshop', [{ event: 'product.deleted', id: shop }]);
+    await world.settle();
+    return kept(pairs);
+  };
+
+  it('an outage in which the jobs give up, before any of them found the answer', async () => {
+    const lost = await startTen();
+    for (const { shop } of lost) await remove(world, 'shop', 'products', shop);
+    await sync(world, 'full', MAPPING);
+    expect(await store().on()).toMatchObject({ by: 'scan', count: 7 });
+    world.shop.faults.add({ method: 'GET', path: '/products/', action: 'status', status: 503 });
+    await answer('discard');
+    expect((await world.held(MAPPING)).map(({ kind }) => kind)).toEqual(Array(7).fill('failed'));
+    world.shop.faults.clear();
+    // Not missed once more either.
+    await sync(world, 'full', MAPPING);
+    expect(await store().on()).toBeUndefined();
+    expect(await kept(lost)).toEqual(lost);
+    expect((await world.held(MAPPING)).map(({ kind }) => kind)).toEqual(Array(7).fill('gone'));
+    await expectQuiet(world, MAPPING);
+  });
+
+  it('a sync of the one record, a job that gives up on it, and a survivor that cannot be read', async () => {
+    const lost = await startTen();
+    const left = await loseInShop(lost);
+    expect(left).toHaveLength(4);
+    await answer('discard');
+    const links = world.engine.links(MAPPING);
+    await world.engine.trigger({ mapping: MAPPING, record: { side: 0, id: left[0]!.keap } });
+    const trouble = { kind: 'failed', reason: 'down', mapping: 'x', since: 1 } as const;
+    await links.hold(0, left[1]!.keap, '', { ...trouble, code: 'SYSTEM_UNAVAILABLE' });
+    await links.hold(0, left[2]!.keap, 'error', { ...trouble, code: 'EXPRESSION_FAILED' });
+    await sync(world, 'changes', MAPPING);
+    expect(await kept(lost)).toEqual(left);
+    for (const { keap } of left) expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'gone' });
+    await expectQuiet(world, MAPPING);
+
+    // Another decision of a person ends it.
+    await deleteSurvivor(context(), world.engine.mapping(MAPPING), 0, left[0]!.keap);
+    await createByHand(context(), world.engine.mapping(MAPPING), 0, left[1]!.keap);
+    const anew = { keap: left[1]!.keap, shop: await linked(world, MAPPING, 'keap', left[1]!.keap) };
+    expect(await links.decided(0, left[0]!.keap)).toBeUndefined();
+    expect(await loseInShop([anew])).toEqual([]);
+  });
+
+  it('the return of the counterpart ends it: another deletion is another one', async () => {
+    const lost = await startTen();
+    const shop = new Map(all(world, 'shop', 'products').map((one) => [String(one.id), structuredClone(one)]));
+    const [one] = await loseInShop(lost);
+    await answer('discard');
+    const links = world.engine.links(MAPPING);
+    expect(await links.decided(0, one!.keap)).toEqual({ kind: 'deletes' });
+    world.shop.store.table('products').put(shop.get(one!.shop) as never);
+    await reconcile(world, MAPPING, 'keap', one!.keap);
+    expect(await links.decided(0, one!.keap)).toBeUndefined();
+    expect(await loseInShop([one!])).toEqual([]);
+  });
+
+  it('an edit of the mapping, and trouble: discarded creates stay undone until the record changes', async () => {
+    await start(2);
+    const later: string[] = [];
+    for (let i = 0; i < 6; i++) later.push(await make(world, 'keap', 'products', product(unique('later'))));
+    await sync(world, 'changes', MAPPING);
+    await answer('discard');
+    expect(products()).toEqual([8, 5]);
+    const left = (await world.held(MAPPING)).map(({ id }) => id);
+    const version = world.engine.mapping(MAPPING).version;
+    const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
+    const text = await readFile(file, 'utf8');
+    const edited = text.replace(
+      '    customwebshop: description\n    type: string\n',
+      '    customwebshop: description\n    type: string\n    convert: { customwebshop: "$trim($)", keap: "$trim($)" }\n',
+    );
+    expect(edited).not.toBe(text);
+    await writeFile(file, edited);
+    await expect.poll(() => world.engine.mapping(MAPPING).version, { timeout: 10_000 }).not.toBe(version);
+    await sync(world, 'full', MAPPING);
+    for (const id of left) await world.engine.trigger({ mapping: MAPPING, record: { side: 0, id } });
+    await world.settle();
+    expect(products()).toEqual([8, 5]);
+    expect(await store().on()).toBeUndefined();
+    await edit(world, 'keap', 'products', left[0]!, { description: 'edited' });
+    await sync(world, 'changes', MAPPING);
+    await linked(world, MAPPING, 'keap', left[0]!);
+    expect(products()).toEqual([8, 6]);
+    expect(await world.engine.links(MAPPING).decided(0, left[0]!)).toBeUndefined();
+  });
+});
+
 describe('a mapping file', () => {
+  it('without the limit only tells of the brake: who has it may not have the version in force', async () => {
+    await start(2);
+    await store().trip({ kind: 'deletes', by: 'writes', count: 4, limit: 3, linked: 9 });
+    const mapping = world.engine.mapping(MAPPING);
+    const other = { ...mapping, brake: { ...mapping.brake, deletes: undefined } };
+    const brake = await brakeOn(world.engine, other);
+    expect(brakeReason(other, brake!)).toMatch(/has no limit for deletes any more: the next scan takes it off\.$/);
+    expect(await store().on()).toEqual(brake);
+  });
+
   it('that takes the limit away takes the brake off', async () => {
     const pairs = await start(8);
     await lose(pairs.slice(0, 5));
