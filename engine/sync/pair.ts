@@ -1,7 +1,8 @@
 /** One link: reads both records, decides by `merge`, writes, and records the new base. */
+import { redefined } from '../config/definition.ts';
 import type { Mapping } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
-import { isEmpty } from '../expression/values.ts';
+import { EMPTY, isEmpty } from '../expression/values.ts';
 import type { BegunWrite, Decided, Lost, StoredBase } from '../links/links.ts';
 import { type Decision, merge } from '../merge/merge.ts';
 import { type Base, otherSide, type PropertyBase, type SideIndex, type SystemRecord } from '../types.ts';
@@ -384,11 +385,8 @@ async function reconcileDeleted(
   const view = await viewRecord(mapping, survivor, (a ?? b)!);
   const state = recordState(mapping, view).linked;
   const states: [string, string] = survivor === 0 ? [state, ''] : ['', state];
-  const edited = mapping.properties.some((property, i) => {
-    const base = stored.base[property.name];
-    return base !== undefined && base[survivor] !== view.own[i];
-  });
-  if (deletes === 'propagate' && !edited) {
+  const { edited, unagreed } = ownValues(mapping, view, stored.base);
+  if (deletes === 'propagate' && !edited && unagreed.length === 0) {
     // A delete cannot be taken back: look a second time, and only then.
     if (await readSide(context, mapping, otherSide(survivor), ids[otherSide(survivor)]))
       throw new TandemError('SYSTEM_CHANGED', `The record in ${goneName} is there again.`, { mapping: mapping.name });
@@ -408,7 +406,9 @@ async function reconcileDeleted(
     ? `The counterpart in ${goneName} was deleted; ${kept ? 'a person decided that ' : ''}${name} keeps its record.`
     : edited
       ? `The counterpart in ${goneName} was deleted, but the record was edited in ${name}: a person decides.`
-      : `The counterpart in ${goneName} was deleted: a person decides.`;
+      : deletes === 'propagate'
+        ? `The counterpart in ${goneName} was deleted, but ${unagreed.join(', ')} in ${name} never agreed with it: a person decides.`
+        : `The counterpart in ${goneName} was deleted: a person decides.`;
   await links.commit({
     ids,
     version: stored.version,
@@ -417,6 +417,23 @@ async function reconcileDeleted(
     held: held(context, mapping, { kind: review ? 'review' : 'gone', reason, ...(kept ? { kept: true } : {}) }, before),
   });
   return outcome(review ? 'review' : 'gone', { ids, reason });
+}
+
+/**
+ * What a survivor holds that did not come of an agreement with the record that is gone. A value without an agreement that
+ * can still be read (in conflict since the two met, of a property that was added or is read otherwise now) is somebody's,
+ * also where nothing flows from it. An empty one is nobody's.
+ */
+function ownValues(mapping: Mapping, view: View, base: Base): { edited: boolean; unagreed: string[] } {
+  let edited = false;
+  const unagreed: string[] = [];
+  for (const [i, { name, definition }] of mapping.properties.entries()) {
+    const entry = Object.hasOwn(base, name) ? base[name] : undefined;
+    const readable = entry && (redefined(entry[2] ?? definition, definition)?.readable[view.side] ?? true);
+    if (entry && readable) edited ||= entry[view.side] !== view.own[i];
+    else if (view.own[i] !== EMPTY) unagreed.push(name);
+  }
+  return { edited, unagreed };
 }
 
 /** Both records are gone, and so is their link. */

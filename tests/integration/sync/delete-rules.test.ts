@@ -2,6 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linkByHand } from '../../../engine/sync/resolve.ts';
+import type { Base } from '../../../engine/types.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
@@ -228,5 +230,86 @@ describe('a conflict that waits for a person', () => {
     expect(held).toMatchObject({ kind: 'review', reason: expect.stringContaining('was deleted') });
     expect(held?.code).toBeUndefined();
     await expectQuiet(world, MAPPING);
+  });
+});
+
+describe('a survivor with values that never agreed with those of the record that is gone', () => {
+  beforeAll(async () => {
+    world = await startWorld({
+      async prepare(dir) {
+        const file = join(dir, 'mappings', `${MAPPING}.yaml`);
+        const text = (await readFile(file, 'utf8')).replace('conflict: latest', 'conflict: review');
+        await writeFile(file, text.replace('deletes: keep', 'deletes: propagate\nbrake: off'));
+      },
+    });
+    await sync(world, 'full', MAPPING);
+  });
+  afterAll(() => world?.close());
+
+  /** Two records that differ in what they say. */
+  async function two(name: string): Promise<Pair> {
+    const keap = await make(world, 'keap', 'products', { ...product(name), description: 'here' });
+    const shop = await make(world, 'shop', 'products', { name, sku: name, price: '1.00', description: 'there' });
+    return { keap, shop };
+  }
+
+  async function expectKept(ids: Pair, reason: string): Promise<void> {
+    for (const way of ['webhook', 'full scan'] as const) {
+      await learn(way, 'shop', ids);
+      expect(await read(world, 'keap', 'products', ids.keap)).toBeDefined();
+      expect(await heldOf(world, MAPPING, 'keap', ids.keap)).toMatchObject({
+        kind: 'review',
+        reason: expect.stringContaining(reason),
+      });
+    }
+  }
+
+  it('in conflict since two that match met', async () => {
+    const ids = await two(unique('met'));
+    await reconcile(world, MAPPING, 'keap', ids.keap);
+    expect(await heldOf(world, MAPPING, 'keap', ids.keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
+    await remove(world, 'shop', 'products', ids.shop);
+    await expectKept(ids, 'in keap never agreed with it');
+  });
+
+  it('in conflict since they were linked by hand', async () => {
+    const keap = await make(world, 'keap', 'products', product(unique('one')));
+    const shop = await make(world, 'shop', 'products', { name: unique('two'), sku: unique('two'), price: '1.00' });
+    await linkByHand(world.engine.context({ owner: 'person' }), world.engine.mapping(MAPPING), [keap, shop]);
+    await world.settle();
+    expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
+    await remove(world, 'shop', 'products', shop);
+    await expectKept({ keap, shop }, 'in keap never agreed with it');
+  });
+
+  it.each(['keap', 'shop'] as const)('linked, but never compared; left in %s', async (stays) => {
+    const { keap, shop } = await two(unique('linked'));
+    await world.engine.links(MAPPING).commit({ ids: [keap, shop], version: '', base: {}, states: ['', ''] });
+    await remove(world, other(stays), 'products', { keap, shop }[other(stays)]);
+    await event(other(stays), { keap, shop }[other(stays)], 'delete');
+    await world.settle();
+    expect(await read(world, stays, 'products', { keap, shop }[stays])).toBeDefined();
+    expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review' });
+  });
+
+  it.each<{ what: string; value: string; definition?: string; kept: boolean }>([
+    { what: 'of a property just added', value: 'said', kept: true },
+    { what: 'read otherwise now', value: 'said', definition: '?'.repeat(20), kept: true },
+    { what: 'empty, of a property just added', value: '', kept: false },
+    { what: 'empty, read otherwise now', value: '', definition: '?'.repeat(20), kept: false },
+  ])('$what', async ({ value, definition, kept }) => {
+    const keap = await make(world, 'keap', 'products', { ...product(unique('added')), description: value });
+    await reconcile(world, MAPPING, 'keap', keap);
+    const ids = { keap, shop: await linked(world, MAPPING, 'keap', keap) };
+    const links = world.engine.links(MAPPING);
+    const { version, base } = await links.base(keap);
+    const { description, ...others } = base;
+    const [a, b] = description!;
+    const entry: Base = definition === undefined ? {} : { description: [a, b, definition] };
+    await links.commit({ ids: [ids.keap, ids.shop], version, base: { ...others, ...entry }, states: ['', ''] });
+    await remove(world, 'shop', 'products', ids.shop);
+    if (kept) return expectKept(ids, 'in keap never agreed with it');
+    await learn('webhook', 'shop', ids);
+    expect(await read(world, 'keap', 'products', keap)).toBeUndefined();
   });
 });
