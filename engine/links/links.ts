@@ -61,7 +61,7 @@ export interface Followed {
 
 export interface Meeting {
   met(ids: readonly string[]): Promise<void>;
-  /** Linked ids that were not met; ends the meeting. */
+  /** Linked ids that were not met, though their records were known before the meeting began; ends the meeting. */
   missing(): Promise<string[]>;
   /** Ids of records without a link that are held and were not met, a batch at a time. */
   heldMissing(): AsyncGenerator<string[]>;
@@ -127,6 +127,11 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     return naming.some((count) => count > 0) && (await redis.hlen(keys.ids[0])) === 0;
   };
 
+  /** Both sides were read fully before: links are being rebuilt, or the match rules were edited since. */
+  const isNoFirst = async (): Promise<boolean> =>
+    (await isRebuild()) ||
+    (await redis.hkeys(keys.progress)).some((field) => field.startsWith('first:') && field !== firstRead);
+
   const plannedRead = (side: SideIndex): string => `planned:${side}:${rulesId}`;
   /** Definitions under which base entries without a mark were made; kept once known, for they never change. */
   let unmarked: Readonly<Record<string, string>> | undefined;
@@ -140,6 +145,8 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
 
   return {
     keys,
+    /** Names the present match rules and correlations. */
+    rules: rulesId,
     brake: createBrakeStore(redis, keys.brake),
 
     // ------------------------------------------------------------ links
@@ -313,8 +320,8 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
 
     /** Epoch ms when a record was first seen; undefined for one never seen. */
     async firstSeen(side: SideIndex, id: string): Promise<number | undefined> {
-      const entry = await redis.hget(keys.seen[side], id);
-      return entry === null ? undefined : Number(entry.split('|', 1)[0]);
+      const first = firstOf(await redis.hget(keys.seen[side], id));
+      return Number.isNaN(first) ? undefined : first;
     },
 
     async forget(side: SideIndex, id: string): Promise<void> {
@@ -448,12 +455,12 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       if (since !== undefined) fields[`since:${side}`] = since;
       await redis.hset(keys.progress, fields);
       if (scan === 'full' && (await readBoth(fullRead)))
-        await redis.hsetnx(keys.progress, firstRead, (await isRebuild()) ? '0' : String(await redisTime(redis)));
+        await redis.hsetnx(keys.progress, firstRead, (await isNoFirst()) ? '0' : String(await redisTime(redis)));
     },
 
     /**
      * Epoch ms of Redis' clock when both sides had been read fully for the first time, if they have; 0 where that was no
-     * first sync, but links are being rebuilt.
+     * first sync, but links are being rebuilt, or there was one under other match rules.
      */
     async firstRead(): Promise<number | undefined> {
       const at = await redis.hget(keys.progress, firstRead);
@@ -517,6 +524,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     /** Notes which ids a full read meets, to tell which linked ones it did not. The notes live in Redis, an hour at most. */
     async meet(side: SideIndex): Promise<Meeting> {
       const met = `${keys.progress}:met:${side}:${randomUUID()}`;
+      const began = await redisTime(redis);
       return {
         async met(ids) {
           if (ids.length > 0)
@@ -547,7 +555,11 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
           for await (const batch of hscan(redis, keys.ids[side])) {
             const ids = batch.map(([id]) => id);
             const present = await redis.smismember(met, ...ids);
-            const absent = ids.filter((_, i) => present[i] === 0);
+            const unmet = ids.filter((_, i) => present[i] === 0);
+            if (unmet.length === 0) continue;
+            // A list that takes long does not tell what was made meanwhile. Whoever links records indexes them before.
+            const seen = await redis.hmget(keys.seen[side], ...unmet);
+            const absent = unmet.filter((_, i) => !(firstOf(seen[i]) >= began));
             if (absent.length === 0) continue;
             // Known to be gone, and waiting as such: asking again every time would never end.
             const names = absent.map((id, i) => recordKey(0, side === 0 ? id : batch[ids.indexOf(absent[i]!)]![1]));
@@ -585,6 +597,9 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     },
   };
 }
+
+/** Epoch ms in an entry of `seen`; NaN without one. */
+const firstOf = (entry: string | null | undefined): number => Number(entry?.split('|', 1)[0] ?? Number.NaN);
 
 /** Asking about such a record again would tell nothing new. A conflict (which has a code) knows nothing of a deletion. */
 const knownGone = ({ kind, code }: Held): boolean =>

@@ -16,6 +16,8 @@ export interface Held {
   readonly since: number;
   /** Candidates, for a review of an ambiguous match: record keys. */
   readonly candidates?: readonly string[];
+  /** The match rules under which these were found; absent in what older versions held. */
+  readonly rules?: string;
   /** Records whose links it waits for. */
   readonly refs?: readonly { readonly mapping: string; readonly side: SideIndex; readonly id: string }[];
   /** The failed job, so that it can go once the record is mended. */

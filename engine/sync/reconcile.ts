@@ -3,12 +3,12 @@
  * queued does not matter. Doing it twice, late, or for nothing is harmless.
  */
 import type { Mapping } from '../config/types.ts';
-import { recordKey } from '../links/keys.ts';
+import { parseRecordKey, recordKey } from '../links/keys.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import { linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
 import type { SyncContext } from './context.ts';
 import { baseOfMatch, createCounterpart, lostResult } from './create.ts';
-import { hold, wakeWaiters, wakeWatchers } from './hold.ts';
+import { type HoldReason, hold, wakeWaiters, wakeWatchers } from './hold.ts';
 import { findCounterpart } from './match.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { reconcileLink, reconcilePair } from './pair.ts';
@@ -103,6 +103,8 @@ async function reconcileUnlinked(
       const match = await findCounterpart(context, mapping, view);
       if (match.kind === 'one') {
         await claims.add([recordClaim(match.view.side, match.view.record.id)]);
+        // One that was only named may not be known yet.
+        if (!context.dry) await links.index(match.view.side, [indexEntry(match.view)]);
         const views = side === 0 ? ([view, match.view] as const) : ([match.view, view] as const);
         const result = await reconcilePair(
           context,
@@ -121,16 +123,22 @@ async function reconcileUnlinked(
           (match.candidates.length > 1
             ? `Several records could belong together by the rule "${match.rule}": a person decides.`
             : `One record could belong to it by the rule "${match.rule}", which asks a person to confirm it.`);
-        if (!context.dry)
-          await hold(context, mapping, side, id, state, { kind: 'review', reason, candidates: match.candidates });
+        const found = { candidates: match.candidates, rules: links.rules };
+        if (!context.dry) await hold(context, mapping, side, id, state, { kind: 'review', reason, ...found });
         return outcome('review', { reason });
       }
       const rivals = context.dry ? [] : await takenCandidates(context, mapping, view);
       if (rivals.length > 0) {
         const reason =
           'The records that it could have belonged to are linked to others by now: it may be one too many, so a person decides whether it gets a counterpart.';
-        await hold(context, mapping, side, id, state, { kind: 'review', reason, candidates: rivals });
+        const found = { candidates: rivals, rules: links.rules };
+        await hold(context, mapping, side, id, state, { kind: 'review', reason, ...found });
         return outcome('review', { reason });
+      }
+      const left = await leftByRules(context, mapping, view);
+      if (left) {
+        await hold(context, mapping, side, id, state, left);
+        return outcome('review', { reason: left.reason });
       }
       return createCounterpart(context, mapping, view, claims);
     },
@@ -154,4 +162,33 @@ async function takenCandidates(context: SyncContext, mapping: Mapping, view: Vie
     for (const id of await links.candidates(other, rule, key)) matching.add(recordKey(other, id));
   }
   return held.candidates.filter((candidate) => matching.has(candidate));
+}
+
+/**
+ * A record in review whose candidates are none by other match rules than those that found them: an edit of the rules may
+ * be a mistake, and what was doubtful is not made twice without asking.
+ * @returns as what it stays in review, where one of the candidates is still there
+ */
+async function leftByRules(context: SyncContext, mapping: Mapping, view: View): Promise<HoldReason | undefined> {
+  const links = context.links(mapping.name);
+  const other = mapping.sides[otherSide(view.side)];
+  const held = other.create ? await links.held(view.side, view.record.id) : undefined;
+  if (held?.kind !== 'review' || !held.candidates) return undefined;
+  const sameRules = held.rules === undefined ? held.mapping === mapping.version : held.rules === links.rules;
+  if (sameRules) return undefined;
+  for (const candidate of held.candidates) {
+    const { side, id } = parseRecordKey(candidate);
+    if (side !== other.index) continue;
+    const record = await context.client(other.system.name).read(other.entity.name, id);
+    if (!record || !(await viewRecord(mapping, side, record)).takesPart) continue;
+    return {
+      kind: 'review',
+      reason:
+        'By the match rules as they were, records could have belonged to it that do not match it any more: a person decides whether it gets a counterpart.',
+      candidates: held.candidates,
+      // Those that found them: looked at again under the present ones, it stays in review.
+      rules: held.rules ?? '',
+    };
+  }
+  return undefined;
 }

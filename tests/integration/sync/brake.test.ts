@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { answerBrake, brakeOn, brakeReason } from '../../../engine/sync/brake.ts';
 import { convertContext } from '../../../engine/sync/context.ts';
 import { reconcile as reconcileRecord } from '../../../engine/sync/reconcile.ts';
-import { createByHand, deleteSurvivor, takeSide } from '../../../engine/sync/resolve.ts';
+import { createByHand, deleteSurvivor, linkByHand, takeSide } from '../../../engine/sync/resolve.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
@@ -43,6 +43,7 @@ const answer = async (what: 'continue' | 'discard'): Promise<number> => {
   await world.settle();
   return released;
 };
+const links = () => world.engine.links(MAPPING);
 const braked = async () => (await world.held(MAPPING)).filter(({ code }) => code === 'BRAKED');
 const products = () => [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
 
@@ -309,6 +310,26 @@ describe('records that a full scan does not meet', () => {
     expect(await store().on()).toBeUndefined();
   });
 
+  it('do not include those linked while the list was read: created, by hand or by a match', async () => {
+    const pairs = await start(4);
+    const links = world.engine.links(MAPPING);
+    const meetings = [await links.meet(0), await links.meet(1)] as const;
+    await tell('add', [await make(world, 'keap', 'products', product(unique('fresh')))]);
+    const name = unique('match');
+    await make(world, 'shop', 'products', { name, sku: name, price: '1.00' });
+    await tell('add', [await make(world, 'keap', 'products', product(name))]);
+    const keap = await make(world, 'keap', 'products', product(unique('one')));
+    const shop = await make(world, 'shop', 'products', { name: unique('two'), sku: unique('two'), price: '1.00' });
+    await linkByHand(context(), world.engine.mapping(MAPPING), [keap, shop]);
+    await world.settle();
+    expect(await links.count()).toBe(7);
+    const [lost, ...rest] = pairs;
+    await meetings[0].met(rest.map((pair) => pair.keap));
+    await meetings[1].met(rest.map((pair) => pair.shop));
+    expect(await meetings[0].missing()).toEqual([lost!.keap]);
+    expect(await meetings[1].missing()).toEqual([lost!.shop]);
+  });
+
   it('fewer than that are looked at one by one, on both sides together', async () => {
     const pairs = await start(12, 'deletes: propagate');
     await remove(world, 'keap', 'products', pairs[0]!.keap);
@@ -386,6 +407,57 @@ describe('creates', () => {
     await sync(world, 'full', MAPPING);
     expect(await store().on()).toMatchObject({ kind: 'creates' });
     expect(products()).toEqual([6, 3]);
+  });
+
+  /** Records in review, two for each of the shop, and then match rules by which none has a key. */
+  async function ambiguous(count: number): Promise<{ keap: string[]; shop: string[]; editRules: () => Promise<void> }> {
+    await start(0, 'deletes: keep\nbrake:\n  creates: { count: 3 }');
+    const keap: string[] = [];
+    const shop: string[] = [];
+    for (let i = 0; i < count; i++) {
+      const name = unique('same');
+      for (let n = 0; n < 2; n++) keap.push(await make(world, 'keap', 'products', product(name)));
+      shop.push(await make(world, 'shop', 'products', { name, sku: name, price: '1.00' }));
+    }
+    await sync(world, 'full', MAPPING);
+    expect((await world.held(MAPPING)).filter(({ kind }) => kind === 'review')).toHaveLength(3 * count);
+    const editRules = async () => {
+      const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
+      const { version } = world.engine.mapping(MAPPING);
+      const rules = 'match:\n  - keap: (sku = "zz" ? sku)\n    customwebshop: (sku = "zz" ? sku)\n';
+      await writeFile(file, (await readFile(file, 'utf8')).replace(/match:\n(?: {2}.*\n)+/, rules));
+      await expect.poll(() => world.engine.mapping(MAPPING).version, { timeout: 30_000 }).not.toBe(version);
+      await sync(world, 'full', MAPPING);
+      await sync(world, 'full', MAPPING);
+    };
+    return { keap, shop, editRules };
+  }
+
+  it('are not made for what is in review by match rules that were edited since', async () => {
+    const { keap, shop, editRules } = await ambiguous(3);
+    const before = writes(world);
+    await editRules();
+    expect(writes(world)).toEqual(before);
+    const held = await world.held(MAPPING);
+    expect(held.map(({ kind }) => kind)).toEqual(Array(9).fill('review'));
+    expect(held[0]!.reason).toContain('By the match rules as they were');
+    expect(await store().on()).toBeUndefined();
+    await expectQuiet(world, MAPPING);
+    // A person says so, or the last of those that could have belonged to it goes: then one is made.
+    await createByHand(context(), world.engine.mapping(MAPPING), 0, keap[0]!);
+    await world.settle();
+    expect(await links().count()).toBe(1);
+    await remove(world, 'shop', 'products', shop[1]!);
+    await sync(world, 'full', MAPPING);
+    expect(await links().count()).toBe(3);
+  });
+
+  it('under match rules that were edited since the first sync are counted', async () => {
+    const { shop, editRules } = await ambiguous(4);
+    for (const id of shop) await remove(world, 'shop', 'products', id);
+    await editRules();
+    expect(products()).toEqual([8, 3]);
+    expect(await store().on()).toMatchObject({ kind: 'creates', by: 'writes', limit: 3 });
   });
 
   it('discarded: the records are left alone until they change', async () => {
