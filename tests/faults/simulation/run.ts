@@ -117,7 +117,11 @@ export async function runSchedule(
     }
   }
 
-  const aborted = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
+  let abort = (): void => {};
+  const aborted = new Promise<void>((resolve) => {
+    abort = resolve;
+  });
+  signal?.addEventListener('abort', abort);
 
   /** Only sound workers are left: those that would end themselves at some step are ended now, if they have not been. */
   async function relieve(): Promise<void> {
@@ -153,6 +157,7 @@ export async function runSchedule(
       overtaken: model.overtaken,
     };
   } finally {
+    signal?.removeEventListener('abort', abort);
     if (!signal?.aborted) {
       await crash;
       await hiring;
