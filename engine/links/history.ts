@@ -29,7 +29,7 @@ export interface Lost {
   readonly value?: unknown;
   /** The value was too long to be kept whole: a text is cut, anything else is left out. */
   readonly cut?: true;
-  /** The merge's rule that decided, `restored` (another value was put back) or `deleted` (its record was). */
+  /** The merge's rule that decided, `cleared` (an empty value came over it), `restored` (another was put back) or `deleted` (its record was). */
   readonly rule: string;
 }
 

@@ -12,7 +12,7 @@ import type { Decision } from '../merge/merge.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import type { SyncContext } from './context.ts';
 import { held } from './hold.ts';
-import { needsName } from './name.ts';
+import { type UnnamedSides, withUnnamed } from './name.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { recordState, type View } from './view.ts';
 
@@ -21,6 +21,8 @@ export type Permit =
   | { readonly kind: 'go' }
   | { readonly kind: 'discard' }
   | { readonly kind: 'braked'; readonly brake: Brake; readonly holdAs: string };
+
+type Braked = Extract<Permit, { kind: 'braked' }>;
 
 const GO: Permit = { kind: 'go' };
 const WANTED: Readonly<Record<BrakeKind, string>> = {
@@ -65,7 +67,7 @@ export async function liftUnlimited(context: Pick<SyncContext, 'links'>, mapping
 // ------------------------------------------------------------ writes
 
 /**
- * To be asked before each write, under the claims of the record. What one person decides about one record passes.
+ * To be asked before each write, under the claims of the record.
  * @param side and id: the name under which the record is held: for a link its record on side 0
  * @param kind undefined for a write that neither deletes, creates nor clears
  * @param seen what the write is about: what a person decided against stays undone while that is as it was
@@ -79,7 +81,6 @@ export async function mayWrite(
   kind: BrakeKind | undefined,
   { seen, state }: { readonly seen?: Seen; readonly state?: string } = {},
 ): Promise<Permit> {
-  if (context.person) return GO;
   const off = BRAKE_KINDS.filter((one) => mapping.brake[one] === undefined);
   const links = context.links(mapping.name);
   const [before, decided] = kind ? await Promise.all([links.held(side, id), links.decided(side, id)]) : [];
@@ -180,8 +181,15 @@ async function isFirstSync(
 
 // ------------------------------------------------------------ holding
 
+/** Only what a person decided is written; the rest of the link waits for the answer to the brake. */
+export interface Stopped {
+  readonly permit: Braked;
+  readonly change: BrakeKind | undefined;
+}
+
 /**
- * Before the writes of a link: lets them be done, without those that a person discarded, or holds the link as it is.
+ * Before the writes of a link: lets them be done, without those that a person discarded, or holds the link as it is. What
+ * a person decides about this link is neither counted nor held, but it lets nothing else through.
  * @param stored the base from which was decided
  */
 export async function brakePair(
@@ -190,13 +198,20 @@ export async function brakePair(
   views: readonly [View, View],
   decision: Decision,
   stored: StoredBase,
-): Promise<{ readonly decision: Decision; readonly discarded?: true } | { readonly outcome: Outcome }> {
+  toName: UnnamedSides,
+): Promise<
+  { readonly decision: Decision; readonly discarded?: true; readonly stopped?: Stopped } | { readonly outcome: Outcome }
+> {
   const ids = [views[0].record.id, views[1].record.id] as const;
+  const decided = new Set(decision.decisions.filter((one) => context.person?.(one)).map(({ property }) => property));
   const writes = ([0, 1] as const).some(
-    (side) => decision.writes[side].length > 0 || needsName(mapping, views[side], ids[otherSide(side)]),
+    (side) =>
+      decision.writes[side].some(({ property }) => !decided.has(property)) ||
+      (toName[side] !== undefined && toName[side] !== 'refused'),
   );
   if (!writes) return { decision };
   const clears = clearsOf(mapping, views, decision);
+  for (const property of decided) clears.delete(property);
   const kind = clears.size > 0 ? 'clears' : undefined;
   const seen = Object.fromEntries(
     mapping.properties.flatMap(({ name, definition }, i) =>
@@ -206,8 +221,11 @@ export async function brakePair(
   const permit = await mayWrite(context, mapping, 0, ids[0], kind, { seen });
   if (permit.kind === 'go') return { decision };
   if (permit.kind === 'discard') return { decision: without(mapping, views, decision, clears), discarded: true };
+  if (decided.size > 0) return { decision: only(decision, decided, stored), stopped: { permit, change: kind } };
   const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
-  return { outcome: await holdLink(context, mapping, ids, stored, states, permit, kind) };
+  return {
+    outcome: await holdLink(context, mapping, ids, stored, withUnnamed(mapping, states, toName), permit, kind),
+  };
 }
 
 /** @param states of both records as they were read, so that scans leave them alone meanwhile */
@@ -217,7 +235,7 @@ export async function holdLink(
   ids: readonly [string, string],
   stored: StoredBase,
   states: readonly [string, string],
-  permit: Extract<Permit, { kind: 'braked' }>,
+  permit: Braked,
   change: BrakeKind | undefined,
 ): Promise<Outcome> {
   const reason = holdReason(mapping, permit, change);
@@ -234,7 +252,7 @@ export async function holdCreate(
   side: SideIndex,
   id: string,
   state: string,
-  permit: Extract<Permit, { kind: 'braked' }>,
+  permit: Braked,
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
   const reason = holdReason(mapping, permit, 'creates');
@@ -244,31 +262,37 @@ export async function holdCreate(
   return stillOn(context, mapping, side, id, permit, { code: reason.code, reason: reason.reason });
 }
 
-function holdReason(
-  mapping: Mapping,
-  { brake, holdAs }: Extract<Permit, { kind: 'braked' }>,
-  change: BrakeKind | undefined,
-) {
+export function holdReason(mapping: Mapping, { brake, holdAs }: Braked, change: BrakeKind | undefined) {
   const kind = { kind: 'waiting', code: 'BRAKED', reason: brakeReason(mapping, brake), brake: holdAs } as const;
   return change === undefined ? kind : { ...kind, change };
 }
 
-/** Whoever took the brake off a moment ago may not have seen this record among those that wait. */
 async function stillOn(
   context: SyncContext,
   mapping: Mapping,
   side: SideIndex,
   id: string,
-  { brake }: Extract<Permit, { kind: 'braked' }>,
+  permit: Braked,
   more: Pick<Outcome, 'ids' | 'code' | 'reason'>,
 ): Promise<Outcome> {
-  const now = await context.links(mapping.name).brake.on();
-  if (now?.id !== brake.id) await context.enqueue(mapping.name, side, [id]);
+  await askAgain(context, mapping, side, id, permit);
   return outcome('waiting', more);
 }
 
+/** Whoever took the brake off a moment ago may not have seen this record among those that wait. */
+export async function askAgain(
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+  { brake }: Braked,
+): Promise<void> {
+  const now = await context.links(mapping.name).brake.on();
+  if (now?.id !== brake.id) await context.enqueue(mapping.name, side, [id]);
+}
+
 /** Names of properties in which a value would be overwritten by an empty one. */
-function clearsOf(mapping: Mapping, views: readonly [View, View], decision: Decision): Set<string> {
+export function clearsOf(mapping: Mapping, views: readonly [View, View], decision: Decision): Set<string> {
   const names = new Set<string>();
   for (const side of [0, 1] as const) {
     for (const { property, fingerprint } of decision.writes[side]) {
@@ -277,6 +301,19 @@ function clearsOf(mapping: Mapping, views: readonly [View, View], decision: Deci
     }
   }
   return names;
+}
+
+/** Writes these properties alone: of the others that would be written nothing is decided yet. */
+function only({ writes, base, decisions }: Decision, names: ReadonlySet<string>, stored: StoredBase): Decision {
+  const waits = new Set(writes.flat().flatMap(({ property }) => (names.has(property) ? [] : [property])));
+  const entries = Object.entries(base).filter(([name]) => !waits.has(name));
+  const before = Object.entries(stored.base).filter(([name]) => waits.has(name));
+  const goes = (side: SideIndex) => writes[side].filter(({ property }) => !waits.has(property));
+  return {
+    writes: [goes(0), goes(1)],
+    base: Object.fromEntries([...entries, ...before]),
+    decisions: decisions.filter(({ property }) => !waits.has(property)),
+  };
 }
 
 /** Both sides keep what they have of these properties, until one of them changes. */

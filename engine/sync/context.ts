@@ -3,6 +3,7 @@ import type { Config, Mapping, Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
 import type { Links } from '../links/links.ts';
+import type { PropertyDecision } from '../merge/merge.ts';
 import type { SystemClient } from '../systems/client.ts';
 import type { SideIndex, SystemRecord } from '../types.ts';
 import type { ConvertContext, ReferenceAnswer } from './convert.ts';
@@ -22,8 +23,8 @@ export interface SyncContext {
   readonly job: string | undefined;
   /** Epoch ms when the oldest run of a mapping that is under way began; undefined when none is. */
   runSince(mapping: string): Promise<number | undefined>;
-  /** A person decides about this one record: the brake neither counts nor holds it. */
-  readonly person?: boolean | undefined;
+  /** Which decisions of this one link a person made: the brake neither counts nor holds those, but all others. */
+  readonly person?: ((decision: PropertyDecision) => boolean) | undefined;
   /** Only tell what would be done. */
   readonly dry: boolean;
   /** How long claims last unless they are extended, in ms; default 60,000. */

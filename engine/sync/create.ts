@@ -17,7 +17,7 @@ import { convertContext, type SyncContext } from './context.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
 import { marked } from './definitions.ts';
 import { heldOutcome, hold, reasonOf, wakeWaiters } from './hold.ts';
-import { nameCounterpart, needsName } from './name.ts';
+import { nameCounterpart, needsName, withUnnamed } from './name.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { indexEntry, recordState, type View, viewRecord } from './view.ts';
 import { newRecord } from './write.ts';
@@ -174,7 +174,12 @@ export async function createCounterpart(
       states: pending ? ['', ''] : unnamed ? until : states,
     });
     await context.step?.('after-link');
-    if (unnamed && (await named(record.id, begun !== undefined)) && !pending) await links.known(from, id, states[from]);
+    const name = unnamed ? await named(record.id, begun !== undefined) : 'later';
+    if (name !== 'later' && !pending) {
+      const refused = name === 'refused' ? 'refused' : undefined;
+      const now = withUnnamed(mapping, states, from === 0 ? [refused, undefined] : [undefined, refused]);
+      await links.known(from, id, now[from]);
+    }
     if (pending) await context.enqueue(mapping.name, from, [id]);
     await wakeWaiters(context, mapping, ids);
     await context.touched(mapping, target.index, record.id);
@@ -182,16 +187,15 @@ export async function createCounterpart(
   }
 
   /** The link stands, whatever becomes of this: what fails now is tried again by a reconcile of its own. */
-  async function named(counterpart: string, found: boolean): Promise<boolean> {
+  async function named(counterpart: string, found: boolean): Promise<'named' | 'refused' | 'later'> {
     try {
       // What was created just now may have its name; for what was only found, the brake has not been asked.
       if (found && (await mayWrite(context, mapping, from, id, undefined)).kind === 'braked')
         throw new TandemError('BRAKED', 'The brake of the mapping is on.', { mapping: mapping.name });
-      await nameCounterpart(context, mapping, source, counterpart);
-      return true;
+      return (await nameCounterpart(context, mapping, source, counterpart)) ? 'named' : 'refused';
     } catch {
       await context.enqueue(mapping.name, from, [id]);
-      return false;
+      return 'later';
     }
   }
 

@@ -6,7 +6,56 @@
 import type { Mapping } from '../config/types.ts';
 import { asTandemError } from '../errors.ts';
 import type { SyncContext } from './context.ts';
-import { indexEntry, type View, viewRecord } from './view.ts';
+import { indexEntry, recordState, type View, viewRecord } from './view.ts';
+
+/**
+ * That a record is still to be told its counterpart, noted in front of its state, so that it outlives whatever the link
+ * is held for. `new`: the link was just made, so that what stands in the place is replaced; `open`: only where it names
+ * nobody; `refused`: the system did not take it, so that it waits for another state of the record, or of the mapping.
+ */
+export type Unnamed = 'new' | 'open' | 'refused';
+export type UnnamedSides = readonly [Unnamed | undefined, Unnamed | undefined];
+
+const noted = (mapping: Mapping, unnamed: Unnamed, state: string): string => `${unnamed}.${mapping.version}.${state}`;
+
+/** The states to record of a link whose records are still to be told their counterparts. */
+export const withUnnamed = (
+  mapping: Mapping,
+  states: readonly [string, string],
+  unnamed: UnnamedSides,
+): [string, string] => [
+  unnamed[0] ? noted(mapping, unnamed[0], states[0]) : states[0],
+  unnamed[1] ? noted(mapping, unnamed[1], states[1]) : states[1],
+];
+
+/** Whether a record is as it was last handled under this mapping: then a scan leaves it alone, named or not. */
+export const isHandled = (mapping: Mapping, handled: string | null | undefined, state: string): boolean =>
+  handled === state || (['new', 'open', 'refused'] as const).some((one) => handled === noted(mapping, one, state));
+
+/**
+ * What is still to be done about the name in a record of a link.
+ * @param handled its state when it was last handled: an empty one was left open on purpose
+ * @param version of the link: '1' where it has just been made
+ */
+export function unnamedSide(
+  mapping: Mapping,
+  view: View,
+  handled: string | null | undefined,
+  counterpart: string,
+  version: string,
+): Unnamed | undefined {
+  const unnamed = unnamedOf(handled, version);
+  if (!unnamed || !needsName(mapping, view, counterpart)) return undefined;
+  if (unnamed === 'refused' && handled === noted(mapping, 'refused', recordState(mapping, view).linked)) return unnamed;
+  if (unnamed === 'new') return unnamed;
+  // What somebody wrote there is only replaced where the link has just been made.
+  return view.names === undefined ? 'open' : undefined;
+}
+
+function unnamedOf(handled: string | null | undefined, version: string): Unnamed | undefined {
+  if (handled === '') return version === '1' ? 'new' : 'open';
+  return (['new', 'open', 'refused'] as const).find((one) => handled?.startsWith(`${one}.`));
+}
 
 /** Whether the record has a place for the id of its counterpart, and something else stands there. */
 export function needsName(mapping: Mapping, view: View, counterpart: string): boolean {

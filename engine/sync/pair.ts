@@ -6,13 +6,13 @@ import { EMPTY, isEmpty } from '../expression/values.ts';
 import type { BegunWrite, Decided, Lost, StoredBase } from '../links/links.ts';
 import { type Decision, merge } from '../merge/merge.ts';
 import { type Base, otherSide, type PropertyBase, type SideIndex, type SystemRecord } from '../types.ts';
-import { brakePair, holdLink, keepsSurvivor, mayWrite } from './brake.ts';
+import { askAgain, brakePair, clearsOf, holdLink, holdReason, keepsSurvivor, mayWrite } from './brake.ts';
 import type { Claims } from './claims.ts';
 import { convertContext, type SyncContext } from './context.ts';
 import { propertyStates } from './convert.ts';
 import { DOUBT, marked } from './definitions.ts';
-import { held, heldOutcome, reasonOf, waitFor, wakeWatchers } from './hold.ts';
-import { nameCounterpart, needsName } from './name.ts';
+import { type HoldReason, held, heldOutcome, reasonOf, waitFor, wakeWatchers } from './hold.ts';
+import { isHandled, nameCounterpart, type Unnamed, type UnnamedSides, unnamedSide, withUnnamed } from './name.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { indexEntry, recordState, type View, viewRecord } from './view.ts';
 import { type Answered, updateRecord } from './write.ts';
@@ -43,7 +43,8 @@ export async function reconcileLink(
     links.decided(0, ids[0]),
   ]);
   const view = record && (await viewRecord(mapping, named, record));
-  if (view && !reason && handled === recordState(mapping, view).linked) return outcome('unchanged', { ids });
+  if (view && !reason && isHandled(mapping, handled, recordState(mapping, view).linked))
+    return outcome('unchanged', { ids });
   const counterpart = await readSide(context, mapping, other, ids[other]);
   const records = named === 0 ? ([record, counterpart] as const) : ([counterpart, record] as const);
   if (!view || !counterpart) return reconcileDeleted(context, mapping, ids, records, stored, claims, decided);
@@ -51,9 +52,11 @@ export async function reconcileLink(
   if (decided?.kind === 'deletes' && !context.dry) await links.undecide(0, ids[0]);
   const otherView = await viewRecord(mapping, other, counterpart);
   const views = named === 0 ? ([view, otherView] as const) : ([otherView, view] as const);
-  // A state that was left open: the record may not yet name its counterpart.
-  const open = [handled, handledOther].flatMap((state, i) => (state === '' ? [i === 0 ? named : other] : []));
-  return reconcilePair(context, mapping, views, stored, named, claims, open, decided);
+  const states = named === 0 ? ([handled, handledOther] as const) : ([handledOther, handled] as const);
+  const unnamed = ([0, 1] as const).map((side) =>
+    unnamedSide(mapping, views[side], states[side], ids[otherSide(side)], stored.version),
+  ) as [Unnamed | undefined, Unnamed | undefined];
+  return reconcilePair(context, mapping, views, stored, named, claims, unnamed, decided);
 }
 
 const readSide = (
@@ -67,7 +70,7 @@ const readSide = (
 /**
  * Merges two records and writes what the merge decides. `stored.version` is '' for two records that are just being linked.
  * @param first the side that was read first
- * @param open sides whose record is told its counterpart, where it does not name it
+ * @param toName what is still to be done about the names in the records
  * @param decided what a person decided against
  */
 export async function reconcilePair(
@@ -77,7 +80,7 @@ export async function reconcilePair(
   stored: StoredBase,
   first: SideIndex,
   claims: Claims,
-  open: readonly SideIndex[] = [],
+  toName: UnnamedSides = [undefined, undefined],
   decided?: Decided,
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
@@ -93,7 +96,7 @@ export async function reconcilePair(
         ids,
         version: stored.version,
         base: stored.base,
-        states: statesOf(mapping, views),
+        states: withUnnamed(mapping, statesOf(mapping, views), toName),
         held: held(context, mapping, reason, await links.held(0, ids[0])),
       });
     }
@@ -113,9 +116,10 @@ export async function reconcilePair(
   });
   const braked: Awaited<ReturnType<typeof brakePair>> = context.dry
     ? { decision: merged }
-    : await brakePair(context, mapping, views, merged, known);
+    : await brakePair(context, mapping, views, merged, known, toName);
   if ('outcome' in braked) return braked.outcome;
   const { decision } = braked;
+  const stopped = 'stopped' in braked ? braked.stopped : undefined;
   const conflicts = decision.decisions.filter((one) => one.rule === 'conflict').map((one) => one.property);
   const planned: Outcome = outcome(decision.writes.some((writes) => writes.length > 0) ? 'updated' : 'unchanged', {
     ids,
@@ -169,28 +173,30 @@ export async function reconcilePair(
     }
   }
 
-  for (const side of open) {
-    const view = views[side];
-    if (!answers[side] || !needsName(mapping, view, ids[otherSide(side)])) continue;
-    // What somebody wrote there is only replaced where the link has just been made.
-    if (view.names !== undefined && stored.version !== '1') continue;
+  const unnamed: [Unnamed | undefined, Unnamed | undefined] = [...toName];
+  for (const side of [0, 1] as const) {
+    if (!unnamed[side] || unnamed[side] === 'refused' || !answers[side] || stopped) continue;
     await claims.confirm();
-    await nameCounterpart(context, mapping, view, ids[otherSide(side)]);
+    const done = await nameCounterpart(context, mapping, views[side], ids[otherSide(side)]);
+    unnamed[side] = done ? undefined : 'refused';
   }
 
   const problem = rejected ?? trouble;
   const undecided = problem !== undefined && problem === trouble && isReview(decision);
-  const reason = problem && {
-    ...reasonOf(problem, converting.missing),
-    ...(undecided ? { kind: 'review' as const } : {}),
-  };
+  // What the brake holds is known by it: its answer brings the record back, and other trouble with it.
+  const reason: HoldReason | undefined = stopped
+    ? holdReason(mapping, stopped.permit, stopped.change)
+    : problem && {
+        ...reasonOf(problem, converting.missing),
+        ...(undecided ? { kind: 'review' as const } : {}),
+      };
   const doubted = doubtful(mapping, decision, known, answers);
   await context.step?.('before-base');
   await links.commit({
     ids,
     version: stored.version,
     base: marked(mapping, baseAfter(decision, known, answers, doubted)),
-    states: doubted.size > 0 ? ['', ''] : statesAfter(mapping, views, answers),
+    states: withUnnamed(mapping, doubted.size > 0 ? ['', ''] : statesAfter(mapping, views, answers), unnamed),
     held: reason && held(context, mapping, reason, await links.held(0, ids[0])),
   });
   await context.step?.('after-base');
@@ -198,6 +204,7 @@ export async function reconcilePair(
   if (braked.discarded || decided?.kind === 'clears') await links.undecide(0, ids[0]);
   if (begun.length > 0 || landed.length > 0) await links.forgetBegun(ids[0]);
   if (doubted.size > 0) await context.enqueue(mapping.name, 0, [ids[0]]);
+  if (stopped) await askAgain(context, mapping, 0, ids[0], stopped.permit);
   for (const side of [0, 1] as const) if (answers[side]?.size) await context.touched(mapping, side, ids[side]);
   if (reason?.refs) await waitFor(context, mapping, 0, ids[0], reason.refs);
   const written = ([0, 1] as const).map((side) =>
@@ -282,10 +289,14 @@ function troubleOf(decision: Decision, base: Base): TandemError | undefined {
   );
 }
 
-const lostValues = (mapping: Mapping, views: readonly [View, View], decision: Decision): Lost[] =>
-  decision.decisions.flatMap(({ property, rule, loser }) =>
-    loser === undefined ? [] : lostValue(mapping, views[loser], property, rule),
-  );
+/** What is overwritten against somebody's will; and what is cleared, for a runaway clear could not be put back else. */
+function lostValues(mapping: Mapping, views: readonly [View, View], decision: Decision): Lost[] {
+  const cleared = clearsOf(mapping, views, decision);
+  return decision.decisions.flatMap(({ property, rule, loser, writes }) => {
+    if (loser !== undefined) return lostValue(mapping, views[loser], property, rule);
+    return writes !== undefined && cleared.has(property) ? lostValue(mapping, views[writes], property, 'cleared') : [];
+  });
+}
 
 /** All that the mapping sees of a record that is about to be deleted. */
 export const deletedValues = (mapping: Mapping, view: View): Lost[] =>

@@ -124,7 +124,12 @@ export async function takeSide(
       return one.conflict === 'review' && choice !== undefined ? { ...one, conflict: choice } : one;
     }),
   };
-  return patiently(() => reconcile({ ...context, person: true }, decided, side, id));
+  // An edit of one side alone is no choice between two.
+  const person: SyncContext['person'] = ({ property, rule }) =>
+    rule === 'conflict' &&
+    mapping.properties.some((one) => one.name === property && one.conflict === 'review') &&
+    (chosen.get(property) ?? winner) !== undefined;
+  return patiently(() => reconcile({ ...context, person }, decided, side, id));
 }
 
 /** Deletes what is left of a link whose other record is gone, and forgets the link. */

@@ -14,7 +14,7 @@ import { convertProperty, flowsTo } from './convert.ts';
 import type { Outcome } from './outcome.ts';
 import { guarded, lostValue, reconcilePair } from './pair.ts';
 import { claimed, conflict, gone, pairOf, patiently, readSide } from './resolve.ts';
-import { type View, viewRecord } from './view.ts';
+import { indexEntry, type View, viewRecord } from './view.ts';
 import { schemaError, updateRecord, writable } from './write.ts';
 
 /** Is no fingerprint of anything, so that every value differs from it. */
@@ -60,7 +60,8 @@ export function restoreLost(
     return claimed(context, mapping, linkClaims(...ids), async (claims) => {
       if ((await links.counterpart(side, id)) !== counterpart)
         throw conflict(mapping, 'The link changed meanwhile: look at it again.');
-      return putBack({ ...context, person: true }, mapping, ids, lost, claims);
+      const person: SyncContext['person'] = ({ property }) => property === lost.property;
+      return putBack({ ...context, person }, mapping, ids, lost, claims);
     });
   });
 
@@ -114,7 +115,7 @@ async function putBack(
     const result = await updateRecord(context, mapping, mapping.sides[own], record, [write]);
     await context.step?.('after-update');
     written = await viewRecord(mapping, own, result.record);
-    await links.index(own, [{ id: ids[own], keys: written.keys }]);
+    await links.index(own, [indexEntry(written)]);
   }
   const outcome = await reconcilePair(
     context,

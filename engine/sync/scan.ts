@@ -12,6 +12,7 @@ import type { SideIndex } from '../types.ts';
 import { liftUnlimited, type Missing, weighMissing } from './brake.ts';
 import type { SyncContext } from './context.ts';
 import { hold } from './hold.ts';
+import { isHandled } from './name.ts';
 import { indexEntry, recordState, type View, viewRecord } from './view.ts';
 
 export type ScanKind = 'changes' | 'full';
@@ -136,7 +137,7 @@ async function scanPage(
       const same =
         known === undefined
           ? !view.takesPart
-          : known === state.linked || known === state.unlinked || state.former.includes(known);
+          : isHandled(mapping, known, state.linked) || known === state.unlinked || state.former.includes(known);
       if (!same) changed.push(view);
       if ((view.takesPart || view.names !== undefined) && (first || !same)) toIndex.push(view);
     } catch (cause) {

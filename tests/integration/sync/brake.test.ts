@@ -6,6 +6,7 @@ import { answerBrake, brakeOn, brakeReason } from '../../../engine/sync/brake.ts
 import { convertContext } from '../../../engine/sync/context.ts';
 import { reconcile as reconcileRecord } from '../../../engine/sync/reconcile.ts';
 import { createByHand, deleteSurvivor, linkByHand, takeSide } from '../../../engine/sync/resolve.ts';
+import { restoreLost } from '../../../engine/sync/restore.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
@@ -48,12 +49,17 @@ const braked = async () => (await world.held(MAPPING)).filter(({ code }) => code
 const products = () => [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
 
 /** A world in which so many pairs exist, made by the first sync. */
-async function start(pairs: number, rules = RULES, options: { retryDelay?: number } = {}): Promise<Pair[]> {
+async function start(
+  pairs: number,
+  rules = RULES,
+  { conflict = 'latest', ...options }: { retryDelay?: number; conflict?: string } = {},
+): Promise<Pair[]> {
   world = await startWorld({
     ...options,
     async prepare(dir) {
       const file = join(dir, 'mappings', `${MAPPING}.yaml`);
-      await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: keep', rules));
+      const text = (await readFile(file, 'utf8')).replace('conflict: latest', `conflict: ${conflict}`);
+      await writeFile(file, text.replace('deletes: keep', rules));
     },
   });
   const ids: string[] = [];
@@ -608,9 +614,7 @@ describe('an answer', () => {
     expect(await heldOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKED' });
     await createByHand(context(), world.engine.mapping(MAPPING), 0, fresh);
     const twin = await linked(world, MAPPING, 'keap', fresh);
-    await edit(world, 'keap', 'products', fresh, { description: 'edited' });
-    await takeSide(context(), world.engine.mapping(MAPPING), 0, fresh, 0);
-    expect(await read(world, 'shop', 'products', twin)).toMatchObject({ description: 'edited' });
+    expect(await read(world, 'shop', 'products', twin)).toBeDefined();
     expect(await store().on()).toBeDefined();
   });
 });
@@ -710,6 +714,81 @@ describe('what was discarded outlives', () => {
     await linked(world, MAPPING, 'keap', left[0]!);
     expect(products()).toEqual([8, 6]);
     expect(await world.engine.links(MAPPING).decided(0, left[0]!)).toBeUndefined();
+  });
+});
+
+describe('what a person decides about one value while clears are braked', () => {
+  const cleared = async (review = false) => {
+    const [pair] = await start(2, RULES, { conflict: review ? 'review' : 'latest' });
+    await store().trip({ kind: 'clears', by: 'writes', count: 9, limit: 3, linked: 2 });
+    return pair!;
+  };
+  const held = (pair: Pair) => heldOf(world, MAPPING, 'keap', pair.keap);
+  const history = (pair: Pair) => world.engine.links(MAPPING).history(pair.keap);
+  const shown = (pair: Pair) => read(world, 'shop', 'products', pair.shop);
+
+  it('put back: nothing else is written; once it goes on, what was cleared can be put back too', async () => {
+    const pair = await cleared();
+    await world.engine
+      .links(MAPPING)
+      .keepLost(
+        [pair.keap, pair.shop],
+        [{ at: new Date().toISOString(), property: 'sku', side: 'keap', value: 'old', rule: 'conflict' }],
+      );
+    await edit(world, 'keap', 'products', pair.keap, { description: '' });
+    await sync(world, 'changes', MAPPING);
+    expect(await held(pair)).toMatchObject({ code: 'BRAKED', change: 'clears' });
+    const [lost] = await history(pair);
+    const outcome = await restoreLost(context(), world.engine.mapping(MAPPING), 0, pair.keap, lost!.id);
+    expect(outcome).toMatchObject({ kind: 'updated', writes: [['sku'], ['sku']] });
+    await world.settle();
+    expect(await shown(pair)).toMatchObject({ sku: 'old', description: 'said' });
+    expect(await held(pair)).toMatchObject({ code: 'BRAKED', change: 'clears' });
+    await expectQuiet(world, MAPPING);
+
+    await answer('continue');
+    expect((await shown(pair)).description).toBeFalsy();
+    expect(await held(pair)).toBeUndefined();
+    const gone = (await history(pair)).find(({ property }) => property === 'description');
+    expect(gone).toMatchObject({ rule: 'cleared', side: 'customwebshop', value: 'said' });
+    await restoreLost(context(), world.engine.mapping(MAPPING), 0, pair.keap, gone!.id);
+    await world.settle();
+    expect(await shown(pair)).toMatchObject({ description: 'said' });
+    expect(await read(world, 'keap', 'products', pair.keap)).toMatchObject({ description: 'said' });
+  });
+
+  it('taken from one side: an edit of one side alone was no choice, and waits', async () => {
+    const pair = await cleared(true);
+    await edit(world, 'keap', 'products', pair.keap, { description: '', name: 'ours' });
+    await edit(world, 'shop', 'products', pair.shop, { name: 'theirs' });
+    await sync(world, 'changes', MAPPING);
+    expect(await held(pair)).toMatchObject({ code: 'BRAKED' });
+    await takeSide(context(), world.engine.mapping(MAPPING), 0, pair.keap, 0);
+    await world.settle();
+    expect(await shown(pair)).toMatchObject({ name: 'ours', description: 'said' });
+    expect(await held(pair)).toMatchObject({ code: 'BRAKED', change: 'clears' });
+    await answer('discard');
+    expect(await shown(pair)).toMatchObject({ name: 'ours', description: 'said' });
+    expect(await held(pair)).toBeUndefined();
+  });
+
+  it('linked by hand: the name that tells the link again is written once the brake is off', async () => {
+    await cleared();
+    const keap = await make(world, 'keap', 'products', product(unique('one')));
+    const shop = await make(world, 'shop', 'products', {
+      name: unique('two'),
+      sku: unique('two'),
+      price: '1.00',
+      external_id: 'somebody',
+    });
+    await linkByHand(context(), world.engine.mapping(MAPPING), [keap, shop]);
+    await world.settle();
+    expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ code: 'BRAKED' });
+    await expectQuiet(world, MAPPING);
+    expect(await read(world, 'shop', 'products', shop)).toMatchObject({ external_id: 'somebody' });
+    await answer('continue');
+    expect(await read(world, 'shop', 'products', shop)).toMatchObject({ external_id: keap });
+    await expectQuiet(world, MAPPING);
   });
 });
 

@@ -1,5 +1,5 @@
 /** Redis loses everything after a full sync: another one links what belongs together again, and makes nothing twice. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createByHand, linkByHand, unlinkByHand } from '../../../engine/sync/resolve.ts';
 import type { Size } from '../../../sandbox/seed/index.ts';
 import { startWorld, type World } from '../../support/world.ts';
@@ -9,10 +9,12 @@ import {
   edit,
   expectQuiet,
   heldOf,
+  laterThan,
   linked,
   type MappingName,
   make,
   read,
+  reconcile,
   remove,
   sync,
   unique,
@@ -214,6 +216,83 @@ describe('what a record names', () => {
     await unlinkByHand(world.engine.context({ owner: 'hand' }), mapping, [keap, shop]);
     expect(await names(shop)).toBeNull();
     expect(await counterpart(world, 'company-customer', 'keap', keap)).toBeUndefined();
+  });
+
+  describe('that has to wait', () => {
+    const MAPPING = 'company-customer';
+    const refusing = (id = '') =>
+      world.shop.faults.add({
+        method: 'PATCH',
+        path: `/customers/${id}`,
+        action: 'status',
+        status: 422,
+        body: { message: 'not now' },
+      });
+    beforeEach(() => sync(world, 'full', MAPPING));
+    afterEach(() => world.shop.faults.clear());
+    const byHand = async (keap: string, shop: string) => {
+      await linkByHand(world.engine.context({ owner: 'hand' }), world.engine.mapping(MAPPING), [keap, shop]);
+      await world.settle();
+    };
+
+    it('is written once the records take part', async () => {
+      const keap = await make(world, 'keap', 'companies', { company_name: unique('Out') });
+      await edit(world, 'keap', 'companies', keap, { company_name: null });
+      const shop = await customer(unique('Other'));
+      await byHand(keap, shop);
+      expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'paused' });
+      await expectQuiet(world, MAPPING);
+      expect(await names(shop)).toBeNull();
+      await edit(world, 'keap', 'companies', keap, { company_name: unique('In') });
+      await sync(world, 'changes', MAPPING);
+      expect(await names(shop)).toBe(keap);
+      await expectQuiet(world, MAPPING);
+    });
+
+    it('is written once the record takes the values that it refused', async () => {
+      const shop = await customer(unique('Strict'), { external_id: 'somebody' });
+      const keap = await company(unique('Refused'), { website: 'https://a.example' });
+      refusing(shop);
+      await byHand(keap, shop);
+      expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'failed' });
+      await expectQuiet(world, MAPPING);
+      world.shop.faults.clear();
+      await edit(world, 'keap', 'companies', keap, { website: 'https://b.example' });
+      await sync(world, 'changes', MAPPING);
+      expect(await read(world, 'shop', 'customers', shop)).toMatchObject({
+        external_id: keap,
+        website: 'https://b.example',
+      });
+      await expectQuiet(world, MAPPING);
+    });
+
+    it.each(['linked by hand', 'made for it'])('because it was refused: waits for another state (%s)', async (how) => {
+      let keap: string | undefined;
+      if (how === 'linked by hand') {
+        keap = await company(unique('Older'));
+        await laterThan(await read(world, 'keap', 'companies', keap));
+      }
+      const shop = await customer(unique('Newer'));
+      refusing(shop);
+      if (keap === undefined) await sync(world, 'changes', MAPPING);
+      else await byHand(keap, shop);
+      keap ??= await linked(world, MAPPING, 'shop', shop);
+      expect(await heldOf(world, MAPPING, 'keap', keap)).toBeUndefined();
+      await expectQuiet(world, MAPPING);
+      world.shop.faults.clear();
+      // Neither a look at it nor an edit of the other record tries again; one of this record does.
+      await reconcile(world, MAPPING, 'shop', shop);
+      await edit(world, 'keap', 'companies', keap, { website: 'https://later.example' });
+      await sync(world, 'changes', MAPPING);
+      expect(await read(world, 'shop', 'customers', shop)).toMatchObject({
+        website: 'https://later.example',
+        external_id: null,
+      });
+      await edit(world, 'shop', 'customers', shop, { note: 'edited' });
+      await sync(world, 'changes', MAPPING);
+      expect(await names(shop)).toBe(keap);
+      await expectQuiet(world, MAPPING);
+    });
   });
 
   it('by two records at once is a question for a person', async () => {
