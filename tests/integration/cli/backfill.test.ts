@@ -73,7 +73,7 @@ it('a backfill that is killed halfway is begun again by itself, and ends; the co
 
   const second = await startTandem('start', env);
   const url = second.ready.url!;
-  await until(async () => (await runs(url)).every((run) => run.state === 'done'), 60_000);
+  await until(async () => (await runs(url)).every((run) => run.state === 'done'), 120_000);
   const described = new Map(
     keap.store
       .table('products')
@@ -92,7 +92,7 @@ it('a backfill that is killed halfway is begun again by itself, and ends; the co
   expect(asked.stdout).toMatch(/product-product: done: read \d+ links; nothing to do/);
   const wrong = await tandem(['sync', '--full', '--backfill'], { TANDEM_URL: url });
   expect(wrong.status).toBe(2);
-}, 180_000);
+}, 240_000);
 
 it('of two processes with different versions the newer works; the older takes over once the newer is gone', async () => {
   const { folder, env, keap, shop } = await setting();

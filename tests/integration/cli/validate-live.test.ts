@@ -34,7 +34,10 @@ interface Answer {
 /** Writes that the stand-ins took, and the links and held records in Redis. */
 async function state() {
   const { redis, prefix } = world.engine;
-  const keys = (await redis.keys(`*${prefix}*`)).filter((key) => !/:(throttle|limit)/.test(key)).sort();
+  const all = (await redis.keys(`*${prefix}*`)).filter((key) => !/:(throttle|limit)/.test(key)).sort();
+  // What goes by itself (locks, signs of life) comes and goes with the running process.
+  const lasting = await Promise.all(all.map(async (key) => (await redis.pttl(key)) === -1));
+  const keys = all.filter((_, i) => lasting[i]);
   const { keap, shop } = world;
   return { keap: keap.stats().writes, shop: shop.stats().writes, methods: [keap, shop].map(writing), keys };
 }
