@@ -21,6 +21,7 @@ export async function check(setting: Setting, model: Model): Promise<string[]> {
 }
 
 async function checkThing(setting: Setting, model: Model, thing: Thing): Promise<string[]> {
+  if (wasReplaced(setting, thing)) return [];
   const broken: string[] = [];
   const spec = kinds[thing.kind];
   const records = new Map<Place, RecordData>();
@@ -55,6 +56,14 @@ async function checkThing(setting: Setting, model: Model, thing: Thing): Promise
   if (broken.length === 0 && records.size === spec.places.length) thing.settled = true;
   return broken;
 }
+
+/**
+ * A record of it was deleted before it was linked, say a customer before its company had found it, so that the company
+ * got another one. To the other mappings that is a new record: it gets a counterpart of its own beside the one that the
+ * deleted record had.
+ */
+const wasReplaced = (setting: Setting, thing: Thing): boolean =>
+  [...thing.deleted].some(([place, when]) => when === 'fresh' && find(setting.stores, place, thing.name).length > 0);
 
 /** It was deleted somewhere, and the mapping lets deletes follow. */
 const mayFollow = (thing: Thing): boolean => kinds[thing.kind].deletesFollow === true && thing.deleted.size > 0;
