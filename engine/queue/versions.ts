@@ -48,7 +48,7 @@ export interface LivingProcess extends ProcessInfo {
 
 export interface InForce {
   readonly version: string;
-  /** Epoch ms of Redis' clock when it took over. */
+  /** Epoch µs of Redis' clock when it took over. */
   readonly at: number;
 }
 
@@ -56,16 +56,19 @@ export interface InForce {
  * KEYS processes (HASH id -> JSON), beats (ZSET id by time), heard (ZSET id by the time of the last answer that it got),
  * in force (HASH mapping -> JSON)
  * ARGV id, JSON of the process, ttl, time of its last answer ('' when it starts), JSON of mapping -> version before an edit
- * Answers the time, the time since when all have had an answer, then mapping and JSON of all that is in force.
+ * Answers the time, the time since when all have had an answer, then mapping and JSON of all that is in force. These
+ * times are in µs: in one ms somebody may have had an answer and another taken over after it.
  */
 const TELL = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- Text, as cjson keeps 14 digits of a number.
+local exact = string.format('%d%06d', time[1], time[2])
 local own = cjson.decode(ARGV[2])
 local edited = cjson.decode(ARGV[5])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], now, ARGV[1])
-redis.call('ZADD', KEYS[3], ARGV[4] == '' and now or ARGV[4], ARGV[1])
+redis.call('ZADD', KEYS[3], ARGV[4] == '' and exact or ARGV[4], ARGV[1])
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])) do
   redis.call('HDEL', KEYS[1], id)
   redis.call('ZREM', KEYS[2], id)
@@ -120,11 +123,11 @@ for mapping, version in pairs(own.workers and own.mappings or {}) do
       for _, one in ipairs(history) do
         if one ~= version and #former < ${REMEMBERED} then former[#former + 1] = one end
       end
-      redis.call('HSET', KEYS[4], mapping, cjson.encode({ version = version, at = now, former = former }))
+      redis.call('HSET', KEYS[4], mapping, cjson.encode({ version = version, at = exact, former = former }))
     end
   end
 end
-local answer = { string.format('%d', now), redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2] }
+local answer = { exact, redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2] }
 for _, one in ipairs(redis.call('HGETALL', KEYS[4])) do answer[#answer + 1] = one end
 return answer`;
 
@@ -295,6 +298,9 @@ export function createVersions(connection: Redis, prefix: string, options: Versi
 
 function parseInForce(flat: readonly string[]): Map<string, InForce> {
   const found = new Map<string, InForce>();
-  for (let i = 0; i + 1 < flat.length; i += 2) found.set(flat[i]!, JSON.parse(flat[i + 1]!) as InForce);
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const { version, at } = JSON.parse(flat[i + 1]!) as { version: string; at: string };
+    found.set(flat[i]!, { version, at: Number(at) });
+  }
   return found;
 }

@@ -42,7 +42,9 @@ export async function processes(app: FastifyInstance, { engine }: RouteDeps): Pr
       const [living, force] = await Promise.all([engine.versions.processes(), engine.versions.inForce()]);
       return {
         processes: living,
-        inForce: Object.fromEntries([...force].map(([name, { version, at }]) => [name, { version, since: iso(at) }])),
+        inForce: Object.fromEntries(
+          [...force].map(([name, { version, at }]) => [name, { version, since: iso(at / 1000) }]),
+        ),
       };
     },
   );
