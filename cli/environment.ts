@@ -104,6 +104,11 @@ export const VARIABLES: readonly Variable[] = [
     'After this long without a sign of life of its worker, a job is taken over by another.',
   ),
   variable('TANDEM_LOG_LEVEL', 'info', 'debug, info, warn, error or silent.'),
+  variable(
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    '',
+    'Where traces are sent (OTLP over HTTP, such as `http://127.0.0.1:4318`), with the other variables of OpenTelemetry; unset: none are made.',
+  ),
   variable('TANDEM_DEBUG', '', 'Any value: errors of commands are printed with their stack.'),
 ];
 

@@ -4,6 +4,7 @@ import { formatProblem } from '../engine/config/format.ts';
 import { type ConfigStore, createConfigStore } from '../engine/config/store.ts';
 import { createEngine } from '../engine/engine.ts';
 import { startWorkers } from '../engine/queue/workers.ts';
+import type { Tracing } from '../engine/tracing.ts';
 import { createEvents } from '../server/events.ts';
 import { createMetrics } from '../server/metrics.ts';
 import type { CommandContext } from './command.ts';
@@ -15,6 +16,7 @@ import type { Output } from './output.ts';
 import { checkRedis, requireRedisUrl, shownUrl } from './redis.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { stopOnSignals, within } from './signals.ts';
+import { startTracing, tracingConfigured } from './tracing.ts';
 import { keepRegistered, webhookKeys } from './webhooks.ts';
 
 export interface Roles {
@@ -92,6 +94,7 @@ async function start(
 
   const metrics = createMetrics();
   const events = createEvents();
+  const tracing = await openTracing(logger, secrets, closers);
   const engine = createEngine({
     redisUrl,
     prefix: environment.prefix,
@@ -103,6 +106,9 @@ async function start(
       metrics.onOutcome(outcome);
       events.onOutcome(outcome);
     },
+    onFailure: metrics.onFailure,
+    onBrake: events.onBrake,
+    ...(tracing ? { tracing } : {}),
   });
   closers.push({ what: 'engine', limit: MOMENT, close: () => engine.close() });
   // Also without a server: those of other processes tell what this one does.
@@ -159,6 +165,14 @@ async function start(
     url === undefined ? 'Tandem is ready' : `Tandem is ready at ${url}`,
   );
   return { ...(url === undefined ? {} : { url }), pid: process.pid, mappings };
+}
+
+/** Loads nothing where no traces are asked for. */
+async function openTracing(logger: Logger, secrets: Secrets, closers: Closers): Promise<Tracing | undefined> {
+  if (!tracingConfigured(process.env)) return undefined;
+  const { tracing, close } = await startTracing(packageVersion(), logger, secrets.redact);
+  closers.push({ what: 'traces', limit: MOMENT, close });
+  return tracing;
 }
 
 /** @throws Failure where no mapping can run; with some that can, the others are told and left out */

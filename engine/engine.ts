@@ -5,7 +5,8 @@
 import type { Redis } from 'ioredis';
 import type { ConfigStore } from './config/store.ts';
 import type { Config, Mapping } from './config/types.ts';
-import { TandemError } from './errors.ts';
+import { type ErrorCode, TandemError } from './errors.ts';
+import type { Brake } from './links/brake.ts';
 import { createLinks, type Links, rulesOf } from './links/links.ts';
 import type { Logger } from './logger.ts';
 import { silent } from './logger.ts';
@@ -17,6 +18,7 @@ import type { Step, SyncContext } from './sync/context.ts';
 import type { Outcome } from './sync/outcome.ts';
 import type { RunKind } from './sync/scan.ts';
 import { type CallInfo, createSystemClient, type SystemClient } from './systems/client.ts';
+import type { Tracing } from './tracing.ts';
 import type { SideIndex } from './types.ts';
 
 export interface EngineOptions {
@@ -35,8 +37,41 @@ export interface EngineOptions {
   readonly versions?: VersionOptions;
   /** Awaited at each named moment of a reconcile; for tests that end the process there. */
   readonly step?: (name: Step) => Promise<void>;
+  readonly tracing?: Tracing;
   readonly onCall?: (call: CallInfo) => void;
-  readonly onOutcome?: (event: { mapping: string; side: SideIndex; id: string; outcome: Outcome; ms: number }) => void;
+  readonly onOutcome?: (event: OutcomeEvent) => void;
+  readonly onFailure?: (failure: Failure) => void;
+  readonly onBrake?: (event: BrakeEvent) => void;
+}
+
+/** What one reconcile came to. */
+export interface OutcomeEvent {
+  readonly mapping: string;
+  /** Names of the sides. */
+  readonly sides: readonly [string, string];
+  readonly side: SideIndex;
+  readonly id: string;
+  readonly outcome: Outcome;
+  /** How long it took. */
+  readonly ms: number;
+  /** Per side: milliseconds from a change on the other side until it was written here; undefined where none was. */
+  readonly arrived: readonly [number | undefined, number | undefined];
+}
+
+/** A try that came to nothing, and what becomes of the work. */
+export interface Failure {
+  readonly mapping: string;
+  readonly work: 'reconcile' | 'scan';
+  readonly code: ErrorCode;
+  /** `postponed`: it waits for quota or for another worker; `retried`: it is tried again; `failed`: it is not. */
+  readonly result: 'postponed' | 'retried' | 'failed';
+}
+
+/** The brake of a mapping went on or off. */
+export interface BrakeEvent {
+  readonly mapping: string;
+  readonly on: boolean;
+  readonly brake: Brake;
 }
 
 export interface TriggerRequest {
@@ -86,7 +121,7 @@ export function createEngine(options: EngineOptions): Engine {
   const logger = options.logger ?? silent;
   const redis = connect(options.redisUrl);
   redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
-  const queues = createQueues(redis, prefix, options.retryDelay);
+  const queues = createQueues(redis, prefix, options.retryDelay, options.tracing?.jobs);
   const runs = createRuns(redis, prefix);
   const versions = createVersions(redis, prefix, options.versions);
   const links = new Map<string, { rules: string; links: Links }>();
@@ -113,7 +148,9 @@ export function createEngine(options: EngineOptions): Engine {
       const rules = rulesOf(mapping);
       const known = links.get(name);
       if (known?.rules === rules) return known.links;
-      const made = createLinks(redis, prefix, mapping);
+      const made = createLinks(redis, prefix, mapping, (on, brake) =>
+        options.onBrake?.({ mapping: mapping.name, on, brake }),
+      );
       links.set(name, { rules, links: made });
       return made;
     },
@@ -129,6 +166,7 @@ export function createEngine(options: EngineOptions): Engine {
         prefix,
         encryptionKey: options.encryptionKey,
         ...(options.onCall ? { onCall: options.onCall } : {}),
+        ...(options.tracing ? { tracing: options.tracing } : {}),
       });
       clients.set(name, { version: config.version, client });
       // Calls under way finish on the client they began with.
@@ -161,8 +199,11 @@ export function createEngine(options: EngineOptions): Engine {
         },
         async enqueue(mapping, side, ids) {
           const active = run?.mapping === mapping ? [run.id] : await runs.active(mapping);
-          await queues.enqueue(mapping, side, ids, async (records) => {
-            for (const id of active) await runs.expect({ id }, mapping, records);
+          await queues.enqueue(mapping, side, ids, {
+            ...(active[0] === undefined ? {} : { run: active[0] }),
+            async expect(records) {
+              for (const id of active) await runs.expect({ id }, mapping, records);
+            },
           });
         },
       };
@@ -206,6 +247,7 @@ export function createEngine(options: EngineOptions): Engine {
 
     async events(system, events) {
       let queued = 0;
+      const at = Date.now();
       for (const mapping of options.config.current().mappings.values()) {
         for (const side of mapping.sides) {
           if (side.system.name !== system) continue;
@@ -213,7 +255,7 @@ export function createEngine(options: EngineOptions): Engine {
             ...new Set(events.filter((event) => side.entity.events.includes(event.event)).map((event) => event.id)),
           ];
           if (ids.length === 0) continue;
-          await queues.enqueue(mapping.name, side.index, ids);
+          await queues.enqueue(mapping.name, side.index, ids, { at });
           queued += ids.length;
         }
       }

@@ -7,3 +7,13 @@ export interface Logger {
 }
 
 export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A logger whose lines all carry these fields. */
+export function withFields(logger: Logger, fields: object): Logger {
+  return {
+    debug: (more, message) => logger.debug({ ...fields, ...more }, message),
+    info: (more, message) => logger.info({ ...fields, ...more }, message),
+    warn: (more, message) => logger.warn({ ...fields, ...more }, message),
+    error: (more, message) => logger.error({ ...fields, ...more }, message),
+  };
+}

@@ -1,17 +1,21 @@
 /**
- * Live events: what each reconcile came to, as it happens, from every process that works on the same Redis. Names of
- * records and properties, never values. Nothing is kept: who was not listening asks for runs and records.
+ * Live events: what each reconcile came to and brakes that go on or off, as it happens, from every process that works on
+ * the same Redis. Names of records and properties, never values. Nothing is kept: who was not listening asks for runs
+ * and records.
  */
 import type { Redis } from 'ioredis';
-import type { Engine } from '../engine/engine.ts';
-import type { OnOutcome } from './metrics.ts';
+import type { BrakeEvent, Engine, OutcomeEvent } from '../engine/engine.ts';
 
-export type OutcomeEvent = Parameters<OnOutcome>[0] & { readonly at: string };
-export type Listener = (event: OutcomeEvent) => void;
+export type LiveEvent = { readonly at: string } & (
+  | ({ readonly type: 'outcome' } & Omit<OutcomeEvent, 'sides' | 'arrived'>)
+  | ({ readonly type: 'brake' } & BrakeEvent)
+);
+export type Listener = (event: LiveEvent) => void;
 
 export interface Events {
-  /** Wire this into `createEngine`. */
-  readonly onOutcome: OnOutcome;
+  /** Wire these two into `createEngine`. */
+  onOutcome(event: OutcomeEvent): void;
+  onBrake(event: BrakeEvent): void;
   /** Joins the events of other processes; call once the engine is made, also in a process that only works. */
   attach(engine: Engine): void;
   /** @returns a function that ends it */
@@ -24,18 +28,24 @@ export function createEvents(): Events {
   let attached: Engine | undefined;
   let subscriber: Redis | undefined;
   let subscribed: Promise<unknown> | undefined;
-  const channel = (): string => `${attached?.prefix}:events`;
-  const tell = (event: OutcomeEvent): void => {
+  // A channel per type: a process of an older version hears only what it knows.
+  const channel = (type: LiveEvent['type']): string =>
+    `${attached?.prefix}:events${type === 'outcome' ? '' : `:${type}`}`;
+  const tell = (event: LiveEvent): void => {
     for (const listener of listeners) listener(event);
   };
+  const publish = (event: LiveEvent): void => {
+    if (!attached) tell(event);
+    // Events are a courtesy: while Redis is away they are not queued up.
+    else if (attached.redis.status === 'ready')
+      attached.redis.publish(channel(event.type), JSON.stringify(event)).catch(() => {});
+  };
+  const now = (): string => new Date().toISOString();
 
   return {
-    onOutcome(outcome) {
-      const event = { ...outcome, at: new Date().toISOString() };
-      if (!attached) return tell(event);
-      // Events are a courtesy: while Redis is away they are not queued up.
-      if (attached.redis.status === 'ready') attached.redis.publish(channel(), JSON.stringify(event)).catch(() => {});
-    },
+    onOutcome: ({ mapping, side, id, outcome, ms }) =>
+      publish({ type: 'outcome', at: now(), mapping, side, id, outcome, ms }),
+    onBrake: (event) => publish({ type: 'brake', at: now(), ...event }),
     attach(engine) {
       attached ??= engine;
     },
@@ -46,8 +56,8 @@ export function createEvents(): Events {
         subscriber.on('error', (error) =>
           attached?.logger.warn({ reason: error.message }, 'Redis connection of live events'),
         );
-        subscriber.on('message', (_, message) => tell(JSON.parse(message) as OutcomeEvent));
-        subscribed = subscriber.subscribe(channel());
+        subscriber.on('message', (_, message) => tell({ type: 'outcome', ...JSON.parse(message) } as LiveEvent));
+        subscribed = subscriber.subscribe(channel('outcome'), channel('brake'));
       }
       await subscribed;
       return () => void listeners.delete(listener);

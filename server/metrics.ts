@@ -1,71 +1,124 @@
 /** Metrics for Prometheus: counters fed by the engine's callbacks, gauges read from Redis when they are asked for. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
+import { TandemError } from '../engine/errors.ts';
+import { checkSafety } from '../engine/queue/connection.ts';
 import { brakeOn } from '../engine/sync/brake.ts';
+import { throttleState } from '../engine/systems/throttle.ts';
 import { HELD_KINDS, heldCounts } from './held.ts';
 import { answers, within } from './patience.ts';
 import { JOB_STATES, queuesOf, standOf } from './queue-counts.ts';
 
 export type OnCall = NonNullable<EngineOptions['onCall']>;
 export type OnOutcome = NonNullable<EngineOptions['onOutcome']>;
+export type OnFailure = NonNullable<EngineOptions['onFailure']>;
 
 export interface Metrics {
   readonly registry: Registry;
-  /** Wire these two into `createEngine`. */
+  /** Wire these three into `createEngine`. */
   readonly onCall: OnCall;
   readonly onOutcome: OnOutcome;
+  readonly onFailure: OnFailure;
+  /** A webhook was answered. @param system of those declared, else undefined; records how many it had looked at */
+  onWebhook(system: string | undefined, status: number, records: number): void;
   /** How the last call to each system that this process made went. */
   readonly lastCalls: ReadonlyMap<string, { readonly at: number; readonly ok: boolean }>;
 }
 
 const SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** From a webhook that arrives at once to a record that waited for a person since yesterday. */
+const CHANGE_SECONDS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600, 14_400, 86_400];
 
+/** Every metric is told in docs/metrics.md. Labels name what the configuration declares, never records. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const calls = new Counter({
-    name: 'tandem_calls_total',
-    help: 'Calls to systems, by their HTTP status ("none": no answer came).',
-    labelNames: ['system', 'operation', 'status'] as const,
-    registers,
-  });
-  const callTime = new Histogram({
-    name: 'tandem_call_seconds',
-    help: 'How long calls to systems took, waiting for quota included.',
-    labelNames: ['system', 'operation'] as const,
-    buckets: SECONDS,
-    registers,
-  });
-  const outcomes = new Counter({
-    name: 'tandem_outcomes_total',
-    help: 'Reconciles done by this process, by what they came to.',
-    labelNames: ['mapping', 'kind'] as const,
-    registers,
-  });
-  const outcomeTime = new Histogram({
-    name: 'tandem_reconcile_seconds',
-    help: 'How long reconciles took.',
-    labelNames: ['mapping'] as const,
-    buckets: SECONDS,
+  const counter = <T extends string>(name: string, help: string, ...labelNames: T[]): Counter<T> =>
+    new Counter({ name, help, labelNames, registers });
+  const histogram = <T extends string>(name: string, help: string, buckets: number[], ...labelNames: T[]) =>
+    new Histogram({ name, help, buckets, labelNames, registers });
+
+  const calls = counter(
+    'tandem_calls_total',
+    'Calls to systems, by their HTTP status ("none": no answer came).',
+    ...(['system', 'operation', 'status'] as const),
+  );
+  const callTime = histogram(
+    'tandem_call_seconds',
+    'How long calls to systems took, waiting for quota included.',
+    SECONDS,
+    ...(['system', 'operation'] as const),
+  );
+  const outcomes = counter(
+    'tandem_outcomes_total',
+    'Records worked on, by what that came to.',
+    ...(['mapping', 'kind'] as const),
+  );
+  const outcomeTime = histogram('tandem_reconcile_seconds', 'How long that work took.', SECONDS, 'mapping');
+  const writes = counter(
+    'tandem_writes_total',
+    'Records created, updated and deleted in the systems, by the side on which.',
+    ...(['mapping', 'side', 'operation'] as const),
+  );
+  const changeTime = histogram(
+    'tandem_change_seconds',
+    'From a change of a record to its arrival on the other side, which the label names: since the source says that it was modified, or since its event came where it says nothing.',
+    CHANGE_SECONDS,
+    ...(['mapping', 'side'] as const),
+  );
+  const conflicts = counter('tandem_conflicts_total', 'Properties that a conflict rule decided.', 'mapping');
+  const failures = counter(
+    'tandem_failures_total',
+    'Tries that came to nothing, by error code and by what becomes of the work: postponed (it waits for quota or for another worker), retried, failed (for good).',
+    ...(['mapping', 'work', 'code', 'result'] as const),
+  );
+  const webhooks = counter('tandem_webhooks_total', 'Webhooks, by HTTP status.', ...(['system', 'status'] as const));
+  const named = counter('tandem_webhook_records_total', 'Records queued because a webhook named them.', 'system');
+  const quotaTold = new Gauge({
+    name: 'tandem_quota_told',
+    help: 'Calls that a system said are left, in its latest answer that this process read.',
+    labelNames: ['system'] as const,
     registers,
   });
   const lastCalls = new Map<string, { at: number; ok: boolean }>();
   return {
     registry,
     lastCalls,
-    onCall({ system, operation, status, ms }) {
+    onCall({ system, operation, status, ms, quotaLeft }) {
       calls.inc({ system, operation, status: status === undefined ? 'none' : String(status) });
       callTime.observe({ system, operation }, ms / 1000);
+      if (quotaLeft !== undefined) quotaTold.set({ system }, quotaLeft);
       // A refusal of one record is no fault of the system; no answer, refused credentials and server errors are.
       lastCalls.set(system, {
         at: Date.now(),
         ok: status !== undefined && status < 500 && status !== 401 && status !== 403,
       });
     },
-    onOutcome({ mapping, outcome, ms }) {
-      outcomes.inc({ mapping, kind: outcome.kind });
+    onOutcome({ mapping, sides, outcome, ms, arrived }) {
+      const { kind, side } = outcome;
+      outcomes.inc({ mapping, kind });
       outcomeTime.observe({ mapping }, ms / 1000);
+      if (kind === 'failed') failures.inc({ mapping, work: 'reconcile', code: outcome.code ?? '', result: 'failed' });
+      if (outcome.conflicts) conflicts.inc({ mapping }, outcome.conflicts.length);
+      for (const target of [0, 1] as const) {
+        const operation =
+          (kind === 'created' || kind === 'deleted') && side === target
+            ? kind
+            : outcome.writes[target].length > 0
+              ? 'updated'
+              : undefined;
+        if (operation) writes.inc({ mapping, side: sides[target], operation });
+        const since = arrived[target];
+        if (since !== undefined) changeTime.observe({ mapping, side: sides[target] }, since / 1000);
+      }
+    },
+    onFailure({ mapping, work, code, result }) {
+      failures.inc({ mapping, work, code, result });
+    },
+    onWebhook(system = 'unknown', status, records) {
+      webhooks.inc({ system, status: String(status) });
+      if (records > 0) named.inc({ system }, records);
     },
   };
 }
@@ -73,93 +126,145 @@ export function createMetrics(): Metrics {
 /** How long a scrape waits for what Redis holds, in ms. */
 const PATIENCE = 5_000;
 
-/** @returns a function that brings the gauges up to date */
-export function gauges({ registry }: Metrics, engine: Engine, version: string): () => Promise<void> {
-  const registers = [registry];
-  new Gauge({ name: 'tandem_info', help: 'Version of Tandem.', labelNames: ['version'] as const, registers }).set(
-    { version },
-    1,
-  );
-  const redisUp = new Gauge({ name: 'tandem_redis_up', help: 'Whether Redis answers.', registers });
-  const problems = new Gauge({
-    name: 'tandem_config_problems',
-    help: 'Faults of the configuration files as they are now.',
-    registers,
-  });
-  const jobs = new Gauge({
-    name: 'tandem_queue_jobs',
-    help: 'Jobs by queue and state.',
-    labelNames: ['queue', 'state'] as const,
-    registers,
-  });
-  const oldest = new Gauge({
-    name: 'tandem_queue_oldest_waiting_seconds',
-    help: 'How long the oldest waiting job has waited.',
-    labelNames: ['queue'] as const,
-    registers,
-  });
-  const paused = new Gauge({
-    name: 'tandem_queue_paused',
-    help: 'Whether the queue is paused.',
-    labelNames: ['queue'] as const,
-    registers,
-  });
-  const links = new Gauge({ name: 'tandem_links', help: 'Linked pairs.', labelNames: ['mapping'] as const, registers });
-  const held = new Gauge({
-    name: 'tandem_held_records',
-    help: 'Records that wait, by why.',
-    labelNames: ['mapping', 'kind'] as const,
-    registers,
-  });
-  const idle = new Gauge({
-    name: 'tandem_idle_processes',
-    help: 'Processes that leave a mapping to others, because they have another version than the one in force.',
-    labelNames: ['mapping'] as const,
-    registers,
-  });
+export interface Gauges {
+  /** Brings them up to date. */
+  refresh(): Promise<void>;
+  /** Names of those over Redis, which are the same on every process. */
+  readonly ofRedis: readonly string[];
+}
 
-  const brake = new Gauge({
-    name: 'tandem_brake_on',
-    help: 'Whether the brake of the mapping is on: nothing of it is written until a person answers.',
-    labelNames: ['mapping'] as const,
-    registers,
-  });
+export function gauges({ registry }: Metrics, engine: Engine, version: string): Gauges {
+  const registers = [registry];
+  const gauge = <T extends string>(name: string, help: string, ...labelNames: T[]): Gauge<T> =>
+    new Gauge({ name, help, labelNames, registers });
+  const names: string[] = [];
+  const ofRedis: Gauge[] = [];
+  const shared = <T extends string>(name: string, help: string, ...labelNames: T[]): Gauge<T> => {
+    const made = gauge(name, help, ...labelNames);
+    names.push(name);
+    ofRedis.push(made as Gauge);
+    return made;
+  };
+
+  gauge('tandem_info', 'Version of Tandem.', 'version').set({ version }, 1);
+  const redisUp = gauge('tandem_redis_up', 'Whether Redis answers.');
+  const problems = gauge('tandem_config_problems', 'Faults of the configuration files as they are now.');
+
+  const redisWarnings = shared(
+    'tandem_redis_warnings',
+    'Why link keys may be lost: Redis evicts keys, persistence is off, or could not save lately. /health/ready tells in words.',
+  );
+  const jobs = shared('tandem_queue_jobs', 'Jobs by queue and state.', ...(['queue', 'state'] as const));
+  const oldest = shared('tandem_queue_oldest_waiting_seconds', 'How long the oldest waiting job has waited.', 'queue');
+  const paused = shared('tandem_queue_paused', 'Whether the queue is paused.', 'queue');
+  const links = shared('tandem_links', 'Linked pairs.', 'mapping');
+  const held = shared(
+    'tandem_held_records',
+    'Records that wait, by why; kind "review": a person must decide.',
+    ...(['mapping', 'kind'] as const),
+  );
+  const brake = shared(
+    'tandem_brake_on',
+    'Whether the brake of the mapping is on: nothing of it is written until a person answers.',
+    'mapping',
+  );
+  const lastRead = shared(
+    'tandem_last_read_timestamp_seconds',
+    'When a side was last read to its end: all of it ("full"), or what had changed ("changes"). Absent: never.',
+    ...(['mapping', 'side', 'scan'] as const),
+  );
+  const quota = shared(
+    'tandem_quota_left',
+    'Calls that may still go to a system before the window of a declared limit begins anew.',
+    ...(['system', 'limit'] as const),
+  );
+  const rest = shared(
+    'tandem_system_paused_seconds',
+    'How long a system still has to be left alone, because it asked for that.',
+    'system',
+  );
+  const living = shared('tandem_processes', 'Processes that show signs of life, by what they do.', 'role');
+  const idle = shared(
+    'tandem_idle_processes',
+    'Processes that leave a mapping to others, because they have another version than the one in force.',
+    'mapping',
+  );
+  const forget = (): void => {
+    for (const one of ofRedis) one.reset();
+    redisWarnings.set(Number.NaN);
+  };
 
   const fill = async (): Promise<true> => {
-    const mappings = [...engine.config.current().mappings.keys()];
-    const stands = await Promise.all(queuesOf(engine).map(standOf));
-    const processes = await engine.versions.processes();
-    const counts = await Promise.all(
-      mappings.map(async (mapping) => ({
-        mapping,
-        links: await engine.links(mapping).count(),
-        held: await heldCounts(engine, mapping),
-        brake: await brakeOn(engine, engine.mapping(mapping)),
-      })),
-    );
+    const { mappings, systems } = engine.config.current();
+    const [stands, processes, warnings, states, counts] = await Promise.all([
+      Promise.all(queuesOf(engine).map(standOf)),
+      engine.versions.processes(),
+      redisWarningsOf(engine),
+      Promise.all(
+        [...systems.values()].map(async ({ name, limits }) => ({
+          name,
+          ...(await throttleState({ redis: engine.redis, prefix: engine.prefix, system: name, limits })),
+        })),
+      ),
+      Promise.all(
+        [...mappings.values()].map(async (mapping) => ({
+          mapping,
+          links: await engine.links(mapping.name).count(),
+          held: await heldCounts(engine, mapping.name),
+          brake: await brakeOn(engine, mapping),
+          read: await Promise.all(mapping.sides.map(({ index }) => engine.links(mapping.name).lastRead(index))),
+        })),
+      ),
+    ]);
     // What is gone from the configuration is gone from here: reset, then set, without anything in between.
-    for (const gauge of [jobs, oldest, paused, links, held, brake, idle]) gauge.reset();
+    forget();
+    redisWarnings.set(warnings);
     for (const stand of stands) {
       for (const state of JOB_STATES) jobs.set({ queue: stand.name, state }, stand.counts[state]);
       oldest.set({ queue: stand.name }, (stand.oldestWaiting ?? 0) / 1000);
       paused.set({ queue: stand.name }, stand.paused ? 1 : 0);
     }
-    for (const mapping of mappings)
-      idle.set({ mapping }, processes.filter((process) => process.idle.includes(mapping)).length);
+    for (const role of ['server', 'workers'] as const)
+      living.set({ role }, processes.filter((process) => process[role]).length);
+    for (const { name, paused: left, limits } of states) {
+      rest.set({ system: name }, left / 1000);
+      for (const limit of limits)
+        quota.set({ system: name, limit: `${limit.requests}/${limit.per / 1000}s` }, limit.left);
+    }
     for (const count of counts) {
-      links.set({ mapping: count.mapping }, count.links);
-      brake.set({ mapping: count.mapping }, count.brake ? 1 : 0);
-      for (const kind of HELD_KINDS) held.set({ mapping: count.mapping, kind }, count.held[kind]);
+      const { name, sides } = count.mapping;
+      idle.set({ mapping: name }, processes.filter((process) => process.idle.includes(name)).length);
+      links.set({ mapping: name }, count.links);
+      brake.set({ mapping: name }, count.brake ? 1 : 0);
+      for (const kind of HELD_KINDS) held.set({ mapping: name, kind }, count.held[kind]);
+      for (const { index, name: side } of sides) {
+        for (const scan of ['full', 'changes'] as const) {
+          const at = count.read[index]?.[scan];
+          if (at !== undefined) lastRead.set({ mapping: name, side, scan }, Date.parse(at) / 1000);
+        }
+      }
     }
     return true;
   };
 
-  return async () => {
-    problems.set(engine.config.problems().length);
-    const up = await answers(engine, 1_000);
-    redisUp.set(up ? 1 : 0);
-    const filled = up && (await within(PATIENCE, fill()));
-    // Old numbers would look like new ones.
-    if (!filled) for (const gauge of [jobs, oldest, paused, links, held, brake, idle]) gauge.reset();
+  return {
+    ofRedis: names,
+    async refresh() {
+      problems.set(engine.config.problems().length);
+      const up = await answers(engine, 1_000);
+      redisUp.set(up ? 1 : 0);
+      const filled = up && (await within(PATIENCE, fill()));
+      // Old numbers would look like new ones.
+      if (!filled) forget();
+    },
   };
+}
+
+async function redisWarningsOf(engine: Engine): Promise<number> {
+  try {
+    return (await checkSafety(engine.redis)).warnings.length;
+  } catch (error) {
+    if (error instanceof TandemError && error.code === 'REDIS_UNSAFE') return 1;
+    throw error;
+  }
 }

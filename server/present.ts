@@ -5,7 +5,9 @@ import { parseRecordKey } from '../engine/links/keys.ts';
 import type { Held, HeldRecord } from '../engine/links/links.ts';
 import type { ReconcileJob, ScanJob } from '../engine/queue/queues.ts';
 import type { PlanEntry, Run } from '../engine/queue/runs.ts';
+import { brakeReason } from '../engine/sync/brake.ts';
 import type { Outcome } from '../engine/sync/outcome.ts';
+import type { LiveEvent } from './events.ts';
 import type { Found } from './find-held.ts';
 import type { JobState } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
@@ -56,7 +58,7 @@ const numbers = (names: SideNames, { progress, counts }: Run): Pick<PresentedRun
 });
 
 export function presentOutcome(names: SideNames, outcome: Outcome) {
-  const { writes, side, ids, ...rest } = outcome;
+  const { writes, side, ids, changes: _, ...rest } = outcome;
   return {
     ...rest,
     writes: bySide(names, writes),
@@ -64,6 +66,25 @@ export function presentOutcome(names: SideNames, outcome: Outcome) {
     ...(ids ? { ids: bySide(names, ids) } : {}),
   };
 }
+
+export function presentOutcomeEvent(engine: Engine, { at, mapping, side, id, outcome, ms }: Live<'outcome'>) {
+  const names = sideNames(engine, mapping);
+  return { at, mapping, record: { side: names[side], id }, ms, outcome: presentOutcome(names, outcome) };
+}
+
+export function presentBrakeEvent(engine: Engine, { at, mapping, on, brake }: Live<'brake'>) {
+  const { kind, by, count, limit, linked, answer } = brake;
+  const known = engine.config.current().mappings.get(mapping);
+  return {
+    at,
+    mapping,
+    on,
+    brake: { kind, by, count, limit, linked, ...(answer ? { answer } : {}) },
+    ...(on && known ? { reason: brakeReason(known, brake) } : {}),
+  };
+}
+
+type Live<T> = Extract<LiveEvent, { type: T }>;
 
 export const presentPlanEntry = (names: SideNames, { record, ...outcome }: PlanEntry) => ({
   record: { side: names[record.side], id: record.id },

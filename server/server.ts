@@ -9,11 +9,13 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyPluginAsync,
+  type FastifyRequest,
   type FastifyServerOptions,
   LogController,
 } from 'fastify';
 import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
+import type { Span, Tracing } from '../engine/tracing.ts';
 import { auth, isLoopback } from './auth.ts';
 import { createEvents } from './events.ts';
 import { methodsByPath } from './methods.ts';
@@ -124,6 +126,7 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   });
   await app.register(rateLimit, { global: false });
   logRequests(app);
+  if (engine.options.tracing) traceRequests(app, engine.options.tracing);
   await app.register(auth, { readToken: options.readToken, apiToken: options.apiToken });
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.withoutRedis || engine.redis.status === 'ready' || request.is404) return;
@@ -220,5 +223,23 @@ function logRequests(app: FastifyInstance): void {
     const looking = request.method === 'GET' && reply.statusCode < 400;
     if (logLevel === 'warn' || looking) request.log.debug(fields, 'request');
     else request.log.info(fields, 'request');
+  });
+}
+
+/** One span per request that may cause work, by its route and not by its address. What it queues is below it. */
+function traceRequests(app: FastifyInstance, tracing: Tracing): void {
+  const spans = new WeakMap<FastifyRequest, Span>();
+  // Not before: what reads the body does not run within what came before it.
+  app.addHook('preHandler', (request, _, done) => {
+    if (request.method === 'GET') return done();
+    const { url: route = 'none' } = request.routeOptions;
+    const attributes = { 'http.request.method': request.method, 'http.route': route, 'tandem.request': request.id };
+    const span = tracing.begin('server', `${request.method} ${route}`, attributes);
+    spans.set(request, span);
+    span.run(done);
+  });
+  app.addHook('onResponse', async (request, { statusCode }) => {
+    const error = statusCode >= 500 ? String(statusCode) : undefined;
+    spans.get(request)?.end({ 'http.response.status_code': statusCode }, error);
   });
 }

@@ -112,7 +112,10 @@ interface BrakeCommands {
 
 export type BrakeStore = ReturnType<typeof createBrakeStore>;
 
-export function createBrakeStore(connection: Redis, keys: BrakeKeys) {
+/** Told when the brake goes on or off, by whoever did it. */
+export type BrakeListener = (on: boolean, brake: Brake) => void;
+
+export function createBrakeStore(connection: Redis, keys: BrakeKeys, tell: BrakeListener = () => {}) {
   connection.defineCommand('tandemBrakeSpend', { lua: SPEND, numberOfKeys: 3 });
   connection.defineCommand('tandemBrakeTrip', { lua: TRIP, numberOfKeys: 1 });
   connection.defineCommand('tandemBrakeAnswer', { lua: ANSWER, numberOfKeys: 1 });
@@ -136,19 +139,25 @@ export function createBrakeStore(connection: Redis, keys: BrakeKeys) {
      */
     async spend(off: readonly BrakeKind[], spending: Spending | undefined): Promise<Brake | undefined> {
       const { kind, record, limit, linked, since } = spending ?? { kind: '', record: '', limit: 0, linked: 0 };
+      const id = randomUUID();
       const fields = await redis.tandemBrakeSpend(
         ...[keys.brake, keys.vanished, keys.spent(kind || 'deletes')],
-        ...[`,${off.join(',')},`, randomUUID(), kind, record, String(limit), String(linked)],
+        ...[`,${off.join(',')},`, id, kind, record, String(limit), String(linked)],
         ...[since === undefined ? '' : String(since), String(BRAKE_WINDOW), String(LONGEST)],
       );
-      return parse(pairs(fields));
+      const brake = parse(pairs(fields));
+      if (brake?.id === id) tell(true, brake);
+      return brake;
     },
 
     /** @returns the brake that is on now: this one, or the one that was on before */
     async trip(brake: Pick<Brake, 'kind' | 'by' | 'count' | 'limit' | 'linked'>): Promise<Brake> {
       const { kind, by, count, limit, linked } = brake;
-      const fields = [randomUUID(), kind, by, String(count), String(limit), String(linked)];
-      return parse(pairs(await redis.tandemBrakeTrip(keys.brake, ...fields)))!;
+      const id = randomUUID();
+      const fields = [id, kind, by, String(count), String(limit), String(linked)];
+      const on = parse(pairs(await redis.tandemBrakeTrip(keys.brake, ...fields)))!;
+      if (on.id === id) tell(true, on);
+      return on;
     },
 
     /** @returns the answer that holds: an earlier one stays; undefined when this brake is off by now */
@@ -157,10 +166,13 @@ export function createBrakeStore(connection: Redis, keys: BrakeKeys) {
     },
 
     /** Takes the brake off; an answer of it is kept for the records that were held for it. @returns false when it was off */
-    async release({ id, kind, answer }: Pick<Brake, 'id' | 'kind' | 'answer'>): Promise<boolean> {
+    async release(brake: Brake): Promise<boolean> {
+      const { id, kind, answer } = brake;
       const kept = answer === undefined ? '' : `${answer}|${kind}`;
       const brakeKeys = [keys.brake, keys.vanished, keys.answers, keys.spent(kind)];
-      return (await redis.tandemBrakeRelease(...brakeKeys, id, kept)) === 1;
+      const off = (await redis.tandemBrakeRelease(...brakeKeys, id, kept)) === 1;
+      if (off) tell(false, brake);
+      return off;
     },
 
     /** What was answered to a brake, as far as it concerns a write of this kind: only what it was about is discarded. */

@@ -5,7 +5,7 @@ import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { hash } from '../expression/values.ts';
 import type { Base, PropertyBase, SideIndex } from '../types.ts';
-import { createBrakeStore } from './brake.ts';
+import { type BrakeListener, createBrakeStore } from './brake.ts';
 import { createHistory } from './history.ts';
 import { type MappingKeys, mappingKeys, parseRecordKey, recordKey } from './keys.ts';
 import { type LinkCommands, withLinkCommands } from './scripts.ts';
@@ -99,8 +99,8 @@ export function rulesOf({ match, sides = [] }: LinkRules): string {
 
 export type Links = ReturnType<typeof createLinks>;
 
-/** @param prefix first part of every Redis key */
-export function createLinks(connection: Redis, prefix: string, mapping: LinkRules) {
+/** @param prefix first part of every Redis key; onBrake told when this process puts the brake on or takes it off */
+export function createLinks(connection: Redis, prefix: string, mapping: LinkRules, onBrake?: BrakeListener) {
   const redis: Redis & LinkCommands = withLinkCommands(connection);
   const rules = mapping.match.map((_, rule) => rule);
   const rulesId = hash(rulesOf(mapping));
@@ -147,7 +147,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     keys,
     /** Names the present match rules and correlations. */
     rules: rulesId,
-    brake: createBrakeStore(redis, keys.brake),
+    brake: createBrakeStore(redis, keys.brake, onBrake),
 
     // ------------------------------------------------------------ links
 
@@ -441,6 +441,12 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     async readBefore(side: SideIndex): Promise<{ full: string | undefined; since: string | undefined }> {
       const [full, since] = await redis.hmget(keys.progress, fullRead(side), `since:${side}`);
       return { full: full ?? undefined, since: since ?? undefined };
+    },
+
+    /** When each side was last read to its end, fully or only what had changed; ISO 8601. */
+    async lastRead(side: SideIndex): Promise<{ full: string | undefined; changes: string | undefined }> {
+      const [full, changes] = await redis.hmget(keys.progress, fullRead(side), `changes:${side}`);
+      return { full: full ?? undefined, changes: changes ?? undefined };
     },
 
     /** @param since time of the latest modification that was read, as the system states it */

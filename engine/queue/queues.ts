@@ -1,5 +1,5 @@
 /** The queues: one for scans, one per mapping for reconciles. A job names a record; it never holds what happened to it. */
-import { type JobsOptions, Queue } from 'bullmq';
+import { type JobsOptions, Queue, type Telemetry } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { recordKey } from '../links/keys.ts';
 import type { RunKind } from '../sync/scan.ts';
@@ -14,6 +14,10 @@ export interface ReconcileJob {
   readonly mapping: string;
   readonly side: SideIndex;
   readonly id: string;
+  /** A run that waits for it, so that what is written in the log can be told by run. */
+  readonly run?: string;
+  /** Epoch ms when an event of the system named the record; absent where something else did. */
+  readonly at?: number;
 }
 
 export interface ScanJob {
@@ -47,13 +51,13 @@ export interface Queues {
   /**
    * Queues a reconcile of each record: at most one waits per record, and one more after the one that is being done.
    * The two records of a link have a job each; claims keep them from being done at the same time.
-   * @param expect told which records are queued, before they are
+   * @param more.expect told which records are queued, before they are; more.run and more.at see `ReconcileJob`
    */
   enqueue(
     mapping: string,
     side: SideIndex,
     ids: readonly string[],
-    expect?: (records: readonly string[]) => Promise<void>,
+    more?: { readonly expect?: (records: readonly string[]) => Promise<void> } & Pick<ReconcileJob, 'run' | 'at'>,
   ): Promise<void>;
   /** Of these records, those of which no job waits or is under way. */
   withoutJob(mapping: string, records: readonly string[]): Promise<string[]>;
@@ -61,11 +65,17 @@ export interface Queues {
 }
 
 /** @param firstRetry ms before the first try again; doubled with each further one */
-export function createQueues(connection: Redis, prefix: string, firstRetry = FIRST_RETRY): Queues {
+export function createQueues(
+  connection: Redis,
+  prefix: string,
+  firstRetry = FIRST_RETRY,
+  telemetry?: Telemetry,
+): Queues {
   const options = {
     connection,
     prefix: queuePrefix(prefix),
     defaultJobOptions: { ...retries(firstRetry), ...KEEP, ...NO_STACKS },
+    ...(telemetry ? { telemetry } : {}),
   };
   // Without a listener BullMQ prints every failure of the connection; whoever made the connection hears of them already.
   const open = <T>(name: string): Queue<T> => new Queue<T>(name, options).on('error', () => {});
@@ -85,13 +95,13 @@ export function createQueues(connection: Redis, prefix: string, firstRetry = FIR
     scan,
     reconcile: queueOf,
     all: () => [scan as Queue, ...([...reconcile.values()] as Queue[])],
-    async enqueue(mapping, side, ids, expect) {
+    async enqueue(mapping, side, ids, { expect, ...known } = {}) {
       if (ids.length === 0) return;
       const jobs = ids.map((id) => {
         const key = recordKey(side, id);
         // A job that waits for its next try is tried at once: what is new about its record may be what mends it.
         const opts: JobsOptions = { deduplication: { id: key, keepLastIfActive: true, reschedule: true } };
-        return { name: 'reconcile', data: { mapping, side, id }, opts, key };
+        return { name: 'reconcile', data: { mapping, side, id, ...known }, opts, key };
       });
       await expect?.(jobs.map((job) => job.key));
       await queueOf(mapping).addBulk(jobs.map(({ name, data, opts }) => ({ name, data, opts })));

@@ -2,9 +2,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { Mapping } from '../config/types.ts';
-import type { Engine } from '../engine.ts';
-import { asTandemError, type TandemError } from '../errors.ts';
+import type { Engine, Failure, OutcomeEvent } from '../engine.ts';
+import { asTandemError, type ErrorCode, type TandemError } from '../errors.ts';
 import { recordKey } from '../links/keys.ts';
+import { type Logger, withFields } from '../logger.ts';
 import { backfill, definitionChanges } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, carryOut, liftUnlimited } from '../sync/brake.ts';
 import type { SyncContext } from '../sync/context.ts';
@@ -56,6 +57,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     lockDuration,
     stalledInterval: lockDuration,
     maxStalledCount: TAKEOVERS,
+    ...(engine.options.tracing ? { telemetry: engine.options.tracing.jobs } : {}),
   };
   const workers = new Map<string, Worker>();
 
@@ -174,7 +176,7 @@ async function reconcileJob(
   job: Job<ReconcileJob>,
   token: string | undefined,
 ): Promise<string> {
-  const { mapping: name, side, id } = job.data;
+  const { mapping: name, side, id, run } = job.data;
   const config = engine.config.current();
   const mapping = config.mappings.get(name);
   // Its worker is being stopped; whoever knows the mapping goes on.
@@ -182,7 +184,21 @@ async function reconcileJob(
   if (!(await member.inForce(name, mapping.version))) return putBack(job, token, VERSION_WAIT);
   const started = performance.now();
   const key = job.deduplicationId ?? recordKey(side, id);
-  const fields = { mapping: name, side: mapping.sides[side].name, id, job: job.id };
+  const { tracing } = engine.options;
+  const log = withFields(engine.logger, {
+    mapping: name,
+    side: mapping.sides[side].name,
+    id,
+    job: job.id,
+    run,
+    trace: tracing?.id(),
+  });
+  tracing?.note({
+    'tandem.mapping': name,
+    'tandem.side': mapping.sides[side].name,
+    'tandem.id': id,
+    'tandem.run': run,
+  });
   let expected = '';
   try {
     expected = await engine.runs.expected(name, key);
@@ -195,8 +211,10 @@ async function reconcileJob(
     // Another version took over meanwhile: what was just done may not be as that one would have it.
     if (!(await member.inForce(name, mapping.version))) await context.enqueue(name, side, [id]);
     const ms = Math.round(performance.now() - started);
-    engine.options.onOutcome?.({ mapping: name, side, id, outcome: result, ms });
-    engine.logger.info({ ...fields, outcome: result.kind, writes: result.writes, code: result.code, ms }, 'reconciled');
+    const arrived = await arrivals(engine, job, result);
+    tellOutcome(engine, mapping, job, result, ms, arrived);
+    tracing?.note({ 'tandem.outcome': result.kind, 'tandem.code': result.code });
+    log.info({ outcome: result.kind, writes: result.writes, code: result.code, ms }, 'reconciled');
     if (result.code === 'BRAKED') await engine.runs.warn(name, result.reason ?? '');
     await (result.kind === 'failed' ? noteFailedJob(engine, job) : forgetFailedJobs(engine, job, result));
     await engine.runs.finish(name, key, result, expected);
@@ -206,37 +224,69 @@ async function reconcileJob(
   } catch (cause) {
     if (cause instanceof UnrecoverableError) throw cause;
     const error = asTandemError(cause);
-    if (error.retry === 'quota') return putBack(job, token, error.context.retryAfter ?? 1_000);
-    await failed(engine, job, mapping, key, error, expected);
+    tracing?.note({ 'tandem.code': error.code });
+    if (error.retry === 'quota') {
+      engine.options.onFailure?.({ mapping: name, work: 'reconcile', code: error.code, result: 'postponed' });
+      log.debug({ code: error.code, reason: error.message }, 'reconcile waits');
+      return putBack(job, token, error.context.retryAfter ?? 1_000);
+    }
+    const last = error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+    const fields = { code: error.code, reason: error.message, try: job.attemptsMade + 1 };
+    if (error.code === 'INTERNAL') log.error({ ...fields, err: error.cause }, 'reconcile failed');
+    else log.warn(fields, last ? 'reconcile failed for good' : 'reconcile failed, it is tried again');
+    if (last) await giveUp(engine, job, mapping, key, error, expected, Math.round(performance.now() - started));
+    else engine.options.onFailure?.({ mapping: name, work: 'reconcile', code: error.code, result: 'retried' });
     throw error.retry === 'never' ? new UnrecoverableError(error.message) : error;
   }
 }
 
-async function failed(
+function tellOutcome(
+  engine: Engine,
+  { name, sides }: Mapping,
+  { data: { side, id } }: Job<ReconcileJob>,
+  outcome: Outcome,
+  ms: number,
+  arrived: OutcomeEvent['arrived'],
+): void {
+  const names = [sides[0].name, sides[1].name] as const;
+  engine.options.onOutcome?.({ mapping: name, sides: names, side, id, outcome, ms, arrived });
+}
+
+/**
+ * How long changes took from where they were made to where they were written: by the time that the source states, or
+ * else since its event came. Clocks of systems may go ahead of this one's; what was there before all was read for the
+ * first time could not have been brought sooner.
+ */
+async function arrivals(
+  engine: Engine,
+  { data: { mapping, at } }: Job<ReconcileJob>,
+  { kind, changes }: Outcome,
+): Promise<OutcomeEvent['arrived']> {
+  if (!changes) return [undefined, undefined];
+  const now = Date.now();
+  const firstRead = kind === 'created' ? ((await engine.links(mapping).firstRead()) ?? now) : 0;
+  const since = (change: string | undefined): number | undefined => {
+    const made = change === undefined ? undefined : change === '' ? at : Date.parse(change);
+    return made === undefined || Number.isNaN(made) || made < firstRead ? undefined : Math.max(0, now - made);
+  };
+  return [since(changes[0]), since(changes[1])];
+}
+
+async function giveUp(
   engine: Engine,
   job: Job<ReconcileJob>,
   mapping: Mapping,
   key: string,
   error: TandemError,
   expected: string,
+  ms: number,
 ): Promise<void> {
-  const last = error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-  const fields = {
-    mapping: mapping.name,
-    side: job.data.side,
-    id: job.data.id,
-    job: job.id,
-    code: error.code,
-    reason: error.message,
-    try: job.attemptsMade + 1,
-  };
-  if (error.code === 'INTERNAL') engine.logger.error({ ...fields, err: error.cause }, 'reconcile failed');
-  else engine.logger.warn(fields, last ? 'reconcile failed for good' : 'reconcile failed, it is tried again');
-  if (!last) return;
+  const result = outcome('failed', { code: error.code, reason: error.message });
   await holdGivenUp(engine, job, mapping, error);
   await noteFailedJob(engine, job);
   await engine.links(mapping.name).doubtIntent(job.data.side, job.data.id);
-  await engine.runs.finish(mapping.name, key, outcome('failed', { code: error.code, reason: error.message }), expected);
+  tellOutcome(engine, mapping, job, result, ms, [undefined, undefined]);
+  await engine.runs.finish(mapping.name, key, result, expected);
 }
 
 /** Nobody tries it any more: it is told among the records in trouble, and scans bring it back once the reason may be over. */
@@ -305,6 +355,17 @@ async function scanJob(
   }
   const current = run;
   const links = engine.links(name);
+  const { tracing } = engine.options;
+  const log = withFields(engine.logger, {
+    mapping: name,
+    run: current.id,
+    scan: kind,
+    job: job.id,
+    trace: tracing?.id(),
+  });
+  tracing?.note({ 'tandem.mapping': name, 'tandem.scan': kind, 'tandem.run': current.id });
+  const failure = (code: ErrorCode, result: Failure['result']): void =>
+    engine.options.onFailure?.({ mapping: name, work: 'scan', code, result });
   try {
     if (!read) {
       if (!(await engine.runs.scanning(current))) return 'scanned already';
@@ -331,21 +392,20 @@ async function scanJob(
       // Edited while it was read: whoever has the version in force reads it anew.
       if (!(await member.inForce(name, mapping.version))) return await putBack(job, token, VERSION_WAIT);
       await releaseHeld(context, mapping, queue);
-      if (result.weighed.lifted)
-        engine.logger.warn({ mapping: name }, 'what was missing is there again: the brake is off');
+      if (result.weighed.lifted) log.warn({}, 'what was missing is there again: the brake is off');
       if (kind === 'full') await links.follow({ scope: scopeOf(mapping) });
       await job.updateData({ ...job.data, run: current.id, read: true });
     }
     if ((await links.parkedCount()) > 0 && (await links.ready())) {
       // Parents first: their first sync ends before this one begins, so that references find their links.
       if (await parentsBusy(engine, mapping)) return await putBack(job, token, PARENTS_WAIT);
-      await tellRebuild(engine, mapping);
+      await tellRebuild(engine, mapping, log);
       // Every run that is under way counts them, not just the one that happens to come first.
       const context = engine.context({ owner: `${job.id}:${token}`, config });
       await releaseParked(links, (side, ids) => context.enqueue(name, side, ids));
     }
     const brake = await brakeOn(engine, mapping);
-    if (brake) engine.logger.warn({ mapping: name, run: current.id, brake: brake.kind }, brakeReason(mapping, brake));
+    if (brake) log.warn({ brake: brake.kind }, brakeReason(mapping, brake));
     await engine.runs.scanned(current, brake ? brakeReason(mapping, brake) : '');
     return brake ? 'braked' : 'scanned';
   } catch (cause) {
@@ -353,14 +413,17 @@ async function scanJob(
     const error = asTandemError(cause);
     if (error.retry === 'quota') {
       const wait = error.context.retryAfter ?? 1_000;
+      failure(error.code, 'postponed');
+      log.debug({ code: error.code, reason: error.message }, 'scan waits');
       await engine.runs.keep(current, wait);
       return putBack(job, token, wait);
     }
-    engine.logger.warn(
-      { mapping: name, run: current.id, code: error.code, reason: error.message, try: job.attemptsMade + 1 },
-      'scan failed',
-    );
-    if (error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) {
+    const last = error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+    failure(error.code, last ? 'failed' : 'retried');
+    const fields = { code: error.code, reason: error.message, try: job.attemptsMade + 1 };
+    if (error.code === 'INTERNAL') log.error({ ...fields, err: error.cause }, 'scan failed');
+    else log.warn(fields, 'scan failed');
+    if (last) {
       await engine.runs.failed(current, error.message);
       throw new UnrecoverableError(error.message);
     }
@@ -369,13 +432,13 @@ async function scanJob(
 }
 
 /** Records that name a counterpart, and no links: this is no first sync, Redis has lost them. */
-async function tellRebuild(engine: Engine, mapping: Mapping): Promise<void> {
+async function tellRebuild(engine: Engine, mapping: Mapping, log: Logger): Promise<void> {
   const links = engine.links(mapping.name);
   if ((await links.count()) > 0) return;
   const naming = (await links.namerCount(0)) + (await links.namerCount(1));
   if (naming > 0)
-    engine.logger.warn(
-      { mapping: mapping.name, naming },
+    log.warn(
+      { naming },
       'there are no links, but records that name a counterpart: links are being rebuilt. Was Redis emptied?',
     );
 }

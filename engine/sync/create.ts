@@ -18,7 +18,7 @@ import { convertProperty, flowsTo, propertyStates } from './convert.ts';
 import { marked } from './definitions.ts';
 import { heldOutcome, hold, reasonOf, wakeWaiters } from './hold.ts';
 import { nameCounterpart, needsName, withUnnamed } from './name.ts';
-import { type Outcome, outcome } from './outcome.ts';
+import { changeTo, type Outcome, outcome } from './outcome.ts';
 import { indexEntry, recordState, type View, viewRecord } from './view.ts';
 import { newRecord } from './write.ts';
 
@@ -204,7 +204,7 @@ export async function createCounterpart(
     return outcome('created', {
       side: target.index,
       writes: target.index === 0 ? [names, []] : [[], names],
-      ...(ids.length === 2 ? { ids } : {}),
+      ...(ids.length === 2 ? { ids, changes: changeTo(target.index, source.record.modified) } : {}),
     });
   }
 

@@ -20,6 +20,8 @@ export type OutcomeKind =
   | 'unmatched'
   | 'gone';
 
+export type Changes = readonly [string | undefined, string | undefined];
+
 export interface Outcome {
   readonly kind: OutcomeKind;
   /** Names of the properties written, per side; on a create all that were sent. */
@@ -33,7 +35,16 @@ export interface Outcome {
   readonly property?: string;
   /** Properties that the conflict rule decided. */
   readonly conflicts?: readonly string[];
+  /**
+   * Per side: when the change was made on the other side that was written here, as that system states it (ISO 8601), ''
+   * where it states none. Not of what was written for another reason, such as that two records met.
+   */
+  readonly changes?: Changes;
 }
+
+/** A change that was written to one side. @param at of the record that was changed, as its system states it */
+export const changeTo = (side: SideIndex, at: string | undefined): Changes =>
+  side === 0 ? [at ?? '', undefined] : [undefined, at ?? ''];
 
 export const outcome = (kind: OutcomeKind, more: Omit<Partial<Outcome>, 'kind'> = {}): Outcome => ({
   kind,

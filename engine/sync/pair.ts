@@ -13,7 +13,7 @@ import { propertyStates } from './convert.ts';
 import { DOUBT, marked } from './definitions.ts';
 import { type HoldReason, held, heldOutcome, reasonOf, waitFor, wakeWatchers } from './hold.ts';
 import { isHandled, nameCounterpart, type Unnamed, type UnnamedSides, unnamedSide, withUnnamed } from './name.ts';
-import { type Outcome, outcome } from './outcome.ts';
+import { changeTo, type Outcome, outcome } from './outcome.ts';
 import { indexEntry, recordState, type View, viewRecord } from './view.ts';
 import { type Answered, updateRecord } from './write.ts';
 
@@ -210,16 +210,37 @@ export async function reconcilePair(
   const written = ([0, 1] as const).map((side) =>
     planned.writes[side].filter((property) => answers[side]?.has(property)),
   ) as unknown as Outcome['writes'];
-  if (!problem) return planned;
+  const changes = changesOf(decision, known.base, views, written);
+  if (!problem) return { ...planned, ...changes };
   const kind = problem.code === 'REFERENCE_WAITING' ? 'waiting' : undecided ? 'review' : 'failed';
   return {
     ...planned,
+    ...changes,
     kind,
     writes: written,
     code: problem.code,
     reason: problem.message,
     ...(problem.context.property ? { property: problem.context.property } : {}),
   };
+}
+
+/** Only edits of records that had agreed before: what two records made of each other when they met is no change of either. */
+function changesOf(
+  { decisions }: Decision,
+  base: Base,
+  views: readonly [View, View],
+  written: Outcome['writes'],
+): Pick<Outcome, 'changes'> {
+  const changes = ([0, 1] as const).map((side) => {
+    const edited = decisions.some(
+      ({ property, rule, writes }) =>
+        writes === side &&
+        written[side].includes(property) &&
+        (rule === 'one-changed' || (rule === 'conflict' && Object.hasOwn(base, property))),
+    );
+    return edited ? (views[otherSide(side)].record.modified ?? '') : undefined;
+  }) as [string | undefined, string | undefined];
+  return changes.some((change) => change !== undefined) ? { changes } : {};
 }
 
 const ownOf = (mapping: Mapping, view: View, name: string): string =>
@@ -410,7 +431,7 @@ async function reconcileDeleted(
     await claims.confirm();
     await context.client(system.name).delete(entity.name, ids[survivor]);
     await endLink(context, mapping, ids);
-    return outcome('deleted', { ids, side: survivor });
+    return outcome('deleted', { ids, side: survivor, changes: changeTo(survivor, undefined) });
   }
   const review = deletes === 'review' || deletes === 'propagate';
   const reason = !review

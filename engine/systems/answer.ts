@@ -133,11 +133,16 @@ export function retryAfterOf(headers: Headers, now: number): number | undefined 
 /** Without a reset header the system is asked again after this time. */
 const QUOTA_DEFAULT = 60_000;
 
+/** How many calls the system says are left; undefined where it says nothing of that. */
+export function quotaLeft(quota: QuotaConfig | undefined, headers: Headers): number | undefined {
+  const text = quota && headerOf(headers, quota.remaining)?.trim();
+  return text !== undefined && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
+}
+
 /** Milliseconds to wait because the quota headers say that nothing is left; undefined where something is. */
 export function quotaWait(quota: QuotaConfig | undefined, headers: Headers, now: number): number | undefined {
-  if (quota === undefined) return undefined;
-  const text = headerOf(headers, quota.remaining)?.trim();
-  if (text === undefined || !/^-?\d+(\.\d+)?$/.test(text) || Number(text) > 0) return undefined;
+  const left = quotaLeft(quota, headers);
+  if (quota === undefined || left === undefined || left > 0) return undefined;
   const reset = quota.reset === undefined ? undefined : toMillis(headerOf(headers, quota.reset));
   if (reset === undefined) return QUOTA_DEFAULT;
   return reset > now ? Math.min(reset - now, DAY) : undefined;

@@ -329,6 +329,7 @@ function callOf(
     operation: name,
     method: operation.method,
     path: fillPath(operation.path, values),
+    template: operation.path,
     query: fillQuery(operation.query, values),
     single: values.id !== undefined,
   };

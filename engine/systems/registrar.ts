@@ -46,6 +46,7 @@ export function createWebhookRegistrar(config: SystemConfig, deps: SystemDeps): 
       operation: 'webhook',
       method: operation.method,
       path: fillPath(operation.path, values),
+      template: operation.path,
       query: fillQuery(operation.query, values),
       effect,
       single: values.key !== undefined,

@@ -57,7 +57,7 @@ interface Waiter {
 
 export function createThrottle(options: ThrottleOptions): Throttle {
   const { redis, system, maxWait = MAX_WAIT } = options;
-  const keyPrefix = `${options.prefix}:{${system}}:throttle`;
+  const keyPrefix = keysOf(options.prefix, system);
   const limits = createLimits(redis, keyPrefix, options.limits);
   /** Its keys are marks that go by themselves, no counters. */
   const marks = new RateLimiterRedis({ storeClient: redis, keyPrefix, points: 1, duration: FIRST_PAUSE });
@@ -169,6 +169,40 @@ export function createThrottle(options: ThrottleOptions): Throttle {
   };
 }
 
+const keysOf = (prefix: string, system: string): string => `${prefix}:{${system}}:throttle`;
+
+/** How a system stands, for all processes together. */
+export interface ThrottleState {
+  /** Milliseconds that it still has to be left alone, because it asked for that. */
+  readonly paused: number;
+  /** Per declared limit, how many requests may still go before its window begins anew. */
+  readonly limits: readonly { readonly requests: number; readonly per: number; readonly left: number }[];
+}
+
+/** Asks without taking anything. */
+export async function throttleState({
+  redis,
+  prefix,
+  system,
+  limits,
+}: Pick<ThrottleOptions, 'redis' | 'prefix' | 'system' | 'limits'>): Promise<ThrottleState> {
+  const store = new RateLimiterRedis({ storeClient: redis, keyPrefix: keysOf(prefix, system), points: 1, duration: 1 });
+  const [pause, ...taken] = await Promise.all([
+    store.get(PAUSE),
+    ...limits.map(({ requests, per }) => store.get(windowOf(requests, Math.ceil(per / 1_000)))),
+  ]);
+  return {
+    paused: Math.max(0, pause?.msBeforeNext ?? 0),
+    limits: limits.map(({ requests, per }, i) => ({
+      requests,
+      per,
+      left: Math.max(0, requests - (taken[i]?.consumedPoints ?? 0)),
+    })),
+  };
+}
+
+const windowOf = (requests: number, seconds: number): string => `${requests}/${seconds}`;
+
 /** Callers come back spread out, not all in the same instant. */
 export function throttled(system: string, ms: number): TandemError {
   return new TandemError('SYSTEM_THROTTLED', `The limits of ${system} are used up for now`, {
@@ -188,7 +222,7 @@ function createLimits(redis: Redis, keyPrefix: string, declared: readonly LimitC
     return {
       wait: () => Math.max(0, Math.ceil(usedUpUntil - performance.now())),
       async take(wanted) {
-        const { consumedPoints, msBeforeNext } = await taken(limiter, `${requests}/${duration}`, wanted);
+        const { consumedPoints, msBeforeNext } = await taken(limiter, windowOf(requests, duration), wanted);
         if (consumedPoints >= requests) usedUpUntil = performance.now() + msBeforeNext;
         // What went over the limit counts as well, but only until the window ends.
         return Math.min(wanted, Math.max(0, requests - (consumedPoints - wanted)));
@@ -198,7 +232,7 @@ function createLimits(redis: Redis, keyPrefix: string, declared: readonly LimitC
 }
 
 /** A refusal is an answer, too: part of the points may have fitted. */
-async function taken(limiter: RateLimiterRedis, key: number | string, points: number): Promise<RateLimiterRes> {
+async function taken(limiter: RateLimiterRedis, key: string, points: number): Promise<RateLimiterRes> {
   try {
     return await limiter.consume(key, points);
   } catch (refusal) {

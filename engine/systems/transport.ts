@@ -3,8 +3,18 @@ import type { Redis } from 'ioredis';
 import { Pool } from 'undici';
 import type { SystemConfig } from '../config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
+import type { Tracing } from '../tracing.ts';
 import type { JsonObject } from '../types.ts';
-import { type Effect, failureOf, type Headers, networkFailure, quotaWait, unreadable, valuesOf } from './answer.ts';
+import {
+  type Effect,
+  failureOf,
+  type Headers,
+  networkFailure,
+  quotaLeft,
+  quotaWait,
+  unreadable,
+  valuesOf,
+} from './answer.ts';
 import { createTokenSource } from './oauth.ts';
 import { createThrottle, throttled } from './throttle.ts';
 import { createSemaphore, jittered, sleep } from './wait.ts';
@@ -20,6 +30,8 @@ export interface CallInfo {
   /** Milliseconds, waiting included. */
   readonly ms: number;
   readonly error: ErrorCode | undefined;
+  /** How many calls the system says are left, where it says so. */
+  readonly quotaLeft: number | undefined;
 }
 
 export type Operation = 'list' | 'read' | 'find' | 'create' | 'update' | 'delete' | 'webhook';
@@ -30,6 +42,8 @@ export interface Call {
   readonly method: string;
   /** Below the base URL, beginning with a slash, values filled in. */
   readonly path: string;
+  /** The path as it is declared, without values. */
+  readonly template: string;
   readonly query?: URLSearchParams;
   /** Instead of path and query: where a `Link` header leads. Another host is refused. */
   readonly url?: string | undefined;
@@ -68,6 +82,7 @@ export interface SystemDeps {
   /** TANDEM_ENCRYPTION_KEY: needed by systems with OAuth2. `new,old` while the key is being changed. */
   readonly encryptionKey?: string | undefined;
   readonly onCall?: ((call: CallInfo) => void) | undefined;
+  readonly tracing?: Tracing | undefined;
   /** Epoch milliseconds. */
   readonly now?: (() => number) | undefined;
   /** Milliseconds before the first try again in place; doubled with each further one. */
@@ -121,7 +136,17 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
 
   async function measured(call: Call, effect: Effect): Promise<Answer> {
     const begun = performance.now();
-    const tell = (status: number | undefined, error: ErrorCode | undefined): void =>
+    const [template] = call.template.split('?');
+    const span = deps.tracing?.begin('client', `${call.method} ${template}`, {
+      'http.request.method': call.method,
+      'url.template': template,
+      'server.address': base.hostname,
+      'tandem.system': system,
+      'tandem.entity': call.entity,
+      'tandem.operation': call.operation,
+    });
+    const tell = (status: number | undefined, error?: ErrorCode, headers: Headers = {}): void => {
+      span?.end({ 'http.response.status_code': status }, error);
       deps.onCall?.({
         system,
         entity: call.entity,
@@ -130,12 +155,15 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
         status,
         ms: performance.now() - begun,
         error,
+        quotaLeft: quotaLeft(config.quota, headers),
       });
+    };
     try {
       const answer = await authorized(call, effect);
-      tell(answer.status, undefined);
+      tell(answer.status, undefined, answer.headers);
       return answer;
     } catch (error) {
+      if (call.signal?.aborted) span?.end({}, 'aborted');
       call.signal?.throwIfAborted();
       const known = asTandemError(error);
       tell(known.context.status, known.code);

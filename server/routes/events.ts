@@ -1,12 +1,11 @@
-/** Live events as server-sent events: what each reconcile came to. */
+/** Live events as server-sent events: what each reconcile came to, and brakes that go on or off. */
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { TandemError } from '../../engine/errors.ts';
-import type { OutcomeEvent } from '../events.ts';
+import type { LiveEvent } from '../events.ts';
 import type { RouteDeps } from '../options.ts';
-import { presentOutcome } from '../present.ts';
+import { presentBrakeEvent, presentOutcomeEvent } from '../present.ts';
 import { object, problems, text } from '../schemas.ts';
-import { sideNames } from '../sides.ts';
 
 /** Listeners at once per process. */
 const LISTENERS = 50;
@@ -29,7 +28,7 @@ export async function events(app: FastifyInstance, { engine, events }: RouteDeps
         operationId: 'events',
         tags: ['events'],
         summary:
-          'Server-sent events "outcome": what each reconcile came to, as it happens. Nothing is kept for who does not listen',
+          'Server-sent events "outcome" (what each reconcile came to) and "brake" (it went on or off), as it happens. Nothing is kept for who does not listen',
         querystring: object({ 'mapping?': text }),
         response: {
           200: {
@@ -44,13 +43,10 @@ export async function events(app: FastifyInstance, { engine, events }: RouteDeps
       if (open.size >= LISTENERS)
         throw new TandemError('UNAVAILABLE', `There are ${LISTENERS} listeners already.`, { retryAfter: 30_000 });
       const response = reply.raw;
-      const send = (event: OutcomeEvent): void => {
+      const send = (event: LiveEvent): void => {
         if ((mapping !== undefined && event.mapping !== mapping) || response.writableLength > BUFFER) return;
-        const names = sideNames(engine, event.mapping);
-        const { at, ms, id, side, outcome } = event;
-        response.write(
-          `event: outcome\ndata: ${JSON.stringify({ at, mapping: event.mapping, record: { side: names[side], id }, ms, outcome: presentOutcome(names, outcome) })}\n\n`,
-        );
+        const data = event.type === 'brake' ? presentBrakeEvent(engine, event) : presentOutcomeEvent(engine, event);
+        response.write(`event: ${event.type}\ndata: ${JSON.stringify(data)}\n\n`);
       };
       open.add(response);
       let unlisten = (): void => {};

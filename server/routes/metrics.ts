@@ -5,7 +5,7 @@ import type { RouteDeps } from '../options.ts';
 import { problems } from '../schemas.ts';
 
 export async function metrics(app: FastifyInstance, { engine, options, metrics }: RouteDeps): Promise<void> {
-  const refresh = gauges(metrics, engine, options.version);
+  const { refresh } = gauges(metrics, engine, options.version);
 
   app.get(
     '/metrics',

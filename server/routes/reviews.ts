@@ -6,6 +6,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import type { BrakeAnswer } from '../../engine/links/brake.ts';
 import { answerBrake } from '../../engine/sync/brake.ts';
+import type { Outcome } from '../../engine/sync/outcome.ts';
 import { createByHand, deleteSurvivor, leaveAlone, linkByHand, takeSide } from '../../engine/sync/resolve.ts';
 import { brakeReview, brakeSchema } from '../brake.ts';
 import { pageOfHeld } from '../find-held.ts';
@@ -160,6 +161,14 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
       id: name.id,
     });
   const context = engine.context({ owner: `review-${randomUUID()}` });
+  const started = performance.now();
+  /** What a person had done is a live decision as any other. */
+  const told = (outcome: Outcome) => {
+    const ms = Math.round(performance.now() - started);
+    const arrived = [undefined, undefined] as const;
+    engine.options.onOutcome?.({ mapping: mapping.name, sides: names, side, id: name.id, outcome, ms, arrived });
+    return presentOutcome(names, outcome);
+  };
   try {
     switch (action) {
       case 'link': {
@@ -171,13 +180,13 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
         return undefined;
       }
       case 'create':
-        return presentOutcome(names, await createByHand(context, mapping, side, name.id));
+        return told(await createByHand(context, mapping, side, name.id));
       case 'take': {
         const { winner, chosen } = choice(mapping, names, body);
-        return presentOutcome(names, await takeSide(context, mapping, side, name.id, winner, chosen));
+        return told(await takeSide(context, mapping, side, name.id, winner, chosen));
       }
       case 'delete':
-        return presentOutcome(names, await deleteSurvivor(context, mapping, side, name.id));
+        return told(await deleteSurvivor(context, mapping, side, name.id));
       case 'ignore':
         await leaveAlone(context, mapping, side, name.id);
         return undefined;

@@ -17,9 +17,11 @@ interface Address {
   readonly key: string;
 }
 
-export async function webhooks(app: FastifyInstance, { engine, options }: RouteDeps): Promise<void> {
+export async function webhooks(app: FastifyInstance, { engine, options, metrics }: RouteDeps): Promise<void> {
   const rate = app.createRateLimit({ max: REQUESTS, timeWindow: '1 minute' });
   const guesses = app.createRateLimit({ max: GUESSES, timeWindow: '1 minute' });
+
+  const queuedBy = new WeakMap<FastifyRequest, number>();
 
   /** Before the body is read: nobody without the key makes this process hold one. */
   const letIn = async (request: FastifyRequest): Promise<void> => {
@@ -43,6 +45,11 @@ export async function webhooks(app: FastifyInstance, { engine, options }: RouteD
     {
       config: { open: true },
       onRequest: letIn,
+      onResponse: async (request, { statusCode }) => {
+        const { system } = request.params;
+        const declared = engine.config.current().systems.has(system);
+        metrics.onWebhook(declared ? system : undefined, statusCode, queuedBy.get(request) ?? 0);
+      },
       bodyLimit: BODY_LIMIT,
       schema: {
         operationId: 'webhook',
@@ -67,7 +74,9 @@ export async function webhooks(app: FastifyInstance, { engine, options }: RouteD
         now: Date.now(),
       });
       if (verified.kind === 'handshake') return reply.code(200).header(verified.header, verified.value).send({});
-      return reply.code(202).send({ queued: await engine.events(system, verified.events) });
+      const queued = await engine.events(system, verified.events);
+      queuedBy.set(request, queued);
+      return reply.code(202).send({ queued });
     },
   );
 }

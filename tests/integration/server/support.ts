@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify';
 import { Redis } from 'ioredis';
 import { createConfigStore } from '../../../engine/config/store.ts';
 import { createEngine, type Engine } from '../../../engine/engine.ts';
+import type { Logger } from '../../../engine/logger.ts';
 import { startWorkers } from '../../../engine/queue/workers.ts';
 import type { JsonObject } from '../../../engine/types.ts';
 import { createEvents } from '../../../server/events.ts';
@@ -204,19 +205,29 @@ export async function world(
     crm?: readonly JsonObject[];
     shop?: readonly JsonObject[];
     mapping?: string;
+    /** Changes a system file. */
+    system?: (name: string, yaml: string) => string;
+    /** Of the engine. */
+    log?: Logger;
   } = {},
 ): Promise<World> {
-  const { crm: crmRecords = [], shop: shopRecords = [], mapping = MAPPING, ...server } = options;
+  const {
+    crm: crmRecords = [],
+    shop: shopRecords = [],
+    mapping = MAPPING,
+    system: changed = (_, yaml) => yaml,
+    log,
+    ...server
+  } = options;
   const [crm, shop] = [await standIn(crmRecords), await standIn(shopRecords)];
   const root = await mkdtemp(join(tmpdir(), 'tandem-server-'));
   later(() => rm(root, { recursive: true, force: true }));
   const files = {
-    'systems/crm.yaml': system('crm', crm.url, 'handshake: X-Hook-Secret'),
-    'systems/shop.yaml': system(
+    'systems/crm.yaml': changed('crm', system('crm', crm.url, 'handshake: X-Hook-Secret')),
+    'systems/shop.yaml': changed(
       'shop',
-      shop.url,
       // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how system files name variables
-      'signature: { header: X-Signature, secret: "${SHOP_WEBHOOK_SECRET}", format: hex }',
+      system('shop', shop.url, 'signature: { header: X-Signature, secret: "${SHOP_WEBHOOK_SECRET}", format: hex }'),
     ),
     'schemas/crm/things.schema.json': schema,
     'schemas/shop/things.schema.json': schema,
@@ -244,6 +255,9 @@ export async function world(
       metrics.onOutcome(event);
       events.onOutcome(event);
     },
+    onFailure: metrics.onFailure,
+    onBrake: events.onBrake,
+    ...(log ? { logger: log } : {}),
   });
   later(async () => {
     await engine.close();

@@ -167,6 +167,8 @@ describe('the table of variables', () => {
     readEnvironment(new Proxy({}, { get: (_, name) => void read.add(String(name)) }) as Record<string, undefined>);
     // Read where errors are printed, which must work when the environment is wrong.
     read.add('TANDEM_DEBUG');
+    // Read where tracing begins, as its packages read theirs.
+    read.add('OTEL_EXPORTER_OTLP_ENDPOINT');
     expect([...read].sort()).toEqual([...names].sort());
   });
 

@@ -22,7 +22,7 @@ export const SECRETS = {
 /** Nothing of Tandem's from the environment of the test run. */
 export function cleanEnv(env: Record<string, string> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(TANDEM_|REDIS_URL$|KEAP_|SHOP_|CI$|FORCE_COLOR$)/.test(name),
+    ([name]) => !/^(TANDEM_|OTEL_|REDIS_URL$|KEAP_|SHOP_|CI$|FORCE_COLOR$)/.test(name),
   );
   return { ...Object.fromEntries(kept), NO_COLOR: '1', ...env };
 }

@@ -1,0 +1,25 @@
+/**
+ * What is told to whoever traces work across processes; nothing unless a tracer is given. Names are those of routes, queues,
+ * systems and paths as they are declared; attributes may name records by id, and never hold values.
+ */
+import type { Telemetry } from 'bullmq';
+
+export type Attributes = Readonly<Record<string, string | number | undefined>>;
+
+export interface Tracing {
+  /** Hands a trace over from who queues a job to who does it. */
+  readonly jobs: Telemetry;
+  /** Begins a span, below the one under way here. */
+  begin(kind: 'server' | 'client', name: string, attributes: Attributes): Span;
+  /** Adds to the span under way here. */
+  note(attributes: Attributes): void;
+  /** Id of the trace under way here, to find it by a line of the log. */
+  id(): string | undefined;
+}
+
+export interface Span {
+  /** What work does, and leaves to be done, is below this span. */
+  run<T>(work: () => T): T;
+  /** @param error why it failed: an error code, or a status */
+  end(attributes: Attributes, error?: string): void;
+}
