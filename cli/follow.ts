@@ -88,10 +88,11 @@ function createTroubles(client: Client): (runs: readonly Run[]) => Promise<strin
       const job = jobs.find((one) => one.data.run === run.id);
       if (job?.reason === undefined || told.get(run.id) === job.reason) return [];
       told.set(run.id, job.reason);
-      const tries = `try ${job.attempts} of ${job.attemptsAllowed}`;
-      return [
-        plain(`${run.mapping}: ${job.reason} (${tries}${job.until === undefined ? '' : `, again at ${job.until}`})`),
+      const when = [
+        ...(job.attempts > 0 ? [`try ${job.attempts} of ${job.attemptsAllowed}`] : []),
+        ...(job.until === undefined ? [] : [`again at ${job.until}`]),
       ];
+      return [plain(`${run.mapping}: ${job.reason}${when.length > 0 ? ` (${when.join(', ')})` : ''}`)];
     });
   };
 }

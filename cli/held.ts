@@ -1,5 +1,8 @@
 /** Records that wait, as the server tells them. */
 import { type Client, query } from './client.ts';
+import { plain } from './output.ts';
+import { textTable } from './tables.ts';
+import { ago } from './times.ts';
 
 export interface HeldRecord {
   readonly mapping: string;
@@ -22,6 +25,35 @@ export interface HeldRecord {
     readonly waiting: Readonly<Record<'deletes' | 'creates' | 'clears' | 'other', number>>;
     readonly sample: readonly { readonly side: string; readonly id: string }[];
   };
+}
+
+/** Records held for the same reason. */
+export interface HeldReason {
+  readonly mapping: string;
+  readonly kind: string;
+  readonly code?: string;
+  readonly property?: string;
+  readonly reason: string;
+  readonly count: number;
+  readonly since: string;
+}
+
+export const reasonTable = (reasons: readonly HeldReason[]): string =>
+  textTable(
+    ['mapping', '', 'records', 'for', 'why (of one of them)'],
+    reasons.map((one) => [
+      one.mapping,
+      one.kind,
+      one.count,
+      ago(Math.max(0, Date.now() - Date.parse(one.since))),
+      plain(reasonWords(one)),
+    ]),
+  );
+
+/** What waits or failed since before then. @param before ISO 8601 */
+export async function heldBefore(client: Client, mappings: readonly string[], before: string): Promise<HeldReason[]> {
+  const { reasons } = await client.get<{ reasons: HeldReason[] }>(`/records/reasons${query({ before })}`);
+  return reasons.filter(({ mapping }) => mappings.includes(mapping));
 }
 
 /** Why a record waits, as one line. */

@@ -6,6 +6,8 @@ import { historyCommand } from './commands/history.ts';
 import { linksCommand } from './commands/links.ts';
 import { planCommand } from './commands/plan.ts';
 import { qaCommand } from './commands/qa.ts';
+import { queueCommand } from './commands/queue.ts';
+import { recordsCommand } from './commands/records.ts';
 import { retryCommand } from './commands/retry.ts';
 import { reviewCommand } from './commands/review.ts';
 import { serverCommand } from './commands/server.ts';
@@ -29,7 +31,9 @@ const COMMANDS = [
   explainCommand,
   historyCommand,
   reviewCommand,
+  recordsCommand,
   retryCommand,
+  queueCommand,
   docCommand,
   qaCommand,
 ];

@@ -3,7 +3,7 @@ import { type Client, path } from './client.ts';
 import type { CommandContext } from './command.ts';
 import { FAILED, Failure, OK } from './failure.ts';
 import { followRuns, leaves, printSummary, type Run } from './follow.ts';
-import { type HeldRecord, heldRecords } from './held.ts';
+import { type HeldReason, type HeldRecord, heldBefore, heldRecords, reasonTable } from './held.ts';
 import { printPlan, readPlans } from './plans.ts';
 
 export interface TriggerOptions {
@@ -35,12 +35,24 @@ export async function triggerAndFollow(
   const runs = (await followRuns(client, ids, output)).flatMap(leaves);
   const failed = plan ? [] : await failedRecords(client, runs);
   const plans = plan ? await readPlans(client, runs, options.all === true) : [];
-  if (output.json) output.result({ runs, ...(plan ? { plans } : { failed }) }, () => '');
+  const before = plan ? [] : await heldSince(client, runs, failed);
+  if (output.json) output.result({ runs, ...(plan ? { plans } : { failed, before }) }, () => '');
   else {
     printSummary(runs, failed, output);
     if (plan) printPlan(plans, output);
+    if (before.length > 0)
+      output.line(`\nFrom before this sync (tandem records --list names them):\n${reasonTable(before)}`);
   }
   return runs.some((run) => run.state === 'failed') ? FAILED : OK;
+}
+
+/** What waited or failed before these runs began, and still does; without what is told as failed anyway. */
+async function heldSince(client: Client, runs: readonly Run[], failed: readonly HeldRecord[]): Promise<HeldReason[]> {
+  const begun = runs.map((run) => run.created).sort()[0];
+  if (begun === undefined) return [];
+  const mappings = runs.map((run) => run.mapping);
+  const told = new Set(failed.map((one) => one.mapping));
+  return (await heldBefore(client, mappings, begun)).filter((one) => one.kind !== 'failed' || !told.has(one.mapping));
 }
 
 type Begun = Run & { readonly fresh?: boolean };

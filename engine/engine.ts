@@ -5,12 +5,14 @@
 import type { Redis } from 'ioredis';
 import type { ConfigStore } from './config/store.ts';
 import type { Config, Mapping } from './config/types.ts';
-import { type ErrorCode, TandemError } from './errors.ts';
+import { asTandemError, type ErrorCode, TandemError } from './errors.ts';
 import type { Brake } from './links/brake.ts';
+import { recordKey } from './links/keys.ts';
 import { createLinks, type Links, rulesOf } from './links/links.ts';
 import type { Logger } from './logger.ts';
 import { silent } from './logger.ts';
 import { connect } from './queue/connection.ts';
+import { createIncoming, type Incoming } from './queue/incoming.ts';
 import { createQueues, type Queues } from './queue/queues.ts';
 import { createRuns, type Run, type Runs } from './queue/runs.ts';
 import { createVersions, type VersionOptions, type Versions } from './queue/versions.ts';
@@ -92,6 +94,7 @@ export interface Engine {
   readonly redis: Redis;
   readonly config: ConfigStore;
   readonly queues: Queues;
+  readonly incoming: Incoming;
   readonly runs: Runs;
   readonly versions: Versions;
   /** @throws TandemError NOT_FOUND */
@@ -122,6 +125,9 @@ export function createEngine(options: EngineOptions): Engine {
   const redis = connect(options.redisUrl);
   redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
   const queues = createQueues(redis, prefix, options.retryDelay, options.tracing?.jobs);
+  const incoming = createIncoming(redis, prefix, queues, (mapping, error) =>
+    logger.warn({ mapping, reason: asTandemError(error).message }, 'queueing what webhooks named: it is tried again'),
+  );
   const runs = createRuns(redis, prefix);
   const versions = createVersions(redis, prefix, options.versions);
   const links = new Map<string, { rules: string; links: Links }>();
@@ -134,6 +140,7 @@ export function createEngine(options: EngineOptions): Engine {
     redis,
     config: options.config,
     queues,
+    incoming,
     runs,
     versions,
 
@@ -255,7 +262,11 @@ export function createEngine(options: EngineOptions): Engine {
             ...new Set(events.filter((event) => side.entity.events.includes(event.event)).map((event) => event.id)),
           ];
           if (ids.length === 0) continue;
-          await queues.enqueue(mapping.name, side.index, ids, { at });
+          await incoming.put(
+            mapping.name,
+            ids.map((id) => recordKey(side.index, id)),
+            at,
+          );
           queued += ids.length;
         }
       }
@@ -263,6 +274,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async close() {
+      await incoming.close();
       await queues.close();
       await Promise.all([...clients.values()].map(({ client }) => client.close()));
       await redis.quit();

@@ -14,6 +14,8 @@ export interface HeldFilter {
   readonly side?: string | undefined;
   readonly id?: string | undefined;
   readonly code?: string | undefined;
+  /** ISO 8601: only those held since before then. */
+  readonly before?: string | undefined;
 }
 
 export interface Found {
@@ -62,6 +64,38 @@ export async function pageOfHeld(
   return { page: sorted(first).slice(offset, most), total };
 }
 
+export interface HeldReason extends Pick<HeldRecord, 'kind' | 'code' | 'property'> {
+  readonly mapping: string;
+  /** In words, of one of them. */
+  readonly reason: string;
+  readonly count: number;
+  /** Epoch ms of the one that is held longest. */
+  readonly since: number;
+}
+
+/** Why records are held, the most frequent first: as many as there are mappings, codes and properties. */
+export async function heldReasons(engine: Engine, filter: HeldFilter): Promise<HeldReason[]> {
+  const found = new Map<string, HeldReason>();
+  for await (const { mapping, records } of findHeld(engine, filter)) {
+    for (const { kind, code, property, reason, since } of records) {
+      const key = JSON.stringify([mapping.name, kind, code, property]);
+      const former = found.get(key);
+      found.set(key, {
+        mapping: mapping.name,
+        kind,
+        ...(code === undefined ? {} : { code }),
+        ...(property === undefined ? {} : { property }),
+        reason: former?.reason ?? reason,
+        count: (former?.count ?? 0) + 1,
+        since: Math.min(former?.since ?? since, since),
+      });
+    }
+  }
+  return [...found.values()].sort(
+    (a, b) => b.count - a.count || a.mapping.localeCompare(b.mapping) || a.kind.localeCompare(b.kind),
+  );
+}
+
 const compare = (a: Found, b: Found): number => {
   const [one, other] = [a, b].map(({ mapping, held }) => `${mapping.name}|${held.side}|${held.id}`) as [string, string];
   return one < other ? -1 : one > other ? 1 : 0;
@@ -79,7 +113,8 @@ function mappingsOf(engine: Engine, { mapping: name, side }: HeldFilter): { mapp
   return having.map((mapping) => ({ mapping, side: sideIndex(mapping, side) }));
 }
 
-function fits(held: HeldRecord, side: SideIndex | undefined, { kind, id, code }: HeldFilter): boolean {
+function fits(held: HeldRecord, side: SideIndex | undefined, { kind, id, code, before }: HeldFilter): boolean {
+  if (before !== undefined && held.since >= Date.parse(before)) return false;
   if (kind === undefined ? id === undefined && !WAITING.includes(held.kind) : held.kind !== kind) return false;
   if (code !== undefined && held.code !== code) return false;
   // Asked for one record, what is held of its link was found under the name of the other one.

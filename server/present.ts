@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.ts';
 import { parseRecordKey } from '../engine/links/keys.ts';
 import type { Held, HeldRecord } from '../engine/links/links.ts';
 import type { ReconcileJob, ScanJob } from '../engine/queue/queues.ts';
+import { reasonOfJob } from '../engine/queue/reasons.ts';
 import type { PlanEntry, Run } from '../engine/queue/runs.ts';
 import { brakeReason } from '../engine/sync/brake.ts';
 import type { Outcome } from '../engine/sync/outcome.ts';
@@ -102,7 +103,7 @@ export function presentJob(engine: Engine, queue: Queue, job: Job, state: JobSta
     state,
     attempts: job.attemptsMade,
     attemptsAllowed: job.opts.attempts ?? 1,
-    ...(job.failedReason && state !== 'completed' ? { reason: job.failedReason } : {}),
+    ...(state === 'completed' ? {} : reasonOfJob(job, state === 'delayed')),
     ...(state === 'completed' && typeof job.returnvalue === 'string' ? { result: job.returnvalue } : {}),
     created: iso(job.timestamp),
     ...(job.processedOn === undefined ? {} : { started: iso(job.processedOn) }),

@@ -1,7 +1,11 @@
-/** The queues by name, and how many jobs stand where. */
+/** The queues by name, how many jobs stand where, why, and how fast they go. */
 import type { Queue } from 'bullmq';
 import type { Engine } from '../engine/engine.ts';
-import { TandemError } from '../engine/errors.ts';
+import { ERRORS, TandemError } from '../engine/errors.ts';
+import { pageOfJobs } from '../engine/queue/hand.ts';
+import { paceOf } from '../engine/queue/pace.ts';
+import { SCAN_QUEUE } from '../engine/queue/queues.ts';
+import { reasonOfJob, type Why } from '../engine/queue/reasons.ts';
 
 export const JOB_STATES = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -50,4 +54,56 @@ export async function standOf(queue: Queue): Promise<QueueStand> {
     },
     oldestWaiting: since === undefined ? undefined : Math.max(0, Date.now() - since),
   };
+}
+
+export interface QueuePace {
+  /** Jobs that ended per second, in every process, over the last five minutes in which some did. */
+  readonly perSecond: number;
+  /** ms until it is empty if it goes on like this and nothing comes in; undefined where nothing is done. */
+  readonly emptyIn: number | undefined;
+}
+
+export async function paceOfQueue(queue: Queue, { paused, counts }: QueueStand): Promise<QueuePace> {
+  const perSecond = await paceOf(queue);
+  // A scan that is delayed waits for its time, not for a worker.
+  const left = counts.waiting + counts.active + (queue.name === SCAN_QUEUE ? 0 : counts.delayed);
+  const emptyIn = left === 0 ? 0 : paused || perSecond === 0 ? undefined : Math.round((left / perSecond) * 1_000);
+  return { perSecond: Number(perSecond.toFixed(3)), emptyIn };
+}
+
+export interface QueueReason {
+  readonly state: 'delayed' | 'failed';
+  readonly why?: Why;
+  readonly code?: string;
+  readonly reason: string;
+  readonly todo?: string;
+  readonly count: number;
+  /** Epoch ms: since when the one of them that waits longest was queued, or failed. */
+  readonly since: number;
+}
+
+/** Jobs of a state that are looked at to tell the reasons: those that are next, or failed last. */
+export const REASONS_OF = 1_000;
+
+/** Why jobs are delayed or failed, the most frequent first. */
+export async function reasonsOf(queue: Queue, { counts }: QueueStand): Promise<QueueReason[]> {
+  const found = new Map<string, QueueReason>();
+  for (const state of ['delayed', 'failed'] as const) {
+    if (counts[state] === 0) continue;
+    for (const job of await pageOfJobs(queue, state, 0, REASONS_OF)) {
+      const { why, code, reason } = reasonOfJob(job, state === 'delayed') ?? { reason: 'It is not known why.' };
+      const key = `${state} ${why} ${code ?? reason}`;
+      const former = found.get(key);
+      const since = state === 'failed' ? (job.finishedOn ?? job.timestamp) : job.timestamp;
+      found.set(key, {
+        state,
+        ...(why === undefined ? {} : { why }),
+        // The words of one job name its property or system; those of the code stand for all.
+        ...(code === undefined ? { reason } : { code, reason: ERRORS[code].title, todo: ERRORS[code].todo }),
+        count: (former?.count ?? 0) + 1,
+        since: Math.min(former?.since ?? since, since),
+      });
+    }
+  }
+  return [...found.values()].sort((a, b) => b.count - a.count);
 }

@@ -1,8 +1,9 @@
 /** JSON Schemas that several routes share. What a schema of an answer does not name is not sent. */
 import { ERRORS } from '../engine/errors.ts';
+import { WHYS } from '../engine/queue/reasons.ts';
 import { ORIGINS } from '../engine/sync/samples.ts';
 import { HELD_KINDS } from './held.ts';
-import { JOB_STATES } from './queue-counts.ts';
+import { JOB_STATES, REASONS_OF } from './queue-counts.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -126,6 +127,13 @@ export const held = {
   'job?': described('The failed job', text),
 } as const;
 
+export const why = {
+  type: 'string',
+  enum: WHYS,
+  description:
+    'Why a delayed job waits. quota: the system lets no more calls through now; busy: the record, or one that matches it, is worked on; away: the system does not answer and is left alone; version: another version of the mapping is in force; mapping: the mapping was removed; parents: mappings that it refers to are in their first sync; retry: a try failed and is repeated; scheduled: its time has not come; later: it was put off',
+} as const;
+
 const states = Object.fromEntries(JOB_STATES.map((state) => [state, count]));
 
 /** Shared under their names, so that the OpenAPI document tells each once. */
@@ -198,8 +206,33 @@ export const SHARED: readonly Schema[] = [
       paused: flag,
       counts: object(states),
       'oldestWaiting?': described('How long the oldest waiting job has waited, in ms', count),
+      incoming: described('Records that webhooks named and that are not queued yet', count),
+      perSecond: described(
+        'Jobs that ended per second, well or not, in every process, over those of the last five minutes in which some did',
+        { type: 'number', minimum: 0 },
+      ),
+      'emptyIn?': described(
+        'Milliseconds until nothing waits, if it goes on like this and nothing comes in; absent while nothing is done',
+        count,
+      ),
+      'reasons?': described(
+        `Where asked for: why jobs are delayed or failed, the most frequent first; of each state the first ${REASONS_OF} are looked at`,
+        list(ref('QueueReason')),
+      ),
     },
     { $id: 'Queue' },
+  ),
+  object(
+    {
+      state: { type: 'string', enum: ['delayed', 'failed'] },
+      'why?': why,
+      'code?': text,
+      reason: text,
+      'todo?': text,
+      count,
+      since: described('When the first of them was queued, or failed', time),
+    },
+    { $id: 'QueueReason' },
   ),
   object(
     {
@@ -218,7 +251,9 @@ export const SHARED: readonly Schema[] = [
       state: { type: 'string', enum: JOB_STATES },
       attempts: described('Tries that failed so far', count),
       attemptsAllowed: count,
-      'reason?': described('Why the last try failed', text),
+      'reason?': described('Why it waits, or why the last try failed', text),
+      'code?': described('Of the error behind the reason', text),
+      'why?': why,
       'result?': text,
       created: time,
       'started?': time,

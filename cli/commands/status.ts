@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { action, declare } from '../command.ts';
 import { FAILED, OK } from '../failure.ts';
 import { colors, plain } from '../output.ts';
+import { type Queue, queueTable, reasonsOfQueues } from '../queues.ts';
 import { textTable } from '../tables.ts';
 
 interface Health {
@@ -11,13 +12,8 @@ interface Health {
   readonly workers: boolean;
   readonly redis: { readonly state: string; readonly warnings: readonly string[] };
   readonly config: { readonly version: string; readonly mappings: number; readonly problems: readonly string[] };
+  readonly notes?: readonly string[];
   readonly systems: Readonly<Record<string, { readonly state: string; readonly at?: string }>>;
-}
-
-interface Queue {
-  readonly name: string;
-  readonly paused: boolean;
-  readonly counts: Readonly<Record<'waiting' | 'active' | 'delayed' | 'failed' | 'completed', number>>;
 }
 
 interface MappingState {
@@ -58,12 +54,12 @@ export function statusCommand(program: Command): void {
       // Without Redis there is nothing to tell of what is kept in it.
       const down = health.status === 'down';
       const { mappings } = down ? { mappings: [] } : await client.get<{ mappings: MappingState[] }>('/mappings');
-      const { queues } = down ? { queues: [] } : await client.get<{ queues: Queue[] }>('/queues');
+      const { queues } = down ? { queues: [] } : await client.get<{ queues: Queue[] }>('/queues?reasons=true');
       const { processes } = down ? { processes: [] } : await client.get<Processes>('/processes');
       output.result({ url: client.url, health, mappings, queues, processes }, () => {
         const parts = [headline(client.url, health), ...notes(health, mappings)];
         if (mappings.length > 0) parts.push('', mappingTable(mappings));
-        if (queues.length > 0) parts.push('', queueTable(queues));
+        if (queues.length > 0) parts.push('', queueTable(queues), ...reasonsOfQueues(queues));
         if (processes.length > 0) parts.push('', processTable(processes));
         return parts.join('\n');
       });
@@ -77,12 +73,13 @@ function headline(url: string, { status, version, workers, redis }: Health): str
   return `Tandem ${version} at ${url}: ${paint(status)} (Redis ${redis.state}; ${workers ? 'server and workers' : 'server only'})`;
 }
 
-function notes({ redis, config, systems }: Health, mappings: readonly MappingState[]): string[] {
+function notes({ redis, config, systems, notes: others = [] }: Health, mappings: readonly MappingState[]): string[] {
   const failing = Object.entries(systems).filter(([, system]) => system.state === 'failing');
   return [
     ...mappings.flatMap(({ brake }) => (brake ? [brake.reason] : [])),
     ...redis.warnings,
     ...config.problems,
+    ...others,
     ...failing.map(([name, { at }]) => `${name}: the last call failed${at === undefined ? '' : ` (${at})`}`),
   ].map((note) => `  ${colors.yellow('!')} ${plain(note)}`);
 }
@@ -95,19 +92,6 @@ const mappingTable = (mappings: readonly MappingState[]): string =>
       links,
       ...KINDS.map((kind) => held[kind] ?? 0),
       brake ? 'brake on' : ready ? '' : 'not read fully yet',
-    ]),
-  );
-
-const queueTable = (queues: readonly Queue[]): string =>
-  textTable(
-    ['queue', 'waiting', 'active', 'delayed', 'failed', ''],
-    queues.map(({ name, counts, paused }) => [
-      name,
-      counts.waiting,
-      counts.active,
-      counts.delayed,
-      counts.failed,
-      paused ? 'paused' : '',
     ]),
   );
 

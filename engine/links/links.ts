@@ -278,6 +278,10 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       return former === null || former === job ? undefined : former;
     },
 
+    /** The job that failed last on a record for good. */
+    failedJob: (side: SideIndex, id: string): Promise<string | null> =>
+      redis.hget(keys.failedJobs, recordKey(side, id)),
+
     /** The jobs that failed on these records, which are forgotten with this. */
     async takeFailedJobs(records: readonly { side: SideIndex; id: string }[]): Promise<string[]> {
       const fields = records.map(({ side, id }) => recordKey(side, id));

@@ -17,8 +17,10 @@ import { releaseHeld, releaseParked, scan } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 import { connect } from './connection.ts';
 import { followEdit } from './edits.ts';
+import { MINUTES_KEPT } from './pace.ts';
 import { planScan } from './plan.ts';
 import { queuePrefix, type ReconcileJob, reconcileQueue, SCAN_QUEUE, type ScanJob } from './queues.ts';
+import { failureText, noteWait, WAITS, type Wait, waitOf } from './reasons.ts';
 import { createRepair } from './repair.ts';
 import type { Run } from './runs.ts';
 import { applySchedules } from './schedules.ts';
@@ -43,6 +45,8 @@ export interface Workers {
 const PARENTS_WAIT = 300;
 /** How long work waits that another process has the version of its mapping for, in ms. */
 const VERSION_WAIT = 250;
+/** How soon what a process set aside and did not live to queue is found, in ms. */
+const INCOMING = 2_000;
 /** A job whose worker was killed may be taken over this often; it is harmless and must not be lost. */
 const TAKEOVERS = 1_000;
 
@@ -58,6 +62,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     stalledInterval: lockDuration,
     maxStalledCount: TAKEOVERS,
     ...(engine.options.tracing ? { telemetry: engine.options.tracing.jobs } : {}),
+    metrics: { maxDataPoints: MINUTES_KEPT },
   };
   const workers = new Map<string, Worker>();
 
@@ -133,6 +138,18 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   const repairing = setInterval(() => {
     repair().catch((error: unknown) => engine.logger.warn({ reason: String(error) }, 'looking after runs'));
   }, lockDuration);
+  let looking = false;
+  const taking = setInterval(async () => {
+    if (looking) return;
+    looking = true;
+    try {
+      await takeIncoming(engine);
+    } catch (error) {
+      engine.logger.warn({ reason: String(error) }, 'queueing what webhooks named');
+    } finally {
+      looking = false;
+    }
+  }, INCOMING);
   const unlisten = engine.config.on(() => {
     const work = async (): Promise<void> => {
       await member.refresh();
@@ -146,6 +163,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     async close(deadline = 20_000) {
       unlisten();
       clearInterval(repairing);
+      clearInterval(taking);
       const all = [scans, ...workers.values()];
       const late = new AbortController();
       const finished = Promise.all(all.map((worker) => worker.close())).then(() => true);
@@ -164,8 +182,14 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   };
 }
 
+async function takeIncoming(engine: Engine): Promise<void> {
+  for (const name of await engine.incoming.waiting([...engine.config.current().mappings.keys()]))
+    await engine.incoming.queue(name);
+}
+
 /** Puts the job back for later without counting a failed try. */
-async function putBack(job: Job, token: string | undefined, ms: number): Promise<never> {
+async function putBack(job: Job, token: string | undefined, ms: number, wait: Wait): Promise<never> {
+  await noteWait(job, wait);
   await job.moveToDelayed(Date.now() + ms, token);
   throw new DelayedError();
 }
@@ -180,8 +204,8 @@ async function reconcileJob(
   const config = engine.config.current();
   const mapping = config.mappings.get(name);
   // Its worker is being stopped; whoever knows the mapping goes on.
-  if (!mapping) return putBack(job, token, 5_000);
-  if (!(await member.inForce(name, mapping.version))) return putBack(job, token, VERSION_WAIT);
+  if (!mapping) return putBack(job, token, 5_000, WAITS.mapping);
+  if (!(await member.inForce(name, mapping.version))) return putBack(job, token, VERSION_WAIT, WAITS.version);
   const started = performance.now();
   const key = job.deduplicationId ?? recordKey(side, id);
   const { tracing } = engine.options;
@@ -219,7 +243,8 @@ async function reconcileJob(
     await (result.kind === 'failed' ? noteFailedJob(engine, job) : forgetFailedJobs(engine, job, result));
     await engine.runs.finish(name, key, result, expected);
     // A refusal is for a person: the job fails for good, with its reason, and can be retried from the queue.
-    if (result.kind === 'failed') throw new UnrecoverableError(result.reason ?? 'refused');
+    if (result.kind === 'failed')
+      throw new UnrecoverableError(failureText(result.code, result.reason ?? 'It was refused.'));
     return result.kind;
   } catch (cause) {
     if (cause instanceof UnrecoverableError) throw cause;
@@ -228,7 +253,7 @@ async function reconcileJob(
     if (error.retry === 'quota') {
       engine.options.onFailure?.({ mapping: name, work: 'reconcile', code: error.code, result: 'postponed' });
       log.debug({ code: error.code, reason: error.message }, 'reconcile waits');
-      return putBack(job, token, error.context.retryAfter ?? 1_000);
+      return putBack(job, token, error.context.retryAfter ?? 1_000, waitOf(error));
     }
     const last = error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     const fields = { code: error.code, reason: error.message, try: job.attemptsMade + 1 };
@@ -236,7 +261,7 @@ async function reconcileJob(
     else log.warn(fields, last ? 'reconcile failed for good' : 'reconcile failed, it is tried again');
     if (last) await giveUp(engine, job, mapping, key, error, expected, Math.round(performance.now() - started));
     else engine.options.onFailure?.({ mapping: name, work: 'reconcile', code: error.code, result: 'retried' });
-    throw error.retry === 'never' ? new UnrecoverableError(error.message) : error;
+    throw thrown(error);
   }
 }
 
@@ -270,6 +295,12 @@ async function arrivals(
     return made === undefined || Number.isNaN(made) || made < firstRead ? undefined : Math.max(0, now - made);
   };
   return [since(changes[0]), since(changes[1])];
+}
+
+/** As BullMQ takes it: its message stays on the job. */
+function thrown({ code, message, retry }: TandemError): Error {
+  const text = failureText(code, message);
+  return retry === 'never' ? new UnrecoverableError(text) : new Error(text);
 }
 
 async function giveUp(
@@ -341,11 +372,11 @@ async function scanJob(
   const mapping = config.mappings.get(name);
   const begun = job.data.run ? await engine.runs.get(job.data.run) : undefined;
   if (!mapping) {
-    if (await engine.versions.worked(name)) return putBack(job, token, VERSION_WAIT);
+    if (await engine.versions.worked(name)) return putBack(job, token, VERSION_WAIT, WAITS.version);
     if (begun) await engine.runs.failed(begun, `The mapping "${name}" was removed.`);
     return 'removed';
   }
-  if (!(await member.inForce(name, mapping.version))) return putBack(job, token, VERSION_WAIT);
+  if (!(await member.inForce(name, mapping.version))) return putBack(job, token, VERSION_WAIT, WAITS.version);
   let run = begun;
   if (!run) {
     const { run: own, fresh } = await engine.runs.begin({ mapping: name, scan: kind, plan, trigger: 'schedule' });
@@ -380,7 +411,7 @@ async function scanJob(
       if (answered?.answer) await carryOut(context, mapping, answered);
       if (kind === 'backfill') {
         const done = await backfillLinks(engine, member, context, mapping, current);
-        return done ? 'scanned' : await putBack(job, token, VERSION_WAIT);
+        return done ? 'scanned' : await putBack(job, token, VERSION_WAIT, WAITS.version);
       }
       const wasReady = await links.ready();
       const queue = (side: 0 | 1, ids: readonly string[]): Promise<void> =>
@@ -390,7 +421,7 @@ async function scanJob(
         progress: (progress) => engine.runs.read(current, progress),
       });
       // Edited while it was read: whoever has the version in force reads it anew.
-      if (!(await member.inForce(name, mapping.version))) return await putBack(job, token, VERSION_WAIT);
+      if (!(await member.inForce(name, mapping.version))) return await putBack(job, token, VERSION_WAIT, WAITS.version);
       await releaseHeld(context, mapping, queue);
       if (result.weighed.lifted) log.warn({}, 'what was missing is there again: the brake is off');
       if (kind === 'full') await links.follow({ scope: scopeOf(mapping) });
@@ -398,7 +429,7 @@ async function scanJob(
     }
     if ((await links.parkedCount()) > 0 && (await links.ready())) {
       // Parents first: their first sync ends before this one begins, so that references find their links.
-      if (await parentsBusy(engine, mapping)) return await putBack(job, token, PARENTS_WAIT);
+      if (await parentsBusy(engine, mapping)) return await putBack(job, token, PARENTS_WAIT, WAITS.parents);
       await tellRebuild(engine, mapping, log);
       // Every run that is under way counts them, not just the one that happens to come first.
       const context = engine.context({ owner: `${job.id}:${token}`, config });
@@ -416,7 +447,7 @@ async function scanJob(
       failure(error.code, 'postponed');
       log.debug({ code: error.code, reason: error.message }, 'scan waits');
       await engine.runs.keep(current, wait);
-      return putBack(job, token, wait);
+      return putBack(job, token, wait, waitOf(error));
     }
     const last = error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     failure(error.code, last ? 'failed' : 'retried');
@@ -425,9 +456,9 @@ async function scanJob(
     else log.warn(fields, 'scan failed');
     if (last) {
       await engine.runs.failed(current, error.message);
-      throw new UnrecoverableError(error.message);
+      throw new UnrecoverableError(failureText(error.code, error.message));
     }
-    throw error;
+    throw thrown(error);
   }
 }
 

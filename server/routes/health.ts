@@ -7,7 +7,7 @@ import { checkSafety } from '../../engine/queue/connection.ts';
 import { brakeOn } from '../../engine/sync/brake.ts';
 import type { RouteDeps } from '../options.ts';
 import { answers, within } from '../patience.ts';
-import { queuesOf, standOf } from '../queue-counts.ts';
+import { type QueueStand, queuesOf, standOf } from '../queue-counts.ts';
 import { count, described, flag, list, object, text, time } from '../schemas.ts';
 
 const PATIENCE = 2_000;
@@ -34,6 +34,7 @@ const readySchema = object({
     additionalProperties: object({ paused: flag, waiting: count, active: count, delayed: count, failed: count }),
   },
   brakes: described('Mappings whose brake is on', list(text)),
+  notes: described('What else keeps it from being ready, in words', list(text)),
   systems: {
     type: 'object',
     additionalProperties: object({
@@ -96,12 +97,14 @@ export async function health(app: FastifyInstance, { engine, options, metrics }:
       );
       const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
       const brakes = queues && (await within(PATIENCE, brakesOn(engine)));
+      const notes = pausedNotes(queues ?? {});
       const stopping = options.stopping?.() ?? false;
       const down = queues === undefined || stopping;
       const degraded =
         redis.state !== 'up' ||
         problems.length > 0 ||
         (brakes ?? []).length > 0 ||
+        notes.length > 0 ||
         Object.values(systems).some((system) => system.state === 'failing');
       return reply.code(down ? 503 : 200).send({
         status: down ? 'down' : degraded ? 'degraded' : 'ready',
@@ -112,6 +115,7 @@ export async function health(app: FastifyInstance, { engine, options, metrics }:
         config: { version: current.version, mappings: current.mappings.size, problems: problems.map(formatProblem) },
         queues: queues ?? {},
         brakes: brakes ?? [],
+        notes,
         systems,
       });
     },
@@ -124,7 +128,17 @@ async function brakesOn(engine: Engine): Promise<string[]> {
   return mappings.filter((_, i) => brakes[i]).map(({ name }) => name);
 }
 
-async function queueStates(engine: Engine): Promise<Record<string, unknown>> {
+type QueueStates = Record<string, Pick<QueueStand, 'paused'> & Omit<QueueStand['counts'], 'completed'>>;
+
+const pausedNotes = (queues: QueueStates): string[] =>
+  Object.entries(queues)
+    .filter(([, { paused }]) => paused)
+    .map(
+      ([name, { waiting }]) =>
+        `The queue ${name} is paused: nothing begins there until it is resumed. ${waiting} wait.`,
+    );
+
+async function queueStates(engine: Engine): Promise<QueueStates> {
   const stands = await Promise.all(queuesOf(engine).map(standOf));
   return Object.fromEntries(
     stands.map(({ name, paused, counts: { waiting, active, delayed, failed } }) => [

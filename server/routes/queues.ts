@@ -1,40 +1,84 @@
-/** Queue inspection: how many jobs stand where, each job and why it failed; retry, discard, pause. */
+/** Queue inspection: how many jobs stand where, why, how fast they go; retry, promote, discard, drain, pause. */
 import type { Job, Queue } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { recordKey } from '../../engine/links/keys.ts';
-import type { ReconcileJob, ScanJob } from '../../engine/queue/queues.ts';
-import { outcome } from '../../engine/sync/outcome.ts';
+import {
+  discard,
+  discardJobs,
+  fitsFilter,
+  type JobFilter,
+  LOOKED,
+  pageOfJobs,
+  promoteJobs,
+  retryJob,
+  retryJobs,
+  type Touched,
+} from '../../engine/queue/hand.ts';
+import { reconcileQueue, SCAN_QUEUE } from '../../engine/queue/queues.ts';
+import type { SideIndex } from '../../engine/types.ts';
 import type { RouteDeps } from '../options.ts';
-import { presentJob } from '../present.ts';
-import { JOB_STATES, type JobState, queueNamed, queuesOf, standOf } from '../queue-counts.ts';
-import { count, described, limit, list, object, offset, problems, ref, text, wideLimit } from '../schemas.ts';
+import { iso, presentJob } from '../present.ts';
+import { JOB_STATES, type JobState, paceOfQueue, queueNamed, queuesOf, reasonsOf, standOf } from '../queue-counts.ts';
+import {
+  count,
+  described,
+  flag,
+  limit,
+  list,
+  object,
+  offset,
+  problems,
+  ref,
+  type Schema,
+  text,
+  why,
+  wideLimit,
+} from '../schemas.ts';
+import { sideIndex } from '../sides.ts';
 
 const queueParams = object({ name: described('"scan", or "reconcile-" and the name of a mapping', text) });
 const jobParams = object({ name: text, id: text });
+const reasons = described('Tell also why jobs are delayed or failed', { ...flag, default: false });
+const code = described('Only jobs with this code', text);
+const byReason = { 'code?': code, 'why?': why } as const;
+
+/** How many jobs one request touches; whoever wants more goes on from `next`. */
+const bulk = {
+  'limit?': { type: 'integer', minimum: 1, maximum: 5_000, default: 1_000, description: 'Jobs touched at most' },
+  'offset?': described('Jobs to pass over first: the "next" of the answer before', offset),
+} as const;
+const next = described('There may be more: send this as "offset" to go on', count);
+const nullable = { type: ['object', 'null'] } as const;
+
+interface Bulk extends JobFilter {
+  readonly limit?: number;
+  readonly offset?: number;
+}
 
 export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['queues'];
 
-  app.get<{ Querystring: { offset: number; limit: number } }>(
+  app.get<{ Querystring: { offset: number; limit: number; reasons: boolean } }>(
     '/queues',
     {
       schema: {
         operationId: 'listQueues',
         tags,
-        summary: 'Every queue with its counts',
-        querystring: object({ 'offset?': offset, 'limit?': wideLimit }),
+        summary: 'Every queue with its counts, how fast it is worked off and when it will be empty',
+        querystring: object({ 'reasons?': reasons, 'offset?': offset, 'limit?': wideLimit }),
         response: {
           200: object({ queues: list(ref('Queue')), total: count, offset: count, limit: count }),
           ...problems(),
         },
       },
     },
-    async ({ query: { offset, limit } }) => {
+    async ({ query: { offset, limit, reasons } }) => {
       const queues = queuesOf(engine);
       const page = queues.slice(offset, offset + limit);
-      return { queues: await Promise.all(page.map(standOf)), total: queues.length, offset, limit };
+      const shown = await Promise.all(page.map((queue) => presentQueue(engine, queue, reasons)));
+      return { queues: shown, total: queues.length, offset, limit };
     },
   );
 
@@ -44,24 +88,25 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
       schema: {
         operationId: 'getQueue',
         tags,
-        summary: 'One queue',
+        summary: 'One queue, and why its jobs are delayed or failed',
         params: queueParams,
         response: { 200: ref('Queue'), ...problems(404) },
       },
     },
-    ({ params }) => standOf(queueNamed(engine, params.name)),
+    ({ params }) => presentQueue(engine, queueNamed(engine, params.name), true),
   );
 
-  app.get<{ Params: { name: string }; Querystring: { state: JobState; offset: number; limit: number } }>(
+  app.get<{ Params: { name: string }; Querystring: JobFilter & { state: JobState; offset: number; limit: number } }>(
     '/queues/:name/jobs',
     {
       schema: {
         operationId: 'listJobs',
         tags,
-        summary: 'Jobs in a state: those that wait in their order, those that ended the latest first',
+        summary: `Jobs in a state, all or those with one reason: those that wait in their order, those that ended the latest first. By reason, the first ${LOOKED} are looked at`,
         params: queueParams,
         querystring: object({
           'state?': { type: 'string', enum: JOB_STATES, default: 'failed' },
+          ...byReason,
           'offset?': offset,
           'limit?': limit,
         }),
@@ -71,22 +116,10 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
         },
       },
     },
-    async ({ params, query: { state, offset, limit } }) => {
+    async ({ params, query: { state, code, why, offset, limit } }) => {
       const queue = queueNamed(engine, params.name);
-      const types = state === 'waiting' ? (['waiting', 'prioritized'] as const) : ([state] as const);
-      const ended = state === 'failed' || state === 'completed';
-      const [{ counts }, jobs] = await Promise.all([
-        standOf(queue),
-        queue.getJobs([...types], offset, offset + limit - 1, !ended),
-      ]);
-      // A job may end and be cleaned away between its listing and its reading.
-      const present = jobs.filter((job): job is Job => Boolean(job?.id)).slice(0, limit);
-      const shown = await Promise.all(
-        present.map(async (job) =>
-          presentJob(engine, queue, job, state, await delayedUntil(engine, queue, job, state)),
-        ),
-      );
-      return { jobs: shown, total: counts[state], offset, limit };
+      const { page, total } = await listed(queue, state, { code, why }, offset, limit);
+      return { jobs: await presentJobs(engine, queue, page, state), total, offset, limit };
     },
   );
 
@@ -107,6 +140,23 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     },
   );
 
+  app.get<{ Params: { mapping: string; side: string; id: string } }>(
+    '/records/:mapping/:side/:id/jobs',
+    {
+      schema: {
+        operationId: 'getRecordJobs',
+        tags,
+        summary: 'The jobs of one record and of the record that it is linked to: what waits, is under way, or failed',
+        params: object({ mapping: text, side: text, id: text }),
+        response: { 200: object({ jobs: list(ref('Job')) }), ...problems(404) },
+      },
+    },
+    async ({ params }) => {
+      const mapping = engine.mapping(params.mapping);
+      return { jobs: await jobsOfRecord(engine, mapping.name, sideIndex(mapping, params.side, 'address'), params.id) };
+    },
+  );
+
   app.post<{ Params: { name: string; id: string } }>(
     '/queues/:name/jobs/:id/retry',
     {
@@ -123,7 +173,7 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
       if (state !== 'failed')
         throw new TandemError('CONFLICT', `The job is ${state}; only a failed one can be tried again.`);
       try {
-        await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
+        await retryJob(job);
       } catch (cause) {
         throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.', { cause });
       }
@@ -152,32 +202,111 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
           'CONFLICT',
           'This is the next scheduled scan: take the schedule out of the mapping file instead.',
         );
-      try {
-        await job.remove();
-      } catch (cause) {
-        throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.', { cause });
-      }
-      if (state !== 'completed' && state !== 'failed') await releaseRuns(engine, job);
+      if ((await discard(engine, [job], state)) === 0)
+        throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.');
       return reply.code(204).send();
     },
   );
 
-  app.post<{ Params: { name: string } }>(
-    '/queues/:name/retry',
+  app.post<{ Params: { name: string; id: string } }>(
+    '/queues/:name/jobs/:id/promote',
     {
       schema: {
-        operationId: 'retryFailed',
+        operationId: 'promoteJob',
         tags,
-        summary: 'Try all failed jobs of a queue again',
-        params: queueParams,
-        response: { 202: object({ retried: described('Jobs that had failed until now', count) }), ...problems(404) },
+        summary: 'Do a delayed job as soon as a worker is free. One that waits for quota may have to go on waiting',
+        params: jobParams,
+        response: { 202: ref('Job'), ...problems(404, 409) },
       },
     },
     async ({ params }, reply) => {
-      const queue = queueNamed(engine, params.name);
-      const { failed = 0 } = await queue.getJobCounts('failed');
-      await queue.retryJobs({ state: 'failed' });
-      return reply.code(202).send({ retried: failed });
+      const { job, state } = await findJob(engine, params.name, params.id);
+      if (state !== 'delayed')
+        throw new TandemError('CONFLICT', `The job is ${state}; only a delayed one can be promoted.`);
+      try {
+        await job.promote();
+      } catch (cause) {
+        throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.', { cause });
+      }
+      const again = await findJob(engine, params.name, params.id);
+      return reply.code(202).send(presentJob(engine, again.queue, again.job, again.state, undefined));
+    },
+  );
+
+  const many = (
+    name: 'retry' | 'promote' | 'discard' | 'drain',
+    operationId: string,
+    summary: string,
+    fields: Readonly<Record<string, Schema>>,
+    optional: boolean,
+    work: (queue: Queue, body: Bulk & { state?: JobState }) => Promise<Touched>,
+  ): void => {
+    const touched = { retry: 'retried', promote: 'promoted', discard: 'discarded', drain: 'discarded' }[name];
+    app.post<{ Params: { name: string }; Body: (Bulk & { state?: JobState }) | null | undefined }>(
+      `/queues/:name/${name}`,
+      {
+        schema: {
+          operationId,
+          tags,
+          summary,
+          params: queueParams,
+          body: object(fields, optional ? nullable : {}),
+          response: {
+            202: object({ [touched]: described('Jobs that this was done to', count), 'next?': next }),
+            ...problems(400, 404),
+          },
+        },
+      },
+      async ({ params, body }, reply) => {
+        const done = await work(queueNamed(engine, params.name), body ?? {});
+        return reply
+          .code(202)
+          .send({ [touched]: done.touched, ...(done.next === undefined ? {} : { next: done.next }) });
+      },
+    );
+  };
+  const touch = ({ code, why, limit = 1_000, offset = 0 }: Bulk) => ({ filter: { code, why }, limit, offset });
+
+  many(
+    'retry',
+    'retryFailed',
+    'Try failed jobs of a queue again, all or those with one code, with all their tries',
+    { 'code?': code, ...bulk },
+    true,
+    (queue, body) => retryJobs(queue, touch(body)),
+  );
+  many(
+    'promote',
+    'promoteDelayed',
+    'Do delayed jobs as soon as workers are free, all or those with one reason; not scheduled scans. Those that wait for quota may have to go on waiting',
+    { ...byReason, ...bulk },
+    true,
+    (queue, body) => promoteJobs(queue, touch(body)),
+  );
+  many(
+    'discard',
+    'discardJobs',
+    'Discard jobs of one state, all or those with one reason; not what is under way, nor scheduled scans. Runs no longer wait for them; what they were for is found again by the next full scan, if it still needs work. A record that failed goes on being listed among the records that wait',
+    { state: { type: 'string', enum: ['waiting', 'delayed', 'failed'] }, ...byReason, ...bulk },
+    false,
+    (queue, { state = 'failed', ...body }) => discardJobs(engine, queue, { ...touch(body), state }),
+  );
+  many(
+    'drain',
+    'drainQueue',
+    'Discard everything that waits or is delayed; not what is under way, nor scheduled scans. Ask again while there is a "next"',
+    { 'limit?': bulk['limit?'] },
+    true,
+    async (queue, { limit = 1_000 }) => {
+      const mapping = mappingOf(queue);
+      let touched = mapping === undefined ? 0 : await engine.incoming.clear(mapping);
+      if (touched >= limit) return { touched, next: 0 };
+      for (const state of ['waiting', 'delayed'] as const) {
+        const done = await discardJobs(engine, queue, { state, filter: {}, limit: limit - touched, offset: 0 });
+        touched += done.touched;
+        if (touched >= limit) return { touched, next: 0 };
+      }
+      return { touched };
     },
   );
 
@@ -199,7 +328,7 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
       async ({ params }) => {
         const queue = queueNamed(engine, params.name);
         await (paused ? queue.pause() : queue.resume());
-        return standOf(queue);
+        return presentQueue(engine, queue, false);
       },
     );
   }
@@ -207,14 +336,95 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
 
 async function findJob(engine: Engine, name: string, id: string): Promise<{ queue: Queue; job: Job; state: JobState }> {
   const queue = queueNamed(engine, name);
+  const found = await jobAndState(queue, id);
+  if (found) return { queue, ...found };
+  throw new TandemError(
+    'NOT_FOUND',
+    `There is no job "${id}" in the queue "${name}". Those that are done are kept for a day.`,
+  );
+}
+
+const mappingOf = ({ name }: Queue): string | undefined =>
+  name === SCAN_QUEUE ? undefined : name.slice(reconcileQueue('').length);
+
+async function presentQueue(engine: Engine, queue: Queue, withReasons: boolean) {
+  const stand = await standOf(queue);
+  const mapping = mappingOf(queue);
+  const [pace, incoming, reasons] = await Promise.all([
+    paceOfQueue(queue, stand),
+    mapping === undefined ? 0 : engine.incoming.count(mapping),
+    withReasons ? reasonsOf(queue, stand) : undefined,
+  ]);
+  return {
+    ...stand,
+    ...pace,
+    incoming,
+    ...(reasons ? { reasons: reasons.map((one) => ({ ...one, since: iso(one.since) })) } : {}),
+  };
+}
+
+async function listed(
+  queue: Queue,
+  state: JobState,
+  filter: JobFilter,
+  offset: number,
+  limit: number,
+): Promise<{ page: Job[]; total: number }> {
+  if (filter.code === undefined && filter.why === undefined) {
+    const [{ counts }, page] = await Promise.all([standOf(queue), pageOfJobs(queue, state, offset, limit)]);
+    return { page, total: counts[state] };
+  }
+  const page: Job[] = [];
+  let total = 0;
+  for (let at = 0; at < LOOKED; at += 500) {
+    const jobs = await pageOfJobs(queue, state, at, 500);
+    if (jobs.length === 0) break;
+    for (const job of jobs.filter((one) => fitsFilter(one, state, filter))) {
+      if (total >= offset && page.length < limit) page.push(job);
+      total++;
+    }
+  }
+  return { page, total };
+}
+
+const presentJobs = (engine: Engine, queue: Queue, jobs: readonly Job[], state: JobState) =>
+  Promise.all(
+    jobs.map(async (job) => presentJob(engine, queue, job, state, await delayedUntil(engine, queue, job, state))),
+  );
+
+/** At most one waits or is under way per record, and one that failed is noted. */
+async function jobsOfRecord(engine: Engine, mapping: string, side: SideIndex, id: string) {
+  const queue = engine.queues.reconcile(mapping);
+  const links = engine.links(mapping);
+  const counterpart = await links.counterpart(side, id);
+  const records = [{ side, id }];
+  if (counterpart !== undefined) records.push({ side: side === 0 ? 1 : 0, id: counterpart });
+  const ids = await Promise.all(
+    records.flatMap((record) => [
+      queue.getDeduplicationJobId(recordKey(record.side, record.id)),
+      links.failedJob(record.side, record.id),
+    ]),
+  );
+  const named = [...new Set(ids)].filter((job): job is string => typeof job === 'string');
+  const found = await Promise.all(named.map((job) => jobAndState(queue, job)));
+  return Promise.all(
+    found.flatMap((one) =>
+      one
+        ? [
+            delayedUntil(engine, queue, one.job, one.state).then((until) =>
+              presentJob(engine, queue, one.job, one.state, until),
+            ),
+          ]
+        : [],
+    ),
+  );
+}
+
+async function jobAndState(queue: Queue, id: string): Promise<{ job: Job; state: JobState } | undefined> {
   const job = (await queue.getJob(id)) as Job | undefined;
   const state = job ? await job.getState() : 'unknown';
-  if (!job || state === 'unknown')
-    throw new TandemError(
-      'NOT_FOUND',
-      `There is no job "${id}" in the queue "${name}". Those that are done are kept for a day.`,
-    );
-  return { queue, job, state: state === 'prioritized' || state === 'waiting-children' ? 'waiting' : state };
+  if (!job || state === 'unknown') return undefined;
+  return { job, state: state === 'prioritized' || state === 'waiting-children' ? 'waiting' : state };
 }
 
 /** BullMQ keeps the time in the score of the delayed set, in the bits above the lowest 12. */
@@ -222,19 +432,4 @@ async function delayedUntil(engine: Engine, queue: Queue, job: Job, state: JobSt
   if (state !== 'delayed') return undefined;
   const score = await engine.redis.zscore(queue.toKey('delayed'), job.id ?? '');
   return score === null ? undefined : Math.floor(Number(score) / 0x1000);
-}
-
-/** No run waits any longer for a job that was taken out by hand. */
-async function releaseRuns(engine: Engine, job: Job<ReconcileJob | ScanJob>): Promise<void> {
-  const { data } = job;
-  if (!('scan' in data)) {
-    await engine.runs.finish(
-      data.mapping,
-      job.deduplicationId ?? recordKey(data.side, data.id),
-      outcome('excluded', { reason: 'Its job was discarded.' }),
-    );
-    return;
-  }
-  const run = data.run === undefined ? undefined : await engine.runs.get(data.run);
-  if (run) await engine.runs.failed(run, 'Its job was discarded.');
 }

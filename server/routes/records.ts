@@ -7,7 +7,7 @@ import type { Converted } from '../../engine/merge/merge.ts';
 import type { Run } from '../../engine/queue/runs.ts';
 import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain.ts';
 import type { SideIndex } from '../../engine/types.ts';
-import { findHeld, type HeldFilter, pageOfHeld } from '../find-held.ts';
+import { findHeld, type HeldFilter, heldReasons, pageOfHeld } from '../find-held.ts';
 import { forgetHeldCounts, HELD_KINDS } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentFound, presentHeld } from '../present.ts';
@@ -25,6 +25,7 @@ import {
   ref,
   text,
   time,
+  wideLimit,
 } from '../schemas.ts';
 import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
 import { lostSchema } from './links.ts';
@@ -85,6 +86,11 @@ const explanationSchema = object({
 /** A page is put together in memory: it may not begin anywhere. */
 const shallowOffset = { ...offset, maximum: 100_000 } as const;
 const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
+const before = {
+  type: 'string',
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z$',
+  description: 'ISO 8601: only those that wait since before then',
+} as const;
 
 export async function records(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['records'];
@@ -103,6 +109,7 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
           'side?': text,
           'id?': id,
           'code?': text,
+          'before?': before,
           'offset?': shallowOffset,
           'limit?': limit,
         }),
@@ -115,6 +122,51 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
     async ({ query: { offset, limit, ...filter } }) => {
       const { page, total } = await pageOfHeld(engine, filter, 'latest', offset, limit);
       return { records: await presentFound(engine, page), total, offset, limit };
+    },
+  );
+
+  app.get<{ Querystring: HeldFilter & { offset: number; limit: number } }>(
+    '/records/reasons',
+    {
+      schema: {
+        operationId: 'listHeldReasons',
+        tags,
+        summary:
+          'Why records wait, over all mappings: how many by mapping, kind, code and property, the most frequent first',
+        querystring: object({
+          'mapping?': text,
+          'kind?': kind,
+          'side?': text,
+          'code?': text,
+          'before?': before,
+          'offset?': offset,
+          'limit?': wideLimit,
+        }),
+        response: {
+          200: object({
+            reasons: list(
+              object({
+                mapping: text,
+                kind,
+                'code?': text,
+                'property?': text,
+                reason: described('In words, of one of them', text),
+                count,
+                since: described('Since when the first of them waits', time),
+              }),
+            ),
+            total: count,
+            offset: count,
+            limit: count,
+          }),
+          ...problems(400, 404),
+        },
+      },
+    },
+    async ({ query: { offset, limit, ...filter } }) => {
+      const reasons = await heldReasons(engine, filter);
+      const page = reasons.slice(offset, offset + limit).map((one) => ({ ...one, since: iso(one.since) }));
+      return { reasons: page, total: reasons.length, offset, limit };
     },
   );
 

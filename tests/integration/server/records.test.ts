@@ -1,6 +1,7 @@
 // Mappings, links, reviews, records and webhooks over a real engine.
 import { createHmac } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
+import type { Engine } from '../../../engine/engine.ts';
 import { type Answer, CRM_KEY, closeAll, MAPPING, person, SHOP_SECRET, until, world } from './support.ts';
 
 afterEach(closeAll);
@@ -442,3 +443,48 @@ test('webhooks: the key, the handshake, the signature, the events', async () => 
   );
   expect((await call('GET', '/docs/json')).body.paths['/webhooks/{system}/{key}'].post.security).toEqual([]);
 });
+
+test('a webhook with a thousand ids is answered before they are queued, and what nobody knows is dropped quietly', async () => {
+  const made = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
+  const { app, call, sync, crm, shop, engine } = made;
+  await sync();
+  crm.records.set('1', { ...person('1', 'Anna', 'ann@x.test'), updated_at: new Date().toISOString() });
+  const ids = Array.from({ length: 1_000 }, (_, i) => i + 1);
+  const send = () =>
+    app.inject({
+      method: 'POST',
+      url: `/webhooks/crm/${CRM_KEY}`,
+      payload: JSON.stringify({ topic: 'thing.changed', ids }),
+      headers: { 'content-type': 'application/json' },
+    });
+  const writes = shop.writes.length;
+  const calls = await countCommands(engine, send);
+  // One step, however many there are.
+  expect(calls.answer.json()).toEqual({ queued: 1_000 });
+  expect(calls.hset).toBe(1);
+  // While they are still being queued, more of the same take no more room.
+  await send();
+  await until(async () => {
+    const { incoming, counts } = (await call('GET', '/queues/reconcile-people')).body;
+    return incoming + counts.waiting + counts.active + counts.delayed === 0;
+  }, 60_000);
+  expect([...shop.records.values()].map(({ name }) => name)).toEqual(['Anna']);
+  expect(shop.writes.length - writes).toBe(1);
+  expect((await call('GET', '/queues/reconcile-people')).body.counts.failed).toBe(0);
+  expect((await call('GET', '/records')).body.total).toBe(0);
+  expect((await call('GET', '/records?kind=gone')).body.total).toBe(0);
+});
+
+/** Writes that set records aside until the answer is there. */
+async function countCommands<T>(engine: Engine, work: () => Promise<T>): Promise<{ answer: T; hset: number }> {
+  const sets = engine.redis.hset.bind(engine.redis) as (...args: unknown[]) => unknown;
+  let hset = 0;
+  engine.redis.hset = ((...args: unknown[]) => {
+    if (String(args[0]).endsWith(':incoming')) hset++;
+    return sets(...args);
+  }) as never;
+  const answer = await work();
+  const seen = hset;
+  engine.redis.hset = sets as never;
+  return { answer, hset: seen };
+}

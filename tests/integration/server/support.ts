@@ -124,7 +124,7 @@ entities:
     events: [thing.changed]
 webhooks:
   ${webhooks}
-  events: '{ "event": body.topic, "id": $string(body.id) }'
+  events: '(body.ids ? body.ids : body.id).{ "event": $$.body.topic, "id": $string($) }'
 `;
 
 const schema = JSON.stringify({

@@ -167,7 +167,7 @@ describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, 
     expect(await heldOf(world, mapping, from, bad)).toMatchObject({
       kind: 'failed',
       code,
-      reason: jobs[0]!.failedReason,
+      reason: jobs[0]!.failedReason.replace(/^[A-Z_]+: /, ''),
       job: jobs[0]!.id,
     });
     if (secret)

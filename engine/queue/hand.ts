@@ -1,0 +1,169 @@
+/**
+ * What a person does to many jobs of a queue: try again, do now, discard. A page at a time, so that neither memory nor
+ * Redis minds how many there are; what was taken out, no run waits for any longer.
+ */
+import type { Job, Queue } from 'bullmq';
+import type { Engine } from '../engine.ts';
+import { recordKey } from '../links/keys.ts';
+import { outcome } from '../sync/outcome.ts';
+import type { ReconcileJob, ScanJob } from './queues.ts';
+import { reasonOfJob, type Why } from './reasons.ts';
+
+export type State = 'waiting' | 'active' | 'delayed' | 'failed' | 'completed';
+
+/** Jobs that fit all that is given. */
+export interface JobFilter {
+  /** Of the error that they failed with, or wait for. */
+  readonly code?: string | undefined;
+  /** Of delayed jobs. */
+  readonly why?: Why | undefined;
+}
+
+const PAGE = 200;
+/** Jobs looked at per request: whoever wants more asks again from `next` on. */
+export const LOOKED = 20_000;
+
+/** What is next, or was last, comes first. @param flip the other end first */
+export async function pageOfJobs(
+  queue: Queue,
+  state: State,
+  offset: number,
+  limit: number,
+  flip = false,
+): Promise<Job[]> {
+  const types = state === 'waiting' ? (['waiting', 'prioritized'] as const) : ([state] as const);
+  const ended = state === 'failed' || state === 'completed';
+  const jobs = await queue.getJobs([...types], offset, offset + limit - 1, ended === flip);
+  // A job may end and be cleaned away between its listing and its reading.
+  return jobs.filter((job): job is Job => Boolean(job?.id)).slice(0, limit);
+}
+
+export function fitsFilter(job: Job, state: State, { code, why }: JobFilter): boolean {
+  if (code === undefined && why === undefined) return true;
+  const reason = reasonOfJob(job, state === 'delayed');
+  return (code === undefined || reason?.code === code) && (why === undefined || reason?.why === why);
+}
+
+export interface Touched {
+  readonly touched: number;
+  /** Where to go on: there may be more. */
+  readonly next?: number;
+}
+
+export interface Touch {
+  readonly state: State;
+  readonly filter: JobFilter;
+  /** Jobs touched at most. */
+  readonly limit: number;
+  /** Jobs passed over first. */
+  readonly offset: number;
+}
+
+/** Has jobs that failed for good tried again, with all their tries. */
+export const retryJobs = (queue: Queue, what: Omit<Touch, 'state'>): Promise<Touched> =>
+  touch(queue, { ...what, state: 'failed' }, (jobs) => each(jobs, retryJob));
+
+export const retryJob = (job: Job): Promise<void> =>
+  job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
+
+/** Has delayed jobs done as soon as a worker is free; not scheduled scans, whose time is set in the mapping. */
+export const promoteJobs = (queue: Queue, what: Omit<Touch, 'state'>): Promise<Touched> =>
+  touch(queue, { ...what, state: 'delayed' }, (jobs) =>
+    each(
+      jobs.filter((job) => !job.repeatJobKey),
+      (job) => job.promote(),
+    ),
+  );
+
+export const discardJobs = (engine: Engine, queue: Queue, what: Touch): Promise<Touched> =>
+  touch(queue, what, (jobs) => discard(engine, jobs, what.state));
+
+/**
+ * Takes jobs out, with the keys that keep their records from being queued twice, and ends their runs' waiting for them.
+ * @returns how many: not those that began or ended meanwhile, nor the next scan of a schedule
+ */
+export async function discard(engine: Engine, jobs: readonly Job[], state: State): Promise<number> {
+  const free = jobs.filter((job) => !(job.repeatJobKey && state === 'delayed'));
+  // Asked before: what is expected anew after the job is gone is not taken off.
+  const expected = await Promise.all(free.map((job) => expectedOf(engine, job)));
+  const gone = new Set<Job>();
+  await each(free, async (job) => {
+    await job.remove();
+    gone.add(job);
+  });
+  if (state !== 'failed' && state !== 'completed') await release(engine, free, expected, gone);
+  return gone.size;
+}
+
+const isScan = (data: ReconcileJob | ScanJob): data is ScanJob => 'scan' in data;
+const keyOf = (job: Job<ReconcileJob>): string => job.deduplicationId ?? recordKey(job.data.side, job.data.id);
+
+async function expectedOf(engine: Engine, job: Job): Promise<string> {
+  return isScan(job.data) ? '' : await engine.runs.expected(job.data.mapping, keyOf(job));
+}
+
+async function release(
+  engine: Engine,
+  jobs: readonly Job[],
+  expected: readonly string[],
+  gone: ReadonlySet<Job>,
+): Promise<void> {
+  const reason = 'Its job was discarded.';
+  const records = new Map<string, Map<string, string>>();
+  for (const [i, job] of jobs.entries()) {
+    if (!gone.has(job)) continue;
+    if (!isScan(job.data)) {
+      const ofMapping = records.get(job.data.mapping) ?? new Map<string, string>();
+      records.set(job.data.mapping, ofMapping.set(keyOf(job), expected[i] ?? ''));
+      continue;
+    }
+    const run = job.data.run === undefined ? undefined : await engine.runs.get(job.data.run);
+    if (run) await engine.runs.failed(run, reason);
+  }
+  for (const [mapping, keys] of records) {
+    // Of a job that was tried again by hand, another one may wait for the same record.
+    const idle = await engine.queues.withoutJob(mapping, [...keys.keys()]);
+    await Promise.all(
+      idle.map((key) => engine.runs.finish(mapping, key, outcome('excluded', { reason }), keys.get(key))),
+    );
+  }
+}
+
+/** A job that changed meanwhile is left as it is. @returns how many it could be done to */
+async function each(jobs: readonly Job[], work: (job: Job) => Promise<unknown>): Promise<number> {
+  const done = await Promise.allSettled(jobs.map(work));
+  const refused = done.find((one) => one.status === 'rejected' && !isStale(one.reason));
+  if (refused?.status === 'rejected') throw refused.reason;
+  return done.filter((one) => one.status === 'fulfilled').length;
+}
+
+/** BullMQ says so of a job that is not where it was. */
+const isStale = (error: unknown): boolean =>
+  error instanceof Error && /is not in the|could not be removed|Missing (key|lock)|job scheduler/.test(error.message);
+
+async function touch(
+  queue: Queue,
+  { state, filter, limit, offset }: Touch,
+  work: (jobs: Job[]) => Promise<number>,
+): Promise<Touched> {
+  // What waits longest is the last of its list: taking it out there, one by one, would have Redis walk the whole of it.
+  const flip = state === 'waiting';
+  let touched = 0;
+  let at = offset;
+  for (let looked = 0; looked < LOOKED; ) {
+    const size = Math.min(PAGE, LOOKED - looked);
+    const page = await pageOfJobs(queue, state, at, size, flip);
+    if (page.length === 0) return { touched };
+    const fitting = page.filter((job) => fitsFilter(job, state, filter));
+    const now = fitting.slice(0, limit - touched);
+    const last = now.at(-1);
+    const passed = last && now.length < fitting.length ? page.indexOf(last) + 1 : page.length;
+    const done = await work(now);
+    touched += done;
+    // Those that were touched are not there any more.
+    at += passed - done;
+    looked += passed;
+    if (touched >= limit) break;
+  }
+  return { touched, next: at };
+}

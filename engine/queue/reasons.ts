@@ -1,0 +1,67 @@
+/** Why a job failed or waits, as it stands on the job itself: without a look anywhere else, and in plain words. */
+import type { Job } from 'bullmq';
+import { ERRORS, type ErrorCode, type TandemError } from '../errors.ts';
+
+/** Why a delayed job waits. */
+export const WHYS = ['quota', 'busy', 'away', 'version', 'mapping', 'parents', 'retry', 'scheduled', 'later'] as const;
+export type Why = (typeof WHYS)[number];
+
+export interface Wait {
+  readonly why: Why;
+  readonly code?: ErrorCode;
+  readonly reason: string;
+}
+
+/** Waits that no error stands for. */
+export const WAITS = {
+  version: { why: 'version', reason: 'Another version of the mapping is in force; a process that has it does this.' },
+  mapping: { why: 'mapping', reason: 'The mapping was removed.' },
+  parents: { why: 'parents', reason: 'The mappings that this one refers to are still in their first sync.' },
+} as const satisfies Record<string, Wait>;
+
+export function waitOf({ code, message }: TandemError): Wait {
+  const why = code === 'CLAIM_BUSY' ? 'busy' : code === 'SYSTEM_THROTTLED' ? 'quota' : 'away';
+  return { why, code, reason: message };
+}
+
+/** What a failed try leaves on its job: the code goes first, so that jobs can be told apart by it. */
+export const failureText = (code: ErrorCode | undefined, reason: string): string =>
+  code === undefined ? reason : `${code}: ${reason}`;
+
+/** Of `failureText`; texts of BullMQ itself, and of former versions, have no code. */
+export function parseFailure(text: string): { code?: ErrorCode; reason: string } {
+  const [, code, reason] = /^([A-Z_]+): (.*)$/s.exec(text) ?? [];
+  return code !== undefined && reason !== undefined && Object.hasOwn(ERRORS, code)
+    ? { code: code as ErrorCode, reason }
+    : { reason: text };
+}
+
+/** Kept as the job's progress. A failed try after it counts more: `tries` tells. */
+interface Note extends Wait {
+  readonly tries: number;
+}
+
+const noteOf = ({ progress }: Job): Note | undefined =>
+  typeof progress === 'object' && progress !== null && 'why' in progress ? (progress as Note) : undefined;
+
+/** Notes why a job that is put back waits; once, however often it is put back for it. */
+export async function noteWait(job: Job, wait: Wait): Promise<void> {
+  const former = noteOf(job);
+  const tries = job.attemptsMade;
+  if (former?.why === wait.why && former.code === wait.code && former.tries === tries) return;
+  await job.updateProgress({ ...wait, tries });
+}
+
+/** @returns why a delayed job waits, why another one failed last; undefined where it never did */
+export function reasonOfJob(job: Job, delayed: boolean): (Omit<Wait, 'why'> & { why?: Why }) | undefined {
+  const failure = job.failedReason ? parseFailure(job.failedReason) : undefined;
+  if (!delayed) return failure;
+  const note = noteOf(job);
+  if (note && note.tries === job.attemptsMade) {
+    const { tries: _, ...wait } = note;
+    return wait;
+  }
+  if (failure && job.attemptsMade > 0) return { why: 'retry', ...failure };
+  if (job.repeatJobKey) return { why: 'scheduled', reason: 'The time that the mapping sets for it has not come.' };
+  return { why: 'later', reason: 'It is to be done later.' };
+}

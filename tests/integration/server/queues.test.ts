@@ -1,0 +1,303 @@
+// Queue inspection as whoever runs Tandem at night needs it: why jobs wait or failed, how fast they go, and acting on many.
+import { afterEach, expect, test } from 'vitest';
+import { recordKey } from '../../../engine/links/keys.ts';
+import { type Answer, API, closeAll, person, READ, until, type World, world } from './support.ts';
+
+afterEach(closeAll);
+
+const NAME = 'reconcile-people';
+const counts = async ({ call }: World) => (await call('GET', `/queues/${NAME}`)).body.counts;
+const people = (count: number, name: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => person(String(i + 1), name(i), `p${i}@x.test`));
+
+/** A queue that is paused, in which these records of the first side wait for a run. */
+async function waiting(made: World, ids: readonly string[]): Promise<string> {
+  await made.call('POST', `/queues/${NAME}/pause`);
+  const { run } = await made.engine.runs.begin({ mapping: 'people', scan: 'record', plan: false, trigger: 'api' });
+  await made.engine.runs.scanning(run);
+  await made.engine.context({ owner: 'test', run }).enqueue('people', 0, ids);
+  await made.engine.runs.scanned(run);
+  return run.id;
+}
+
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i + 1));
+
+test('why jobs failed or wait is told by code, in words, with how many and since when', async () => {
+  const made = await world({ crm: people(3, (i) => (i < 2 ? '' : 'Cid')) });
+  const { call, sync, engine, crm } = made;
+  await sync();
+  const { body } = await call('GET', `/queues/${NAME}`);
+  expect(body.reasons).toEqual([
+    {
+      state: 'failed',
+      code: 'VALUE_REQUIRED',
+      reason: 'A required value is empty',
+      todo: 'Fill it in.',
+      count: 2,
+      since: expect.any(String),
+    },
+  ]);
+  // The system is away: the job waits for its next try.
+  crm.fail = 503;
+  await call('POST', '/triggers/people', { record: { side: 'crm', id: '3' } });
+  const delayed = await until(async () => {
+    const { body } = await call('GET', `/queues/${NAME}/jobs?state=delayed`);
+    return body.jobs[0] as Answer;
+  });
+  expect(delayed).toMatchObject({
+    why: 'retry',
+    code: 'SYSTEM_UNAVAILABLE',
+    reason: expect.not.stringMatching(/^[A-Z_]+:/),
+  });
+  const { reasons } = (await call('GET', '/queues?reasons=true')).body.queues[1];
+  expect(reasons.map((one: Answer) => [one.state, one.why, one.code, one.count])).toEqual(
+    expect.arrayContaining([
+      ['delayed', 'retry', 'SYSTEM_UNAVAILABLE', 1],
+      ['failed', undefined, 'VALUE_REQUIRED', 2],
+    ]),
+  );
+  expect((await call('GET', '/queues')).body.queues[1].reasons).toBeUndefined();
+  const listed = async (query: string) => (await call('GET', `/queues/${NAME}/jobs?${query}`)).body;
+  expect(await listed('code=VALUE_REQUIRED&limit=1')).toMatchObject({ total: 2, jobs: [{ code: 'VALUE_REQUIRED' }] });
+  expect(await listed('code=SYSTEM_REJECTED')).toMatchObject({ total: 0, jobs: [] });
+  expect(await listed('state=delayed&why=retry')).toMatchObject({ total: 1 });
+  expect(await listed('state=delayed&why=quota')).toMatchObject({ total: 0 });
+  expect((await call('GET', `/queues/${NAME}/jobs?why=nonsense`)).status).toBe(400);
+  await engine.queues.reconcile('people').pause();
+});
+
+test('what a worker puts back says what it waits for', async () => {
+  const made = await world({ crm: people(1, () => 'Ann') });
+  // Somebody else works on the record.
+  const { engine, call } = made;
+  await engine.links('people').claim([recordKey(0, '1')], 'somebody else', 60_000);
+  await made.work();
+  await engine.queues.enqueue('people', 0, ['1']);
+  const job = await until(async () => (await call('GET', `/queues/${NAME}/jobs?state=delayed`)).body.jobs[0] as Answer);
+  expect(job).toMatchObject({ why: 'busy', code: 'CLAIM_BUSY', reason: expect.any(String), attempts: 0 });
+});
+
+test('the pace of a queue comes from every process, and says when it will be empty', async () => {
+  const made = await world({ crm: people(20, (i) => `Name ${i}`) });
+  await made.sync();
+  const { body } = await made.call('GET', `/queues/${NAME}`);
+  expect(body.perSecond).toBeGreaterThan(0);
+  expect(body.emptyIn).toBe(0);
+  await made.call('POST', `/queues/${NAME}/pause`);
+  await made.engine.queues.enqueue('people', 0, ['1', '2']);
+  // Nothing is done while it is paused: there is no telling.
+  expect((await made.call('GET', `/queues/${NAME}`)).body.emptyIn).toBeUndefined();
+});
+
+test('failed jobs are tried again or discarded by their code, and asking twice does nothing twice', async () => {
+  const made = await world({ crm: people(3, () => '') });
+  const { call, sync, crm, shop } = made;
+  await sync();
+  for (const id of numbers(3)) crm.records.set(id, person(id, `Name ${id}`, `p${id}@x.test`));
+  expect((await call('POST', `/queues/${NAME}/retry`, { code: 'SYSTEM_REJECTED' })).body).toEqual({ retried: 0 });
+  expect((await counts(made)).failed).toBe(3);
+  expect(
+    (await call('POST', `/queues/${NAME}/discard`, { state: 'failed', code: 'VALUE_REQUIRED', limit: 1 })).body,
+  ).toEqual({
+    discarded: 1,
+    next: 0,
+  });
+  expect((await call('POST', `/queues/${NAME}/retry`, { code: 'VALUE_REQUIRED' })).body).toEqual({ retried: 2 });
+  await until(async () => shop.records.size === 2);
+  await until(async () => (await counts(made)).failed === 0);
+  expect((await call('POST', `/queues/${NAME}/retry`, { code: 'VALUE_REQUIRED' })).body).toEqual({ retried: 0 });
+  // The record of the discarded job is still known to have failed.
+  expect((await call('GET', '/records')).body.total).toBe(1);
+});
+
+test('a request touches a part of them, and the next one goes on where it ended', async () => {
+  const made = await world();
+  const { call, engine } = made;
+  const queue = engine.queues.reconcile('people');
+  for (let i = 0; i < 450; i++) {
+    const job = await queue.add('reconcile', { mapping: 'people', side: 0, id: String(i) }, { delay: 600_000 + i });
+    if (i % 3 === 0)
+      await job.updateProgress({ why: 'quota', code: 'SYSTEM_THROTTLED', reason: 'No more now.', tries: 0 });
+  }
+  const answers: Answer[] = [];
+  for (let next: number | undefined = 0; next !== undefined; ) {
+    const { body }: { body: Answer } = await call('POST', `/queues/${NAME}/promote`, {
+      why: 'quota',
+      limit: 40,
+      offset: next,
+    });
+    answers.push(body);
+    next = body.next;
+  }
+  expect(answers.map(({ promoted }) => promoted)).toEqual([40, 40, 40, 30]);
+  expect(await counts(made)).toMatchObject({ waiting: 150, delayed: 300 });
+  expect((await call('POST', `/queues/${NAME}/promote`, { why: 'quota' })).body).toEqual({ promoted: 0 });
+  expect((await call('POST', `/queues/${NAME}/discard`, { state: 'delayed', code: 'SYSTEM_THROTTLED' })).body).toEqual({
+    discarded: 0,
+  });
+  expect((await call('POST', `/queues/${NAME}/discard`, {})).status).toBe(400);
+  expect((await call('POST', `/queues/${NAME}/promote`, { limit: 100_000 })).status).toBe(400);
+});
+
+test('one delayed job is promoted; one that is not delayed cannot be', async () => {
+  const made = await world();
+  const { call, engine } = made;
+  const added = await engine.queues
+    .reconcile('people')
+    .add('reconcile', { mapping: 'people', side: 0, id: '1' }, { delay: 600_000 });
+  await call('POST', `/queues/${NAME}/pause`);
+  expect((await call('POST', `/queues/${NAME}/jobs/${added.id}/promote`)).body).toMatchObject({
+    id: added.id,
+    state: 'waiting',
+  });
+  expect((await call('POST', `/queues/${NAME}/jobs/${added.id}/promote`)).body).toMatchObject({
+    status: 409,
+    code: 'CONFLICT',
+  });
+});
+
+test('a drained queue leaves no run open, and its records can be queued anew', async () => {
+  const made = await world({ crm: people(250, (i) => `Name ${i}`) });
+  const { call, engine, shop, sync } = made;
+  await sync();
+  const run = await waiting(made, numbers(250));
+  await engine.queues.reconcile('people').add('reconcile', { mapping: 'people', side: 1, id: 'x' }, { delay: 600_000 });
+  expect((await call('GET', `/runs/${run}`)).body).toMatchObject({
+    state: 'working',
+    progress: { work: 250, done: 0 },
+  });
+  expect((await call('POST', `/queues/${NAME}/drain`, { limit: 100 })).body).toEqual({ discarded: 100, next: 0 });
+  expect((await call('GET', `/runs/${run}`)).body).toMatchObject({ state: 'working', progress: { done: 100 } });
+  expect((await call('POST', `/queues/${NAME}/drain`)).body).toEqual({ discarded: 151 });
+  expect((await call('POST', `/queues/${NAME}/drain`)).body).toEqual({ discarded: 0 });
+  expect((await call('GET', `/runs/${run}`)).body).toMatchObject({ state: 'done', counts: { excluded: 250 } });
+  expect(await counts(made)).toMatchObject({ waiting: 0, delayed: 0 });
+  // No key of a record is left that would swallow its next job.
+  expect(await engine.redis.keys(`${engine.queues.reconcile('people').toKey('de')}:*`)).toEqual([]);
+  shop.writes.length = 0;
+  made.crm.records.set('7', person('7', 'Another', 'p6@x.test'));
+  await call('POST', `/queues/${NAME}/resume`);
+  await sync();
+  expect(shop.writes).toHaveLength(1);
+});
+
+test('scheduled scans are neither drained nor promoted, and of a scan that is discarded the run ends', async () => {
+  const made = await world();
+  const { call, engine } = made;
+  await engine.queues.scan.upsertJobScheduler(
+    'people:full',
+    { pattern: '0 0 1 1 *' },
+    { name: 'scan', data: { mapping: 'people', scan: 'full' } },
+  );
+  await call('POST', '/queues/scan/pause');
+  const run = (await call('POST', '/triggers/people', { scan: 'full' })).body;
+  const before = (await call('GET', '/queues/scan')).body.counts;
+  expect((await call('POST', '/queues/scan/promote')).body).toEqual({ promoted: 0 });
+  expect((await call('POST', '/queues/scan/discard', { state: 'delayed' })).body).toEqual({ discarded: 0 });
+  expect(before).toMatchObject({ waiting: 1, delayed: 1 });
+  expect((await call('GET', '/queues/scan')).body.reasons).toMatchObject([{ state: 'delayed', why: 'scheduled' }]);
+  expect((await call('POST', '/queues/scan/drain')).body).toEqual({ discarded: 1 });
+  expect((await call('GET', '/queues/scan')).body.counts).toMatchObject({ waiting: 0, delayed: before.delayed });
+  expect((await call('GET', `/runs/${run.id}`)).body).toMatchObject({
+    state: 'failed',
+    reason: expect.stringMatching(/discarded/),
+  });
+});
+
+test('a paused queue keeps Tandem from being ready, and a word says so', async () => {
+  const { call } = await world();
+  expect((await call('GET', '/health/ready')).body).toMatchObject({ status: 'ready', notes: [] });
+  await call('POST', `/queues/${NAME}/pause`);
+  await call('POST', '/triggers/people', { record: { side: 'crm', id: '1' } });
+  const { status, body } = await call('GET', '/health/ready');
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    status: 'degraded',
+    notes: [expect.stringMatching(/reconcile-people is paused.*1 wait/)],
+  });
+  await call('POST', `/queues/${NAME}/resume`);
+  expect((await call('GET', '/health/ready')).body.status).toBe('ready');
+});
+
+test('the jobs of one record and of its counterpart are told together', async () => {
+  const made = await world({ crm: [person('1', 'Ann', 'ann@x.test'), person('2', '', 'bad@x.test')] });
+  const { call, sync, shop } = made;
+  await sync();
+  const counterpart = [...shop.records.keys()][0] ?? '';
+  const jobs = async (side: string, id: string) => (await call('GET', `/records/people/${side}/${id}/jobs`)).body.jobs;
+  expect(await jobs('crm', '1')).toEqual([]);
+  expect(await jobs('crm', '2')).toMatchObject([{ state: 'failed', code: 'VALUE_REQUIRED', data: { id: '2' } }]);
+  await call('POST', `/queues/${NAME}/pause`);
+  await made.engine.queues.enqueue('people', 1, [counterpart]);
+  expect(await jobs('crm', '1')).toMatchObject([{ state: 'waiting', data: { side: 'shop', id: counterpart } }]);
+  expect(await jobs('shop', counterpart)).toHaveLength(1);
+  expect((await call('GET', '/records/people/nobody/1/jobs')).status).toBe(404);
+});
+
+test('records that wait are counted by reason over all mappings, also only those from before a time', async () => {
+  const made = await world({
+    crm: [...people(2, () => ''), person('9', 'Ann', 'ann@x.test', { note: 'a' })],
+    shop: [person('s9', 'Ann', 'ann@x.test', { note: 'b' })],
+  });
+  const { call, sync } = made;
+  await sync();
+  const between = new Date(Date.now() + 1).toISOString();
+  const { body } = await call('GET', '/records/reasons');
+  expect(body).toMatchObject({
+    total: 2,
+    reasons: [
+      {
+        mapping: 'people',
+        kind: 'failed',
+        code: 'VALUE_REQUIRED',
+        property: 'name',
+        count: 2,
+        reason: expect.any(String),
+      },
+      { mapping: 'people', kind: 'review', count: 1 },
+    ],
+  });
+  expect((await call('GET', '/records/reasons?kind=failed&limit=1')).body.reasons).toHaveLength(1);
+  made.crm.records.set('3', person('3', '', 'late@x.test'));
+  await until(async () => Date.now() > Date.parse(between));
+  await sync();
+  expect((await call('GET', '/records/reasons?kind=failed')).body.reasons[0].count).toBe(3);
+  expect((await call('GET', `/records/reasons?kind=failed&before=${between}`)).body.reasons[0].count).toBe(2);
+  expect((await call('GET', `/records?kind=failed&before=${between}`)).body.total).toBe(2);
+  expect((await call('GET', '/records/reasons?before=yesterday')).status).toBe(400);
+});
+
+test('on the board the read token looks, the API token acts', async () => {
+  const made = await world({ crm: people(1, () => '') });
+  const { app, sync, call } = made;
+  await sync();
+  const { id } = (await call('GET', `/queues/${NAME}/jobs`)).body.jobs[0];
+  const basic = (token: string) => ({ authorization: `Basic ${Buffer.from(`me:${token}`).toString('base64')}` });
+  const ask = async (method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH', path: string, token: string) =>
+    (await app.inject({ method, url: `/queues/board/api/queues${path}`, headers: basic(token) })).statusCode;
+  const acts: readonly (readonly ['PUT' | 'POST' | 'PATCH' | 'DELETE', string])[] = [
+    ['PUT', '/pause'],
+    ['PUT', '/resume'],
+    ['PUT', `/${NAME}/pause`],
+    ['PUT', `/${NAME}/resume`],
+    ['PUT', `/${NAME}/empty`],
+    ['PUT', `/${NAME}/obliterate`],
+    ['PUT', `/${NAME}/retry/failed`],
+    ['PUT', `/${NAME}/${id}/retry`],
+    ['PUT', `/${NAME}/${id}/promote`],
+    ['PUT', `/${NAME}/${id}/clean`],
+    ['PUT', `/${NAME}/clean/failed`],
+    ['POST', `/${NAME}/add`],
+    ['PATCH', `/${NAME}/${id}/update-data`],
+    ['DELETE', `/${NAME}/${id}`],
+  ];
+  expect(await ask('GET', '', READ)).toBe(200);
+  expect(await ask('GET', `/${NAME}/${id}`, READ)).toBe(200);
+  for (const [method, path] of acts)
+    expect({ path, status: await ask(method, path, READ) }).toEqual({ path, status: 403 });
+  expect((await counts(made)).failed).toBe(1);
+  expect(await ask('PUT', `/${NAME}/${id}/retry`, API)).toBeLessThan(300);
+  for (const path of [`/${NAME}/empty`, `/${NAME}/obliterate`, `/${NAME}/clean/failed`])
+    expect({ path, status: await ask('PUT', path, API) }).toEqual({ path, status: 409 });
+  for (const token of ['wrong', '']) expect(await ask('GET', '', token)).toBe(401);
+});

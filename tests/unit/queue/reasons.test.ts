@@ -1,0 +1,45 @@
+// What a job says of itself: why it waits, why it failed.
+import type { Job } from 'bullmq';
+import { expect, test } from 'vitest';
+import { failureText, parseFailure, reasonOfJob, WAITS } from '../../../engine/queue/reasons.ts';
+
+const job = (fields: object): Job => ({ progress: 0, attemptsMade: 0, ...fields }) as Job;
+
+test('a failure keeps its code, and texts of others are left as they are', () => {
+  expect(parseFailure(failureText('SYSTEM_REJECTED', 'Price: must be a number'))).toEqual({
+    code: 'SYSTEM_REJECTED',
+    reason: 'Price: must be a number',
+  });
+  expect(parseFailure(failureText(undefined, 'refused'))).toEqual({ reason: 'refused' });
+  expect(parseFailure('job stalled more than allowable limit')).toEqual({
+    reason: 'job stalled more than allowable limit',
+  });
+  expect(parseFailure('NO_SUCH_CODE: x')).toEqual({ reason: 'NO_SUCH_CODE: x' });
+  expect(parseFailure('toString: x')).toEqual({ reason: 'toString: x' });
+});
+
+test('a delayed job waits for what it was put back for last: a wait, or its next try', () => {
+  const failedReason = failureText('SYSTEM_UNREACHABLE', 'It did not answer.');
+  const quota = { why: 'quota', code: 'SYSTEM_THROTTLED', reason: 'The quota is used up.' };
+  expect(reasonOfJob(job({ failedReason, attemptsMade: 1 }), true)).toEqual({
+    why: 'retry',
+    code: 'SYSTEM_UNREACHABLE',
+    reason: 'It did not answer.',
+  });
+  // It failed, and was put back after that.
+  expect(reasonOfJob(job({ failedReason, attemptsMade: 1, progress: { ...quota, tries: 1 } }), true)).toEqual(quota);
+  // It was put back, and failed after that.
+  expect(reasonOfJob(job({ failedReason, attemptsMade: 2, progress: { ...quota, tries: 1 } }), true)).toMatchObject({
+    why: 'retry',
+  });
+  expect(reasonOfJob(job({ progress: { ...WAITS.parents, tries: 0 }, repeatJobKey: 'x' }), true)).toEqual(
+    WAITS.parents,
+  );
+  expect(reasonOfJob(job({ repeatJobKey: 'x' }), true)).toMatchObject({ why: 'scheduled' });
+  expect(reasonOfJob(job({}), true)).toMatchObject({ why: 'later' });
+});
+
+test('another job tells why it failed last, if it did', () => {
+  expect(reasonOfJob(job({ failedReason: 'SYSTEM_AUTH: no' }), false)).toEqual({ code: 'SYSTEM_AUTH', reason: 'no' });
+  expect(reasonOfJob(job({ progress: { ...WAITS.version, tries: 0 } }), false)).toBeUndefined();
+});
