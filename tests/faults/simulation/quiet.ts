@@ -109,7 +109,8 @@ export async function idle(setting: Setting): Promise<string[]> {
       queues.map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized')),
     );
     const pending = [keap, shop].some(({ webhooks }) => webhooks.counts().pending > 0);
-    const busy = pending || counts.some((count) => Object.values(count).some((n) => n > 0));
+    const incoming = await engine.incoming.waiting(MAPPINGS);
+    const busy = pending || incoming.length > 0 || counts.some((count) => Object.values(count).some((n) => n > 0));
     quiet = busy ? 0 : quiet + 1;
     // Looks, not time: on a machine that has none to spare they are slow as well.
     if (busy && turn > PATIENCE) return ['P1 work never ends', ...(await unfinished(queues))];
