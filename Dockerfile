@@ -19,6 +19,8 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+# The formats of the files belong to this version, whatever is mounted over /config.
+COPY schemas ./schemas
 # The included files; mount your own folder over /config to run others and to edit them live.
 COPY mappings /config/mappings
 COPY systems /config/systems

@@ -1,0 +1,71 @@
+// What the Dockerfile copies is all that runs: laid out as in the image, the build checks files and starts.
+import { execFile, spawn } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { afterEach, expect, it } from 'vitest';
+import { cleanEnv, ROOT, SECRETS } from '../../unit/cli/spawn.ts';
+import { closeAll, later, ownPrefix, redisUrl } from './support.ts';
+
+afterEach(closeAll);
+
+const run = promisify(execFile);
+
+/** The last stage of the Dockerfile as a folder: `/app` and `/config`. */
+async function layOut(): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), 'tandem-image-'));
+  later(() => rm(root, { recursive: true, force: true }));
+  const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
+  const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+  expect(last).toContain('WORKDIR /app');
+  for (const [, built, from, to] of last.matchAll(/^COPY (--from=build )?(\S+) (\S+)$/gm)) {
+    const name = built ? from!.replace('/app/', '') : from!;
+    const target = to!.startsWith('/') ? join(root, to!) : join(root, 'app', to === './' ? name : to!);
+    await mkdir(dirname(target), { recursive: true });
+    if (name === 'node_modules') await symlink(join(ROOT, name), target);
+    else if (name === 'dist') await build(target);
+    else await cp(join(ROOT, name), target, { recursive: true });
+  }
+  return root;
+}
+
+/** As `npm run build` does, without checking types once more. */
+async function build(to: string): Promise<void> {
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const settings = ['-p', 'tsconfig.build.json', '--noCheck', '--incremental', 'false'];
+  await run(process.execPath, [tsc, ...settings, '--outDir', to], { cwd: ROOT });
+}
+
+it('the image has all that it needs', async () => {
+  const root = await layOut();
+  const main = join(root, 'app/dist/cli/main.js');
+  const env = cleanEnv({
+    ...SECRETS,
+    NODE_ENV: 'production',
+    TANDEM_CONFIG: join(root, 'config'),
+    TANDEM_PORT: '0',
+    TANDEM_SCHEDULES: 'off',
+    TANDEM_PREFIX: ownPrefix(),
+    REDIS_URL: redisUrl(),
+  });
+  const { stdout } = await run(process.execPath, [main, 'validate', '--no-env'], { cwd: join(root, 'app'), env });
+  expect(stdout).toContain('4 mappings, 2 systems: all good');
+
+  const child = spawn(process.execPath, [main, 'start', '--ready-json'], { cwd: join(root, 'app'), env });
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  later(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  child.stderr.resume();
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { url, mappings } = JSON.parse(line) as { url: string; mappings: string[] };
+    expect(mappings).toHaveLength(4);
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    break;
+  }
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+});
