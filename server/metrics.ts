@@ -156,6 +156,11 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
   );
   const jobs = shared('tandem_queue_jobs', 'Jobs by queue and state.', ...(['queue', 'state'] as const));
   const oldest = shared('tandem_queue_oldest_waiting_seconds', 'How long the oldest waiting job has waited.', 'queue');
+  const incoming = shared(
+    'tandem_incoming_records',
+    'Records that webhooks named and that are not queued yet.',
+    'mapping',
+  );
   const paused = shared('tandem_queue_paused', 'Whether the queue is paused.', 'queue');
   const links = shared('tandem_links', 'Linked pairs.', 'mapping');
   const held = shared(
@@ -211,6 +216,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
           mapping,
           links: await engine.links(mapping.name).count(),
           held: await heldCounts(engine, mapping.name),
+          incoming: await engine.incoming.count(mapping.name),
           brake: await brakeOn(engine, mapping),
           read: await Promise.all(mapping.sides.map(({ index }) => engine.links(mapping.name).lastRead(index))),
         })),
@@ -235,6 +241,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
       const { name, sides } = count.mapping;
       idle.set({ mapping: name }, processes.filter((process) => process.idle.includes(name)).length);
       links.set({ mapping: name }, count.links);
+      incoming.set({ mapping: name }, count.incoming);
       brake.set({ mapping: name }, count.brake ? 1 : 0);
       for (const kind of HELD_KINDS) held.set({ mapping: name, kind }, count.held[kind]);
       for (const { index, name: side } of sides) {

@@ -11,6 +11,9 @@ import { createMetrics, gauges } from '../../../server/metrics.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 
+// biome-ignore lint/suspicious/noTemplateCurlyInString: this is how Grafana names its variables
+const CHOSEN = '${datasource}';
+
 interface Panel {
   readonly id: number;
   readonly type: string;
@@ -87,9 +90,7 @@ test('the dashboard asks for what there is, of a data source that can be chosen'
   for (const { title, description, targets = [], datasource } of panels) {
     expect(targets.length, title).toBeGreaterThan(0);
     expect(description, title).toBeTruthy();
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how Grafana names its variables
-    for (const { uid } of [datasource!, ...targets.map((target) => target.datasource)])
-      expect(uid).toBe('${datasource}');
+    for (const { uid } of [datasource!, ...targets.map((target) => target.datasource)]) expect(uid).toBe(CHOSEN);
     for (const { expr } of targets) expect(faults(expr), title).toEqual([]);
   }
   expect(dashboard.templating.list.map(({ name, type }) => [name, type])).toEqual([
