@@ -68,4 +68,4 @@ it('the image has all that it needs', async () => {
   }
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
-});
+}, 180_000);

@@ -143,7 +143,7 @@ it('one trace leads from a request over its jobs in another process to the write
   expect(spans.filter(({ kind, name }) => kind === CLIENT && /\?|\/\d+/.test(name))).toEqual([]);
   // Housekeeping of queues would be most of it.
   expect(spans.filter(({ kind }) => ![SERVER, CLIENT, PRODUCER, CONSUMER].includes(kind))).toEqual([]);
-});
+}, 180_000);
 
 it('a collector that cannot be reached disturbs nothing', async () => {
   const { env: systems } = await standIns();
@@ -166,4 +166,4 @@ it('a collector that cannot be reached disturbs nothing', async () => {
   running.child.kill('SIGTERM');
   expect(await running.ended).toEqual({ status: 0, signal: null });
   expect(told()).toHaveLength(1);
-});
+}, 180_000);
