@@ -98,7 +98,7 @@ const jobs = await redis.eval("return #redis.call('KEYS', '{tandem}:reconcile-*'
 process.stdout.write(
   `${[
     `first sync of ${COUNT} records of ${MAPPING} (11 properties): ${state}, ${links} links, ${seconds.toFixed(0)} s, one worker`,
-    `Redis: ${mebi(before.redis)} before, ${mebi(after)} after: ${mebi(((after - before.redis) / links) * 10_000)} per 10,000 links (${String(jobs)} keys are jobs that are kept)`,
+    `Redis: ${mebi(before.redis)} before, ${mebi(after)} after: ${mebi(((after - before.redis) / links) * 10_000)} per 10,000 links (${String(jobs)} keys of jobs that are kept included)`,
     `server: ${mebi(before.http)} at rest, ${mebi(http.peak)} at most`,
     `worker: ${mebi(before.worker)} at rest, ${mebi(worker.peak)} at most`,
   ].join('\n')}\n`,
