@@ -1,4 +1,4 @@
-// What a backfill costs for links that are in date: node --import tsx bench/backfill.ts
+// What a backfill costs for links that are in date
 //
 // No system is asked, so it is the time in which Redis gives out all bases and each is compared with the mapping.
 import { fileURLToPath } from 'node:url';

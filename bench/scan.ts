@@ -1,4 +1,4 @@
-// What a scan costs beside the bare cost of the same reading: npm run bench
+// What a scan costs beside the bare cost of the same reading
 //
 // Both figures come from one run, in turn, so that their ratio holds on any machine. The bare cost is listing the same
 // pages of both systems and parsing their JSON; the scan also maps, fingerprints and compares every record, and finds

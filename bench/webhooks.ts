@@ -1,4 +1,4 @@
-// How many record ids a server takes in by webhooks, beside the bare cost of the same work: npm run bench -- webhooks
+// How many record ids a server takes in by webhooks, beside the bare cost of the same work
 //
 // One process serves, as `tandem server` does; this one sends what a system sends, batches of 1,000 ids, and asks
 // /health/ready meanwhile. The bare cost is queueing the same ids with BullMQ's own addBulk, in turn with the batches, so

@@ -46,6 +46,8 @@ export function untriedLines(untried: readonly Untried[]): string[] {
   for (const { mapping, property, reason } of untried)
     reasons.set(reason, [...(reasons.get(reason) ?? []), `${mapping} ${property}`]);
   return [...reasons].map(([reason, properties]) =>
-    plain(`Not tried both ways: ${properties.join(', ')} (${reason}).`),
+    plain(
+      `Whether these lose anything on their way there and back was not tried: ${properties.join(', ')} (${reason}).`,
+    ),
   );
 }

@@ -151,7 +151,9 @@ function stateWords(run: Run): string {
     case 'failed':
       return `failed: ${run.reason ?? 'no reason is known'}`;
     case 'done':
-      return work === 0 ? `done: read ${readWords(run)}; nothing to do` : `done: ${done} records`;
+      return work === 0
+        ? `done: read ${readWords(run)}; ${run.reason === undefined ? 'nothing to do' : 'nothing to do beside what is told below'}`
+        : `done: ${done} records`;
   }
 }
 

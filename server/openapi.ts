@@ -70,6 +70,9 @@ export const openapi = fp(
       routePrefix: '/docs',
       uiConfig: { validatorUrl: null, docExpansion: 'list', tryItOutEnabled: true },
     });
+    // Whoever opens the server in a browser wants to see something.
+    const hidden = { config: { open: true, withoutRedis: true }, schema: { hide: true } } as const;
+    app.get('/', hidden, async (_, reply) => reply.redirect('/docs'));
   },
   { name: 'openapi' },
 );

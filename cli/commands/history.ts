@@ -62,15 +62,16 @@ export function historyCommand(program: Command): void {
           output.result(done, () => `forgotten: ${done.forgotten}`);
         } else {
           const found = await client.get<{ entries: Entry[]; total: number }>(`${at}/history${query({ limit: 500 })}`);
-          output.result(found, () => listed(found.entries));
+          output.result(found, () => listed(found.entries, `${side} ${id}`, mapping));
         }
         return OK;
       }),
     );
 }
 
-function listed(entries: readonly Entry[]): string {
-  if (entries.length === 0) return 'No value of this record has lost.';
+function listed(entries: readonly Entry[], record: string, mapping: string): string {
+  if (entries.length === 0)
+    return plain(`Nothing is kept of ${record}: no value of it has lost, or ${mapping} never met such a record.`);
   const rows = entries.map(({ id, at, property, side, value, cut, rule, why }) => [
     id,
     at,
@@ -80,5 +81,5 @@ function listed(entries: readonly Entry[]): string {
     rule,
     why ?? '',
   ]);
-  return textTable(['id', 'lost at', 'property', 'of', 'value', 'to', 'cannot be put back'], rows);
+  return textTable(['id', 'lost at', 'property', 'side', 'value', 'lost to', 'cannot be put back'], rows);
 }

@@ -5,7 +5,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { formatProblem } from '../../engine/config/format.ts';
-import { type CopiedMapping, exportLines, type ImportProblem, importLines } from '../../engine/links/copy.ts';
+import {
+  type CopiedMapping,
+  type ExportCounts,
+  exportLines,
+  type ImportProblem,
+  importLines,
+} from '../../engine/links/copy.ts';
 import { createLinks } from '../../engine/links/links.ts';
 import { connect } from '../../engine/queue/connection.ts';
 import { action, type CommandContext, declare } from '../command.ts';
@@ -31,11 +37,13 @@ export function copyCommands(links: Command): void {
     ],
   })
     .option('--out <file>', 'write to this file')
+    .option('--allow-empty', 'write a copy also where there is nothing to copy')
     .action(
-      action<{ out?: string }, [string | undefined]>((context, { out }, mapping) =>
+      action<{ out?: string; allowEmpty?: boolean }, [string | undefined]>((context, { out, allowEmpty }, mapping) =>
         withMappings(context, mapping, { safe: false }, async (mappings, left) => {
           const counts = { links: 0, records: 0 };
-          const lines = Readable.from(exportLines([...mappings.values()], counts));
+          const copied = exportLines([...mappings.values()], counts);
+          const lines = Readable.from(allowEmpty ? copied : unlessEmpty(copied, counts, context.environment.prefix));
           if (out === undefined) await pipeline(lines, process.stdout, { end: false });
           else await toFile(lines, out);
           const words = `${counts.links} links and ${counts.records} decisions about other records copied`;
@@ -90,6 +98,28 @@ export function copyCommands(links: Command): void {
     );
 }
 
+/** An empty copy looks like a backup, and is none: most likely Redis or the prefix is another one than meant. */
+async function* unlessEmpty(
+  lines: AsyncIterable<string>,
+  counts: Readonly<ExportCounts>,
+  prefix: string,
+): AsyncGenerator<string, void, undefined> {
+  let waiting = '';
+  for await (const line of lines) {
+    waiting += line;
+    if (counts.links + counts.records === 0) continue;
+    yield waiting;
+    waiting = '';
+  }
+  if (waiting === '') return;
+  throw new Failure(
+    'NOT_FOUND',
+    `There is nothing to copy: this Redis has no links of these mappings under the prefix "${prefix}".`,
+    'Check REDIS_URL and TANDEM_PREFIX. To write an empty copy all the same: --allow-empty',
+    FAILED,
+  );
+}
+
 /** @param safe refuse a Redis that evicts keys: nothing is put there, but what is there can be saved */
 async function withMappings(
   { environment, output }: CommandContext,
@@ -106,7 +136,7 @@ async function withMappings(
   const wanted = [...config.mappings.values()].filter(({ name }) => only === undefined || name === only);
   if (only !== undefined && wanted.length === 0)
     throw new Failure('NOT_FOUND', `There is no mapping "${only}".`, 'Check its name, or its file: tandem validate.');
-  await checkRedis(url, createLogger(environment.logLevel, process.stderr, process.stderr.isTTY === true), { safe });
+  await checkRedis(url, createLogger(environment.logLevel, process.stderr, true), { safe });
   const redis = connect(url);
   try {
     const mappings = new Map(

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { WHYS } from '../../engine/queue/reasons.ts';
 import { JOB_STATES } from '../../server/queue-counts.ts';
 import { type Client, path, query } from '../client.ts';
+import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, OK } from '../failure.ts';
 import { wholeNumber } from '../numbers.ts';
@@ -65,7 +66,7 @@ export function queueCommand(program: Command): void {
     ],
   })
     .addOption(new Option('--state <state>', 'state of the jobs').choices(JOB_STATES).default('failed'))
-    .option('--code <code>', 'only those with this code')
+    .option('--code <code>', 'only those with this code', errorCode)
     .addOption(why())
     .option('--limit <n>', 'how many at most', wholeNumber, 50)
     .option('--offset <n>', 'how many to leave out first', wholeNumber)
@@ -102,7 +103,7 @@ export function queueCommand(program: Command): void {
       ['queue retry scan', 'scans that failed'],
     ],
   })
-    .option('--code <code>', 'only those with this code')
+    .option('--code <code>', 'only those with this code', errorCode)
     .option('--job <id>', 'only this one')
     .action(acting('retry', 'retried', 'tried again'));
 
@@ -112,7 +113,7 @@ export function queueCommand(program: Command): void {
     details: 'What waits for quota may have to go on waiting. Scheduled scans stay where they are.',
     examples: [['queue promote company-customer --why retry', 'those that wait for their next try']],
   })
-    .option('--code <code>', 'only those with this code')
+    .option('--code <code>', 'only those with this code', errorCode)
     .addOption(why())
     .option('--job <id>', 'only this one')
     .action(acting('promote', 'promoted', 'promoted'));
@@ -131,7 +132,7 @@ export function queueCommand(program: Command): void {
     .addOption(
       new Option('--state <state>', 'state of the jobs').choices(['waiting', 'delayed', 'failed']).default('failed'),
     )
-    .option('--code <code>', 'only those with this code')
+    .option('--code <code>', 'only those with this code', errorCode)
     .addOption(why())
     .option('--job <id>', 'only this one')
     .action(acting('discard', 'discarded', 'discarded'));

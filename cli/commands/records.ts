@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { HELD_KINDS } from '../../server/held.ts';
 import { query } from '../client.ts';
+import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { OK } from '../failure.ts';
 import { type HeldReason, type HeldRecord, reasonTable, reasonWords } from '../held.ts';
@@ -31,7 +32,7 @@ export function recordsCommand(program: Command): void {
     ],
   })
     .addOption(new Option('--kind <kind>', 'only these').choices(HELD_KINDS))
-    .option('--code <code>', 'only those held for this reason')
+    .option('--code <code>', 'only those held for this reason', errorCode)
     .option('--list', 'list the records too')
     .option('--limit <n>', 'with --list: how many at most', wholeNumber, 50)
     .option('--offset <n>', 'with --list: how many to leave out first', wholeNumber)

@@ -1,6 +1,7 @@
 /** `tandem retry`: has records that wait looked at again, and tells what became of them. */
 import type { Command } from 'commander';
 import { HELD_KINDS } from '../../server/held.ts';
+import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { followRuns, leaves, printSummary } from '../follow.ts';
@@ -28,7 +29,7 @@ export function retryCommand(program: Command): void {
     ],
   })
     .option('--kind <kind>', `only these: ${HELD_KINDS.join(', ')}`)
-    .option('--code <code>', 'only those held for this reason')
+    .option('--code <code>', 'only those held for this reason', errorCode)
     .option('--record <side/id>', 'only this record')
     .option('--no-wait', 'do not wait until it is done')
     .action(

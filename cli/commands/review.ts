@@ -80,19 +80,46 @@ export function reviewCommand(program: Command): void {
         const answer = await client.post<{
           review: string;
           action: string;
-          outcome?: { kind: string; reason?: string };
+          outcome?: Outcome;
           released?: number;
         }>(path('reviews', id, 'resolve'), body);
         const { outcome, released } = answer;
         output.result(answer, () =>
           plain(
-            `${answer.review}: ${answer.action}${outcome ? ` -> ${outcome.kind}${outcome.reason ? `: ${outcome.reason}` : ''}` : ''}${released === undefined ? '' : ` -> ${released} records go on`}`,
+            `${answer.review}: ${chosen(options)}${outcome ? ` -> ${outcomeWords(outcome)}` : ''}${released === undefined ? '' : ` -> ${releasedWords(answer.action, released)}`}`,
           ),
         );
         return OK;
       }),
     );
 }
+
+interface Outcome {
+  readonly kind: string;
+  readonly ids?: Readonly<Record<string, string>>;
+  readonly reason?: string;
+}
+
+/** As it was asked for: which record, which side. */
+function chosen({ link, create, take, property, choose, delete: remove, ignore, continue: goOn }: Resolution): string {
+  if (link !== undefined) return `linked with ${link}`;
+  if (take !== undefined || choose !== undefined)
+    return [
+      ...(take === undefined ? [] : [`take ${take}${property === undefined ? '' : ` for ${property}`}`]),
+      ...(choose ?? []),
+    ].join(', ');
+  return create ? 'create' : remove ? 'delete' : ignore ? 'ignore' : goOn ? 'continue' : 'discard';
+}
+
+function outcomeWords({ kind, ids, reason }: Outcome): string {
+  const pair = Object.entries(ids ?? {}).map(([side, id]) => `${side} ${id}`);
+  return `${kind}${pair.length > 0 ? ` (${pair.join(' = ')})` : ''}${reason ? `: ${reason}` : ''}`;
+}
+
+const releasedWords = (action: string, released: number): string =>
+  action === 'discard'
+    ? `what the brake is about is left undone; ${released} records that waited are looked at again`
+    : `${released} records go on`;
 
 function why(one: HeldRecord): string {
   const named = (rivals: boolean): string =>

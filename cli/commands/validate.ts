@@ -88,6 +88,8 @@ export function validateCommand(program: Command): void {
           },
         );
         if (!good) output.note(`${count(problems.length, 'problem')} in ${folder}`);
+        if (options.env && problems.some(({ code }) => code === 'CONFIG_ENV'))
+          output.note('To check the files without the secrets: tandem validate --no-env');
         if (warnings.length > 0) output.note(`${count(warnings.length, 'warning')} in ${folder}`);
         if (!good) return USAGE;
         return options.strict && warnings.length > 0 ? FAILED : OK;

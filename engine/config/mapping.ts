@@ -13,7 +13,7 @@ import { parseDuration } from './duration.ts';
 import { shortHash } from './hash.ts';
 import { createReport, type Report } from './report.ts';
 import { schemaPlace } from './schema-path.ts';
-import { buildTable, entriesOf, type TableEntries, type TableFile } from './tables.ts';
+import { buildTable, entriesOf, INLINE, type TableEntries, type TableFile } from './tables.ts';
 import type {
   ConflictRule,
   DeleteRule,
@@ -724,7 +724,7 @@ function compileTable(
     name = values;
   } else {
     entries = entriesOf(values);
-    name = 'inline';
+    name = INLINE;
   }
   // Behind a lookup or a conversion the table does not touch the place itself.
   const schemaOf = (side: PropertySide): JsonSchema | undefined => (side.lookup ? undefined : side.schema);

@@ -10,6 +10,9 @@ import { isFault, parseYaml } from './yaml.ts';
 type Scalar = string | number | boolean;
 
 /** Entries from the first side to the second, as the file gives them. */
+/** Name of a table that stands in the mapping file itself; those of files have a dot in theirs. */
+export const INLINE = 'inline';
+
 export type TableEntries = ReadonlyMap<string, Scalar>;
 
 export interface TableFile {

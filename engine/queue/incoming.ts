@@ -4,6 +4,7 @@
  * from there. A record that is named again meanwhile takes no more room.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { parseRecordKey } from '../links/keys.ts';
 import type { SideIndex } from '../types.ts';
@@ -13,6 +14,8 @@ import type { Queues } from './queues.ts';
 const FEW = 20;
 /** Queued between two looks: small, so that whoever shares the connection waits for no more than these. */
 const BATCH = 100;
+/** The longest pause between two of these, in ms. */
+const BREATH = 50;
 /** How long whoever queues them may be silent before another process takes over, in ms. */
 const LEASE = 5_000;
 
@@ -85,6 +88,7 @@ export function createIncoming(
   async function work(mapping: string): Promise<void> {
     const key = keyOf(mapping);
     while (!closed) {
+      const began = performance.now();
       const found = await redis.tandemIncomingTake(key, `${key}:lease`, owner, String(LEASE), String(BATCH));
       if (found === null || found.length === 0) return;
       const byTime = new Map<number, string[]>();
@@ -94,6 +98,8 @@ export function createIncoming(
       }
       await Promise.all([...byTime].map(([at, records]) => enqueue(mapping, records, at)));
       await redis.tandemIncomingTaken(key, ...found);
+      // As long as it took: whoever else this process serves comes first, and workers take longer than this anyway.
+      await setTimeout(Math.min(performance.now() - began, BREATH));
     }
   }
 

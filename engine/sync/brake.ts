@@ -38,8 +38,8 @@ export function brakeReason(
 ): string {
   const what =
     by === 'scan'
-      ? `${count} of ${linked} linked records were missing when everything was read, and ${limit} may be`
-      : `one run wanted to ${WANTED[kind]} more than ${limit} records, with ${linked} linked records`;
+      ? `${count} of ${linked} linked records were missing when everything was read, and ${limit} may be; nothing was deleted for that`
+      : `one run wanted to ${WANTED[kind]} more than ${limit} records, with ${linked} linked records; ${limit} were done before it stopped`;
   const how = mapping.brake[kind]
     ? 'Nothing is written until a person answers continue or discard in the reviews.'
     : `The mapping has no limit for ${kind} any more: the next scan takes it off.`;

@@ -1,5 +1,6 @@
 /** Converts a property's value from one side to the other: reference, lookup, conversion, value table, type. */
 import { redefined } from '../config/definition.ts';
+import { INLINE } from '../config/tables.ts';
 import type { Mapping, Property } from '../config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
@@ -136,7 +137,7 @@ async function convertValue(
     if (found === undefined) {
       throw new TandemError(
         'VALUE_NOT_IN_TABLE',
-        `The value of ${nameOn(property, mapping, from)} has no entry in the value table "${property.values.name}".`,
+        `The value of ${nameOn(property, mapping, from)} has no entry in ${property.values.name === INLINE ? 'the value table in the mapping file' : `the value table "${property.values.name}"`}.`,
       );
     }
     value = found;

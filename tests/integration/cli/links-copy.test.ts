@@ -107,13 +107,25 @@ describe('the commands', () => {
         tandem(['links', 'import', join(folder, 'nowhere')], env),
         tandem(['links', 'import', other], env),
         tandem(['links', 'export', 'nobody', '--out', file], env),
-        tandem(['links', 'export', '--out', join(folder, 'nowhere', 'links.ndjson')], env),
+        tandem(['links', 'export', '--allow-empty', '--out', join(folder, 'nowhere', 'links.ndjson')], env),
+        tandem(['links', 'export', '--out', file], env),
+        tandem(['links', 'export'], env),
+        tandem(['links', 'export', '--allow-empty'], env),
       ]);
-      expect(ended.map(({ status }) => status)).toEqual([2, 2, 2, 2]);
+      expect(ended.map(({ status }) => status)).toEqual([2, 2, 2, 2, 1, 1, 0]);
       expect(ended[0]!.stderr).toContain('nowhere cannot be read (ENOENT)');
       expect(ended[1]!.stderr).toContain('no copy of links');
       expect(ended[2]!.stderr).toContain('There is no mapping "nobody"');
       expect(ended[3]!.stderr).toContain('cannot be written (ENOENT)');
+      // An empty copy would look like a backup.
+      for (const empty of [ended[4]!, ended[5]!]) {
+        expect(empty.stderr).toContain(`no links of these mappings under the prefix "${env.TANDEM_PREFIX}"`);
+        expect(empty.stderr).toContain('--allow-empty');
+        expect(empty.stdout).toBe('');
+      }
+      expect(ended[6]!.stdout.trim().split('\n')).toHaveLength(2);
+      // What it says of Redis is for people.
+      expect(ended[1]!.stderr).not.toMatch(/^\{/m);
       expect(await readFile(file, 'utf8')).toBe('the former copy');
     } finally {
       await rm(folder, { recursive: true });

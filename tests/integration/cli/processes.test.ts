@@ -226,7 +226,10 @@ describe('a server and a worker', () => {
     expect(retried.status, retried.stderr).toBe(0);
     expect(JSON.parse(retried.stdout)).toMatchObject({ queued: 1, runs: [{ state: 'done', progress: { work: 1 } }] });
     const history = await tandem(['history', 'product-product', 'keap', ids.keap ?? ''], ask);
-    expect(history).toMatchObject({ status: 0, stdout: 'No value of this record has lost.\n' });
+    expect(history).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^Nothing is kept of \w+ \w+: no value of it has lost/),
+    });
     // What was ignored asks again, and is no conflict.
     const chosen = await tandem(['review', 'resolve', reviews[0]?.review ?? '', '--choose', 'name=keap'], ask);
     expect(chosen.stderr).toMatch(/^CONFLICT: .*not by take/);

@@ -388,6 +388,12 @@ test('the board shows the queues, also those of mappings that come later, and do
   expect(await put('/queues/scan/obliterate', API)).toBe(409);
 });
 
+test('the root leads to the documents', async () => {
+  const { app } = await world();
+  const { statusCode, headers } = await app.inject({ url: '/' });
+  expect({ statusCode, location: headers.location }).toEqual({ statusCode: 302, location: '/docs' });
+});
+
 test('an address that cannot be read is a problem too', async () => {
   const { app } = await world();
   const { statusCode, body, headers } = await app.inject({ url: '/runs/%zz', headers: bearer(READ) });

@@ -13,7 +13,7 @@ let broken: string;
 let shouting: string;
 
 const UNTRIED =
-  'Not tried both ways: opportunity-order contact_id (only the systems and the links can tell what it becomes: tandem validate --live asks them).\n';
+  'Whether these lose anything on their way there and back was not tried: opportunity-order contact_id (only the systems and the links can tell what it becomes: tandem validate --live asks them).\n';
 const GOOD = `${UNTRIED}4 mappings, 2 systems: all good\n`;
 
 beforeAll(async () => {
