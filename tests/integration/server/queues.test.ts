@@ -1,6 +1,8 @@
 // Queue inspection as whoever runs Tandem at night needs it: why jobs wait or failed, how fast they go, and acting on many.
 import { afterEach, expect, test } from 'vitest';
 import { recordKey } from '../../../engine/links/keys.ts';
+import { listen } from '../../../server/server.ts';
+import { tandem } from '../../unit/cli/spawn.ts';
 import { type Answer, API, closeAll, person, READ, until, type World, world } from './support.ts';
 
 afterEach(closeAll);
@@ -301,3 +303,34 @@ test('on the board the read token looks, the API token acts', async () => {
     expect({ path, status: await ask('PUT', path, API) }).toEqual({ path, status: 409 });
   for (const token of ['wrong', '']) expect(await ask('GET', '', token)).toBe(401);
 });
+
+test('the command line tells of it and acts', async () => {
+  const made = await world({ crm: people(3, (i) => (i < 2 ? '' : 'Cid')) });
+  await made.sync();
+  await made.call('POST', `/queues/${NAME}/pause`);
+  await made.engine.queues.enqueue('people', 0, ['3']);
+  const TANDEM_URL = await listen(made.app);
+  const env = { TANDEM_URL, TANDEM_API_TOKEN: API, TANDEM_READ_TOKEN: READ };
+  const [status, records, jobs, none, misspelt] = await Promise.all([
+    tandem(['status'], env),
+    tandem(['records', '--list'], env),
+    tandem(['queue', 'jobs', 'people', '--code', 'VALUE_REQUIRED'], env),
+    tandem(['queue', 'retry', 'people', '--code', 'SYSTEM_REJECTED'], env),
+    tandem(['retry', '--code', 'NOPE'], env),
+  ]);
+  expect(status.stdout).toMatch(/The queue reconcile-people is paused.*1 wait/);
+  expect(status.stdout).toMatch(
+    /reconcile-people: 2 failed \(VALUE_REQUIRED\): A required value is empty\. The first for/,
+  );
+  expect(records.stdout).toMatch(/people +failed +2 .*VALUE_REQUIRED name: [\s\S]*people +crm +1 +failed/);
+  expect(jobs.stdout).toMatch(/people crm 1 .*1 of 12 +VALUE_REQUIRED: /);
+  expect(none).toMatchObject({ status: 1, stdout: 'reconcile-people: 0 jobs tried again.\n' });
+  expect(misspelt).toMatchObject({ status: 2, stderr: expect.stringContaining('docs/errors.md') });
+  expect(await tandem(['queue', 'discard', 'people', '--code', 'VALUE_REQUIRED', '--json'], env)).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/"discarded": 2/),
+  });
+  expect((await tandem(['queue', 'drain', 'people'], env)).stdout).toBe('reconcile-people: 1 job discarded.\n');
+  expect((await tandem(['queue', 'resume'], env)).stdout).not.toContain('paused');
+  expect(await counts(made)).toMatchObject({ waiting: 0, failed: 0 });
+}, 120_000);
