@@ -178,6 +178,7 @@ test('no secret is in the log, in an answer, in metrics, on the board, in an eve
     name: 'reconcile-people',
     yaml: MAPPING,
     body: {},
+    before: '2030-01-01T00:00:00Z',
     'getMapping.name': 'people',
     'getRun.id': id,
     'getPlan.id': id,
