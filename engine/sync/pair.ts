@@ -34,7 +34,8 @@ export async function reconcileLink(
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
   const other = otherSide(named);
-  const [record, [handled], [handledOther], reason, stored, decided] = await Promise.all([
+  const [linked, record, [handled], [handledOther], reason, stored, decided] = await Promise.all([
+    links.counterpart(0, ids[0]),
     readSide(context, mapping, named, ids[named]),
     links.states(named, [ids[named]]),
     links.states(other, [ids[other]]),
@@ -42,6 +43,9 @@ export async function reconcileLink(
     links.base(ids[0]),
     links.decided(0, ids[0]),
   ]);
+  // It was found before it was claimed: a person may have broken it since, or given the record another counterpart.
+  if (linked !== ids[1])
+    throw new TandemError('LINK_FENCED', 'The link changed since it was found.', { mapping: mapping.name, id: ids[0] });
   const view = record && (await viewRecord(mapping, named, record));
   if (view && !reason && isHandled(mapping, handled, recordState(mapping, view).linked))
     return outcome('unchanged', { ids });

@@ -146,6 +146,8 @@ export async function deleteSurvivor(
   const ids = pairOf(side, id, counterpart);
   return patiently(() =>
     claimed(context, mapping, linkClaims(...ids), async (claims) => {
+      if ((await links.counterpart(side, id)) !== counterpart)
+        throw conflict(mapping, 'The link changed meanwhile: look at it again.');
       const records = await Promise.all([readSide(context, mapping, 0, ids[0]), readSide(context, mapping, 1, ids[1])]);
       if (records[0] && records[1]) throw conflict(mapping, 'Both records of the link exist: nothing is deleted.');
       const survivor: SideIndex = records[0] ? 0 : 1;
