@@ -422,7 +422,9 @@ async function reconcileDeleted(
   const state = recordState(mapping, view).linked;
   const states: [string, string] = survivor === 0 ? [state, ''] : ['', state];
   const { edited, unagreed } = ownValues(mapping, view, stored.base);
-  if (deletes === 'propagate' && !edited && unagreed.length === 0) {
+  // One that does not take part keeps its last state. Should it take part again, this is decided anew.
+  const out = !view.takesPart;
+  if (deletes === 'propagate' && !out && !edited && unagreed.length === 0) {
     // A delete cannot be taken back: look a second time, and only then.
     if (await readSide(context, mapping, otherSide(survivor), ids[otherSide(survivor)]))
       throw new TandemError('SYSTEM_CHANGED', `The record in ${goneName} is there again.`, { mapping: mapping.name });
@@ -440,11 +442,13 @@ async function reconcileDeleted(
   const review = deletes === 'review' || deletes === 'propagate';
   const reason = !review
     ? `The counterpart in ${goneName} was deleted; ${kept ? 'a person decided that ' : ''}${name} keeps its record.`
-    : edited
-      ? `The counterpart in ${goneName} was deleted, but the record was edited in ${name}: a person decides.`
-      : deletes === 'propagate'
-        ? `The counterpart in ${goneName} was deleted, but ${unagreed.join(', ')} in ${name} never agreed with it: a person decides.`
-        : `The counterpart in ${goneName} was deleted: a person decides.`;
+    : out && deletes === 'propagate'
+      ? `The counterpart in ${goneName} was deleted, but ${name}.when excludes the record: a person decides.`
+      : edited
+        ? `The counterpart in ${goneName} was deleted, but the record was edited in ${name}: a person decides.`
+        : deletes === 'propagate'
+          ? `The counterpart in ${goneName} was deleted, but ${unagreed.join(', ')} in ${name} never agreed with it: a person decides.`
+          : `The counterpart in ${goneName} was deleted: a person decides.`;
   await links.commit({
     ids,
     version: stored.version,

@@ -1,4 +1,6 @@
 /** A linked record that no longer takes part keeps its link and its last state; when it takes part again, the two meet. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startWorld, type World } from '../../support/world.ts';
 import {
@@ -11,6 +13,7 @@ import {
   make,
   read,
   reconcile,
+  remove,
   sync,
   unique,
   writes,
@@ -132,4 +135,32 @@ it("a record that left before it was linked is nobody's candidate", async () => 
 it('leaves nothing to do', async () => {
   await sync(world, 'full');
   await expectQuiet(world);
+});
+
+it('a record that left is not deleted for its counterpart, not even where deletes propagate: a person decides', async () => {
+  const name = unique('left');
+  const product = await make(world, 'keap', 'products', { name, sku: name, price: 100, short_description: 'x' });
+  await reconcile(world, 'product-product', 'keap', product);
+  const twin = await linked(world, 'product-product', 'keap', product);
+  const file = join(world.dir, 'mappings', 'product-product.yaml');
+  const rules = async (before: string, after: string): Promise<void> => {
+    const { version } = world.engine.mapping('product-product');
+    await writeFile(file, (await readFile(file, 'utf8')).replace(before, after));
+    await expect.poll(() => world.engine.mapping('product-product').version, { timeout: 30_000 }).not.toBe(version);
+    await sync(world, 'full', 'product-product');
+  };
+  const when = `when: { customwebshop: 'sku != "${name}"' }\n`;
+  await rules('deletes: keep', `${when}deletes: propagate`);
+  expect(await heldOf(world, 'product-product', 'keap', product)).toMatchObject({ kind: 'paused' });
+  await remove(world, 'keap', 'products', product);
+  await reconcile(world, 'product-product', 'keap', product);
+  expect(await read(world, 'shop', 'products', twin)).toBeDefined();
+  expect(await heldOf(world, 'product-product', 'keap', product)).toMatchObject({
+    kind: 'review',
+    reason: 'The counterpart in keap was deleted, but customwebshop.when excludes the record: a person decides.',
+  });
+  await expectQuiet(world, 'product-product');
+  // Once it takes part again, the rule of the mapping holds.
+  await rules(when, '');
+  expect(await read(world, 'shop', 'products', twin)).toBeUndefined();
 });
