@@ -1,10 +1,11 @@
 /**
  * Runs that wait for work of which nothing is queued: whoever was to queue it has ended in between. Records are queued
- * again, and a run whose scan was never queued ends. Like BullMQ's own look for stalled jobs, every process with workers
+ * again, and a run whose scan was never queued ends; so does the wait for records of a mapping that was removed. Like BullMQ's own look for stalled jobs, every process with workers
  * does this now and then; doing it twice is harmless.
  */
 import type { Engine } from '../engine.ts';
 import { parseRecordKey } from '../links/keys.ts';
+import { outcome } from '../sync/outcome.ts';
 import type { ScanJob } from './queues.ts';
 
 /** @returns what looks once; a run that has moved since the look before is left alone */
@@ -30,6 +31,11 @@ async function queueAgain(engine: Engine, group: string): Promise<void> {
   for await (const batch of engine.runs.pending(group)) {
     for (const mapping of new Set(batch.map((entry) => entry.mapping))) {
       const records = batch.filter((entry) => entry.mapping === mapping).map(({ record }) => record);
+      if (!engine.config.current().mappings.has(mapping) && !(await engine.versions.worked(mapping))) {
+        const removed = outcome('excluded', { reason: `The mapping "${mapping}" was removed.` });
+        for (const record of records) await engine.runs.finish(mapping, record, removed);
+        continue;
+      }
       for (const record of await engine.queues.withoutJob(mapping, records)) {
         const { side, id } = parseRecordKey(record);
         await engine.queues.enqueue(mapping, side, [id]);

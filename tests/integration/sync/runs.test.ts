@@ -1,4 +1,6 @@
 /** A run ends when all that it waits for is done, neither before nor never: whoever works for it may end at any moment. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRepair } from '../../../engine/queue/repair.ts';
 import type { Run } from '../../../engine/queue/runs.ts';
@@ -162,4 +164,27 @@ describe('a run that was begun by somebody who ended before its scan was queued'
     expect(await now(child)).toMatchObject({ state: 'done' });
     expect(await world.engine.runs.get(group)).toMatchObject({ state: 'failed' });
   });
+});
+
+it('a run does not wait for the records of a mapping that was removed', async () => {
+  const removed = 'opportunity-order';
+  await world.engine.runs.failed(run, 'in the way');
+  const group = await world.engine.runs.beginGroup({ scan: 'changes', plan: false, trigger: 'api' });
+  const children: Run[] = [];
+  for (const mapping of [MAPPING, removed])
+    children.push((await world.engine.runs.begin({ ...REQUEST, mapping }, group)).run);
+  for (const child of children) await world.engine.runs.scanning(child);
+  await world.engine.runs.expect(children[1]!, removed, [`0/${NOBODY}`]);
+  for (const child of children) await world.engine.runs.scanned(child);
+  await world.engine.runs.setChildren(
+    group,
+    children.map(({ id }) => id),
+  );
+  await rm(join(world.dir, 'mappings', `${removed}.yaml`));
+  await expect.poll(() => world.engine.versions.worked(removed), { timeout: 30_000 }).toBe(false);
+  expect(await world.engine.runs.get(group)).toMatchObject({ state: 'working' });
+  await repair();
+  await world.settle();
+  expect(await world.engine.runs.get(group)).toMatchObject({ state: 'done' });
+  expect(await world.engine.runs.since(MAPPING)).toBeUndefined();
 });
