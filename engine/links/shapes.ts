@@ -22,7 +22,7 @@ export interface Held {
   readonly refs?: readonly { readonly mapping: string; readonly side: SideIndex; readonly id: string }[];
   /** The failed job, so that it can go once the record is mended. */
   readonly job?: string;
-  /** Of a record held by a brake: that brake, and what the record would have spent, if anything. */
+  /** Of a record held by a brake, whatever trouble it met since: that brake, and what it would have spent, if anything. */
   readonly brake?: string;
   readonly change?: BrakeKind;
   /** A person decided that the record stays without a counterpart: that is not undone by another look at it. */

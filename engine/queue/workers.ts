@@ -10,7 +10,7 @@ import { backfill, definitionChanges } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, carryOut, liftUnlimited } from '../sync/brake.ts';
 import type { SyncContext } from '../sync/context.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
-import { held } from '../sync/hold.ts';
+import { heldStill } from '../sync/hold.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcile } from '../sync/reconcile.ts';
 import { releaseHeld, releaseParked, scan } from '../sync/scan.ts';
@@ -335,7 +335,7 @@ async function holdGivenUp(
     reason: message,
     ...(context.property === undefined ? {} : { property: context.property }),
   } as const;
-  await links.hold(side, id, '', held({ job: job.id }, mapping, reason, await links.held(side, id)));
+  await links.hold(side, id, '', heldStill({ job: job.id }, mapping, reason, await links.held(side, id)));
 }
 
 /** The job that failed on this record before tells nothing any more. */

@@ -84,11 +84,14 @@ export async function mayWrite(
   const off = BRAKE_KINDS.filter((one) => mapping.brake[one] === undefined);
   const links = context.links(mapping.name);
   const [before, decided] = kind ? await Promise.all([links.held(side, id), links.decided(side, id)]) : [];
-  if (kind && decided?.kind === kind) {
+  const ended = kind && decided?.kind === kind;
+  if (ended) {
     if (!seen || !decided.seen || stands(kind, decided.seen, seen)) return discard(kind);
     await links.undecide(side, id);
   }
-  const answer = before && kind && (await answerFor(context, mapping, before, kind));
+  const given = before && kind && !ended && (await answerFor(context, mapping, before, kind));
+  // Whoever lets go on what was held has not seen what became of it since.
+  const answer = given === 'continue' && before?.change !== kind ? undefined : given;
   if (kind && answer === 'discard') return discard(kind);
   if (kind && before?.kept && state !== undefined && (await links.states(side, [id]))[0] === state)
     return discard(kind);
@@ -135,14 +138,14 @@ export async function keepsSurvivor(
   return true;
 }
 
-/** What was answered to the brake that held this record, if that is why it waits. */
+/** What was answered to the brake that held this record, if one did, and it has not been handled since. */
 async function answerFor(
   context: SyncContext,
   mapping: Mapping,
-  { code, brake }: Pick<Held, 'code' | 'brake'>,
+  { brake }: Pick<Held, 'brake'>,
   kind: BrakeKind,
 ): Promise<BrakeAnswer | undefined> {
-  return code === 'BRAKED' && brake !== undefined ? context.links(mapping.name).brake.answered(brake, kind) : undefined;
+  return brake === undefined ? undefined : context.links(mapping.name).brake.answered(brake, kind);
 }
 
 async function spendingOf(context: SyncContext, mapping: Mapping, side: SideIndex, id: string, kind: BrakeKind) {
@@ -411,7 +414,7 @@ export async function carryOut(context: SyncContext, mapping: Mapping, brake: Br
   if (brake.answer === 'discard') {
     for await (const batch of links.allHeld())
       await links.decide(
-        batch.filter((one) => one.code === 'BRAKED' && one.brake === brake.id && one.change === brake.kind),
+        batch.filter((one) => one.brake === brake.id && one.change === brake.kind),
         { kind: brake.kind },
       );
   }

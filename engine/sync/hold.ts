@@ -22,6 +22,16 @@ export const held = (
   ...(context.job === undefined ? {} : { job: context.job }),
 });
 
+/** As `held`, of a record that could not be handled: this does not take it out of a brake, whose answer is about it too. */
+export const heldStill = (...[context, mapping, reason, former]: Parameters<typeof held>): Held => ({
+  ...held(context, mapping, reason, former),
+  ...(former?.brake !== undefined &&
+  former.change !== undefined &&
+  (reason.kind === 'failed' || reason.kind === 'waiting')
+    ? { brake: former.brake, change: former.change }
+    : {}),
+});
+
 /** Whether it waits for the same thing; the words of a system may differ from one try to the next. */
 const sameTrouble = (former: Held | undefined, { kind, code, property }: HoldReason): former is Held =>
   former?.kind === kind && former.code === code && former.property === property;
@@ -59,7 +69,7 @@ export async function hold(
 ): Promise<void> {
   if (context.dry) return;
   const links = context.links(mapping.name);
-  await links.hold(side, id, state, held(context, mapping, reason, await links.held(side, id)));
+  await links.hold(side, id, state, heldStill(context, mapping, reason, await links.held(side, id)));
   await links.doubtIntent(side, id);
   await wake(context, mapping, side, id);
   await waitFor(context, mapping, side, id, reason.refs ?? []);

@@ -673,6 +673,26 @@ describe('what was discarded outlives', () => {
     expect(await loseInShop([anew])).toEqual([]);
   });
 
+  it('an outage in which the job gives up before there is an answer', async () => {
+    const left = await loseInShop(await startTen());
+    expect(left).toHaveLength(4);
+    const [one] = left;
+    world.keap.faults.add({
+      method: 'GET',
+      path: `/crm/rest/v2/products/${one!.keap}`,
+      action: 'status',
+      status: 503,
+    });
+    await reconcile(world, MAPPING, 'keap', one!.keap);
+    expect(await heldOf(world, MAPPING, 'keap', one!.keap)).toMatchObject({ kind: 'failed', change: 'deletes' });
+    world.keap.faults.clear();
+    await answer('discard');
+    await sync(world, 'full', MAPPING);
+    expect(await kept(left)).toEqual(left);
+    expect(await heldOf(world, MAPPING, 'keap', one!.keap)).toMatchObject({ kind: 'gone' });
+    await expectQuiet(world, MAPPING);
+  });
+
   it('the return of the counterpart ends it: another deletion is another one', async () => {
     const lost = await startTen();
     const shop = new Map(all(world, 'shop', 'products').map((one) => [String(one.id), structuredClone(one)]));
