@@ -207,12 +207,13 @@ export async function brakePair(
 > {
   const ids = [views[0].record.id, views[1].record.id] as const;
   const decided = new Set(decision.decisions.filter((one) => context.person?.(one)).map(({ property }) => property));
-  const writes = ([0, 1] as const).some(
-    (side) =>
-      decision.writes[side].some(({ property }) => !decided.has(property)) ||
-      (toName[side] !== undefined && toName[side] !== 'refused'),
-  );
-  if (!writes) return { decision };
+  const asks = ({ writes }: Decision): boolean =>
+    ([0, 1] as const).some(
+      (side) =>
+        writes[side].some(({ property }) => !decided.has(property)) ||
+        (toName[side] !== undefined && toName[side] !== 'refused'),
+    );
+  if (!asks(decision)) return { decision };
   const clears = clearsOf(mapping, views, decision);
   for (const property of decided) clears.delete(property);
   const kind = clears.size > 0 ? 'clears' : undefined;
@@ -223,12 +224,22 @@ export async function brakePair(
   );
   const permit = await mayWrite(context, mapping, 0, ids[0], kind, { seen });
   if (permit.kind === 'go') return { decision };
-  if (permit.kind === 'discard') return { decision: without(mapping, views, decision, clears), discarded: true };
-  if (decided.size > 0) return { decision: only(decision, decided, stored), stopped: { permit, change: kind } };
-  const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
-  return {
-    outcome: await holdLink(context, mapping, ids, stored, withUnnamed(mapping, states, toName), permit, kind),
-  };
+  if (permit.kind === 'discard') {
+    const rest = without(mapping, views, decision, clears);
+    // The rest may be written only if no other brake is on by now; else the decision waits with it.
+    const next = asks(rest) ? await mayWrite(context, mapping, 0, ids[0], undefined) : GO;
+    if (next.kind !== 'braked') return { decision: rest, discarded: true };
+    return hold(next, rest, undefined);
+  }
+  return hold(permit, decision, kind);
+
+  async function hold(permit: Braked, wanted: Decision, change: BrakeKind | undefined) {
+    if (decided.size > 0) return { decision: only(wanted, decided, stored), stopped: { permit, change } };
+    const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
+    return {
+      outcome: await holdLink(context, mapping, ids, stored, withUnnamed(mapping, states, toName), permit, change),
+    };
+  }
 }
 
 /** @param states of both records as they were read, so that scans leave them alone meanwhile */

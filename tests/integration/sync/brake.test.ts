@@ -603,6 +603,39 @@ describe('an answer', () => {
     expect(await survivors(pairs)).toHaveLength(6);
   });
 
+  it.each(['continue', 'discard'] as const)(
+    'to a brake for creates says nothing of deletes that nobody had seen: %s',
+    async (what) => {
+      const pairs = await start(12);
+      const lost = pairs.slice(0, 8);
+      await store().trip({ kind: 'creates', by: 'writes', count: 4, limit: 3, linked: 12 });
+      // Held for an edit each; then they are deleted, of which nothing tells.
+      for (const { keap } of lost) await edit(world, 'keap', 'products', keap, { description: 'edited' });
+      await sync(world, 'changes', MAPPING);
+      for (const { keap } of lost) await remove(world, 'keap', 'products', keap);
+      await answer(what);
+      expect(await survivors(lost)).toHaveLength(5);
+      expect(await store().on()).toMatchObject({ kind: 'deletes', by: 'writes', limit: 3 });
+    },
+  );
+
+  it('lets no other write past a brake that went on since', async () => {
+    const [pair] = await start(3);
+    await store().trip({ kind: 'clears', by: 'writes', count: 4, limit: 3, linked: 3 });
+    await edit(world, 'keap', 'products', pair!.keap, { description: '', short_description: 'new' });
+    await sync(world, 'changes', MAPPING);
+    await world.whileStopped(async () => {
+      await answerBrake(context(), world.engine.mapping(MAPPING), 'discard');
+      await store().trip({ kind: 'deletes', by: 'writes', count: 4, limit: 3, linked: 3 });
+    });
+    await world.settle();
+    const shown = () => read(world, 'shop', 'products', pair!.shop);
+    expect(await shown()).toMatchObject({ description: 'said', short_description: 'x' });
+    await answer('continue');
+    expect(await shown()).toMatchObject({ description: 'said', short_description: 'new' });
+    await expectQuiet(world, MAPPING);
+  });
+
   it('is not asked for what a person decides about one record', async () => {
     const pairs = await start(8);
     await lose(pairs.slice(0, 4));
