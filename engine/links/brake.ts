@@ -44,14 +44,15 @@ const LONGEST = 86_400_000;
 const BATCH = 500;
 
 /**
- * Spends one write of the allowance, or trips the brake. A brake whose kind has no limit any more is taken off.
+ * Spends one write of the allowance, or trips the brake. A brake whose kind has no limit any more is taken off, but for
+ * one that was answered: that is carried out first.
  * KEYS brake, vanished, spent; ARGV kinds without a limit, id of a new brake, kind ('' for a write that is not counted),
  * record, limit, linked, since ('' for no run), window, longest
  * Answers the fields of the brake where it is on, nothing where the write may be done.
  */
 const SPEND = `
 local on = redis.call('HGET', KEYS[1], 'kind')
-if on and string.find(ARGV[1], ',' .. on .. ',', 1, true) then
+if on and redis.call('HEXISTS', KEYS[1], 'answer') == 0 and string.find(ARGV[1], ',' .. on .. ',', 1, true) then
   redis.call('DEL', KEYS[1], KEYS[2])
   on = nil
 end

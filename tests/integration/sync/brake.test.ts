@@ -856,6 +856,24 @@ describe('a mapping file', () => {
     expect(await store().on()).toEqual(brake);
   });
 
+  it('that takes the limit away does not take away an answer that was noted', async () => {
+    const pairs = await start(10);
+    for (const { keap } of pairs.slice(0, 5)) await remove(world, 'keap', 'products', keap);
+    await sync(world, 'full', MAPPING);
+    // The process dies before it has carried it out.
+    await store().answer((await store().on())!, 'discard');
+    const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
+    const { version } = world.engine.mapping(MAPPING);
+    await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: { count: 3 }', 'deletes: off'));
+    await expect.poll(() => world.engine.mapping(MAPPING).version, { timeout: 30_000 }).not.toBe(version);
+    await edit(world, 'keap', 'products', pairs[6]!.keap, { description: 'edited' });
+    await tell('edit', [pairs[6]!.keap]);
+    await sync(world, 'full', MAPPING);
+    expect(await survivors(pairs)).toEqual(pairs);
+    expect(await store().on()).toBeUndefined();
+    expect((await read(world, 'shop', 'products', pairs[6]!.shop)).description).toBe('edited');
+  });
+
   it('that takes the limit away takes the brake off', async () => {
     const pairs = await start(8);
     await lose(pairs.slice(0, 5));
