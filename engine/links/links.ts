@@ -209,11 +209,15 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     states: (side: SideIndex, ids: readonly string[]): Promise<(string | null)[]> =>
       hmget(redis, keys.states[side], ids),
 
-    /** Remembers that a record without a link was handled in this state, and why it waits. */
+    /**
+     * Remembers that a record was handled in this state, and why it waits. What is noted in front of the state of a linked
+     * one stays.
+     */
     async hold(side: SideIndex, id: string, state: string, held: Held): Promise<void> {
+      const note = noteOf(state) === undefined ? noteOf(await redis.hget(keys.states[side], id)) : undefined;
       await redis
         .multi()
-        .hset(keys.states[side], id, state)
+        .hset(keys.states[side], id, note === undefined ? state : `${note}${state}`)
         .hset(keys.held, recordKey(side, id), JSON.stringify(held))
         .exec();
     },
@@ -243,10 +247,17 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       }
     },
 
-    /** Lets records be looked at again: their states and what was held are forgotten. */
+    /** Lets records be looked at again: their states and what was held are forgotten, but not what is still to be named. */
     async release(records: readonly { side: SideIndex; id: string }[]): Promise<void> {
+      const states = await Promise.all(records.map(({ side, id }) => redis.hget(keys.states[side], id)));
       const pipeline = redis.pipeline();
-      for (const { side, id } of records) pipeline.hdel(keys.held, recordKey(side, id)).hdel(keys.states[side], id);
+      for (const [i, { side, id }] of records.entries()) {
+        const note = noteOf(states[i]);
+        pipeline.hdel(keys.held, recordKey(side, id));
+        if (note !== undefined) pipeline.hset(keys.states[side], id, note);
+        // An empty one was left open, which says as much.
+        else if (states[i] !== '') pipeline.hdel(keys.states[side], id);
+      }
       await pipeline.exec();
     },
 
@@ -632,6 +643,12 @@ async function redisTime(redis: Redis): Promise<number> {
   const [seconds, micros] = await redis.time();
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }
+
+/** What is noted in front of a state (`Unnamed`), without the version and the state that it was noted with. */
+const noteOf = (state: string | null | undefined): string | undefined => {
+  const note = /^(?:new|open|refused)\./.exec(state ?? '')?.[0];
+  return note && `${note}.`;
+};
 
 const parse = <T>(json: string | null): T | undefined => (json === null ? undefined : (JSON.parse(json) as T));
 

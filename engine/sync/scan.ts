@@ -144,7 +144,7 @@ async function scanPage(
       failed++;
       const error = asTandemError(cause);
       const state = `error.${hash(error.message)}`;
-      if (stored[i] === state) continue;
+      if (stored[i]?.endsWith(state)) continue;
       await hold(context, mapping, side, record.id, state, { kind: 'failed', code: error.code, reason: error.message });
     }
   }

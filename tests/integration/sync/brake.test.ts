@@ -825,8 +825,35 @@ describe('what a person decides about one value while clears are braked', () => 
     expect(await held(pair)).toBeUndefined();
   });
 
-  it('linked by hand: the name that tells the link again is written once the brake is off', async () => {
-    await cleared();
+  it.each<[string, (shop: string) => Promise<unknown>]>([
+    ['', async () => {}],
+    [
+      ', also after a sync of that one record',
+      (id) => world.engine.trigger({ mapping: MAPPING, record: { side: 1, id } }),
+    ],
+    [
+      ', also after an outage in which its job gave up',
+      async (id) => {
+        world.shop.faults.add({ method: 'GET', path: '/products/', action: 'status', status: 503 });
+        await reconcile(world, MAPPING, 'shop', id);
+        world.shop.faults.clear();
+      },
+    ],
+    [
+      ', also after it could not be understood',
+      async (id) => {
+        const table = world.shop.store.table('products');
+        const record = structuredClone(all(world, 'shop', 'products').find((one) => String(one.id) === id));
+        let deep: object = {};
+        for (let i = 0; i < 120; i++) deep = { deep };
+        table.put({ ...record, deep } as never);
+        await sync(world, 'full', MAPPING);
+        table.put(record as never);
+      },
+    ],
+  ])('linked by hand: the name that tells the link again is written once the brake is off%s', async (_, trouble) => {
+    await start(2, RULES, { retryDelay: 1 });
+    await store().trip({ kind: 'clears', by: 'writes', count: 9, limit: 3, linked: 2 });
     const keap = await make(world, 'keap', 'products', product(unique('one')));
     const shop = await make(world, 'shop', 'products', {
       name: unique('two'),
@@ -837,6 +864,9 @@ describe('what a person decides about one value while clears are braked', () => 
     await linkByHand(context(), world.engine.mapping(MAPPING), [keap, shop]);
     await world.settle();
     expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ code: 'BRAKED' });
+    await expectQuiet(world, MAPPING);
+    await trouble(shop);
+    await sync(world, 'full', MAPPING);
     await expectQuiet(world, MAPPING);
     expect(await read(world, 'shop', 'products', shop)).toMatchObject({ external_id: 'somebody' });
     await answer('continue');
