@@ -339,6 +339,11 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       return Number.isNaN(first) ? undefined : first;
     },
 
+    /** The mapping leaves it without a counterpart deliberately: should it get one later, that is no first sync. */
+    async leave(side: SideIndex, id: string): Promise<void> {
+      await redis.tandemLeave(keys.seen[side], keys.progress, id, firstRead);
+    },
+
     async forget(side: SideIndex, id: string): Promise<void> {
       await Promise.all([
         redis.tandemForget(rules.length + 3, keys.seen[side], keys.states[side], ...indexKeys(side), id),

@@ -63,6 +63,18 @@ while i <= #ARGV do
 end
 return 1`;
 
+/**
+ * A record is none of the first sync any more: from now on it counts as seen just after that.
+ * KEYS seen, progress; ARGV id, field of the time when both sides had been read fully once
+ */
+const LEAVE = `
+local old = redis.call('HGET', KEYS[1], ARGV[1])
+local read = tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or '')
+if old and read and tonumber(string.match(old, '^%d+')) <= read then
+  redis.call('HSET', KEYS[1], ARGV[1], string.format('%d', read + 1) .. string.match(old, '|.*$'))
+end
+return 1`;
+
 /** Forgets a record that is gone. KEYS seen, state, one index per rule; ARGV id */
 const FORGET = `
 local old = redis.call('HGET', KEYS[1], ARGV[1])
@@ -202,6 +214,7 @@ export interface LinkCommands {
   tandemExtend(keys: number, ...args: string[]): Promise<number>;
   tandemRelease(keys: number, ...args: string[]): Promise<number>;
   tandemIndex(keys: number, ...args: string[]): Promise<number>;
+  tandemLeave(...args: string[]): Promise<number>;
   tandemForget(keys: number, ...args: string[]): Promise<number>;
   tandemCommit(...args: string[]): Promise<number>;
   tandemUnlink(...args: string[]): Promise<number>;
@@ -214,6 +227,7 @@ export function withLinkCommands(redis: Redis): Redis & LinkCommands {
   redis.defineCommand('tandemExtend', { lua: EXTEND });
   redis.defineCommand('tandemRelease', { lua: RELEASE });
   redis.defineCommand('tandemIndex', { lua: INDEX });
+  redis.defineCommand('tandemLeave', { lua: LEAVE, numberOfKeys: 2 });
   redis.defineCommand('tandemForget', { lua: FORGET });
   redis.defineCommand('tandemCommit', { lua: COMMIT, numberOfKeys: 8 });
   redis.defineCommand('tandemUnlink', { lua: UNLINK, numberOfKeys: 7 });

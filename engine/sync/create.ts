@@ -57,6 +57,7 @@ export async function createCounterpart(
     return outcome('review', { code: 'OUTCOME_UNKNOWN', reason: doubt });
   }
   if (!target.create) {
+    if (!context.dry) await links.leave(from, id);
     await hold(context, mapping, from, id, state, {
       kind: 'unmatched',
       reason: `No record in ${target.name} matches it, and the mapping creates none there.`,

@@ -392,28 +392,39 @@ describe('creates', () => {
     await expectQuiet(world, MAPPING);
   });
 
-  it('that an edit of the mapping allows to records left alone until then are counted', async () => {
-    world = await startWorld({
-      async prepare(dir) {
-        const file = join(dir, 'mappings', `${MAPPING}.yaml`);
-        const text = (await readFile(file, 'utf8')).replace('deletes: keep', RULES);
-        await writeFile(
-          file,
-          text.replace('create: [keap, customwebshop]', 'create: []').replace(/correlate:\n.*\n/, ''),
-        );
-      },
-    });
-    for (let i = 0; i < 6; i++) await make(world, 'keap', 'products', product(unique('left')));
-    await sync(world, 'full');
-    expect((await world.held(MAPPING)).map(({ kind }) => kind)).toEqual(Array(6).fill('unmatched'));
-    const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
-    const version = world.engine.mapping(MAPPING).version;
-    await writeFile(file, (await readFile(file, 'utf8')).replace('create: []', 'create: [customwebshop]'));
-    await expect.poll(() => world.engine.mapping(MAPPING).version, { timeout: 10_000 }).not.toBe(version);
-    await sync(world, 'full', MAPPING);
-    expect(await store().on()).toMatchObject({ kind: 'creates' });
-    expect(products()).toEqual([6, 3]);
-  });
+  it.each(['', ', though an outage kept their jobs from it at first', ', though each was asked for by name'])(
+    'that an edit of the mapping allows to records left alone until then are counted%s',
+    async (how) => {
+      world = await startWorld({
+        retryDelay: 1,
+        async prepare(dir) {
+          const file = join(dir, 'mappings', `${MAPPING}.yaml`);
+          const text = (await readFile(file, 'utf8')).replace('deletes: keep', RULES);
+          await writeFile(
+            file,
+            text.replace('create: [keap, customwebshop]', 'create: []').replace(/correlate:\n.*\n/, ''),
+          );
+        },
+      });
+      const ids: string[] = [];
+      for (let i = 0; i < 6; i++) ids.push(await make(world, 'keap', 'products', product(unique('left'))));
+      await sync(world, 'full');
+      expect((await world.held(MAPPING)).map(({ kind }) => kind)).toEqual(Array(6).fill('unmatched'));
+      if (how.includes('outage'))
+        world.keap.faults.add({ method: 'GET', path: '/crm/rest/v2/products/', action: 'status', status: 503 });
+      const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
+      const version = world.engine.mapping(MAPPING).version;
+      await writeFile(file, (await readFile(file, 'utf8')).replace('create: []', 'create: [customwebshop]'));
+      await expect.poll(() => world.engine.mapping(MAPPING).version, { timeout: 30_000 }).not.toBe(version);
+      if (how.includes('name'))
+        for (const id of ids) await world.engine.trigger({ mapping: MAPPING, record: { side: 0, id } });
+      await sync(world, 'full', MAPPING);
+      world.keap.faults.clear();
+      await sync(world, 'full', MAPPING);
+      expect(await store().on()).toMatchObject({ kind: 'creates' });
+      expect(products()).toEqual([6, 3]);
+    },
+  );
 
   /** Records in review, two for each of the shop, and then match rules by which none has a key. */
   async function ambiguous(count: number): Promise<{ keap: string[]; shop: string[]; editRules: () => Promise<void> }> {
