@@ -235,42 +235,51 @@ async function resultOfOpenCreate(context: SyncContext, mapping: Mapping, source
   if (open.length === 0) return undefined;
   const seen = await links.firstSeen(source.side, source.record.id);
   const could = open.filter(({ intent }) => seen === undefined || intent.at <= seen);
+  let doubt: string | undefined;
   for (const { id, intent } of could) {
+    const likeness = likenessOf(mapping, source, id, intent);
     if (!intent.review) {
       const underWay = await links.claimed(recordClaim(otherSide(source.side), id));
-      if (!underWay && !couldBeResult(mapping, source, id, intent)) continue;
+      if (!underWay && likeness === 'other') continue;
       throw new TandemError('CLAIM_BUSY', 'The record may be the result of a create whose outcome is not known yet.', {
         retryAfter: underWay ? UNDER_WAY_WAIT : NEXT_TRY_WAIT,
       });
     }
-    // A create whose outcome a person must find out: this record is held beside it if it has the very content.
-    if (sameContent(mapping, source, intent)) {
-      return `The record may be the result of the create for ${recordKey(otherSide(source.side), id)}, whose outcome is not known: a person decides.`;
-    }
+    // A create whose outcome a person must find out: this record is held beside it.
+    if (likeness !== 'other')
+      doubt ??= `The record may be the result of the create for ${recordKey(otherSide(source.side), id)}, whose outcome is not known: a person decides.`;
   }
-  return undefined;
+  return doubt;
 }
 
 const sameSent = (a: Intent['sent'], b: Intent['sent']): boolean => stableJson(a) === stableJson(b);
 
-/**
- * Whether a record looks like the result of an unanswered create: it names the source, has a match key of it, or holds
- * what the mapping requires just as it was sent. Other values may have been reformatted by the target.
- */
-function couldBeResult(mapping: Mapping, view: View, sourceId: string, intent: Intent): boolean {
-  const named = mapping.sides[view.side].correlate?.get(view.record.data);
-  if (named !== undefined && named !== null && named !== '') return String(named) === sourceId;
-  if (intent.keys?.some((key, rule) => key !== null && key === view.keys[rule])) return true;
-  const required = mapping.properties.flatMap((property, i) =>
-    property.required ? [intent.sent[property.name] === view.own[i]] : [],
-  );
-  return required.length > 0 ? required.every(Boolean) : sameContent(mapping, view, intent);
-}
+/** `same`: as it was sent. `like`: it may have been edited since, or reformatted by the target. */
+type Likeness = 'same' | 'like' | 'other';
 
-const sameContent = (mapping: Mapping, view: View, intent: Intent): boolean =>
-  mapping.properties.every(
-    (property, i) => intent.sent[property.name] === undefined || intent.sent[property.name] === view.own[i],
-  );
+/**
+ * How much a record looks like the result of an unanswered create. Whom it names tells for sure, and so does a match key
+ * that was sent. Else it is alike if it still holds what the mapping requires, or half of what was sent.
+ */
+function likenessOf(
+  mapping: Mapping,
+  { side, record, keys, own }: Pick<View, 'side' | 'record' | 'keys' | 'own'>,
+  sourceId: string,
+  intent: Intent,
+): Likeness {
+  const named = mapping.sides[side].correlate?.get(record.data);
+  if (named !== undefined && named !== null && named !== '') return String(named) === sourceId ? 'same' : 'other';
+  if (intent.keys?.some((key, rule) => key !== null && key === keys[rule])) return 'same';
+  const sent = mapping.properties.flatMap((property, i) => {
+    const value = intent.sent[property.name];
+    return value === undefined ? [] : [{ required: property.required, kept: value === own[i] }];
+  });
+  const required = sent.filter((one) => one.required);
+  const kept = sent.filter((one) => one.kept);
+  if (kept.length === sent.length) return 'same';
+  if (required.length > 0 && required.every((one) => one.kept)) return 'like';
+  return kept.length * 2 >= sent.length ? 'like' : 'other';
+}
 
 /**
  * The base of two records that match, where one may be what an unanswered create for the other made: what it still holds
@@ -286,7 +295,7 @@ export async function baseOfMatch(context: SyncContext, mapping: Mapping, views:
       base[name] = side === 0 ? [UNKNOWN, sent] : [sent, UNKNOWN];
     }
   }
-  return base;
+  return marked(mapping, base);
 }
 
 /** The record that an earlier, unanswered create of this one has made, where it can be told. */
@@ -330,10 +339,7 @@ async function findResult(
     const views = await Promise.all(records.map((record) => viewRecord(mapping, target.index, record)));
     found = views.filter((view) => view.keys[rule] === source.keys[rule]).map((view) => view.record);
   }
-  if (!searched && target.entity.list?.since) {
-    searched = true;
-    found = await recentTwins(context, mapping, target, intent);
-  }
+  if (!searched && target.entity.list?.since) return recentTwin(context, mapping, source, target, intent);
   if (!searched) return 'unknown';
   const counterparts = await links.counterparts(
     target.index,
@@ -343,31 +349,47 @@ async function findResult(
   return free.length > 1 ? 'unknown' : free[0];
 }
 
-/** Records of the target, changed since the create began, that hold just what was sent, or a match key that was sent. */
-async function recentTwins(
+/**
+ * The record without a counterpart that appeared in the target since the create began and holds what was sent. One that
+ * only looks like it may be it too, edited since: posting again could make a second one, linking it could join what does
+ * not belong together.
+ */
+async function recentTwin(
   context: SyncContext,
   mapping: Mapping,
+  source: View,
   target: MappingSide,
   intent: Intent,
-): Promise<SystemRecord[]> {
-  const twins: SystemRecord[] = [];
+): Promise<SystemRecord | undefined | 'unknown'> {
+  const links = context.links(mapping.name);
+  const others = (await links.openIntents(source.side)).filter(({ id }) => id !== source.record.id);
+  const keyed = [intent, ...others.map((one) => one.intent)].some(({ keys }) => keys?.some((key) => key !== null));
+  const same: SystemRecord[] = [];
+  let like = false;
   const since = new Date(intent.at - CLOCK_SKEW).toISOString();
   for await (const page of context.client(target.system.name).list(target.entity.name, { since })) {
-    for (const record of page.records) {
-      const same = mapping.properties.every((property) => {
-        const sent = intent.sent[property.name];
-        return (
-          sent === undefined || sent === fingerprint(property.sides[target.index].path?.get(record.data), property)
-        );
-      });
-      if (same || (await hasSentKey(record))) twins.push(record);
+    const counterparts = await links.counterparts(
+      target.index,
+      page.records.map((record) => record.id),
+    );
+    for (const record of page.records.filter((_, i) => counterparts[i] === null)) {
+      const twin = {
+        side: target.index,
+        record,
+        own: mapping.properties.map((property) =>
+          fingerprint(property.sides[target.index].path?.get(record.data), property),
+        ),
+        keys: keyed ? (await viewRecord(mapping, target.index, record)).keys : [],
+      };
+      const likeness = likenessOf(mapping, twin, source.record.id, intent);
+      if (likeness === 'other') continue;
+      const seen = await links.firstSeen(target.index, record.id);
+      if (seen !== undefined && seen < intent.at) continue;
+      if (likeness === 'same') same.push(record);
+      // What another unanswered create has sent, just so, is the result of that one.
+      else like ||= !others.some((other) => likenessOf(mapping, twin, other.id, other.intent) === 'same');
     }
   }
-  return twins;
-
-  async function hasSentKey(record: SystemRecord): Promise<boolean> {
-    if (!intent.keys?.some((key) => key !== null)) return false;
-    const { keys } = await viewRecord(mapping, target.index, record);
-    return intent.keys.some((key, rule) => key !== null && key === keys[rule]);
-  }
+  if (same.length > 1 || (same.length === 0 && like)) return 'unknown';
+  return same[0];
 }

@@ -8,7 +8,7 @@ import { TandemError } from '../errors.ts';
 import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import { type Claims, linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
 import type { SyncContext } from './context.ts';
-import { createCounterpart } from './create.ts';
+import { baseOfMatch, createCounterpart } from './create.ts';
 import { hold, wakeWaiters, wakeWatchers } from './hold.ts';
 import { nameCounterpart } from './name.ts';
 import { type Outcome, outcome } from './outcome.ts';
@@ -39,14 +39,12 @@ export async function linkByHand(
         if (present[side] !== undefined) throw taken(mapping, side, ids[side], present[side]);
       }
       const records = await Promise.all([readSide(context, mapping, 0, ids[0]), readSide(context, mapping, 1, ids[1])]);
-      for (const side of [0, 1] as const) {
-        const record = records[side];
-        if (!record) throw gone(mapping, side, ids[side]);
-        const view = await viewRecord(mapping, side, record);
-        await links.index(side, [indexEntry(view)]);
-      }
+      for (const side of [0, 1] as const) if (!records[side]) throw gone(mapping, side, ids[side]);
+      const views = [await viewRecord(mapping, 0, records[0]!), await viewRecord(mapping, 1, records[1]!)] as const;
+      for (const side of [0, 1] as const) await links.index(side, [indexEntry(views[side])]);
+      const base = await baseOfMatch(context, mapping, views);
       await claims.confirm();
-      await links.commit({ ids, version: '', base: {}, states: ['', ''] });
+      await links.commit({ ids, version: '', base, states: ['', ''] });
       // A create whose outcome was not known has found its record.
       for (const side of [0, 1] as const) await links.dropIntent(side, ids[side]);
       return true;

@@ -67,7 +67,7 @@ async function simulate(options: Options): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
   const broken: number[] = [];
-  const totals = { things: 0, faults: 0, kills: 0, skipped: 0, writes: 0, brakes: 0, overtaken: 0 };
+  const totals = { things: 0, faults: 0, kills: 0, skipped: 0, writes: 0, brakes: 0, doubts: 0, overtaken: 0 };
   const begun = performance.now();
   let next = from;
   let held = 0;
@@ -76,7 +76,8 @@ async function simulate(options: Options): Promise<number> {
     for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key];
     const overtaken = report.overtaken > 0 ? `, ${report.overtaken} overtaken` : '';
     const braked = report.brakes > 0 ? `, ${report.brakes} brakes answered` : '';
-    const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped${braked}${overtaken}`;
+    const doubted = report.doubts > 0 ? `, ${report.doubts} lost creates found by people` : '';
+    const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped${braked}${doubted}${overtaken}`;
     const done = `${held + broken.length + 1}/${seeds}`;
     const verdict = report.broken.length === 0 ? 'held' : 'BROKEN';
     console.log(`seed ${seed}: ${verdict} (${counts}, ${(report.ms / 1000).toFixed(1)} s) ${done}`);
@@ -114,10 +115,10 @@ async function simulate(options: Options): Promise<number> {
   for (const one of lanes) if (one.status === 'rejected' && !stop.signal.aborted) throw one.reason;
   const seconds = (performance.now() - begun) / 1000;
   const list = broken.length > 0 ? ` (${broken.join(', ')})` : '';
-  const { things, writes, faults, kills: killed, brakes, overtaken } = totals;
+  const { things, writes, faults, kills: killed, brakes, doubts, overtaken } = totals;
   console.log(
     `${held + broken.length} seeds in ${seconds.toFixed(0)} s: ${held} held, ${broken.length} broken${list}; ` +
-      `${things} things, ${writes} writes, ${faults} faults, ${killed} kills, ${brakes} brakes answered, ${overtaken} edits overtaken by Keap`,
+      `${things} things, ${writes} writes, ${faults} faults, ${killed} kills, ${brakes} brakes answered, ${doubts} lost creates found by people, ${overtaken} edits overtaken by Keap`,
   );
   // Steps that were begun may still wait for something.
   if (stop.signal.aborted) process.exit(130);

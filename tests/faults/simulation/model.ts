@@ -38,6 +38,8 @@ export interface Model {
   overtaken: number;
   /** Brakes that people answered. */
   brakes: number;
+  /** Creates of which people had to find out the result. */
+  doubts: number;
   readonly things: ReadonlyMap<string, Thing>;
   created(kind: Kind, name: string, origins: readonly Place[]): Thing;
   /** Notes an edit of one field; `before` is the record as the editor saw it, undefined at its creation. */
@@ -57,6 +59,7 @@ export function createModel(): Model {
     things,
     overtaken: 0,
     brakes: 0,
+    doubts: 0,
     created(kind, name, origins) {
       const fields = Object.keys(kinds[kind].fields).map((field): [string, FieldHistory] => [
         field,

@@ -4,9 +4,10 @@ import type { Job } from 'bullmq';
 import type { BrakeAnswer } from '../../../engine/links/brake.ts';
 import type { Run } from '../../../engine/queue/runs.ts';
 import { answerBrake } from '../../../engine/sync/brake.ts';
+import { createByHand, linkByHand } from '../../../engine/sync/resolve.ts';
 import type { Model } from './model.ts';
 import type { Setting } from './setting.ts';
-import { pairs } from './things.ts';
+import { find, pairs } from './things.ts';
 
 /** How often is looked whether all is done, in ms, and after how many looks work is going round in circles. */
 const LOOK = 25;
@@ -39,6 +40,7 @@ export async function becomeQuiet(setting: Setting, model: Model, answer: BrakeA
       `${scan.work} jobs, ${scan.writes} writes${scan.failed.length > 0 ? `, failed: ${scan.failed.join('; ')}` : ''}`,
     );
     if (await answerBrakes(setting, model, answer)) continue;
+    if (await answerDoubts(setting, model)) continue;
     quiet = scan.work === 0 && scan.writes === 0 && scan.failed.length === 0 ? quiet + 1 : 0;
     // Whether a further scan finds work is then checked as a promise.
     if (quiet === 1) return [];
@@ -57,6 +59,28 @@ async function answerBrakes({ engine }: Setting, model: Model, answer: BrakeAnsw
       for (const thing of model.things.values()) if (thing.deleted.size > 0) thing.discarded = true;
     }
     await answerBrake(engine.context({ owner: 'people' }), engine.mapping(name), answer);
+  }
+  return answered;
+}
+
+/** Where a create has lost its answer and nothing tells its result, people look: they know which records belong together. */
+async function answerDoubts({ engine, stores }: Setting, model: Model): Promise<boolean> {
+  const context = engine.context({ owner: 'people' });
+  let answered = false;
+  for (const thing of model.things.values()) {
+    for (const [name, places] of Object.entries(pairs)) {
+      for (const side of [0, 1] as const) {
+        for (const { id } of find(stores, places[side], thing.name)) {
+          const held = await engine.links(name).held(side, String(id));
+          if (held?.kind !== 'review' || held.code !== 'OUTCOME_UNKNOWN') continue;
+          answered = true;
+          model.doubts++;
+          const [first, second] = places.map((place) => find(stores, place, thing.name)[0]);
+          if (first && second) await linkByHand(context, engine.mapping(name), [String(first.id), String(second.id)]);
+          else await createByHand(context, engine.mapping(name), side, String(id));
+        }
+      }
+    }
   }
   return answered;
 }

@@ -27,6 +27,7 @@ export interface Report {
   readonly writes: number;
   /** Brakes that people answered. */
   readonly brakes: number;
+  readonly doubts: number;
   /** Edits that an unconditional write of Keap overtook: known, and no promise can be kept there. */
   readonly overtaken: number;
 }
@@ -154,6 +155,7 @@ export async function runSchedule(
       skipped,
       writes: setting.writes(),
       brakes: model.brakes,
+      doubts: model.doubts,
       overtaken: model.overtaken,
     };
   } finally {

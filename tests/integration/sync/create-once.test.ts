@@ -128,6 +128,41 @@ describe('the result of a create whose answer was lost is found', () => {
     expect(made()).toHaveLength(1);
   });
 
+  it('by a person where it was edited since, and nothing else tells; meanwhile neither is made again', async () => {
+    const title = unique('once');
+    const customer = await make(world, 'shop', 'customers', { email: `${title}@x.example`, first_name: 'Ada' });
+    await reconcile(world, 'contact-customer', 'shop', customer);
+    const contact = await linked(world, 'contact-customer', 'shop', customer);
+    const orders = () => all(world, 'shop', 'orders').filter((one) => one.title === title);
+    const made = () => all(world, 'keap', 'opportunities').filter((one) => one.opportunity_title === title);
+    const order = await make(world, 'shop', 'orders', {
+      title,
+      customer_id: Number(customer),
+      status: 'completed',
+      note: 'as it was',
+    });
+    await begin('opportunity-order', 'shop', order, { path: '/crm/rest/v2/opportunities', action: 'lose-response' });
+    await expect.poll(made).toHaveLength(1);
+    const result = String(made()[0].id);
+    await edit(world, 'keap', 'opportunities', result, { opportunity_notes: 'edited' });
+    await goOn('opportunity-order');
+    await sync(world, 'full');
+    const doubt = { kind: 'review', code: 'OUTCOME_UNKNOWN' };
+    expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject(doubt);
+    expect(await heldOf(world, 'opportunity-order', 'keap', result)).toMatchObject(doubt);
+    expect([orders().length, made().length]).toEqual([1, 1]);
+    // What is nothing like it goes on.
+    const other = unique('other');
+    const another = await make(world, 'keap', 'opportunities', {
+      opportunity_title: other,
+      contact_id: contact,
+      stage_id: '27',
+      opportunity_notes: 'another',
+    });
+    await reconcile(world, 'opportunity-order', 'keap', another);
+    await linked(world, 'opportunity-order', 'keap', another);
+  });
+
   it('not to be there where it was not made: then it is made', async () => {
     const name = unique('once');
     const company = await make(world, 'keap', 'companies', { company_name: name });
