@@ -333,4 +333,4 @@ test('the command line tells of it and acts', async () => {
   expect((await tandem(['queue', 'drain', 'people'], env)).stdout).toBe('reconcile-people: 1 job discarded.\n');
   expect((await tandem(['queue', 'resume'], env)).stdout).not.toContain('paused');
   expect(await counts(made)).toMatchObject({ waiting: 0, failed: 0 });
-}, 120_000);
+}, 240_000);
