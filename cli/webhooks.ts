@@ -98,6 +98,7 @@ async function registerOnce(engine: Engine, lock: string, urlFor: (system: strin
         prefix: engine.prefix,
         encryptionKey,
         onCall,
+        circuit: engine.client(system.name).circuit,
       });
       try {
         const { failed, ...counts } = await registrar.ensure(urlFor);

@@ -19,7 +19,7 @@ import { createVersions, type VersionOptions, type Versions } from './queue/vers
 import type { Step, SyncContext } from './sync/context.ts';
 import type { Outcome } from './sync/outcome.ts';
 import type { RunKind } from './sync/scan.ts';
-import { type CallInfo, createSystemClient, type SystemClient } from './systems/client.ts';
+import { type CallInfo, createSystemClient, type Standing, type SystemClient } from './systems/client.ts';
 import type { Tracing } from './tracing.ts';
 import type { SideIndex } from './types.ts';
 
@@ -101,6 +101,8 @@ export interface Engine {
   mapping(name: string): Mapping;
   links(mapping: string): Links;
   client(system: string): SystemClient;
+  /** How each system that this process has called stands, by name. */
+  standings(): Record<string, Standing>;
   /** A context for work that begins now, under the configuration in force now. */
   context(work: {
     owner: string;
@@ -129,7 +131,7 @@ export function createEngine(options: EngineOptions): Engine {
     logger.warn({ mapping, reason: asTandemError(error).message }, 'queueing what webhooks named: it is tried again'),
   );
   const runs = createRuns(redis, prefix);
-  const versions = createVersions(redis, prefix, options.versions);
+  const versions = createVersions(redis, prefix, options.versions, () => engine.standings());
   const links = new Map<string, { rules: string; links: Links }>();
   const clients = new Map<string, { version: string; client: SystemClient }>();
 
@@ -174,6 +176,11 @@ export function createEngine(options: EngineOptions): Engine {
         encryptionKey: options.encryptionKey,
         ...(options.onCall ? { onCall: options.onCall } : {}),
         ...(options.tracing ? { tracing: options.tracing } : {}),
+        onCircuit(system, { state, next }) {
+          if (state === 'down')
+            logger.warn({ system, next }, 'the system is down: its calls wait, and it is tried again');
+          else logger.info({ system }, 'the system is back: its calls go again');
+        },
       });
       clients.set(name, { version: config.version, client });
       // Calls under way finish on the client they began with.
@@ -181,6 +188,11 @@ export function createEngine(options: EngineOptions): Engine {
         .close()
         .catch((error: unknown) => logger.warn({ system: name, reason: String(error) }, 'closing a former client'));
       return client;
+    },
+
+    standings() {
+      const known = [...clients].filter(([name]) => options.config.current().systems.has(name));
+      return Object.fromEntries(known.map(([name, { client }]) => [name, client.circuit.standing()]));
     },
 
     context({ owner, job, dry = false, config = options.config.current(), run }) {

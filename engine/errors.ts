@@ -81,6 +81,12 @@ export const ERRORS = {
     'Check the system, or its system file.',
   ),
   SYSTEM_THROTTLED: entry('The quota of the system is used up', 'quota', 503, 'Nothing: the work waits.'),
+  SYSTEM_DOWN: entry(
+    'The system is down, and is not called for a while',
+    'quota',
+    503,
+    'Nothing: the work waits, and goes on by itself once the system answers.',
+  ),
   SYSTEM_AUTH: entry('The system refused the credentials', 'later', 502, 'Check the secrets of this system.'),
   SYSTEM_REJECTED: entry('The system rejected the record', 'never', 422, 'Mend the properties named.'),
   SYSTEM_NOT_FOUND: entry(

@@ -8,6 +8,7 @@ import { throttleState } from '../engine/systems/throttle.ts';
 import { HELD_KINDS, heldCounts } from './held.ts';
 import { answers, within } from './patience.ts';
 import { JOB_STATES, queuesOf, standOf } from './queue-counts.ts';
+import { systemStates } from './system-states.ts';
 
 export type OnCall = NonNullable<EngineOptions['onCall']>;
 export type OnOutcome = NonNullable<EngineOptions['onOutcome']>;
@@ -21,8 +22,6 @@ export interface Metrics {
   readonly onFailure: OnFailure;
   /** A webhook was answered. @param system of those declared, else undefined; records how many it had looked at */
   onWebhook(system: string | undefined, status: number, records: number): void;
-  /** How the last call to each system that this process made went. */
-  readonly lastCalls: ReadonlyMap<string, { readonly at: number; readonly ok: boolean }>;
 }
 
 const SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -81,19 +80,12 @@ export function createMetrics(): Metrics {
     labelNames: ['system'] as const,
     registers,
   });
-  const lastCalls = new Map<string, { at: number; ok: boolean }>();
   return {
     registry,
-    lastCalls,
     onCall({ system, operation, status, ms, quotaLeft }) {
       calls.inc({ system, operation, status: status === undefined ? 'none' : String(status) });
       callTime.observe({ system, operation }, ms / 1000);
       if (quotaLeft !== undefined) quotaTold.set({ system }, quotaLeft);
-      // A refusal of one record is no fault of the system; no answer, refused credentials and server errors are.
-      lastCalls.set(system, {
-        at: Date.now(),
-        ok: status !== undefined && status < 500 && status !== 401 && status !== 403,
-      });
     },
     onOutcome({ mapping, sides, outcome, ms, arrived }) {
       const { kind, side } = outcome;
@@ -183,6 +175,11 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     'Calls that may still go to a system before the window of a declared limit begins anew.',
     ...(['system', 'limit'] as const),
   );
+  const down = shared(
+    'tandem_system_down',
+    'Whether a system is down, so that its calls wait and it is only tried now and then.',
+    'system',
+  );
   const rest = shared(
     'tandem_system_paused_seconds',
     'How long a system still has to be left alone, because it asked for that.',
@@ -232,6 +229,8 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     }
     for (const role of ['server', 'workers'] as const)
       living.set({ role }, processes.filter((process) => process[role]).length);
+    for (const [system, { state }] of Object.entries(systemStates(engine, processes)))
+      down.set({ system }, state === 'down' ? 1 : 0);
     for (const { name, paused: left, limits } of states) {
       rest.set({ system: name }, left / 1000);
       for (const limit of limits)

@@ -13,7 +13,9 @@ interface Health {
   readonly redis: { readonly state: string; readonly warnings: readonly string[] };
   readonly config: { readonly version: string; readonly mappings: number; readonly problems: readonly string[] };
   readonly notes?: readonly string[];
-  readonly systems: Readonly<Record<string, { readonly state: string; readonly at?: string }>>;
+  readonly systems: Readonly<
+    Record<string, { readonly state: string; readonly at?: string; readonly since?: string; readonly next?: string }>
+  >;
 }
 
 interface MappingState {
@@ -74,14 +76,19 @@ function headline(url: string, { status, version, workers, redis }: Health): str
 }
 
 function notes({ redis, config, systems, notes: others = [] }: Health, mappings: readonly MappingState[]): string[] {
-  const failing = Object.entries(systems).filter(([, system]) => system.state === 'failing');
   return [
     ...mappings.flatMap(({ brake }) => (brake ? [brake.reason] : [])),
     ...redis.warnings,
     ...config.problems,
     ...others,
-    ...failing.map(([name, { at }]) => `${name}: the last call failed${at === undefined ? '' : ` (${at})`}`),
+    ...Object.entries(systems).flatMap(([name, system]) => systemNotes(name, system)),
   ].map((note) => `  ${colors.yellow('!')} ${plain(note)}`);
+}
+
+function systemNotes(name: string, { state, at, since, next }: Health['systems'][string]): string[] {
+  if (state === 'down') return [`${name} is down since ${since}: its work waits; it is tried again at ${next}`];
+  if (state === 'failing') return [`${name}: the last call failed${at === undefined ? '' : ` (${at})`}`];
+  return [];
 }
 
 const mappingTable = (mappings: readonly MappingState[]): string =>

@@ -312,9 +312,13 @@ export function createRuns(connection: Redis, prefix: string) {
       return (await get(id))!;
     },
 
-    /** The run waits for `ms`, and is to stay the one of its kind meanwhile. */
-    keep: async (run: Run, ms: number): Promise<void> => {
+    /**
+     * The run waits for `ms`, and is to stay the one of its kind meanwhile.
+     * @param reason told until its scan begins again
+     */
+    keep: async (run: Run, ms: number, reason?: string): Promise<void> => {
       await redis.pexpire(currentKey(run), LEASE + Math.ceil(ms));
+      if (reason !== undefined) await redis.hset(runKey(run.id), 'reason', reason);
     },
 
     /** The scan begins, or begins again after a crash. @returns false where it is over already */

@@ -16,6 +16,7 @@ import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.ts';
+import type { Standing } from '../systems/circuit.ts';
 
 /** Between two signs of life, in ms. */
 const BEAT = 1_000;
@@ -39,6 +40,8 @@ export interface ProcessInfo {
   readonly config: string;
   /** Version of each mapping, by name. */
   readonly mappings: Readonly<Record<string, string>>;
+  /** How each system stands that it has called; absent from processes of before. */
+  readonly systems?: Readonly<Record<string, Standing>>;
 }
 
 export interface LivingProcess extends ProcessInfo {
@@ -145,7 +148,13 @@ export interface VersionOptions {
 export type Versions = ReturnType<typeof createVersions>;
 export type Membership = Awaited<ReturnType<Versions['join']>>;
 
-export function createVersions(connection: Redis, prefix: string, options: VersionOptions = {}) {
+/** @param standings how the systems stand as this process sees them, told with every sign of life */
+export function createVersions(
+  connection: Redis,
+  prefix: string,
+  options: VersionOptions = {},
+  standings: () => Readonly<Record<string, Standing>> = () => ({}),
+) {
   const { beat = BEAT, ttl = TTL } = options;
   connection.defineCommand('tandemTell', { lua: TELL, numberOfKeys: 4 });
   const redis = connection as Redis & VersionCommands;
@@ -223,6 +232,7 @@ export function createVersions(connection: Redis, prefix: string, options: Versi
           since,
           config: config().version,
           mappings,
+          systems: standings(),
         };
         const asked = performance.now();
         const [now, all, ...rest] = await redis.tandemTell(

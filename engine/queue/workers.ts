@@ -47,6 +47,8 @@ const PARENTS_WAIT = 300;
 const VERSION_WAIT = 250;
 /** How soon what a process set aside and did not live to queue is found, in ms. */
 const INCOMING = 2_000;
+/** How often it is looked whether a system is down, or may be tried again, in ms. */
+const LOOK = 250;
 /** A job whose worker was killed may be taken over this often; it is harmless and must not be lost. */
 const TAKEOVERS = 1_000;
 
@@ -105,6 +107,41 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     void workers.get(name)?.pause(true);
   }
 
+  /** Whether a system of the mapping is down, as far as this process has seen. */
+  function systemDown({ sides }: Mapping): boolean {
+    const standings = engine.standings();
+    return sides.some(({ system }) => standings[system.name]?.state === 'down');
+  }
+
+  /**
+   * Work that needs a system which is down stays in its queue, rather than be taken and put back again and again. The
+   * system is tried by this process itself, so that all goes on soon after its return, whether there is work or not.
+   */
+  function followSystems(): void {
+    const standings = engine.standings();
+    for (const mapping of engine.config.current().mappings.values()) {
+      const worker = workers.get(mapping.name);
+      if (!worker || !member.held().has(mapping.name)) continue;
+      if (!systemDown(mapping)) {
+        if (worker.isPaused()) worker.resume();
+        continue;
+      }
+      if (!worker.isPaused()) void worker.pause(true);
+      for (const { system, entity } of mapping.sides) {
+        const { state, next = 0 } = standings[system.name] ?? {};
+        if (state === 'down' && next <= Date.now()) void tryOut(system.name, entity.name);
+      }
+    }
+  }
+
+  async function tryOut(system: string, entity: string): Promise<void> {
+    try {
+      await engine.client(system).ready(entity);
+    } catch (error) {
+      engine.logger.debug({ system, reason: asTandemError(error).message }, 'the system is still down');
+    }
+  }
+
   const inBackground = (work: Promise<unknown>): void => {
     work.catch((error: unknown) =>
       engine.logger.error({ reason: String(error) }, 'applying a change of the configuration'),
@@ -121,7 +158,8 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   const member = await engine.versions.join({ server, workers: true }, engine.config.current, (gained, lost) => {
     syncWorkers();
     for (const name of gained) {
-      if (workers.get(name)?.isPaused()) {
+      const mapping = engine.config.current().mappings.get(name);
+      if (workers.get(name)?.isPaused() && mapping && !systemDown(mapping)) {
         engine.logger.info({ mapping: name, version: member.version(name) }, 'this process works on the mapping again');
         workers.get(name)?.resume();
       }
@@ -150,6 +188,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       looking = false;
     }
   }, INCOMING);
+  const following = setInterval(followSystems, LOOK);
   const unlisten = engine.config.on(() => {
     const work = async (): Promise<void> => {
       await member.refresh();
@@ -164,6 +203,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       unlisten();
       clearInterval(repairing);
       clearInterval(taking);
+      clearInterval(following);
       const all = [scans, ...workers.values()];
       const late = new AbortController();
       const finished = Promise.all(all.map((worker) => worker.close())).then(() => true);
@@ -185,6 +225,11 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
 async function takeIncoming(engine: Engine): Promise<void> {
   for (const name of await engine.incoming.waiting([...engine.config.current().mappings.keys()]))
     await engine.incoming.queue(name);
+}
+
+/** @throws TandemError SYSTEM_DOWN before the other system is asked for what could not be written then */
+async function systemsReady(engine: Engine, { sides }: Mapping): Promise<void> {
+  for (const { system, entity } of sides) await engine.client(system.name).ready(entity.name);
 }
 
 /** Puts the job back for later without counting a failed try. */
@@ -231,6 +276,7 @@ async function reconcileJob(
       config,
       ...(job.id === undefined ? {} : { job: job.id }),
     });
+    await systemsReady(engine, mapping);
     const result = await reconcile(context, mapping, side, id);
     // Another version took over meanwhile: what was just done may not be as that one would have it.
     if (!(await member.inForce(name, mapping.version))) await context.enqueue(name, side, [id]);
@@ -400,6 +446,7 @@ async function scanJob(
   try {
     if (!read) {
       if (!(await engine.runs.scanning(current))) return 'scanned already';
+      await systemsReady(engine, mapping);
       const context = engine.context({ owner: `${job.id}:${token}`, config, dry: plan, run: current });
       if (kind === 'backfill') await noteChanges(engine, mapping, current);
       if (plan) {
@@ -446,7 +493,7 @@ async function scanJob(
       const wait = error.context.retryAfter ?? 1_000;
       failure(error.code, 'postponed');
       log.debug({ code: error.code, reason: error.message }, 'scan waits');
-      await engine.runs.keep(current, wait);
+      await engine.runs.keep(current, wait, error.code === 'SYSTEM_DOWN' ? error.message : undefined);
       return putBack(job, token, wait, waitOf(error));
     }
     const last = error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);

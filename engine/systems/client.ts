@@ -5,6 +5,7 @@ import type { WritablePath } from '../expression/path.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { headerOf } from './answer.ts';
 import { createBody, updateBody } from './body.ts';
+import type { Circuit } from './circuit.ts';
 import { createPager, itemsOf, nextLink, type PageRequest } from './paging.ts';
 import { isObject, readPath } from './paths.ts';
 import { toId, toMillis, toRecord } from './record.ts';
@@ -12,6 +13,7 @@ import { fillPath, fillQuery } from './template.ts';
 import { type Answer, type Call, createTransport, type Operation, type SystemDeps } from './transport.ts';
 import { sleep } from './wait.ts';
 
+export type { Standing } from './circuit.ts';
 export type { CallInfo, Operation, SystemDeps } from './transport.ts';
 
 export interface Page {
@@ -22,6 +24,14 @@ export interface Page {
 
 export interface SystemClient {
   readonly config: SystemConfig;
+  /** Whether the system is there, as far as this process has seen. */
+  readonly circuit: Circuit;
+  /**
+   * Before work that would be in vain without the system: returns at once unless it is down. One that may be tried again
+   * is asked for the first page of the entity, once for all who wait for that: an answer to it is no matter of one record.
+   * @throws TandemError SYSTEM_DOWN
+   */
+  ready(entity: string): Promise<void>;
   /**
    * Streams pages; `since` (ISO 8601) reads changes only, minus the declared overlap, or everything where the entity
    * has no way to ask for changes. A list that ends early throws, it never just stops.
@@ -70,6 +80,28 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
     throw new TandemError('SYSTEM_OPERATION', words, { system: config.name, entity });
   }
 
+  let trying: Promise<void> | undefined;
+
+  async function ready(name: string): Promise<void> {
+    if (!transport.circuit.open) return;
+    trying ??= tryOut(name).finally(() => {
+      trying = undefined;
+    });
+    await trying;
+  }
+
+  async function tryOut(name: string): Promise<void> {
+    const operation = offered(entityOf(name).list, 'list', name);
+    const call = callOf(operation, name, 'list');
+    for (const [key, value] of Object.entries(createPager(operation.paging).first.query)) call.query.set(key, value);
+    try {
+      await transport.send(call);
+    } catch (error) {
+      // Refused or not: it is there.
+      if (transport.circuit.open) throw error;
+    }
+  }
+
   /** Pages of raw records. */
   async function* pages(
     call: Omit<Call, 'query'> & { query: URLSearchParams },
@@ -85,6 +117,7 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
       const answer = await sendPatiently(
         { ...call, query, url: request.url },
         call.operation === 'list' ? LIST_PATIENCE : 0,
+        request === pager.first,
       );
       const raw = located(entity, () => itemsOf(answer.body, items));
       const link = headerOf(answer.headers, 'link');
@@ -100,15 +133,21 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
     }
   }
 
-  /** Waits for quota, up to `patience` milliseconds in all: a list must not begin anew because of a moment without. */
-  async function sendPatiently(call: Call, patience: number): Promise<Answer> {
+  /**
+   * Waits for quota, and for a system that is down, up to `patience` milliseconds in all: a list must not begin anew
+   * because of a moment without.
+   * @param first nothing is lost by beginning anew: a system that is down is not waited for
+   */
+  async function sendPatiently(call: Call, patience: number, first = false): Promise<Answer> {
     const end = performance.now() + patience;
     for (;;) {
       try {
         return await transport.send(call);
       } catch (error) {
-        const wait =
-          error instanceof TandemError && error.code === 'SYSTEM_THROTTLED' ? error.context.retryAfter : undefined;
+        const passes =
+          error instanceof TandemError &&
+          (error.code === 'SYSTEM_THROTTLED' || (error.code === 'SYSTEM_DOWN' && !first));
+        const wait = passes ? error.context.retryAfter : undefined;
         if (wait === undefined || performance.now() + wait > end) throw error;
         await sleep(wait, call.signal);
       }
@@ -307,6 +346,8 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
 
   return {
     config,
+    circuit: transport.circuit,
+    ready,
     list,
     read: (entity, id) => read(entity, id),
     find,

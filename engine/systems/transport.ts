@@ -15,6 +15,7 @@ import {
   unreadable,
   valuesOf,
 } from './answer.ts';
+import { type Circuit, createCircuit, type Standing } from './circuit.ts';
 import { createTokenSource } from './oauth.ts';
 import { createThrottle, throttled } from './throttle.ts';
 import { createSemaphore, jittered, sleep } from './wait.ts';
@@ -70,6 +71,7 @@ export interface Answer {
 }
 
 export interface Transport {
+  readonly circuit: Circuit;
   /** @throws TandemError: see answer.ts. Reads are tried again a few times; a write only where nothing was sent. */
   send(call: Call): Promise<Answer>;
   close(): Promise<void>;
@@ -87,12 +89,18 @@ export interface SystemDeps {
   readonly now?: (() => number) | undefined;
   /** Milliseconds before the first try again in place; doubled with each further one. */
   readonly retryDelay?: number | undefined;
+  /** That of another client of the same system in this process; without it, one of its own. */
+  readonly circuit?: Circuit | undefined;
+  /** Told when the calls of a system begin to rest because it is down, and when they go again. */
+  readonly onCircuit?: ((system: string, standing: Standing) => void) | undefined;
 }
 
 const MAX_BODY = 64 * 1024 * 1024;
 const TRIES = 4;
 const FIRST_DELAY = 200;
 const LONGEST_DELAY = 2_000;
+/** The first rest of a system that is down is this many times the first delay. */
+const REST = 5;
 /** A whole answer may take this many times the timeout between two parts of it. */
 const PATIENCE = 10;
 
@@ -110,6 +118,12 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
   const slots = createSemaphore(config.concurrency);
   const throttle = createThrottle({ redis: deps.redis, prefix: deps.prefix, system, limits: config.limits });
   const credentials = createCredentials(config, deps);
+  const circuit =
+    deps.circuit ??
+    createCircuit(system, {
+      firstRest: (deps.retryDelay ?? FIRST_DELAY) * REST,
+      onChange: (standing) => deps.onCircuit?.(system, standing),
+    });
   let closed = false;
 
   async function send(call: Call): Promise<Answer> {
@@ -117,7 +131,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
     const begun = performance.now();
     for (let attempt = 1; ; attempt++) {
       try {
-        return await measured(call, effect);
+        return await guarded(call, effect);
       } catch (error) {
         const code = error instanceof TandemError ? error.code : undefined;
         const again =
@@ -131,6 +145,21 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
           call.signal,
         );
       }
+    }
+  }
+
+  async function guarded(call: Call, effect: Effect): Promise<Answer> {
+    const passage = circuit.enter();
+    try {
+      const answer = await measured(call, effect);
+      passage.ended('', undefined);
+      return answer;
+    } catch (cause) {
+      const error = asTandemError(cause);
+      passage.ended(`${call.method} ${call.url ?? call.path}`, closed || call.signal?.aborted ? ABANDONED : error);
+      // It counts as no failed attempt of whoever asked: the fault is not its own. Whether something was created must be told.
+      if (circuit.open && OUTAGE.has(error.code)) throw circuit.down(error);
+      throw cause;
     }
   }
 
@@ -273,6 +302,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
   }
 
   return {
+    circuit,
     send,
     async close() {
       closed = true;
@@ -281,6 +311,10 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
     },
   };
 }
+
+const OUTAGE = new Set<ErrorCode>(['SYSTEM_UNREACHABLE', 'SYSTEM_UNAVAILABLE', 'SYSTEM_ANSWER']);
+/** The caller, or this client, ended the call: that tells nothing of the system. */
+const ABANDONED = new TandemError('INTERNAL', 'The call was called off');
 
 function effectOf(operation: Operation): Effect {
   return operation === 'create' || operation === 'update' || operation === 'delete' ? operation : 'read';

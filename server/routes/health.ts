@@ -7,8 +7,10 @@ import { checkSafety } from '../../engine/queue/connection.ts';
 import { brakeOn } from '../../engine/sync/brake.ts';
 import type { RouteDeps } from '../options.ts';
 import { answers, within } from '../patience.ts';
+import { iso } from '../present.ts';
 import { type QueueStand, queuesOf, standOf } from '../queue-counts.ts';
 import { count, described, flag, list, object, text, time } from '../schemas.ts';
+import { systemStates } from '../system-states.ts';
 
 const PATIENCE = 2_000;
 
@@ -40,17 +42,20 @@ const readySchema = object({
     additionalProperties: object({
       state: {
         type: 'string',
-        enum: ['up', 'failing', 'unknown'],
-        description: 'How the last call of this process went',
+        enum: ['up', 'failing', 'down', 'unknown'],
+        description:
+          'How the last call of the processes that work went; down: its calls wait, one now and then tries it',
       },
-      'at?': time,
+      'at?': described('When it was last called', time),
+      'since?': described('Since when it is down', time),
+      'next?': described('When it is tried next', time),
     }),
   },
 });
 
 type RedisState = { state: 'up' | 'unsafe' | 'down'; policy?: string; persistence?: 'on' | 'off'; warnings: string[] };
 
-export async function health(app: FastifyInstance, { engine, options, metrics }: RouteDeps): Promise<void> {
+export async function health(app: FastifyInstance, { engine, options }: RouteDeps): Promise<void> {
   const config = { open: true, withoutRedis: true };
 
   app.get(
@@ -86,18 +91,17 @@ export async function health(app: FastifyInstance, { engine, options, metrics }:
       const redis = await redisState(engine);
       const current = engine.config.current();
       const problems = engine.config.problems();
-      const systems = Object.fromEntries(
-        [...current.systems.keys()].map((name) => {
-          const last = metrics.lastCalls.get(name);
-          return [
-            name,
-            last ? { state: last.ok ? 'up' : 'failing', at: new Date(last.at).toISOString() } : { state: 'unknown' },
-          ] as const;
-        }),
-      );
       const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
-      const brakes = queues && (await within(PATIENCE, brakesOn(engine)));
       const notes = pausedNotes(queues ?? {});
+      const [brakes, processes] = queues
+        ? await Promise.all([within(PATIENCE, brakesOn(engine)), within(PATIENCE, engine.versions.processes())])
+        : [];
+      const systems = Object.fromEntries(
+        Object.entries(systemStates(engine, processes ?? [])).map(([name, { state, ...times }]) => [
+          name,
+          { state, ...Object.fromEntries(Object.entries(times).map(([what, at]) => [what, iso(at)])) },
+        ]),
+      );
       const stopping = options.stopping?.() ?? false;
       const down = queues === undefined || stopping;
       const degraded =
@@ -105,7 +109,7 @@ export async function health(app: FastifyInstance, { engine, options, metrics }:
         problems.length > 0 ||
         (brakes ?? []).length > 0 ||
         notes.length > 0 ||
-        Object.values(systems).some((system) => system.state === 'failing');
+        Object.values(systems).some(({ state }) => state === 'failing' || state === 'down');
       return reply.code(down ? 503 : 200).send({
         status: down ? 'down' : degraded ? 'degraded' : 'ready',
         ...(stopping ? { stopping } : {}),

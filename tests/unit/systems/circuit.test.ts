@@ -1,0 +1,159 @@
+// The circuit of one system: what opens it, who may try the system meanwhile, what closes it. Its clock is set by hand.
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type ErrorCode, type ErrorContext, TandemError } from '../../../engine/errors.ts';
+import { type Circuit, createCircuit, LONGEST_REST } from '../../../engine/systems/circuit.ts';
+
+let clock = 0;
+let told: string[] = [];
+let circuit: Circuit;
+
+beforeEach(() => {
+  clock = 0;
+  told = [];
+  circuit = createCircuit('shop', { now: () => clock, onChange: ({ state }) => told.push(state) });
+});
+
+const failure = (code: ErrorCode, context: ErrorContext = {}): TandemError => new TandemError(code, 'x', context);
+const refused = failure('SYSTEM_UNREACHABLE', { cause: new Error('ECONNREFUSED') });
+const call = (error?: TandemError, address = 'GET /one'): void => circuit.enter().ended(address, error);
+const calls = (count: number, error?: TandemError): void => {
+  for (let i = 0; i < count; i++) call(error, `GET /${i}`);
+};
+const refusal = (): TandemError => {
+  try {
+    circuit.enter();
+  } catch (error) {
+    return error as TandemError;
+  }
+  throw new Error('the call may go');
+};
+
+describe('opens', () => {
+  it.each([
+    ['no connection', refused],
+    ['a timeout of a write', failure('SYSTEM_UNAVAILABLE', { cause: new Error('timeout') })],
+    ['a create whose answer was lost', failure('OUTCOME_UNKNOWN', { cause: new Error('reset') })],
+    ['a gateway without a system behind it', failure('SYSTEM_UNAVAILABLE', { status: 503 })],
+  ])('after five in a row of one address: %s', (_, error) => {
+    for (let i = 0; i < 4; i++) call(error);
+    expect(circuit.open).toBe(false);
+    call(error);
+    expect(circuit.open).toBe(true);
+    expect(told).toEqual(['down']);
+  });
+
+  it.each([
+    ['server errors', failure('SYSTEM_UNAVAILABLE', { status: 500 })],
+    ['answers that cannot be read', failure('SYSTEM_ANSWER')],
+  ])('by %s of five addresses, not of one: that may be the fault of one record', (_, error) => {
+    for (let i = 0; i < 50; i++) call(error, 'GET /bad');
+    expect(circuit.open).toBe(false);
+    calls(4, error);
+    expect(circuit.open).toBe(true);
+  });
+
+  it.each([
+    ['refused records', failure('SYSTEM_REJECTED', { status: 422 })],
+    ['asked to slow down', failure('SYSTEM_THROTTLED', { status: 429 })],
+    ['refused credentials', failure('SYSTEM_AUTH', { status: 401 })],
+    ['not asked at all: quota', failure('SYSTEM_THROTTLED')],
+    ['not asked at all: our own fault', failure('INTERNAL')],
+  ])('never by %s', (_, error) => {
+    calls(50, error);
+    expect(circuit.open).toBe(false);
+  });
+
+  it('not when one in between is answered', () => {
+    calls(4, refused);
+    call(failure('SYSTEM_REJECTED', { status: 422 }));
+    calls(4, refused);
+    expect(circuit.open).toBe(false);
+  });
+});
+
+describe('open', () => {
+  beforeEach(() => calls(5, refused));
+
+  it('refuses at once, saying when to come again', () => {
+    expect(refusal()).toMatchObject({ code: 'SYSTEM_DOWN', retry: 'quota' });
+    expect(refusal().context.retryAfter).toBeGreaterThanOrEqual(1_000);
+    expect(refusal().context.retryAfter).toBeLessThanOrEqual(1_250);
+  });
+
+  it('lets one try when the rest is over, and the others rest on while it does', () => {
+    clock = 1_000;
+    expect(circuit.rest()).toBe(0);
+    circuit.enter();
+    expect(refusal().code).toBe('SYSTEM_DOWN');
+    // It never came back: the next one goes after the next rest.
+    clock += 2_000;
+    circuit.enter();
+  });
+
+  it('rests ever longer, up to a bound', () => {
+    const rests: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      rests.push(circuit.rest());
+      clock += circuit.rest();
+      call(refused);
+    }
+    expect(rests).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, LONGEST_REST, LONGEST_REST, LONGEST_REST]);
+  });
+
+  it('closes once one is answered, also with a refusal', () => {
+    clock = 1_000;
+    call(failure('SYSTEM_REJECTED', { status: 422 }));
+    expect(circuit.open).toBe(false);
+    expect(told).toEqual(['down', 'up']);
+    calls(4, refused);
+    expect(circuit.open).toBe(false);
+  });
+
+  it('lets the next one try at once where the system was not asked', () => {
+    clock = 1_000;
+    call(failure('SYSTEM_THROTTLED'));
+    expect(circuit.open).toBe(true);
+    expect(circuit.rest()).toBe(0);
+  });
+
+  it('is not moved by those that were under way when it opened', () => {
+    circuit = createCircuit('shop', { now: () => clock });
+    const late = Array.from({ length: 20 }, () => circuit.enter());
+    for (const passage of late.slice(0, 5)) passage.ended('GET /', refused);
+    clock = 900;
+    for (const passage of late.slice(5)) passage.ended('GET /', refused);
+    expect(circuit.rest()).toBe(100);
+  });
+
+  it('goes on with longer rests after a moment of being back', () => {
+    clock = 1_000;
+    call();
+    clock += 1_000;
+    calls(5, refused);
+    expect(circuit.rest()).toBe(4_000);
+    clock += 4_000;
+    call();
+    clock += 61_000;
+    calls(5, refused);
+    expect(circuit.rest()).toBe(1_000);
+  });
+
+  it('tells since when, and when the next try is', () => {
+    const { state, at, since, next } = circuit.standing();
+    expect(state).toBe('down');
+    expect(at).toBeLessThanOrEqual(Date.now());
+    expect(next! - since!).toBeGreaterThanOrEqual(1_000);
+  });
+});
+
+it('tells how the last call went', () => {
+  const state = (error?: TandemError): string => {
+    call(error);
+    return circuit.standing().state;
+  };
+  expect(circuit.standing()).toEqual({ state: 'unknown' });
+  expect(state()).toBe('up');
+  expect(state(refused)).toBe('failing');
+  expect(state(failure('SYSTEM_REJECTED', { status: 422 }))).toBe('up');
+  expect(state(failure('SYSTEM_AUTH', { status: 401 }))).toBe('failing');
+});
