@@ -82,11 +82,17 @@ const UNSENT = new Set([
   'CERT_HAS_EXPIRED',
 ]);
 
+/** Whether a network failure happened before anything was sent. */
+export function isUnsent(error: unknown): boolean {
+  const code = networkCode(error);
+  return code !== undefined && UNSENT.has(code);
+}
+
 /** The error for a request that got no answer, or not the whole of it. */
 export function networkFailure(effect: Effect, system: string, entity: string, error: unknown): TandemError {
   const code = networkCode(error);
   const context = { system, entity, cause: error };
-  if (code !== undefined && UNSENT.has(code)) {
+  if (isUnsent(error)) {
     return new TandemError('SYSTEM_UNREACHABLE', `${system} cannot be reached (${code})`, context);
   }
   const words = `The connection to ${system} failed before its answer was complete (${code ?? 'network error'})`;

@@ -2,7 +2,8 @@
  * The circuit of one system in one process: once calls fail in a row, no more are made but one now and then, until one is
  * answered. What a failure is, and why it is not left to a library: docs/decisions/0013-circuit.md. Does no I/O.
  */
-import { TandemError } from '../errors.ts';
+import { type ErrorCode, TandemError } from '../errors.ts';
+import { isUnsent } from './answer.ts';
 import { jittered } from './wait.ts';
 
 /** How a system stands, as far as one process has seen. */
@@ -42,24 +43,22 @@ export interface Circuit {
 export interface Passage {
   /**
    * How the call went; to be told once.
-   * @param address what was asked for: errors of one address may be the fault of one record
+   * @param address what was asked for: failures of one address may be the fault of one record, and count once
    */
   ended(address: string, error: TandemError | undefined): void;
 }
 
 /** Failures in a row after which calls rest. */
-const FAILURES = 5;
+const FAILURES = 4;
 const FIRST_REST = 1_000;
 export const LONGEST_REST = 30_000;
 /** Down again within this time after it came back, in ms: it never was back, and the rests go on growing. */
 const RELAPSE = 60_000;
-/** Statuses of what stands in front of a system that is not there. */
-const GATEWAY = new Set([502, 503, 504]);
 
 export function createCircuit(system: string, options: CircuitOptions = {}): Circuit {
   const { firstRest = FIRST_REST, onChange, now = () => performance.now() } = options;
   let failures = new Set<string>();
-  let silences = 0;
+  let unreached = 0;
   let open = false;
   let rests = 0;
   let until = 0;
@@ -113,7 +112,7 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
           }
           last = { state: word === 'good' && !refusesCredentials(error) ? 'up' : 'failing', at: Date.now() };
           if (word === 'good') succeed();
-          else fail(word === 'silent' ? `#${++silences}` : address);
+          else fail(word === 'unreached' ? `#${++unreached}` : address);
           if (trial && open) restFor(length());
         },
       };
@@ -130,24 +129,18 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
 }
 
 /**
- * What the end of a call tells of the system. `silent`: it is not there. `failed`: it is there and cannot do this one
- * thing. `none`: it was not asked at all.
+ * What the end of a call tells of the system. `unreached`: nothing could be sent, which is the fault of no record.
+ * `failed`: it was sent, and no good answer came. `none`: the system was not asked at all.
  */
-function wordOf(error: TandemError | undefined): 'good' | 'silent' | 'failed' | 'none' {
+function wordOf(error: TandemError | undefined): 'good' | 'unreached' | 'failed' | 'none' {
   if (error === undefined) return 'good';
   const { status, cause } = error.context;
-  if (status !== undefined) return GATEWAY.has(status) ? 'silent' : status >= 500 ? 'failed' : 'good';
-  switch (error.code) {
-    case 'SYSTEM_ANSWER':
-      return 'failed';
-    case 'SYSTEM_UNREACHABLE':
-    case 'SYSTEM_UNAVAILABLE':
-    case 'OUTCOME_UNKNOWN':
-      return cause === undefined ? 'failed' : 'silent';
-    default:
-      return 'none';
-  }
+  if (status !== undefined) return status >= 500 ? 'failed' : 'good';
+  if (!FAILED.has(error.code)) return 'none';
+  return isUnsent(cause) ? 'unreached' : 'failed';
 }
+
+const FAILED = new Set<ErrorCode>(['SYSTEM_UNREACHABLE', 'SYSTEM_UNAVAILABLE', 'SYSTEM_ANSWER', 'OUTCOME_UNKNOWN']);
 
 const refusesCredentials = (error: TandemError | undefined): boolean =>
   error?.context.status === 401 || error?.context.status === 403;

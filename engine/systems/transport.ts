@@ -156,7 +156,10 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       return answer;
     } catch (cause) {
       const error = asTandemError(cause);
-      passage.ended(`${call.method} ${call.url ?? call.path}`, closed || call.signal?.aborted ? ABANDONED : error);
+      passage.ended(
+        `${call.method} ${call.url ?? `${call.path}?${call.query}`}`,
+        closed || call.signal?.aborted ? ABANDONED : error,
+      );
       // It counts as no failed attempt of whoever asked: the fault is not its own. Whether something was created must be told.
       if (circuit.open && OUTAGE.has(error.code)) throw circuit.down(error);
       throw cause;
