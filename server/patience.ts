@@ -23,3 +23,25 @@ export async function answers({ redis }: Pick<Engine, 'redis'>, ms: number): Pro
     return false;
   }
 }
+
+/** How often it is looked whether Redis answers, and how long it may be silent, in ms. */
+const LOOK = 500;
+const SILENCE = 1_500;
+
+/** Knows without asking whether Redis is silent: it may hang, or its machine be gone, with its connection as good as ever. */
+export function watchSilence({ redis }: Pick<Engine, 'redis'>): { silent(): boolean; close(): void } {
+  let asked: number | undefined;
+  const timer = setInterval(() => {
+    if (asked !== undefined) return;
+    asked = performance.now();
+    const answered = (): void => {
+      asked = undefined;
+    };
+    redis.ping().then(answered, answered);
+  }, LOOK);
+  timer.unref();
+  return {
+    silent: () => asked !== undefined && performance.now() - asked > SILENCE,
+    close: () => clearInterval(timer),
+  };
+}

@@ -22,7 +22,7 @@ import { methodsByPath } from './methods.ts';
 import { createMetrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import type { RouteDeps, ServerOptions } from './options.ts';
-import { answers } from './patience.ts';
+import { answers, watchSilence } from './patience.ts';
 import { HttpProblem, notFound, refuseConnection, sendProblem } from './problems.ts';
 import { board } from './routes/board.ts';
 import { errors } from './routes/errors.ts';
@@ -128,8 +128,10 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   logRequests(app);
   if (engine.options.tracing) traceRequests(app, engine.options.tracing);
   await app.register(auth, { readToken: options.readToken, apiToken: options.apiToken });
+  const redis = watchSilence(engine);
   app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.withoutRedis || engine.redis.status === 'ready' || request.is404) return;
+    if (request.routeOptions.config.withoutRedis || request.is404) return;
+    if (engine.redis.status === 'ready' && !redis.silent()) return;
     if (!(await answers(engine, REDIS_PATIENCE))) {
       throw new HttpProblem('UNAVAILABLE', 503, 'Redis does not answer.', {
         todo: 'Nothing, if it comes back; else start it, or correct REDIS_URL.',
@@ -140,6 +142,7 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   if (!options.healthOnly) await app.register(openapi, { version: options.version });
   for (const route of options.healthOnly ? HEALTH_ROUTES : ROUTES) await app.register(route, deps);
   app.addHook('onClose', async () => {
+    redis.close();
     await deps.events.close();
   });
   await app.ready();

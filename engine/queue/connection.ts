@@ -2,10 +2,17 @@
 import { Redis } from 'ioredis';
 import { TandemError } from '../errors.ts';
 
+/**
+ * A connection on which nothing comes for this long although something was asked is given up, in ms: a machine that is
+ * gone closes nothing. Longer than BullMQ ever waits for a job.
+ */
+const SILENCE = 30_000;
+
 /** BullMQ workers block on their connection and must wait for Redis to come back, however long that takes. */
 export function connect(url: string): Redis {
   return new Redis(url, {
     maxRetriesPerRequest: null,
+    socketTimeout: SILENCE,
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
   });
 }

@@ -8,6 +8,8 @@ export interface DurableRedis {
   readonly url: string;
   /** Kills it and, `downMs` later, starts it anew on what it had written. */
   crash(downMs: number): Promise<void>;
+  /** It hangs with all its connections, or is killed, until what this returns is called. */
+  fail(how: 'hangs' | 'is killed'): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
@@ -17,15 +19,26 @@ export async function startDurableRedis(): Promise<DurableRedis> {
     startRedis({ own: true, appendonly: true, dir, port, args: ['--appendfsync', 'always'] });
   let redis = await begin();
   const { url, port } = redis;
+  async function fail(how: 'hangs' | 'is killed'): Promise<() => Promise<void>> {
+    if (how === 'hangs') {
+      redis.kill('SIGSTOP');
+      return async () => void redis.kill('SIGCONT');
+    }
+    redis.kill('SIGKILL');
+    await redis.exited;
+    await redis.stop();
+    return async () => {
+      redis = await begin(port);
+    };
+  }
   return {
     url,
     async crash(downMs) {
-      redis.kill('SIGKILL');
-      await redis.exited;
-      await redis.stop();
+      const mend = await fail('is killed');
       await new Promise((resolve) => setTimeout(resolve, downMs));
-      redis = await begin(port);
+      await mend();
     },
+    fail,
     async close() {
       await redis.stop();
       await rm(dir, { recursive: true, force: true });

@@ -1,0 +1,153 @@
+/**
+ * Real processes, a server and a worker apart: Redis hangs, or is killed and started again on its append-only file, in
+ * the midst of work. OUTAGE_REDIS_MS says how long it is gone, in ms; some seconds without it.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { afterEach, expect, it } from 'vitest';
+import { createLinks } from '../../engine/links/links.ts';
+import { startKeap } from '../../sandbox/keap/server.ts';
+import { startShop } from '../../sandbox/shop/server.ts';
+import { closeAll, configFolder, freePort, later, startTandem, until } from '../integration/cli/support.ts';
+import { startDurableRedis } from './simulation/durable-redis.ts';
+
+afterEach(closeAll);
+
+const OUTAGE = Number(process.env.OUTAGE_REDIS_MS ?? 4_000);
+const PATIENCE = 120_000;
+const RECORDS = OUTAGE < 60_000 ? 60 : 240;
+
+it.each(['hangs', 'is killed'] as const)(
+  'Redis %s in the midst of work: no process is started anew, no job and no edit is lost',
+  async (how) => {
+    const durable = await startDurableRedis();
+    later(() => durable.close());
+    const keap = await startKeap({ limits: false, hookDelayMs: [5, 10] });
+    later(() => keap.close());
+    const shop = await startShop({ webhookDelayMs: [5, 10] });
+    later(() => shop.close());
+    const folder = await configFolder('product-product');
+    // Events that came while Redis was away were answered with 503: what they told is found by the next scan.
+    const file = join(folder, 'mappings', 'product-product.yaml');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('changes: 1m', 'changes: 5s'));
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const env = {
+      REDIS_URL: durable.url,
+      TANDEM_CONFIG: folder,
+      TANDEM_SCHEDULES: 'on',
+      TANDEM_LOG_LEVEL: 'info',
+      KEAP_BASE_URL: `${keap.url}/crm/rest`,
+      KEAP_API_KEY: keap.apiKey,
+      KEAP_LIMIT_SECOND: '1000',
+      KEAP_LIMIT_MINUTE: '60000',
+      SHOP_BASE_URL: shop.url,
+      SHOP_TOKEN: shop.token,
+      SHOP_LIMIT_SECOND: '1000',
+      SHOP_WEBHOOK_SECRET: 'test-webhook-secret',
+    };
+    const server = await startTandem('server', { ...env, TANDEM_PORT: String(port), TANDEM_PUBLIC_URL: url });
+    const worker = await startTandem('worker', env);
+    const redis = new Redis(durable.url, { maxRetriesPerRequest: null });
+    redis.on('error', () => {});
+    later(async () => redis.disconnect());
+
+    const get = async <T>(path: string): Promise<T> => (await (await fetch(url + path)).json()) as T;
+    const jobs = async (): Promise<Record<'open' | 'failed', number>> => {
+      const { queues } = await get<{ queues: { name: string; counts: Record<string, number> }[] }>('/queues');
+      const sum = (...states: string[]): number =>
+        queues
+          // Scans come by schedule, again and again.
+          .filter(({ name }) => name !== 'scan')
+          .reduce((all, { counts }) => all + states.reduce((own, state) => own + counts[state]!, 0), 0);
+      return { open: sum('waiting', 'active', 'delayed'), failed: sum('failed') };
+    };
+    const idle = (): Promise<boolean> => until(async () => (await jobs()).open === 0, PATIENCE);
+    const send = async (to: 'keap' | 'shop', method: string, path: string, fields: object): Promise<void> => {
+      const [base, headers] =
+        to === 'keap'
+          ? [`${keap.url}/crm/rest/v2`, { 'x-keap-api-key': keap.apiKey }]
+          : [shop.url, { authorization: `Bearer ${shop.token}` }];
+      const answer = await fetch(`${base}${path}`, {
+        method,
+        headers: { ...headers, 'content-type': 'application/json' } as Record<string, string>,
+        body: JSON.stringify(fields),
+      });
+      expect(answer.status, await answer.text()).toBeLessThan(300);
+    };
+    for (let i = 0; i < RECORDS; i++)
+      await send('keap', 'POST', '/products', { name: `p${i}`, sku: `p${i}`, price: 100, short_description: 'x' });
+    const links: [string, string][] = [];
+    await until(async () => {
+      links.length = 0;
+      for await (const batch of createLinks(redis, 'tandem', { name: 'product-product', match: [] }).all())
+        for (const [a, b] of batch) links.push([a, b]);
+      return links.length === RECORDS;
+    }, PATIENCE);
+    await idle();
+
+    const wanted = new Map<number, string>();
+    const edit = async (to: 'keap' | 'shop', i: number): Promise<void> => {
+      const description = `edited in ${to}, ${i}`;
+      wanted.set(i, description);
+      const path = to === 'keap' ? `/products/${links[i]![0]}?update_mask=description` : `/products/${links[i]![1]}`;
+      await send(to, 'PATCH', path, { description });
+    };
+
+    // ------------------------------------------------------------ gone, as soon as work is being done
+    const third = RECORDS / 3;
+    const updates = (): number => shop.stats().entities.products!.updates;
+    const before = updates();
+    for (let i = 0; i < third; i++) await edit('keap', i);
+    await until(() => updates() > before);
+    const open = (await jobs()).open;
+    const done = updates() - before;
+    const began = Date.now();
+    const mend = await durable.fail(how);
+    await until(async () => (await fetch(`${url}/health/ready`)).status === 503, PATIENCE);
+    expect(await get('/health/ready')).toMatchObject({ status: 'down', redis: { state: 'down' } });
+    expect((await fetch(`${url}/health/live`)).status).toBe(200);
+    for (let i = third; i < RECORDS; i++) await edit(i % 2 === 0 ? 'keap' : 'shop', i);
+    await send('keap', 'POST', '/products', { name: 'new', sku: 'new', price: 100, short_description: 'x' });
+    // Who asks is told, and not kept waiting until Redis is back.
+    const asked = await fetch(`${url}/runs`);
+    expect(asked.status).toBe(503);
+    expect(await asked.json()).toMatchObject({ code: 'UNAVAILABLE' });
+    await sleep(Math.max(0, OUTAGE - (Date.now() - began)));
+    await mend();
+
+    // ------------------------------------------------------------ back
+    const back = Date.now();
+    await until(async () => (await fetch(`${url}/health/ready`)).status === 200, PATIENCE);
+    const ready = Date.now() - back;
+    const found = (await jobs()).open;
+    const inStep = (): boolean =>
+      links.every(([a, b], i) =>
+        [keap.store.products.get(a), shop.store.products.get(Number(b))].every(
+          (record) => record?.description === wanted.get(i),
+        ),
+      ) && shop.store.products.values().some(({ sku }) => sku === 'new');
+    await until(inStep, PATIENCE);
+    const recovered = Date.now() - back;
+    await idle();
+    const { failed } = await jobs();
+    const errors = [...server.log, ...worker.log].filter((line) => /"level":(50|60|"error"|"fatal")/.test(line));
+    console.info(
+      `Redis ${how} for ${back - began} ms: ${done} of ${third} edits carried out and ${open} jobs open before, ${found} open after; ready after ${ready} ms, ${wanted.size + 1} records in step after ${recovered} ms; ${failed} failed jobs, ${errors.length} errors logged`,
+    );
+    expect(failed).toBe(0);
+    expect(errors).toEqual([]);
+    const counts = (): number[] => [keap.store.products.values().length, shop.store.products.values().length];
+    expect(counts()).toEqual([RECORDS + 1, RECORDS + 1]);
+    const { held } = await get<{ held: Record<string, number> }>('/mappings/product-product');
+    expect(held).toMatchObject({ failed: 0, review: 0 });
+    // Neither process ended, nor was started anew.
+    expect([server.child.exitCode, worker.child.exitCode]).toEqual([null, null]);
+    expect(await get('/processes')).toMatchObject({
+      processes: [{ pid: server.child.pid }, { pid: worker.child.pid }],
+    });
+  },
+  OUTAGE + 3 * PATIENCE,
+);
