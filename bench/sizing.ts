@@ -1,4 +1,4 @@
-// What links cost in Redis and what the processes need, measured on a first sync: npm run build && node --import tsx bench/sizing.ts
+// What links cost in Redis and what the processes need, over a first sync; npm run build first
 //
 // The build runs as a server and a worker of their own, over a Redis of its own; the stand-ins are in this process and do
 // not count. Another number of records: node --import tsx bench/sizing.ts 2000
