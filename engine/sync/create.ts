@@ -29,6 +29,9 @@ const NEXT_TRY_WAIT = 5_000;
 /** How far the clock of a system may be behind that of Redis, in ms. */
 const CLOCK_SKEW = 300_000;
 
+/** What appears so long after a create began, in ms, and does not hold just what was sent, is not its result. */
+const LATE = 172_800_000;
+
 /** Is no fingerprint of anything, so that every value differs from it. */
 const UNKNOWN = '?';
 
@@ -237,7 +240,9 @@ async function resultOfOpenCreate(context: SyncContext, mapping: Mapping, source
   const could = open.filter(({ intent }) => seen === undefined || intent.at <= seen);
   let doubt: string | undefined;
   for (const { id, intent } of could) {
-    const likeness = likenessOf(mapping, source, id, intent);
+    const late = seen !== undefined && seen - intent.at > LATE;
+    const found = likenessOf(mapping, source, id, intent);
+    const likeness = late && found === 'like' ? 'other' : found;
     if (!intent.review) {
       const underWay = await links.claimed(recordClaim(otherSide(source.side), id));
       if (!underWay && likeness === 'other') continue;

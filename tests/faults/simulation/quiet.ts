@@ -73,11 +73,16 @@ async function answerDoubts({ engine, stores }: Setting, model: Model): Promise<
         for (const { id } of find(stores, places[side], thing.name)) {
           const held = await engine.links(name).held(side, String(id));
           if (held?.kind !== 'review' || held.code !== 'OUTCOME_UNKNOWN') continue;
+          const mapping = engine.mapping(name);
+          const [first, second] = places.map((place) => find(stores, place, thing.name)[0]);
+          const other = side === 0 ? 1 : 0;
+          if (first && second) await linkByHand(context, mapping, [String(first.id), String(second.id)]);
+          else if (mapping.sides[other].create && !thing.deleted.has(places[other]))
+            await createByHand(context, mapping, side, String(id));
+          // What was deleted is not made again: it stays in review.
+          else continue;
           answered = true;
           model.doubts++;
-          const [first, second] = places.map((place) => find(stores, place, thing.name)[0]);
-          if (first && second) await linkByHand(context, engine.mapping(name), [String(first.id), String(second.id)]);
-          else await createByHand(context, engine.mapping(name), side, String(id));
         }
       }
     }
