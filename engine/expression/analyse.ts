@@ -69,8 +69,7 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
   for (const node of nodes) {
     if (node.type === 'apply' && node.rhs && node.lhs) chained.set(node.rhs, node.lhs);
     if (node.keepArray || (node as { keepSingletonArray?: boolean }).keepSingletonArray) marksInput = true;
-    if (node.type === 'binary' && (node.value === '=' || node.value === '!=') && (isNull(node.lhs) || isNull(node.rhs)))
-      comparesNull = true;
+    if ((node.value === '=' || node.value === '!=') && (isNull(node.lhs) || isNull(node.rhs))) comparesNull = true;
     if (node.value instanceof RegExp) {
       try {
         compileRegex(node.value);
@@ -80,26 +79,27 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
     }
   }
   for (const node of nodes) {
-    if ((node.type === 'function' || node.type === 'partial') && node.procedure) {
-      const { procedure } = node;
-      if (procedure.type === 'path' && procedure.steps?.length === 1 && typeof procedure.steps[0]!.value === 'string') {
-        const name = procedure.steps[0]!.value;
+    const { procedure } = node;
+    if (procedure) {
+      const [step, ...more] = procedure.steps ?? [];
+      if (step?.type === 'name' && more.length === 0) {
+        const name = String(step.value);
         report({
           message: `"${name}" is no function; write $${nearest(name, [...BUILTINS, ...HOST]) ?? name}(…) with a dollar sign.`,
-          position: start(procedure.steps[0]!, name.length),
+          position: start(step, name.length),
         });
       }
-      if (procedure.type === 'variable' && typeof procedure.value === 'string') {
-        const name = procedure.value;
+      if (procedure.type === 'variable') {
+        const name = String(procedure.value);
         if (HOST.has(name) && !bound.has(name)) {
-          const first = chained.get(node) ?? node.arguments?.[0];
+          const first = chained.get(node) ?? node.arguments![0];
           if (first?.type === 'string') calls[name as keyof typeof calls].add(String(first.value));
           if (name === 'record') procedure.value = RECORD_FUNCTION;
         }
       }
     }
-    if (node.type === 'variable' && typeof node.value === 'string') {
-      const name = node.value;
+    if (node.type === 'variable') {
+      const name = String(node.value);
       if (name === '' || name === '$' || name === RECORD_FUNCTION || bound.has(name) || HOST.has(name)) continue;
       if (VOLATILE.has(name)) volatile.add(name);
       if (BUILTINS.has(name)) continue;
@@ -124,33 +124,32 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
   };
 }
 
-const isNull = (node: Node | undefined): boolean => node?.type === 'value' && node.value === null;
+const isNull = (node: Node | undefined): boolean => node?.value === null;
 
 /** JSONata tells where a token ends. */
 const start = (node: Node, length: number): number => Math.max(0, (node.position ?? 0) - length);
 
-function collect(ast: unknown): Node[] {
-  const nodes: Node[] = [];
+/** Every object of the tree. Lists are among them: they have nothing that a node has. */
+function collect(ast: unknown): Set<Node> {
   const seen = new Set<object>();
   const open: unknown[] = [ast];
   while (open.length > 0) {
     const item = open.pop();
     if (typeof item !== 'object' || item === null || item instanceof RegExp || seen.has(item)) continue;
     seen.add(item);
-    if (!Array.isArray(item)) nodes.push(item as Node);
     open.push(...Object.values(item));
   }
-  return nodes;
+  return seen as Set<Node>;
 }
 
-function boundNames(nodes: readonly Node[]): Set<string> {
+function boundNames(nodes: Iterable<Node>): Set<string> {
   const names = new Set<string>();
   const add = (value: unknown): void => {
     if (typeof value === 'string') names.add(value);
   };
   for (const node of nodes) {
-    if (node.type === 'bind') add(node.lhs?.value);
-    if (node.type === 'lambda') for (const argument of node.arguments ?? []) add(argument.value);
+    if (node.type === 'bind') add(node.lhs!.value);
+    if (node.type === 'lambda') for (const argument of node.arguments!) add(argument.value);
     if (node.type === 'index') add(node.value);
     add(node.focus);
     add(node.index);

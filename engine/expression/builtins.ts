@@ -32,7 +32,10 @@ const limit = (message: string): TandemError => new TandemError('EXPRESSION_LIMI
 const tooLong = (name: string): TandemError =>
   limit(`$${name} would make a text of more than ${MAX_STRING} characters.`);
 
-/** Replaces the functions that build much out of little, before they build it. */
+/**
+ * Replaces the functions that build much out of little, before they build it. JSONata holds the arguments of a call to
+ * the signature, but not those of a function that was applied in part: `$join(?, "-")` may be given anything.
+ */
 export function boundBuiltins(expression: jsonata.Expression): void {
   expression.registerFunction(
     'pad',
@@ -96,7 +99,7 @@ export function boundBuiltins(expression: jsonata.Expression): void {
     'toMillis',
     function (text: unknown, picture: unknown) {
       // JSONata makes a backtracking regular expression of the picture.
-      if (String(picture ?? '').length > MAX_PICTURE || String(text ?? '').length > MAX_PICTURE) {
+      if ([text, picture].some((given) => String(given).length > MAX_PICTURE)) {
         throw limit(`$toMillis takes texts of at most ${MAX_PICTURE} characters.`);
       }
       return toMillisOriginal!.call(this, text, picture);

@@ -1,6 +1,7 @@
 /** Compiles JSONata under guardrails; a plain path is read without JSONata. */
 import jsonata from 'jsonata';
 import { TandemError } from '../errors.ts';
+import type { JsonObject } from '../types.ts';
 import { type Analysis, analyse, type Calls, RECORD_FUNCTION } from './analyse.ts';
 import { boundBuiltins } from './builtins.ts';
 import type { Expression, ExpressionFunctions } from './expression.ts';
@@ -52,7 +53,7 @@ export function compileExpression(source: string, options: CompileOptions = {}):
         full ??= compileFull(source, missing);
         return full.evaluate(input, context);
       }
-      const value = typeof input === 'object' && input !== null ? path.get(input as never) : undefined;
+      const value = path.get(input as JsonObject);
       return missing ? withoutNulls(value) : value;
     };
     return { source, path, calls: NO_CALLS, evaluate };
@@ -80,7 +81,7 @@ function compileFull(source: string, missing: boolean): CompiledExpression {
     try {
       const see = (value: unknown): unknown => {
         const seen = missing ? withoutNulls(value) : value;
-        return analysis.marksInput && seen !== undefined ? structuredClone(seen) : seen;
+        return analysis.marksInput ? structuredClone(seen) : seen;
       };
       const bindings = {
         record: see(context.record),
@@ -154,9 +155,9 @@ function hostFunctions(
     },
     find: async (entity: unknown, query: unknown) => {
       const name = text('find', entity);
-      if (query === undefined || query === null) return undefined;
       const fields = plainResult(query);
-      if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
+      if (fields === undefined || fields === null) return undefined;
+      if (typeof fields !== 'object' || Array.isArray(fields)) {
         throw new TandemError(
           'EXPRESSION_FAILED',
           'The second argument of $find must be an object of fields and values.',
@@ -176,7 +177,7 @@ function text(name: string, value: unknown): string {
 /** No id, no answer: `$record("contacts", contact_id)` of a record without a contact is nothing. */
 function idText(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return String(value);
+  if (typeof value === 'string' || Number.isFinite(value)) return String(value);
   throw new TandemError('EXPRESSION_FAILED', `The second argument of $${name} must be one id.`);
 }
 
@@ -203,13 +204,12 @@ function fault(message: string, position: number): TandemError {
 }
 
 function syntaxError(error: unknown, source: string): TandemError {
-  if (error instanceof TandemError) return error;
   if (error instanceof RangeError) return fault('The expression nests too deep.', 0);
   const { message, position, token } = error as JsonataError;
   // JSONata tells where the offending token ends.
   const length = typeof token === 'string' && token !== '(end)' ? token.length : 0;
   const at = Math.min(Math.max(0, (position ?? length) - length), source.length);
-  return fault(`${(message ?? String(error)).replace(/\.$/, '')}.`, at);
+  return fault(`${message ?? String(error)}.`, at);
 }
 
 /** Messages tell no value of a record: JSONata's do. */
@@ -224,11 +224,12 @@ function failed(error: unknown, source: string): TandemError {
   }
   if (error instanceof RangeError)
     return new TandemError('EXPRESSION_LIMIT', `It needs more space than it may use.${place}`);
-  const { code = '', message, value, value2, exp } = error as JsonataError;
-  if (LIMIT_CODES[code]) return new TandemError('EXPRESSION_LIMIT', LIMIT_CODES[code] + place);
+  const { code, message, value, value2, exp } = error as JsonataError;
+  const limit = LIMIT_CODES[String(code)];
+  if (limit) return new TandemError('EXPRESSION_LIMIT', limit + place);
   let said = message ?? 'It failed.';
   for (const secret of [value, value2, exp]) {
-    const written = secret === undefined ? '' : JSON.stringify(secret);
+    const written: string | undefined = JSON.stringify(secret);
     if (written) said = said.split(written).join('(the value)');
   }
   return new TandemError('EXPRESSION_FAILED', `${said.replace(/\.$/, '')}.${place}`);

@@ -47,14 +47,15 @@ const STEP = new RegExp(
  */
 export function parsePath(source: string): WritablePath | undefined {
   const steps = parseSteps(source.trim());
-  const last = steps?.at(-1);
-  if (!steps || !last || (last.select && 'key' in last.select)) return undefined;
+  if (!steps) return undefined;
+  const last = steps.at(-1)!;
+  if (last.select && 'key' in last.select) return undefined;
   // Writing the very field that selects the element would lose it.
-  if (steps.some((step, i) => step.select && 'key' in step.select && step.select.key === steps[i + 1]?.name))
+  if (steps.some((step, i) => step.select && 'key' in step.select && step.select.key === steps[i + 1]!.name))
     return undefined;
-  for (const step of steps) {
-    for (const name of [step.name, step.select && 'key' in step.select ? step.select.key : '']) {
-      if (FORBIDDEN_NAMES.has(name)) throw new TandemError('CONFIG_PATH', `A path may not name "${name}".`);
+  for (const { name, select } of steps) {
+    for (const word of select && 'key' in select ? [name, select.key] : [name]) {
+      if (FORBIDDEN_NAMES.has(word)) throw new TandemError('CONFIG_PATH', `A path may not name "${word}".`);
     }
   }
   return {
@@ -76,12 +77,11 @@ function parseSteps(text: string): PathStep[] | undefined {
     const plain = unquote(name!);
     const plainKey = key === undefined ? undefined : unquote(key);
     if (plain === undefined || (key !== undefined && plainKey === undefined)) return undefined;
-    const literal = single ?? double ?? (number === undefined ? undefined : Number(number));
     const select =
       index !== undefined
         ? { index: Number(index) }
         : plainKey !== undefined
-          ? { key: plainKey, equals: literal! }
+          ? { key: plainKey, equals: single ?? double ?? Number(number) }
           : undefined;
     steps.push({ name: plain, select });
     at = STEP.lastIndex;
@@ -110,7 +110,6 @@ function getPath(record: unknown, steps: readonly PathStep[]): unknown {
     if (!isObject(value)) return Array.isArray(value) ? getSequence([record], steps) : undefined;
     if (step.select) return getSequence([record], steps);
     value = own(value, step.name);
-    if (value === undefined) return undefined;
   }
   return value;
 }
@@ -123,7 +122,7 @@ class Sequence {
 /** JSONata's evaluatePath for name steps with one filter each (jsonata 2.2: evaluateStep, evaluateFilter, lookup). */
 function getSequence(input: readonly unknown[], steps: readonly PathStep[]): unknown {
   let current: readonly unknown[] = input;
-  for (let i = 0; i < steps.length; i++) {
+  for (let i = 0; ; i++) {
     const step = steps[i]!;
     const results: unknown[] = [];
     for (const item of current) {
@@ -139,10 +138,8 @@ function getSequence(input: readonly unknown[], steps: readonly PathStep[]): unk
       else flat.items.push(result);
     }
     if (i === steps.length - 1) return plain(unwrap(flat));
-    if (flat.items.length === 0) return undefined;
     current = flat.items;
   }
-  return undefined;
 }
 
 /** As `push(...items)`, whose arguments would overflow the stack where a record holds very many. */

@@ -48,8 +48,7 @@ export class LinearRegex {
   lastIndex = 0;
   readonly source: string;
   private readonly regex: RE2JS;
-  private matcher: Matcher | undefined;
-  private text = '';
+  private matching: { readonly text: string; readonly matcher: Matcher } | undefined;
   private used = 0;
 
   constructor(pattern: RegExp) {
@@ -64,11 +63,9 @@ export class LinearRegex {
         `A regular expression was given a text of more than ${MAX_STRING} characters.`,
       );
     const start = performance.now();
-    if (!this.matcher || text !== this.text) {
-      this.matcher = this.regex.matcher(text);
-      this.text = text;
-    }
-    const found = this.lastIndex <= text.length && this.matcher.find(this.lastIndex);
+    if (text !== this.matching?.text) this.matching = { text, matcher: this.regex.matcher(text) };
+    const { matcher } = this.matching;
+    const found = this.lastIndex <= text.length && matcher.find(this.lastIndex);
     this.used += performance.now() - start;
     if (this.used > REGEX_MILLISECONDS)
       throw new TandemError('EXPRESSION_LIMIT', `A regular expression used more than ${REGEX_MILLISECONDS} ms.`);
@@ -77,8 +74,8 @@ export class LinearRegex {
       return null;
     }
     const groups: (string | undefined)[] = [];
-    for (let i = 0; i <= this.matcher.groupCount(); i++) groups.push(this.matcher.group(i) ?? undefined);
-    this.lastIndex = this.matcher.end(0);
-    return Object.assign(groups, { index: this.matcher.start(0), input: text }) as RegExpExecArray;
+    for (let i = 0; i <= matcher.groupCount(); i++) groups.push(matcher.group(i) ?? undefined);
+    this.lastIndex = matcher.end(0);
+    return Object.assign(groups, { index: matcher.start(0), input: text }) as RegExpExecArray;
   }
 }

@@ -73,7 +73,6 @@ function parseDecimal(raw: unknown): Decimal | undefined {
  * stands, so that a wrong value on one side still counts as one value and not as none.
  */
 export function canonical(raw: unknown, options: TypeOptions): string {
-  if (isEmpty(raw)) return '';
   let value: TypedValue;
   try {
     value = parseValue(raw, options);
@@ -120,11 +119,11 @@ export function expressionInput(raw: unknown, options: TypeOptions): unknown {
 export function toJson(raw: unknown, options: TypeOptions, schema?: { readonly type?: unknown }): Json {
   const value = parseValue(raw, options);
   if (value === undefined) return null;
-  const accepts = new Set<unknown>(Array.isArray(schema?.type) ? schema.type : schema?.type ? [schema.type] : []);
+  const accepts = new Set<unknown>([schema?.type].flat());
   const wantsText = accepts.has('string') && !accepts.has('number') && !accepts.has('integer');
   const wantsNumber = (accepts.has('number') || accepts.has('integer')) && !accepts.has('string');
   if (Decimal.isDecimal(value)) {
-    if (wantsText) return options.places === undefined ? value.toFixed() : value.toFixed(options.places);
+    if (wantsText) return value.toFixed(options.places);
     return requireNumber(value);
   }
   if (DateTime.isDateTime(value)) {
@@ -164,20 +163,18 @@ export function tableKey(raw: unknown, options: TypeOptions): string {
 export function stableJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(stableJson).join(',')}]`;
   if (value !== null && typeof value === 'object') {
-    const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-    entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-    return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${stableJson(item)}`).join(',')}}`;
+    const object = value as Record<string, unknown>;
+    const keys = Object.keys(object).filter((key) => object[key] !== undefined);
+    const fields = keys.sort().map((key) => `${JSON.stringify(key)}:${stableJson(object[key])}`);
+    return `{${fields.join(',')}}`;
   }
   return JSON.stringify(value) ?? 'null';
 }
 
 function describe(raw: unknown): string {
   if (Array.isArray(raw)) return 'a list';
-  return raw === null
-    ? 'empty'
-    : typeof raw === 'object'
-      ? 'an object'
-      : `${typeof raw === 'string' ? 'a text' : `a ${typeof raw}`}`;
+  if (typeof raw === 'object') return 'an object';
+  return typeof raw === 'string' ? 'a text' : `a ${typeof raw}`;
 }
 
 const article = (type: ValueType): string => (type === 'integer' ? 'an integer' : `a ${type}`);

@@ -23,6 +23,8 @@ describe('calls', () => {
     ['$link(1, 1)', {}],
     ['name ~> $link("m")', {}],
     ['$link', {}],
+    ['$link()', {}],
+    ['"link"("m", 1)', {}],
     ['$map(ids, $link("m", ?))', { link: ['m'] }],
     ['($link := function($x) { $x }; $link("m"))', {}],
     ['function($find) { $find("m") }', {}],
@@ -35,6 +37,7 @@ describe('calls', () => {
     ['a != null', { comparesNull: true }],
     ['b[a != null].c', { comparesNull: true }],
     ['a = "null"', {}],
+    ['a = "="', {}],
     ['a < b and c = true', {}],
     ['a & null', {}],
     ['a in [null]', {}],
@@ -87,6 +90,8 @@ describe('names', () => {
     '($x := 1; $x)',
     '$map([1], function($v, $i) { $v + $i })',
     'items#$i.($i)',
+    'items[a > 1]#$i.($i)',
+    '$sum#$i(1)',
     'a@$v.($v)',
     '$link & $find & $record',
     '$uppercase',
@@ -100,6 +105,7 @@ describe('names', () => {
   it.each<[string, string, number]>([
     ['$nope', '$nope is not known.', 0],
     ['1 + $nope', '$nope is not known.', 4],
+    ['"nope" & $nope', '$nope is not known.', 9],
     ['$uppercas(a)', '$uppercas is not known; did you mean $uppercase?', 0],
     ['$lnik("m", 1)', '$lnik is not known; did you mean $link?', 0],
     ['($total := 1; $totl)', '$totl is not known; did you mean $total?', 14],
@@ -115,6 +121,7 @@ describe('names', () => {
   it('a method of an object may be called', () => {
     expect(told('(a.b)(1)').faults).toEqual([]);
     expect(told('a.b(1)').faults).not.toEqual([]);
+    expect(told('a^(b)(1)').faults).toEqual([]);
   });
 });
 

@@ -25,6 +25,7 @@ describe('as JSONata', () => {
     '$join(["a", "b"], "-")',
     '$join("a")',
     '$join(missing)',
+    '$join(missing, "-")',
     '$join([])',
     '["a", "b"] ~> $join("+")',
     '$string(1)',
@@ -56,7 +57,23 @@ describe('as JSONata', () => {
     '$toMillis("2020-01-01")',
     '$toMillis("03/12/2018", "[D01]/[M01]/[Y0001]")',
     '$toMillis(missing)',
+    '$toMillis(missing, "[Y]")',
     'd.$toMillis()',
+    // Applied in part, a function is given what its signature would refuse.
+    '($f := $join(?, "-"); $f(["a", "b"]))',
+    '($f := $join(?, "-"); $f([1, null, "a"]))',
+    '($f := $join(?, "-"); $f(1))',
+    '($f := $join(["a", "b"], ?); $f(1))',
+    '($f := $sift(?, function($v) { $v > 1 }); $f({"a": 1, "b": 2}))',
+    '($f := $sift(?, function($v) { true }); $f(null))',
+    '($f := $sift(?, function($v) { true }); $f(7))',
+    '($f := $toMillis(?, "[Y]"); $f("2020"))',
+    '($f := $toMillis(?, "[Y]"); $f(2020))',
+    '($f := $toMillis(?, "[Y]"); $f(missing))',
+    '($f := $toMillis("2020", ?); $f(missing))',
+    '($f := $pad(?, 3); $f("a"))',
+    '($f := $distinct(?); $f([1, 1]))',
+    '($f := $sort(?); $f([2, 1]))',
   ])('%s', async (source) => {
     const input = { s: 'text', n: 7, d: '2020-01-01' };
     const mine = await settle(() => compileExpression(source).evaluate(input));

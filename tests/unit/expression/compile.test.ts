@@ -131,6 +131,14 @@ describe('$record, $link and $find', () => {
     );
     expect(found).toMatchObject({ link: expect.arrayContaining(['a', 'd']), record: ['b'], find: ['c'] });
     expect(calls(compileExpression('a.b'))).toMatchObject({ link: [], record: [], find: [] });
+    const compiled = compileExpression('$link("a", x)');
+    expect(calls(compiled)).toBe(compiled.calls);
+    expect(calls({ source: compiled.source, evaluate: compiled.evaluate })).toEqual(compiled.calls);
+  });
+
+  it('answer nothing where they may not be called', async () => {
+    const source = '{"link": $link("m", 1), "record": $record("e", 1), "find": $find("e", {"a": 1})}';
+    expect(await run(source, {}, { functions: noFunctions })).toEqual({ find: [] });
   });
 });
 
@@ -203,6 +211,21 @@ describe('failures to compile', () => {
     }
   });
 
+  it('say so where the stack ends', () => {
+    // At its very end nothing can be called. On the way back there is room for a little, then for more.
+    const toTheEnd = (): void => {
+      try {
+        toTheEnd();
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        compileExpression('('.repeat(500));
+      }
+    };
+    expect(toTheEnd).toThrow(
+      expect.objectContaining({ code: 'CONFIG_EXPRESSION', message: 'The expression nests too deep.' }),
+    );
+  });
+
   it('know every function of JSONata, and no other', async () => {
     for (const name of BUILTINS) expect((await failure(run(`$${name}`, {}))).message, name).toContain('is a function');
   });
@@ -271,6 +294,7 @@ describe('what a failure says', () => {
     expect(shown).toHaveLength(120);
     expect(shown.startsWith('$number("x" & "yyy')).toBe(true);
     expect(shown.endsWith('y…')).toBe(true);
+    expect((await failing('  $number("x")\n')).message).toMatch(/ Expression: \$number\("x"\)$/);
     const just = `$error("${'z'.repeat(120 - 10)}")`;
     expect(just).toHaveLength(120);
     expect((await failing(just)).message.endsWith(` Expression: ${just}`)).toBe(true);

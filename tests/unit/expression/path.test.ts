@@ -41,22 +41,53 @@ const source = fc
   .map(([steps, last]) => [...steps, last].join('.'))
   .filter((text) => parsePath(text) !== undefined);
 
+/** As JSON: JSONata's lists carry extra properties. */
+const plain = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+const asJsonata = async (text: string, data: JsonObject): Promise<void> => {
+  expect(plain(path(text).get(data))).toEqual(plain(await jsonata(text).evaluate(data)));
+};
+
+/** Lists in lists, all fields of one name, so that most paths lead somewhere. */
+const nested: fc.Arbitrary<Json> = fc.letrec<{ json: Json }>((tie) => ({
+  json: fc.oneof(
+    { maxDepth: 4, depthSize: 'large' },
+    fc.constantFrom<Json>(1, 2, null),
+    tie('json').map((a) => ({ a, k: 1 })),
+    fc.tuple(tie('json'), fc.constantFrom(1, 2)).map(([a, k]) => ({ a, k })),
+    fc.array(tie('json'), { maxLength: 3 }),
+  ) as fc.Arbitrary<Json>,
+})).json;
+
 describe('reading', () => {
   it('answers what JSONata answers', async () => {
+    await fc.assert(fc.asyncProperty(source, record, asJsonata), { numRuns: 2_000 });
+  });
+
+  it('answers what JSONata answers of lists within lists', async () => {
+    const steps = fc.array(fc.constantFrom('a', 'a', 'a[0]', 'a[1]', 'a[k=1]'), { minLength: 1, maxLength: 4 });
+    const text = steps.map((names) => names.join('.')).filter((names) => parsePath(names) !== undefined);
     await fc.assert(
-      fc.asyncProperty(source, record, async (text, data) => {
-        const expected = await jsonata(text).evaluate(data);
-        // Through JSON: JSONata's lists carry extra properties.
-        const plain = (value: unknown): unknown =>
-          value === undefined ? undefined : JSON.parse(JSON.stringify(value));
-        expect(plain(path(text).get(data))).toEqual(plain(expected));
-      }),
+      fc.asyncProperty(
+        text,
+        nested.map((a) => ({ a })),
+        asJsonata,
+      ),
       { numRuns: 2_000 },
     );
   });
 
+  it.each<[string, Json]>([
+    ['x.a', [{ a: [1, 2] }, { a: [3] }]],
+    ['x.a[0]', [{ a: [1, 2] }, { a: [3] }]],
+    ['x.a[1]', [{ a: [1] }, { a: [1, 2] }]],
+    ['x.a[0]', [{ a: [[1]] }, { a: [[2]] }]],
+    ['x.a[0]', [{ a: [] }, { a: [[1]] }]],
+    ['x.a[0].b', [{ a: [{ b: 1 }, { b: 2 }] }, { a: [{ b: 3 }] }]],
+  ])('%s of %j is what JSONata says', (text, x) => asJsonata(text, { x }));
+
   it.each([
     ['a.b', { a: { b: 1 } }, 1],
+    [' a.b\n', { a: { b: 1 } }, 1],
     ['a.b', { a: null }, undefined],
     [
       "emails[field='EMAIL1'].email",
@@ -134,18 +165,42 @@ describe('writing', () => {
     ['clears to null', 'a.b', { a: { b: 1 } }, undefined, { a: { b: null } }],
     ['makes nothing to clear it', 'a.b', { z: 1 }, undefined, { z: 1 }],
     ['makes no element to clear it', "emails[field='EMAIL1'].email", { emails: [] }, undefined, { emails: [] }],
+    ['goes through a list of one, which stays a list', 'a.b', { a: [{ c: 1 }] }, 'x', { a: [{ c: 1, b: 'x' }] }],
+    ['goes through lists of one within each other', 'a.b', { a: [[{ c: 1 }]] }, 'x', { a: [[{ c: 1, b: 'x' }]] }],
+    ['makes the object in an empty list', 'a.b', { a: [] }, 'x', { a: [{ b: 'x' }] }],
+    ['makes nothing in an empty list to clear it', 'a.b', { a: [] }, undefined, { a: [] }],
+    ['clears in a list of one', 'a.b', { a: [{ b: 1 }] }, undefined, { a: [{ b: null }] }],
+    ['goes through null', 'a.b', { a: null }, 'x', { a: { b: 'x' } }],
+    ['leaves null as it is to clear what is below it', 'a.b', { a: null }, undefined, { a: null }],
+    ['leaves a text as it is to clear what is below it', 'a.b', { a: 'text' }, undefined, { a: 'text' }],
+    ['writes the element itself', 'a[0]', { a: ['y', 'z'] }, 'x', { a: ['x', 'z'] }],
+    ['clears the element itself', 'a[0]', { a: ['y', 'z'] }, undefined, { a: [null, 'z'] }],
+    ['appends the element itself', 'a[2]', { a: ['y', 'z'] }, 'x', { a: ['y', 'z', 'x'] }],
+    ['takes a lone value for a list of one, and leaves it alone', 'a[0]', { a: 'y' }, 'x', { a: 'x' }],
+    ['goes into a lone object', 'a[0].b', { a: { c: 1 } }, 'x', { a: { c: 1, b: 'x' } }],
+    ['finds a lone object by its key', 'a[k=1].b', { a: { k: 1 } }, 'x', { a: { k: 1, b: 'x' } }],
+    ['appends to a lone object', 'a[1].b', { a: { c: 1 } }, 'x', { a: [{ c: 1 }, { b: 'x' }] }],
+    ['makes a list where there is null', 'a[0].b', { a: null }, 'x', { a: [{ b: 'x' }] }],
+    ['makes a list where there is an empty text', 'a[0].b', { a: '' }, 'x', { a: [{ b: 'x' }] }],
+    ['makes nothing in an element that is empty', 'a[0].b', { a: [null, 1] }, undefined, { a: [null, 1] }],
   ])('%s', (_, text, data, value, expected) => {
     const before = structuredClone(data);
-    expect(path(text).set(data as JsonObject, value)).toEqual(expected);
+    expect(path(text).set(data as JsonObject, value)).toStrictEqual(expected);
     expect(data).toEqual(before);
   });
 
   it.each([
-    ['a.b', { a: 'text' }],
-    ['a.b', { a: [{}, {}] }],
-    ['a[3].b', { a: [{}] }],
-  ])('%s refuses %j instead of overwriting it', (text, data) => {
-    expect(() => path(text).set(data as JsonObject, 'x')).toThrow(expect.objectContaining({ code: 'VALUE_TYPE' }));
+    ['a.b', { a: 'text' }, '"a" holds no object'],
+    ['a.b', { a: [{}, {}] }, '"a" holds 2 elements; select one, such as a[0]'],
+    ['a[3].b', { a: [{}] }, '"a" holds 1 elements, so number 3 cannot be made'],
+  ])('%s refuses %j instead of overwriting it', (text, data, why) => {
+    expect(() => path(text).set(data as JsonObject, 'x')).toThrow(
+      expect.objectContaining({
+        code: 'VALUE_TYPE',
+        message: `${text} cannot be written: ${why}.`,
+        context: { property: text },
+      }),
+    );
   });
 
   it('is read again, and changes nothing else', () => {
@@ -182,7 +237,13 @@ describe('the form', () => {
     "a[b='x']",
     'a[0',
     'and',
+    'or',
+    'in',
     'true',
+    'false',
+    'null',
+    'a.in',
+    'a[in=1].b',
     '$',
     'a b',
     "a['x'].b",

@@ -1,5 +1,6 @@
 /** Values by declared type: equality, emptiness, what is written. */
 import fc from 'fast-check';
+import { Settings } from 'luxon';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   canonical,
@@ -108,7 +109,10 @@ describe('what is written', () => {
 
   it('text in the place of a number is refused', () =>
     expect(() => toJson('x', { type: 'string' }, { type: 'integer' })).toThrowError(
-      expect.objectContaining({ code: 'VALUE_TYPE' }),
+      expect.objectContaining({
+        code: 'VALUE_TYPE',
+        message: 'The value is text where the target wants a number.',
+      }),
     ));
 
   it('a decimal survives being written as text or number', () => {
@@ -147,6 +151,7 @@ describe('the canonical text', () => {
     ['decimal', '1e2', '100'],
     ['decimal', '+1.50', '1.5'],
     ['decimal', ' .5 ', '0.5'],
+    ['decimal', '-.25', '-0.25'],
     ['decimal', '5.', '5'],
     ['decimal', '-0.00', '0'],
     ['decimal', '1e-7', '0.0000001'],
@@ -205,8 +210,19 @@ describe('a value is the same tomorrow', () => {
     }
   });
 
+  it('and in another zone: without one, a text means UTC', () => {
+    Settings.defaultZone = 'Asia/Tokyo';
+    try {
+      expect(canonical('2026-01-02T00:00:00', { type: 'datetime' })).toBe('1767312000000');
+      expect(canonical('2026-01-02', { type: 'date' })).toBe('1767312000000');
+      expect(toJson('2026-01-02T23:30:00Z', { type: 'date' })).toBe('2026-01-02');
+    } finally {
+      Settings.defaultZone = 'system';
+    }
+  });
+
   it('a time alone is no date', () => {
-    for (const raw of ['12:30', '12', '24:00'])
+    for (const raw of ['12:30', '12', '24:00', '12:30:45.1234', 'T1230'])
       expect(() => parseValue(raw, { type: 'datetime' })).toThrow('The value is a text, not a datetime.');
   });
 });
@@ -280,6 +296,8 @@ describe('the place written to', () => {
     ['integer', '1e2', { type: 'string' }, '100'],
     ['list', 'a', { type: 'array' }, ['a']],
     ['list', [], { type: 'array' }, null],
+    ['list', ['a'], { type: 'number' }, ['a']],
+    ['boolean', true, { type: 'integer' }, true],
     ['datetime', '2026-01-02', undefined, '2026-01-02T00:00:00.000Z'],
   ])('%s %j to %j is %j', (type, raw, schema, expected) =>
     expect(toJson(raw, { type }, schema as { type?: unknown } | undefined)).toEqual(expected),

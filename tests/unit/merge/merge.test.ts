@@ -187,6 +187,11 @@ describe('one-way', () => {
     expect(only).toEqual({ property: 'p', rule: 'drift' });
     expect(base).toEqual({ p: ['old', 'old'] });
   });
+  it('takes such a standing difference into a base of the present definition', () => {
+    const { only, base } = decide(oneWay(['old', 'mine']), ['old', 'old', 'another']);
+    expect(only.rule).toBe('drift');
+    expect(base.p).toEqual(['old', 'old']);
+  });
   it('puts the edit of the follower back with drift: revert', () =>
     expect(decide(oneWay(['old', 'mine'], 'revert'), ['old', 'old']).only).toEqual({
       property: 'p',
@@ -226,6 +231,13 @@ describe('what cannot be written', () => {
     expect(only).toEqual({ property: 'p', rule: 'blocked', error });
     expect(writes).toEqual([[], []]);
     expect(base).toEqual({ p: ['old', 'old'] });
+  });
+  it('makes no base where there was none', () => {
+    const property = state(['a', ''], {
+      toward: [value(''), { ok: false, error: new TandemError('VALUE_TYPE', 'x') }],
+    });
+    expect(decide(property).only.rule).toBe('blocked');
+    expect(Object.keys(decide(property).base)).toEqual([]);
   });
   it('matters only when it is needed', () => {
     expect(decide(state(['old', 'new'], { toward: [value('new'), failing] }), ['old', 'old']).only.writes).toBe(0);
