@@ -81,8 +81,8 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
   for (const node of nodes) {
     const { procedure } = node;
     if (procedure) {
-      const [step, ...more] = procedure.steps ?? [];
-      if (step?.type === 'name' && more.length === 0) {
+      const step = procedure.steps?.length === 1 ? procedure.steps[0] : undefined;
+      if (step?.type === 'name') {
         const name = String(step.value);
         report({
           message: `"${name}" is no function; write $${nearest(name, [...BUILTINS, ...HOST]) ?? name}(…) with a dollar sign.`,

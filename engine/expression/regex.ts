@@ -11,6 +11,7 @@ const compiled = new WeakMap<RegExp, RE2JS>();
  */
 export function compileRegex(pattern: RegExp): RE2JS {
   let regex = compiled.get(pattern);
+  // Stryker disable next-line ConditionalExpression: saves time only; compiled again it is the same
   if (!regex) {
     const flags = (pattern.ignoreCase ? RE2JS.CASE_INSENSITIVE : 0) | (pattern.multiline ? RE2JS.MULTILINE : 0);
     try {
@@ -63,6 +64,7 @@ export class LinearRegex {
         `A regular expression was given a text of more than ${MAX_STRING} characters.`,
       );
     const start = performance.now();
+    // Stryker disable next-line ConditionalExpression: saves time only; `find` begins anew each time
     if (text !== this.matching?.text) this.matching = { text, matcher: this.regex.matcher(text) };
     const { matcher } = this.matching;
     const found = this.lastIndex <= text.length && matcher.find(this.lastIndex);
