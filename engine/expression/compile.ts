@@ -229,8 +229,8 @@ function failed(error: unknown, source: string): TandemError {
   if (limit) return new TandemError('EXPRESSION_LIMIT', limit + place);
   let said = message ?? 'It failed.';
   for (const secret of [value, value2, exp]) {
-    const written: string | undefined = JSON.stringify(secret);
-    if (written) said = said.split(written).join('(the value)');
+    // JSON makes nothing of a value that is not there, and no text is split by nothing.
+    said = said.split(JSON.stringify(secret)).join('(the value)');
   }
   return new TandemError('EXPRESSION_FAILED', `${said.replace(/\.$/, '')}.${place}`);
 }
