@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseDuration } from '../engine/config/duration.ts';
+import { parseRedisUrl, REDIS_URL_FORMS } from '../engine/queue/connection.ts';
 import { Failure } from './failure.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -50,7 +51,7 @@ export const VARIABLES: readonly Variable[] = [
   variable(
     'REDIS_URL',
     '',
-    'Redis that holds links, queues and runs: `redis://` or `rediss://`. Needed by `start`, `server` and `worker`.',
+    'Redis that holds links, queues and runs: `redis://`, `rediss://`, or `redis+sentinel://HOST:PORT,HOST:PORT/NAME`. Needed by `start`, `server` and `worker`.',
   ),
   variable('TANDEM_HOST', '127.0.0.1', 'Address on which the server listens. Another than loopback needs a token.'),
   variable('TANDEM_PORT', '8080', 'Port on which the server listens; 0 takes a free one.'),
@@ -157,9 +158,7 @@ export function readEnvironment(env: Env = process.env): Environment {
   };
 
   const redisUrl = text('REDIS_URL');
-  if (redisUrl !== undefined && !(URL.canParse(redisUrl) && /^rediss?:\/\/[^/]/.test(redisUrl))) {
-    complain('REDIS_URL', 'an address such as redis://127.0.0.1:6379 or rediss://:PASSWORD@redis.example.com:6380/0');
-  }
+  if (redisUrl !== undefined && parseRedisUrl(redisUrl) === undefined) complain('REDIS_URL', REDIS_URL_FORMS);
   const host = text('TANDEM_HOST') ?? '127.0.0.1';
   if (!/^[A-Za-z0-9.:-]+$/.test(host)) complain('TANDEM_HOST', 'an address or host name without a port');
   const port = whole('TANDEM_PORT', 8080, 0, 65_535);

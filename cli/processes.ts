@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { formatProblem } from '../engine/config/format.ts';
 import { type ConfigStore, createConfigStore } from '../engine/config/store.ts';
 import { createEngine } from '../engine/engine.ts';
+import { shownRedisUrl } from '../engine/queue/connection.ts';
 import { startWorkers } from '../engine/queue/workers.ts';
 import type { Tracing } from '../engine/tracing.ts';
 import { createEvents } from '../server/events.ts';
@@ -13,7 +14,7 @@ import { type Environment, isLoopback, packageVersion, reachable } from './envir
 import { Failure, OK } from './failure.ts';
 import { createLogger, type Logger } from './log.ts';
 import type { Output } from './output.ts';
-import { checkRedis, requireRedisUrl, shownUrl } from './redis.ts';
+import { checkRedis, requireRedisUrl } from './redis.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { stopOnSignals, within } from './signals.ts';
 import { startTracing, tracingConfigured } from './tracing.ts';
@@ -158,7 +159,7 @@ async function start(
       ...(url === undefined ? {} : { url }),
       ...roles,
       mappings,
-      redis: shownUrl(redisUrl),
+      redis: shownRedisUrl(redisUrl),
       prefix: environment.prefix,
       pid: process.pid,
     },

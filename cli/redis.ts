@@ -1,5 +1,5 @@
 /** The Redis of REDIS_URL: whether it is there, and whether it may be trusted with link keys. */
-import { checkSafety, connect } from '../engine/queue/connection.ts';
+import { checkSafety, connect, shownRedisUrl } from '../engine/queue/connection.ts';
 import type { Environment } from './environment.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
 import type { Logger } from './log.ts';
@@ -29,7 +29,7 @@ export async function checkRedis(url: string, logger: Logger, { safe = true } = 
   redis.on('error', (error) => {
     const { code, message } = error as NodeJS.ErrnoException;
     const reason = code ?? message;
-    if (reason !== last) logger.warn({ redis: shownUrl(url), reason }, 'waiting for Redis');
+    if (reason !== last) logger.warn({ redis: shownRedisUrl(url), reason }, 'waiting for Redis');
     last = reason;
   });
   let timer: NodeJS.Timeout | undefined;
@@ -39,7 +39,7 @@ export async function checkRedis(url: string, logger: Logger, { safe = true } = 
       reject(
         new Failure(
           'SYSTEM_UNREACHABLE',
-          `Redis at ${shownUrl(url)} does not answer (${reason}).`,
+          `Redis at ${shownRedisUrl(url)} does not answer (${reason}).`,
           `Start it, or set REDIS_URL.\n${WAYS}`,
           FAILED,
         ),
@@ -50,13 +50,13 @@ export async function checkRedis(url: string, logger: Logger, { safe = true } = 
     await Promise.race([late, redis.ping()]);
     if (!safe) return;
     const { warnings } = await Promise.race([late, checkSafety(redis)]);
-    for (const warning of warnings) logger.warn({ redis: shownUrl(url) }, warning);
+    for (const warning of warnings) logger.warn({ redis: shownRedisUrl(url) }, warning);
   } catch (error) {
     const { message } = asFailure(error);
     if (/NOAUTH|WRONGPASS|NOPERM|invalid (username|password)/i.test(message)) {
       throw new Failure(
         'UNUSABLE',
-        `Redis at ${shownUrl(url)} refuses the credentials of REDIS_URL.`,
+        `Redis at ${shownRedisUrl(url)} refuses the credentials of REDIS_URL.`,
         'Write user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT',
         undefined,
         error,
@@ -67,11 +67,4 @@ export async function checkRedis(url: string, logger: Logger, { safe = true } = 
     clearTimeout(timer);
     redis.disconnect();
   }
-}
-
-/** Without the password. */
-export function shownUrl(url: string): string {
-  if (!URL.canParse(url)) return 'REDIS_URL';
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
 }

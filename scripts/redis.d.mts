@@ -9,6 +9,8 @@ export interface StartRedisOptions {
   dir?: string | undefined;
   /** Keep every write in the append-only file, so that a Redis started later on the same `dir` has them. Default: no. */
   appendonly?: boolean | undefined;
+  /** Makes it a sentinel, with these lines in its configuration. */
+  sentinel?: readonly string[] | undefined;
   /** Gets what Redis logs, line by line. */
   log?: ((line: string) => void) | undefined;
   /** Gets what is done to get hold of a Redis that is not there yet, which may take some seconds. Default: `log`. */

@@ -1,7 +1,7 @@
 // A Redis for tests, the demo and development: the one that REDIS_URL names, or one of its own that ends with whoever
 // started it. Run as a program, it keeps one in the foreground: node scripts/redis.mjs [--port N] [--dir D] [--appendonly]
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -27,12 +27,12 @@ export class RedisUnavailable extends Error {
 
 /** See redis.d.mts for the options and the result. */
 export async function startRedis(options = {}) {
-  const { own = false, port, dir, appendonly = false, log = () => {}, notice = log, args = [] } = options;
+  const { own = false, port, dir, appendonly = false, sentinel, log = () => {}, notice = log, args = [] } = options;
   const given = process.env.REDIS_URL;
   if (given && !own) return useGiven(given);
   for (let attempt = 1; ; attempt++) {
     const server = await findServer(notice);
-    const started = await startOne(server, { port: port ?? (await freePort()), dir, appendonly, log, args });
+    const started = await startOne(server, { port: port ?? (await freePort()), dir, appendonly, sentinel, log, args });
     if (!started.failure) return started;
     // Another program may take the free port first; and what was unpacked earlier may no longer suit the system.
     const portTaken = port === undefined && /already in use/i.test(started.failure);
@@ -140,7 +140,7 @@ function versionOf(command, env) {
 
 const isOlder = ([major, minor]) => major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
 
-async function startOne(server, { port, dir, appendonly, log, args }) {
+async function startOne(server, { port, dir, appendonly, sentinel, log, args }) {
   const removeDir = dir === undefined ? mkdtempSync(join(tmpdir(), 'tandem-redis-')) : undefined;
   const folder = removeDir ?? resolve(dir);
   mkdirSync(folder, { recursive: true });
@@ -148,7 +148,10 @@ async function startOne(server, { port, dir, appendonly, log, args }) {
     ['--port', String(port), '--bind', '127.0.0.1', '--protected-mode', 'yes', '--daemonize', 'no', '--logfile', ''],
     ['--dir', folder, '--save', '', '--appendonly', appendonly ? 'yes' : 'no', '--maxmemory-policy', 'noeviction'],
   ];
-  const child = spawnWatched(server.command, [...settings.flat(), ...args], {
+  // A sentinel keeps what it learns in its configuration, so it must have a file.
+  const file = join(folder, 'sentinel.conf');
+  if (sentinel) writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...sentinel, ''].join('\n'));
+  const child = spawnWatched(server.command, sentinel ? [file, '--sentinel'] : [...settings.flat(), ...args], {
     cwd: folder,
     env: server.env,
     stdio: ['ignore', 'pipe', 'pipe'],

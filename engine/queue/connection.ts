@@ -1,5 +1,5 @@
 /** Connections to Redis, and whether that Redis may be trusted with link keys. */
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { TandemError } from '../errors.ts';
 
 /**
@@ -8,13 +8,56 @@ import { TandemError } from '../errors.ts';
  */
 const SILENCE = 30_000;
 
-/** BullMQ workers block on their connection and must wait for Redis to come back, however long that takes. */
+/** What REDIS_URL may be, in words. */
+export const REDIS_URL_FORMS =
+  'an address such as redis://127.0.0.1:6379, rediss://:PASSWORD@redis.example.com:6380/0, or redis+sentinel://HOST:26379,HOST:26379/NAME';
+
+/** `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT.../NAME[/DB]`; user and password are those of Redis itself. */
+const SENTINEL = /^redis\+sentinel:\/\/(?:([^:@/]*):([^@/]*)@)?([^@/]+)\/([^/?#]+)(?:\/(\d+))?$/;
+
+/** @returns the connection options that an address stands for, or the address itself; undefined where it is none */
+export function parseRedisUrl(url: string): Omit<RedisOptions, 'replyMapping'> | string | undefined {
+  if (URL.canParse(url) && /^rediss?:\/\/[^/]/.test(url)) return url;
+  const [, user = '', password = '', hosts = '', name = '', db = '0'] = SENTINEL.exec(url) ?? [];
+  const sentinels = hosts.split(',').map((one) => /^(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?$/.exec(one));
+  if (name === '' || sentinels.includes(null)) return undefined;
+  return {
+    name: decodeURIComponent(name),
+    db: Number(db),
+    sentinels: sentinels.map((one) => ({
+      host: one![1]!.replace(/^\[|\]$/g, ''),
+      port: Number(one![2] ?? 26_379),
+    })),
+    ...(user === '' ? {} : { username: decodeURIComponent(user) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    // Told by a sentinel that another one leads now, it does not wait until the former one is found to be silent.
+    failoverDetector: true,
+  };
+}
+
+/** Without what is secret in it. */
+export function shownRedisUrl(url: string): string {
+  if (SENTINEL.test(url)) return url.replace(/\/\/[^@/]*@/, '//');
+  if (!URL.canParse(url)) return 'REDIS_URL';
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
+}
+
+/**
+ * BullMQ workers block on their connection and must wait for Redis to come back, however long that takes.
+ * @throws TandemError UNUSABLE
+ */
 export function connect(url: string): Redis {
-  return new Redis(url, {
+  const parsed = parseRedisUrl(url);
+  const common = {
     maxRetriesPerRequest: null,
     socketTimeout: SILENCE,
-    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
-  });
+    retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
+    // One that led before and follows now takes no writes: the address, or the sentinels, lead to the one that leads.
+    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+  } as const;
+  if (parsed === undefined) throw new TandemError('UNUSABLE', `REDIS_URL must be ${REDIS_URL_FORMS}.`);
+  return typeof parsed === 'string' ? new Redis(parsed, common) : new Redis({ ...common, ...parsed });
 }
 
 export interface RedisSafety {
@@ -27,11 +70,16 @@ export interface RedisSafety {
 /**
  * An evicting Redis would drop link keys, and a lost link key may make duplicates. Managed services often forbid CONFIG:
  * then INFO tells the most of it, and what cannot be read is warned about, not refused.
- * @throws TandemError REDIS_UNSAFE with what to set
+ * @throws TandemError REDIS_UNSAFE with what to set; UNUSABLE for a node of a Redis Cluster
  */
 export async function checkSafety(redis: Redis): Promise<RedisSafety> {
   const warnings: string[] = [];
   const [settings, info] = await Promise.all([readSettings(redis), readInfo(redis)]);
+  if (info.cluster_enabled === '1')
+    throw new TandemError(
+      'UNUSABLE',
+      'This Redis is a node of a Redis Cluster, over which Tandem cannot spread its keys. Give it a Redis (or Valkey) of its own, alone or with sentinels.',
+    );
   const policy = settings?.['maxmemory-policy'] ?? info.maxmemory_policy;
   if (policy !== undefined && policy !== 'noeviction') {
     throw new TandemError(
@@ -61,10 +109,10 @@ export async function checkSafety(redis: Redis): Promise<RedisSafety> {
   return { policy, persistent, warnings };
 }
 
-/** Both sections are in every Redis; a service may still forbid INFO. */
+/** These sections are in every Redis; a service may still forbid INFO. */
 async function readInfo(redis: Redis): Promise<Record<string, string>> {
   try {
-    const text = `${await redis.info('memory')}\n${await redis.info('persistence')}`;
+    const text = `${await redis.info('memory')}\n${await redis.info('persistence')}\n${await redis.info('cluster')}`;
     return Object.fromEntries([...text.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value]));
   } catch (error) {
     if (isForbidden(error)) return {};
