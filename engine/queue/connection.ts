@@ -78,7 +78,7 @@ export async function checkSafety(redis: Redis): Promise<RedisSafety> {
   if (info.cluster_enabled === '1')
     throw new TandemError(
       'UNUSABLE',
-      'This Redis is a node of a Redis Cluster, over which Tandem cannot spread its keys. Give it a Redis (or Valkey) of its own, alone or with sentinels.',
+      'This Redis is a node of a Redis Cluster, over which Tandem cannot spread its keys. Give it a Redis of its own, alone or with sentinels.',
     );
   const policy = settings?.['maxmemory-policy'] ?? info.maxmemory_policy;
   if (policy !== undefined && policy !== 'noeviction') {

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { webhookKeys } from '../../../cli/webhooks.ts';
+import { createLinks } from '../../../engine/links/links.ts';
+import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import { startRedis } from '../../../scripts/redis.mjs';
 import { SECRETS, tandem } from '../../unit/cli/spawn.ts';
 import {
@@ -104,6 +106,50 @@ describe('start', () => {
     running.child.kill('SIGTERM');
     expect(await running.ended).toEqual({ status: 1, signal: null });
   });
+});
+
+describe('on SIGTERM', () => {
+  const working = async (fault: FaultRule) => {
+    const { keap, shop, env: systems } = await standIns();
+    const env = {
+      ...common(),
+      ...systems,
+      TANDEM_CONFIG: await configFolder('product-product'),
+      TANDEM_LOCK_DURATION: '1s',
+    };
+    const redis = new Redis(redisUrl());
+    later(async () => redis.disconnect());
+    const links = (): Promise<number> =>
+      createLinks(redis, env.TANDEM_PREFIX, { name: 'product-product', match: [] }).count();
+    const running = await startTandem('start', env);
+    shop.faults.add(fault);
+    await fetch(`${running.ready.url}/triggers`, { method: 'POST' });
+    await until(() => shop.requests.since(0).some(({ fault: hit }) => hit === fault.action));
+    running.child.kill('SIGTERM');
+    return { keap, shop, env, running, links };
+  };
+
+  it('what is under way is finished, and the process ends with 0', async () => {
+    const { shop, running, links } = await working({ method: 'POST', path: '/products', action: 'delay', ms: 1_500 });
+    expect(await running.ended).toEqual({ status: 0, signal: null });
+    // None of those that were being made is left half made: each has its link.
+    const made = shop.stats().entities.products!.creates;
+    expect(made).toBeGreaterThan(0);
+    expect(await links()).toBeGreaterThanOrEqual(made);
+    expect(running.log.join('\n')).not.toContain('left to be taken over');
+  }, 60_000);
+
+  it('what cannot be finished in time is left to another worker, and the process ends with 0', async () => {
+    const { shop, env, running, links } = await working({ method: 'POST', path: '/products', action: 'hang' });
+    const begun = Date.now();
+    expect(await running.ended).toEqual({ status: 0, signal: null });
+    expect(Date.now() - begun).toBeLessThan(30_000);
+    expect(running.log.join('\n')).toContain('left to be taken over');
+    const before = await links();
+    shop.faults.clear();
+    await startTandem('worker', env);
+    await until(async () => (await links()) > before, 90_000);
+  }, 180_000);
 });
 
 describe('what start refuses', () => {
