@@ -41,8 +41,9 @@ it('verifies by handshake', async () => {
 it('sends what changed in batches, without any data of the records', async () => {
   await register('company.add');
   for (let i = 0; i < 3; i++) await call('POST', companies, { company_name: `C${i}` });
-  await until(() => keap.webhooks.counts().delivered > 0 && keap.webhooks.counts().pending === 0);
-  const sent = target.received.map(({ body }) => JSON.parse(body));
+  const batches = () => target.received.map(({ body }) => JSON.parse(body));
+  await until(() => batches().flatMap((batch) => batch.object_keys).length >= 3);
+  const sent = batches();
   expect(sent[0]).toMatchObject({ event_key: 'company.add', object_type: 'company' });
   const keys = sent.flatMap((batch) => batch.object_keys);
   expect(keys.map((key) => key.id)).toEqual([1, 2, 3]);
