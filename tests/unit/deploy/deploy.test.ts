@@ -99,7 +99,11 @@ interface Container {
 interface Workload {
   kind: string;
   metadata: { name: string };
-  spec: { template: { spec: { containers: Container[]; terminationGracePeriodSeconds: number } } };
+  spec: {
+    template: {
+      spec: { containers: Container[]; terminationGracePeriodSeconds: number; enableServiceLinks?: boolean };
+    };
+  };
 }
 
 describe('Kubernetes', () => {
@@ -127,6 +131,12 @@ describe('Kubernetes', () => {
         expect(path).toBe(probe === 'readinessProbe' ? '/health/ready' : '/health/live');
       }
     }
+  });
+
+  it('keeps variables that Kubernetes makes of its services out of those that Tandem reads', () => {
+    // The service "tandem" would otherwise set TANDEM_PORT=tcp://10.0.0.1:80, with which no process starts.
+    for (const { metadata, spec } of pods.filter((pod) => pod.kind === 'Deployment'))
+      expect(spec.template.spec.enableServiceLinks, metadata.name).toBe(false);
   });
 
   it('runs a Redis that keeps what it is told', () => {
