@@ -82,7 +82,9 @@ export function createMetrics(): Metrics {
   });
   return {
     registry,
-    onCall({ system, operation, status, ms, quotaLeft }) {
+    onCall({ system, operation, status, ms, error, quotaLeft }) {
+      // The limits of this side let nothing out: no call was made, and none failed.
+      if (status === undefined && error === 'SYSTEM_THROTTLED') return;
       calls.inc({ system, operation, status: status === undefined ? 'none' : String(status) });
       callTime.observe({ system, operation }, ms / 1000);
       if (quotaLeft !== undefined) quotaTold.set({ system }, quotaLeft);
@@ -117,6 +119,8 @@ export function createMetrics(): Metrics {
 
 /** How long a scrape waits for what Redis holds, in ms. */
 const PATIENCE = 5_000;
+/** How long it waits for what is counted one by one: all else is told without, and the next scrape has it. */
+const HELD_PATIENCE = 2_000;
 
 export interface Gauges {
   /** Brings them up to date. */
@@ -212,7 +216,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
         [...mappings.values()].map(async (mapping) => ({
           mapping,
           links: await engine.links(mapping.name).count(),
-          held: await heldCounts(engine, mapping.name),
+          held: await within(HELD_PATIENCE, heldCounts(engine, mapping.name)),
           incoming: await engine.incoming.count(mapping.name),
           brake: await brakeOn(engine, mapping),
           read: await Promise.all(mapping.sides.map(({ index }) => engine.links(mapping.name).lastRead(index))),
@@ -242,7 +246,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
       links.set({ mapping: name }, count.links);
       incoming.set({ mapping: name }, count.incoming);
       brake.set({ mapping: name }, count.brake ? 1 : 0);
-      for (const kind of HELD_KINDS) held.set({ mapping: name, kind }, count.held[kind]);
+      if (count.held) for (const kind of HELD_KINDS) held.set({ mapping: name, kind }, count.held[kind]);
       for (const { index, name: side } of sides) {
         for (const scan of ['full', 'changes'] as const) {
           const at = count.read[index]?.[scan];

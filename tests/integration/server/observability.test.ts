@@ -233,3 +233,17 @@ test('lines written during a job tell run, mapping, side, record and job', async
   expect(scan).toMatchObject({ mapping: 'people', run: second.id, scan: 'full', code: 'SYSTEM_UNAVAILABLE' });
   expect(scan.job).toEqual(expect.any(String));
 });
+
+test('what has to wait for quota is no call that failed', async () => {
+  const all = await world({
+    crm: [person('1', 'Ann', 'ann@x.test')],
+    system: (name, yaml) => (name === 'crm' ? `${yaml}limits: [{ requests: 1, per: 1h }]\n` : yaml),
+  });
+  const look = async () => (await all.call('POST', '/mappings/people/preview', { side: 'crm', id: '1' })).status;
+  expect(await look()).toBe(200);
+  for (let i = 0; i < 3; i++) expect(await look()).toBe(503);
+  expect(await metric(all, 'tandem_calls_total{system="crm",operation="read",status="200"}')).toBe(1);
+  // Alerts take these for a system that does not answer.
+  expect(await metric(all, 'tandem_calls_total{system="crm",operation="read",status="none"}')).toBeUndefined();
+  expect(await metric(all, 'tandem_call_seconds_count{system="crm",operation="read"}')).toBe(1);
+});
