@@ -92,10 +92,10 @@ export async function health(app: FastifyInstance, { engine, options }: RouteDep
       const current = engine.config.current();
       const problems = engine.config.problems();
       const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
-      const notes = pausedNotes(queues ?? {});
       const [brakes, processes] = queues
         ? await Promise.all([within(PATIENCE, brakesOn(engine)), within(PATIENCE, engine.versions.processes())])
         : [];
+      const notes = queues ? [...pausedNotes(queues), ...processNotes(brakes, processes)] : [];
       const systems = Object.fromEntries(
         Object.entries(systemStates(engine, processes ?? [])).map(([name, { state, ...times }]) => [
           name,
@@ -141,6 +141,13 @@ const pausedNotes = (queues: QueueStates): string[] =>
       ([name, { waiting }]) =>
         `The queue ${name} is paused: nothing begins there until it is resumed. ${waiting} wait.`,
     );
+
+const processNotes = (brakes: unknown, processes: readonly { readonly workers: boolean }[] | undefined): string[] => [
+  ...(brakes && processes ? [] : ['Redis answers slowly: not all could be asked.']),
+  ...(processes && !processes.some(({ workers }) => workers)
+    ? ['No worker is alive: work is queued, and nobody does it until one is started.']
+    : []),
+];
 
 async function queueStates(engine: Engine): Promise<QueueStates> {
   const stands = await Promise.all(queuesOf(engine).map(standOf));

@@ -247,3 +247,16 @@ test('what has to wait for quota is no call that failed', async () => {
   expect(await metric(all, 'tandem_calls_total{system="crm",operation="read",status="none"}')).toBeUndefined();
   expect(await metric(all, 'tandem_call_seconds_count{system="crm",operation="read"}')).toBe(1);
 });
+
+test('a Redis that lets nobody look is no Redis that loses keys', async () => {
+  const all = await world();
+  const { redis } = all.engine;
+  expect(await metric(all, 'tandem_redis_warnings')).toBe(1);
+  const { config } = redis;
+  redis.config = (() =>
+    Promise.reject(new Error("NOPERM this user has no permissions to run the 'config' command"))) as never;
+  expect(await metric(all, 'tandem_redis_warnings')).toBe(0);
+  // Health tells that a person must look.
+  expect((await all.call('GET', '/health/ready')).body.redis.warnings).toEqual([expect.stringMatching(/CONFIG GET/)]);
+  redis.config = config;
+});

@@ -207,7 +207,8 @@ test('scheduled scans are neither drained nor promoted, and of a scan that is di
 });
 
 test('a paused queue keeps Tandem from being ready, and a word says so', async () => {
-  const { call } = await world();
+  const { call, work } = await world();
+  await work();
   expect((await call('GET', '/health/ready')).body).toMatchObject({ status: 'ready', notes: [] });
   await call('POST', `/queues/${NAME}/pause`);
   await call('POST', '/triggers/people', { record: { side: 'crm', id: '1' } });

@@ -209,8 +209,13 @@ test('a delayed job tells when it goes on', async () => {
 });
 
 test('health tells how things stand and no secrets', async () => {
-  const { app, engine, call, root, sync } = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
+  const { app, engine, call, root, sync, work } = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
   expect((await app.inject({ url: '/health/live' })).json()).toEqual({ status: 'up' });
+  expect((await app.inject({ url: '/health/ready' })).json()).toMatchObject({
+    status: 'degraded',
+    notes: [expect.stringMatching(/^No worker is alive/)],
+  });
+  await work();
   const ready = await app.inject({ url: '/health/ready' });
   expect(ready.statusCode).toBe(200);
   expect(ready.json()).toMatchObject({
