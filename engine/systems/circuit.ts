@@ -50,6 +50,12 @@ export interface Passage {
 
 /** Failures in a row after which calls rest. */
 const FAILURES = 4;
+/**
+ * A system that answers after a rest, and then fails again at addresses, may have that many bad records: each time more of
+ * them are needed, or all records of the system would wait for these, which would never be given up.
+ */
+const MORE = 4;
+const MOST = 1_024;
 const FIRST_REST = 1_000;
 export const LONGEST_REST = 30_000;
 /** Down again within this time after it came back, in ms: it never was back, and the rests go on growing. */
@@ -57,8 +63,10 @@ const RELAPSE = 60_000;
 
 export function createCircuit(system: string, options: CircuitOptions = {}): Circuit {
   const { firstRest = FIRST_REST, onChange, now = () => performance.now() } = options;
+  /** In a row: addresses that failed, calls that reached nobody. */
   let failures = new Set<string>();
   let unreached = 0;
+  let needed = FAILURES;
   let open = false;
   let rests = 0;
   let until = 0;
@@ -71,9 +79,13 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
   };
   const length = (): number => Math.min(firstRest * 2 ** Math.min(rests, 30), LONGEST_REST);
 
-  function fail(key: string): void {
-    failures.add(key);
-    if (open || failures.size < FAILURES) return;
+  function fail(address: string | undefined): void {
+    if (open) return;
+    if (address === undefined) unreached += 1;
+    else failures.add(address);
+    if (now() - closedAt >= RELAPSE) needed = FAILURES;
+    if (unreached < FAILURES && unreached + failures.size < needed) return;
+    if (unreached < FAILURES) needed = Math.min(needed * MORE, MOST);
     open = true;
     since = Date.now();
     rests = now() - closedAt < RELAPSE ? rests + 1 : 0;
@@ -83,6 +95,7 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
 
   function succeed(): void {
     failures = new Set();
+    unreached = 0;
     if (!open) return;
     open = false;
     closedAt = now();
@@ -112,7 +125,7 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
           }
           last = { state: word === 'good' && !refusesCredentials(error) ? 'up' : 'failing', at: Date.now() };
           if (word === 'good') succeed();
-          else fail(word === 'unreached' ? `#${++unreached}` : address);
+          else fail(word === 'unreached' ? undefined : address);
           if (trial && open) restFor(length());
         },
       };

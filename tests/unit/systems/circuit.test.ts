@@ -140,6 +140,35 @@ describe('open', () => {
     expect(circuit.rest()).toBe(1_000);
   });
 
+  it('takes many records that fail for what they are: the system answers in between', () => {
+    const failed = failure('SYSTEM_UNAVAILABLE', { status: 500 });
+    circuit = createCircuit('shop', { now: () => clock });
+    /** How many fail before it opens, @returns none where it never does. */
+    const failing = (records: number): number | undefined => {
+      for (let i = 1; i <= records; i++) {
+        call(failed, `GET /bad/${i}`);
+        if (circuit.open) return i;
+      }
+      return undefined;
+    };
+    const back = (): void => {
+      clock += circuit.rest();
+      call();
+    };
+    expect(failing(20)).toBe(4);
+    back();
+    expect(failing(20)).toBe(16);
+    back();
+    // Now they are tried, counted and given up like any other.
+    for (let i = 0; i < 12; i++) expect(failing(20)).toBeUndefined();
+    // One that cannot be reached is not taken for that.
+    calls(4, refused);
+    expect(circuit.open).toBe(true);
+    back();
+    clock += 61_000;
+    expect(failing(20)).toBe(4);
+  });
+
   it('tells since when, and when the next try is', () => {
     const { state, at, since, next } = circuit.standing();
     expect(state).toBe('down');
