@@ -27,6 +27,9 @@ export type VerifiedWebhook =
   | { readonly kind: 'handshake'; readonly header: string; readonly value: string }
   | { readonly kind: 'events'; readonly events: readonly WebhookEvent[] };
 
+/** A longer one is no id of a record: it could not be asked for over HTTP, and would be kept in Redis as long as its job. */
+const LONGEST_ID = 500;
+
 /** @throws TandemError UNAUTHORIZED where the signature is missing, wrong or too old; BAD_REQUEST where the body is no JSON */
 export async function verifyWebhook(config: WebhookConfig, request: WebhookRequest): Promise<VerifiedWebhook> {
   const secret = config.handshake === undefined ? undefined : headerOf(request.headers, config.handshake);
@@ -46,6 +49,8 @@ export async function verifyWebhook(config: WebhookConfig, request: WebhookReque
     if (!isObject(item)) continue;
     const id = toId(item.id);
     if (typeof item.event !== 'string' || item.event === '' || id === undefined) continue;
+    // No record can be read by these.
+    if (id.length > LONGEST_ID || id === '.' || id === '..') continue;
     const key = JSON.stringify([item.event, id]);
     if (!seen.has(key)) events.push({ event: item.event, id });
     seen.add(key);

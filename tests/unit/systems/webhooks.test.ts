@@ -93,3 +93,10 @@ test('one result, many, none and unusable ones', async () => {
   await expect(verify(config({}), {}, Buffer.from('<html>'))).rejects.toMatchObject({ code: 'BAD_REQUEST' });
   await expect(verify(config({}), {}, Buffer.from([0xff, 0xfe]))).rejects.toMatchObject({ code: 'BAD_REQUEST' });
 });
+
+test('ids by which no record can be read are passed over: what names them may be made up, and would be kept', async () => {
+  const ids = ['x'.repeat(500), 'x'.repeat(501), 'x'.repeat(900_000), '.', '..', '...'];
+  const many = ids.map((id) => ({ event: 'customer.updated', id }));
+  const { events: found } = (await verify(config({}), {}, Buffer.from(JSON.stringify({ many })))) as typeof GOOD;
+  expect(found.map(({ id }) => id)).toEqual(['x'.repeat(500), '...']);
+});
