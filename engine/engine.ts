@@ -100,7 +100,8 @@ export interface Engine {
   /** @throws TandemError NOT_FOUND */
   mapping(name: string): Mapping;
   links(mapping: string): Links;
-  client(system: string): SystemClient;
+  /** @param config the configuration under which the work began; what it has of the system is kept until the next edit but one */
+  client(system: string, config?: Config): SystemClient;
   /** How each system that this process has called stands, by name. */
   standings(): Record<string, Standing>;
   /** A context for work that begins now, under the configuration in force now. */
@@ -114,8 +115,8 @@ export interface Engine {
   }): SyncContext;
   /** Begins a run, or returns the one that does the same already. */
   trigger(request: TriggerRequest, by?: Run['trigger']): Promise<{ run: Run; fresh: boolean }>;
-  /** Begins a run of every mapping. */
-  triggerAll(request: { scan: RunKind; plan?: boolean }): Promise<Run>;
+  /** Begins a run of every mapping, or returns the one that does the same already. */
+  triggerAll(request: { scan: RunKind; plan?: boolean }): Promise<{ run: Run; fresh: boolean }>;
   /** Queues whatever concerns the records named by a system's webhook. @returns how many records were queued */
   events(system: string, events: readonly { event: string; id: string }[]): Promise<number>;
   close(): Promise<void>;
@@ -133,7 +134,8 @@ export function createEngine(options: EngineOptions): Engine {
   const runs = createRuns(redis, prefix);
   const versions = createVersions(redis, prefix, options.versions, () => engine.standings());
   const links = new Map<string, { rules: string; links: Links }>();
-  const clients = new Map<string, { version: string; client: SystemClient }>();
+  /** Of each system the one in force, and the one before it: work under way finishes on what it began with. */
+  const clients = new Map<string, { version: string; client: SystemClient }[]>();
 
   const engine: Engine = {
     options,
@@ -164,11 +166,19 @@ export function createEngine(options: EngineOptions): Engine {
       return made;
     },
 
-    client(name) {
+    client(name, begun) {
+      const known = clients.get(name) ?? [];
+      const former = begun?.systems.get(name)?.version;
+      const kept = known.find(({ version }) => version === former);
+      if (kept) return kept.client;
       const config = options.config.current().systems.get(name);
       if (!config) throw new TandemError('NOT_FOUND', `There is no system "${name}".`, { system: name });
-      const known = clients.get(name);
-      if (known?.version === config.version) return known.client;
+      const current = known.find(({ version }) => version === config.version);
+      if (current) {
+        // Edited back: it is the one in force again.
+        if (known[0] !== current) clients.set(name, [current, ...known.filter((one) => one !== current)]);
+        return current.client;
+      }
       const client = createSystemClient(config, {
         retryDelay: options.retryDelay,
         redis,
@@ -182,23 +192,25 @@ export function createEngine(options: EngineOptions): Engine {
           else logger.info({ system }, 'the system is back: its calls go again');
         },
       });
-      clients.set(name, { version: config.version, client });
+      const [last, ...older] = known;
+      clients.set(name, [{ version: config.version, client }, ...(last ? [last] : [])]);
       // Calls under way finish on the client they began with.
-      known?.client
-        .close()
-        .catch((error: unknown) => logger.warn({ system: name, reason: String(error) }, 'closing a former client'));
+      for (const one of older)
+        one.client
+          .close()
+          .catch((error: unknown) => logger.warn({ system: name, reason: String(error) }, 'closing a former client'));
       return client;
     },
 
     standings() {
       const known = [...clients].filter(([name]) => options.config.current().systems.has(name));
-      return Object.fromEntries(known.map(([name, { client }]) => [name, client.circuit.standing()]));
+      return Object.fromEntries(known.map(([name, [newest]]) => [name, newest!.client.circuit.standing()]));
     },
 
     context({ owner, job, dry = false, config = options.config.current(), run }) {
       return {
         config,
-        client: engine.client,
+        client: (name) => engine.client(name, config),
         links: engine.links,
         owner,
         job,
@@ -231,11 +243,21 @@ export function createEngine(options: EngineOptions): Engine {
     async trigger({ mapping: name, scan, record, plan = false, group, anew }, by = 'api') {
       const mapping = engine.mapping(name);
       const { run, fresh } = await runs.begin(
-        { mapping: name, scan: record ? 'record' : (scan ?? 'changes'), plan, trigger: by },
+        {
+          mapping: name,
+          scan: record ? 'record' : (scan ?? 'changes'),
+          plan,
+          trigger: by,
+          ...(record ? { record } : {}),
+        },
         group,
         anew,
       );
-      if (!fresh) return { run, fresh };
+      if (!fresh) {
+        // Whoever asks again may have edited it after it was read: the same run looks once more.
+        if (record && !plan) await engine.context({ owner: run.id, run }).enqueue(name, record.side, [record.id]);
+        return { run, fresh };
+      }
       if (record && !plan) {
         await runs.scanning(run);
         // Asked for by name: it is looked at even if nothing seems to have changed.
@@ -258,10 +280,22 @@ export function createEngine(options: EngineOptions): Engine {
     async triggerAll({ scan, plan = false }) {
       const mappings = [...options.config.current().mappings.values()].sort((a, b) => a.depth - b.depth);
       const group = await runs.beginGroup({ scan, plan, trigger: 'api' });
-      const children: string[] = [];
-      for (const { name } of mappings)
-        children.push((await engine.trigger({ mapping: name, scan, plan, group })).run.id);
-      return runs.setChildren(group, children);
+      const begun: { run: Run; fresh: boolean }[] = [];
+      for (const { name } of mappings) begun.push(await engine.trigger({ mapping: name, scan, plan, group }));
+      if (begun.length > 0 && begun.every(({ fresh }) => !fresh)) {
+        const groups = new Set(await Promise.all(begun.map(({ run }) => runs.groupOf(run.id))));
+        const [same, ...others] = groups;
+        const run = same && others.length === 0 ? await runs.get(same) : undefined;
+        if (run?.mapping === '*') {
+          await runs.dropGroup(group);
+          return { run, fresh: false };
+        }
+      }
+      const run = await runs.setChildren(
+        group,
+        begun.map(({ run }) => run.id),
+      );
+      return { run, fresh: true };
     },
 
     async events(system, events) {
@@ -288,7 +322,7 @@ export function createEngine(options: EngineOptions): Engine {
     async close() {
       await incoming.close();
       await queues.close();
-      await Promise.all([...clients.values()].map(({ client }) => client.close()));
+      await Promise.all([...clients.values()].flat().map(({ client }) => client.close()));
       await redis.quit();
     },
   };

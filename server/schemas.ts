@@ -182,7 +182,11 @@ export const SHARED: readonly Schema[] = [
     { $id: 'RunDetail' },
   ),
   object(
-    { ...run, fresh: described('False: a run that does the same was under way already, and is this one', flag) },
+    {
+      ...run,
+      fresh: described('False: a run that does the same was under way already, and is this one', flag),
+      'runs?': described('Of a group: the runs of the single mappings', list(ref('Run'))),
+    },
     { $id: 'Triggered' },
   ),
   object(outcome, { $id: 'Outcome' }),

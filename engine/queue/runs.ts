@@ -1,5 +1,6 @@
 /** Runs: one trigger's work, with counts and progress, kept in Redis so that any process can tell how it stands. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { recordKey } from '../links/keys.ts';
 import type { DefinitionChanges } from '../sync/backfill.ts';
@@ -12,6 +13,9 @@ import type { SideIndex } from '../types.ts';
  * its job was queued.
  */
 const LEASE = 300_000;
+/** How often, and how many ms apart, is looked for a run that was begun but is not stored yet. */
+const STORING = 50;
+const STORING_LOOK = 10;
 /** Stands for the mapping of a group run. */
 const GROUP = '*';
 /** Runs kept; older ones are forgotten. */
@@ -67,6 +71,8 @@ export interface RunRequest {
   readonly scan: RunKind | 'record';
   readonly plan: boolean;
   readonly trigger: Run['trigger'];
+  /** Of a run of one record. */
+  readonly record?: { readonly side: SideIndex; readonly id: string };
 }
 
 /**
@@ -199,8 +205,8 @@ export function createRuns(connection: Redis, prefix: string) {
   const runKey = (id: string): string => `${base}${id}`;
   const activeKey = (mapping: string): string => `${base}active:${mapping}`;
   const expectedKey = (mapping: string): string => `${base}expected:${mapping}`;
-  const currentKey = (request: RunRequest): string =>
-    `${base}current:${request.mapping}:${request.scan}:${request.plan}`;
+  const currentKey = ({ mapping, scan, plan, record }: RunRequest): string =>
+    `${base}current:${mapping}:${scan}:${plan}${record ? `:${recordKey(record.side, record.id)}` : ''}`;
   const index = `${base}index`;
   const now = (): string => new Date().toISOString();
 
@@ -281,15 +287,16 @@ export function createRuns(connection: Redis, prefix: string) {
      */
     async begin(request: RunRequest, group?: string, anew = false): Promise<{ run: Run; fresh: boolean }> {
       const id = randomUUID();
-      if (request.scan === 'record') {
-        await store(id, request, id);
-        return { run: (await get(id))!, fresh: true };
-      }
       const key = currentKey(request);
-      for (;;) {
+      for (let tries = 0; ; tries++) {
         if ((await redis.set(key, id, 'PX', LEASE, 'NX')) === 'OK') break;
         const current = await redis.get(key);
         const run = current === null ? undefined : await get(current);
+        if (current !== null && !run && tries < STORING) {
+          // Whoever was first is about to store it.
+          await setTimeout(STORING_LOOK);
+          continue;
+        }
         const over = run?.state === 'done' || run?.state === 'failed' || (anew && run?.state === 'working');
         if (run && !over) return { run, fresh: false };
         if (current !== null) await redis.del(key);
@@ -304,6 +311,14 @@ export function createRuns(connection: Redis, prefix: string) {
       // Open by itself until all its children are known, or the first of them could end it.
       await store(id, { ...request, mapping: GROUP }, id, { open: '1' });
       return id;
+    },
+
+    /** The group that a run belongs to; its own id where it was begun alone. */
+    groupOf: (id: string): Promise<string | null> => redis.hget(runKey(id), 'group'),
+
+    /** A group that was begun and is not needed: all it would do, another one does. */
+    async dropGroup(id: string): Promise<void> {
+      await redis.multi().del(runKey(id)).zrem(index, id).exec();
     },
 
     async setChildren(id: string, children: readonly string[]): Promise<Run> {

@@ -2,16 +2,17 @@
 import type { FastifyInstance } from 'fastify';
 import type { RouteDeps } from '../options.ts';
 import { iso } from '../present.ts';
-import { count, described, flag, list, object, problems, text, time } from '../schemas.ts';
+import { count, described, flag, list, object, offset, problems, text, time, wideLimit } from '../schemas.ts';
 
 export async function processes(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
-  app.get(
+  app.get<{ Querystring: { offset: number; limit: number } }>(
     '/processes',
     {
       schema: {
         operationId: 'getProcesses',
         tags: ['health'],
         summary: 'The processes of this Tandem, and which version of each mapping is in force',
+        querystring: object({ 'offset?': offset, 'limit?': wideLimit }),
         response: {
           200: object({
             processes: list(
@@ -23,6 +24,10 @@ export async function processes(app: FastifyInstance, { engine }: RouteDeps): Pr
                 workers: flag,
                 since: time,
                 config: described('Version of its whole configuration', text),
+                mappings: described('Version of each mapping that it has, by name', {
+                  type: 'object',
+                  additionalProperties: text,
+                }),
                 idle: described(
                   'Mappings that it leaves to others: it has another version than the one in force',
                   list(text),
@@ -33,18 +38,24 @@ export async function processes(app: FastifyInstance, { engine }: RouteDeps): Pr
               type: 'object',
               additionalProperties: object({ version: text, since: time }),
             }),
+            total: count,
+            offset: count,
+            limit: count,
           }),
-          ...problems(),
+          ...problems(400),
         },
       },
     },
-    async () => {
+    async ({ query: { offset, limit } }) => {
       const [living, force] = await Promise.all([engine.versions.processes(), engine.versions.inForce()]);
       return {
-        processes: living,
+        processes: living.slice(offset, offset + limit),
         inForce: Object.fromEntries(
           [...force].map(([name, { version, at }]) => [name, { version, since: iso(at / 1000) }]),
         ),
+        total: living.length,
+        offset,
+        limit,
       };
     },
   );

@@ -62,16 +62,16 @@ export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Pro
         tags: ['triggers'],
         summary: 'Begin a run of every mapping',
         body: object({ 'scan?': scan, 'plan?': plan }, { type: ['object', 'null'] }),
-        response: { 202: ref('RunDetail'), ...problems(400) },
+        response: { 202: ref('Triggered'), ...problems(400) },
       },
     },
     async (request, reply) => {
       const { scan = 'changes', plan = false } = request.body ?? {};
-      const run = await engine.triggerAll({ scan, plan });
+      const { run, fresh } = await engine.triggerAll({ scan, plan });
       return reply
         .code(202)
         .header('location', `/runs/${run.id}`)
-        .send(await presentRun(engine, run, true));
+        .send({ ...(await presentRun(engine, run, true)), fresh });
     },
   );
 }

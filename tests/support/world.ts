@@ -129,7 +129,9 @@ export async function startWorld(
     keapApi: (method, path, body) => api(`${keap.url}/crm/rest`, { 'x-keap-api-key': keap.apiKey }, method, path, body),
     shopApi: (method, path, body) => api(shop.url, { authorization: `Bearer ${shop.token}` }, method, path, body),
     async sync(scan = 'full') {
-      const { id } = await engine.triggerAll({ scan });
+      const {
+        run: { id },
+      } = await engine.triggerAll({ scan });
       for (;;) {
         const run = await engine.runs.get(id);
         if (run && (run.state === 'done' || run.state === 'failed')) return run;

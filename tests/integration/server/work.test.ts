@@ -44,6 +44,32 @@ test('a trigger answers a run, and the run tells what it did by the names of the
   expect((await call('GET', '/runs?mapping=other')).body).toMatchObject({ total: 0, runs: [] });
 });
 
+test('asked twice, a run of one record or of every mapping is the same run until it is over', async () => {
+  const { call, work } = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
+  const one = { record: { side: 'crm', id: '1' } };
+  const [first, second] = await Promise.all([
+    call('POST', '/triggers/people', one),
+    call('POST', '/triggers/people', one),
+  ]);
+  expect(new Set([first.body.id, second.body.id]).size).toBe(1);
+  expect([first.body.fresh, second.body.fresh].sort()).toEqual([false, true]);
+  const other = await call('POST', '/triggers/people', { record: { side: 'crm', id: '2' } });
+  expect(other.body).toMatchObject({ fresh: true });
+  expect(other.body.id).not.toBe(first.body.id);
+
+  const all = await call('POST', '/triggers', { scan: 'full' });
+  expect(all.body).toMatchObject({ mapping: '*', fresh: true, runs: [{ mapping: 'people' }] });
+  expect((await call('POST', '/triggers', { scan: 'full' })).body).toMatchObject({ id: all.body.id, fresh: false });
+  expect((await call('POST', '/triggers', { scan: 'changes' })).body).toMatchObject({ fresh: true });
+  expect((await call('GET', '/runs')).body.total).toBe(6);
+
+  await work();
+  for (const { id } of [first.body, all.body])
+    await until(async () => (await call('GET', `/runs/${id}`)).body.state === 'done');
+  expect((await call('POST', '/triggers/people', one)).body).toMatchObject({ fresh: true });
+  expect((await call('POST', '/triggers', { scan: 'full' })).body).toMatchObject({ fresh: true });
+});
+
 test('an empty body is a scan of changes; a run that does the same is joined', async () => {
   const { call, app } = await world();
   const first = await app.inject({

@@ -41,6 +41,26 @@ async function rewrite(mapping: string, change: (text: string) => string): Promi
 }
 
 describe('a good edit', () => {
+  it('of a system is for what begins now: work under way asks the system as it did before', async () => {
+    const { engine } = world;
+    const before = engine.config.current();
+    const former = engine.client('customwebshop', before);
+    const file = join(world.dir, 'systems', 'customwebshop.yaml');
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, `${text}\n# edited\n`);
+    const version = () => engine.config.current().systems.get('customwebshop')?.version;
+    await expect.poll(version, { timeout: 5_000 }).not.toBe(before.systems.get('customwebshop')?.version);
+    const now = engine.client('customwebshop');
+    expect(now).not.toBe(former);
+    expect(engine.context({ owner: 'test', config: before }).client('customwebshop')).toBe(former);
+    expect(engine.context({ owner: 'test' }).client('customwebshop')).toBe(now);
+    expect((await former.list('products', {}).next()).done).toBe(false);
+    await writeFile(file, text);
+    await expect.poll(version, { timeout: 5_000 }).toBe(before.systems.get('customwebshop')?.version);
+    expect(engine.client('customwebshop')).toBe(former);
+    await world.settle();
+  });
+
   it('of a conversion is in force for the next record', async () => {
     await rewrite('company-customer', (text) =>
       text.replace('customwebshop: $replace($, /[^0-9+]/, "")', 'customwebshop: \'"00" & $replace($, /[^0-9]/, "")\''),
