@@ -59,7 +59,15 @@ export function createEvents(): Events {
         subscriber.on('message', (_, message) => tell({ type: 'outcome', ...JSON.parse(message) } as LiveEvent));
         subscribed = subscriber.subscribe(channel('outcome'), channel('brake'));
       }
-      await subscribed;
+      try {
+        await subscribed;
+      } catch (error) {
+        // Whoever listens next begins anew.
+        listeners.delete(listener);
+        subscriber?.disconnect();
+        subscriber = undefined;
+        throw error;
+      }
       return () => void listeners.delete(listener);
     },
     async close() {

@@ -60,7 +60,7 @@ export async function webhooks(app: FastifyInstance, { engine, options, metrics 
         response: {
           200: object({}, { description: 'Handshake: the header came back' }),
           202: object({ queued: described('Records that will be looked at', count) }),
-          ...problems(401, 404, 429),
+          ...problems(401, 404, 422, 429),
         },
       },
     },
