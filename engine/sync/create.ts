@@ -4,7 +4,7 @@
  * anything is posted again.
  */
 import { randomUUID } from 'node:crypto';
-import type { Mapping, MappingSide } from '../config/types.ts';
+import type { Mapping, MappingSide, Property } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import { EMPTY, fingerprint, stableJson } from '../expression/values.ts';
 import { recordKey } from '../links/keys.ts';
@@ -257,6 +257,10 @@ async function resultOfOpenCreate(context: SyncContext, mapping: Mapping, source
   return doubt;
 }
 
+/** Whether few records have the same value: not so whom they refer to, the entries of a table, yes and no. */
+const isTelling = ({ reference, values, type }: Property): boolean =>
+  reference === undefined && values === undefined && type !== 'boolean';
+
 const sameSent = (a: Intent['sent'], b: Intent['sent']): boolean => stableJson(a) === stableJson(b);
 
 /** `same`: as it was sent. `like`: it may have been edited since, or reformatted by the target. */
@@ -264,7 +268,8 @@ type Likeness = 'same' | 'like' | 'other';
 
 /**
  * How much a record looks like the result of an unanswered create. Whom it names tells for sure, and so does a match key
- * that was sent. Else it is alike if it still holds what the mapping requires, or half of what was sent.
+ * that was sent. Else it is alike if it still holds all that the mapping requires, or, without a match
+ * key, most of what was sent that few records have in common.
  */
 function likenessOf(
   mapping: Mapping,
@@ -277,13 +282,15 @@ function likenessOf(
   if (intent.keys?.some((key, rule) => key !== null && key === keys[rule])) return 'same';
   const sent = mapping.properties.flatMap((property, i) => {
     const value = intent.sent[property.name];
-    return value === undefined ? [] : [{ required: property.required, kept: value === own[i] }];
+    return value === undefined ? [] : [{ property, kept: value === own[i] }];
   });
-  const required = sent.filter((one) => one.required);
-  const kept = sent.filter((one) => one.kept);
-  if (kept.length === sent.length) return 'same';
+  if (sent.every((one) => one.kept)) return 'same';
+  const required = sent.filter(({ property }) => property.required);
   if (required.length > 0 && required.every((one) => one.kept)) return 'like';
-  return kept.length * 2 >= sent.length ? 'like' : 'other';
+  // Match keys were sent, and it has none of them.
+  if (intent.keys?.some((key) => key !== null)) return 'other';
+  const telling = sent.filter(({ property }) => isTelling(property));
+  return telling.filter((one) => one.kept).length * 2 > telling.length ? 'like' : 'other';
 }
 
 /**
