@@ -154,7 +154,9 @@ async function firstRecords(
       if (records.length >= sample) break;
     }
   } catch (error) {
-    const { code, message } = asTandemError(error);
+    const told = asTandemError(error);
+    // Whoever asks once wants to know what went wrong, not that it is tried again later.
+    const { code, message } = told.code === 'SYSTEM_DOWN' && told.cause ? asTandemError(told.cause) : told;
     throw new Failure(
       code,
       `${nameOf(entity)} could not be read: ${message}`,

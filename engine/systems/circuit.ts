@@ -72,6 +72,8 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
   let until = 0;
   let closedAt = Number.NEGATIVE_INFINITY;
   let last: Standing = { state: 'unknown' };
+  /** Of the last call that failed. */
+  let trouble: unknown;
   let since = 0;
 
   const restFor = (ms: number): void => {
@@ -125,12 +127,15 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
           }
           last = { state: word === 'good' && !refusesCredentials(error) ? 'up' : 'failing', at: Date.now() };
           if (word === 'good') succeed();
-          else fail(word === 'unreached' ? undefined : address);
+          else {
+            trouble = error;
+            fail(word === 'unreached' ? undefined : address);
+          }
           if (trial && open) restFor(length());
         },
       };
     },
-    down: (cause) =>
+    down: (cause = trouble) =>
       new TandemError('SYSTEM_DOWN', `${system} is down: its calls wait until it answers again`, {
         system,
         retryAfter: jittered(circuit.rest()),
