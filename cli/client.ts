@@ -20,7 +20,8 @@ export function createClient({
   apiToken,
 }: Pick<Environment, 'url' | 'readToken' | 'apiToken'>): Client {
   async function call<T>(method: string, path: string, body?: unknown, accept: readonly number[] = []): Promise<T> {
-    const token = method === 'GET' ? (readToken ?? apiToken) : apiToken;
+    // With the wrong one the server tells which one is needed.
+    const token = method === 'GET' ? (readToken ?? apiToken) : (apiToken ?? readToken);
     const response = await reach(url, path, {
       method,
       headers: {

@@ -4,7 +4,7 @@ import { textTable } from './tables.ts';
 import { ago } from './times.ts';
 
 export interface QueueReason {
-  readonly state: 'delayed' | 'failed';
+  readonly state: 'waiting' | 'delayed' | 'failed';
   readonly why?: string;
   readonly code?: string;
   readonly reason: string;
@@ -33,7 +33,7 @@ export const queueTable = (queues: readonly Queue[]): string =>
       counts.delayed,
       counts.failed,
       oldestWaiting === undefined ? '' : ago(oldestWaiting),
-      perSecond === 0 ? '' : perSecond < 10 ? perSecond.toFixed(1) : perSecond.toFixed(0),
+      perSecond === 0 ? '' : perSecond < 0.05 ? '< 0.1' : perSecond < 10 ? perSecond.toFixed(1) : perSecond.toFixed(0),
       emptyIn === undefined || emptyIn === 0 ? '' : ago(emptyIn),
       paused ? 'paused' : '',
     ]),
@@ -45,7 +45,7 @@ export const reasonsOfQueues = (queues: readonly Queue[]): string[] =>
     reasons
       .filter(({ why }) => why !== 'scheduled')
       .map(({ state, why, code, count, reason, since }) => {
-        const words = [code, state === 'delayed' && why !== code ? why : undefined].filter(Boolean).join(', ');
+        const words = [code, state !== 'failed' && why !== code ? why : undefined].filter(Boolean).join(', ');
         const paint = state === 'failed' ? colors.red : colors.yellow;
         const age = ago(Math.max(0, Date.now() - Date.parse(since)));
         return `  ${name}: ${paint(`${count} ${state}`)}${plain(`${words === '' ? '' : ` (${words})`}: ${reason} The first for ${age}.`).replace(/([^.]) The first/, '$1. The first')}`;

@@ -6,6 +6,7 @@ import { pageOfJobs } from '../engine/queue/hand.ts';
 import { paceOf } from '../engine/queue/pace.ts';
 import { SCAN_QUEUE } from '../engine/queue/queues.ts';
 import { reasonOfJob, type Why } from '../engine/queue/reasons.ts';
+import { systemStates } from './system-states.ts';
 
 export const JOB_STATES = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -63,24 +64,55 @@ export interface QueuePace {
   readonly emptyIn: number | undefined;
 }
 
-export async function paceOfQueue(queue: Queue, { paused, counts }: QueueStand): Promise<QueuePace> {
+/** @param rests whether no worker takes anything of it now */
+export async function paceOfQueue(queue: Queue, { counts }: QueueStand, rests: boolean): Promise<QueuePace> {
   const perSecond = await paceOf(queue);
   // A scan that is delayed waits for its time, not for a worker.
   const left = counts.waiting + counts.active + (queue.name === SCAN_QUEUE ? 0 : counts.delayed);
-  const emptyIn = left === 0 ? 0 : paused || perSecond === 0 ? undefined : Math.round((left / perSecond) * 1_000);
+  const emptyIn = left === 0 ? 0 : rests || perSecond === 0 ? undefined : Math.round((left / perSecond) * 1_000);
   return { perSecond: Number(perSecond.toFixed(3)), emptyIn };
 }
 
 export interface QueueReason {
-  readonly state: 'delayed' | 'failed';
+  /** `waiting`: no worker takes them now. */
+  readonly state: 'waiting' | 'delayed' | 'failed';
   readonly why?: Why;
   readonly code?: string;
   readonly reason: string;
   readonly todo?: string;
   readonly count: number;
-  /** Epoch ms: since when the one of them that waits longest was queued, or failed. */
+  /** Epoch ms: since when the one of them that waits longest was queued, or failed; or since when nobody takes them. */
   readonly since: number;
 }
+
+/** Systems of a mapping that are down, whose work therefore stays in its queue, and since when. */
+export async function downOf(engine: Engine, mapping: string | undefined): Promise<Map<string, number>> {
+  const sides = (mapping && engine.config.current().mappings.get(mapping)?.sides) || [];
+  if (sides.length === 0) return new Map();
+  const states = systemStates(engine, await engine.versions.processes());
+  return new Map(
+    sides.flatMap(({ system: { name } }) => {
+      const standing = states[name];
+      return standing?.state === 'down' ? [[name, standing.since ?? Date.now()] as const] : [];
+    }),
+  );
+}
+
+/** Why nobody takes what waits. */
+export const reasonOfRest = (down: ReadonlyMap<string, number>, { counts }: QueueStand): QueueReason[] =>
+  counts.waiting === 0 || down.size === 0
+    ? []
+    : [
+        {
+          state: 'waiting',
+          why: 'away',
+          code: 'SYSTEM_DOWN',
+          reason: `${[...down.keys()].join(' and ')} ${down.size === 1 ? 'is' : 'are'} down: no worker takes these until it answers again.`,
+          todo: ERRORS.SYSTEM_DOWN.todo,
+          count: counts.waiting,
+          since: Math.min(...down.values()),
+        },
+      ];
 
 /** Jobs of a state that are looked at to tell the reasons: those that are next, or failed last. */
 export const REASONS_OF = 1_000;

@@ -216,7 +216,7 @@ export const SHARED: readonly Schema[] = [
         { type: 'number', minimum: 0 },
       ),
       'emptyIn?': described(
-        'Milliseconds until nothing waits, if it goes on like this and nothing comes in; absent while nothing is done',
+        'Milliseconds until nothing waits, if it goes on like this and nothing comes in; absent while nothing is done, or a system is down',
         count,
       ),
       'reasons?': described(
@@ -228,13 +228,16 @@ export const SHARED: readonly Schema[] = [
   ),
   object(
     {
-      state: { type: 'string', enum: ['delayed', 'failed'] },
+      state: described('waiting: no worker takes them now', { type: 'string', enum: ['waiting', 'delayed', 'failed'] }),
       'why?': why,
       'code?': text,
       reason: text,
       'todo?': text,
       count,
-      since: described('When the first of them was queued, or failed', time),
+      since: described(
+        'When the first of them was queued, or failed; of those that wait, since when nobody takes them',
+        time,
+      ),
     },
     { $id: 'QueueReason' },
   ),

@@ -1,8 +1,9 @@
 /** `tandem links export` and `import`: a copy of the links outside Redis, and back. Needs no running Tandem. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { pipeline as chain, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { formatProblem } from '../../engine/config/format.ts';
 import {
@@ -167,11 +168,24 @@ async function toFile(lines: Readable, file: string): Promise<void> {
   }
 }
 
+const isGzip = (start: Buffer): boolean => start[0] === 0x1f && start[1] === 0x8b;
+
+/** A copy may be gzipped, as it is when it is kept. */
 async function* textOf(file: string): AsyncGenerator<string> {
   try {
-    const stream = file === '-' ? process.stdin : createReadStream(file);
-    stream.setEncoding('utf8');
-    yield* stream as AsyncIterable<string>;
+    const stream: Readable = file === '-' ? process.stdin : createReadStream(file);
+    const bytes = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    const first = await bytes.next();
+    const start = first.done ? Buffer.alloc(0) : first.value;
+    async function* whole(): AsyncGenerator<Buffer> {
+      yield start;
+      yield* { [Symbol.asyncIterator]: () => bytes };
+    }
+    const raw = Readable.from(whole(), { objectMode: false });
+    // What goes wrong on the way shows where the text is read.
+    const text: Readable = isGzip(start) ? chain(raw, createGunzip(), () => {}) : raw;
+    text.setEncoding('utf8');
+    yield* text as AsyncIterable<string>;
   } catch (error) {
     throw unusable(error, file, 'read');
   }

@@ -11,6 +11,8 @@ export interface Example {
   readonly keapKey: string;
   readonly shopToken: string;
   readonly mappingFile: string;
+  /** Where this demo keeps its links. */
+  readonly redis: { readonly url: string; readonly prefix: string };
 }
 
 /** The lines of the guide, ready to print. */
@@ -57,6 +59,7 @@ export function guide({ keap, shop, tandem }: Apis, example: Example): string[] 
     '  npm run -s tandem -- status',
     '  npm run -s tandem -- validate --no-env',
     `  npm run -s tandem -- explain company-customer keap ${company.keap}`,
+    `  REDIS_URL=${example.redis.url} TANDEM_PREFIX=${example.redis.prefix} npm run -s tandem -- links export --out links.ndjson`,
     ...heading('Start a run by hand'),
     `  ${curl} -X POST '${tandem.url}/triggers' ${json} -d '{"scan":"full"}'`,
     `  ${curl} '${tandem.url}/runs'`,

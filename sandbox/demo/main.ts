@@ -126,6 +126,7 @@ async function main(): Promise<number> {
     keapKey,
     shopToken,
     mappingFile: relative(process.cwd(), join(root, 'mappings', 'company-customer.yaml')),
+    redis: { url: env.REDIS_URL!, prefix: env.TANDEM_PREFIX! },
   };
   if (once) {
     const passed = await tryItAll({ apis, example, config, seed: Number(seed), say });

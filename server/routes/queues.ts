@@ -20,7 +20,17 @@ import { reconcileQueue, SCAN_QUEUE } from '../../engine/queue/queues.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentJob } from '../present.ts';
-import { JOB_STATES, type JobState, paceOfQueue, queueNamed, queuesOf, reasonsOf, standOf } from '../queue-counts.ts';
+import {
+  downOf,
+  JOB_STATES,
+  type JobState,
+  paceOfQueue,
+  queueNamed,
+  queuesOf,
+  reasonOfRest,
+  reasonsOf,
+  standOf,
+} from '../queue-counts.ts';
 import {
   count,
   described,
@@ -350,10 +360,11 @@ const mappingOf = ({ name }: Queue): string | undefined =>
 async function presentQueue(engine: Engine, queue: Queue, withReasons: boolean) {
   const stand = await standOf(queue);
   const mapping = mappingOf(queue);
+  const down = await downOf(engine, mapping);
   const [pace, incoming, reasons] = await Promise.all([
-    paceOfQueue(queue, stand),
+    paceOfQueue(queue, stand, stand.paused || down.size > 0),
     mapping === undefined ? 0 : engine.incoming.count(mapping),
-    withReasons ? reasonsOf(queue, stand) : undefined,
+    withReasons ? reasonsOf(queue, stand).then((found) => [...reasonOfRest(down, stand), ...found]) : undefined,
   ]);
   return {
     ...stand,
