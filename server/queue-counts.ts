@@ -6,7 +6,7 @@ import { pageOfJobs } from '../engine/queue/hand.ts';
 import { paceOf } from '../engine/queue/pace.ts';
 import { SCAN_QUEUE } from '../engine/queue/queues.ts';
 import { reasonOfJob, type Why } from '../engine/queue/reasons.ts';
-import { systemStates } from './system-states.ts';
+import type { Standing } from '../engine/systems/client.ts';
 
 export const JOB_STATES = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -86,10 +86,12 @@ export interface QueueReason {
 }
 
 /** Systems of a mapping that are down, whose work therefore stays in its queue, and since when. */
-export async function downOf(engine: Engine, mapping: string | undefined): Promise<Map<string, number>> {
+export function downOf(
+  engine: Engine,
+  mapping: string | undefined,
+  states: Readonly<Record<string, Standing>>,
+): Map<string, number> {
   const sides = (mapping && engine.config.current().mappings.get(mapping)?.sides) || [];
-  if (sides.length === 0) return new Map();
-  const states = systemStates(engine, await engine.versions.processes());
   return new Map(
     sides.flatMap(({ system: { name } }) => {
       const standing = states[name];

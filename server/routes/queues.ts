@@ -17,6 +17,7 @@ import {
   type Touched,
 } from '../../engine/queue/hand.ts';
 import { reconcileQueue, SCAN_QUEUE } from '../../engine/queue/queues.ts';
+import type { Standing } from '../../engine/systems/client.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentJob } from '../present.ts';
@@ -47,6 +48,7 @@ import {
   wideLimit,
 } from '../schemas.ts';
 import { sideIndex } from '../sides.ts';
+import { systemStates } from '../system-states.ts';
 
 const queueParams = object({ name: described('"scan", or "reconcile-" and the name of a mapping', text) });
 const jobParams = object({ name: text, id: text });
@@ -87,7 +89,8 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     async ({ query: { offset, limit, reasons } }) => {
       const queues = queuesOf(engine);
       const page = queues.slice(offset, offset + limit);
-      const shown = await Promise.all(page.map((queue) => presentQueue(engine, queue, reasons)));
+      const states = await statesOf(engine);
+      const shown = await Promise.all(page.map((queue) => presentQueue(engine, queue, reasons, states)));
       return { queues: shown, total: queues.length, offset, limit };
     },
   );
@@ -357,10 +360,14 @@ async function findJob(engine: Engine, name: string, id: string): Promise<{ queu
 const mappingOf = ({ name }: Queue): string | undefined =>
   name === SCAN_QUEUE ? undefined : name.slice(reconcileQueue('').length);
 
-async function presentQueue(engine: Engine, queue: Queue, withReasons: boolean) {
+const statesOf = async (engine: Engine): Promise<Record<string, Standing>> =>
+  systemStates(engine, await engine.versions.processes());
+
+/** @param states how the systems stand, where it was asked for already */
+async function presentQueue(engine: Engine, queue: Queue, withReasons: boolean, states?: Record<string, Standing>) {
   const stand = await standOf(queue);
   const mapping = mappingOf(queue);
-  const down = await downOf(engine, mapping);
+  const down = downOf(engine, mapping, states ?? (await statesOf(engine)));
   const [pace, incoming, reasons] = await Promise.all([
     paceOfQueue(queue, stand, stand.paused || down.size > 0),
     mapping === undefined ? 0 : engine.incoming.count(mapping),
