@@ -8,9 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
 import { createLinks } from '../../engine/links/links.ts';
-import { startKeap } from '../../sandbox/keap/server.ts';
-import { startShop } from '../../sandbox/shop/server.ts';
-import { closeAll, configFolder, freePort, later, startTandem, until } from '../integration/cli/support.ts';
+import { closeAll, configFolder, freePort, later, standIns, startTandem, until } from '../integration/cli/support.ts';
 import { startDurableRedis } from './simulation/durable-redis.ts';
 
 afterEach(closeAll);
@@ -24,10 +22,7 @@ it.each(['hangs', 'is killed'] as const)(
   async (how) => {
     const durable = await startDurableRedis();
     later(() => durable.close());
-    const keap = await startKeap({ limits: false, hookDelayMs: [5, 10] });
-    later(() => keap.close());
-    const shop = await startShop({ webhookDelayMs: [5, 10] });
-    later(() => shop.close());
+    const { keap, shop, env: addresses } = await standIns({ empty: true });
     const folder = await configFolder('product-product');
     // Events that came while Redis was away were answered with 503: what they told is found by the next scan.
     const file = join(folder, 'mappings', 'product-product.yaml');
@@ -39,14 +34,7 @@ it.each(['hangs', 'is killed'] as const)(
       TANDEM_CONFIG: folder,
       TANDEM_SCHEDULES: 'on',
       TANDEM_LOG_LEVEL: 'info',
-      KEAP_BASE_URL: `${keap.url}/crm/rest`,
-      KEAP_API_KEY: keap.apiKey,
-      KEAP_LIMIT_SECOND: '1000',
-      KEAP_LIMIT_MINUTE: '60000',
-      SHOP_BASE_URL: shop.url,
-      SHOP_TOKEN: shop.token,
-      SHOP_LIMIT_SECOND: '1000',
-      SHOP_WEBHOOK_SECRET: 'test-webhook-secret',
+      ...addresses,
     };
     const server = await startTandem('server', { ...env, TANDEM_PORT: String(port), TANDEM_PUBLIC_URL: url });
     const worker = await startTandem('worker', env);

@@ -2,8 +2,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { startKeap } from '../../sandbox/keap/server.ts';
-import { startShop } from '../../sandbox/shop/server.ts';
 import { startRedis } from '../../scripts/redis.mjs';
 import { closeAll, configFolder, later, standIns, startTandem, until } from '../integration/cli/support.ts';
 import { tandem } from '../unit/cli/spawn.ts';
@@ -30,10 +28,7 @@ it('the leader is killed in the midst of work: all goes on with the next one, an
   const sentinels = await Promise.all([1, 2, 3].map(() => startRedis({ own: true, sentinel })));
   for (const one of sentinels) later(() => one.stop());
 
-  const keap = await startKeap({ limits: false, hookDelayMs: [5, 10] });
-  later(() => keap.close());
-  const shop = await startShop({ webhookDelayMs: [5, 10] });
-  later(() => shop.close());
+  const { keap, shop, env: addresses } = await standIns({ empty: true });
   const folder = await configFolder('product-product');
   const file = join(folder, 'mappings', 'product-product.yaml');
   await writeFile(file, (await readFile(file, 'utf8')).replace('changes: 1m', 'changes: 5s'));
@@ -42,14 +37,7 @@ it('the leader is killed in the midst of work: all goes on with the next one, an
     TANDEM_CONFIG: folder,
     TANDEM_SCHEDULES: 'on',
     TANDEM_PORT: '0',
-    KEAP_BASE_URL: `${keap.url}/crm/rest`,
-    KEAP_API_KEY: keap.apiKey,
-    KEAP_LIMIT_SECOND: '1000',
-    KEAP_LIMIT_MINUTE: '60000',
-    SHOP_BASE_URL: shop.url,
-    SHOP_TOKEN: shop.token,
-    SHOP_LIMIT_SECOND: '1000',
-    SHOP_WEBHOOK_SECRET: 'test-webhook-secret',
+    ...addresses,
   });
   const url = running.ready.url!;
   const make = async (i: number): Promise<void> => {

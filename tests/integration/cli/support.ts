@@ -54,13 +54,13 @@ export async function configFolder(...mappings: string[]): Promise<string> {
   return folder;
 }
 
-/** Keap and the shop with a few records, and the variables under which Tandem finds them. */
-export async function standIns() {
-  const { keap: keapData, shop: shopData } = makeSeed(42, 'small');
+/** Keap and the shop with a few records, or none, and the variables under which Tandem finds them. */
+export async function standIns({ empty = false } = {}) {
+  const { keap: keapData, shop: shopData } = empty ? {} : makeSeed(42, 'small');
   const hookDelay = [5, 10] as const;
-  const keap = await startKeap({ data: keapData, limits: false, hookDelayMs: hookDelay });
+  const keap = await startKeap({ ...(keapData ? { data: keapData } : {}), limits: false, hookDelayMs: hookDelay });
   later(() => keap.close());
-  const shop = await startShop({ data: shopData, webhookDelayMs: hookDelay });
+  const shop = await startShop({ ...(shopData ? { data: shopData } : {}), webhookDelayMs: hookDelay });
   later(() => shop.close());
   const env = {
     KEAP_BASE_URL: `${keap.url}/crm/rest`,
