@@ -102,7 +102,7 @@ export const VARIABLES: readonly Variable[] = [
   variable(
     'TANDEM_LOCK_DURATION',
     '30s',
-    'After this long without a sign of life of its worker, a job is taken over by another.',
+    'After this long without a sign of life of its worker, a job and its records are taken over by another.',
   ),
   variable('TANDEM_LOG_LEVEL', 'info', 'debug, info, warn, error or silent.'),
   variable(

@@ -101,6 +101,7 @@ async function start(
     prefix: environment.prefix,
     config,
     encryptionKey: environment.encryptionKey,
+    claimTtl: environment.lockDuration,
     logger,
     onCall: metrics.onCall,
     onOutcome(outcome) {

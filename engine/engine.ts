@@ -31,7 +31,7 @@ export interface EngineOptions {
   /** Key for OAuth tokens at rest; needed only for systems with oauth2. */
   readonly encryptionKey?: string | undefined;
   readonly logger?: Logger;
-  /** How long a worker may hold a record without a sign of life before another takes it over, in ms; default 60,000. */
+  /** How long a worker may hold a record without a sign of life before another takes it over, in ms; default 30,000. */
   readonly claimTtl?: number;
   /** Milliseconds before the first try again, of a call in place and of a job; by default 200 and 1,000. */
   readonly retryDelay?: number | undefined;

@@ -4,8 +4,8 @@ import { recordKey } from '../links/keys.ts';
 import type { Links } from '../links/links.ts';
 import type { SideIndex } from '../types.ts';
 
-/** Longer than any single call to a system may take; extended before every write. */
-const TTL = 60_000;
+/** Extended while work goes on, and before every write: what a worker held that is gone is free after this time. */
+const TTL = 30_000;
 /** How long whoever finds a claim taken waits before asking again, in ms. */
 const BUSY_WAIT = 250;
 
