@@ -44,7 +44,6 @@ async function setting() {
     TANDEM_PORT: '0',
     TANDEM_SCHEDULES: 'on',
     TANDEM_LOCK_DURATION: '3s',
-    TANDEM_LOCK_DURATION: '3s',
     ...SECRETS,
   };
   const folder = await configFolder(MAPPING);
