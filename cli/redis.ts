@@ -49,8 +49,8 @@ export async function checkRedis(url: string, logger: Logger, { safe = true } = 
   try {
     await Promise.race([late, redis.ping()]);
     if (!safe) return;
-    const { warnings } = await Promise.race([late, checkSafety(redis)]);
-    for (const warning of warnings) logger.warn({ redis: shownRedisUrl(url) }, warning);
+    const { dangers, advice } = await Promise.race([late, checkSafety(redis)]);
+    for (const warning of [...dangers, ...advice]) logger.warn({ redis: shownRedisUrl(url) }, warning);
   } catch (error) {
     const { message } = asFailure(error);
     if (/NOAUTH|WRONGPASS|NOPERM|invalid (username|password)/i.test(message)) {

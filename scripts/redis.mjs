@@ -1,5 +1,5 @@
 // A Redis for tests, the demo and development: the one that REDIS_URL names, or one of its own that ends with whoever
-// started it. Run as a program, it keeps one in the foreground: node scripts/redis.mjs [--port N] [--dir D] [--appendonly]
+// started it. Run as a program, it keeps one in the foreground: node scripts/redis.mjs [--port N] [--dir D] [--no-appendonly]
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -284,23 +284,25 @@ async function foreground() {
       appendonly: { type: 'boolean' },
       help: { type: 'boolean' },
     };
-    ({ values } = parseArgs({ options }));
+    ({ values } = parseArgs({ options, allowNegative: true }));
     if (values.port !== undefined && !/^\d{1,5}$/.test(values.port)) throw new Error(`Not a port: ${values.port}`);
   } catch (error) {
-    console.error(`${error.message}\nUsage: node scripts/redis.mjs [--port N] [--dir FOLDER] [--appendonly]`);
+    console.error(`${error.message}\nUsage: node scripts/redis.mjs [--port N] [--dir FOLDER] [--no-appendonly]`);
     process.exitCode = 2;
     return;
   }
   if (values.help) {
-    console.log(`Usage: node scripts/redis.mjs [--port N] [--dir FOLDER] [--appendonly]
-Runs a Redis on 127.0.0.1 until Ctrl-C and prints its URL. Its data is gone then, unless --dir names a folder.`);
+    console.log(`Usage: node scripts/redis.mjs [--port N] [--dir FOLDER] [--no-appendonly]
+Runs a Redis on 127.0.0.1 until Ctrl-C and prints its URL. Its data is gone then, unless --dir names a folder.
+--no-appendonly has it save nothing even while it runs.`);
     return;
   }
   const redis = await startRedis({
     own: true,
     port: values.port === undefined ? undefined : Number(values.port),
     dir: values.dir,
-    appendonly: values.appendonly ?? values.dir !== undefined,
+    // One that saves nothing would make every Tandem on it look unwell.
+    appendonly: values.appendonly ?? true,
     log: (line) => console.error(line),
   });
   console.log(redis.url);

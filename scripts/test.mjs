@@ -23,7 +23,7 @@ await runScript(async () => {
   // From here until vitest runs, a signal ends this process at once, and what it started ends with it.
   await prepare();
   const started = performance.now();
-  const redis = await startRedis({ notice: (line) => console.log(line) });
+  const redis = await startRedis({ appendonly: true, notice: (line) => console.log(line) });
   console.log(`Redis: ${redis.how === 'REDIS_URL' ? 'the one of REDIS_URL' : `${redis.url} (${redis.how})`}`);
   const folder = await mkdtemp(join(tmpdir(), 'tandem-test-'));
   try {

@@ -148,7 +148,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
 
   const redisWarnings = shared(
     'tandem_redis_warnings',
-    'Why link keys may be lost: Redis evicts keys, persistence is off, or could not save lately. /health/ready tells in words.',
+    'Why links can be lost: Redis evicts keys, persistence is off, or could not save lately. /health/ready tells in words; mere advice does not count.',
   );
   const jobs = shared('tandem_queue_jobs', 'Jobs by queue and state.', ...(['queue', 'state'] as const));
   const oldest = shared('tandem_queue_oldest_waiting_seconds', 'How long the oldest waiting job has waited.', 'queue');
@@ -272,9 +272,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
 
 async function redisWarningsOf(engine: Engine): Promise<number> {
   try {
-    const { persistent, warnings } = await checkSafety(engine.redis);
-    // Where the service lets nobody look, nothing is known to be wrong: an alert would never end.
-    return persistent === undefined ? 0 : warnings.length;
+    return (await checkSafety(engine.redis)).dangers.length;
   } catch (error) {
     if (error instanceof TandemError && error.code === 'REDIS_UNSAFE') return 1;
     throw error;

@@ -63,8 +63,10 @@ export function connect(url: string): Redis {
 export interface RedisSafety {
   readonly policy: string | undefined;
   readonly persistent: boolean | undefined;
-  /** Plain words, where something should be changed. */
-  readonly warnings: readonly string[];
+  /** By what links can be lost at the next restart, in plain words. */
+  readonly dangers: readonly string[];
+  /** What could be better, or must be looked at by a person, in plain words. */
+  readonly advice: readonly string[];
 }
 
 /**
@@ -73,7 +75,6 @@ export interface RedisSafety {
  * @throws TandemError REDIS_UNSAFE with what to set; UNUSABLE for a node of a Redis Cluster
  */
 export async function checkSafety(redis: Redis): Promise<RedisSafety> {
-  const warnings: string[] = [];
   const [settings, info] = await Promise.all([readSettings(redis), readInfo(redis)]);
   if (info.cluster_enabled === '1')
     throw new TandemError(
@@ -88,26 +89,22 @@ export async function checkSafety(redis: Redis): Promise<RedisSafety> {
     );
   }
   const appendonly = settings ? settings.appendonly === 'yes' : info.aof_enabled === '1';
-  if (policy === undefined || (!settings && !appendonly)) {
-    // Without CONFIG nobody can tell snapshots, or the replicas of a service that keeps its data in another way.
-    warnings.push(
-      'CONFIG GET is not allowed on this Redis: make sure yourself that maxmemory-policy is noeviction and that persistence is on.',
-    );
-    return { policy, persistent: undefined, warnings };
-  }
-  const persistent = appendonly || Boolean(settings?.save);
-  if (persistent && (info.aof_last_write_status === 'err' || info.rdb_last_bgsave_status === 'err'))
-    warnings.push(
-      'Redis could not save its data lately: links made since are lost when it restarts. See its log (disk full?).',
-    );
-  if (!persistent)
-    warnings.push('Redis persistence is OFF: a restart of Redis loses every link. Set "appendonly yes" in redis.conf.');
-  else if (!appendonly)
-    warnings.push(
-      'Redis saves snapshots only: a crash loses the links made since the last one. Set "appendonly yes" in redis.conf.',
-    );
-  return { policy, persistent, warnings };
+  // Without CONFIG nobody can tell snapshots, or the replicas of a service that keeps its data in another way.
+  const known = policy !== undefined && (settings !== undefined || appendonly);
+  const persistent = known ? appendonly || Boolean(settings?.save) : undefined;
+  const failed = info.aof_last_write_status === 'err' || info.rdb_last_bgsave_status === 'err';
+  const dangers = persistent === false ? [OFF] : failed ? [UNSAVED] : [];
+  const advice = !known ? [UNKNOWN] : persistent && !appendonly ? [SNAPSHOTS] : [];
+  return { policy, persistent, dangers, advice };
 }
+
+const OFF = 'Redis persistence is OFF: a restart of Redis loses every link. Set "appendonly yes" in redis.conf.';
+const UNSAVED =
+  'Redis could not save its data lately: links made since are lost when it restarts. See its log (disk full?).';
+const SNAPSHOTS =
+  'Redis saves snapshots only: a crash loses the links made since the last one. Set "appendonly yes" in redis.conf.';
+const UNKNOWN =
+  'CONFIG GET is not allowed on this Redis: make sure yourself that maxmemory-policy is noeviction and that persistence is on.';
 
 /** These sections are in every Redis; a service may still forbid INFO. */
 async function readInfo(redis: Redis): Promise<Record<string, string>> {

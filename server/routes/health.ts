@@ -21,10 +21,15 @@ const readySchema = object({
   version: text,
   workers: described('Whether this process works itself', flag),
   redis: object({
-    state: { type: 'string', enum: ['up', 'unsafe', 'down'] },
+    state: {
+      type: 'string',
+      enum: ['up', 'unsafe', 'down'],
+      description:
+        'unsafe: links can be lost, because it evicts keys, persistence is off, or it could not save lately; then the metric tandem_redis_warnings is not 0',
+    },
     'policy?': described('maxmemory-policy', text),
     'persistence?': { type: 'string', enum: ['on', 'off'] },
-    warnings: list(text),
+    warnings: described('Why it is not up or not safe, or what could be better, in words', list(text)),
   }),
   config: object({
     version: text,
@@ -165,10 +170,11 @@ async function redisState(engine: Engine): Promise<RedisState> {
     const safety = await within(PATIENCE, checkSafety(engine.redis));
     if (!safety) return { state: 'down', warnings: ['Redis does not answer.'] };
     return {
-      state: 'up',
+      // Advice alone keeps nobody from sleeping: no alert either.
+      state: safety.dangers.length > 0 ? 'unsafe' : 'up',
       ...(safety.policy === undefined ? {} : { policy: safety.policy }),
       ...(safety.persistent === undefined ? {} : { persistence: safety.persistent ? 'on' : 'off' }),
-      warnings: [...safety.warnings],
+      warnings: [...safety.dangers, ...safety.advice],
     };
   } catch (error) {
     if (error instanceof TandemError && error.code === 'REDIS_UNSAFE')

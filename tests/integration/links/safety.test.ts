@@ -20,7 +20,7 @@ const set = (settings: Record<string, string>): Promise<unknown> =>
 
 it('is content with an append-only file and no eviction', async () => {
   await set({ appendonly: 'yes', 'maxmemory-policy': 'noeviction' });
-  expect(await checkSafety(redis)).toEqual({ policy: 'noeviction', persistent: true, warnings: [] });
+  expect(await checkSafety(redis)).toEqual({ policy: 'noeviction', persistent: true, dangers: [], advice: [] });
 });
 
 it.each(['allkeys-lru', 'volatile-ttl', 'allkeys-random'])('refuses to lose keys by %s', async (policy) => {
@@ -32,14 +32,19 @@ it.each(['allkeys-lru', 'volatile-ttl', 'allkeys-random'])('refuses to lose keys
   await set({ 'maxmemory-policy': 'noeviction' });
 });
 
-it('warns of snapshots only, and of no persistence at all', async () => {
+it('advises against snapshots only, and takes no persistence at all for a danger', async () => {
   await set({ appendonly: 'no', save: '3600 1' });
   expect(await checkSafety(redis)).toMatchObject({
     persistent: true,
-    warnings: [expect.stringContaining('snapshots only')],
+    dangers: [],
+    advice: [expect.stringContaining('snapshots only')],
   });
   await set({ save: '' });
-  expect(await checkSafety(redis)).toMatchObject({ persistent: false, warnings: [expect.stringContaining('is OFF')] });
+  expect(await checkSafety(redis)).toMatchObject({
+    persistent: false,
+    dangers: [expect.stringContaining('is OFF')],
+    advice: [],
+  });
   await set({ appendonly: 'yes' });
 });
 
@@ -47,18 +52,20 @@ it('asks INFO where CONFIG is forbidden, as managed services do', async () => {
   await redis.call('ACL', 'SETUSER', 'tenant', 'on', '>secret', '~*', '+@all', '-config');
   const tenant = new Redis(own.url, { username: 'tenant', password: 'secret' });
   try {
-    expect(await checkSafety(tenant)).toEqual({ policy: 'noeviction', persistent: true, warnings: [] });
+    expect(await checkSafety(tenant)).toEqual({ policy: 'noeviction', persistent: true, dangers: [], advice: [] });
     await set({ 'maxmemory-policy': 'allkeys-lru' });
     await expect(checkSafety(tenant)).rejects.toMatchObject({ code: 'REDIS_UNSAFE' });
     await set({ 'maxmemory-policy': 'noeviction', appendonly: 'no' });
     expect(await checkSafety(tenant)).toMatchObject({
       persistent: undefined,
-      warnings: [expect.stringContaining('CONFIG GET')],
+      dangers: [],
+      advice: [expect.stringContaining('CONFIG GET')],
     });
     await redis.call('ACL', 'SETUSER', 'tenant', '-info');
     expect(await checkSafety(tenant)).toMatchObject({
       policy: undefined,
-      warnings: [expect.stringContaining('CONFIG GET')],
+      dangers: [],
+      advice: [expect.stringContaining('CONFIG GET')],
     });
   } finally {
     tenant.disconnect();

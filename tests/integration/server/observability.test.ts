@@ -1,4 +1,5 @@
 // What an operator sees of work as it goes on: metrics, live events, log lines.
+import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
 import { createLogger } from '../../../cli/log.ts';
@@ -248,15 +249,65 @@ test('what has to wait for quota is no call that failed', async () => {
   expect(await metric(all, 'tandem_call_seconds_count{system="crm",operation="read"}')).toBe(1);
 });
 
+test('health, metric and alert agree on which Redis may lose links', async () => {
+  const all = await world();
+  const { redis } = all.engine;
+  const { config } = redis;
+  const told = async (settings: Record<string, string>) => {
+    redis.config = (async (_: string, name: string) => [name, settings[name] ?? '']) as never;
+    const { status, redis: stand, notes } = (await all.call('GET', '/health/ready')).body;
+    return { status, ...stand, notes: notes.length, metric: await metric(all, 'tandem_redis_warnings') };
+  };
+  await all.work();
+  const noeviction = { 'maxmemory-policy': 'noeviction' };
+  const quiet = { notes: 0, policy: 'noeviction' };
+  expect(await told({ ...noeviction, appendonly: 'no' })).toEqual({
+    ...quiet,
+    status: 'degraded',
+    state: 'unsafe',
+    persistence: 'off',
+    warnings: [expect.stringMatching(/persistence is OFF/)],
+    metric: 1,
+  });
+  expect(await told({ ...noeviction, appendonly: 'no', save: '3600 1' })).toEqual({
+    ...quiet,
+    status: 'ready',
+    state: 'up',
+    persistence: 'on',
+    warnings: [expect.stringMatching(/snapshots only/)],
+    metric: 0,
+  });
+  expect(await told({ ...noeviction, appendonly: 'yes' })).toEqual({
+    ...quiet,
+    status: 'ready',
+    state: 'up',
+    persistence: 'on',
+    warnings: [],
+    metric: 0,
+  });
+  expect(await told({ 'maxmemory-policy': 'allkeys-lru', appendonly: 'yes' })).toMatchObject({
+    status: 'degraded',
+    state: 'unsafe',
+    metric: 1,
+  });
+  redis.config = config;
+  const rules = await readFile(new URL('../../../deploy/prometheus/alerts.yaml', import.meta.url), 'utf8');
+  expect(rules).toMatch(/alert: TandemLinkKeysAtRisk\n +expr: max\(tandem_redis_warnings\) > 0\n/);
+});
+
 test('a Redis that lets nobody look is no Redis that loses keys', async () => {
   const all = await world();
   const { redis } = all.engine;
-  expect(await metric(all, 'tandem_redis_warnings')).toBe(1);
-  const { config } = redis;
-  redis.config = (() =>
-    Promise.reject(new Error("NOPERM this user has no permissions to run the 'config' command"))) as never;
+  const { config, info } = redis;
+  const refuse = (() => Promise.reject(new Error('NOPERM this user has no permissions to run the command'))) as never;
+  redis.config = refuse;
+  redis.info = refuse;
   expect(await metric(all, 'tandem_redis_warnings')).toBe(0);
   // Health tells that a person must look.
-  expect((await all.call('GET', '/health/ready')).body.redis.warnings).toEqual([expect.stringMatching(/CONFIG GET/)]);
+  expect((await all.call('GET', '/health/ready')).body.redis).toMatchObject({
+    state: 'up',
+    warnings: [expect.stringMatching(/CONFIG GET/)],
+  });
   redis.config = config;
+  redis.info = info;
 });
