@@ -5,7 +5,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { TandemError } from '../engine/errors.ts';
+import { ERRORS, TandemError } from '../engine/errors.ts';
+import { HttpProblem } from './problems.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -57,10 +58,7 @@ export const auth = fp(
       }
       if (mayRead) throw new TandemError('FORBIDDEN', mayOnlyRead(api !== undefined));
       challenge(request, reply);
-      throw new TandemError(
-        'UNAUTHORIZED',
-        given === undefined ? 'A token is needed: send Authorization: Bearer TOKEN.' : 'The token is not valid.',
-      );
+      throw refusal(given === undefined ? 'A token is needed.' : 'The token is not valid.', isPage(request.url));
     });
   },
   { name: 'auth', dependencies: ['@fastify/rate-limit'] },
@@ -70,6 +68,11 @@ const mayOnlyRead = (operable: boolean): string =>
   operable
     ? 'This token may only read: operating needs the API token (TANDEM_API_TOKEN).'
     : 'This token may only read, and no API token is set: set TANDEM_API_TOKEN where the server runs.';
+
+const refusal = (detail: string, page: boolean): HttpProblem =>
+  new HttpProblem('UNAUTHORIZED', ERRORS.UNAUTHORIZED.status, detail, page ? { todo: PAGE_TODO } : {});
+
+const PAGE_TODO = `In a browser: any user name, and a token as the password. ${ERRORS.UNAUTHORIZED.todo.replace(/^Send/, 'Programs send')}`;
 
 function challenge(request: FastifyRequest, reply: FastifyReply): void {
   reply.header(

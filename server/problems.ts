@@ -151,8 +151,16 @@ function faultOf(fault: FastifySchemaValidationError, part: string): Fault {
   }
 }
 
-/** Answers an error; the one place where errors of requests are logged. */
-export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+/**
+ * Answers an error; the one place where errors of requests are logged.
+ * @param also further members, for a client that looks for them
+ */
+export function sendProblem(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  also: (problem: Problem) => object = () => ({}),
+): void {
   const answer = problemOf(error, request.id);
   if (answer.code === 'INTERNAL')
     request.log.error({ err: error, request: request.id, route: request.routeOptions?.url }, 'request failed');
@@ -168,7 +176,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .code(answer.status)
     .type(PROBLEM_TYPE)
     .serializer((payload: unknown) => JSON.stringify(payload))
-    .send(answer);
+    .send({ ...answer, ...also(answer) });
 }
 
 /** @param methodsAt the methods that an address takes; none where there is nothing */
@@ -177,7 +185,8 @@ export const notFound =
   (request: FastifyRequest, reply: FastifyReply): void => {
     const path = request.url.split('?', 1)[0] ?? '';
     const methods = methodsAt(path);
-    if (methods.length === 0) {
+    // An address of many, such as those of the board's own files, may lead to nothing.
+    if (methods.length === 0 || methods.includes(request.method)) {
       const words = `There is nothing at ${request.method} ${path}. GET /docs lists what there is.`;
       sendProblem(new TandemError('NOT_FOUND', words), request, reply);
     } else {

@@ -99,7 +99,7 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   } as FastifyServerOptions) as FastifyInstance;
 
   app.setValidatorCompiler(requestValidator());
-  app.setErrorHandler(sendProblem);
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
   app.setNotFoundHandler(notFound(methodsByPath(app)));
   for (const schema of SHARED) app.addSchema(schema);
   acceptEmptyJson(app);

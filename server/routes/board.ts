@@ -5,7 +5,7 @@ import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance } from 'fastify';
 import { TandemError } from '../../engine/errors.ts';
 import type { RouteDeps } from '../options.ts';
-import { problemOf } from '../problems.ts';
+import { HttpProblem, PROBLEM_TYPE, type Problem, problemOf, sendProblem } from '../problems.ts';
 import { queuesOf } from '../queue-counts.ts';
 
 /**
@@ -24,11 +24,6 @@ export async function board(app: FastifyInstance, { engine }: RouteDeps): Promis
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: 'Tandem', hideRedisDetails: true } },
   });
-  // The board's own handler would tell more of an error than is anyone's business.
-  adapter.setErrorHandler((error) => {
-    const problem = problemOf(error, 'of the board');
-    return { status: problem.status as 500, body: { error: problem.title, message: problem.detail } };
-  });
   adapter.setBasePath(BOARD);
   // Mappings come and go while the server runs, and with them their queues.
   const unlisten = engine.config.on(() => replaceQueues(adapters()));
@@ -36,6 +31,16 @@ export async function board(app: FastifyInstance, { engine }: RouteDeps): Promis
 
   await app.register(
     async (scope) => {
+      // The board's own handler would tell more of an error than is anyone's business.
+      scope.addHook('onRoute', (route) => {
+        route.errorHandler = (error, request, reply) => sendProblem(error, request, reply, shown);
+      });
+      // What the board itself finds wrong it answers like anything else.
+      scope.addHook('preSerialization', async (request, reply, payload) => {
+        if (reply.statusCode < 400 || !isBoardError(payload)) return payload;
+        reply.type(PROBLEM_TYPE);
+        return translated(reply.statusCode, payload, request.id);
+      });
       // The page asks a font of another site; the board does without.
       scope.addHook('onSend', async (_, reply, payload) =>
         typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')
@@ -55,4 +60,31 @@ export async function board(app: FastifyInstance, { engine }: RouteDeps): Promis
     },
     { prefix: BOARD },
   );
+}
+
+/** The board's page shows these two of an error, and nothing else. */
+const shown = ({ title, detail, todo }: Problem): object => ({ error: title, message: `${detail} ${todo}` });
+
+interface BoardError {
+  /** A text of the page that shows it, by its key. */
+  readonly error: { readonly key: string };
+}
+
+const isBoardError = (payload: unknown): payload is BoardError =>
+  typeof (payload as Partial<BoardError> | null)?.error?.key === 'string';
+
+/** As a problem, which keeps what the page needs to say it in its own language. */
+function translated(status: number, { error }: BoardError, requestId: string): object {
+  const words = error.key
+    .replace(/^\w+\./, '')
+    .replaceAll('_', ' ')
+    .toLowerCase();
+  const detail = `The board cannot do this: ${words}.`;
+  const cause =
+    status === 404
+      ? new TandemError('NOT_FOUND', detail)
+      : status < 500
+        ? new HttpProblem('CONFLICT', status, detail)
+        : new Error(detail);
+  return { ...problemOf(cause, requestId), status, error };
 }

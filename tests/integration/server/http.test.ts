@@ -43,6 +43,59 @@ test('a refusal says how to be let in, and a browser is asked for a password onl
   expect(write.json().detail).toContain('TANDEM_API_TOKEN');
 });
 
+test('the board answers errors as everything else does, with the words that its page shows', async () => {
+  const { app } = await world();
+  const board = '/queues/board';
+  const ask = async (method: 'GET' | 'PUT', path: string, headers = {}) => {
+    const answer = await app.inject({ method, url: `${board}${path}`, headers });
+    expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+    const body = answer.json();
+    expect(body).toMatchObject({ type: `/errors/${body.code}`, status: answer.statusCode, detail: expect.any(String) });
+    return { ...body, headers: answer.headers };
+  };
+  for (const [path, headers] of [
+    ['', {}],
+    ['', basic('wrong')],
+    ['/api/queues', {}],
+    ['/api/queues', bearer('wrong')],
+  ] as const) {
+    const refused = await ask('GET', path, headers);
+    expect(refused).toMatchObject({
+      code: 'UNAUTHORIZED',
+      todo: expect.stringMatching(/any user name, and a token as the password.*Authorization: Bearer TOKEN/),
+      error: 'A token is needed',
+      message: expect.stringContaining('any user name'),
+    });
+    expect(refused.headers['www-authenticate']).toMatch(/^Basic/);
+  }
+  const pause = '/api/queues/scan/pause';
+  expect(await ask('PUT', pause, basic(READ))).toMatchObject({ code: 'FORBIDDEN', message: expect.any(String) });
+  expect(await ask('PUT', pause, { ...basic(API), origin: 'https://evil.example' })).toMatchObject({ status: 403 });
+  expect(await ask('PUT', '/api/queues/scan/empty', basic(API))).toMatchObject({ status: 409, code: 'CONFLICT' });
+  // What the board itself says, its page translates.
+  expect(await ask('GET', '/api/queues/none/1', basic(API))).toMatchObject({
+    code: 'NOT_FOUND',
+    detail: expect.stringContaining('queue not found'),
+    error: { key: expect.stringMatching(/^ERRORS\./) },
+  });
+  expect(await ask('GET', '/static/none.js', basic(API))).toMatchObject({ code: 'NOT_FOUND' });
+  for (let i = 0; i < 31; i++) await app.inject({ url: board, headers: basic('wrong') });
+  const slowed = await ask('GET', '', basic('wrong'));
+  expect(slowed).toMatchObject({ code: 'RATE_LIMITED', error: 'Too many requests' });
+  expect(Number(slowed.headers['retry-after'])).toBeGreaterThan(0);
+});
+
+test('a failure of the board tells nothing of itself', async () => {
+  const { app, engine } = await world();
+  const broken = engine.queues.reconcile('people');
+  broken.getJob = () => Promise.reject(new Error('the secret of the board'));
+  const url = '/queues/board/api/queues/reconcile-people/1';
+  const answer = await app.inject({ url, headers: basic(API) });
+  expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+  expect(answer.json()).toMatchObject({ status: 500, code: 'INTERNAL', error: 'Tandem itself failed' });
+  expect(answer.body).not.toContain('secret');
+});
+
 test('too many failed attempts are told to wait; a right token is never refused', async () => {
   const { app } = await world();
   let last = await app.inject({ url: '/runs', headers: bearer('wrong') });
