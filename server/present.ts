@@ -10,7 +10,7 @@ import { brakeReason } from '../engine/sync/brake.ts';
 import type { Outcome } from '../engine/sync/outcome.ts';
 import type { LiveEvent } from './events.ts';
 import type { Found } from './find-held.ts';
-import type { JobState } from './queue-counts.ts';
+import type { JobState, Rest } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
 import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
 
@@ -92,8 +92,17 @@ export const presentPlanEntry = (names: SideNames, { record, ...outcome }: PlanE
   ...presentOutcome(names, outcome),
 });
 
-/** @param until epoch ms when a delayed job goes on, where it is known */
-export function presentJob(engine: Engine, queue: Queue, job: Job, state: JobState, until: number | undefined) {
+/**
+ * @param more.until epoch ms when a delayed job goes on, where it is known
+ * @param more.rest why nobody takes a waiting one, if so
+ */
+export function presentJob(
+  engine: Engine,
+  queue: Queue,
+  job: Job,
+  state: JobState,
+  { until, rest }: { readonly until?: number | undefined; readonly rest?: Rest | undefined } = {},
+) {
   const ended = job.finishedOn === undefined ? {} : { finished: iso(job.finishedOn) };
   return {
     id: job.id ?? '',
@@ -103,7 +112,7 @@ export function presentJob(engine: Engine, queue: Queue, job: Job, state: JobSta
     state,
     attempts: job.attemptsMade,
     attemptsAllowed: job.opts.attempts ?? 1,
-    ...(state === 'completed' ? {} : reasonOfJob(job, state === 'delayed')),
+    ...(state === 'completed' ? {} : (shownRest(rest) ?? reasonOfJob(job, state === 'delayed'))),
     ...(state === 'completed' && typeof job.returnvalue === 'string' ? { result: job.returnvalue } : {}),
     created: iso(job.timestamp),
     ...(job.processedOn === undefined ? {} : { started: iso(job.processedOn) }),
@@ -111,6 +120,9 @@ export function presentJob(engine: Engine, queue: Queue, job: Job, state: JobSta
     ...(state === 'delayed' && until !== undefined ? { until: iso(until) } : {}),
   };
 }
+
+const shownRest = (rest: Rest | undefined): Partial<Rest> | undefined =>
+  rest && { why: rest.why, reason: rest.reason, ...(rest.code ? { code: rest.code } : {}) };
 
 function presentData(engine: Engine, data: ReconcileJob | ScanJob): Record<string, unknown> {
   const names = sideNames(engine, data.mapping);

@@ -4,9 +4,10 @@ import type { Engine } from '../engine/engine.ts';
 import { ERRORS, TandemError } from '../engine/errors.ts';
 import { pageOfJobs } from '../engine/queue/hand.ts';
 import { paceOf } from '../engine/queue/pace.ts';
-import { SCAN_QUEUE } from '../engine/queue/queues.ts';
-import { reasonOfJob, type Why } from '../engine/queue/reasons.ts';
-import type { Standing } from '../engine/systems/client.ts';
+import { reconcileQueue, SCAN_QUEUE } from '../engine/queue/queues.ts';
+import { reasonOfJob, sinceOfReason, WAITS, type Wait } from '../engine/queue/reasons.ts';
+import type { LivingProcess } from '../engine/queue/versions.ts';
+import { systemStates } from './system-states.ts';
 
 export const JOB_STATES = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -25,14 +26,19 @@ export function queuesOf(engine: Engine): Queue[] {
   return engine.queues.all();
 }
 
-/** @throws TandemError NOT_FOUND */
+/** The mapping whose records a queue holds; undefined for the scans. */
+export const mappingOf = ({ name }: { readonly name: string }): string | undefined =>
+  name === SCAN_QUEUE ? undefined : name.slice(reconcileQueue('').length);
+
+/** @param name of the queue, or of its mapping. @throws TandemError NOT_FOUND */
 export function queueNamed(engine: Engine, name: string): Queue {
   const queues = queuesOf(engine);
-  const queue = queues.find((candidate) => candidate.name === name);
+  const named = (wanted: string): Queue | undefined => queues.find((candidate) => candidate.name === wanted);
+  const queue = named(name) ?? named(reconcileQueue(name));
   if (queue) return queue;
   throw new TandemError(
     'NOT_FOUND',
-    `There is no queue "${name}". There are: ${queues.map((one) => one.name).join(', ')}.`,
+    `There is no queue "${name}". There are: ${queues.map((one) => mappingOf(one) ?? one.name).join(', ')}.`,
   );
 }
 
@@ -76,45 +82,65 @@ export async function paceOfQueue(queue: Queue, { counts }: QueueStand, rests: b
 export interface QueueReason {
   /** `waiting`: no worker takes them now. */
   readonly state: 'waiting' | 'delayed' | 'failed';
-  readonly why?: Why;
+  readonly why?: Wait['why'];
   readonly code?: string;
   readonly reason: string;
   readonly todo?: string;
   readonly count: number;
-  /** Epoch ms: since when the one of them that waits longest was queued, or failed; or since when nobody takes them. */
+  /** Epoch ms: since when this keeps the one of them that it keeps longest, or when the first of them failed. */
   readonly since: number;
 }
 
-/** Systems of a mapping that are down, whose work therefore stays in its queue, and since when. */
-export function downOf(
-  engine: Engine,
-  mapping: string | undefined,
-  states: Readonly<Record<string, Standing>>,
-): Map<string, number> {
-  const sides = (mapping && engine.config.current().mappings.get(mapping)?.sides) || [];
-  return new Map(
-    sides.flatMap(({ system: { name } }) => {
-      const standing = states[name];
-      return standing?.state === 'down' ? [[name, standing.since ?? Date.now()] as const] : [];
-    }),
-  );
+/** What keeps workers from taking anything of a queue. */
+export interface Rest extends Wait {
+  readonly todo?: string;
+  /** Epoch ms, where that is known. */
+  readonly since?: number;
 }
 
-/** Why nobody takes what waits. */
-export const reasonOfRest = (down: ReadonlyMap<string, number>, { counts }: QueueStand): QueueReason[] =>
-  counts.waiting === 0 || down.size === 0
-    ? []
-    : [
-        {
-          state: 'waiting',
-          why: 'away',
-          code: 'SYSTEM_DOWN',
-          reason: `${[...down.keys()].join(' and ')} ${down.size === 1 ? 'is' : 'are'} down: no worker takes these until it answers again.`,
-          todo: ERRORS.SYSTEM_DOWN.todo,
-          count: counts.waiting,
-          since: Math.min(...down.values()),
-        },
-      ];
+/** Why nobody takes what waits in a queue, what a person must end first; empty where somebody does. */
+export function restsOf(
+  engine: Engine,
+  { name, paused }: Pick<QueueStand, 'name' | 'paused'>,
+  processes: readonly LivingProcess[],
+): Rest[] {
+  const mapping = mappingOf({ name });
+  const workers = processes.filter((process) => process.workers);
+  const rests: Rest[] = [];
+  if (paused) rests.push(WAITS.paused);
+  if (workers.length === 0) rests.push(WAITS.worker);
+  else if (mapping !== undefined && workers.every(({ idle }) => idle.includes(mapping))) rests.push(WAITS.version);
+  const away = awayOf(engine, mapping, processes);
+  return away ? [...rests, away] : rests;
+}
+
+/** Work for systems that are down stays in its queue. */
+function awayOf(engine: Engine, mapping: string | undefined, processes: readonly LivingProcess[]): Rest | undefined {
+  const sides = (mapping && engine.config.current().mappings.get(mapping)?.sides) || [];
+  const states = systemStates(engine, processes);
+  const names = [...new Set(sides.map(({ system }) => system.name))].filter((name) => states[name]?.state === 'down');
+  if (names.length === 0) return undefined;
+  return {
+    why: 'away',
+    code: 'SYSTEM_DOWN',
+    reason: `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} down: no worker takes these until it answers again.`,
+    todo: ERRORS.SYSTEM_DOWN.todo,
+    since: Math.min(...names.map((name) => states[name]?.since ?? Date.now())),
+  };
+}
+
+/** Why nobody takes what waits, for all of it. */
+export function reasonsOfRest(rests: readonly Rest[], { counts, oldestWaiting = 0 }: QueueStand): QueueReason[] {
+  if (counts.waiting === 0) return [];
+  const queued = Date.now() - oldestWaiting;
+  return rests.map(({ since = queued, ...rest }) => ({
+    state: 'waiting',
+    ...rest,
+    count: counts.waiting,
+    // It cannot have kept a job before there was one.
+    since: Math.max(since, queued),
+  }));
+}
 
 /** Jobs of a state that are looked at to tell the reasons: those that are next, or failed last. */
 export const REASONS_OF = 1_000;
@@ -128,7 +154,7 @@ export async function reasonsOf(queue: Queue, { counts }: QueueStand): Promise<Q
       const { why, code, reason } = reasonOfJob(job, state === 'delayed') ?? { reason: 'It is not known why.' };
       const key = `${state} ${why} ${code ?? reason}`;
       const former = found.get(key);
-      const since = state === 'failed' ? (job.finishedOn ?? job.timestamp) : job.timestamp;
+      const since = sinceOfReason(job, state === 'delayed');
       found.set(key, {
         state,
         ...(why === undefined ? {} : { why }),

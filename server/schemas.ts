@@ -1,6 +1,6 @@
 /** JSON Schemas that several routes share. What a schema of an answer does not name is not sent. */
 import { ERRORS } from '../engine/errors.ts';
-import { WHYS } from '../engine/queue/reasons.ts';
+import { RESTS, WHYS } from '../engine/queue/reasons.ts';
 import { ORIGINS } from '../engine/sync/samples.ts';
 import { HELD_KINDS } from './held.ts';
 import { JOB_STATES, REASONS_OF } from './queue-counts.ts';
@@ -134,6 +134,13 @@ export const why = {
     'Why a delayed job waits. quota: the system lets no more calls through now; busy: the record, or one that matches it, is worked on; away: the system does not answer and is left alone; version: another version of the mapping is in force; mapping: the mapping was removed; parents: mappings that it refers to are in their first sync; retry: a try failed and is repeated; scheduled: its time has not come; later: it was put off',
 } as const;
 
+/** Also of those that wait. */
+const whyWaits = {
+  type: 'string',
+  enum: [...WHYS, ...RESTS],
+  description: `${why.description}. Why nobody takes a waiting one: paused: the queue is paused; worker: no worker is alive; away: a system of the mapping is down; version: no worker has the version in force`,
+} as const;
+
 const states = Object.fromEntries(JOB_STATES.map((state) => [state, count]));
 
 /** Shared under their names, so that the OpenAPI document tells each once. */
@@ -216,11 +223,11 @@ export const SHARED: readonly Schema[] = [
         { type: 'number', minimum: 0 },
       ),
       'emptyIn?': described(
-        'Milliseconds until nothing waits, if it goes on like this and nothing comes in; absent while nothing is done, or a system is down',
+        'Milliseconds until nothing waits, if it goes on like this and nothing comes in; absent while nothing is done, or nobody takes what waits',
         count,
       ),
       'reasons?': described(
-        `Where asked for: why jobs are delayed or failed, the most frequent first; of each state the first ${REASONS_OF} are looked at`,
+        `Where asked for: why nobody takes what waits, then why jobs are delayed or failed, the most frequent first; of each state the first ${REASONS_OF} are looked at`,
         list(ref('QueueReason')),
       ),
     },
@@ -229,15 +236,12 @@ export const SHARED: readonly Schema[] = [
   object(
     {
       state: described('waiting: no worker takes them now', { type: 'string', enum: ['waiting', 'delayed', 'failed'] }),
-      'why?': why,
+      'why?': whyWaits,
       'code?': text,
       reason: text,
       'todo?': text,
       count,
-      since: described(
-        'When the first of them was queued, or failed; of those that wait, since when nobody takes them',
-        time,
-      ),
+      since: described('Since when this keeps the one of them that it keeps longest, or when the first failed', time),
     },
     { $id: 'QueueReason' },
   ),
@@ -260,7 +264,7 @@ export const SHARED: readonly Schema[] = [
       attemptsAllowed: count,
       'reason?': described('Why it waits, or why the last try failed', text),
       'code?': described('Of the error behind the reason', text),
-      'why?': why,
+      'why?': whyWaits,
       'result?': text,
       created: time,
       'started?': time,

@@ -4,7 +4,9 @@ import { ERRORS, type ErrorCode, type TandemError } from '../errors.ts';
 
 /** Why a delayed job waits. */
 export const WHYS = ['quota', 'busy', 'away', 'version', 'mapping', 'parents', 'retry', 'scheduled', 'later'] as const;
-export type Why = (typeof WHYS)[number];
+/** Why nobody takes what waits, beside systems that are away and versions that are not in force. */
+export const RESTS = ['paused', 'worker'] as const;
+export type Why = (typeof WHYS)[number] | (typeof RESTS)[number];
 
 export interface Wait {
   readonly why: Why;
@@ -16,6 +18,8 @@ export interface Wait {
 export const WAITS = {
   version: { why: 'version', reason: 'Another version of the mapping is in force; a process that has it does this.' },
   mapping: { why: 'mapping', reason: 'The mapping was removed.' },
+  paused: { why: 'paused', reason: 'The queue is paused: nothing of it begins until it is resumed.' },
+  worker: { why: 'worker', reason: 'No worker is alive: nobody does this until one is started.' },
   parents: { why: 'parents', reason: 'The mappings that this one refers to are still in their first sync.' },
 } as const satisfies Record<string, Wait>;
 
@@ -39,7 +43,12 @@ export function parseFailure(text: string): { code?: ErrorCode; reason: string }
 /** Kept as the job's progress. A failed try after it counts more: `tries` tells. */
 interface Note extends Wait {
   readonly tries: number;
+  /** Epoch ms: since when it holds. Notes of former versions have none. */
+  readonly since?: number;
 }
+
+/** `tries` of a note on failed tries, whose words stand on the job itself. */
+const FAILED_TRIES = -1;
 
 const noteOf = ({ progress }: Job): Note | undefined =>
   typeof progress === 'object' && progress !== null && 'why' in progress ? (progress as Note) : undefined;
@@ -49,7 +58,20 @@ export async function noteWait(job: Job, wait: Wait): Promise<void> {
   const former = noteOf(job);
   const tries = job.attemptsMade;
   if (former?.why === wait.why && former.code === wait.code && former.tries === tries) return;
-  await job.updateProgress({ ...wait, tries });
+  await job.updateProgress({ ...wait, tries, since: Date.now() } satisfies Note);
+}
+
+/** Notes since when a job fails with this code; once, however often it is tried. */
+export async function noteRetry(job: Job, code: ErrorCode): Promise<void> {
+  const former = noteOf(job);
+  if (former?.why === 'retry' && former.code === code) return;
+  await job.updateProgress({
+    why: 'retry',
+    code,
+    reason: '',
+    tries: FAILED_TRIES,
+    since: Date.now(),
+  } satisfies Note);
 }
 
 /** @returns why a delayed job waits, why another one failed last; undefined where it never did */
@@ -58,10 +80,19 @@ export function reasonOfJob(job: Job, delayed: boolean): (Omit<Wait, 'why'> & { 
   if (!delayed) return failure;
   const note = noteOf(job);
   if (note && note.tries === job.attemptsMade) {
-    const { tries: _, ...wait } = note;
+    const { tries: _, since: __, ...wait } = note;
     return wait;
   }
   if (failure && job.attemptsMade > 0) return { why: 'retry', ...failure };
   if (job.repeatJobKey) return { why: 'scheduled', reason: 'The time that the mapping sets for it has not come.' };
   return { why: 'later', reason: 'It is to be done later.' };
+}
+
+/** @returns epoch ms: since when a delayed job waits for its reason, or when another one failed last */
+export function sinceOfReason(job: Job, delayed: boolean): number {
+  if (!delayed) return job.finishedOn ?? job.timestamp;
+  const note = noteOf(job);
+  const reason = reasonOfJob(job, true);
+  if (note?.since !== undefined && note.why === reason?.why && note.code === reason.code) return note.since;
+  return (reason?.why === 'retry' ? job.processedOn : undefined) ?? job.timestamp;
 }

@@ -20,7 +20,7 @@ import { followEdit } from './edits.ts';
 import { MINUTES_KEPT } from './pace.ts';
 import { planScan } from './plan.ts';
 import { queuePrefix, type ReconcileJob, reconcileQueue, SCAN_QUEUE, type ScanJob } from './queues.ts';
-import { failureText, noteWait, WAITS, type Wait, waitOf } from './reasons.ts';
+import { failureText, noteRetry, noteWait, WAITS, type Wait, waitOf } from './reasons.ts';
 import { createRepair } from './repair.ts';
 import type { Run } from './runs.ts';
 import { applySchedules } from './schedules.ts';
@@ -306,7 +306,10 @@ async function reconcileJob(
     if (error.code === 'INTERNAL') log.error({ ...fields, err: error.cause }, 'reconcile failed');
     else log.warn(fields, last ? 'reconcile failed for good' : 'reconcile failed, it is tried again');
     if (last) await giveUp(engine, job, mapping, key, error, expected, Math.round(performance.now() - started));
-    else engine.options.onFailure?.({ mapping: name, work: 'reconcile', code: error.code, result: 'retried' });
+    else {
+      engine.options.onFailure?.({ mapping: name, work: 'reconcile', code: error.code, result: 'retried' });
+      await tellRetry(job, error);
+    }
     throw thrown(error);
   }
 }
@@ -505,9 +508,13 @@ async function scanJob(
       await engine.runs.failed(current, error.message);
       throw new UnrecoverableError(failureText(error.code, error.message));
     }
+    await tellRetry(job, error);
     throw thrown(error);
   }
 }
+
+/** Only tells since when it fails: what it fails with must not be lost over it. */
+const tellRetry = (job: Job, { code }: TandemError): Promise<void> => noteRetry(job, code).catch(() => {});
 
 /** Records that name a counterpart, and no links: this is no first sync, Redis has lost them. */
 async function tellRebuild(engine: Engine, mapping: Mapping, log: Logger): Promise<void> {

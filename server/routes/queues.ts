@@ -16,20 +16,20 @@ import {
   retryJobs,
   type Touched,
 } from '../../engine/queue/hand.ts';
-import { reconcileQueue, SCAN_QUEUE } from '../../engine/queue/queues.ts';
-import type { Standing } from '../../engine/systems/client.ts';
+import type { LivingProcess } from '../../engine/queue/versions.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentJob } from '../present.ts';
 import {
-  downOf,
   JOB_STATES,
   type JobState,
+  mappingOf,
   paceOfQueue,
   queueNamed,
   queuesOf,
-  reasonOfRest,
   reasonsOf,
+  reasonsOfRest,
+  restsOf,
   standOf,
 } from '../queue-counts.ts';
 import {
@@ -48,11 +48,15 @@ import {
   wideLimit,
 } from '../schemas.ts';
 import { sideIndex } from '../sides.ts';
-import { systemStates } from '../system-states.ts';
 
-const queueParams = object({ name: described('"scan", or "reconcile-" and the name of a mapping', text) });
+const queueParams = object({
+  name: described('"scan", or the name of a mapping, with "reconcile-" before it or without', text),
+});
 const jobParams = object({ name: text, id: text });
-const reasons = described('Tell also why jobs are delayed or failed', { ...flag, default: false });
+const reasons = described('Tell also why jobs are delayed or failed, or nobody takes those that wait', {
+  ...flag,
+  default: false,
+});
 const code = described('Only jobs with this code', text);
 const byReason = { 'code?': code, 'why?': why } as const;
 
@@ -89,8 +93,8 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     async ({ query: { offset, limit, reasons } }) => {
       const queues = queuesOf(engine);
       const page = queues.slice(offset, offset + limit);
-      const states = await statesOf(engine);
-      const shown = await Promise.all(page.map((queue) => presentQueue(engine, queue, reasons, states)));
+      const processes = await engine.versions.processes();
+      const shown = await Promise.all(page.map((queue) => presentQueue(engine, queue, reasons, processes)));
       return { queues: shown, total: queues.length, offset, limit };
     },
   );
@@ -101,7 +105,7 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
       schema: {
         operationId: 'getQueue',
         tags,
-        summary: 'One queue, and why its jobs are delayed or failed',
+        summary: 'One queue, and why its jobs are delayed or failed, or nobody takes those that wait',
         params: queueParams,
         response: { 200: ref('Queue'), ...problems(404) },
       },
@@ -118,7 +122,12 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
         summary: `Jobs in a state, all or those with one reason: those that wait in their order, those that ended the latest first. By reason, the first ${LOOKED} are looked at`,
         params: queueParams,
         querystring: object({
-          'state?': { type: 'string', enum: JOB_STATES, default: 'failed' },
+          'state?': {
+            type: 'string',
+            enum: JOB_STATES,
+            default: 'failed',
+            description: 'Where the jobs stand; failed unless another is named',
+          },
           ...byReason,
           'offset?': offset,
           'limit?': limit,
@@ -132,7 +141,16 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     async ({ params, query: { state, code, why, offset, limit } }) => {
       const queue = queueNamed(engine, params.name);
       const { page, total } = await listed(queue, state, { code, why }, offset, limit);
-      return { jobs: await presentJobs(engine, queue, page, state), total, offset, limit };
+      return {
+        jobs: await presentJobs(
+          engine,
+          queue,
+          page.map((job) => ({ job, state })),
+        ),
+        total,
+        offset,
+        limit,
+      };
     },
   );
 
@@ -148,8 +166,9 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
       },
     },
     async ({ params }) => {
-      const { queue, job, state } = await findJob(engine, params.name, params.id);
-      return presentJob(engine, queue, job, state, await delayedUntil(engine, queue, job, state));
+      const { queue, ...found } = await findJob(engine, params.name, params.id);
+      const [job] = await presentJobs(engine, queue, [found]);
+      return job;
     },
   );
 
@@ -191,7 +210,7 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
         throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.', { cause });
       }
       const again = await findJob(engine, params.name, params.id);
-      return reply.code(202).send(presentJob(engine, queue, again.job, again.state, undefined));
+      return reply.code(202).send(presentJob(engine, queue, again.job, again.state));
     },
   );
 
@@ -242,7 +261,7 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
         throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.', { cause });
       }
       const again = await findJob(engine, params.name, params.id);
-      return reply.code(202).send(presentJob(engine, again.queue, again.job, again.state, undefined));
+      return reply.code(202).send(presentJob(engine, again.queue, again.job, again.state));
     },
   );
 
@@ -347,7 +366,7 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
   }
 }
 
-async function findJob(engine: Engine, name: string, id: string): Promise<{ queue: Queue; job: Job; state: JobState }> {
+async function findJob(engine: Engine, name: string, id: string): Promise<FoundJob & { queue: Queue }> {
   const queue = queueNamed(engine, name);
   const found = await jobAndState(queue, id);
   if (found) return { queue, ...found };
@@ -357,21 +376,15 @@ async function findJob(engine: Engine, name: string, id: string): Promise<{ queu
   );
 }
 
-const mappingOf = ({ name }: Queue): string | undefined =>
-  name === SCAN_QUEUE ? undefined : name.slice(reconcileQueue('').length);
-
-const statesOf = async (engine: Engine): Promise<Record<string, Standing>> =>
-  systemStates(engine, await engine.versions.processes());
-
-/** @param states how the systems stand, where it was asked for already */
-async function presentQueue(engine: Engine, queue: Queue, withReasons: boolean, states?: Record<string, Standing>) {
+/** @param living the processes that are alive, where it was asked for already */
+async function presentQueue(engine: Engine, queue: Queue, withReasons: boolean, living?: readonly LivingProcess[]) {
   const stand = await standOf(queue);
   const mapping = mappingOf(queue);
-  const down = downOf(engine, mapping, states ?? (await statesOf(engine)));
+  const rests = restsOf(engine, stand, living ?? (await engine.versions.processes()));
   const [pace, incoming, reasons] = await Promise.all([
-    paceOfQueue(queue, stand, stand.paused || down.size > 0),
+    paceOfQueue(queue, stand, rests.length > 0),
     mapping === undefined ? 0 : engine.incoming.count(mapping),
-    withReasons ? reasonsOf(queue, stand).then((found) => [...reasonOfRest(down, stand), ...found]) : undefined,
+    withReasons ? reasonsOf(queue, stand).then((found) => [...reasonsOfRest(rests, stand), ...found]) : undefined,
   ]);
   return {
     ...stand,
@@ -405,10 +418,25 @@ async function listed(
   return { page, total };
 }
 
-const presentJobs = (engine: Engine, queue: Queue, jobs: readonly Job[], state: JobState) =>
-  Promise.all(
-    jobs.map(async (job) => presentJob(engine, queue, job, state, await delayedUntil(engine, queue, job, state))),
+interface FoundJob {
+  readonly job: Job;
+  readonly state: JobState;
+}
+
+async function presentJobs(engine: Engine, queue: Queue, found: readonly FoundJob[]) {
+  const [rest] = found.some(({ state }) => state === 'waiting') ? await restsNow(engine, queue) : [];
+  return Promise.all(
+    found.map(async ({ job, state }) => {
+      const until = await delayedUntil(engine, queue, job, state);
+      return presentJob(engine, queue, job, state, { until, rest: state === 'waiting' ? rest : undefined });
+    }),
   );
+}
+
+async function restsNow(engine: Engine, queue: Queue) {
+  const [paused, processes] = await Promise.all([queue.isPaused(), engine.versions.processes()]);
+  return restsOf(engine, { name: queue.name, paused }, processes);
+}
 
 /** At most one waits or is under way per record, and one that failed is noted. */
 async function jobsOfRecord(engine: Engine, mapping: string, side: SideIndex, id: string) {
@@ -425,20 +453,14 @@ async function jobsOfRecord(engine: Engine, mapping: string, side: SideIndex, id
   );
   const named = [...new Set(ids)].filter((job): job is string => typeof job === 'string');
   const found = await Promise.all(named.map((job) => jobAndState(queue, job)));
-  return Promise.all(
-    found.flatMap((one) =>
-      one
-        ? [
-            delayedUntil(engine, queue, one.job, one.state).then((until) =>
-              presentJob(engine, queue, one.job, one.state, until),
-            ),
-          ]
-        : [],
-    ),
+  return presentJobs(
+    engine,
+    queue,
+    found.filter((one) => one !== undefined),
   );
 }
 
-async function jobAndState(queue: Queue, id: string): Promise<{ job: Job; state: JobState } | undefined> {
+async function jobAndState(queue: Queue, id: string): Promise<FoundJob | undefined> {
   const job = (await queue.getJob(id)) as Job | undefined;
   const state = job ? await job.getState() : 'unknown';
   if (!job || state === 'unknown') return undefined;

@@ -51,6 +51,9 @@ test('why jobs failed or wait is told by code, in words, with how many and since
     code: 'SYSTEM_UNAVAILABLE',
     reason: expect.not.stringMatching(/^[A-Z_]+:/),
   });
+  // Since when it fails is counted from its first failure with this code.
+  const noted = (await engine.queues.reconcile('people').getJob(delayed.id))?.progress;
+  expect(noted).toMatchObject({ why: 'retry', code: 'SYSTEM_UNAVAILABLE', since: expect.any(Number) });
   const { reasons } = (await call('GET', '/queues?reasons=true')).body.queues[1];
   expect(reasons.map((one: Answer) => [one.state, one.why, one.code, one.count])).toEqual(
     expect.arrayContaining([
@@ -77,6 +80,67 @@ test('what a worker puts back says what it waits for', async () => {
   await engine.queues.enqueue('people', 0, ['1']);
   const job = await until(async () => (await call('GET', `/queues/${NAME}/jobs?state=delayed`)).body.jobs[0] as Answer);
   expect(job).toMatchObject({ why: 'busy', code: 'CLAIM_BUSY', reason: expect.any(String), attempts: 0 });
+});
+
+test('what waits says why nobody takes it, each job and the queue', async () => {
+  const made = await world({ crm: people(1, () => 'Ann') });
+  const { engine, call } = made;
+  const began = Date.now();
+  await engine.queues.enqueue('people', 0, ['1']);
+  const told = async () => {
+    const { jobs } = (await call('GET', `/queues/${NAME}/jobs?state=waiting`)).body;
+    const { reasons } = (await call('GET', `/queues/${NAME}`)).body;
+    const one = (await call('GET', `/queues/${NAME}/jobs/${jobs[0].id}`)).body;
+    const [ofRecord] = (await call('GET', '/records/people/crm/1/jobs')).body.jobs;
+    for (const job of [one, ofRecord]) expect(job).toEqual(jobs[0]);
+    return { jobs, reasons: reasons.filter((reason: Answer) => reason.state === 'waiting') };
+  };
+  const unattended = await told();
+  expect(unattended.jobs).toMatchObject([
+    { state: 'waiting', why: 'worker', reason: expect.stringMatching(/No worker/) },
+  ]);
+  expect(unattended.reasons).toMatchObject([{ why: 'worker', count: 1, reason: unattended.jobs[0].reason }]);
+  expect(Date.parse(unattended.reasons[0].since)).toBeGreaterThanOrEqual(began - 1);
+  await call('POST', `/queues/${NAME}/pause`);
+  // What a person must end first comes first.
+  const paused = await told();
+  expect(paused.jobs).toMatchObject([{ why: 'paused', reason: expect.stringMatching(/paused/) }]);
+  expect(paused.reasons.map(({ why }: Answer) => why)).toEqual(['paused', 'worker']);
+  await made.work();
+  expect((await told()).reasons.map(({ why }: Answer) => why)).toEqual(['paused']);
+
+  // The system has been down for longer than the job waits: only what the job waited counts.
+  const processes = await engine.versions.processes();
+  const down = { state: 'down', at: began, since: began - 3_600_000, next: began } as const;
+  const real = engine.versions.processes;
+  Object.assign(engine.versions, {
+    processes: async () => processes.map((one) => ({ ...one, systems: { crm: down } })),
+  });
+  await engine.queues.reconcile('people').pause();
+  const both = await told();
+  expect(both.reasons.map(({ why }: Answer) => why)).toEqual(['paused', 'away']);
+  expect(Date.parse(both.reasons[1].since)).toBeGreaterThanOrEqual(began - 1);
+  // Where another version is in force everywhere, nobody does it either.
+  Object.assign(engine.versions, { processes: async () => processes.map((one) => ({ ...one, idle: ['people'] })) });
+  expect((await told()).reasons.map(({ why }: Answer) => why)).toEqual(['paused', 'version']);
+  Object.assign(engine.versions, { processes: real });
+  // Somebody takes it: nothing keeps it.
+  await call('POST', `/queues/${NAME}/resume`);
+  await until(async () => (await counts(made)).waiting === 0);
+  expect((await call('GET', `/queues/${NAME}`)).body.reasons).toEqual([]);
+});
+
+test('a mapping stands for its queue, and a name that is not there is told as it was written', async () => {
+  const { call } = await world();
+  expect((await call('GET', '/queues/people')).body.name).toBe(NAME);
+  expect((await call('POST', '/queues/people/pause')).body).toMatchObject({ name: NAME, paused: true });
+  expect((await call('GET', '/queues/people/jobs')).status).toBe(200);
+  for (const name of ['nosuch', 'reconcile-nosuch']) {
+    expect((await call('GET', `/queues/${name}/jobs`)).body).toMatchObject({
+      code: 'NOT_FOUND',
+      detail: `There is no queue "${name}". There are: scan, people.`,
+    });
+  }
 });
 
 test('the pace of a queue comes from every process, and says when it will be empty', async () => {
@@ -197,7 +261,11 @@ test('scheduled scans are neither drained nor promoted, and of a scan that is di
   expect((await call('POST', '/queues/scan/promote')).body).toEqual({ promoted: 0 });
   expect((await call('POST', '/queues/scan/discard', { state: 'delayed' })).body).toEqual({ discarded: 0 });
   expect(before).toMatchObject({ waiting: 1, delayed: 1 });
-  expect((await call('GET', '/queues/scan')).body.reasons).toMatchObject([{ state: 'delayed', why: 'scheduled' }]);
+  expect((await call('GET', '/queues/scan')).body.reasons).toMatchObject([
+    { state: 'waiting', why: 'paused' },
+    { state: 'waiting', why: 'worker' },
+    { state: 'delayed', why: 'scheduled' },
+  ]);
   expect((await call('POST', '/queues/scan/drain')).body).toEqual({ discarded: 1 });
   expect((await call('GET', '/queues/scan')).body.counts).toMatchObject({ waiting: 0, delayed: before.delayed });
   expect((await call('GET', `/runs/${run.id}`)).body).toMatchObject({
