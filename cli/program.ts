@@ -46,15 +46,31 @@ export function createProgram(): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .showSuggestionAfterError()
     .configureOutput({
-      outputError: (text, write) => write(`${text.replace(/^error: /, 'BAD_REQUEST: ')}See tandem --help.\n`),
+      outputError: (text, write) => write(text.replace(/^error: /, 'BAD_REQUEST: ')),
     })
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .addHelpText('after', environmentHelp())
     // Inherited by the commands that are added after it: a wrong use ends with 2, whichever command it is.
     .exitOverride();
   for (const add of COMMANDS) add(program);
+  pointToHelp(program);
   return program;
 }
+
+/** A wrong use of a command is told together with where its own help is. */
+function pointToHelp(command: Command, before = ''): void {
+  const name = `${before}${command.name()}`;
+  command.showHelpAfterError(seeHelp(name));
+  for (const one of command.commands) pointToHelp(one, `${name} `);
+}
+
+/** The command that a command line names, as far as it names one. */
+function named(command: Command, [first, ...rest]: readonly string[]): string {
+  const next = command.commands.find((one) => one.name() === first);
+  return next ? `${command.name()} ${named(next, rest)}` : command.name();
+}
+
+const seeHelp = (name: string): string => `See ${name} --help.`;
 
 /** Runs a command line. Sets the exit status and returns; long-running commands end the process themselves. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
@@ -63,8 +79,13 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // commander has said already what is wrong.
+    // commander has said already what is wrong, to people.
     process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+    if (error.exitCode !== 0 && error.code !== 'commander.help' && argv.includes('--json')) {
+      const message = error.message.replace(/^error: /, '');
+      const todo = seeHelp(named(program, argv));
+      process.stdout.write(`${JSON.stringify({ error: { code: 'BAD_REQUEST', message, todo } })}\n`);
+    }
   }
 }
 

@@ -20,6 +20,7 @@ export interface Queue {
   readonly oldestWaiting?: number;
   readonly perSecond: number;
   readonly emptyIn?: number;
+  readonly incoming?: number;
   readonly reasons?: readonly QueueReason[];
 }
 

@@ -5,9 +5,10 @@ import { JOB_STATES } from '../../server/queue-counts.ts';
 import { type Client, path, query } from '../client.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
-import { FAILED, OK } from '../failure.ts';
+import { confirm } from '../confirm.ts';
+import { FAILED, Failure, OK } from '../failure.ts';
 import { wholeNumber } from '../numbers.ts';
-import { plain } from '../output.ts';
+import { type Output, plain } from '../output.ts';
 import { type Queue, queueTable, reasonsOfQueues } from '../queues.ts';
 import { textTable } from '../tables.ts';
 
@@ -30,11 +31,17 @@ interface Job {
   readonly until?: string;
 }
 
-/** A mapping's name stands for its queue. */
-const queueName = (name: string): string =>
-  name === 'scan' || name.startsWith('reconcile-') ? name : `reconcile-${name}`;
+/** Options that choose jobs, the same for every command that has them. */
+const CHOICES = {
+  code: () => new Option('--code <code>', 'only those with this code').argParser(errorCode),
+  why: () => new Option('--why <why>', 'only delayed ones that wait for this').choices(WHYS),
+  job: () => new Option('--job <id>', 'only this one'),
+} as const;
 
-const why = (): Option => new Option('--why <why>', 'only delayed ones that wait for this').choices(WHYS);
+function choosing(command: Command, ...names: readonly (keyof Filter)[]): Command {
+  for (const name of names) command.addOption(CHOICES[name]());
+  return command;
+}
 
 export function queueCommand(program: Command): void {
   const queue = program
@@ -57,17 +64,16 @@ export function queueCommand(program: Command): void {
     }),
   );
 
-  declare(queue, {
+  const jobs = declare(queue, {
     usage: 'jobs <queue>',
-    summary: 'the jobs of a queue in one state, a page at a time',
+    summary: 'the jobs of a queue in one state, a page at a time: those that failed, unless --state says otherwise',
+    details: 'Of jobs that wait it tells why nobody takes them, where that is so.',
     examples: [
       ['queue jobs company-customer', 'those that failed, the latest first'],
       ['queue jobs company-customer --state delayed --why quota', 'those that wait for quota'],
     ],
-  })
-    .addOption(new Option('--state <state>', 'state of the jobs').choices(JOB_STATES).default('failed'))
-    .option('--code <code>', 'only those with this code', errorCode)
-    .addOption(why())
+  }).addOption(new Option('--state <state>', 'state of the jobs').choices(JOB_STATES).default('failed'));
+  choosing(jobs, 'code', 'why')
     .option('--limit <n>', 'how many at most', wholeNumber, 50)
     .option('--offset <n>', 'how many to leave out first', wholeNumber)
     .action(
@@ -75,17 +81,11 @@ export function queueCommand(program: Command): void {
         async ({ client, output }, { state, code, why, limit, offset = 0 }, name) => {
           const most = Math.min(limit, 500);
           const found = await client.get<{ jobs: Job[]; total: number }>(
-            `${path('queues', queueName(name), 'jobs')}${query({ state, code, why, limit: most, offset })}`,
+            `${path('queues', name, 'jobs')}${query({ state, code, why, limit: most, offset })}`,
           );
           output.result(found, () => {
             if (found.jobs.length === 0) return `No ${state} job like that.`;
-            const rows = found.jobs.map((job) => [
-              job.id,
-              what(job),
-              job.created,
-              `${job.attempts} of ${job.attemptsAllowed}`,
-              words(job),
-            ]);
+            const rows = found.jobs.map((job) => [job.id, what(job), job.created, tries(job), words(job)]);
             const left = found.total - offset - found.jobs.length;
             const more = left > 0 ? `\n... and ${left} more: --offset ${offset + found.jobs.length}` : '';
             return `${textTable(['job', 'of', 'queued', 'tries', 'why'], rows)}${more}`;
@@ -95,54 +95,55 @@ export function queueCommand(program: Command): void {
       ),
     );
 
-  declare(queue, {
+  const retry = declare(queue, {
     usage: 'retry <queue>',
     summary: 'try failed jobs again, all or those with one code',
     examples: [
       ['queue retry company-customer --code SYSTEM_REJECTED', 'those that the other system rejected'],
       ['queue retry scan', 'scans that failed'],
     ],
-  })
-    .option('--code <code>', 'only those with this code', errorCode)
-    .option('--job <id>', 'only this one')
-    .action(acting('retry', 'retried', 'tried again'));
+  });
+  choosing(retry, 'code', 'job').action(acting('retry', 'retried', 'tried again'));
 
-  declare(queue, {
+  const promote = declare(queue, {
     usage: 'promote <queue>',
     summary: 'do delayed jobs now, not when their time comes',
     details: 'What waits for quota may have to go on waiting. Scheduled scans stay where they are.',
     examples: [['queue promote company-customer --why retry', 'those that wait for their next try']],
-  })
-    .option('--code <code>', 'only those with this code', errorCode)
-    .addOption(why())
-    .option('--job <id>', 'only this one')
-    .action(acting('promote', 'promoted', 'promoted'));
+  });
+  choosing(promote, 'code', 'why', 'job').action(acting('promote', 'promoted', 'promoted'));
 
-  declare(queue, {
+  const discard = declare(queue, {
     usage: 'discard <queue>',
-    summary: 'discard jobs of one state; runs no longer wait for them',
+    summary: 'discard jobs of one state, those that failed unless --state says otherwise; runs no longer wait for them',
     details:
-      'What they were for is found again by the next full scan, if it still needs work. Not what is under way, nor ' +
+      'Say which: --code, --why, --job, or --all. What they were for is found again by the next full scan, if it still needs work. Not what is under way, nor ' +
       'scheduled scans. A record that failed goes on being listed by tandem records.',
     examples: [
       ['queue discard company-customer --state failed --code SYSTEM_REJECTED', 'failed jobs with this code'],
       ['queue discard company-customer --job 17', 'one job'],
+      ['queue discard company-customer --state delayed --all', 'all that are delayed'],
     ],
-  })
-    .addOption(
-      new Option('--state <state>', 'state of the jobs').choices(['waiting', 'delayed', 'failed']).default('failed'),
-    )
-    .option('--code <code>', 'only those with this code', errorCode)
-    .addOption(why())
-    .option('--job <id>', 'only this one')
+  }).addOption(
+    new Option('--state <state>', 'state of the jobs').choices(['waiting', 'delayed', 'failed']).default('failed'),
+  );
+  choosing(discard, 'code', 'why', 'job')
+    .addOption(new Option('--all', 'all of this state').conflicts(['code', 'why', 'job']))
     .action(acting('discard', 'discarded', 'discarded'));
 
   declare(queue, {
     usage: 'drain <queue>',
     summary: 'discard everything that waits or is delayed in a queue',
-    details: 'As discard does. To keep new jobs from being done meanwhile, pause the queue first.',
-    examples: [['queue drain company-customer', 'all that waits for this mapping']],
-  }).action(acting('drain', 'discarded', 'discarded'));
+    details:
+      'As discard does, after asking; where nobody can be asked, it takes --yes. To keep new jobs from being done meanwhile, ' +
+      'pause the queue first.',
+    examples: [
+      ['queue drain company-customer', 'all that waits for this mapping'],
+      ['queue drain company-customer --yes', 'the same in a script'],
+    ],
+  })
+    .option('--yes', 'do not ask')
+    .action(acting('drain', 'discarded', 'discarded'));
 
   for (const [name, summary] of [
     ['pause', 'let nothing new begin, in any process, until it is resumed'],
@@ -158,7 +159,7 @@ export function queueCommand(program: Command): void {
     }).action(
       action<object, [string | undefined]>(async ({ client, output }, _options, one) => {
         const { queues } = await client.get<{ queues: Queue[] }>('/queues');
-        const names = one === undefined ? queues.map((queue) => queue.name) : [queueName(one)];
+        const names = one === undefined ? queues.map((queue) => queue.name) : [one];
         const after: Queue[] = [];
         for (const each of names) after.push(await client.post<Queue>(path('queues', each, name)));
         output.result({ queues: after }, () => queueTable(after));
@@ -171,6 +172,10 @@ export function queueCommand(program: Command): void {
 const what = ({ data }: Job): string =>
   data.scan === undefined ? `${data.mapping} ${data.side} ${data.id}` : `${data.mapping} ${data.scan} scan`;
 
+/** One that failed before its last try was given up: trying again would not help. */
+const tries = ({ state, attempts, attemptsAllowed }: Job): string =>
+  state === 'failed' && attempts < attemptsAllowed ? `${attempts}, given up` : `${attempts} of ${attemptsAllowed}`;
+
 const words = ({ code, why, reason = '', until }: Job): string =>
   plain(
     `${[code, why].filter(Boolean).join(', ')}${code || why ? ': ' : ''}${reason}${until === undefined ? '' : ` Again at ${until}.`}`,
@@ -178,17 +183,49 @@ const words = ({ code, why, reason = '', until }: Job): string =>
 
 type Doing = 'retry' | 'promote' | 'discard' | 'drain';
 
+interface Choice extends Filter {
+  readonly state?: string;
+  readonly all?: boolean;
+  readonly yes?: boolean;
+}
+
 function acting(doing: Doing, field: string, done: string) {
-  return action<Filter & { state?: string }, [string]>(async ({ client, output }, { job, code, why, state }, name) => {
-    const queue = queueName(name);
+  return action<Choice, [string]>(async ({ client, output }, choice, queue) => {
+    const { job, code, why, state } = choice;
+    if (doing === 'discard') requireChoice(choice, queue);
+    if (doing === 'drain' && !choice.yes && !(await confirmDrain(client, output, queue))) {
+      output.note('Nothing was discarded.');
+      return FAILED;
+    }
     const touched =
       job === undefined
         ? await all(client, queue, doing, field, { code, why, state })
         : await one(client, queue, doing, job);
-    output.result({ queue, [field]: touched }, () => `${queue}: ${touched} ${touched === 1 ? 'job' : 'jobs'} ${done}.`);
+    output.result({ queue, [field]: touched }, () => `${queue}: ${jobs(touched)} ${done}.`);
     // Asked for by its code, and none is there: that is most likely a code misspelt.
     return touched === 0 && (code !== undefined || why !== undefined) ? FAILED : OK;
   });
+}
+
+const jobs = (count: number): string => `${count} ${count === 1 ? 'job' : 'jobs'}`;
+
+/** All failed jobs of a queue would be easily discarded by who means to look at what there is. */
+function requireChoice({ job, code, why, all, state = 'failed' }: Choice, queue: string): void {
+  if (all || job !== undefined || code !== undefined || why !== undefined) return;
+  throw new Failure(
+    'BAD_REQUEST',
+    `Say which of the ${state} jobs of ${queue} to discard: --code, --why, --job, or --all.`,
+    `tandem queue jobs ${queue} --state ${state} lists them.`,
+  );
+}
+
+async function confirmDrain(client: Client, output: Output, queue: string): Promise<boolean> {
+  const { name, counts, incoming = 0 } = await client.get<Queue>(path('queues', queue));
+  return confirm(
+    `Discard ${counts.waiting + incoming} waiting and ${counts.delayed} delayed jobs of ${name}`,
+    '--yes',
+    output,
+  );
 }
 
 async function one(client: Client, queue: string, doing: Doing, job: string): Promise<number> {

@@ -380,26 +380,36 @@ test('the command line tells of it and acts', async () => {
   await made.engine.queues.enqueue('people', 0, ['3']);
   const TANDEM_URL = await listen(made.app);
   const env = { TANDEM_URL, TANDEM_API_TOKEN: API, TANDEM_READ_TOKEN: READ };
-  const [status, records, jobs, none, misspelt] = await Promise.all([
+  const [status, records, jobs, waiting, none, misspelt, nosuch, drain] = await Promise.all([
     tandem(['status'], env),
     tandem(['records', '--list'], env),
     tandem(['queue', 'jobs', 'people', '--code', 'VALUE_REQUIRED'], env),
+    tandem(['queue', 'jobs', 'people', '--state', 'waiting'], env),
     tandem(['queue', 'retry', 'people', '--code', 'SYSTEM_REJECTED'], env),
     tandem(['retry', '--code', 'NOPE'], env),
+    tandem(['queue', 'jobs', 'nosuch'], env),
+    tandem(['queue', 'drain', 'people'], env),
   ]);
   expect(status.stdout).toMatch(/The queue reconcile-people is paused.*1 wait/);
   expect(status.stdout).toMatch(
     /reconcile-people: 2 failed \(VALUE_REQUIRED\): A required value is empty\. The first for/,
   );
   expect(records.stdout).toMatch(/people +failed +2 .*VALUE_REQUIRED name: [\s\S]*people +crm +1 +failed/);
-  expect(jobs.stdout).toMatch(/people crm 1 .*1 of 12 +VALUE_REQUIRED: /);
-  expect(none).toMatchObject({ status: 1, stdout: 'reconcile-people: 0 jobs tried again.\n' });
+  // It will not be tried again by itself, however many tries are left.
+  expect(jobs.stdout).toMatch(/people crm 1 .* 1, given up +VALUE_REQUIRED: /);
+  expect(waiting.stdout).toMatch(/people crm 3 .* 0 of 12 +paused: The queue is paused/);
+  expect(none).toMatchObject({ status: 1, stdout: 'people: 0 jobs tried again.\n' });
+  expect(nosuch.stderr).toMatch(/^NOT_FOUND: There is no queue "nosuch"\. There are: scan, people\.\n/);
+  expect(drain.status).toBe(2);
+  expect(drain.stderr).toMatch(
+    /^BAD_REQUEST: Discard 1 waiting and 0 delayed jobs of reconcile-people\? .*\nSay so: --yes\n$/,
+  );
   expect(misspelt).toMatchObject({ status: 2, stderr: expect.stringContaining('docs/errors.md') });
   expect(await tandem(['queue', 'discard', 'people', '--code', 'VALUE_REQUIRED', '--json'], env)).toMatchObject({
     status: 0,
     stdout: expect.stringMatching(/"discarded": 2/),
   });
-  expect((await tandem(['queue', 'drain', 'people'], env)).stdout).toBe('reconcile-people: 1 job discarded.\n');
+  expect((await tandem(['queue', 'drain', 'people', '--yes'], env)).stdout).toBe('people: 1 job discarded.\n');
   expect((await tandem(['queue', 'resume'], env)).stdout).not.toContain('paused');
   expect(await counts(made)).toMatchObject({ waiting: 0, failed: 0 });
 }, 240_000);

@@ -45,6 +45,39 @@ describe('wrong use', () => {
     expect(option.stderr).toContain('Did you mean --json?');
   });
 
+  it('leads to the help of the very command, and is JSON where that was asked for', async () => {
+    const [option, group, json] = await Promise.all([
+      tandem(['queue', 'discard', 'people', '--nope']),
+      tandem(['queue', 'nope']),
+      tandem(['queue', 'discard', 'people', '--all', '--code', 'SYSTEM_AUTH', '--json']),
+    ]);
+    expect(option.stderr).toMatch(/^BAD_REQUEST: .*--nope'\n[\s\S]*\nSee tandem queue discard --help\.\n$/);
+    expect(group.stderr).toMatch(/\nSee tandem queue --help\.\n$/);
+    expect(json.status).toBe(2);
+    expect(JSON.parse(json.stdout)).toEqual({
+      error: {
+        code: 'BAD_REQUEST',
+        message: expect.stringMatching(/--all.*--code/),
+        todo: 'See tandem queue discard --help.',
+      },
+    });
+  });
+
+  it('discards nothing that was not chosen', async () => {
+    const [all, waiting, drain] = await Promise.all([
+      tandem(['queue', 'discard', 'people']),
+      tandem(['queue', 'discard', 'people', '--state', 'waiting', '--json']),
+      tandem(['queue', 'discard', '--help']),
+    ]);
+    expect(all).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^BAD_REQUEST: Say which of the failed jobs of people .*--all\.\n/),
+    });
+    expect(waiting.status).toBe(2);
+    expect(JSON.parse(waiting.stdout)).toMatchObject({ error: { code: 'BAD_REQUEST' } });
+    expect(drain.stdout).toMatch(/default: "failed"/);
+  });
+
   it('names a variable that cannot be used, whichever command it is', async () => {
     const { status, stderr } = await tandem(['doc'], { TANDEM_PORT: 'eighty' });
     expect(status).toBe(2);
