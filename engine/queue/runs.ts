@@ -90,6 +90,14 @@ local function endGroup(prefix, group, now)
 end
 `;
 
+/** What stands in the way of another run of the same kind stays: its key is stored with the run. */
+const KEEP = `
+local function keep(run, ms)
+  local lease = redis.call('HGET', run, 'lease')
+  return lease and redis.call('PEXPIRE', lease, ms) or 0
+end
+`;
+
 /**
  * Takes a record off what the active runs of its mapping expect, and counts its outcome there.
  * A record that was expected once more while it was being worked on stays expected: a further job will look at it. What
@@ -99,7 +107,7 @@ end
  * ('' for none of these), the name that its link goes by, how often it had been expected when the work began, 1 where
  * something was done, pairs of field and increment. Answers how many runs counted it.
  */
-const FINISH = `${END}
+const FINISH = `${END}${KEEP}
 local counted = 0
 local again = ARGV[7] ~= (redis.call('HGET', KEYS[2], ARGV[3]) or '')
 local did = redis.call('HEXISTS', KEYS[2], ARGV[3] .. '!') == 1
@@ -114,8 +122,7 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
       redis.call('SREM', pending, ARGV[2] .. '|' .. ARGV[3])
       redis.call('HINCRBY', run, 'done', 1)
     end
-    local lease = redis.call('HGET', run, 'lease')
-    if lease then redis.call('PEXPIRE', lease, ${LEASE}) end
+    keep(run, ${LEASE})
     if ARGV[8] == '1' or not (again or did) then
       for i = 9, #ARGV, 2 do redis.call('HINCRBY', run, ARGV[i], ARGV[i + 1]) end
     end
@@ -130,17 +137,21 @@ return counted`;
 /**
  * A run's own scan begins, or begins again after a crash: what it counted before is forgotten. One whose scan is over
  * already is left as it is: its job was taken over from a worker that was only slow. One that failed is tried once more.
- * KEYS run, set of active runs, lease; ARGV prefix, id, now. Answers 0 where the scan is over.
+ * KEYS run, set of active runs; ARGV prefix, id, now. Answers 0 where the scan is over.
  */
-const SCANNING = `
+const SCANNING = `${KEEP}
 local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'failed' then redis.call('HINCRBY', ARGV[1] .. redis.call('HGET', KEYS[1], 'group'), 'open', 1)
 elseif state ~= 'queued' and state ~= 'scanning' then return 0 end
 redis.call('HSET', KEYS[1], 'state', 'scanning', 'started', ARGV[3], 'read:0', '0', 'read:1', '0')
 redis.call('HDEL', KEYS[1], 'finished', 'reason')
 redis.call('SADD', KEYS[2], ARGV[2])
-redis.call('PEXPIRE', KEYS[3], ${LEASE})
+keep(KEYS[1], ${LEASE})
 return 1`;
+
+/** The run is under way. KEYS run; ARGV for how many ms it is to stay the one of its kind */
+const KEEPING = `${KEEP}
+return keep(KEYS[1], ARGV[1])`;
 
 /** A run's own scan is over, well or not. KEYS run; ARGV prefix, id, now, new state, reason */
 const SCANNED = `${END}
@@ -188,6 +199,7 @@ interface RunCommands {
   tandemRunFinish(...args: string[]): Promise<number>;
   tandemRunScanning(...args: string[]): Promise<number>;
   tandemRunScanned(...args: string[]): Promise<number>;
+  tandemRunKeep(...args: string[]): Promise<number>;
   tandemRunExpect(...args: string[]): Promise<number>;
   tandemRunJoin(...args: string[]): Promise<number>;
 }
@@ -196,8 +208,9 @@ export type Runs = ReturnType<typeof createRuns>;
 
 export function createRuns(connection: Redis, prefix: string) {
   connection.defineCommand('tandemRunFinish', { lua: FINISH, numberOfKeys: 2 });
-  connection.defineCommand('tandemRunScanning', { lua: SCANNING, numberOfKeys: 3 });
+  connection.defineCommand('tandemRunScanning', { lua: SCANNING, numberOfKeys: 2 });
   connection.defineCommand('tandemRunScanned', { lua: SCANNED, numberOfKeys: 1 });
+  connection.defineCommand('tandemRunKeep', { lua: KEEPING, numberOfKeys: 1 });
   connection.defineCommand('tandemRunExpect', { lua: EXPECT, numberOfKeys: 3 });
   connection.defineCommand('tandemRunJoin', { lua: JOIN, numberOfKeys: 2 });
   const redis = connection as Redis & RunCommands;
@@ -332,16 +345,13 @@ export function createRuns(connection: Redis, prefix: string) {
      * @param reason told until its scan begins again
      */
     keep: async (run: Run, ms: number, reason?: string): Promise<void> => {
-      await redis.pexpire(currentKey(run), LEASE + Math.ceil(ms));
+      await redis.tandemRunKeep(runKey(run.id), String(LEASE + Math.ceil(ms)));
       if (reason !== undefined) await redis.hset(runKey(run.id), 'reason', reason);
     },
 
     /** The scan begins, or begins again after a crash. @returns false where it is over already */
     scanning: async (run: Run): Promise<boolean> =>
-      (await redis.tandemRunScanning(
-        ...[runKey(run.id), activeKey(run.mapping), currentKey(run)],
-        ...[base, run.id, now()],
-      )) === 1,
+      (await redis.tandemRunScanning(...[runKey(run.id), activeKey(run.mapping)], ...[base, run.id, now()])) === 1,
 
     /** What changed since the last backfill. */
     async note(run: Run, changes: DefinitionChanges): Promise<void> {
@@ -349,12 +359,9 @@ export function createRuns(connection: Redis, prefix: string) {
     },
 
     async read(run: Run, progress: ScanProgress): Promise<void> {
-      const pipeline = redis
-        .pipeline()
-        .hincrby(runKey(run.id), `read:${progress.side}`, progress.read)
-        .pexpire(currentKey(run), LEASE);
+      const pipeline = redis.pipeline().hincrby(runKey(run.id), `read:${progress.side}`, progress.read);
       if (progress.failed > 0) pipeline.hincrby(runKey(run.id), 'failed', progress.failed);
-      await pipeline.exec();
+      await Promise.all([pipeline.exec(), redis.tandemRunKeep(runKey(run.id), String(LEASE))]);
     },
 
     /** These records of the run's own mapping are its to wait for, unless it is over. Call before they are queued. */

@@ -30,6 +30,24 @@ async function repair(): Promise<void> {
   await look();
 }
 
+it('a run that waits stays the one of its kind meanwhile, also that of one record', async () => {
+  const { runs, redis } = world.engine;
+  const request = { ...REQUEST, scan: 'record', record: { side: 0, id: NOBODY } } as const;
+  const { run: own } = await runs.begin(request);
+  const lease = (await redis.keys('*:current:*')).find((key) => key.endsWith(NOBODY))!;
+  for (const signOfLife of [
+    () => runs.scanning(own),
+    () => runs.read(own, { side: 0, read: 1, work: 0, failed: 0 }),
+    () => runs.keep(own, 60_000),
+  ]) {
+    await redis.pexpire(lease, 1_000);
+    await signOfLife();
+    expect(await redis.pttl(lease)).toBeGreaterThan(200_000);
+  }
+  expect(await runs.begin(request)).toMatchObject({ fresh: false, run: { id: own.id } });
+  await runs.scanned(own);
+});
+
 describe('records that a run expects', () => {
   beforeEach(async () => {
     await world.engine.runs.scanning(run);
