@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
-import { createLinks } from '../../engine/links/links.ts';
 import { closeAll, configFolder, freePort, later, standIns, startTandem, until } from '../integration/cli/support.ts';
+import { inStep, linkedProducts, productsOf, type SystemName } from './products.ts';
 import { startDurableRedis } from './simulation/durable-redis.ts';
 
 afterEach(closeAll);
@@ -53,35 +53,18 @@ it.each(['hangs', 'is killed'] as const)(
       return { open: sum('waiting', 'active', 'delayed'), failed: sum('failed') };
     };
     const idle = (): Promise<boolean> => until(async () => (await jobs()).open === 0, PATIENCE);
-    const send = async (to: 'keap' | 'shop', method: string, path: string, fields: object): Promise<void> => {
-      const [base, headers] =
-        to === 'keap'
-          ? [`${keap.url}/crm/rest/v2`, { 'x-keap-api-key': keap.apiKey }]
-          : [shop.url, { authorization: `Bearer ${shop.token}` }];
-      const answer = await fetch(`${base}${path}`, {
-        method,
-        headers: { ...headers, 'content-type': 'application/json' } as Record<string, string>,
-        body: JSON.stringify(fields),
-      });
-      expect(answer.status, await answer.text()).toBeLessThan(300);
-    };
-    for (let i = 0; i < RECORDS; i++)
-      await send('keap', 'POST', '/products', { name: `p${i}`, sku: `p${i}`, price: 100, short_description: 'x' });
-    const links: [string, string][] = [];
-    await until(async () => {
-      links.length = 0;
-      for await (const batch of createLinks(redis, 'tandem', { name: 'product-product', match: [] }).all())
-        for (const [a, b] of batch) links.push([a, b]);
-      return links.length === RECORDS;
+    const people = productsOf(keap, shop);
+    for (let i = 0; i < RECORDS; i++) await people.make('keap', `p${i}`);
+    const links = await until(async () => {
+      const found = await linkedProducts(redis, 'tandem');
+      return found.length === RECORDS && found;
     }, PATIENCE);
     await idle();
 
     const wanted = new Map<number, string>();
-    const edit = async (to: 'keap' | 'shop', i: number): Promise<void> => {
-      const description = `edited in ${to}, ${i}`;
-      wanted.set(i, description);
-      const path = to === 'keap' ? `/products/${links[i]![0]}?update_mask=description` : `/products/${links[i]![1]}`;
-      await send(to, 'PATCH', path, { description });
+    const edit = async (system: SystemName, i: number): Promise<void> => {
+      wanted.set(i, `edited in ${system}, ${i}`);
+      await people.edit(system, links[i]![system === 'keap' ? 0 : 1], wanted.get(i)!);
     };
 
     // ------------------------------------------------------------ gone, as soon as work is being done
@@ -97,8 +80,8 @@ it.each(['hangs', 'is killed'] as const)(
     await until(async () => (await fetch(`${url}/health/ready`)).status === 503, PATIENCE);
     expect(await get('/health/ready')).toMatchObject({ status: 'down', redis: { state: 'down' } });
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
-    for (let i = third; i < RECORDS; i++) await edit(i % 2 === 0 ? 'keap' : 'shop', i);
-    await send('keap', 'POST', '/products', { name: 'new', sku: 'new', price: 100, short_description: 'x' });
+    for (let i = third; i < RECORDS; i++) await edit(i % 2 === 0 ? 'keap' : 'customwebshop', i);
+    await people.make('keap', 'new');
     // Who asks is told, and not kept waiting until Redis is back.
     const asked = await fetch(`${url}/runs`);
     expect(asked.status).toBe(503);
@@ -111,13 +94,10 @@ it.each(['hangs', 'is killed'] as const)(
     await until(async () => (await fetch(`${url}/health/ready`)).status === 200, PATIENCE);
     const ready = Date.now() - back;
     const found = (await jobs()).open;
-    const inStep = (): boolean =>
-      links.every(([a, b], i) =>
-        [keap.store.products.get(a), shop.store.products.get(Number(b))].every(
-          (record) => record?.description === wanted.get(i),
-        ),
-      ) && shop.store.products.values().some(({ sku }) => sku === 'new');
-    await until(inStep, PATIENCE);
+    await until(
+      () => inStep(keap, shop, links, wanted) && shop.store.products.values().some(({ sku }) => sku === 'new'),
+      PATIENCE,
+    );
     const recovered = Date.now() - back;
     await idle();
     const { failed } = await jobs();

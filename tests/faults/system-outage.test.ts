@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
-import { createLinks } from '../../engine/links/links.ts';
 import { startKeap } from '../../sandbox/keap/server.ts';
 import { startShop } from '../../sandbox/shop/server.ts';
 import {
@@ -22,6 +21,7 @@ import {
 } from '../integration/cli/support.ts';
 import { tandem } from '../unit/cli/spawn.ts';
 import { type Outage, startGate } from './gate.ts';
+import { inStep, linkedProducts, productsOf, type SystemName } from './products.ts';
 
 afterEach(closeAll);
 
@@ -44,7 +44,7 @@ interface Queue {
   counts: Record<'waiting' | 'active' | 'delayed' | 'failed', number>;
 }
 
-it.each<[system: 'keap' | 'customwebshop', how: Outage]>([
+it.each<[system: SystemName, how: Outage]>([
   ['customwebshop', 'refused'],
   ['customwebshop', 'unavailable'],
   ['keap', 'hanging'],
@@ -116,28 +116,11 @@ it.each<[system: 'keap' | 'customwebshop', how: Outage]>([
       await idle();
       return run;
     };
-    const send = async (to: 'keap' | 'customwebshop', method: string, path: string, fields: object): Promise<void> => {
-      const [base, headers] =
-        to === 'keap'
-          ? [`${keap.url}/crm/rest/v2`, { 'x-keap-api-key': keap.apiKey }]
-          : [shop.url, { authorization: `Bearer ${shop.token}` }];
-      const answer = await fetch(`${base}${path}`, {
-        method,
-        headers: { ...headers, 'content-type': 'application/json' } as Record<string, string>,
-        body: JSON.stringify(fields),
-      });
-      expect(answer.status, await answer.text()).toBeLessThan(300);
-    };
-    const make = (to: 'keap' | 'customwebshop', name: string): Promise<void> =>
-      send(to, 'POST', '/products', { name, sku: name, price: to === 'keap' ? 100 : '1.00', short_description: 'x' });
-    const edit = (to: 'keap' | 'customwebshop', id: string, description: string): Promise<void> =>
-      send(to, 'PATCH', `/products/${id}${to === 'keap' ? '?update_mask=description' : ''}`, { description });
+    const { make, edit } = productsOf(keap, shop);
 
     for (let i = 0; i < RECORDS; i++) await make('keap', `p${i}`);
     await sync();
-    const links: [string, string][] = [];
-    for await (const batch of createLinks(redis, prefix, { name: 'product-product', match: [] }).all())
-      for (const [a, b] of batch) links.push([a, b]);
+    const links = await linkedProducts(redis, prefix);
     expect(links).toHaveLength(RECORDS);
     await until(async () => shop.store.webhooks.values().length > 0 && keap.store.hooks.values().length > 0);
 
@@ -149,7 +132,7 @@ it.each<[system: 'keap' | 'customwebshop', how: Outage]>([
     const began = Date.now();
     const third = RECORDS / 3;
     const wanted = new Map<number, string>();
-    const editAs = async (to: 'keap' | 'customwebshop', i: number): Promise<void> => {
+    const editAs = async (to: SystemName, i: number): Promise<void> => {
       wanted.set(i, `edited in ${to}, ${i}`);
       await edit(to, links[i]![to === 'keap' ? 0 : 1], wanted.get(i)!);
     };
@@ -187,15 +170,11 @@ it.each<[system: 'keap' | 'customwebshop', how: Outage]>([
     // ------------------------------------------------------------ back
     await gates[system].mend();
     const back = Date.now();
-    const inStep = (): boolean =>
-      links.every(([a, b], i) =>
-        [keap.store.products.get(a), shop.store.products.get(Number(b))].every(
-          (record) => record?.description === wanted.get(i),
-        ),
-      ) &&
+    const allInStep = (): boolean =>
+      inStep(keap, shop, links, wanted) &&
       shop.store.products.values().length === RECORDS + 10 &&
       keap.store.products.values().length === RECORDS + 10;
-    await until(() => inStep(), PATIENCE);
+    await until(allInStep, PATIENCE);
     const recovered = Date.now() - back;
     await idle();
     const settled = Date.now() - back;

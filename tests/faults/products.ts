@@ -1,0 +1,60 @@
+/** Products as people make and edit them in the stand-ins: straight, not through the gate that Tandem goes through. */
+import type { Redis } from 'ioredis';
+import { expect } from 'vitest';
+import { createLinks } from '../../engine/links/links.ts';
+import type { KeapSandbox } from '../../sandbox/keap/server.ts';
+import type { ShopSandbox } from '../../sandbox/shop/server.ts';
+
+export type SystemName = 'keap' | 'customwebshop';
+
+export interface People {
+  /** @param name its SKU too, by which two records match */
+  make(system: SystemName, name: string): Promise<void>;
+  edit(system: SystemName, id: string, description: string): Promise<void>;
+}
+
+export function productsOf(keap: KeapSandbox, shop: ShopSandbox): People {
+  const systems: Record<SystemName, readonly [base: string, headers: Record<string, string>]> = {
+    keap: [`${keap.url}/crm/rest/v2`, { 'x-keap-api-key': keap.apiKey }],
+    customwebshop: [shop.url, { authorization: `Bearer ${shop.token}` }],
+  };
+  const send = async (system: SystemName, method: string, path: string, fields: object): Promise<void> => {
+    const [base, headers] = systems[system];
+    const answer = await fetch(base + path, {
+      method,
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify(fields),
+    });
+    expect(answer.status, await answer.text()).toBeLessThan(300);
+  };
+  return {
+    make: (system, name) =>
+      send(system, 'POST', '/products', {
+        name,
+        sku: name,
+        price: system === 'keap' ? 100 : '1.00',
+        short_description: 'x',
+      }),
+    edit: (system, id, description) =>
+      send(system, 'PATCH', `/products/${id}${system === 'keap' ? '?update_mask=description' : ''}`, { description }),
+  };
+}
+
+/** Ids of the linked products, first in Keap, then in the shop. */
+export async function linkedProducts(redis: Redis, prefix: string): Promise<[string, string][]> {
+  const links: [string, string][] = [];
+  for await (const batch of createLinks(redis, prefix, { name: 'product-product', match: [] }).all())
+    for (const [a, b] of batch) links.push([a, b]);
+  return links;
+}
+
+/** Whether both records of each pair are described as the last edit of either said. @param wanted by place in `links` */
+export const inStep = (
+  { store: { products } }: KeapSandbox,
+  shop: ShopSandbox,
+  links: readonly (readonly [string, string])[],
+  wanted: ReadonlyMap<number, string>,
+): boolean =>
+  links.every(([a, b], i) =>
+    [products.get(a), shop.store.products.get(Number(b))].every((record) => record?.description === wanted.get(i)),
+  );
