@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
 import { checkSafety } from '../engine/queue/connection.ts';
+import { isScheduled } from '../engine/queue/schedules.ts';
 import { brakeOn } from '../engine/sync/brake.ts';
 import { throttleState } from '../engine/systems/throttle.ts';
 import { HELD_KINDS, heldCounts } from './held.ts';
@@ -174,6 +175,11 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     'When a side was last read to its end: all of it ("full"), or what had changed ("changes"). Absent: never.',
     ...(['mapping', 'side', 'scan'] as const),
   );
+  const scheduled = shared(
+    'tandem_read_scheduled_timestamp_seconds',
+    'Since when a side is to be read by schedule. Absent: it is not.',
+    ...(['mapping', 'side'] as const),
+  );
   const quota = shared(
     'tandem_quota_left',
     'Calls that may still go to a system before the window of a declared limit begins anew.',
@@ -219,6 +225,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
           held: await within(HELD_PATIENCE, heldCounts(engine, mapping.name)),
           incoming: await engine.incoming.count(mapping.name),
           brake: await brakeOn(engine, mapping),
+          scheduled: isScheduled(mapping.schedule) ? await engine.links(mapping.name).scheduledSince() : undefined,
           read: await Promise.all(mapping.sides.map(({ index }) => engine.links(mapping.name).lastRead(index))),
         })),
       ),
@@ -248,6 +255,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
       brake.set({ mapping: name }, count.brake ? 1 : 0);
       if (count.held) for (const kind of HELD_KINDS) held.set({ mapping: name, kind }, count.held[kind]);
       for (const { index, name: side } of sides) {
+        if (count.scheduled !== undefined) scheduled.set({ mapping: name, side }, Date.parse(count.scheduled) / 1000);
         for (const scan of ['full', 'changes'] as const) {
           const at = count.read[index]?.[scan];
           if (at !== undefined) lastRead.set({ mapping: name, side, scan }, Date.parse(at) / 1000);

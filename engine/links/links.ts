@@ -469,6 +469,14 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       return { full: full ?? undefined, changes: changes ?? undefined };
     },
 
+    /** Since when both sides are to be read by schedule; ISO 8601, undefined where they never were. */
+    scheduledSince: async (): Promise<string | undefined> =>
+      (await redis.hget(keys.progress, 'scheduled')) ?? undefined,
+
+    noteScheduled: async (): Promise<void> => {
+      await redis.hsetnx(keys.progress, 'scheduled', new Date().toISOString());
+    },
+
     /** @param since time of the latest modification that was read, as the system states it */
     async readThrough(side: SideIndex, scan: 'changes' | 'full' | 'plan', since: string | undefined): Promise<void> {
       if (scan === 'plan') {

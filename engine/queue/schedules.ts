@@ -1,10 +1,14 @@
 /** Scheduled scans through BullMQ's job schedulers: changes often, everything rarely, as each mapping declares. */
+import type { ScheduleConfig } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import type { ScanKind } from '../sync/scan.ts';
 
 const PREFIX = 'schedule';
 /** A new schedule begins after a minute at most, in ms: soon, yet a person who starts the first sync by hand comes first. */
 const FIRST_SCAN = 60_000;
+
+/** Whether anything of the mapping is read by itself. */
+export const isScheduled = ({ changes, full }: ScheduleConfig): boolean => changes !== undefined || full !== undefined;
 
 /**
  * Makes the schedulers in Redis those that the mappings declare. Idempotent; every worker process does it.
@@ -19,6 +23,8 @@ export async function applySchedules(engine: Engine, held: ReadonlySet<string>):
       const every = schedule[scan];
       if (every !== undefined) wanted.set(`${PREFIX}.${scan}.${name}`, { every, mapping: name, scan });
     }
+    // So that it can be told for how long a side was waited for that was never read.
+    if (isScheduled(schedule)) await engine.links(name).noteScheduled();
   }
   const { scan: queue } = engine.queues;
   for (const { key } of await queue.getJobSchedulers(0, -1)) {

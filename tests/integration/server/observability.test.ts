@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
 import { createLogger } from '../../../cli/log.ts';
+import { applySchedules } from '../../../engine/queue/schedules.ts';
 import { listen } from '../../../server/server.ts';
 import { type Answer, API, CRM_KEY, closeAll, later, MAPPING, person, until, type World, world } from './support.ts';
 
@@ -110,6 +111,28 @@ test('metrics tell quota, processes, failures by code, conflicts, and when a sid
   await until(async () =>
     metric(all, 'tandem_failures_total{mapping="people",work="reconcile",code="SYSTEM_UNAVAILABLE",result="retried"}'),
   );
+});
+
+test('metrics tell since when a side is to be read, whether it ever was or not', async () => {
+  const all = await world();
+  const since = (side: string): Promise<number | undefined> =>
+    metric(all, `tandem_read_scheduled_timestamp_seconds{mapping="people",side="${side}"}`);
+  // Nobody reads by schedule yet.
+  expect(await since('crm')).toBeUndefined();
+  await applySchedules(all.engine, new Set(['people']));
+  const first = await since('crm');
+  expect(Math.abs((first ?? 0) - Date.now() / 1000)).toBeLessThan(60);
+  expect(await since('shop')).toBe(first);
+  // Looked at again, as at every start: it was to be read since then all the same.
+  await applySchedules(all.engine, new Set(['people']));
+  expect(await since('crm')).toBe(first);
+  expect(
+    await metric(all, 'tandem_last_read_timestamp_seconds{mapping="people",side="crm",scan="full"}'),
+  ).toBeUndefined();
+
+  const off = await world({ mapping: `${MAPPING}schedule: off\n` });
+  await off.engine.links('people').noteScheduled();
+  expect(await metric(off, 'tandem_read_scheduled_timestamp_seconds{mapping="people",side="crm"}')).toBeUndefined();
 });
 
 interface Heard {

@@ -119,6 +119,23 @@ test('every alert can be read, asks for what there is, and says in a sentence wh
   }
 });
 
+test('every alert has a case in which it fires and one in which it stays silent, of series that there are', () => {
+  const { tests } = load(read('deploy/prometheus/alerts.test.yaml')) as {
+    tests: {
+      name: string;
+      input_series?: { series: string }[];
+      alert_rule_test: { alertname: string; exp_alerts: unknown[] }[];
+    }[];
+  };
+  const cases = tests.flatMap((one) => one.alert_rule_test);
+  for (const fires of [true, false])
+    expect(
+      new Set(cases.filter(({ exp_alerts }) => exp_alerts.length > 0 === fires).map(({ alertname }) => alertname)),
+    ).toEqual(new Set(alerts.map(({ alert }) => alert)));
+  for (const { name, input_series = [] } of tests)
+    for (const one of input_series) expect(faults(one.series), name).toEqual([]);
+});
+
 test('gauges over Redis, which every process tells, are never added up over processes', () => {
   const metrics = createMetrics();
   const { ofRedis } = gauges(metrics, { config: { problems: () => [] } } as unknown as Engine, '0.0.0-test');
