@@ -189,6 +189,11 @@ export function createEngine(options: EngineOptions): Engine {
         onCircuit(system, { state, next }) {
           if (state === 'down')
             logger.warn({ system, next }, 'the system is down: its calls wait, and it is tried again');
+          else if (state === 'read-only')
+            logger.warn(
+              { system, next },
+              'the system takes no writes: they wait, and one of them is tried now and then',
+            );
           else logger.info({ system }, 'the system is back: its calls go again');
         },
       });

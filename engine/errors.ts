@@ -160,6 +160,8 @@ export interface ErrorContext {
   readonly pending?: boolean;
   /** Milliseconds to wait before trying again, where the cause states them. */
   readonly retryAfter?: number;
+  /** No more such calls are made for now, because the system is down: the try counts as none. */
+  readonly resting?: boolean;
   readonly cause?: unknown;
 }
 

@@ -34,6 +34,8 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  // What `nodejs_active_handles` and the like tell by type already, under names that Prometheus takes for counters.
+  for (const what of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${what}_total`);
   const counter = <T extends string>(name: string, help: string, ...labelNames: T[]): Counter<T> =>
     new Counter({ name, help, labelNames, registers });
   const histogram = <T extends string>(name: string, help: string, buckets: number[], ...labelNames: T[]) =>
@@ -187,7 +189,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
   );
   const down = shared(
     'tandem_system_down',
-    'Whether a system is down, so that its calls wait and it is only tried now and then.',
+    'Whether a system is down or takes no writes, so that its calls or writes wait and it is only tried now and then.',
     'system',
   );
   const rest = shared(
@@ -241,7 +243,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     for (const role of ['server', 'workers'] as const)
       living.set({ role }, processes.filter((process) => process[role]).length);
     for (const [system, { state }] of Object.entries(systemStates(engine, processes)))
-      down.set({ system }, state === 'down' ? 1 : 0);
+      down.set({ system }, state === 'down' || state === 'read-only' ? 1 : 0);
     for (const { name, paused: left, limits } of states) {
       rest.set({ system: name }, left / 1000);
       for (const limit of limits)

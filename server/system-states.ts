@@ -24,13 +24,14 @@ export function systemStates(
   );
 }
 
-/** Down where it is so for one of them; else as the last call went. */
+/** Down, or else read-only, where it is so for one of them; else as the last call went. */
 function worst(standings: readonly Standing[]): Standing {
-  const down = standings.filter(({ state }) => state === 'down');
-  if (down.length > 0) {
-    const times = (of: (one: Standing) => number | undefined): number[] => down.flatMap((one) => of(one) ?? []);
+  for (const state of ['down', 'read-only'] as const) {
+    const resting = standings.filter((one) => one.state === state);
+    if (resting.length === 0) continue;
+    const times = (of: (one: Standing) => number | undefined): number[] => resting.flatMap((one) => of(one) ?? []);
     return {
-      state: 'down',
+      state,
       at: Math.max(...times(({ at }) => at)),
       since: Math.min(...times(({ since }) => since)),
       next: Math.min(...times(({ next }) => next)),

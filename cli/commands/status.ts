@@ -87,6 +87,8 @@ function notes({ redis, config, systems, notes: others = [] }: Health, mappings:
 
 function systemNotes(name: string, { state, at, since, next }: Health['systems'][string]): string[] {
   if (state === 'down') return [`${name} is down since ${since}: its work waits; it is tried again at ${next}`];
+  if (state === 'read-only')
+    return [`${name} takes no writes since ${since}: they wait; one is tried again at ${next}`];
   if (state === 'failing') return [`${name}: the last call failed${at === undefined ? '' : ` (${at})`}`];
   return [];
 }

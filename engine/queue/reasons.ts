@@ -74,6 +74,12 @@ export async function noteRetry(job: Job, code: ErrorCode): Promise<void> {
   } satisfies Note);
 }
 
+/** Whether the job was put back because of a system, and not tried since. */
+export function waitsForSystem(job: Job): boolean {
+  const note = noteOf(job);
+  return note?.why === 'away' && note.tries === job.attemptsMade;
+}
+
 /** @returns why a delayed job waits, why another one failed last; undefined where it never did */
 export function reasonOfJob(job: Job, delayed: boolean): (Omit<Wait, 'why'> & { why?: Why }) | undefined {
   const failure = job.failedReason ? parseFailure(job.failedReason) : undefined;

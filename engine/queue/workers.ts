@@ -14,13 +14,14 @@ import { heldStill } from '../sync/hold.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcile } from '../sync/reconcile.ts';
 import { releaseHeld, releaseParked, scan } from '../sync/scan.ts';
+import { jittered } from '../systems/wait.ts';
 import type { SideIndex } from '../types.ts';
 import { connect } from './connection.ts';
 import { followEdit } from './edits.ts';
 import { MINUTES_KEPT } from './pace.ts';
 import { planScan } from './plan.ts';
 import { queuePrefix, type ReconcileJob, reconcileQueue, SCAN_QUEUE, type ScanJob } from './queues.ts';
-import { failureText, noteRetry, noteWait, WAITS, type Wait, waitOf } from './reasons.ts';
+import { failureText, noteRetry, noteWait, WAITS, type Wait, waitOf, waitsForSystem } from './reasons.ts';
 import { createRepair } from './repair.ts';
 import type { Run } from './runs.ts';
 import { applySchedules } from './schedules.ts';
@@ -49,6 +50,8 @@ const VERSION_WAIT = 250;
 const INCOMING = 2_000;
 /** How often it is looked whether a system is down, or may be tried again, in ms. */
 const LOOK = 250;
+/** Of the jobs of a mapping that wait for a system, so many are looked at per second, however many they are. */
+const LOOKS = 50;
 /** A job whose worker was killed may be taken over this often; it is harmless and must not be lost. */
 const TAKEOVERS = 1_000;
 
@@ -232,9 +235,24 @@ async function systemsReady(engine: Engine, { sides }: Mapping): Promise<void> {
   for (const { system, entity } of sides) await engine.client(system.name).ready(entity.name);
 }
 
+/**
+ * How long a job rests on that was put back because a system took no writes, before it reads anything again: what it wants
+ * to write is not known without, but it is likely to be the same.
+ */
+function writesRest(engine: Engine, { sides }: Mapping, job: Job): number {
+  if (!waitsForSystem(job)) return 0;
+  return Math.max(...sides.map(({ system }) => engine.client(system.name).circuit.writes.rest()));
+}
+
+/** Puts the job back until its system may be tried again, or, of very many, until it is its turn to be looked at. */
+async function putBackForSystem(engine: Engine, job: Job, token: string | undefined, ms: number, wait?: Wait) {
+  const others = await engine.queues.reconcile(job.data.mapping).getDelayedCount();
+  return putBack(job, token, jittered(Math.max(ms, (others * 1_000) / LOOKS)), wait);
+}
+
 /** Puts the job back for later without counting a failed try. */
-async function putBack(job: Job, token: string | undefined, ms: number, wait: Wait): Promise<never> {
-  await noteWait(job, wait);
+async function putBack(job: Job, token: string | undefined, ms: number, wait?: Wait): Promise<never> {
+  if (wait) await noteWait(job, wait);
   await job.moveToDelayed(Date.now() + ms, token);
   throw new DelayedError();
 }
@@ -251,6 +269,8 @@ async function reconcileJob(
   // Its worker is being stopped; whoever knows the mapping goes on.
   if (!mapping) return putBack(job, token, 5_000, WAITS.mapping);
   if (!(await member.inForce(name, mapping.version))) return putBack(job, token, VERSION_WAIT, WAITS.version);
+  const rest = writesRest(engine, mapping, job);
+  if (rest > 0) return putBackForSystem(engine, job, token, rest);
   const started = performance.now();
   const key = job.deduplicationId ?? recordKey(side, id);
   const { tracing } = engine.options;
@@ -296,10 +316,12 @@ async function reconcileJob(
     if (cause instanceof UnrecoverableError) throw cause;
     const error = asTandemError(cause);
     tracing?.note({ 'tandem.code': error.code });
-    if (error.retry === 'quota') {
+    if (error.retry === 'quota' || error.context.resting) {
       engine.options.onFailure?.({ mapping: name, work: 'reconcile', code: error.code, result: 'postponed' });
       log.debug({ code: error.code, reason: error.message }, 'reconcile waits');
-      return putBack(job, token, error.context.retryAfter ?? 1_000, waitOf(error));
+      const wait = waitOf(error);
+      const ms = error.context.retryAfter ?? 1_000;
+      return wait.why === 'away' ? putBackForSystem(engine, job, token, ms, wait) : putBack(job, token, ms, wait);
     }
     const last = error.retry === 'never' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     const fields = { code: error.code, reason: error.message, try: job.attemptsMade + 1 };

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { Pool } from 'undici';
 import type { SystemConfig } from '../config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
+import { hash } from '../expression/values.ts';
 import type { Tracing } from '../tracing.ts';
 import type { JsonObject } from '../types.ts';
 import {
@@ -149,19 +150,23 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
   }
 
   async function guarded(call: Call, effect: Effect): Promise<Answer> {
-    const passage = circuit.enter();
+    // Hooks are no records: that they cannot be registered says nothing of these.
+    const passage = circuit.enter(effectOf(call.operation) === 'read' ? 'read' : 'write');
     try {
       const answer = await measured(call, effect);
       passage.ended('', undefined);
       return answer;
     } catch (cause) {
       const error = asTandemError(cause);
-      passage.ended(
-        `${call.method} ${call.url ?? `${call.path}?${call.query}`}`,
-        closed || call.signal?.aborted ? ABANDONED : error,
-      );
+      const down = passage.ended(addressOf(call), closed || call.signal?.aborted ? ABANDONED : error);
       // It counts as no failed attempt of whoever asked: the fault is not its own. Whether something was created must be told.
-      if (circuit.open && OUTAGE.has(error.code)) throw circuit.down(error);
+      if (down && OUTAGE.has(error.code)) throw down;
+      if (down && error.code === 'OUTCOME_UNKNOWN')
+        throw new TandemError(error.code, error.message, {
+          ...error.context,
+          retryAfter: down.context.retryAfter ?? 0,
+          resting: true,
+        });
       throw cause;
     }
   }
@@ -314,6 +319,10 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
     },
   };
 }
+
+/** What was asked for: of creates, which all go to one path, the record. */
+const addressOf = ({ method, url, path, query, operation, body }: Call): string =>
+  `${method} ${url ?? `${path}?${query}`}${operation === 'create' ? ` ${hash(JSON.stringify(body))}` : ''}`;
 
 const OUTAGE = new Set<ErrorCode>(['SYSTEM_UNREACHABLE', 'SYSTEM_UNAVAILABLE', 'SYSTEM_ANSWER']);
 /** The caller, or this client, ended the call: that tells nothing of the system. */

@@ -47,12 +47,12 @@ const readySchema = object({
     additionalProperties: object({
       state: {
         type: 'string',
-        enum: ['up', 'failing', 'down', 'unknown'],
+        enum: ['up', 'failing', 'read-only', 'down', 'unknown'],
         description:
-          'How the last call of the processes that work went; down: its calls wait, one now and then tries it',
+          'How the last call of the processes that work went; down: its calls wait, one now and then tries it; read-only: so do its writes, reads are answered',
       },
       'at?': described('When it was last called', time),
-      'since?': described('Since when it is down', time),
+      'since?': described('Since when it is down or read-only', time),
       'next?': described('When it is tried next', time),
     }),
   },
@@ -114,7 +114,7 @@ export async function health(app: FastifyInstance, { engine, options }: RouteDep
         problems.length > 0 ||
         (brakes ?? []).length > 0 ||
         notes.length > 0 ||
-        Object.values(systems).some(({ state }) => state === 'failing' || state === 'down');
+        Object.values(systems).some(({ state }) => state !== 'up' && state !== 'unknown');
       return reply.code(down ? 503 : 200).send({
         status: down ? 'down' : degraded ? 'degraded' : 'ready',
         ...(stopping ? { stopping } : {}),

@@ -2,8 +2,8 @@
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** `refused`: nothing listens. `unavailable`: 503. `hanging`: no answer ever. */
-export type Outage = 'refused' | 'unavailable' | 'hanging';
+/** `refused`: nothing listens. `unavailable`: 503. `read-only`: that for all but reads. `hanging`: no answer ever. */
+export type Outage = 'refused' | 'unavailable' | 'read-only' | 'hanging';
 
 export interface Gate {
   readonly url: string;
@@ -22,7 +22,8 @@ export async function startGate(target: string): Promise<Gate> {
       const made = createServer((asked, answer) => {
         requests += 1;
         if (outage === 'hanging') return;
-        if (outage === 'unavailable') return void answer.writeHead(503).end('down for maintenance');
+        if (outage === 'unavailable' || (outage === 'read-only' && asked.method !== 'GET'))
+          return void answer.writeHead(503).end('down for maintenance');
         const onward = request(
           target + (asked.url ?? ''),
           { method: asked.method, headers: asked.headers },

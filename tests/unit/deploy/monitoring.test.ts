@@ -136,6 +136,13 @@ test('every alert has a case in which it fires and one in which it stays silent,
     for (const one of input_series) expect(faults(one.series), name).toEqual([]);
 });
 
+test('only counters are named like counters', () => {
+  const metrics = createMetrics();
+  gauges(metrics, { config: { problems: () => [] } } as unknown as Engine, '0.0.0-test');
+  for (const { name, type } of metrics.registry.getMetricsAsArray() as unknown as { name: string; type: string }[])
+    expect(/_(total|sum|count|bucket)$/.test(name), name).toBe(type === 'counter');
+});
+
 test('gauges over Redis, which every process tells, are never added up over processes', () => {
   const metrics = createMetrics();
   const { ofRedis } = gauges(metrics, { config: { problems: () => [] } } as unknown as Engine, '0.0.0-test');
