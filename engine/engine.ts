@@ -128,8 +128,13 @@ export function createEngine(options: EngineOptions): Engine {
   const redis = connect(options.redisUrl);
   redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
   const queues = createQueues(redis, prefix, options.retryDelay, options.tracing?.jobs);
-  const incoming = createIncoming(redis, prefix, queues, (mapping, error) =>
-    logger.warn({ mapping, reason: asTandemError(error).message }, 'queueing what webhooks named: it is tried again'),
+  const incoming = createIncoming(
+    redis,
+    prefix,
+    queues,
+    (mapping, error) =>
+      logger.warn({ mapping, reason: asTandemError(error).message }, 'queueing what webhooks named: it is tried again'),
+    options.tracing?.jobs,
   );
   const runs = createRuns(redis, prefix);
   const versions = createVersions(redis, prefix, options.versions, () => engine.standings());

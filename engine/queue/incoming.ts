@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import type { Telemetry } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { parseRecordKey } from '../links/keys.ts';
 import type { SideIndex } from '../types.ts';
@@ -36,8 +37,16 @@ end
 return taken`;
 
 const SECOND = 1_000;
-/** A mark is the second of the event, and what tells this time from others. */
-const timeOf = (mark: string): number => Number(mark.split('.', 1)[0]) * SECOND;
+/**
+ * A mark is the second of the event, what tells this time from others, and where traces are made, that of the request: with
+ * each record, so that it takes no more room than there are records, whoever comes how often.
+ */
+const markOf = (at: number, trace: string | undefined): string =>
+  `${Math.floor(at / SECOND)}.${randomBytes(6).toString('base64url')}${trace === undefined ? '' : `.${trace}`}`;
+const parseMark = (mark: string): { at: number; trace: string | undefined } => {
+  const [, second, trace] = /^(\d+)\.[^.]*(?:\.(.*))?$/s.exec(mark) ?? [];
+  return { at: Number(second) * SECOND, trace };
+};
 
 interface Commands {
   tandemIncomingTake(...args: string[]): Promise<string[] | null>;
@@ -61,27 +70,42 @@ export interface Incoming {
   close(): Promise<void>;
 }
 
-/** @param trouble told why they could not be queued now: it is tried again */
+/**
+ * @param trouble told why they could not be queued now: it is tried again
+ * @param telemetry by which what becomes of a record is told in the trace of the request that named it last
+ */
 export function createIncoming(
   connection: Redis,
   prefix: string,
   queues: Pick<Queues, 'enqueue'>,
   trouble: (mapping: string, error: unknown) => void,
+  telemetry?: Telemetry,
 ): Incoming {
   connection.defineCommand('tandemIncomingTake', { lua: TAKE, numberOfKeys: 2 });
   connection.defineCommand('tandemIncomingTaken', { lua: TAKEN, numberOfKeys: 1 });
   const redis = connection as Redis & Commands;
   const keyOf = (mapping: string): string => `${prefix}:{${mapping}}:incoming`;
   const owner = randomBytes(9).toString('base64url');
+  /** Queueing goes on after the request that it begins with, for others too: it is no part of its trace. */
+  const ambient = telemetry?.contextManager.active();
+  const outside = (work: () => Promise<void>): Promise<void> =>
+    telemetry ? telemetry.contextManager.with(ambient, work) : work();
   const working = new Map<string, Promise<void>>();
   const again = new Set<string>();
   let closed = false;
 
-  async function enqueue(mapping: string, records: readonly string[], at: number): Promise<void> {
-    const parsed = records.map(parseRecordKey);
+  /** @param traces those of the records, if any */
+  async function enqueue(
+    mapping: string,
+    records: readonly string[],
+    at: number,
+    traces?: readonly (string | undefined)[],
+  ): Promise<void> {
+    const parsed = records.map((record, i) => ({ ...parseRecordKey(record), trace: traces?.[i] }));
     for (const side of [0, 1] satisfies SideIndex[]) {
-      const ids = parsed.filter((record) => record.side === side).map((record) => record.id);
-      await queues.enqueue(mapping, side, ids, { at });
+      const own = parsed.filter((record) => record.side === side);
+      const ids = own.map(({ id }) => id);
+      await queues.enqueue(mapping, side, ids, { at, ...(traces ? { traces: own.map(({ trace }) => trace) } : {}) });
     }
   }
 
@@ -91,12 +115,21 @@ export function createIncoming(
       const began = performance.now();
       const found = await redis.tandemIncomingTake(key, `${key}:lease`, owner, String(LEASE), String(BATCH));
       if (found === null || found.length === 0) return;
-      const byTime = new Map<number, string[]>();
+      const together = new Map<number, { record: string; trace: string | undefined }[]>();
       for (let i = 0; i < found.length; i += 2) {
-        const at = timeOf(found[i + 1] ?? '');
-        byTime.set(at, [...(byTime.get(at) ?? []), found[i] ?? '']);
+        const { at, trace } = parseMark(found[i + 1] ?? '');
+        together.set(at, [...(together.get(at) ?? []), { record: found[i] ?? '', trace }]);
       }
-      await Promise.all([...byTime].map(([at, records]) => enqueue(mapping, records, at)));
+      await Promise.all(
+        [...together].map(([at, some]) =>
+          enqueue(
+            mapping,
+            some.map(({ record }) => record),
+            at,
+            some.map(({ trace }) => trace),
+          ),
+        ),
+      );
       await redis.tandemIncomingTaken(key, ...found);
       // As long as it took: whoever else this process serves comes first, and workers take longer than this anyway.
       await setTimeout(Math.min(performance.now() - began, BREATH));
@@ -110,12 +143,12 @@ export function createIncoming(
       again.add(mapping);
       return running;
     }
-    const begun = (async () => {
+    const begun = outside(async () => {
       do {
         again.delete(mapping);
         await work(mapping);
       } while (again.has(mapping) && !closed);
-    })()
+    })
       .catch((error: unknown) => trouble(mapping, error))
       .finally(() => working.delete(mapping));
     working.set(mapping, begun);
@@ -126,7 +159,8 @@ export function createIncoming(
     queue,
     async put(mapping, records, at) {
       if (records.length <= FEW) return enqueue(mapping, records, at);
-      const mark = `${Math.floor(at / SECOND)}.${randomBytes(6).toString('base64url')}`;
+      const manager = telemetry?.contextManager;
+      const mark = markOf(at, manager?.getMetadata(manager.active()));
       await redis.hset(keyOf(mapping), ...records.flatMap((record) => [record, mark]));
       void queue(mapping);
     },

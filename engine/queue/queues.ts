@@ -51,13 +51,17 @@ export interface Queues {
   /**
    * Queues a reconcile of each record: at most one waits per record, and one more after the one that is being done.
    * The two records of a link have a job each; claims keep them from being done at the same time.
-   * @param more.expect told which records are queued, before they are; more.run and more.at see `ReconcileJob`
+   * @param more.expect told which records are queued, before they are; more.run and more.at see `ReconcileJob`; more.traces per
+   *   record the trace that its work belongs to, where that is not the one under way
    */
   enqueue(
     mapping: string,
     side: SideIndex,
     ids: readonly string[],
-    more?: { readonly expect?: (records: readonly string[]) => Promise<void> } & Pick<ReconcileJob, 'run' | 'at'>,
+    more?: {
+      readonly expect?: (records: readonly string[]) => Promise<void>;
+      readonly traces?: readonly (string | undefined)[];
+    } & Pick<ReconcileJob, 'run' | 'at'>,
   ): Promise<void>;
   /** Of these records, those of which no job waits or is under way. */
   withoutJob(mapping: string, records: readonly string[]): Promise<string[]>;
@@ -95,12 +99,16 @@ export function createQueues(
     scan,
     reconcile: queueOf,
     all: () => [scan as Queue, ...([...reconcile.values()] as Queue[])],
-    async enqueue(mapping, side, ids, { expect, ...known } = {}) {
+    async enqueue(mapping, side, ids, { expect, traces, ...known } = {}) {
       if (ids.length === 0) return;
-      const jobs = ids.map((id) => {
+      const jobs = ids.map((id, i) => {
         const key = recordKey(side, id);
+        const trace = traces?.[i];
         // A job that waits for its next try is tried at once: what is new about its record may be what mends it.
-        const opts: JobsOptions = { deduplication: { id: key, keepLastIfActive: true, reschedule: true } };
+        const opts: JobsOptions = {
+          deduplication: { id: key, keepLastIfActive: true, reschedule: true },
+          ...(trace === undefined ? {} : { telemetry: { metadata: trace } }),
+        };
         return { name: 'reconcile', data: { mapping, side, id, ...known }, opts, key };
       });
       await expect?.(jobs.map((job) => job.key));

@@ -1,5 +1,7 @@
 // Records that webhooks name faster than they can be queued: nothing is lost, whoever ends when.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import type { Telemetry } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterEach, expect, test } from 'vitest';
 import { createIncoming, type Incoming } from '../../../engine/queue/incoming.ts';
@@ -17,7 +19,10 @@ interface World {
   readonly prefix: string;
   /** What was queued, by everybody. */
   readonly queued: string[];
-  make(enqueue?: (ids: readonly string[]) => Promise<void>): Incoming;
+  make(
+    enqueue?: (ids: readonly string[], traces?: readonly (string | undefined)[]) => Promise<void>,
+    telemetry?: Telemetry,
+  ): Incoming;
 }
 
 function world(): World {
@@ -35,16 +40,21 @@ function world(): World {
     redis,
     prefix,
     queued,
-    make(enqueue = async () => {}) {
+    make(enqueue = async () => {}, telemetry) {
       const queues = {
-        async enqueue(_mapping: string, side: 0 | 1, ids: readonly string[], more: { at?: number } = {}) {
+        async enqueue(
+          _mapping: string,
+          side: 0 | 1,
+          ids: readonly string[],
+          more: { at?: number; traces?: readonly (string | undefined)[] } = {},
+        ) {
           if (ids.length > 0 && Math.abs((more.at ?? 0) - NOW) > 1_000)
             throw new Error('the time of the event is lost');
-          await enqueue(ids);
+          await enqueue(ids, more.traces);
           queued.push(...ids.map((id) => `${side}/${id}`));
         },
       };
-      const made = createIncoming(redis, prefix, queues, () => {});
+      const made = createIncoming(redis, prefix, queues, () => {}, telemetry);
       open.push(() => made.close());
       return made;
     },
@@ -107,6 +117,37 @@ test('two processes that set records aside at once queue all of them', async () 
   await Promise.all([one.put('m', records(400), NOW), two.put('m', records(900), NOW)]);
   while ((await one.count('m')) > 0) await Promise.all([one.queue('m'), two.queue('m')]);
   expect(new Set(queued)).toEqual(new Set(records(900)));
+});
+
+test('each is queued with the trace of the request that named it last, by whoever queues it', async () => {
+  const trace = new AsyncLocalStorage<string>();
+  // As JSON, which may hold what tells the parts of a mark from each other.
+  const metadata = (name: string): string => JSON.stringify({ traceparent: name, tracestate: 'a.b' });
+  const contextManager = {
+    with: (context: string, work: () => unknown) => trace.run(context, work),
+    active: () => trace.getStore() ?? 'none',
+    getMetadata: metadata,
+  };
+  const telemetry = { contextManager } as unknown as Telemetry;
+  const { make, redis, prefix } = world();
+  const lease = `${prefix}:{m}:incoming:lease`;
+  await redis.set(lease, 'another');
+  const one = make(undefined, telemetry);
+  await trace.run('first', () => one.put('m', records(50), NOW));
+  await trace.run('second', () => one.put('m', records(25), NOW));
+  // A process of a former version, or one without traces.
+  await make().put('m', records(80).slice(50), NOW);
+  await redis.del(lease);
+  const found = new Map<string, string | undefined>();
+  const other = make(async (ids, traces = []) => {
+    // What it does for all of them belongs to nobody's trace.
+    expect(contextManager.active()).toBe('none');
+    for (const [i, id] of ids.entries()) found.set(id, traces[i]);
+  }, telemetry);
+  await trace.run('of its own', () => other.queue('m'));
+  expect(found.size).toBe(80);
+  for (let i = 0; i < 80; i++)
+    expect(found.get(String(i))).toBe(i < 25 ? metadata('second') : i < 50 ? metadata('first') : undefined);
 });
 
 test('what is cleared is not queued', async () => {
