@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseDuration } from '../engine/config/duration.ts';
-import { parseRedisUrl, REDIS_URL_FORMS } from '../engine/queue/connection.ts';
+import { keyPrefix, parseRedisUrl, REDIS_URL_FORMS } from '../engine/queue/connection.ts';
 import { Failure } from './failure.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -17,6 +17,7 @@ export interface Environment {
   readonly port: number;
   /** Where a process without a server tells its health and metrics; undefined: nowhere. 0: a free one. */
   readonly healthPort: number | undefined;
+  /** What every Redis key begins with: in a Redis Cluster TANDEM_PREFIX in braces. */
   readonly prefix: string;
   /** Folder that holds mappings/, systems/ and schemas/. */
   readonly config: string;
@@ -51,7 +52,7 @@ export const VARIABLES: readonly Variable[] = [
   variable(
     'REDIS_URL',
     '',
-    'Redis that holds links, queues and runs: `redis://`, `rediss://`, or `redis+sentinel://HOST:PORT,HOST:PORT/NAME`. Needed by `start`, `server` and `worker`.',
+    'Redis that holds links, queues and runs: `redis://`, `redis+sentinel://HOST:PORT,HOST:PORT/NAME`, or `redis+cluster://HOST:PORT,HOST:PORT`; `rediss` instead of `redis` for TLS. Needed by `start`, `server` and `worker`.',
   ),
   variable('TANDEM_HOST', '127.0.0.1', 'Address on which the server listens. Another than loopback needs a token.'),
   variable('TANDEM_PORT', '8080', 'Port on which the server listens; 0 takes a free one.'),
@@ -80,7 +81,7 @@ export const VARIABLES: readonly Variable[] = [
   variable(
     'TANDEM_PREFIX',
     'tandem',
-    'First part of every Redis key. Several Tandems may share one Redis under different prefixes.',
+    'First part of every Redis key. Several Tandems may share one Redis under different prefixes. In a Redis Cluster it is put in braces (`{tandem}`), so that all keys are in one slot.',
   ),
   variable(
     'TANDEM_PUBLIC_URL',
@@ -199,7 +200,7 @@ export function readEnvironment(env: Env = process.env): Environment {
     host,
     port,
     healthPort,
-    prefix,
+    prefix: keyPrefix(redisUrl, prefix),
     config: configFolder(text('TANDEM_CONFIG')),
     readToken,
     apiToken,

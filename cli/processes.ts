@@ -91,7 +91,7 @@ async function start(
   closers.push({ what: 'configuration', limit: MOMENT, close: () => config.close() });
   secrets.learn(config.current().systems.values());
   config.on((change) => secrets.learn(change.config.systems.values()));
-  await checkRedis(redisUrl, logger);
+  await checkRedis(redisUrl, environment.prefix, logger);
 
   const metrics = createMetrics();
   const events = createEvents();

@@ -23,8 +23,8 @@ export function requireRedisUrl({ redisUrl }: Environment): string {
  * @param options.safe false: also one that may lose keys will do
  * @throws Failure where it does not answer in time, refuses the password, or evicts keys
  */
-export async function checkRedis(url: string, logger: Logger, { safe = true } = {}): Promise<void> {
-  const redis = connect(url);
+export async function checkRedis(url: string, prefix: string, logger: Logger, { safe = true } = {}): Promise<void> {
+  const redis = connect(url, prefix);
   let last = '';
   redis.on('error', (error) => {
     const { code, message } = error as NodeJS.ErrnoException;

@@ -96,8 +96,8 @@ export async function readLive(
   sample: number,
 ): Promise<Live> {
   const url = requireRedisUrl(environment);
-  await checkRedis(url, createLogger('error', process.stderr, true));
-  const redis = connect(url);
+  await checkRedis(url, environment.prefix, createLogger('error', process.stderr, true));
+  const redis = connect(url, environment.prefix);
   redis.on('error', () => {});
   const { prefix, encryptionKey } = environment;
   const clients = new Map<string, SystemClient>();

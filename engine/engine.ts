@@ -125,7 +125,7 @@ export interface Engine {
 export function createEngine(options: EngineOptions): Engine {
   const prefix = options.prefix ?? 'tandem';
   const logger = options.logger ?? silent;
-  const redis = connect(options.redisUrl);
+  const redis = connect(options.redisUrl, prefix);
   redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
   const queues = createQueues(redis, prefix, options.retryDelay, options.tracing?.jobs);
   const incoming = createIncoming(

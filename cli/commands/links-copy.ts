@@ -137,8 +137,8 @@ async function withMappings(
   const wanted = [...config.mappings.values()].filter(({ name }) => only === undefined || name === only);
   if (only !== undefined && wanted.length === 0)
     throw new Failure('NOT_FOUND', `There is no mapping "${only}".`, 'Check its name, or its file: tandem validate.');
-  await checkRedis(url, createLogger(environment.logLevel, process.stderr, true), { safe });
-  const redis = connect(url);
+  await checkRedis(url, environment.prefix, createLogger(environment.logLevel, process.stderr, true), { safe });
+  const redis = connect(url, environment.prefix);
   try {
     const mappings = new Map(
       wanted.map((mapping): [string, CopiedMapping] => [

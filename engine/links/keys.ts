@@ -1,6 +1,6 @@
 /**
- * Names of the Redis keys of links. Everything of one mapping shares one hash tag, so that it sits in one slot of a
- * Redis Cluster and scripts over it are allowed.
+ * Names of the Redis keys of links. In a Redis Cluster the prefix is a hash tag, which comes first: all keys, of whatever
+ * mapping, are in one slot.
  */
 import type { BrakeKind } from '../config/brake.ts';
 import type { SideIndex } from '../types.ts';

@@ -1,6 +1,7 @@
 /** Connections to Redis, and whether that Redis may be trusted with link keys. */
 import { Redis, type RedisOptions } from 'ioredis';
 import { TandemError } from '../errors.ts';
+import { clusterConnector, ELSEWHERE, type Node } from './cluster.ts';
 
 /**
  * A connection on which nothing comes for this long although something was asked is given up, in ms: a machine that is
@@ -10,26 +11,41 @@ const SILENCE = 30_000;
 
 /** What REDIS_URL may be, in words. */
 export const REDIS_URL_FORMS =
-  'an address such as redis://127.0.0.1:6379, rediss://:PASSWORD@redis.example.com:6380/0, or redis+sentinel://HOST:26379,HOST:26379/NAME';
+  'an address such as redis://127.0.0.1:6379, redis://:PASSWORD@redis.example.com:6379/0, redis+sentinel://HOST:26379,HOST:26379/NAME or redis+cluster://HOST:6379,HOST:6379 (rediss for TLS)';
 
-/** `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT.../NAME[/DB]`; user and password are those of Redis itself. */
-const SENTINEL = /^redis\+sentinel:\/\/(?:([^:@/]*):([^@/]*)@)?([^@/]+)\/([^/?#]+)(?:\/(\d+))?$/;
+/**
+ * `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT.../NAME[/DB]`, where user and password are those of Redis itself, and
+ * `redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT...`
+ */
+const SEVERAL = /^(rediss?)\+(sentinel|cluster):\/\/(?:([^:@/]*):([^@/]*)@)?([^@/]+)(?:\/([^/?#]+)(?:\/(\d+))?)?$/;
 
-/** @returns the connection options that an address stands for, or the address itself; undefined where it is none */
-export function parseRedisUrl(url: string): Omit<RedisOptions, 'replyMapping'> | string | undefined {
+type Several = Omit<RedisOptions, 'replyMapping'> & {
+  /** Nodes of a Redis Cluster, any of which knows who holds which slot. */
+  readonly nodes?: readonly Node[];
+};
+
+/** @returns what an address stands for, or the address itself; undefined where it is none */
+export function parseRedisUrl(url: string): Several | string | undefined {
   if (URL.canParse(url) && /^rediss?:\/\/[^/]/.test(url)) return url;
-  const [, user = '', password = '', hosts = '', name = '', db = '0'] = SENTINEL.exec(url) ?? [];
-  const sentinels = hosts.split(',').map((one) => /^(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?$/.exec(one));
-  if (name === '' || sentinels.includes(null)) return undefined;
-  return {
-    name: decodeURIComponent(name),
-    db: Number(db),
-    sentinels: sentinels.map((one) => ({
-      host: one![1]!.replace(/^\[|\]$/g, ''),
-      port: Number(one![2] ?? 26_379),
-    })),
+  const [, scheme, kind = '', user = '', password = '', list = '', name = '', db = '0'] = SEVERAL.exec(url) ?? [];
+  const hosts = list.split(',').map((one) => /^(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?$/.exec(one));
+  if (hosts.includes(null) || (kind === 'sentinel') !== (name !== '')) return undefined;
+  const nodes = hosts.map((one) => ({
+    host: one![1]!.replace(/^\[|\]$/g, ''),
+    port: Number(one![2] ?? (kind === 'sentinel' ? 26_379 : 6_379)),
+  }));
+  const common = {
     ...(user === '' ? {} : { username: decodeURIComponent(user) }),
     ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    ...(scheme === 'rediss' ? { tls: {} } : {}),
+  };
+  if (kind === 'cluster') return { ...common, nodes };
+  return {
+    ...common,
+    name: decodeURIComponent(name),
+    db: Number(db),
+    sentinels: nodes,
+    ...(scheme === 'rediss' ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
     // Told by a sentinel that another one leads now, it does not wait until the former one is found to be silent.
     failoverDetector: true,
   };
@@ -37,17 +53,24 @@ export function parseRedisUrl(url: string): Omit<RedisOptions, 'replyMapping'> |
 
 /** Without what is secret in it. */
 export function shownRedisUrl(url: string): string {
-  if (SENTINEL.test(url)) return url.replace(/\/\/[^@/]*@/, '//');
+  if (SEVERAL.test(url)) return url.replace(/\/\/[^@/]*@/, '//');
   if (!URL.canParse(url)) return 'REDIS_URL';
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
 }
 
+/** First part of every key: in a Redis Cluster its hash tag, which puts all keys into one slot. */
+export function keyPrefix(url: string | undefined, prefix: string): string {
+  const parsed = parseRedisUrl(url ?? '');
+  return typeof parsed === 'object' && parsed.nodes ? `{${prefix}}` : prefix;
+}
+
 /**
  * BullMQ workers block on their connection and must wait for Redis to come back, however long that takes.
+ * @param prefix what all keys begin with, as `keyPrefix` says
  * @throws TandemError UNUSABLE
  */
-export function connect(url: string): Redis {
+export function connect(url: string, prefix: string): Redis {
   const parsed = parseRedisUrl(url);
   const common = {
     maxRetriesPerRequest: null,
@@ -57,7 +80,15 @@ export function connect(url: string): Redis {
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
   } as const;
   if (parsed === undefined) throw new TandemError('UNUSABLE', `REDIS_URL must be ${REDIS_URL_FORMS}.`);
-  return typeof parsed === 'string' ? new Redis(parsed, common) : new Redis({ ...common, ...parsed });
+  if (typeof parsed === 'string') return new Redis(parsed, common);
+  const { nodes, ...options } = parsed;
+  if (!nodes) return new Redis({ ...common, ...options });
+  return new Redis({
+    ...common,
+    ...options,
+    Connector: clusterConnector(nodes, prefix),
+    reconnectOnError: ({ message }) => (ELSEWHERE.test(message) ? 2 : false),
+  });
 }
 
 export interface RedisSafety {
@@ -72,14 +103,21 @@ export interface RedisSafety {
 /**
  * An evicting Redis would drop link keys, and a lost link key may make duplicates. Managed services often forbid CONFIG:
  * then INFO tells the most of it, and what cannot be read is warned about, not refused.
- * @throws TandemError REDIS_UNSAFE with what to set; UNUSABLE for a node of a Redis Cluster
+ * @throws TandemError REDIS_UNSAFE with what to set; UNUSABLE where the address names a Redis Cluster and it is none, or the other way round
  */
 export async function checkSafety(redis: Redis): Promise<RedisSafety> {
   const [settings, info] = await Promise.all([readSettings(redis), readInfo(redis)]);
-  if (info.cluster_enabled === '1')
+  const cluster = redis.options.Connector !== undefined;
+  if (info.cluster_enabled === '1' && !cluster)
     throw new TandemError(
       'UNUSABLE',
-      'This Redis is a node of a Redis Cluster, over which Tandem cannot spread its keys. Give it a Redis of its own, alone or with sentinels.',
+      'This Redis is a node of a Redis Cluster: it holds a part of the keys, and another node may take over from it. Name the cluster, by some of its nodes: REDIS_URL=redis+cluster://HOST:PORT,HOST:PORT',
+    );
+  // Each process would hold another one for the one with the keys.
+  if (info.cluster_enabled === '0' && cluster)
+    throw new TandemError(
+      'UNUSABLE',
+      'REDIS_URL names a Redis Cluster, but this Redis is none. Alone it is named redis://HOST:PORT, with sentinels redis+sentinel://HOST:PORT,HOST:PORT/NAME',
     );
   const policy = settings?.['maxmemory-policy'] ?? info.maxmemory_policy;
   if (policy !== undefined && policy !== 'noeviction') {

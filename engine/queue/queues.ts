@@ -7,8 +7,8 @@ import type { SideIndex } from '../types.ts';
 
 export const SCAN_QUEUE = 'scan';
 export const reconcileQueue = (mapping: string): string => `reconcile-${mapping}`;
-/** Braces: all keys of a queue share one slot of a Redis Cluster. */
-export const queuePrefix = (prefix: string): string => `{${prefix}}`;
+/** In braces, as BullMQ wants it for a Redis Cluster; there it has them already. */
+export const queuePrefix = (prefix: string): string => (prefix.startsWith('{') ? prefix : `{${prefix}}`);
 
 export interface ReconcileJob {
   readonly mapping: string;

@@ -1,10 +1,9 @@
-/** Redis that is replaced: sentinels make a follower the leader in the midst of work. And what is no such Redis is refused. */
+/** Redis that is replaced: sentinels make a follower the leader in the midst of work. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { startRedis } from '../../scripts/redis.mjs';
 import { closeAll, configFolder, later, standIns, startTandem, until } from '../integration/cli/support.ts';
-import { tandem } from '../unit/cli/spawn.ts';
 
 afterEach(closeAll);
 
@@ -81,16 +80,3 @@ it('the leader is killed in the midst of work: all goes on with the next one, an
   expect(keap.store.products.values()).toHaveLength(RECORDS);
   expect(running.child.exitCode).toBeNull();
 }, 400_000);
-
-it('a node of a Redis Cluster is refused in plain words', async () => {
-  const node = await startRedis({ own: true, args: ['--cluster-enabled', 'yes'] });
-  later(() => node.stop());
-  const { env } = await standIns();
-  const { status, stderr } = await tandem(['worker'], {
-    ...env,
-    REDIS_URL: node.url,
-    TANDEM_CONFIG: await configFolder('product-product'),
-  });
-  expect(status).toBe(2);
-  expect(stderr).toContain('UNUSABLE: This Redis is a node of a Redis Cluster');
-});
