@@ -23,11 +23,18 @@ export interface Events {
   close(): Promise<void>;
 }
 
+/**
+ * Who only listens does not notice that Redis is gone without a word: it asks for one this often, in ms, and a connection
+ * on which no answer comes is given up.
+ */
+const ASK = 10_000;
+
 export function createEvents(): Events {
   const listeners = new Set<Listener>();
   let attached: Engine | undefined;
   let subscriber: Redis | undefined;
   let subscribed: Promise<unknown> | undefined;
+  let asking: NodeJS.Timeout | undefined;
   // A channel per type: a process of an older version hears only what it knows.
   const channel = (type: LiveEvent['type']): string =>
     `${attached?.prefix}:events${type === 'outcome' ? '' : `:${type}`}`;
@@ -39,6 +46,11 @@ export function createEvents(): Events {
     // Events are a courtesy: while Redis is away they are not queued up.
     else if (attached.redis.status === 'ready')
       attached.redis.publish(channel(event.type), JSON.stringify(event)).catch(() => {});
+  };
+  const leave = (): void => {
+    clearInterval(asking);
+    subscriber?.disconnect();
+    subscriber = undefined;
   };
   const now = (): string => new Date().toISOString();
 
@@ -57,6 +69,8 @@ export function createEvents(): Events {
           attached?.logger.warn({ reason: error.message }, 'Redis connection of live events'),
         );
         subscriber.on('message', (_, message) => tell({ type: 'outcome', ...JSON.parse(message) } as LiveEvent));
+        const asked = subscriber;
+        asking = setInterval(() => asked.ping().catch(() => {}), ASK).unref();
         subscribed = subscriber.subscribe(channel('outcome'), channel('brake'));
       }
       try {
@@ -64,16 +78,14 @@ export function createEvents(): Events {
       } catch (error) {
         // Whoever listens next begins anew.
         listeners.delete(listener);
-        subscriber?.disconnect();
-        subscriber = undefined;
+        leave();
         throw error;
       }
       return () => void listeners.delete(listener);
     },
     async close() {
       listeners.clear();
-      subscriber?.disconnect();
-      subscriber = undefined;
+      leave();
     },
   };
 }

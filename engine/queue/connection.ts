@@ -14,10 +14,11 @@ export const REDIS_URL_FORMS =
   'an address such as redis://127.0.0.1:6379, redis://:PASSWORD@redis.example.com:6379/0, redis+sentinel://HOST:26379,HOST:26379/NAME or redis+cluster://HOST:6379,HOST:6379 (rediss for TLS)';
 
 /**
- * `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT.../NAME[/DB]`, where user and password are those of Redis itself, and
- * `redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT...`
+ * `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT.../NAME[/DB][?sentinelPassword=PASSWORD]`, where user and password are
+ * those of Redis itself, and `redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT...`
  */
-const SEVERAL = /^(rediss?)\+(sentinel|cluster):\/\/(?:([^:@/]*):([^@/]*)@)?([^@/]+)(?:\/([^/?#]+)(?:\/(\d+))?)?$/;
+const SEVERAL =
+  /^(rediss?)\+(sentinel|cluster):\/\/(?:([^:@/]*):([^@/]*)@)?([^@/?#]+)(?:\/([^/?#]+)(?:\/(\d+))?(?:\?sentinelPassword=([^&]+))?)?$/;
 
 type Several = Omit<RedisOptions, 'replyMapping'> & {
   /** Nodes of a Redis Cluster, any of which knows who holds which slot. */
@@ -27,7 +28,8 @@ type Several = Omit<RedisOptions, 'replyMapping'> & {
 /** @returns what an address stands for, or the address itself; undefined where it is none */
 export function parseRedisUrl(url: string): Several | string | undefined {
   if (URL.canParse(url) && /^rediss?:\/\/[^/]/.test(url)) return url;
-  const [, scheme, kind = '', user = '', password = '', list = '', name = '', db = '0'] = SEVERAL.exec(url) ?? [];
+  const [, scheme, kind = '', user = '', password = '', list = '', name = '', db = '0', watch] =
+    SEVERAL.exec(url) ?? [];
   const hosts = list.split(',').map((one) => /^(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?$/.exec(one));
   if (hosts.includes(null) || (kind === 'sentinel') !== (name !== '')) return undefined;
   const nodes = hosts.map((one) => ({
@@ -45,6 +47,7 @@ export function parseRedisUrl(url: string): Several | string | undefined {
     name: decodeURIComponent(name),
     db: Number(db),
     sentinels: nodes,
+    ...(watch === undefined ? {} : { sentinelPassword: decodeURIComponent(watch) }),
     ...(scheme === 'rediss' ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
     // Told by a sentinel that another one leads now, it does not wait until the former one is found to be silent.
     failoverDetector: true,
@@ -53,7 +56,7 @@ export function parseRedisUrl(url: string): Several | string | undefined {
 
 /** Without what is secret in it. */
 export function shownRedisUrl(url: string): string {
-  if (SEVERAL.test(url)) return url.replace(/\/\/[^@/]*@/, '//');
+  if (SEVERAL.test(url)) return url.replace(/\/\/[^@/]*@/, '//').replace(/\?.*/, '');
   if (!URL.canParse(url)) return 'REDIS_URL';
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;

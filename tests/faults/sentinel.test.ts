@@ -23,6 +23,7 @@ it('the leader is killed in the midst of work: all goes on with the next one, an
     `sentinel monitor main ${leader.host} ${leader.port} 2`,
     'sentinel down-after-milliseconds main 1000',
     'sentinel failover-timeout main 5000',
+    'requirepass watched',
   ];
   const sentinels = await Promise.all([1, 2, 3].map(() => startRedis({ own: true, sentinel })));
   for (const one of sentinels) later(() => one.stop());
@@ -32,7 +33,7 @@ it('the leader is killed in the midst of work: all goes on with the next one, an
   const file = join(folder, 'mappings', 'product-product.yaml');
   await writeFile(file, (await readFile(file, 'utf8')).replace('changes: 1m', 'changes: 5s'));
   const running = await startTandem('start', {
-    REDIS_URL: `redis+sentinel://${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}/main`,
+    REDIS_URL: `redis+sentinel://${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}/main?sentinelPassword=watched`,
     TANDEM_CONFIG: folder,
     TANDEM_SCHEDULES: 'on',
     TANDEM_PORT: '0',
