@@ -321,6 +321,9 @@ test('health, metric and alert agree on which Redis may lose links', async () =>
 test('a Redis that lets nobody look is no Redis that loses keys', async () => {
   const all = await world();
   const { redis } = all.engine;
+  // BullMQ looks for itself once, when it opens a queue.
+  for (const name of all.engine.config.current().mappings.keys()) all.engine.queues.reconcile(name);
+  await Promise.all(all.engine.queues.all().map((queue) => queue.waitUntilReady()));
   const { config, info } = redis;
   const refuse = (() => Promise.reject(new Error('NOPERM this user has no permissions to run the command'))) as never;
   redis.config = refuse;
