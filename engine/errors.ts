@@ -82,7 +82,7 @@ export const ERRORS = {
   ),
   SYSTEM_THROTTLED: entry('The quota of the system is used up', 'quota', 503, 'Nothing: the work waits.'),
   SYSTEM_DOWN: entry(
-    'The system is down, and is not called for a while',
+    'The system is down or takes no writes, and is not called for a while',
     'quota',
     503,
     'Nothing: the work waits, and goes on by itself once the system answers.',
