@@ -56,7 +56,12 @@ export const ERRORS = {
     'Simplify the expression.',
   ),
   VALUE_TYPE: entry('A value does not fit its declared type', 'never', 422, 'Mend the value or the type.'),
-  VALUE_NOT_IN_TABLE: entry('A value is not in its value table', 'never', 422, 'Add the value to the table.'),
+  VALUE_NOT_IN_TABLE: entry(
+    'A value is not in its value table',
+    'never',
+    422,
+    'Add the value to the table: `tandem explain` shows it.',
+  ),
   VALUE_REQUIRED: entry('A required value is empty', 'never', 422, 'Fill it in.'),
   VALUE_NOT_FOUND: entry(
     'A value names a record that does not exist',

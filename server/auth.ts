@@ -12,6 +12,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Asks for no token. */
     open?: boolean;
+    /** Changes nothing, although it is no GET: the read token is enough. */
+    reads?: boolean;
     /** Is of use while Redis is away. */
     withoutRedis?: boolean;
   }
@@ -42,15 +44,15 @@ export const auth = fp(
 
     app.addHook('onRequest', async (request, reply) => {
       if (request.routeOptions.config.open) return;
-      const reads = request.method === 'GET' || request.method === 'HEAD';
-      refuseForeignPages(request, reads, unprotected);
+      const gets = request.method === 'GET' || request.method === 'HEAD';
+      refuseForeignPages(request, gets, unprotected);
       if (unprotected) return;
       const given = tokenOf(request);
       const hashed = given === undefined ? undefined : digest(given);
       // Both are compared whatever the first says, so that the time taken tells nothing.
       const operates = same(hashed, api);
       const mayRead = same(hashed, read);
-      if (operates || (reads && mayRead)) return;
+      if (operates || (mayRead && (gets || request.routeOptions.config.reads))) return;
       const limit = await failed(request);
       if (!limit.isAllowed && limit.isExceeded) {
         const words = 'Too many requests without a valid token came from this address.';
@@ -100,12 +102,12 @@ const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-i
  * A browser sends a stored password, and reaches loopback, for any page that asks it to. So other pages may not operate,
  * and without tokens the server answers to names of this machine only (a page could point its own name at it).
  */
-function refuseForeignPages(request: FastifyRequest, reads: boolean, unprotected: boolean): void {
+function refuseForeignPages(request: FastifyRequest, gets: boolean, unprotected: boolean): void {
   const { origin } = request.headers;
   const site = request.headers['sec-fetch-site'];
   const foreign =
     (origin !== undefined && hostOf(origin) !== request.host) || site === 'cross-site' || site === 'same-site';
-  if (!reads && foreign) throw new TandemError('FORBIDDEN', 'Requests of pages of other origins are refused.');
+  if (!gets && foreign) throw new TandemError('FORBIDDEN', 'Requests of pages of other origins are refused.');
   if (unprotected && FORWARDED.some((name) => request.headers[name] !== undefined)) {
     throw new TandemError(
       'FORBIDDEN',

@@ -40,7 +40,8 @@ export const openapi = fp(
             token: {
               type: 'http',
               scheme: 'bearer',
-              description: 'The read token reads; the API token does everything.',
+              description:
+                'The read token reads (GET, and what is said to change nothing); the API token does everything.',
             },
           },
         },

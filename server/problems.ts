@@ -162,8 +162,7 @@ export function sendProblem(
   also: (problem: Problem) => object = () => ({}),
 ): void {
   const answer = problemOf(error, request.id);
-  if (answer.code === 'INTERNAL')
-    request.log.error({ err: error, request: request.id, route: request.routeOptions?.url }, 'request failed');
+  if (answer.code === 'INTERNAL') request.log.error({ err: error, route: request.routeOptions?.url }, 'request failed');
   const retryAfter =
     error instanceof TandemError
       ? error.context.retryAfter

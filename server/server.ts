@@ -86,7 +86,8 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   const app = Fastify({
     ...loggerOf(options.logger),
     // Fastify's own lines would hold addresses, and with them webhook keys and record ids.
-    logController: new LogController({ disableRequestLogging: true }),
+    // Every line of a request has its id, once.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT,
     handlerTimeout: ANSWER_TIMEOUT,
@@ -215,7 +216,6 @@ function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
     const { url = 'none', logLevel } = request.routeOptions as { url?: string; logLevel?: string };
     const fields = {
-      request: request.id,
       method: request.method,
       route: url,
       status: reply.statusCode,

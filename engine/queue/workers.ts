@@ -304,7 +304,7 @@ async function reconcileJob(
     const arrived = await arrivals(engine, job, result);
     tellOutcome(engine, mapping, job, result, ms, arrived);
     tracing?.note({ 'tandem.outcome': result.kind, 'tandem.code': result.code });
-    log.info({ outcome: result.kind, writes: result.writes, code: result.code, ms }, 'reconciled');
+    log.info({ outcome: result.kind, writes: written(mapping, result), code: result.code, ms }, 'reconciled');
     if (result.code === 'BRAKED') await engine.runs.warn(name, result.reason ?? '');
     await (result.kind === 'failed' ? noteFailedJob(engine, job) : forgetFailedJobs(engine, job, result));
     await engine.runs.finish(name, key, result, expected);
@@ -334,6 +334,12 @@ async function reconcileJob(
     }
     throw thrown(error);
   }
+}
+
+/** Properties written, by the name of the side; undefined where nothing was. */
+function written({ sides }: Mapping, { writes }: Outcome): Record<string, readonly string[]> | undefined {
+  const some = sides.filter(({ index }) => writes[index].length > 0);
+  return some.length === 0 ? undefined : Object.fromEntries(some.map(({ name, index }) => [name, writes[index]]));
 }
 
 function tellOutcome(

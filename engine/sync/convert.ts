@@ -137,7 +137,7 @@ async function convertValue(
     if (found === undefined) {
       throw new TandemError(
         'VALUE_NOT_IN_TABLE',
-        `The value of ${nameOn(property, mapping, from)} has no entry in ${property.values.name === INLINE ? 'the value table in the mapping file' : `the value table "${property.values.name}"`}.`,
+        `The value of ${nameOn(property, mapping, from)} has no entry in ${property.values.name === INLINE ? 'the value table' : `the value table "${property.values.name}"`} of ${mapping.file}:${property.line}.`,
       );
     }
     value = found;

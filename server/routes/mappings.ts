@@ -153,11 +153,12 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
     scope.post<{ Body: { yaml: string; file?: string } }>(
       '/mappings/validate',
       {
+        config: { reads: true },
         schema: {
           operationId: 'validateMapping',
           tags,
           summary:
-            'Check a draft of a mapping file against the files that run; nothing is changed. Takes JSON, or the YAML itself (text/yaml)',
+            'Check a draft of a mapping file against the files that run; nothing is changed, so that the read token is enough. Takes JSON, or the YAML itself (text/yaml)',
           body: object({
             yaml: text,
             'file?': {
@@ -198,10 +199,11 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
   app.post<{ Params: { name: string }; Body: { side: string; id?: string; record?: JsonObject } }>(
     '/mappings/:name/preview',
     {
+      config: { reads: true },
       schema: {
         operationId: 'previewRecord',
         tags,
-        summary: 'What one record would become on the other side; nothing is written',
+        summary: 'What one record would become on the other side; nothing is written, so that the read token is enough',
         params,
         body: object({
           side: text,

@@ -21,6 +21,20 @@ test('the read token reads, the API token does everything, nothing else does any
   expect(await ask('GET', '/mappings', bearer(READ))).toBe(200);
   expect(await ask('GET', '/mappings', bearer(API))).toBe(200);
   expect(await ask('POST', '/queues/scan/pause', bearer(READ))).toBe(403);
+  // What changes nothing is read, whatever its method; not for pages of others.
+  const payload = { yaml: 'mapping: draft' };
+  const validate = async (headers: Record<string, string>) =>
+    (await app.inject({ method: 'POST', url: '/mappings/validate', headers, payload })).statusCode;
+  expect(await validate(bearer(READ))).toBe(200);
+  expect(await validate(bearer('wrong'))).toBe(401);
+  expect(await validate({ ...basic(READ), origin: 'https://evil.example' })).toBe(403);
+  const previewed = await app.inject({
+    method: 'POST',
+    url: '/mappings/people/preview',
+    headers: bearer(READ),
+    payload: { side: 'crm', record: { name: 'Ann' } },
+  });
+  expect(previewed.json()).toMatchObject({ to: 'shop', record: { name: 'Ann' } });
   expect(await ask('POST', '/queues/scan/pause', bearer(API))).toBe(200);
   expect(await ask('POST', '/queues/scan/pause', basic(API))).toBe(200);
   expect(await ask('GET', '/queues/board', basic(READ))).toBe(200);

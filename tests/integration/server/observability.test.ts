@@ -225,6 +225,28 @@ test('live events tell what was created, updated, decided by the conflict rule, 
   expect(JSON.stringify(heard)).not.toMatch(/Anna|Bella|x\.test/);
 });
 
+test('lines of a request carry its id once, the one that the answer has', async () => {
+  const lines: Answer[] = [];
+  const to = new Writable({
+    write(line, _, done) {
+      lines.push(JSON.parse(String(line)));
+      done();
+    },
+  });
+  const all = await world({ logger: createLogger('debug', to, false) });
+  all.engine.mapping = () => {
+    throw new Error('unforeseen');
+  };
+  const { status, headers } = await all.call('GET', '/mappings/people');
+  expect(status).toBe(500);
+  const ofRequest = await until(async () => lines.length >= 2 && lines);
+  expect(ofRequest.map(({ msg }) => msg).sort()).toEqual(['request', 'request failed']);
+  for (const line of ofRequest) {
+    expect(line.request).toBe(headers['request-id']);
+    expect(Object.values(line).filter((value) => value === line.request)).toHaveLength(1);
+  }
+});
+
 test('lines written during a job tell run, mapping, side, record and job', async () => {
   const lines: Answer[] = [];
   const to = new Writable({
@@ -245,6 +267,8 @@ test('lines written during a job tell run, mapping, side, record and job', async
   const { body: run } = await all.call('POST', '/triggers/people', { scan: 'full' });
   const reconciled = await until(async () => lines.find((line) => line.msg === 'reconciled' && line.id === '1'));
   expect(reconciled).toMatchObject({ run: run.id, mapping: 'people', side: 'crm', id: '1', outcome: 'created' });
+  // By the side that was written; of a side that was not, nothing.
+  expect(reconciled.writes).toEqual({ shop: ['name', 'email'] });
   expect(reconciled.job).toEqual(expect.any(String));
   await until(async () => (await all.call('GET', `/runs/${run.id}`)).body.state === 'done');
 

@@ -154,6 +154,9 @@ function sender({ app }: World, base: string): (operation?: Operation) => Send {
 const fits = (template: string, path: string): boolean =>
   new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`).test(path);
 
+/** What the read token may do although it is no GET. */
+const READS = new Set(['validateMapping', 'previewRecord']);
+
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 test('every operation answers good and bad input as its document says, and never with a failure of its own', async () => {
@@ -224,7 +227,8 @@ test('every operation answers good and bad input as its document says, and never
       }
       if (operation.method !== 'GET') {
         const answer = await call(operation, 'read token', { ...request, headers: { ...headers, ...bearer(READ) } });
-        expecting(operation, 'read token', answer, answer.status === 403, '403');
+        const reads = READS.has(operation.id);
+        expecting(operation, 'read token', answer, reads ? answer.status < 300 : answer.status === 403, '2xx or 403');
         const foreign = await call(operation, 'page of another origin', {
           ...request,
           headers: { ...headers, ...token, origin: 'https://evil.example' },

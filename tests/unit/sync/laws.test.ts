@@ -197,7 +197,8 @@ describe('values that cannot be converted', () => {
       code: 'VALUE_NOT_IN_TABLE',
       intended: false,
       records: { found: 1, of: 2 },
-      todo: 'Add the value to the table.',
+      message: expect.stringMatching(/no entry in the value table of .*:\d+\./),
+      todo: expect.stringMatching(/Add the value to the table.*tandem explain/),
     });
     expect(findings[1]).toMatchObject({ example: { origin: 'schema' }, values: { found: 1, of: 3 } });
   });
