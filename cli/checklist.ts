@@ -92,6 +92,9 @@ export async function checkMapping(
   };
 }
 
+/** Linked records that could be compared. */
+export const compared = ({ checked, apart, errors }: MappingCheck): number => checked - apart - errors.length;
+
 export const passed = ({ errors, properties }: MappingCheck): boolean =>
   errors.length === 0 && properties.every((property) => property.differ === 0);
 

@@ -5,8 +5,8 @@ import { FAILED, Failure, statusOf } from './failure.ts';
 
 export interface Client {
   readonly url: string;
-  /** @param accept statuses beside 2xx that are answers too. @throws Failure */
-  get<T>(path: string, accept?: readonly number[]): Promise<T>;
+  /** @param accept statuses beside 2xx that are answers too. @param signal ends the wait for it. @throws Failure */
+  get<T>(path: string, accept?: readonly number[], signal?: AbortSignal): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
   delete<T>(path: string): Promise<T>;
 }
@@ -19,7 +19,13 @@ export function createClient({
   readToken,
   apiToken,
 }: Pick<Environment, 'url' | 'readToken' | 'apiToken'>): Client {
-  async function call<T>(method: string, path: string, body?: unknown, accept: readonly number[] = []): Promise<T> {
+  async function call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    accept: readonly number[] = [],
+    signal?: AbortSignal,
+  ): Promise<T> {
     // With the wrong one the server tells which one is needed.
     const token = method === 'GET' ? (readToken ?? apiToken) : (apiToken ?? readToken);
     const response = await reach(url, path, {
@@ -30,6 +36,7 @@ export function createClient({
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
     });
     const text = await response.text();
     const answer = text === '' ? undefined : parse(text);
@@ -40,7 +47,7 @@ export function createClient({
 
   return {
     url,
-    get: (path, accept) => call('GET', path, undefined, accept),
+    get: (path, accept, signal) => call('GET', path, undefined, accept, signal),
     post: (path, body = {}) => call('POST', path, body),
     delete: (path) => call('DELETE', path),
   };
@@ -48,7 +55,9 @@ export function createClient({
 
 async function reach(url: string, path: string, request: RequestInit): Promise<Response> {
   try {
-    return await fetch(`${url}${path}`, { ...request, signal: AbortSignal.timeout(PATIENCE), redirect: 'error' });
+    const patience = AbortSignal.timeout(PATIENCE);
+    const signal = request.signal ? AbortSignal.any([patience, request.signal]) : patience;
+    return await fetch(`${url}${path}`, { ...request, signal, redirect: 'error' });
   } catch (error) {
     const slow = error instanceof Error && error.name === 'TimeoutError';
     const why = slow ? `It did not answer within ${PATIENCE / 1000} s` : reasonOf(error);

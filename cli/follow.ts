@@ -6,6 +6,7 @@ import { type Client, path } from './client.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
 import { type HeldRecord, reasonWords } from './held.ts';
 import { colors, type Output, plain } from './output.ts';
+import { watchStandstill } from './standstill.ts';
 import { type Cell, textTable } from './tables.ts';
 
 export type Run = PresentedRun;
@@ -14,12 +15,10 @@ export type Run = PresentedRun;
 const LOOK = 300;
 /** Between two lines of the same run in a pipe, in ms. */
 const LINE = 2_000;
+/** The longest time that a timer knows, in ms. */
+const LONGEST = 2 ** 31 - 1;
 /** A server that is being restarted comes back within this time, in ms; the run goes on meanwhile. */
 const AWAY = 60_000;
-/** Runs that stand still for this long are looked into, in ms. */
-const STUCK = 3_000;
-/** A run that nobody has begun by then waits for a worker, in ms. */
-const UNBEGUN = 15_000;
 
 interface Display {
   show(runs: readonly Run[]): void;
@@ -27,99 +26,94 @@ interface Display {
   end(): void;
 }
 
+export interface FollowOptions {
+  /** Seconds after which it is no longer followed. */
+  readonly timeout?: number | undefined;
+  /** ms without progress after which it is told why. */
+  readonly still?: number | undefined;
+}
+
 /** @returns the run as it ended; of a group, `runs` holds the runs of its mappings */
-export async function followRun(client: Client, id: string, output: Output): Promise<Run> {
-  const [run] = await followRuns(client, [id], output);
+export async function followRun(client: Client, id: string, output: Output, options: FollowOptions = {}): Promise<Run> {
+  const [run] = await followRuns(client, [id], output, options);
   return run!;
 }
 
-/** @throws Failure where Tandem stays away, or forgot a run */
-export async function followRuns(client: Client, ids: readonly string[], output: Output): Promise<Run[]> {
+/**
+ * A signal ends the following, and this process as it does by itself; the runs go on.
+ * @throws Failure where Tandem stays away, or forgot a run; TIMEOUT
+ */
+export async function followRuns(
+  client: Client,
+  ids: readonly string[],
+  output: Output,
+  { timeout, still }: FollowOptions = {},
+): Promise<Run[]> {
   const display = output.json ? silentDisplay(output) : output.tty ? bars() : lines(output);
-  const began = performance.now();
-  let hinted = false;
-  const troubles = createTroubles(client);
+  const watch = watchStandstill(client, `Ctrl-C ends this command only. ${goesOn(ids)}`, still);
+  const stop = stopOn(timeout);
+  let away: number | undefined;
   try {
     for (;;) {
-      const runs = await Promise.all(ids.map((id) => look(client, id)));
-      display.show(runs.flatMap(leaves));
-      if (runs.every(isOver)) return runs;
-      if (
-        !hinted &&
-        performance.now() - began > UNBEGUN &&
-        runs.flatMap(leaves).every((run) => run.state === 'queued')
-      ) {
-        hinted = true;
-        display.note('Nothing has begun yet: is a worker running? See tandem status; tandem worker starts one.');
+      const seen = await look(client, ids, stop.signal);
+      if (stop.timedOut())
+        throw new Failure('TIMEOUT', `It is not done after ${timeout} s, and no longer followed.`, goesOn(ids), FAILED);
+      if (stop.signal.aborted) break;
+      if (seen instanceof Failure) {
+        away ??= performance.now();
+        // Without Redis nothing is done, however long: there is a Tandem that says so, and waits for it.
+        if (seen.code !== 'UNAVAILABLE' && performance.now() - away > AWAY)
+          throw new Failure(seen.code, `${seen.message} ${goesOn(ids)}`, seen.todo, FAILED, seen);
+      } else {
+        away = undefined;
+        display.show(seen.flatMap(leaves));
+        if (seen.every(isOver)) return seen;
       }
-      for (const trouble of await troubles(runs.flatMap(leaves))) display.note(trouble);
-      await sleep(LOOK);
+      for (const line of await watch(seen instanceof Failure ? seen : seen.flatMap(leaves))) display.note(line);
+      await sleep(seen instanceof Failure ? LOOK * 3 : LOOK, undefined, { signal: stop.signal }).catch(() => {});
     }
   } finally {
     display.end();
+    stop.end();
   }
+  output.note(goesOn(ids));
+  process.kill(process.pid, stop.signal.reason as NodeJS.Signals);
+  return new Promise(() => {});
 }
 
-interface ScanJob {
-  readonly data: { readonly run?: string };
-  readonly attempts: number;
-  readonly attemptsAllowed: number;
-  readonly reason?: string;
-  readonly until?: string;
-}
+/** How runs that nobody follows are looked at. */
+export const goesOn = (ids: readonly string[]): string =>
+  `${ids.length === 1 ? 'The run goes' : 'The runs go'} on in Tandem: ${ids.map((id) => `GET ${path('runs', id)}`).join(', ')} and tandem status tell how it stands.`;
 
-/** A scan that cannot read waits ever longer for its next try, without any progress that would show why. */
-function createTroubles(client: Client): (runs: readonly Run[]) => Promise<string[]> {
-  const told = new Map<string, string>();
-  let stands = '';
-  let since = performance.now();
-  return async (runs) => {
-    const now = runs.map((run) => JSON.stringify([run.state, run.progress])).join();
-    if (now !== stands) since = performance.now();
-    stands = now;
-    const reading = runs.filter((run) => run.state === 'scanning');
-    if (reading.length === 0 || performance.now() - since < STUCK) return [];
-    since = performance.now();
-    // Only a hint: where it cannot be had, the run is followed without.
-    const { jobs } = await client
-      .get<{ jobs: ScanJob[] }>('/queues/scan/jobs?state=delayed&limit=100')
-      .catch(() => ({ jobs: [] }));
-    return reading.flatMap((run) => {
-      const job = jobs.find((one) => one.data.run === run.id);
-      if (job?.reason === undefined || told.get(run.id) === job.reason) return [];
-      told.set(run.id, job.reason);
-      const when = [
-        ...(job.attempts > 0 ? [`try ${job.attempts} of ${job.attemptsAllowed}`] : []),
-        ...(job.until === undefined ? [] : [`again at ${job.until}`]),
-      ];
-      return [plain(`${run.mapping}: ${job.reason}${when.length > 0 ? ` (${when.join(', ')})` : ''}`)];
-    });
+/** Aborted with the signal that came; after the time it is aborted without one. */
+function stopOn(timeout: number | undefined) {
+  const stop = new AbortController();
+  const listener = (signal: NodeJS.Signals): void => stop.abort(signal);
+  const timer = timeout === undefined ? undefined : setTimeout(() => stop.abort(), Math.min(timeout * 1_000, LONGEST));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, listener);
+  return {
+    signal: stop.signal,
+    timedOut: () => stop.signal.aborted && typeof stop.signal.reason !== 'string',
+    end() {
+      clearTimeout(timer);
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, listener);
+    },
   };
 }
 
-async function look(client: Client, id: string): Promise<Run> {
-  const began = performance.now();
-  for (;;) {
-    try {
-      return await client.get<Run>(path('runs', id));
-    } catch (error) {
-      const failure = asFailure(error);
-      const away =
-        failure.code === 'SYSTEM_UNREACHABLE' || failure.code === 'SYSTEM_ANSWER' || failure.code === 'INTERNAL';
-      if (!away) throw error;
-      if (performance.now() - began > AWAY) {
-        throw new Failure(
-          failure.code,
-          `${failure.message} Run ${id} goes on where workers run.`,
-          failure.todo,
-          FAILED,
-          error,
-        );
-      }
-      await sleep(LOOK * 3);
-    }
+/** @returns the runs, or why they cannot be had just now */
+async function look(client: Client, ids: readonly string[], signal: AbortSignal): Promise<Run[] | Failure> {
+  try {
+    return await Promise.all(ids.map((id) => client.get<Run>(path('runs', id), [], signal)));
+  } catch (error) {
+    const failure = asFailure(error);
+    if (PASSING.includes(failure.code)) return failure;
+    throw error;
   }
 }
+
+/** What a Tandem that is restarted, or has no Redis, answers, or whoever stands before it. */
+const PASSING: readonly string[] = ['SYSTEM_UNREACHABLE', 'SYSTEM_ANSWER', 'INTERNAL', 'UNAVAILABLE', 'TIMEOUT'];
 
 export const isOver = (run: Run): boolean => run.state === 'done' || run.state === 'failed';
 
@@ -193,6 +187,8 @@ function bars(): Display {
     barCompleteChar: '█',
     barIncompleteChar: '░',
     stopOnComplete: false,
+    // Signals are this command's own to answer.
+    gracefulExit: false,
     // The terminal cuts what is too long; a wrapped line would break the picture.
     linewrap: false,
   });

@@ -107,5 +107,5 @@ Examples:
   $ REDIS_URL=redis://127.0.0.1:6379 tandem start
   $ tandem sync --full
 
-Exit status: 0 done, 1 the work failed, 2 wrong use or configuration.`;
+Exit status: 0 done, 1 the work failed or was not done in time, 2 wrong use or configuration; 130 ended by Ctrl-C.`;
 }

@@ -1,9 +1,11 @@
 /** Begins runs in a running Tandem and follows them: what `sync` and `plan` share. */
+import type { Command } from 'commander';
 import { type Client, path } from './client.ts';
 import type { CommandContext } from './command.ts';
 import { FAILED, Failure, OK } from './failure.ts';
-import { followRuns, leaves, printSummary, type Run } from './follow.ts';
+import { followRuns, goesOn, leaves, printSummary, type Run } from './follow.ts';
 import { type HeldReason, type HeldRecord, heldBefore, heldRecords, reasonTable } from './held.ts';
+import { wholeNumber } from './numbers.ts';
 import { printPlan, readPlans } from './plans.ts';
 
 export interface TriggerOptions {
@@ -15,7 +17,17 @@ export interface TriggerOptions {
   readonly id?: string;
   /** Show every entry of a plan. */
   readonly all?: boolean;
+  /** False: tell the run and leave it. */
+  readonly wait?: boolean;
+  /** Seconds after which it is no longer followed. */
+  readonly timeout?: number;
 }
+
+/** How long a command follows what it began. */
+export const following = (command: Command): Command =>
+  command
+    .option('--no-wait', 'do not wait until it is done')
+    .option('--timeout <seconds>', 'follow it no longer than this; it goes on', wholeNumber);
 
 /** Failed records that a summary tells of, per mapping at most. */
 const FAILED_SHOWN = 200;
@@ -32,7 +44,15 @@ export async function triggerAndFollow(
     output.note(`${run.mapping}: a run that does the same is under way already; this follows it.`);
   }
   const ids = begun.map((run) => run.id);
-  const runs = (await followRuns(client, ids, output)).flatMap(leaves);
+  if (options.wait === false) {
+    output.result({ runs: begun }, () =>
+      [...begun.map((run) => `${run.mapping === '*' ? 'all mappings' : run.mapping}: run ${run.id}`), goesOn(ids)].join(
+        '\n',
+      ),
+    );
+    return OK;
+  }
+  const runs = (await followRuns(client, ids, output, { timeout: options.timeout })).flatMap(leaves);
   const failed = plan ? [] : await failedRecords(client, runs);
   const plans = plan ? await readPlans(client, runs, options.all === true) : [];
   const before = plan ? [] : await heldSince(client, runs, failed);

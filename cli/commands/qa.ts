@@ -1,6 +1,6 @@
 /** `tandem qa`: runs the checklist of `tandem doc` against the systems as they are now. */
 import type { Command } from 'commander';
-import { checkMapping, type MappingCheck, passed } from '../checklist.ts';
+import { checkMapping, compared, type MappingCheck, passed } from '../checklist.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { wholeNumber } from '../numbers.ts';
@@ -20,7 +20,7 @@ export function qaCommand(program: Command): void {
     details:
       'Reads a sample of the linked records of each mapping from both systems, through the Tandem that runs at TANDEM_URL, ' +
       'and tells per property how many agree. "kept" counts those that agree in a form that a system keeps in its own way ' +
-      '(trimmed, rounded), or differ as the mapping allows. Writes nothing. Ends with 1 when something differs.',
+      '(trimmed, rounded), or differ as the mapping allows. Writes nothing. Ends with 1 when something differs, and when nothing could be compared.',
     examples: [
       ['qa', 'a sample of every mapping'],
       ['qa company-customer --sample 1000', 'more of one'],
@@ -48,17 +48,21 @@ export function qaCommand(program: Command): void {
           checks.push(check);
           output.line(checkText(check, mapping));
         }
-        const good = checks.every(passed);
-        if (output.json) output.result({ passed: good, checks }, () => '');
-        else
-          output.line(
-            good
-              ? colors.green('All that was checked agrees.')
-              : colors.red('Something differs: tandem explain MAPPING SIDE ID tells why.'),
-          );
+        const count = checks.reduce((sum, check) => sum + compared(check), 0);
+        // A check that looked at nothing has found nothing out: whoever relies on it must hear of that.
+        const good = count > 0 && checks.every(passed);
+        if (output.json) output.result({ passed: good, compared: count, checks }, () => '');
+        else output.line(verdict(good, count, checks));
         return good ? OK : FAILED;
       }),
     );
+}
+
+function verdict(good: boolean, count: number, checks: readonly MappingCheck[]): string {
+  if (good) return colors.green('All that was checked agrees.');
+  if (count > 0) return colors.red('Something differs: tandem explain MAPPING SIDE ID tells why.');
+  if (checks.some(({ errors }) => errors.length > 0)) return colors.red('Nothing was compared: it could not be read.');
+  return colors.red('Nothing was compared: there are no linked records to compare. tandem sync --full links them.');
 }
 
 function checkText(

@@ -5,17 +5,18 @@ import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { followRuns, leaves, printSummary } from '../follow.ts';
-import { failedRecords } from '../trigger.ts';
+import { failedRecords, following } from '../trigger.ts';
 
 interface Options {
   readonly kind?: string;
   readonly code?: string;
   readonly record?: string;
   readonly wait: boolean;
+  readonly timeout?: number;
 }
 
 export function retryCommand(program: Command): void {
-  declare(program, {
+  const retry = declare(program, {
     usage: 'retry [mapping]',
     summary: 'look again at records that wait: one, those with one reason, or all',
     details:
@@ -30,10 +31,10 @@ export function retryCommand(program: Command): void {
   })
     .option('--kind <kind>', `only these: ${HELD_KINDS.join(', ')}`)
     .option('--code <code>', 'only those held for this reason', errorCode)
-    .option('--record <side/id>', 'only this record')
-    .option('--no-wait', 'do not wait until it is done')
-    .action(
-      action<Options, [string | undefined]>(async ({ client, output }, { kind, code, record, wait }, mapping) => {
+    .option('--record <side/id>', 'only this record');
+  following(retry).action(
+    action<Options, [string | undefined]>(
+      async ({ client, output }, { kind, code, record, wait, timeout }, mapping) => {
         const { queued, runs } = await client.post<{ queued: number; runs: string[] }>('/records/retry', {
           mapping,
           kind,
@@ -47,13 +48,14 @@ export function retryCommand(program: Command): void {
           if (output.json) output.result({ queued, runs }, () => '');
           return OK;
         }
-        const ended = (await followRuns(client, runs, output)).flatMap(leaves);
+        const ended = (await followRuns(client, runs, output, { timeout })).flatMap(leaves);
         const failed = await failedRecords(client, ended);
         if (output.json) output.result({ queued, runs: ended, failed }, () => '');
         else printSummary(ended, failed, output);
         return ended.some((run) => run.state === 'failed') ? FAILED : OK;
-      }),
-    );
+      },
+    ),
+  );
 }
 
 function sideAndId(text: string, mapping: string | undefined): { side: string; id: string } {

@@ -2,21 +2,10 @@
 import type { Command } from 'commander';
 import { action, declare } from '../command.ts';
 import { FAILED, OK } from '../failure.ts';
+import { type Health, systemNotes } from '../health.ts';
 import { colors, plain } from '../output.ts';
 import { type Queue, queueTable, reasonsOfQueues } from '../queues.ts';
 import { textTable } from '../tables.ts';
-
-interface Health {
-  readonly status: 'ready' | 'degraded' | 'down';
-  readonly version: string;
-  readonly workers: boolean;
-  readonly redis: { readonly state: string; readonly warnings: readonly string[] };
-  readonly config: { readonly version: string; readonly mappings: number; readonly problems: readonly string[] };
-  readonly notes?: readonly string[];
-  readonly systems: Readonly<
-    Record<string, { readonly state: string; readonly at?: string; readonly since?: string; readonly next?: string }>
-  >;
-}
 
 interface MappingState {
   readonly name: string;
@@ -75,22 +64,15 @@ function headline(url: string, { status, version, workers, redis }: Health): str
   return `Tandem ${version} at ${url}: ${paint(status)} (Redis ${redis.state}; ${workers ? 'server and workers' : 'server only'})`;
 }
 
-function notes({ redis, config, systems, notes: others = [] }: Health, mappings: readonly MappingState[]): string[] {
+function notes(health: Health, mappings: readonly MappingState[]): string[] {
+  const { redis, config, notes: others = [] } = health;
   return [
     ...mappings.flatMap(({ brake }) => (brake ? [brake.reason] : [])),
     ...redis.warnings,
     ...config.problems,
     ...others,
-    ...Object.entries(systems).flatMap(([name, system]) => systemNotes(name, system)),
+    ...systemNotes(health),
   ].map((note) => `  ${colors.yellow('!')} ${plain(note)}`);
-}
-
-function systemNotes(name: string, { state, at, since, next }: Health['systems'][string]): string[] {
-  if (state === 'down') return [`${name} is down since ${since}: its work waits; it is tried again at ${next}`];
-  if (state === 'read-only')
-    return [`${name} takes no writes since ${since}: they wait; one is tried again at ${next}`];
-  if (state === 'failing') return [`${name}: the last call failed${at === undefined ? '' : ` (${at})`}`];
-  return [];
 }
 
 const mappingTable = (mappings: readonly MappingState[]): string =>

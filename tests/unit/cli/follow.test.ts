@@ -7,6 +7,7 @@ import { createClient } from '../../../cli/client.ts';
 import { followRun, type Run, reasonLines, summaryTable } from '../../../cli/follow.ts';
 import type { Output } from '../../../cli/output.ts';
 
+const listeners = process.listenerCount('SIGINT');
 const sides = (keap: number, shop: number) => ({ keap, shop });
 
 function run(
@@ -47,13 +48,23 @@ afterEach(async () => {
   server = undefined;
 });
 
-/** Answers one after another; the last one again and again. A number is a status without a body of Tandem's. */
-async function tandemThatAnswers(answers: readonly (Run | number)[]): Promise<string> {
+/**
+ * Answers one after another; the last one again and again. A number is a status without a body of Tandem's.
+ * @param others what is at other addresses
+ */
+async function tandemThatAnswers(
+  answers: readonly (Run | number | { readonly code: string })[],
+  others: Readonly<Record<string, unknown>> = {},
+): Promise<string> {
   let next = 0;
   server = createServer((request, response) => {
-    if (!request.url?.startsWith('/runs/')) return void response.writeHead(404).end('{}');
+    if (!request.url?.startsWith('/runs/')) {
+      const other = others[request.url ?? ''];
+      return void response.writeHead(other === undefined ? 404 : 200).end(JSON.stringify(other ?? {}));
+    }
     const answer = answers[Math.min(next++, answers.length - 1)];
     if (typeof answer === 'number') response.writeHead(answer).end('Bad gateway');
+    else if (answer && 'code' in answer) response.writeHead(503).end(JSON.stringify({ ...answer, detail: 'No.' }));
     else response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
   });
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
@@ -113,6 +124,91 @@ describe('followRun', () => {
       'failed',
     );
     expect(output.lines).toEqual(['a: failed: Keap refused the credentials.']);
+  });
+});
+
+describe('a run that does not go on', () => {
+  const health = (more: object) => ({
+    status: 'degraded',
+    redis: { state: 'up', warnings: [] },
+    brakes: [],
+    notes: [],
+    systems: { keap: { state: 'up' } },
+    ...more,
+  });
+  const client = (url: string) => createClient({ url, readToken: undefined, apiToken: undefined });
+  const follow = async (answers: Parameters<typeof tandemThatAnswers>[0], others: Record<string, unknown>) => {
+    const output = recorder();
+    const url = await tandemThatAnswers(answers, others);
+    await followRun(client(url), 'x', output, { still: 1 });
+    return output.lines.filter((line) => line.startsWith('note: ')).map((line) => line.slice('note: '.length));
+  };
+  const still = run('a', 'working', { work: 3, done: 1 });
+  const end = run('a', 'done', { work: 3, done: 3 });
+  const stood = [still, still, still, still, still, end];
+
+  it('says why, once, and that it goes on without this command', async () => {
+    const notes = await follow(stood, {
+      '/health/ready': health({
+        brakes: ['a', 'other'],
+        notes: ['No worker is alive: work is queued, and nobody does it until one is started.'],
+        systems: {
+          keap: { state: 'down', since: '2026-01-01T00:00:00.000Z', next: '2026-01-01T00:00:30.000Z' },
+          shop: { state: 'up' },
+        },
+      }),
+      '/queues?reasons=true': {
+        queues: [
+          {
+            name: 'reconcile-a',
+            reasons: [
+              { state: 'delayed', why: 'quota', code: 'SYSTEM_THROTTLED', reason: 'The quota is used up', count: 2 },
+              { state: 'failed', code: 'VALUE_REQUIRED', reason: 'A required value is empty', count: 1 },
+            ],
+          },
+          { name: 'reconcile-other', reasons: [{ state: 'delayed', why: 'busy', reason: 'Another works', count: 1 }] },
+        ],
+      },
+    });
+    expect(notes).toEqual([
+      expect.stringMatching(/^keap is down since 2026/),
+      expect.stringMatching(/^The brake of a is on.*tandem review list/),
+      expect.stringMatching(/^No worker is alive/),
+      'reconcile-a: 2 delayed (SYSTEM_THROTTLED, quota): The quota is used up',
+      'Ctrl-C ends this command only. The run goes on in Tandem: GET /runs/x and tandem status tell how it stands.',
+    ]);
+  });
+
+  it('says nothing while something goes on, nor where nothing keeps it', async () => {
+    const going = [1, 2, 3, 4, 5].map((done) => run('a', 'working', { work: 5, done }));
+    const down = health({ notes: ['The queue reconcile-a is paused.'] });
+    const output = recorder();
+    await followRun(client(await tandemThatAnswers([...going, end], { '/health/ready': down })), 'x', output, {
+      still: 5_000,
+    });
+    expect(output.lines.filter((line) => line.startsWith('note: '))).toEqual([]);
+    server?.closeAllConnections();
+    server?.close();
+    expect(await follow(stood, { '/health/ready': health({}) })).toEqual([]);
+  });
+
+  it('waits for Redis as long as Tandem says that it is away', async () => {
+    const away = { code: 'UNAVAILABLE' };
+    const notes = await follow([still, away, away, end], {
+      '/health/ready': health({ redis: { state: 'down', warnings: ['Redis does not answer.'] } }),
+    });
+    expect(notes).toEqual(['Redis does not answer.', expect.stringMatching(/^Ctrl-C ends this command only/)]);
+  });
+
+  it('is followed no longer than asked for', async () => {
+    const url = await tandemThatAnswers([still]);
+    await expect(followRun(client(url), 'x', recorder(), { timeout: 0.01 })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      status: 1,
+      message: expect.stringContaining('no longer followed'),
+      todo: expect.stringContaining('GET /runs/x'),
+    });
+    expect(process.listenerCount('SIGINT')).toBe(listeners);
   });
 });
 

@@ -1,0 +1,127 @@
+/** Why runs that are followed do not go on: what Tandem tells of Redis, systems, brakes, workers and queues. */
+import type { Client } from './client.ts';
+import { asFailure, type Failure } from './failure.ts';
+import { type Health, systemNotes } from './health.ts';
+import { plain } from './output.ts';
+import type { Queue } from './queues.ts';
+
+/** Of a run, what this looks at. */
+export interface Standing {
+  readonly id: string;
+  readonly mapping: string;
+  readonly state: string;
+  readonly progress: unknown;
+}
+
+/** A scan that stands still for this long is looked into, in ms: it may wait for its next try. */
+const READING = 3_000;
+/** Runs that stand still for this long are looked into as a whole, in ms. */
+export const STILL = 10_000;
+
+interface ScanJob {
+  readonly data: { readonly run?: string };
+  readonly attempts: number;
+  readonly attemptsAllowed: number;
+  readonly reason?: string;
+  readonly until?: string;
+}
+
+/**
+ * To be asked with each look: the runs as they are, or why they could not be had.
+ * @param still ms without progress after which the reasons are told
+ * @param goesOn what is said together with them
+ * @returns lines to be told; each once, until something goes on again
+ */
+export function watchStandstill(
+  client: Client,
+  goesOn: string,
+  still = STILL,
+): (runs: readonly Standing[] | Failure) => Promise<string[]> {
+  let stood = '';
+  let since = performance.now();
+  let looked = since;
+  let told = new Set<string>();
+  let mappings: ReadonlySet<string> = new Set();
+  return async (seen) => {
+    const now = performance.now();
+    if (Array.isArray(seen)) {
+      const runs = seen as readonly Standing[];
+      mappings = new Set(runs.map((run) => run.mapping));
+      const stands = JSON.stringify(runs.map((run) => [run.state, run.progress]));
+      if (stands !== stood) {
+        stood = stands;
+        since = looked = now;
+        told = new Set();
+      }
+    }
+    const patience = Math.min(still, READING);
+    if (now - looked < patience) return [];
+    looked = now;
+    const lines = [
+      ...(Array.isArray(seen) ? await scanReasons(client, seen) : []),
+      ...(now - since < still ? [] : await reasons(client, mappings)),
+    ].filter((line) => !told.has(gist(line)));
+    if (lines.length === 0) return [];
+    for (const line of lines) told.add(gist(line));
+    // Who reads why nothing goes on wonders whether to wait.
+    if (now - since < still || told.has(goesOn)) return lines;
+    told.add(goesOn);
+    return [...lines, goesOn];
+  };
+}
+
+/** Counts and times change while nothing goes on, which is no news. */
+const gist = (line: string): string => line.replace(/\d+/g, '#');
+
+/** A scan that cannot read waits ever longer for its next try, without any progress that would show why. */
+async function scanReasons(client: Client, runs: readonly Standing[]): Promise<string[]> {
+  const reading = runs.filter((run) => run.state === 'scanning');
+  if (reading.length === 0) return [];
+  // Only a hint: where it cannot be had, the run is followed without.
+  const { jobs } = await client
+    .get<{ jobs: ScanJob[] }>('/queues/scan/jobs?state=delayed&limit=100')
+    .catch(() => ({ jobs: [] }));
+  return reading.flatMap((run) => {
+    const job = jobs.find((one) => one.data.run === run.id);
+    if (job?.reason === undefined) return [];
+    const when = [
+      ...(job.attempts > 0 ? [`try ${job.attempts} of ${job.attemptsAllowed}`] : []),
+      ...(job.until === undefined ? [] : [`again at ${job.until}`]),
+    ];
+    return [plain(`${run.mapping}: ${job.reason}${when.length > 0 ? ` (${when.join(', ')})` : ''}`)];
+  });
+}
+
+async function reasons(client: Client, mappings: ReadonlySet<string>): Promise<string[]> {
+  let health: Health;
+  try {
+    health = await client.get<Health>('/health/ready', [503]);
+  } catch (error) {
+    return [asFailure(error).message];
+  }
+  const { redis, brakes = [], notes = [] } = health;
+  if (redis.state === 'down') return redis.warnings.map(plain);
+  const { queues } = await client.get<{ queues: Queue[] }>('/queues?reasons=true').catch(() => ({ queues: [] }));
+  return [
+    ...systemNotes(health),
+    ...brakes
+      .filter((mapping) => mappings.has(mapping))
+      .map(
+        (mapping) =>
+          `The brake of ${mapping} is on: nothing of it is written until it is answered (tandem review list).`,
+      ),
+    ...notes,
+    ...queues.flatMap((queue) => keptBack(queue, mappings)),
+  ].map(plain);
+}
+
+/** What keeps jobs of these mappings back, where health does not say it already. */
+function keptBack({ name, reasons = [] }: Queue, mappings: ReadonlySet<string>): string[] {
+  if (![...mappings].some((mapping) => name === `reconcile-${mapping}`)) return [];
+  return reasons
+    .filter(({ state, why }) => state === 'delayed' || (state === 'waiting' && why === 'version'))
+    .map(({ state, why, code, count, reason }) => {
+      const words = [code, why].filter(Boolean).join(', ');
+      return `${name}: ${count} ${state}${words === '' ? '' : ` (${words})`}: ${reason}`;
+    });
+}
