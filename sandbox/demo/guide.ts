@@ -13,6 +13,8 @@ export interface Example {
   readonly mappingFile: string;
   /** Where this demo keeps its links. */
   readonly redis: { readonly url: string; readonly prefix: string };
+  /** The file that Tandem's log goes to while the demo runs. */
+  readonly log: string;
 }
 
 /** The lines of the guide, ready to print. */
@@ -60,9 +62,16 @@ export function guide({ keap, shop, tandem }: Apis, example: Example): string[] 
     '  npm run -s tandem -- validate --no-env',
     `  npm run -s tandem -- explain company-customer keap ${company.keap}`,
     `  REDIS_URL=${example.redis.url} TANDEM_PREFIX=${example.redis.prefix} npm run -s tandem -- links export --out links.ndjson`,
+    ...heading('Take the shop down, and bring it back'),
+    `  ${curl} -X POST '${shop.url}/_sandbox/faults' ${json} -d '{"action":"reset"}'      every call of it fails now`,
+    `  TANDEM_URL=${tandem.url} npm run -s tandem -- sync --full      after a while it tells why nothing goes on; leave it running`,
+    `  ${curl} -X DELETE '${shop.url}/_sandbox/faults'      in another terminal: all goes on by itself`,
+    `  ${pc.dim('Both stand-ins are one process; the same at')} ${keapRoot}/_sandbox/faults ${pc.dim('takes Keap down.')}`,
     ...heading('Start a run by hand'),
     `  ${curl} -X POST '${tandem.url}/triggers' ${json} -d '{"scan":"full"}'`,
     `  ${curl} '${tandem.url}/runs'`,
+    ...heading("Tandem's log"),
+    `  tail -f ${example.log}`,
     '',
     pc.bold('Ctrl-C ends everything and leaves nothing behind.'),
   ];

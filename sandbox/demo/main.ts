@@ -45,7 +45,7 @@ const interrupted = new Promise<'interrupted'>((resolve) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve('interrupted'));
 });
 
-async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.ProcessEnv; config: string }> {
+async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.ProcessEnv; config: string; log: string }> {
   say(pc.bold('Tandem demo'));
   const redis = await startRedis({ appendonly: true, notice: say });
   undo.push(() => redis.stop());
@@ -83,7 +83,7 @@ async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.Proce
     TANDEM_PUBLIC_URL: url,
     TANDEM_READ_TOKEN: '',
     TANDEM_API_TOKEN: '',
-    TANDEM_LOG_LEVEL: 'warn',
+    TANDEM_LOG_LEVEL: once ? 'warn' : 'info',
     KEAP_BASE_URL: `${keap.url}/crm/rest`,
     KEAP_API_KEY: keapKey,
     // What the stand-in allows; the system file's own defaults are those of the real Keap.
@@ -95,7 +95,10 @@ async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.Proce
     SHOP_LIMIT_SECOND: '500',
     SHOP_WEBHOOK_SECRET: 'sandbox-webhook-secret',
   };
-  const tandem = await startProcess('Tandem', ['cli/main.ts', 'start', '--ready-json'], env);
+  const logs = await mkdtemp(join(tmpdir(), 'tandem-demo-log-'));
+  undo.push(() => rm(logs, { recursive: true, force: true }));
+  const log = join(logs, 'tandem.log');
+  const tandem = await startProcess('Tandem', ['cli/main.ts', 'start', '--ready-json'], env, log);
   undo.push(() => tandem.stop());
   say(`  Tandem     ${url}`);
   return {
@@ -107,11 +110,12 @@ async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.Proce
     tandem,
     env,
     config,
+    log,
   };
 }
 
 async function main(): Promise<number> {
-  const { apis, tandem, env, config } = await start();
+  const { apis, tandem, env, config, log } = await start();
   say(`\n${pc.bold('First sync')}`);
   const synced = performance.now();
   const code = await runProcess(['cli/main.ts', 'sync', '--full'], env);
@@ -127,6 +131,7 @@ async function main(): Promise<number> {
     shopToken,
     mappingFile: relative(process.cwd(), join(root, 'mappings', 'company-customer.yaml')),
     redis: { url: env.REDIS_URL!, prefix: env.TANDEM_PREFIX! },
+    log,
   };
   if (once) {
     const passed = await tryItAll({ apis, example, config, seed: Number(seed), say });

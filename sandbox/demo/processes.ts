@@ -1,5 +1,6 @@
 // The processes of the demo: each says on one line of JSON when it is ready, and ends with the demo.
 
+import { createWriteStream } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { spawnWatched, type WatchedChild } from '../../scripts/child.mjs';
@@ -17,15 +18,25 @@ export interface Process {
 const PATIENCE = 60_000;
 const KEPT_LINES = 200;
 
-/** @throws with the process' last words when it ends or stays silent instead of being ready */
-export async function startProcess(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Process> {
+/**
+ * @param file takes all that the process writes, for whoever wants to follow it
+ * @throws with the process' last words when it ends or stays silent instead of being ready
+ */
+export async function startProcess(
+  name: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  file?: string,
+): Promise<Process> {
   const child = spawnWatched(process.execPath, ['--import', 'tsx', ...args], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
     graceSeconds: 20,
   });
   const lines: string[] = [];
+  const written = file === undefined ? undefined : createWriteStream(file);
   const keep = (line: string) => {
+    written?.write(`${line}\n`);
     lines.push(line);
     if (lines.length > KEPT_LINES) lines.shift();
   };
