@@ -10,7 +10,7 @@ export interface Standing {
   readonly id: string;
   readonly mapping: string;
   readonly state: string;
-  readonly progress: unknown;
+  readonly progress: { readonly read: Readonly<Record<string, number>>; readonly work: number; readonly done: number };
 }
 
 /** A scan that stands still for this long is looked into, in ms: it may wait for its next try. */
@@ -37,7 +37,7 @@ export function watchStandstill(
   goesOn: string,
   still = STILL,
 ): (runs: readonly Standing[] | Failure) => Promise<string[]> {
-  let stood = '';
+  const reached = new Map<string, number[]>();
   let since = performance.now();
   let looked = since;
   let told = new Set<string>();
@@ -47,9 +47,7 @@ export function watchStandstill(
     if (Array.isArray(seen)) {
       const runs = seen as readonly Standing[];
       mappings = new Set(runs.map((run) => run.mapping));
-      const stands = JSON.stringify(runs.map((run) => [run.state, run.progress]));
-      if (stands !== stood) {
-        stood = stands;
+      if (runs.filter((run) => advances(reached, run)).length > 0) {
         since = looked = now;
         told = new Set();
       }
@@ -68,6 +66,20 @@ export function watchStandstill(
     told.add(goesOn);
     return [...lines, goesOn];
   };
+}
+
+const STATES = ['queued', 'scanning', 'working', 'failed', 'done'];
+
+/** A scan that is tried again reads what it has read before: only what was never reached is progress. */
+function advances(reached: Map<string, number[]>, { id, state, progress: { read, work, done } }: Standing): boolean {
+  const sum = Object.values(read).reduce((all, one) => all + one, 0);
+  const now = [STATES.indexOf(state), sum, work, done];
+  const before = reached.get(id);
+  reached.set(
+    id,
+    now.map((count, i) => Math.max(count, before?.[i] ?? 0)),
+  );
+  return before === undefined || now.some((count, i) => count > (before[i] ?? 0));
 }
 
 /** Counts and times change while nothing goes on, which is no news. */

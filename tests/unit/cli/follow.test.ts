@@ -179,6 +179,14 @@ describe('a run that does not go on', () => {
     ]);
   });
 
+  it('takes a scan that begins anew for no progress', async () => {
+    const read = (count: number) => run('a', 'scanning', { read: [count, 0] });
+    const reads = [read(10), ...Array.from({ length: 4 }, () => [read(0), read(10)]).flat()];
+    const shop = { state: 'down', since: '2026-01-01T00:00:00.000Z', next: '' };
+    const notes = await follow([...reads, end], { '/health/ready': health({ systems: { shop } }) });
+    expect(notes).toEqual([expect.stringMatching(/^shop is down/), expect.stringMatching(/^Ctrl-C/)]);
+  });
+
   it('says nothing while something goes on, nor where nothing keeps it', async () => {
     const going = [1, 2, 3, 4, 5].map((done) => run('a', 'working', { work: 5, done }));
     const down = health({ notes: ['The queue reconcile-a is paused.'] });
