@@ -115,7 +115,9 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
           // Whether it is down altogether, reads tell.
           call(writing && word === 'failed' ? 'doubtful' : word, address, error);
           write?.(wordOfWrite(word, error), address, error);
-          return calls.open ? calls.down(error) : writing && writes.open ? writes.down(error) : undefined;
+          if (calls.open) return calls.down(error);
+          // A record that it cannot cope with, and nothing else to write: nobody would ever count its tries.
+          return writing && writes.open && !isOfRecord(error) ? writes.down(error) : undefined;
         },
       };
     },
@@ -237,9 +239,11 @@ function wordOf(error: TandemError | undefined): Exclude<Word, 'doubtful'> {
  * before anybody has tried to write.
  */
 function wordOfWrite(word: Word, error: TandemError | undefined): Word {
-  if (word === 'unreached' || error?.context.status === 500) return 'doubtful';
+  if (word === 'unreached' || isOfRecord(error)) return 'doubtful';
   return error?.context.status === 429 ? 'none' : word;
 }
+
+const isOfRecord = (error: TandemError | undefined): boolean => error?.context.status === 500;
 
 const FAILED = new Set<ErrorCode>(['SYSTEM_UNREACHABLE', 'SYSTEM_UNAVAILABLE', 'SYSTEM_ANSWER', 'OUTCOME_UNKNOWN']);
 

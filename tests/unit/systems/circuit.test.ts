@@ -263,6 +263,15 @@ describe('writes', () => {
     expect(told).toEqual(['read-only', 'up']);
   });
 
+  it('that end in 500 while writes rest count as tries: the last one left is given up like any other', () => {
+    writes(4, unavailable);
+    for (const code of ['SYSTEM_UNAVAILABLE', 'OUTCOME_UNKNOWN'] as const) {
+      clock += circuit.writes.rest();
+      expect(write(failure(code, { status: 500 }), 'PATCH /bad')).toBeUndefined();
+      expect(circuit.writes.open).toBe(true);
+    }
+  });
+
   it('wait for all calls, whose rest they do not use up', () => {
     writes(4, unavailable);
     calls(4, refused);
