@@ -65,7 +65,7 @@ export function copyCommands(links: Command): void {
     examples: [
       ['links import links.ndjson --dry-run', 'what it would do'],
       ['links import links.ndjson', 'all mappings of the copy'],
-      ['gunzip -c links.ndjson.gz | tandem links import -', 'from stdin'],
+      ['links import - < links.ndjson', 'from stdin'],
     ],
   })
     .option('--dry-run', 'tell what would be done, change nothing')

@@ -4,6 +4,7 @@ import { TandemError } from '../../engine/errors.ts';
 import { verifyWebhook } from '../../engine/systems/webhooks.ts';
 import { sameSecret } from '../auth.ts';
 import type { RouteDeps } from '../options.ts';
+import { HttpProblem } from '../problems.ts';
 import { count, described, object, problems, text } from '../schemas.ts';
 
 const BODY_LIMIT = 1024 * 1024;
@@ -31,7 +32,13 @@ export async function webhooks(app: FastifyInstance, { engine, options, metrics 
     const right = sameSecret(key, expected ?? '') && expected !== undefined && expected !== '';
     const limit = await (right ? rate : guesses)(request);
     if (!limit.isAllowed && limit.isExceeded)
-      throw new TandemError('RATE_LIMITED', 'Too many webhooks came from this address.', { retryAfter: limit.ttl });
+      throw new TandemError(
+        'RATE_LIMITED',
+        `Too many webhooks ${right ? '' : 'with a wrong key '}came from this address.`,
+        {
+          retryAfter: limit.ttl,
+        },
+      );
     // One answer for an unknown system and for a wrong key: it tells nothing about either.
     if (!right) throw new TandemError('NOT_FOUND', 'There is no such webhook.');
   };
@@ -72,6 +79,14 @@ export async function webhooks(app: FastifyInstance, { engine, options, metrics 
         headers: request.headers,
         rawBody: request.body ?? Buffer.alloc(0),
         now: Date.now(),
+      }).catch((error: unknown) => {
+        if (!(error instanceof TandemError && error.code === 'UNAUTHORIZED')) throw error;
+        // Whoever has the key of the address is most likely the system: that its events are lost must be seen.
+        request.log.warn({ system, code: error.code, reason: error.message }, 'webhook refused');
+        throw new HttpProblem('UNAUTHORIZED', 401, error.message, {
+          title: 'The webhook is not signed as it should be',
+          todo: 'Sign it with the secret that the system file names under webhooks, and check that both sides have the same one, and the same time.',
+        });
       });
       if (verified.kind === 'handshake') return reply.code(200).header(verified.header, verified.value).send({});
       const queued = await engine.events(system, verified.events);

@@ -37,11 +37,13 @@ function wrongCall(line: string): string | undefined {
     words.shift();
   }
   if (command.commands.length > 0) return `which ${command.name()}? ${line}`;
+  // A dash alone is the name of stdin.
+  const isOption = (word: string): boolean => /^-./.test(word);
   const known = [...createProgram().options, ...command.options].flatMap(({ long, short }) => [long, short]);
-  for (const word of words) if (word.startsWith('-') && !known.includes(word)) return `no option ${word} in: ${line}`;
+  for (const word of words) if (isOption(word) && !known.includes(word)) return `no option ${word} in: ${line}`;
   const [needed, given] = [
     command.registeredArguments.filter(({ required }) => required).length,
-    words.filter((word) => !word.startsWith('-')).length,
+    words.filter((word) => !isOption(word)).length,
   ];
   return given < needed ? `an argument is missing in: ${line}` : undefined;
 }
@@ -61,7 +63,7 @@ describe.each(['docs/operations.md', 'docs/metrics.md'])('%s', (file) => {
   it('names commands and options that there are', () => {
     const calls = [...lines, ...inline]
       .filter((text) => /^tandem [a-z]/.test(text))
-      .map((text) => text.split(/ [|>] /)[0]!);
+      .map((text) => text.split(/ [|<>] /)[0]!);
     if (file.includes('operations')) expect(calls.length).toBeGreaterThan(20);
     expect(calls.flatMap((call) => wrongCall(call) ?? [])).toEqual([]);
     expect(wrongCall('tandem records --no-such')).toBeDefined();
