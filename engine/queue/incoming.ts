@@ -118,7 +118,9 @@ export function createIncoming(
       const together = new Map<number, { record: string; trace: string | undefined }[]>();
       for (let i = 0; i < found.length; i += 2) {
         const { at, trace } = parseMark(found[i + 1] ?? '');
-        together.set(at, [...(together.get(at) ?? []), { record: found[i] ?? '', trace }]);
+        const same = together.get(at) ?? [];
+        same.push({ record: found[i] ?? '', trace });
+        together.set(at, same);
       }
       await Promise.all(
         [...together].map(([at, some]) =>
