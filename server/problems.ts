@@ -1,5 +1,5 @@
 /** Errors as problem documents (RFC 9457): one handler for all of them; what is not a known error tells nothing of itself. */
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { ERRORS, type ErrorCode, TandemError } from '../engine/errors.ts';
@@ -114,6 +114,14 @@ export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): 
     );
   }
   socket.destroy(error);
+}
+
+/** `Expect` with anything but 100-continue, which Node itself answers: it would refuse this one without a word. */
+export function refuseExpectation(_: IncomingMessage, response: ServerResponse): void {
+  const detail = 'Nothing but "Expect: 100-continue" is understood.';
+  const body = JSON.stringify(problem('BAD_REQUEST', detail, { status: 417 }));
+  const headers = { 'content-type': PROBLEM_TYPE, 'content-length': Buffer.byteLength(body) };
+  response.writeHead(417, { ...headers, 'x-content-type-options': 'nosniff', connection: 'close' }).end(body);
 }
 
 function problem(code: ErrorCode, detail: string, more: Partial<Problem> = {}): Problem {

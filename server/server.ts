@@ -23,7 +23,7 @@ import { createMetrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import type { RouteDeps, ServerOptions } from './options.ts';
 import { answers, watchSilence } from './patience.ts';
-import { HttpProblem, notFound, refuseConnection, sendProblem } from './problems.ts';
+import { HttpProblem, notFound, refuseConnection, refuseExpectation, sendProblem } from './problems.ts';
 import { board } from './routes/board.ts';
 import { errors } from './routes/errors.ts';
 import { events } from './routes/events.ts';
@@ -127,6 +127,13 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   });
   await app.register(rateLimit, { global: false });
   logRequests(app);
+  app.server.on('checkExpectation', refuseExpectation);
+  app.addHook('onRequest', async ({ raw }) => {
+    // Of a connection that was reset no address is known, and limits count by it. Once asked for, it stays known.
+    if (raw.socket.remoteAddress === undefined) throw new HttpProblem('BAD_REQUEST', 400, 'The connection is closed.');
+    // The router ends an address there, others read on: what a proxy or a guard sees must be what is done.
+    if (raw.url?.includes('#')) throw new HttpProblem('BAD_REQUEST', 400, 'The address holds "#": write it as %23.');
+  });
   if (engine.options.tracing) traceRequests(app, engine.options.tracing);
   await app.register(auth, { readToken: options.readToken, apiToken: options.apiToken });
   const redis = watchSilence(engine);

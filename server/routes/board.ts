@@ -2,19 +2,32 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import type { RouteDeps } from '../options.ts';
 import { HttpProblem, PROBLEM_TYPE, type Problem, problemOf, sendProblem } from '../problems.ts';
 import { queuesOf } from '../queue-counts.ts';
 
-/**
- * What the board may do. Its other actions would take jobs away behind the back of the runs that wait for them, or make
- * jobs of their own; `DELETE /queues/:name/jobs/:id` discards properly.
- */
-const ALLOWED = /^\/api\/queues\/(pause|resume|[^/]+\/(pause|resume|promote|retry\/[^/]+|[^/]+\/(retry|promote)))$/;
-
 export const BOARD = '/queues/board';
+
+/**
+ * What the board may do, by method and route as the router matched them: an address as it was sent can be read in more
+ * than one way. Its other actions would take jobs away behind the back of the runs that wait for them, or make jobs of
+ * their own; `DELETE /queues/:name/jobs/:id` discards properly.
+ */
+const ALLOWED = new Set(
+  [
+    '/pause',
+    '/resume',
+    '/:queueName/pause',
+    '/:queueName/resume',
+    '/:queueName/promote',
+    '/:queueName/retry/:queueStatus',
+    '/:queueName/:jobId/retry',
+    '/:queueName/:jobId/promote',
+  ].map((route) => `PUT ${BOARD}/api/queues${route}`),
+);
 
 export async function board(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const adapter = new FastifyAdapter();
@@ -48,18 +61,27 @@ export async function board(app: FastifyInstance, { engine }: RouteDeps): Promis
           : payload,
       );
       scope.addHook('preHandler', async (request) => {
-        if (request.method === 'GET' || request.method === 'HEAD') return;
-        const path = request.url.split('?', 1)[0] ?? '';
-        if (!ALLOWED.test(path.slice(BOARD.length)))
+        const { method, routeOptions } = request;
+        if (method !== 'GET' && method !== 'HEAD' && !ALLOWED.has(`${method} ${routeOptions.url}`))
           throw new TandemError(
             'CONFLICT',
             'The board retries, promotes, pauses and resumes; everything else goes through the HTTP API.',
           );
+        await requireJob(engine, request);
       });
       await scope.register(adapter.registerPlugin());
     },
     { prefix: BOARD },
   );
+}
+
+/** The board reads whatever key of the queue an id leads to, and fails on those that are no job (`events`). */
+async function requireJob(engine: Engine, { params, routeOptions }: FastifyRequest): Promise<void> {
+  const { queueName, jobId } = params as { queueName?: string; jobId?: string };
+  if (queueName === undefined || jobId === undefined || !routeOptions.url?.startsWith(`${BOARD}/api/`)) return;
+  const queue = queuesOf(engine).find(({ name }) => name === queueName);
+  if (queue && (await queue.getJobState(jobId)) === 'unknown')
+    throw new TandemError('NOT_FOUND', `There is no job "${jobId}" in the queue "${queueName}".`);
 }
 
 /** The board's page shows these two of an error, and nothing else. */

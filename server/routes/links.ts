@@ -42,7 +42,8 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
           'id?': id,
           'cursor?': {
             type: 'string',
-            pattern: '^\\d+$',
+            // Redis takes 64 bits; a cursor that it gives is below twice the number of links.
+            pattern: '^\\d{1,19}$',
             default: '0',
             description: 'What the page before gave as "next"',
           },

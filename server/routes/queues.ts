@@ -460,10 +460,12 @@ async function jobsOfRecord(engine: Engine, mapping: string, side: SideIndex, id
   );
 }
 
+/** Asks for the state first: other keys of a queue (`events`, `meta`) can be named like a job, and are in no state. */
 async function jobAndState(queue: Queue, id: string): Promise<FoundJob | undefined> {
+  const state = await queue.getJobState(id);
+  if (state === 'unknown') return undefined;
   const job = (await queue.getJob(id)) as Job | undefined;
-  const state = job ? await job.getState() : 'unknown';
-  if (!job || state === 'unknown') return undefined;
+  if (!job) return undefined;
   return { job, state: state === 'prioritized' || state === 'waiting-children' ? 'waiting' : state };
 }
 

@@ -88,7 +88,9 @@ const shallowOffset = { ...offset, maximum: 100_000 } as const;
 const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
 const before = {
   type: 'string',
-  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z$',
+  format: 'date-time',
+  // In UTC, and without leap seconds, which no Date can hold.
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:[0-5]\\d(\\.\\d{1,9})?Z$',
   description: 'ISO 8601: only those that wait since before then',
 } as const;
 

@@ -102,7 +102,7 @@ test('the board answers errors as everything else does, with the words that its 
 test('a failure of the board tells nothing of itself', async () => {
   const { app, engine } = await world();
   const broken = engine.queues.reconcile('people');
-  broken.getJob = () => Promise.reject(new Error('the secret of the board'));
+  broken.getJobState = () => Promise.reject(new Error('the secret of the board'));
   const url = '/queues/board/api/queues/reconcile-people/1';
   const answer = await app.inject({ url, headers: basic(API) });
   expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);

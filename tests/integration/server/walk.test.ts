@@ -1,7 +1,6 @@
 // The whole surface, walked along its own OpenAPI document: every operation with good and with bad input. A new operation is
 // walked without being named here, as long as the names of its parameters have good values below.
 import { writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import type { InjectOptions } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { listen } from '../../../server/server.ts';
@@ -14,6 +13,7 @@ import {
   Inputs,
   type Operation,
   operationsOf,
+  raw,
   type Send,
   type Values,
 } from './walk.ts';
@@ -346,27 +346,6 @@ test('the same trigger at the same moment, many times, is one run', async () => 
   expect(new Set(all.flatMap((answer) => answer.body.children)).size).toBe(1);
   expect((await call('GET', '/queues/scan/jobs?state=waiting')).body.total).toBe(3);
 });
-
-/** What no client library would send, as it stands on the wire. */
-async function raw(base: string, text: string): Promise<Got> {
-  const { hostname, port } = new URL(base);
-  const answer = await new Promise<string>((resolve, reject) => {
-    let got = '';
-    const socket = connect(Number(port), hostname, () => socket.write(text));
-    socket.on('data', (data) => {
-      got += data;
-    });
-    socket.on('close', () => resolve(got));
-    // What is refused early may be cut while it is still sent.
-    socket.on('error', (error) => (got === '' ? reject(error) : resolve(got)));
-  });
-  const [head = '', body = ''] = answer.split('\r\n\r\n', 2);
-  const [status, ...lines] = head.split('\r\n');
-  const headers = Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
-  );
-  return { status: Number(status?.split(' ')[1]), type: headers['content-type'] ?? '', text: body, headers };
-}
 
 test.each([
   ['no HTTP at all', 'hello\r\n\r\n', 400, 'BAD_REQUEST'],

@@ -1,4 +1,5 @@
 // Calls every operation of an OpenAPI document with good and with bad input, and says where an answer is not as declared.
+import { connect } from 'node:net';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { ERRORS } from '../../../engine/errors.ts';
 
@@ -101,6 +102,27 @@ export function faultOfProblem(got: Got): string | undefined {
   for (const text of [title, detail, todo]) if (typeof text !== 'string' || text === '') return 'leaves a text empty';
   if (/\bat .+:\d+:\d+|node_modules|\/engine\/|\/server\//.test(got.text)) return `tells of its inside: ${got.text}`;
   return undefined;
+}
+
+/** What no client library would send, as it stands on the wire. */
+export async function raw(base: string, text: string): Promise<Got> {
+  const { hostname, port } = new URL(base);
+  const answer = await new Promise<string>((resolve, reject) => {
+    let got = '';
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    socket.on('data', (data) => {
+      got += data;
+    });
+    socket.on('close', () => resolve(got));
+    // What is refused early may be cut while it is still sent.
+    socket.on('error', (error) => (got === '' ? reject(error) : resolve(got)));
+  });
+  const [head = '', body = ''] = answer.split('\r\n\r\n', 2);
+  const [status, ...lines] = head.split('\r\n');
+  const headers = Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
+  );
+  return { status: Number(status?.split(' ')[1]), type: headers['content-type'] ?? '', text: body, headers };
 }
 
 // ---------------------------------------------------------------- good input
