@@ -1,6 +1,7 @@
 /** What an expression does, told from its syntax tree before it runs: calls, unknown names, comparisons with null. */
 import { asTandemError } from '../errors.ts';
 import { BUILTINS, VOLATILE } from './builtins.ts';
+import { MONEY_FUNCTIONS } from './money.ts';
 import { nearest } from './nearest.ts';
 import { compileRegex } from './regex.ts';
 
@@ -50,6 +51,8 @@ export interface Node {
 export const RECORD_FUNCTION = 'record function';
 
 const HOST = new Set(['link', 'find', 'record']);
+/** Functions without a world outside. */
+const PURE: ReadonlySet<string> = new Set([...BUILTINS, ...Object.keys(MONEY_FUNCTIONS)]);
 
 /**
  * Checks the tree and makes calls of `$record(…)` calls of RECORD_FUNCTION.
@@ -85,7 +88,7 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
       if (step?.type === 'name') {
         const name = String(step.value);
         report({
-          message: `"${name}" is no function; write $${nearest(name, [...BUILTINS, ...HOST]) ?? name}(…) with a dollar sign.`,
+          message: `"${name}" is no function; write $${nearest(name, [...PURE, ...HOST]) ?? name}(…) with a dollar sign.`,
           position: start(step, name.length),
         });
       }
@@ -102,12 +105,12 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
       const name = String(node.value);
       if (name === '' || name === '$' || name === RECORD_FUNCTION || bound.has(name) || HOST.has(name)) continue;
       if (VOLATILE.has(name)) volatile.add(name);
-      if (BUILTINS.has(name)) continue;
+      if (PURE.has(name)) continue;
       const position = start(node, name.length + 1);
       if (name === 'eval')
         report({ message: '$eval is not available: it would run the values of records as code.', position });
       else {
-        const hint = nearest(name, [...BUILTINS, ...HOST, ...bound]);
+        const hint = nearest(name, [...PURE, ...HOST, ...bound]);
         report({ message: `$${name} is not known${hint ? `; did you mean $${hint}?` : '.'}`, position });
       }
     }

@@ -6,6 +6,7 @@ import { type Analysis, analyse, type Calls, RECORD_FUNCTION } from './analyse.t
 import { boundBuiltins } from './builtins.ts';
 import type { Expression, ExpressionFunctions } from './expression.ts';
 import { MAX_CALLS, MAX_DEPTH, MAX_MILLISECONDS, MAX_SEQUENCE, MAX_SOURCE, MAX_STRING } from './limits.ts';
+import { MONEY_FUNCTIONS } from './money.ts';
 import { parsePath, type WritablePath } from './path.ts';
 import { plainResult, withoutNulls } from './plain.ts';
 import { LinearRegex } from './regex.ts';
@@ -111,6 +112,7 @@ function parse(source: string): { expression: jsonata.Expression; analysis: Anal
     throw fault(problem.message, problem.position);
   });
   boundBuiltins(expression);
+  for (const [name, work] of Object.entries(MONEY_FUNCTIONS)) expression.assign(name, work);
   expression.assign(EXIT, guard);
   return { expression, analysis };
 }

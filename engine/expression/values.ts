@@ -138,7 +138,7 @@ export function toJson(raw: unknown, options: TypeOptions, schema?: { readonly t
 }
 
 /** @returns undefined where a JSON number would lose digits, as it does with long ids */
-function exactNumber(value: Decimal): number | undefined {
+export function exactNumber(value: Decimal): number | undefined {
   const number = value.toNumber();
   return Number.isFinite(number) && value.equals(number) ? number : undefined;
 }
