@@ -6,6 +6,9 @@ export type JsonObject = { [key: string]: Json };
 /** Position of a side in its mapping: 0 is the side named first in `between`, 1 the other. */
 export type SideIndex = 0 | 1;
 
+/** One of each side, in the mapping's order. */
+export type Pair<T> = readonly [T, T];
+
 export const otherSide = (side: SideIndex): SideIndex => (side === 0 ? 1 : 0);
 
 /** One record of a system, read now. */

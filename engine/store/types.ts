@@ -1,0 +1,318 @@
+/**
+ * What is stored of one mapping, and the batch operations on it. Every operation is one Lua script and one round trip,
+ * however many records it concerns. All times are epoch ms of Redis' clock unless a comment says otherwise.
+ */
+import type { BrakeKind } from '../config/brake.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Brake } from '../links/brake.ts';
+import type { Base, Pair, SideIndex } from '../types.ts';
+
+/**
+ * A keyed fingerprint: 8 bytes of HMAC-SHA256 as 11 characters of base64url. '' stands for an empty value, '?'
+ * (`UNKNOWN_VALUE`) for a value that is unknown and so differs from every other.
+ */
+export type Token = string;
+
+export const UNKNOWN_VALUE: Token = '?';
+
+/** Computes tokens with the key of this installation. Two installations have different tokens for the same text. */
+export interface Fingerprints {
+  /** @returns '' for '', '?' for '?', else 11 characters */
+  token(text: string): Token;
+}
+
+/** `SIDE/ID`: a record within its mapping. */
+export type RecordKey = string;
+
+export interface RecordRef {
+  readonly side: SideIndex;
+  readonly id: string;
+}
+
+// ---------------------------------------------------------------- links
+
+/**
+ * What is still to be done about the correlation id in a record of a link. `new`: the link was just made, so that
+ * what the record names is replaced; `open`: only where it names nobody; `refused`: the system did not take it, so that
+ * it waits for another state of the record or of the mapping.
+ */
+export type CorrelationNote = 'new' | 'open' | 'refused';
+
+export interface Link {
+  readonly ids: Pair<string>;
+  /** Fence: each commit of the mapping takes a higher number, so none ever comes twice for the same records. */
+  readonly revision: number;
+  readonly created: number;
+  /** Tokens and definition per property of the last agreement; a property without an entry had no first contact yet. */
+  readonly base: Base;
+  /** Properties whose written value was read back differently, once. */
+  readonly unconfirmed: readonly string[];
+  readonly correlation: Pair<CorrelationNote | undefined>;
+  /** When our own last write modified the record, on the clock of its system, in epoch ms; 0: never written. */
+  readonly ownWriteAt: Pair<number>;
+  /** The state in which the record was last brought into agreement; '': it must be looked at. */
+  readonly lastSynced: Pair<Token>;
+  /** The raw record as it was last handled, mapping version included by the caller; '': not known. */
+  readonly raw: Pair<Token>;
+}
+
+/** A record without a link that has been read. */
+export interface UnlinkedRecord {
+  /** When it was first read. */
+  readonly firstSeen: number;
+  /** The state in which it was last handled (free text up to 255 bytes); '': it must be looked at; undefined: never handled. */
+  readonly state: string | undefined;
+  /** Per match rule; '' where it has none, or is nobody's candidate. */
+  readonly matchKeys: readonly Token[];
+  /** The correlation id that it names, as a token; '' where it names nobody. */
+  readonly correlationId: Token;
+  readonly raw: Token;
+}
+
+// ---------------------------------------------------------------- what is open
+
+/** failed: fix the record or mapping. waiting: for links. blocked: by the brake. review: a person decides. others: nothing to do. */
+export type IssueKind = 'failed' | 'waiting' | 'blocked' | 'review' | 'unmatched' | 'paused' | 'orphaned';
+
+/** Why a record is not in agreement. Reasons are plain words and name properties, never values. */
+export interface Issue {
+  readonly kind: IssueKind;
+  readonly code?: ErrorCode;
+  readonly reason: string;
+  readonly property?: string;
+  /** Version of the mapping under which it was raised. */
+  readonly mapping: string;
+  /** Epoch ms of the process that raised it. */
+  readonly since: number;
+  /** Candidates of a review: record keys. */
+  readonly candidates?: readonly RecordKey[];
+  /** The match rules under which these were found. */
+  readonly rules?: string;
+  /** Records whose links it waits for. */
+  readonly refs?: readonly MappingRecord[];
+  readonly job?: string;
+  /** The brake that blocked it, and what it would have consumed, if anything. */
+  readonly brake?: string;
+  readonly change?: BrakeKind;
+  /** A person decided that the record stays without a counterpart: another look does not change that. */
+  readonly kept?: true;
+}
+
+/** What a person decided against when answering a brake. */
+export interface Decision {
+  readonly kind: BrakeKind;
+  /** Property -> what it held when the decision took effect, and under which definition; absent until then. */
+  readonly seen?: Readonly<Record<string, readonly [token: string, definition: string]>>;
+}
+
+/** A write of one property that was begun; whether it was applied is not known before the next commit. */
+export interface PendingWrite {
+  readonly property: string;
+  /** The side written to. */
+  readonly side: SideIndex;
+  /** Of the value sent. */
+  readonly sent: Token;
+  /** Of the value from which it was made, on the other side. */
+  readonly from: Token;
+  readonly definition?: string;
+}
+
+/** Only those with the revision of their link count: a commit has made all others history. */
+export interface PendingWrites {
+  readonly revision: number;
+  readonly ids: Pair<string>;
+  readonly writes: readonly PendingWrite[];
+}
+
+/** A create of the counterpart that was begun and is not known to have ended. */
+export interface PendingCreate {
+  readonly at: number;
+  /** Sent as idempotency key where the system takes one; only its holder drops or replaces the entry. */
+  readonly key: string;
+  /** Per property what was sent. */
+  readonly sent: Readonly<Record<string, Token>>;
+  /** Match keys of the source when it was sent, per rule. */
+  readonly keys?: readonly (Token | null)[];
+  /** Nobody works on it: a person must find out what became of it, or the source is gone or in trouble. */
+  readonly review?: boolean;
+}
+
+/** Everything that is open about a record; for a link under the key of its record on side 0. */
+export interface OpenEntry {
+  readonly issue?: Issue;
+  readonly decision?: Decision;
+  readonly pendingWrites?: PendingWrites;
+  readonly pendingCreate?: PendingCreate;
+  /** Id of the job that failed on it for good. */
+  readonly failedJob?: string;
+}
+
+// ---------------------------------------------------------------- our own recent writes
+
+export interface RecentWrite {
+  readonly property: string;
+  readonly side: SideIndex;
+  /** What stood there before our write, and what we sent. */
+  readonly before: Token;
+  readonly sent: Token;
+  readonly at: number;
+  /** How many times it was written without a person's edit in between. */
+  readonly times: number;
+}
+
+// ---------------------------------------------------------------- batches
+
+export interface MappingRecord extends RecordRef {
+  readonly mapping: string;
+}
+
+export interface FoundRecord {
+  readonly link?: Link;
+  /** Set only where there is no link. */
+  readonly unlinked?: UnlinkedRecord;
+  /** Of the record, or of its link. */
+  readonly issue?: IssueKind;
+}
+
+export interface TakeRequest {
+  /** Names this batch: no two workers ever use the same one at the same time. */
+  readonly owner: string;
+  /** How long the claims last unless they are extended. */
+  readonly ttlMs: number;
+  /** At most so many due records (default 50); ignored where `records` are named. */
+  readonly limit?: number;
+  /** Exactly these, due or not, in the dirty set or not. */
+  readonly records?: readonly RecordRef[];
+}
+
+/** What is worked on as one: the two records of a link, or one record without a link. */
+export interface TakenUnit {
+  /** Those of the unit's records that were taken from the dirty set or named: one or two. */
+  readonly records: readonly TakenRecord[];
+  /** Claims held: the record and its counterpart. */
+  readonly claims: readonly RecordKey[];
+  readonly link?: Link;
+  readonly unlinked?: UnlinkedRecord;
+  /** Per record key of the unit; a record without an entry has nothing open. */
+  readonly open: Readonly<Record<RecordKey, OpenEntry>>;
+  readonly recent: readonly RecentWrite[];
+}
+
+export interface TakenRecord extends RecordRef {
+  readonly key: RecordKey;
+  /** When it became due; undefined for one that was named and not in the dirty set. */
+  readonly due: number | undefined;
+}
+
+export interface Taken {
+  readonly units: readonly TakenUnit[];
+  /** Redis' time: the claims end at `now + ttlMs`. */
+  readonly now: number;
+  readonly brake: Brake | undefined;
+  /** Due records that are left. */
+  readonly left: number;
+  /** Named records that another owner holds. Their due time was moved on by 250 ms, as of those that were due. */
+  readonly busy: readonly RecordRef[];
+}
+
+/** Marks a record dirty. */
+export interface Mark extends MappingRecord {
+  /** In so many ms; default now. */
+  readonly inMs?: number;
+  /** Not where the raw record last handled there is this one. */
+  readonly unlessRaw?: Token;
+}
+
+export interface LinkState {
+  readonly ids: Pair<string>;
+  /** Of the link that was taken; undefined for a new link. */
+  readonly revision: number | undefined;
+  readonly base: Base;
+  readonly unconfirmed?: readonly string[];
+  readonly correlation?: Pair<CorrelationNote | undefined>;
+  readonly lastSynced: Pair<Token>;
+  /** Undefined: as it was. */
+  readonly ownWriteAt?: Pair<number | undefined>;
+  readonly raw?: Pair<Token | undefined>;
+}
+
+export type CommitResult =
+  /** A new link, or what has become of one. A new link takes both records out of those without a link. */
+  | { readonly kind: 'link'; readonly link: LinkState }
+  /** A record without a link was handled. Its first sight is kept. */
+  | { readonly kind: 'unlinked'; readonly record: RecordRef; readonly entry: Omit<UnlinkedRecord, 'firstSeen'> }
+  /** These records are gone: what is stored of them, their link and all that is open about them is deleted. */
+  | { readonly kind: 'removed'; readonly ids?: Pair<string>; readonly record?: RecordRef }
+  /** The link ends, both records stay. They are known again from their next look. */
+  | { readonly kind: 'unlink'; readonly ids: Pair<string>; readonly revision: number }
+  | { readonly kind: 'none' };
+
+/** What a record's run counts; see `engine/queue/runs.ts`. */
+export interface RunCount {
+  /** Where the record stands: counted by record, not by look. */
+  readonly place: '' | 'waiting' | 'review' | 'failed';
+  /** Something was written, linked, created or deleted: it counts even if the record is looked at once more. */
+  readonly did: boolean;
+  readonly fields: readonly (readonly [field: string, by: number])[];
+}
+
+export interface CommitUnit {
+  /** Records of the unit that were taken or named: each leaves the dirty set unless it was marked since. */
+  readonly records: readonly RecordKey[];
+  /** Must all be held by the owner still; released with the commit. */
+  readonly claims: readonly RecordKey[];
+  readonly result: CommitResult;
+  /** Replaces what is open per record; null: nothing is. A record without an entry here keeps what it has. */
+  readonly open?: Readonly<Record<RecordKey, OpenEntry | null>>;
+  /** Replaces the recent writes of the link. */
+  readonly recent?: readonly RecentWrite[];
+  /**
+   * Records whose links this one waits for, or candidates that it watches: once one of them is woken, this one is marked
+   * dirty. One that has a link by now marks it dirty at once.
+   */
+  readonly waitFor?: readonly MappingRecord[];
+  /** These have been settled or changed: whoever waits for them is marked dirty. Both records of a new link are woken anyway. */
+  readonly wake?: readonly RecordKey[];
+  readonly mark?: readonly Mark[];
+  readonly run?: RunCount;
+}
+
+/**
+ * `fenced`: the link was committed since it was taken, is gone, or there is one where none was. `taken`: one of the
+ * two is linked to another record. `lost`: a claim ended. In each of these nothing of the unit was stored.
+ */
+export type CommitAnswer =
+  | { readonly kind: 'done'; readonly revision?: number }
+  | { readonly kind: 'fenced' | 'taken' | 'lost' };
+
+export interface DirtyStats {
+  readonly count: number;
+  /** How many are due now. */
+  readonly due: number;
+  /** When the record that is due first became due, or will. */
+  readonly oldest: number | undefined;
+}
+
+/** The batch operations of one mapping. */
+export interface Batches {
+  /** What is known of these records, in their order. */
+  lookup(side: SideIndex, ids: readonly string[]): Promise<FoundRecord[]>;
+  /** Takes work under claims. A record that is not committed or given back is due again when its claims end. */
+  take(request: TakeRequest): Promise<Taken>;
+  /** @returns an answer per unit, in their order */
+  commit(owner: string, units: readonly CommitUnit[]): Promise<CommitAnswer[]>;
+  /** Gives units back without a result: due in `inMs` (default now), their claims released. */
+  releaseTaken(owner: string, units: readonly Pick<TakenUnit, 'records' | 'claims'>[], inMs?: number): Promise<void>;
+  /** Marks records of this mapping dirty; one that is due earlier stays so, one that is being worked on is looked at once more. */
+  markDirty(records: readonly RecordRef[], inMs?: number): Promise<void>;
+  dirtyStats(): Promise<DirtyStats>;
+  /** Some of the dirty set by due time, for people who look. */
+  dirtyRecords(offset: number, limit: number): Promise<(RecordRef & { readonly due: number })[]>;
+  /**
+   * Extends claims, and with them the time after which the records are due again.
+   * @returns Redis' time, undefined where one of the claims was lost: then none was extended
+   */
+  extend(owner: string, claims: readonly RecordKey[], ttlMs: number): Promise<number | undefined>;
+  /** More claims for the same owner, all or none: counterparts found, match keys. */
+  claim(owner: string, claims: readonly string[], ttlMs: number): Promise<number | undefined>;
+}
