@@ -14,7 +14,7 @@ import type { SyncContext } from './context.ts';
 import { held } from './hold.ts';
 import { type UnnamedSides, withUnnamed } from './name.ts';
 import { type Outcome, outcome } from './outcome.ts';
-import { recordState, type View } from './view.ts';
+import { type RecordView, recordState } from './view.ts';
 
 /** Whether a write may be done now. `holdAs`: the brake under whose name the record is held, so that its answer counts. */
 export type Permit =
@@ -121,7 +121,7 @@ const stands = (kind: BrakeKind, then: Seen, now: Seen): boolean =>
   });
 
 /** What a record holds, without regard to how it is matched. */
-export const seenOf = (mapping: Mapping, { own }: Pick<View, 'own'>): Seen =>
+export const seenOf = (mapping: Mapping, { fingerprints: own }: Pick<RecordView, 'fingerprints'>): Seen =>
   Object.fromEntries(mapping.properties.map(({ name, definition }, i) => [name, [own[i]!, definition]]));
 
 /** A person decided that the survivor of a link stays. */
@@ -198,7 +198,7 @@ export interface Stopped {
 export async function brakePair(
   context: SyncContext,
   mapping: Mapping,
-  views: readonly [View, View],
+  views: readonly [RecordView, RecordView],
   decision: Decision,
   stored: StoredBase,
   toName: UnnamedSides,
@@ -219,7 +219,9 @@ export async function brakePair(
   const kind = clears.size > 0 ? 'clears' : undefined;
   const seen = Object.fromEntries(
     mapping.properties.flatMap(({ name, definition }, i) =>
-      clears.has(name) ? [[name, [`${views[0].own[i]} ${views[1].own[i]}`, definition] as const]] : [],
+      clears.has(name)
+        ? [[name, [`${views[0].fingerprints[i]} ${views[1].fingerprints[i]}`, definition] as const]]
+        : [],
     ),
   );
   const permit = await mayWrite(context, mapping, 0, ids[0], kind, { seen });
@@ -306,12 +308,12 @@ export async function askAgain(
 }
 
 /** Names of properties in which a value would be overwritten by an empty one. */
-export function clearsOf(mapping: Mapping, views: readonly [View, View], decision: Decision): Set<string> {
+export function clearsOf(mapping: Mapping, views: readonly [RecordView, RecordView], decision: Decision): Set<string> {
   const names = new Set<string>();
   for (const side of [0, 1] as const) {
     for (const { property, fingerprint } of decision.writes[side]) {
       const index = mapping.properties.findIndex(({ name }) => name === property);
-      if (fingerprint === EMPTY && views[side].own[index] !== EMPTY) names.add(property);
+      if (fingerprint === EMPTY && views[side].fingerprints[index] !== EMPTY) names.add(property);
     }
   }
   return names;
@@ -333,12 +335,12 @@ function only({ writes, base, decisions }: Decision, names: ReadonlySet<string>,
 /** Both sides keep what they have of these properties, until one of them changes. */
 function without(
   mapping: Mapping,
-  views: readonly [View, View],
+  views: readonly [RecordView, RecordView],
   { writes, base, decisions }: Decision,
   names: ReadonlySet<string>,
 ): Decision {
   const kept = mapping.properties.flatMap(({ name }, i) =>
-    names.has(name) ? [[name, [views[0].own[i]!, views[1].own[i]!]] as const] : [],
+    names.has(name) ? [[name, [views[0].fingerprints[i]!, views[1].fingerprints[i]!]] as const] : [],
   );
   const stays = (side: SideIndex) => writes[side].filter(({ property }) => !names.has(property));
   return {

@@ -7,7 +7,7 @@ import type { ExpressionFunctions } from '../expression/expression.ts';
 import { expressionInput, fingerprint, isEmpty, parseValue, tableKey, toJson } from '../expression/values.ts';
 import type { Converted, PropertyState } from '../merge/merge.ts';
 import { type Base, type Json, otherSide, type SideIndex } from '../types.ts';
-import type { View } from './view.ts';
+import type { RecordView } from './view.ts';
 
 /** What conversions ask of the world. */
 export interface ConvertContext {
@@ -34,7 +34,7 @@ export type ReferenceAnswer =
  */
 export async function propertyStates(
   mapping: Mapping,
-  views: readonly [View, View],
+  views: readonly [RecordView, RecordView],
   base: Base,
   context: ConvertContext,
 ): Promise<PropertyState[]> {
@@ -42,7 +42,11 @@ export async function propertyStates(
   for (const [i, property] of mapping.properties.entries()) {
     const former = Object.hasOwn(base, property.name) ? base[property.name] : undefined;
     const change = former && redefined(former[2] ?? property.definition, property.definition);
-    const inStep = former !== undefined && !change && former[0] === views[0].own[i] && former[1] === views[1].own[i];
+    const inStep =
+      former !== undefined &&
+      !change &&
+      former[0] === views[0].fingerprints[i] &&
+      former[1] === views[1].fingerprints[i];
     const toward = async (target: SideIndex): Promise<Converted | undefined> =>
       !inStep && flowsTo(property, target)
         ? convertProperty(mapping, property, views[otherSide(target)], target, context)
@@ -52,7 +56,7 @@ export async function propertyStates(
       direction: property.direction,
       conflict: property.conflict,
       drift: property.drift,
-      own: [views[0].own[i]!, views[1].own[i]!],
+      own: [views[0].fingerprints[i]!, views[1].fingerprints[i]!],
       toward: [await toward(0), await toward(1)],
       ...(change ? { redefined: change } : {}),
     });
@@ -70,7 +74,7 @@ const UNPLACED: ReadonlySet<ErrorCode> = new Set(['VALUE_TYPE', 'EXPRESSION_FAIL
 export async function convertProperty(
   mapping: Mapping,
   property: Property,
-  source: View,
+  source: RecordView,
   target: SideIndex,
   context: ConvertContext,
 ): Promise<Converted> {
@@ -104,7 +108,7 @@ async function convertValue(
   mapping: Mapping,
   property: Property,
   raw: unknown,
-  source: View,
+  source: RecordView,
   target: SideIndex,
   context: ConvertContext,
 ): Promise<unknown> {
@@ -165,7 +169,7 @@ async function convertReference(
   mapping: Mapping,
   property: Property,
   raw: unknown,
-  source: View,
+  source: RecordView,
   target: SideIndex,
   context: ConvertContext,
 ): Promise<unknown> {

@@ -19,7 +19,7 @@ import { marked } from './definitions.ts';
 import { heldOutcome, hold, reasonOf, wakeWaiters } from './hold.ts';
 import { nameCounterpart, needsName, withUnnamed } from './name.ts';
 import { changeTo, type Outcome, outcome } from './outcome.ts';
-import { indexEntry, recordState, type View, viewRecord } from './view.ts';
+import { indexEntry, type RecordView, recordState, viewRecord } from './view.ts';
 import { newRecord } from './write.ts';
 
 /** How long a record that may be the result of a create waits before it asks again, in ms: while that create is under
@@ -42,7 +42,7 @@ const UNKNOWN = '?';
 export async function createCounterpart(
   context: SyncContext,
   mapping: Mapping,
-  source: View,
+  source: RecordView,
   claims: Claims,
   more: { lost?: SystemRecord; decided?: boolean } = {},
 ): Promise<Outcome> {
@@ -143,7 +143,7 @@ export async function createCounterpart(
   async function link(record: SystemRecord, begun?: Intent): Promise<Outcome> {
     const answer = await viewRecord(mapping, target.index, record);
     await claims.add([recordClaim(target.index, record.id)]);
-    const views = (from === 0 ? [source, answer] : [answer, source]) as readonly [View, View];
+    const views = (from === 0 ? [source, answer] : [answer, source]) as readonly [RecordView, RecordView];
     const ids = [views[0].record.id, views[1].record.id] as const;
     const base: Record<string, PropertyBase> = {};
     for (const [i, { name }] of mapping.properties.entries()) {
@@ -151,11 +151,11 @@ export async function createCounterpart(
       const then = begun ? begun.sent[name] : now;
       if (now === undefined && then === undefined) continue;
       // What was edited on either side since the create began has not arrived yet: to the base it is a change.
-      const own = now === then ? source.own[i]! : UNKNOWN;
+      const own = now === then ? source.fingerprints[i]! : UNKNOWN;
       // So too what was read only after the answer, and differs from what was sent: either the system reformatted it,
       // or somebody edited it in between.
-      const edited = (begun || target.entity.create?.answer !== 'record') && answer.own[i] !== (now ?? EMPTY);
-      const its = edited ? (then ?? EMPTY) : answer.own[i]!;
+      const edited = (begun || target.entity.create?.answer !== 'record') && answer.fingerprints[i] !== (now ?? EMPTY);
+      const its = edited ? (then ?? EMPTY) : answer.fingerprints[i]!;
       base[name] = from === 0 ? [own, its] : [its, own];
     }
     // What the target filled in by itself, and what flows back, has had no first contact yet.
@@ -232,7 +232,11 @@ export async function createCounterpart(
  * @returns why a person must look, if one must
  * @throws TandemError CLAIM_BUSY
  */
-async function resultOfOpenCreate(context: SyncContext, mapping: Mapping, source: View): Promise<string | undefined> {
+async function resultOfOpenCreate(
+  context: SyncContext,
+  mapping: Mapping,
+  source: RecordView,
+): Promise<string | undefined> {
   const links = context.links(mapping.name);
   const open = await links.openIntents(otherSide(source.side));
   if (open.length === 0) return undefined;
@@ -273,7 +277,7 @@ type Likeness = 'same' | 'like' | 'other';
  */
 function likenessOf(
   mapping: Mapping,
-  { side, record, keys, own }: Pick<View, 'side' | 'record' | 'keys' | 'own'>,
+  { side, record, keys, fingerprints: own }: Pick<RecordView, 'side' | 'record' | 'keys' | 'fingerprints'>,
   sourceId: string,
   intent: Intent,
 ): Likeness {
@@ -297,13 +301,17 @@ function likenessOf(
  * The base of two records that match, where one may be what an unanswered create for the other made: what it still holds
  * as it was sent was not edited there, so an edit of the other one since then is no conflict.
  */
-export async function baseOfMatch(context: SyncContext, mapping: Mapping, views: readonly [View, View]): Promise<Base> {
+export async function baseOfMatch(
+  context: SyncContext,
+  mapping: Mapping,
+  views: readonly [RecordView, RecordView],
+): Promise<Base> {
   const base: Record<string, PropertyBase> = {};
   for (const side of [0, 1] as const) {
     const intent = await context.links(mapping.name).intent(side, views[side].record.id);
     for (const [i, { name }] of mapping.properties.entries()) {
       const sent = intent?.sent[name];
-      if (sent === undefined || views[otherSide(side)].own[i] !== sent) continue;
+      if (sent === undefined || views[otherSide(side)].fingerprints[i] !== sent) continue;
       base[name] = side === 0 ? [UNKNOWN, sent] : [sent, UNKNOWN];
     }
   }
@@ -314,7 +322,7 @@ export async function baseOfMatch(context: SyncContext, mapping: Mapping, views:
 export async function lostResult(
   context: SyncContext,
   mapping: Mapping,
-  source: View,
+  source: RecordView,
 ): Promise<SystemRecord | undefined> {
   const intent = context.dry ? undefined : await context.links(mapping.name).intent(source.side, source.record.id);
   const found = intent && (await findResult(context, mapping, source, mapping.sides[otherSide(source.side)], intent));
@@ -328,7 +336,7 @@ export async function lostResult(
 async function findResult(
   context: SyncContext,
   mapping: Mapping,
-  source: View,
+  source: RecordView,
   target: MappingSide,
   intent: Intent,
 ): Promise<SystemRecord | undefined | 'unknown'> {
@@ -369,7 +377,7 @@ async function findResult(
 async function recentTwin(
   context: SyncContext,
   mapping: Mapping,
-  source: View,
+  source: RecordView,
   target: MappingSide,
   intent: Intent,
 ): Promise<SystemRecord | undefined | 'unknown'> {
@@ -388,7 +396,7 @@ async function recentTwin(
       const twin = {
         side: target.index,
         record,
-        own: mapping.properties.map((property) =>
+        fingerprints: mapping.properties.map((property) =>
           fingerprint(property.sides[target.index].path?.get(record.data), property),
         ),
         keys: keyed ? (await viewRecord(mapping, target.index, record)).keys : [],

@@ -7,7 +7,7 @@ import { type Base, otherSide, type SideIndex, type SystemRecord } from '../type
 import { convertContext, type SyncContext } from './context.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
 import { findCounterpart, type Match } from './match.ts';
-import { type View, viewRecord } from './view.ts';
+import { type RecordView, viewRecord } from './view.ts';
 
 export interface ExplainedSide {
   readonly id: string | undefined;
@@ -71,7 +71,7 @@ export async function explainRecord(
       id,
     });
   }
-  const view = async (of: SideIndex): Promise<View | undefined> =>
+  const view = async (of: SideIndex): Promise<RecordView | undefined> =>
     records[of] ? viewRecord(mapping, of, records[of]) : undefined;
   const views = [await view(0), await view(1)] as const;
   const linked = counterpart !== undefined;
@@ -82,7 +82,7 @@ export async function explainRecord(
     linked,
     ready,
     properties: await properties(context, mapping, views, ids[0]),
-    match: !linked && ready && own?.takesPart ? await findCounterpart(context, mapping, own) : undefined,
+    match: !linked && ready && own?.inScope ? await findCounterpart(context, mapping, own) : undefined,
     // What is held of a link is held under the name of its first record.
     held: (linked ? await links.held(0, ids[0]!) : undefined) ?? (await links.held(side, id)),
     intent: await links.intent(side, id),
@@ -90,17 +90,17 @@ export async function explainRecord(
   };
 }
 
-const describe = (id: string | undefined, view: View | undefined): ExplainedSide => ({
+const describe = (id: string | undefined, view: RecordView | undefined): ExplainedSide => ({
   id,
   exists: id === undefined ? undefined : view !== undefined,
-  takesPart: view?.takesPart,
+  takesPart: view?.inScope,
   modified: view?.record.modified,
 });
 
 async function properties(
   context: SyncContext,
   mapping: Mapping,
-  views: readonly [View | undefined, View | undefined],
+  views: readonly [RecordView | undefined, RecordView | undefined],
   id: string | undefined,
 ): Promise<ExplainedProperty[]> {
   const converting = convertContext(context, mapping);
@@ -118,7 +118,7 @@ async function properties(
       const view = views[side];
       // Under another definition the value may be read otherwise: then its edits cannot be told.
       const readable = states?.[i]?.redefined?.readable[side] ?? true;
-      return view && known && readable ? view.own[i] !== known[side] : undefined;
+      return view && known && readable ? view.fingerprints[i] !== known[side] : undefined;
     };
     const toward = async (target: SideIndex): Promise<Converted | undefined> => {
       const source = views[otherSide(target)];

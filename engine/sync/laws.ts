@@ -18,7 +18,7 @@ import {
   type SideRecords,
   sampleValues,
 } from './samples.ts';
-import { readProperty, takesPart, type View } from './view.ts';
+import { inScope, type RecordView, readProperty } from './view.ts';
 
 export type Law = 'there-and-back' | 'write-back';
 
@@ -102,7 +102,7 @@ type Result =
 
 /** A record as it stands on its side, and what the mapping makes of it on the other. */
 interface Pair {
-  readonly view: View;
+  readonly view: RecordView;
   readonly there: JsonObject;
 }
 
@@ -172,7 +172,7 @@ class Trial {
   }
 
   /** Undefined: the law says nothing about this property. */
-  #writeBack(property: Property, side: SideIndex, { raw, record }: View): Result | undefined {
+  #writeBack(property: Property, side: SideIndex, { raw, record }: RecordView): Result | undefined {
     const { path } = property.sides[side];
     if (!path || !flowsTo(property, side)) return undefined;
     const value = raw[this.#mapping.properties.indexOf(property)];
@@ -237,14 +237,14 @@ class Trial {
 
   async #takesPart(side: SideIndex, record: SystemRecord, functions: ExpressionFunctions): Promise<boolean> {
     try {
-      return await takesPart(this.#mapping, side, record, functions);
+      return await inScope(this.#mapping, side, record, functions);
     } catch {
       return false;
     }
   }
 
   /** Unlike a real view it needs no match keys, and a value that cannot be computed is none. */
-  async #view(side: SideIndex, record: SystemRecord): Promise<View> {
+  async #view(side: SideIndex, record: SystemRecord): Promise<RecordView> {
     const functions = this.#context.functions(side);
     const raw: unknown[] = [];
     for (const property of this.#mapping.properties) {
@@ -405,7 +405,7 @@ class Trial {
 }
 
 const NO_RECORD = { id: 'sample', modified: undefined, version: undefined };
-const NO_VIEW = { takesPart: true, keys: [], keyTexts: [], names: undefined, own: [] };
+const NO_VIEW = { inScope: true, keys: [], keyTexts: [], correlationId: undefined, fingerprints: [] };
 
 /** A real value before a made-up one, one that comes back as something before one that is gone, then the shorter. */
 function betterExample(a: Example, b: Example): Example {

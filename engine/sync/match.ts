@@ -4,12 +4,12 @@ import { recordKey } from '../links/keys.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import type { SyncContext } from './context.ts';
 import { namedCounterpart, namesNobody, pairedByName, searchNamer, shareKey } from './named.ts';
-import { indexEntry, type View, viewRecord } from './view.ts';
+import { indexEntry, type RecordView, viewRecord } from './view.ts';
 
 export type Match =
   | { readonly kind: 'none' }
   /** Exactly one candidate, and this record is the only one that it could belong to. */
-  | { readonly kind: 'one'; readonly view: View; readonly rule: string }
+  | { readonly kind: 'one'; readonly view: RecordView; readonly rule: string }
   /** Several could belong together, or the rule asks for a person. Record keys of all concerned but the record itself. */
   | {
       readonly kind: 'review';
@@ -28,7 +28,7 @@ export type Match =
  * correlation: a record that names another one was made for it. Only where the two have no match key in common, and
  * somebody else has, a person decides.
  */
-export async function findCounterpart(context: SyncContext, mapping: Mapping, view: View): Promise<Match> {
+export async function findCounterpart(context: SyncContext, mapping: Mapping, view: RecordView): Promise<Match> {
   const named = await namedCounterpart(context, mapping, view);
   if (named.kind === 'one') return doubted(context, mapping, view, named);
   if (named.kind === 'review') return named;
@@ -42,11 +42,11 @@ export async function findCounterpart(context: SyncContext, mapping: Mapping, vi
 async function doubted(
   context: SyncContext,
   mapping: Mapping,
-  view: View,
+  view: RecordView,
   named: Extract<Match, { kind: 'one' }>,
 ): Promise<Match> {
   const partner = named.view;
-  if (!partner.takesPart || shareKey(view, partner)) return named;
+  if (!partner.inScope || shareKey(view, partner)) return named;
   const others: string[] = [];
   for (const one of [view, partner]) {
     for (const [rule, key] of one.keys.entries()) {
@@ -64,7 +64,7 @@ async function doubted(
   };
 }
 
-async function matchByRules(context: SyncContext, mapping: Mapping, view: View): Promise<Match> {
+async function matchByRules(context: SyncContext, mapping: Mapping, view: RecordView): Promise<Match> {
   const other = otherSide(view.side);
   for (const [rule, { name, find, found }] of mapping.match.entries()) {
     const key = view.keys[rule];
@@ -94,7 +94,7 @@ async function matchByRules(context: SyncContext, mapping: Mapping, view: View):
 }
 
 interface Candidates {
-  readonly views: readonly View[];
+  readonly views: readonly RecordView[];
   /** Whom they name, or who names them, without a match key in common: the candidates are in doubt. */
   readonly named: readonly string[];
 }
@@ -149,12 +149,12 @@ async function keepFree(
   mapping: Mapping,
   rule: number,
   key: string,
-  views: readonly View[],
+  views: readonly RecordView[],
 ): Promise<Candidates> {
-  const free: View[] = [];
+  const free: RecordView[] = [];
   const named: string[] = [];
   for (const view of views) {
-    if (!view.takesPart || view.keys[rule] !== key) continue;
+    if (!view.inScope || view.keys[rule] !== key) continue;
     const paired = await pairedByName(context, mapping, view);
     if (paired.kind === 'sure' || (await pairedByBetterRule(context, mapping, rule, view))) continue;
     free.push(view);
@@ -163,7 +163,12 @@ async function keepFree(
   return { views: free, named };
 }
 
-async function pairedByBetterRule(context: SyncContext, mapping: Mapping, rule: number, view: View): Promise<boolean> {
+async function pairedByBetterRule(
+  context: SyncContext,
+  mapping: Mapping,
+  rule: number,
+  view: RecordView,
+): Promise<boolean> {
   const links = context.links(mapping.name);
   for (let better = 0; better < rule; better++) {
     const key = view.keys[better];

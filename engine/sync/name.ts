@@ -6,7 +6,7 @@
 import type { Mapping } from '../config/types.ts';
 import { asTandemError } from '../errors.ts';
 import type { SyncContext } from './context.ts';
-import { indexEntry, recordState, type View, viewRecord } from './view.ts';
+import { indexEntry, type RecordView, recordState, viewRecord } from './view.ts';
 
 /**
  * That a record is still to be told its counterpart, noted in front of its state, so that it outlives whatever the link
@@ -39,7 +39,7 @@ export const isHandled = (mapping: Mapping, handled: string | null | undefined, 
  */
 export function unnamedSide(
   mapping: Mapping,
-  view: View,
+  view: RecordView,
   handled: string | null | undefined,
   counterpart: string,
   version: string,
@@ -49,7 +49,7 @@ export function unnamedSide(
   if (unnamed === 'refused' && handled === noted(mapping, 'refused', recordState(mapping, view).linked)) return unnamed;
   if (unnamed === 'new') return unnamed;
   // What somebody wrote there is only replaced where the link has just been made.
-  return view.names === undefined ? 'open' : undefined;
+  return view.correlationId === undefined ? 'open' : undefined;
 }
 
 function unnamedOf(handled: string | null | undefined, version: string): Unnamed | undefined {
@@ -58,9 +58,9 @@ function unnamedOf(handled: string | null | undefined, version: string): Unnamed
 }
 
 /** Whether the record has a place for the id of its counterpart, and something else stands there. */
-export function needsName(mapping: Mapping, view: View, counterpart: string): boolean {
+export function needsName(mapping: Mapping, view: RecordView, counterpart: string): boolean {
   const { correlate, entity } = mapping.sides[view.side];
-  return correlate !== undefined && entity.update !== undefined && view.names !== counterpart;
+  return correlate !== undefined && entity.update !== undefined && view.correlationId !== counterpart;
 }
 
 /**
@@ -71,7 +71,7 @@ export function needsName(mapping: Mapping, view: View, counterpart: string): bo
 export async function nameCounterpart(
   context: SyncContext,
   mapping: Mapping,
-  view: View,
+  view: RecordView,
   counterpart: string | undefined,
 ): Promise<boolean> {
   const { correlate, entity, system } = mapping.sides[view.side];

@@ -7,28 +7,28 @@ import { TandemError } from '../errors.ts';
 import { recordKey } from '../links/keys.ts';
 import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import type { SyncContext } from './context.ts';
-import { indexEntry, type View, viewRecord } from './view.ts';
+import { indexEntry, type RecordView, viewRecord } from './view.ts';
 
 export type Named =
   | { readonly kind: 'none' }
   /** The two name each other, and nobody else names either of them. */
-  | { readonly kind: 'one'; readonly view: View; readonly rule: string }
+  | { readonly kind: 'one'; readonly view: RecordView; readonly rule: string }
   | { readonly kind: 'review'; readonly candidates: readonly string[]; readonly rule: string; readonly reason: string };
 
 /** The place of the correlation on a side, as people read it. */
 const place = ({ name, correlate }: MappingSide): string => `${name}.${correlate?.source}`;
 
 /** What the match index knows of correlation. The result does not depend on which of the records asks. */
-export async function namedCounterpart(context: SyncContext, mapping: Mapping, view: View): Promise<Named> {
+export async function namedCounterpart(context: SyncContext, mapping: Mapping, view: RecordView): Promise<Named> {
   const { partners, linked } = await partnersOf(context, mapping, view);
   const own = mapping.sides[view.side];
   const other = mapping.sides[otherSide(view.side)];
-  const rule = own.correlate && view.names !== undefined ? place(own) : place(other);
+  const rule = own.correlate && view.correlationId !== undefined ? place(own) : place(other);
   if (linked)
     return {
       kind: 'review',
       rule,
-      candidates: [recordKey(other.index, view.names!)],
+      candidates: [recordKey(other.index, view.correlationId!)],
       reason: `${place(own)} names a record in ${other.name} that is linked to another one: a person decides.`,
     };
   const [only, ...more] = partners;
@@ -49,13 +49,13 @@ export async function namedCounterpart(context: SyncContext, mapping: Mapping, v
 async function partnersOf(
   context: SyncContext,
   mapping: Mapping,
-  view: View,
-): Promise<{ partners: View[]; linked: boolean }> {
+  view: RecordView,
+): Promise<{ partners: RecordView[]; linked: boolean }> {
   const links = context.links(mapping.name);
   const other = otherSide(view.side);
   const { correlate } = mapping.sides[other];
   const ids = new Set(correlate ? await links.namers(other, view.record.id) : []);
-  if (view.names !== undefined) ids.add(view.names);
+  if (view.correlationId !== undefined) ids.add(view.correlationId);
   const all = [...ids];
   const counterparts = await links.counterparts(other, all);
   const read = await Promise.all(
@@ -63,9 +63,9 @@ async function partnersOf(
   );
   return {
     partners: read.filter(
-      (one) => one !== undefined && (one.names === view.record.id || one.record.id === view.names),
-    ) as View[],
-    linked: view.names !== undefined && counterparts[all.indexOf(view.names)] !== null,
+      (one) => one !== undefined && (one.correlationId === view.record.id || one.record.id === view.correlationId),
+    ) as RecordView[],
+    linked: view.correlationId !== undefined && counterparts[all.indexOf(view.correlationId)] !== null,
   };
 }
 
@@ -73,11 +73,11 @@ async function partnersOf(
  * Whether the record names one that does not exist. It had a counterpart once, or somebody wrote there what is no id:
  * to create one for it could undo a deletion.
  */
-export async function namesNobody(context: SyncContext, mapping: Mapping, view: View): Promise<Named> {
+export async function namesNobody(context: SyncContext, mapping: Mapping, view: RecordView): Promise<Named> {
   const own = mapping.sides[view.side];
   const other = mapping.sides[otherSide(view.side)];
-  if (view.names === undefined || !other.create) return { kind: 'none' };
-  if (await readView(context, mapping, other.index, view.names)) return { kind: 'none' };
+  if (view.correlationId === undefined || !other.create) return { kind: 'none' };
+  if (await readView(context, mapping, other.index, view.correlationId)) return { kind: 'none' };
   return {
     kind: 'review',
     rule: place(own),
@@ -87,14 +87,16 @@ export async function namesNobody(context: SyncContext, mapping: Mapping, view: 
 }
 
 /** Asks the other system who names this record: one that was made there a moment ago, or whose link an older Redis has lost. */
-export async function searchNamer(context: SyncContext, mapping: Mapping, view: View): Promise<Named> {
+export async function searchNamer(context: SyncContext, mapping: Mapping, view: RecordView): Promise<Named> {
   const links = context.links(mapping.name);
   const other = mapping.sides[otherSide(view.side)];
   if (!other.correlate) return { kind: 'none' };
   const records = await context
     .client(other.system.name)
     .find(other.entity.name, other.correlate.source, view.record.id);
-  const views = (await viewAll(mapping, other.index, records)).filter(({ names }) => names === view.record.id);
+  const views = (await viewAll(mapping, other.index, records)).filter(
+    ({ correlationId: names }) => names === view.record.id,
+  );
   if (views.length === 0) return { kind: 'none' };
   await links.index(other.index, views.map(indexEntry));
   return namedCounterpart(context, mapping, view);
@@ -107,12 +109,12 @@ export async function searchNamer(context: SyncContext, mapping: Mapping, view: 
 export async function pairedByName(
   context: SyncContext,
   mapping: Mapping,
-  view: View,
+  view: RecordView,
 ): Promise<{ kind: 'no' | 'sure' | 'doubtful'; partners: readonly string[] }> {
   const links = context.links(mapping.name);
   const other = otherSide(view.side);
   const ids = new Set(mapping.sides[other].correlate ? await links.namers(other, view.record.id) : []);
-  if (view.names !== undefined) ids.add(view.names);
+  if (view.correlationId !== undefined) ids.add(view.correlationId);
   if (ids.size === 0) return { kind: 'no', partners: [] };
   const all = [...ids];
   const [counterparts, keys] = await Promise.all([links.counterparts(other, all), links.keysOf(other, all)]);
@@ -123,7 +125,7 @@ export async function pairedByName(
 }
 
 /** Whether two records have a match key in common. */
-export const shareKey = (a: View, b: View): boolean =>
+export const shareKey = (a: RecordView, b: RecordView): boolean =>
   a.keys.some((key, rule) => key !== undefined && key === b.keys[rule]);
 
 async function readView(
@@ -131,7 +133,7 @@ async function readView(
   mapping: Mapping,
   side: SideIndex,
   id: string,
-): Promise<View | undefined> {
+): Promise<RecordView | undefined> {
   const { system, entity } = mapping.sides[side];
   try {
     const record = await context.client(system.name).read(entity.name, id);
@@ -143,5 +145,5 @@ async function readView(
   }
 }
 
-const viewAll = (mapping: Mapping, side: SideIndex, records: readonly SystemRecord[]): Promise<View[]> =>
+const viewAll = (mapping: Mapping, side: SideIndex, records: readonly SystemRecord[]): Promise<RecordView[]> =>
   Promise.all(records.map((record) => viewRecord(mapping, side, record)));

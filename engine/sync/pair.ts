@@ -14,7 +14,7 @@ import { DOUBT, marked } from './definitions.ts';
 import { type HoldReason, held, heldOutcome, reasonOf, waitFor, wakeWatchers } from './hold.ts';
 import { isHandled, nameCounterpart, type Unnamed, type UnnamedSides, unnamedSide, withUnnamed } from './name.ts';
 import { changeTo, type Outcome, outcome } from './outcome.ts';
-import { indexEntry, recordState, type View, viewRecord } from './view.ts';
+import { indexEntry, type RecordView, recordState, viewRecord } from './view.ts';
 import { type Answered, updateRecord } from './write.ts';
 
 type Ids = readonly [string, string];
@@ -80,7 +80,7 @@ const readSide = (
 export async function reconcilePair(
   context: SyncContext,
   mapping: Mapping,
-  views: readonly [View, View],
+  views: readonly [RecordView, RecordView],
   stored: StoredBase,
   first: SideIndex,
   claims: Claims,
@@ -89,7 +89,7 @@ export async function reconcilePair(
 ): Promise<Outcome> {
   const links = context.links(mapping.name);
   const ids: Ids = [views[0].record.id, views[1].record.id];
-  const paused = views.find((view) => !view.takesPart);
+  const paused = views.find((view) => !view.inScope);
   if (paused) {
     const reason = {
       kind: 'paused',
@@ -232,7 +232,7 @@ export async function reconcilePair(
 function changesOf(
   { decisions }: Decision,
   base: Base,
-  views: readonly [View, View],
+  views: readonly [RecordView, RecordView],
   written: Outcome['writes'],
 ): Pick<Outcome, 'changes'> {
   const changes = ([0, 1] as const).map((side) => {
@@ -247,8 +247,8 @@ function changesOf(
   return changes.some((change) => change !== undefined) ? { changes } : {};
 }
 
-const ownOf = (mapping: Mapping, view: View, name: string): string =>
-  view.own[mapping.properties.findIndex((property) => property.name === name)] ?? '';
+const ownOf = (mapping: Mapping, view: RecordView, name: string): string =>
+  view.fingerprints[mapping.properties.findIndex((property) => property.name === name)] ?? '';
 
 /**
  * The base with own writes that were done, but never recorded: their answer was lost, or the process ended. Else they
@@ -272,7 +272,7 @@ function withLanded(base: Base, landed: readonly BegunWrite[]): Base {
 export async function guarded(
   context: SyncContext,
   mapping: Mapping,
-  view: View,
+  view: RecordView,
   first: boolean,
 ): Promise<SystemRecord> {
   const { name, entity } = mapping.sides[view.side];
@@ -315,7 +315,7 @@ function troubleOf(decision: Decision, base: Base): TandemError | undefined {
 }
 
 /** What is overwritten against somebody's will; and what is cleared, for a runaway clear could not be put back else. */
-function lostValues(mapping: Mapping, views: readonly [View, View], decision: Decision): Lost[] {
+function lostValues(mapping: Mapping, views: readonly [RecordView, RecordView], decision: Decision): Lost[] {
   const cleared = clearsOf(mapping, views, decision);
   return decision.decisions.flatMap(({ property, rule, loser, writes }) => {
     if (loser !== undefined) return lostValue(mapping, views[loser], property, rule);
@@ -324,11 +324,11 @@ function lostValues(mapping: Mapping, views: readonly [View, View], decision: De
 }
 
 /** All that the mapping sees of a record that is about to be deleted. */
-export const deletedValues = (mapping: Mapping, view: View): Lost[] =>
+export const deletedValues = (mapping: Mapping, view: RecordView): Lost[] =>
   mapping.properties.flatMap(({ name }) => lostValue(mapping, view, name, 'deleted'));
 
 /** An empty value is none that could be put back. */
-export function lostValue(mapping: Mapping, view: View, property: string, rule: string): Lost[] {
+export function lostValue(mapping: Mapping, view: RecordView, property: string, rule: string): Lost[] {
   const value = view.raw[mapping.properties.findIndex((candidate) => candidate.name === property)];
   if (isEmpty(value)) return [];
   return [{ at: new Date().toISOString(), property, side: mapping.sides[view.side].name, value, rule }];
@@ -378,7 +378,7 @@ function baseAfter(
   return base;
 }
 
-const statesOf = (mapping: Mapping, views: readonly [View, View]): [string, string] => [
+const statesOf = (mapping: Mapping, views: readonly [RecordView, RecordView]): [string, string] => [
   recordState(mapping, views[0]).linked,
   recordState(mapping, views[1]).linked,
 ];
@@ -386,13 +386,13 @@ const statesOf = (mapping: Mapping, views: readonly [View, View]): [string, stri
 /** The states that the next scan will see: written properties as the target answered them, the others as they were read. */
 function statesAfter(
   mapping: Mapping,
-  views: readonly [View, View],
+  views: readonly [RecordView, RecordView],
   answers: readonly [Answered | undefined, Answered | undefined],
 ): [string, string] {
   const after = views.map((view, side) => ({
     ...view,
-    own: mapping.properties.map((property, i) => answers[side]?.get(property.name) ?? view.own[i]!),
-  })) as unknown as [View, View];
+    fingerprints: mapping.properties.map((property, i) => answers[side]?.get(property.name) ?? view.fingerprints[i]!),
+  })) as unknown as [RecordView, RecordView];
   return statesOf(mapping, after);
 }
 
@@ -423,7 +423,7 @@ async function reconcileDeleted(
   const states: [string, string] = survivor === 0 ? [state, ''] : ['', state];
   const { edited, unagreed } = ownValues(mapping, view, stored.base);
   // One that does not take part keeps its last state. Should it take part again, this is decided anew.
-  const out = !view.takesPart;
+  const out = !view.inScope;
   if (deletes === 'propagate' && !out && !edited && unagreed.length === 0) {
     // A delete cannot be taken back: look a second time, and only then.
     if (await readSide(context, mapping, otherSide(survivor), ids[otherSide(survivor)]))
@@ -464,14 +464,14 @@ async function reconcileDeleted(
  * can still be read (in conflict since the two met, of a property that was added or is read otherwise now) is somebody's,
  * also where nothing flows from it. An empty one is nobody's.
  */
-function ownValues(mapping: Mapping, view: View, base: Base): { edited: boolean; unagreed: string[] } {
+function ownValues(mapping: Mapping, view: RecordView, base: Base): { edited: boolean; unagreed: string[] } {
   let edited = false;
   const unagreed: string[] = [];
   for (const [i, { name, definition }] of mapping.properties.entries()) {
     const entry = Object.hasOwn(base, name) ? base[name] : undefined;
     const readable = entry && (redefined(entry[2] ?? definition, definition)?.readable[view.side] ?? true);
-    if (entry && readable) edited ||= entry[view.side] !== view.own[i];
-    else if (view.own[i] !== EMPTY) unagreed.push(name);
+    if (entry && readable) edited ||= entry[view.side] !== view.fingerprints[i];
+    else if (view.fingerprints[i] !== EMPTY) unagreed.push(name);
   }
   return { edited, unagreed };
 }

@@ -68,7 +68,7 @@ export async function previewRecord(
   }
   return {
     from: side,
-    takesPart: view.takesPart,
+    takesPart: view.inScope,
     counterpart: await context.links(mapping.name).counterpart(side, record.id),
     keys: view.keyTexts,
     properties,

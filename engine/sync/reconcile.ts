@@ -12,7 +12,7 @@ import { type HoldReason, hold, wakeWaiters, wakeWatchers } from './hold.ts';
 import { findCounterpart } from './match.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { reconcileLink, reconcilePair } from './pair.ts';
-import { indexEntry, matchPart, recordState, type View, viewRecord } from './view.ts';
+import { indexEntry, matchPart, type RecordView, recordState, viewRecord } from './view.ts';
 
 /** @throws TandemError whose `retry` tells whether and how to try again; what needs a person is held, not thrown */
 export async function reconcile(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
@@ -69,10 +69,10 @@ async function reconcileUnlinked(
       // The state is recorded last, so that a crash before this is made up for.
       if (!context.dry && (!before || matchPart(before) !== matchPart(state)))
         await wakeWatchers(context, mapping, side, id);
-      if (!view.takesPart) {
+      if (!view.inScope) {
         if (!context.dry) {
           await links.forget(side, id);
-          if (view.names !== undefined) await links.index(side, [indexEntry(view)]);
+          if (view.correlationId !== undefined) await links.index(side, [indexEntry(view)]);
         }
         await hold(context, mapping, side, id, state, {
           kind: 'unmatched',
@@ -151,7 +151,7 @@ async function reconcileUnlinked(
  * rules a counterpart of its own would be created, but what was doubtful is not made twice without asking.
  * @returns record keys of former candidates that are linked and still match it
  */
-async function takenCandidates(context: SyncContext, mapping: Mapping, view: View): Promise<string[]> {
+async function takenCandidates(context: SyncContext, mapping: Mapping, view: RecordView): Promise<string[]> {
   const links = context.links(mapping.name);
   const other = otherSide(view.side);
   const held = mapping.sides[other].create ? await links.held(view.side, view.record.id) : undefined;
@@ -169,7 +169,7 @@ async function takenCandidates(context: SyncContext, mapping: Mapping, view: Vie
  * be a mistake, and what was doubtful is not made twice without asking.
  * @returns as what it stays in review, where one of the candidates is still there
  */
-async function leftByRules(context: SyncContext, mapping: Mapping, view: View): Promise<HoldReason | undefined> {
+async function leftByRules(context: SyncContext, mapping: Mapping, view: RecordView): Promise<HoldReason | undefined> {
   const links = context.links(mapping.name);
   const other = mapping.sides[otherSide(view.side)];
   const held = other.create ? await links.held(view.side, view.record.id) : undefined;
@@ -180,7 +180,7 @@ async function leftByRules(context: SyncContext, mapping: Mapping, view: View): 
     const { side, id } = parseRecordKey(candidate);
     if (side !== other.index) continue;
     const record = await context.client(other.system.name).read(other.entity.name, id);
-    if (!record || !(await viewRecord(mapping, side, record)).takesPart) continue;
+    if (!record || !(await viewRecord(mapping, side, record)).inScope) continue;
     return {
       kind: 'review',
       reason:

@@ -72,7 +72,7 @@ export function createByHand(context: SyncContext, mapping: Mapping, side: SideI
       const record = await readSide(context, mapping, side, id);
       if (!record) throw gone(mapping, side, id);
       const view = await viewRecord(mapping, side, record);
-      if (!view.takesPart) throw conflict(mapping, `${name}.when excludes the record.`);
+      if (!view.inScope) throw conflict(mapping, `${name}.when excludes the record.`);
       const linked = await links.counterpart(side, id);
       if (linked !== undefined) {
         await claims.add([recordClaim(target.index, linked)]);
@@ -181,7 +181,7 @@ export async function unlinkByHand(
         if (!mapping.sides[side].correlate) continue;
         const record = await readSide(context, mapping, side, ids[side]);
         const view = record && (await viewRecord(mapping, side, record));
-        if (view?.names !== ids[otherSide(side)]) continue;
+        if (view?.correlationId !== ids[otherSide(side)]) continue;
         await claims.confirm();
         await nameCounterpart(context, mapping, view, undefined);
       }

@@ -14,7 +14,7 @@ import { convertProperty, flowsTo } from './convert.ts';
 import type { Outcome } from './outcome.ts';
 import { guarded, lostValue, reconcilePair } from './pair.ts';
 import { claimed, conflict, gone, pairOf, patiently, readSide } from './resolve.ts';
-import { indexEntry, type View, viewRecord } from './view.ts';
+import { indexEntry, type RecordView, viewRecord } from './view.ts';
 import { schemaError, updateRecord, writable } from './write.ts';
 
 /** Is no fingerprint of anything, so that every value differs from it. */
@@ -85,7 +85,7 @@ async function putBack(
   const far = await view(other);
   // Read last, because it is written first.
   const near = await view(own);
-  for (const { side, takesPart } of [near, far])
+  for (const { side, inScope: takesPart } of [near, far])
     if (!takesPart) throw conflict(mapping, `${mapping.sides[side].name}.when excludes the record.`);
 
   const i = mapping.properties.indexOf(property);
@@ -93,14 +93,14 @@ async function putBack(
     ...near.record,
     data: property.sides[own].path!.set(near.record.data, lost.value),
   });
-  const write: PropertyWrite = { property: name, value: lost.value as Json, fingerprint: typed.own[i]! };
-  const changes = near.own[i] !== write.fingerprint;
+  const write: PropertyWrite = { property: name, value: lost.value as Json, fingerprint: typed.fingerprints[i]! };
+  const changes = near.fingerprints[i] !== write.fingerprint;
   if (changes) assertWritable(near, write);
   if (flowsTo(property, other)) {
     const converted = await convertProperty(mapping, property, typed, other, convertContext(context, mapping));
     if (!converted.ok) throw converted.error;
     assertWritable(far, { property: name, value: converted.value, fingerprint: converted.fingerprint });
-    if (changes || far.own[i] !== converted.fingerprint) await links.keepLost(ids, replaced());
+    if (changes || far.fingerprints[i] !== converted.fingerprint) await links.keepLost(ids, replaced());
   } else if (changes) {
     await links.keepLost(ids, lostValue(mapping, near, name, 'restored'));
   }
@@ -121,7 +121,7 @@ async function putBack(
     context,
     decidedFor(mapping, property, own),
     own === 0 ? [written, far] : [far, written],
-    { version: stored.version, base: asEdited(stored.base, property, own, far.own[i]!) },
+    { version: stored.version, base: asEdited(stored.base, property, own, far.fingerprints[i]!) },
     other,
     claims,
   );
@@ -131,13 +131,13 @@ async function putBack(
   const writes = own === 0 ? ([[...a, name], b] as const) : ([a, [...b, name]] as const);
   return { ...outcome, kind: outcome.kind === 'unchanged' ? 'updated' : outcome.kind, writes };
 
-  async function view(side: SideIndex): Promise<View> {
+  async function view(side: SideIndex): Promise<RecordView> {
     const record = await readSide(context, mapping, side, ids[side]);
     if (!record) throw gone(mapping, side, ids[side]);
     return viewRecord(mapping, side, record);
   }
 
-  function assertWritable({ side, record }: View, write: PropertyWrite): void {
+  function assertWritable({ side, record }: RecordView, write: PropertyWrite): void {
     const { faults } = writable(mapping, mapping.sides[side], record, [write]);
     if (faults.length > 0) throw schemaError(mapping.sides[side], faults);
   }

@@ -13,7 +13,7 @@ import { liftUnlimited, type Missing, weighMissing } from './brake.ts';
 import type { SyncContext } from './context.ts';
 import { hold } from './hold.ts';
 import { isHandled } from './name.ts';
-import { indexEntry, recordState, type View, viewRecord } from './view.ts';
+import { indexEntry, type RecordView, recordState, viewRecord } from './view.ts';
 
 export type ScanKind = 'changes' | 'full';
 /** What a run may look through: records of the systems, or the links. */
@@ -126,8 +126,8 @@ async function scanPage(
     side,
     page.records.map((record) => record.id),
   );
-  const changed: View[] = [];
-  const toIndex: View[] = [];
+  const changed: RecordView[] = [];
+  const toIndex: RecordView[] = [];
   let failed = 0;
   for (const [i, record] of page.records.entries()) {
     try {
@@ -136,10 +136,10 @@ async function scanPage(
       const known = stored[i] ?? undefined;
       const same =
         known === undefined
-          ? !view.takesPart
+          ? !view.inScope
           : isHandled(mapping, known, state.linked) || known === state.unlinked || state.former.includes(known);
       if (!same) changed.push(view);
-      if ((view.takesPart || view.names !== undefined) && (first || !same)) toIndex.push(view);
+      if ((view.inScope || view.correlationId !== undefined) && (first || !same)) toIndex.push(view);
     } catch (cause) {
       failed++;
       const error = asTandemError(cause);

@@ -5,20 +5,20 @@ import { type Fingerprint, fingerprint, hash, isEmpty } from '../expression/valu
 import type { IndexEntry } from '../links/links.ts';
 import type { SideIndex, SystemRecord } from '../types.ts';
 
-export interface View {
+export interface RecordView {
   readonly side: SideIndex;
   readonly record: SystemRecord;
   /** False: `when` excludes the record. */
-  readonly takesPart: boolean;
+  readonly inScope: boolean;
   /** Hash of the match key per match rule; undefined where the record has none. Hashes: no customer data in Redis. */
   readonly keys: readonly (string | undefined)[];
   /** The match keys themselves, for searching the other system. */
   readonly keyTexts: readonly (string | undefined)[];
   /** Id of the record on the other side that this one names as its counterpart, where the mapping keeps it in the record. */
-  readonly names: string | undefined;
+  readonly correlationId: string | undefined;
   /** Raw value per property, in the mapping's order. */
   readonly raw: readonly unknown[];
-  readonly own: readonly Fingerprint[];
+  readonly fingerprints: readonly Fingerprint[];
 }
 
 /** @throws TandemError EXPRESSION_FAILED when `when`, a match key or a computed value fails on this record */
@@ -27,10 +27,10 @@ export async function viewRecord(
   side: SideIndex,
   record: SystemRecord,
   functions: ExpressionFunctions = noFunctions,
-): Promise<View> {
+): Promise<RecordView> {
   const context = { record: record.data, functions };
   const { correlate } = mapping.sides[side];
-  const taking = await takesPart(mapping, side, record, functions);
+  const taking = await inScope(mapping, side, record, functions);
   const keyTexts: (string | undefined)[] = [];
   for (const rule of mapping.match) keyTexts.push(matchKey(await rule.keys[side].evaluate(record.data, context)));
   const raw: unknown[] = [];
@@ -38,17 +38,17 @@ export async function viewRecord(
   return {
     side,
     record,
-    takesPart: taking,
+    inScope: taking,
     keyTexts,
     keys: keyTexts.map((text) => (text === undefined ? undefined : hash(text))),
-    names: matchKey(correlate?.get(record.data)),
+    correlationId: matchKey(correlate?.get(record.data)),
     raw,
-    own: mapping.properties.map((property, i) => fingerprint(raw[i], property)),
+    fingerprints: mapping.properties.map((property, i) => fingerprint(raw[i], property)),
   };
 }
 
 /** What `when` says about a record. @throws TandemError EXPRESSION_FAILED */
-export async function takesPart(
+export async function inScope(
   mapping: Mapping,
   side: SideIndex,
   record: SystemRecord,
@@ -71,10 +71,10 @@ export async function readProperty(
 }
 
 /** What the match index holds of a record. One that does not take part is nobody's candidate, but is found by whom it names. */
-export const indexEntry = ({ record, takesPart, keys, names }: View): IndexEntry => ({
+export const indexEntry = ({ record, inScope, keys, correlationId }: RecordView): IndexEntry => ({
   id: record.id,
-  keys: takesPart ? keys : [],
-  names,
+  keys: inScope ? keys : [],
+  names: correlationId,
 });
 
 /** JSONata's idea of true is wider than JavaScript's only for `undefined`: nothing is false. */
@@ -95,12 +95,12 @@ function matchKey(value: unknown): string | undefined {
  */
 export function recordState(
   mapping: Mapping,
-  view: Pick<View, 'takesPart' | 'own' | 'keys' | 'names'>,
+  view: Pick<RecordView, 'inScope' | 'fingerprints' | 'keys' | 'correlationId'>,
 ): { linked: string; unlinked: string; former: readonly string[] } {
-  if (!view.takesPart) return { linked: 'out', unlinked: 'out', former: [] };
-  const values = mapping.properties.map((property, i) => `${property.name}=${view.own[i]}`).join('\n');
+  if (!view.inScope) return { linked: 'out', unlinked: 'out', former: [] };
+  const values = mapping.properties.map((property, i) => `${property.name}=${view.fingerprints[i]}`).join('\n');
   const matched = view.keys.map((key) => key ?? '');
-  const keys = hash([...matched, ...(view.names === undefined ? [] : [view.names])].join('\n'));
+  const keys = hash([...matched, ...(view.correlationId === undefined ? [] : [view.correlationId])].join('\n'));
   const linked = hash(`${values}\n${mapping.properties.map((property) => property.definition).join('\n')}`);
   const former = hash(values);
   return { linked, unlinked: `${linked}.${keys}`, former: [former, `${former}.${hash(matched.join('\n'))}`] };

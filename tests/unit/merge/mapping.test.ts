@@ -8,7 +8,7 @@ import type { Mapping, Property } from '../../../engine/config/types.ts';
 import { fingerprint, isEmpty, type ValueType } from '../../../engine/expression/values.ts';
 import { type Decision, merge } from '../../../engine/merge/merge.ts';
 import { type ConvertContext, convertProperty, propertyStates } from '../../../engine/sync/convert.ts';
-import { recordState, type View, viewRecord } from '../../../engine/sync/view.ts';
+import { type RecordView, recordState, viewRecord } from '../../../engine/sync/view.ts';
 import { type Base, type Json, type JsonObject, otherSide, type SideIndex } from '../../../engine/types.ts';
 import { load, told } from '../config/fixture.ts';
 
@@ -213,7 +213,7 @@ interface Link {
   readonly base: Base;
 }
 
-const view = (link: Link, side: SideIndex, modified?: string): Promise<View> =>
+const view = (link: Link, side: SideIndex, modified?: string): Promise<RecordView> =>
   viewRecord(link.mapping, side, { id: '1', modified, version: undefined, data: link.data[side] });
 
 function linkOf(mapping: Mapping, { values, former, known }: World): Link {
@@ -240,7 +240,7 @@ function linkOf(mapping: Mapping, { values, former, known }: World): Link {
 async function round(
   link: Link,
   { habits, modified }: Pick<World, 'habits' | 'modified'>,
-): Promise<{ link: Link; decision: Decision; views: readonly [View, View] }> {
+): Promise<{ link: Link; decision: Decision; views: readonly [RecordView, RecordView] }> {
   const { mapping } = link;
   const views = [await view(link, 0, modified[0]), await view(link, 1, modified[1])] as const;
   const properties = await propertyStates(mapping, views, link.base, context);
@@ -257,7 +257,7 @@ async function round(
   for (const side of [0, 1] as const) {
     const answered = await view(after, side);
     for (const write of decision.writes[side]) {
-      const own = answered.own[mapping.properties.findIndex((one) => one.name === write.property)]!;
+      const own = answered.fingerprints[mapping.properties.findIndex((one) => one.name === write.property)]!;
       const entry = base[write.property]!;
       base[write.property] = side === 0 ? [own, entry[1]] : [entry[0], own];
     }
@@ -275,7 +275,7 @@ const each = (check: (world: World, link: Link) => Promise<void>, numRuns = 60):
 /** Whether a side holds what it would be given, as far as it can hold it. */
 async function holds(link: Link, property: Property, side: SideIndex, habit: Habit): Promise<boolean> {
   const from = await view(link, otherSide(side));
-  const own = (await view(link, side)).own[link.mapping.properties.indexOf(property)]!;
+  const own = (await view(link, side)).fingerprints[link.mapping.properties.indexOf(property)]!;
   const made = await convertProperty(link.mapping, property, from, side, context);
   return made.ok && (made.fingerprint === own || fingerprint(habitual(habit, made.value), property) === own);
 }
@@ -353,12 +353,12 @@ describe('any mapping', () => {
           data[side] = property.sides[side].path!.set(data[side], value);
           const moved = { ...settled, data };
           const views = [await view(moved, 0), await view(moved, 1)] as const;
-          if (!base || views[otherSide(side)].own[edited] !== base[otherSide(side)]) continue;
+          if (!base || views[otherSide(side)].fingerprints[edited] !== base[otherSide(side)]) continue;
           const { link: after, decision } = await round(moved, one);
           const now = [await view(after, 0), await view(after, 1)] as const;
-          expect(now[side].own[edited]).toBe(views[side].own[edited]);
+          expect(now[side].fingerprints[edited]).toBe(views[side].fingerprints[edited]);
           if (decision.decisions[edited]!.rule === 'blocked') continue;
-          if (views[side].own[edited] !== base[side])
+          if (views[side].fingerprints[edited] !== base[side])
             expect(await holds(after, property, otherSide(side), one.habits[otherSide(side)])).toBe(true);
         }
       }),
@@ -393,7 +393,9 @@ describe('any mapping', () => {
             expect(fingerprint(write.value, property)).toBe(write.fingerprint);
             // Without a conversion it is the value that was read, with all its digits.
             if (!property.convert[side] && !property.values)
-              expect(write.fingerprint).toBe(views[otherSide(side)].own[link.mapping.properties.indexOf(property)]);
+              expect(write.fingerprint).toBe(
+                views[otherSide(side)].fingerprints[link.mapping.properties.indexOf(property)],
+              );
           }
       }),
     120_000,
