@@ -342,6 +342,7 @@ function expression(
     return undefined;
   }
   const { calls } = compiled;
+  if (calls.account) report.add('CONFIG_EXPRESSION', path, '$account() is for system files; a mapping cannot call it.');
   if (calls.comparesNull)
     report.add(
       'CONFIG_EXPRESSION',

@@ -103,16 +103,23 @@ interface EntityFile {
   id: string;
   modified?: string;
   normalize?: string;
+  denormalize?: string;
   cache?: string;
   list?: OperationFile & {
     items?: string;
     paging: PagingConfig & { first?: number };
     since?: { kind: 'filter' | 'newest-first'; query: Record<string, string | number | boolean>; overlap?: string };
   };
-  read?: OperationFile;
+  read?: OperationFile & { items?: string };
   find?: OperationFile & { items?: string; by: Record<string, Record<string, string | number | boolean>> };
   create?: OperationFile & { idempotency?: string; answer?: 'record' | 'id' };
-  update?: OperationFile & { mask?: string; nested?: 'whole' | 'merge'; version?: string; answer?: 'record' | 'none' };
+  update?: OperationFile & {
+    mask?: string;
+    maskStyle?: 'comma' | 'repeat';
+    nested?: 'whole' | 'merge';
+    version?: string;
+    answer?: 'record' | 'none';
+  };
   delete?: OperationFile;
   events?: string[];
 }
@@ -127,6 +134,7 @@ interface SystemFile {
   limits?: { requests: number; per: string }[];
   quota?: { remaining: string; reset?: string };
   retry?: { statuses?: number[] };
+  account?: OperationFile & { cache?: string };
   entities: Record<string, EntityFile>;
   webhooks?: {
     events: string;
@@ -144,6 +152,7 @@ interface SystemFile {
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 
 function build(file: SystemFile, input: SystemInput, report: Report): SystemConfig {
   if (!URL.canParse(file.baseUrl))
@@ -151,7 +160,7 @@ function build(file: SystemFile, input: SystemInput, report: Report): SystemConf
   const entities: Record<string, EntityConfig> = {};
   const eventOwners = new Map<string, string>();
   for (const [name, entity] of Object.entries(file.entities)) {
-    entities[name] = buildEntity(file.system, name, entity, input, report);
+    entities[name] = buildEntity(file, name, entity, input, report);
     for (const [i, event] of (entity.events ?? []).entries()) {
       const owner = eventOwners.get(event);
       if (owner)
@@ -178,13 +187,17 @@ function build(file: SystemFile, input: SystemInput, report: Report): SystemConf
     concurrency: file.concurrency ?? 4,
     quota: file.quota ? { remaining: file.quota.remaining, reset: file.quota.reset } : undefined,
     retry: { statuses: file.retry?.statuses ?? [] },
+    account: file.account && {
+      ...buildOperation(file.account, 'GET', [], [], report, ['account']),
+      cache: duration(file.account.cache, HOUR),
+    },
     entities,
     webhooks: file.webhooks ? buildWebhooks(file.webhooks, report) : undefined,
   };
 }
 
 function buildEntity(
-  system: string,
+  file: SystemFile,
   name: string,
   entity: EntityFile,
   input: SystemInput,
@@ -209,6 +222,7 @@ function buildEntity(
   if (entity.modified !== undefined) checkPath(entity.modified, at('modified'));
   const operation = (key: 'read' | 'delete', method: string): OperationConfig | undefined =>
     entity[key] && buildOperation(entity[key], method, ['id'], ['id'], report, at(key));
+  const read = operation('read', 'GET');
 
   let list: ListConfig | undefined;
   if (entity.list) {
@@ -266,6 +280,7 @@ function buildEntity(
     update = {
       ...buildOperation(entity.update, 'PATCH', ['id'], ['id'], report, at('update')),
       mask: entity.update.mask,
+      maskStyle: entity.update.maskStyle ?? 'comma',
       nested: entity.update.nested ?? 'merge',
       version: entity.update.version,
       answer: entity.update.answer ?? 'record',
@@ -278,15 +293,19 @@ function buildEntity(
       );
   }
   return {
-    system,
+    system: file.system,
     name,
     schema: schema ?? {},
     id: entity.id,
     modified: entity.modified,
     normalize: entity.normalize === undefined ? undefined : expression(entity.normalize, report, at('normalize')),
+    denormalize:
+      entity.denormalize === undefined
+        ? undefined
+        : expression(entity.denormalize, report, at('denormalize'), file.account !== undefined),
     cache: entity.cache === undefined ? undefined : duration(entity.cache, 0),
     list,
-    read: operation('read', 'GET'),
+    read: read && { ...read, items: entity.read?.items },
     find,
     create,
     update,
@@ -381,10 +400,19 @@ function buildWebhooks(webhooks: NonNullable<SystemFile['webhooks']>, report: Re
   };
 }
 
-function expression(source: string, report: Report, path: YamlPath): Expression {
+/** @param account whether `$account()` may be called */
+function expression(source: string, report: Report, path: YamlPath, account?: boolean): Expression {
   try {
     const compiled = compileExpression(source);
     const { link, record, find } = compiled.calls;
+    if (compiled.calls.account && !account)
+      report.add(
+        'CONFIG_EXPRESSION',
+        path,
+        account === undefined
+          ? 'Only "denormalize" can call $account().'
+          : '$account() needs the key "account" of the system file.',
+      );
     if (link.length + record.length + find.length > 0)
       report.add(
         'CONFIG_EXPRESSION',

@@ -26,6 +26,8 @@ export interface SystemConfig {
   readonly concurrency: number;
   readonly quota: QuotaConfig | undefined;
   readonly retry: RetryConfig;
+  /** Describes the account itself; `$account()` of `denormalize`. */
+  readonly account: AccountConfig | undefined;
   readonly entities: Readonly<Record<string, EntityConfig>>;
   readonly webhooks: WebhookConfig | undefined;
 }
@@ -63,6 +65,11 @@ export interface RetryConfig {
   readonly statuses: readonly number[];
 }
 
+/** Read when it is needed, and kept in memory for `cache` milliseconds. */
+export interface AccountConfig extends OperationConfig {
+  readonly cache: number;
+}
+
 export interface EntityConfig {
   readonly system: string;
   readonly name: string;
@@ -72,10 +79,12 @@ export interface EntityConfig {
   /** Path of the time of last modification; undefined where the entity has none. */
   readonly modified: string | undefined;
   readonly normalize: Expression | undefined;
+  /** Makes what is written from the normalized form of it: the way back from `normalize`. */
+  readonly denormalize: Expression | undefined;
   /** Milliseconds for which the whole list may be kept in memory (small reference entities such as stages). */
   readonly cache: number | undefined;
   readonly list: ListConfig | undefined;
-  readonly read: OperationConfig | undefined;
+  readonly read: ReadConfig | undefined;
   readonly find: FindConfig | undefined;
   readonly create: CreateConfig | undefined;
   readonly update: UpdateConfig | undefined;
@@ -116,6 +125,11 @@ export type SinceConfig =
   /** No filter: `query` asks for newest first, reading stops at the first record older than since - overlap. */
   | { readonly kind: 'newest-first'; readonly query: Readonly<Record<string, string>>; readonly overlap: number };
 
+export interface ReadConfig extends OperationConfig {
+  /** Path of a list in the answer that holds the record; undefined where the answer is the record. */
+  readonly items: string | undefined;
+}
+
 export interface FindConfig extends OperationConfig {
   readonly items: string;
   /** Path of a field -> the query parameters that search by it, with `{value}`. */
@@ -130,8 +144,10 @@ export interface CreateConfig extends OperationConfig {
 }
 
 export interface UpdateConfig extends OperationConfig {
-  /** Query parameter that takes the comma-joined top-level fields to change. */
+  /** Query parameter that takes the top-level fields to change. */
   readonly mask: string | undefined;
+  /** `comma`: one parameter with all of them; `repeat`: one parameter for each. */
+  readonly maskStyle: 'comma' | 'repeat';
   /** `whole`: a nested object is sent with all its fields; `merge`: only the changed ones. PUT sends the whole record. */
   readonly nested: 'whole' | 'merge';
   /** Header that takes the version read (`If-Match`), where the system has one. */

@@ -15,6 +15,8 @@ export interface Calls {
   readonly find: readonly string[];
   /** Functions whose answer differs from one moment to the next (`$now`, `$random`, …). */
   readonly volatile: readonly string[];
+  /** Whether `$account()` is called. */
+  readonly account: boolean;
   /** Whether a value is compared with `null`. */
   readonly comparesNull: boolean;
 }
@@ -50,7 +52,7 @@ export interface Node {
 /** The name under which the function `$record` is bound, as `$record` itself is the source record. No source can write it. */
 export const RECORD_FUNCTION = 'record function';
 
-const HOST = new Set(['link', 'find', 'record']);
+const HOST = new Set(['link', 'find', 'record', 'account']);
 /** Functions without a world outside. */
 const PURE: ReadonlySet<string> = new Set([...BUILTINS, ...Object.keys(MONEY_FUNCTIONS)]);
 
@@ -64,6 +66,7 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
   const calls = { link: new Set<string>(), record: new Set<string>(), find: new Set<string>() };
   const volatile = new Set<string>();
   const chained = new Map<Node, Node>();
+  let account = false;
   let comparesNull = false;
   let marksInput = false;
   const nodes = collect(ast);
@@ -96,7 +99,8 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
         const name = String(procedure.value);
         if (HOST.has(name) && !bound.has(name)) {
           const first = chained.get(node) ?? node.arguments![0];
-          if (first?.type === 'string') calls[name as keyof typeof calls].add(String(first.value));
+          if (name === 'account') account = true;
+          else if (first?.type === 'string') calls[name as keyof typeof calls].add(String(first.value));
           if (name === 'record') procedure.value = RECORD_FUNCTION;
         }
       }
@@ -122,6 +126,7 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
       record: [...calls.record],
       find: [...calls.find],
       volatile: [...volatile],
+      account,
       comparesNull,
     },
   };

@@ -26,7 +26,7 @@ export interface CompileOptions {
 }
 
 /** What an expression that is a plain path calls: nothing. */
-const NO_CALLS: Calls = { link: [], record: [], find: [], volatile: [], comparesNull: false };
+const NO_CALLS: Calls = { link: [], record: [], find: [], volatile: [], account: false, comparesNull: false };
 
 /** The running account of one evaluation; bound under a name that no source can write. */
 interface Budget {
@@ -87,7 +87,7 @@ function compileFull(source: string, missing: boolean): CompiledExpression {
       const bindings = {
         record: see(context.record),
         [BUDGET]: budget,
-        ...hostFunctions(context.functions, budget, see),
+        ...hostFunctions(context.functions, context.account, budget, see),
       };
       return plainResult(await expression.evaluate(see(input), bindings));
     } catch (error) {
@@ -130,16 +130,22 @@ function guard(_node: unknown, _input: unknown, environment: { base: jsonata.Env
 
 function hostFunctions(
   functions: ExpressionFunctions | undefined,
+  account: (() => Promise<unknown>) | undefined,
   budget: Budget,
   see: (value: unknown) => unknown,
 ): Record<string, unknown> {
+  const notHere = (name: string): TandemError =>
+    new TandemError('EXPRESSION_FAILED', `$${name}(…) is not available here.`);
   const call = async <T>(name: string, work: (given: ExpressionFunctions) => Promise<T>): Promise<unknown> => {
-    if (!functions) throw new TandemError('EXPRESSION_FAILED', `$${name}(…) is not available here.`);
+    if (!functions) throw notHere(name);
+    return outside(() => work(functions));
+  };
+  const outside = async <T>(work: () => Promise<T>): Promise<unknown> => {
     if (++budget.calls > MAX_CALLS)
       throw new TandemError('EXPRESSION_LIMIT', `It called $link, $record and $find more than ${MAX_CALLS} times.`);
     const start = performance.now();
     try {
-      return see(await work(functions));
+      return see(await work());
     } finally {
       budget.waited += performance.now() - start;
     }
@@ -166,6 +172,10 @@ function hostFunctions(
         );
       }
       return call('find', (given) => given.find(name, fields));
+    },
+    account: async () => {
+      if (!account) throw notHere('account');
+      return outside(account);
     },
   };
 }

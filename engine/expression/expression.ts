@@ -15,9 +15,13 @@ export interface Expression {
   /**
    * @param input what `$` is
    * @param record what `$record` is as a value: the whole source record
+   * @param account what `$account()` answers, in expressions of system files
    * @throws TandemError EXPRESSION_FAILED or EXPRESSION_LIMIT
    */
-  evaluate(input: unknown, context?: { record?: unknown; functions?: ExpressionFunctions }): Promise<unknown>;
+  evaluate(
+    input: unknown,
+    context?: { record?: unknown; functions?: ExpressionFunctions; account?: () => Promise<unknown> },
+  ): Promise<unknown>;
 }
 
 /** For places where an expression may call none of them. */

@@ -4,12 +4,6 @@ import type { WritablePath } from '../expression/path.ts';
 import type { Json, JsonObject } from '../types.ts';
 import { isObject, property } from './paths.ts';
 
-export interface UpdateBody {
-  readonly body: JsonObject;
-  /** Comma-joined top-level fields, where the system takes an update mask. */
-  readonly mask: string | undefined;
-}
-
 /** Without read-only properties, and without empty places: a record that does not exist yet has nothing to clear. */
 export function createBody(schema: JsonSchema, data: JsonObject): JsonObject {
   return dropNulls(asObject(stripReadOnly(schema, data)));
@@ -21,13 +15,22 @@ export function updateBody(
   schema: JsonSchema,
   data: JsonObject,
   changed: readonly WritablePath[],
-): UpdateBody {
-  if (config.method.toUpperCase() === 'PUT') return { body: asObject(stripReadOnly(schema, data)), mask: undefined };
-  if (config.nested === 'merge' && config.mask === undefined) {
-    return { body: asObject(stripReadOnly(schema, leaves(data, changed))), mask: undefined };
-  }
-  const body = roots(schema, data, changed);
-  return { body, mask: config.mask === undefined ? undefined : Object.keys(body).join(',') };
+): JsonObject {
+  if (config.method.toUpperCase() === 'PUT') return asObject(stripReadOnly(schema, data));
+  if (config.nested === 'merge' && config.mask === undefined)
+    return asObject(stripReadOnly(schema, leaves(data, changed)));
+  return roots(schema, data, changed);
+}
+
+/** The query parameters that name the top-level fields of a body, where the system takes such a mask. */
+export function maskOf(
+  config: Pick<UpdateConfig, 'method' | 'mask' | 'maskStyle'>,
+  body: JsonObject,
+): [string, string][] {
+  const { mask } = config;
+  if (mask === undefined || config.method.toUpperCase() === 'PUT') return [];
+  const names = Object.keys(body);
+  return (config.maskStyle === 'repeat' ? names : [names.join(',')]).map((text) => [mask, text]);
 }
 
 /** Changed top-level fields, each whole; null where nothing that can be written is left in it. */

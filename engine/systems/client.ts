@@ -4,7 +4,7 @@ import { asTandemError, TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { headerOf } from './answer.ts';
-import { createBody, updateBody } from './body.ts';
+import { createBody, maskOf, updateBody } from './body.ts';
 import type { Circuit } from './circuit.ts';
 import { createPager, itemsOf, nextLink, type PageRequest } from './paging.ts';
 import { isObject, readPath } from './paths.ts';
@@ -203,7 +203,14 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
     const operation = offered(entity.read, 'read', name);
     const call = callOf(operation, name, 'read', { id });
     try {
-      return await recordOf(entity, await sendPatiently(call, patience));
+      const answer = await sendPatiently({ ...call, single: operation.items === undefined }, patience);
+      if (operation.items === undefined) return await recordOf(entity, answer);
+      const [found, ...more] = itemsOf(answer.body, operation.items);
+      if (more.length > 0) {
+        const words = `${config.name} answered several records of ${name} where one was asked for by its id`;
+        throw new TandemError('SYSTEM_ANSWER', words, { system: config.name, entity: name });
+      }
+      return found === undefined ? undefined : await recordOf(entity, { ...answer, body: found });
     } catch (error) {
       if (error instanceof TandemError && error.code === 'SYSTEM_NOT_FOUND') return undefined;
       throw withId(error, id);
@@ -252,11 +259,8 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
       operation.idempotency === undefined || options.idempotencyKey === undefined
         ? {}
         : { [operation.idempotency]: options.idempotencyKey };
-    const answer = await transport.send({
-      ...callOf(operation, name, 'create'),
-      body: createBody(entity.schema, data),
-      headers,
-    });
+    const body = await written(entity, createBody(entity.schema, data), data);
+    const answer = await transport.send({ ...callOf(operation, name, 'create'), body, headers });
     const id = toId(readPath(answer.body, entity.id));
     try {
       if (operation.answer === 'record') return await recordOf(entity, answer);
@@ -266,6 +270,40 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
       throw created(name, id, error);
     }
     throw created(name, id, undefined);
+  }
+
+  /** @param record the whole normalized record, with what is only read */
+  async function written(entity: EntityConfig, body: JsonObject, record: JsonObject): Promise<JsonObject> {
+    if (entity.denormalize === undefined) return body;
+    const place = { system: config.name, entity: entity.name };
+    let made: unknown;
+    try {
+      made = await entity.denormalize.evaluate(body, { record, account });
+    } catch (error) {
+      const { code, message, context } = asTandemError(error);
+      throw new TandemError(code, message, { ...context, ...place, cause: error });
+    }
+    if (isObject(made)) return made as JsonObject;
+    throw new TandemError('EXPRESSION_FAILED', `'denormalize' of ${entity.name} did not make an object`, place);
+  }
+
+  let knownAccount: { until: number; body: Promise<unknown> } | undefined;
+
+  /** What describes the account: asked once, and kept as long as the system file says. */
+  async function account(): Promise<unknown> {
+    const operation = config.account;
+    if (operation === undefined) return undefined;
+    if (knownAccount === undefined || knownAccount.until <= now()) {
+      const body = transport.send({ ...callOf(operation, 'account', 'read'), single: true }).then(({ body }) => body);
+      knownAccount = { until: now() + operation.cache, body };
+    }
+    try {
+      return await knownAccount.body;
+    } catch (error) {
+      knownAccount = undefined;
+      const { code, message, context } = asTandemError(error);
+      throw new TandemError(code, `What describes the account cannot be read: ${message}`, context);
+    }
   }
 
   /** The record is there, only what it looks like is not known: the caller can link it by its id. */
@@ -289,10 +327,11 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
   ): Promise<SystemRecord> {
     const entity = entityOf(name);
     const operation = offered(entity.update, 'update', name);
-    const { body, mask } = updateBody(operation, entity.schema, change.data, change.changed);
-    if (Object.keys(body).length > 0) {
+    const normalized = updateBody(operation, entity.schema, change.data, change.changed);
+    if (Object.keys(normalized).length > 0) {
+      const body = await written(entity, normalized, change.data);
       const call = callOf(operation, name, 'update', { id });
-      if (operation.mask !== undefined && mask !== undefined) call.query.set(operation.mask, mask);
+      for (const [param, text] of maskOf(operation, body)) call.query.append(param, text);
       const conditional = operation.version !== undefined && change.version !== undefined;
       const headers = conditional ? { [operation.version ?? '']: change.version ?? '' } : {};
       try {

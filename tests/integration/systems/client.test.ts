@@ -382,6 +382,7 @@ describe('update and delete', () => {
     const update = {
       ...operation('PATCH', '/things/{id}'),
       mask: 'update_mask',
+      maskStyle: 'comma',
       nested: 'whole',
       version: undefined,
       answer: 'none',

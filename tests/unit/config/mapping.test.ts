@@ -8,6 +8,11 @@ const mapping = (...changes: [string, string][]) => load(edited(FILE, ...changes
 const row = (text: string): [string, string] => ['    shop: street\n', `    shop: street\n${text}`];
 
 describe('a mapping', () => {
+  it('cannot call $account(), which is a matter of system files', () => {
+    const text = '  - crm: $account().name\n    shop: phone\n    direction: shop\n';
+    expect(told(mapping(row(text)))).toEqual([expect.stringContaining('a mapping cannot call it')]);
+  });
+
   it('gets its values and defaults', () => {
     const { config, problems } = load();
     expect(problems).toEqual([]);

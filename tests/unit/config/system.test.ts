@@ -34,6 +34,27 @@ describe('a system', () => {
     });
   });
 
+  it('says how its account is read, and keeps that for an hour', () => {
+    const edits = edited(FILE, ['entities:', 'account: { path: /account }\nentities:']);
+    expect(load(edits).config.systems.get('crm')!.account).toMatchObject({
+      method: 'GET',
+      path: '/account',
+      cache: 3_600_000,
+    });
+  });
+
+  it.each([
+    ['normalize', 'account: { path: /account }\nentities:', 'Only "denormalize" can call $account().'],
+    ['denormalize', 'entities:', '$account() needs the key "account" of the system file.'],
+  ])('refuses $account() in %s where it cannot be answered', (key, head, reason) => {
+    const edits = edited(
+      FILE,
+      ['entities:', head],
+      ['    schema: crm/people', `    schema: crm/people\n    ${key}: '{ "id": $account().id }'`],
+    );
+    expect(told(load(edits))).toEqual([expect.stringContaining(reason)]);
+  });
+
   it('takes numbers and defaults from the environment', () => {
     const edits = edited(FILE, [
       'entities:',

@@ -9,7 +9,7 @@ function told(source: string): Analysis & { faults: Fault[] } {
   return { ...analyse(jsonata(source).ast(), (fault) => faults.push(fault)), faults };
 }
 
-const nothing = { link: [], record: [], find: [], volatile: [], comparesNull: false };
+const nothing = { link: [], record: [], find: [], volatile: [], account: false, comparesNull: false };
 
 describe('calls', () => {
   it.each<[string, Partial<Analysis['calls']>]>([
@@ -32,6 +32,8 @@ describe('calls', () => {
     ['$millis() + $shuffle([1])[0]', { volatile: expect.arrayContaining(['millis', 'shuffle']) as string[] }],
     ['$map(a, $random)', { volatile: ['random'] }],
     ['($now := 1; $now)', {}],
+    ['$account().currency', { account: true }],
+    ['($account := 1; $account)', {}],
     ['a = null', { comparesNull: true }],
     ['null = a', { comparesNull: true }],
     ['a != null', { comparesNull: true }],

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { UpdateConfig } from '../../../engine/config/types.ts';
 import { parsePath } from '../../../engine/expression/path.ts';
-import { createBody, stripReadOnly, updateBody } from '../../../engine/systems/body.ts';
+import { createBody, maskOf, stripReadOnly, updateBody } from '../../../engine/systems/body.ts';
 import type { JsonObject } from '../../../engine/types.ts';
 
 const path = (source: string) => {
@@ -51,6 +51,7 @@ const config = (more: Partial<UpdateConfig>): UpdateConfig => ({
   path: '/x/{id}',
   query: {},
   mask: undefined,
+  maskStyle: 'comma',
   nested: 'whole',
   version: undefined,
   answer: 'record',
@@ -79,26 +80,35 @@ describe('an update', () => {
   test('with a mask sends the changed roots whole', () => {
     const changed = paths('address.line2', 'address.line1', 'name', 'stamps.at', 'id');
     expect(updateBody(config({ mask: 'update_mask' }), schema, data, changed)).toEqual({
-      body: { address: { line1: 'a', line2: null, geo: { lat: 1 } }, name: 'Acme' },
-      mask: 'address,name',
+      address: { line1: 'a', line2: null, geo: { lat: 1 } },
+      name: 'Acme',
     });
+  });
+
+  test('names the top-level fields of its body in one parameter, or in one parameter each', () => {
+    const body = { address: { line1: 'a' }, name: null };
+    expect(maskOf(config({ mask: 'm' }), body)).toEqual([['m', 'address,name']]);
+    expect(maskOf(config({ mask: 'm', maskStyle: 'repeat' }), body)).toEqual([
+      ['m', 'address'],
+      ['m', 'name'],
+    ]);
+    expect(maskOf(config({}), body)).toEqual([]);
+    expect(maskOf(config({ mask: 'm', method: 'PUT' }), body)).toEqual([]);
   });
 
   test('clears a root with null, also where only read-only leftovers are in it', () => {
     const cleared = { id: '1', phone: { number_e164: '+1' }, address: {} };
-    const { body, mask } = updateBody(
-      config({ mask: 'm' }),
-      schema,
-      cleared,
-      paths('phone.number', 'address.line1', 'name'),
-    );
-    expect(body).toEqual({ phone: null, address: null, name: null });
-    expect(mask).toBe('phone,address,name');
+    const changed = paths('phone.number', 'address.line1', 'name');
+    expect(updateBody(config({ mask: 'm' }), schema, cleared, changed)).toEqual({
+      phone: null,
+      address: null,
+      name: null,
+    });
   });
 
   test('that merges sends changed leaves only, arrays whole', () => {
     const changed = paths('address.line2', 'address.geo.lat', "phones[field='A'].number", 'stamps.at');
-    expect(updateBody(config({ nested: 'merge' }), schema, data, changed).body).toEqual({
+    expect(updateBody(config({ nested: 'merge' }), schema, data, changed)).toEqual({
       address: { line2: null, geo: { lat: 1 } },
       phones: [{ number: '1', field: 'A' }],
     });
@@ -106,7 +116,7 @@ describe('an update', () => {
 
   test('that merges clears leaves whose parent is gone', () => {
     expect(
-      updateBody(config({ nested: 'merge' }), schema, {}, paths('address.line1', 'address.geo.lat', 'name')).body,
+      updateBody(config({ nested: 'merge' }), schema, {}, paths('address.line1', 'address.geo.lat', 'name')),
     ).toEqual({
       address: { line1: null, geo: { lat: null } },
       name: null,
@@ -114,14 +124,12 @@ describe('an update', () => {
   });
 
   test('by PUT sends everything that can be written', () => {
-    expect(updateBody(config({ method: 'PUT' }), schema, data, paths('name')).body).toEqual(
-      stripReadOnly(schema, data),
-    );
+    expect(updateBody(config({ method: 'PUT' }), schema, data, paths('name'))).toEqual(stripReadOnly(schema, data));
   });
 
   test('of read-only properties sends nothing', () => {
     for (const nested of ['whole', 'merge'] as const) {
-      expect(updateBody(config({ nested }), schema, data, paths('id', 'stamps.at')).body).toEqual({});
+      expect(updateBody(config({ nested }), schema, data, paths('id', 'stamps.at'))).toEqual({});
     }
   });
 
@@ -135,7 +143,7 @@ describe('an update', () => {
         const next = value as JsonObject;
         const before = structuredClone(next);
         const changed = paths(...sources);
-        const { body } = updateBody(config({ nested: 'merge' }), {}, next, changed);
+        const body = updateBody(config({ nested: 'merge' }), {}, next, changed);
         expect(next).toEqual(before);
         for (const one of changed) {
           expect(filled(one.get(body))).toEqual(filled(one.get(next)));

@@ -12,6 +12,7 @@ const entity = (more: Partial<EntityConfig> = {}): EntityConfig => ({
   id: 'id',
   modified: 'changed',
   normalize: undefined,
+  denormalize: undefined,
   cache: undefined,
   list: undefined,
   read: undefined,
