@@ -11,7 +11,7 @@ import { createReport } from './report.ts';
 import { type EntitySchemas, loadSystem } from './system.ts';
 import { loadTables, type TableFile } from './tables.ts';
 import type { Config, JsonSchema, Mapping, Problem, SystemConfig } from './types.ts';
-import { validatorOf } from './validate.ts';
+import { faultsOfSchema } from './validate.ts';
 import { isFault, parseYaml, type YamlPath } from './yaml.ts';
 
 export interface LoadOptions extends Folders {
@@ -127,17 +127,11 @@ function entitySchemas(files: Files, problems: Problem[]): EntitySchemas {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       report.add('CONFIG_SCHEMA', [], 'Must be a JSON Schema.');
     else {
-      try {
-        validatorOf(value);
+      for (const { path, message, of } of faultsOfSchema(value)) report.add('CONFIG_SCHEMA', path, message, of);
+      if (report.problems.length === 0) {
         schemas.set(name, { schema: value, text });
         if (parsedSchemas.size >= MAX_PARSED) parsedSchemas.clear();
         parsedSchemas.set(text, value);
-      } catch (error) {
-        report.add(
-          'CONFIG_SCHEMA',
-          [],
-          `Is no usable JSON Schema: ${error instanceof Error ? error.message : String(error)}.`,
-        );
       }
     }
     problems.push(...report.problems);

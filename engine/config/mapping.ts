@@ -724,7 +724,7 @@ function compileTable(
     entries = found;
     name = values;
   } else {
-    entries = entriesOf(values);
+    entries = entriesOf(values, report, path);
     name = INLINE;
   }
   // Behind a lookup or a conversion the table does not touch the place itself.

@@ -13,6 +13,8 @@ export interface Report {
   addError(path: YamlPath, error: TandemError): void;
   /** Where a value begins. */
   placeOf(path: YamlPath): Place;
+  /** A scalar as it is written, see YamlDocument. */
+  written(path: YamlPath): string | undefined;
 }
 
 export function createReport(file: string, document: YamlDocument): Report {
@@ -21,6 +23,7 @@ export function createReport(file: string, document: YamlDocument): Report {
     file,
     problems,
     placeOf: (path) => document.locate(path),
+    written: (path) => document.written(path),
     add: (code, path, message, of = 'value') => {
       problems.push({ code, file, ...document.locate(path, of), where: wherePath(path), message });
     },

@@ -2,17 +2,17 @@
 import { nearest } from '../expression/nearest.ts';
 import { isEmpty, type TypeOptions, tableKey } from '../expression/values.ts';
 import type { Json } from '../types.ts';
-import { createReport } from './report.ts';
+import { createReport, type Report } from './report.ts';
 import { schemaTypes } from './schema-path.ts';
 import type { JsonSchema, Problem, ValueTable } from './types.ts';
-import { isFault, parseYaml } from './yaml.ts';
+import { isFault, parseYaml, type YamlPath } from './yaml.ts';
 
 type Scalar = string | number | boolean;
 
-/** Entries from the first side to the second, as the file gives them. */
 /** Name of a table that stands in the mapping file itself; those of files have a dot in theirs. */
 export const INLINE = 'inline';
 
+/** Entries from the first side to the second, as the file gives them. */
 export type TableEntries = ReadonlyMap<string, Scalar>;
 
 export interface TableFile {
@@ -46,7 +46,7 @@ export function loadTables(
       for (const [from, to] of Object.entries(table)) {
         if (!isScalar(to)) report.add('CONFIG_SCHEMA', [key, from], 'Must be a text, a number, or true or false.');
       }
-      tables.set(key, entriesOf(table));
+      tables.set(key, entriesOf(table, report, [key]));
     }
   }
   const lineOf: TableFile['lineOf'] = (table, key) => report.placeOf([table, key]).line;
@@ -56,8 +56,19 @@ export function loadTables(
   };
 }
 
-export const entriesOf = (table: Readonly<Record<string, Json>>): TableEntries =>
-  new Map(Object.entries(table).filter((entry): entry is [string, Scalar] => isScalar(entry[1])));
+/**
+ * @param path where the table stands. A number that is not written as numbers are (0123, 1.10, more digits than a number
+ *   holds) counts as it is written, as keys do: it is a code
+ */
+export function entriesOf(table: Readonly<Record<string, Json>>, report: Report, path: YamlPath): TableEntries {
+  const entries = new Map<string, Scalar>();
+  for (const [key, value] of Object.entries(table)) {
+    if (!isScalar(value)) continue;
+    const written = typeof value === 'number' ? report.written([...path, key]) : undefined;
+    entries.set(key, written !== undefined && written !== String(value) ? written : value);
+  }
+  return entries;
+}
 
 export interface TableFault {
   /** The key of the entry concerned; undefined for the whole table. */

@@ -1,7 +1,11 @@
 /** JSON Schema checks (ajv), with errors in words that say what to write instead. */
+import { createRequire } from 'node:module';
+import { Ajv } from 'ajv';
+import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { nearest } from '../expression/nearest.ts';
+import { parseDuration } from './duration.ts';
 import type { JsonSchema } from './types.ts';
 import type { YamlPath } from './yaml.ts';
 
@@ -40,6 +44,8 @@ export function validatorOf(schema: JsonSchema): ValidateFunction {
   return validate;
 }
 
+const DRAFT_06 = createRequire(import.meta.url)('ajv/dist/refs/json-schema-draft-06.json') as JsonSchema;
+
 const OPTIONS = {
   allErrors: true,
   strict: false,
@@ -48,20 +54,90 @@ const OPTIONS = {
   logger: false,
   allowUnionTypes: true,
 } as const;
-/** Checks schemas themselves: compiling what a schema may be costs more than compiling most schemas, so it is done once. */
-const ofSchemas = new Ajv2020(OPTIONS);
+
+/** The drafts of JSON Schema that are read, newest first, by the address that a schema names in `$schema`. */
+const DRAFTS = {
+  'https://json-schema.org/draft/2020-12/schema': Ajv2020,
+  'https://json-schema.org/draft/2019-09/schema': Ajv2019,
+  'http://json-schema.org/draft-07/schema': Ajv,
+  'http://json-schema.org/draft-06/schema': Ajv,
+} as const;
+type Draft = keyof typeof DRAFTS;
+const NEWEST: Draft = 'https://json-schema.org/draft/2020-12/schema';
+
+/** Without `$schema` a schema is one of the newest draft; undefined: of one that is not read here. */
+function draftOf(schema: JsonSchema): Draft | undefined {
+  if (schema.$schema === undefined) return NEWEST;
+  const bare = (address: string): string => address.replace(/#$/, '').replace(/^https?:/, '');
+  return (Object.keys(DRAFTS) as Draft[]).find((draft) => bare(draft) === bare(String(schema.$schema)));
+}
+
+/** Compiling what a schema may be costs more than compiling most schemas, so it is done once per draft. */
+const metaValidators = new Map<Draft, ValidateFunction>();
+
+function metaValidator(draft: Draft): ValidateFunction {
+  let validate = metaValidators.get(draft);
+  if (!validate) {
+    const ajv = new DRAFTS[draft](OPTIONS);
+    if (draft.includes('draft-06')) ajv.addMetaSchema(DRAFT_06);
+    validate = ajv.getSchema(draft)!;
+    metaValidators.set(draft, validate);
+  }
+  return validate;
+}
+
+/** @returns why the schema cannot be used, with the place in it; nothing where it can */
+export function faultsOfSchema(schema: JsonSchema): SchemaFault[] {
+  const fault = (path: YamlPath, message: string): SchemaFault => ({
+    path,
+    of: 'value',
+    message,
+    keyword: '',
+    types: [],
+  });
+  const draft = draftOf(schema);
+  if (draft === undefined)
+    return [
+      fault(['$schema'], `This draft of JSON Schema is not read; write one of ${Object.keys(DRAFTS).join(', ')}.`),
+    ];
+  const faults = faultsBy(metaValidator(draft), schema);
+  // That no alternative fits is said by what is wrong with each.
+  const told = faults.filter(
+    ({ keyword, path }) =>
+      keyword !== 'anyOf' ||
+      !faults.some((other) => other.keyword !== 'anyOf' && path.every((part, i) => other.path[i] === part)),
+  );
+  if (told.length > 0) return told;
+  try {
+    validatorOf(schema);
+    return [];
+  } catch (error) {
+    return [fault([], `Is no usable JSON Schema: ${error instanceof Error ? error.message : String(error)}.`)];
+  }
+}
 
 function compile(schema: JsonSchema): ValidateFunction {
-  ofSchemas.validateSchema(schema, true);
   // One instance per schema: two files may carry the same $id.
-  const ajv = new Ajv2020({ ...OPTIONS, validateSchema: false });
+  const ajv = new DRAFTS[draftOf(schema) ?? NEWEST]({ ...OPTIONS, validateSchema: false });
   addFormats(ajv);
+  // Of the formats of Tandem's own files: the shortest and the longest duration that makes sense in a place.
+  ajv.addKeyword({
+    keyword: 'durationBetween',
+    type: 'string',
+    schemaType: 'array',
+    validate: ([least, most]: string[], text: string) => isBetween(parseDuration(text), least, most),
+  });
   return ajv.compile(schema);
 }
 
+/** A text that is no duration is told by its pattern, or is a word such as `off`. */
+const isBetween = (ms: number | undefined, least = '0s', most = '365d'): boolean =>
+  ms === undefined || (ms >= (parseDuration(least) ?? 0) && ms <= (parseDuration(most) ?? 0));
+
 /** @returns what is wrong with a value; nothing where it fits */
-export function schemaFaults(schema: JsonSchema, value: unknown): SchemaFault[] {
-  const validate = validatorOf(schema);
+export const schemaFaults = (schema: JsonSchema, value: unknown): SchemaFault[] => faultsBy(validatorOf(schema), value);
+
+function faultsBy(validate: ValidateFunction, value: unknown): SchemaFault[] {
   if (validate(value)) return [];
   const errors = validate.errors ?? [];
   // An alternative that failed says why once, in the words of the schema, not once per alternative.
@@ -191,6 +267,10 @@ function describe(error: ErrorObject): SchemaFault {
       return { ...base, message: `Must be at least ${String(params.limit)}.` };
     case 'maximum':
       return { ...base, message: `May be at most ${String(params.limit)}.` };
+    case 'durationBetween': {
+      const [least, most] = error.schema as string[];
+      return { ...base, message: `Must be a duration from ${least} to ${most}.` };
+    }
     case 'uniqueItems':
       return { ...base, message: 'Holds the same entry twice.' };
     default:

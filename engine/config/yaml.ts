@@ -5,11 +5,14 @@ import {
   EVENT_ID,
   type Event,
   getScalarValue,
+  mergeTag,
   parseEvents,
+  SCALAR_STYLE,
   YAMLException,
 } from 'js-yaml';
 import type { ErrorCode } from '../errors.ts';
 import type { Json } from '../types.ts';
+import { explainYaml } from './yaml-error.ts';
 
 /** Keys and indexes from the top of the document. */
 export type YamlPath = readonly (string | number)[];
@@ -26,6 +29,8 @@ export interface YamlDocument {
   locate(path: YamlPath, of?: 'value' | 'key'): Place;
   /** Where a character (from 0) of the text at the path stands. */
   locateWithin(path: YamlPath, character: number): Place;
+  /** The text of a scalar as it is written: `0123`, where the value is 123; undefined where the path leads to none. */
+  written(path: YamlPath): string | undefined;
 }
 
 export interface YamlFault extends Place {
@@ -37,6 +42,7 @@ export const MAX_FILE_CHARACTERS = 1_048_576;
 const MAX_NODES = 100_000;
 const MAX_DEPTH = 40;
 const MAX_ALIASES = 200;
+const SCHEMA = CORE_SCHEMA.withTags(mergeTag);
 
 /** @returns the document, or what is wrong with the text */
 export function parseYaml(text: string): YamlDocument | YamlFault {
@@ -46,21 +52,30 @@ export function parseYaml(text: string): YamlDocument | YamlFault {
     ...placeOf(text, at),
   });
   if (text.length > MAX_FILE_CHARACTERS) return fault(`The file is larger than ${MAX_FILE_CHARACTERS / 1024} KiB.`, 0);
+  // What reads the file puts this character in the place of bytes that are not UTF-8.
+  const damaged = text.indexOf('\uFFFD');
+  if (damaged >= 0)
+    return fault('What stands here is not UTF-8. Save the file as UTF-8, and write this again.', damaged);
   let events: Event[];
   let values: unknown[];
   try {
     events = parseEvents(text, { maxDepth: MAX_DEPTH });
-    values = constructFromEvents(events, { source: text, schema: CORE_SCHEMA, maxAliases: MAX_ALIASES });
+    keepKeys(events, text);
+    values = constructFromEvents(events, { source: text, schema: SCHEMA, maxAliases: MAX_ALIASES });
   } catch (error) {
     if (!(error instanceof YAMLException)) return fault(error instanceof Error ? error.message : String(error), 0);
-    const duplicate = error.reason.includes('duplicated mapping key');
-    const message = duplicate
-      ? 'This key is written twice; remove one of the two.'
-      : `${error.reason.charAt(0).toUpperCase()}${error.reason.slice(1)}.`;
-    return fault(message, error.mark?.position ?? 0, duplicate ? 'CONFIG_DUPLICATE' : 'CONFIG_YAML');
+    const position = error.mark?.position ?? 0;
+    if (error.reason.includes('duplicated mapping key'))
+      return fault('This key is written twice; remove one of the two.', position, 'CONFIG_DUPLICATE');
+    const { message, at } = explainYaml(text, error.reason, position);
+    return fault(message, at);
   }
   if (values.length === 0) return fault('The file is empty.', 0);
-  if (values.length > 1) return fault('The file holds more than one document; remove "---".', 0);
+  if (values.length > 1)
+    return fault(
+      'A second document begins here. A file holds one: remove this line, or make it a file of its own.',
+      secondDocument(text, events),
+    );
   const root = readTree(text, events);
   let left = MAX_NODES;
   let offence: { message: string; path: YamlPath } | undefined;
@@ -103,7 +118,45 @@ export function parseYaml(text: string): YamlDocument | YamlFault {
       if (!node) return locate(path);
       return placeOf(text, node.scalar ? align(text, node.scalar, character) : node.start);
     },
+    written: (path) => find(root, path)?.scalar?.value,
   };
+}
+
+/**
+ * A key counts as it is written: `0123`, `1e3` and `1.10` are texts, although YAML reads the same as a value as a number.
+ * Text that YAML would read otherwise than as it stands is what quotes are for, so such keys are taken as quoted.
+ */
+function keepKeys(events: readonly Event[], text: string): void {
+  /** Per open collection: whether it is a mapping, and the number of nodes met in it so far. */
+  const open: { mapping: boolean; nodes: number }[] = [];
+  for (const event of events) {
+    if (event.type === EVENT_ID.POP) {
+      open.pop();
+      continue;
+    }
+    const within = open.at(-1);
+    const isKey = within?.mapping === true && within.nodes++ % 2 === 0;
+    if (event.type !== EVENT_ID.SCALAR) {
+      if (event.type !== EVENT_ID.ALIAS) open.push({ mapping: event.type === EVENT_ID.MAPPING, nodes: 0 });
+    } else if (
+      isKey &&
+      event.fast &&
+      event.tagStart < 0 &&
+      text.slice(event.valueStart, event.valueEnd) !== MERGE_KEY
+    ) {
+      event.style = SCALAR_STYLE.SINGLE_QUOTED;
+    }
+  }
+}
+
+const MERGE_KEY = '<<';
+
+/** Where the line stands that ends the first document. */
+function secondDocument(text: string, events: readonly Event[]): number {
+  const [first] = events;
+  const explicit = first?.type === EVENT_ID.DOCUMENT && first.explicitStart;
+  const marks = [...text.matchAll(/^---(?=\s|$)/gm)].map((mark) => mark.index);
+  return marks[explicit ? 1 : 0] ?? 0;
 }
 
 /** A block scalar begins with its indentation. */
@@ -126,6 +179,7 @@ interface TreeNode {
   keyStart: number | undefined;
   readonly scalar: Scalar | undefined;
   readonly children: Map<string, TreeNode>;
+  readonly list?: true;
 }
 
 function find(root: TreeNode | undefined, path: YamlPath): TreeNode | undefined {
@@ -155,10 +209,17 @@ function readTree(text: string, events: readonly Event[]): TreeNode | undefined 
         keyStart: undefined,
         scalar: target?.scalar,
         children: target?.children ?? new Map(),
+        ...(target?.list ? { list: true } : {}),
       };
     }
     if (event.type === EVENT_ID.SEQUENCE) {
-      const node = named(event, { start: event.start, keyStart: undefined, scalar: undefined, children: new Map() });
+      const node = named(event, {
+        start: event.start,
+        keyStart: undefined,
+        scalar: undefined,
+        children: new Map(),
+        list: true,
+      });
       for (let i = 0; events[at] && events[at]!.type !== EVENT_ID.POP; i++) {
         const child = read();
         if (child) node.children.set(String(i), child);
@@ -174,7 +235,12 @@ function readTree(text: string, events: readonly Event[]): TreeNode | undefined 
         if (!key || !value) break;
         const keyed = { ...value, keyStart: key.start };
         if (value.scalar === undefined && value.children.size === 0 && value.start === 0) keyed.start = key.start;
-        if (key.scalar) node.children.set(key.scalar.value, keyed);
+        if (key.scalar && isMerge(text, key.scalar)) {
+          // What is merged stands where it was written first; what the mapping says itself comes before it.
+          const sources = value.list ? value.children.values() : [value];
+          for (const source of sources)
+            for (const [name, child] of source.children) if (!node.children.has(name)) node.children.set(name, child);
+        } else if (key.scalar) node.children.set(key.scalar.value, keyed);
       }
       at++;
       return node;
@@ -188,6 +254,10 @@ function readTree(text: string, events: readonly Event[]): TreeNode | undefined 
   while (events[at] && events[at]!.type === EVENT_ID.DOCUMENT) at++;
   return read();
 }
+
+/** Only as it stands: in quotes it is a key like others. */
+const isMerge = (text: string, { start, end }: Scalar): boolean =>
+  text.slice(start, end) === MERGE_KEY && !/["']/.test(text[start - 1] ?? '');
 
 /** Finds a character of a scalar's value in its source: folded lines differ in white space only. */
 function align(text: string, scalar: Scalar, character: number): number {

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { readFiles } from '../../../engine/config/files.ts';
 import { formatProblem } from '../../../engine/config/format.ts';
 import { loadConfig, loadMappingText } from '../../../engine/config/load.ts';
-import { ENV, files, MAPPING } from './fixture.ts';
+import { validateRecord } from '../../../engine/config/records.ts';
+import { ENV, edited, files, load, MAPPING } from './fixture.ts';
 import { loadReal, REAL_ENV, ROOT } from './real.ts';
 
 describe('the files of this repository', async () => {
@@ -132,6 +133,50 @@ describe('the schemas', () => {
     for (const [file, text] of await readFiles({ root: ROOT }))
       if (file.startsWith('schemas/')) visit(JSON.parse(text), file);
     expect(undescribed).toEqual([]);
+  });
+});
+
+describe('the JSON Schema of an entity', () => {
+  const FILE = 'schemas/shop/customers.schema.json';
+  const schema = (edit: Record<string, unknown>): string =>
+    JSON.stringify({ ...(JSON.parse(files().get(FILE)!) as object), ...edit }, null, 1);
+
+  it.each([
+    'https://json-schema.org/draft/2020-12/schema',
+    'https://json-schema.org/draft/2019-09/schema',
+    'http://json-schema.org/draft-07/schema#',
+    'http://json-schema.org/draft-07/schema',
+    'http://json-schema.org/draft-06/schema#',
+  ])('may be of the draft %s', (draft) => {
+    const { config, problems } = load({ [FILE]: schema({ $schema: draft }) });
+    expect(problems).toEqual([]);
+    const { entities } = config.systems.get('shop')!;
+    expect(validateRecord(entities.customers!, { name: 5 }, { partial: true })).toEqual([
+      { property: 'name', message: 'Must be text.' },
+    ]);
+  });
+
+  it.each(['http://json-schema.org/draft-04/schema#', 'http://json-schema.org/schema#', ''])(
+    'is refused at the line that names another draft: %j',
+    (draft) => {
+      const text = schema({ $schema: draft });
+      const line = text.split('\n').findIndex((one) => one.includes('$schema')) + 1;
+      const { problems } = load({ [FILE]: text });
+      expect(problems[0]).toMatchObject({ file: FILE, code: 'CONFIG_SCHEMA', where: '$schema', line });
+      expect(problems[0]!.message).toMatch(/draft-07/);
+    },
+  );
+
+  it('is refused at the line that is wrong', () => {
+    const { problems } = load(edited(FILE, ['"name":{"type":"string"}', '"name":\n{"type":"strng"}']));
+    expect(problems.filter(({ file }) => file === FILE)).toMatchObject([
+      {
+        code: 'CONFIG_SCHEMA',
+        where: 'properties.name.type',
+        line: 2,
+        message: expect.stringMatching(/one of array, /),
+      },
+    ]);
   });
 });
 

@@ -7,6 +7,26 @@ const mapping = (...changes: [string, string][]) => load(edited(FILE, ...changes
 /** The mapping with one more row. */
 const row = (text: string): [string, string] => ['    shop: street\n', `    shop: street\n${text}`];
 
+describe('a schedule that would hammer the systems, or that no clock can hold, is refused with its place', () => {
+  it.each([
+    '{ changes: 0s, full: 1d }',
+    '{ changes: 0.0001s, full: off }',
+    '{ changes: 1ms }',
+    '{ changes: 99999999999d }',
+  ])('%s', (schedule) => {
+    const { problems } = mapping(['create: [shop]', `create: [shop]\nschedule: ${schedule}`]);
+    expect(problems).toMatchObject([
+      { code: 'CONFIG_SCHEMA', line: 10, where: 'schedule.changes', message: 'Must be a duration from 1s to 365d.' },
+    ]);
+  });
+
+  it('whichever of the two scans it is for', () => {
+    expect(mapping(['create: [shop]', 'create: [shop]\nschedule: { full: 0d }']).problems).toMatchObject([
+      { where: 'schedule.full' },
+    ]);
+  });
+});
+
 describe('a mapping', () => {
   it('cannot call $account(), which is a matter of system files', () => {
     const text = '  - crm: $account().name\n    shop: phone\n    direction: shop\n';
@@ -136,7 +156,7 @@ describe('a mapping', () => {
 
 describe('faults', () => {
   it.each<[string, [string, string][], string, string]>([
-    ['broken YAML', [['match:', 'match: {']], '7:3 CONFIG_YAML', 'Missed comma'],
+    ['broken YAML', [['match:', 'match: {']], '7:3 CONFIG_YAML', 'a comma is missing, or the { of line 6'],
     [
       'a missing key',
       [['mapping: people-customers\n', '']],

@@ -94,6 +94,31 @@ describe('a system', () => {
   });
 });
 
+describe('a duration that no clock can hold, or that makes no sense, is refused with its place', () => {
+  it.each([
+    ['timeout: 99999999999d', 'timeout', '100ms to 1h'],
+    ['timeout: 0s', 'timeout', '100ms to 1h'],
+    ['timeout: 99999999999999999999999s', 'timeout', '100ms to 1h'],
+    ['limits: [{ requests: 1, per: 0s }]', 'limits[0].per', '100ms to 31d'],
+    ['limits: [{ requests: 1, per: 99d }]', 'limits[0].per', '100ms to 31d'],
+  ])('%s', (text, where, range) => {
+    const told = load(edited(FILE, ['entities:', `${text}\nentities:`])).problems.filter((one) => one.file === FILE);
+    expect(told).toMatchObject([
+      { code: 'CONFIG_SCHEMA', line: 4, where, message: `Must be a duration from ${range}.` },
+    ]);
+  });
+
+  it('but one of 0 is fine where it means none', () => {
+    const { problems } = load(
+      edited(FILE, [
+        'list: { path: /people, paging: { kind: none } }',
+        'list: { path: /people, paging: { kind: none }, since: { kind: filter, query: { s: "{since}" }, overlap: 0s } }',
+      ]),
+    );
+    expect(problems).toEqual([]);
+  });
+});
+
 describe('faults', () => {
   it.each<[string, [string, string][], string, string]>([
     ['broken YAML', [['entities:', 'entities: [']], '6:11 CONFIG_YAML', ''],
@@ -263,6 +288,10 @@ describe('faults', () => {
     expect(told(broken)).toContainEqual(expect.stringMatching(/^schemas\/crm\/people\.schema\.json:1:\d+ CONFIG_YAML/));
     const wrong = load({ 'schemas/crm/people.schema.json': '{"type": "thing"}' });
     expect(told(wrong)).toContainEqual(
+      expect.stringContaining('schemas/crm/people.schema.json:1:11 CONFIG_SCHEMA type: Must be one of array'),
+    );
+    const lost = load({ 'schemas/crm/people.schema.json': '{"$ref": "#/nowhere"}' });
+    expect(told(lost)).toContainEqual(
       expect.stringContaining('schemas/crm/people.schema.json:1:1 CONFIG_SCHEMA: Is no usable JSON Schema'),
     );
   });

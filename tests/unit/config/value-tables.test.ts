@@ -159,3 +159,35 @@ function formsOf(value: Json, type: ValueType): Json[] {
   if (type === 'datetime' && value.endsWith('Z')) forms.push(value.replace('Z', '+00:00'));
   return forms;
 }
+
+describe('a number that is not written as numbers are', () => {
+  const rows = '      0123: 1.10\n      1e3: 0x1F\n      12345678901234567890: 007\n      5: 10\n';
+  const inline = edited(FILE, [
+    '    shop: street\n',
+    `    shop: street\n  - crm: free.x\n    shop: extra\n    values:\n${rows}`,
+  ]);
+  const inFile = {
+    ...edited(FILE, ['    shop: street\n', '    shop: street\n  - crm: free.x\n    shop: extra\n    values: t.x\n']),
+    [TABLES]: `x:\n${rows}`,
+  };
+
+  it.each([
+    ['in a mapping', inline],
+    ['in a file of tables', inFile],
+  ])('counts as it is written, as the key and as the value of an entry %s', (_, edits) => {
+    const { config, problems } = load({
+      ...edits,
+      ...edited('schemas/shop/customers.schema.json', ['"phone":{', '"extra":{},"phone":{']),
+    });
+    expect(problems).toEqual([]);
+    const { values } = config.mappings.get('people-customers')!.properties.at(-1)!;
+    expect(Object.fromEntries(values!.forward)).toEqual({
+      '0123': '1.10',
+      '1e3': '0x1F',
+      '12345678901234567890': '007',
+      '5': 10,
+    });
+    expect(values!.backward.get('1.10')).toBe('0123');
+    expect(values!.backward.get('007')).toBe('12345678901234567890');
+  });
+});
