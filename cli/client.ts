@@ -104,7 +104,7 @@ const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, c
 
 const strange = (url: string, status?: number): Failure =>
   new Failure(
-    'SYSTEM_ANSWER',
+    'SYSTEM_BAD_RESPONSE',
     `What answers at ${url} does not answer like Tandem${status === undefined ? '' : ` (status ${status})`}.`,
     'Check TANDEM_URL, or TANDEM_HOST and TANDEM_PORT: another program may listen there.',
     FAILED,

@@ -13,7 +13,7 @@ import { Failure } from './failure.ts';
 export function requireConfigFolder(folder: string): void {
   if (existsSync(join(folder, 'mappings'))) return;
   throw new Failure(
-    'UNUSABLE',
+    'STARTUP_REFUSED',
     `${folder} holds no folder mappings/.`,
     'Set TANDEM_CONFIG to the folder that holds mappings/, systems/ and schemas/.',
   );

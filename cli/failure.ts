@@ -33,7 +33,7 @@ const MENDABLE: readonly ErrorCode[] = [
   'TOO_LARGE',
   'UNSUPPORTED_TYPE',
   'REDIS_UNSAFE',
-  'UNUSABLE',
+  'STARTUP_REFUSED',
 ];
 
 export const statusOf = (code: ErrorCode): ExitStatus =>

@@ -113,7 +113,7 @@ async function look(client: Client, ids: readonly string[], signal: AbortSignal)
 }
 
 /** What a Tandem that is restarted, or has no Redis, answers, or whoever stands before it. */
-const PASSING: readonly string[] = ['SYSTEM_UNREACHABLE', 'SYSTEM_ANSWER', 'INTERNAL', 'UNAVAILABLE', 'TIMEOUT'];
+const PASSING: readonly string[] = ['SYSTEM_UNREACHABLE', 'SYSTEM_BAD_RESPONSE', 'INTERNAL', 'UNAVAILABLE', 'TIMEOUT'];
 
 export const isOver = (run: Run): boolean => run.state === 'done' || run.state === 'failed';
 

@@ -185,7 +185,7 @@ async function openConfig(environment: Environment, output: Output, logger: Logg
     for (const problem of problems) output.note(formatProblem(problem));
     await config.close();
     throw new Failure(
-      'UNUSABLE',
+      'STARTUP_REFUSED',
       problems.length === 0
         ? `There is no mapping in ${environment.config}.`
         : `No mapping in ${environment.config} can run: see the problems above.`,
@@ -220,7 +220,7 @@ async function openConfig(environment: Environment, output: Output, logger: Logg
 function requireProtection({ host, readToken, apiToken }: Environment): void {
   if (isLoopback(host) || readToken !== undefined || apiToken !== undefined) return;
   throw new Failure(
-    'UNUSABLE',
+    'STARTUP_REFUSED',
     `TANDEM_HOST is ${host}, which others can reach, and no token is set.`,
     'Set TANDEM_API_TOKEN (and TANDEM_READ_TOKEN for those who only look), for example to the output of: openssl rand -hex 32',
   );
@@ -233,7 +233,7 @@ async function listen(server: FastifyInstance, host: string, port: number): Prom
     const reason = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (reason === 'EADDRINUSE') {
       throw new Failure(
-        'UNUSABLE',
+        'STARTUP_REFUSED',
         `Port ${port} on ${host} is taken by another program.`,
         'Set TANDEM_PORT (TANDEM_HEALTH_PORT of a worker) to a free port, or end that program.',
         undefined,
@@ -242,7 +242,7 @@ async function listen(server: FastifyInstance, host: string, port: number): Prom
     }
     if (reason === 'EACCES' || reason === 'EADDRNOTAVAIL' || reason === 'ENOTFOUND') {
       throw new Failure(
-        'UNUSABLE',
+        'STARTUP_REFUSED',
         `The server cannot listen on ${host} port ${port} (${reason}).`,
         'Set TANDEM_HOST and TANDEM_PORT to what this machine has.',
         undefined,

@@ -16,7 +16,7 @@ To look around without any of it: npm run demo`;
 /** @throws Failure where REDIS_URL is not set, with the ways out */
 export function requireRedisUrl({ redisUrl }: Environment): string {
   if (redisUrl !== undefined) return redisUrl;
-  throw new Failure('UNUSABLE', 'REDIS_URL is not set. Links, queues and runs are kept in Redis.', WAYS);
+  throw new Failure('STARTUP_REFUSED', 'REDIS_URL is not set. Links, queues and runs are kept in Redis.', WAYS);
 }
 
 /**
@@ -55,7 +55,7 @@ export async function checkRedis(url: string, prefix: string, logger: Logger, { 
     const { message } = asFailure(error);
     if (/NOAUTH|WRONGPASS|NOPERM|invalid (username|password)/i.test(message)) {
       throw new Failure(
-        'UNUSABLE',
+        'STARTUP_REFUSED',
         `Redis at ${shownRedisUrl(url)} refuses the credentials of REDIS_URL.`,
         'Write user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT',
         undefined,

@@ -79,7 +79,7 @@ export const ERRORS = {
   // Talking to systems
   SYSTEM_UNREACHABLE: entry('The system did not answer', 'later', 502, 'Nothing: it is tried again.'),
   SYSTEM_UNAVAILABLE: entry('The system answered with a server error', 'later', 502, 'Nothing: it is tried again.'),
-  SYSTEM_ANSWER: entry(
+  SYSTEM_BAD_RESPONSE: entry(
     'The system answered something that cannot be read',
     'later',
     502,
@@ -100,13 +100,18 @@ export const ERRORS = {
     404,
     'Nothing, if it was deleted on purpose.',
   ),
-  SYSTEM_CHANGED: entry(
+  RECORD_CHANGED: entry(
     'The record changed while it was being written',
     'later',
     409,
     'Nothing: it is read and tried again.',
   ),
-  SYSTEM_OPERATION: entry('The system does not offer this operation', 'never', 422, 'Declare it in the system file.'),
+  OPERATION_UNSUPPORTED: entry(
+    'The system does not offer this operation',
+    'never',
+    422,
+    'Declare it in the system file.',
+  ),
   OUTCOME_UNKNOWN: entry(
     'It is not known whether the write was done',
     'unknown',
@@ -114,10 +119,10 @@ export const ERRORS = {
     'Nothing: the target is searched first.',
   ),
   // Links and work
-  LINK_FENCED: entry('Another worker was faster', 'later', 409, 'Nothing: the record is looked at again.'),
+  LINK_CHANGED: entry('Another worker was faster', 'later', 409, 'Nothing: the record is looked at again.'),
   LINK_TAKEN: entry('One of the records is linked already', 'never', 409, 'Break that link first.'),
-  CLAIM_BUSY: entry('Another worker holds this record', 'quota', 409, 'Nothing: it waits for its turn.'),
-  BRAKED: entry(
+  RECORD_LOCKED: entry('Another worker holds this record', 'quota', 409, 'Nothing: it waits for its turn.'),
+  BRAKE_ON: entry(
     'The brake of the mapping is on',
     'never',
     409,
@@ -141,7 +146,7 @@ export const ERRORS = {
   CONFLICT: entry('The present state does not allow this', 'never', 409, 'See the message.'),
   UNAVAILABLE: entry('Tandem cannot do this just now', 'later', 503, 'Ask again later; look at /health/ready.'),
   TIMEOUT: entry('It took too long, and may still be done', 'unknown', 503, 'Look at the state before asking again.'),
-  UNUSABLE: entry('Tandem cannot run like this', 'never', 500, 'See the message.'),
+  STARTUP_REFUSED: entry('Tandem cannot run like this', 'never', 500, 'See the message.'),
   INTERNAL: entry('Tandem itself failed', 'later', 500, 'Report it with the log around it.'),
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -48,7 +48,7 @@ export async function brakeReview(engine: Engine, mapping: Mapping) {
   const sample: { side: string; id: string }[] = [];
   for await (const batch of links.allHeld()) {
     for (const { code, change, side, id } of batch) {
-      if (code !== 'BRAKED') continue;
+      if (code !== 'BRAKE_ON') continue;
       waiting[change ?? 'other']++;
       if (change === brake.kind && sample.length < SAMPLE) sample.push({ side: names[side], id });
     }
@@ -61,7 +61,7 @@ export async function brakeReview(engine: Engine, mapping: Mapping) {
   return {
     mapping: mapping.name,
     kind: 'brake' as const,
-    code: 'BRAKED' as const,
+    code: 'BRAKE_ON' as const,
     reason: brakeReason(mapping, brake),
     since: brake.since,
     review: brakeReviewId(mapping.name),

@@ -166,7 +166,7 @@ export interface ListenOptions {
 
 /**
  * @returns the address
- * @throws TandemError UNUSABLE for an address that others can reach while no token is set, or one that cannot be had
+ * @throws TandemError STARTUP_REFUSED for an address that others can reach while no token is set, or one that cannot be had
  */
 export async function listen(
   app: FastifyInstance,
@@ -174,7 +174,7 @@ export async function listen(
 ): Promise<string> {
   if (app.unprotected && !isLoopback(host)) {
     throw new TandemError(
-      'UNUSABLE',
+      'STARTUP_REFUSED',
       `Without tokens the server listens on loopback only, and ${host} is not loopback. Set TANDEM_API_TOKEN and TANDEM_READ_TOKEN to long random texts (openssl rand -base64 32), or use the host 127.0.0.1.`,
     );
   }
@@ -189,7 +189,7 @@ export async function listen(
           ? 'this user may not'
           : String(code ?? cause);
     throw new TandemError(
-      'UNUSABLE',
+      'STARTUP_REFUSED',
       `The server cannot listen on ${host}:${port}: ${why}. Choose another host or port.`,
       { cause },
     );

@@ -83,7 +83,7 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
         ...running,
         problems: [
           {
-            code: 'UNUSABLE',
+            code: 'STARTUP_REFUSED',
             file: options.root,
             line: 1,
             column: 1,

@@ -127,7 +127,7 @@ export async function importLines(
       if (busy.length === 0) return;
       if (performance.now() > end) {
         for (const item of busy)
-          bad(item.line, 'CLAIM_BUSY', 'A worker has one of the records; import it again later.');
+          bad(item.line, 'RECORD_LOCKED', 'A worker has one of the records; import it again later.');
         return;
       }
       await setTimeout(BUSY_WAIT);

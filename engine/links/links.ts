@@ -179,7 +179,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
 
     /**
      * Records an agreement in one step: link keys, base and states together, the intents of both fulfilled.
-     * @throws TandemError LINK_FENCED, LINK_TAKEN
+     * @throws TandemError LINK_CHANGED, LINK_TAKEN
      */
     async commit(commit: Commit): Promise<string> {
       const [a, b] = commit.ids;
@@ -189,7 +189,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
         commit.held ? JSON.stringify(commit.held) : '',
       );
       if (result === -1)
-        throw new TandemError('LINK_FENCED', 'Another worker brought this link into agreement meanwhile.', {
+        throw new TandemError('LINK_CHANGED', 'Another worker brought this link into agreement meanwhile.', {
           mapping: mapping.name,
           id: a,
         });
@@ -637,7 +637,7 @@ const firstOf = (entry: string | null | undefined): number => Number(entry?.spli
 
 /** Asking about such a record again would tell nothing new. A conflict (which has a code) knows nothing of a deletion. */
 const knownGone = ({ kind, code }: Held): boolean =>
-  kind === 'gone' || (kind === 'review' && code === undefined) || code === 'BRAKED';
+  kind === 'gone' || (kind === 'review' && code === undefined) || code === 'BRAKE_ON';
 
 /** @param unmarked definitions under which entries that name none were made */
 function parseBase(stored: string | null, unmarked: Readonly<Record<string, string>>): StoredBase {

@@ -71,7 +71,7 @@ export function keyPrefix(url: string | undefined, prefix: string): string {
 /**
  * BullMQ workers block on their connection and must wait for Redis to come back, however long that takes.
  * @param prefix what all keys begin with, as `keyPrefix` says
- * @throws TandemError UNUSABLE
+ * @throws TandemError STARTUP_REFUSED
  */
 export function connect(url: string, prefix: string): Redis {
   const parsed = parseRedisUrl(url);
@@ -82,7 +82,7 @@ export function connect(url: string, prefix: string): Redis {
     // One that led before and follows now takes no writes: the address, or the sentinels, lead to the one that leads.
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
   } as const;
-  if (parsed === undefined) throw new TandemError('UNUSABLE', `REDIS_URL must be ${REDIS_URL_FORMS}.`);
+  if (parsed === undefined) throw new TandemError('STARTUP_REFUSED', `REDIS_URL must be ${REDIS_URL_FORMS}.`);
   if (typeof parsed === 'string') return new Redis(parsed, common);
   const { nodes, ...options } = parsed;
   if (!nodes) return new Redis({ ...common, ...options });
@@ -106,20 +106,20 @@ export interface RedisSafety {
 /**
  * An evicting Redis would drop link keys, and a lost link key may make duplicates. Managed services often forbid CONFIG:
  * then INFO tells the most of it, and what cannot be read is warned about, not refused.
- * @throws TandemError REDIS_UNSAFE with what to set; UNUSABLE where the address names a Redis Cluster and it is none, or the other way round
+ * @throws TandemError REDIS_UNSAFE with what to set; STARTUP_REFUSED where the address names a Redis Cluster and it is none, or the other way round
  */
 export async function checkSafety(redis: Redis): Promise<RedisSafety> {
   const [settings, info] = await Promise.all([readSettings(redis), readInfo(redis)]);
   const cluster = redis.options.Connector !== undefined;
   if (info.cluster_enabled === '1' && !cluster)
     throw new TandemError(
-      'UNUSABLE',
+      'STARTUP_REFUSED',
       'This Redis is a node of a Redis Cluster: it holds a part of the keys, and another node may take over from it. Name the cluster, by some of its nodes: REDIS_URL=redis+cluster://HOST:PORT,HOST:PORT',
     );
   // Each process would hold another one for the one with the keys.
   if (info.cluster_enabled === '0' && cluster)
     throw new TandemError(
-      'UNUSABLE',
+      'STARTUP_REFUSED',
       'REDIS_URL names a Redis Cluster, but this Redis is none. Alone it is named redis://HOST:PORT, with sentinels redis+sentinel://HOST:PORT,HOST:PORT/NAME',
     );
   const policy = settings?.['maxmemory-policy'] ?? info.maxmemory_policy;

@@ -24,7 +24,7 @@ export const WAITS = {
 } as const satisfies Record<string, Wait>;
 
 export function waitOf({ code, message }: TandemError): Wait {
-  const why = code === 'CLAIM_BUSY' ? 'busy' : code === 'SYSTEM_THROTTLED' ? 'quota' : 'away';
+  const why = code === 'RECORD_LOCKED' ? 'busy' : code === 'SYSTEM_THROTTLED' ? 'quota' : 'away';
   return { why, code, reason: message };
 }
 

@@ -305,7 +305,7 @@ async function reconcileJob(
     tellOutcome(engine, mapping, job, result, ms, arrived);
     tracing?.note({ 'tandem.outcome': result.kind, 'tandem.code': result.code });
     log.info({ outcome: result.kind, writes: written(mapping, result), code: result.code, ms }, 'reconciled');
-    if (result.code === 'BRAKED') await engine.runs.warn(name, result.reason ?? '');
+    if (result.code === 'BRAKE_ON') await engine.runs.warn(name, result.reason ?? '');
     await (result.kind === 'failed' ? noteFailedJob(engine, job) : forgetFailedJobs(engine, job, result));
     await engine.runs.finish(name, key, result, expected);
     // A refusal is for a person: the job fails for good, with its reason, and can be retried from the queue.

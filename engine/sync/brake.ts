@@ -279,7 +279,7 @@ export async function holdCreate(
 }
 
 export function holdReason(mapping: Mapping, { brake, holdAs }: Braked, change: BrakeKind | undefined) {
-  const kind = { kind: 'waiting', code: 'BRAKED', reason: brakeReason(mapping, brake), brake: holdAs } as const;
+  const kind = { kind: 'waiting', code: 'BRAKE_ON', reason: brakeReason(mapping, brake), brake: holdAs } as const;
   return change === undefined ? kind : { ...kind, change };
 }
 
@@ -448,7 +448,7 @@ export async function carryOut(context: SyncContext, mapping: Mapping, brake: Br
 async function releaseBraked(context: SyncContext, mapping: Mapping): Promise<number> {
   let released = 0;
   for await (const batch of context.links(mapping.name).allHeld()) {
-    const braked = batch.filter(({ code }) => code === 'BRAKED');
+    const braked = batch.filter(({ code }) => code === 'BRAKE_ON');
     for (const side of [0, 1] as const) {
       const ids = braked.filter((record) => record.side === side).map(({ id }) => id);
       if (ids.length > 0) await context.enqueue(mapping.name, side, ids);

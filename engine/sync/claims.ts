@@ -12,9 +12,9 @@ const BUSY_WAIT = 250;
 export interface Claims {
   /** Redis' time in ms when the claims were taken. */
   readonly at: number;
-  /** Takes more. @throws TandemError CLAIM_BUSY */
+  /** Takes more. @throws TandemError RECORD_LOCKED */
   add(names: readonly string[]): Promise<void>;
-  /** Call before each write. @throws TandemError LINK_FENCED when the claims were lost */
+  /** Call before each write. @throws TandemError LINK_CHANGED when the claims were lost */
   confirm(): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ export const linkClaims = (a: string, b: string): string[] => [
   recordClaim(1 as SideIndex, b),
 ];
 
-/** @param ttl ms that the claims last unless they are extended. @throws TandemError CLAIM_BUSY when another worker holds one of them */
+/** @param ttl ms that the claims last unless they are extended. @throws TandemError RECORD_LOCKED when another worker holds one of them */
 export async function underClaims<T>(
   links: Links,
   owner: string,
@@ -43,7 +43,7 @@ export async function underClaims<T>(
   const take = async (wanted: readonly string[]): Promise<number> => {
     const at = await links.claim(wanted, owner, ttl);
     if (at === undefined)
-      throw new TandemError('CLAIM_BUSY', 'Another worker handles this record.', {
+      throw new TandemError('RECORD_LOCKED', 'Another worker handles this record.', {
         retryAfter: Math.round(BUSY_WAIT * (0.5 + Math.random())),
       });
     for (const name of wanted) held.add(name);
@@ -58,7 +58,7 @@ export async function underClaims<T>(
       },
       confirm: async () => {
         if (!(await links.extend([...held], owner, ttl)))
-          throw new TandemError('LINK_FENCED', 'The claim on this record was lost.');
+          throw new TandemError('LINK_CHANGED', 'The claim on this record was lost.');
       },
     });
   } finally {

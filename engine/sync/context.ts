@@ -95,7 +95,10 @@ export function convertContext(
     const records = await context.client(system.name).cached(entity);
     if (records.length > 0) return records;
     // A slip of the system, which must not fail every record that names one of them.
-    throw new TandemError('SYSTEM_ANSWER', `${system.name} has no ${entity} at all.`, { system: system.name, entity });
+    throw new TandemError('SYSTEM_BAD_RESPONSE', `${system.name} has no ${entity} at all.`, {
+      system: system.name,
+      entity,
+    });
   };
 
   return {
@@ -108,7 +111,7 @@ export function convertContext(
       if (linked !== undefined) return { id: linked };
       const held = await context.links(name).held(reference.side, id);
       // What a brake holds is not settled: it may be linked yet.
-      return held && held.code !== 'BRAKED' ? 'settled' : 'pending';
+      return held && held.code !== 'BRAKE_ON' ? 'settled' : 'pending';
     },
     async lookup(side, { entity, field }, id) {
       const records = await lookupRecords(side, entity);

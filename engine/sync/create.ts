@@ -195,7 +195,7 @@ export async function createCounterpart(
     try {
       // What was created just now may have its name; for what was only found, the brake has not been asked.
       if (found && (await mayWrite(context, mapping, from, id, undefined)).kind === 'braked')
-        throw new TandemError('BRAKED', 'The brake of the mapping is on.', { mapping: mapping.name });
+        throw new TandemError('BRAKE_ON', 'The brake of the mapping is on.', { mapping: mapping.name });
       return (await nameCounterpart(context, mapping, source, counterpart)) ? 'named' : 'refused';
     } catch {
       await context.enqueue(mapping.name, from, [id]);
@@ -230,7 +230,7 @@ export async function createCounterpart(
  * those are settled. One that was seen before they began cannot be. Once a create has ended without an answer, only a
  * record that looks like its result waits for its next try, or one bad create would hold up everybody.
  * @returns why a person must look, if one must
- * @throws TandemError CLAIM_BUSY
+ * @throws TandemError RECORD_LOCKED
  */
 async function resultOfOpenCreate(
   context: SyncContext,
@@ -250,9 +250,13 @@ async function resultOfOpenCreate(
     if (!intent.review) {
       const underWay = await links.claimed(recordClaim(otherSide(source.side), id));
       if (!underWay && likeness === 'other') continue;
-      throw new TandemError('CLAIM_BUSY', 'The record may be the result of a create whose outcome is not known yet.', {
-        retryAfter: underWay ? UNDER_WAY_WAIT : NEXT_TRY_WAIT,
-      });
+      throw new TandemError(
+        'RECORD_LOCKED',
+        'The record may be the result of a create whose outcome is not known yet.',
+        {
+          retryAfter: underWay ? UNDER_WAY_WAIT : NEXT_TRY_WAIT,
+        },
+      );
     }
     // A create whose outcome a person must find out: this record is held beside it.
     if (likeness !== 'other')

@@ -45,7 +45,10 @@ export async function reconcileLink(
   ]);
   // It was found before it was claimed: a person may have broken it since, or given the record another counterpart.
   if (linked !== ids[1])
-    throw new TandemError('LINK_FENCED', 'The link changed since it was found.', { mapping: mapping.name, id: ids[0] });
+    throw new TandemError('LINK_CHANGED', 'The link changed since it was found.', {
+      mapping: mapping.name,
+      id: ids[0],
+    });
   const view = record && (await viewRecord(mapping, named, record));
   if (view && !reason && isHandled(mapping, handled, recordState(mapping, view).linked))
     return outcome('unchanged', { ids });
@@ -171,7 +174,7 @@ export async function reconcilePair(
       const error = asTandemError(cause);
       // A record deleted meanwhile is read again; only a refusal that another try would meet too stops here.
       if (error.code === 'SYSTEM_NOT_FOUND')
-        throw new TandemError('SYSTEM_CHANGED', error.message, { ...error.context, cause });
+        throw new TandemError('RECORD_CHANGED', error.message, { ...error.context, cause });
       if (error.retry !== 'never') throw error;
       rejected = error;
     }
@@ -267,7 +270,7 @@ function withLanded(base: Base, landed: readonly BegunWrite[]): Base {
  * The record in the form in which it may be written. Without a version the system would let an edit be overwritten that
  * was made while the other record was read or searched for, so it is looked at once more.
  * @param first it was read before the other one, or before the search that found the other one
- * @throws TandemError SYSTEM_CHANGED
+ * @throws TandemError RECORD_CHANGED
  */
 export async function guarded(
   context: SyncContext,
@@ -282,7 +285,7 @@ export async function guarded(
   const now = await readSide(context, mapping, view.side, record.id);
   const again = now && (await viewRecord(mapping, view.side, now));
   if (again && recordState(mapping, again).linked === recordState(mapping, view).linked) return again.record;
-  throw new TandemError('SYSTEM_CHANGED', `The record was changed in ${name} since it was read.`, {
+  throw new TandemError('RECORD_CHANGED', `The record was changed in ${name} since it was read.`, {
     mapping: mapping.name,
     side: name,
     id: record.id,
@@ -427,7 +430,7 @@ async function reconcileDeleted(
   if (deletes === 'propagate' && !out && !edited && unagreed.length === 0) {
     // A delete cannot be taken back: look a second time, and only then.
     if (await readSide(context, mapping, otherSide(survivor), ids[otherSide(survivor)]))
-      throw new TandemError('SYSTEM_CHANGED', `The record in ${goneName} is there again.`, { mapping: mapping.name });
+      throw new TandemError('RECORD_CHANGED', `The record in ${goneName} is there again.`, { mapping: mapping.name });
     const permit = await mayWrite(context, mapping, 0, ids[0], 'deletes');
     if (permit.kind === 'braked') return holdLink(context, mapping, ids, stored, states, permit, 'deletes');
     // Answered a moment ago.

@@ -23,7 +23,7 @@ const PATIENCE = 5_000;
  * Links two records that exist. Nothing is overwritten silently: the reconcile that is queued treats them as two
  * records that meet for the first time.
  * @returns false when they were linked to each other already
- * @throws TandemError LINK_TAKEN, SYSTEM_NOT_FOUND, CLAIM_BUSY
+ * @throws TandemError LINK_TAKEN, SYSTEM_NOT_FOUND, RECORD_LOCKED
  */
 export async function linkByHand(
   context: SyncContext,
@@ -194,7 +194,7 @@ export async function unlinkByHand(
 
 /**
  * Leaves a record as it is, until it changes.
- * @throws TandemError NOT_FOUND where nothing waits for a person, CLAIM_BUSY
+ * @throws TandemError NOT_FOUND where nothing waits for a person, RECORD_LOCKED
  */
 export function leaveAlone(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<void> {
   const links = context.links(mapping.name);
@@ -267,7 +267,7 @@ export async function patiently<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof TandemError) || error.code !== 'CLAIM_BUSY' || performance.now() > end) throw error;
+      if (!(error instanceof TandemError) || error.code !== 'RECORD_LOCKED' || performance.now() > end) throw error;
       await setTimeout(error.context.retryAfter ?? 250);
     }
   }

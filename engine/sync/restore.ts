@@ -39,7 +39,7 @@ export function whyNotRestorable(mapping: Mapping, linked: boolean, entry: Lost)
  * the process ends halfway, the value is an edit like any other, and arrives.
  * @param entry name of the history's entry
  * @returns what the reconcile that carries it over came to
- * @throws TandemError NOT_FOUND, CONFLICT, SYSTEM_NOT_FOUND, CLAIM_BUSY, and why the value cannot be written
+ * @throws TandemError NOT_FOUND, CONFLICT, SYSTEM_NOT_FOUND, RECORD_LOCKED, and why the value cannot be written
  */
 export function restoreLost(
   context: SyncContext,

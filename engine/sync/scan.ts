@@ -192,7 +192,7 @@ export async function releaseHeld(
   for await (const batch of links.allHeld()) {
     const again: { side: SideIndex; id: string }[] = [];
     for (const record of batch) {
-      if (record.code === 'BRAKED') {
+      if (record.code === 'BRAKE_ON') {
         if (!braked) again.push(record);
         continue;
       }

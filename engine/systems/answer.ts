@@ -46,10 +46,11 @@ export function failureOf(failure: Failure): TandemError {
   if (status === 401) return make('SYSTEM_AUTH', `${system} refused the credentials`);
   if (status === 404 || status === 410) {
     if (failure.single) return make('SYSTEM_NOT_FOUND', `${system} has no such record of ${entity}`);
-    if (effect === 'read') return make('SYSTEM_ANSWER', `${system} has no list of ${entity} where it is asked for one`);
+    if (effect === 'read')
+      return make('SYSTEM_BAD_RESPONSE', `${system} has no list of ${entity} where it is asked for one`);
   }
   if ((status === 409 || status === 412) && failure.conditional) {
-    return make('SYSTEM_CHANGED', `The record of ${entity} changed in ${system} since it was read`);
+    return make('RECORD_CHANGED', `The record of ${entity} changed in ${system} since it was read`);
   }
   if (status >= 400 && status < 500) {
     return make('SYSTEM_REJECTED', `${system} rejected ${effect === 'read' ? 'the request' : 'the record'}`);
@@ -58,7 +59,7 @@ export function failureOf(failure: Failure): TandemError {
   if (effect === 'create') return make('OUTCOME_UNKNOWN', `${system} failed while the record was being created`);
   if (status >= 500) return make('SYSTEM_UNAVAILABLE', `${system} failed`);
   return make(
-    effect === 'read' ? 'SYSTEM_ANSWER' : 'SYSTEM_UNAVAILABLE',
+    effect === 'read' ? 'SYSTEM_BAD_RESPONSE' : 'SYSTEM_UNAVAILABLE',
     `${system} answered in a way that is not understood`,
   );
 }
@@ -108,7 +109,8 @@ export function unreadable(
   words: string,
   cause?: unknown,
 ): TandemError {
-  const code = effect === 'read' ? 'SYSTEM_ANSWER' : effect === 'create' ? 'OUTCOME_UNKNOWN' : 'SYSTEM_UNAVAILABLE';
+  const code =
+    effect === 'read' ? 'SYSTEM_BAD_RESPONSE' : effect === 'create' ? 'OUTCOME_UNKNOWN' : 'SYSTEM_UNAVAILABLE';
   return new TandemError(code, `${system} ${words}`, { system, entity, ...(cause === undefined ? {} : { cause }) });
 }
 

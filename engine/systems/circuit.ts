@@ -245,7 +245,12 @@ function wordOfWrite(word: Word, error: TandemError | undefined): Word {
 
 const isOfRecord = (error: TandemError | undefined): boolean => error?.context.status === 500;
 
-const FAILED = new Set<ErrorCode>(['SYSTEM_UNREACHABLE', 'SYSTEM_UNAVAILABLE', 'SYSTEM_ANSWER', 'OUTCOME_UNKNOWN']);
+const FAILED = new Set<ErrorCode>([
+  'SYSTEM_UNREACHABLE',
+  'SYSTEM_UNAVAILABLE',
+  'SYSTEM_BAD_RESPONSE',
+  'OUTCOME_UNKNOWN',
+]);
 
 const refusesCredentials = (error: TandemError | undefined): boolean =>
   error?.context.status === 401 || error?.context.status === 403;

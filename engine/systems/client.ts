@@ -62,7 +62,7 @@ const FIND_PAGES = 20;
 /** Milliseconds that reading back what was just written waits for quota: giving up would cost a search for it later. */
 const WRITTEN_PATIENCE = 30_000;
 
-/** @throws TandemError UNUSABLE where the system cannot be used as it is set up */
+/** @throws TandemError STARTUP_REFUSED where the system cannot be used as it is set up */
 export function createSystemClient(config: SystemConfig, deps: SystemDeps): SystemClient {
   const transport = createTransport(config, deps);
   const now = deps.now ?? Date.now;
@@ -77,7 +77,7 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
   function offered<T>(operation: T | undefined, name: Operation, entity: string): T {
     if (operation !== undefined) return operation;
     const words = `${config.name} does not offer to ${name} ${entity}`;
-    throw new TandemError('SYSTEM_OPERATION', words, { system: config.name, entity });
+    throw new TandemError('OPERATION_UNSUPPORTED', words, { system: config.name, entity });
   }
 
   let trying: Promise<void> | undefined;
@@ -238,7 +238,7 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
     for await (const raw of pages(call, entity, operation.items, paging)) {
       if (++count > FIND_PAGES) {
         const words = `The search of ${name} by ${field} finds too many records to be checked`;
-        throw new TandemError('SYSTEM_ANSWER', words, { system: config.name, entity: name });
+        throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity: name });
       }
       const { records } = await readPage(entity, raw);
       for (const record of records) {

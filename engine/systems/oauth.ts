@@ -50,14 +50,14 @@ const RESEAL = createScript(
   `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) return 1 end return 0`,
 );
 
-/** @throws TandemError UNUSABLE where the encryption key is missing or the token endpoint is not encrypted */
+/** @throws TandemError STARTUP_REFUSED where the encryption key is missing or the token endpoint is not encrypted */
 export function createTokenSource(config: OAuthConfig, options: TokenOptions): TokenSource {
   const { redis, prefix, system, timeout } = options;
   const now = options.now ?? Date.now;
   const vault = createVault(options.encryptionKey ?? '', `oauth2:${system}`);
   if (vault === undefined) {
     throw new TandemError(
-      'UNUSABLE',
+      'STARTUP_REFUSED',
       `${system} uses OAuth2, whose tokens are kept encrypted: set TANDEM_ENCRYPTION_KEY (for instance to the output of: openssl rand -base64 32)`,
       { system },
     );
@@ -65,7 +65,7 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
   const keys: Vault = vault;
   const endpoint = new URL(config.tokenUrl);
   if (endpoint.protocol !== 'https:' && !isLoopback(endpoint.hostname)) {
-    throw new TandemError('UNUSABLE', `tokenUrl of ${system} must begin with https://`, { system });
+    throw new TandemError('STARTUP_REFUSED', `tokenUrl of ${system} must begin with https://`, { system });
   }
   const tokenKey = `${prefix}:{${system}}:oauth`;
   const lockKey = `${prefix}:{${system}}:oauth:lock`;
@@ -192,7 +192,11 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
           context,
         );
       }
-      throw new TandemError('SYSTEM_ANSWER', `The token endpoint of ${system} answered what cannot be read`, context);
+      throw new TandemError(
+        'SYSTEM_BAD_RESPONSE',
+        `The token endpoint of ${system} answered what cannot be read`,
+        context,
+      );
     }
   }
 

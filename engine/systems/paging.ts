@@ -21,7 +21,7 @@ export interface PageAnswer {
 
 export interface Pager {
   readonly first: PageRequest;
-  /** @returns undefined after the last page. @throws TandemError SYSTEM_ANSWER where a token comes back: it would never end */
+  /** @returns undefined after the last page. @throws TandemError SYSTEM_BAD_RESPONSE where a token comes back: it would never end */
   next(answer: PageAnswer): PageRequest | undefined;
 }
 
@@ -61,7 +61,7 @@ export function createPager(paging: PagingConfig): Pager {
           const token = readPath(body, paging.next);
           if (token === undefined || token === null || token === '') return undefined;
           if (typeof token !== 'string' && typeof token !== 'number') {
-            throw new TandemError('SYSTEM_ANSWER', `'${paging.next}' of the answer is no page token`);
+            throw new TandemError('SYSTEM_BAD_RESPONSE', `'${paging.next}' of the answer is no page token`);
           }
           return request({ [paging.param]: once(String(token)) });
         },
@@ -74,7 +74,7 @@ export function createPager(paging: PagingConfig): Pager {
         next: ({ items, lastId }) => {
           if (items.length === 0) return undefined;
           if (lastId === undefined) {
-            throw new TandemError('SYSTEM_ANSWER', 'The last record of a page has no id to go on from');
+            throw new TandemError('SYSTEM_BAD_RESPONSE', 'The last record of a page has no id to go on from');
           }
           return request({ [paging.param]: once(lastId) });
         },
@@ -93,12 +93,12 @@ export function createPager(paging: PagingConfig): Pager {
   }
 }
 
-/** Raw records of an answer. @throws TandemError SYSTEM_ANSWER where there is no array: no answer must look like an empty one */
+/** Raw records of an answer. @throws TandemError SYSTEM_BAD_RESPONSE where there is no array: no answer must look like an empty one */
 export function itemsOf(body: unknown, path: string): readonly unknown[] {
   const items = readPath(body, path);
   if (Array.isArray(items)) return items;
   const place = path === '' ? 'The answer is' : `'${path}' of the answer is`;
-  throw new TandemError('SYSTEM_ANSWER', `${place} no list`);
+  throw new TandemError('SYSTEM_BAD_RESPONSE', `${place} no list`);
 }
 
 /** Target of `rel="next"` in a Link header (RFC 8288). */
@@ -117,7 +117,8 @@ export function nextLink(header: string | undefined): string | undefined {
 function guard(): (token: string) => string {
   const seen = new Set<string>();
   return (token) => {
-    if (seen.has(token)) throw new TandemError('SYSTEM_ANSWER', 'The list leads back to a page that was read already');
+    if (seen.has(token))
+      throw new TandemError('SYSTEM_BAD_RESPONSE', 'The list leads back to a page that was read already');
     seen.add(token);
     return token;
   };

@@ -4,10 +4,11 @@ import { asTandemError, TandemError } from '../errors.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { isObject, readPath } from './paths.ts';
 
-/** @throws TandemError VALUE_TYPE, EXPRESSION_FAILED, EXPRESSION_LIMIT or SYSTEM_ANSWER, with the id in its context where it could be read */
+/** @throws TandemError VALUE_TYPE, EXPRESSION_FAILED, EXPRESSION_LIMIT or SYSTEM_BAD_RESPONSE, with the id in its context where it could be read */
 export async function toRecord(entity: EntityConfig, raw: unknown, version?: string): Promise<SystemRecord> {
   const place = { system: entity.system, entity: entity.name };
-  if (!isObject(raw)) throw new TandemError('SYSTEM_ANSWER', 'The answer holds something that is no record', place);
+  if (!isObject(raw))
+    throw new TandemError('SYSTEM_BAD_RESPONSE', 'The answer holds something that is no record', place);
   if (!isShallow(raw, MAX_DEPTH)) {
     const id = toId(readPath(raw, entity.id));
     throw new TandemError(
@@ -38,7 +39,11 @@ export async function toRecord(entity: EntityConfig, raw: unknown, version?: str
   }
   const id = toId(readPath(data, entity.id));
   if (id === undefined) {
-    throw new TandemError('SYSTEM_ANSWER', `A record of ${entity.name} has no usable id at '${entity.id}'`, place);
+    throw new TandemError(
+      'SYSTEM_BAD_RESPONSE',
+      `A record of ${entity.name} has no usable id at '${entity.id}'`,
+      place,
+    );
   }
   const modified = entity.modified === undefined ? undefined : toInstant(readPath(data, entity.modified));
   return { id, modified, version, data: data as JsonObject };

@@ -31,7 +31,7 @@ interface Hook {
   readonly status: string;
 }
 
-/** @throws TandemError SYSTEM_OPERATION at `ensure` where the system file declares no registration */
+/** @throws TandemError OPERATION_UNSUPPORTED at `ensure` where the system file declares no registration */
 export function createWebhookRegistrar(config: SystemConfig, deps: SystemDeps): WebhookRegistrar {
   const transport = createTransport(config, deps);
 
@@ -59,7 +59,7 @@ export function createWebhookRegistrar(config: SystemConfig, deps: SystemDeps): 
       const register = config.webhooks?.register;
       if (register === undefined) {
         const words = `${config.name} declares no way to register webhooks`;
-        throw new TandemError('SYSTEM_OPERATION', words, { system: config.name });
+        throw new TandemError('OPERATION_UNSUPPORTED', words, { system: config.name });
       }
       const url = urlFor(config.name);
       const wanted = new Set(Object.values(config.entities).flatMap((entity) => entity.events));

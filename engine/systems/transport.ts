@@ -137,7 +137,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
         const code = error instanceof TandemError ? error.code : undefined;
         const again =
           code === 'SYSTEM_UNREACHABLE' ||
-          (effect === 'read' && (code === 'SYSTEM_UNAVAILABLE' || code === 'SYSTEM_ANSWER'));
+          (effect === 'read' && (code === 'SYSTEM_UNAVAILABLE' || code === 'SYSTEM_BAD_RESPONSE'));
         // A reconcile comes back by itself; a list would have to begin anew, so it alone sits a timeout out.
         const late = call.operation !== 'list' && performance.now() - begun >= config.timeout;
         if (!again || late || closed || attempt >= TRIES || call.signal?.aborted) throw error;
@@ -298,10 +298,14 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
     if (call.url !== undefined) {
       const url = new URL(call.url, base);
       if (url.origin === base.origin) return url;
-      throw new TandemError('SYSTEM_ANSWER', `${system} leads to another host for the next page, which is refused`, {
-        system,
-        entity: call.entity,
-      });
+      throw new TandemError(
+        'SYSTEM_BAD_RESPONSE',
+        `${system} leads to another host for the next page, which is refused`,
+        {
+          system,
+          entity: call.entity,
+        },
+      );
     }
     const query = call.query?.toString() ?? '';
     return new URL(
@@ -324,7 +328,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
 const addressOf = ({ method, url, path, query, operation, body }: Call): string =>
   `${method} ${url ?? `${path}?${query}`}${operation === 'create' ? ` ${hash(JSON.stringify(body))}` : ''}`;
 
-const OUTAGE = new Set<ErrorCode>(['SYSTEM_UNREACHABLE', 'SYSTEM_UNAVAILABLE', 'SYSTEM_ANSWER']);
+const OUTAGE = new Set<ErrorCode>(['SYSTEM_UNREACHABLE', 'SYSTEM_UNAVAILABLE', 'SYSTEM_BAD_RESPONSE']);
 /** The caller, or this client, ended the call: that tells nothing of the system. */
 const ABANDONED = new TandemError('INTERNAL', 'The call was called off');
 

@@ -100,7 +100,7 @@ it('an address of one Redis that leads to a node of a cluster is refused in plai
   const folder = await configFolder('product-product');
   const { status, stderr } = await tandem(['worker'], { ...env, REDIS_URL: url, TANDEM_CONFIG: folder });
   expect(status).toBe(2);
-  expect(stderr).toContain('UNUSABLE: This Redis is a node of a Redis Cluster');
+  expect(stderr).toContain('STARTUP_REFUSED: This Redis is a node of a Redis Cluster');
   expect(stderr).toContain('redis+cluster://');
 });
 
@@ -114,5 +114,5 @@ it('an address of a cluster that leads to a Redis alone is refused in plain word
     TANDEM_CONFIG: await configFolder('product-product'),
   });
   expect(status).toBe(2);
-  expect(stderr).toContain('UNUSABLE: REDIS_URL names a Redis Cluster, but this Redis is none');
+  expect(stderr).toContain('STARTUP_REFUSED: REDIS_URL names a Redis Cluster, but this Redis is none');
 });

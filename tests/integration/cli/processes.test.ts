@@ -162,7 +162,7 @@ describe('what start refuses', () => {
     expect(broken.stderr).toMatch(/\nUNUSABLE: No mapping in .* can run/);
     const empty = await tandem(['start'], { ...common(), TANDEM_CONFIG: await configFolder() });
     expect(empty.status).toBe(2);
-    expect(empty.stderr).toContain('UNUSABLE: There is no mapping in');
+    expect(empty.stderr).toContain('STARTUP_REFUSED: There is no mapping in');
   });
 
   it('a Redis that evicts keys', async () => {
@@ -191,7 +191,7 @@ describe('what start refuses', () => {
       TANDEM_CONFIG: await configFolder('product-product'),
     });
     expect(status).toBe(2);
-    expect(stderr).toMatch(new RegExp(`UNUSABLE: Port ${port} .* taken.*\nSet TANDEM_PORT`));
+    expect(stderr).toMatch(new RegExp(`STARTUP_REFUSED: Port ${port} .* taken.*\nSet TANDEM_PORT`));
   });
 
   it('a Redis that is not there, without telling its password', async () => {

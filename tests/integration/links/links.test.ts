@@ -42,8 +42,8 @@ describe('commit', () => {
   it('refuses a worker that read an older version', async () => {
     await commit('1', '2');
     await commit('1', '2', '1');
-    await expect(commit('1', '2', '1')).rejects.toMatchObject({ code: 'LINK_FENCED' });
-    await expect(commit('1', '2', '')).rejects.toMatchObject({ code: 'LINK_FENCED' });
+    await expect(commit('1', '2', '1')).rejects.toMatchObject({ code: 'LINK_CHANGED' });
+    await expect(commit('1', '2', '')).rejects.toMatchObject({ code: 'LINK_CHANGED' });
     expect((await links.base('1')).version).toBe('2');
   });
 

@@ -29,7 +29,7 @@ test('a brake that is on shows everywhere, with what it is about', async () => {
       {
         mapping: 'people',
         kind: 'brake',
-        code: 'BRAKED',
+        code: 'BRAKE_ON',
         review: 'people~brake',
         actions: ['continue', 'discard'],
         reason: expect.stringContaining('4 of 10 linked records were missing'),
@@ -76,15 +76,15 @@ test.each([
   crm.records.set('5', { ...crm.records.get('5'), name: 'Changed', updated_at: new Date().toISOString() });
   const run = (await call('POST', '/triggers/people', {})).body;
   await until(async () => (await call('GET', `/runs/${run.id}`)).body.state === 'done');
-  expect((await call('GET', '/records?code=BRAKED')).body).toMatchObject({
+  expect((await call('GET', '/records?code=BRAKE_ON')).body).toMatchObject({
     total: 1,
-    records: [{ id: '5', kind: 'waiting', code: 'BRAKED' }],
+    records: [{ id: '5', kind: 'waiting', code: 'BRAKE_ON' }],
   });
   expect((await call('GET', '/reviews')).body.reviews[0].brake.waiting).toMatchObject({ deletes: 4, other: 1 });
 
   const answered = await call('POST', '/reviews/people~brake/resolve', { action });
   expect(answered).toMatchObject({ status: 200, body: { review: 'people~brake', action, released: 5 } });
-  await until(async () => (await call('GET', '/records?code=BRAKED')).body.total === 0);
+  await until(async () => (await call('GET', '/records?code=BRAKE_ON')).body.total === 0);
   await until(async () => [...shop.records.values()].some((one) => one.name === 'Changed'));
   await until(async () => shop.records.size === left);
   expect((await call('GET', '/reviews')).body.total).toBe(0);

@@ -296,7 +296,7 @@ test('decided many times at once, a review is decided once', async () => {
           [404, 'NOT_FOUND'],
           [409, 'CONFLICT'],
           [409, 'LINK_TAKEN'],
-          [409, 'CLAIM_BUSY'],
+          [409, 'RECORD_LOCKED'],
         ]).toContainEqual([status, body.code]);
   };
   allowed(await often('people~crm~1', { action: 'take', side: 'crm' }));

@@ -79,7 +79,7 @@ test('what a worker puts back says what it waits for', async () => {
   await made.work();
   await engine.queues.enqueue('people', 0, ['1']);
   const job = await until(async () => (await call('GET', `/queues/${NAME}/jobs?state=delayed`)).body.jobs[0] as Answer);
-  expect(job).toMatchObject({ why: 'busy', code: 'CLAIM_BUSY', reason: expect.any(String), attempts: 0 });
+  expect(job).toMatchObject({ why: 'busy', code: 'RECORD_LOCKED', reason: expect.any(String), attempts: 0 });
 });
 
 test('what waits says why nobody takes it, each job and the queue', async () => {

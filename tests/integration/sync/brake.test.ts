@@ -45,7 +45,7 @@ const answer = async (what: 'continue' | 'discard'): Promise<number> => {
   return released;
 };
 const links = () => world.engine.links(MAPPING);
-const braked = async () => (await world.held(MAPPING)).filter(({ code }) => code === 'BRAKED');
+const braked = async () => (await world.held(MAPPING)).filter(({ code }) => code === 'BRAKE_ON');
 const products = () => [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
 
 /** A world in which so many pairs exist, made by the first sync. */
@@ -113,7 +113,7 @@ describe('deletes that are told one by one', () => {
     expect(run).toMatchObject({ state: 'done', reason: expect.stringContaining('The brake of product-product is on') });
     expect(run.counts.waiting).toBe(2);
     expect(writes(world)).toEqual(before);
-    expect(await heldOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKED', change: 'creates' });
+    expect(await heldOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKE_ON', change: 'creates' });
     expect((await heldOf(world, MAPPING, 'keap', rest[0]!.keap))?.change).toBeUndefined();
     // And it is quiet, even over a restart.
     await expectQuiet(world, MAPPING);
@@ -202,7 +202,7 @@ describe('deletes that are told one by one', () => {
       links: (name: string) => (name === MAPPING ? { ...links, brake: { ...brake, spend } } : work.links(name)),
     };
     const outcome = await reconcileRecord(slow, world.engine.mapping(MAPPING), 0, pairs[5]!.keap);
-    expect(outcome).toMatchObject({ kind: 'waiting', code: 'BRAKED' });
+    expect(outcome).toMatchObject({ kind: 'waiting', code: 'BRAKE_ON' });
     await world.settle();
     expect(await read(world, 'shop', 'products', pairs[5]!.shop)).toMatchObject({ description: 'edited' });
   });
@@ -517,7 +517,7 @@ describe('creates', () => {
         await make(world, 'shop', 'customers', { email: `${unique('child')}@x.example`, last_name: 'Child' }),
       );
     await sync(world, 'changes', 'contact-customer');
-    const [waiting] = (await world.held('contact-customer')).filter(({ code }) => code === 'BRAKED');
+    const [waiting] = (await world.held('contact-customer')).filter(({ code }) => code === 'BRAKE_ON');
     expect(waiting).toMatchObject({ side: 1 });
     const order = await make(world, 'shop', 'orders', { title: unique('order'), customer_id: Number(waiting!.id) });
     await reconcile(world, 'opportunity-order', 'shop', order);
@@ -655,7 +655,7 @@ describe('an answer', () => {
     expect(await read(world, 'shop', 'products', left!.shop)).toBeUndefined();
     const fresh = await make(world, 'keap', 'products', product(unique('fresh')));
     await reconcile(world, MAPPING, 'keap', fresh);
-    expect(await heldOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKED' });
+    expect(await heldOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKE_ON' });
     await createByHand(context(), world.engine.mapping(MAPPING), 0, fresh);
     const twin = await linked(world, MAPPING, 'keap', fresh);
     expect(await read(world, 'shop', 'products', twin)).toBeDefined();
@@ -801,13 +801,13 @@ describe('what a person decides about one value while clears are braked', () => 
       );
     await edit(world, 'keap', 'products', pair.keap, { description: '' });
     await sync(world, 'changes', MAPPING);
-    expect(await held(pair)).toMatchObject({ code: 'BRAKED', change: 'clears' });
+    expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
     const [lost] = await history(pair);
     const outcome = await restoreLost(context(), world.engine.mapping(MAPPING), 0, pair.keap, lost!.id);
     expect(outcome).toMatchObject({ kind: 'updated', writes: [['sku'], ['sku']] });
     await world.settle();
     expect(await shown(pair)).toMatchObject({ sku: 'old', description: 'said' });
-    expect(await held(pair)).toMatchObject({ code: 'BRAKED', change: 'clears' });
+    expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
     await expectQuiet(world, MAPPING);
 
     await answer('continue');
@@ -826,11 +826,11 @@ describe('what a person decides about one value while clears are braked', () => 
     await edit(world, 'keap', 'products', pair.keap, { description: '', name: 'ours' });
     await edit(world, 'shop', 'products', pair.shop, { name: 'theirs' });
     await sync(world, 'changes', MAPPING);
-    expect(await held(pair)).toMatchObject({ code: 'BRAKED' });
+    expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON' });
     await takeSide(context(), world.engine.mapping(MAPPING), 0, pair.keap, 0);
     await world.settle();
     expect(await shown(pair)).toMatchObject({ name: 'ours', description: 'said' });
-    expect(await held(pair)).toMatchObject({ code: 'BRAKED', change: 'clears' });
+    expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
     await answer('discard');
     expect(await shown(pair)).toMatchObject({ name: 'ours', description: 'said' });
     expect(await held(pair)).toBeUndefined();
@@ -874,7 +874,7 @@ describe('what a person decides about one value while clears are braked', () => 
     });
     await linkByHand(context(), world.engine.mapping(MAPPING), [keap, shop]);
     await world.settle();
-    expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ code: 'BRAKED' });
+    expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ code: 'BRAKE_ON' });
     await expectQuiet(world, MAPPING);
     await trouble(shop);
     await sync(world, 'full', MAPPING);

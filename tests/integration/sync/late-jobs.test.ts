@@ -63,7 +63,7 @@ it('a job does not make a link again that a person broke', async () => {
   const { keap, shop } = await pair();
   await edit(world, 'keap', 'products', keap, { description: 'edited' });
   const apart = () => unlinkByHand(world.engine.context({ owner: 'person' }), mapping(), [keap, shop]);
-  await expect(reconcile(slow(apart), mapping(), 0, keap)).rejects.toMatchObject({ code: 'LINK_FENCED' });
+  await expect(reconcile(slow(apart), mapping(), 0, keap)).rejects.toMatchObject({ code: 'LINK_CHANGED' });
   expect(await counterpart(world, MAPPING, 'keap', keap)).toBeUndefined();
   expect((await read(world, 'shop', 'products', shop)).description).not.toBe('edited');
 });

@@ -111,7 +111,7 @@ describe('list', () => {
     const { client } = await setUp({ list: () => ({ items: [item(1), { name: 'no id' }, 'text', item(2)] }) });
     const [page] = await all(client.list('things'));
     expect(page?.records.map((record) => record.id)).toEqual(['1', '2']);
-    expect(page?.failed.map(({ error }) => error.code)).toEqual(['SYSTEM_ANSWER', 'SYSTEM_ANSWER']);
+    expect(page?.failed.map(({ error }) => error.code)).toEqual(['SYSTEM_BAD_RESPONSE', 'SYSTEM_BAD_RESPONSE']);
   });
 
   test('changes by filter: since minus the overlap', async () => {
@@ -162,7 +162,7 @@ describe('list', () => {
   ])('an answer with %s throws', async (_, list) => {
     const { client, requests } = await setUp({ list });
     await expect(all(client.list('things'))).rejects.toMatchObject({
-      code: 'SYSTEM_ANSWER',
+      code: 'SYSTEM_BAD_RESPONSE',
       retry: 'later',
       context: { system: 'shop', entity: 'things' },
     });
@@ -188,7 +188,7 @@ describe('list', () => {
     expect(ids(await all(client.list('things')))).toEqual([['1']]);
     expect(calls.map(({ status, error }) => [status, error])).toEqual([
       [502, 'SYSTEM_UNAVAILABLE'],
-      [undefined, 'SYSTEM_ANSWER'],
+      [undefined, 'SYSTEM_BAD_RESPONSE'],
       [200, undefined],
     ]);
   });
@@ -231,7 +231,7 @@ describe('list', () => {
       { list: (_, reply) => reply.header('link', '<http://169.254.169.254/things>; rel="next"').send([item(1)]) },
       entity,
     );
-    await expect(all(bad.client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_ANSWER' });
+    await expect(all(bad.client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
   });
 });
 
@@ -268,7 +268,7 @@ describe('read and find', () => {
     expect(found.map((record) => record.id)).toEqual(['1', '3']);
     expect(requests[0]?.url).toBe('/things?size=2&name=ann+lee');
     expect(await client.find('things', 'name', '  ')).toEqual([]);
-    await expect(client.find('things', 'colour', 'x')).rejects.toMatchObject({ code: 'SYSTEM_OPERATION' });
+    await expect(client.find('things', 'colour', 'x')).rejects.toMatchObject({ code: 'OPERATION_UNSUPPORTED' });
   });
 
   test('an operation that is not declared is refused', async () => {
@@ -276,7 +276,7 @@ describe('read and find', () => {
       {},
       { list: undefined, read: undefined, find: undefined, create: undefined, update: undefined, delete: undefined },
     );
-    const refused = { code: 'SYSTEM_OPERATION' };
+    const refused = { code: 'OPERATION_UNSUPPORTED' };
     await expect(all(client.list('things'))).rejects.toMatchObject(refused);
     await expect(client.read('things', '1')).rejects.toMatchObject(refused);
     await expect(client.find('things', 'name', 'x')).rejects.toMatchObject(refused);
@@ -406,8 +406,8 @@ describe('update and delete', () => {
   });
 
   test.each<[number, string]>([
-    [412, 'SYSTEM_CHANGED'],
-    [409, 'SYSTEM_CHANGED'],
+    [412, 'RECORD_CHANGED'],
+    [409, 'RECORD_CHANGED'],
     [404, 'SYSTEM_NOT_FOUND'],
     [422, 'SYSTEM_REJECTED'],
     [500, 'SYSTEM_UNAVAILABLE'],

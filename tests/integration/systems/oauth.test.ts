@@ -160,7 +160,7 @@ describe('refusals', () => {
     [{ status: 503, body: 'down' }, 'SYSTEM_UNAVAILABLE'],
     [{ status: 429, body: {} }, 'SYSTEM_THROTTLED'],
     [{ status: 401, body: { error: 'invalid_client' } }, 'SYSTEM_AUTH'],
-    [{ status: 200, body: '<html>' }, 'SYSTEM_ANSWER'],
+    [{ status: 200, body: '<html>' }, 'SYSTEM_BAD_RESPONSE'],
   ])('%j', async (given, code) => {
     answer = given;
     await expect(source().token()).rejects.toMatchObject({ code });
@@ -170,10 +170,10 @@ describe('refusals', () => {
   });
 
   test('without a key, or over plain HTTP to another machine, it does not start', () => {
-    expect(() => source({ encryptionKey: undefined })).toThrow(expect.objectContaining({ code: 'UNUSABLE' }));
+    expect(() => source({ encryptionKey: undefined })).toThrow(expect.objectContaining({ code: 'STARTUP_REFUSED' }));
     expect(() => source({ encryptionKey: ' , ' })).toThrow(/TANDEM_ENCRYPTION_KEY/);
     expect(() => source({}, { tokenUrl: 'http://example.com/token' })).toThrow(
-      expect.objectContaining({ code: 'UNUSABLE' }),
+      expect.objectContaining({ code: 'STARTUP_REFUSED' }),
     );
   });
 });

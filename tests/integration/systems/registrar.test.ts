@@ -107,5 +107,5 @@ test('an event that the system refuses stops no other', async () => {
 test('a system without registration refuses', async () => {
   const registrar = createWebhookRegistrar(systemConfig('http://127.0.0.1:1'), testRedis());
   later(() => registrar.close());
-  await expect(registrar.ensure(() => OURS)).rejects.toMatchObject({ code: 'SYSTEM_OPERATION' });
+  await expect(registrar.ensure(() => OURS)).rejects.toMatchObject({ code: 'OPERATION_UNSUPPORTED' });
 });

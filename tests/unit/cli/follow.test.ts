@@ -234,7 +234,7 @@ describe('a Tandem that is not there', () => {
     const url = await tandemThatAnswers([404]);
     const client = createClient({ url, readToken: undefined, apiToken: undefined });
     await expect(client.get('/runs/x')).rejects.toMatchObject({
-      code: 'SYSTEM_ANSWER',
+      code: 'SYSTEM_BAD_RESPONSE',
       todo: expect.stringContaining('TANDEM_URL'),
     });
   });

@@ -89,7 +89,7 @@ describe('start', () => {
   it('says how to get a Redis where none is named', async () => {
     const { status, stderr } = await tandem(['start']);
     expect(status).toBe(2);
-    expect(stderr).toMatch(/^UNUSABLE: REDIS_URL is not set/);
+    expect(stderr).toMatch(/^STARTUP_REFUSED: REDIS_URL is not set/);
     expect(stderr).toContain('npm run demo');
     expect(stderr).not.toMatch(/^\s+at /m);
   });

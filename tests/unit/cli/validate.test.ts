@@ -181,7 +181,7 @@ describe('validate', () => {
   it('refuses a folder without mappings and a file that is not there', async () => {
     const empty = await tandem(['validate'], { TANDEM_CONFIG: folder });
     expect(empty.status).toBe(2);
-    expect(empty.stderr).toMatch(/^UNUSABLE: .*mappings\/\.\nSet TANDEM_CONFIG/);
+    expect(empty.stderr).toMatch(/^STARTUP_REFUSED: .*mappings\/\.\nSet TANDEM_CONFIG/);
     const absent = await tandem(['validate', '--no-env', 'nowhere.yaml']);
     expect(absent.status).toBe(2);
     expect(absent.stderr).toContain('nowhere.yaml');

@@ -37,10 +37,10 @@ describe('codes', () => {
     [{ status: 401 }, 'SYSTEM_AUTH'],
     [{ status: 404 }, 'SYSTEM_NOT_FOUND'],
     [{ status: 410, effect: 'update' }, 'SYSTEM_NOT_FOUND'],
-    [{ status: 404, single: false }, 'SYSTEM_ANSWER'],
+    [{ status: 404, single: false }, 'SYSTEM_BAD_RESPONSE'],
     [{ status: 404, single: false, effect: 'create' }, 'SYSTEM_REJECTED'],
-    [{ status: 412, effect: 'update', conditional: true }, 'SYSTEM_CHANGED'],
-    [{ status: 409, effect: 'update', conditional: true }, 'SYSTEM_CHANGED'],
+    [{ status: 412, effect: 'update', conditional: true }, 'RECORD_CHANGED'],
+    [{ status: 409, effect: 'update', conditional: true }, 'RECORD_CHANGED'],
     [{ status: 409, effect: 'create', single: false }, 'SYSTEM_REJECTED'],
     [{ status: 409, effect: 'create', transient: [409] }, 'SYSTEM_UNAVAILABLE'],
     [{ status: 422, effect: 'create' }, 'SYSTEM_REJECTED'],
@@ -49,7 +49,7 @@ describe('codes', () => {
     [{ status: 503, effect: 'create' }, 'OUTCOME_UNKNOWN'],
     [{ status: 503, effect: 'update' }, 'SYSTEM_UNAVAILABLE'],
     [{ status: 503, effect: 'delete' }, 'SYSTEM_UNAVAILABLE'],
-    [{ status: 302 }, 'SYSTEM_ANSWER'],
+    [{ status: 302 }, 'SYSTEM_BAD_RESPONSE'],
     [{ status: 303, effect: 'create' }, 'OUTCOME_UNKNOWN'],
   ])('%j', (given, code) => {
     const error = failureOf(failure(given));

@@ -47,7 +47,7 @@ describe('opens', () => {
     ['server errors', failure('SYSTEM_UNAVAILABLE', { status: 500 })],
     ['a gateway without a system behind it', failure('SYSTEM_UNAVAILABLE', { status: 503 })],
     ['timeouts of reads', failure('SYSTEM_UNREACHABLE', { cause: coded('UND_ERR_HEADERS_TIMEOUT') })],
-    ['answers that cannot be read', failure('SYSTEM_ANSWER')],
+    ['answers that cannot be read', failure('SYSTEM_BAD_RESPONSE')],
   ])('after %s of four addresses in a row, not of one: that may be the fault of one record', (_, error) => {
     for (let i = 0; i < 50; i++) call(error, 'GET /bad');
     expect(circuit.open).toBe(false);

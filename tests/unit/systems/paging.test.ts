@@ -75,14 +75,14 @@ test.each([
   const pager = createPager(paging);
   const answer: PageAnswer = { body: { next: 'x' }, items: [{}], lastId: '1', link: '<http://h/2>; rel=next' };
   pager.next(answer);
-  expect(() => pager.next(answer)).toThrow(expect.objectContaining({ code: 'SYSTEM_ANSWER' }));
+  expect(() => pager.next(answer)).toThrow(expect.objectContaining({ code: 'SYSTEM_BAD_RESPONSE' }));
 });
 
 test('what is no list is an error, never an empty list', () => {
   expect(itemsOf([1], '')).toEqual([1]);
   expect(itemsOf({ a: { b: [] } }, 'a.b')).toEqual([]);
   for (const body of [undefined, null, {}, { items: null }, { items: {} }, 'text', []]) {
-    expect(() => itemsOf(body, 'items')).toThrow(expect.objectContaining({ code: 'SYSTEM_ANSWER' }));
+    expect(() => itemsOf(body, 'items')).toThrow(expect.objectContaining({ code: 'SYSTEM_BAD_RESPONSE' }));
   }
 });
 

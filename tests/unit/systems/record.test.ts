@@ -114,6 +114,6 @@ test('a failing normalize names the record', async () => {
   await expect(toRecord(entity({ normalize: nothing }), { id: 9 })).rejects.toMatchObject({
     code: 'EXPRESSION_FAILED',
   });
-  await expect(toRecord(entity(), { name: 'no id' })).rejects.toMatchObject({ code: 'SYSTEM_ANSWER' });
-  await expect(toRecord(entity(), 'text')).rejects.toMatchObject({ code: 'SYSTEM_ANSWER' });
+  await expect(toRecord(entity(), { name: 'no id' })).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
+  await expect(toRecord(entity(), 'text')).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
 });
