@@ -16,6 +16,12 @@ interface ErrorEntry {
 
 export const ERRORS = {
   // Configuration: files that people edit
+  CONFIG_FILE: entry(
+    'A file of the configuration cannot be read',
+    'never',
+    422,
+    'Put a file that Tandem may read in its place, or remove it.',
+  ),
   CONFIG_YAML: entry('The file is not valid YAML', 'never', 422, 'Mend the line named.'),
   CONFIG_SCHEMA: entry('The file breaks its format', 'never', 422, 'Write what the message asks for.'),
   CONFIG_EXPRESSION: entry('An expression does not compile', 'never', 422, 'Mend the JSONata at the place named.'),

@@ -12,7 +12,7 @@ import { type EntitySchemas, loadSystem } from './system.ts';
 import { loadTables, type TableFile } from './tables.ts';
 import type { Config, JsonSchema, Mapping, Problem, SystemConfig } from './types.ts';
 import { faultsOfSchema } from './validate.ts';
-import { isFault, parseYaml, type YamlPath } from './yaml.ts';
+import { isFault, parseYaml, whyUnreadable, type YamlPath } from './yaml.ts';
 
 export interface LoadOptions extends Folders {
   /** Where system files find their variables. */
@@ -82,11 +82,12 @@ function readFormat(name: string): JsonSchema {
 const isSystemFile = (file: string): boolean => /^systems\/[^/]+\.ya?ml$/.test(file);
 const isMappingFile = (file: string): boolean => /^mappings\/[^/]+\.ya?ml$/.test(file);
 const tableName = (file: string): string | undefined => /^mappings\/values\/([^/]+)\.ya?ml$/.exec(file)?.[1];
-const schemaName = (file: string): string | undefined => /^schemas\/(.+)\.schema\.json$/.exec(file)?.[1];
+/** Those beside the folders of the systems are the formats of the files, for editors. */
+const entitySchemaName = (file: string): string | undefined => /^schemas\/([^/]+\/.+)\.schema\.json$/.exec(file)?.[1];
 
 /** Compiles the texts of all files; does no I/O. */
 export function compileFiles(files: Files, env: Env): LoadResult {
-  const problems: Problem[] = [];
+  const problems = unreadableOthers(files);
   const schemas = entitySchemas(files, problems);
   const { systems, faultySystems } = allSystems(files, env, schemas, problems);
   const { tables, faultyTables } = allTables(files, problems);
@@ -101,6 +102,18 @@ export function compileFiles(files: Files, env: Env): LoadResult {
   return { config: { version: shortHash(...versions), systems, mappings }, problems };
 }
 
+/** Folders and files that nothing reads as a system, a mapping, a table or an entity's schema: those tell it themselves. */
+function unreadableOthers(files: Files): Problem[] {
+  const problems: Problem[] = [];
+  for (const [file, text] of files) {
+    const message = whyUnreadable(text);
+    if (message === undefined || isSystemFile(file) || isMappingFile(file)) continue;
+    if (tableName(file) === undefined && entitySchemaName(file) === undefined)
+      problems.push({ code: 'CONFIG_FILE', file, line: 1, column: 1, where: '', message });
+  }
+  return problems;
+}
+
 /** Causes before what they cause: a mapping cannot run while its system is faulty. */
 const rank = (file: string): number =>
   file.startsWith('schemas/') ? 0 : file.startsWith('mappings/values/') ? 1 : file.startsWith('systems/') ? 2 : 3;
@@ -112,8 +125,8 @@ const MAX_PARSED = 500;
 function entitySchemas(files: Files, problems: Problem[]): EntitySchemas {
   const schemas = new Map<string, { schema: JsonSchema; text: string } | undefined>();
   for (const [file, text] of files) {
-    const name = schemaName(file);
-    if (name === undefined || !name.includes('/')) continue;
+    const name = entitySchemaName(file);
+    if (name === undefined) continue;
     const known = parsedSchemas.get(text);
     schemas.set(name, known && { schema: known, text });
     if (known) continue;

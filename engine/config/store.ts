@@ -1,10 +1,11 @@
 /** The configuration that runs: reloads files as they are edited, and keeps the last good version of a bad edit running. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watch } from 'chokidar';
-import { type Files, readFiles, resolveFolders } from './files.ts';
+import { type Files, MAX_FOLDER_DEPTH, readFiles, resolveFolders } from './files.ts';
 import { formatProblem } from './format.ts';
 import { compileFiles, type LoadOptions, type LoadResult, loadMappingText } from './load.ts';
 import type { Config, Mapping, Problem } from './types.ts';
+import { unreadable } from './yaml.ts';
 
 export interface ConfigStoreOptions extends LoadOptions {
   /** Whether to watch the folders; default true. Without, only `reload` reads again. */
@@ -37,6 +38,8 @@ export interface ConfigStore {
 
 const DEBOUNCE = 150;
 const POLL = 1_500;
+/** How often files that change while they are read are read again, at most. */
+const ROUNDS = 20;
 
 /** At the first load there is no last good version: what is faulty does not run, and the caller decides whether to start. */
 export async function createConfigStore(options: ConfigStoreOptions): Promise<ConfigStore> {
@@ -59,10 +62,11 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
   /** A file that is just being written may be valid as far as it goes: what differs is read until it stays as it is. */
   const readWhole = async (): Promise<Files> => {
     let fresh = await readFiles(options);
-    while (!sameFiles(fresh, read) && !closed) {
+    for (let round = 1; !sameFiles(fresh, read) && !closed; round++) {
       await sleep(options.debounce ?? DEBOUNCE);
       const again = await readFiles(options);
       if (sameFiles(again, fresh)) break;
+      if (round === ROUNDS) return withoutRestless(again, fresh);
       fresh = again;
     }
     return fresh;
@@ -106,6 +110,9 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
   const watcher = watched
     ? watch(Object.values(resolveFolders(options)), {
         ignoreInitial: true,
+        // A link may lead anywhere, also to the root of the disk. Edits of what links lead to are found by looking.
+        followSymlinks: false,
+        depth: MAX_FOLDER_DEPTH,
         ignored: (path) => /[/\\]\.[^/\\]+$|~$/.test(path),
       })
     : undefined;
@@ -219,6 +226,12 @@ function restore(broken: readonly Mapping[], before: Running, used: Map<string, 
     if (text !== undefined) used.set(mapping.file, text);
     open.push(...mapping.parents);
   }
+}
+
+/** What changes all the time (a log, a file of /proc) must not keep edits of other files waiting. */
+function withoutRestless(now: Files, before: Files): Files {
+  const changed = [...now].filter(([file, text]) => before.get(file) !== text);
+  return new Map([...now, ...changed.map(([file]) => [file, unreadable('It changes all the time.')] as const)]);
 }
 
 const sameFiles = (a: Files, b: Files): boolean =>

@@ -1,4 +1,5 @@
 /** YAML (and so JSON) text as a bounded plain value, of which every part can be found again by line and column. */
+import { randomUUID } from 'node:crypto';
 import {
   CORE_SCHEMA,
   constructFromEvents,
@@ -44,6 +45,16 @@ const MAX_DEPTH = 40;
 const MAX_ALIASES = 200;
 const SCHEMA = CORE_SCHEMA.withTags(mergeTag);
 
+/** No file can begin like this, as nobody knows it. */
+const UNREADABLE = `\u0000${randomUUID()} `;
+
+/** A text that stands for a file which has none that could be read. @param reason a sentence */
+export const unreadable = (reason: string): string => `${UNREADABLE}${reason}`;
+
+/** Why a file cannot be read; undefined for the text of one that can. */
+export const whyUnreadable = (text: string): string | undefined =>
+  text.startsWith(UNREADABLE) ? text.slice(UNREADABLE.length) : undefined;
+
 /** @returns the document, or what is wrong with the text */
 export function parseYaml(text: string): YamlDocument | YamlFault {
   const fault = (message: string, at: number, code: ErrorCode = 'CONFIG_YAML'): YamlFault => ({
@@ -51,6 +62,8 @@ export function parseYaml(text: string): YamlDocument | YamlFault {
     message,
     ...placeOf(text, at),
   });
+  const reason = whyUnreadable(text);
+  if (reason !== undefined) return fault(reason, 0, 'CONFIG_FILE');
   if (text.length > MAX_FILE_CHARACTERS) return fault(`The file is larger than ${MAX_FILE_CHARACTERS / 1024} KiB.`, 0);
   // What reads the file puts this character in the place of bytes that are not UTF-8.
   const damaged = text.indexOf('\uFFFD');
