@@ -208,7 +208,7 @@ export function createSystemClient(config: SystemConfig, deps: SystemDeps): Syst
       const [found, ...more] = itemsOf(answer.body, operation.items);
       if (more.length > 0) {
         const words = `${config.name} answered several records of ${name} where one was asked for by its id`;
-        throw new TandemError('SYSTEM_ANSWER', words, { system: config.name, entity: name });
+        throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity: name });
       }
       return found === undefined ? undefined : await recordOf(entity, { ...answer, body: found });
     } catch (error) {

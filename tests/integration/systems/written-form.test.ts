@@ -125,6 +125,6 @@ describe('a record that is read through a list', () => {
 
   test('is no record where the list holds several', async () => {
     const { client } = await shop({ read });
-    await expect(client.read('things', 'two')).rejects.toMatchObject({ code: 'SYSTEM_ANSWER' });
+    await expect(client.read('things', 'two')).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
   });
 });
