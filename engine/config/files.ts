@@ -39,7 +39,7 @@ export const resolveFolders = (folders: Folders): { mappings: string; systems: s
 
 /**
  * A folder that does not exist holds no files.
- * @throws TandemError UNUSABLE where mappings/, systems/ or schemas/ itself cannot be read: its files are unknown then, not gone
+ * @throws TandemError STARTUP_REFUSED where mappings/, systems/ or schemas/ itself cannot be read: its files are unknown then, not gone
  */
 export async function readFiles(folders: Folders): Promise<Files> {
   const { mappings, systems, schemas } = resolveFolders(folders);
@@ -52,7 +52,7 @@ export async function readFiles(folders: Folders): Promise<Files> {
     try {
       await readFolder(folder, shown, wanted, deeper, files, { left: MAX_ENTRIES });
     } catch (cause) {
-      throw new TandemError('UNUSABLE', `${folder} cannot be read: ${reasonOf(cause)}`, { cause });
+      throw new TandemError('STARTUP_REFUSED', `${folder} cannot be read: ${reasonOf(cause)}`, { cause });
     }
   }
   await readBelow(join(mappings, 'values'), 'mappings/values', isYaml, 0, files, { left: MAX_ENTRIES });

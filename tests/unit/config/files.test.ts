@@ -146,7 +146,7 @@ test('mappings that cannot be read at all run on as they were', async () => {
   await symlink(join(root, 'mappings'), join(root, 'mappings'));
   await store.reload();
   expect(store.problems()).toMatchObject([
-    { code: 'UNUSABLE', message: expect.stringContaining('leads back to itself') },
+    { code: 'STARTUP_REFUSED', message: expect.stringContaining('leads back to itself') },
   ]);
   expect(store.current().mappings.has('people-customers')).toBe(true);
 });
