@@ -205,8 +205,6 @@ export const opportunities: Entity = {
   end: 'empty',
 };
 
-const dollars = new Intl.NumberFormat('en-US', { style: 'currency', currency: 'USD' });
-
 export const products: Entity = {
   plural: 'products',
   singular: 'product',
@@ -239,7 +237,7 @@ export const products: Entity = {
     name: (product, value) => startsWith(product.name, value),
   }),
   check: () => {},
-  read: reader<Product>((product) => ({
+  read: reader<Product>((product, { currency }) => ({
     active: true,
     taxable: false,
     shippable: false,
@@ -247,9 +245,9 @@ export const products: Entity = {
     subscription_only: false,
     ...product,
     price: {
-      amount: product.price / 100,
-      currency_code: 'USD',
-      formatted_amount: dollars.format(product.price / 100),
+      amount: product.price,
+      currency_code: currency,
+      formatted_amount: String(product.price),
     },
   })),
   end: 'empty',

@@ -26,6 +26,8 @@ export function addRecordRoutes(app: FastifyInstance, store: KeapStore, hooks: H
     return stage;
   });
 
+  app.get(`${v2}/businessProfile`, async () => ({ name: 'Sandbox', currency_code: store.currency }));
+
   for (const entity of entities) addEntity(app, entity, store, hooks);
 }
 

@@ -32,6 +32,8 @@ export class KeapStore implements KeapTables {
   readonly stages = new Table<Stage>(this.#changed);
   readonly hooks = new Table<StoredHook & { id: string }>(this.#changed);
   refreshToken = '';
+  /** ISO 4217 code of the account's currency. */
+  currency = 'USD';
 
   constructor(data: KeapData) {
     this.load(data);

@@ -102,7 +102,7 @@ export const products: Entity = {
     name: text(),
     description: text(65_535),
     short_description: text(65_535),
-    price: fields.money,
+    price: fields.price,
     active: fields.boolean,
     taxable: fields.boolean,
     requires_shipping: fields.boolean,

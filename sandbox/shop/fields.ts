@@ -41,13 +41,17 @@ export const country: Field = (value) => {
 };
 
 /** Money: given as a string or a number, kept and answered as a string with two places. */
-export const money: Field = (value) => {
+export const money: Field = (value) => decimal(value, /^(\d{1,15})(?:\.(\d{1,2}))?$/, 'two');
+/** Some currencies have three or four places. */
+export const price: Field = (value) => decimal(value, /^(\d{1,15})(?:\.(\d{1,4}))?$/, 'four');
+
+function decimal(value: unknown, form: RegExp, most: string): unknown {
   if (value === '') return null;
   const digits = typeof value === 'number' ? String(value) : value;
-  const parts = typeof digits === 'string' ? /^(\d{1,15})(?:\.(\d{1,2}))?$/.exec(digits) : null;
-  if (!parts) return refuse('must be a decimal number that is not negative, with at most two places');
+  const parts = typeof digits === 'string' ? form.exec(digits) : null;
+  if (!parts) return refuse(`must be a decimal number that is not negative, with at most ${most} places`);
   return `${BigInt(parts[1] ?? '0')}.${(parts[2] ?? '').padEnd(2, '0')}`;
-};
+}
 
 export const boolean: Field = (value) => (typeof value === 'boolean' ? value : refuse('must be true or false'));
 

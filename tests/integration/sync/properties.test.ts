@@ -169,7 +169,7 @@ describe.each(tables)('$mapping', (table) => {
       const loser = world.engine.mapping(table.mapping).sides[sideOf(to)].name;
       for (const lost of history) {
         expect(lost).toMatchObject({ side: loser, rule: 'conflict' });
-        // A price is kept as it would be written back: in minor units.
+        // A price is kept as it would be written back: as a decimal.
         if (lost.property !== 'price') expect(lost.value).toEqual(losing[lost.property]);
       }
     });

@@ -131,7 +131,7 @@ describe('validate', () => {
 
   it('tries records of a file, as the system answers them', async () => {
     const records = join(folder, 'records.json');
-    const product = { id: 7, name: 'Nail', price: { amount: 0.29, currency_code: 'USD' }, short_description: 's' };
+    const product = { id: 7, name: 'Nail', price: { amount: 29, currency_code: 'USD' }, short_description: 's' };
     const company = { company_name: 'Acme', address: { country_code: 'XXX' } };
     await writeFile(records, JSON.stringify({ 'keap.products': [product], 'keap.companies': [company] }));
     const { status, stdout } = await tandem(['validate', '--no-env', '--strict', '--json', '--records', records]);

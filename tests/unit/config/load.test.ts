@@ -61,8 +61,8 @@ describe('the files of this repository', async () => {
       stage_id: '3',
     });
     expect(
-      await entities.products!.normalize!.evaluate({ id: '1', price: { amount: 19.99, currency_code: 'EUR' } }),
-    ).toEqual({ id: '1', price: 1999 });
+      await entities.products!.normalize!.evaluate({ id: '1', price: { amount: 1999, currency_code: 'EUR' } }),
+    ).toEqual({ id: '1', price: 19.99, currency_code: 'EUR' });
     expect(await entities.products!.normalize!.evaluate({ id: '1' })).toEqual({ id: '1' });
   });
 
@@ -79,13 +79,11 @@ describe('the files of this repository', async () => {
     ).toEqual({ event: 'order.created', id: '5' });
   });
 
-  it('convert phones and prices', async () => {
+  it('convert phones', async () => {
     const property = (name: string, path: string) => mapping(name).properties.find((one) => one.name === path)!;
     expect(await property('company-customer', 'phone_number.number').convert[1]!.evaluate('+31 (0)6-1234')).toBe(
       '+3106' + '1234',
     );
-    expect(await property('product-product', 'price').convert[0]!.evaluate(19.99)).toBe(1999);
-    expect(await property('product-product', 'price').convert[1]!.evaluate(1999)).toBe(19.99);
   });
 
   it('name every missing variable, and no secret', async () => {

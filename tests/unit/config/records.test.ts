@@ -33,7 +33,7 @@ describe('a record', async () => {
         ['stage_id', 'Is required.'],
       ],
     ],
-    ['keap', 'products', { name: 'x', price: 19.9, short_description: '' }, [['price', 'Must be a whole number.']]],
+    ['keap', 'products', { name: 'x', price: '19.9', short_description: '' }, [['price', 'Must be a number.']]],
     ['keap', 'products', { name: 'x', price: -1, short_description: '' }, [['price', 'Must be at least 0.']]],
     [
       'customwebshop',
