@@ -14,7 +14,7 @@ import type { Environment } from './environment.ts';
 import { FAILED, Failure } from './failure.ts';
 import { createLogger } from './log.ts';
 import type { Output } from './output.ts';
-import { checkRedis, requireRedisUrl } from './redis.ts';
+import { checkRedis, openFingerprints, requireRedisUrl } from './redis.ts';
 
 /** `SYSTEM.ENTITY` -> its records. */
 export type Samples = ReadonlyMap<string, readonly SystemRecord[]>;
@@ -97,6 +97,7 @@ export async function readLive(
 ): Promise<Live> {
   const url = requireRedisUrl(environment);
   await checkRedis(url, environment.prefix, createLogger('error', process.stderr, true));
+  const fingerprinter = await openFingerprints(url, environment);
   const redis = connect(url, environment.prefix);
   redis.on('error', () => {});
   const { prefix, encryptionKey } = environment;
@@ -118,7 +119,8 @@ export async function readLive(
   const context = {
     config: { ...config, mappings: all },
     client,
-    links: (name: string) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }),
+    links: (name: string) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }, fingerprinter),
+    fingerprinter,
   };
   try {
     const samples = new Map<string, readonly SystemRecord[]>();
