@@ -4,6 +4,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pc from 'picocolors';
+import { type Comparison, compareValues, comparisonLines, type Pair } from '../oracle/compare.ts';
 import { type MappingName, makeSeed } from '../seed/index.ts';
 import { type Api, type Apis, countKeap, countShop, until } from './apis.ts';
 import type { Example } from './guide.ts';
@@ -44,9 +45,11 @@ interface Trial {
 export async function tryItAll(trial: Trial): Promise<boolean> {
   const trials: [string, (trial: Trial) => Promise<string>][] = [
     ['Counts on both sides, read through their own APIs', counts],
+    ['Values on both sides, read through their own APIs', values],
     ['A second full scan of everything is quiet', quiet],
     ['A company edited in Keap', companyCrosses],
     ['An order edited in the shop', orderCrosses],
+    ['Values on both sides, after the edits', values],
     ['A mapping file edited, without a restart', mappingEdited],
     ['A mapping file broken, without harm', mappingBroken],
     ['A failed job looked at, retried, mended', failedJob],
@@ -79,6 +82,36 @@ async function counts({ apis: { keap, shop }, seed }: Trial): Promise<string> {
     same(`${mapping}: records in the shop`, now.customwebshop, after.customwebshop);
   }
   return lines.join('\n');
+}
+
+/** Every property of every linked pair, and as many pairs as the seed implies. */
+async function values({ apis, seed }: Trial): Promise<string> {
+  const { expected } = makeSeed(seed, 'demo');
+  const comparisons = await compareLinked(apis);
+  const lines = comparisonLines(comparisons).join('\n');
+  const differences = comparisons.reduce((sum, one) => sum + one.differences.length, 0);
+  if (differences > 0) throw new Error(`${differences} values differ:\n${lines}`);
+  for (const { mapping, pairs } of comparisons) {
+    const { matched, created } = expected.mappings[mapping];
+    same(`${mapping}: pairs`, pairs, matched + created.keap + created.customwebshop);
+  }
+  return lines;
+}
+
+/** Compares all records that Tandem linked, through the systems' own APIs. */
+export async function compareLinked(apis: Apis): Promise<Comparison[]> {
+  const pairs = {} as Record<MappingName, Pair[]>;
+  for (const mapping of Object.keys(entities) as MappingName[]) {
+    // A cursor may give a link twice.
+    const found = new Map<string, Pair>();
+    for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+      const { links, next } = await apis.tandem.get(`/links/${mapping}?limit=500${cursor && `&cursor=${cursor}`}`);
+      for (const { ids } of links) found.set(String(ids.keap), { keap: ids.keap, shop: ids.customwebshop });
+      cursor = next;
+    }
+    pairs[mapping] = [...found.values()];
+  }
+  return compareValues({ keap: apis.keap.get, shop: apis.shop.get }, pairs);
 }
 
 async function quiet({ apis }: Trial): Promise<string> {

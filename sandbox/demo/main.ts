@@ -3,13 +3,14 @@
 
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { startRedis } from '../../scripts/redis.mjs';
+import { comparisonLines } from '../oracle/compare.ts';
 import { type Apis, api } from './apis.ts';
-import { pickExample, tryItAll } from './exercise.ts';
+import { compareLinked, pickExample, tryItAll } from './exercise.ts';
 import { guide } from './guide.ts';
 import { freePort, type Process, runProcess, startProcess } from './processes.ts';
 
@@ -18,13 +19,22 @@ const keapKey = 'sandbox-keap-key';
 const shopToken = 'sandbox-shop-token';
 const prefix = `tandem-demo-${process.pid}`;
 
-const { once, seed } = new Command('npm run demo --')
+const {
+  once,
+  seed,
+  config: folder,
+} = new Command('npm run demo --')
   .description('Keap and a web shop, as stand-ins on this machine, come into step and stay there.')
   .option('--once', 'try and check everything by itself, then end: exit status 0 or 1', false)
   .option('--seed <number>', 'seed of the data', '42')
+  .option(
+    '--config <folder>',
+    'folder with mappings/, systems/ and schemas/ to run; default: those of the project',
+    root,
+  )
   .addHelpText('after', '\nWithout --once it stays up until Ctrl-C.')
   .parse()
-  .opts<{ once: boolean; seed: string }>();
+  .opts<{ once: boolean; seed: string; config: string }>();
 
 const begun = performance.now();
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -64,12 +74,12 @@ async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.Proce
   say(`  Web shop   ${shop.url} (stand-in)`);
 
   // --once edits a mapping file; it must not be the one that belongs to you.
-  let config = root;
+  let config = resolve(folder);
   if (once) {
     config = await mkdtemp(join(tmpdir(), 'tandem-demo-'));
     undo.push(() => rm(config, { recursive: true, force: true }));
-    for (const folder of ['mappings', 'systems', 'schemas'])
-      await cp(join(root, folder), join(config, folder), { recursive: true });
+    for (const part of ['mappings', 'systems', 'schemas'])
+      await cp(join(folder, part), join(config, part), { recursive: true });
   }
   const url = `http://127.0.0.1:${ports.tandem}`;
   const env: NodeJS.ProcessEnv = {
@@ -129,7 +139,7 @@ async function main(): Promise<number> {
     ...(await pickExample(apis)),
     keapKey,
     shopToken,
-    mappingFile: relative(process.cwd(), join(root, 'mappings', 'company-customer.yaml')),
+    mappingFile: relative(process.cwd(), join(folder, 'mappings', 'company-customer.yaml')),
     redis: { url: env.REDIS_URL!, prefix: env.TANDEM_PREFIX! },
     log,
   };
@@ -140,6 +150,8 @@ async function main(): Promise<number> {
     );
     return passed ? 0 : 1;
   }
+  say(`\n${pc.bold('Values on both sides, read through their own APIs')}`);
+  for (const line of comparisonLines(await compareLinked(apis))) say(line);
   for (const line of guide(apis, example)) say(line);
   const outcome = await Promise.race([interrupted, tandem.ended]);
   if (outcome === 'interrupted') return 0;

@@ -205,6 +205,12 @@ export const opportunities: Entity = {
   end: 'empty',
 };
 
+/** As an American account shows it: the amount is in the smallest unit of the currency. */
+function formatted(amount: number, currency: string): string {
+  const format = new Intl.NumberFormat('en-US', { style: 'currency', currency });
+  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+}
+
 export const products: Entity = {
   plural: 'products',
   singular: 'product',
@@ -247,7 +253,7 @@ export const products: Entity = {
     price: {
       amount: product.price,
       currency_code: currency,
-      formatted_amount: String(product.price),
+      formatted_amount: formatted(product.price, currency),
     },
   })),
   end: 'empty',

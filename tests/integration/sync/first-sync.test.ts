@@ -1,7 +1,9 @@
 /** The first sync of real-looking data, counted through the systems' own APIs, and the quiet after it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../../engine/queue/runs.ts';
+import { RULES } from '../../../sandbox/oracle/rules.ts';
 import type { MappingName } from '../../../sandbox/seed/index.ts';
+import { compareWorld } from '../../support/values.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
 let world: World;
@@ -85,6 +87,15 @@ it('conflicts of the first contact went to the later side', async () => {
   for (const conflict of world.seed.expected.conflicts) {
     const mapping = world.engine.mapping(conflict.mapping);
     expect(await world.engine.links(mapping.name).counterpart(0, conflict.keapId)).toBe(conflict.shopId);
+  }
+});
+
+it('every property of every linked pair agrees, by an oracle that knows nothing of the mappings', async () => {
+  for (const { mapping, pairs, properties, differences } of await compareWorld(world)) {
+    const { matched, created } = world.seed.expected.mappings[mapping];
+    expect(pairs).toBe(matched + created.keap + created.customwebshop);
+    expect(properties).toBe(pairs * RULES[mapping].length);
+    expect(differences).toEqual([]);
   }
 });
 
