@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Files, readFiles } from '../engine/config/files.ts';
 import { compileFiles, type LoadResult, loadMappingText } from '../engine/config/load.ts';
-import type { Mapping, Problem } from '../engine/config/types.ts';
+import type { Mapping, Problem, SystemConfig } from '../engine/config/types.ts';
 import type { Env } from './environment.ts';
 import { Failure } from './failure.ts';
 
@@ -30,37 +30,46 @@ export async function loadFolder(
   return { ...compileFiles(files, placeholders ? withPlaceholders(files, env) : env), files };
 }
 
-/** The problems and the mappings of some files only; one that stands outside the folder is taken as if it stood in it. */
+/** The problems of some files only, their mappings and systems; one that stands outside the folder is taken as if it stood in it. */
 export async function checkFiles(
   given: readonly string[],
   { files, problems, config }: LoadResult & { files: Files },
   folder: string,
   env: Env,
   placeholders: boolean,
-): Promise<{ problems: Problem[]; mappings: Mapping[] }> {
+): Promise<{ problems: Problem[]; mappings: Mapping[]; systems: SystemConfig[] }> {
   const filled = placeholders ? withPlaceholders(files, env) : env;
   const found: Problem[] = [];
   const mappings: Mapping[] = [];
+  const systems: SystemConfig[] = [];
   for (const file of given) {
     const inside = relative(folder, resolve(file)).split(sep).join('/');
     if (files.has(inside)) {
       found.push(...problems.filter((problem) => problem.file === inside));
       mappings.push(...[...config.mappings.values()].filter((mapping) => mapping.file === inside));
+      systems.push(...[...config.systems.values()].filter((system) => system.file === inside));
       continue;
     }
     const text = await readDraft(file);
     if (/^system\s*:/m.test(text) && !/^mapping\s*:/m.test(text)) {
-      found.push(...systemProblems(text, basename(file), files, filled).map((problem) => ({ ...problem, file })));
+      const draft = loadSystemText(text, basename(file), files, filled);
+      found.push(...draft.problems.map((problem) => ({ ...problem, file })));
+      if (draft.system) systems.push({ ...draft.system, file });
       continue;
     }
     const draft = loadMappingText(text, `mappings/${basename(file)}`, files, filled);
     found.push(...draft.problems.map((problem) => ({ ...problem, file })));
     if (draft.mapping) mappings.push({ ...draft.mapping, file });
   }
-  return { problems: found, mappings };
+  return { problems: found, mappings, systems };
 }
 
-function systemProblems(text: string, name: string, files: Files, env: Env): readonly Problem[] {
+function loadSystemText(
+  text: string,
+  name: string,
+  files: Files,
+  env: Env,
+): { system: SystemConfig | undefined; problems: readonly Problem[] } {
   const file = `systems/${name}`;
   const system = /^system\s*:\s*["']?([A-Za-z][\w-]*)/m.exec(text)?.[1];
   const others = new Map(
@@ -70,7 +79,11 @@ function systemProblems(text: string, name: string, files: Files, env: Env): rea
     ),
   );
   others.set(file, text);
-  return compileFiles(others, env).problems.filter((problem) => problem.file === file);
+  const { config, problems } = compileFiles(others, env);
+  return {
+    system: [...config.systems.values()].find((one) => one.file === file),
+    problems: problems.filter((problem) => problem.file === file),
+  };
 }
 
 async function readDraft(file: string): Promise<string> {

@@ -1,4 +1,5 @@
-/** What `tandem validate` says about round trips: one line per property, with an example. */
+/** What `tandem validate` says about round trips, one line per property with an example, and about live systems. */
+import type { LiveFinding } from '../engine/check/findings.ts';
 import type { Finding, Untried } from '../engine/sync/laws.ts';
 import { plain } from './output.ts';
 
@@ -51,3 +52,11 @@ export function untriedLines(untried: readonly Untried[]): string[] {
     ),
   );
 }
+
+/** One line per finding: `FILE:LINE:COLUMN KIND SYSTEM.ENTITY OPERATION: REQUEST -> ANSWER. MESSAGE TODO`. */
+export const liveFindingLines = (findings: readonly LiveFinding[]): string[] =>
+  findings.map(({ file, line, column, kind, system, entity, operation, request, answer, message, todo }) =>
+    plain(
+      `${file}:${line}:${column} ${kind.toUpperCase()} ${system}.${entity} ${operation}: ${request} -> ${answer}. ${message} ${todo}`,
+    ),
+  );

@@ -1,13 +1,18 @@
 /** `tandem validate`: checks the configuration files, and tells what a two-way property loses on its way there and back. */
+
+import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
+import type { LiveFinding, LiveRequest, NotChecked } from '../../engine/check/findings.ts';
 import { formatProblem } from '../../engine/config/format.ts';
-import type { Config, Mapping, Problem } from '../../engine/config/types.ts';
+import type { Config, EntityConfig, Mapping, Problem, SystemConfig } from '../../engine/config/types.ts';
 import { checkLaws, type Finding, type LawOptions, type Untried } from '../../engine/sync/laws.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { checkFiles, loadFolder, shownFile } from '../configuration.ts';
-import { FAILED, OK, USAGE } from '../failure.ts';
-import { findingLines, untriedLines } from '../findings.ts';
+import { type ExitStatus, FAILED, OK, USAGE } from '../failure.ts';
+import { findingLines, liveFindingLines, untriedLines } from '../findings.ts';
+import type { Live } from '../live.ts';
 import { wholeNumber } from '../numbers.ts';
+import { plain } from '../output.ts';
 
 interface Options {
   readonly env: boolean;
@@ -29,110 +34,188 @@ export function validateCommand(program: Command): void {
       'as if it stood in the folder. Exit status 2 when something is wrong.\n\n' +
       'Also sends values of every two-way property to the other side and back, in memory, and warns where they do not come ' +
       'back as they were. Needs neither Redis nor a running Tandem, as it takes the examples in the entity schemas and ' +
-      'values of its own. --live reads records from the systems instead, and follows references: it needs REDIS_URL, for ' +
-      'the links and for the limiter that it shares with a running Tandem. It writes nothing to a system.',
+      'values of its own.\n\n' +
+      '--live asks the systems. It sends each declared list, since, find and read once, and compares what comes back with ' +
+      'the files: parameters that are refused or ignored, properties that no record has, amounts, times. It then tries ' +
+      'conversions on the records that it read, and follows references. It needs REDIS_URL, for the links and for the ' +
+      'limiter that it shares with a running Tandem. It only sends GET.',
     examples: [
       ['validate', 'everything in the configuration folder'],
       ['validate mappings/company-customer.yaml', 'one file'],
       ['validate --no-env --strict', 'without the secrets, and failing on warnings, as in CI'],
-      ['validate --live --sample 500', 'conversions, on records as they are now'],
+      ['validate --live --sample 500', 'the system files and conversions, on the systems as they are now'],
     ],
   })
     .option('--no-env', 'put placeholders in place of environment variables that are not set')
     .option('--strict', 'exit status 1 when there are warnings')
     .option('--records <file>', 'try conversions on these: { "SYSTEM.ENTITY": [records as the system answers them] }')
-    .addOption(new Option('--live', 'try conversions on records read from the systems').conflicts(['records', 'env']))
+    .addOption(
+      new Option('--live', 'check system files and conversions against the systems').conflicts(['records', 'env']),
+    )
     .option('--sample <number>', 'with --live: records per entity, at most', wholeNumber, 100)
-    .action(
-      action<Options, [string[]]>(async (context, options, files) => {
-        const { environment, output } = context;
-        const folder = environment.config;
-        const some = files.length > 0;
-        const loaded = await loadFolder(folder, process.env, !options.env);
-        const { mappings, systems } = loaded.config;
-        const checked = some
-          ? await checkFiles(files, loaded, folder, process.env, !options.env)
-          : { problems: loaded.problems, mappings: [...mappings.values()] };
-        const shown = <T extends Problem | Finding>(told: T): T =>
-          some && files.includes(told.file) ? told : { ...told, file: shownFile(told.file, folder) };
-        const problems = checked.problems.map(shown);
-        const { findings, untried, unreadable } = await tryMappings(context, loaded.config, checked.mappings, options);
-        const warnings = findings.filter(({ intended }) => !intended).map(shown);
-        const good = problems.length === 0;
-        output.result(
-          {
-            valid: good,
-            folder,
-            mappings: [...mappings.keys()],
-            systems: [...systems.keys()],
-            problems,
-            warnings,
-            intended: findings.filter(({ intended }) => intended).map(shown),
-            untried,
-            ...(unreadable.length > 0 ? { unreadable } : {}),
-          },
-          () => {
-            const what = some
-              ? count(files.length, 'file')
-              : `${count(mappings.size, 'mapping')}, ${count(systems.size, 'system')}`;
-            const verdict = warnings.length === 0 ? 'all good' : 'valid, with warnings';
-            return [
-              ...problems.map(formatProblem),
-              ...findingLines(warnings),
-              ...unreadable.map(
-                ({ entity, count: n, reason }) => `${count(n, 'record')} of ${entity} not tried: ${reason}`,
-              ),
-              ...untriedLines(untried),
-              ...(good ? [`${what}: ${verdict}`] : []),
-            ].join('\n');
-          },
-        );
-        if (!good) output.note(`${count(problems.length, 'problem')} in ${folder}`);
-        if (options.env && problems.some(({ code }) => code === 'CONFIG_ENV'))
-          output.note('To check the files without the secrets: tandem validate --no-env');
-        if (warnings.length > 0) output.note(`${count(warnings.length, 'warning')} in ${folder}`);
-        if (!good) return USAGE;
-        return options.strict && warnings.length > 0 ? FAILED : OK;
-      }),
-    );
+    .action(action<Options, [string[]]>(validate));
+}
+
+async function validate(context: CommandContext, options: Options, files: string[]): Promise<ExitStatus> {
+  const { environment, output } = context;
+  const folder = environment.config;
+  const some = files.length > 0;
+  const loaded = await loadFolder(folder, process.env, !options.env);
+  const { mappings, systems } = loaded.config;
+  const checked = some
+    ? await checkFiles(files, loaded, folder, process.env, !options.env)
+    : { problems: loaded.problems, mappings: [...mappings.values()], systems: [] };
+  const shown = <T extends Problem | Finding | LiveFinding>(told: T): T =>
+    some && files.includes(told.file) ? told : { ...told, file: shownFile(told.file, folder) };
+  const problems = checked.problems.map((problem) => shown(problem));
+  const textOf = ({ file }: SystemConfig): Promise<string> | string => loaded.files.get(file) ?? readFile(file, 'utf8');
+  const tried = await tryMappings(context, loaded.config, { ...checked, all: !some, textOf }, options);
+  const { untried, unreadable } = tried;
+  const intended = tried.findings.filter((finding) => finding.intended).map(shown);
+  const warnings = tried.findings.filter((finding) => !finding.intended).map(shown);
+  const live = tried.live && { ...tried.live, findings: tried.live.findings.map(shown) };
+  const failures = live?.findings.filter(({ severity }) => severity === 'problem').length ?? 0;
+  const doubts = warnings.length + (live?.findings.length ?? 0) - failures;
+  const good = problems.length === 0;
+  output.result(
+    {
+      valid: good,
+      folder,
+      mappings: [...mappings.keys()],
+      systems: [...systems.keys()],
+      problems,
+      warnings,
+      intended,
+      untried,
+      ...(unreadable.length > 0 ? { unreadable } : {}),
+      ...(live ? { live } : {}),
+    },
+    () => {
+      const what = some
+        ? count(files.length, 'file')
+        : `${count(mappings.size, 'mapping')}, ${count(systems.size, 'system')}`;
+      const verdict =
+        failures > 0 ? 'valid, but not what the systems do' : doubts > 0 ? 'valid, with warnings' : 'all good';
+      return [
+        ...problems.map(formatProblem),
+        ...(live ? liveLines(live) : []),
+        ...findingLines(warnings),
+        ...unreadable.map(({ entity, count: n, reason }) => `${count(n, 'record')} of ${entity} not tried: ${reason}`),
+        ...untriedLines(untried),
+        ...(good ? [`${what}: ${verdict}`] : []),
+      ].join('\n');
+    },
+  );
+  if (!good) output.note(`${count(problems.length, 'problem')} in ${folder}`);
+  if (options.env && problems.some(({ code }) => code === 'CONFIG_ENV'))
+    output.note('To check the files without the secrets: tandem validate --no-env');
+  if (failures > 0) output.note(`${count(failures, 'disagreement')} with the systems`);
+  if (doubts > 0) output.note(`${count(doubts, 'warning')} in ${folder}`);
+  if (!good) return USAGE;
+  return failures > 0 || (options.strict && doubts > 0) ? FAILED : OK;
+}
+
+interface Checked {
+  readonly mappings: readonly Mapping[];
+  /** Systems whose files were named. */
+  readonly systems: readonly SystemConfig[];
+  /** No files were named. */
+  readonly all: boolean;
+  readonly textOf: (system: SystemConfig) => Promise<string> | string;
 }
 
 interface Tried {
   readonly findings: readonly Finding[];
   readonly untried: readonly Untried[];
-  readonly unreadable: readonly { readonly entity: string; readonly count: number; readonly reason: string }[];
+  readonly unreadable: Live['unreadable'];
+  readonly live?: LiveResult;
+}
+
+interface LiveResult {
+  readonly requests: readonly LiveRequest[];
+  readonly findings: readonly LiveFinding[];
+  readonly notChecked: readonly NotChecked[];
 }
 
 async function tryMappings(
   { environment, output }: CommandContext,
   config: Config,
-  mappings: readonly Mapping[],
+  checked: Checked,
   { live, records, sample }: Options,
 ): Promise<Tried> {
   const all = async (optionsFor: (mapping: Mapping) => LawOptions): Promise<Pick<Tried, 'findings' | 'untried'>> => {
     const reports = [];
-    for (const mapping of mappings) reports.push(await checkLaws(mapping, optionsFor(mapping)));
+    for (const mapping of checked.mappings) reports.push(await checkLaws(mapping, optionsFor(mapping)));
     return { findings: reports.flatMap((one) => one.findings), untried: reports.flatMap((one) => one.untried) };
   };
   if (records === undefined && !live) return { ...(await all(() => ({}))), unreadable: [] };
   // What speaks with Redis and the systems is loaded only where it is needed.
-  const { readLive, readRecordsFile, recordsOf } = await import('../sampling.ts');
+  const { readRecordsFile, recordsOf } = await import('../sampling.ts');
   if (records !== undefined) {
     const samples = await readRecordsFile(records, config);
     return { ...(await all((mapping) => ({ records: recordsOf(mapping, samples) }))), unreadable: [] };
   }
-  const read = await readLive(environment, output, config, mappings, sample);
+  const { checkLive } = await import('../live.ts');
+  const systems = new Map([...config.systems, ...checked.systems.map((system) => [system.name, system] as const)]);
+  const texts = new Map<string, string>();
+  for (const system of systems.values()) texts.set(system.file, await checked.textOf(system));
+  const read = await checkLive(environment, output, {
+    config: { ...config, systems },
+    mappings: checked.mappings,
+    entities: entitiesOf(checked, systems),
+    textOf: ({ file }) => texts.get(file),
+    sample,
+  });
   try {
-    const { samples, unreadable } = read;
     const tried = await all((mapping) => ({
-      records: recordsOf(mapping, samples),
+      records: recordsOf(mapping, read.samples),
       context: read.context(mapping),
       within: LIVE_PATIENCE,
     }));
-    return { ...tried, unreadable };
+    const result: LiveResult = {
+      requests: read.reports.flatMap((report) => report.requests),
+      findings: read.findings,
+      notChecked: read.reports.flatMap((report) => report.notChecked),
+    };
+    return { ...tried, unreadable: read.unreadable, live: result };
   } finally {
     await read.close();
   }
+}
+
+/** Those of the files that were named; without any, all of the systems that mappings use. */
+function entitiesOf(
+  { mappings, systems: named, all }: Checked,
+  systems: ReadonlyMap<string, SystemConfig>,
+): readonly EntityConfig[] {
+  const whole = all
+    ? mappings.flatMap(({ sides }) => sides.map(({ system }) => system.name))
+    : named.map(({ name }) => name);
+  const found = new Map<string, EntityConfig>();
+  const add = (system: string, name: string): void => {
+    const entity = systems.get(system)?.entities[name];
+    if (entity) found.set(`${system}.${name}`, entity);
+  };
+  for (const { sides, properties } of mappings) {
+    for (const { system, entity, index } of sides) {
+      add(system.name, entity.name);
+      for (const { lookup } of properties.map((property) => property.sides[index]))
+        if (lookup) add(system.name, lookup.entity);
+    }
+  }
+  for (const system of whole) for (const name of Object.keys(systems.get(system)?.entities ?? {})) add(system, name);
+  return [...found.values()];
+}
+
+/** What disagrees, then what was asked and not asked. */
+function liveLines({ requests, findings, notChecked }: LiveResult): string[] {
+  return [
+    ...liveFindingLines(findings),
+    ...notChecked.map(({ system, entity, operation, reason }) =>
+      plain(`${system}.${entity} ${operation} was not checked: ${reason}.`),
+    ),
+    `${count(requests.length, 'request')} sent, all of them GET; ${count(findings.length, 'disagreement')} with the files.`,
+  ];
 }
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;

@@ -86,9 +86,7 @@ export async function nameCounterpart(
       changed: [correlate],
       version: record.version,
     });
-    await context
-      .links(mapping.name)
-      .index(view.side, [indexEntry(await viewRecord(mapping, view.side, named, context.fingerprinter))]);
+    await context.links(mapping.name).index(view.side, [indexEntry(await viewRecord(mapping, view.side, named))]);
     return true;
   } catch (cause) {
     const error = asTandemError(cause);

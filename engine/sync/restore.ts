@@ -89,15 +89,10 @@ async function putBack(
     if (!takesPart) throw conflict(mapping, `${mapping.sides[side].name}.when excludes the record.`);
 
   const i = mapping.properties.indexOf(property);
-  const typed = await viewRecord(
-    mapping,
-    own,
-    {
-      ...near.record,
-      data: property.sides[own].path!.set(near.record.data, lost.value),
-    },
-    context.fingerprinter,
-  );
+  const typed = await viewRecord(mapping, own, {
+    ...near.record,
+    data: property.sides[own].path!.set(near.record.data, lost.value),
+  });
   const write: PropertyWrite = { property: name, value: lost.value as Json, fingerprint: typed.fingerprints[i]! };
   const changes = near.fingerprints[i] !== write.fingerprint;
   if (changes) assertWritable(near, write);
@@ -119,7 +114,7 @@ async function putBack(
     await context.step?.('before-update');
     const result = await updateRecord(context, mapping, mapping.sides[own], record, [write]);
     await context.step?.('after-update');
-    written = await viewRecord(mapping, own, result.record, context.fingerprinter);
+    written = await viewRecord(mapping, own, result.record);
     await links.index(own, [indexEntry(written)]);
   }
   const outcome = await reconcilePair(
@@ -139,7 +134,7 @@ async function putBack(
   async function view(side: SideIndex): Promise<RecordView> {
     const record = await readSide(context, mapping, side, ids[side]);
     if (!record) throw gone(mapping, side, ids[side]);
-    return viewRecord(mapping, side, record, context.fingerprinter);
+    return viewRecord(mapping, side, record);
   }
 
   function assertWritable({ side, record }: RecordView, write: PropertyWrite): void {

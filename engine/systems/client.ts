@@ -10,7 +10,14 @@ import { createPager, itemsOf, nextLink, type PageRequest } from './paging.ts';
 import { isObject, readPath } from './paths.ts';
 import { toId, toMillis, toRecord } from './record.ts';
 import { fillPath, fillQuery } from './template.ts';
-import { type Answer, type Call, createTransport, type Operation, type SystemDeps } from './transport.ts';
+import {
+  type Answer,
+  type Call,
+  createTransport,
+  type Operation,
+  type SystemDeps,
+  type Transport,
+} from './transport.ts';
 import { sleep } from './wait.ts';
 
 export type { Standing } from './circuit.ts';
@@ -62,9 +69,15 @@ const FIND_PAGES = 20;
 /** Milliseconds that reading back what was just written waits for quota: giving up would cost a search for it later. */
 const WRITTEN_PATIENCE = 30_000;
 
-/** @throws TandemError STARTUP_REFUSED where the system cannot be used as it is set up */
-export function createSystemClient(config: SystemConfig, deps: SystemDeps): SystemClient {
-  const transport = createTransport(config, deps);
+/**
+ * @param transport carries the requests; a check puts one of its own in place of it, which sees every answer
+ * @throws TandemError STARTUP_REFUSED where the system cannot be used as it is set up
+ */
+export function createSystemClient(
+  config: SystemConfig,
+  deps: SystemDeps,
+  transport: Transport = createTransport(config, deps),
+): SystemClient {
   const now = deps.now ?? Date.now;
   const kept = new Map<string, { until: number; records: Promise<readonly SystemRecord[]> }>();
 

@@ -1,5 +1,9 @@
 // `tandem validate --live`: conversions on records read from the systems, references through the links, nothing written.
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LiveFinding, LiveRequest, NotChecked } from '../../../engine/check/findings.ts';
 import type { Finding, Untried } from '../../../engine/sync/laws.ts';
 import { redisUrl } from '../../support/redis.ts';
 import { startWorld, type World } from '../../support/world.ts';
@@ -26,6 +30,11 @@ const env = (more: Record<string, string> = {}): Record<string, string> => ({
 });
 
 interface Answer {
+  readonly live: {
+    readonly requests: readonly LiveRequest[];
+    readonly findings: readonly LiveFinding[];
+    readonly notChecked: readonly NotChecked[];
+  };
   readonly warnings: readonly Finding[];
   readonly intended: readonly Finding[];
   readonly untried: readonly Untried[];
@@ -72,6 +81,50 @@ describe('validate --live', () => {
     expect(untried.map(({ property }) => property)).toEqual(['contact_id']);
   });
 
+  it('asks each system once for what its file declares, and finds no disagreement', async () => {
+    const { status, stdout, stderr } = await tandem(['validate', '--live', '--json'], env());
+    expect(status).toBe(0);
+    const { live } = JSON.parse(stdout) as Answer;
+    expect(live.findings.filter(({ severity }) => severity === 'problem')).toEqual([]);
+    expect(new Set(live.requests.map(({ system }) => system))).toEqual(new Set(['keap', 'customwebshop']));
+    const once = live.requests.map(({ system, entity, operation }) => `${system}.${entity} ${operation}`);
+    expect(once.length).toBe(new Set(once).size);
+    expect(live.requests.every(({ request, status: answer }) => request.startsWith('GET /') && answer === 200)).toBe(
+      true,
+    );
+    expect(stderr).not.toContain('[1/');
+  });
+
+  it('names the request, the answer and the line of the file, ends with 1, and shows how far it is', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tandem-live-'));
+    try {
+      await cp(world.dir, folder, { recursive: true });
+      const file = join(folder, 'systems', 'keap.yaml');
+      const text = await readFile(file, 'utf8');
+      const former = `$1'$merge([$sift($, function($$v, $$k) { $$k != "price" }), { "price": $round(price.amount * 100) }])'$2`;
+      const changed = text.replace(/(\n {2}products:\n[\s\S]*?\n {4}normalize: )[\s\S]*?(\n {4}\w+:)/, former);
+      await writeFile(file, changed);
+      const line = changed.slice(0, changed.indexOf(`'$merge([$sift($, `)).split('\n').length;
+      const { status, stdout, stderr } = await tandem(
+        ['validate', '--live', join(folder, 'mappings', 'product-product.yaml')],
+        env({ TANDEM_CONFIG: folder }),
+      );
+      expect(status).toBe(1);
+      const found = stdout.split('\n').find((one) => one.includes(' AMOUNT '));
+      expect(found).toMatch(
+        new RegExp(
+          `keap\\.yaml:${line}:\\d+ AMOUNT keap\\.products list: GET /v2/products\\?.* -> 200, \\d+ records looked at\\. price of`,
+        ),
+      );
+      expect(stdout).toMatch(/\n\d+ requests sent, all of them GET; \d+ disagreements? with the files\.\n/);
+      expect(stdout).toContain('1 file: valid, but not what the systems do');
+      expect(stderr).toMatch(/^\[1\/\d+\] keap\.products: list$/m);
+      expect(stderr).toMatch(/\d disagreements? with the systems/);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   it('reads no more records than asked for', async () => {
     const { stdout } = await tandem(['validate', '--live', '--json', '--sample', '3'], env());
     const { intended } = JSON.parse(stdout) as Answer;
@@ -85,6 +138,6 @@ describe('validate --live', () => {
     );
     expect(status).toBe(1);
     expect(stdout).toBe('');
-    expect(stderr).toMatch(/^SYSTEM_UNREACHABLE: customwebshop\.customers could not be read: .*\nCheck the address/);
+    expect(stderr).toMatch(/^SYSTEM_UNREACHABLE: customwebshop\.customers could not be read: .*\nCheck the address/m);
   });
 });

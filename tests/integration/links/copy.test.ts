@@ -2,7 +2,6 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CopiedMapping, exportLines, type ImportProblem, importLines } from '../../../engine/links/copy.ts';
 import { createLinks, type Links } from '../../../engine/links/links.ts';
-import { testFingerprinter } from '../../support/fingerprints.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
 const redis = connectTestRedis();
@@ -11,7 +10,7 @@ afterAll(() => redis.quit());
 let links: Links;
 let mapping: CopiedMapping;
 beforeEach(() => {
-  links = createLinks(redis, uniquePrefix(), { name: 'm', match: [{ name: 'rule' }] }, testFingerprinter);
+  links = createLinks(redis, uniquePrefix(), { name: 'm', match: [{ name: 'rule' }] });
   mapping = { name: 'm', sides: ['crm', 'shop'], links };
 });
 
@@ -70,7 +69,7 @@ it('holds link keys, bases, states, what was decided and creates that were begun
   const text = await copy();
   expect(text).not.toContain('a value');
 
-  links = createLinks(redis, uniquePrefix(), { name: 'm', match: [] }, testFingerprinter);
+  links = createLinks(redis, uniquePrefix(), { name: 'm', match: [] });
   mapping = { ...mapping, links };
   expect(await put(text)).toEqual({ counts: { ...none, imported: 3, records: 2 }, problems: [] });
   expect(await links.counterpart(0, '1')).toBe('11');
