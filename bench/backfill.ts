@@ -1,9 +1,12 @@
 // What a backfill costs for links that are in date
 //
 // No system is asked, so it is the time in which Redis gives out all bases and each is compared with the mapping.
+
+import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { createConfigStore } from '../engine/config/store.ts';
 import { createEngine } from '../engine/engine.ts';
+import { createFingerprinter } from '../engine/store/fingerprints.ts';
 import { backfill } from '../engine/sync/backfill.ts';
 import { marked } from '../engine/sync/definitions.ts';
 import { startRedis } from '../scripts/redis.mjs';
@@ -23,7 +26,12 @@ const config = await createConfigStore({
   },
   watch: false,
 });
-const engine = createEngine({ redisUrl: redis.url, prefix: 'bench', config });
+const engine = createEngine({
+  redisUrl: redis.url,
+  prefix: 'bench',
+  config,
+  fingerprinter: createFingerprinter(randomBytes(32)),
+});
 const mapping = engine.mapping('company-customer');
 const links = engine.links(mapping.name);
 const context = engine.context({ owner: 'bench' });

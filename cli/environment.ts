@@ -29,6 +29,7 @@ export interface Environment {
   readonly publicUrl: string | undefined;
   readonly webhookSecret: string | undefined;
   readonly encryptionKey: string | undefined;
+  readonly fingerprintKey: string | undefined;
   readonly concurrency: number;
   readonly schedules: boolean;
   readonly logLevel: LogLevel;
@@ -97,6 +98,11 @@ export const VARIABLES: readonly Variable[] = [
     'TANDEM_ENCRYPTION_KEY',
     '',
     'Encrypts OAuth tokens in Redis; needed for systems with `auth: { kind: oauth2 }`. `new,old` changes it.',
+  ),
+  variable(
+    'TANDEM_FINGERPRINT_KEY',
+    'a random one, kept in Redis',
+    'Makes the fingerprints of values that are kept in Redis. Once set it must stay the same.',
   ),
   variable('TANDEM_CONCURRENCY', '10', 'Records that one process brings into agreement at once, per mapping.'),
   variable('TANDEM_SCHEDULES', 'on', '`off`: no scans by themselves, only what is triggered.'),
@@ -208,6 +214,7 @@ export function readEnvironment(env: Env = process.env): Environment {
     publicUrl,
     webhookSecret: text('TANDEM_WEBHOOK_SECRET'),
     encryptionKey: text('TANDEM_ENCRYPTION_KEY'),
+    fingerprintKey: text('TANDEM_FINGERPRINT_KEY'),
     concurrency,
     schedules: schedules === 'on',
     logLevel: isLogLevel(logLevel) ? logLevel : 'info',

@@ -20,7 +20,7 @@ import { FAILED, Failure } from './failure.ts';
 import { createLogger } from './log.ts';
 import type { Output } from './output.ts';
 import { plain } from './output.ts';
-import { checkRedis, requireRedisUrl } from './redis.ts';
+import { checkRedis, openFingerprints, requireRedisUrl } from './redis.ts';
 import { nameOf, type Samples } from './sampling.ts';
 
 export interface LiveInput {
@@ -53,6 +53,7 @@ export async function checkLive(environment: Environment, output: Output, input:
   const { config, mappings, entities, sample } = input;
   const url = requireRedisUrl(environment);
   await checkRedis(url, environment.prefix, createLogger('error', process.stderr, true));
+  const fingerprinter = await openFingerprints(url, environment);
   const redis = connect(url, environment.prefix);
   redis.on('error', () => {});
   const { prefix, encryptionKey } = environment;
@@ -82,7 +83,8 @@ export async function checkLive(environment: Environment, output: Output, input:
   const world = {
     config: { ...config, mappings: all },
     client: (name: string) => open(name).client,
-    links: (name: string) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }),
+    links: (name: string) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }, fingerprinter),
+    fingerprinter,
   };
   const context = (mapping: Mapping): ConvertContext => convertContext(world, mapping);
   try {

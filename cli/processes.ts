@@ -14,7 +14,7 @@ import { type Environment, isLoopback, packageVersion, reachable } from './envir
 import { Failure, OK } from './failure.ts';
 import { createLogger, type Logger } from './log.ts';
 import type { Output } from './output.ts';
-import { checkRedis, requireRedisUrl } from './redis.ts';
+import { checkRedis, openFingerprints, requireRedisUrl } from './redis.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { stopOnSignals, within } from './signals.ts';
 import { startTracing, tracingConfigured } from './tracing.ts';
@@ -96,10 +96,12 @@ async function start(
   const metrics = createMetrics();
   const events = createEvents();
   const tracing = await openTracing(logger, secrets, closers);
+  const fingerprinter = await openFingerprints(redisUrl, environment);
   const engine = createEngine({
     redisUrl,
     prefix: environment.prefix,
     config,
+    fingerprinter,
     encryptionKey: environment.encryptionKey,
     claimTtl: environment.lockDuration,
     logger,

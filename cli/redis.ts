@@ -1,5 +1,7 @@
 /** The Redis of REDIS_URL: whether it is there, and whether it may be trusted with link keys. */
+import type { Fingerprinter } from '../engine/expression/values.ts';
 import { checkSafety, connect, shownRedisUrl } from '../engine/queue/connection.ts';
+import { openFingerprinter } from '../engine/store/fingerprints.ts';
 import type { Environment } from './environment.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
 import type { Logger } from './log.ts';
@@ -65,6 +67,17 @@ export async function checkRedis(url: string, prefix: string, logger: Logger, { 
     throw error;
   } finally {
     clearTimeout(timer);
+    redis.disconnect();
+  }
+}
+
+/** @throws TandemError UNUSABLE where this Redis holds fingerprints of another key */
+export async function openFingerprints(url: string, environment: Environment): Promise<Fingerprinter> {
+  const redis = connect(url, environment.prefix);
+  redis.on('error', () => {});
+  try {
+    return await openFingerprinter(redis, environment.prefix, environment);
+  } finally {
     redis.disconnect();
   }
 }

@@ -6,6 +6,7 @@ import type { Redis } from 'ioredis';
 import type { ConfigStore } from './config/store.ts';
 import type { Config, Mapping } from './config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from './errors.ts';
+import type { Fingerprinter } from './expression/values.ts';
 import type { Brake } from './links/brake.ts';
 import { recordKey } from './links/keys.ts';
 import { createLinks, type Links, rulesOf } from './links/links.ts';
@@ -28,6 +29,8 @@ export interface EngineOptions {
   /** First part of every Redis key; several Tandems may share one Redis under different prefixes. */
   readonly prefix?: string;
   readonly config: ConfigStore;
+  /** Makes the fingerprints that are stored: `openFingerprinter`. */
+  readonly fingerprinter: Fingerprinter;
   /** Key for OAuth tokens at rest; needed only for systems with oauth2. */
   readonly encryptionKey?: string | undefined;
   readonly logger?: Logger;
@@ -164,7 +167,7 @@ export function createEngine(options: EngineOptions): Engine {
       const rules = rulesOf(mapping);
       const known = links.get(name);
       if (known?.rules === rules) return known.links;
-      const made = createLinks(redis, prefix, mapping, (on, brake) =>
+      const made = createLinks(redis, prefix, mapping, options.fingerprinter, (on, brake) =>
         options.onBrake?.({ mapping: mapping.name, on, brake }),
       );
       links.set(name, { rules, links: made });
@@ -222,6 +225,7 @@ export function createEngine(options: EngineOptions): Engine {
         config,
         client: (name) => engine.client(name, config),
         links: engine.links,
+        fingerprinter: options.fingerprinter,
         owner,
         job,
         dry,

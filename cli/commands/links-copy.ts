@@ -20,7 +20,7 @@ import { loadFolder } from '../configuration.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { createLogger } from '../log.ts';
 import { plain } from '../output.ts';
-import { checkRedis, requireRedisUrl } from '../redis.ts';
+import { checkRedis, openFingerprints, requireRedisUrl } from '../redis.ts';
 
 /** Lines that were not taken are told one by one up to here. */
 const TOLD = 50;
@@ -138,6 +138,7 @@ async function withMappings(
   if (only !== undefined && wanted.length === 0)
     throw new Failure('NOT_FOUND', `There is no mapping "${only}".`, 'Check its name, or its file: tandem validate.');
   await checkRedis(url, environment.prefix, createLogger(environment.logLevel, process.stderr, true), { safe });
+  const fingerprinter = await openFingerprints(url, environment);
   const redis = connect(url, environment.prefix);
   try {
     const mappings = new Map(
@@ -146,7 +147,7 @@ async function withMappings(
         {
           name: mapping.name,
           sides: [mapping.sides[0].name, mapping.sides[1].name],
-          links: createLinks(redis, environment.prefix, mapping),
+          links: createLinks(redis, environment.prefix, mapping, fingerprinter),
         },
       ]),
     );

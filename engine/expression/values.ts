@@ -85,10 +85,23 @@ export function canonical(raw: unknown, options: TypeOptions): string {
   return typeof value === 'string' ? `s:${value}` : stableJson(value);
 }
 
-/** @returns 16 characters over the canonical text, '' for an empty value */
+/**
+ * Makes the fingerprints that are stored. Those of an installation are keyed: who reads them without the key can guess no
+ * value. Fingerprints of two installations are never the same.
+ */
+export interface Fingerprinter {
+  /** @returns '' for '', else a short text */
+  token(text: string): Fingerprint;
+  /** The fingerprint of a value under its type: '' for an empty one. */
+  of(raw: unknown, options: TypeOptions): Fingerprint;
+}
+
+/** Without a key: for comparing values while a check runs. Nothing of it is stored. */
+export const unkeyed: Fingerprinter = { token: (text) => (text === '' ? EMPTY : hash(text)), of: fingerprint };
+
+/** Without a key. @returns 16 characters over the canonical text, '' for an empty value */
 export function fingerprint(raw: unknown, options: TypeOptions): Fingerprint {
-  const text = canonical(raw, options);
-  return text === '' ? EMPTY : hash(text);
+  return unkeyed.token(canonical(raw, options));
 }
 
 /** 96 bits of SHA-256 as 16 characters: short enough for millions of them in Redis, too long to meet by chance. */

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
-import { hash } from '../expression/values.ts';
-import type { Base, PropertyBase, SideIndex } from '../types.ts';
+import { type Fingerprinter, hash } from '../expression/values.ts';
+import type { Base, SideIndex } from '../types.ts';
 import { type BrakeListener, createBrakeStore } from './brake.ts';
 import { createHistory } from './history.ts';
 import { type MappingKeys, mappingKeys, parseRecordKey, recordKey } from './keys.ts';
@@ -99,8 +99,14 @@ export function rulesOf({ match, sides = [] }: LinkRules): string {
 
 export type Links = ReturnType<typeof createLinks>;
 
-/** @param prefix first part of every Redis key; onBrake told when this process puts the brake on or takes it off */
-export function createLinks(connection: Redis, prefix: string, mapping: LinkRules, onBrake?: BrakeListener) {
+/** @param prefix first part of every Redis key; onBrake called when this process puts the brake on or takes it off */
+export function createLinks(
+  connection: Redis,
+  prefix: string,
+  mapping: LinkRules,
+  fingerprinter: Fingerprinter,
+  onBrake?: BrakeListener,
+) {
   const redis: Redis & LinkCommands = withLinkCommands(connection);
   const rules = mapping.match.map((_, rule) => rule);
   const rulesId = hash(rulesOf(mapping));
@@ -133,13 +139,6 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
     (await redis.hkeys(keys.progress)).some((field) => field.startsWith('first:') && field !== firstRead);
 
   const plannedRead = (side: SideIndex): string => `planned:${side}:${rulesId}`;
-  /** Definitions under which base entries without a mark were made; kept once known, for they never change. */
-  let unmarked: Readonly<Record<string, string>> | undefined;
-  const unmarkedDefinitions = async (): Promise<Readonly<Record<string, string>>> => {
-    unmarked ??= parse<Record<string, string>>(await redis.hget(keys.progress, 'definitions:first'));
-    return unmarked ?? {};
-  };
-
   const readBoth = async (field: (side: SideIndex) => string): Promise<boolean> =>
     (await redis.hmget(keys.progress, field(0), field(1))).every(Boolean);
 
@@ -165,16 +164,12 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       for await (const batch of hscan(redis, keys.ids[side])) yield batch;
     },
 
-    async base(id: string): Promise<StoredBase> {
-      const [stored, definitions] = await Promise.all([redis.hget(keys.base, id), unmarkedDefinitions()]);
-      return parseBase(stored, definitions);
-    },
+    base: async (id: string): Promise<StoredBase> => parseBase(await redis.hget(keys.base, id)),
 
     /** All bases, a batch at a time. */
     async *allBases(): AsyncGenerator<{ id: string; base: Base }[]> {
-      const definitions = await unmarkedDefinitions();
       for await (const batch of hscan(redis, keys.base))
-        yield batch.map(([id, stored]) => ({ id, base: parseBase(stored, definitions).base }));
+        yield batch.map(([id, stored]) => ({ id, base: parseBase(stored).base }));
     },
 
     /**
@@ -311,7 +306,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
           .flatMap(({ id, keys: own, names }) => [
             id,
             ...rules.map((rule) => own[rule] ?? ''),
-            names === undefined ? '' : hash(names),
+            names === undefined ? '' : fingerprinter.token(names),
           ]);
         await redis.tandemIndex(rules.length + 2, keys.seen[side], ...indexKeys(side), ...args);
       }
@@ -322,7 +317,8 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
       indexed(side, rule, key, limit),
 
     /** Ids on a side whose records name the record `id` of the other side as their counterpart; at most `limit`. */
-    namers: (side: SideIndex, id: string, limit = 10): Promise<string[]> => indexed(side, 'names', hash(id), limit),
+    namers: (side: SideIndex, id: string, limit = 10): Promise<string[]> =>
+      indexed(side, 'names', fingerprinter.token(id), limit),
 
     /** How many records of a side name a counterpart. */
     namerCount: (side: SideIndex): Promise<number> => redis.zcard(keys.matchIndex(side, 'names')),
@@ -439,15 +435,7 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
 
     // ------------------------------------------------------------ copies
 
-    ...createTransfer(
-      redis,
-      keys,
-      (key) => hscan(redis, key),
-      async () => {
-        const definitions = await unmarkedDefinitions();
-        return (stored) => parseBase(stored, definitions);
-      },
-    ),
+    ...createTransfer(redis, keys, (key) => hscan(redis, key), parseBase),
 
     // ------------------------------------------------------------ reading progress
 
@@ -522,11 +510,6 @@ export function createLinks(connection: Redis, prefix: string, mapping: LinkRule
         ...(scope === undefined ? {} : { 'followed:scope': scope }),
       };
       await redis.hset(keys.progress, fields);
-    },
-
-    /** The definitions that base entries without a mark are taken to be made under, unless some were noted before. */
-    noteFirstDefinitions: async (definitions: Followed['definitions']): Promise<void> => {
-      await redis.hsetnx(keys.progress, 'definitions:first', JSON.stringify(definitions));
     },
 
     async parkUntilReady(side: SideIndex, ids: readonly string[]): Promise<void> {
@@ -639,17 +622,10 @@ const firstOf = (entry: string | null | undefined): number => Number(entry?.spli
 const knownGone = ({ kind, code }: Held): boolean =>
   kind === 'gone' || (kind === 'review' && code === undefined) || code === 'BRAKE_ON';
 
-/** @param unmarked definitions under which entries that name none were made */
-function parseBase(stored: string | null, unmarked: Readonly<Record<string, string>>): StoredBase {
+function parseBase(stored: string | null): StoredBase {
   if (stored === null) return { version: '', base: {} };
   const bar = stored.indexOf('|');
-  const entries = Object.entries(JSON.parse(stored.slice(bar + 1)) as Base).map(
-    ([name, entry]): [string, PropertyBase] =>
-      entry[2] === undefined && Object.hasOwn(unmarked, name)
-        ? [name, [entry[0], entry[1], unmarked[name]!]]
-        : [name, entry],
-  );
-  return { version: stored.slice(0, bar), base: Object.fromEntries(entries) };
+  return { version: stored.slice(0, bar), base: JSON.parse(stored.slice(bar + 1)) as Base };
 }
 
 async function redisTime(redis: Redis): Promise<number> {

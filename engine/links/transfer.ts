@@ -44,8 +44,7 @@ export function createTransfer(
   redis: Redis & LinkCommands,
   keys: MappingKeys,
   scan: (key: string) => AsyncGenerator<[string, string][]>,
-  /** How stored bases are read now; asked once per batch. */
-  baseReader: () => Promise<(stored: string) => { version: string; base: Base }>,
+  parseBase: (stored: string) => { version: string; base: Base },
 ) {
   return {
     /** Every link, a batch at a time. One that changes meanwhile is copied as it was or as it became, never mixed. */
@@ -62,7 +61,6 @@ export function createTransfer(
           .hmget(keys.held, ...own.map((id) => recordKey(0, id)))
           .exec();
         const [ids, bases, states, otherStates, helds] = answersOf(answers);
-        const parseBase = await baseReader();
         const copied: CopiedLink[] = [];
         for (const [i, id] of own.entries()) {
           const [counterpart, base] = [other[i]!, bases![i]];

@@ -19,8 +19,6 @@ export async function followEdit(engine: Engine, mapping: Mapping, scans: boolea
   const links = engine.links(name);
   const followed = await links.followed();
   const definitions = definitionsOf(mapping);
-  // Nothing is known of what was done before, so it is taken as done under what is in force now.
-  await links.noteFirstDefinitions(definitions);
   if (followed.definitions === undefined || (await links.count()) === 0) await links.follow({ definitions });
   else if (scans && definitionChanges(followed.definitions, definitions))
     await engine.trigger({ mapping: name, scan: 'backfill', anew: true }, 'edit');

@@ -15,12 +15,6 @@ export type Token = string;
 
 export const UNKNOWN_VALUE: Token = '?';
 
-/** Computes tokens with the key of this installation. Two installations have different tokens for the same text. */
-export interface Fingerprints {
-  /** @returns '' for '', '?' for '?', else 11 characters */
-  token(text: string): Token;
-}
-
 /** `SIDE/ID`: a record within its mapping. */
 export type RecordKey = string;
 

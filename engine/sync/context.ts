@@ -2,6 +2,7 @@
 import type { Config, Mapping, Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
+import type { Fingerprinter } from '../expression/values.ts';
 import type { Links } from '../links/links.ts';
 import type { PropertyDecision } from '../merge/merge.ts';
 import type { SystemClient } from '../systems/client.ts';
@@ -13,6 +14,8 @@ export interface SyncContext {
   readonly config: Config;
   client(system: string): SystemClient;
   links(mapping: string): Links;
+  /** Makes the fingerprints that are stored, with the key of this installation. */
+  readonly fingerprinter: Fingerprinter;
   /** Queues a reconcile of each record; at most one waits per link. */
   enqueue(mapping: string, side: SideIndex, ids: readonly string[]): Promise<void>;
   /** A record was written: other mappings of its entity have work too, and should not wait for an event to tell them. */
@@ -53,7 +56,7 @@ export interface Reference {
 
 /** Conversions of one reconcile. `missing` collects the records that had no link when they were asked for. */
 export function convertContext(
-  context: Pick<SyncContext, 'config' | 'client' | 'links'>,
+  context: Pick<SyncContext, 'config' | 'client' | 'links' | 'fingerprinter'>,
   mapping: Mapping,
 ): ConvertContext & { readonly missing: Reference[] } {
   const missing: Reference[] = [];
@@ -102,6 +105,7 @@ export function convertContext(
   };
 
   return {
+    fingerprinter: context.fingerprinter,
     missing,
     functions,
     async reference(property: Property, from: SideIndex, id: string): Promise<ReferenceAnswer> {

@@ -4,13 +4,14 @@ import { INLINE } from '../config/tables.ts';
 import type { Mapping, Property } from '../config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
-import { expressionInput, fingerprint, isEmpty, parseValue, tableKey, toJson } from '../expression/values.ts';
+import { expressionInput, type Fingerprinter, isEmpty, parseValue, tableKey, toJson } from '../expression/values.ts';
 import type { Converted, PropertyState } from '../merge/merge.ts';
 import { type Base, type Json, otherSide, type SideIndex } from '../types.ts';
 import type { RecordView } from './view.ts';
 
 /** What conversions ask of the world. */
 export interface ConvertContext {
+  readonly fingerprinter: Fingerprinter;
   /** Functions for expressions that read from `side`. */
   functions(side: SideIndex): ExpressionFunctions;
   /** Counterpart of a record through another mapping's links. */
@@ -88,7 +89,7 @@ export async function convertProperty(
         `${nameOn(property, mapping, target)} is required, but ${nameOn(property, mapping, source.side)} is empty.`,
       );
     }
-    return { ok: true, value: json, fingerprint: fingerprint(json, property) };
+    return { ok: true, value: json, fingerprint: context.fingerprinter.of(json, property) };
   } catch (error) {
     const { code, message, context: detail } = asTandemError(error);
     const place = nameOn(property, mapping, source.side);

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Mapping, MappingSide, Property } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
-import { EMPTY, fingerprint, stableJson } from '../expression/values.ts';
+import { EMPTY, stableJson } from '../expression/values.ts';
 import { recordKey } from '../links/keys.ts';
 import type { Intent } from '../links/links.ts';
 import { merge, type PropertyWrite } from '../merge/merge.ts';
@@ -141,7 +141,7 @@ export async function createCounterpart(
 
   /** @param begun the intent of an earlier try, whose result the record is */
   async function link(record: SystemRecord, begun?: Intent): Promise<Outcome> {
-    const answer = await viewRecord(mapping, target.index, record);
+    const answer = await viewRecord(mapping, target.index, record, context.fingerprinter);
     await claims.add([recordClaim(target.index, record.id)]);
     const views = (from === 0 ? [source, answer] : [answer, source]) as readonly [RecordView, RecordView];
     const ids = [views[0].record.id, views[1].record.id] as const;
@@ -360,7 +360,9 @@ async function findResult(
     if (intent.keys && intent.keys[rule] !== source.keys[rule]) continue;
     searched = true;
     const records = await client.find(target.entity.name, field, text);
-    const views = await Promise.all(records.map((record) => viewRecord(mapping, target.index, record)));
+    const views = await Promise.all(
+      records.map((record) => viewRecord(mapping, target.index, record, context.fingerprinter)),
+    );
     found = views.filter((view) => view.keys[rule] === source.keys[rule]).map((view) => view.record);
   }
   if (!searched && target.entity.list?.since) return recentTwin(context, mapping, source, target, intent);
@@ -401,9 +403,9 @@ async function recentTwin(
         side: target.index,
         record,
         fingerprints: mapping.properties.map((property) =>
-          fingerprint(property.sides[target.index].path?.get(record.data), property),
+          context.fingerprinter.of(property.sides[target.index].path?.get(record.data), property),
         ),
-        keys: keyed ? (await viewRecord(mapping, target.index, record)).keys : [],
+        keys: keyed ? (await viewRecord(mapping, target.index, record, context.fingerprinter)).keys : [],
       };
       const likeness = likenessOf(mapping, twin, source.record.id, intent);
       if (likeness === 'other') continue;

@@ -72,7 +72,7 @@ export async function explainRecord(
     });
   }
   const view = async (of: SideIndex): Promise<RecordView | undefined> =>
-    records[of] ? viewRecord(mapping, of, records[of]) : undefined;
+    records[of] ? viewRecord(mapping, of, records[of], context.fingerprinter) : undefined;
   const views = [await view(0), await view(1)] as const;
   const linked = counterpart !== undefined;
   const ready = await links.ready();

@@ -6,7 +6,7 @@
 import type { Mapping, Property } from '../config/types.ts';
 import { asTandemError, ERRORS, type ErrorCode, type TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
-import { fingerprint, isEmpty, stableJson } from '../expression/values.ts';
+import { isEmpty, stableJson, unkeyed } from '../expression/values.ts';
 import { type Json, type JsonObject, otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import { type ConvertContext, convertProperty, flowsTo } from './convert.ts';
 import {
@@ -216,7 +216,7 @@ class Trial {
     const answer = { ...NO_VIEW, side: to, record: { ...NO_RECORD, data: other }, raw };
     const back = await convertProperty(mapping, property, answer, from, this.#context);
     if (!back.ok) return this.#failed(property, back.error, sent.value);
-    if (back.fingerprint === fingerprint(view.raw[i], property)) return { is: 'kept' };
+    if (back.fingerprint === this.#context.fingerprinter.of(view.raw[i], property)) return { is: 'kept' };
     const came = isEmpty(back.value) ? {} : { back: back.value };
     return { is: 'lossy', law: 'there-and-back', there: sent.value, ...came };
   }
@@ -405,7 +405,14 @@ class Trial {
 }
 
 const NO_RECORD = { id: 'sample', modified: undefined, version: undefined };
-const NO_VIEW = { inScope: true, keys: [], keyTexts: [], correlationId: undefined, fingerprints: [] };
+const NO_VIEW = {
+  inScope: true,
+  keys: [],
+  keyTexts: [],
+  correlationId: undefined,
+  fingerprints: [],
+  fingerprinter: unkeyed,
+};
 
 /** A real value before a made-up one, one that comes back as something before one that is gone, then the shorter. */
 function betterExample(a: Example, b: Example): Example {

@@ -113,7 +113,9 @@ async function indexed(
   const counterparts = await links.counterparts(side, ids);
   const free = ids.filter((_, i) => counterparts[i] === null);
   const records = await Promise.all(free.map((id) => context.client(system.name).read(entity.name, id)));
-  const views = await Promise.all(records.flatMap((record) => (record ? [viewRecord(mapping, side, record)] : [])));
+  const views = await Promise.all(
+    records.flatMap((record) => (record ? [viewRecord(mapping, side, record, context.fingerprinter)] : [])),
+  );
   return keepFree(context, mapping, rule, key, views);
 }
 
@@ -129,7 +131,7 @@ async function searched(
   const links = context.links(mapping.name);
   const { system, entity } = mapping.sides[side];
   const records = await context.client(system.name).find(entity.name, field, text);
-  const views = await Promise.all(records.map((record) => viewRecord(mapping, side, record)));
+  const views = await Promise.all(records.map((record) => viewRecord(mapping, side, record, context.fingerprinter)));
   if (views.length > 0) await links.index(side, views.map(indexEntry));
   const counterparts = await links.counterparts(
     side,

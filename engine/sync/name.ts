@@ -86,7 +86,9 @@ export async function nameCounterpart(
       changed: [correlate],
       version: record.version,
     });
-    await context.links(mapping.name).index(view.side, [indexEntry(await viewRecord(mapping, view.side, named))]);
+    await context
+      .links(mapping.name)
+      .index(view.side, [indexEntry(await viewRecord(mapping, view.side, named, context.fingerprinter))]);
     return true;
   } catch (cause) {
     const error = asTandemError(cause);

@@ -94,7 +94,7 @@ export async function searchNamer(context: SyncContext, mapping: Mapping, view: 
   const records = await context
     .client(other.system.name)
     .find(other.entity.name, other.correlate.source, view.record.id);
-  const views = (await viewAll(mapping, other.index, records)).filter(
+  const views = (await viewAll(context, mapping, other.index, records)).filter(
     ({ correlationId: names }) => names === view.record.id,
   );
   if (views.length === 0) return { kind: 'none' };
@@ -137,7 +137,7 @@ async function readView(
   const { system, entity } = mapping.sides[side];
   try {
     const record = await context.client(system.name).read(entity.name, id);
-    return record && (await viewRecord(mapping, side, record));
+    return record && (await viewRecord(mapping, side, record, context.fingerprinter));
   } catch (error) {
     // What a person wrote into the place of an id need not look like one: the system has no such record.
     if (error instanceof TandemError && error.code === 'SYSTEM_REJECTED') return undefined;
@@ -145,5 +145,10 @@ async function readView(
   }
 }
 
-const viewAll = (mapping: Mapping, side: SideIndex, records: readonly SystemRecord[]): Promise<RecordView[]> =>
-  Promise.all(records.map((record) => viewRecord(mapping, side, record)));
+const viewAll = (
+  context: SyncContext,
+  mapping: Mapping,
+  side: SideIndex,
+  records: readonly SystemRecord[],
+): Promise<RecordView[]> =>
+  Promise.all(records.map((record) => viewRecord(mapping, side, record, context.fingerprinter)));

@@ -49,7 +49,7 @@ export async function reconcileLink(
       mapping: mapping.name,
       id: ids[0],
     });
-  const view = record && (await viewRecord(mapping, named, record));
+  const view = record && (await viewRecord(mapping, named, record, context.fingerprinter));
   if (view && !reason && isHandled(mapping, handled, recordState(mapping, view).linked))
     return outcome('unchanged', { ids });
   const counterpart = await readSide(context, mapping, other, ids[other]);
@@ -57,7 +57,7 @@ export async function reconcileLink(
   if (!view || !counterpart) return reconcileDeleted(context, mapping, ids, records, stored, claims, decided);
   // Should one be deleted again, that is another deletion.
   if (decided?.kind === 'deletes' && !context.dry) await links.undecide(0, ids[0]);
-  const otherView = await viewRecord(mapping, other, counterpart);
+  const otherView = await viewRecord(mapping, other, counterpart, context.fingerprinter);
   const views = named === 0 ? ([view, otherView] as const) : ([otherView, view] as const);
   const states = named === 0 ? ([handled, handledOther] as const) : ([handledOther, handled] as const);
   const unnamed = ([0, 1] as const).map((side) =>
@@ -168,7 +168,7 @@ export async function reconcilePair(
       await context.step?.('after-update');
       answers[side] = result.answered;
       rejected ??= result.refused;
-      const view = await viewRecord(mapping, side, result.record);
+      const view = await viewRecord(mapping, side, result.record, context.fingerprinter);
       await links.index(side, [indexEntry(view)]);
     } catch (cause) {
       const error = asTandemError(cause);
@@ -283,7 +283,7 @@ export async function guarded(
   // A search tells no version, even where there is one.
   if (record.version !== undefined || (!first && entity.update?.version === undefined)) return record;
   const now = await readSide(context, mapping, view.side, record.id);
-  const again = now && (await viewRecord(mapping, view.side, now));
+  const again = now && (await viewRecord(mapping, view.side, now, context.fingerprinter));
   if (again && recordState(mapping, again).linked === recordState(mapping, view).linked) return again.record;
   throw new TandemError('RECORD_CHANGED', `The record was changed in ${name} since it was read.`, {
     mapping: mapping.name,
@@ -421,7 +421,7 @@ async function reconcileDeleted(
   const kept = await keepsSurvivor(context, mapping, ids[0], before, decided);
   const deletes = kept ? 'keep' : mapping.sides[survivor].deletes;
   const goneName = mapping.sides[otherSide(survivor)].name;
-  const view = await viewRecord(mapping, survivor, (a ?? b)!);
+  const view = await viewRecord(mapping, survivor, (a ?? b)!, context.fingerprinter);
   const state = recordState(mapping, view).linked;
   const states: [string, string] = survivor === 0 ? [state, ''] : ['', state];
   const { edited, unagreed } = ownValues(mapping, view, stored.base);

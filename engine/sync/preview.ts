@@ -41,7 +41,7 @@ export async function previewRecord(
 ): Promise<Preview> {
   const target = mapping.sides[otherSide(side)];
   const converting = convertContext(context, mapping);
-  const view = await viewRecord(mapping, side, record);
+  const view = await viewRecord(mapping, side, record, context.fingerprinter);
   const properties: PreviewProperty[] = [];
   const writes: PropertyWrite[] = [];
   const faults: TandemError[] = [];

@@ -63,7 +63,7 @@ async function reconcileUnlinked(
         await links.doubtIntent(side, id);
         return outcome('gone');
       }
-      const view = await viewRecord(mapping, side, record);
+      const view = await viewRecord(mapping, side, record, context.fingerprinter);
       const state = recordState(mapping, view).unlinked;
       const [before] = await links.states(side, [id]);
       // The state is recorded last, so that a crash before this is made up for.
@@ -180,7 +180,7 @@ async function leftByRules(context: SyncContext, mapping: Mapping, view: RecordV
     const { side, id } = parseRecordKey(candidate);
     if (side !== other.index) continue;
     const record = await context.client(other.system.name).read(other.entity.name, id);
-    if (!record || !(await viewRecord(mapping, side, record)).inScope) continue;
+    if (!record || !(await viewRecord(mapping, side, record, context.fingerprinter)).inScope) continue;
     return {
       kind: 'review',
       reason:

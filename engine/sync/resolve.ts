@@ -40,7 +40,10 @@ export async function linkByHand(
       }
       const records = await Promise.all([readSide(context, mapping, 0, ids[0]), readSide(context, mapping, 1, ids[1])]);
       for (const side of [0, 1] as const) if (!records[side]) throw gone(mapping, side, ids[side]);
-      const views = [await viewRecord(mapping, 0, records[0]!), await viewRecord(mapping, 1, records[1]!)] as const;
+      const views = [
+        await viewRecord(mapping, 0, records[0]!, context.fingerprinter),
+        await viewRecord(mapping, 1, records[1]!, context.fingerprinter),
+      ] as const;
       for (const side of [0, 1] as const) await links.index(side, [indexEntry(views[side])]);
       const base = await baseOfMatch(context, mapping, views);
       await claims.confirm();
@@ -71,7 +74,7 @@ export function createByHand(context: SyncContext, mapping: Mapping, side: SideI
         throw conflict(mapping, 'Both sides must be read fully once before anything is created.');
       const record = await readSide(context, mapping, side, id);
       if (!record) throw gone(mapping, side, id);
-      const view = await viewRecord(mapping, side, record);
+      const view = await viewRecord(mapping, side, record, context.fingerprinter);
       if (!view.inScope) throw conflict(mapping, `${name}.when excludes the record.`);
       const linked = await links.counterpart(side, id);
       if (linked !== undefined) {
@@ -152,7 +155,10 @@ export async function deleteSurvivor(
       const { system, entity } = mapping.sides[survivor];
       const record = records[survivor];
       if (record) {
-        await links.keepLost(ids, deletedValues(mapping, await viewRecord(mapping, survivor, record)));
+        await links.keepLost(
+          ids,
+          deletedValues(mapping, await viewRecord(mapping, survivor, record, context.fingerprinter)),
+        );
         await claims.confirm();
         await context.client(system.name).delete(entity.name, ids[survivor]);
       }
@@ -180,7 +186,7 @@ export async function unlinkByHand(
       for (const side of [0, 1] as const) {
         if (!mapping.sides[side].correlate) continue;
         const record = await readSide(context, mapping, side, ids[side]);
-        const view = record && (await viewRecord(mapping, side, record));
+        const view = record && (await viewRecord(mapping, side, record, context.fingerprinter));
         if (view?.correlationId !== ids[otherSide(side)]) continue;
         await claims.confirm();
         await nameCounterpart(context, mapping, view, undefined);

@@ -89,10 +89,15 @@ async function putBack(
     if (!takesPart) throw conflict(mapping, `${mapping.sides[side].name}.when excludes the record.`);
 
   const i = mapping.properties.indexOf(property);
-  const typed = await viewRecord(mapping, own, {
-    ...near.record,
-    data: property.sides[own].path!.set(near.record.data, lost.value),
-  });
+  const typed = await viewRecord(
+    mapping,
+    own,
+    {
+      ...near.record,
+      data: property.sides[own].path!.set(near.record.data, lost.value),
+    },
+    context.fingerprinter,
+  );
   const write: PropertyWrite = { property: name, value: lost.value as Json, fingerprint: typed.fingerprints[i]! };
   const changes = near.fingerprints[i] !== write.fingerprint;
   if (changes) assertWritable(near, write);
@@ -114,7 +119,7 @@ async function putBack(
     await context.step?.('before-update');
     const result = await updateRecord(context, mapping, mapping.sides[own], record, [write]);
     await context.step?.('after-update');
-    written = await viewRecord(mapping, own, result.record);
+    written = await viewRecord(mapping, own, result.record, context.fingerprinter);
     await links.index(own, [indexEntry(written)]);
   }
   const outcome = await reconcilePair(
@@ -134,7 +139,7 @@ async function putBack(
   async function view(side: SideIndex): Promise<RecordView> {
     const record = await readSide(context, mapping, side, ids[side]);
     if (!record) throw gone(mapping, side, ids[side]);
-    return viewRecord(mapping, side, record);
+    return viewRecord(mapping, side, record, context.fingerprinter);
   }
 
   function assertWritable({ side, record }: RecordView, write: PropertyWrite): void {

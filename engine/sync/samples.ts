@@ -3,7 +3,7 @@ import { validateRecord } from '../config/records.ts';
 import { schemaTypes } from '../config/schema-path.ts';
 import type { EntityConfig, JsonSchema, Mapping, Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
-import { fingerprint, isEmpty, parseValue, type ValueType } from '../expression/values.ts';
+import { fingerprint, isEmpty, parseValue, unkeyed, type ValueType } from '../expression/values.ts';
 import type { Json, JsonObject, SideIndex, SystemRecord } from '../types.ts';
 import type { ConvertContext } from './convert.ts';
 
@@ -184,6 +184,7 @@ export function offlineContext(mapping: Mapping): ConvertContext {
   const records = (side: SideIndex, entity: string): readonly SystemRecord[] =>
     examplesOf(mapping.sides[side].system.entities[entity]!);
   return {
+    fingerprinter: unkeyed,
     functions: () => ({ link: unknown, record: unknown, find: unknown }),
     reference: unknown,
     lookup: async (side, { entity, field }, id) =>

@@ -4,8 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Mapping } from '../config/types.ts';
-import { asTandemError, ERRORS } from '../errors.ts';
-import { hash } from '../expression/values.ts';
+import { asTandemError, ERRORS, type TandemError } from '../errors.ts';
 import type { HeldRecord, Links } from '../links/links.ts';
 import type { Page } from '../systems/client.ts';
 import type { SideIndex } from '../types.ts';
@@ -131,19 +130,17 @@ async function scanPage(
   let failed = 0;
   for (const [i, record] of page.records.entries()) {
     try {
-      const view = await viewRecord(mapping, side, record);
+      const view = await viewRecord(mapping, side, record, context.fingerprinter);
       const state = recordState(mapping, view);
       const known = stored[i] ?? undefined;
       const same =
-        known === undefined
-          ? !view.inScope
-          : isHandled(mapping, known, state.linked) || known === state.unlinked || state.former.includes(known);
+        known === undefined ? !view.inScope : isHandled(mapping, known, state.linked) || known === state.unlinked;
       if (!same) changed.push(view);
       if ((view.inScope || view.correlationId !== undefined) && (first || !same)) toIndex.push(view);
     } catch (cause) {
       failed++;
       const error = asTandemError(cause);
-      const state = `error.${hash(error.message)}`;
+      const state = errorState(context, error);
       if (stored[i]?.endsWith(state)) continue;
       await hold(context, mapping, side, record.id, state, { kind: 'failed', code: error.code, reason: error.message });
     }
@@ -153,10 +150,14 @@ async function scanPage(
   return { ids: changed.map((view) => view.record.id), failed };
 }
 
+/** The state of a record that cannot be read: another error is another state. */
+const errorState = ({ fingerprinter }: SyncContext, { message }: TandemError): string =>
+  fingerprinter.token(`error.${message}`);
+
 async function holdUnreadable(context: SyncContext, mapping: Mapping, side: SideIndex, page: Page): Promise<void> {
   for (const { id, error } of page.failed) {
     if (id !== undefined)
-      await hold(context, mapping, side, id, `error.${hash(error.message)}`, {
+      await hold(context, mapping, side, id, errorState(context, error), {
         kind: 'failed',
         code: error.code,
         reason: error.message,

@@ -1,7 +1,7 @@
 /** A record as its mapping sees it: whether it takes part, its match keys, the value and fingerprint of each property. */
 import type { Mapping, Property } from '../config/types.ts';
 import { type ExpressionFunctions, noFunctions } from '../expression/expression.ts';
-import { type Fingerprint, fingerprint, hash, isEmpty } from '../expression/values.ts';
+import { type Fingerprint, type Fingerprinter, isEmpty } from '../expression/values.ts';
 import type { IndexEntry } from '../links/links.ts';
 import type { SideIndex, SystemRecord } from '../types.ts';
 
@@ -10,7 +10,7 @@ export interface RecordView {
   readonly record: SystemRecord;
   /** False: `when` excludes the record. */
   readonly inScope: boolean;
-  /** Hash of the match key per match rule; undefined where the record has none. Hashes: no customer data in Redis. */
+  /** Fingerprint of the match key per match rule; undefined where the record has none. No customer data goes to Redis. */
   readonly keys: readonly (string | undefined)[];
   /** The match keys themselves, for searching the other system. */
   readonly keyTexts: readonly (string | undefined)[];
@@ -19,6 +19,8 @@ export interface RecordView {
   /** Raw value per property, in the mapping's order. */
   readonly raw: readonly unknown[];
   readonly fingerprints: readonly Fingerprint[];
+  /** What made them. */
+  readonly fingerprinter: Fingerprinter;
 }
 
 /** @throws TandemError EXPRESSION_FAILED when `when`, a match key or a computed value fails on this record */
@@ -26,6 +28,7 @@ export async function viewRecord(
   mapping: Mapping,
   side: SideIndex,
   record: SystemRecord,
+  fingerprinter: Fingerprinter,
   functions: ExpressionFunctions = noFunctions,
 ): Promise<RecordView> {
   const context = { record: record.data, functions };
@@ -40,10 +43,11 @@ export async function viewRecord(
     record,
     inScope: taking,
     keyTexts,
-    keys: keyTexts.map((text) => (text === undefined ? undefined : hash(text))),
+    keys: keyTexts.map((text) => (text === undefined ? undefined : fingerprinter.token(text))),
     correlationId: matchKey(correlate?.get(record.data)),
     raw,
-    fingerprints: mapping.properties.map((property, i) => fingerprint(raw[i], property)),
+    fingerprinter,
+    fingerprints: mapping.properties.map((property, i) => fingerprinter.of(raw[i], property)),
   };
 }
 
@@ -90,20 +94,20 @@ function matchKey(value: unknown): string | undefined {
 /**
  * What the scan compares to know whether a record needs work. `linked` for a record that has a counterpart, `unlinked`
  * (which adds the match keys, and the counterpart that it names) for one that has none. Under another definition of a
- * property the same values are another state. A record that does not take part has one constant state, so that edits of
- * it make no work. `former`: the same as noted by versions of Tandem that left the definitions out.
+ * property the same values are another state. A record that is not in scope has one constant state, so that edits of
+ * it make no work.
  */
 export function recordState(
   mapping: Mapping,
-  view: Pick<RecordView, 'inScope' | 'fingerprints' | 'keys' | 'correlationId'>,
-): { linked: string; unlinked: string; former: readonly string[] } {
-  if (!view.inScope) return { linked: 'out', unlinked: 'out', former: [] };
+  view: Pick<RecordView, 'inScope' | 'fingerprints' | 'fingerprinter' | 'keys' | 'correlationId'>,
+): { linked: string; unlinked: string } {
+  const { token } = view.fingerprinter;
+  if (!view.inScope) return { linked: token('out'), unlinked: token('out') };
   const values = mapping.properties.map((property, i) => `${property.name}=${view.fingerprints[i]}`).join('\n');
   const matched = view.keys.map((key) => key ?? '');
-  const keys = hash([...matched, ...(view.correlationId === undefined ? [] : [view.correlationId])].join('\n'));
-  const linked = hash(`${values}\n${mapping.properties.map((property) => property.definition).join('\n')}`);
-  const former = hash(values);
-  return { linked, unlinked: `${linked}.${keys}`, former: [former, `${former}.${hash(matched.join('\n'))}`] };
+  const keys = token([...matched, ...(view.correlationId === undefined ? [] : [view.correlationId])].join('\n'));
+  const linked = token(`${values}\n${mapping.properties.map((property) => property.definition).join('\n')}`);
+  return { linked, unlinked: `${linked}.${keys}` };
 }
 
 /** What of an unlinked state decides which records match this one. */

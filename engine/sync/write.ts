@@ -3,7 +3,6 @@ import { type RecordFault, validateRecord } from '../config/records.ts';
 import type { Mapping, MappingSide } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
-import { fingerprint } from '../expression/values.ts';
 import type { PropertyWrite } from '../merge/merge.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import type { SyncContext } from './context.ts';
@@ -30,7 +29,7 @@ export async function updateRecord(
   const result = await context
     .client(side.system.name)
     .update(side.entity.name, record.id, { data, changed, version: record.version });
-  return { record: result, answered: answered(mapping, side, result, good), ...(refused ? { refused } : {}) };
+  return { record: result, answered: answered(context, mapping, side, result, good), ...(refused ? { refused } : {}) };
 }
 
 /** Which of the writes the schema of the target lets through, and what is wrong with the others. */
@@ -74,6 +73,7 @@ export function newRecord(
 }
 
 export function answered(
+  { fingerprinter }: Pick<SyncContext, 'fingerprinter'>,
   mapping: Mapping,
   side: MappingSide,
   record: SystemRecord,
@@ -82,7 +82,7 @@ export function answered(
   const result = new Map<string, string>();
   for (const write of writes) {
     const property = propertyOf(mapping, write.property);
-    result.set(write.property, fingerprint(property.sides[side.index].path?.get(record.data), property));
+    result.set(write.property, fingerprinter.of(property.sides[side.index].path?.get(record.data), property));
   }
   return result;
 }

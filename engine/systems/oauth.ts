@@ -6,10 +6,10 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import * as oauth from 'oauth4webapi';
 import type { AuthConfig } from '../config/types.ts';
+import { createEncryption, type Encryption } from '../encryption.ts';
 import { type ErrorContext, TandemError } from '../errors.ts';
 import { networkFailure, retryAfterOf } from './answer.ts';
 import { createScript } from './script.ts';
-import { createVault, type Vault } from './vault.ts';
 import { sleep } from './wait.ts';
 
 export type OAuthConfig = Extract<AuthConfig, { kind: 'oauth2' }>;
@@ -54,15 +54,15 @@ const RESEAL = createScript(
 export function createTokenSource(config: OAuthConfig, options: TokenOptions): TokenSource {
   const { redis, prefix, system, timeout } = options;
   const now = options.now ?? Date.now;
-  const vault = createVault(options.encryptionKey ?? '', `oauth2:${system}`);
-  if (vault === undefined) {
+  const encryption = createEncryption(options.encryptionKey ?? '', `oauth2:${system}`);
+  if (encryption === undefined) {
     throw new TandemError(
       'STARTUP_REFUSED',
       `${system} uses OAuth2, whose tokens are kept encrypted: set TANDEM_ENCRYPTION_KEY (for instance to the output of: openssl rand -base64 32)`,
       { system },
     );
   }
-  const keys: Vault = vault;
+  const keys: Encryption = encryption;
   const endpoint = new URL(config.tokenUrl);
   if (endpoint.protocol !== 'https:' && !isLoopback(endpoint.hostname)) {
     throw new TandemError('STARTUP_REFUSED', `tokenUrl of ${system} must begin with https://`, { system });

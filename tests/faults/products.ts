@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { createLinks } from '../../engine/links/links.ts';
 import type { KeapSandbox } from '../../sandbox/keap/server.ts';
 import type { ShopSandbox } from '../../sandbox/shop/server.ts';
+import { testFingerprinter } from '../support/fingerprints.ts';
 
 export type SystemName = 'keap' | 'customwebshop';
 
@@ -43,7 +44,7 @@ export function productsOf(keap: KeapSandbox, shop: ShopSandbox): People {
 /** Ids of the linked products, first in Keap, then in the shop. */
 export async function linkedProducts(redis: Redis, prefix: string): Promise<[string, string][]> {
   const links: [string, string][] = [];
-  for await (const batch of createLinks(redis, prefix, { name: 'product-product', match: [] }).all())
+  for await (const batch of createLinks(redis, prefix, { name: 'product-product', match: [] }, testFingerprinter).all())
     for (const [a, b] of batch) links.push([a, b]);
   return links;
 }

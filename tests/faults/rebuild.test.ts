@@ -12,6 +12,7 @@ import {
   startTandem,
   until,
 } from '../integration/cli/support.ts';
+import { testFingerprinter } from '../support/fingerprints.ts';
 
 afterEach(closeAll);
 
@@ -37,7 +38,7 @@ it('killed while links are rebuilt, it goes on: every link as before, and nothin
   const linksOf = async (): Promise<string[]> => {
     const found: string[] = [];
     for (const name of MAPPINGS) {
-      const links = createLinks(redis, prefix, { name, match: [] });
+      const links = createLinks(redis, prefix, { name, match: [] }, testFingerprinter);
       for await (const batch of links.all()) for (const [a, b] of batch) found.push(`${name} ${a} ${b}`);
     }
     return found.sort();

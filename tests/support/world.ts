@@ -13,6 +13,7 @@ import type { Outcome } from '../../engine/sync/outcome.ts';
 import { type KeapSandbox, startKeap } from '../../sandbox/keap/server.ts';
 import { makeSeed, type Seed, type Size } from '../../sandbox/seed/index.ts';
 import { type ShopSandbox, startShop } from '../../sandbox/shop/server.ts';
+import { testFingerprinter } from './fingerprints.ts';
 import { redisUrl, uniquePrefix } from './redis.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -93,6 +94,7 @@ export async function startWorld(
     redisUrl: redisUrl(),
     prefix: uniquePrefix(),
     config,
+    fingerprinter: testFingerprinter,
     retryDelay: options.retryDelay ?? 50,
     onOutcome: (event) => outcomes.push(event),
     ...(options.logger ? { logger: options.logger } : {}),

@@ -10,6 +10,7 @@ import { eventKeys } from '../../../sandbox/keap/hooks.ts';
 import { type KeapSandbox, startKeap } from '../../../sandbox/keap/server.ts';
 import { webhookTopics } from '../../../sandbox/shop/data.ts';
 import { type ShopSandbox, startShop } from '../../../sandbox/shop/server.ts';
+import { testFingerprinter } from '../../support/fingerprints.ts';
 import { uniquePrefix } from '../../support/redis.ts';
 import type { WorkOrder } from './orders.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
@@ -62,7 +63,7 @@ export async function createSetting(
   const config = await createConfigStore({ root, env, watch: false });
   if (config.problems().length > 0)
     throw new Error(`the configuration has problems: ${JSON.stringify(config.problems(), null, 1)}`);
-  const engine = createEngine({ redisUrl, prefix, config });
+  const engine = createEngine({ redisUrl, prefix, config, fingerprinter: testFingerprinter });
   const receiver = await startReceiver(engine);
   eventKeys.forEach((eventKey, i) => {
     const key = String(i + 1);

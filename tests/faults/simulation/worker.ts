@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConfigStore, createConfigStore } from '../../../engine/config/store.ts';
 import { createEngine, type Engine } from '../../../engine/engine.ts';
 import { startWorkers, type Workers } from '../../../engine/queue/workers.ts';
+import { testFingerprinter } from '../../support/fingerprints.ts';
 import { CLAIM_TTL, LOCK_DURATION, type Order, WARM, WORKING, type WorkOrder } from './orders.ts';
 
 interface Work {
@@ -24,6 +25,7 @@ async function begin(order: WorkOrder): Promise<Work> {
     redisUrl: order.redisUrl,
     prefix: order.prefix,
     config,
+    fingerprinter: testFingerprinter,
     claimTtl: CLAIM_TTL,
     ...(log
       ? {

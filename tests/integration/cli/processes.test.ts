@@ -10,6 +10,7 @@ import { webhookKeys } from '../../../cli/webhooks.ts';
 import { createLinks } from '../../../engine/links/links.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import { startRedis } from '../../../scripts/redis.mjs';
+import { testFingerprinter } from '../../support/fingerprints.ts';
 import { SECRETS, tandem } from '../../unit/cli/spawn.ts';
 import {
   closeAll,
@@ -120,7 +121,7 @@ describe('on SIGTERM', () => {
     const redis = new Redis(redisUrl());
     later(async () => redis.disconnect());
     const links = (): Promise<number> =>
-      createLinks(redis, env.TANDEM_PREFIX, { name: 'product-product', match: [] }).count();
+      createLinks(redis, env.TANDEM_PREFIX, { name: 'product-product', match: [] }, testFingerprinter).count();
     const running = await startTandem('start', env);
     shop.faults.add(fault);
     await fetch(`${running.ready.url}/triggers`, { method: 'POST' });

@@ -2,6 +2,7 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CopiedMapping, exportLines, type ImportProblem, importLines } from '../../../engine/links/copy.ts';
 import { createLinks, type Links } from '../../../engine/links/links.ts';
+import { testFingerprinter } from '../../support/fingerprints.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
 const redis = connectTestRedis();
@@ -10,7 +11,7 @@ afterAll(() => redis.quit());
 let links: Links;
 let mapping: CopiedMapping;
 beforeEach(() => {
-  links = createLinks(redis, uniquePrefix(), { name: 'm', match: [{ name: 'rule' }] });
+  links = createLinks(redis, uniquePrefix(), { name: 'm', match: [{ name: 'rule' }] }, testFingerprinter);
   mapping = { name: 'm', sides: ['crm', 'shop'], links };
 });
 
@@ -69,7 +70,7 @@ it('holds link keys, bases, states, what was decided and creates that were begun
   const text = await copy();
   expect(text).not.toContain('a value');
 
-  links = createLinks(redis, uniquePrefix(), { name: 'm', match: [] });
+  links = createLinks(redis, uniquePrefix(), { name: 'm', match: [] }, testFingerprinter);
   mapping = { ...mapping, links };
   expect(await put(text)).toEqual({ counts: { ...none, imported: 3, records: 2 }, problems: [] });
   expect(await links.counterpart(0, '1')).toBe('11');

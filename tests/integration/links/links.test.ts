@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/links/history.ts';
 import { createLinks, type Held, type Links, type Lost } from '../../../engine/links/links.ts';
+import { testFingerprinter } from '../../support/fingerprints.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
 const redis = connectTestRedis();
@@ -15,7 +16,7 @@ let links: Links;
 let prefix: string;
 beforeEach(() => {
   prefix = uniquePrefix();
-  links = createLinks(redis, prefix, mapping);
+  links = createLinks(redis, prefix, mapping, testFingerprinter);
 });
 
 const commit = (a: string, b: string, version = '', more: Partial<Parameters<Links['commit']>[0]> = {}) =>
@@ -141,7 +142,7 @@ describe('match index', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
-        const own = createLinks(redis, uniquePrefix(), mapping);
+        const own = createLinks(redis, uniquePrefix(), mapping, testFingerprinter);
         const model = new Map<string, readonly (string | undefined)[]>();
         for (const { id, keys } of steps) {
           if (keys) {
@@ -173,7 +174,12 @@ describe('reading progress', () => {
     await links.readThrough(1, 'full', undefined);
     expect(await links.ready()).toBe(true);
     expect((await links.readBefore(0)).since).toBe('2026-01-01T00:00:00.000Z');
-    const otherRules = createLinks(redis, prefix, { name: 'm', match: [{ name: 'third' }] } as never);
+    const otherRules = createLinks(
+      redis,
+      prefix,
+      { name: 'm', match: [{ name: 'third' }] } as never,
+      testFingerprinter,
+    );
     expect(await otherRules.ready()).toBe(false);
   });
 

@@ -14,6 +14,7 @@ import { createEvents } from '../../../server/events.ts';
 import { createMetrics } from '../../../server/metrics.ts';
 import type { ServerOptions } from '../../../server/options.ts';
 import { createServer } from '../../../server/server.ts';
+import { testFingerprinter } from '../../support/fingerprints.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 
@@ -250,6 +251,7 @@ export async function world(
     redisUrl: redisUrl(),
     prefix,
     config,
+    fingerprinter: testFingerprinter,
     onCall: metrics.onCall,
     onOutcome: (event) => {
       metrics.onOutcome(event);

@@ -3,7 +3,6 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Run } from '../../../engine/queue/runs.ts';
-import { recordState, viewRecord } from '../../../engine/sync/view.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   edit,
@@ -310,33 +309,6 @@ describe('a backfill asked for', () => {
   });
 });
 
-/** Makes the links in Redis what they were before definitions were noted. */
-async function forgetDefinitions(world: World): Promise<void> {
-  const { redis, config } = world.engine;
-  const { keys } = world.engine.links(MAPPING);
-  const mapping = config.current().mappings.get(MAPPING)!;
-  for (const [id, stored] of Object.entries(await redis.hgetall(keys.base))) {
-    const [version, json] = stored.split(/\|(.*)/s) as [string, string];
-    const base = Object.entries(JSON.parse(json) as Record<string, string[]>);
-    await redis.hset(
-      keys.base,
-      id,
-      `${version}|${JSON.stringify(Object.fromEntries(base.map(([p, e]) => [p, e.slice(0, 2)])))}`,
-    );
-  }
-  for (const side of [0, 1] as const) {
-    const { system, entity } = mapping.sides[side];
-    for (const id of await redis.hkeys(keys.states[side])) {
-      const record = await world.engine.client(system.name).read(entity.name, id);
-      if (!record) continue;
-      const state = recordState(mapping, await viewRecord(mapping, side, record));
-      if ((await redis.hget(keys.states[side], id)) === state.linked)
-        await redis.hset(keys.states[side], id, state.former[0]!);
-    }
-  }
-  await redis.hdel(keys.progress, ...['version', 'definitions', 'scope'].map((name) => `followed:${name}`));
-}
-
 describe('a backfill by itself', () => {
   let world: World;
   beforeAll(async () => {
@@ -428,28 +400,6 @@ it('a failed job of a backfill leaves its link to the next try; the others are d
     expect(await heldOf(world, MAPPING, 'keap', gone.keap)).toMatchObject({ kind: 'gone' });
     await reconcile(world, MAPPING, 'keap', good.keap);
     await expectQuiet(world, MAPPING);
-  } finally {
-    await world.close();
-  }
-});
-
-it('comes back for what was agreed by a version of Tandem that noted no definitions', async () => {
-  const world = await startWorld({ prepare: only([ROW]) });
-  try {
-    await sync(world, 'full');
-    const one = await pair(world, { description: 'Text' });
-    await forgetDefinitions(world);
-    await world.restartWorkers();
-    // Nothing changed, so nothing is done anew.
-    await expectQuiet(world, MAPPING);
-    const before = calls(world);
-    expect((await backfill(world)).progress.work).toBe(0);
-    expect(calls(world)).toBe(before);
-    await define(world, [
-      '{ keap: description, customwebshop: description, convert: { customwebshop: $uppercase($) } }',
-    ]);
-    await backfill(world);
-    expect(await both(world, one)).toEqual(['Text', 'TEXT']);
   } finally {
     await world.close();
   }

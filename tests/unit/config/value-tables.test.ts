@@ -6,6 +6,7 @@ import {
   fingerprint,
   isEmpty,
   type TypeOptions,
+  unkeyed,
   type ValueType,
 } from '../../../engine/expression/values.ts';
 import { convertProperty } from '../../../engine/sync/convert.ts';
@@ -120,14 +121,19 @@ describe('a value table', () => {
         const mapping = config.mappings.get('people-customers');
         if (!mapping) return;
         const property = mapping.properties.at(-1)!;
-        const context = {} as Parameters<typeof convertProperty>[4];
+        const context = { fingerprinter: unkeyed } as Parameters<typeof convertProperty>[4];
         const view = (side: 0 | 1, value: Json) =>
-          viewRecord(mapping, side, {
-            id: '1',
-            modified: undefined,
-            version: undefined,
-            data: side === 0 ? { free: { x: value } } : { extra: value },
-          });
+          viewRecord(
+            mapping,
+            side,
+            {
+              id: '1',
+              modified: undefined,
+              version: undefined,
+              data: side === 0 ? { free: { x: value } } : { extra: value },
+            },
+            unkeyed,
+          );
         for (const [key] of one.entries) {
           for (const form of formsOf(key, one.type)) {
             const there = await convertProperty(mapping, property, await view(0, form), 1, context);

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Mapping, Property } from '../../../engine/config/types.ts';
-import { fingerprint, isEmpty, type ValueType } from '../../../engine/expression/values.ts';
+import { fingerprint, isEmpty, unkeyed, type ValueType } from '../../../engine/expression/values.ts';
 import { type Decision, merge } from '../../../engine/merge/merge.ts';
 import { type ConvertContext, convertProperty, propertyStates } from '../../../engine/sync/convert.ts';
 import { type RecordView, recordState, viewRecord } from '../../../engine/sync/view.ts';
@@ -189,6 +189,7 @@ const world: fc.Arbitrary<World> = rows.chain((all) => {
 });
 
 const context: ConvertContext = {
+  fingerprinter: unkeyed,
   functions: () => ({ link: async () => undefined, record: async () => undefined, find: async () => [] }),
   reference: async () => 'pending',
   lookup: async () => undefined,
@@ -214,7 +215,7 @@ interface Link {
 }
 
 const view = (link: Link, side: SideIndex, modified?: string): Promise<RecordView> =>
-  viewRecord(link.mapping, side, { id: '1', modified, version: undefined, data: link.data[side] });
+  viewRecord(link.mapping, side, { id: '1', modified, version: undefined, data: link.data[side] }, unkeyed);
 
 function linkOf(mapping: Mapping, { values, former, known }: World): Link {
   const sides = [0, 1] as const;

@@ -2,7 +2,7 @@
 import { hkdfSync } from 'node:crypto';
 import { CompactEncrypt, compactDecrypt } from 'jose';
 
-export interface Vault {
+export interface Encryption {
   seal(text: string): Promise<string>;
   /**
    * undefined where no key opens it, or it was sealed for another purpose; `former`: a key other than the first opened
@@ -15,7 +15,7 @@ export interface Vault {
  * @param keys comma-separated: the first seals, all open, so that a key is changed by putting the new one in front
  * @param purpose what is sealed; each purpose has its own key
  */
-export function createVault(keys: string, purpose: string): Vault | undefined {
+export function createEncryption(keys: string, purpose: string): Encryption | undefined {
   const derived = keys
     .split(',')
     .map((key) => key.trim())

@@ -1,0 +1,73 @@
+/** The key of the fingerprints: where it comes from, and what happens where it is another one. */
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { createFingerprinter, openFingerprinter } from '../../../engine/store/fingerprints.ts';
+import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+
+const redis = connectTestRedis();
+afterAll(() => redis.quit());
+
+let prefix: string;
+beforeEach(() => {
+  prefix = uniquePrefix();
+});
+const open = (fingerprintKey?: string, encryptionKey?: string) =>
+  openFingerprinter(redis, prefix, { fingerprintKey, encryptionKey });
+const kept = () => redis.hget(`${prefix}:fingerprints`, 'key');
+
+describe('tokens', () => {
+  const { token, of } = createFingerprinter(new Uint8Array(32).fill(1));
+
+  it('are 11 characters, the same for the same text, and different under another key', () => {
+    expect(token('office@acme.example')).toMatch(/^[\w-]{11}$/);
+    expect(token('office@acme.example')).toBe(token('office@acme.example'));
+    expect(token('office@acme.example')).not.toBe(
+      createFingerprinter(new Uint8Array(32).fill(2)).token('office@acme.example'),
+    );
+  });
+
+  it('of an empty value are empty, and those of equal values under their type are equal', () => {
+    expect([token(''), of(null, { type: 'string' }), of([], { type: 'list' })]).toEqual(['', '', '']);
+    expect(of('1.50', { type: 'decimal' })).toBe(of(1.5, { type: 'decimal' }));
+  });
+});
+
+describe('the key of an installation', () => {
+  it('is TANDEM_FINGERPRINT_KEY, which is not kept in Redis', async () => {
+    const { token } = await open('a key');
+    expect((await open('a key')).token('x')).toBe(token('x'));
+    expect(await kept()).toBeNull();
+  });
+
+  it('is a random one that all processes share where none is set', async () => {
+    const [a, b] = await Promise.all([open(), open()]);
+    expect(a.token('x')).toBe(b.token('x'));
+    const other = await openFingerprinter(redis, uniquePrefix(), {});
+    expect(other.token('x')).not.toBe(a.token('x'));
+  });
+
+  it('is encrypted in Redis where there is an encryption key, which may be changed', async () => {
+    const { token } = await open();
+    expect(await kept()).toMatch(/^plain:/);
+    for (const key of ['first', 'second,first', 'second'])
+      expect((await open(undefined, key)).token('x')).toBe(token('x'));
+    expect(await kept()).toMatch(/^sealed:/);
+    await expect(open(undefined, 'third')).rejects.toMatchObject({
+      code: 'UNUSABLE',
+      message: expect.stringContaining('another TANDEM_ENCRYPTION_KEY'),
+    });
+    await expect(open()).rejects.toMatchObject({ code: 'UNUSABLE' });
+  });
+
+  it.each([
+    ['another one', 'a key', 'other'],
+    ['none any more', 'a key', undefined],
+    ['one where there was none', undefined, 'a key'],
+  ])('is refused in plain words where it is %s', async (_, before, after) => {
+    await open(before);
+    await expect(open(after)).rejects.toMatchObject({
+      code: 'UNUSABLE',
+      message: expect.stringContaining('TANDEM_FINGERPRINT_KEY'),
+    });
+    await expect(open(before)).resolves.toBeDefined();
+  });
+});
