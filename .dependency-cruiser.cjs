@@ -1,5 +1,5 @@
 // Which folder may import which (DESIGN.md, section 7). Dependencies point one way:
-//   cli, server -> engine/queue -> engine/sync -> engine/{merge,links,systems} -> engine/{expression,config} -> engine/*.ts
+//   cli, server -> engine/queue -> engine/sync -> engine/{merge,links,systems} -> engine/store -> engine/{expression,config} -> engine/*.ts
 // Imports of types count like any other, but where a rule says otherwise. `npm run deps` checks it.
 
 const TYPES = ['type-only'];
