@@ -71,7 +71,7 @@ export async function checkRedis(url: string, prefix: string, logger: Logger, { 
   }
 }
 
-/** @throws TandemError UNUSABLE where this Redis holds fingerprints of another key */
+/** @throws TandemError STARTUP_REFUSED where this Redis holds fingerprints of another key */
 export async function openFingerprints(url: string, environment: Environment): Promise<Fingerprinter> {
   const redis = connect(url, environment.prefix);
   redis.on('error', () => {});

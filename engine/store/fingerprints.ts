@@ -33,7 +33,7 @@ export interface FingerprintKeys {
 /**
  * The fingerprinter of the installation under a prefix. Its key is TANDEM_FINGERPRINT_KEY; without it a random one, kept in
  * Redis, encrypted where there is an encryption key.
- * @throws TandemError UNUSABLE where the fingerprints in this Redis were made with another key
+ * @throws TandemError STARTUP_REFUSED where the fingerprints in this Redis were made with another key
  */
 export async function openFingerprinter(redis: Redis, prefix: string, keys: FingerprintKeys): Promise<Fingerprinter> {
   const place = `${prefix}:fingerprints`;
@@ -45,7 +45,7 @@ export async function openFingerprinter(redis: Redis, prefix: string, keys: Fing
   await redis.hsetnx(place, 'check', check);
   if ((await redis.hget(place, 'check')) === check) return fingerprinter;
   throw new TandemError(
-    'UNUSABLE',
+    'STARTUP_REFUSED',
     `The fingerprints in this Redis were made with another key than ${keys.fingerprintKey ? 'the present TANDEM_FINGERPRINT_KEY' : 'the one that is kept in it'}: every record would look changed. Set TANDEM_FINGERPRINT_KEY as it was before, or unset it where it was not set.`,
   );
 }
@@ -63,7 +63,7 @@ async function keptKey(redis: Redis, place: string, encryptionKey: string): Prom
   const kept = (await redis.hget(place, 'key')) ?? '';
   if (kept === '')
     throw new TandemError(
-      'UNUSABLE',
+      'STARTUP_REFUSED',
       'The fingerprints in this Redis were made with a key that is not kept in it: set TANDEM_FINGERPRINT_KEY to the value that it had before.',
     );
   if (kept.startsWith(PLAIN)) {
@@ -74,7 +74,7 @@ async function keptKey(redis: Redis, place: string, encryptionKey: string): Prom
   const opened = await encryption?.open(kept.slice(SEALED.length));
   if (!opened)
     throw new TandemError(
-      'UNUSABLE',
+      'STARTUP_REFUSED',
       'The key of the fingerprints in this Redis is encrypted with another TANDEM_ENCRYPTION_KEY: set the one that it had before, behind the new one (new,old).',
     );
   const key = Buffer.from(opened.text, 'base64url');

@@ -52,10 +52,10 @@ describe('the key of an installation', () => {
       expect((await open(undefined, key)).token('x')).toBe(token('x'));
     expect(await kept()).toMatch(/^sealed:/);
     await expect(open(undefined, 'third')).rejects.toMatchObject({
-      code: 'UNUSABLE',
+      code: 'STARTUP_REFUSED',
       message: expect.stringContaining('another TANDEM_ENCRYPTION_KEY'),
     });
-    await expect(open()).rejects.toMatchObject({ code: 'UNUSABLE' });
+    await expect(open()).rejects.toMatchObject({ code: 'STARTUP_REFUSED' });
   });
 
   it.each([
@@ -65,7 +65,7 @@ describe('the key of an installation', () => {
   ])('is refused in plain words where it is %s', async (_, before, after) => {
     await open(before);
     await expect(open(after)).rejects.toMatchObject({
-      code: 'UNUSABLE',
+      code: 'STARTUP_REFUSED',
       message: expect.stringContaining('TANDEM_FINGERPRINT_KEY'),
     });
     await expect(open(before)).resolves.toBeDefined();
