@@ -69,7 +69,7 @@ async function arriving(
   context: ConvertContext,
 ): Promise<number | undefined> {
   try {
-    const view = await viewRecord(mapping, side, record, context.functions(side));
+    const view = await viewRecord(mapping, side, record, context.fingerprinter, context.functions(side));
     const converted = await convertProperty(mapping, property, view, otherSide(side), context);
     return converted.ok ? numberOf(converted.value) : undefined;
   } catch {
