@@ -24,11 +24,12 @@ export function validateRecord(entity: EntityConfig, record: unknown, check: Rec
   for (const fault of schemaFaults(entity.schema, record)) {
     const missing = fault.keyword === 'required' && fault.path.length === 0;
     if (missing && check.partial) continue;
-    const root = missing ? /^"([^"]+)"/.exec(fault.message)?.[1] : fault.path[0];
+    const [name, ...others] = missing ? fault.missing : [];
+    const root = missing ? name : fault.path[0];
     if (check.paths && (root === undefined || !check.paths.includes(String(root)))) continue;
     faults.push({
-      property: missing ? String(root) : wherePath(fault.path),
-      message: missing ? 'Is required.' : fault.message,
+      property: missing ? String(name) : wherePath(fault.path),
+      message: !missing ? fault.message : others.length > 0 ? `Is required, or ${others.join(', ')}.` : 'Is required.',
     });
   }
   return faults;

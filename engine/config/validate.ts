@@ -17,6 +17,8 @@ export interface SchemaFault {
   readonly keyword: string;
   /** For `type`: the types that are allowed. */
   readonly types: readonly string[];
+  /** For `required`: the missing property; several where one of them would do. */
+  readonly missing: readonly string[];
 }
 
 // Formats are added by ajv-formats, a CommonJS package whose function is its default export's default.
@@ -93,7 +95,7 @@ export function faultsOfSchema(schema: JsonSchema): SchemaFault[] {
     of: 'value',
     message,
     keyword: '',
-    types: [],
+    types: [], missing: [],
   });
   const draft = draftOf(schema);
   if (draft === undefined)
@@ -150,8 +152,10 @@ function faultsBy(validate: ValidateFunction, value: unknown): SchemaFault[] {
   const faults: SchemaFault[] = [];
   const said = new Set<string>();
   for (const error of errors) {
-    if (error.keyword === 'propertyNames') continue;
+    // That a condition led to a fault is told by the fault itself.
+    if (error.keyword === 'propertyNames' || error.keyword === 'if') continue;
     const parent = alternatives.find((candidate) => within(error, candidate));
+    if (parent && oneOfMissing(parent).length > 0) continue;
     // Deep inside an alternative of the right shape, the inner fault is the useful one.
     if (
       parent &&
@@ -162,6 +166,7 @@ function faultsBy(validate: ValidateFunction, value: unknown): SchemaFault[] {
       continue;
     if (
       alternatives.includes(error) &&
+      oneOfMissing(error).length === 0 &&
       errors.some(
         (inner) =>
           within(inner, error) &&
@@ -180,11 +185,26 @@ function faultsBy(validate: ValidateFunction, value: unknown): SchemaFault[] {
   return faults;
 }
 
+/** The properties of which an `anyOf` wants at least one; none where it is about something else. */
+function oneOfMissing(error: ErrorObject): string[] {
+  const alternatives = error.keyword === 'anyOf' ? (error.schema as JsonSchema[]) : [];
+  const names = alternatives.map(({ required }) =>
+    Array.isArray(required) && required.length === 1 ? required[0] : '',
+  );
+  return names.every((name) => name !== '') ? names.map(String) : [];
+}
+
 function describe(error: ErrorObject): SchemaFault {
   const path = pointerPath(error.instancePath);
   const parent = (error.parentSchema ?? {}) as Record<string, unknown>;
   const described = typeof parent.description === 'string' ? ` ${parent.description}` : '';
-  const base = { path, of: 'value' as 'value' | 'key', keyword: error.keyword, types: [] as readonly string[] };
+  const base = {
+    path,
+    of: 'value' as 'value' | 'key',
+    keyword: error.keyword,
+    types: [] as readonly string[],
+    missing: [],
+  };
   const params = error.params as Record<string, unknown>;
   switch (error.keyword) {
     case 'additionalProperties': {
@@ -204,6 +224,7 @@ function describe(error: ErrorObject): SchemaFault {
       return {
         ...base,
         of: 'key',
+        missing: [key],
         message: `"${key}" is missing${property?.description ? `: ${property.description}` : '.'}`,
       };
     }
@@ -236,8 +257,12 @@ function describe(error: ErrorObject): SchemaFault {
       };
     }
     case 'anyOf':
-    case 'oneOf':
+    case 'oneOf': {
+      const missing = oneOfMissing(error);
+      if (missing.length > 0)
+        return { ...base, keyword: 'required', missing, message: `At least one of ${list(missing)} is needed.` };
       return { ...base, message: `Does not have the form that is needed.${described}` };
+    }
     case 'format':
       return { ...base, message: `Must be ${article(FORMATS[String(params.format)] ?? String(params.format))}.` };
     case 'minLength':

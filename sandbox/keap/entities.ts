@@ -83,7 +83,7 @@ export const companies: Entity = {
     since_time: (company, value) => since(company.update_time, value),
     company_name: (company, value) => same(company.company_name, value),
     email: (company, value) => same(company.email_address?.email, value),
-    id: (company, value) => oneOf(company.id, value),
+    company_id: (company, value) => company.id === value,
   }),
   check: () => {},
   read: reader<Company>((company) => ({
@@ -122,7 +122,7 @@ export const contacts: Entity = {
     family_name: 'family_name',
   },
   filters: filters<Contact>({
-    since_time: (contact, value) => since(contact.update_time, value),
+    start_update_time: (contact, value) => since(contact.update_time, value),
     email: (contact, value) => (contact.email_addresses ?? []).some((address) => same(address.email, value)),
     given_name: (contact, value) => same(contact.given_name, value),
     family_name: (contact, value) => same(contact.family_name, value),

@@ -12,7 +12,7 @@ import type { KeapStore } from './store.ts';
 
 export const v2 = '/crm/rest/v2';
 
-type WriteQuery = { fields?: string; update_mask?: string; duplicate_option?: string };
+type WriteQuery = { fields?: string; update_mask?: string | string[]; duplicate_option?: string };
 
 export function addRecordRoutes(app: FastifyInstance, store: KeapStore, hooks: Hooks): void {
   // Stages stand before /opportunities/:id in the router, as a fixed path does.
@@ -49,7 +49,7 @@ function addEntity(app: FastifyInstance, entity: Entity, store: KeapStore, hooks
   }
 
   function patch(record: StoredRecord, body: unknown, query: WriteQuery): JsonObject {
-    const next = written(entity, record as JsonObject, body, query.update_mask, store);
+    const next = written(entity, record as JsonObject, body, query.update_mask?.toString(), store);
     const saved = store.edit(entity.plural, record.id, { ...blank(record), ...next });
     hooks.note(`${entity.singular}.edit`, entity.plural, record.id);
     if (entity.plural === 'opportunities' && (record as Opportunity).stage_id !== (saved as Opportunity).stage_id)
