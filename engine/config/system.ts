@@ -110,7 +110,7 @@ interface EntityFile {
     paging: PagingConfig & { first?: number };
     since?: { kind: 'filter' | 'newest-first'; query: Record<string, string | number | boolean>; overlap?: string };
   };
-  read?: OperationFile & { items?: string };
+  read?: OperationFile & { items?: string; exists?: string };
   find?: OperationFile & { items?: string; by: Record<string, Record<string, string | number | boolean>> };
   create?: OperationFile & { idempotency?: string; answer?: 'record' | 'id' };
   update?: OperationFile & {
@@ -223,6 +223,18 @@ function buildEntity(
   const operation = (key: 'read' | 'delete', method: string): OperationConfig | undefined =>
     entity[key] && buildOperation(entity[key], method, ['id'], ['id'], report, at(key));
   const read = operation('read', 'GET');
+  if (entity.read?.exists !== undefined) {
+    checkTemplates({ exists: entity.read.exists }, ['id'], report, at('read'));
+    if (!entity.read.exists.includes('{id}'))
+      report.add('CONFIG_SCHEMA', at('read', 'exists'), 'The path must hold {id}.');
+    if (entity.read.items === undefined)
+      report.add(
+        'CONFIG_SCHEMA',
+        at('read', 'exists'),
+        '"exists" is for a record that is read through a list: add "items".',
+        'key',
+      );
+  }
 
   let list: ListConfig | undefined;
   if (entity.list) {
@@ -305,7 +317,7 @@ function buildEntity(
         : expression(entity.denormalize, report, at('denormalize'), file.account !== undefined),
     cache: entity.cache === undefined ? undefined : duration(entity.cache, 0),
     list,
-    read: read && { ...read, items: entity.read?.items },
+    read: read && { ...read, items: entity.read?.items, exists: entity.read?.exists },
     find,
     create,
     update,

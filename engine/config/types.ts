@@ -128,6 +128,8 @@ export type SinceConfig =
 export interface ReadConfig extends OperationConfig {
   /** Path of a list in the answer that holds the record; undefined where the answer is the record. */
   readonly items: string | undefined;
+  /** Path of the record itself, asked where the list is empty: only a 404 there says that the record does not exist. */
+  readonly exists: string | undefined;
 }
 
 export interface FindConfig extends OperationConfig {

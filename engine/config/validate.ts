@@ -95,7 +95,8 @@ export function faultsOfSchema(schema: JsonSchema): SchemaFault[] {
     of: 'value',
     message,
     keyword: '',
-    types: [], missing: [],
+    types: [],
+    missing: [],
   });
   const draft = draftOf(schema);
   if (draft === undefined)

@@ -223,7 +223,12 @@ export function createSystemClient(
         const words = `${config.name} answered several records of ${name} where one was asked for by its id`;
         throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity: name });
       }
-      return found === undefined ? undefined : await recordOf(entity, { ...answer, body: found });
+      if (found !== undefined) return await recordOf(entity, { ...answer, body: found });
+      if (operation.exists === undefined) return undefined;
+      // A list may lag behind, or be empty by mistake: neither is a deletion. A 404 here is one.
+      await transport.send(callOf({ method: 'GET', path: operation.exists, query: {} }, name, 'read', { id }));
+      const words = `${config.name} has a record of ${name} that its list does not show`;
+      throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity: name });
     } catch (error) {
       if (error instanceof TandemError && error.code === 'SYSTEM_NOT_FOUND') return undefined;
       throw withId(error, id);

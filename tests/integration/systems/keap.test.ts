@@ -116,6 +116,18 @@ describe('opt-in fields', () => {
     expect(asked.map((one) => [one.path, one.query.get('filter')])).toEqual([['/companies', 'company_id==7']]);
   });
 
+  test('a company that no list shows is gone only where its own address says so', async () => {
+    const { client, asked } = await keap({
+      '/companies/8': (reply) => {
+        reply.code(404);
+        return { code: 404, message: 'Not found', status: 'NOT_FOUND', details: [] };
+      },
+    });
+    await expect(client.read('companies', '7')).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
+    expect(await client.read('companies', '8')).toBeUndefined();
+    expect(asked.map((one) => one.path)).toEqual(['/companies', '/companies/7', '/companies', '/companies/8']);
+  });
+
   test('a contact is written and answered with one call', async () => {
     const contact = { id: '7', given_name: 'Ann', update_time: '2026-05-01T10:00:00.000Z' };
     const { client, asked } = await keap({ '/contacts': contact, '/contacts/7': contact });

@@ -64,7 +64,7 @@ export function things(more: Partial<EntityConfig> = {}): EntityConfig {
       paging: { kind: 'token', param: 'token', next: 'next' },
       since: undefined,
     },
-    read: { ...operation('GET', '/things/{id}'), items: undefined },
+    read: { ...operation('GET', '/things/{id}'), items: undefined, exists: undefined },
     find: { ...operation('GET', '/things', { size: '2' }), items: 'items', by: { name: { name: '{value}' } } },
     create: { ...operation('POST', '/things'), idempotency: 'Idempotency-Key', answer: 'record' },
     update: {

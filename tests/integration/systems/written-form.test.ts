@@ -22,7 +22,9 @@ async function shop(entity: Partial<EntityConfig> = {}, more: Partial<SystemConf
     app.get<{ Querystring: { id?: string } }>('/things', ({ query }) => ({
       items: query.id === 'two' ? [stored, stored] : query.id === '1' ? [stored] : [],
     }));
-    app.get('/things/:id', () => stored);
+    app.get<{ Params: { id: string } }>('/things/:id', ({ params }, reply) =>
+      params.id === 'gone' ? reply.code(404).send({}) : stored,
+    );
     app.post('/things', () => stored);
     app.patch('/things/:id', () => stored);
   });
@@ -110,7 +112,7 @@ describe('a record is sent in the form that the system writes', () => {
 });
 
 describe('a record that is read through a list', () => {
-  const read = { ...operation('GET', '/things', { id: '{id}' }), items: 'items' };
+  const read = { ...operation('GET', '/things', { id: '{id}' }), items: 'items', exists: undefined };
 
   test('is the one record of the list', async () => {
     const { client, requests } = await shop({ read });
@@ -121,6 +123,16 @@ describe('a record that is read through a list', () => {
   test('does not exist where the list is empty', async () => {
     const { client } = await shop({ read });
     expect(await client.read('things', '404')).toBeUndefined();
+  });
+
+  test('exists where its own address has it, whatever the list holds', async () => {
+    const { client, requests } = await shop({ read: { ...read, exists: '/things/{id}' } });
+    await expect(client.read('things', '3')).rejects.toMatchObject({
+      code: 'SYSTEM_BAD_RESPONSE',
+      context: { id: '3' },
+    });
+    expect(await client.read('things', 'gone')).toBeUndefined();
+    expect(requests.map(({ url }) => url)).toEqual(['/things?id=3', '/things/3', '/things?id=gone', '/things/gone']);
   });
 
   test('is no record where the list holds several', async () => {
