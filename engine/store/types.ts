@@ -4,7 +4,7 @@
  */
 import type { BrakeKind } from '../config/brake.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { Brake } from '../links/brake.ts';
+import type { Brake, Spending } from '../links/brake.ts';
 import type { Base, Pair, SideIndex } from '../types.ts';
 
 /**
@@ -50,10 +50,10 @@ export interface Link {
   readonly raw: Pair<Token>;
 }
 
-/** A record without a link that has been read. */
+/** What is known of a record without a link. */
 export interface UnlinkedRecord {
-  /** When it was first read. */
-  readonly firstSeen: number;
+  /** When it was first indexed; undefined: not yet, as of a record that could not be read. */
+  readonly firstSeen: number | undefined;
   /** The state in which it was last handled (free text up to 255 bytes); '': it must be looked at; undefined: never handled. */
   readonly state: string | undefined;
   /** Per match rule; '' where it has none, or is nobody's candidate. */
@@ -141,6 +141,9 @@ export interface OpenEntry {
   readonly failedJob?: string;
 }
 
+/** Changes single parts of what is open: null deletes a part, one that is not named stays as it is. */
+export type OpenPatch = { readonly [Part in keyof OpenEntry]?: OpenEntry[Part] | null };
+
 // ---------------------------------------------------------------- our own recent writes
 
 export interface RecentWrite {
@@ -227,15 +230,35 @@ export interface LinkState {
   readonly lastSynced: Pair<Token>;
   /** Undefined: as it was. */
   readonly ownWriteAt?: Pair<number | undefined>;
+  /** Undefined: as it was; '': not known. */
   readonly raw?: Pair<Token | undefined>;
+}
+
+/** What the index of records without a link holds of one of them: by it others find it as a candidate. */
+export interface UnlinkedIndex {
+  readonly id: string;
+  /** Per match rule; undefined where it has none. */
+  readonly keys: readonly (Token | undefined)[];
+  /** The id of the counterpart that the record names, as it stands there. */
+  readonly correlationId?: string | undefined;
 }
 
 export type CommitResult =
   /** A new link, or what has become of one. A new link takes both records out of those without a link. */
   | { readonly kind: 'link'; readonly link: LinkState }
-  /** A record without a link was handled. Its first sight is kept. */
-  | { readonly kind: 'unlinked'; readonly record: RecordRef; readonly entry: Omit<UnlinkedRecord, 'firstSeen'> }
-  /** These records are gone: what is stored of them, their link and all that is open about them is deleted. */
+  /** A record without a link was handled: undefined leaves a part as it was. Its first sight is kept. */
+  | {
+      readonly kind: 'unlinked';
+      readonly record: RecordRef;
+      readonly state?: string | undefined;
+      readonly raw?: Token | undefined;
+      /** What others find it by; null: it is nobody's candidate any more. */
+      readonly index?: UnlinkedIndex | null | undefined;
+    }
+  /**
+   * These records are gone: what is stored of them, their link and what is open about them is deleted. A pending create
+   * stays, for it may have made a record: whoever commits marks it for review.
+   */
   | { readonly kind: 'removed'; readonly ids?: Pair<string>; readonly record?: RecordRef }
   /** The link ends, both records stay. They are known again from their next look. */
   | { readonly kind: 'unlink'; readonly ids: Pair<string>; readonly revision: number }
@@ -256,17 +279,21 @@ export interface CommitUnit {
   /** Must all be held by the owner still; released with the commit. */
   readonly claims: readonly RecordKey[];
   readonly result: CommitResult;
-  /** Replaces what is open per record; null: nothing is. A record without an entry here keeps what it has. */
-  readonly open?: Readonly<Record<RecordKey, OpenEntry | null>>;
+  /** What changes of what is open, per record key. A new link settles issue, decision and pending create of both records. */
+  readonly open?: Readonly<Record<RecordKey, OpenPatch>>;
   /** Replaces the recent writes of the link. */
   readonly recent?: readonly RecentWrite[];
   /**
-   * Records whose links this one waits for, or candidates that it watches: once one of them is woken, this one is marked
-   * dirty. One that has a link by now marks it dirty at once.
+   * Records whose links this one waits for: it is marked dirty once one of them is woken, or at once where one has a link
+   * by now. It waits no longer once its issue is replaced or deleted.
    */
   readonly waitFor?: readonly MappingRecord[];
-  /** These have been settled or changed: whoever waits for them is marked dirty. Both records of a new link are woken anyway. */
+  /** Candidates of its review: it is marked dirty once one of them is woken by `wakeAll`. */
+  readonly watch?: readonly RecordKey[];
+  /** These have been looked at and have no link: whoever waits for theirs is marked dirty. */
   readonly wake?: readonly RecordKey[];
+  /** These are gone, or not the candidates they were: whoever waits for them or watches them is marked dirty. Both records of a new link are woken so anyway. */
+  readonly wakeAll?: readonly RecordKey[];
   readonly mark?: readonly Mark[];
   readonly run?: RunCount;
 }
@@ -285,6 +312,20 @@ export interface DirtyStats {
   readonly due: number;
   /** When the record that is due first became due, or will. */
   readonly oldest: number | undefined;
+}
+
+/** What is noted before anything is written to a system. */
+export interface Begin {
+  /** The link or source that it is about. */
+  readonly record: RecordKey;
+  readonly writes?: PendingWrites;
+  /** Replaces a pending create of the same key only, or of `replaces`. */
+  readonly create?: PendingCreate;
+  readonly replaces?: string | undefined;
+  /** Brakes of these kinds have no limit any more. */
+  readonly unlimited: readonly BrakeKind[];
+  /** Consumed from the brake's allowance; undefined where nothing counts. */
+  readonly allowance: Spending | undefined;
 }
 
 /** The batch operations of one mapping. */
@@ -309,4 +350,19 @@ export interface Batches {
   extend(owner: string, claims: readonly RecordKey[], ttlMs: number): Promise<number | undefined>;
   /** More claims for the same owner, all or none: counterparts found, match keys. */
   claim(owner: string, claims: readonly string[], ttlMs: number): Promise<number | undefined>;
+  /** Puts a record without a link into the index, then takes claims: of two records that match, the second finds the first. */
+  lock(
+    owner: string,
+    side: SideIndex,
+    entry: UnlinkedIndex,
+    claims: readonly string[],
+    ttlMs: number,
+  ): Promise<number | undefined>;
+  /**
+   * Notes what is begun, unless a brake is on or goes on by it, or the pending create is another one's by now.
+   * @returns the brake that is on, or `changed`; undefined where it was noted
+   */
+  begin(begin: Begin): Promise<Brake | 'changed' | undefined>;
+  /** Number of the last commit of a link: a link with a higher revision was committed since. */
+  revision(): Promise<number>;
 }

@@ -60,7 +60,8 @@ export type Action =
   | { readonly do: 'commit'; readonly commit: Commit };
 
 /** What is to be recorded of a unit, in one step. Who takes and gives back claims and counts runs adds the rest. */
-export interface Commit extends Pick<CommitUnit, 'result' | 'open' | 'recent' | 'waitFor' | 'wake' | 'mark'> {
+export interface Commit
+  extends Pick<CommitUnit, 'result' | 'open' | 'recent' | 'waitFor' | 'watch' | 'wake' | 'wakeAll' | 'mark'> {
   /** Records that were found by a search or answered to a write, under their present match keys. */
   readonly index: Pair<readonly IndexEntry[]>;
   /** Sides that were written: sibling mappings of their entities have work, unless they know the record like this. */
