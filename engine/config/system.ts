@@ -98,6 +98,7 @@ interface OperationFile {
   path: string;
   query?: Record<string, string | number | boolean>;
 }
+type SearchFile = Record<string, Record<string, string | number | boolean>>;
 interface EntityFile {
   schema: string;
   id: string;
@@ -111,7 +112,7 @@ interface EntityFile {
     since?: { kind: 'filter' | 'newest-first'; query: Record<string, string | number | boolean>; overlap?: string };
   };
   read?: OperationFile & { items?: string; exists?: string };
-  find?: OperationFile & { items?: string; by: Record<string, Record<string, string | number | boolean>> };
+  find?: OperationFile & { items?: string; by: SearchFile; unsafe?: string; prefix?: SearchFile };
   create?: OperationFile & { idempotency?: string; answer?: 'record' | 'id' };
   update?: OperationFile & {
     mask?: string;
@@ -149,6 +150,11 @@ interface SystemFile {
     };
   };
 }
+
+const SEARCHED = {
+  value: 'the value searched for',
+  prefix: 'the beginning of the value searched for',
+} as const;
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -257,21 +263,30 @@ function buildEntity(
   }
   let find: FindConfig | undefined;
   if (entity.find) {
-    const by: Record<string, Record<string, string>> = {};
-    for (const [field, query] of Object.entries(entity.find.by)) {
-      checkPath(field, at('find', 'by', field), 'key');
-      by[field] = texts(query);
-      if (!Object.values(by[field]).some((text) => text.includes('{value}'))) {
-        report.add(
-          'CONFIG_SCHEMA',
-          at('find', 'by', field),
-          'One of these query parameters must hold {value}, the value searched for.',
-          'key',
-        );
+    const search = (key: 'by' | 'prefix', place: 'value' | 'prefix'): Record<string, Record<string, string>> => {
+      const made: Record<string, Record<string, string>> = {};
+      for (const [field, query] of Object.entries(entity.find?.[key] ?? {})) {
+        const where = at('find', key, field);
+        checkPath(field, where, 'key');
+        made[field] = texts(query);
+        if (!Object.values(made[field]).some((text) => text.includes(`{${place}}`)))
+          report.add(
+            'CONFIG_SCHEMA',
+            where,
+            `One of these query parameters must hold {${place}}, ${SEARCHED[place]}.`,
+            'key',
+          );
+        checkTemplates(made[field], [place], report, where);
       }
-      checkTemplates(by[field], ['value'], report, at('find', 'by', field));
-    }
-    find = { ...buildOperation(entity.find, 'GET', [], [], report, at('find')), items: entity.find.items ?? '', by };
+      return made;
+    };
+    find = {
+      ...buildOperation(entity.find, 'GET', [], [], report, at('find')),
+      items: entity.find.items ?? '',
+      by: search('by', 'value'),
+      unsafe: entity.find.unsafe ?? '',
+      prefix: search('prefix', 'prefix'),
+    };
   }
   let create: CreateConfig | undefined;
   if (entity.create) {

@@ -136,6 +136,10 @@ export interface FindConfig extends OperationConfig {
   readonly items: string;
   /** Path of a field -> the query parameters that search by it, with `{value}`. */
   readonly by: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Characters that the search syntax cannot hold within a value. */
+  readonly unsafe: string;
+  /** Like `by`, with `{prefix}`: how a value that holds one of them is searched by what stands before it. */
+  readonly prefix: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 export interface CreateConfig extends OperationConfig {

@@ -1,5 +1,5 @@
 /** A declared system as list, read, find, create, update and delete of records. */
-import type { EntityConfig, OperationConfig, PagingConfig, SystemConfig } from '../config/types.ts';
+import type { EntityConfig, FindConfig, OperationConfig, PagingConfig, SystemConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
@@ -247,7 +247,7 @@ export function createSystemClient(
     // Without a value a filter would let everything through.
     if (wanted === '') return [];
     const query = fillQuery(operation.query, { value });
-    for (const [key, text] of fillQuery(by, { value })) query.set(key, text);
+    for (const [key, text] of searchOf(operation, name, field, by, value)) query.set(key, text);
     // A search of the list's own path is paged as the list is; a prefix search may need more than its first page.
     const paging: PagingConfig = entity.list?.path === operation.path ? entity.list.paging : { kind: 'none' };
     const found = new Map<string, SystemRecord>();
@@ -264,6 +264,26 @@ export function createSystemClient(
       }
     }
     return [...found.values()];
+  }
+
+  /**
+   * The query of a search. What it finds is compared again, so a value that the syntax cannot hold may be searched by its
+   * beginning.
+   */
+  function searchOf(
+    { unsafe, prefix: byPrefix }: FindConfig,
+    name: string,
+    field: string,
+    by: Readonly<Record<string, string>>,
+    value: string,
+  ): URLSearchParams {
+    const at = [...unsafe].map((one) => value.indexOf(one)).filter((one) => one >= 0);
+    if (at.length === 0) return fillQuery(by, { value });
+    const prefix = value.slice(0, Math.min(...at)).trim();
+    const query = Object.hasOwn(byPrefix, field) ? byPrefix[field] : undefined;
+    if (query !== undefined && prefix !== '') return fillQuery(query, { prefix });
+    const words = `${config.name} cannot be searched for ${name} by ${field} with a value that holds one of ${[...unsafe].join(' ')}`;
+    throw new TandemError('OPERATION_UNSUPPORTED', words, { system: config.name, entity: name });
   }
 
   async function create(

@@ -63,7 +63,13 @@ export function createPager(paging: PagingConfig): Pager {
           if (typeof token !== 'string' && typeof token !== 'number') {
             throw new TandemError('SYSTEM_BAD_RESPONSE', `'${paging.next}' of the answer is no page token`);
           }
-          return request({ [paging.param]: once(String(token)) });
+          const text = String(token);
+          const url = /^https?:/i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+          const within = url?.searchParams.get(paging.param);
+          // Some systems answer the address of the next page where they describe a token. Its token is used with the query
+          // of this list; an address without one is followed, on the same host only.
+          if (url !== undefined && !within) return request({}, once(text));
+          return request({ [paging.param]: once(within ?? text) });
         },
       };
     }

@@ -307,7 +307,8 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
         },
       );
     }
-    const query = call.query?.toString() ?? '';
+    // A space is %20 to everybody, and + only to those who read a form.
+    const query = call.query?.toString().replaceAll('+', '%20') ?? '';
     return new URL(
       `${config.baseUrl}${call.path}${query === '' ? '' : `${call.path.includes('?') ? '&' : '?'}${query}`}`,
     );

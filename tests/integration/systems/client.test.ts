@@ -266,7 +266,7 @@ describe('read and find', () => {
     });
     const found = await client.find('things', 'name', 'ann lee');
     expect(found.map((record) => record.id)).toEqual(['1', '3']);
-    expect(requests[0]?.url).toBe('/things?size=2&name=ann+lee');
+    expect(requests[0]?.url).toBe('/things?size=2&name=ann%20lee');
     expect(await client.find('things', 'name', '  ')).toEqual([]);
     await expect(client.find('things', 'colour', 'x')).rejects.toMatchObject({ code: 'OPERATION_UNSUPPORTED' });
   });

@@ -150,6 +150,76 @@ describe('update_mask', () => {
   });
 });
 
+describe('a search by a value that means something to the syntax of filters', () => {
+  const found = (entity: string, field: string, value: string) => ({
+    [entity]: [
+      { id: '1', [field]: value },
+      { id: '2', [field]: 'Smith' },
+    ],
+  });
+
+  test.each([
+    // Quotes, spaces, brackets and signs are sent as they are, once encoded.
+    ['companies', 'company_name', `Smith "&" Sons' (UK) = 100% +1 ü`, `company_name==Smith "&" Sons' (UK) = 100% +1 ü`],
+    ['companies', 'company_name', 'Star *', 'company_name==Star *'],
+    ['companies', 'company_name', 'Smith; Sons', 'name==Smith*'],
+    ['products', 'sku', 'A*B;C', 'sku==A*'],
+    ['products', 'name', 'Chair "big"; red', 'name==Chair "big"*'],
+  ])('%s by %s: %j', async (entity, field, value, filter) => {
+    const { client, asked } = await keap({ [`/${entity}`]: found(entity, field, value) });
+    expect((await client.find(entity, field, value)).map(({ id }) => id)).toEqual(['1']);
+    expect(asked[0]!.query.get('filter')).toBe(filter);
+    // A + is a space to who reads the query as a form, and a plus sign to who does not.
+    expect(asked[0]!.raw).not.toContain('+');
+  });
+
+  test.each([
+    ['companies', 'email_address.email', 'x@x.x;x@x.x'],
+    ['products', 'sku', '*'],
+    ['products', 'sku', ' ;x'],
+  ])('%s by %s cannot be asked for %j, which is told instead of finding nothing', async (entity, field, value) => {
+    const { client, asked } = await keap();
+    await expect(client.find(entity, field, value)).rejects.toMatchObject({
+      code: 'OPERATION_UNSUPPORTED',
+      message: expect.not.stringContaining('x'),
+    });
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('next_page_token', () => {
+  test.each([
+    ['a token', 'abc=='],
+    ['a whole URL, of whatever host', 'https://api.keap.com/crm/rest/v2/companies?page_size=9&page_token=abc%3D%3D'],
+  ])('that is %s leads to the next page of the same list', async (_, next) => {
+    let calls = 0;
+    const { client, asked } = await keap({
+      '/companies': () =>
+        calls++ === 0
+          ? { companies: [{ id: '1' }], next_page_token: next }
+          : { companies: [{ id: '2' }], next_page_token: '' },
+    });
+    const ids: string[] = [];
+    for await (const { records } of client.list('companies')) ids.push(...records.map(({ id }) => id));
+    expect(ids).toEqual(['1', '2']);
+    const [first, second] = asked.map(({ query }) => Object.fromEntries(query));
+    expect(second).toEqual({ ...first, page_token: 'abc==' });
+  });
+
+  test('that is a URL without a token is followed on the same host only', async () => {
+    const { client } = await keap({
+      '/companies': { companies: [], next_page_token: 'https://other.example/x?offset=5' },
+    });
+    await expect(client.list('companies').next()).resolves.toMatchObject({ done: false });
+    const pages = client.list('companies');
+    await pages.next();
+    await expect(pages.next()).rejects.toMatchObject({
+      code: 'SYSTEM_BAD_RESPONSE',
+      message: expect.stringContaining('another host'),
+    });
+  });
+});
+
 /** What Keap answers, with all that its schemas have beside what is written. */
 const address = {
   field: 'BILLING',

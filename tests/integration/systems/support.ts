@@ -65,7 +65,13 @@ export function things(more: Partial<EntityConfig> = {}): EntityConfig {
       since: undefined,
     },
     read: { ...operation('GET', '/things/{id}'), items: undefined, exists: undefined },
-    find: { ...operation('GET', '/things', { size: '2' }), items: 'items', by: { name: { name: '{value}' } } },
+    find: {
+      ...operation('GET', '/things', { size: '2' }),
+      items: 'items',
+      by: { name: { name: '{value}' } },
+      unsafe: '',
+      prefix: {},
+    },
     create: { ...operation('POST', '/things'), idempotency: 'Idempotency-Key', answer: 'record' },
     update: {
       ...operation('PATCH', '/things/{id}'),
