@@ -1,4 +1,5 @@
 /** `${NAME}` and `${NAME:-default}` in the texts of system files; secrets stand nowhere else. */
+import { isObject } from '../json.ts';
 import type { Json } from '../types.ts';
 import type { Report } from './report.ts';
 import type { YamlPath } from './yaml.ts';
@@ -85,7 +86,7 @@ export function fillEnv(value: Json, env: Env, report: Report): { value: Json; f
       });
     }
     if (Array.isArray(item)) return item.map((element, i) => fill(element, [...path, i]));
-    if (typeof item === 'object' && item !== null) {
+    if (isObject(item)) {
       return Object.fromEntries(Object.entries(item).map(([key, element]) => [key, fill(element, [...path, key])]));
     }
     return item;
@@ -100,7 +101,7 @@ export const pointer = (path: YamlPath): string =>
 function valueAt(value: Json, path: readonly string[]): Json | undefined {
   let item: Json | undefined = value;
   for (const key of path) {
-    if (typeof item !== 'object' || item === null || Array.isArray(item)) return undefined;
+    if (!isObject(item)) return undefined;
     item = item[key];
   }
   return item;

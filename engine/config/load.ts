@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isObject } from '../json.ts';
 import type { Env } from './env.ts';
 import { type Files, type Folders, readFiles } from './files.ts';
 import { shortHash } from './hash.ts';
@@ -137,8 +138,7 @@ function entitySchemas(files: Files, problems: Problem[]): EntitySchemas {
     }
     const { value } = document;
     const report = createReport(file, document);
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      report.add('CONFIG_SCHEMA', [], 'Must be a JSON Schema.');
+    if (!isObject(value)) report.add('CONFIG_SCHEMA', [], 'Must be a JSON Schema.');
     else {
       for (const { path, message, of } of faultsOfSchema(value)) report.add('CONFIG_SCHEMA', path, message, of);
       if (report.problems.length === 0) {

@@ -5,6 +5,7 @@ import type { Expression } from '../expression/expression.ts';
 import { nearest } from '../expression/nearest.ts';
 import { type PathStep, parsePath, type WritablePath } from '../expression/path.ts';
 import type { TypeOptions } from '../expression/values.ts';
+import { isObject } from '../json.ts';
 import type { Json } from '../types.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import { type BrakeFile, brakeConfig } from './brake.ts';
@@ -114,10 +115,7 @@ export function readMapping(
   if (isFault(document)) return { draft: undefined, name: undefined, problems: [{ ...document, file, where: '' }] };
   const report = createReport(file, document);
   const { value } = document;
-  const name =
-    typeof value === 'object' && value !== null && !Array.isArray(value) && typeof value.mapping === 'string'
-      ? value.mapping
-      : undefined;
+  const name = isObject(value) && typeof value.mapping === 'string' ? value.mapping : undefined;
   for (const fault of schemaFaults(format, value)) report.add('CONFIG_SCHEMA', fault.path, fault.message, fault.of);
   if (report.problems.length > 0) return { draft: undefined, name, problems: report.problems };
   const content = value as unknown as MappingFile;

@@ -1,5 +1,6 @@
 /** Checks a record against the schema of its entity before it is sent. */
 
+import { nearNumbers } from '../json.ts';
 import { wherePath } from './report.ts';
 import type { EntityConfig } from './types.ts';
 import { schemaFaults } from './validate.ts';
@@ -21,7 +22,7 @@ export interface RecordCheck {
 /** @returns what would break the schema; nothing where the record fits */
 export function validateRecord(entity: EntityConfig, record: unknown, check: RecordCheck): RecordFault[] {
   const faults: RecordFault[] = [];
-  for (const fault of schemaFaults(entity.schema, record)) {
+  for (const fault of schemaFaults(entity.schema, nearNumbers(record))) {
     const missing = fault.keyword === 'required' && fault.path.length === 0;
     if (missing && check.partial) continue;
     const [name, ...others] = missing ? fault.missing : [];

@@ -1,7 +1,7 @@
 /** Follows a path through the JSON Schema of an entity. */
 import { nearest } from '../expression/nearest.ts';
 import type { PathStep } from '../expression/path.ts';
-import type { JsonObject } from '../types.ts';
+import { isObject } from '../json.ts';
 import type { JsonSchema } from './types.ts';
 
 export type SchemaPlace =
@@ -76,6 +76,3 @@ export function schemaTypes(schema: JsonSchema | undefined): readonly string[] {
     ? []
     : [schema.type].flat().filter((type): type is string => typeof type === 'string' && type !== 'null');
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -3,6 +3,7 @@ import { asTandemError } from '../errors.ts';
 import { compileExpression } from '../expression/compile.ts';
 import type { Expression } from '../expression/expression.ts';
 import { parsePath } from '../expression/path.ts';
+import { isObject } from '../json.ts';
 import type { Json, JsonObject } from '../types.ts';
 import { parseDuration } from './duration.ts';
 import { checkSecrets, type Env, fillEnv, pointer } from './env.ts';
@@ -476,5 +477,3 @@ const duration = (text: string | undefined, standard: number): number =>
   text === undefined ? standard : (parseDuration(text) ?? standard);
 const texts = (values: Readonly<Record<string, string | number | boolean>>): Record<string, string> =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
-const isObject = (value: Json): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

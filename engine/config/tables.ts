@@ -1,6 +1,7 @@
 /** Value tables: files of them in mappings/values, and the two directions of one table. */
 import { nearest } from '../expression/nearest.ts';
 import { isEmpty, type TypeOptions, tableKey } from '../expression/values.ts';
+import { isObject } from '../json.ts';
 import type { Json } from '../types.ts';
 import { createReport, type Report } from './report.ts';
 import { schemaTypes } from './schema-path.ts';
@@ -159,5 +160,3 @@ function typed(value: Scalar, schema: JsonSchema | undefined): Scalar {
 
 const isScalar = (value: Json): value is Scalar =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
-const isObject = (value: Json): value is { [key: string]: Json } =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,6 +1,7 @@
 /** Compiles JSONata under guardrails; a plain path is read without JSONata. */
 import jsonata from 'jsonata';
 import { TandemError } from '../errors.ts';
+import { isObject, seenExact } from '../json.ts';
 import type { JsonObject } from '../types.ts';
 import { type Analysis, analyse, type Calls, RECORD_FUNCTION } from './analyse.ts';
 import { boundBuiltins } from './builtins.ts';
@@ -81,7 +82,7 @@ function compileFull(source: string, missing: boolean): CompiledExpression {
     const budget: Budget = { start: performance.now(), waited: 0, calls: 0 };
     try {
       const see = (value: unknown): unknown => {
-        const seen = missing ? withoutNulls(value) : value;
+        const seen = missing ? withoutNulls(value) : seenExact(value);
         return analysis.marksInput ? structuredClone(seen) : seen;
       };
       const bindings = {
@@ -165,7 +166,7 @@ function hostFunctions(
       const name = text('find', entity);
       const fields = plainResult(query);
       if (fields === undefined || fields === null) return undefined;
-      if (typeof fields !== 'object' || Array.isArray(fields)) {
+      if (!isObject(fields)) {
         throw new TandemError(
           'EXPRESSION_FAILED',
           'The second argument of $find must be an object of fields and values.',

@@ -1,5 +1,6 @@
 /** Writable paths: the simple JSONata paths that can be read and written, such as `address.line1` or `email_addresses[field='EMAIL1'].email`. */
 import { TandemError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import type { Json, JsonObject } from '../types.ts';
 
 export interface WritablePath {
@@ -99,8 +100,6 @@ const unquote = (name: string): string | undefined => {
 
 const own = (object: JsonObject, name: string): Json | undefined =>
   Object.hasOwn(object, name) ? object[name] : undefined;
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Without an array on the way a path is a walk; with one, JSONata's rules of sequences apply. */
 function getPath(record: unknown, steps: readonly PathStep[]): unknown {

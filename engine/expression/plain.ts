@@ -1,5 +1,6 @@
 /** Plain JSON out of what JSONata answers, and records with nothing where they hold null. */
 import { TandemError } from '../errors.ts';
+import { ExactNumber } from '../json.ts';
 import type { Json } from '../types.ts';
 import { MAX_RESULT_NODES } from './limits.ts';
 
@@ -38,10 +39,14 @@ export function plainResult(value: unknown): Json | undefined {
   return copy(value);
 }
 
-/** The same value without the fields that are null, at any depth; the value itself where there is none. */
+/**
+ * The same value without the fields that are null, at any depth, and with its exact numbers as expressions see them; the
+ * value itself where there is nothing of both.
+ */
 export function withoutNulls(value: unknown): unknown {
   if (value === null) return undefined;
   if (typeof value !== 'object') return value;
+  if (value instanceof ExactNumber) return value.seen();
   if (Array.isArray(value)) {
     let changed = false;
     const list = value.map((item) => {

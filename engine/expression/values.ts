@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { Decimal } from 'decimal.js';
 import { DateTime } from 'luxon';
 import { TandemError } from '../errors.ts';
+import { ExactNumber } from '../json.ts';
 import type { Json } from '../types.ts';
 
 export type ValueType = 'string' | 'integer' | 'decimal' | 'boolean' | 'date' | 'datetime' | 'list';
@@ -38,6 +39,7 @@ export function parseValue(raw: unknown, { type, places }: TypeOptions): TypedVa
   switch (type) {
     case 'string':
       if (typeof raw === 'string') return raw;
+      if (raw instanceof ExactNumber) return raw.text;
       return typeof raw === 'number' || typeof raw === 'boolean' ? String(raw) : fail();
     case 'integer':
     case 'decimal': {
@@ -51,19 +53,23 @@ export function parseValue(raw: unknown, { type, places }: TypeOptions): TypedVa
       return raw === 'false' || raw === 0 || raw === '0' ? false : fail();
     case 'date':
     case 'datetime': {
-      // A time alone would be read as one of today: another value every day.
-      const text = typeof raw === 'string' && /^\s*[+-]?\d{4}/.test(raw) ? raw.trim() : fail();
-      const instant = DateTime.fromISO(text, { zone: 'utc' });
-      if (!instant.isValid) return fail();
-      return type === 'date' ? instant.startOf('day') : instant;
+      const text = typeof raw === 'string' && WHOLE_DAY.test(raw) ? raw.trim() : fail();
+      const stated = DateTime.fromISO(text, { zone: 'utc', setZone: true });
+      if (!stated.isValid) return fail();
+      // The day is the one that a person reads in the text, not the one that it is at that moment in UTC.
+      return type === 'date' ? DateTime.utc(stated.year, stated.month, stated.day) : stated.toUTC();
     }
     case 'list':
       return Array.isArray(raw) ? raw : [raw];
   }
 }
 
-function parseDecimal(raw: unknown): Decimal | undefined {
-  if (typeof raw === 'number') return Number.isFinite(raw) ? new Decimal(raw) : undefined;
+/** A time alone would be one of today, another value every day; of a year, month or week alone a day would be made up. */
+const WHOLE_DAY = /^\s*(\d{4}|[+-]\d{6})(-?)\d{2}\2\d{2}(T|\s*$)/;
+
+function parseDecimal(given: unknown): Decimal | undefined {
+  if (typeof given === 'number') return Number.isFinite(given) ? new Decimal(given) : undefined;
+  const raw = given instanceof ExactNumber ? given.text : given;
   if (typeof raw !== 'string' || !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?$/i.test(raw.trim())) return undefined;
   return new Decimal(raw.trim());
 }
@@ -114,6 +120,7 @@ export function hash(text: string): string {
  * digits), booleans for 'true', otherwise as it came.
  */
 export function expressionInput(raw: unknown, options: TypeOptions): unknown {
+  if (raw instanceof ExactNumber) return raw.seen();
   if (options.type !== 'decimal' && options.type !== 'integer' && options.type !== 'boolean') return raw;
   try {
     const value = parseValue(raw, options);
@@ -132,23 +139,53 @@ export function expressionInput(raw: unknown, options: TypeOptions): unknown {
 export function toJson(raw: unknown, options: TypeOptions, schema?: { readonly type?: unknown }): Json {
   const value = parseValue(raw, options);
   if (value === undefined) return null;
-  const accepts = new Set<unknown>([schema?.type].flat());
-  const wantsText = accepts.has('string') && !accepts.has('number') && !accepts.has('integer');
-  const wantsNumber = (accepts.has('number') || accepts.has('integer')) && !accepts.has('string');
+  const wants = wanted(schema);
   if (Decimal.isDecimal(value)) {
-    if (wantsText) return value.toFixed(options.places);
-    return requireNumber(value);
+    if (wants === 'text') return value.toFixed(options.places);
+    return raw instanceof ExactNumber ? exactJson(value) : requireNumber(value);
   }
   if (DateTime.isDateTime(value)) {
     return options.type === 'date' ? (value.toISODate() as string) : value.toJSDate().toISOString();
   }
-  if (typeof value === 'string' && wantsNumber) {
-    const number = parseDecimal(value);
-    if (number === undefined) throw new TandemError('VALUE_TYPE', 'The value is text where the target wants a number.');
-    return requireNumber(number);
-  }
+  if (typeof value === 'string' && wants === 'number') return raw instanceof ExactNumber ? raw : numberOf(value);
   return value as Json;
 }
+
+/** What the place written to takes; undefined where it takes both, or is not known. */
+function wanted(schema: { readonly type?: unknown } | undefined): 'text' | 'number' | undefined {
+  const accepts = new Set<unknown>([schema?.type].flat());
+  const number = accepts.has('number') || accepts.has('integer');
+  if (accepts.has('string') === number) return undefined;
+  return number ? 'number' : 'text';
+}
+
+/**
+ * The id of a record as the place wants it: ids are text here, and may have more digits than a number can hold.
+ * @throws TandemError VALUE_TYPE
+ */
+export function idJson(id: string, schema?: { readonly type?: unknown }): Json {
+  if (wanted(schema) !== 'number') return id;
+  return /^(0|-?[1-9]\d*)$/.test(id) ? exactJson(new Decimal(id)) : numberOf(id);
+}
+
+/** A text as a number from which the same text comes back: a code that only looks like a number is none. */
+function numberOf(text: string): number {
+  const number = Number(text);
+  if (Number.isFinite(number) && String(number) === text) return number;
+  if (parseDecimal(text) === undefined)
+    throw new TandemError('VALUE_TYPE', 'The value is text where the target wants a number.');
+  if (/^-?[1-9]\d*$/.test(text)) throw tooLong();
+  throw new TandemError(
+    'VALUE_TYPE',
+    'The value is text that would come back otherwise from the number that the target wants, as leading zeros and "+" do. ' +
+      'If it is an amount, set the type of the property.',
+  );
+}
+
+const exactJson = (value: Decimal): Json => exactNumber(value) ?? new ExactNumber(value.toFixed());
+
+const tooLong = (): TandemError =>
+  new TandemError('VALUE_TYPE', 'The value has more digits than the number that the target wants can hold.');
 
 /** @returns undefined where a JSON number would lose digits, as it does with long ids */
 export function exactNumber(value: Decimal): number | undefined {
@@ -158,8 +195,7 @@ export function exactNumber(value: Decimal): number | undefined {
 
 function requireNumber(value: Decimal): number {
   const number = exactNumber(value);
-  if (number === undefined)
-    throw new TandemError('VALUE_TYPE', 'The value has more digits than the number that the target wants can hold.');
+  if (number === undefined) throw tooLong();
   return number;
 }
 
@@ -174,6 +210,7 @@ export function tableKey(raw: unknown, options: TypeOptions): string {
 
 /** JSON with sorted keys, so that the order in which a system answers them does not matter. */
 export function stableJson(value: unknown): string {
+  if (value instanceof ExactNumber) return value.text;
   if (Array.isArray(value)) return `[${value.map(stableJson).join(',')}]`;
   if (value !== null && typeof value === 'object') {
     const object = value as Record<string, unknown>;
@@ -186,6 +223,7 @@ export function stableJson(value: unknown): string {
 
 function describe(raw: unknown): string {
   if (Array.isArray(raw)) return 'a list';
+  if (raw instanceof ExactNumber) return 'a number';
   if (typeof raw === 'object') return 'an object';
   return typeof raw === 'string' ? 'a text' : `a ${typeof raw}`;
 }

@@ -4,7 +4,15 @@ import { INLINE } from '../config/tables.ts';
 import type { Mapping, Property } from '../config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
-import { expressionInput, type Fingerprinter, isEmpty, parseValue, tableKey, toJson } from '../expression/values.ts';
+import {
+  expressionInput,
+  type Fingerprinter,
+  idJson,
+  isEmpty,
+  parseValue,
+  tableKey,
+  toJson,
+} from '../expression/values.ts';
 import type { Converted, PropertyState } from '../merge/merge.ts';
 import { type Base, type Json, otherSide, type SideIndex } from '../types.ts';
 import type { RecordView } from './view.ts';
@@ -193,14 +201,16 @@ async function convertReference(
 
 function typedJson(property: Property, value: unknown, target: SideIndex): Json {
   const side = property.sides[target];
+  const json = (): Json =>
+    property.reference && typeof value === 'string' ? idJson(value, side.schema) : toJson(value, property, side.schema);
   // The declared type is that of side 1; toward side 0 a conversion, lookup or table may lead to another type.
   const free = target === 0 && (property.convert[0] || property.values || side.lookup || property.reference);
   if (!free) {
     parseValue(value, property);
-    return toJson(value, property, side.schema);
+    return json();
   }
   try {
-    return toJson(value, property, side.schema);
+    return json();
   } catch {
     return value as Json;
   }

@@ -4,6 +4,7 @@ import { schemaTypes } from '../config/schema-path.ts';
 import type { EntityConfig, JsonSchema, Mapping, Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { fingerprint, isEmpty, parseValue, unkeyed, type ValueType } from '../expression/values.ts';
+import { isObject } from '../json.ts';
 import type { Json, JsonObject, SideIndex, SystemRecord } from '../types.ts';
 import type { ConvertContext } from './convert.ts';
 
@@ -18,9 +19,6 @@ export interface Sample {
 
 /** Records of each side of a mapping. */
 export type SideRecords = readonly [readonly SystemRecord[], readonly SystemRecord[]];
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The whole records that the schemas of both entities hold as `examples`. */
 export const exampleRecords = (mapping: Mapping): SideRecords => [

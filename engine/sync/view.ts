@@ -2,6 +2,7 @@
 import type { Mapping, Property } from '../config/types.ts';
 import { type ExpressionFunctions, noFunctions } from '../expression/expression.ts';
 import { type Fingerprint, type Fingerprinter, isEmpty } from '../expression/values.ts';
+import { ExactNumber } from '../json.ts';
 import type { IndexEntry } from '../links/links.ts';
 import type { SideIndex, SystemRecord } from '../types.ts';
 
@@ -85,7 +86,8 @@ export const indexEntry = ({ record, inScope, keys, correlationId }: RecordView)
 const truthy = (value: unknown): boolean => Boolean(value) && !(Array.isArray(value) && value.length === 0);
 
 /** A match key as text; an empty or structured value is no key. */
-function matchKey(value: unknown): string | undefined {
+function matchKey(given: unknown): string | undefined {
+  const value = given instanceof ExactNumber ? given.text : given;
   if (isEmpty(value) || typeof value === 'object') return undefined;
   const text = String(value).trim();
   return text === '' ? undefined : text;

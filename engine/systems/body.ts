@@ -63,12 +63,19 @@ function leaves(data: JsonObject, changed: readonly WritablePath[]): JsonObject 
         continue;
       }
       // A copy: a later path may go on inside it.
-      set(to, step.name, structuredClone((from ?? null) as Json));
+      set(to, step.name, copyOf((from ?? null) as Json));
       break;
     }
   }
   return result;
 }
+
+const copyOf = (value: Json): Json => {
+  if (Array.isArray(value)) return value.map(copyOf);
+  return isObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, copyOf(inner)]))
+    : value;
+};
 
 /** Whatever its name is, it becomes a property of its own. */
 function set(target: JsonObject, name: string, value: Json): void {

@@ -2,6 +2,7 @@
 import type { EntityConfig, FindConfig, OperationConfig, PagingConfig, SystemConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
+import { restoreExact } from '../json.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { headerOf } from './answer.ts';
 import { createBody, maskOf, updateBody } from './body.ts';
@@ -316,7 +317,7 @@ export function createSystemClient(
     const place = { system: config.name, entity: entity.name };
     let made: unknown;
     try {
-      made = await entity.denormalize.evaluate(body, { record, account });
+      made = restoreExact(await entity.denormalize.evaluate(body, { record, account }), body);
     } catch (error) {
       const { code, message, context } = asTandemError(error);
       throw new TandemError(code, message, { ...context, ...place, cause: error });

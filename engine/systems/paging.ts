@@ -1,6 +1,7 @@
 /** Paging: what the next request adds, decided from the page just read. Pure; one function per kind. */
 import type { PagingConfig } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
+import { ExactNumber } from '../json.ts';
 import { readPath } from './paths.ts';
 
 /** What the next request adds to the first one: query parameters, or a whole URL. */
@@ -60,7 +61,7 @@ export function createPager(paging: PagingConfig): Pager {
         next: ({ body }) => {
           const token = readPath(body, paging.next);
           if (token === undefined || token === null || token === '') return undefined;
-          if (typeof token !== 'string' && typeof token !== 'number') {
+          if (typeof token !== 'string' && typeof token !== 'number' && !(token instanceof ExactNumber)) {
             throw new TandemError('SYSTEM_BAD_RESPONSE', `'${paging.next}' of the answer is no page token`);
           }
           const text = String(token);

@@ -1,6 +1,8 @@
 /** Reading by the paths of a system file: those of the expression layer, and '' for the whole. Pure. */
 import { parsePath, type WritablePath } from '../expression/path.ts';
-import type { JsonObject } from '../types.ts';
+import { isObject } from '../json.ts';
+
+export { isObject };
 
 /** A system file names few paths, and every record is read by them. */
 const parsed = new Map<string, WritablePath | undefined>();
@@ -19,8 +21,4 @@ export function readPath(value: unknown, source: string): unknown {
 
 export function property(value: unknown, name: string): unknown {
   return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 /** From what a system answers to a record: normalized shape, id as text, time as ISO 8601 UTC. */
 import type { EntityConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
+import { ExactNumber, restoreExact } from '../json.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { isObject, readPath } from './paths.ts';
 
@@ -23,7 +24,7 @@ export async function toRecord(entity: EntityConfig, raw: unknown, version?: str
   let data: unknown = raw;
   if (entity.normalize !== undefined) {
     try {
-      data = await entity.normalize.evaluate(raw, { record: raw });
+      data = restoreExact(await entity.normalize.evaluate(raw, { record: raw }), raw);
     } catch (error) {
       const id = toId(readPath(raw, entity.id));
       const { code, message, context } = asTandemError(error);
@@ -60,10 +61,11 @@ function isShallow(value: unknown, levels: number): boolean {
 }
 
 /**
- * Ids are text. A number that JSON could not hold exactly is none, nor is a text with half a surrogate pair, which UTF-8
- * cannot hold: either would name another record.
+ * Ids are text. A number that is not whole is none, nor is a text with half a surrogate pair, which UTF-8 cannot hold:
+ * it would name another record.
  */
 export function toId(value: unknown): string | undefined {
+  if (value instanceof ExactNumber) return value.isInteger() ? value.text : undefined;
   if (typeof value === 'string') return value === '' || /\p{Surrogate}/u.test(value) ? undefined : value;
   return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : undefined;
 }
@@ -78,6 +80,7 @@ export function toInstant(value: unknown): string | undefined {
 
 /** Epoch milliseconds of an ISO 8601 text (also `+0000`), or of epoch seconds or milliseconds. */
 export function toMillis(value: unknown): number | undefined {
+  if (value instanceof ExactNumber) return epoch(Number(value.text));
   if (typeof value === 'number') return epoch(value);
   if (typeof value !== 'string') return undefined;
   const text = value.trim();

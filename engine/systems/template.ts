@@ -1,5 +1,6 @@
 /** Filling `{name}` into paths, queries and bodies of a system file. Pure. */
 import { TandemError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import type { Json, JsonObject } from '../types.ts';
 
 export type Values = Readonly<Record<string, string | undefined>>;
@@ -35,7 +36,7 @@ export function fillJson(template: JsonObject, values: Values): JsonObject {
   const fill = (value: Json): Json => {
     if (typeof value === 'string') return fillText(value, values);
     if (Array.isArray(value)) return value.map(fill);
-    if (value !== null && typeof value === 'object') return fillJson(value, values);
+    if (isObject(value)) return fillJson(value, values);
     return value;
   };
   return Object.fromEntries(Object.entries(template).map(([key, value]) => [key, fill(value)]));

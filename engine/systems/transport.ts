@@ -4,6 +4,7 @@ import { Pool } from 'undici';
 import type { SystemConfig } from '../config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
 import { hash } from '../expression/values.ts';
+import { parseJson, printJson } from '../json.ts';
 import type { Tracing } from '../tracing.ts';
 import type { JsonObject } from '../types.ts';
 import {
@@ -247,7 +248,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
           ...lowerCased(auth),
           ...lowerCased(call.headers ?? {}),
         },
-        body: call.body === undefined ? null : JSON.stringify(call.body),
+        body: call.body === undefined ? null : printJson(call.body),
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       });
       status = response.statusCode;
@@ -258,7 +259,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       throw networkFailure(effect, system, entity, error);
     }
     const good = status >= 200 && status < 300;
-    const parsed = parseJson(bytes);
+    const parsed = readJson(bytes);
     if (good) {
       const wait = quotaWait(config.quota, headers, now());
       if (wait !== undefined) await throttle.pause(wait);
@@ -363,10 +364,10 @@ async function readAll(body: Body, within: number): Promise<Buffer> {
 }
 
 /** Text that is no valid UTF-8 is refused: replacement characters would travel on to the other system. */
-function parseJson(bytes: Buffer): { ok: true; value: unknown } | { ok: false } {
+function readJson(bytes: Buffer): { ok: true; value: unknown } | { ok: false } {
   if (bytes.length === 0) return { ok: true, value: undefined };
   try {
-    return { ok: true, value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown };
+    return { ok: true, value: parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };
   } catch {
     return { ok: false };
   }

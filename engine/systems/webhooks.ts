@@ -2,6 +2,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { SignatureConfig, WebhookConfig } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { type Headers, headerOf } from './answer.ts';
 import { isObject } from './paths.ts';
 import { toId } from './record.ts';
@@ -60,7 +61,7 @@ export async function verifyWebhook(config: WebhookConfig, request: WebhookReque
 
 function parse(rawBody: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(rawBody)) as unknown;
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(rawBody));
   } catch {
     throw new TandemError('BAD_REQUEST', 'The body of the webhook is no JSON');
   }

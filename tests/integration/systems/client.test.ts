@@ -84,6 +84,62 @@ const ids = (pages: readonly Page[]) => pages.map((page) => page.records.map((re
 const path = (source: string) => parsePath(source) ?? expect.unreachable();
 const item = (id: number, more: JsonObject = {}): JsonObject => ({ id, name: `thing ${id}`, ...more });
 
+describe('numbers that JavaScript cannot hold', () => {
+  const RAW = '{"id":9007199254740993,"price":1234567890123.123456789,"list":[12345678901234567890],"name":"x"}';
+  const json = (reply: FastifyReply, text: string) => reply.type('application/json').send(text);
+
+  /** A system whose answers and requests are taken as text. */
+  async function digits(entity: Partial<EntityConfig> = {}) {
+    const bodies: string[] = [];
+    const url = await serve((app) => {
+      app.removeAllContentTypeParsers();
+      app.addContentTypeParser('*', { parseAs: 'string' }, (_, body, done) => done(null, body));
+      app.get('/things', (_, reply) => json(reply, `{"items":[${RAW}],"next":12345678901234567891}`));
+      app.get('/things/:id', (request, reply) => json(reply, RAW.replace('"x"', `"${request.url}"`)));
+      for (const method of ['POST', 'PATCH', 'PUT'])
+        app.route({
+          method,
+          url: method === 'POST' ? '/things' : '/things/:id',
+          handler: (request, reply) => {
+            bodies.push(request.body as string);
+            return json(reply, RAW);
+          },
+        });
+    });
+    return { ...testClient(systemConfig(url, { entities: { things: things(entity) } })), bodies };
+  }
+
+  test('name the record that they are the id of', async () => {
+    const { client } = await digits();
+    expect(await client.read('things', '9007199254740993')).toMatchObject({
+      id: '9007199254740993',
+      data: { name: '/things/9007199254740993' },
+    });
+  });
+
+  test('go back as they came, in a changed place and beside it, whatever their form', async () => {
+    for (const [entity, sent] of [
+      [{}, '{"price":1234567890123.123456789,"list":[12345678901234567890]}'],
+      [{ update: { ...things().update!, method: 'PUT' } }, RAW.replace('"id":9007199254740993,', '')],
+    ] as const) {
+      const { client, bodies } = await digits(entity);
+      const record = (await client.read('things', '1'))!;
+      const changed = [parsePath('price')!, parsePath('list')!];
+      await client.update('things', '1', { data: { ...record.data, name: 'x' }, changed });
+      await client.create('things', { ...record.data, name: 'x' });
+      expect(bodies).toEqual([sent, RAW.replace('"id":9007199254740993,', '')]);
+    }
+  });
+
+  test('are a token of the next page', async () => {
+    const { client, calls } = await digits();
+    const pages = client.list('things');
+    await pages.next();
+    await expect(pages.next().then(() => pages.next())).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
+    expect(calls.length).toBeGreaterThan(1);
+  });
+});
+
 describe('list', () => {
   test('streams pages, and asks for the next only when it is wanted', async () => {
     const { client, requests } = await setUp({

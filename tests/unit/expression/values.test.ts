@@ -7,6 +7,7 @@ import {
   expressionInput,
   fingerprint,
   hash,
+  idJson,
   isEmpty,
   parseValue,
   stableJson,
@@ -14,6 +15,7 @@ import {
   toJson,
   type ValueType,
 } from '../../../engine/expression/values.ts';
+import { ExactNumber } from '../../../engine/json.ts';
 
 const same = (type: ValueType, a: unknown, b: unknown, places?: number): boolean =>
   fingerprint(a, { type, places }) === fingerprint(b, { type, places });
@@ -172,7 +174,9 @@ describe('the canonical text', () => {
     ['boolean', 2, 'raw:2'],
     ['date', '2026-01-02T23:59:59+00:00', '1767312000000'],
     ['date', ' 2026-01-02 ', '1767312000000'],
-    ['date', '2026-01-01T23:00:00-05:00', '1767312000000'],
+    ['date', '2026-01-02T23:00:00-05:00', '1767312000000'],
+    ['date', '2026-01-02T00:00:00+02:00', '1767312000000'],
+    ['date', '20260102', '1767312000000'],
     ['datetime', '2026-01-02T00:00:00', '1767312000000'],
     ['datetime', '20260102T000000Z', '1767312000000'],
     ['datetime', '+002026-01-02T00:00Z', '1767312000000'],
@@ -221,6 +225,42 @@ describe('a value is the same tomorrow', () => {
     }
   });
 
+  it('and on any machine: a date is the day that the text states, whatever its offset', () => {
+    const day = fc
+      .date({ min: new Date('1970-01-01'), max: new Date('2100-01-01'), noInvalidDate: true })
+      .map((date) => date.toISOString().slice(0, 10));
+    const rest = fc.constantFrom(
+      '',
+      'T00:00:00+02:00',
+      'T23:30:00-05:00',
+      'T10:00:00.000+0200',
+      'T02:30:00',
+      'T23:59:59Z',
+    );
+    fc.assert(
+      fc.property(day, rest, (text, time) => {
+        expect(toJson(text + time, { type: 'date' })).toBe(text);
+        expect(fingerprint(text + time, { type: 'date' })).toBe(fingerprint(text, { type: 'date' }));
+      }),
+    );
+  });
+
+  it.each([
+    '2026',
+    '2026-05',
+    '2026-W18',
+    '2026-W18-1',
+    '2026-121',
+    '2026121',
+    '202605',
+    '05/01/2026',
+    '0000-00-00',
+    '2026-02-30',
+  ])('of %s no day is made up', (raw) => {
+    for (const type of ['date', 'datetime'] as const)
+      expect(() => toJson(raw, { type })).toThrow(expect.objectContaining({ code: 'VALUE_TYPE' }));
+  });
+
   it('a time alone is no date', () => {
     for (const raw of ['12:30', '12', '24:00', '12:30:45.1234', 'T1230'])
       expect(() => parseValue(raw, { type: 'datetime' })).toThrow('The value is a text, not a datetime.');
@@ -251,6 +291,60 @@ describe('digits', () => {
     expect(toJson(long, { type: 'integer' }, { type: 'string' })).toBe(long);
     expect(toJson('9007199254740991', { type: 'integer' }, { type: 'integer' })).toBe(9_007_199_254_740_991);
     expect(toJson('0.1', { type: 'decimal' }, { type: 'number' })).toBe(0.1);
+  });
+
+  it.each(['00123', '+49', '1e3', '12E4', '1.0', '5.', '-0', ' 77 ', '.5', '1.50', '0x1F'])(
+    'of the code %j are not changed to make it a number',
+    (code) => {
+      expect(() => toJson(code, { type: 'string' }, { type: ['integer', 'null'] })).toThrow(
+        expect.objectContaining({ code: 'VALUE_TYPE' }),
+      );
+      expect(toJson(code, { type: 'string' }, { type: 'string' })).toBe(code);
+    },
+  );
+
+  it('of a text go to a number where the same text comes back', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }).map(String), fc.string()), (text) => {
+        let json: unknown;
+        try {
+          json = toJson(text, { type: 'string' }, { type: 'number' });
+        } catch {
+          return;
+        }
+        expect(json === null ? '' : toJson(json, { type: 'string' }, { type: 'string' })).toBe(text);
+      }),
+    );
+    expect(toJson('-1.5', { type: 'string' }, { type: 'number' })).toBe(-1.5);
+  });
+
+  it.each<ValueType>(['string', 'integer', 'decimal', 'list'])('of a number are kept whatever the type: %s', (type) => {
+    const exact = new ExactNumber(long);
+    const written = type === 'list' ? [exact] : exact;
+    expect(toJson(exact, { type }, { type: ['number', 'null'] })).toEqual(written);
+    if (type !== 'list') expect(toJson(exact, { type }, { type: 'string' })).toBe(long);
+    expect(fingerprint(exact, { type })).not.toBe(fingerprint(new ExactNumber('12345678901234567891'), { type }));
+    if (type !== 'list') expect(fingerprint(exact, { type })).toBe(fingerprint(long, { type }));
+  });
+
+  it('of a decimal are kept too, and counted up to the places that count', () => {
+    const exact = new ExactNumber('12345678901234.123456789');
+    expect(toJson(exact, { type: 'decimal' }, { type: 'number' })).toEqual(exact);
+    expect(toJson(exact, { type: 'decimal', places: 2 }, { type: 'number' })).toBe(12345678901234.12);
+    expect(toJson(exact, { type: 'decimal', places: 2 }, { type: 'string' })).toBe('12345678901234.12');
+    expect(toJson(new ExactNumber('1e400'), { type: 'decimal' }, { type: 'string' })).toBe(`1${'0'.repeat(400)}`);
+    expect(() => toJson(new ExactNumber('1e999999999'), { type: 'decimal' })).toThrow(
+      'The value is a number, not a decimal.',
+    );
+  });
+
+  it('of an id are those of the record, as the place wants it', () => {
+    expect(idJson('42', { type: 'integer' })).toBe(42);
+    expect(idJson(long, { type: ['integer', 'null'] })).toEqual(new ExactNumber(long));
+    expect(idJson(long, { type: 'string' })).toBe(long);
+    expect(idJson(long)).toBe(long);
+    expect(() => idJson('007', { type: 'integer' })).toThrow(expect.objectContaining({ code: 'VALUE_TYPE' }));
+    expect(() => idJson('gid://1', { type: 'integer' })).toThrow('text where the target wants a number');
   });
 
   it('that a number cannot hold reach an expression as the text they came as', () => {

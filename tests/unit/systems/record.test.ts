@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EntityConfig } from '../../../engine/config/types.ts';
 import { TandemError } from '../../../engine/errors.ts';
+import { compileExpression } from '../../../engine/expression/compile.ts';
+import { ExactNumber, parseJson } from '../../../engine/json.ts';
 import { toId, toInstant, toRecord } from '../../../engine/systems/record.ts';
 
 const entity = (more: Partial<EntityConfig> = {}): EntityConfig => ({
@@ -22,6 +24,24 @@ const entity = (more: Partial<EntityConfig> = {}): EntityConfig => ({
   delete: undefined,
   events: [],
   ...more,
+});
+
+test('normalize passes numbers on with all their digits, and sees whole ones as text', async () => {
+  const normalize = compileExpression('$merge([$, { "key": "A" & id, "cents": $round(price * 100) }])');
+  const raw = parseJson(
+    '{"id":9007199254740993,"list":[12345678901234567890],"price":19.9899999999999999,"changed":null}',
+  );
+  expect(await toRecord(entity({ normalize }), raw)).toMatchObject({
+    id: '9007199254740993',
+    data: {
+      id: new ExactNumber('9007199254740993'),
+      list: [new ExactNumber('12345678901234567890')],
+      price: new ExactNumber('19.9899999999999999'),
+      key: 'A9007199254740993',
+      cents: 1999,
+      changed: null,
+    },
+  });
 });
 
 test('a record that nests too deep is refused with its id, however deep it is', async () => {
@@ -84,7 +104,9 @@ describe('times', () => {
 test('ids are text; a number that JSON cannot hold exactly is none', () => {
   expect(toId(7)).toBe('7');
   expect(toId('0007')).toBe('0007');
-  expect(toId(JSON.parse('9007199254740993'))).toBeUndefined();
+  expect(toId(parseJson('9007199254740993'))).toBe('9007199254740993');
+  expect(toId(parseJson('9007199254740993.5'))).toBeUndefined();
+  expect(toId(1.5)).toBeUndefined();
   expect([toId(''), toId(null), toId(1.5), toId(undefined), toId({})]).toEqual(Array(5).fill(undefined));
 });
 

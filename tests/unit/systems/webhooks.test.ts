@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { SignatureConfig, WebhookConfig } from '../../../engine/config/types.ts';
+import { compileExpression } from '../../../engine/expression/compile.ts';
 import { verifyWebhook } from '../../../engine/systems/webhooks.ts';
 
 const NOW = 1_760_000_000_000;
@@ -71,6 +72,15 @@ test('a handshake is answered with what it brought', async () => {
     value: 'abc',
   });
   await expect(verify(keap, {})).resolves.toEqual(GOOD);
+});
+
+test('an id keeps all its digits', async () => {
+  const written = config({ events: compileExpression('{ "event": body.topic, "id": $string(body.resource_id) }') });
+  const body = Buffer.from('{"topic":"customer.updated","resource_id":12345678901234567890}');
+  for (const given of [config({}), written])
+    await expect(verify(given, {}, body)).resolves.toMatchObject({
+      events: [{ event: 'customer.updated', id: '12345678901234567890' }],
+    });
 });
 
 test('one result, many, none and unusable ones', async () => {
