@@ -345,7 +345,14 @@ describe('a path', () => {
   it('is read without JSONata, from an object or a list', async () => {
     const compiled = compileExpression('a.b');
     expect(compiled.path?.root).toBe('a');
-    expect(compiled.calls).toEqual({ link: [], record: [], find: [], volatile: [], comparesNull: false });
+    expect(compiled.calls).toEqual({
+      link: [],
+      record: [],
+      find: [],
+      account: false,
+      volatile: [],
+      comparesNull: false,
+    });
     for (const [input, expected] of [
       [{ a: { b: 1 } }, 1],
       [{ a: { b: null } }, null],
