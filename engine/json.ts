@@ -4,7 +4,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Decimal } from 'decimal.js';
-import type { JsonObject } from './types.ts';
+
+/** A value of JSON; a number that JavaScript cannot hold is an ExactNumber. */
+export type Json = string | number | boolean | null | ExactNumber | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
 
 /** A number of JSON that a JavaScript number cannot hold, as it was written. */
 export class ExactNumber {

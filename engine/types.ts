@@ -1,10 +1,8 @@
 /** Shapes that every part of the engine shares: JSON values, records as a system answers them. */
 
-import type { ExactNumber } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 
-/** A value of JSON; a number that JavaScript cannot hold is an ExactNumber. */
-export type Json = string | number | boolean | null | ExactNumber | Json[] | { [key: string]: Json };
-export type JsonObject = { [key: string]: Json };
+export type { Json, JsonObject };
 
 /** Position of a side in its mapping: 0 is the side named first in `between`, 1 the other. */
 export type SideIndex = 0 | 1;
