@@ -4,7 +4,7 @@ import { formatProblem } from '../engine/config/format.ts';
 import { type ConfigStore, createConfigStore } from '../engine/config/store.ts';
 import { createEngine } from '../engine/engine.ts';
 import { shownRedisUrl } from '../engine/queue/connection.ts';
-import { startWorkers } from '../engine/queue/workers.ts';
+import { startWorkers } from '../engine/runtime/workers.ts';
 import type { Tracing } from '../engine/tracing.ts';
 import { createEvents } from '../server/events.ts';
 import { createMetrics } from '../server/metrics.ts';

@@ -20,7 +20,7 @@ export interface Queue {
   readonly oldestWaiting?: number;
   readonly perSecond: number;
   readonly emptyIn?: number;
-  readonly incoming?: number;
+  readonly marked?: number;
   readonly reasons?: readonly QueueReason[];
 }
 

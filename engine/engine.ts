@@ -5,7 +5,7 @@
 import type { Redis } from 'ioredis';
 import type { ConfigStore } from './config/store.ts';
 import type { Config, Mapping } from './config/types.ts';
-import { asTandemError, type ErrorCode, TandemError } from './errors.ts';
+import { type ErrorCode, TandemError } from './errors.ts';
 import type { Fingerprinter } from './expression/values.ts';
 import type { Brake } from './links/brake.ts';
 import { recordKey } from './links/keys.ts';
@@ -13,10 +13,11 @@ import { createLinks, type Links, rulesOf } from './links/links.ts';
 import type { Logger } from './logger.ts';
 import { silent } from './logger.ts';
 import { connect } from './queue/connection.ts';
-import { createIncoming, type Incoming } from './queue/incoming.ts';
-import { createQueues, type Queues } from './queue/queues.ts';
-import { createRuns, type Run, type Runs } from './queue/runs.ts';
 import { createVersions, type VersionOptions, type Versions } from './queue/versions.ts';
+import { createQueues, type Queues } from './runtime/queues.ts';
+import { createDirty, type Dirty, type MarkEvent } from './store/dirty.ts';
+import { createRuns, type Run, type Runs } from './store/runs.ts';
+import { createThroughput, type Throughput } from './store/throughput.ts';
 import type { Step, SyncContext } from './sync/context.ts';
 import type { Outcome } from './sync/outcome.ts';
 import type { RunKind } from './sync/scan.ts';
@@ -86,8 +87,6 @@ export interface TriggerRequest {
   readonly plan?: boolean;
   /** The group run that this one belongs to. */
   readonly group?: string;
-  /** What is looked for has changed: a run that has found all its work already is not the one. */
-  readonly anew?: boolean;
 }
 
 export interface Engine {
@@ -97,7 +96,9 @@ export interface Engine {
   readonly redis: Redis;
   readonly config: ConfigStore;
   readonly queues: Queues;
-  readonly incoming: Incoming;
+  /** Records that are to be looked at. */
+  readonly dirty: Dirty;
+  readonly throughput: Throughput;
   readonly runs: Runs;
   readonly versions: Versions;
   /** @throws TandemError NOT_FOUND */
@@ -131,19 +132,20 @@ export function createEngine(options: EngineOptions): Engine {
   const redis = connect(options.redisUrl, prefix);
   redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
   const queues = createQueues(redis, prefix, options.retryDelay, options.tracing?.jobs);
-  const incoming = createIncoming(
-    redis,
-    prefix,
-    queues,
-    (mapping, error) =>
-      logger.warn({ mapping, reason: asTandemError(error).message }, 'queueing what webhooks named: it is tried again'),
-    options.tracing?.jobs,
-  );
+  const dirty = createDirty(redis, prefix);
+  const throughput = createThroughput(redis, prefix);
   const runs = createRuns(redis, prefix);
   const versions = createVersions(redis, prefix, options.versions, () => engine.standings());
   const links = new Map<string, { rules: string; links: Links }>();
   /** Of each system the one in force, and the one before it: work under way finishes on what it began with. */
   const clients = new Map<string, { version: string; client: SystemClient }[]>();
+
+  /** Has records looked at as soon as a worker is free: whatever happens to this process, they are not lost. */
+  async function mark(mapping: string, records: readonly string[], event?: MarkEvent): Promise<void> {
+    if (records.length === 0) return;
+    await dirty.mark(mapping, records, 0, event);
+    await queues.wake(mapping, event === undefined);
+  }
 
   const engine: Engine = {
     options,
@@ -152,7 +154,8 @@ export function createEngine(options: EngineOptions): Engine {
     redis,
     config: options.config,
     queues,
-    incoming,
+    dirty,
+    throughput,
     runs,
     versions,
 
@@ -243,18 +246,15 @@ export function createEngine(options: EngineOptions): Engine {
           }
         },
         async enqueue(mapping, side, ids) {
+          const records = ids.map((id) => recordKey(side, id));
           const active = run?.mapping === mapping ? [run.id] : await runs.active(mapping);
-          await queues.enqueue(mapping, side, ids, {
-            ...(active[0] === undefined ? {} : { run: active[0] }),
-            async expect(records) {
-              for (const id of active) await runs.expect({ id }, mapping, records);
-            },
-          });
+          for (const id of active) await runs.expect({ id }, mapping, records);
+          await mark(mapping, records);
         },
       };
     },
 
-    async trigger({ mapping: name, scan, record, plan = false, group, anew }, by = 'api') {
+    async trigger({ mapping: name, scan, record, plan = false, group }, by = 'api') {
       const mapping = engine.mapping(name);
       const { run, fresh } = await runs.begin(
         {
@@ -265,7 +265,6 @@ export function createEngine(options: EngineOptions): Engine {
           ...(record ? { record } : {}),
         },
         group,
-        anew,
       );
       if (!fresh) {
         // Whoever asks again may have edited it after it was read: the same run looks once more.
@@ -314,7 +313,8 @@ export function createEngine(options: EngineOptions): Engine {
 
     async events(system, events) {
       let queued = 0;
-      const at = Date.now();
+      const traces = options.tracing?.jobs.contextManager;
+      const event = { at: Date.now(), trace: traces?.getMetadata(traces.active()) };
       for (const mapping of options.config.current().mappings.values()) {
         for (const side of mapping.sides) {
           if (side.system.name !== system) continue;
@@ -322,10 +322,10 @@ export function createEngine(options: EngineOptions): Engine {
             ...new Set(events.filter((event) => side.entity.events.includes(event.event)).map((event) => event.id)),
           ];
           if (ids.length === 0) continue;
-          await incoming.put(
+          await mark(
             mapping.name,
             ids.map((id) => recordKey(side.index, id)),
-            at,
+            event,
           );
           queued += ids.length;
         }
@@ -334,7 +334,6 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async close() {
-      await incoming.close();
       await queues.close();
       await Promise.all([...clients.values()].flat().map(({ client }) => client.close()));
       await redis.quit();

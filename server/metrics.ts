@@ -155,9 +155,9 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
   );
   const jobs = shared('tandem_queue_jobs', 'Jobs by queue and state.', ...(['queue', 'state'] as const));
   const oldest = shared('tandem_queue_oldest_waiting_seconds', 'How long the oldest waiting job has waited.', 'queue');
-  const incoming = shared(
-    'tandem_incoming_records',
-    'Records that webhooks named and that are not queued yet.',
+  const marked = shared(
+    'tandem_marked_records',
+    'Records that are to be looked at, those that are being worked on included.',
     'mapping',
   );
   const paused = shared('tandem_queue_paused', 'Whether the queue is paused.', 'queue');
@@ -211,7 +211,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
   const fill = async (): Promise<true> => {
     const { mappings, systems } = engine.config.current();
     const [stands, processes, warnings, states, counts] = await Promise.all([
-      Promise.all(queuesOf(engine).map(standOf)),
+      Promise.all(queuesOf(engine).map((queue) => standOf(engine, queue))),
       engine.versions.processes(),
       redisWarningsOf(engine),
       Promise.all(
@@ -225,7 +225,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
           mapping,
           links: await engine.links(mapping.name).count(),
           held: await within(HELD_PATIENCE, heldCounts(engine, mapping.name)),
-          incoming: await engine.incoming.count(mapping.name),
+          marked: (await engine.dirty.stats(mapping.name)).count,
           brake: await brakeOn(engine, mapping),
           scheduled: isScheduled(mapping.schedule) ? await engine.links(mapping.name).scheduledSince() : undefined,
           read: await Promise.all(mapping.sides.map(({ index }) => engine.links(mapping.name).lastRead(index))),
@@ -253,7 +253,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
       const { name, sides } = count.mapping;
       idle.set({ mapping: name }, processes.filter((process) => process.idle.includes(name)).length);
       links.set({ mapping: name }, count.links);
-      incoming.set({ mapping: name }, count.incoming);
+      marked.set({ mapping: name }, count.marked);
       brake.set({ mapping: name }, count.brake ? 1 : 0);
       if (count.held) for (const kind of HELD_KINDS) held.set({ mapping: name, kind }, count.held[kind]);
       for (const { index, name: side } of sides) {

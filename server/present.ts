@@ -3,9 +3,9 @@ import type { Job, Queue } from 'bullmq';
 import type { Engine } from '../engine/engine.ts';
 import { parseRecordKey } from '../engine/links/keys.ts';
 import type { Held, HeldRecord } from '../engine/links/links.ts';
-import type { ReconcileJob, ScanJob } from '../engine/queue/queues.ts';
 import { reasonOfJob } from '../engine/queue/reasons.ts';
-import type { PlanEntry, Run } from '../engine/queue/runs.ts';
+import { isRecordJob, type MappingJob, type RecordJob, type ScanJob } from '../engine/runtime/queues.ts';
+import type { PlanEntry, Run } from '../engine/store/runs.ts';
 import { brakeReason } from '../engine/sync/brake.ts';
 import type { Outcome } from '../engine/sync/outcome.ts';
 import type { LiveEvent } from './events.ts';
@@ -103,15 +103,16 @@ export function presentJob(
   state: JobState,
   { until, rest }: { readonly until?: number | undefined; readonly rest?: Rest | undefined } = {},
 ) {
+  const { tried = 0 } = job.data as Partial<RecordJob>;
   const ended = job.finishedOn === undefined ? {} : { finished: iso(job.finishedOn) };
   return {
     id: job.id ?? '',
     queue: queue.name,
     name: job.name,
-    data: presentData(engine, job.data as ReconcileJob | ScanJob),
+    data: presentData(engine, job.data as MappingJob | ScanJob),
     state,
-    attempts: job.attemptsMade,
-    attemptsAllowed: job.opts.attempts ?? 1,
+    attempts: job.attemptsMade + tried,
+    attemptsAllowed: (job.opts.attempts ?? 1) + tried,
     ...(state === 'completed' ? {} : (shownRest(rest) ?? reasonOfJob(job, state === 'delayed'))),
     ...(state === 'completed' && typeof job.returnvalue === 'string' ? { result: job.returnvalue } : {}),
     created: iso(job.timestamp),
@@ -124,9 +125,12 @@ export function presentJob(
 const shownRest = (rest: Rest | undefined): Partial<Rest> | undefined =>
   rest && { why: rest.why, reason: rest.reason, ...(rest.code ? { code: rest.code } : {}) };
 
-function presentData(engine: Engine, data: ReconcileJob | ScanJob): Record<string, unknown> {
+function presentData(engine: Engine, data: MappingJob | ScanJob): Record<string, unknown> {
   const names = sideNames(engine, data.mapping);
-  if (!('scan' in data)) return { mapping: data.mapping, side: names[data.side], id: data.id };
+  if (!('scan' in data))
+    return isRecordJob(data)
+      ? { mapping: data.mapping, side: names[data.side], id: data.id }
+      : { mapping: data.mapping };
   const { mapping, scan, run, plan, record } = data;
   return {
     mapping,

@@ -3,10 +3,9 @@ import type { Queue } from 'bullmq';
 import type { Engine } from '../engine/engine.ts';
 import { ERRORS, TandemError } from '../engine/errors.ts';
 import { pageOfJobs } from '../engine/queue/hand.ts';
-import { paceOf } from '../engine/queue/pace.ts';
-import { reconcileQueue, SCAN_QUEUE } from '../engine/queue/queues.ts';
 import { reasonOfJob, sinceOfReason, WAITS, type Wait } from '../engine/queue/reasons.ts';
 import type { LivingProcess } from '../engine/queue/versions.ts';
+import { reconcileQueue, SCAN_QUEUE } from '../engine/runtime/queues.ts';
 import { systemStates } from './system-states.ts';
 
 export const JOB_STATES = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
@@ -16,8 +15,10 @@ export interface QueueStand {
   readonly name: string;
   readonly paused: boolean;
   readonly counts: Record<JobState, number>;
-  /** How long the oldest waiting job has waited, in ms; undefined when none waits. */
+  /** How long the oldest waiting job, or record that is due, has waited, in ms; undefined when none waits. */
   readonly oldestWaiting: number | undefined;
+  /** Records in the dirty set of the mapping, those that are due later or being worked on included. */
+  readonly marked: number;
 }
 
 /** The scan queue, one per mapping in force, and those of former mappings that this process has seen. */
@@ -42,39 +43,54 @@ export function queueNamed(engine: Engine, name: string): Queue {
   );
 }
 
-export async function standOf(queue: Queue): Promise<QueueStand> {
-  const [counts, paused, oldest] = await Promise.all([
+/** Waiting jobs that are looked at to tell batches from records in trouble; there are few batches. */
+const LOOKED_AT = 200;
+
+export async function standOf(engine: Engine, queue: Queue): Promise<QueueStand> {
+  const mapping = mappingOf(queue);
+  const [counts, paused, oldest, dirty] = await Promise.all([
     queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed', 'completed'),
     queue.isPaused(),
-    queue.getJobs(['waiting'], 0, 0, true),
+    queue.getJobs(['waiting'], 0, LOOKED_AT - 1, true),
+    mapping === undefined ? undefined : engine.dirty.stats(mapping),
   ]);
-  const since = oldest[0]?.timestamp;
+  const jobs = oldest.filter((job) => job?.name !== 'batch');
+  const since = jobs[0]?.timestamp;
+  const waited = [since === undefined ? undefined : Date.now() - since, dirty?.oldest].filter((ms) => ms !== undefined);
+  const batches = oldest.length - jobs.length;
   return {
     name: queue.name,
     paused,
     counts: {
-      waiting: (counts.waiting ?? 0) + (counts.prioritized ?? 0),
+      waiting: (counts.waiting ?? 0) + (counts.prioritized ?? 0) - batches + (dirty?.due ?? 0),
       active: counts.active ?? 0,
       delayed: counts.delayed ?? 0,
       failed: counts.failed ?? 0,
       completed: counts.completed ?? 0,
     },
-    oldestWaiting: since === undefined ? undefined : Math.max(0, Date.now() - since),
+    oldestWaiting: waited.length === 0 ? undefined : Math.max(0, ...waited),
+    marked: dirty?.count ?? 0,
   };
 }
 
 export interface QueuePace {
-  /** Jobs that ended per second, in every process, over the last five minutes in which some did. */
+  /** Records (of scans: scans) that were done per second, in every process, over the last five minutes in which some did. */
   readonly perSecond: number;
   /** ms until it is empty if it goes on like this and nothing comes in; undefined where nothing is done. */
   readonly emptyIn: number | undefined;
 }
 
 /** @param rests whether no worker takes anything of it now */
-export async function paceOfQueue(queue: Queue, { counts }: QueueStand, rests: boolean): Promise<QueuePace> {
-  const perSecond = await paceOf(queue);
+export async function paceOfQueue(
+  engine: Engine,
+  queue: Queue,
+  { counts, marked }: QueueStand,
+  rests: boolean,
+): Promise<QueuePace> {
+  const perSecond = await engine.throughput.perSecond(queue.name);
   // A scan that is delayed waits for its time, not for a worker.
-  const left = counts.waiting + counts.active + (queue.name === SCAN_QUEUE ? 0 : counts.delayed);
+  const left =
+    queue.name === SCAN_QUEUE ? counts.waiting + counts.active : counts.delayed + Math.max(marked, counts.waiting);
   const emptyIn = left === 0 ? 0 : rests || perSecond === 0 ? undefined : Math.round((left / perSecond) * 1_000);
   return { perSecond: Number(perSecond.toFixed(3)), emptyIn };
 }

@@ -60,6 +60,7 @@ const counts = object({
   waiting: count,
   review: count,
   failed: count,
+  retrying: described('Records that a try failed on: the run does not wait for them, they are tried again', count),
   excluded: count,
   conflicts: count,
 });
@@ -216,10 +217,10 @@ export const SHARED: readonly Schema[] = [
       name: text,
       paused: flag,
       counts: object(states),
-      'oldestWaiting?': described('How long the oldest waiting job has waited, in ms', count),
-      incoming: described('Records that webhooks named and that are not queued yet', count),
+      'oldestWaiting?': described('How long the oldest waiting job or record has waited, in ms', count),
+      marked: described('Records that are to be looked at, those that are being worked on included', count),
       perSecond: described(
-        'Jobs that ended per second, well or not, in every process, over those of the last five minutes in which some did',
+        'Records (of the scan queue: scans) done per second, well or not, in every process, since the first of the last five minutes',
         { type: 'number', minimum: 0 },
       ),
       'emptyIn?': described(

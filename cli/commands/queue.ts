@@ -31,6 +31,13 @@ interface Job {
   readonly until?: string;
 }
 
+interface Marked {
+  readonly mapping: string;
+  readonly side: string;
+  readonly id: string;
+  readonly due: string;
+}
+
 /** Options that choose jobs, the same for every command that has them. */
 const CHOICES = {
   code: () => new Option('--code <code>', 'only those with this code').argParser(errorCode),
@@ -93,6 +100,31 @@ export function queueCommand(program: Command): void {
           return OK;
         },
       ),
+    );
+
+  declare(queue, {
+    usage: 'records <queue>',
+    summary: 'the records of a mapping that wait to be looked at, a page at a time, the longest due first',
+    details: 'Those that are being worked on are among them. Why nobody takes those that are due: tandem queue list.',
+    examples: [['queue records company-customer', 'the first of them']],
+  })
+    .option('--limit <n>', 'how many at most', wholeNumber, 50)
+    .option('--offset <n>', 'how many to leave out first', wholeNumber)
+    .action(
+      action<{ limit: number; offset?: number }, [string]>(async ({ client, output }, { limit, offset = 0 }, name) => {
+        const page = query({ limit: Math.min(limit, 500), offset });
+        const found = await client.get<{ records: Marked[]; total: number }>(
+          `${path('queues', name, 'records')}${page}`,
+        );
+        output.result(found, () => {
+          if (found.records.length === 0) return 'No record waits.';
+          const rows = found.records.map(({ mapping, side, id, due }) => [`${mapping} ${side} ${id}`, due]);
+          const left = found.total - offset - found.records.length;
+          const more = left > 0 ? `\n... and ${left} more: --offset ${offset + found.records.length}` : '';
+          return `${textTable(['record', 'due'], rows)}${more}`;
+        });
+        return OK;
+      }),
     );
 
   const retry = declare(queue, {
@@ -170,7 +202,11 @@ export function queueCommand(program: Command): void {
 }
 
 const what = ({ data }: Job): string =>
-  data.scan === undefined ? `${data.mapping} ${data.side} ${data.id}` : `${data.mapping} ${data.scan} scan`;
+  data.scan !== undefined
+    ? `${data.mapping} ${data.scan} scan`
+    : data.id === undefined
+      ? `${data.mapping} batch`
+      : `${data.mapping} ${data.side} ${data.id}`;
 
 /** One that failed before its last try was given up: trying again would not help. */
 const tries = ({ state, attempts, attemptsAllowed }: Job): string =>
@@ -220,12 +256,8 @@ function requireChoice({ job, code, why, all, state = 'failed' }: Choice, queue:
 }
 
 async function confirmDrain(client: Client, output: Output, queue: string): Promise<boolean> {
-  const { name, counts, incoming = 0 } = await client.get<Queue>(path('queues', queue));
-  return confirm(
-    `Discard ${counts.waiting + incoming} waiting and ${counts.delayed} delayed jobs of ${name}`,
-    '--yes',
-    output,
-  );
+  const { name, counts } = await client.get<Queue>(path('queues', queue));
+  return confirm(`Discard ${counts.waiting} waiting and ${counts.delayed} delayed jobs of ${name}`, '--yes', output);
 }
 
 async function one(client: Client, queue: string, doing: Doing, job: string): Promise<number> {

@@ -21,7 +21,7 @@ export async function followEdit(engine: Engine, mapping: Mapping, scans: boolea
   const definitions = definitionsOf(mapping);
   if (followed.definitions === undefined || (await links.count()) === 0) await links.follow({ definitions });
   else if (scans && definitionChanges(followed.definitions, definitions))
-    await engine.trigger({ mapping: name, scan: 'backfill', anew: true }, 'edit');
+    await engine.trigger({ mapping: name, scan: 'backfill' }, 'edit');
   if (followed.version !== version) {
     const context = engine.context({ owner: `config-${version}` });
     await releaseHeld(context, mapping, (side, ids) => context.enqueue(name, side, ids));
@@ -30,5 +30,5 @@ export async function followEdit(engine: Engine, mapping: Mapping, scans: boolea
   if (followed.scope === undefined) await links.follow({ scope: scopeOf(mapping) });
   // Before the first sync, that or its schedule reads everything anyway.
   else if (scans && followed.scope !== scopeOf(mapping) && (await links.ready()))
-    await engine.trigger({ mapping: name, scan: 'full', anew: true }, 'edit');
+    await engine.trigger({ mapping: name, scan: 'full' }, 'edit');
 }

@@ -5,8 +5,8 @@
 import type { Job, Queue } from 'bullmq';
 import type { Engine } from '../engine.ts';
 import { recordKey } from '../links/keys.ts';
+import { isRecordJob, type MappingJob, type ScanJob } from '../runtime/queues.ts';
 import { outcome } from '../sync/outcome.ts';
-import type { ReconcileJob, ScanJob } from './queues.ts';
 import { reasonOfJob, type Why } from './reasons.ts';
 
 export type State = 'waiting' | 'active' | 'delayed' | 'failed' | 'completed';
@@ -84,48 +84,46 @@ export const discardJobs = (engine: Engine, queue: Queue, what: Touch): Promise<
  */
 export async function discard(engine: Engine, jobs: readonly Job[], state: State): Promise<number> {
   const free = jobs.filter((job) => !(job.repeatJobKey && state === 'delayed'));
-  // Asked before: what is expected anew after the job is gone is not taken off.
-  const expected = await Promise.all(free.map((job) => expectedOf(engine, job)));
-  const gone = new Set<Job>();
+  const gone: Job[] = [];
   await each(free, async (job) => {
     await job.remove();
-    gone.add(job);
+    gone.push(job);
   });
-  if (state !== 'failed' && state !== 'completed') await release(engine, free, expected, gone);
-  return gone.size;
+  if (state !== 'failed' && state !== 'completed') await endWaits(engine, gone);
+  return gone.filter(({ name }) => name !== 'batch').length;
 }
 
-const isScan = (data: ReconcileJob | ScanJob): data is ScanJob => 'scan' in data;
-const keyOf = (job: Job<ReconcileJob>): string => job.deduplicationId ?? recordKey(job.data.side, job.data.id);
-
-async function expectedOf(engine: Engine, job: Job): Promise<string> {
-  return isScan(job.data) ? '' : await engine.runs.expected(job.data.mapping, keyOf(job));
-}
-
-async function release(
-  engine: Engine,
-  jobs: readonly Job[],
-  expected: readonly string[],
-  gone: ReadonlySet<Job>,
-): Promise<void> {
-  const reason = 'Its job was discarded.';
-  const records = new Map<string, Map<string, string>>();
-  for (const [i, job] of jobs.entries()) {
-    if (!gone.has(job)) continue;
-    if (!isScan(job.data)) {
-      const ofMapping = records.get(job.data.mapping) ?? new Map<string, string>();
-      records.set(job.data.mapping, ofMapping.set(keyOf(job), expected[i] ?? ''));
-      continue;
-    }
-    const run = job.data.run === undefined ? undefined : await engine.runs.get(job.data.run);
-    if (run) await engine.runs.failed(run, reason);
-  }
-  for (const [mapping, keys] of records) {
-    // Of a job that was tried again by hand, another one may wait for the same record.
-    const idle = await engine.queues.withoutJob(mapping, [...keys.keys()]);
-    await Promise.all(
-      idle.map((key) => engine.runs.finish(mapping, key, outcome('excluded', { reason }), keys.get(key))),
+/** Takes marked records out of a dirty set; their runs no longer wait for them. @returns how many, `limit` at most */
+export async function discardMarked(engine: Engine, mapping: string, limit: number): Promise<number> {
+  let discarded = 0;
+  while (discarded < limit) {
+    const records = await engine.dirty.discard(mapping, Math.min(PAGE, limit - discarded));
+    if (records.length === 0) break;
+    const discardedOutcome = outcome('excluded', { reason: 'Its mark was discarded.' });
+    await engine.runs.finish(
+      mapping,
+      records.map((record) => ({ record, outcome: discardedOutcome })),
     );
+    discarded += records.length;
+  }
+  return discarded;
+}
+
+const isScan = (data: MappingJob | ScanJob): data is ScanJob => 'scan' in data;
+
+async function endWaits(engine: Engine, jobs: readonly Job<MappingJob | ScanJob>[]): Promise<void> {
+  const reason = 'Its job was discarded.';
+  for (const { data } of jobs) {
+    if (isScan(data)) {
+      const run = data.run === undefined ? undefined : await engine.runs.get(data.run);
+      if (run) await engine.runs.failed(run, reason);
+    } else if (isRecordJob(data)) {
+      const record = recordKey(data.side, data.id);
+      const lease = data.refused?.lease;
+      await engine.runs.finish(data.mapping, [
+        { record, ...(lease === undefined ? {} : { lease }), outcome: outcome('excluded', { reason }) },
+      ]);
+    }
   }
 }
 

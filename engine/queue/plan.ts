@@ -4,6 +4,7 @@ import { allowance } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import { asTandemError } from '../errors.ts';
+import type { Run } from '../store/runs.ts';
 import { backfill } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, type Missing } from '../sync/brake.ts';
 import type { SyncContext } from '../sync/context.ts';
@@ -11,7 +12,6 @@ import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcile } from '../sync/reconcile.ts';
 import { type RunKind, type ScanOptions, scan } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
-import type { Run } from './runs.ts';
 
 /**
  * @param context made with `dry`

@@ -61,6 +61,11 @@ export async function noteWait(job: Job, wait: Wait): Promise<void> {
   await job.updateProgress({ ...wait, tries, since: Date.now() } satisfies Note);
 }
 
+/** Notes what a record failed with before it became this job. */
+export async function noteFirstTry(job: Job, { code, message }: TandemError): Promise<void> {
+  await job.updateProgress({ why: 'retry', code, reason: message, tries: 0, since: Date.now() } satisfies Note);
+}
+
 /** Notes since when a job fails with this code; once, however often it is tried. */
 export async function noteRetry(job: Job, code: ErrorCode): Promise<void> {
   const former = noteOf(job);
@@ -72,12 +77,6 @@ export async function noteRetry(job: Job, code: ErrorCode): Promise<void> {
     tries: FAILED_TRIES,
     since: Date.now(),
   } satisfies Note);
-}
-
-/** Whether the job was put back because of a system, and not tried since. */
-export function waitsForSystem(job: Job): boolean {
-  const note = noteOf(job);
-  return note?.why === 'away' && note.tries === job.attemptsMade;
 }
 
 /** @returns why a delayed job waits, why another one failed last; undefined where it never did */

@@ -264,7 +264,7 @@ export type CommitResult =
   | { readonly kind: 'unlink'; readonly ids: Pair<string>; readonly revision: number }
   | { readonly kind: 'none' };
 
-/** What a record's run counts; see `engine/queue/runs.ts`. */
+/** What a record's run counts; see `engine/store/runs.ts`. */
 export interface RunCount {
   /** Where the record stands: counted by record, not by look. */
   readonly place: '' | 'waiting' | 'review' | 'failed';

@@ -155,7 +155,7 @@ const processNotes = (brakes: unknown, processes: readonly { readonly workers: b
 ];
 
 async function queueStates(engine: Engine): Promise<QueueStates> {
-  const stands = await Promise.all(queuesOf(engine).map(standOf));
+  const stands = await Promise.all(queuesOf(engine).map((queue) => standOf(engine, queue)));
   return Object.fromEntries(
     stands.map(({ name, paused, counts: { waiting, active, delayed, failed } }) => [
       name,

@@ -3,10 +3,11 @@ import type { Job, Queue } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
-import { recordKey } from '../../engine/links/keys.ts';
+import { parseRecordKey, recordKey } from '../../engine/links/keys.ts';
 import {
   discard,
   discardJobs,
+  discardMarked,
   fitsFilter,
   type JobFilter,
   LOOKED,
@@ -44,10 +45,11 @@ import {
   ref,
   type Schema,
   text,
+  time,
   why,
   wideLimit,
 } from '../schemas.ts';
-import { sideIndex } from '../sides.ts';
+import { sideIndex, sideNames } from '../sides.ts';
 
 const queueParams = object({
   name: described('"scan", or the name of a mapping, with "reconcile-" before it or without', text),
@@ -66,6 +68,12 @@ const bulk = {
   'offset?': described('Jobs to pass over first: the "next" of the answer before', offset),
 } as const;
 const next = described('There may be more: send this as "offset" to go on', count);
+const markedRecord = object({
+  mapping: text,
+  side: text,
+  id: text,
+  due: described('From when on it is looked at', time),
+});
 const nullable = { type: ['object', 'null'] } as const;
 
 interface Bulk extends JobFilter {
@@ -154,6 +162,32 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     },
   );
 
+  app.get<{ Params: { name: string }; Querystring: { offset: number; limit: number } }>(
+    '/queues/:name/records',
+    {
+      schema: {
+        operationId: 'listMarkedRecords',
+        tags,
+        summary: 'Records that wait to be looked at, the longest due first, those that are being worked on included',
+        params: queueParams,
+        querystring: object({ 'offset?': offset, 'limit?': limit }),
+        response: {
+          200: object({ records: list(markedRecord), total: count, offset: count, limit: count }),
+          ...problems(404),
+        },
+      },
+    },
+    async ({ params, query: { offset, limit } }) => {
+      const mapping = mappingOf(queueNamed(engine, params.name));
+      if (mapping === undefined) return { records: [], total: 0, offset, limit };
+      const [marked, { count: total }] = await Promise.all([
+        engine.dirty.list(mapping, offset, limit),
+        engine.dirty.stats(mapping),
+      ]);
+      return { records: marked.map((one) => presentMarked(engine, mapping, one)), total, offset, limit };
+    },
+  );
+
   app.get<{ Params: { name: string; id: string } }>(
     '/queues/:name/jobs/:id',
     {
@@ -180,12 +214,21 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
         tags,
         summary: 'The jobs of one record and of the record that it is linked to: what waits, is under way, or failed',
         params: object({ mapping: text, side: text, id: text }),
-        response: { 200: object({ jobs: list(ref('Job')) }), ...problems(404) },
+        response: {
+          200: object({
+            jobs: list(ref('Job')),
+            marked: described(
+              'Where the record, or the one it is linked to, waits to be looked at',
+              list(markedRecord),
+            ),
+          }),
+          ...problems(404),
+        },
       },
     },
     async ({ params }) => {
       const mapping = engine.mapping(params.mapping);
-      return { jobs: await jobsOfRecord(engine, mapping.name, sideIndex(mapping, params.side, 'address'), params.id) };
+      return jobsOfRecord(engine, mapping.name, sideIndex(mapping, params.side, 'address'), params.id);
     },
   );
 
@@ -331,7 +374,7 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     true,
     async (queue, { limit = 1_000 }) => {
       const mapping = mappingOf(queue);
-      let touched = mapping === undefined ? 0 : await engine.incoming.clear(mapping);
+      let touched = mapping === undefined ? 0 : await discardMarked(engine, mapping, limit);
       if (touched >= limit) return { touched, next: 0 };
       for (const state of ['waiting', 'delayed'] as const) {
         const done = await discardJobs(engine, queue, { state, filter: {}, limit: limit - touched, offset: 0 });
@@ -378,18 +421,15 @@ async function findJob(engine: Engine, name: string, id: string): Promise<FoundJ
 
 /** @param living the processes that are alive, where it was asked for already */
 async function presentQueue(engine: Engine, queue: Queue, withReasons: boolean, living?: readonly LivingProcess[]) {
-  const stand = await standOf(queue);
-  const mapping = mappingOf(queue);
+  const stand = await standOf(engine, queue);
   const rests = restsOf(engine, stand, living ?? (await engine.versions.processes()));
-  const [pace, incoming, reasons] = await Promise.all([
-    paceOfQueue(queue, stand, rests.length > 0),
-    mapping === undefined ? 0 : engine.incoming.count(mapping),
+  const [pace, reasons] = await Promise.all([
+    paceOfQueue(engine, queue, stand, rests.length > 0),
     withReasons ? reasonsOf(queue, stand).then((found) => [...reasonsOfRest(rests, stand), ...found]) : undefined,
   ]);
   return {
     ...stand,
     ...pace,
-    incoming,
     ...(reasons ? { reasons: reasons.map((one) => ({ ...one, since: iso(one.since) })) } : {}),
   };
 }
@@ -402,8 +442,11 @@ async function listed(
   limit: number,
 ): Promise<{ page: Job[]; total: number }> {
   if (filter.code === undefined && filter.why === undefined) {
-    const [{ counts }, page] = await Promise.all([standOf(queue), pageOfJobs(queue, state, offset, limit)]);
-    return { page, total: counts[state] };
+    const [counts, page] = await Promise.all([
+      queue.getJobCounts(...(state === 'waiting' ? (['waiting', 'prioritized'] as const) : [state])),
+      pageOfJobs(queue, state, offset, limit),
+    ]);
+    return { page, total: Object.values(counts).reduce((sum, count) => sum + count, 0) };
   }
   const page: Job[] = [];
   let total = 0;
@@ -438,26 +481,35 @@ async function restsNow(engine: Engine, queue: Queue) {
   return restsOf(engine, { name: queue.name, paused }, processes);
 }
 
-/** At most one waits or is under way per record, and one that failed is noted. */
+/** A record in trouble has a job of its own, which is noted; whatever else is to be looked at is marked. */
 async function jobsOfRecord(engine: Engine, mapping: string, side: SideIndex, id: string) {
   const queue = engine.queues.reconcile(mapping);
   const links = engine.links(mapping);
   const counterpart = await links.counterpart(side, id);
   const records = [{ side, id }];
   if (counterpart !== undefined) records.push({ side: side === 0 ? 1 : 0, id: counterpart });
-  const ids = await Promise.all(
-    records.flatMap((record) => [
-      queue.getDeduplicationJobId(recordKey(record.side, record.id)),
-      links.failedJob(record.side, record.id),
-    ]),
-  );
-  const named = [...new Set(ids)].filter((job): job is string => typeof job === 'string');
-  const found = await Promise.all(named.map((job) => jobAndState(queue, job)));
-  return presentJobs(
-    engine,
-    queue,
-    found.filter((one) => one !== undefined),
-  );
+  const [noted, due] = await Promise.all([
+    Promise.all(records.map((record) => links.failedJob(record.side, record.id))),
+    engine.dirty.dueOf(
+      mapping,
+      records.map((record) => recordKey(record.side, record.id)),
+    ),
+  ]);
+  const jobs = [...new Set(noted)].filter((job): job is string => typeof job === 'string');
+  const found = await Promise.all(jobs.map((job) => jobAndState(queue, job)));
+  return {
+    jobs: await presentJobs(
+      engine,
+      queue,
+      found.filter((one) => one !== undefined),
+    ),
+    marked: due.map((one) => presentMarked(engine, mapping, one)),
+  };
+}
+
+function presentMarked(engine: Engine, mapping: string, { record, due }: { record: string; due: number }) {
+  const { side, id } = parseRecordKey(record);
+  return { mapping, side: sideNames(engine, mapping)[side], id, due: iso(due) };
 }
 
 /** Asks for the state first: other keys of a queue (`events`, `meta`) can be named like a job, and are in no state. */

@@ -4,7 +4,7 @@ import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { parseRecordKey } from '../../engine/links/keys.ts';
 import type { Converted } from '../../engine/merge/merge.ts';
-import type { Run } from '../../engine/queue/runs.ts';
+import type { Run } from '../../engine/store/runs.ts';
 import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import { findHeld, type HeldFilter, heldReasons, pageOfHeld } from '../find-held.ts';

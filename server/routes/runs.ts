@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
-import type { Run } from '../../engine/queue/runs.ts';
+import type { Run } from '../../engine/store/runs.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentPlanEntry, presentRun } from '../present.ts';
 import { count, described, limit, list, object, offset, problems, ref, text } from '../schemas.ts';

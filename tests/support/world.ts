@@ -7,8 +7,8 @@ import { type ConfigStore, createConfigStore } from '../../engine/config/store.t
 import { createEngine, type Engine, type EngineOptions } from '../../engine/engine.ts';
 import type { HeldRecord } from '../../engine/links/links.ts';
 import type { Logger } from '../../engine/logger.ts';
-import type { Run } from '../../engine/queue/runs.ts';
-import { startWorkers, type WorkerOptions, type Workers } from '../../engine/queue/workers.ts';
+import { startWorkers, type WorkerOptions, type Workers } from '../../engine/runtime/workers.ts';
+import type { Run } from '../../engine/store/runs.ts';
 import type { Outcome } from '../../engine/sync/outcome.ts';
 import { type KeapSandbox, startKeap } from '../../sandbox/keap/server.ts';
 import { makeSeed, type Seed, type Size } from '../../sandbox/seed/index.ts';
@@ -148,8 +148,11 @@ export async function startWorld(
             ...[...config.current().mappings.keys()].map((name) => engine.queues.reconcile(name)),
           ].map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized')),
         );
+        const marked = await Promise.all(
+          [...config.current().mappings.keys()].map(async (name) => (await engine.dirty.stats(name)).count),
+        );
         // The queues are counted one after the other: what one had left to another meanwhile is seen by the second look.
-        const busy = counts.some((count) => Object.values(count).some((n) => n > 0));
+        const busy = [...marked, ...counts.flatMap((count) => Object.values(count))].some((n) => n > 0);
         quiet = busy ? 0 : quiet + 1;
         await new Promise((resolve) => setTimeout(resolve, 5));
       }

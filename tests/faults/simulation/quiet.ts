@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { BrakeAnswer } from '../../../engine/links/brake.ts';
-import type { Run } from '../../../engine/queue/runs.ts';
+import type { Run } from '../../../engine/store/runs.ts';
 import { answerBrake } from '../../../engine/sync/brake.ts';
 import { createByHand, linkByHand } from '../../../engine/sync/resolve.ts';
 import type { Model } from './model.ts';
@@ -138,8 +138,8 @@ export async function idle(setting: Setting): Promise<string[]> {
       queues.map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized')),
     );
     const pending = [keap, shop].some(({ webhooks }) => webhooks.counts().pending > 0);
-    const incoming = await engine.incoming.waiting(MAPPINGS);
-    const busy = pending || incoming.length > 0 || counts.some((count) => Object.values(count).some((n) => n > 0));
+    const marked = await Promise.all(MAPPINGS.map(async (name) => (await engine.dirty.stats(name)).count));
+    const busy = pending || [...marked, ...counts.flatMap((count) => Object.values(count))].some((n) => n > 0);
     quiet = busy ? 0 : quiet + 1;
     // Looks, not time: on a machine that has none to spare they are slow as well.
     if (busy && turn > PATIENCE) return ['P1 work never ends', ...(await unfinished(queues))];

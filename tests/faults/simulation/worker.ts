@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConfigStore, createConfigStore } from '../../../engine/config/store.ts';
 import { createEngine, type Engine } from '../../../engine/engine.ts';
-import { startWorkers, type Workers } from '../../../engine/queue/workers.ts';
+import { startWorkers, type Workers } from '../../../engine/runtime/workers.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
 import { CLAIM_TTL, LOCK_DURATION, type Order, WARM, WORKING, type WorkOrder } from './orders.ts';
 

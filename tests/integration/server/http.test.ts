@@ -284,7 +284,7 @@ test('an error that nobody foresaw tells nothing of itself, and goes to the log'
   };
   const { call, engine } = await world({ logger: logger as never });
   engine.runs.get = async () => {
-    throw new Error('secret-internals at /home/someone/engine/queue/runs.ts');
+    throw new Error('secret-internals at /home/someone/engine/store/runs.ts');
   };
   const { status, body } = await call('GET', '/runs/x');
   expect(status).toBe(500);

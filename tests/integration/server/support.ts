@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { createConfigStore } from '../../../engine/config/store.ts';
 import { createEngine, type Engine } from '../../../engine/engine.ts';
 import type { Logger } from '../../../engine/logger.ts';
-import { startWorkers } from '../../../engine/queue/workers.ts';
+import { startWorkers } from '../../../engine/runtime/workers.ts';
 import type { JsonObject } from '../../../engine/types.ts';
 import { createEvents } from '../../../server/events.ts';
 import { createMetrics } from '../../../server/metrics.ts';

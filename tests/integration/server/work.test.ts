@@ -204,19 +204,21 @@ test('a paused queue begins nothing, tells how long it waits, and goes on when i
   await call('POST', '/triggers/people', { record: { side: 'crm', id: '404' } });
   const { body } = await call('GET', '/queues/reconcile-people');
   expect(body).toMatchObject({ paused: true, counts: { waiting: 1 }, oldestWaiting: expect.any(Number) });
-  expect((await call('GET', '/queues/reconcile-people/jobs?state=waiting')).body.jobs).toHaveLength(1);
+  expect((await call('GET', '/queues/reconcile-people/records')).body).toMatchObject({
+    total: 1,
+    records: [{ mapping: 'people', side: 'crm', id: '404', due: expect.any(String) }],
+  });
   expect((await call('POST', '/queues/reconcile-people/resume')).body.paused).toBe(false);
   await until(async () => (await call('GET', '/queues/reconcile-people')).body.counts.waiting === 0);
   expect(shop.writes).toEqual([]);
 });
 
-test('the run does not wait for a job that was discarded', async () => {
+test('a run does not wait for what was discarded', async () => {
   const { call } = await world();
   await call('POST', '/queues/reconcile-people/pause');
   const { body: run } = await call('POST', '/triggers/people', { record: { side: 'crm', id: '1' } });
   expect(run.state).toBe('working');
-  const { body: waiting } = await call('GET', '/queues/reconcile-people/jobs?state=waiting');
-  expect((await call('DELETE', `/queues/reconcile-people/jobs/${waiting.jobs[0].id}`)).status).toBe(204);
+  expect((await call('POST', '/queues/reconcile-people/drain')).body).toEqual({ discarded: 1 });
   expect((await call('GET', `/runs/${run.id}`)).body).toMatchObject({ state: 'done', counts: { excluded: 1 } });
   const scan = (await call('POST', '/triggers/people', { scan: 'full' })).body;
   expect((await call('DELETE', `/queues/scan/jobs/run-${scan.id}`)).status).toBe(204);

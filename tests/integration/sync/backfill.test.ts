@@ -2,7 +2,7 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Run } from '../../../engine/queue/runs.ts';
+import type { Run } from '../../../engine/store/runs.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   edit,

@@ -1,6 +1,6 @@
 /** The first sync of real-looking data, counted through the systems' own APIs, and the quiet after it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Run } from '../../../engine/queue/runs.ts';
+import type { Run } from '../../../engine/store/runs.ts';
 import { RULES } from '../../../sandbox/oracle/rules.ts';
 import type { MappingName } from '../../../sandbox/seed/index.ts';
 import { compareWorld } from '../../support/values.ts';

@@ -2,8 +2,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createRepair } from '../../../engine/queue/repair.ts';
-import type { Run } from '../../../engine/queue/runs.ts';
+import { createStuckRuns } from '../../../engine/runtime/stuck-runs.ts';
+import type { Run } from '../../../engine/store/runs.ts';
 import { outcome } from '../../../engine/sync/outcome.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
@@ -25,7 +25,7 @@ beforeEach(async () => {
 const now = async ({ id }: Run): Promise<Run> => (await world.engine.runs.get(id))!;
 /** Looks as often as it takes to see that nothing moves. */
 async function repair(): Promise<void> {
-  const look = createRepair(world.engine);
+  const look = createStuckRuns(world.engine);
   await look();
   await look();
 }
@@ -63,19 +63,15 @@ describe('records that a run expects', () => {
     expect(await now(run)).toMatchObject({ state: 'done', progress: { work: 1, done: 1 } });
   });
 
-  it('are left alone while their job waits for its next try', async () => {
+  it('are left alone while they are due later', async () => {
     await world.engine.runs.expect(run, MAPPING, [`0/${NOBODY}`]);
-    const queue = world.engine.queues.reconcile(MAPPING);
-    const job = await queue.add(
-      'reconcile',
-      { mapping: MAPPING, side: 0, id: NOBODY },
-      { delay: 3_600_000, deduplication: { id: `0/${NOBODY}` } },
-    );
+    const { dirty } = world.engine;
+    await dirty.mark(MAPPING, [`0/${NOBODY}`], 3_600_000);
     await world.engine.runs.scanned(run);
     await repair();
-    expect(await job.getState()).toBe('delayed');
+    expect((await dirty.stats(MAPPING)).due).toBe(0);
     expect(await now(run)).toMatchObject({ state: 'working' });
-    await job.promote();
+    await dirty.mark(MAPPING, [`0/${NOBODY}`]);
     await world.settle();
     expect(await now(run)).toMatchObject({ state: 'done' });
   });
@@ -92,13 +88,19 @@ describe('records that a run expects', () => {
   it('once more while they are worked on are waited for once more, and count once', async () => {
     const { runs } = world.engine;
     const record = `0/${NOBODY}`;
+    const { dirty } = world.engine;
     await runs.expect(run, MAPPING, [record]);
-    const first = await runs.expected(MAPPING, record);
+    const [taken] = await dirty.takeThese(MAPPING, [record], 60_000);
     await runs.expect(run, MAPPING, [record]);
+    await dirty.mark(MAPPING, [record]);
     await runs.scanned(run);
-    await runs.finish(MAPPING, record, outcome('created', { side: 1 }), first);
+    const created = outcome('created', { side: 1 });
+    expect(await runs.finish(MAPPING, [{ record, lease: taken!.lease, outcome: created }])).toEqual([false]);
     expect(await now(run)).toMatchObject({ state: 'working', progress: { work: 1, done: 0 } });
-    await runs.finish(MAPPING, record, outcome('unchanged'), await runs.expected(MAPPING, record));
+    const [again] = await dirty.takeThese(MAPPING, [record], 60_000);
+    expect(await runs.finish(MAPPING, [{ record, lease: again!.lease, outcome: outcome('unchanged') }])).toEqual([
+      true,
+    ]);
     expect(await now(run)).toMatchObject({
       state: 'done',
       progress: { work: 1, done: 1 },

@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { RecordJob } from '../../../engine/runtime/queues.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { linked, make, reconcile, sync, unique } from './support.ts';
 
@@ -131,7 +132,7 @@ describe('records whose tries are used up', () => {
       .poll(
         async () => {
           await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [id]);
-          return (await job())?.data.id;
+          return ((await job())?.data as RecordJob | undefined)?.id;
         },
         { timeout: 20_000, interval: 30 },
       )

@@ -3,7 +3,8 @@
 import type { Job } from 'bullmq';
 import { expect, vi } from 'vitest';
 import type { HeldRecord } from '../../../engine/links/links.ts';
-import type { Run } from '../../../engine/queue/runs.ts';
+import type { RecordJob } from '../../../engine/runtime/queues.ts';
+import type { Run } from '../../../engine/store/runs.ts';
 import type { Json, World } from '../../support/world.ts';
 
 export type MappingName = 'company-customer' | 'contact-customer' | 'product-product' | 'opportunity-order';
@@ -121,7 +122,7 @@ export const heldOf = async (
 
 /** Failed jobs about one record, under either of its names. */
 export async function failedJobs(world: World, mapping: MappingName, system: SystemName, id: string): Promise<Job[]> {
-  const jobs = await world.engine.queues.reconcile(mapping).getFailed();
+  const jobs = (await world.engine.queues.reconcile(mapping).getFailed()) as Job<RecordJob>[];
   const side = sideOf(system);
   const twin = await counterpart(world, mapping, system, id);
   return jobs.filter(({ data }) => (data.side === side ? data.id === id : twin !== undefined && data.id === twin));

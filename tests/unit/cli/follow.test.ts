@@ -34,6 +34,7 @@ function run(
       waiting: 5,
       review: 6,
       failed: 7,
+      retrying: 0,
       excluded: 0,
       conflicts: 0,
     },

@@ -7,6 +7,7 @@ import type { DefinitionChanges } from '../sync/backfill.ts';
 import type { Outcome } from '../sync/outcome.ts';
 import type { RunKind, ScanProgress } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
+import { dirtyKey } from './dirty.ts';
 
 /**
  * How long a run that shows no sign of life stands in the way of a new one, in ms: whoever began it may have died before
@@ -35,6 +36,8 @@ export interface Counts {
   waiting: number;
   review: number;
   failed: number;
+  /** Records that a try failed on and that are tried again: the run does not wait for them. */
+  retrying: number;
   excluded: number;
   conflicts: number;
 }
@@ -64,6 +67,16 @@ export interface Run {
 
 export interface PlanEntry extends Outcome {
   readonly record: { readonly side: SideIndex; readonly id: string };
+}
+
+/** What became of a record. */
+export interface Finished {
+  readonly record: string;
+  /** Of a record that was taken from the dirty set. */
+  readonly lease?: string;
+  readonly outcome: Outcome;
+  /** A try failed on it, and it is tried again by a job of its own. */
+  readonly retrying?: boolean;
 }
 
 export interface RunRequest {
@@ -99,40 +112,78 @@ end
 `;
 
 /**
- * Takes a record off what the active runs of its mapping expect, and counts its outcome there.
- * A record that was expected once more while it was being worked on stays expected: a further job will look at it. What
- * the first one did counts, what the further one finds counts only if that is something.
- * A record that waits, failed or is in review may come back within the same run: it counts where it stood last.
- * KEYS set of active runs, hash of how often records were expected; ARGV prefix, mapping, record, now, where it stands
- * ('' for none of these), the name that its link goes by, how often it had been expected when the work began, 1 where
- * something was done, pairs of field and increment. Answers how many runs counted it.
+ * Ends the work on records, several at once: they leave the dirty set unless they were marked again meanwhile, are taken
+ * off what the active runs of their mapping wait for, and their outcomes are counted there.
+ * A record that was marked again stays waited for: it is looked at once more. What the first look did counts, what the
+ * further one finds counts only if that is something. A record that waits, failed or is in review may come back within the
+ * same run: it counts where it was last. One that is in retry is waited for no longer, but counts in its run once it ends,
+ * also after the run is over.
+ * KEYS dirty set, set of active runs, set of runs with records in retry, set of records that did something and are looked
+ * at once more
+ * ARGV prefix, mapping, now; per record: record, lease ('' for one that was not taken from the set), where it is
+ * ('' for nowhere), the name that its link goes by, 1 where something was done, number of pairs, pairs of field and increment
+ * Answers per record 1 where it left the set, 0 where it is looked at once more.
  */
 const FINISH = `${END}${KEEP}
-local counted = 0
-local again = ARGV[7] ~= (redis.call('HGET', KEYS[2], ARGV[3]) or '')
-local did = redis.call('HEXISTS', KEYS[2], ARGV[3] .. '!') == 1
-if not again then redis.call('HDEL', KEYS[2], ARGV[3], ARGV[3] .. '!')
-elseif ARGV[8] == '1' then redis.call('HSET', KEYS[2], ARGV[3] .. '!', 1) end
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  local run = ARGV[1] .. id
-  local group = redis.call('HGET', run, 'group')
-  local pending = group and ARGV[1] .. group .. ':pending'
-  if group and redis.call('SISMEMBER', pending, ARGV[2] .. '|' .. ARGV[3]) == 1 then
-    if not again then
-      redis.call('SREM', pending, ARGV[2] .. '|' .. ARGV[3])
-      redis.call('HINCRBY', run, 'done', 1)
+local runs = {}
+local function add(ids, active)
+  for _, id in ipairs(ids) do
+    if not runs[id] then
+      local run = ARGV[1] .. id
+      local group = redis.call('HGET', run, 'group')
+      if group then runs[id] = { key = run, group = group, pending = active and ARGV[1] .. group .. ':pending', sums = {}, touched = false } end
     end
-    keep(run, ${LEASE})
-    if ARGV[8] == '1' or not (again or did) then
-      for i = 9, #ARGV, 2 do redis.call('HINCRBY', run, ARGV[i], ARGV[i + 1]) end
-    end
-    for _, place in ipairs({ 'waiting', 'review', 'failed' }) do redis.call('SREM', run .. ':' .. place, ARGV[3], ARGV[6]) end
-    if ARGV[5] ~= '' then redis.call('SADD', run .. ':' .. ARGV[5], ARGV[6]) end
-    endGroup(ARGV[1], group, ARGV[4])
-    counted = counted + 1
   end
 end
-return counted`;
+add(redis.call('SMEMBERS', KEYS[2]), true)
+add(redis.call('SMEMBERS', KEYS[3]), false)
+local places = { 'waiting', 'review', 'failed' }
+local result = {}
+local i = 4
+while i <= #ARGV do
+  local record, lease, place, name, did, pairs_ = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4] == '1', tonumber(ARGV[i + 5])
+  local score = redis.call('ZSCORE', KEYS[1], record)
+  local again = score and (lease == '' or tonumber(score) ~= tonumber(lease)) and true or false
+  if score and not again then redis.call('ZREM', KEYS[1], record) end
+  result[#result + 1] = again and 0 or 1
+  if next(runs) then
+    local before = redis.call('SISMEMBER', KEYS[4], record) == 1
+    if not again then
+      if before then redis.call('SREM', KEYS[4], record) end
+    elseif did then redis.call('SADD', KEYS[4], record) end
+    for id, run in pairs(runs) do
+      local member = ARGV[2] .. '|' .. record
+      local waited = run.pending and redis.call('SISMEMBER', run.pending, member) == 1
+      local retried = not waited and redis.call('SISMEMBER', run.key .. ':retrying', record) == 1
+      if waited or retried then
+        run.touched = true
+        if waited and not again then
+          redis.call('SREM', run.pending, member)
+          run.sums.done = (run.sums.done or 0) + 1
+        end
+        if did or not (again or before) then
+          for at = i + 6, i + 5 + 2 * pairs_, 2 do run.sums[ARGV[at]] = (run.sums[ARGV[at]] or 0) + ARGV[at + 1] end
+        end
+        redis.call('SREM', run.key .. ':retrying', record)
+        for _, one in ipairs(places) do redis.call('SREM', run.key .. ':' .. one, record, name) end
+        if place == 'retrying' then
+          redis.call('SADD', run.key .. ':retrying', record)
+          redis.call('SADD', KEYS[3], id)
+        elseif place ~= '' then redis.call('SADD', run.key .. ':' .. place, name) end
+      end
+    end
+  end
+  i = i + 6 + 2 * pairs_
+end
+for id, run in pairs(runs) do
+  if run.touched then
+    for field, sum in pairs(run.sums) do redis.call('HINCRBY', run.key, field, sum) end
+    keep(run.key, ${LEASE})
+    if run.pending then endGroup(ARGV[1], run.group, ARGV[3]) end
+    if redis.call('SCARD', run.key .. ':retrying') == 0 then redis.call('SREM', KEYS[3], id) end
+  end
+end
+return result`;
 
 /**
  * A run's own scan begins, or begins again after a crash: what it counted before is forgotten. One whose scan is over
@@ -166,17 +217,14 @@ return endGroup(ARGV[1], group, ARGV[3])`;
 
 /**
  * These records are a run's to wait for, while it is not over.
- * KEYS run, set of active runs, hash of how often records were expected; ARGV prefix, run, mapping, records... Answers
- * how many are new.
+ * KEYS run, set of active runs; ARGV prefix, run, mapping, records... Answers how many are new.
  */
 const EXPECT = `
 local group = redis.call('HGET', KEYS[1], 'group')
 if not group or redis.call('SISMEMBER', KEYS[2], ARGV[2]) == 0 then return 0 end
-local added = 0
-for i = 4, #ARGV do
-  added = added + redis.call('SADD', ARGV[1] .. group .. ':pending', ARGV[3] .. '|' .. ARGV[i])
-  redis.call('HINCRBY', KEYS[3], ARGV[i], 1)
-end
+local members = {}
+for i = 4, #ARGV do members[#members + 1] = ARGV[3] .. '|' .. ARGV[i] end
+local added = redis.call('SADD', ARGV[1] .. group .. ':pending', unpack(members))
 redis.call('HINCRBY', KEYS[1], 'work', added)
 return added`;
 
@@ -196,7 +244,7 @@ export interface UnfinishedRun {
 }
 
 interface RunCommands {
-  tandemRunFinish(...args: string[]): Promise<number>;
+  tandemRunFinish(...args: string[]): Promise<number[]>;
   tandemRunScanning(...args: string[]): Promise<number>;
   tandemRunScanned(...args: string[]): Promise<number>;
   tandemRunKeep(...args: string[]): Promise<number>;
@@ -207,17 +255,18 @@ interface RunCommands {
 export type Runs = ReturnType<typeof createRuns>;
 
 export function createRuns(connection: Redis, prefix: string) {
-  connection.defineCommand('tandemRunFinish', { lua: FINISH, numberOfKeys: 2 });
+  connection.defineCommand('tandemRunFinish', { lua: FINISH, numberOfKeys: 4 });
   connection.defineCommand('tandemRunScanning', { lua: SCANNING, numberOfKeys: 2 });
   connection.defineCommand('tandemRunScanned', { lua: SCANNED, numberOfKeys: 1 });
   connection.defineCommand('tandemRunKeep', { lua: KEEPING, numberOfKeys: 1 });
-  connection.defineCommand('tandemRunExpect', { lua: EXPECT, numberOfKeys: 3 });
+  connection.defineCommand('tandemRunExpect', { lua: EXPECT, numberOfKeys: 2 });
   connection.defineCommand('tandemRunJoin', { lua: JOIN, numberOfKeys: 2 });
   const redis = connection as Redis & RunCommands;
   const base = `${prefix}:{runs}:`;
   const runKey = (id: string): string => `${base}${id}`;
   const activeKey = (mapping: string): string => `${base}active:${mapping}`;
-  const expectedKey = (mapping: string): string => `${base}expected:${mapping}`;
+  const retryingKey = (mapping: string): string => `${base}retrying:${mapping}`;
+  const againKey = (mapping: string): string => `${base}again:${mapping}`;
   const currentKey = ({ mapping, scan, plan, record }: RunRequest): string =>
     `${base}current:${mapping}:${scan}:${plan}${record ? `:${recordKey(record.side, record.id)}` : ''}`;
   const index = `${base}index`;
@@ -296,9 +345,8 @@ export function createRuns(connection: Redis, prefix: string) {
     /**
      * A new run, or the one that does the same already.
      * @param group the group it belongs to, if any
-     * @param anew a run that has found all its work already is not the one: what it looked for has changed
      */
-    async begin(request: RunRequest, group?: string, anew = false): Promise<{ run: Run; fresh: boolean }> {
+    async begin(request: RunRequest, group?: string): Promise<{ run: Run; fresh: boolean }> {
       const id = randomUUID();
       const key = currentKey(request);
       for (let tries = 0; ; tries++) {
@@ -310,7 +358,9 @@ export function createRuns(connection: Redis, prefix: string) {
           await setTimeout(STORING_LOOK);
           continue;
         }
-        const over = run?.state === 'done' || run?.state === 'failed' || (anew && run?.state === 'working');
+        // One that has found all its work does not see what was edited since: it holds back nothing that comes after it.
+        const found = run?.state === 'working' && request.record === undefined;
+        const over = run?.state === 'done' || run?.state === 'failed' || found;
         if (run && !over) return { run, fresh: false };
         if (current !== null) await redis.del(key);
       }
@@ -368,7 +418,7 @@ export function createRuns(connection: Redis, prefix: string) {
     async expect(run: Pick<Run, 'id'>, mapping: string, records: readonly string[]): Promise<void> {
       for (let i = 0; i < records.length; i += 500)
         await redis.tandemRunExpect(
-          ...[runKey(run.id), activeKey(mapping), expectedKey(mapping)],
+          ...[runKey(run.id), activeKey(mapping)],
           ...[base, run.id, mapping, ...records.slice(i, i + 500)],
         );
     },
@@ -381,30 +431,28 @@ export function createRuns(connection: Redis, prefix: string) {
       await redis.tandemRunScanned(runKey(run.id), base, run.id, now(), 'failed', reason);
     },
 
-    /** How often runs have expected a record so far: asked when work on it begins, for `finish`. */
-    expected: async (mapping: string, record: string): Promise<string> =>
-      (await redis.hget(expectedKey(mapping), record)) ?? '',
-
     /**
-     * Counts a record's outcome in every active run that expects it.
-     * @param expected what `expected` said before the work; without it, the record is expected no longer in any case
+     * Ends the work on records of one mapping: see FINISH.
+     * @returns per record whether it is done with; false: it was marked again meanwhile
      */
-    async finish(mapping: string, record: string, outcome: Outcome, expected?: string): Promise<void> {
-      await redis.tandemRunFinish(
-        activeKey(mapping),
-        expectedKey(mapping),
-        base,
-        mapping,
-        record,
-        now(),
-        isPlace(outcome.kind) ? outcome.kind : '',
-        outcome.ids ? recordKey(0, outcome.ids[0]) : record,
-        expected ?? (await redis.hget(expectedKey(mapping), record)) ?? '',
-        didSomething(outcome) ? '1' : '',
-        ...increments(outcome)
-          .filter(([field]) => !isPlace(field))
-          .flatMap(([field, by]) => [field, String(by)]),
+    async finish(mapping: string, finished: readonly Finished[]): Promise<boolean[]> {
+      if (finished.length === 0) return [];
+      const left = await redis.tandemRunFinish(
+        ...[dirtyKey(prefix, mapping), activeKey(mapping), retryingKey(mapping), againKey(mapping)],
+        ...[base, mapping, now()],
+        ...finished.flatMap(({ record, lease = '', outcome, retrying = false }) => {
+          const fields = increments(outcome).filter(([field]) => !isPlace(field));
+          return [
+            record,
+            lease,
+            retrying ? 'retrying' : isPlace(outcome.kind) ? outcome.kind : '',
+            outcome.ids ? recordKey(0, outcome.ids[0]) : record,
+            didSomething(outcome) ? '1' : '',
+            ...(retrying ? ['0'] : [String(fields.length), ...fields.flatMap(([field, by]) => [field, String(by)])]),
+          ];
+        }),
       );
+      return left.map((one) => one === 1);
     },
 
     active: (mapping: string): Promise<string[]> => redis.smembers(activeKey(mapping)),
@@ -489,7 +537,7 @@ export function createRuns(connection: Redis, prefix: string) {
 }
 
 /** Where a record may stand at the end of its work, and come back from: counted by record, not by try. */
-const PLACES = ['waiting', 'review', 'failed'] as const;
+const PLACES = ['waiting', 'review', 'failed', 'retrying'] as const;
 const isPlace = (name: string): name is (typeof PLACES)[number] => PLACES.some((place) => place === name);
 
 const didSomething = ({ kind, writes }: Outcome): boolean =>
@@ -544,6 +592,7 @@ function parseRun(fields: Record<string, string>): Run {
       waiting: number('waiting'),
       review: number('review'),
       failed: number('failed'),
+      retrying: 0,
       excluded: number('excluded'),
       conflicts: number('conflicts'),
     },
@@ -597,6 +646,7 @@ function groupOf(run: Run, children: readonly Run[]): Run {
       waiting: sum((child) => child.counts.waiting),
       review: sum((child) => child.counts.review),
       failed: sum((child) => child.counts.failed),
+      retrying: sum((child) => child.counts.retrying),
       excluded: sum((child) => child.counts.excluded),
       conflicts: sum((child) => child.counts.conflicts),
     },

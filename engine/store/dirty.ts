@@ -1,0 +1,287 @@
+/**
+ * The dirty set of a mapping: the records that are to be looked at, each with the time from which on. A worker that takes
+ * a record hides it for the time of a lease: if the worker ends, the record shows again by itself, so that no mark is
+ * ever lost. Time is that of Redis alone.
+ */
+import type { Redis } from 'ioredis';
+
+/** A record that was taken. */
+export interface TakenRecord {
+  /** `SIDE/ID`. */
+  readonly record: string;
+  /** Names this taking: a mark made meanwhile, or another taker, changes it. */
+  lease: string;
+  /** Of the event of its system that marked it last; absent where something else did. */
+  readonly event: MarkEvent | undefined;
+}
+
+/** What is kept of an event of a system, while its record waits. */
+export interface MarkEvent {
+  /** Epoch ms when it came. */
+  readonly at: number;
+  /** The trace of its request, where traces are made. */
+  readonly trace: string | undefined;
+}
+
+export interface Taken {
+  readonly records: readonly TakenRecord[];
+  /** Records that are due and were not taken. */
+  readonly left: number;
+}
+
+export interface DirtyStats {
+  /** Records in the set, those that are due later or being worked on included. */
+  readonly count: number;
+  /** Records that are due now and that nobody works on. */
+  readonly due: number;
+  /** How long the oldest of these is due, in ms; undefined where none is. */
+  readonly oldest: number | undefined;
+}
+
+/** Records named in one command. */
+const BATCH = 500;
+
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function text(score) return string.format('%.17g', score) end
+`;
+
+/**
+ * A taken record has a score that is no whole number. Its fraction tells this taking from one in the same millisecond.
+ */
+const LEASE = `${NOW}
+local function leaseFor(ms) return text(now + ms + 0.5 + (time[2] % 1000) / 4096) end
+local function isTaken(score) return score % 1 > 0 end
+`;
+
+/**
+ * Marks records. One that is due sooner stays so; one that is being worked on is looked at once more.
+ * KEYS dirty set, events; ARGV delay in ms, event ('' for none), records
+ */
+const MARK = `${LEASE}
+local due = now + ARGV[1]
+local records = {}
+for i = 3, #ARGV do records[#records + 1] = ARGV[i] end
+local scores = redis.call('ZMSCORE', KEYS[1], unpack(records))
+local add, events = {}, {}
+for i, record in ipairs(records) do
+  local score = scores[i] and tonumber(scores[i])
+  events[#events + 1] = record
+  events[#events + 1] = ARGV[2]
+  if not score or isTaken(score) or score > due then
+    add[#add + 1] = text(due)
+    add[#add + 1] = record
+  end
+end
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[2], unpack(events)) end
+if #add > 0 then redis.call('ZADD', KEYS[1], unpack(add)) end
+return #add / 2`;
+
+/**
+ * Takes due records, the longest due first.
+ * KEYS dirty set, events; ARGV lease in ms, how many
+ * Answers the lease, how many due ones are left, then record and event of each.
+ */
+const TAKE = `${LEASE}
+local lease = leaseFor(ARGV[1])
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+local result = { lease, 0 }
+if #found == 0 then return result end
+local add, records = {}, {}
+for i = 1, #found, 2 do
+  add[#add + 1] = lease
+  add[#add + 1] = found[i]
+  records[#records + 1] = found[i]
+end
+redis.call('ZADD', KEYS[1], unpack(add))
+local events = redis.call('EXISTS', KEYS[2]) == 1 and redis.call('HMGET', KEYS[2], unpack(records)) or {}
+if #events > 0 then redis.call('HDEL', KEYS[2], unpack(records)) end
+for i, record in ipairs(records) do
+  result[#result + 1] = record
+  result[#result + 1] = events[i] or ''
+end
+result[2] = redis.call('ZCOUNT', KEYS[1], '-inf', text(now))
+return result`;
+
+/**
+ * Takes these records, due or not, marked or not, but for those that somebody works on.
+ * KEYS dirty set; ARGV lease in ms, records. Answers the lease, then the records that were taken.
+ */
+const TAKE_THESE = `${LEASE}
+local lease = leaseFor(ARGV[1])
+local records = {}
+for i = 2, #ARGV do records[#records + 1] = ARGV[i] end
+local scores = redis.call('ZMSCORE', KEYS[1], unpack(records))
+local result, add = { lease }, {}
+for i, record in ipairs(records) do
+  local score = scores[i] and tonumber(scores[i])
+  if not (score and isTaken(score) and score > now) then
+    add[#add + 1] = lease
+    add[#add + 1] = record
+    result[#result + 1] = record
+  end
+end
+if #add > 0 then redis.call('ZADD', KEYS[1], unpack(add)) end
+return result`;
+
+/** Gives taken records back for later. KEYS dirty set; ARGV delay in ms, pairs of record and lease */
+const GIVE_BACK = `${LEASE}
+local due = text(now + ARGV[1])
+for i = 2, #ARGV, 2 do
+  local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if score and tonumber(score) == tonumber(ARGV[i + 1]) then redis.call('ZADD', KEYS[1], due, ARGV[i]) end
+end
+return 1`;
+
+/**
+ * Goes on working on records. KEYS dirty set; ARGV lease in ms, pairs of record and lease
+ * Answers the new lease, then '1' for each record that still had its lease, '' for the others.
+ */
+const EXTEND = `${LEASE}
+local lease = leaseFor(ARGV[1])
+local result = { lease }
+for i = 2, #ARGV, 2 do
+  local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  local own = score and tonumber(score) == tonumber(ARGV[i + 1])
+  if own then redis.call('ZADD', KEYS[1], lease, ARGV[i]) end
+  result[#result + 1] = own and '1' or ''
+end
+return result`;
+
+/** Takes out records that nobody works on. KEYS dirty set, events; ARGV how many. Answers them. */
+const DISCARD = `${LEASE}
+local result = {}
+local found = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+for i = 1, #found, 2 do
+  if #result >= tonumber(ARGV[1]) then break end
+  local score = tonumber(found[i + 1])
+  if not (isTaken(score) and score > now) then
+    redis.call('ZREM', KEYS[1], found[i])
+    redis.call('HDEL', KEYS[2], found[i])
+    result[#result + 1] = found[i]
+  end
+end
+return result`;
+
+/** KEYS dirty set. Answers how many there are, how many are due, and for how long the oldest of these is, in ms. */
+const STATS = `${NOW}
+local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+local due = redis.call('ZCOUNT', KEYS[1], '-inf', text(now))
+return { redis.call('ZCARD', KEYS[1]), due, due > 0 and math.floor(now - tonumber(oldest[2])) or 0 }`;
+
+interface DirtyCommands {
+  tandemDirtyMark(...args: string[]): Promise<number>;
+  tandemDirtyTake(...args: string[]): Promise<[lease: string, left: number, ...records: string[]]>;
+  tandemDirtyTakeThese(...args: string[]): Promise<[lease: string, ...records: string[]]>;
+  tandemDirtyGiveBack(...args: string[]): Promise<number>;
+  tandemDirtyExtend(...args: string[]): Promise<[lease: string, ...own: string[]]>;
+  tandemDirtyDiscard(...args: string[]): Promise<string[]>;
+  tandemDirtyStats(...args: string[]): Promise<[count: number, due: number, oldest: number]>;
+}
+
+export const dirtyKey = (prefix: string, mapping: string): string => `${prefix}:{${mapping}}:dirty`;
+
+export type Dirty = ReturnType<typeof createDirty>;
+
+function eventOf(noted: string): MarkEvent | undefined {
+  const bar = noted.indexOf('|');
+  return bar < 0 ? undefined : { at: Number(noted.slice(0, bar)), trace: noted.slice(bar + 1) || undefined };
+}
+
+/** The dirty sets of all mappings. */
+export function createDirty(connection: Redis, prefix: string) {
+  connection.defineCommand('tandemDirtyMark', { lua: MARK, numberOfKeys: 2 });
+  connection.defineCommand('tandemDirtyTake', { lua: TAKE, numberOfKeys: 2 });
+  connection.defineCommand('tandemDirtyTakeThese', { lua: TAKE_THESE, numberOfKeys: 1 });
+  connection.defineCommand('tandemDirtyGiveBack', { lua: GIVE_BACK, numberOfKeys: 1 });
+  connection.defineCommand('tandemDirtyExtend', { lua: EXTEND, numberOfKeys: 1 });
+  connection.defineCommand('tandemDirtyDiscard', { lua: DISCARD, numberOfKeys: 2 });
+  connection.defineCommand('tandemDirtyStats', { lua: STATS, numberOfKeys: 1 });
+  const redis = connection as Redis & DirtyCommands;
+  const setOf = (mapping: string): string => dirtyKey(prefix, mapping);
+  const keysOf = (mapping: string): [string, string] => [setOf(mapping), `${setOf(mapping)}:events`];
+
+  return {
+    /**
+     * Has these records looked at.
+     * @param delay ms from now
+     * @param event of their system that names them
+     */
+    async mark(mapping: string, records: readonly string[], delay = 0, event?: MarkEvent): Promise<void> {
+      const noted = event ? `${event.at}|${event.trace ?? ''}` : '';
+      for (let i = 0; i < records.length; i += BATCH)
+        await redis.tandemDirtyMark(...keysOf(mapping), String(delay), noted, ...records.slice(i, i + BATCH));
+    },
+
+    /** @param lease ms for which nobody else takes them, unless they are marked again */
+    async take(mapping: string, limit: number, lease: number): Promise<Taken> {
+      const [name, left, ...flat] = await redis.tandemDirtyTake(...keysOf(mapping), String(lease), String(limit));
+      const records: TakenRecord[] = [];
+      for (let i = 0; i + 1 < flat.length; i += 2)
+        records.push({ record: flat[i]!, lease: name, event: eventOf(flat[i + 1]!) });
+      return { records, left };
+    },
+
+    /** Takes these records, marked or not. @returns those that nobody works on */
+    async takeThese(mapping: string, records: readonly string[], lease: number): Promise<TakenRecord[]> {
+      if (records.length === 0) return [];
+      const [name, ...taken] = await redis.tandemDirtyTakeThese(setOf(mapping), String(lease), ...records);
+      return taken.map((record) => ({ record, lease: name, event: undefined }));
+    },
+
+    /** Has taken records looked at later. @param delay ms from now */
+    async giveBack(mapping: string, taken: readonly TakenRecord[], delay: number): Promise<void> {
+      if (taken.length === 0) return;
+      const pairs = taken.flatMap(({ record, lease }) => [record, lease]);
+      await redis.tandemDirtyGiveBack(setOf(mapping), String(Math.ceil(delay)), ...pairs);
+    },
+
+    /** Keeps taken records hidden for longer. Those that were marked again, or that another worker has, stay as they are. */
+    async extend(mapping: string, taken: readonly TakenRecord[], lease: number): Promise<void> {
+      if (taken.length === 0) return;
+      const pairs = taken.flatMap(({ record, lease: own }) => [record, own]);
+      const [name, ...own] = await redis.tandemDirtyExtend(setOf(mapping), String(lease), ...pairs);
+      for (const [i, one] of taken.entries()) if (own[i] === '1') one.lease = name;
+    },
+
+    /** @returns the records that are not looked at any more, `limit` at most */
+    discard: (mapping: string, limit: number): Promise<string[]> =>
+      redis.tandemDirtyDiscard(...keysOf(mapping), String(limit)),
+
+    /** Which of these records are marked. */
+    async marked(mapping: string, records: readonly string[]): Promise<string[]> {
+      if (records.length === 0) return [];
+      const scores = await redis.zmscore(setOf(mapping), ...records);
+      return records.filter((_, i) => scores[i] !== null);
+    },
+
+    /** From when on each of these records is due, of those that are marked. */
+    async dueOf(mapping: string, records: readonly string[]): Promise<{ record: string; due: number }[]> {
+      const scores = await redis.zmscore(setOf(mapping), ...records);
+      return records.flatMap((record, i) => {
+        const score = scores[i];
+        return score === null || score === undefined ? [] : [{ record, due: Math.floor(Number(score)) }];
+      });
+    },
+
+    /** Records in the order in which they are due, those that are being worked on included. */
+    async list(mapping: string, offset: number, limit: number): Promise<{ record: string; due: number }[]> {
+      const flat = await redis.zrange(setOf(mapping), String(offset), String(offset + limit - 1), 'WITHSCORES');
+      const listed: { record: string; due: number }[] = [];
+      for (let i = 0; i < flat.length; i += 2) listed.push({ record: flat[i]!, due: Math.floor(Number(flat[i + 1])) });
+      return listed;
+    },
+
+    async stats(mapping: string): Promise<DirtyStats> {
+      const [count, due, oldest] = await redis.tandemDirtyStats(setOf(mapping));
+      return { count, due, oldest: due > 0 ? oldest : undefined };
+    },
+
+    /** Records of each mapping that are due now, in one round trip. */
+    async due(mappings: readonly string[]): Promise<number[]> {
+      // Sent together: commands of one turn go out in one write.
+      return Promise.all(mappings.map(async (mapping) => (await redis.tandemDirtyStats(setOf(mapping)))[1]));
+    },
+  };
+}
