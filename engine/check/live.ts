@@ -117,7 +117,7 @@ class EntityCheck {
     const exchanges = await this.#send('list', ['list', 'path'], Number.POSITIVE_INFINITY, async () => {
       for await (const page of client.list(this.#entity.name)) {
         records.push(...page.records);
-        this.#failed.push(...page.failed.map(({ error }) => error));
+        this.#failed.push(...[...page.failed, ...page.unidentified.first].map(({ error }) => error));
         if (records.length >= sample) break;
       }
     });

@@ -107,16 +107,17 @@ export interface ListConfig extends OperationConfig {
   readonly since: SinceConfig | undefined;
 }
 
+/** `size`: records in a full page. What a page may hold follows from it: see systems/response.ts. */
 export type PagingConfig =
   /** The answer holds a token (path `next`) that the next request sends as `param`; ends when absent or empty. */
-  | { readonly kind: 'token'; readonly param: string; readonly next: string }
+  | { readonly kind: 'token'; readonly param: string; readonly next: string; readonly size?: number }
   /** Like token, by the id of the last record. */
-  | { readonly kind: 'cursor'; readonly param: string }
+  | { readonly kind: 'cursor'; readonly param: string; readonly size?: number }
   /** Ends with the first page that holds fewer than `size` records. */
   | { readonly kind: 'page'; readonly param: string; readonly size: number; readonly first: number }
   | { readonly kind: 'offset'; readonly param: string; readonly size: number }
   /** Follows the `Link: rel="next"` header, on the same host only. */
-  | { readonly kind: 'link' }
+  | { readonly kind: 'link'; readonly size?: number }
   | { readonly kind: 'none' };
 
 export type SinceConfig =

@@ -2,11 +2,11 @@
  * Reads an entity pair, changes only or all of it, and finds which records need work: those whose state differs from
  * the state in which they were last handled. An unchanged record costs no job and no call of its own.
  */
-import { setImmediate } from 'node:timers/promises';
 import type { Mapping } from '../config/types.ts';
 import { asTandemError, ERRORS, type TandemError } from '../errors.ts';
 import type { HeldRecord, Links } from '../links/links.ts';
 import type { Page } from '../systems/client.ts';
+import { takeTurns } from '../systems/wait.ts';
 import type { SideIndex } from '../types.ts';
 import { liftUnlimited, type Missing, weighMissing } from './brake.ts';
 import type { SyncContext } from './context.ts';
@@ -87,18 +87,16 @@ async function scanSide(
     .list(entity.name, { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) })) {
     const work = await scanPage(context, mapping, side, page, full === undefined);
     // One that cannot be understood is there all the same.
-    await meeting?.met([...page.records, ...page.failed].flatMap(({ id }) => (id === undefined ? [] : [id])));
+    await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
     for (const { modified } of page.records)
       if (modified !== undefined && (latest === undefined || modified > latest)) latest = modified;
     if (work.ids.length > 0) await options.found(side, work.ids);
     await options.progress?.({
       side,
-      read: page.records.length + page.failed.length,
+      read: page.records.length + page.failed.length + page.unidentified.count,
       work: work.ids.length,
-      failed: work.failed + page.failed.length,
+      failed: work.failed + page.failed.length + page.unidentified.count,
     });
-    // Mapping a large page is long work: let others run.
-    await setImmediate();
   }
   let gone = 0;
   for await (const ids of meeting && !context.dry ? meeting.heldMissing() : []) {
@@ -128,7 +126,9 @@ async function scanPage(
   const changed: RecordView[] = [];
   const toIndex: RecordView[] = [];
   let failed = 0;
+  const turn = takeTurns();
   for (const [i, record] of page.records.entries()) {
+    await turn();
     try {
       const view = await viewRecord(mapping, side, record, context.fingerprinter);
       const state = recordState(mapping, view);
@@ -156,12 +156,11 @@ const errorState = ({ fingerprinter }: SyncContext, { message }: TandemError): s
 
 async function holdUnreadable(context: SyncContext, mapping: Mapping, side: SideIndex, page: Page): Promise<void> {
   for (const { id, error } of page.failed) {
-    if (id !== undefined)
-      await hold(context, mapping, side, id, errorState(context, error), {
-        kind: 'failed',
-        code: error.code,
-        reason: error.message,
-      });
+    await hold(context, mapping, side, id, errorState(context, error), {
+      kind: 'failed',
+      code: error.code,
+      reason: error.message,
+    });
   }
 }
 

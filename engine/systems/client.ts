@@ -10,6 +10,7 @@ import type { Circuit } from './circuit.ts';
 import { createPager, itemsOf, nextLink, type PageRequest } from './paging.ts';
 import { isObject, readPath } from './paths.ts';
 import { toId, toMillis, toRecord } from './record.ts';
+import { mostRecords, pageLimits } from './response.ts';
 import { fillPath, fillQuery } from './template.ts';
 import {
   type Answer,
@@ -19,15 +20,23 @@ import {
   type SystemDeps,
   type Transport,
 } from './transport.ts';
-import { sleep } from './wait.ts';
+import { sleep, takeTurns } from './wait.ts';
 
 export type { Standing } from './circuit.ts';
 export type { CallInfo, Operation, SystemDeps } from './transport.ts';
 
 export interface Page {
   readonly records: readonly SystemRecord[];
-  /** Records that could not be read: normalize failed or no id. */
-  readonly failed: readonly { readonly id: string | undefined; readonly error: TandemError }[];
+  /** Records that could not be read. */
+  readonly failed: readonly { readonly id: string; readonly error: TandemError }[];
+  /** Records without a usable id, of which nothing can be made: how many, and the first of them. */
+  readonly unidentified: { readonly count: number; readonly first: readonly Unidentified[] };
+}
+
+export interface Unidentified {
+  /** In its page, from 0. */
+  readonly position: number;
+  readonly error: TandemError;
 }
 
 export interface SystemClient {
@@ -65,8 +74,13 @@ export interface SystemClient {
 
 /** Milliseconds that one page of a list waits in all for quota, before the whole list is given up for later. */
 const LIST_PATIENCE = 300_000;
-/** A search that goes on for more pages than this is no search. */
+/** A search that goes on for more pages than this, or finds more records, is no search. */
 const FIND_PAGES = 20;
+const FIND_RECORDS = 1_000;
+/** Records of an entity that is kept in memory. */
+const CACHED_RECORDS = 10_000;
+/** Records without an id that a page names one by one. */
+const UNIDENTIFIED = 10;
 /** Milliseconds that reading back what was just written waits for quota: giving up would cost a search for it later. */
 const WRITTEN_PATIENCE = 30_000;
 
@@ -123,17 +137,19 @@ export function createSystemClient(
     items: string,
     paging: PagingConfig,
   ): AsyncGenerator<readonly unknown[]> {
+    const size = 'size' in paging ? paging.size : undefined;
+    const limits = pageLimits(size);
     const pager = createPager(paging);
     let request: PageRequest | undefined = pager.first;
     while (request !== undefined) {
       const query = new URLSearchParams(call.query);
       for (const [name, value] of Object.entries(request.query)) query.set(name, value);
       const answer = await sendPatiently(
-        { ...call, query, url: request.url },
+        { ...call, query, url: request.url, limits },
         call.operation === 'list' ? LIST_PATIENCE : 0,
         request === pager.first,
       );
-      const raw = located(entity, () => itemsOf(answer.body, items));
+      const raw = located(entity, () => itemsOf(answer.body, items, mostRecords(size)));
       const link = headerOf(answer.headers, 'link');
       request = located(entity, () =>
         pager.next({
@@ -255,14 +271,12 @@ export function createSystemClient(
     let count = 0;
     const call = { ...callOf(operation, name, 'find', { value }), query, values: [value] };
     for await (const raw of pages(call, entity, operation.items, paging)) {
-      if (++count > FIND_PAGES) {
-        const words = `The search of ${name} by ${field} finds too many records to be checked`;
-        throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity: name });
-      }
+      if (++count > FIND_PAGES) throw tooMany(name, field);
       const { records } = await readPage(entity, raw);
       for (const record of records) {
         if (canonical(readPath(record.data, field)) === wanted) found.set(record.id, record);
       }
+      if (found.size > FIND_RECORDS) throw tooMany(name, field);
     }
     return [...found.values()];
   }
@@ -285,6 +299,11 @@ export function createSystemClient(
     if (query !== undefined && prefix !== '') return fillQuery(query, { prefix });
     const words = `${config.name} cannot be searched for ${name} by ${field} with a value that holds one of ${[...unsafe].join(' ')}`;
     throw new TandemError('OPERATION_UNSUPPORTED', words, { system: config.name, entity: name });
+  }
+
+  function tooMany(entity: string, field: string): TandemError {
+    const words = `The search of ${entity} by ${field} finds too many records to be checked`;
+    return new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity });
   }
 
   async function create(
@@ -401,7 +420,12 @@ export function createSystemClient(
     if (known !== undefined && known.until > now()) return await known.records;
     const all = async (): Promise<readonly SystemRecord[]> => {
       const records: SystemRecord[] = [];
-      for await (const page of list(name)) records.push(...page.records);
+      for await (const page of list(name)) {
+        records.push(...page.records);
+        if (records.length <= CACHED_RECORDS) continue;
+        const words = `${config.name} has more than ${CACHED_RECORDS} records of ${name}, which are too many to look up in`;
+        throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity: name });
+      }
       return records;
     };
     const entry = { until: Number.POSITIVE_INFINITY, records: all() };
@@ -456,16 +480,22 @@ function callOf(
 
 async function readPage(entity: EntityConfig, raw: readonly unknown[]): Promise<Page> {
   const records: SystemRecord[] = [];
-  const failed: { id: string | undefined; error: TandemError }[] = [];
-  for (const item of raw) {
+  const failed: { id: string; error: TandemError }[] = [];
+  const first: Unidentified[] = [];
+  let count = 0;
+  const turn = takeTurns();
+  for (const [position, item] of raw.entries()) {
     try {
       records.push(await toRecord(entity, item));
-    } catch (error) {
-      const known = asTandemError(error);
-      failed.push({ id: known.context.id, error: known });
+    } catch (cause) {
+      const error = asTandemError(cause);
+      const { id } = error.context;
+      if (id !== undefined) failed.push({ id, error });
+      else if (++count <= UNIDENTIFIED) first.push({ position, error });
     }
+    await turn();
   }
-  return { records, failed };
+  return { records, failed, unidentified: { count, first } };
 }
 
 function cutoff(since: string, overlap: number, entity: EntityConfig): number {

@@ -5,10 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import * as oauth from 'oauth4webapi';
+import { request } from 'undici';
 import type { AuthConfig } from '../config/types.ts';
 import { createEncryption, type Encryption } from '../encryption.ts';
 import { type ErrorContext, TandemError } from '../errors.ts';
 import { networkFailure, retryAfterOf } from './answer.ts';
+import { type ResponseLimits, readBody, TooMuch } from './response.ts';
 import { createScript } from './script.ts';
 import { sleep } from './wait.ts';
 
@@ -129,17 +131,17 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
 
   /** By the stored refresh token; where that is refused, by the one of the environment, which an operator may have renewed. */
   async function refresh(stored: TokenSet | undefined): Promise<TokenSet> {
-    if (stored === undefined) return await request(config.refreshToken);
+    if (stored === undefined) return await ask(config.refreshToken);
     try {
-      return await request(stored.refresh);
+      return await ask(stored.refresh);
     } catch (error) {
       const other = config.refreshToken !== stored.refresh;
       if (!other || !(error instanceof TandemError) || error.code !== 'SYSTEM_AUTH') throw error;
-      return await request(config.refreshToken);
+      return await ask(config.refreshToken);
     }
   }
 
-  async function request(refreshToken: string): Promise<TokenSet> {
+  async function ask(refreshToken: string): Promise<TokenSet> {
     const server: oauth.AuthorizationServer = { issuer: endpoint.origin, token_endpoint: config.tokenUrl };
     const client: oauth.Client = { client_id: config.clientId };
     let response: Response;
@@ -151,11 +153,14 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
         refreshToken,
         {
           signal: AbortSignal.timeout(timeout),
+          [oauth.customFetch]: boundedFetch,
           [oauth.allowInsecureRequests]: endpoint.protocol === 'http:',
           ...(config.scope === undefined ? {} : { additionalParameters: { scope: config.scope } }),
         },
       );
     } catch (error) {
+      if (error instanceof TooMuch)
+        throw new TandemError('SYSTEM_BAD_RESPONSE', `The token endpoint of ${system} ${error.message}`, { system });
       throw networkFailure('update', system, 'oauth2', error);
     }
     const { status } = response;
@@ -213,6 +218,30 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
       }
     },
   };
+}
+
+/** Tokens are some kilobytes. */
+const TOKEN_LIMITS: ResponseLimits = { bytes: 64 * 1024, values: 1_000 };
+/** Statuses with which a response may hold no body. */
+const EMPTY = new Set([204, 205, 304]);
+
+/** Within limits, and never decompressed, which `fetch` does unasked: 2 MB of gzip may be 2 GB. Redirects are not followed. */
+async function boundedFetch(
+  url: string,
+  { method, headers, body, signal }: oauth.CustomFetchOptions<'POST', URLSearchParams>,
+): Promise<Response> {
+  const answer = await request(url, {
+    method,
+    headers: { ...headers, 'accept-encoding': 'identity' },
+    body: body.toString(),
+    ...(signal ? { signal } : {}),
+  });
+  const bytes = await readBody(answer.body, TOKEN_LIMITS, Number.POSITIVE_INFINITY);
+  const { statusCode: status } = answer;
+  const pairs = Object.entries(answer.headers).flatMap(([name, value]) =>
+    [value ?? []].flat().map((one): [string, string] => [name, one]),
+  );
+  return new Response(EMPTY.has(status) ? null : new Uint8Array(bytes), { status, headers: pairs });
 }
 
 function isLoopback(host: string): boolean {

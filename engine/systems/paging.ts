@@ -1,8 +1,10 @@
 /** Paging: what the next request adds, decided from the page just read. Pure; one function per kind. */
+import { createHash } from 'node:crypto';
 import type { PagingConfig } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { ExactNumber } from '../json.ts';
 import { readPath } from './paths.ts';
+import { mostRecords } from './response.ts';
 
 /** What the next request adds to the first one: query parameters, or a whole URL. */
 export interface PageRequest {
@@ -26,9 +28,34 @@ export interface Pager {
   next(answer: PageAnswer): PageRequest | undefined;
 }
 
+/** Characters of a token, or of the address of the next page: longer ones no server takes. */
+const LONGEST_TOKEN = 4_096;
+/** Pages of one list. */
+const MOST_PAGES = 100_000;
+/** Pages without a record, one after the other: a filter may leave some empty. */
+const MOST_EMPTY = 100;
+
+/** @throws TandemError SYSTEM_BAD_RESPONSE where a list does not end */
+export function createPager(paging: PagingConfig): Pager {
+  const { first, next } = createSteps(paging);
+  let pages = 0;
+  let empty = 0;
+  return {
+    first,
+    next: (answer) => {
+      empty = answer.items.length === 0 ? empty + 1 : 0;
+      const request = next(answer);
+      if (request === undefined) return undefined;
+      if (++pages >= MOST_PAGES) throw refused(`The list has more than ${MOST_PAGES} pages`);
+      if (empty >= MOST_EMPTY) throw refused(`The list goes on after ${MOST_EMPTY} pages without a record`);
+      return request;
+    },
+  };
+}
+
 const request = (query: Readonly<Record<string, string>>, url?: string): PageRequest => ({ query, url });
 
-export function createPager(paging: PagingConfig): Pager {
+function createSteps(paging: PagingConfig): Pager {
   switch (paging.kind) {
     case 'none':
       return { first: request({}), next: () => undefined };
@@ -100,19 +127,25 @@ export function createPager(paging: PagingConfig): Pager {
   }
 }
 
-/** Raw records of an answer. @throws TandemError SYSTEM_BAD_RESPONSE where there is no array: no answer must look like an empty one */
-export function itemsOf(body: unknown, path: string): readonly unknown[] {
+/**
+ * Raw records of an answer.
+ * @param most records of one page
+ * @throws TandemError SYSTEM_BAD_RESPONSE where there is no array, or one that is no page: no answer must look like an empty one
+ */
+export function itemsOf(body: unknown, path: string, most = mostRecords(undefined)): readonly unknown[] {
   const items = readPath(body, path);
-  if (Array.isArray(items)) return items;
   const place = path === '' ? 'The answer is' : `'${path}' of the answer is`;
-  throw new TandemError('SYSTEM_BAD_RESPONSE', `${place} no list`);
+  if (!Array.isArray(items)) throw refused(`${place} no list`);
+  if (items.length > most)
+    throw refused(`${place} a list of ${items.length} records, where a page has at most ${most}`);
+  return items;
 }
 
 /** Target of `rel="next"` in a Link header (RFC 8288). */
 export function nextLink(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
   for (const [, url, parameters] of header.matchAll(
-    /<([^>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]+))?)*)/g,
+    /<([^<>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]+))?)*)/g,
   )) {
     const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))/i.exec(parameters ?? '');
     if ((rel?.[1] ?? rel?.[2] ?? '').toLowerCase().split(/\s+/).includes('next')) return url;
@@ -120,13 +153,17 @@ export function nextLink(header: string | undefined): string | undefined {
   return undefined;
 }
 
-/** Passes each token once. Whole tokens of a scan are few and short beside its records. */
+/** Passes each token once. They are kept as hashes: a scan may have very many. */
 function guard(): (token: string) => string {
   const seen = new Set<string>();
   return (token) => {
-    if (seen.has(token))
-      throw new TandemError('SYSTEM_BAD_RESPONSE', 'The list leads back to a page that was read already');
-    seen.add(token);
+    if (token.length > LONGEST_TOKEN)
+      throw refused(`The list leads on by a token or link of more than ${LONGEST_TOKEN} characters`);
+    const key = createHash('sha256').update(token).digest('base64url').slice(0, 22);
+    if (seen.has(key)) throw refused('The list leads back to a page that was read already');
+    seen.add(key);
     return token;
   };
 }
+
+const refused = (message: string): TandemError => new TandemError('SYSTEM_BAD_RESPONSE', message);

@@ -4,7 +4,7 @@ import { Pool } from 'undici';
 import type { SystemConfig } from '../config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
 import { hash } from '../expression/values.ts';
-import { parseJson, printJson } from '../json.ts';
+import { printJson } from '../json.ts';
 import type { Tracing } from '../tracing.ts';
 import type { JsonObject } from '../types.ts';
 import {
@@ -19,6 +19,7 @@ import {
 } from './answer.ts';
 import { type Circuit, createCircuit, type Standing } from './circuit.ts';
 import { createTokenSource } from './oauth.ts';
+import { parseBody, RECORD_LIMITS, REFUSAL_LIMITS, type ResponseLimits, readBody, TooMuch } from './response.ts';
 import { createThrottle, throttled } from './throttle.ts';
 import { createSemaphore, jittered, sleep } from './wait.ts';
 
@@ -59,6 +60,8 @@ export interface Call {
   /** `If-Match` is among the headers. */
   readonly conditional?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** What its response may hold; one record, unless said otherwise. */
+  readonly limits?: ResponseLimits;
   /** What the call changes, where that does not follow from its operation. */
   readonly effect?: Effect;
 }
@@ -97,7 +100,6 @@ export interface SystemDeps {
   readonly onCircuit?: ((system: string, standing: Standing) => void) | undefined;
 }
 
-const MAX_BODY = 64 * 1024 * 1024;
 const TRIES = 4;
 const FIRST_DELAY = 200;
 const LONGEST_DELAY = 2_000;
@@ -141,7 +143,8 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
           (effect === 'read' && (code === 'SYSTEM_UNAVAILABLE' || code === 'SYSTEM_BAD_RESPONSE'));
         // A reconcile comes back by itself; a list would have to begin anew, so it alone sits a timeout out.
         const late = call.operation !== 'list' && performance.now() - begun >= config.timeout;
-        if (!again || late || closed || attempt >= TRIES || call.signal?.aborted) throw error;
+        if (!again || excesses.has(error as object) || late || closed || attempt >= TRIES || call.signal?.aborted)
+          throw error;
         await sleep(
           Math.min(jittered((deps.retryDelay ?? FIRST_DELAY) * 2 ** (attempt - 1)), LONGEST_DELAY),
           call.signal,
@@ -233,8 +236,9 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
   async function request(call: Call, effect: Effect, auth: Readonly<Record<string, string>>): Promise<Answer> {
     const url = urlOf(call);
     const { entity } = call;
-    let status: number;
-    let headers: Headers;
+    let status = 0;
+    let headers: Headers = {};
+    let good = false;
     let bytes: Buffer;
     try {
       const response = await pool.request({
@@ -253,13 +257,16 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       });
       status = response.statusCode;
       headers = response.headers;
-      bytes = await readAll(response.body, config.timeout * PATIENCE);
+      good = status >= 200 && status < 300;
+      const limits = good ? (call.limits ?? RECORD_LIMITS) : REFUSAL_LIMITS;
+      bytes = await readBody(response.body, limits, config.timeout * PATIENCE);
     } catch (error) {
-      if (error instanceof TooLong) throw unreadable(effect, system, entity, error.message);
-      throw networkFailure(effect, system, entity, error);
+      if (!(error instanceof TooMuch)) throw networkFailure(effect, system, entity, error);
+      // Of a refusal the status says enough.
+      if (good) throw excessive(unreadable(effect, system, entity, error.message));
+      bytes = Buffer.alloc(0);
     }
-    const good = status >= 200 && status < 300;
-    const parsed = readJson(bytes);
+    const parsed = parseBody(bytes);
     if (good) {
       const wait = quotaWait(config.quota, headers, now());
       if (wait !== undefined) await throttle.pause(wait);
@@ -338,39 +345,17 @@ function effectOf(operation: Operation): Effect {
   return operation === 'create' || operation === 'update' || operation === 'delete' ? operation : 'read';
 }
 
+/** Errors of responses that held too much: asked again at once, the system would send as much again. */
+const excesses = new WeakSet<object>();
+
+function excessive(error: TandemError): TandemError {
+  excesses.add(error);
+  return error;
+}
+
 /** So that a declared header replaces ours instead of standing beside it. */
 function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-}
-
-class TooLong extends Error {}
-
-interface Body extends AsyncIterable<Uint8Array> {
-  destroy(error?: Error): unknown;
-}
-
-/** Bounded in size and in time: the timeout of the pool only watches the pauses between two parts. */
-async function readAll(body: Body, within: number): Promise<Buffer> {
-  const end = performance.now() + within;
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of body) {
-    size += part.length;
-    if (size > MAX_BODY) throw new TooLong(`answered more than ${MAX_BODY / 1024 / 1024} MiB`);
-    if (performance.now() > end) throw new TooLong('took too long for one answer');
-    parts.push(part);
-  }
-  return Buffer.concat(parts, size);
-}
-
-/** Text that is no valid UTF-8 is refused: replacement characters would travel on to the other system. */
-function readJson(bytes: Buffer): { ok: true; value: unknown } | { ok: false } {
-  if (bytes.length === 0) return { ok: true, value: undefined };
-  try {
-    return { ok: true, value: parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };
-  } catch {
-    return { ok: false };
-  }
 }
 
 interface Credentials {

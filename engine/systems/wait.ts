@@ -1,5 +1,5 @@
-/** Waiting that can be called off, and slots that only so many may hold at once. */
-import { setTimeout as delay } from 'node:timers/promises';
+/** Waiting that can be called off, slots that only so many may hold at once, and turns for what works long. */
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 
 /** @throws the signal's reason as soon as it is aborted */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -58,5 +58,18 @@ export function createSemaphore(slots: number): Semaphore {
         waiting.push(grant);
       });
     },
+  };
+}
+
+/** Milliseconds of work on end before others get their turn: whoever asks for health must not wait for a page. */
+const TURN = 20;
+
+/** @returns what long work awaits between its steps: it lets others run whenever a turn is over, and costs nothing else */
+export function takeTurns(): () => Promise<void> {
+  let began = performance.now();
+  return async () => {
+    if (performance.now() - began < TURN) return;
+    await setImmediate();
+    began = performance.now();
   };
 }

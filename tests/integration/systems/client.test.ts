@@ -167,7 +167,11 @@ describe('list', () => {
     const { client } = await setUp({ list: () => ({ items: [item(1), { name: 'no id' }, 'text', item(2)] }) });
     const [page] = await all(client.list('things'));
     expect(page?.records.map((record) => record.id)).toEqual(['1', '2']);
-    expect(page?.failed.map(({ error }) => error.code)).toEqual(['SYSTEM_BAD_RESPONSE', 'SYSTEM_BAD_RESPONSE']);
+    expect(page?.unidentified).toMatchObject({ count: 2, first: [{ position: 1 }, { position: 2 }] });
+    expect(page?.unidentified.first.map(({ error }) => error.code)).toEqual([
+      'SYSTEM_BAD_RESPONSE',
+      'SYSTEM_BAD_RESPONSE',
+    ]);
   });
 
   test('changes by filter: since minus the overlap', async () => {

@@ -97,3 +97,68 @@ test.each([
 ])('nextLink %j', (header, url) => {
   expect(nextLink(header)).toBe(url);
 });
+
+describe('a list that does not end', () => {
+  /** Goes on for as long as the pager does, and tells why it ended. */
+  const readOn = (paging: PagingConfig, answer: (page: number) => PageAnswer): { pages: number; message: string } => {
+    const pager = createPager(paging);
+    for (let pages = 1; ; pages++) {
+      try {
+        if (pager.next(answer(pages)) === undefined) return { pages, message: '' };
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
+        return { pages, message: (error as Error).message };
+      }
+    }
+  };
+  const page = (next: string, items: readonly unknown[] = [1]): PageAnswer => ({
+    body: { next },
+    items,
+    lastId: next,
+    link: `<http://h/?at=${next}>; rel="next"`,
+  });
+  const kinds: PagingConfig[] = [
+    { kind: 'token', param: 'p', next: 'next' },
+    { kind: 'cursor', param: 'p' },
+    { kind: 'link' },
+    { kind: 'page', param: 'p', size: 1, first: 1 },
+    { kind: 'offset', param: 'p', size: 1 },
+  ];
+
+  test.each(kinds)('is refused after 100,000 pages ($kind)', (paging) => {
+    expect(readOn(paging, (n) => page(String(n)))).toEqual({
+      pages: 100_000,
+      message: 'The list has more than 100000 pages',
+    });
+  });
+
+  test.each([kinds[0]!, kinds[2]!])('is refused after 100 pages without a record ($kind)', (paging) => {
+    expect(readOn(paging, (n) => page(String(n), []))).toEqual({
+      pages: 100,
+      message: 'The list goes on after 100 pages without a record',
+    });
+    // One record now and then, and it goes on.
+    expect(readOn(paging, (n) => page(String(n), n % 99 === 0 ? [1] : [])).pages).toBe(100_000);
+  });
+
+  test.each(kinds.slice(0, 3))('is refused for a token that no server takes ($kind)', (paging) => {
+    expect(readOn(paging, () => page('x'.repeat(5_000))).message).toMatch(/more than 4096 characters/);
+  });
+
+  test('keeps hashes of its tokens, which tell them apart', () => {
+    const text = (n: number): string => String(n).padStart(3_000, 'x');
+    expect(readOn(kinds[0]!, (n) => page(n < 500 ? text(n) : ''))).toEqual({ pages: 500, message: '' });
+    expect(readOn(kinds[0]!, (n) => page(text(n % 500))).message).toMatch(/leads back/);
+  });
+});
+
+test('a page holds no more records than a page has', () => {
+  expect(() => itemsOf([1, 2, 3], '', 2)).toThrow(/a list of 3 records, where a page has at most 2/);
+  expect(() => itemsOf({ a: Array.from({ length: 50_001 }) }, 'a')).toThrow(/'a' of the answer is a list of 50001/);
+});
+
+test('a Link header of brackets costs no more than it is long', () => {
+  const begun = performance.now();
+  expect(nextLink('<'.repeat(1_000_000))).toBeUndefined();
+  expect(performance.now() - begun).toBeLessThan(2_000);
+});
