@@ -112,6 +112,12 @@ export const ERRORS = {
     409,
     'Nothing: it is read and tried again.',
   ),
+  VERSION_REFUSED: entry(
+    'The system refuses the version that it gave itself',
+    'never',
+    409,
+    'See that nothing between rewrites ETag, or take "version" out of the system file.',
+  ),
   OPERATION_UNSUPPORTED: entry(
     'The system does not offer this operation',
     'never',

@@ -85,6 +85,7 @@ export async function nameCounterpart(
       data: correlate.set(record.data, counterpart ?? null),
       changed: [correlate],
       version: record.version,
+      before: record.data,
     });
     await context
       .links(mapping.name)

@@ -28,7 +28,7 @@ export async function updateRecord(
   const { data, changed } = apply(mapping, side, record.data, good);
   const result = await context
     .client(side.system.name)
-    .update(side.entity.name, record.id, { data, changed, version: record.version });
+    .update(side.entity.name, record.id, { data, changed, version: record.version, before: record.data });
   return { record: result, answered: answered(context, mapping, side, result, good), ...(refused ? { refused } : {}) };
 }
 

@@ -2,11 +2,13 @@
 import type { EntityConfig, FindConfig, OperationConfig, PagingConfig, SystemConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
+import { stableJson } from '../expression/values.ts';
 import { restoreExact } from '../json.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { headerOf } from './answer.ts';
 import { createBody, maskOf, updateBody } from './body.ts';
 import type { Circuit } from './circuit.ts';
+import { FORMS } from './etag.ts';
 import { createPager, itemsOf, nextLink, type PageRequest } from './paging.ts';
 import { isObject, readPath } from './paths.ts';
 import { toId, toMillis, toRecord } from './record.ts';
@@ -59,17 +61,24 @@ export interface SystemClient {
   /** Records whose `field` equals `value`, trimmed and without regard to case; what the system answers is checked again here. */
   find(entity: string, field: string, value: string): Promise<SystemRecord[]>;
   create(entity: string, data: JsonObject, options?: { idempotencyKey?: string }): Promise<SystemRecord>;
-  /** `data`: the whole new normalized record; `changed`: the paths that differ from what was read. */
-  update(
-    entity: string,
-    id: string,
-    change: { data: JsonObject; changed: readonly WritablePath[]; version?: string | undefined },
-  ): Promise<SystemRecord>;
+  /** @throws TandemError RECORD_CHANGED, VERSION_REFUSED, and what transport.ts throws */
+  update(entity: string, id: string, change: Change): Promise<SystemRecord>;
   /** A record that is gone already is a success. */
   delete(entity: string, id: string): Promise<void>;
   /** All records of a small entity, kept for its `cache` time (single-flight). */
   cached(entity: string): Promise<readonly SystemRecord[]>;
   close(): Promise<void>;
+}
+
+export interface Change {
+  /** The whole new normalized record. */
+  readonly data: JsonObject;
+  /** The paths that differ from what was read. */
+  readonly changed: readonly WritablePath[];
+  /** Of the record that was read, where the system has one. */
+  readonly version?: string | undefined;
+  /** What was read: by it a record that did not change is known, where the version says otherwise. */
+  readonly before?: JsonObject;
 }
 
 /** Milliseconds that one page of a list waits in all for quota, before the whole list is given up for later. */
@@ -378,11 +387,7 @@ export function createSystemClient(
     });
   }
 
-  async function update(
-    name: string,
-    id: string,
-    change: { data: JsonObject; changed: readonly WritablePath[]; version?: string | undefined },
-  ): Promise<SystemRecord> {
+  async function update(name: string, id: string, change: Change): Promise<SystemRecord> {
     const entity = entityOf(name);
     const operation = offered(entity.update, 'update', name);
     const normalized = updateBody(operation, entity.schema, change.data, change.changed);
@@ -390,10 +395,8 @@ export function createSystemClient(
       const body = await written(entity, normalized, change.data);
       const call = callOf(operation, name, 'update', { id });
       for (const [param, text] of maskOf(operation, body)) call.query.append(param, text);
-      const conditional = operation.version !== undefined && change.version !== undefined;
-      const headers = conditional ? { [operation.version ?? '']: change.version ?? '' } : {};
       try {
-        const answer = await transport.send({ ...call, body, headers, conditional });
+        const answer = await sendVersioned({ ...call, body }, entity, id, change);
         if (operation.answer === 'record' && answer.body !== undefined) return await recordOf(entity, answer);
       } catch (error) {
         throw withId(error, id);
@@ -403,6 +406,50 @@ export function createSystemClient(
     if (record !== undefined) return record;
     const words = `The record of ${name} is gone from ${config.name}`;
     throw new TandemError('SYSTEM_NOT_FOUND', words, { system: config.name, entity: name, id });
+  }
+
+  /** Per entity: in which form the system took a version last. */
+  const forms = new Map<string, (tag: string) => string>();
+
+  /**
+   * Sends an update on the condition that the record still has the version that was read. Where the system says that it
+   * has not, and the record is the same all the same, the version is tried in other forms.
+   */
+  async function sendVersioned(call: Call, entity: EntityConfig, id: string, change: Change): Promise<Answer> {
+    const header = entity.update?.version;
+    if (header === undefined || change.version === undefined) return await transport.send(call);
+    const send = (version: string): Promise<Answer> =>
+      transport.send({ ...call, headers: { [header]: version }, conditional: true });
+    const known = forms.get(entity.name) ?? FORMS[0]!;
+    const tried = new Set([known(change.version)]);
+    try {
+      return await send(known(change.version));
+    } catch (error) {
+      const refused = asTandemError(error);
+      if (refused.code !== 'RECORD_CHANGED' || change.before === undefined) throw error;
+      const now = await read(entity.name, id, WRITTEN_PATIENCE);
+      if (now === undefined || stableJson(now.data) !== stableJson(change.before)) throw error;
+      if (refused.context.status !== 412)
+        throw new TandemError(
+          'SYSTEM_REJECTED',
+          refused.message.replace(/^[^:]*/, `${config.name} rejected the record`),
+          refused.context,
+        );
+      for (const form of now.version === undefined ? [] : FORMS) {
+        const version = form(now.version!);
+        if (tried.has(version)) continue;
+        tried.add(version);
+        try {
+          const answer = await send(version);
+          forms.set(entity.name, form);
+          return answer;
+        } catch (again) {
+          if (asTandemError(again).code !== 'RECORD_CHANGED') throw again;
+        }
+      }
+      const words = `${config.name} refuses the version (${header}) that it gave itself, and the record of ${entity.name} did not change`;
+      throw new TandemError('VERSION_REFUSED', words, { ...refused.context, cause: error });
+    }
   }
 
   async function remove(name: string, id: string): Promise<void> {

@@ -465,6 +465,83 @@ describe('update and delete', () => {
     expect(requests.map((request) => request.method)).toEqual(['GET']);
   });
 
+  describe('a version that the system refuses', () => {
+    const record = { id: '1', updated_at: '2026-01-01T00:00:00Z', name: 'Old' };
+    /** Tags of the origin count up with each write; `shown` is what a proxy or the origin makes of them. */
+    async function tagged(shown: (tag: string, reads: number) => string, edit?: () => object) {
+      let [version, reads] = [1, 0];
+      let now: object = record;
+      const made = await setUp({
+        read: (_, reply) => reply.header('etag', shown(`"v${version}"`, ++reads)).send(now),
+        update: (request, reply) => {
+          if (edit) now = { ...now, ...edit() };
+          if (request.headers['if-match'] !== `"v${version}"`) return reply.code(412).send({ message: 'precondition' });
+          version++;
+          now = { ...now, ...(request.body as object) };
+          return reply.header('etag', shown(`"v${version}"`, reads)).send(now);
+        },
+      });
+      const write = async (name: string) => {
+        const before = (await made.client.read('things', '1'))!;
+        const data = { ...before.data, name };
+        return await made.client.update('things', '1', {
+          ...before,
+          before: before.data,
+          data,
+          changed: [path('name')],
+        });
+      };
+      const patches = () => made.requests.filter(({ method }) => method === 'PATCH').length;
+      return { ...made, write, patches };
+    }
+
+    test.each<[string, (tag: string) => string]>([
+      ['a proxy has put -gzip to it', (tag) => tag.replace(/"$/, '-gzip"')],
+      ['a proxy has put ;br to it', (tag) => tag.replace(/"$/, ';br"')],
+      ['a proxy has made it weak', (tag) => `W/${tag}`],
+      ['a proxy has made it weak and put --gzip to it', (tag) => `W/${tag.replace(/"$/, '--gzip"')}`],
+    ])('because %s is sent as the system knows it, the next time at once', async (_, shown) => {
+      const { write, patches } = await tagged(shown);
+      expect((await write('One')).data).toMatchObject({ name: 'One' });
+      const first = patches();
+      expect(first).toBeGreaterThan(1);
+      expect((await write('Two')).data).toMatchObject({ name: 'Two' });
+      expect(patches()).toBe(first + 1);
+    });
+
+    test('because it differs with each read is an error with this reason', async () => {
+      const { write, patches } = await tagged((tag, reads) => tag.replace(/"$/, `-${reads}"`));
+      await expect(write('One')).rejects.toMatchObject({
+        code: 'VERSION_REFUSED',
+        retry: 'never',
+        message: 'shop refuses the version (If-Match) that it gave itself, and the record of things did not change',
+        context: { id: '1', status: 412 },
+      });
+      expect(patches()).toBe(2);
+    });
+
+    test('because somebody edited the record stays a record that changed, and the edit stays', async () => {
+      const { write, patches, client } = await tagged(
+        (tag) => tag.replace(/"$/, '-gzip"'),
+        () => ({ name: 'Edited' }),
+      );
+      await expect(write('One')).rejects.toMatchObject({ code: 'RECORD_CHANGED', retry: 'later' });
+      expect(patches()).toBe(1);
+      expect((await client.read('things', '1'))?.data).toMatchObject({ name: 'Edited' });
+    });
+
+    test('as a conflict of another kind is refused in the words of the system', async () => {
+      const { client } = await setUp({
+        read: (_, reply) => reply.header('etag', '"3"').send(record),
+        update: (_, reply) => reply.code(409).send({ message: 'The name is taken' }),
+      });
+      const before = (await client.read('things', '1'))!;
+      await expect(
+        client.update('things', '1', { ...before, before: before.data, changed: [path('name')] }),
+      ).rejects.toMatchObject({ code: 'SYSTEM_REJECTED', message: 'shop rejected the record: The name is taken' });
+    });
+  });
+
   test.each<[number, string]>([
     [412, 'RECORD_CHANGED'],
     [409, 'RECORD_CHANGED'],
