@@ -125,6 +125,12 @@ interface EntityFile {
   delete?: OperationFile;
   events?: string[];
 }
+interface QuotaFile {
+  remaining: string;
+  part?: number;
+  reset?: string;
+  window?: string;
+}
 interface SystemFile {
   system: string;
   description?: string;
@@ -134,8 +140,9 @@ interface SystemFile {
   timeout?: string;
   concurrency?: number;
   limits?: { requests: number; per: string }[];
-  quota?: { remaining: string; reset?: string };
+  quota?: QuotaFile | QuotaFile[];
   retry?: { statuses?: number[] };
+  errors?: { throttled?: string; message?: string };
   account?: OperationFile & { cache?: string };
   entities: Record<string, EntityFile>;
   webhooks?: {
@@ -192,8 +199,20 @@ function build(file: SystemFile, input: SystemInput, report: Report): SystemConf
     timeout: duration(file.timeout, 30 * SECOND),
     limits: (file.limits ?? []).map((limit) => ({ requests: limit.requests, per: duration(limit.per, SECOND) })),
     concurrency: file.concurrency ?? 4,
-    quota: file.quota ? { remaining: file.quota.remaining, reset: file.quota.reset } : undefined,
+    quota: [file.quota ?? []].flat().map(({ remaining, part, reset, window }) => ({
+      remaining,
+      part: part === undefined ? undefined : part - 1,
+      reset,
+      window: window === undefined ? undefined : duration(window, MINUTE),
+    })),
     retry: { statuses: file.retry?.statuses ?? [] },
+    errors: {
+      throttled:
+        file.errors?.throttled === undefined
+          ? undefined
+          : expression(file.errors.throttled, report, ['errors', 'throttled']),
+      message: file.errors?.message,
+    },
     account: file.account && {
       ...buildOperation(file.account, 'GET', [], [], report, ['account']),
       cache: duration(file.account.cache, HOUR),

@@ -24,8 +24,9 @@ export interface SystemConfig {
   readonly limits: readonly LimitConfig[];
   /** Requests under way at once, per process. */
   readonly concurrency: number;
-  readonly quota: QuotaConfig | undefined;
+  readonly quota: readonly QuotaConfig[];
   readonly retry: RetryConfig;
+  readonly errors: ErrorsConfig;
   /** Describes the account itself; `$account()` of `denormalize`. */
   readonly account: AccountConfig | undefined;
   readonly entities: Readonly<Record<string, EntityConfig>>;
@@ -53,11 +54,23 @@ export interface LimitConfig {
   readonly per: number;
 }
 
-/** Names of answer headers that tell the quota left; when `remaining` reaches 0 the system waits until `reset`. */
+/** Headers that state what is left of one quota; when that is 0, all calls wait until `reset`, or until its window ends. */
 export interface QuotaConfig {
   readonly remaining: string;
+  /** Which of the numbers that the header states, from 0; they are separated by `|`. undefined: it states one. */
+  readonly part: number | undefined;
+  /** Milliseconds; windows begin at whole multiples since 1970 in UTC. */
+  readonly window: number | undefined;
   /** Header with the time of reset: epoch seconds, epoch milliseconds or ISO 8601. */
   readonly reset: string | undefined;
+}
+
+/** What the system's errors look like where that is not usual. */
+export interface ErrorsConfig {
+  /** JSONata over `{ status, headers, body }` that is true where the system asks to slow down, beside 429. */
+  readonly throttled: Expression | undefined;
+  /** Path of the message in an error's body. */
+  readonly message: string | undefined;
 }
 
 export interface RetryConfig {

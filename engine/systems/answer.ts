@@ -23,6 +23,10 @@ export interface Failure {
   readonly body: unknown;
   /** Whether `If-Match` was sent. */
   readonly conditional: boolean;
+  /** Whether the system asks to slow down, by its own sign; a 429 always does. */
+  readonly throttled: boolean;
+  /** Path of the message in the body, where it is not one of the usual. */
+  readonly messageAt: string | undefined;
   /** Statuses that the system file declares as transient. */
   readonly transient: readonly number[];
   /** Texts that must not appear in a message. */
@@ -36,12 +40,12 @@ export function failureOf(failure: Failure): TandemError {
   const retryAfter = retryAfterOf(failure.headers, failure.now);
   const context: ErrorContext = { system, entity, status, ...(retryAfter === undefined ? {} : { retryAfter }) };
   const make = (code: ErrorCode, words: string): TandemError => {
-    const said = redact(beginningOf(wordsOf(failure.body), failure.secrets), failure.secrets);
+    const said = redact(beginningOf(wordsOf(failure.body, failure.messageAt), failure.secrets), failure.secrets);
     const text =
       said === '' ? `${words} (${status} ${STATUS_CODES[status] ?? ''}`.trimEnd().concat(')') : `${words}: ${said}`;
     return new TandemError(code, bounded(text), context);
   };
-  if (isThrottled(status, failure.body)) return make('SYSTEM_THROTTLED', `${system} asks to slow down`);
+  if (status === 429 || failure.throttled) return make('SYSTEM_THROTTLED', `${system} asks to slow down`);
   if (failure.transient.includes(status)) return make('SYSTEM_UNAVAILABLE', `${system} is not ready for this yet`);
   if (status === 401) return make('SYSTEM_AUTH', `${system} refused the credentials`);
   if (status === 404 || status === 410) {
@@ -121,13 +125,6 @@ function networkCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** 429, and the form in which Keap's gateway tells of a spike, whatever its status. */
-export function isThrottled(status: number, body: unknown): boolean {
-  if (status === 429) return true;
-  const code = readPath(body, 'fault.detail.errorcode');
-  return status >= 400 && typeof code === 'string' && code.startsWith('policies.ratelimit.');
-}
-
 const DAY = 86_400_000;
 
 /** Milliseconds that `Retry-After` asks for (seconds or an HTTP date), within one day. */
@@ -138,22 +135,26 @@ export function retryAfterOf(headers: Headers, now: number): number | undefined 
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), DAY);
 }
 
-/** Without a reset header the system is asked again after this time. */
+/** Without a reset header or a window the system is asked again after this time. */
 const QUOTA_DEFAULT = 60_000;
 
-/** How many calls the system says are left; undefined where it says nothing of that. */
+/** How many calls the system says are left of a quota; undefined where it says nothing of that. */
 export function quotaLeft(quota: QuotaConfig | undefined, headers: Headers): number | undefined {
-  const text = quota && headerOf(headers, quota.remaining)?.trim();
+  const stated = quota && headerOf(headers, quota.remaining);
+  const text = (quota?.part === undefined ? stated : stated?.split('|')[quota.part])?.trim();
   return text !== undefined && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
-/** Milliseconds to wait because the quota headers say that nothing is left; undefined where something is. */
-export function quotaWait(quota: QuotaConfig | undefined, headers: Headers, now: number): number | undefined {
-  const left = quotaLeft(quota, headers);
-  if (quota === undefined || left === undefined || left > 0) return undefined;
-  const reset = quota.reset === undefined ? undefined : toMillis(headerOf(headers, quota.reset));
-  if (reset === undefined) return QUOTA_DEFAULT;
-  return reset > now ? Math.min(reset - now, DAY) : undefined;
+/** Milliseconds to wait because the headers say that nothing is left of a quota; undefined where something is left of all. */
+export function quotaWait(quotas: readonly QuotaConfig[], headers: Headers, now: number): number | undefined {
+  const waits = quotas.flatMap((quota) => {
+    const left = quotaLeft(quota, headers);
+    if (left === undefined || left > 0) return [];
+    const reset = quota.reset === undefined ? undefined : toMillis(headerOf(headers, quota.reset));
+    if (reset !== undefined) return reset > now ? [Math.min(reset - now, DAY)] : [];
+    return [quota.window === undefined ? QUOTA_DEFAULT : quota.window - (now % quota.window)];
+  });
+  return waits.length === 0 ? undefined : Math.max(...waits);
 }
 
 export function headerOf(headers: Headers, name: string): string | undefined {
@@ -162,15 +163,15 @@ export function headerOf(headers: Headers, name: string): string | undefined {
 }
 
 /** What the answer says went wrong: field and message pairs first, else one message. '' where it says nothing readable. */
-export function wordsOf(body: unknown): string {
+export function wordsOf(body: unknown, messageAt?: string): string {
   if (typeof body === 'string') return body;
   if (!isObject(body)) return '';
   const fields = [...entries(body.errors), ...entries(body.details), ...entries(body.violations)];
   const message = [
+    messageAt === undefined ? undefined : readPath(body, messageAt),
     body.message,
     body.detail,
     body.title,
-    readPath(body, 'fault.faultstring'),
     body.error_description,
     body.error,
     readPath(body, 'error.message'),
@@ -199,7 +200,9 @@ function entry(value: Json): string {
   const text = (...names: string[]): string =>
     names
       .map((name) => property(value, name))
-      .find((found): found is string => typeof found === 'string' && found !== '') ?? '';
+      .filter((found) => typeof found === 'string' || typeof found === 'number')
+      .map(String)
+      .find((found) => found !== '') ?? '';
   const field = text('field', 'path', 'param', 'pointer', 'domain');
   const said = text('message', 'detail', 'reason', 'resource', 'code');
   return field === '' ? said : said === '' ? field : `${field}: ${said}`;

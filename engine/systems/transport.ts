@@ -196,7 +196,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
         status,
         ms: performance.now() - begun,
         error,
-        quotaLeft: quotaLeft(config.quota, headers),
+        quotaLeft: quotaLeft(config.quota[0], headers),
       });
     };
     try {
@@ -276,6 +276,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
         : 'no readable JSON';
       throw unreadable(effect, system, entity, `answered ${what}`);
     }
+    const body = parsed.ok ? parsed.value : undefined;
     const error = failureOf({
       system,
       entity,
@@ -283,7 +284,9 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       single: call.single ?? false,
       status,
       headers,
-      body: parsed.ok ? parsed.value : undefined,
+      body,
+      throttled: await asksToSlowDown(config, status, headers, body),
+      messageAt: config.errors.message,
       conditional: call.conditional === true,
       transient: config.retry.statuses,
       secrets: [
@@ -356,6 +359,17 @@ function excessive(error: TandemError): TandemError {
 /** So that a declared header replaces ours instead of standing beside it. */
 function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+async function asksToSlowDown(
+  { errors }: SystemConfig,
+  status: number,
+  headers: Headers,
+  body: unknown,
+): Promise<boolean> {
+  // An error of another shape than the expression expects is no such sign; it is reported as what it is.
+  const sign = errors.throttled?.evaluate({ status, headers, body }).catch(() => false);
+  return (await sign) === true;
 }
 
 interface Credentials {

@@ -2,8 +2,9 @@
 import { createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { EntityConfig, SystemConfig } from '../../../engine/config/types.ts';
+import { compileExpression } from '../../../engine/expression/compile.ts';
 import { parsePath } from '../../../engine/expression/path.ts';
 import type { Page } from '../../../engine/systems/client.ts';
 import type { JsonObject } from '../../../engine/types.ts';
@@ -595,16 +596,18 @@ describe('limits', () => {
     expect(other.calls).toMatchObject([{ operation: 'read', status: undefined, error: 'SYSTEM_THROTTLED' }]);
   });
 
-  test("Keap's spike arrest counts as 429, whatever its status", async () => {
-    const fault = {
-      fault: {
-        faultstring: 'Spike arrest violation',
-        detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' },
-      },
-    };
-    const { client, requests } = await setUp({ create: (_, reply) => reply.code(500).send(fault) });
+  test('what the system file calls a sign to slow down counts as 429, whatever its status', async () => {
+    const errors = { throttled: compileExpression('$contains(body.busy, "slow")'), message: undefined };
+    let body: object = { busy: 'slow down' };
+    const { client, requests } = await setUp({ create: (_, reply) => reply.code(500).send(body) }, {}, { errors });
     await expect(client.create('things', { name: 'x' })).rejects.toMatchObject({ code: 'SYSTEM_THROTTLED' });
     expect(requests).toHaveLength(1);
+    // An error of another shape is what it is, also where the expression fails on it.
+    body = { busy: 7 };
+    await vi.waitFor(
+      () => expect(client.create('things', { name: 'x' })).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' }),
+      { timeout: 5_000, interval: 100 },
+    );
   });
 
   test('a quota that is used up is waited for, though the last answer was good', async () => {
@@ -612,7 +615,7 @@ describe('limits', () => {
     const { client, requests } = await setUp(
       { read: (_, reply) => reply.header('x-left', '0').header('x-reset', reset).send({ id: 1 }) },
       {},
-      { quota: { remaining: 'x-left', reset: 'x-reset' } },
+      { quota: [{ remaining: 'x-left', part: undefined, reset: 'x-reset', window: undefined }] },
     );
     await client.read('things', '1');
     await expect(client.read('things', '1')).rejects.toMatchObject({ code: 'SYSTEM_THROTTLED' });

@@ -36,7 +36,10 @@ async function keap(answers: Record<string, object | ((reply: FastifyReply) => o
       return answer ?? { [below.split('/')[1] ?? '']: [] };
     });
   });
-  const { config } = await loadConfig({ root: ROOT, env: { ...REAL_ENV, KEAP_BASE_URL: url } });
+  const { config } = await loadConfig({
+    root: ROOT,
+    env: { ...REAL_ENV, KEAP_BASE_URL: url, KEAP_API_KEY: 'key-of-this-test' },
+  });
   return { ...testClient(config.systems.get('keap')!), asked };
 }
 
@@ -217,6 +220,75 @@ describe('next_page_token', () => {
       code: 'SYSTEM_BAD_RESPONSE',
       message: expect.stringContaining('another host'),
     });
+  });
+});
+
+describe('when Keap has had enough', () => {
+  const quota = { code: '429', message: 'Quota Exceeded', status: 'Request Throttled', details: null };
+  const spike = {
+    fault: { faultstring: 'Spike arrest violation.', detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } },
+  };
+  const refusal = (status: number, body: object, headers: Record<string, string> = {}) => ({
+    '/companies': (reply: FastifyReply) => {
+      reply.code(status).headers(headers);
+      return body;
+    },
+  });
+  const untilMinute = () => 60_000 - (Date.now() % 60_000);
+  const untilDay = () => 86_400_000 - (Date.now() % 86_400_000);
+
+  test.each([
+    ['the API', 429, quota, 'Quota Exceeded'],
+    ['the gateway', 429, spike, 'Spike arrest violation.'],
+    // Its older form has another status.
+    ['the gateway', 500, spike, 'Spike arrest violation.'],
+  ])('a refusal of %s with %i is no failure, and all calls wait', async (_, status, body, words) => {
+    const { client, asked } = await keap(refusal(status, body));
+    await expect(client.find('companies', 'company_name', 'Acme')).rejects.toMatchObject({
+      code: 'SYSTEM_THROTTLED',
+      message: expect.stringContaining(words),
+    });
+    expect(asked).toHaveLength(1);
+  });
+
+  test('the message of another error of the gateway is told', async () => {
+    const fault = { fault: { faultstring: 'Invalid Access Token', detail: { errorcode: 'keymanagement.service.x' } } };
+    const { client } = await keap(refusal(401, fault));
+    await expect(client.find('companies', 'company_name', 'Acme')).rejects.toMatchObject({
+      code: 'SYSTEM_AUTH',
+      message: expect.stringContaining('Invalid Access Token'),
+    });
+  });
+
+  test.each<[string, Record<string, string>, () => number]>([
+    ['the minute of the token', { 'x-keap-product-throttle-available': '0' }, untilMinute],
+    ['the minute of the account', { 'x-keap-tenant-throttle-available': '0|249000' }, untilMinute],
+    ['the minute of the account, stated alone', { 'x-keap-tenant-throttle-available': '0' }, untilMinute],
+    ['the day of the account', { 'x-keap-tenant-throttle-available': '9000|0' }, untilDay],
+    [
+      'the day of the token',
+      { 'x-keap-product-quota-available': '0', 'x-keap-product-quota-expiry-time': String(Date.now() + 3_600_000) },
+      () => 3_600_000,
+    ],
+  ])('a 429 waits until the end of %s', async (_, headers, wait) => {
+    const { client } = await keap(refusal(429, quota, headers));
+    const error = await client.find('companies', 'company_name', 'Acme').catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'SYSTEM_THROTTLED' });
+    // Those who wait come back spread out over another part of the time.
+    expect(error.context.retryAfter).toBeGreaterThan(wait() * 0.8 - 5_000);
+    expect(error.context.retryAfter).toBeLessThan(wait() * 1.5 + 5_000);
+  });
+
+  test('what others have used up stops the next call, though this one was answered', async () => {
+    const { client, asked } = await keap({
+      '/companies': (reply) => {
+        reply.header('x-keap-tenant-throttle-available', '9000|0');
+        return { companies: [] };
+      },
+    });
+    await client.find('companies', 'company_name', 'Acme');
+    await expect(client.find('companies', 'company_name', 'Acme')).rejects.toMatchObject({ code: 'SYSTEM_THROTTLED' });
+    expect(asked).toHaveLength(1);
   });
 });
 

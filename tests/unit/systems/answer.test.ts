@@ -1,5 +1,6 @@
 // What answers mean, and what their messages may say.
 import { describe, expect, test } from 'vitest';
+import type { QuotaConfig } from '../../../engine/config/types.ts';
 import {
   type Failure,
   failureOf,
@@ -20,20 +21,18 @@ const failure = (more: Partial<Failure>): Failure => ({
   status: 500,
   headers: {},
   body: undefined,
+  throttled: false,
+  messageAt: undefined,
   conditional: false,
   transient: [],
   secrets: [],
   now: NOW,
   ...more,
 });
-const spike = {
-  fault: { faultstring: 'Spike arrest violation', detail: { errorcode: 'policies.ratelimit.SpikeArrestViolation' } },
-};
-
 describe('codes', () => {
   test.each<[Partial<Failure>, string]>([
     [{ status: 429 }, 'SYSTEM_THROTTLED'],
-    [{ status: 500, body: spike, effect: 'create' }, 'SYSTEM_THROTTLED'],
+    [{ status: 500, throttled: true, effect: 'create' }, 'SYSTEM_THROTTLED'],
     [{ status: 401 }, 'SYSTEM_AUTH'],
     [{ status: 404 }, 'SYSTEM_NOT_FOUND'],
     [{ status: 410, effect: 'update' }, 'SYSTEM_NOT_FOUND'],
@@ -82,7 +81,8 @@ describe('words', () => {
       'Bad; region_code: unknown',
     ],
     [{ code: '429', message: 'Quota Exceeded', details: null }, 'Quota Exceeded'],
-    [spike, 'Spike arrest violation'],
+    // An error whose code and resource are numbers.
+    [{ code: 400, message: 'Bad', status: 'X', details: [{ domain: 'contacts', resource: 7 }] }, 'Bad; contacts: 7'],
     [{ errors: { name: ['is short', 'is odd'] } }, 'name: is short, is odd'],
     [{ errors: ['one', { message: 'two' }, 3, null] }, 'one; two'],
     [undefined, ''],
@@ -90,6 +90,13 @@ describe('words', () => {
     [null, ''],
   ])('%j', (body, words) => {
     expect(wordsOf(body)).toBe(words);
+  });
+
+  test('are found where the system file says', () => {
+    const body = { fault: { faultstring: 'Spike arrest violation' }, error: 'fault' };
+    expect(wordsOf(body)).toBe('fault');
+    expect(wordsOf(body, 'fault.faultstring')).toBe('Spike arrest violation');
+    expect(wordsOf({ message: 'Bad' }, 'fault.faultstring')).toBe('Bad');
   });
 
   test.each([
@@ -133,6 +140,14 @@ describe('words', () => {
   });
 });
 
+const quota = (more: Partial<QuotaConfig>): QuotaConfig => ({
+  remaining: 'X-Left',
+  part: undefined,
+  reset: undefined,
+  window: undefined,
+  ...more,
+});
+
 describe('waiting', () => {
   test.each([
     ['3', 3_000],
@@ -156,7 +171,26 @@ describe('waiting', () => {
     [{ 'x-left': '0', 'x-reset': new Date(NOW + 7_000).toISOString() }, 7_000],
     [{ 'x-left': '0', 'x-reset': new Date(NOW - 7_000).toISOString() }, undefined],
   ])('quota %j', (headers, ms) => {
-    expect(quotaWait({ remaining: 'X-Left', reset: 'X-Reset' }, headers, NOW)).toBe(ms);
-    expect(quotaWait(undefined, headers, NOW)).toBeUndefined();
+    expect(quotaWait([quota({ reset: 'X-Reset' })], headers, NOW)).toBe(ms);
+    expect(quotaWait([], headers, NOW)).toBeUndefined();
+  });
+
+  test.each([
+    ['0|5000', 10_000],
+    ['12|0', 86_400_000 - 50_000],
+    ['0|0', 86_400_000 - 50_000],
+    ['12|5000', undefined],
+    // A header that states the first only says nothing of the second.
+    ['0', 10_000],
+    ['12', undefined],
+  ])('a minute and a day in one header, %j left of them', (left, ms) => {
+    const both = [quota({ part: 0, window: 60_000 }), quota({ part: 1, window: 86_400_000 })];
+    expect(quotaWait(both, { 'x-left': left }, NOW + 50_000)).toBe(ms);
+  });
+
+  test('the longest of several quotas that are used up', () => {
+    const quotas = [quota({ window: 60_000 }), quota({ remaining: 'X-Other', reset: 'X-Reset' })];
+    const headers = { 'x-left': '0', 'x-other': '0', 'x-reset': String(NOW + 3_600_000) };
+    expect(quotaWait(quotas, headers, NOW)).toBe(3_600_000);
   });
 });
