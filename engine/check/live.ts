@@ -157,7 +157,8 @@ class EntityCheck {
     const listed = fullest(this.#records);
     if (!listed) return this.#report('read', this.#list, { notChecked: 'the list gave no record to read' });
     let record: SystemRecord | undefined;
-    const [exchange] = await this.#send('read', ['read', 'path'], 1, async () => {
+    // A record that is read through a list may be asked for by its own path as well.
+    const [exchange] = await this.#send('read', ['read', 'path'], 2, async () => {
       record = await this.#options.client.read(this.#entity.name, listed.id);
     });
     if (!exchange) return;

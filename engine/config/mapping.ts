@@ -12,6 +12,7 @@ import { type BrakeFile, brakeConfig } from './brake.ts';
 import { definitionOf } from './definition.ts';
 import { parseDuration } from './duration.ts';
 import { shortHash } from './hash.ts';
+import { lackedBy, lackMessage, readBy } from './optional.ts';
 import { createReport, type Report } from './report.ts';
 import { schemaPlace } from './schema-path.ts';
 import { buildTable, entriesOf, INLINE, type TableEntries, type TableFile } from './tables.ts';
@@ -319,6 +320,8 @@ function schedule(given: MappingFile['schedule']): ScheduleConfig {
 // ---------------------------------------------------------------- expressions
 
 interface ExpressionRules {
+  /** Whether the input is a value and not the record. */
+  readonly ofValue?: boolean;
   /** Whether `$now` and the like are allowed: where the answer decides no value. */
   readonly volatile?: boolean;
   /** The side that the expression reads from. */
@@ -368,6 +371,12 @@ function expression(
         `The entity "${name}" of "${config.name}" has no operation "${operation}", which $${operation === 'read' ? 'record' : 'find'} needs.`,
       );
   };
+  checkAsked(
+    state,
+    state.sides[rules.reads],
+    readBy(state.sides[rules.reads].entityConfig, source, !rules.ofValue),
+    path,
+  );
   for (const name of calls.record) entity(name, 'read');
   for (const name of calls.find) entity(name, 'find');
   return compiled;
@@ -386,6 +395,7 @@ function expressionsBySide(
     if (index === undefined) continue;
     compiled[index] = expression(state, source, [...path, name], {
       volatile: rules.volatile ?? false,
+      ofValue: rules.toward ?? false,
       reads: rules.toward ? otherSide(index) : index,
     });
   }
@@ -458,6 +468,17 @@ function quietPath(source: string): WritablePath | undefined {
 
 // ---------------------------------------------------------------- paths
 
+/** A property that is not asked for is never there: its row would see it empty, and write the whole of it without the rest. */
+function checkAsked(state: Compiling, side: ResolvedSide, roots: readonly string[], path: YamlPath): void {
+  const { entityConfig: entity, config } = side;
+  for (const root of roots) {
+    const lacking = lackedBy(entity, root);
+    if (lacking.length === 0) continue;
+    const message = lackMessage(root, lacking, entity.optional?.param ?? '');
+    state.report.add('CONFIG_OPERATION', path, `${side.entity} of ${side.system} ${message}, in ${config.file}.`);
+  }
+}
+
 function checkPlace(
   state: Compiling,
   side: ResolvedSide,
@@ -493,6 +514,7 @@ function correlates(state: Compiling): [WritablePath | undefined, WritablePath |
       continue;
     }
     const place = checkPlace(state, side, parsed.steps, path);
+    checkAsked(state, side, [parsed.root], path);
     if (place?.readOnly)
       state.report.add('CONFIG_PATH', path, `${source} is read-only on ${name}; take a field that can be written.`);
     if (place && findField(side.entityConfig, parsed.steps) === undefined) {
@@ -624,6 +646,7 @@ function propertySide(
   const written = direction === 'both' || direction === side.index;
   const other = state.sides[otherSide(side.index)].name;
   const place = parsed ? checkPlace(state, side, parsed.steps, at) : undefined;
+  if (parsed) checkAsked(state, side, [parsed.root], at);
   if (place?.readOnly && written)
     state.report.add(
       'CONFIG_PATH',

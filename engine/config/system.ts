@@ -8,6 +8,7 @@ import type { Json, JsonObject } from '../types.ts';
 import { parseDuration } from './duration.ts';
 import { checkSecrets, type Env, fillEnv, pointer } from './env.ts';
 import { shortHash } from './hash.ts';
+import { lackedBy, lackMessage } from './optional.ts';
 import { createReport, type Report } from './report.ts';
 import { schemaPlace } from './schema-path.ts';
 import type {
@@ -106,6 +107,7 @@ interface EntityFile {
   modified?: string;
   normalize?: string;
   denormalize?: string;
+  optional?: { param: string; names: string[] };
   cache?: string;
   list?: OperationFile & {
     items?: string;
@@ -339,7 +341,8 @@ function buildEntity(
         '"answer: none" needs the operation "read", to read what was written.',
       );
   }
-  return {
+  for (const [i, property] of (entity.optional?.names ?? []).entries()) checkPath(property, at('optional', 'names', i));
+  const built: EntityConfig = {
     system: file.system,
     name,
     schema: schema ?? {},
@@ -350,6 +353,7 @@ function buildEntity(
       entity.denormalize === undefined
         ? undefined
         : expression(entity.denormalize, report, at('denormalize'), file.account !== undefined),
+    optional: entity.optional,
     cache: entity.cache === undefined ? undefined : duration(entity.cache, 0),
     list,
     read: read && { ...read, items: entity.read?.items, exists: entity.read?.exists },
@@ -359,6 +363,32 @@ function buildEntity(
     delete: operation('delete', 'DELETE'),
     events: entity.events ?? [],
   };
+  checkOptional(built, report, at);
+  return built;
+}
+
+/** What the file itself reads of a record must be asked for. */
+function checkOptional(entity: EntityConfig, report: Report, at: (...rest: string[]) => YamlPath): void {
+  const { optional, modified, id, find } = entity;
+  if (!optional) return;
+  const check = (source: string | undefined, path: YamlPath, of: 'value' | 'key', only?: string): void => {
+    const root = source === undefined ? undefined : quietRoot(source);
+    if (root === undefined) return;
+    const lacking = lackedBy(entity, root).filter((name) => only === undefined || name === only);
+    if (lacking.length > 0)
+      report.add('CONFIG_OPERATION', path, `${entity.name} ${lackMessage(root, lacking, optional.param)}.`, of);
+  };
+  check(id, at('id'), 'value');
+  check(modified, at('modified'), 'value');
+  for (const field of Object.keys(find?.by ?? {})) check(field, at('find', 'by', field), 'key', 'find');
+}
+
+function quietRoot(source: string): string | undefined {
+  try {
+    return parsePath(source)?.root;
+  } catch {
+    return undefined;
+  }
 }
 
 function entitySchema(name: string, input: SystemInput, report: Report, path: YamlPath): JsonSchema | undefined {

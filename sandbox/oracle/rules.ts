@@ -113,7 +113,12 @@ export const RULES: Readonly<Record<MappingName, readonly Rule[]>> = {
     same('address.line2', 'billing.address_2'),
     same('address.locality', 'billing.city'),
     same('address.region_code', 'billing.state'),
-    same('address.postal_code', 'billing.postcode'),
+    {
+      // v1 describes zip_code as what American addresses have instead of postal_code; v2 has both.
+      property: 'address.postal_code',
+      keap: (company) => text(valueAt(company, 'address.postal_code')) ?? text(valueAt(company, 'address.zip_code')),
+      shop: (customer) => text(valueAt(customer, 'billing.postcode')),
+    },
     {
       property: 'address.country_code',
       keap: (company) => alpha2(valueAt(company, 'address.country_code')),

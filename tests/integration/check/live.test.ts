@@ -301,8 +301,8 @@ describe('what comes back is compared with what the files say', () => {
   it('a time of modification that does not parse is found, and its value is not shown', async () => {
     const dir = await files([
       'systems/keap.yaml',
-      /(\n {2}companies:\n)/,
-      `$1    normalize: '$merge([$, { "update_time": "on " & update_time }])'\n`,
+      /(\n {2}companies:\n[\s\S]*?\n {4}normalize: )[\s\S]*?(\n {4}\w+:)/,
+      `$1'$merge([$, { "update_time": "on " & update_time }])'$2`,
     ]);
     const found = problems(await check(dir, 'companies'));
     expect(found[0]).toMatchObject({

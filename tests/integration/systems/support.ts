@@ -57,6 +57,7 @@ export function things(more: Partial<EntityConfig> = {}): EntityConfig {
     modified: 'updated_at',
     normalize: undefined,
     denormalize: undefined,
+    optional: undefined,
     cache: undefined,
     list: {
       ...operation('GET', '/things', { size: '2' }),

@@ -15,6 +15,7 @@ const entity = (more: Partial<EntityConfig> = {}): EntityConfig => ({
   modified: 'changed',
   normalize: undefined,
   denormalize: undefined,
+  optional: undefined,
   cache: undefined,
   list: undefined,
   read: undefined,
