@@ -2,7 +2,7 @@
 // Prints one line of JSON when both listen; everything else goes to stderr.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Limits } from './keap/limits.ts';
+import { keapLimits } from './keap/limits.ts';
 import { startKeap } from './keap/server.ts';
 import { keepState, readState } from './persist.ts';
 import { makeSeed, type Size } from './seed/index.ts';
@@ -21,8 +21,6 @@ interface Options {
   hookDelay: readonly [number, number];
   log: boolean;
 }
-
-const keapLimits: Limits = { perSecond: 25, perMinute: 240, perDay: 30_000, tenantPerMinute: 10_000 };
 
 const command = new Command('sandbox')
   .description('Stand-ins for Keap and the web shop, with seed data. For demos and tests only.')

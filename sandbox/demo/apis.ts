@@ -1,5 +1,7 @@
 // The three APIs as the demo uses them: Keap, the shop, and Tandem itself. Nothing but HTTP.
 
+import { tokenOf } from '../oracle/compare.ts';
+
 // biome-ignore lint/suspicious/noExplicitAny: answers of three APIs, read where they are used
 export type Answer = any;
 
@@ -59,7 +61,7 @@ export async function countKeap(keap: Api, entity: string): Promise<number> {
   do {
     const page = await keap.get(`/v2/${entity}?page_size=1000${token && `&page_token=${encodeURIComponent(token)}`}`);
     count += page[entity].length;
-    token = page.next_page_token ?? '';
+    token = tokenOf(page.next_page_token ?? '');
   } while (token);
   return count;
 }

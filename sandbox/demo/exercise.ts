@@ -233,9 +233,11 @@ async function failedJob({ apis }: Trial): Promise<string> {
     const now = await tandem.get(path);
     return now.state === 'failed' && now.finished !== job.finished && now;
   });
-  const company = await keap.get(`/v2/companies/${job.data.id}`);
+  const company = await keap.get(`/v2/companies/${job.data.id}?fields=address`);
+  // Without what is only read: the country's long name, and the ZIP code beside the postal code.
+  const { country: _, zip_code: __, ...address } = company.address;
   await keap.send('PATCH', `/v2/companies/${company.id}?update_mask=address`, {
-    address: { ...company.address, country_code: 'USA' },
+    address: { ...address, country_code: 'USA' },
   });
   const customer = await until('the mended company arrives in the shop', async () => {
     const { links } = await tandem.get(`/links/company-customer?side=keap&id=${company.id}`);

@@ -27,7 +27,7 @@ export function guide({ keap, shop, tandem }: Apis, example: Example): string[] 
   const curl = "curl -sw '\\n'";
   // A webhook takes a moment, as in real life.
   const editNotes = (notes: string) =>
-    `${curl} -X PATCH '${keap.url}/v2/companies/${company.keap}?update_mask=notes&fields=notes' ${keapAuth} ${json} -d '{"notes":"${notes}"}'; sleep 1`;
+    `${curl} -X PATCH '${keap.url}/v2/companies/${company.keap}?update_mask=notes' ${keapAuth} ${json} -d '{"notes":"${notes}"}'; sleep 1`;
   const heading = (text: string) => ['', pc.bold(text)];
   return [
     ...heading('Open in a browser'),

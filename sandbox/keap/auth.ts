@@ -7,8 +7,11 @@ import { KeapError } from './errors.ts';
 import type { KeapStore } from './store.ts';
 
 export interface Auth {
-  /** Throws the gateway's error unless the request bears a valid key or token. */
-  check(request: FastifyRequest): void;
+  /**
+   * Throws the gateway's error unless the request bears a valid key or token.
+   * @returns what the limits count by: the key, or the OAuth client
+   */
+  check(request: FastifyRequest): 'key' | 'oauth';
   /** Makes every access token worthless, as a revoked consent does. */
   revoke(): void;
 }
@@ -53,12 +56,13 @@ export function createAuth(
       const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
       const given = typeof key === 'string' ? key : bearer;
       if (given === undefined) throw KeapError.gateway(401, 'Invalid ApiKey', 'oauth.v2.FailedToResolveAPIKey');
-      if (given === apiKey) return;
+      if (given === apiKey) return 'key';
       const end = tokens.get(given);
       if (end === undefined)
         throw KeapError.gateway(401, 'Invalid Access Token', 'keymanagement.service.invalid_access_token');
       if (end <= Date.now())
         throw KeapError.gateway(401, 'Access Token expired', 'keymanagement.service.access_token_expired');
+      return 'oauth';
     },
     revoke: () => tokens.clear(),
   };

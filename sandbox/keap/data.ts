@@ -7,7 +7,7 @@ export type Company = {
   website?: string;
   notes?: string;
   address?: Address;
-  email_address?: { email?: string; field?: string; opt_in_reason?: string; is_opt_in?: boolean };
+  email_address?: Email;
   phone_number?: Phone;
   fax_number?: Phone;
   custom_fields?: CustomField[];
@@ -22,10 +22,10 @@ export type Contact = {
   middle_name?: string;
   job_title?: string;
   website?: string;
-  notes?: string;
-  email_addresses?: { email?: string; field?: string }[];
+  email_addresses?: Email[];
   phone_numbers?: Phone[];
-  addresses?: (Address & { field?: string })[];
+  fax_numbers?: Phone[];
+  addresses?: Address[];
   company?: { id: string };
   custom_fields?: CustomField[];
   create_time: string;
@@ -45,6 +45,7 @@ export type Opportunity = {
   projected_revenue_low?: number;
   projected_revenue_high?: number;
   include_in_forecast?: boolean;
+  affiliate_id?: string;
   custom_fields?: CustomField[];
   created_time: string;
   last_updated_time: string;
@@ -53,7 +54,7 @@ export type Opportunity = {
 export type Product = {
   id: string;
   name: string;
-  /** Minor units (cents), as it is written. */
+  /** In the smallest unit of the account's currency, as it is written. */
   price: number;
   short_description: string;
   sku?: string;
@@ -64,22 +65,30 @@ export type Product = {
   storefront_hidden?: boolean;
   subscription_only?: boolean;
   weight?: number;
+  inventory?: { inventory_limit?: number; inventory_count?: number; out_of_stock_enabled?: boolean };
   create_time: string;
   update_time: string;
 };
 
 export type Stage = { id: string; name: string; order: number; probability: number; target_number_days: number };
 
+/** One postal code: a US address is read and written with `zip_code` as well (see address.ts). */
 export interface Address {
+  field?: string;
   line1?: string;
   line2?: string;
   locality?: string;
-  region?: string;
   region_code?: string;
   postal_code?: string;
-  zip_code?: string;
   zip_four?: string;
   country_code?: string;
+}
+
+export interface Email {
+  email?: string;
+  field?: string;
+  opt_in_reason?: string;
+  is_opt_in?: boolean;
 }
 
 export interface Phone {
@@ -92,6 +101,18 @@ export interface Phone {
 export interface CustomField {
   id: string;
   content?: unknown;
+}
+
+/** A custom field as `GET /v2/{entity}/model` describes it. */
+export interface CustomFieldModel {
+  id: string;
+  label: string;
+  record_type: 'COMPANY' | 'CONTACT' | 'OPPORTUNITY';
+  field_type: string;
+  /** The name for filters. */
+  field_name: string;
+  options?: { id: string; label: string }[];
+  group_id?: string;
 }
 
 export type HookStatus = 'Unverified' | 'Verified' | 'Inactive';
@@ -117,6 +138,10 @@ export interface KeapData {
   opportunities: Opportunity[];
   products: Product[];
   stages: Stage[];
+  /** Absent: those of `defaultCustomFields`. */
+  customFields?: CustomFieldModel[];
+  /** ISO 4217 code of the account's currency; absent: USD. */
+  currency?: string;
   hooks?: StoredHook[];
   /** The refresh token as last rotated. */
   refreshToken?: string;
@@ -125,3 +150,20 @@ export interface KeapData {
 }
 
 export const noKeapData: KeapData = { companies: [], contacts: [], opportunities: [], products: [], stages: [] };
+
+/** Products have none. */
+export const recordTypes = { companies: 'COMPANY', contacts: 'CONTACT', opportunities: 'OPPORTUNITY' } as const;
+
+/** What an account has that names none of its own: some of each kind. */
+export const defaultCustomFields: readonly CustomFieldModel[] = Object.values(recordTypes).flatMap((record_type, i) => {
+  const field = (nth: number, label: string, field_type: string, field_name: string): CustomFieldModel => ({
+    ...{ id: String(6 + 10 * i + 2 * nth), label, record_type, field_type, field_name, group_id: String(1 + i) },
+    ...(field_type === 'DROPDOWN' && { options: ['New', 'Known'].map((label, n) => ({ id: String(n + 1), label })) }),
+  });
+  return [
+    field(0, 'Shop number', 'TEXT', 'ShopNumber'),
+    field(1, 'Visits', 'WHOLE_NUMBER', 'Visits'),
+    field(2, 'Standing', 'DROPDOWN', 'Standing'),
+    field(3, 'Last visit', 'DATE_TIME', 'LastVisit'),
+  ];
+});

@@ -1,17 +1,30 @@
-// Checks of single fields on their way in. Each takes the value as sent and answers the value to store;
-// it throws a plain message when Keap would refuse. `undefined` as an answer means: empty.
+// Checks of single properties on their way in. Each takes the value as sent and returns the value to store, or throws a
+// FieldError with the reason for the refusal. `undefined` as a result means: empty.
 
 import { isObject, type JsonObject } from '../kit/json.ts';
 
 export type Field = (value: unknown, name: string) => unknown;
 
+/** What Keap's description does not allow: answered with 400. */
 export class FieldError extends Error {}
 
-export function text(max = 65_535): Field {
+/** What the description offers and the stand-in does not have: answered with 501, so that it is not taken for a refusal. */
+export class NotImplemented extends Error {}
+
+/** @param max in characters; absent where the description names no limit */
+export function text(max = Number.POSITIVE_INFINITY): Field {
   return (value, name) => {
     if (typeof value !== 'string') throw new FieldError(`${name} must be a string.`);
-    // Code points, as a database counts them.
+    // Code points, as JSON Schema and databases count them.
     if ([...value].length > max) throw new FieldError(`${name} must not be longer than ${max} characters.`);
+    return value;
+  };
+}
+
+export function oneOf(allowed: readonly string[]): Field {
+  return (value, name) => {
+    if (typeof value !== 'string' || !allowed.includes(value))
+      throw new FieldError(`${name} must be one of ${allowed.join(', ')}.`);
     return value;
   };
 }
@@ -26,19 +39,19 @@ export const number: Field = (value, name) => {
   return value;
 };
 
-export const positive: Field = (value, name) => {
+export const notNegative: Field = (value, name) => {
   if (typeof value !== 'number' || value < 0) throw new FieldError(`${name} must be a number that is not negative.`);
   return value;
 };
 
-/** A price: Keap takes minor units only, so 19.90 is 1990. */
-export const minorUnits: Field = (value, name) => {
+/** A price in the smallest unit of the currency (19.90 USD is 1990), or a count. */
+export const wholeNotNegative: Field = (value, name) => {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
-    throw new FieldError(`${name} must be a whole number of minor units (cents).`);
+    throw new FieldError(`${name} must be a whole number that is not negative.`);
   return value;
 };
 
-/** An instant with its offset; Keap answers it in UTC with milliseconds. */
+/** An instant with its offset; Keap answers it in UTC. */
 export const time: Field = (value, name) => {
   if (
     typeof value !== 'string' ||
@@ -49,23 +62,40 @@ export const time: Field = (value, name) => {
   return new Date(value).toISOString();
 };
 
-/** A record's id. Numbers are taken too, as Keap's parser does. */
+/** Ids are strings in v2. */
 export const recordId: Field = (value, name) => {
-  if (typeof value === 'number' && Number.isInteger(value)) return String(value);
-  if (typeof value !== 'string' || value === '') throw new FieldError(`${name} must be an id.`);
+  if (typeof value !== 'string' || value === '') throw new FieldError(`${name} must be an id, as a string.`);
   return value;
 };
 
-/** A nested object, always stored whole: what is not sent is gone. Unknown keys are ignored. */
-export function object(fields: Record<string, Field>, check?: (value: JsonObject, name: string) => void): Field {
+/** In the description of a request and computed by Keap: accepted in the right type, never stored. */
+export const computed =
+  (field: Field): Field =>
+  (value, name) => {
+    field(value, name);
+    return undefined;
+  };
+
+export const notImplemented: Field = (_value, name) => {
+  throw new NotImplemented(`${name} is not implemented in the stand-in.`);
+};
+
+/** A nested object, always stored whole: what is not sent is gone. A key that is not described is refused. */
+export function object(
+  fields: Record<string, Field>,
+  finish: (value: JsonObject, name: string) => JsonObject = (value) => value,
+): Field {
   return (value, name) => {
     if (!isObject(value)) throw new FieldError(`${name} must be an object.`);
-    const stored: JsonObject = {};
-    for (const [key, field] of Object.entries(fields)) {
-      const given = value[key];
-      if (given !== undefined && given !== null) stored[key] = field(given, `${name}.${key}`);
+    const given: JsonObject = {};
+    for (const [key, inner] of Object.entries(value)) {
+      const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
+      if (!field) throw new FieldError(`${name}.${key} is not a property that can be written.`);
+      if (inner === null) continue;
+      const kept = field(inner, `${name}.${key}`);
+      if (kept !== undefined) given[key] = kept;
     }
-    check?.(stored, name);
+    const stored = finish(given, name);
     return Object.keys(stored).length > 0 ? stored : undefined;
   };
 }
@@ -77,57 +107,3 @@ export function list(field: Field): Field {
     return stored.length > 0 ? stored : undefined;
   };
 }
-
-/** Each item of a list has its slot (EMAIL1, EMAIL2...); one without a slot gets the free one. */
-export function slots(prefix: string, field: Field): Field {
-  const items = list(field);
-  return (value, name) => {
-    const stored = items(value, name);
-    if (!Array.isArray(stored)) return undefined;
-    const taken = new Set(stored.map((item) => item.field));
-    for (const item of stored) {
-      for (let i = 1; item.field === undefined; i++) {
-        if (taken.has(`${prefix}${i}`)) continue;
-        item.field = `${prefix}${i}`;
-        taken.add(item.field);
-      }
-    }
-    return stored;
-  };
-}
-
-/** Sizes as Keap documents them for companies. */
-const addressFields: Record<string, Field> = {
-  line1: text(75),
-  line2: text(75),
-  locality: text(50),
-  region: text(50),
-  region_code: text(50),
-  postal_code: text(15),
-  zip_code: text(15),
-  zip_four: text(4),
-  country_code: (value, name) => {
-    if (typeof value !== 'string' || !/^[A-Z]{3}$/.test(value))
-      throw new FieldError(`${name} must be a country code of three letters (ISO 3166-1 alpha-3).`);
-    return value;
-  },
-};
-
-function regionNeedsCountry(address: JsonObject, name: string): void {
-  const code = address.region_code;
-  if (typeof code === 'string' && code !== '' && !/^[A-Z]{2}-[A-Z0-9]{1,3}$/.test(code))
-    throw new FieldError(`${name}.region_code must be a code of ISO 3166-2, such as US-AZ.`);
-  const region = address.region_code || address.region;
-  if (region && !address.country_code)
-    throw new FieldError(`${name}.country_code is required where a region is given.`);
-}
-
-export const address = object(addressFields, regionNeedsCountry);
-export const contactAddress = object({ ...addressFields, field: text(20) }, regionNeedsCountry);
-export const email = object({ email: text(75), field: text(20), opt_in_reason: text(255), is_opt_in: boolean });
-export const phone = object({ number: text(40), extension: text(20), type: text(20), field: text(20) });
-export const customFields = list(
-  object({ id: recordId, content: (value) => value }, (value, name) => {
-    if (value.id === undefined) throw new FieldError(`${name}.id is required.`);
-  }),
-);

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { isObject } from '../kit/json.ts';
 import type { Outbox } from '../kit/outbox.ts';
 import type { StoredHook } from './data.ts';
-import { badRequest, notFound } from './errors.ts';
+import { KeapError } from './errors.ts';
 import type { KeapEntity, KeapStore } from './store.ts';
 
 export const eventKeys: readonly string[] = [
@@ -23,6 +23,8 @@ interface ObjectKey {
   timestamp: string;
 }
 
+type OfHook = { Params: { key: string } };
+
 export interface Hooks {
   /** Notes a change; hooks of that event are told after their delay. */
   note(eventKey: string, entity: KeapEntity, id: string): void;
@@ -35,13 +37,16 @@ export function createHooks(
   options: { store: KeapStore; outbox: Outbox; delayMs: readonly [number, number]; url: () => string },
 ): Hooks {
   const { store, outbox, delayMs } = options;
-  const base = '/crm/rest/v1/hooks';
   /** Changes that wait for the next delivery, by hook. */
   const waiting = new Map<string, ObjectKey[]>();
   const timers = new Map<string, NodeJS.Timeout>();
 
+  /** The secret last sent, by hook: delayed verification brings it back. */
+  const secrets = new Map<string, string>();
+
   async function verify(hook: StoredHook): Promise<StoredHook> {
     const secret = randomBytes(24).toString('hex');
+    secrets.set(hook.key, secret);
     const answer = await outbox.call(hook.hookUrl, { 'X-Hook-Secret': secret });
     const echoed = answer?.status === 200 && answer.headers['x-hook-secret'] === secret;
     return save({ ...hook, status: echoed ? 'Verified' : 'Unverified' });
@@ -54,33 +59,59 @@ export function createHooks(
 
   function stored(key: string): StoredHook {
     const hook = store.hooks.get(key);
-    if (!hook) throw notFound('hooks', key);
+    if (!hook) throw KeapError.v1(404, `There is no hook ${key}.`);
     return { key: hook.key, eventKey: hook.eventKey, hookUrl: hook.hookUrl, status: hook.status };
   }
 
-  app.get(`${base}/event_keys`, async () => eventKeys);
-  app.get(base, async () => store.hooks.values().map((hook) => stored(hook.key)));
-  app.get<{ Params: { key: string } }>(`${base}/:key`, async (request) => stored(request.params.key));
-
-  app.post<{ Body: unknown }>(base, async (request, reply) => {
-    const body = isObject(request.body) ? request.body : {};
-    const { eventKey, hookUrl } = body;
+  /** Which errors a bad subscription gets is not described: 400 here. */
+  function subscription(body: unknown): Pick<StoredHook, 'eventKey' | 'hookUrl'> {
+    const { eventKey, hookUrl } = isObject(body) ? body : {};
     if (typeof eventKey !== 'string' || !eventKeys.includes(eventKey))
-      throw badRequest('hooks', 'eventKey', `eventKey must be one of ${eventKeys.join(', ')}.`);
+      throw KeapError.v1(400, `eventKey must be one of ${eventKeys.join(', ')}.`);
     if (typeof hookUrl !== 'string' || !/^https?:\/\//.test(hookUrl) || !URL.canParse(hookUrl))
-      throw badRequest('hooks', 'hookUrl', 'hookUrl must be a URL.');
-    const key = String(store.hooks.takeId());
-    reply.code(201);
-    return await verify(save({ key, eventKey, hookUrl, status: 'Unverified' }));
-  });
+      throw KeapError.v1(400, 'hookUrl must be a URL.');
+    return { eventKey, hookUrl };
+  }
 
-  app.post<{ Params: { key: string } }>(`${base}/:key/verify`, async (request) => verify(stored(request.params.key)));
+  app.register(
+    async (v1) => {
+      // No operation on hooks has query parameters.
+      v1.addHook('preHandler', async (request) => {
+        const [unknown] = Object.keys(request.query as object);
+        if (unknown !== undefined) throw KeapError.v1(400, `${unknown} is not a parameter of ${request.method} here.`);
+      });
 
-  app.delete<{ Params: { key: string } }>(`${base}/:key`, async (request, reply) => {
-    stored(request.params.key);
-    store.hooks.delete(request.params.key);
-    return reply.code(204).send();
-  });
+      v1.get('/event_keys', async () => eventKeys);
+      v1.get('', async () => store.hooks.values().map((hook) => stored(hook.key)));
+      v1.get<OfHook>('/:key', async (request) => stored(request.params.key));
+
+      // Answers 200, not 201.
+      v1.post<{ Body: unknown }>('', async (request) => {
+        const wanted = subscription(request.body);
+        return await verify(save({ key: String(store.hooks.takeId()), ...wanted, status: 'Unverified' }));
+      });
+
+      v1.put<OfHook & { Body: unknown }>('/:key', async (request) => {
+        const { key } = stored(request.params.key);
+        return await verify(save({ key, ...subscription(request.body), status: 'Unverified' }));
+      });
+
+      v1.post<OfHook>('/:key/verify', async (request) => verify(stored(request.params.key)));
+
+      v1.post<OfHook>('/:key/delayedVerify', async (request) => {
+        const hook = stored(request.params.key);
+        const confirmed = request.headers['x-hook-secret'] === secrets.get(hook.key);
+        return confirmed ? save({ ...hook, status: 'Verified' }) : hook;
+      });
+
+      v1.delete<OfHook>('/:key', async (request, reply) => {
+        stored(request.params.key);
+        store.hooks.delete(request.params.key);
+        return reply.code(204).send();
+      });
+    },
+    { prefix: '/crm/rest/v1/hooks' },
+  );
 
   function flush(hook: StoredHook): void {
     timers.delete(hook.key);

@@ -2,9 +2,8 @@
 
 import type { FastifyInstance } from 'fastify';
 import { servePage } from '../kit/page.ts';
-import { v2 } from './records.ts';
 
-export function addPage(app: FastifyInstance, apiKey: string): void {
+export function addPage(app: FastifyInstance, v2: string, apiKey: string): void {
   const text = (path: string) => ({ path });
   servePage(app, {
     title: 'Keap (stand-in)',
@@ -15,10 +14,13 @@ export function addPage(app: FastifyInstance, apiKey: string): void {
         label: 'Companies',
         path: `${v2}/companies`,
         plural: 'companies',
-        optIn: 'notes,update_time',
-        newestFirst: 'update_time desc',
+        listFields: 'address,email_address,phone_number,update_time',
+        readFields: 'address,email_address,phone_number,website,notes',
+        readOnly: ['country', 'zip_code', 'number_e164', 'email_opt_status'],
+        // Companies cannot be ordered by the time of their last change.
+        newestFirst: 'create_time desc',
         columns: ['company_name', 'email_address.email', 'phone_number.number', 'address.locality', 'update_time'],
-        search: ['company_name', 'email', 'id'],
+        search: ['name', 'company_name', 'email', 'company_id'],
         fields: [
           text('company_name'),
           text('email_address.email'),
@@ -37,6 +39,9 @@ export function addPage(app: FastifyInstance, apiKey: string): void {
         label: 'Contacts',
         path: `${v2}/contacts`,
         plural: 'contacts',
+        listFields: 'given_name,family_name,email_addresses,company,update_time',
+        readFields: 'given_name,family_name,email_addresses,phone_numbers,company',
+        readOnly: ['number_e164', 'email_opt_status', 'is_opt_in', 'company_name'],
         newestFirst: 'update_time desc',
         columns: ['given_name', 'family_name', 'email_addresses.0.email', 'company.company_name', 'update_time'],
         search: ['email', 'given_name', 'family_name', 'company_id'],
@@ -55,7 +60,7 @@ export function addPage(app: FastifyInstance, apiKey: string): void {
         newestFirst: 'update_time desc',
         columns: [
           'opportunity_title',
-          'contact.family_name',
+          'contact.last_name',
           'stage.name',
           'projected_revenue_high',
           'last_updated_time',
@@ -75,13 +80,13 @@ export function addPage(app: FastifyInstance, apiKey: string): void {
         label: 'Products',
         path: `${v2}/products`,
         plural: 'products',
-        newestFirst: 'update_time desc',
+        newestFirst: 'last_updated_time desc',
         columns: ['name', 'sku', 'price.formatted_amount', 'active', 'update_time'],
         search: ['sku', 'name'],
         fields: [
           text('name'),
           text('sku'),
-          { path: 'price', from: 'price.amount', type: 'minor' },
+          { path: 'price', from: 'price.amount', type: 'number' },
           { path: 'short_description', type: 'long' },
           { path: 'description', type: 'long' },
           { path: 'active', type: 'boolean' },

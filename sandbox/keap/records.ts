@@ -1,98 +1,117 @@
-// The record routes of v2: list, create, get, patch and delete, the same for all four entities.
+// The record routes of v2: list, create, read, update and delete, the same for all four entities.
 
 import type { FastifyInstance } from 'fastify';
 import { isObject, type JsonObject } from '../kit/json.ts';
-import type { Contact, Opportunity } from './data.ts';
-import { type Entity, entities, type StoredRecord } from './entities.ts';
-import { badRequest, notFound } from './errors.ts';
-import { FieldError } from './fields.ts';
+import { duplicateOf, duplicateOptions } from './contacts.ts';
+import type { Opportunity } from './data.ts';
+import { entities } from './entities.ts';
+import type { Entity, Operation, StoredRecord } from './entity.ts';
+import { badRequest, notFound, refusing } from './errors.ts';
+import { oneOf } from './fields.ts';
 import type { Hooks } from './hooks.ts';
-import { type ListQuery, optedIn, page } from './query.ts';
+import { checkQuery, fieldNames, maskNames, type Query, single } from './parameters.ts';
+import { withInventory } from './products.ts';
+import { listParameters, page } from './query.ts';
 import type { KeapStore } from './store.ts';
 
-export const v2 = '/crm/rest/v2';
-
-type WriteQuery = { fields?: string; update_mask?: string | string[]; duplicate_option?: string };
-
-export function addRecordRoutes(app: FastifyInstance, store: KeapStore, hooks: Hooks): void {
-  // Stages stand before /opportunities/:id in the router, as a fixed path does.
-  app.get<{ Querystring: { page_size?: string } }>(`${v2}/opportunities/stages`, async () => ({
-    stages: store.stages.values().sort((a, b) => a.order - b.order),
-    next_page_token: '',
-  }));
-  app.get<{ Params: { id: string } }>(`${v2}/opportunities/stages/:id`, async (request) => {
-    const stage = store.stages.get(request.params.id);
-    if (!stage) throw notFound('stages', request.params.id);
-    return stage;
-  });
-
-  app.get(`${v2}/businessProfile`, async () => ({ name: 'Sandbox', currency_code: store.currency }));
-
-  for (const entity of entities) addEntity(app, entity, store, hooks);
+/** @param url where the stand-in listens, for pages that are named by their whole address */
+export function addRecordRoutes(
+  app: FastifyInstance,
+  base: string,
+  { store, hooks, url }: { store: KeapStore; hooks: Hooks; url: () => string },
+): void {
+  for (const entity of entities) addEntity(app, `${base}/${entity.plural}`, { entity, store, hooks, url });
 }
 
-function addEntity(app: FastifyInstance, entity: Entity, store: KeapStore, hooks: Hooks): void {
-  const path = `${v2}/${entity.plural}`;
-  const table = store.table(entity.plural);
+interface Parts {
+  entity: Entity;
+  store: KeapStore;
+  hooks: Hooks;
+  url: () => string;
+}
 
-  function present(record: StoredRecord, fields: string | undefined): JsonObject {
-    const shown = entity.read(record, store);
-    const asked = optedIn(entity, fields);
-    for (const name of entity.optIn) if (!asked.has(name)) delete shown[name];
-    return shown;
+function addEntity(app: FastifyInstance, path: string, { entity, store, hooks, url }: Parts): void {
+  const { plural, singular } = entity;
+  const table = store.table(plural);
+  const fieldsIn = (operation: Operation) => (entity.fields[operation] ? ['fields'] : []);
+
+  /** How records are presented to whom asked like this: only with what `fields` names, where it has a say. */
+  function presenter(operation: Operation, query: Query): (record: StoredRecord) => JsonObject {
+    const asked = fieldNames(plural, single(query, 'fields'), entity.fields[operation] ?? []);
+    return (record) =>
+      Object.fromEntries(
+        Object.entries(entity.read(record, store, operation)).filter(([name]) => entity.shows(name, operation, asked)),
+      );
   }
 
   function existing(id: string): StoredRecord {
     const record = table.get(id);
-    if (!record) throw notFound(entity.plural, id);
+    if (!record) throw notFound(plural, id);
     return record;
   }
 
-  function patch(record: StoredRecord, body: unknown, query: WriteQuery): JsonObject {
-    const next = written(entity, record as JsonObject, body, query.update_mask?.toString(), store);
-    const saved = store.edit(entity.plural, record.id, { ...blank(record), ...next });
-    hooks.note(`${entity.singular}.edit`, entity.plural, record.id);
-    if (entity.plural === 'opportunities' && (record as Opportunity).stage_id !== (saved as Opportunity).stage_id)
-      hooks.note('opportunity.stage_move', entity.plural, record.id);
-    return present(saved, query.fields);
+  function update(record: StoredRecord, body: unknown, mask: readonly string[] | undefined): StoredRecord {
+    const next = written(entity, 'update', { before: record as JsonObject, body, mask, store });
+    const saved = store.edit(plural, record.id, { ...blank(record), ...next });
+    hooks.note(`${singular}.edit`, plural, record.id);
+    if (plural === 'opportunities' && (record as Opportunity).stage_id !== (saved as Opportunity).stage_id)
+      hooks.note('opportunity.stage_move', plural, record.id);
+    return saved;
   }
 
-  app.get<{ Querystring: ListQuery }>(path, async (request) => {
-    const { records, next } = page(entity, table.values(), request.query);
-    return {
-      [entity.plural]: records.map((record) => present(record, request.query.fields)),
-      ...(next !== undefined ? { next_page_token: next } : entity.end === 'empty' ? { next_page_token: '' } : {}),
-    };
+  app.get<{ Querystring: Query }>(path, async (request) => {
+    const { query } = request;
+    checkQuery(request, plural, [...listParameters, ...fieldsIn('list')]);
+    const present = presenter('list', query);
+    const { records, next } = page(entity, table.values(), query, store);
+    return { [plural]: records.map(present), ...nextPage(entity, `${url()}${request.url}`, next) };
   });
 
-  app.post<{ Body: unknown; Querystring: WriteQuery }>(path, async (request, reply) => {
+  app.post<{ Body: unknown; Querystring: Query }>(path, async (request, reply) => {
     const { query, body } = request;
-    if (entity.plural === 'contacts' && query.duplicate_option !== undefined) {
-      if (query.duplicate_option !== 'Email')
-        throw badRequest(entity.plural, 'duplicate_option', 'duplicate_option must be Email.');
-      const twin = contactOfSameEmail(store, body);
-      if (twin) return patch(twin, body, {});
+    const isContact = plural === 'contacts';
+    checkQuery(request, plural, [...fieldsIn('create'), ...(isContact ? ['duplicate_option'] : [])]);
+    const present = presenter('create', query);
+    const option = single(query, 'duplicate_option');
+    if (option !== undefined) {
+      refusing(plural, 'duplicate_option', () => oneOf(duplicateOptions)(option, 'duplicate_option'));
+      const duplicate = duplicateOf(body, option, store);
+      if (duplicate) return present(update(duplicate, body, undefined));
     }
-    const fields = written(entity, {}, body, undefined, store);
-    const record = store.add(entity.plural, fields);
-    hooks.note(`${entity.singular}.add`, entity.plural, record.id);
-    return reply.code(201).send(present(record, query.fields));
+    const record = store.add(plural, written(entity, 'create', { before: {}, body, mask: undefined, store }));
+    hooks.note(`${singular}.add`, plural, record.id);
+    return reply.code(201).send(present(record));
   });
 
-  app.get<{ Params: { id: string }; Querystring: WriteQuery }>(`${path}/:id`, async (request) =>
-    present(existing(request.params.id), request.query.fields),
-  );
+  app.get<{ Params: { id: string }; Querystring: Query }>(`${path}/:id`, async (request) => {
+    checkQuery(request, plural, fieldsIn('read'));
+    const present = presenter('read', request.query);
+    return present(existing(request.params.id));
+  });
 
-  app.patch<{ Params: { id: string }; Body: unknown; Querystring: WriteQuery }>(`${path}/:id`, async (request) =>
-    patch(existing(request.params.id), request.body, request.query),
-  );
+  app.patch<{ Params: { id: string }; Body: unknown; Querystring: Query }>(`${path}/:id`, async (request) => {
+    const { query, body } = request;
+    checkQuery(request, plural, ['update_mask', ...fieldsIn('update')]);
+    const present = presenter('update', query);
+    const mask = maskNames(plural, query.update_mask, entity.mask);
+    return present(update(existing(request.params.id), body, mask));
+  });
 
   app.delete<{ Params: { id: string } }>(`${path}/:id`, async (request, reply) => {
+    checkQuery(request, plural, []);
     const { id } = existing(request.params.id);
-    store.remove(entity.plural, id);
-    hooks.note(`${entity.singular}.delete`, entity.plural, id);
+    store.remove(plural, id);
+    hooks.note(`${singular}.delete`, plural, id);
     return reply.code(204).send();
   });
+}
+
+function nextPage({ end, next }: Entity, address: string, token: string | undefined): JsonObject {
+  if (token === undefined) return end === 'empty' ? { next_page_token: '' } : {};
+  if (next === 'token') return { next_page_token: token };
+  const whole = new URL(address);
+  whole.searchParams.set('page_token', token);
+  return { next_page_token: whole.href };
 }
 
 /** All fields of a record set to undefined, so that an edit on top of it replaces rather than adds. */
@@ -101,45 +120,37 @@ function blank(record: StoredRecord): JsonObject {
 }
 
 /**
- * The record after a write. With a mask, exactly its fields are written, and one that the body lacks is cleared;
- * without, the fields that the body has. Unknown and read-only fields in a body are ignored, in a mask refused.
+ * The record after a write. With a mask, exactly its properties are written, and one that the body lacks is cleared;
+ * without, those that the body has. A property that the operation does not describe is refused.
  */
 function written(
   entity: Entity,
-  before: JsonObject,
-  body: unknown,
-  mask: string | undefined,
-  store: KeapStore,
+  operation: 'create' | 'update',
+  {
+    before,
+    body,
+    mask,
+    store,
+  }: { before: JsonObject; body: unknown; mask: readonly string[] | undefined; store: KeapStore },
 ): JsonObject {
   if (!isObject(body)) throw badRequest(entity.plural, 'body', 'The body must be a JSON object.');
-  const names =
-    mask === undefined || mask === ''
-      ? Object.keys(body).filter((name) => Object.hasOwn(entity.writable, name))
-      : mask.split(',').map((name) => name.trim());
+  const writable = entity.writable[operation];
   const next = { ...before };
-  try {
-    for (const name of names) {
-      const field = Object.hasOwn(entity.writable, name) ? entity.writable[name] : undefined;
-      if (!field) throw new FieldError(`update_mask: ${name} is not a field that can be written.`);
-      const value = body[name];
-      if (value === undefined || value === null) delete next[name];
-      else next[name] = field(value, name);
-    }
-    for (const name of entity.required)
-      if (next[name] === undefined || next[name] === '') throw new FieldError(`${name} is required.`);
-    entity.check(next, store);
-  } catch (error) {
-    if (error instanceof FieldError)
-      throw badRequest(entity.plural, error.message.split(/[\s:]/, 1)[0] ?? '', error.message);
-    throw error;
+  for (const name of Object.keys(body))
+    if (!Object.hasOwn(writable, name))
+      throw badRequest(entity.plural, name, `${name} is not a property that can be written.`);
+  for (const name of mask ?? Object.keys(body)) {
+    const field = writable[name];
+    // In the mask's list and in no body: there is nothing to write.
+    if (!field) continue;
+    const value = body[name];
+    const stored =
+      value === undefined || value === null ? undefined : refusing(entity.plural, name, () => field(value, name));
+    if (stored === undefined) delete next[name];
+    else next[name] = stored;
   }
-  return next;
-}
-
-function contactOfSameEmail(store: KeapStore, body: unknown): Contact | undefined {
-  const addresses = isObject(body) && Array.isArray(body.email_addresses) ? body.email_addresses : [];
-  const first: unknown = addresses[0];
-  const email = isObject(first) && typeof first.email === 'string' ? first.email.toLowerCase() : undefined;
-  if (!email) return undefined;
-  return store.contacts.find((contact) => contact.email_addresses?.[0]?.email?.toLowerCase() === email);
+  for (const name of entity.required)
+    if (next[name] === undefined || next[name] === '') throw badRequest(entity.plural, name, `${name} is required.`);
+  refusing(entity.plural, 'body', () => entity.check(next, store, operation));
+  return entity.plural === 'products' ? withInventory(next) : next;
 }

@@ -6,13 +6,17 @@ import { Outbox } from '../kit/outbox.ts';
 import { RequestLog } from '../kit/request-log.ts';
 import { createServer, isAside, listen } from '../kit/server.ts';
 import type { Sandbox } from '../types.ts';
+import { addAccountRoutes } from './account.ts';
 import { type Auth, createAuth } from './auth.ts';
+import { addModelRoutes } from './custom-fields.ts';
 import { type KeapData, noKeapData, type OAuthClient } from './data.ts';
 import { KeapError } from './errors.ts';
 import { createHooks } from './hooks.ts';
-import { Limiter, type Limits } from './limits.ts';
+import { Limiter, type LimitOptions } from './limits.ts';
+import { addOtherOperations } from './operations.ts';
 import { addPage } from './page.ts';
 import { addRecordRoutes } from './records.ts';
+import { addStageRoutes } from './stages.ts';
 import { KeapStore } from './store.ts';
 
 export interface KeapOptions {
@@ -25,7 +29,7 @@ export interface KeapOptions {
   /** How long an access token lives; at Keap about 24 hours. */
   accessTokenSeconds?: number;
   /** false: none, and no headers. */
-  limits?: Partial<Limits> | false;
+  limits?: LimitOptions | false;
   /** From a change to its hook, in ms. At Keap 30 to 60 s. */
   hookDelayMs?: readonly [number, number];
   /** A hook's receiver that takes longer has failed. */
@@ -54,7 +58,9 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
   const store = new KeapStore(initial);
   const faults = new Faults();
   const requests = new RequestLog((route) =>
-    /^\/crm\/rest\/v\d\/(opportunities\/stages|\w+)/.exec(route)?.[1]?.split('/').at(-1),
+    route.includes('/model')
+      ? undefined
+      : /^\/crm\/rest\/v\d\/(opportunities\/stages|\w+)/.exec(route)?.[1]?.split('/').at(-1),
   );
   const webhooks = new Outbox({ timeoutMs: options.hookTimeoutMs ?? 30_000 });
   const limiter = options.limits === false ? undefined : new Limiter(options.limits ?? {});
@@ -69,15 +75,12 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
 
   app.addHook('onRequest', async (request, reply) => {
     if (isAside(request.url) || request.url === '/token') return;
-    auth.check(request);
-    limiter?.check(reply);
+    const token = auth.check(request);
+    limiter?.check(reply, token);
   });
-  app.setErrorHandler(async (error, _request, reply) => {
-    if (error instanceof KeapError) return reply.code(error.status).send(error.body);
-    const given = isObject(error) && typeof error.statusCode === 'number' ? error.statusCode : 500;
-    const message = error instanceof Error ? error.message : 'Unknown error';
-    const said = KeapError.api(given === 415 ? 400 : given, message, 'request', 'body');
-    return reply.code(said.status).send(said.body);
+  app.setErrorHandler(async (error, request, reply) => {
+    const { status, body } = error instanceof KeapError ? error : asKeapError(error, request.url);
+    return reply.code(status).send(body);
   });
   // Keap's gateway answers unknown paths in HTML.
   app.setNotFoundHandler(async (_request, reply) =>
@@ -93,8 +96,13 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
     delayMs: options.hookDelayMs ?? [100, 300],
     url: () => url,
   });
-  addRecordRoutes(app, store, hooks);
-  addPage(app, apiKey);
+  const v2 = '/crm/rest/v2';
+  addAccountRoutes(app, v2, store);
+  addStageRoutes(app, v2, store);
+  addModelRoutes(app, v2, store);
+  addRecordRoutes(app, v2, { store, hooks, url: () => url });
+  addOtherOperations(app, v2);
+  addPage(app, v2, apiKey);
   url = await listen(app, options.host ?? '127.0.0.1', options.port ?? 0);
 
   return {
@@ -114,4 +122,15 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
       await app.close();
     },
   };
+}
+
+/** What the server below refuses, such as a body that is no JSON, in the error body of the API's version. */
+function asKeapError(error: unknown, url: string): KeapError {
+  const given = isObject(error) && typeof error.statusCode === 'number' ? error.statusCode : 500;
+  const message = error instanceof Error ? error.message : 'Unknown error';
+  // No description has 413 or 415.
+  const status = given >= 400 && given < 500 ? 400 : 500;
+  return url.startsWith('/crm/rest/v1/')
+    ? KeapError.v1(status, message)
+    : KeapError.api(status, message, 'request', 'body');
 }

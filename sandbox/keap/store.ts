@@ -3,7 +3,17 @@
 
 import { Clock } from '../kit/clock.ts';
 import { Table } from '../kit/table.ts';
-import type { Company, Contact, KeapData, Opportunity, Product, Stage, StoredHook } from './data.ts';
+import {
+  type Company,
+  type Contact,
+  type CustomFieldModel,
+  defaultCustomFields,
+  type KeapData,
+  type Opportunity,
+  type Product,
+  type Stage,
+  type StoredHook,
+} from './data.ts';
 
 export type KeapEntity = 'companies' | 'contacts' | 'opportunities' | 'products';
 
@@ -30,6 +40,7 @@ export class KeapStore implements KeapTables {
   readonly opportunities = new Table<Opportunity>(this.#changed);
   readonly products = new Table<Product>(this.#changed);
   readonly stages = new Table<Stage>(this.#changed);
+  readonly customFields = new Table<CustomFieldModel>(this.#changed);
   readonly hooks = new Table<StoredHook & { id: string }>(this.#changed);
   refreshToken = '';
   /** ISO 4217 code of the account's currency. */
@@ -54,6 +65,8 @@ export class KeapStore implements KeapTables {
     this.opportunities.load(data.opportunities, data.next?.opportunities);
     this.products.load(data.products, data.next?.products);
     this.stages.load(data.stages);
+    this.customFields.load(data.customFields ?? defaultCustomFields);
+    this.currency = data.currency ?? 'USD';
     this.hooks.load(
       (data.hooks ?? []).map((hook) => ({ ...hook, id: hook.key })),
       data.next?.hooks,
@@ -70,6 +83,8 @@ export class KeapStore implements KeapTables {
       opportunities: this.opportunities.values(),
       products: this.products.values(),
       stages: this.stages.values(),
+      customFields: this.customFields.values(),
+      currency: this.currency,
       hooks: this.hooks.values().map(({ key, eventKey, hookUrl, status }) => ({ key, eventKey, hookUrl, status })),
       refreshToken: this.refreshToken,
       next: {

@@ -61,12 +61,15 @@
     } else {
       query.set('page_size', perPage);
       query.set('order_by', entity.newestFirst);
-      if (entity.optIn) query.set('fields', entity.optIn);
+      if (entity.listFields) query.set('fields', entity.listFields);
       if (value !== '') query.set('filter', `${field}==${value}`);
       if (tokens[page - 1]) query.set('page_token', tokens[page - 1]);
     }
     return `${entity.path}?${query}`;
   }
+
+  /** Some of Keap's lists name the next page by its whole address. */
+  const tokenOf = (next) => (URL.canParse(next) ? new URL(next).searchParams.get('page_token') : next);
 
   async function show() {
     try {
@@ -76,7 +79,7 @@
         state.pages = Math.max(1, Number(headers.get('x-total-pages')));
         say(`${headers.get('x-total')} records`);
       } else {
-        state.tokens[state.page] = content.next_page_token ?? '';
+        state.tokens[state.page] = tokenOf(content.next_page_token ?? '');
         state.pages = content.next_page_token ? state.page + 1 : state.page;
         say(`${records.length} records on this page`);
       }
@@ -160,7 +163,9 @@
   async function edit(id) {
     try {
       const { entity } = state;
-      form((await call('GET', `${entity.path}/${id}${entity.optIn ? `?fields=${entity.optIn}` : ''}`)).content);
+      form(
+        (await call('GET', `${entity.path}/${id}${entity.readFields ? `?fields=${entity.readFields}` : ''}`)).content,
+      );
     } catch (error) {
       say(error.message, true);
     }
@@ -170,15 +175,18 @@
     if (field.type === 'boolean') return element('input', { type: 'checkbox', checked: value === true });
     const text = field.type === 'json' && value ? JSON.stringify(value, null, 2) : shownAs(value);
     if (field.type === 'long' || field.type === 'json') return element('textarea', { value: text, dir: 'auto' });
-    const number = field.type === 'number' || field.type === 'minor';
-    return element('input', { type: number ? 'number' : 'text', step: 'any', value: text, dir: 'auto' });
+    return element('input', {
+      type: field.type === 'number' ? 'number' : 'text',
+      step: 'any',
+      value: text,
+      dir: 'auto',
+    });
   }
 
   function contentOf(field, box) {
     if (field.type === 'boolean') return box.checked;
     if (box.value === '') return null;
     if (field.type === 'number') return Number(box.value);
-    if (field.type === 'minor') return Math.round(Number(box.value) * 100);
     if (field.type === 'json') return JSON.parse(box.value);
     return box.value;
   }
@@ -237,11 +245,14 @@
         return;
       }
       // A nested object goes whole: Keap replaces it, the shop merges it.
-      const content = Object.fromEntries([...changed].map((name) => [name, next[name]]));
+      const sent = (key, value) => (state.entity.readOnly?.includes(key) ? undefined : value);
+      const content = JSON.parse(
+        JSON.stringify(Object.fromEntries([...changed].map((name) => [name, next[name]])), sent),
+      );
       if (fresh) send('POST', state.entity.path, content, 'Created.');
       else if (changed.size === 0) dialog.close();
       else {
-        const mask = config.kind === 'keap' ? `?update_mask=${[...changed].join(',')}` : '';
+        const mask = config.kind === 'keap' ? `?${[...changed].map((name) => `update_mask=${name}`).join('&')}` : '';
         send('PATCH', `${state.entity.path}/${record.id}${mask}`, content, 'Saved.');
       }
     };

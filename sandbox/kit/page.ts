@@ -11,7 +11,7 @@ export interface PageField {
   path: string;
   /** Where a read has it, if elsewhere. */
   from?: string;
-  type?: 'long' | 'number' | 'boolean' | 'minor' | 'json';
+  type?: 'long' | 'number' | 'boolean' | 'json';
 }
 
 export interface PageEntity {
@@ -19,8 +19,11 @@ export interface PageEntity {
   path: string;
   /** The key of the list in an answer; absent: the answer is the list. */
   plural?: string;
-  /** Fields to ask for, that a read leaves out otherwise. */
-  optIn?: string;
+  /** Fields to ask for, that a list, or the read of one record, leaves out otherwise. */
+  listFields?: string;
+  readFields?: string;
+  /** Names inside of nested values that are read and never sent. */
+  readOnly?: string[];
   newestFirst: string;
   columns: string[];
   /** Names that the API can search by. */

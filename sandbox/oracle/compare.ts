@@ -85,13 +85,18 @@ async function readKeap(get: Get, entity: string): Promise<JsonObject[]> {
   const fields = KEAP_FIELDS[entity];
   const query = `page_size=1000${fields ? `&fields=${encodeURIComponent(fields)}` : ''}`;
   const records: JsonObject[] = [];
-  for (let token: unknown = ''; ; ) {
-    const more = token ? `&page_token=${encodeURIComponent(String(token))}` : '';
+  for (let token = ''; ; ) {
+    const more = token ? `&page_token=${encodeURIComponent(token)}` : '';
     const page = (await get(`/v2/${entity}?${query}${more}`)) as JsonObject;
     records.push(...(page[entity] as JsonObject[]));
-    token = page.next_page_token;
+    token = tokenOf(String(page.next_page_token ?? ''));
     if (!token) return records;
   }
+}
+
+/** Some of Keap's lists name the next page by its whole address. */
+export function tokenOf(next: string): string {
+  return URL.canParse(next) ? (new URL(next).searchParams.get('page_token') ?? '') : next;
 }
 
 async function readShop(get: Get, entity: string): Promise<JsonObject[]> {

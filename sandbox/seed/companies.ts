@@ -239,7 +239,7 @@ function addCompany(shop: Workshop, profile: Profile, { created, updated }: Time
       locality: place.locality,
       region_code: place.region_code,
       postal_code: place.postal_code,
-      // No counterpart in the shop: it must outlive each write of the address.
+      // Only Keap's own users write it: it goes with the next write of the address, as it belongs to one postal code.
       ...(place.country === 'USA' && shop.chance(0.3) && { zip_four: shop.faker.string.numeric(4) }),
       country_code: place.country,
     },

@@ -79,12 +79,18 @@ export function makePeople(shop: Workshop, firms: Firms): People {
 
   function add(email: string | undefined, company?: Company, given?: string | null, family?: string | null): Contact {
     const { created, updated } = shop.times();
+    const id = String(shop.id('contacts', 3_001));
+    const given_name = given ?? faker.person.firstName();
+    const family_name = family ?? faker.person.lastName();
+    const phone = shop.chance(0.5) ? `+1602${faker.string.numeric(7)}` : undefined;
+    // Keap has no contact without any of an e-mail address, a phone number and an address.
+    const number = phone ?? (email === undefined ? `+1602555${id}` : undefined);
     const contact: Contact = {
-      id: String(shop.id('contacts', 3_001)),
-      given_name: given ?? faker.person.firstName(),
-      family_name: family ?? faker.person.lastName(),
+      id,
+      given_name,
+      family_name,
       ...(email !== undefined && { email_addresses: [{ email, field: 'EMAIL1' }] }),
-      ...(shop.chance(0.5) && { phone_numbers: [{ number: `+1602${faker.string.numeric(7)}`, field: 'PHONE1' }] }),
+      ...(number !== undefined && { phone_numbers: [{ number, field: 'PHONE1' }] }),
       ...(company && { company: { id: company.id } }),
       create_time: created,
       update_time: updated,

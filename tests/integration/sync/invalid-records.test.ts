@@ -143,9 +143,9 @@ const invalid: readonly Invalid[] = [
     entity: 'customers',
     target: 'companies',
     code: 'SYSTEM_REJECTED',
-    reason: /country_code/,
-    record: (company) => ({ company, billing: { state: 'US-AZ' } }),
-    mended: () => ({ billing: { country: 'US' } }),
+    reason: /region_code must be a code of ISO 3166-2/,
+    record: (company) => ({ company, billing: { country: 'US', state: 'Arizona' } }),
+    mended: () => ({ billing: { country: 'US', state: 'US-AZ' } }),
   },
 ];
 
@@ -265,11 +265,11 @@ describe('a retry of a failed job', () => {
     });
     await reconcile(world, 'company-customer', 'shop', customer);
     const company = await linked(world, 'company-customer', 'shop', customer);
-    await edit(world, 'shop', 'customers', customer, { billing: { country: null } });
+    await edit(world, 'shop', 'customers', customer, { billing: { state: 'Arizona' } });
     await reconcile(world, 'company-customer', 'shop', customer);
     const [job] = await failedJobs(world, 'company-customer', 'shop', customer);
-    expect(job!.failedReason).toMatch(/country_code is required where a region is given/);
-    await edit(world, 'shop', 'customers', customer, { billing: { state: null } });
+    expect(job!.failedReason).toMatch(/region_code must be a code of ISO 3166-2/);
+    await edit(world, 'shop', 'customers', customer, { billing: { country: null, state: null } });
     await job!.retry('failed');
     await world.settle();
     expect((await read(world, 'keap', 'companies', company)).address).toBeUndefined();

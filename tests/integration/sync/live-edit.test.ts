@@ -145,7 +145,7 @@ describe('a bad edit', () => {
     },
     {
       what: 'an expression that does not compile',
-      change: (text: string) => text.replace('customwebshop: $ / 100', 'customwebshop: "$ / "'),
+      change: (text: string) => text.replace('type: decimal', 'type: decimal\n    convert: { customwebshop: "$ / " }'),
       code: 'CONFIG_EXPRESSION',
     },
     {

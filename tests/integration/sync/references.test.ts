@@ -231,7 +231,10 @@ it('one changes scan of everything that is new makes each counterpart once', asy
     const customer = await make(world, 'shop', 'customers', { company: title, email: `${title}@x.example` });
     await make(world, 'shop', 'orders', { title, customer_id: Number(customer) });
     const company = await make(world, 'keap', 'companies', { company_name: `${title} K` });
-    const contact = await make(world, 'keap', 'contacts', { given_name: title, company: { id: company } });
+    const contact = await make(world, 'keap', 'contacts', {
+      phone_numbers: [{ number: '+49891234567' }],
+      company: { id: company },
+    });
     await make(world, 'keap', 'opportunities', {
       opportunity_title: `${title} K`,
       contact_id: contact,

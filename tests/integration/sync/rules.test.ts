@@ -90,10 +90,17 @@ describe('a one-way property', () => {
     await edit(world, 'shop', 'customers', customer, { website: 'https://own.example', billing: { city: 'Rom' } });
     await sync(world, 'changes', 'company-customer');
     expect((await read(world, 'shop', 'customers', customer)).website).toBe('https://one.example');
-    expect((await read(world, 'keap', 'companies', company)).address).toEqual({ locality: 'Rom' });
+    expect((await read(world, 'keap', 'companies', company)).address).toEqual({
+      field: 'BILLING',
+      locality: 'Rom',
+    });
     await edit(world, 'keap', 'companies', company, { address: { locality: 'Paris', line1: 'two-way' } });
     await sync(world, 'changes', 'company-customer');
-    expect((await read(world, 'keap', 'companies', company)).address).toEqual({ locality: 'Rom', line1: 'two-way' });
+    expect((await read(world, 'keap', 'companies', company)).address).toEqual({
+      field: 'BILLING',
+      locality: 'Rom',
+      line1: 'two-way',
+    });
     expect((await read(world, 'shop', 'customers', customer)).billing).toMatchObject({
       city: 'Rom',
       address_1: 'two-way',

@@ -30,8 +30,19 @@ export const unique = (word: string): string => `${word}-${++serial}`;
 
 // ---------------------------------------------------------------- records
 
-/** Opt-in fields of Keap, which a read leaves out otherwise. */
-const QUERY: Record<string, string> = { companies: '?fields=notes,update_time', contacts: '?fields=notes' };
+/** Fields of Keap that an answer leaves out unless they are asked for. */
+const FIELDS: Record<string, string> = {
+  companies: 'notes,address,email_address,phone_number,update_time,custom_fields',
+  contacts:
+    'given_name,family_name,job_title,email_addresses,phone_numbers,addresses,company,update_time,custom_fields',
+};
+
+/** A company read by its id alone does not state its times: the list does. */
+async function readKeap(world: World, entity: string, id: string): Promise<Json> {
+  if (entity !== 'companies')
+    return world.keapApi('GET', `/v2/${entity}/${id}${FIELDS[entity] ? `?fields=${FIELDS[entity]}` : ''}`);
+  return (await world.keapApi('GET', `/v2/companies?filter=company_id==${id}&fields=${FIELDS.companies}`)).companies[0];
+}
 
 export async function make(world: World, system: SystemName, entity: string, fields: object): Promise<string> {
   const record = await (system === 'keap'
@@ -42,16 +53,24 @@ export async function make(world: World, system: SystemName, entity: string, fie
 
 /** The record, or undefined where there is none. */
 export async function read(world: World, system: SystemName, entity: string, id: string): Promise<Json> {
-  const record = await (system === 'keap'
-    ? world.keapApi('GET', `/v2/${entity}/${id}${QUERY[entity] ?? ''}`)
-    : world.shopApi('GET', `/${entity}/${id}`));
+  const record = await (system === 'keap' ? readKeap(world, entity, id) : world.shopApi('GET', `/${entity}/${id}`));
   return record?.id === undefined ? undefined : record;
 }
+
+/** Inside of what Keap answers, and not to be sent back. */
+const READ_ONLY = ['country', 'zip_code', 'number_e164', 'email_opt_status', 'is_opt_in'];
+const writable = (fields: object): object =>
+  JSON.parse(JSON.stringify(fields, (name, value) => (READ_ONLY.includes(name) ? undefined : value)));
+
+const maskOf = (fields: object): string =>
+  Object.keys(fields)
+    .map((name) => `update_mask=${name}`)
+    .join('&');
 
 /** Replaces top-level fields, as a user of that system does. Keap stores nested objects whole, the shop field by field. */
 export function edit(world: World, system: SystemName, entity: string, id: string, fields: object): Promise<Json> {
   return system === 'keap'
-    ? world.keapApi('PATCH', `/v2/${entity}/${id}?update_mask=${Object.keys(fields).join(',')}`, fields)
+    ? world.keapApi('PATCH', `/v2/${entity}/${id}?${maskOf(fields)}`, writable(fields))
     : world.shopApi('PATCH', `/${entity}/${id}`, fields);
 }
 

@@ -29,7 +29,7 @@ describe('doc', () => {
   it('prints JSON', async () => {
     const { stdout } = await tandem(['doc', 'product-product', '--json']);
     expect(JSON.parse(stdout)).toMatchObject([
-      { mapping: 'product-product', markdown: expect.stringContaining('decimal, 2 places') },
+      { mapping: 'product-product', markdown: expect.stringContaining('| `price` | `price` | decimal |') },
     ]);
   });
 

@@ -1,7 +1,7 @@
 // The Keap stand-in's gate: keys, OAuth with rotation, limits.
 
 import { afterEach, describe, expect, it } from 'vitest';
-import { Limiter } from '../../../sandbox/keap/limits.ts';
+import { keapLimits, Limiter } from '../../../sandbox/keap/limits.ts';
 import { type KeapOptions, type KeapSandbox, startKeap } from '../../../sandbox/keap/server.ts';
 import { caller, type Loose } from './support.ts';
 
@@ -60,23 +60,19 @@ describe('keys and tokens', () => {
 });
 
 describe('limits', () => {
-  it('tells them in headers and answers 429 beyond', async () => {
-    const { url, apiKey } = await start({ limits: { perDay: 3, perMinute: 100, perSecond: 50 } });
+  it('states those of the token and of the account in headers, and answers 429 beyond', async () => {
+    const { url, apiKey } = await start({ limits: { key: { perDay: 3, perMinute: 100 }, tenant: { perDay: 20 } } });
     const call = caller(url, { 'X-Keap-API-Key': apiKey });
     const first = await call('GET', list);
     const header = (name: string) => first.headers.get(`x-keap-${name}`);
-    expect([header('product-quota-limit'), header('product-quota-available'), header('product-quota-used')]).toEqual([
-      '3',
-      '2',
-      '1',
-    ]);
-    expect(Number(header('product-quota-expiry-time')) % 86_400_000).toBe(0);
-    expect([
-      header('product-throttle-limit'),
-      header('product-throttle-interval'),
-      header('product-throttle-time-unit'),
-    ]).toEqual(['100', '1', 'minute']);
-    expect(header('tenant-throttle-limit')).toBe('100000');
+    const counts = (name: string) => ['limit', 'available', 'used'].map((count) => header(`${name}-${count}`));
+    expect(counts('product-quota')).toEqual(['3', '2', '1']);
+    expect(counts('tenant-quota')).toEqual(['20', '19', '1']);
+    for (const of of ['product', 'tenant']) {
+      expect(Number(header(`${of}-quota-expiry-time`)) % 86_400_000).toBe(0);
+      expect([header(`${of}-throttle-interval`), header(`${of}-throttle-time-unit`)]).toEqual(['1', 'minute']);
+    }
+    expect([header('product-throttle-limit'), header('tenant-throttle-limit')]).toEqual(['100', '100000']);
     await call('GET', list);
     await call('GET', list);
     const refused = await call('GET', list);
@@ -88,16 +84,54 @@ describe('limits', () => {
       details: null,
     });
     expect(refused.headers.get('x-keap-product-quota-available')).toBe('0');
+    expect(refused.headers.get('x-keap-tenant-quota-used')).toBe('3');
   });
 
-  it('answers a spike in the older form, and calms down within a second', async () => {
+  const noReply = { headers: () => {} } as unknown as Parameters<Limiter['check']>[0];
+
+  it.each([
+    ['key', 10, 240, 3, 30_000],
+    ['oauth', 25, 1_500, 25, 150_000],
+  ] as const)(
+    "are Keap's own for a token of the kind %s: %d a second, %d a minute, and with %d a second %d a day",
+    (token, second, minute, steady, day) => {
+      const limits = { key: keapLimits.key, oauth: keapLimits.oauth };
+      /** How many calls pass within some seconds from the start of a day. */
+      const passed = (perSecond: number, seconds: number) => {
+        let now = 1_750_032_000_000;
+        const limiter = new Limiter(limits, () => now);
+        let count = 0;
+        for (let at = 0; at < seconds; at++, now += 1_000)
+          for (let i = 0; i < perSecond; i++)
+            try {
+              limiter.check(noReply, token);
+              count++;
+            } catch {
+              // Refused: that is what is counted.
+            }
+        return count;
+      };
+      expect(passed(second + 1, 2)).toBe(second * 2);
+      expect(passed(second, 60)).toBe(minute);
+      expect(passed(steady, day / steady + 1)).toBe(day);
+    },
+  );
+
+  it('counts the tokens of an account together', () => {
+    const limiter = new Limiter({ tenant: { perMinute: 2 } }, () => 1_750_000_000_000);
+    limiter.check(noReply, 'key');
+    limiter.check(noReply, 'oauth');
+    for (const token of ['key', 'oauth'] as const)
+      expect(() => limiter.check(noReply, token)).toThrow('Quota Exceeded');
+  });
+
+  it('answers a spike in the older form, and calms down within a second', () => {
     let now = 1_750_000_000_000;
-    const limiter = new Limiter({ perSecond: 2 }, () => now);
-    const reply = { headers: () => {} } as unknown as Parameters<Limiter['check']>[0];
-    limiter.check(reply);
-    limiter.check(reply);
-    expect(() => limiter.check(reply)).toThrow(/^Spike arrest violation/);
+    const limiter = new Limiter({ key: { perSecond: 2 } }, () => now);
+    limiter.check(noReply, 'key');
+    limiter.check(noReply, 'key');
+    expect(() => limiter.check(noReply, 'key')).toThrow(/^Spike arrest violation/);
     now += 1_000;
-    expect(() => limiter.check(reply)).not.toThrow();
+    expect(() => limiter.check(noReply, 'key')).not.toThrow();
   });
 });

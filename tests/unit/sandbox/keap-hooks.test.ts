@@ -35,7 +35,34 @@ it('verifies by handshake', async () => {
   expect((await call('GET', `${hooks}/event_keys`)).body).toContain('opportunity.stage_move');
   expect((await call('DELETE', `${hooks}/${other.key}`)).status).toBe(204);
   expect((await call('GET', `${hooks}/${other.key}`)).status).toBe(404);
-  expect((await call('POST', hooks, { eventKey: 'order.add', hookUrl: target.url })).status).toBe(400);
+});
+
+it('answers a subscription with 200, and refuses what no description has', async () => {
+  const made = await call('POST', hooks, { eventKey: 'company.add', hookUrl: target.url });
+  expect(made.status).toBe(200);
+  expect(
+    (await call('PUT', `${hooks}/${made.body.key}`, { eventKey: 'company.edit', hookUrl: target.url })).body,
+  ).toEqual({
+    ...made.body,
+    eventKey: 'company.edit',
+  });
+  const unknown = await call('POST', hooks, { eventKey: 'order.add', hookUrl: target.url });
+  expect([unknown.status, unknown.body]).toEqual([400, { message: expect.stringContaining('company.add') }]);
+  expect((await call('GET', `${hooks}?limit=5`)).status).toBe(400);
+});
+
+it('verifies later by the secret that it sent', async () => {
+  let secret: string | undefined;
+  target.answer = ({ headers }) => {
+    secret = String(headers['x-hook-secret']);
+    return { status: 500 };
+  };
+  const { key, status: before } = await register('company.add');
+  expect(before).toBe('Unverified');
+  const confirm = (value: string) =>
+    call('POST', `${hooks}/${key}/delayedVerify`, undefined, { 'x-hook-secret': value });
+  expect((await confirm('another')).body.status).toBe('Unverified');
+  expect((await confirm(secret ?? '')).body.status).toBe('Verified');
 });
 
 it('sends what changed in batches, without any data of the records', async () => {
@@ -61,7 +88,7 @@ it('fires for edits, deletes and stage moves, but not for bulk edits', async () 
   });
   await register('opportunity.stage_move');
   await register('company.delete');
-  const contact = (await call('POST', '/crm/rest/v2/contacts', { given_name: 'A' })).body;
+  const contact = (await call('POST', '/crm/rest/v2/contacts', { email_addresses: [{ email: 'a@x.example' }] })).body;
   const opportunity = (
     await call('POST', '/crm/rest/v2/opportunities', { opportunity_title: 'T', contact_id: contact.id, stage_id: '1' })
   ).body;

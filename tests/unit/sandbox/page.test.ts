@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startKeap } from '../../../sandbox/keap/server.ts';
 import { jsonForScript } from '../../../sandbox/kit/json.ts';
+import type { PageEntity } from '../../../sandbox/kit/page.ts';
 import { startShop } from '../../../sandbox/shop/server.ts';
 import type { Sandbox } from '../../../sandbox/types.ts';
 
@@ -38,6 +39,27 @@ it('has a script that parses, and a config that comes back whole', async () => {
   const [config = '', script = ''] = [...html.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map((match) => match[1]);
   expect(JSON.parse(config)).toMatchObject({ kind: 'shop', token: hostile });
   expect(() => new Function(script)).not.toThrow();
+});
+
+it('asks Keap only what Keap describes: for fields, orders and searches', async () => {
+  const { url } = pages[0]!;
+  const html = await (await fetch(`${url}/`)).text();
+  const [config = ''] = [...html.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map((match) => match[1]);
+  const { token, entities } = JSON.parse(config) as { token: string; entities: PageEntity[] };
+  const status = async (path: string, query: object) => {
+    const given = Object.entries(query).filter(([, value]) => value !== undefined);
+    const answer = await fetch(`${url}${path}?${new URLSearchParams(given)}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return answer.status;
+  };
+  expect(entities).toHaveLength(4);
+  for (const { path, listFields, readFields, newestFirst, search } of entities) {
+    expect(await status(path, { order_by: newestFirst, fields: listFields, page_size: '25' }), path).toBe(200);
+    for (const name of search) expect(await status(path, { filter: `${name}==1` }), name).toBe(200);
+    // Fields that are not offered are refused before the record is looked for.
+    expect(await status(`${path}/1`, { fields: readFields }), path).toBe(404);
+  }
 });
 
 it('escapes JSON for scripts', () => {

@@ -31,6 +31,22 @@ describe('makeSeed', () => {
     expect(times.filter((time) => Date.parse(time) > Date.parse('2025-06-01'))).toEqual([]);
   });
 
+  it('has in Keap only what Keap takes: every record could have been created through the API', async () => {
+    const { keap: data } = makeSeed();
+    const keap = await startKeap({ data, limits: false });
+    const call = caller(`${keap.url}/crm/rest/v2`, { 'x-keap-api-key': keap.apiKey });
+    const refused: unknown[] = [];
+    for (const entity of ['companies', 'contacts', 'products', 'opportunities'] as const)
+      for (const record of data[entity]) {
+        const readOnly = ['id', 'create_time', 'update_time', 'created_time', 'last_updated_time'];
+        const body = Object.fromEntries(Object.entries(record).filter(([name]) => !readOnly.includes(name)));
+        const answer = await call('POST', `/${entity}`, body);
+        if (answer.status !== 201) refused.push({ entity, body, answer: answer.body });
+      }
+    await keap.close();
+    expect(refused).toEqual([]);
+  });
+
   it('is empty but for the stages where empty is asked', () => {
     const { keap, shop } = makeSeed(1, 'empty');
     expect(keap.stages).toHaveLength(6);
