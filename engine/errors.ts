@@ -75,6 +75,12 @@ export const ERRORS = {
     422,
     'Mend the value, or create the record.',
   ),
+  RECORD_TOO_LARGE: entry(
+    'A record holds more than may be handled',
+    'never',
+    422,
+    'Make the record smaller in its system.',
+  ),
   RECORD_SCHEMA: entry('The record would break the schema of its target', 'never', 422, 'Mend the properties named.'),
   REFERENCE_WAITING: entry(
     'A record that this one refers to is not linked yet',

@@ -25,6 +25,10 @@ export interface Analysis {
   readonly calls: Calls;
   /** Whether JSONata may mark arrays of the input (`[]`), so that it must be given a copy. */
   readonly marksInput: boolean;
+  /** Whether it names `$record` as a value. */
+  readonly usesRecord: boolean;
+  /** Whether it names `$link`, `$find`, `$account`, or `$record` as a function. */
+  readonly usesFunctions: boolean;
 }
 
 /** Something wrong in an expression that parses. */
@@ -119,8 +123,12 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
       }
     }
   }
+  const named = new Set<unknown>();
+  for (const node of nodes) if (node.type === 'variable') named.add(node.value);
   return {
     marksInput,
+    usesRecord: named.has('record'),
+    usesFunctions: ['link', 'find', 'account', RECORD_FUNCTION].some((name) => named.has(name)),
     calls: {
       link: [...calls.link],
       record: [...calls.record],

@@ -4,13 +4,15 @@ import { TandemError } from '../errors.ts';
 import { isObject, seenExact } from '../json.ts';
 import type { JsonObject } from '../types.ts';
 import { type Analysis, analyse, type Calls, RECORD_FUNCTION } from './analyse.ts';
-import { boundBuiltins } from './builtins.ts';
+import { BUDGET, boundBuiltins } from './builtins.ts';
 import type { Expression, ExpressionFunctions } from './expression.ts';
-import { MAX_CALLS, MAX_DEPTH, MAX_MILLISECONDS, MAX_SEQUENCE, MAX_SOURCE, MAX_STRING } from './limits.ts';
+import { MAX_CALLS, MAX_DEPTH, MAX_SEQUENCE, MAX_SOURCE, MAX_STRING, MAX_VALUES } from './limits.ts';
 import { MONEY_FUNCTIONS } from './money.ts';
 import { parsePath, type WritablePath } from './path.ts';
-import { plainResult, withoutNulls } from './plain.ts';
+import { copyJson, plainResult, withoutNulls } from './plain.ts';
 import { LinearRegex } from './regex.ts';
+import { sizeOf } from './size.ts';
+import { type Budget, openBudget, pause } from './turns.ts';
 
 export interface CompiledExpression extends Expression {
   /** Set where the expression is a plain path. */
@@ -29,13 +31,6 @@ export interface CompileOptions {
 /** What an expression that is a plain path calls: nothing. */
 const NO_CALLS: Calls = { link: [], record: [], find: [], volatile: [], account: false, comparesNull: false };
 
-/** The running account of one evaluation; bound under a name that no source can write. */
-interface Budget {
-  readonly start: number;
-  waited: number;
-  calls: number;
-}
-const BUDGET = 'evaluation budget';
 const EXIT = Symbol.for('jsonata.__evaluate_exit') as unknown as string;
 
 /**
@@ -78,19 +73,19 @@ export function errorPosition(error: TandemError): number | undefined {
 
 function compileFull(source: string, missing: boolean): CompiledExpression {
   const { expression, analysis } = parse(source);
+  const see = (value: unknown): unknown => {
+    const seen = missing ? withoutNulls(value) : seenExact(value);
+    return analysis.marksInput ? copyJson(seen) : seen;
+  };
   const evaluate: Expression['evaluate'] = async (input, context = {}) => {
-    const budget: Budget = { start: performance.now(), waited: 0, calls: 0 };
+    const budget = openBudget();
     try {
-      const see = (value: unknown): unknown => {
-        const seen = missing ? withoutNulls(value) : seenExact(value);
-        return analysis.marksInput ? structuredClone(seen) : seen;
-      };
-      const bindings = {
-        record: see(context.record),
-        [BUDGET]: budget,
-        ...hostFunctions(context.functions, context.account, budget, see),
-      };
-      return plainResult(await expression.evaluate(see(input), bindings));
+      const seen = see(input);
+      const bindings: Record<string, unknown> = { [BUDGET]: budget };
+      // Most expressions need neither, and to make them costs as much as to evaluate a short one.
+      if (analysis.usesRecord) bindings.record = context.record === input ? seen : see(context.record);
+      if (analysis.usesFunctions) Object.assign(bindings, hostFunctions(context, budget, see));
+      return plainResult(await expression.evaluate(seen, bindings));
     } catch (error) {
       throw failed(error, source);
     }
@@ -118,20 +113,20 @@ function parse(source: string): { expression: jsonata.Expression; analysis: Anal
   return { expression, analysis };
 }
 
-/** JSONata calls this after each evaluated node. Its own timeout would count the time that `$record` waits for quota. */
-function guard(_node: unknown, _input: unknown, environment: { base: jsonata.Environment }, result: unknown): void {
-  const budget = environment.base.lookup(BUDGET) as Budget;
-  if (performance.now() - budget.start - budget.waited > MAX_MILLISECONDS) {
-    throw new TandemError('EXPRESSION_LIMIT', `It used more than ${MAX_MILLISECONDS} ms; it may never end.`);
-  }
-  if (typeof result === 'string' && result.length > MAX_STRING) {
+/** JSONata calls this after each evaluated node, and awaits it. */
+function guard(
+  _node: unknown,
+  _input: unknown,
+  environment: { base: jsonata.Environment },
+  result: unknown,
+): Promise<void> | undefined {
+  if (typeof result === 'string' && result.length > MAX_STRING)
     throw new TandemError('EXPRESSION_LIMIT', `It made a text of more than ${MAX_STRING} characters.`);
-  }
+  return pause(environment.base.lookup(BUDGET) as Budget);
 }
 
 function hostFunctions(
-  functions: ExpressionFunctions | undefined,
-  account: (() => Promise<unknown>) | undefined,
+  { functions, account }: NonNullable<Parameters<Expression['evaluate']>[1]>,
   budget: Budget,
   see: (value: unknown) => unknown,
 ): Record<string, unknown> {
@@ -144,12 +139,13 @@ function hostFunctions(
   const outside = async <T>(work: () => Promise<T>): Promise<unknown> => {
     if (++budget.calls > MAX_CALLS)
       throw new TandemError('EXPRESSION_LIMIT', `It called $link, $record and $find more than ${MAX_CALLS} times.`);
-    const start = performance.now();
-    try {
-      return see(await work());
-    } finally {
-      budget.waited += performance.now() - start;
-    }
+    const found = await work();
+    if (sizeOf(found, MAX_VALUES, Number.POSITIVE_INFINITY) !== 'fits')
+      throw new TandemError(
+        'EXPRESSION_LIMIT',
+        `It found more than ${MAX_VALUES} values by one call of $link, $record, $find or $account.`,
+      );
+    return see(found);
   };
   return {
     link: async (mapping: unknown, id: unknown) => {

@@ -14,6 +14,9 @@ export interface TypeOptions {
   readonly places?: number | undefined;
 }
 
+/** Characters of a text that is read as a number or a time: reading one takes longer than its length. */
+const LONGEST_SCALAR = 1_000;
+
 /** What a value is once its type has been read from it. `undefined` is empty. */
 export type TypedValue = string | boolean | Decimal | DateTime | readonly unknown[] | undefined;
 
@@ -53,7 +56,7 @@ export function parseValue(raw: unknown, { type, places }: TypeOptions): TypedVa
       return raw === 'false' || raw === 0 || raw === '0' ? false : fail();
     case 'date':
     case 'datetime': {
-      const text = typeof raw === 'string' && WHOLE_DAY.test(raw) ? raw.trim() : fail();
+      const text = typeof raw === 'string' && raw.length <= LONGEST_SCALAR && WHOLE_DAY.test(raw) ? raw.trim() : fail();
       const stated = DateTime.fromISO(text, { zone: 'utc', setZone: true });
       if (!stated.isValid) return fail();
       // The day is the one that a person reads in the text, not the one that it is at that moment in UTC.
@@ -70,7 +73,8 @@ const WHOLE_DAY = /^\s*(\d{4}|[+-]\d{6})(-?)\d{2}\2\d{2}(T|\s*$)/;
 function parseDecimal(given: unknown): Decimal | undefined {
   if (typeof given === 'number') return Number.isFinite(given) ? new Decimal(given) : undefined;
   const raw = given instanceof ExactNumber ? given.text : given;
-  if (typeof raw !== 'string' || !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?$/i.test(raw.trim())) return undefined;
+  if (typeof raw !== 'string' || raw.length > LONGEST_SCALAR) return undefined;
+  if (!/^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?$/i.test(raw.trim())) return undefined;
   return new Decimal(raw.trim());
 }
 

@@ -1,43 +1,37 @@
 /** From what a system answers to a record: normalized shape, id as text, time as ISO 8601 UTC. */
 import type { EntityConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
+import { MAX_NESTING, MAX_VALUES } from '../expression/limits.ts';
+import { sizeOf } from '../expression/size.ts';
 import { ExactNumber, restoreExact } from '../json.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { isObject, readPath } from './paths.ts';
 
-/** @throws TandemError VALUE_TYPE, EXPRESSION_FAILED, EXPRESSION_LIMIT or SYSTEM_BAD_RESPONSE, with the id in its context where it could be read */
+/** @throws TandemError RECORD_TOO_LARGE, EXPRESSION_FAILED, EXPRESSION_LIMIT or SYSTEM_BAD_RESPONSE, with the id in its context where it could be read */
 export async function toRecord(entity: EntityConfig, raw: unknown, version?: string): Promise<SystemRecord> {
   const place = { system: entity.system, entity: entity.name };
   if (!isObject(raw))
     throw new TandemError('SYSTEM_BAD_RESPONSE', 'The answer holds something that is no record', place);
-  if (!isShallow(raw, MAX_DEPTH)) {
+  const rawId = (): { id?: string } => {
     const id = toId(readPath(raw, entity.id));
-    throw new TandemError(
-      'VALUE_TYPE',
-      `The record nests more than ${MAX_DEPTH} levels deep, which nothing here reads`,
-      {
-        ...place,
-        ...(id === undefined ? {} : { id }),
-      },
-    );
-  }
+    return id === undefined ? {} : { id };
+  };
+  const size = sizeOf(raw, MAX_VALUES);
+  if (size !== 'fits') throw new TandemError('RECORD_TOO_LARGE', REASONS[size], { ...place, ...rawId() });
   let data: unknown = raw;
   if (entity.normalize !== undefined) {
     try {
       data = restoreExact(await entity.normalize.evaluate(raw, { record: raw }), raw);
     } catch (error) {
-      const id = toId(readPath(raw, entity.id));
       const { code, message, context } = asTandemError(error);
-      throw new TandemError(code, message, { ...context, ...place, ...(id === undefined ? {} : { id }), cause: error });
+      throw new TandemError(code, message, { ...context, ...place, ...rawId(), cause: error });
     }
   }
-  if (!isObject(data)) {
-    const id = toId(readPath(raw, entity.id));
+  if (!isObject(data))
     throw new TandemError('EXPRESSION_FAILED', `'normalize' of ${entity.name} did not make an object`, {
       ...place,
-      ...(id === undefined ? {} : { id }),
+      ...rawId(),
     });
-  }
   const id = toId(readPath(data, entity.id));
   if (id === undefined) {
     throw new TandemError(
@@ -50,15 +44,10 @@ export async function toRecord(entity: EntityConfig, raw: unknown, version?: str
   return { id, modified, version, data: data as JsonObject };
 }
 
-/** No record that means well is deeper; one that is would overflow whatever walks through it. */
-const MAX_DEPTH = 100;
-
-function isShallow(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (levels === 0) return false;
-  for (const name in value) if (!isShallow((value as JsonObject)[name], levels - 1)) return false;
-  return true;
-}
+const REASONS = {
+  large: `The record holds more than ${MAX_VALUES} values, which no expression is given`,
+  deep: `The record nests more than ${MAX_NESTING} levels deep, which nothing here reads`,
+} as const;
 
 /**
  * Ids are text. A number that is not whole is none, nor is a text with half a surrogate pair, which UTF-8 cannot hold:

@@ -2,6 +2,8 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { SignatureConfig, WebhookConfig } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
+import { MAX_NESTING, MAX_VALUES } from '../expression/limits.ts';
+import { sizeOf } from '../expression/size.ts';
 import { parseJson } from '../json.ts';
 import { type Headers, headerOf } from './answer.ts';
 import { isObject } from './paths.ts';
@@ -31,7 +33,7 @@ export type VerifiedWebhook =
 /** A longer one is no id of a record: it could not be asked for over HTTP, and would be kept in Redis as long as its job. */
 const LONGEST_ID = 500;
 
-/** @throws TandemError UNAUTHORIZED where the signature is missing, wrong or too old; BAD_REQUEST where the body is no JSON */
+/** @throws TandemError UNAUTHORIZED where the signature is missing, wrong or too old; BAD_REQUEST where the body is no JSON, TOO_LARGE where it holds too much */
 export async function verifyWebhook(config: WebhookConfig, request: WebhookRequest): Promise<VerifiedWebhook> {
   const secret = config.handshake === undefined ? undefined : headerOf(request.headers, config.handshake);
   if (config.handshake !== undefined && secret !== undefined && secret !== '') {
@@ -41,6 +43,8 @@ export async function verifyWebhook(config: WebhookConfig, request: WebhookReque
     throw new TandemError('UNAUTHORIZED', 'The signature of the webhook is missing, wrong or too old');
   }
   const body = parse(request.rawBody);
+  if (sizeOf(body, MAX_VALUES) !== 'fits')
+    throw new TandemError('TOO_LARGE', `A webhook may hold ${MAX_VALUES} values, nested ${MAX_NESTING} levels deep`);
   const result = await config.events.evaluate({ body, headers: request.headers });
   // JSONata answers one result as itself, none as undefined.
   const found: unknown[] = Array.isArray(result) ? result : result === undefined || result === null ? [] : [result];

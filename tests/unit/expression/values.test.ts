@@ -84,6 +84,27 @@ describe('what does not fit', () => {
   });
 });
 
+describe('a very long text', () => {
+  it.each<[ValueType, string]>([
+    ['decimal', `${'1'.repeat(200_000)}x`],
+    ['decimal', '1'.repeat(200_000)],
+    ['integer', `-${'1'.repeat(200_000)}.`],
+    ['datetime', `2026-01-01T00:00:00.${'0'.repeat(200_000)}x`],
+    ['date', `${' '.repeat(200_000)}2026-01-01`],
+  ])('is no %s, which is known at once', (type, raw) => {
+    const start = process.cpuUsage();
+    expect(() => parseValue(raw, { type })).toThrowError(expect.objectContaining({ code: 'VALUE_TYPE' }));
+    expect(canonical(raw, { type })).toBe(`raw:${JSON.stringify(raw)}`);
+    // A RegExp that backtracks takes many seconds.
+    expect(process.cpuUsage(start).user).toBeLessThan(1_000_000);
+  });
+
+  it('of up to 1,000 characters is read', () => {
+    expect(parseValue(`${'0'.repeat(999)}7`, { type: 'integer' })?.toString()).toBe('7');
+    expect(() => parseValue(`${'0'.repeat(1_000)}7`, { type: 'integer' })).toThrow();
+  });
+});
+
 describe('what is written', () => {
   it.each<[ValueType, unknown, string | string[] | undefined, unknown]>([
     ['decimal', 19.9, 'string', '19.90'],

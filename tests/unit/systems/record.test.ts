@@ -50,9 +50,31 @@ test('a record that nests too deep is refused with its id, however deep it is', 
   await expect(toRecord(entity(), { id: '7', note: nested(40) })).resolves.toMatchObject({ id: '7' });
   for (const levels of [60, 50_000])
     await expect(toRecord(entity(), { id: '7', note: nested(levels) })).rejects.toMatchObject({
-      code: 'VALUE_TYPE',
+      code: 'RECORD_TOO_LARGE',
       context: { id: '7' },
     });
+});
+
+test('a record of more than 50,000 values is refused with its id before any expression sees it', async () => {
+  let seen = 0;
+  const normalize = {
+    source: '$',
+    async evaluate(record: unknown) {
+      seen++;
+      return record;
+    },
+  };
+  // The record itself, its id and the list are values too.
+  const record = (length: number): unknown => ({ id: '7', list: new Array(length).fill(0) });
+  await expect(toRecord(entity({ normalize }), record(49_997))).resolves.toMatchObject({ id: '7' });
+  expect(seen).toBe(1);
+  for (const more of [record(49_998), record(5_000_000), { id: '7', ...new Array(60_000).fill([]) }])
+    await expect(toRecord(entity({ normalize }), more)).rejects.toMatchObject({
+      code: 'RECORD_TOO_LARGE',
+      message: 'The record holds more than 50000 values, which no expression is given',
+      context: { id: '7' },
+    });
+  expect(seen).toBe(1);
 });
 
 test.each([

@@ -83,6 +83,17 @@ test('an id keeps all its digits', async () => {
     });
 });
 
+test('a body of very many values is refused before any expression sees it', async () => {
+  let seen = 0;
+  const counting = config({ events: { source: '', evaluate: async () => void seen++ } });
+  const body = (length: number) => Buffer.from(JSON.stringify(new Array(length).fill(0)));
+  await verify(counting, {}, body(49_999));
+  expect(seen).toBe(1);
+  for (const more of [body(50_000), Buffer.from(`${'['.repeat(200)}${']'.repeat(200)}`)])
+    await expect(verify(counting, {}, more)).rejects.toMatchObject({ code: 'TOO_LARGE' });
+  expect(seen).toBe(1);
+});
+
 test('one result, many, none and unusable ones', async () => {
   const body = (many: unknown) => Buffer.from(JSON.stringify({ many }));
   const all = [

@@ -1,0 +1,72 @@
+/**
+ * How evaluations share the event loop. JSONata awaits at each node, but only itself: an evaluation that takes a second
+ * would let nothing else go on for a second. So after a few milliseconds of evaluating, whichever evaluations, each one that
+ * goes on waits, and one of them goes on per turn of the event loop.
+ */
+import { setImmediate } from 'node:timers';
+import { TandemError } from '../errors.ts';
+import { MAX_MILLISECONDS, SLICE_MILLISECONDS } from './limits.ts';
+
+/** The running account of one evaluation. */
+export interface Budget {
+  /** Milliseconds of computing that were counted. */
+  used: number;
+  /** When it began or went on, by `performance.now()`. */
+  since: number;
+  /** Calls of `$link`, `$record` and `$find`. */
+  calls: number;
+}
+
+/** When evaluating began in this turn of the event loop. */
+let began = Number.POSITIVE_INFINITY;
+let cpu: NodeJS.CpuUsage = { user: 0, system: 0 };
+const waiting: (() => void)[] = [];
+
+export function openBudget(): Budget {
+  const now = performance.now();
+  if (began === Number.POSITIVE_INFINITY) open(now);
+  return { used: 0, since: now, calls: 0 };
+}
+
+/**
+ * Called after each step of an evaluation.
+ * @returns undefined to go on; else what to await before
+ * @throws TandemError EXPRESSION_LIMIT after a second of computing
+ */
+export function pause(budget: Budget): Promise<void> | undefined {
+  const now = performance.now();
+  const ran = now - began;
+  if (ran >= 0 && ran <= SLICE_MILLISECONDS) return undefined;
+  if (began === Number.POSITIVE_INFINITY) {
+    // It goes on after a wait for something else.
+    open(now);
+    budget.since = now;
+    return undefined;
+  }
+  // A process that was stopped, or whose processor was busy with others, did not compute meanwhile.
+  const { user, system } = process.cpuUsage(cpu);
+  budget.used += Math.min(now - Math.max(began, budget.since), (user + system) / 1_000);
+  budget.since = now;
+  if (budget.used > MAX_MILLISECONDS)
+    throw new TandemError('EXPRESSION_LIMIT', `It used more than ${MAX_MILLISECONDS} ms; it may never end.`);
+  return new Promise((resolve) => {
+    waiting.push(() => {
+      budget.since = performance.now();
+      resolve();
+    });
+  });
+}
+
+function open(now: number): void {
+  began = now;
+  cpu = process.cpuUsage();
+  setImmediate(next);
+}
+
+function next(): void {
+  began = Number.POSITIVE_INFINITY;
+  const resume = waiting.shift();
+  if (!resume) return;
+  open(performance.now());
+  resume();
+}
