@@ -4,7 +4,11 @@ import { Ajv } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
+import { asTandemError } from '../errors.ts';
+import { MAX_PATTERN_TEXT } from '../expression/limits.ts';
 import { nearest } from '../expression/nearest.ts';
+import { linearPattern } from '../expression/regex.ts';
+import { stableJson } from '../expression/values.ts';
 import { parseDuration } from './duration.ts';
 import type { JsonSchema } from './types.ts';
 import type { YamlPath } from './yaml.ts';
@@ -55,6 +59,8 @@ const OPTIONS = {
   verbose: true,
   logger: false,
   allowUnionTypes: true,
+  // Not RegExp, which backtracks for minutes over some patterns and texts. ajv would name it so in code that it writes to files.
+  code: { regExp: Object.assign(linearPattern, { code: 'linearPattern' }) },
 } as const;
 
 /** The drafts of JSON Schema that are read, newest first, by the address that a schema names in `$schema`. */
@@ -111,6 +117,8 @@ export function faultsOfSchema(schema: JsonSchema): SchemaFault[] {
       !faults.some((other) => other.keyword !== 'anyOf' && path.every((part, i) => other.path[i] === part)),
   );
   if (told.length > 0) return told;
+  const slow = slowPatterns(schema);
+  if (slow.length > 0) return slow.map(({ path, of, message }) => ({ ...fault(path, message), of }));
   try {
     validatorOf(schema);
     return [];
@@ -119,10 +127,49 @@ export function faultsOfSchema(schema: JsonSchema): SchemaFault[] {
   }
 }
 
+/** Keywords that hold schemas by names of the user's. */
+const NAMED = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas']);
+/** Keywords that hold values, which only look like schemas. */
+const VALUES = new Set(['enum', 'const', 'default', 'examples']);
+
+/** Patterns that cannot be tried in linear time, with the place of each. */
+function slowPatterns(schema: unknown, path: YamlPath = []): Pick<SchemaFault, 'path' | 'of' | 'message'>[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const tried = (pattern: string, place: YamlPath, of: 'value' | 'key'): ReturnType<typeof slowPatterns> => {
+    try {
+      linearPattern(pattern);
+      return [];
+    } catch (error) {
+      return [{ path: place, of, message: asTandemError(error).message }];
+    }
+  };
+  return Object.entries(schema).flatMap(([keyword, value]) => {
+    const place = [...path, Array.isArray(schema) ? Number(keyword) : keyword];
+    if (VALUES.has(keyword)) return [];
+    if (keyword === 'pattern' && typeof value === 'string') return tried(value, place, 'value');
+    if (!NAMED.has(keyword) || typeof value !== 'object' || value === null) return slowPatterns(value, place);
+    return Object.entries(value).flatMap(([name, inner]) => [
+      ...(keyword === 'patternProperties' ? tried(name, [...place, name], 'key') : []),
+      ...slowPatterns(inner, [...place, name]),
+    ]);
+  });
+}
+
 function compile(schema: JsonSchema): ValidateFunction {
   // One instance per schema: two files may carry the same $id.
   const ajv = new DRAFTS[draftOf(schema) ?? NEWEST]({ ...OPTIONS, validateSchema: false });
   addFormats(ajv);
+  // Of all formats only this one takes the square of a text's length.
+  const url = formats.default.get('url') as RegExp;
+  ajv.addFormat('url', { type: 'string', validate: (text: string) => text.length <= LONGEST_URL && url.test(text) });
+  // ajv compares every entry with every other.
+  ajv.removeKeyword('uniqueItems');
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    validate: (unique: boolean, list: unknown[]) => !unique || new Set(list.map(stableJson)).size === list.length,
+  });
   // Of the formats of Tandem's own files: the shortest and the longest duration that makes sense in a place.
   ajv.addKeyword({
     keyword: 'durationBetween',
@@ -133,6 +180,8 @@ function compile(schema: JsonSchema): ValidateFunction {
   return ajv.compile(schema);
 }
 
+const LONGEST_URL = 2_000;
+
 /** A text that is no duration is told by its pattern, or is a word such as `off`. */
 const isBetween = (ms: number | undefined, least = '0s', most = '365d'): boolean =>
   ms === undefined || (ms >= (parseDuration(least) ?? 0) && ms <= (parseDuration(most) ?? 0));
@@ -140,9 +189,12 @@ const isBetween = (ms: number | undefined, least = '0s', most = '365d'): boolean
 /** @returns what is wrong with a value; nothing where it fits */
 export const schemaFaults = (schema: JsonSchema, value: unknown): SchemaFault[] => faultsBy(validatorOf(schema), value);
 
+/** Nobody reads more, and they are compared with each other. */
+const MOST_FAULTS = 500;
+
 function faultsBy(validate: ValidateFunction, value: unknown): SchemaFault[] {
   if (validate(value)) return [];
-  const errors = validate.errors ?? [];
+  const errors = (validate.errors ?? []).slice(0, MOST_FAULTS);
   // An alternative that failed says why once, in the words of the schema, not once per alternative.
   // The innermost come first.
   const alternatives = errors
@@ -250,6 +302,12 @@ function describe(error: ErrorObject): SchemaFault {
     }
     case 'pattern': {
       const named = error.propertyName === undefined ? path : [...path, error.propertyName];
+      if (typeof error.data === 'string' && error.data.length > MAX_PATTERN_TEXT)
+        return {
+          ...base,
+          path: named,
+          message: `Has more than ${MAX_PATTERN_TEXT} characters; no pattern is tried on those.`,
+        };
       return {
         ...base,
         path: named,
