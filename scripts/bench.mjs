@@ -1,13 +1,15 @@
 // npm run bench: what can be measured; npm run bench NAME: measures it. Each says on its first line what it measures.
+// What follows the name (npm run bench NAME -- ARGUMENTS) is passed on.
 import { spawnSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('../bench/', import.meta.url));
 const names = (await readdir(folder)).filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3));
-const [name] = process.argv.slice(2);
+const [name, ...rest] = process.argv.slice(2);
 if (name !== undefined && names.includes(name)) {
-  const { status } = spawnSync(process.execPath, ['--import', 'tsx', `${folder}${name}.ts`], { stdio: 'inherit' });
+  const command = ['--import', 'tsx', `${folder}${name}.ts`, ...rest];
+  const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' });
   process.exitCode = status ?? 1;
 } else {
   if (name !== undefined) {
