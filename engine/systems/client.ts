@@ -154,7 +154,7 @@ export function createSystemClient(
       const query = new URLSearchParams(call.query);
       for (const [name, value] of Object.entries(request.query)) query.set(name, value);
       const answer = await sendPatiently(
-        { ...call, query, url: request.url, limits },
+        { ...call, query, url: request.url, list: items, limits },
         call.operation === 'list' ? LIST_PATIENCE : 0,
         request === pager.first,
       );

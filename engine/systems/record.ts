@@ -6,10 +6,12 @@ import { sizeOf } from '../expression/size.ts';
 import { ExactNumber, restoreExact } from '../json.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { isObject, readPath } from './paths.ts';
+import { TooMuch } from './response.ts';
 
 /** @throws TandemError RECORD_TOO_LARGE, EXPRESSION_FAILED, EXPRESSION_LIMIT or SYSTEM_BAD_RESPONSE, with the id in its context where it could be read */
 export async function toRecord(entity: EntityConfig, raw: unknown, version?: string): Promise<SystemRecord> {
   const place = { system: entity.system, entity: entity.name };
+  if (raw instanceof TooMuch) throw new TandemError('SYSTEM_BAD_RESPONSE', raw.message, place);
   if (!isObject(raw))
     throw new TandemError('SYSTEM_BAD_RESPONSE', 'The answer holds something that is no record', place);
   const rawId = (): { id?: string } => {

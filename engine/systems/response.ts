@@ -4,7 +4,6 @@
  * arrays are 60 MB of text and over a gigabyte of objects.
  */
 import { isUtf8 } from 'node:buffer';
-import { parseJson } from '../json.ts';
 
 export interface ResponseLimits {
   /** As they come over the wire: nothing is decompressed. */
@@ -115,14 +114,9 @@ export function createCount(): Count {
   };
 }
 
-/** undefined where there is none. Text that is no valid UTF-8 is refused: replacement characters would travel on to the other system. */
-export function parseBody(bytes: Buffer): { ok: true; value: unknown } | { ok: false } {
-  if (bytes.length === 0) return { ok: true, value: undefined };
-  if (!isUtf8(bytes)) return { ok: false };
-  try {
-    const text = bytes.toString('utf8');
-    return { ok: true, value: parseJson(text.startsWith('\uFEFF') ? text.slice(1) : text) };
-  } catch {
-    return { ok: false };
-  }
+/** The text of a body; undefined where it is no valid UTF-8: replacement characters would travel on to the other system. */
+export function textOf(bytes: Buffer): string | undefined {
+  if (!isUtf8(bytes)) return undefined;
+  const text = bytes.toString('utf8');
+  return text.startsWith('\uFEFF') ? text.slice(1) : text;
 }

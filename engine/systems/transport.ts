@@ -19,7 +19,8 @@ import {
 } from './answer.ts';
 import { type Circuit, createCircuit, type Standing } from './circuit.ts';
 import { createTokenSource } from './oauth.ts';
-import { parseBody, RECORD_LIMITS, REFUSAL_LIMITS, type ResponseLimits, readBody, TooMuch } from './response.ts';
+import { parseBody } from './parse.ts';
+import { RECORD_LIMITS, REFUSAL_LIMITS, type ResponseLimits, readBody, TooMuch } from './response.ts';
 import { createThrottle, throttled } from './throttle.ts';
 import { createSemaphore, jittered, sleep } from './wait.ts';
 
@@ -60,6 +61,8 @@ export interface Call {
   /** `If-Match` is among the headers. */
   readonly conditional?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Path of the list in its response, where it is one. */
+  readonly list?: string;
   /** What its response may hold; one record, unless said otherwise. */
   readonly limits?: ResponseLimits;
   /** What the call changes, where that does not follow from its operation. */
@@ -266,7 +269,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       if (good) throw excessive(unreadable(effect, system, entity, error.message));
       bytes = Buffer.alloc(0);
     }
-    const parsed = parseBody(bytes);
+    const parsed = await parseBody(bytes, good ? call.list : undefined);
     if (good) {
       const wait = quotaWait(config.quota, headers, now());
       if (wait !== undefined) await throttle.pause(wait);

@@ -6,7 +6,6 @@ import {
   createCount,
   mostRecords,
   pageLimits,
-  parseBody,
   RECORD_LIMITS,
   readBody,
   TooMuch,
@@ -108,14 +107,4 @@ test('a page may hold what its declared size lets expect, and never less than th
       expect(values).toBeLessThanOrEqual(pageLimits(undefined).values);
     }),
   );
-});
-
-test.each([
-  ['', { ok: true, value: undefined }],
-  ['{"a":1}', { ok: true, value: { a: 1 } }],
-  ['\uFEFF[]', { ok: true, value: [] }],
-  ['{', { ok: false }],
-  [Buffer.from([0x22, 0xff, 0x22]), { ok: false }],
-])('a body is parsed as JSON in UTF-8, and as nothing else: %s', (body, expected) => {
-  expect(parseBody(Buffer.from(body as string))).toEqual(expected);
 });
