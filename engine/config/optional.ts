@@ -1,4 +1,5 @@
 /** Properties that answers hold only when the query asks for them (`optional` of an entity), and which operations do not ask. Pure. */
+import type { JsonObject } from '../types.ts';
 import type { EntityConfig, OperationConfig } from './types.ts';
 
 /**
@@ -7,7 +8,7 @@ import type { EntityConfig, OperationConfig } from './types.ts';
  */
 export function lackedBy(entity: EntityConfig, root: string): string[] {
   const { optional, list, read, find, create, update } = entity;
-  if (!optional?.names.includes(root)) return [];
+  if (!optional || optional.names?.includes(root) === false) return [];
   const operations: Record<string, OperationConfig | undefined> = {
     list,
     read,
@@ -32,7 +33,9 @@ export const lackMessage = (root: string, operations: readonly string[], param: 
  * @param bare whether the record itself is the input; else only what follows `$record` counts
  */
 export function readBy(entity: EntityConfig, source: string, bare: boolean): string[] {
-  return (entity.optional?.names ?? []).filter((name) => {
+  if (!entity.optional) return [];
+  const properties = entity.schema.properties as JsonObject | undefined;
+  return (entity.optional.names ?? Object.keys(properties ?? {})).filter((name) => {
     const escaped = name.replace(/[^\w]/g, '\\$&');
     const before = bare ? `(?:(?<![\\w.'"\`$])|\\$record\\.|\\$\\.)` : '\\$record\\.';
     return new RegExp(`${before}${escaped}(?![\\w'"\`(])`).test(source);

@@ -107,7 +107,7 @@ interface EntityFile {
   modified?: string;
   normalize?: string;
   denormalize?: string;
-  optional?: { param: string; names: string[] };
+  optional?: { param: string; names?: string[] };
   cache?: string;
   list?: OperationFile & {
     items?: string;

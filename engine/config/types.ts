@@ -94,8 +94,8 @@ export interface EntityConfig {
   readonly normalize: Expression | undefined;
   /** Makes what is written from the normalized form of it: the way back from `normalize`. */
   readonly denormalize: Expression | undefined;
-  /** Properties that answers hold only where the query parameter `param` names them, comma-joined. */
-  readonly optional: { readonly param: string; readonly names: readonly string[] } | undefined;
+  /** Properties that answers hold only where the query parameter `param` names them, comma-joined; without `names` all. */
+  readonly optional: { readonly param: string; readonly names?: readonly string[] } | undefined;
   /** Milliseconds for which the whole list may be kept in memory (small reference entities such as stages). */
   readonly cache: number | undefined;
   readonly list: ListConfig | undefined;

@@ -83,6 +83,22 @@ it.each([
   expect(problems).toEqual([expect.stringContaining(` CONFIG_OPERATION ${place}: people of crm answers phones only`)]);
 });
 
+it('without names every property must be asked for', () => {
+  const fields = (names: string) => ({ list: names, read: names, find: names, create: names, update: names });
+  const all = 'id,name,mail,address,changed,ref,phones';
+  const files = (names: string) => {
+    const made = asking(fields(names), '[phones]');
+    return { [FILE]: made[FILE]!.replace(', names: [phones]', ''), ...row(PHONE) };
+  };
+  expect(told(load(files(all)))).toEqual([]);
+  expect(told(load(files(all.replace('name,', ''))))).toEqual([
+    expect.stringContaining(' CONFIG_OPERATION properties[0].crm: people of crm answers name only'),
+  ]);
+  expect(told(load(files(all.replace('mail,', ''))))).toContainEqual(
+    expect.stringContaining(' CONFIG_OPERATION entities.people.find.by.mail: people answers mail only'),
+  );
+});
+
 it('a name that the schema does not have is refused as an optional property', () => {
   expect(told(load(asking({}, '[phons]')))).toContainEqual(
     expect.stringContaining('entities.people.optional.names[0]: The entity has no "phons"; did you mean "phones"?'),
@@ -101,6 +117,11 @@ it.each([
   ['$phones()', true, false],
   ['phonesmore', true, false],
 ])('whether %s reads phones, with the record as input %s: %s', (source, bare, wanted) => {
-  const entity = { optional: { param: 'fields', names: ['phones'] } } as unknown as EntityConfig;
+  const entity = { schema: {}, optional: { param: 'fields', names: ['phones'] } } as unknown as EntityConfig;
+  const all = {
+    schema: { properties: { phones: {}, mail: {} } },
+    optional: { param: 'fields' },
+  } as unknown as EntityConfig;
   expect(readBy(entity, source, bare)).toEqual(wanted ? ['phones'] : []);
+  expect(readBy(all, source, bare)).toEqual(wanted ? ['phones'] : []);
 });
