@@ -3,10 +3,11 @@ import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Engine } from '../engine/engine.ts';
 import { asTandemError } from '../engine/errors.ts';
-import { createWebhookRegistrar } from '../engine/systems/registrar.ts';
+import { forgetRegistered, noteRegistered } from '../engine/systems/registered.ts';
+import { createWebhookRegistrar, type RegisterCounts } from '../engine/systems/registrar.ts';
 
-/** Hooks that a system turned off, or that someone removed by hand, are back within this time. */
-const EVERY = 5 * 60_000;
+/** Hooks that a system turned off, or that someone removed by hand, are back within this time: 96 calls a day each. */
+const EVERY = 15 * 60_000;
 /** After a failure, or while another process is at it: sooner, and then ever later up to EVERY. */
 const SOON = 15_000;
 /** Longer than a registration takes; a process that dies while it registers stops the others no longer than this. */
@@ -102,15 +103,26 @@ async function registerOnce(engine: Engine, lock: string, urlFor: (system: strin
       });
       try {
         const { failed, ...counts } = await registrar.ensure(urlFor);
+        // Whether the system took what was just registered, and then verified, only its list can tell.
+        let after: Pick<RegisterCounts, 'created' | 'verified' | 'failed'> = { ...counts, failed };
+        for (let look = 0; look < 2 && after.failed.length === 0 && after.created + after.verified > 0; look++)
+          after = await registrar.ensure(urlFor);
         for (const { event, error } of failed) {
           good = false;
           const fields = { system: system.name, event, code: error.code, reason: error.message };
           engine.logger.warn(fields, 'webhooks: one event could not be registered, it is tried again');
         }
         const quiet = counts.created + counts.removed + counts.verified === 0;
+        if (after.failed.length === 0 && after.created + after.verified === 0)
+          await noteRegistered(engine.redis, engine.prefix, system.name, EVERY + LOCK);
+        else {
+          await forgetRegistered(engine.redis, engine.prefix, system.name);
+          good = false;
+        }
         engine.logger[quiet ? 'debug' : 'info']({ system: system.name, ...counts }, 'webhooks registered');
       } catch (cause) {
         good = false;
+        await forgetRegistered(engine.redis, engine.prefix, system.name);
         const { code, message } = asTandemError(cause);
         engine.logger.warn(
           { system: system.name, code, reason: message },

@@ -67,7 +67,7 @@ interface MappingFile {
   conflict?: string;
   deletes?: DeleteRule | BySide<DeleteRule>;
   brake?: BrakeFile;
-  schedule?: 'off' | { changes?: string; full?: string };
+  schedule?: 'off' | { changes?: string; webhooks?: string; full?: string };
   properties: (PropertyFile & Record<string, unknown>)[];
 }
 
@@ -311,11 +311,18 @@ function deleteRules(state: Compiling): [DeleteRule, DeleteRule] {
 }
 
 function schedule(given: MappingFile['schedule']): ScheduleConfig {
-  if (given === 'off') return { changes: undefined, full: undefined };
-  const time = (text: string | undefined, standard: number): number | undefined =>
+  if (given === 'off') return { changes: undefined, webhooks: undefined, full: undefined };
+  const time = (text: string | undefined, standard: number | undefined): number | undefined =>
     text === undefined ? standard : text === 'off' ? undefined : parseDuration(text);
-  return { changes: time(given?.changes, 60_000), full: time(given?.full, 86_400_000) };
+  const changes = time(given?.changes, CHANGES);
+  const rarely = changes === undefined ? undefined : Math.max(changes, WITH_WEBHOOKS);
+  return { changes, webhooks: time(given?.webhooks, rarely), full: time(given?.full, FULL) };
 }
+
+/** Milliseconds. A scan costs a call to each side and finds what nobody was told of: see docs/decisions/0018-how-often-to-scan.md. */
+const CHANGES = 10 * 60_000;
+const WITH_WEBHOOKS = 60 * 60_000;
+const FULL = 24 * 60 * 60_000;
 
 // ---------------------------------------------------------------- expressions
 

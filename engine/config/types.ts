@@ -266,6 +266,8 @@ export interface MatchRule {
 export interface ScheduleConfig {
   /** Milliseconds between scans of changes, and between full scans; undefined: never by itself. */
   readonly changes: number | undefined;
+  /** Milliseconds between scans of changes while the webhooks of both systems are registered. */
+  readonly webhooks: number | undefined;
   readonly full: number | undefined;
 }
 

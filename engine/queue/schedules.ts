@@ -1,7 +1,11 @@
-/** Scheduled scans through BullMQ's job schedulers: changes often, everything rarely, as each mapping declares. */
+/**
+ * Scheduled scans through BullMQ's job schedulers: changes often, or rarely while webhooks tell of them, and everything
+ * rarely, as each mapping declares.
+ */
 import type { ScheduleConfig } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import type { ScanKind } from '../sync/scan.ts';
+import { registeredSystems } from '../systems/registered.ts';
 
 const PREFIX = 'schedule';
 /** A new schedule begins after a minute at most, in ms: soon, yet a person who starts the first sync by hand comes first. */
@@ -11,16 +15,19 @@ const FIRST_SCAN = 60_000;
 export const isScheduled = ({ changes, full }: ScheduleConfig): boolean => changes !== undefined || full !== undefined;
 
 /**
- * Makes the schedulers in Redis those that the mappings declare. Idempotent; every worker process does it.
+ * Makes the schedulers in Redis those that the mappings declare. Idempotent; every worker process does it, now and then:
+ * webhooks come and go.
  * @param held mappings whose version in force this process has; the others are left to whoever has theirs
  */
 export async function applySchedules(engine: Engine, held: ReadonlySet<string>): Promise<void> {
   const wanted = new Map<string, { every: number; mapping: string; scan: ScanKind }>();
-  const { mappings } = engine.config.current();
-  for (const { name, schedule } of mappings.values()) {
+  const { mappings, systems } = engine.config.current();
+  const registered = await registeredSystems(engine.redis, engine.prefix, [...systems.keys()]);
+  for (const { name, schedule, sides } of mappings.values()) {
     if (!held.has(name)) continue;
     for (const scan of ['changes', 'full'] as const) {
-      const every = schedule[scan];
+      const told = scan === 'changes' && sides.every(({ system }) => registered.has(system.name));
+      const every = schedule[told ? 'webhooks' : scan];
       if (every !== undefined) wanted.set(`${PREFIX}.${scan}.${name}`, { every, mapping: name, scan });
     }
     // So that it can be told for how long a side was waited for that was never read.
@@ -37,8 +44,10 @@ export async function applySchedules(engine: Engine, held: ReadonlySet<string>):
     const known = await queue.getJobScheduler(key);
     // Left alone when it is as it should be, so that a restart does not begin the interval anew.
     if (known?.every === every) continue;
-    // The first scan of changes reads everything, so the first full one can wait for its turn.
-    const startDate = Date.now() + (scan === 'full' ? every : Math.min(every, FIRST_SCAN));
+    // The first scan of changes reads everything, so the first full one can wait for its turn. Where one becomes rarer,
+    // the former ones have just been there; where it becomes more frequent, something may have been missed.
+    const later = scan === 'full' || (known?.every !== undefined && known.every < every);
+    const startDate = Date.now() + (later ? every : Math.min(every, FIRST_SCAN));
     await queue.upsertJobScheduler(key, { every, startDate }, { name: 'scan', data: { mapping, scan } });
   }
 }

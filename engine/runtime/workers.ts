@@ -42,6 +42,8 @@ export interface Workers {
 const DUE_LOOK = 1_000;
 /** How often it is looked whether a system is down, or may be tried again, in ms. */
 const LOOK = 250;
+/** How often schedules are made to fit: webhooks that make scans rare come and go, in ms. */
+const SCHEDULES_LOOK = 30_000;
 /** Batches of one mapping that a process works on side by side; single records in trouble go beside them. */
 const BATCHES = 4;
 /** A job whose worker was killed may be taken over this often; it is harmless and must not be lost. */
@@ -191,6 +193,12 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     }
   }, DUE_LOOK);
   const following = setInterval(followSystems, LOOK);
+  const scheduling = setInterval(() => {
+    if (!schedules) return;
+    applySchedules(engine, member.held()).catch((error: unknown) =>
+      engine.logger.warn({ reason: String(error) }, 'looking after the schedules'),
+    );
+  }, SCHEDULES_LOOK);
   const unlisten = engine.config.on(() => {
     const work = async (): Promise<void> => {
       await member.refresh();
@@ -207,6 +215,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       clearInterval(lookingForDue);
       work.close();
       clearInterval(following);
+      clearInterval(scheduling);
       const all = [scans, ...workers.values()];
       const late = new AbortController();
       const finished = Promise.all(all.map((worker) => worker.close())).then(() => true);

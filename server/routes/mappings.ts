@@ -65,7 +65,7 @@ const detailSchema = object({
   ),
   match: list(object({ name: text, keys: perSide(text), found: text })),
   conflict: rule,
-  schedule: object({ 'changes?': ms, 'full?': ms }),
+  schedule: object({ 'changes?': ms, 'webhooks?': ms, 'full?': ms }),
   limits: described(
     'Of its brake, by kind; a kind that is off is absent',
     object({ 'deletes?': brakeLimit, 'creates?': brakeLimit, 'clears?': brakeLimit }),

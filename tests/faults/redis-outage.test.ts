@@ -26,7 +26,10 @@ it.each(['hangs', 'is killed'] as const)(
     const folder = await configFolder('product-product');
     // Events that came while Redis was away were answered with 503: what they told is found by the next scan.
     const file = join(folder, 'mappings', 'product-product.yaml');
-    await writeFile(file, (await readFile(file, 'utf8')).replace('changes: 1m', 'changes: 5s'));
+    await writeFile(
+      file,
+      (await readFile(file, 'utf8')).replace('changes: 10m, webhooks: 1h', 'changes: 5s, webhooks: 5s'),
+    );
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const env = {

@@ -12,7 +12,10 @@ export async function startOver(redisUrl: string, changes: string) {
   const { keap, shop, env } = await standIns({ empty: true });
   const folder = await configFolder('product-product');
   const file = join(folder, 'mappings', 'product-product.yaml');
-  await writeFile(file, (await readFile(file, 'utf8')).replace('changes: 1m', `changes: ${changes}`));
+  await writeFile(
+    file,
+    (await readFile(file, 'utf8')).replace('changes: 10m, webhooks: 1h', `changes: ${changes}, webhooks: ${changes}`),
+  );
   const { child, ready } = await startTandem('start', {
     REDIS_URL: redisUrl,
     TANDEM_CONFIG: folder,

@@ -8,6 +8,7 @@ import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { webhookKeys } from '../../../cli/webhooks.ts';
 import { createLinks } from '../../../engine/links/links.ts';
+import { registeredSystems } from '../../../engine/systems/registered.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import { startRedis } from '../../../scripts/redis.mjs';
 import { testFingerprinter } from '../../support/fingerprints.ts';
@@ -306,6 +307,13 @@ describe('webhooks', () => {
       const answer = await fetch(`${shop.url}/webhooks`, { headers: { authorization: `Bearer ${shop.token}` } });
       const listed = (await answer.json()) as { topic: string; url: string }[];
       return listed.some((hook) => hook.topic === 'product.updated') && listed;
+    });
+    const redis = new Redis(settings.REDIS_URL);
+    later(async () => redis.disconnect());
+    // Keap and the shop listed them as active: scans of changes may be rare.
+    await until(async () => {
+      const systems = ['keap', 'customwebshop'];
+      return (await registeredSystems(redis, settings.TANDEM_PREFIX, systems)).size === systems.length;
     });
     const keyOf = await webhookKeys(new Redis({ lazyConnect: true }), 'unused', 'given');
     expect(new Set(hooks.map((hook) => hook.url))).toEqual(

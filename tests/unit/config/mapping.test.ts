@@ -41,7 +41,7 @@ describe('a mapping', () => {
       conflict: 'latest',
       depth: 0,
       parents: [],
-      schedule: { changes: 60_000, full: 86_400_000 },
+      schedule: { changes: 600_000, webhooks: 3_600_000, full: 86_400_000 },
     });
     expect(
       found.sides.map((side) => [side.name, side.system.name, side.entity.name, side.create, side.deletes]),
