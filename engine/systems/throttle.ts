@@ -1,20 +1,21 @@
 /**
- * The throttle of one system, shared by all processes through Redis: its declared limits, and the pauses it asks for.
- * The counting is that of rate-limiter-flexible, in fixed windows that begin with their first request; see
- * docs/decisions/0007-limiter.md. The only clock that decides is that of Redis, by the time its keys have left; a process
- * measures with its own how long ago it asked.
+ * The throttle of one system, shared by all processes through Redis: its declared limits, and the pauses it asks for. One
+ * script answers for the pause and all limits, so that a limit is never exceeded and nothing is taken of one where another
+ * is used up. Limits are counted in fixed windows that begin with their first request; see docs/decisions/0007-limiter.md.
+ * The only clock that decides is that of Redis, by the time its keys have left; a process measures with its own how long
+ * ago it asked.
  */
 import type { Redis } from 'ioredis';
-import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { LimitConfig } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
+import { createScript } from './script.ts';
 import { jittered, sleep } from './wait.ts';
 
 export interface Throttle {
   /** Waits for its turn. @throws TandemError SYSTEM_THROTTLED with `retryAfter` where that would take longer than `maxWait` */
   acquire(signal?: AbortSignal): Promise<void>;
   /**
-   * Stops everybody for `ms`, in whole seconds; without a time for one that doubles with every pause in a row.
+   * Stops everybody for `ms`; without a time for one that doubles with every pause in a row.
    * A longer pause that is under way stays. @returns the milliseconds until it ends
    */
   pause(ms: number | undefined): Promise<number>;
@@ -32,22 +33,50 @@ export interface ThrottleOptions {
 
 export const MAX_WAIT = 2_000;
 
-/** Seconds, as the library counts. */
-const FIRST_PAUSE = 1;
-const LONGEST_PAUSE = 300;
+/** In ms. */
+const FIRST_PAUSE = 1_000;
+const LONGEST_PAUSE = 300_000;
 /** After a pause without another one, the next is the first of a row again. */
-const ROW_ENDS = 120;
+const ROW_ENDS = 120_000;
 
-const PAUSE = 'pause';
-const ROW = 'row';
+/**
+ * Takes turns.
+ * KEYS pause, a window per limit; ARGV how many are wanted, then requests and ms of each limit
+ * Answers how many may go, and the ms until more may; 0 where some may be left.
+ */
+const TAKE = createScript(`
+local paused = redis.call('PTTL', KEYS[1])
+if paused > 0 then return { 0, paused } end
+local granted, wait = tonumber(ARGV[1]), 0
+local counts = {}
+for i = 2, #KEYS do
+  counts[i] = tonumber(redis.call('GET', KEYS[i]) or 0)
+  granted = math.min(granted, math.max(0, ARGV[2 * i - 2] - counts[i]))
+end
+for i = 2, #KEYS do
+  local full = counts[i] + granted >= tonumber(ARGV[2 * i - 2])
+  if granted > 0 and redis.call('INCRBY', KEYS[i], granted) == granted then redis.call('PEXPIRE', KEYS[i], ARGV[2 * i - 1]) end
+  if full then wait = math.max(wait, redis.call('PTTL', KEYS[i])) end
+end
+return { granted, wait }`);
 
-/** One declared limit. */
-interface Limit {
-  /** Milliseconds until its window begins anew, as far as is known here; 0 where there may be points left. */
-  wait(): number;
-  /** @returns how many of the wanted requests may go now */
-  take(wanted: number): Promise<number>;
-}
+/**
+ * Pauses the system. Requests that were under way together are refused together: they are one pause, not several in a row.
+ * KEYS pause, row; ARGV ms ('' for a time that doubles with every pause in a row), first, longest, ms after which a row ends
+ * Answers the ms until the pause ends.
+ */
+const PAUSE = createScript(`
+local left = math.max(0, redis.call('PTTL', KEYS[1]))
+local ms = tonumber(ARGV[1])
+if not ms then
+  if left > 0 then return left end
+  local row = tonumber(redis.call('GET', KEYS[2]) or 0)
+  ms = math.min(ARGV[2] * 2 ^ math.min(row, 30), tonumber(ARGV[3]))
+  redis.call('SET', KEYS[2], row + 1, 'PX', string.format('%d', ms + ARGV[4]))
+end
+if left >= ms then return left end
+redis.call('SET', KEYS[1], '1', 'PX', string.format('%d', ms))
+return ms`);
 
 interface Waiter {
   readonly deadline: number;
@@ -56,62 +85,29 @@ interface Waiter {
 }
 
 export function createThrottle(options: ThrottleOptions): Throttle {
-  const { redis, system, maxWait = MAX_WAIT } = options;
-  const keyPrefix = keysOf(options.prefix, system);
-  const limits = createLimits(redis, keyPrefix, options.limits);
-  /** Its keys are marks that go by themselves, no counters. */
-  const marks = new RateLimiterRedis({ storeClient: redis, keyPrefix, points: 1, duration: FIRST_PAUSE });
-  /** Until then there is a pause, by performance.now; it may have become longer since. */
-  let pausedUntil = 0;
+  const { redis, system, limits, maxWait = MAX_WAIT } = options;
+  const keys = keysOf(options.prefix, system, limits);
+  const declared = limits.flatMap(({ requests, per }) => [requests, windowMs(per)]);
+  /** Until then nothing may go, by performance.now; it may have become longer since. */
+  let closedUntil = 0;
   const closed = new AbortController();
   let waiting: Waiter[] = [];
   let running = false;
 
-  /** @returns how many may go, or how long all have to wait. Nothing is taken where one limit is known to be used up. */
+  /** @returns how many may go, or how long all have to wait */
   async function take(wanted: number): Promise<{ granted: number; wait: number }> {
-    const paused = await pauseLeft();
-    const wait = Math.max(paused, ...limits.map((limit) => limit.wait()));
-    if (wait > 0) return { granted: 0, wait };
-    let granted = wanted;
-    // What a longer limit refuses is lost for the shorter ones. Giving it back could reach a window that has begun since.
-    for (const limit of limits) granted = granted === 0 ? 0 : await limit.take(granted);
-    return { granted, wait: granted > 0 ? 0 : Math.max(1, ...limits.map((limit) => limit.wait())) };
+    const known = Math.ceil(closedUntil - performance.now());
+    if (known > 0) return { granted: 0, wait: known };
+    const [granted, wait] = (await TAKE.run(redis, [keys.pause, ...keys.windows], [wanted, ...declared])) as [
+      number,
+      number,
+    ];
+    if (wait > 0) closedUntil = Math.max(closedUntil, performance.now() + wait);
+    return { granted, wait: granted > 0 ? 0 : Math.max(1, wait) };
   }
 
-  /** @returns milliseconds */
-  async function pauseLeft(): Promise<number> {
-    const known = pausedUntil - performance.now();
-    if (known > 0) return Math.ceil(known);
-    const left = (await marks.get(PAUSE))?.msBeforeNext ?? 0;
-    pausedUntil = Math.max(pausedUntil, performance.now() + left);
-    return left;
-  }
-
-  /**
-   * Requests that were under way together are refused together: they are one pause, not several in a row. Whoever counts
-   * first on the mark has begun it; the others return when that one's first second is over, or later if they ask again.
-   * @returns milliseconds
-   */
-  async function nextInRow(): Promise<number> {
-    const { consumedPoints, msBeforeNext } = await taken(marks, PAUSE, 1);
-    if (consumedPoints > 1) return msBeforeNext;
-    const row = (await marks.get(ROW))?.consumedPoints ?? 0;
-    const seconds = Math.min(FIRST_PAUSE * 2 ** Math.min(row, 30), LONGEST_PAUSE);
-    await marks.set(ROW, row + 1, seconds + ROW_ENDS);
-    return await atLeast(seconds);
-  }
-
-  /** @returns milliseconds */
-  async function atLeast(seconds: number): Promise<number> {
-    const left = (await marks.get(PAUSE))?.msBeforeNext ?? 0;
-    if (left >= seconds * 1_000) return left;
-    await marks.block(PAUSE, seconds);
-    return seconds * 1_000;
-  }
-
-  /** Serves those who wait in their order; a round trip for the pause and one for each limit, for all of them together. */
+  /** Serves those who wait in their order, with one round trip for all of them together. */
   async function serve(): Promise<void> {
-    running = true;
     try {
       while (waiting.length > 0) {
         const { granted, wait } = await take(waiting.length);
@@ -155,12 +151,16 @@ export function createThrottle(options: ThrottleOptions): Throttle {
         };
         signal?.addEventListener('abort', abort, { once: true });
         waiting.push(waiter);
-        if (!running) void serve();
+        if (running) return;
+        running = true;
+        // Calls of the same turn ask together.
+        queueMicrotask(() => void serve());
       });
     },
     async pause(ms) {
-      const length = ms === undefined ? await nextInRow() : await atLeast(Math.ceil(Math.max(1, ms) / 1_000));
-      pausedUntil = Math.max(pausedUntil, performance.now() + length);
+      const args = [ms === undefined ? '' : Math.ceil(Math.max(1, ms)), FIRST_PAUSE, LONGEST_PAUSE, ROW_ENDS];
+      const length = Number(await PAUSE.run(redis, [keys.pause, keys.row], args));
+      closedUntil = Math.max(closedUntil, performance.now() + length);
       return length;
     },
     close() {
@@ -169,7 +169,17 @@ export function createThrottle(options: ThrottleOptions): Throttle {
   };
 }
 
-const keysOf = (prefix: string, system: string): string => `${prefix}:{${system}}:throttle`;
+/** A limit of less than a second holds as one second: the time that answers take would blur it. */
+const windowMs = (per: number): number => Math.max(1_000, per);
+
+function keysOf(prefix: string, system: string, limits: readonly LimitConfig[]) {
+  const base = `${prefix}:{${system}}:throttle`;
+  return {
+    pause: `${base}:pause`,
+    row: `${base}:row`,
+    windows: limits.map(({ requests, per }) => `${base}:${requests}/${windowMs(per)}`),
+  };
+}
 
 /** How a system stands, for all processes together. */
 export interface ThrottleState {
@@ -186,22 +196,17 @@ export async function throttleState({
   system,
   limits,
 }: Pick<ThrottleOptions, 'redis' | 'prefix' | 'system' | 'limits'>): Promise<ThrottleState> {
-  const store = new RateLimiterRedis({ storeClient: redis, keyPrefix: keysOf(prefix, system), points: 1, duration: 1 });
-  const [pause, ...taken] = await Promise.all([
-    store.get(PAUSE),
-    ...limits.map(({ requests, per }) => store.get(windowOf(requests, Math.ceil(per / 1_000)))),
-  ]);
+  const keys = keysOf(prefix, system, limits);
+  const [paused, ...taken] = await Promise.all([redis.pttl(keys.pause), ...keys.windows.map((key) => redis.get(key))]);
   return {
-    paused: Math.max(0, pause?.msBeforeNext ?? 0),
+    paused: Math.max(0, paused),
     limits: limits.map(({ requests, per }, i) => ({
       requests,
       per,
-      left: Math.max(0, requests - (taken[i]?.consumedPoints ?? 0)),
+      left: Math.max(0, requests - Number(taken[i] ?? 0)),
     })),
   };
 }
-
-const windowOf = (requests: number, seconds: number): string => `${requests}/${seconds}`;
 
 /** Callers come back spread out, not all in the same instant. */
 export function throttled(system: string, ms: number): TandemError {
@@ -209,34 +214,4 @@ export function throttled(system: string, ms: number): TandemError {
     system,
     retryAfter: jittered(ms),
   });
-}
-
-/** Shortest first, so that what a refusal costs is soon there again. */
-function createLimits(redis: Redis, keyPrefix: string, declared: readonly LimitConfig[]): Limit[] {
-  const shortestFirst = [...declared].sort((one, other) => one.per - other.per);
-  return shortestFirst.map(({ requests, per }) => {
-    const duration = Math.ceil(per / 1_000);
-    const limiter = new RateLimiterRedis({ storeClient: redis, keyPrefix, points: requests, duration });
-    /** Until then the window has no points left, by performance.now: nobody needs to be asked. */
-    let usedUpUntil = 0;
-    return {
-      wait: () => Math.max(0, Math.ceil(usedUpUntil - performance.now())),
-      async take(wanted) {
-        const { consumedPoints, msBeforeNext } = await taken(limiter, windowOf(requests, duration), wanted);
-        if (consumedPoints >= requests) usedUpUntil = performance.now() + msBeforeNext;
-        // What went over the limit counts as well, but only until the window ends.
-        return Math.min(wanted, Math.max(0, requests - (consumedPoints - wanted)));
-      },
-    };
-  });
-}
-
-/** A refusal is an answer, too: part of the points may have fitted. */
-async function taken(limiter: RateLimiterRedis, key: string, points: number): Promise<RateLimiterRes> {
-  try {
-    return await limiter.consume(key, points);
-  } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) return refusal;
-    throw refusal;
-  }
 }
