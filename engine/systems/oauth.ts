@@ -17,7 +17,7 @@ import { sleep } from './wait.ts';
 export type OAuthConfig = Extract<AuthConfig, { kind: 'oauth2' }>;
 
 export interface TokenSource {
-  /** A token that is valid for another minute at least. @param refused a token that the system just refused: not that one again */
+  /** A token that is valid for another minute at least, or for a quarter of its time. @param refused a token that the system just refused: not that one again */
   token(refused?: string): Promise<string>;
 }
 
@@ -35,11 +35,15 @@ interface TokenSet {
   readonly access: string;
   /** Epoch milliseconds; undefined where the system does not tell: then it is used until refused. */
   readonly expires: number | undefined;
+  /** Milliseconds that it lived when it was new. */
+  readonly lifetime?: number;
   readonly refresh: string;
 }
 
 /** Milliseconds before its end at which a token is replaced. */
 const SKEW = 60_000;
+/** Of a token that lives a minute or less: else each call would ask for a new one. */
+const skewOf = ({ lifetime = Number.POSITIVE_INFINITY }: TokenSet): number => Math.min(SKEW, lifetime / 4);
 const POLL = 100;
 
 /** Releases or keeps the lock only for its holder. */
@@ -77,7 +81,7 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
   let underWay: Promise<TokenSet> | undefined;
 
   const usable = (set: TokenSet | undefined, refused: string | undefined): set is TokenSet =>
-    set !== undefined && set.access !== refused && (set.expires === undefined || set.expires - SKEW > now());
+    set !== undefined && set.access !== refused && (set.expires === undefined || set.expires - skewOf(set) > now());
 
   /** Stored tokens that no key opens: most likely the key was changed without the former one behind it. */
   let sealedElsewhere = false;
@@ -180,6 +184,7 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
       return {
         access: answer.access_token,
         expires: seconds === undefined ? undefined : now() + seconds * 1000,
+        ...(seconds === undefined ? {} : { lifetime: seconds * 1000 }),
         refresh: answer.refresh_token ?? refreshToken,
       };
     } catch (error) {

@@ -11,6 +11,7 @@ let refresh: Set<string>;
 let access: Set<string>;
 let requests: { refresh: string | null; authorization: string | undefined; concurrent: number }[];
 let answer: { status: number; body: unknown } | undefined;
+let lives: number;
 let tokenUrl: string;
 let baseUrl: string;
 let redis: Redis;
@@ -22,6 +23,7 @@ beforeEach(async () => {
   access = new Set();
   requests = [];
   answer = undefined;
+  lives = 3600;
   let underWay = 0;
   ({ redis, prefix } = testRedis());
   baseUrl = await serve((app) => {
@@ -45,7 +47,7 @@ beforeEach(async () => {
       return {
         access_token: `access-${number}`,
         token_type: 'Bearer',
-        expires_in: 3600,
+        expires_in: lives,
         refresh_token: `refresh-${number}`,
       };
     });
@@ -90,6 +92,18 @@ test('tokens are rotated: after each end of life, and by the stored refresh toke
   expect(both).toEqual(['access-2', 'access-2']);
   expect(requests.map((request) => request.refresh)).toEqual(['first', 'refresh-1']);
   expect(Math.max(...requests.map((request) => request.concurrent))).toBe(1);
+});
+
+test.each([60, 30, 8])('a token that lives %d seconds is used for three quarters of its time', async (seconds) => {
+  lives = seconds;
+  let now = Date.now();
+  const one = source({ now: () => now });
+  expect(await one.token()).toBe('access-1');
+  now += seconds * 700;
+  for (let i = 0; i < 10; i++) expect(await one.token()).toBe('access-1');
+  expect(requests).toHaveLength(1);
+  now += seconds * 100;
+  expect(await one.token()).toBe('access-2');
 });
 
 test('nothing readable is in Redis, and a changed key still opens what the old one sealed', async () => {
