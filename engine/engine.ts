@@ -197,6 +197,12 @@ export function createEngine(options: EngineOptions): Engine {
         encryptionKey: options.encryptionKey,
         ...(options.onCall ? { onCall: options.onCall } : {}),
         ...(options.tracing ? { tracing: options.tracing } : {}),
+        onClock(system, ahead) {
+          const minutes = Math.round(Math.abs(ahead) / 60_000);
+          const offset = `${minutes} min ${ahead > 0 ? 'ahead' : 'behind'}`;
+          if (minutes > 0) logger.warn({ system, offset }, 'the clock of the system is off: set it, or this one');
+          else logger.info({ system }, 'the clock of the system is right again');
+        },
         onCircuit(system, { state, next }) {
           if (state === 'down')
             logger.warn({ system, next }, 'the system is down: its calls wait, and it is tried again');

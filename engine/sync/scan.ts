@@ -13,6 +13,7 @@ import type { SyncContext } from './context.ts';
 import { hold } from './hold.ts';
 import { isHandled } from './name.ts';
 import { indexEntry, type RecordView, recordState, viewRecord } from './view.ts';
+import { watermarkAfter } from './watermark.ts';
 
 export type ScanKind = 'changes' | 'full';
 /** What a run may look through: records of the systems, or the links. */
@@ -81,6 +82,7 @@ async function scanSide(
   const changesOnly =
     kind === 'changes' && full !== undefined && since !== undefined && entity.list?.since !== undefined;
   const meeting = changesOnly ? undefined : await links.meet(side);
+  const began = Date.now();
   let latest = since;
   for await (const page of context
     .client(system.name)
@@ -88,8 +90,12 @@ async function scanSide(
     const work = await scanPage(context, mapping, side, page, full === undefined);
     // One that cannot be understood is there all the same.
     await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
-    for (const { modified } of page.records)
-      if (modified !== undefined && (latest === undefined || modified > latest)) latest = modified;
+    const startedAt = page.listedAt ?? began;
+    latest = watermarkAfter(
+      latest,
+      page.records.map(({ modified }) => modified),
+      startedAt,
+    );
     if (work.ids.length > 0) await options.found(side, work.ids);
     await options.progress?.({
       side,

@@ -8,8 +8,9 @@ import type { JsonObject, SystemRecord } from '../types.ts';
 import { headerOf } from './answer.ts';
 import { createBody, maskOf, updateBody } from './body.ts';
 import type { Circuit } from './circuit.ts';
+import type { SystemClock } from './clock.ts';
 import { FORMS } from './etag.ts';
-import { createPager, itemsOf, nextLink, type PageRequest } from './paging.ts';
+import { createPager, itemsOf, missedBetween, nextLink, type PageRequest } from './paging.ts';
 import { isObject, readPath } from './paths.ts';
 import { toId, toMillis, toRecord } from './record.ts';
 import { mostRecords, pageLimits } from './response.ts';
@@ -29,6 +30,8 @@ export type { CallInfo, Operation, SystemDeps } from './transport.ts';
 
 export interface Page {
   readonly records: readonly SystemRecord[];
+  /** What the clock of the system showed when the first page was requested, in epoch ms; undefined where it states no time. */
+  readonly listedAt?: number | undefined;
   /** Records that could not be read. */
   readonly failed: readonly { readonly id: string; readonly error: TandemError }[];
   /** Records without a usable id, of which nothing can be made: how many, and the first of them. */
@@ -45,6 +48,7 @@ export interface SystemClient {
   readonly config: SystemConfig;
   /** Whether the system is there, as far as this process has seen. */
   readonly circuit: Circuit;
+  readonly clock: SystemClock;
   /**
    * Before work that would be in vain without the system: returns at once unless it is down. One that may be tried again
    * is asked for the first page of the entity, once for all who wait for that: an answer to it is no matter of one record.
@@ -139,26 +143,35 @@ export function createSystemClient(
     }
   }
 
-  /** Pages of raw records. */
+  /** Pages of raw records. Where they go by number, the page before is read once more after each: see `missedBetween`. */
   async function* pages(
     call: Omit<Call, 'query'> & { query: URLSearchParams },
     entity: EntityConfig,
     items: string,
     paging: PagingConfig,
-  ): AsyncGenerator<readonly unknown[]> {
+  ): AsyncGenerator<{ raw: readonly unknown[]; listedAt: number | undefined }> {
     const size = 'size' in paging ? paging.size : undefined;
     const limits = pageLimits(size);
     const pager = createPager(paging);
     let request: PageRequest | undefined = pager.first;
-    while (request !== undefined) {
+    let listedAt: number | undefined;
+    let former: { request: PageRequest; ids: ReadonlySet<string> } | undefined;
+    const idsOf = (raw: readonly unknown[]): string[] => raw.flatMap((item) => toId(readPath(item, entity.id)) ?? []);
+    const get = async (wanted: PageRequest): Promise<{ answer: Answer; raw: readonly unknown[] }> => {
       const query = new URLSearchParams(call.query);
-      for (const [name, value] of Object.entries(request.query)) query.set(name, value);
+      for (const [name, value] of Object.entries(wanted.query)) query.set(name, value);
+      const patience = call.operation === 'list' ? LIST_PATIENCE : 0;
       const answer = await sendPatiently(
-        { ...call, query, url: request.url, list: items, limits },
-        call.operation === 'list' ? LIST_PATIENCE : 0,
-        request === pager.first,
+        { ...call, query, url: wanted.url, list: items, limits },
+        patience,
+        wanted === pager.first,
       );
-      const raw = located(entity, () => itemsOf(answer.body, items, mostRecords(size)));
+      return { answer, raw: located(entity, () => itemsOf(answer.body, items, mostRecords(size))) };
+    };
+    while (request !== undefined) {
+      const current: PageRequest = request;
+      const { answer, raw } = await get(current);
+      if (current === pager.first) listedAt = answer.systemTime;
       const link = headerOf(answer.headers, 'link');
       request = located(entity, () =>
         pager.next({
@@ -168,7 +181,17 @@ export function createSystemClient(
           link: absolute(link, answer),
         }),
       );
-      yield raw;
+      yield { raw, listedAt };
+      if (paging.kind !== 'page' && paging.kind !== 'offset') continue;
+      const ids = idsOf(raw);
+      if (former && call.operation === 'list') {
+        const again = (await get(former.request)).raw;
+        const missed = located(entity, () =>
+          missedBetween(former!.ids, new Set(ids), again, (item) => idsOf([item])[0]),
+        );
+        if (missed.length > 0) yield { raw: missed, listedAt };
+      }
+      former = { request: current, ids: new Set(ids) };
     }
   }
 
@@ -219,8 +242,8 @@ export function createSystemClient(
     }
     const stopAt = since?.kind === 'newest-first' ? start : undefined;
     const call = { ...callOf(operation, name, 'list'), query, signal: options.signal };
-    for await (const raw of pages(call, entity, operation.items, operation.paging)) {
-      const page = await readPage(entity, raw);
+    for await (const { raw, listedAt } of pages(call, entity, operation.items, operation.paging)) {
+      const page = { ...(await readPage(entity, raw)), listedAt };
       if (stopAt === undefined) {
         yield page;
         continue;
@@ -279,7 +302,7 @@ export function createSystemClient(
     const found = new Map<string, SystemRecord>();
     let count = 0;
     const call = { ...callOf(operation, name, 'find', { value }), query, values: [value] };
-    for await (const raw of pages(call, entity, operation.items, paging)) {
+    for await (const { raw } of pages(call, entity, operation.items, paging)) {
       if (++count > FIND_PAGES) throw tooMany(name, field);
       const { records } = await readPage(entity, raw);
       for (const record of records) {
@@ -496,6 +519,7 @@ export function createSystemClient(
   return {
     config,
     circuit: transport.circuit,
+    clock: transport.clock,
     ready,
     list,
     read: (entity, id) => read(entity, id),

@@ -128,6 +128,31 @@ function createSteps(paging: PagingConfig): Pager {
 }
 
 /**
+ * Records that moved from one page to the page before it while the list was read, because one before them was deleted:
+ * they are in neither. The page before is read once more after each page, and shows them.
+ * @param before ids of the page before, as it was read first
+ * @param current ids of the page that was read after it
+ * @param again the page before, read once more
+ * @throws TandemError SYSTEM_UNAVAILABLE where so many were deleted that there may be a gap: the list is read again later
+ */
+export function missedBetween(
+  before: ReadonlySet<string>,
+  current: ReadonlySet<string>,
+  again: readonly unknown[],
+  idOf: (item: unknown) => string | undefined,
+): unknown[] {
+  const ids = again.map(idOf);
+  const missed = again.filter((_, i) => {
+    const id = ids[i];
+    return id !== undefined && !before.has(id) && !current.has(id);
+  });
+  const [first] = ids;
+  if (missed.length > 0 && first !== undefined && !before.has(first))
+    throw new TandemError('SYSTEM_UNAVAILABLE', 'The list shifted by more than a page while it was read');
+  return missed;
+}
+
+/**
  * Raw records of an answer.
  * @param most records of one page
  * @throws TandemError SYSTEM_BAD_RESPONSE where there is no array, or one that is no page: no answer must look like an empty one

@@ -11,6 +11,7 @@ import {
   type Effect,
   failureOf,
   type Headers,
+  headerOf,
   networkFailure,
   quotaLeft,
   quotaWait,
@@ -18,6 +19,7 @@ import {
   valuesOf,
 } from './answer.ts';
 import { type Circuit, createCircuit, type Standing } from './circuit.ts';
+import { createSystemClock, type SystemClock } from './clock.ts';
 import { createTokenSource } from './oauth.ts';
 import { parseBody } from './parse.ts';
 import { RECORD_LIMITS, REFUSAL_LIMITS, type ResponseLimits, readBody, TooMuch } from './response.ts';
@@ -70,6 +72,8 @@ export interface Call {
 }
 
 export interface Answer {
+  /** What the clock of the system showed when the request was sent, in epoch ms; undefined where it states no time. */
+  readonly systemTime?: number | undefined;
   readonly status: number;
   readonly headers: Headers;
   /** undefined where the answer is empty. */
@@ -80,6 +84,7 @@ export interface Answer {
 
 export interface Transport {
   readonly circuit: Circuit;
+  readonly clock: SystemClock;
   /** @throws TandemError: see answer.ts. Reads are tried again a few times; a write only where nothing was sent. */
   send(call: Call): Promise<Answer>;
   close(): Promise<void>;
@@ -99,6 +104,8 @@ export interface SystemDeps {
   readonly retryDelay?: number | undefined;
   /** That of another client of the same system in this process; without it, one of its own. */
   readonly circuit?: Circuit | undefined;
+  /** Told when the clock of a system is more than a minute off, and when it is right again; ms by which it is ahead. */
+  readonly onClock?: ((system: string, ahead: number) => void) | undefined;
   /** Told when the calls of a system begin to rest because it is down, and when they go again. */
   readonly onCircuit?: ((system: string, standing: Standing) => void) | undefined;
 }
@@ -131,6 +138,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       firstRest: (deps.retryDelay ?? FIRST_DELAY) * REST,
       onChange: (standing) => deps.onCircuit?.(system, standing),
     });
+  const clock = createSystemClock(deps.redis, (ahead) => deps.onClock?.(system, ahead));
   let closed = false;
 
   async function send(call: Call): Promise<Answer> {
@@ -243,6 +251,8 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
     let headers: Headers = {};
     let good = false;
     let bytes: Buffer;
+    let systemTime: number | undefined;
+    const sent = Date.now();
     try {
       const response = await pool.request({
         path: `${url.pathname}${url.search}`,
@@ -260,6 +270,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       });
       status = response.statusCode;
       headers = response.headers;
+      systemTime = clock.note(headerOf(headers, 'date'), sent, Date.now());
       good = status >= 200 && status < 300;
       const limits = good ? (call.limits ?? RECORD_LIMITS) : REFUSAL_LIMITS;
       bytes = await readBody(response.body, limits, config.timeout * PATIENCE);
@@ -273,7 +284,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
     if (good) {
       const wait = quotaWait(config.quota, headers, now());
       if (wait !== undefined) await throttle.pause(wait);
-      if (parsed.ok) return { status, headers, body: parsed.value, url: url.href };
+      if (parsed.ok) return { status, headers, body: parsed.value, url: url.href, systemTime };
       const what = /html/i.test(String(headers['content-type'] ?? ''))
         ? 'a web page instead of JSON'
         : 'no readable JSON';
@@ -330,6 +341,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
 
   return {
     circuit,
+    clock,
     send,
     async close() {
       closed = true;

@@ -85,6 +85,58 @@ const ids = (pages: readonly Page[]) => pages.map((page) => page.records.map((re
 const path = (source: string) => parsePath(source) ?? expect.unreachable();
 const item = (id: number, more: JsonObject = {}): JsonObject => ({ id, name: `thing ${id}`, ...more });
 
+describe.each(['page', 'offset'] as const)('a list that is read by %s', (kind) => {
+  /** 50 records, 10 on a page. @param before what happens to them right before a request for records from this one on */
+  async function listed(before: (from: number, records: number[], request: number) => void) {
+    const records = Array.from({ length: 50 }, (_, i) => i + 1);
+    let requests = 0;
+    const url = await serve((app) => {
+      app.get<{ Querystring: { at: string } }>('/things', ({ query }) => {
+        const from = kind === 'page' ? (Number(query.at) - 1) * 10 : Number(query.at);
+        before(from, records, ++requests);
+        return { items: records.slice(from, from + 10).map((id) => item(id)) };
+      });
+    });
+    const paging =
+      kind === 'page'
+        ? ({ kind, param: 'at', size: 10, first: 1 } as const)
+        : ({ kind, param: 'at', size: 10 } as const);
+    const entity = things({ list: { ...operation('GET', '/things'), items: 'items', paging, since: undefined } });
+    const { client } = testClient(systemConfig(url, { entities: { things: entity } }));
+    return { client, records };
+  }
+  const read = async (pages: AsyncGenerator<Page>): Promise<number[]> =>
+    [
+      ...new Set(
+        ids(await all(pages))
+          .flat()
+          .map(Number),
+      ),
+    ].sort((a, b) => a - b);
+
+  test('shows every record that is there, though some before them are deleted while it is read', async () => {
+    for (const [when, gone] of [
+      [2, [5]],
+      [3, [1, 2, 3]],
+      [5, [7, 12, 18]],
+      [9, [33]],
+    ] as const) {
+      const { client, records } = await listed((_, list, request) => {
+        if (request === when) for (const id of gone) list.splice(list.indexOf(id), 1);
+      });
+      const seen = await read(client.list('things'));
+      expect(seen).toEqual(expect.arrayContaining(records));
+    }
+  });
+
+  test('is not taken for whole where more than a page was deleted before what is read', async () => {
+    const { client } = await listed((_, list, request) => {
+      if (request === 3) list.splice(0, 15);
+    });
+    await expect(read(client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE' });
+  });
+});
+
 describe('numbers that JavaScript cannot hold', () => {
   const RAW = '{"id":9007199254740993,"price":1234567890123.123456789,"list":[12345678901234567890],"name":"x"}';
   const json = (reply: FastifyReply, text: string) => reply.type('application/json').send(text);
