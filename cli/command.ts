@@ -1,6 +1,7 @@
 /** How every command is declared: --json, examples in its help, and a returned exit status. */
 import type { Command } from 'commander';
 import { type Client, createClient } from './client.ts';
+import { loadedEnvFile } from './env-file.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { OK } from './failure.ts';
 import { createOutput, type Output, printFailure } from './output.ts';
@@ -35,11 +36,19 @@ export function declare(parent: Command, { usage, summary, details, examples }: 
 
 type Work<A extends unknown[], O> = (context: CommandContext, options: O, ...args: A) => Promise<number> | number;
 
+export interface ActionOptions {
+  /** The command tells in its log what others tell on stderr. */
+  readonly logs?: boolean;
+}
+
 /**
  * A commander action from a command's work. The work returns the exit status, or throws what is then printed.
  * @param O what `command.opts()` yields for the options that the command declares
  */
-export function action<O extends object = object, A extends unknown[] = string[]>(work: Work<A, O>) {
+export function action<O extends object = object, A extends unknown[] = string[]>(
+  work: Work<A, O>,
+  { logs = false }: ActionOptions = {},
+) {
   return async (...given: unknown[]): Promise<void> => {
     const command = given.at(-1) as Command;
     const options = command.optsWithGlobals<O & { json?: boolean }>();
@@ -47,6 +56,8 @@ export function action<O extends object = object, A extends unknown[] = string[]
     try {
       const environment = readEnvironment();
       const context = { environment, output: createOutput({ json }), client: createClient(environment) };
+      const file = loadedEnvFile();
+      if (file !== undefined && !logs) context.output.note(`Variables: ${file}`);
       process.exitCode = (await work(context, options, ...(command.processedArgs as A))) || OK;
     } catch (error) {
       process.exitCode = printFailure(error, json);

@@ -6,26 +6,36 @@ import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Files, readFiles } from '../engine/config/files.ts';
 import { compileFiles, type LoadResult, loadMappingText } from '../engine/config/load.ts';
 import type { Mapping, Problem, SystemConfig } from '../engine/config/types.ts';
-import type { Env } from './environment.ts';
+import type { CommandContext } from './command.ts';
+import { type Env, packageRoot } from './environment.ts';
 import { Failure } from './failure.ts';
 
-/** @throws Failure where the folder holds no configuration */
+/** @throws Failure where the folder holds no configuration: that of the installation is never taken instead */
 export function requireConfigFolder(folder: string): void {
   if (existsSync(join(folder, 'mappings'))) return;
   throw new Failure(
     'STARTUP_REFUSED',
     `${folder} holds no folder mappings/.`,
-    'Set TANDEM_CONFIG to the folder that holds mappings/, systems/ and schemas/.',
+    `Set TANDEM_CONFIG to the folder that holds mappings/, systems/ and schemas/, or go to that folder. ${howToBegin(folder)}`,
   );
 }
 
-/** Everything in the folder. @param placeholders stand in for variables that are not set */
+export function howToBegin(folder: string): string {
+  const examples = packageRoot();
+  return examples !== folder && existsSync(join(examples, 'mappings'))
+    ? `To begin with the included files: cp -r ${['mappings', 'systems', 'schemas'].map((part) => join(examples, part)).join(' ')} ${folder}`
+    : 'To begin, write a mapping into mappings/: docs/mappings.md shows a whole one.';
+}
+
+/** Everything in the configuration folder, which is named. @param placeholders stand in for variables that are not set */
 export async function loadFolder(
-  folder: string,
+  { environment, output }: Pick<CommandContext, 'environment' | 'output'>,
   env: Env,
   placeholders: boolean,
 ): Promise<LoadResult & { files: Files }> {
+  const folder = environment.config;
   requireConfigFolder(folder);
+  output.note(`Configuration: ${folder}`);
   const files = await readFiles({ root: folder });
   return { ...compileFiles(files, placeholders ? withPlaceholders(files, env) : env), files };
 }

@@ -74,11 +74,7 @@ export const VARIABLES: readonly Variable[] = [
     'off',
     'Addresses of reverse proxies (`10.0.0.5`, `10.0.0.0/8`, `loopback`, `uniquelocal`; several with commas) whose X-Forwarded-* headers tell who asks.',
   ),
-  variable(
-    'TANDEM_CONFIG',
-    'the current folder if it holds mappings/, else the installation',
-    'Folder that holds mappings/, systems/ and schemas/.',
-  ),
+  variable('TANDEM_CONFIG', 'the current folder', 'Folder that holds mappings/, systems/ and schemas/.'),
   variable(
     'TANDEM_PREFIX',
     'tandem',
@@ -207,7 +203,7 @@ export function readEnvironment(env: Env = process.env): Environment {
     port,
     healthPort,
     prefix: keyPrefix(redisUrl, prefix),
-    config: configFolder(text('TANDEM_CONFIG')),
+    config: resolve(text('TANDEM_CONFIG') ?? '.'),
     readToken,
     apiToken,
     trustProxy: trusted,
@@ -244,11 +240,6 @@ export const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\
 export function reachable(host: string): string {
   const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return near.includes(':') ? `[${near}]` : near;
-}
-
-function configFolder(given: string | undefined): string {
-  if (given !== undefined) return resolve(given);
-  return existsSync(join(process.cwd(), 'mappings')) ? process.cwd() : packageRoot();
 }
 
 /** Folder of Tandem's package.json; cli/ stands in it, or in its dist/. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The program `tandem`. */
+import { loadEnvFile } from './env-file.ts';
 import { printFailure } from './output.ts';
 import { runProgram } from './program.ts';
 
@@ -9,6 +10,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(process.exitCode ?? 0);
 });
 
-runProgram(process.argv.slice(2)).catch((error: unknown) => {
+try {
+  loadEnvFile();
+  await runProgram(process.argv.slice(2));
+} catch (error) {
   process.exitCode = printFailure(error);
-});
+}

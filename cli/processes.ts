@@ -9,7 +9,8 @@ import type { Tracing } from '../engine/tracing.ts';
 import { createEvents } from '../server/events.ts';
 import { createMetrics } from '../server/metrics.ts';
 import type { CommandContext } from './command.ts';
-import { requireConfigFolder } from './configuration.ts';
+import { howToBegin, requireConfigFolder } from './configuration.ts';
+import { loadedEnvFile } from './env-file.ts';
 import { type Environment, isLoopback, packageVersion, reachable } from './environment.ts';
 import { Failure, OK } from './failure.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -44,13 +45,16 @@ export async function runProcess(
   { environment, output }: CommandContext,
   options: ProcessOptions,
 ): Promise<number> {
-  const redisUrl = requireRedisUrl(environment);
-  if (roles.server || environment.healthPort !== undefined) requireProtection(environment);
-  requireConfigFolder(environment.config);
   const stdout = options.readyJson ? process.stderr : process.stdout;
   const secrets = createSecrets(process.env);
   const logger = createLogger(environment.logLevel, stdout, stdout.isTTY === true && !output.json, secrets.redact);
   endOnBugs(logger);
+  const file = loadedEnvFile();
+  if (file !== undefined) logger.info({ file }, 'variables of this file are loaded');
+  logger.info({ folder: environment.config }, 'configuration folder');
+  const redisUrl = requireRedisUrl(environment);
+  if (roles.server || environment.healthPort !== undefined) requireProtection(environment);
+  requireConfigFolder(environment.config);
   const stop = stopOnSignals(logger);
   const closers: Closers = [];
   const stopping = new AbortController();
@@ -192,7 +196,7 @@ async function openConfig(environment: Environment, output: Output, logger: Logg
         ? `There is no mapping in ${environment.config}.`
         : `No mapping in ${environment.config} can run: see the problems above.`,
       problems.length === 0
-        ? 'Write one into mappings/, or set TANDEM_CONFIG.'
+        ? `Write one into mappings/, or set TANDEM_CONFIG. ${howToBegin(environment.config)}`
         : 'Mend them; tandem validate checks again.',
     );
   }

@@ -9,11 +9,14 @@ export const READY_JSON = [
 ] as const;
 
 export const serve = (roles: Roles) =>
-  action<ProcessOptions>(async (context, options) => {
-    const { runProcess } = await import('./processes.ts');
-    const status = await runProcess(roles, context, options).catch((error: unknown) =>
-      printFailure(error, context.output.json),
-    );
-    // Whatever is still open after its deadline must not keep the process alive.
-    process.exit(status);
-  });
+  action<ProcessOptions>(
+    async (context, options) => {
+      const { runProcess } = await import('./processes.ts');
+      const status = await runProcess(roles, context, options).catch((error: unknown) =>
+        printFailure(error, context.output.json),
+      );
+      // Whatever is still open after its deadline must not keep the process alive.
+      process.exit(status);
+    },
+    { logs: true },
+  );

@@ -18,7 +18,7 @@ export function docCommand(program: Command): void {
     ],
   }).action(
     action<object, [string | undefined]>(async ({ environment, output }, _options, name) => {
-      const { config, problems } = await loadFolder(environment.config, process.env, true);
+      const { config, problems } = await loadFolder({ environment, output }, process.env, true);
       const mappings = [...config.mappings.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
       const wanted = name === undefined ? mappings : mappings.filter((mapping) => mapping.name === name);
       if (name !== undefined && wanted.length === 0) {

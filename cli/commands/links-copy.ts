@@ -130,7 +130,7 @@ async function withMappings(
 ): Promise<number> {
   const url = requireRedisUrl(environment);
   // Secrets of systems are not needed to know the mappings.
-  const { config, problems } = await loadFolder(environment.config, process.env, true);
+  const { config, problems } = await loadFolder({ environment, output }, process.env, true);
   for (const problem of problems) output.note(formatProblem(problem));
   const left = [...new Set(problems.map(({ file }) => file))];
   if (left.length > 0) output.note(`Mappings that these problems concern are left out: ${left.join(', ')}`);

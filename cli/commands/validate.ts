@@ -7,7 +7,7 @@ import { formatProblem } from '../../engine/config/format.ts';
 import type { Config, EntityConfig, Mapping, Problem, SystemConfig } from '../../engine/config/types.ts';
 import { checkLaws, type Finding, type LawOptions, type Untried } from '../../engine/sync/laws.ts';
 import { action, type CommandContext, declare } from '../command.ts';
-import { checkFiles, loadFolder, shownFile } from '../configuration.ts';
+import { checkFiles, howToBegin, loadFolder, shownFile } from '../configuration.ts';
 import { type ExitStatus, FAILED, OK, USAGE } from '../failure.ts';
 import { findingLines, liveFindingLines, untriedLines } from '../findings.ts';
 import type { Live } from '../live.ts';
@@ -60,7 +60,7 @@ async function validate(context: CommandContext, options: Options, files: string
   const { environment, output } = context;
   const folder = environment.config;
   const some = files.length > 0;
-  const loaded = await loadFolder(folder, process.env, !options.env);
+  const loaded = await loadFolder(context, process.env, !options.env);
   const { mappings, systems } = loaded.config;
   const checked = some
     ? await checkFiles(files, loaded, folder, process.env, !options.env)
@@ -75,7 +75,8 @@ async function validate(context: CommandContext, options: Options, files: string
   const warnings = tried.findings.filter((finding) => !finding.intended).map(shown);
   const live = tried.live && { ...tried.live, findings: tried.live.findings.map(shown) };
   const failures = live?.findings.filter(({ severity }) => severity === 'problem').length ?? 0;
-  const doubts = warnings.length + (live?.findings.length ?? 0) - failures;
+  const none = !some && mappings.size === 0 && problems.length === 0;
+  const doubts = warnings.length + (live?.findings.length ?? 0) - failures + (none ? 1 : 0);
   const good = problems.length === 0;
   output.result(
     {
@@ -89,6 +90,7 @@ async function validate(context: CommandContext, options: Options, files: string
       untried,
       ...(unreadable.length > 0 ? { unreadable } : {}),
       ...(live ? { live } : {}),
+      ...(none ? { notes: [NO_MAPPING] } : {}),
     },
     () => {
       const what = some
@@ -110,10 +112,13 @@ async function validate(context: CommandContext, options: Options, files: string
   if (options.env && problems.some(({ code }) => code === 'CONFIG_ENV'))
     output.note('To check the files without the secrets: tandem validate --no-env');
   if (failures > 0) output.note(`${count(failures, 'disagreement')} with the systems`);
+  if (none) output.note(`${NO_MAPPING} ${howToBegin(folder)}`);
   if (doubts > 0) output.note(`${count(doubts, 'warning')} in ${folder}`);
   if (!good) return USAGE;
   return failures > 0 || (options.strict && doubts > 0) ? FAILED : OK;
 }
+
+const NO_MAPPING = 'There is no mapping, so nothing would be synchronized.';
 
 interface Checked {
   readonly mappings: readonly Mapping[];

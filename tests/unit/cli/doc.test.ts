@@ -1,11 +1,12 @@
 // `tandem doc` writes the same document from the same files, whether or not there are secrets.
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { SECRETS, tandem } from './spawn.ts';
+import { ROOT, SECRETS, tandem } from './spawn.ts';
 
 describe('doc', () => {
   it('writes a table of both properties and the data type, in the order of the file', async () => {
     const { status, stdout, stderr } = await tandem(['doc', 'company-customer']);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: `Configuration: ${resolve(ROOT)}\n` });
     const lines = stdout.split('\n');
     expect(lines[0]).toBe('## company-customer');
     expect(stdout).toContain('Every Keap company is synchronized with a web shop customer.');
@@ -36,6 +37,8 @@ describe('doc', () => {
   it('helps with a misspelt name', async () => {
     const { status, stderr } = await tandem(['doc', 'company-custommer']);
     expect(status).toBe(2);
-    expect(stderr).toBe('NOT_FOUND: There is no valid mapping "company-custommer".\nDid you mean company-customer?\n');
+    expect(stderr).toMatch(
+      /^Configuration: .*\nNOT_FOUND: There is no valid mapping "company-custommer"\.\nDid you mean company-customer\?\n$/,
+    );
   });
 });

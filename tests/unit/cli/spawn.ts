@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { VARIABLES } from '../../../cli/environment.ts';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
@@ -19,20 +20,25 @@ export const SECRETS = {
   SHOP_WEBHOOK_SECRET: 's',
 };
 
+/** An empty variable is an unset one, and no `.env` file of whoever runs the tests fills it in. */
+const NOTHING_SET = Object.fromEntries(
+  [...VARIABLES.map(({ name }) => name), ...Object.keys(SECRETS)].map((name) => [name, '']),
+);
+
 /** Nothing of Tandem's from the environment of the test run. */
 export function cleanEnv(env: Record<string, string> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(TANDEM_|OTEL_|REDIS_URL$|KEAP_|SHOP_|CI$|FORCE_COLOR$)/.test(name),
   );
-  return { ...Object.fromEntries(kept), NO_COLOR: '1', ...env };
+  return { ...NOTHING_SET, ...Object.fromEntries(kept), NO_COLOR: '1', ...env };
 }
 
-export const ARGUMENTS = ['--import', 'tsx', join(ROOT, 'cli', 'main.ts')];
+export const ARGUMENTS = ['--import', import.meta.resolve('tsx'), join(ROOT, 'cli', 'main.ts')];
 
-export function tandem(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+export function tandem(args: readonly string[], env: Record<string, string> = {}, cwd = ROOT): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...ARGUMENTS, ...args], {
-      cwd: ROOT,
+      cwd,
       env: cleanEnv(env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,7 +1,7 @@
 // `tandem validate` tells every problem with its place, and its exit status tells whether there is one.
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRecordsFile } from '../../../cli/sampling.ts';
 import { loadReal } from '../config/real.ts';
@@ -39,7 +39,11 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describe('validate', () => {
   it('says that all is good', async () => {
     const { status, stdout, stderr } = await tandem(['validate'], SECRETS);
-    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: GOOD, stderr: '' });
+    expect({ status, stdout, stderr }).toEqual({
+      status: 0,
+      stdout: GOOD,
+      stderr: `Configuration: ${resolve(ROOT)}\n`,
+    });
   });
 
   it('takes a missing variable for a problem, unless told to put placeholders in', async () => {
@@ -182,6 +186,7 @@ describe('validate', () => {
     const empty = await tandem(['validate'], { TANDEM_CONFIG: folder });
     expect(empty.status).toBe(2);
     expect(empty.stderr).toMatch(/^STARTUP_REFUSED: .*mappings\/\.\nSet TANDEM_CONFIG/);
+    expect(empty.stderr).toContain(folder);
     const absent = await tandem(['validate', '--no-env', 'nowhere.yaml']);
     expect(absent.status).toBe(2);
     expect(absent.stderr).toContain('nowhere.yaml');
