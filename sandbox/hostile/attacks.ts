@@ -10,8 +10,8 @@ export interface Reply {
 /** What an attack does not answer is answered as by a sound system with two records. */
 export interface Attack {
   readonly does?: string;
-  /** A list. @param page from 1 @param self its address without a query */
-  list?(page: number, self: string): Reply;
+  /** A list. @param page from 1 */
+  list?(page: number): Reply;
   /** One record by its id. */
   read?(id: string): Reply;
   /** The token endpoint. */

@@ -1,65 +1,58 @@
-/** A system that was taken over: sound until an attack is chosen. Bearer or OAuth2 tokens are taken as they come. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+/** A system that was taken over. Below the address of an attack it answers with that attack, elsewhere as a sound system. */
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ATTACKS, type Attack, type AttackName, page, type Reply, record } from './attacks.ts';
 
 export interface HostileSystem {
+  /** Of the sound system. */
   readonly url: string;
-  /** Requests so far, by `METHOD /first-part`. */
+  /** Of an attack. */
+  urlOf(attack: AttackName): string;
+  /** How many requests came so far, by `METHOD /path`. */
   readonly requests: ReadonlyMap<string, number>;
-  /** @param name undefined: it answers as a sound system */
-  attack(name: AttackName | undefined): void;
   close(): Promise<void>;
 }
 
+const NAMES = Object.keys(ATTACKS) as AttackName[];
+
+/** What an attack does not answer. The token is renewed with each call, as it ends too soon to be kept. */
 const SOUND: Required<Attack> = {
   does: '',
   list: () => page([record('a'), ',', record('b')]),
   read: (id) => ({ parts: [record(id)] }),
-  token: () => ({
-    parts: ['{"access_token":"access","token_type":"bearer","expires_in":3600,"refresh_token":"next"}'],
-  }),
+  token: () => ({ parts: ['{"access_token":"access","token_type":"bearer","expires_in":1,"refresh_token":"next"}'] }),
 };
 
-/** Lists at /things, records at /things/ID, tokens at POST /token; creates and updates are answered as done. */
+/** Path of an attack, below the address of the system. */
+export const pathOf = (attack: AttackName): string => `/attack-${NAMES.indexOf(attack)}`;
+
+/** Lists at /things, records at /things/ID, tokens at POST /token. Any credentials do; what is written is not kept. */
 export async function startHostile(port = 0): Promise<HostileSystem> {
-  let attack: Attack = {};
-  let created = 0;
   const requests = new Map<string, number>();
   const server = createServer((request, response) => {
     const { method = 'GET' } = request;
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
-    const [, first = '', id] = pathname.split('/');
-    const key = `${method} /${first}`;
-    if (first !== '_sandbox') requests.set(key, (requests.get(key) ?? 0) + 1);
+    const key = `${method} ${pathname}`;
+    requests.set(key, (requests.get(key) ?? 0) + 1);
     request.resume();
-    if (first === '_sandbox') return control(request, response);
+    const [, number, first = '', id] = /^(?:\/attack-(\d+))?\/([^/]*)\/?(.*)$/.exec(pathname) ?? [];
+    const attack: Attack = number === undefined ? {} : (ATTACKS[NAMES[Number(number)] as AttackName] ?? {});
     const { list = SOUND.list, read = SOUND.read, token = SOUND.token } = attack;
     if (first === 'token') return void send(response, token());
-    if (method === 'POST') return void send(response, { status: 201, parts: [record(`created-${++created}`)] });
     if (method === 'DELETE') return void response.writeHead(204).end();
-    if (method !== 'GET') return void send(response, SOUND.read(id ?? ''));
-    if (id !== undefined) return void send(response, read(decodeURIComponent(id)));
-    const page = Number(searchParams.get('token')?.match(/\d+$/)?.[0] ?? 0) + 1;
-    return void send(response, list(page, pathname));
+    if (method !== 'GET') return void send(response, { status: 201, parts: [record(id || 'created')] });
+    if (id) return void send(response, read(decodeURIComponent(id)));
+    const page = Number(/\d+$/.exec(searchParams.get('token') ?? '')?.[0] ?? 0) + 1;
+    return void send(response, list(page));
   });
-  const choose = (name: AttackName | undefined): void => {
-    attack = name === undefined ? {} : ATTACKS[name];
-  };
-  /** `POST /_sandbox/attack?name=...` (none: it is sound again), answered with the requests so far. */
-  const control = (request: IncomingMessage, response: ServerResponse): void => {
-    const name = new URL(request.url ?? '/', 'http://localhost').searchParams.get('name') ?? undefined;
-    if (name !== undefined && !Object.hasOwn(ATTACKS, name)) return void response.writeHead(404).end('{}');
-    if (request.method === 'POST') choose(name as AttackName | undefined);
-    response.end(JSON.stringify(Object.fromEntries(requests)));
-  };
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
+    urlOf: (attack) => `${url}${pathOf(attack)}`,
     requests,
-    attack: choose,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Page } from '../../../engine/systems/client.ts';
 import { createTokenSource } from '../../../engine/systems/oauth.ts';
 import { ATTACKS, type AttackName } from '../../../sandbox/hostile/attacks.ts';
-import { type HostileSystem, startHostile } from '../../../sandbox/hostile/server.ts';
+import { type HostileSystem, pathOf, startHostile } from '../../../sandbox/hostile/server.ts';
 import { closeAll, later, systemConfig, testClient, testRedis } from './support.ts';
 
 let system: HostileSystem;
@@ -13,11 +13,13 @@ beforeEach(async () => {
 });
 afterEach(closeAll);
 
-const config = () => systemConfig(system.url, { timeout: 20_000 });
+const clientOf = (attack: AttackName) => testClient(systemConfig(system.urlOf(attack), { timeout: 20_000 })).client;
+const requests = (attack: AttackName, path = '/things'): number =>
+  system.requests.get(`GET ${pathOf(attack)}${path}`) ?? 0;
 
-async function listAll(): Promise<Page[]> {
+async function listAll(attack: AttackName): Promise<Page[]> {
   const pages: Page[] = [];
-  const { client } = testClient(config());
+  const client = clientOf(attack);
   for await (const page of client.list('things')) pages.push(page);
   return pages;
 }
@@ -50,43 +52,34 @@ test('every attack of the stand-in is tried here', () => {
 });
 
 test.each(outcomes.filter(([, { list }]) => list))('%s is refused in a list', async (name, { list }) => {
-  system.attack(name);
-  await expect(listAll()).rejects.toMatchObject({ message: expect.stringMatching(list!) });
-  const asked = system.requests.get('GET /things') ?? 0;
+  await expect(listAll(name)).rejects.toMatchObject({ message: expect.stringMatching(list!) });
   // What may be better the next moment is asked for again a few times; what is too much is not.
-  expect(asked).toBeLessThanOrEqual(/pages/.test(name) ? 100 : /more than|list of/.test(String(list)) ? 1 : 4);
+  expect(requests(name)).toBeLessThanOrEqual(/pages/.test(name) ? 100 : /more than|list of/.test(String(list)) ? 1 : 4);
 });
 
 test.each(outcomes.filter(([, { read }]) => read))('%s is refused as a record', async (name, { read }) => {
-  system.attack(name);
-  const { client } = testClient(config());
-  await expect(client.read('things', '1')).rejects.toMatchObject({
+  await expect(clientOf(name).read('things', '1')).rejects.toMatchObject({
     code: 'SYSTEM_BAD_RESPONSE',
     message: expect.stringMatching(read!),
   });
-  expect(system.requests.get('GET /things')).toBe(1);
+  expect(requests(name, '/things/1')).toBe(1);
 });
 
 test.each(outcomes.filter(([, { token }]) => token))('%s are refused, and nothing is kept', async (name, { token }) => {
-  system.attack(name);
   const { redis, prefix } = testRedis();
-  const auth = { clientId: 'c', clientSecret: 's', refreshToken: 'r', scope: undefined };
-  const source = createTokenSource(
-    { kind: 'oauth2', tokenUrl: `${system.url}/token`, ...auth },
-    { redis, prefix, system: 'shop', encryptionKey: 'k', timeout: 20_000 },
-  );
-  await expect(source.token()).rejects.toMatchObject({
+  const auth = { kind: 'oauth2', clientId: 'c', clientSecret: 's', refreshToken: 'r', scope: undefined } as const;
+  const options = { redis, prefix, system: 'shop', encryptionKey: 'k', timeout: 20_000 };
+  const source = (url: string) => createTokenSource({ ...auth, tokenUrl: `${url}/token` }, options);
+  await expect(source(system.urlOf(name)).token()).rejects.toMatchObject({
     code: 'SYSTEM_BAD_RESPONSE',
     message: expect.stringMatching(token!),
   });
   expect(await redis.keys(`${prefix}:*`)).toEqual([]);
-  system.attack(undefined);
-  expect(await source.token()).toBe('access');
+  expect(await source(system.url).token()).toBe('access');
 });
 
 test('records without an id are counted, and the first of them are named', async () => {
-  system.attack('a list of 50,000 records without an id');
-  const [page, ...more] = await listAll();
+  const [page, ...more] = await listAll('a list of 50,000 records without an id');
   expect(more).toEqual([]);
   expect(page).toMatchObject({ records: [], failed: [], unidentified: { count: 50_000 } });
   expect(page?.unidentified.first.map(({ position, error }) => [position, error.code])).toEqual(
@@ -95,7 +88,6 @@ test('records without an id are counted, and the first of them are named', async
 });
 
 test('reading a large page leaves others their turns', async () => {
-  system.attack('a list of 50,000 records without an id');
   let longest = 0;
   let last = performance.now();
   const timer = setInterval(() => {
@@ -104,7 +96,7 @@ test('reading a large page leaves others their turns', async () => {
   }, 1);
   later(async () => clearInterval(timer));
   const begun = performance.now();
-  await listAll();
+  await listAll('a list of 50,000 records without an id');
   // Making 50,000 errors takes longer than any single turn.
   expect({ longest, whole: performance.now() - begun }).toSatisfy(
     (one: { longest: number; whole: number }) => one.longest < 250 || one.longest < one.whole / 3,
@@ -112,8 +104,7 @@ test('reading a large page leaves others their turns', async () => {
 });
 
 test('a search that finds everything, and a table that never ends, are refused', async () => {
-  system.attack('pages without end');
-  const { client } = testClient(config());
+  const client = clientOf('pages without end');
   await expect(client.find('things', 'name', 'x')).rejects.toThrow(/too many records/);
   await expect(client.cached('things')).rejects.toThrow(/more than 10000 records of things/);
 });
