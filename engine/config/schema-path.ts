@@ -27,6 +27,8 @@ export function schemaPlace(schema: JsonSchema, steps: readonly PathStep[]): Sch
         // The key of a selection is a field of the elements; the way goes on from the element.
         const key = fieldOf(here, name, [...walked]);
         if (!key.found) return key;
+        const message = step.select && 'key' in step.select && mismatch(step.select, key.schema, walked.join('.'));
+        if (message) return { found: false, message };
         continue;
       }
       const field = fieldOf(here, name, walked);
@@ -39,6 +41,20 @@ export function schemaPlace(schema: JsonSchema, steps: readonly PathStep[]): Sch
     }
   }
   return { found: true, schema: here, readOnly };
+}
+
+/** An element is selected by a value of the very type: '6' is not 6. */
+function mismatch(
+  { key, equals }: { key: string; equals: string | number },
+  schema: JsonSchema | undefined,
+  list: string,
+): string | undefined {
+  const types = schemaTypes(schema);
+  const fits = typeof equals === 'string' ? ['string'] : ['number', 'integer'];
+  if (types.length === 0 || types.some((type) => fits.includes(type))) return undefined;
+  return typeof equals === 'number'
+    ? `${key} of ${list} is text, so no element equals the number; write ${list}[${key}='${equals}'].`
+    : `${key} of ${list} is a number, so no element equals the text; write ${list}[${key}=${equals}].`;
 }
 
 function fieldOf(schema: JsonSchema | undefined, name: string, walked: readonly string[]): SchemaPlace {

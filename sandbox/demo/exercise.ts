@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pc from 'picocolors';
 import { type Comparison, compareValues, comparisonLines, type Pair } from '../oracle/compare.ts';
-import { type MappingName, makeSeed } from '../seed/index.ts';
+import { type MappingName, makeSeed, type Size } from '../seed/index.ts';
 import { type Api, type Apis, countKeap, countShop, until } from './apis.ts';
 import type { Example } from './guide.ts';
 
@@ -84,9 +84,13 @@ async function counts({ apis: { keap, shop }, seed }: Trial): Promise<string> {
   return lines.join('\n');
 }
 
-/** Every property of every linked pair, and as many pairs as the seed implies. */
-async function values({ apis, seed }: Trial): Promise<string> {
-  const { expected } = makeSeed(seed, 'demo');
+/**
+ * Every property of every linked pair, and as many pairs as the seed implies.
+ * @returns what was compared, for people
+ * @throws where anything differs
+ */
+export async function values({ apis, seed }: Pick<Trial, 'apis' | 'seed'>, size: Size = 'demo'): Promise<string> {
+  const { expected } = makeSeed(seed, size);
   const comparisons = await compareLinked(apis);
   const lines = comparisonLines(comparisons).join('\n');
   const differences = comparisons.reduce((sum, one) => sum + one.differences.length, 0);

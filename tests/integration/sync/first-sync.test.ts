@@ -1,9 +1,10 @@
 /** The first sync of real-looking data, counted through the systems' own APIs, and the quiet after it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../../engine/store/runs.ts';
+import { values } from '../../../sandbox/demo/exercise.ts';
 import { RULES } from '../../../sandbox/oracle/rules.ts';
 import type { MappingName } from '../../../sandbox/seed/index.ts';
-import { compareWorld } from '../../support/values.ts';
+import { compareWorld, demoApis } from '../../support/values.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
 let world: World;
@@ -97,6 +98,8 @@ it('every property of every linked pair agrees, by an oracle that knows nothing 
     expect(properties).toBe(pairs * RULES[mapping].length);
     expect(differences).toEqual([]);
   }
+  const lines = await values({ apis: await demoApis(world), seed: 42 }, 'small');
+  expect(lines).toMatch(/\n {2}together: \d+ pairs, \d+ properties compared, differences: 0$/);
 });
 
 it('is quiet: a second full scan makes no write and no job', async () => {

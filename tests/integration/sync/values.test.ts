@@ -3,10 +3,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { values } from '../../../sandbox/demo/exercise.ts';
 import { type Comparison, comparisonLines } from '../../../sandbox/oracle/compare.ts';
 import { decimal, majorUnits, RULES } from '../../../sandbox/oracle/rules.ts';
 import { type MappingName, makeSeed } from '../../../sandbox/seed/index.ts';
-import { compareWorld } from '../../support/values.ts';
+import { compareWorld, demoApis } from '../../support/values.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
 interface Row {
@@ -73,6 +74,12 @@ describe('with a wrong conversion in every row of every mapping', () => {
     expect(comparison?.pairs).toBeGreaterThan(0);
     const different = new Set(comparison?.differences.map(({ property }) => property));
     expect(RULES[mapping].map(({ property }) => property).filter((property) => !different.has(property))).toEqual([]);
+  });
+
+  it('the demo reports it and fails', async () => {
+    await expect(values({ apis: await demoApis(world), seed: 42 }, 'small')).rejects.toThrow(
+      /^\d+ values differ:\n {2}company-customer: \d+ pairs, \d+ properties compared, differences: [1-9]/,
+    );
   });
 
   it('a record that is missing on one side is reported as different', async () => {

@@ -274,6 +274,12 @@ describe('faults', () => {
       'did you mean "kind"?',
     ],
     [
+      'a selection by a number where the field is text',
+      [['  - crm: address.street', '  - crm: phones[kind=6].number']],
+      '16:10 CONFIG_PATH properties[2].crm',
+      "write phones[kind='6'].",
+    ],
+    [
       'a path to the prototype',
       [['  - crm: address.street', '  - crm: address.__proto__']],
       '16:10 CONFIG_PATH properties[2].crm',
