@@ -1,0 +1,174 @@
+// Creates, changes and quiet scans beside the bare cost of the same calls; npm run build first
+//
+// Companies of Keap come into the shop. For each kind of work: how many per second, what part that is of a bare loop of the
+// same calls in the same run, calls to the systems, Redis commands and CPU of the worker per record. Medians of the rounds.
+// npm run bench speed -- --records 3000 --rounds 3 --json
+import { parseArgs } from 'node:util';
+import { createLab, each, median, runToEnd, timed } from './lab/lab.ts';
+import { startStandIns, startTandem } from './lab/stand-ins.ts';
+
+const { values } = parseArgs({
+  options: {
+    records: { type: 'string', default: '3000' },
+    rounds: { type: 'string', default: '3' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const RECORDS = Number(values.records);
+const ROUNDS = Number(values.rounds);
+const MAPPING = 'company-customer';
+const AT_ONCE = 10;
+const FIELDS = 'company_name,website,notes,address,email_address,phone_number,update_time';
+
+interface Figures {
+  readonly perSecond: number;
+  /** Part of the speed of the bare loop. */
+  readonly ofBare: number;
+  readonly calls: number;
+  readonly redis: number;
+  readonly cpuMs: number;
+}
+
+const company = (i: number) => ({
+  company_name: `Company number ${i}`,
+  email_address: { email: `office@company-${i}.example`, field: 'EMAIL1' },
+  phone_number: { number: `+49 30 ${1_000_000 + i}`, type: 'WORK' },
+  website: `https://company-${i}.example`,
+  address: {
+    line1: `${i} Long Street`,
+    locality: 'Berlin',
+    region_code: 'DE-BE',
+    country_code: 'DEU',
+    postal_code: '10115',
+  },
+  notes: `Asked for offer ${i}, to be called again in autumn.`,
+});
+
+/** One round, with a Redis and systems of its own. */
+async function round(): Promise<{
+  first: Figures;
+  change: Figures;
+  quiet: Figures;
+  bytesPerLink: number;
+}> {
+  const lab = await createLab();
+  try {
+    const { keap, shop, env, close } = await startStandIns(lab);
+    const ids: string[] = [];
+    await each(RECORDS, AT_ONCE, async (i) => {
+      ids[i] = (await keap.call<{ id: string }>('POST', '/crm/rest/v2/companies', company(i))).data.id;
+    });
+    const tandem = await startTandem(lab, env);
+    const measure = async (body: object): Promise<{ seconds: number; rest: Omit<Figures, 'perSecond' | 'ofBare'> }> => {
+      const before = [await keap.calls(), await shop.calls(), await lab.commands(), await tandem.cpu()] as const;
+      const seconds = await timed(() => runToEnd(tandem.url, MAPPING, body));
+      return {
+        seconds,
+        rest: {
+          calls: ((await keap.calls()) - before[0] + (await shop.calls()) - before[1]) / RECORDS,
+          redis: ((await lab.commands()) - before[2]) / RECORDS,
+          cpuMs: ((await tandem.cpu()) - before[3]) / RECORDS,
+        },
+      };
+    };
+    const first = await measure({ scan: 'full' });
+    const bytesPerLink = (await lab.stateBytes()) / RECORDS;
+    const quiet = await measure({ scan: 'full' });
+    await each(RECORDS, AT_ONCE, (i) =>
+      keap.call('PATCH', `/crm/rest/v2/companies/${ids[i]}?update_mask=notes`, { notes: `edited ${i}` }),
+    );
+    const change = await measure({ scan: 'changes' });
+
+    const customers: { id: number; note: string }[] = [];
+    const listShop = async (into?: typeof customers): Promise<void> => {
+      for (let page = 1; ; page++) {
+        const { data } = await shop.call<typeof customers>('GET', `/customers?per_page=100&sort=id&page=${page}`);
+        into?.push(...data);
+        if (data.length < 100) return;
+      }
+    };
+    await listShop(customers);
+    const arrived = customers.filter(({ note }) => /^edited /.test(note)).length;
+    if (arrived !== RECORDS)
+      throw new Error(`Only ${arrived} of ${RECORDS} edits arrived: these figures mean nothing.`);
+    const listBoth = async (): Promise<void> => {
+      await listShop();
+      let token = '';
+      do {
+        const path = `/crm/rest/v2/companies?page_size=1000&fields=${FIELDS}${token === '' ? '' : `&page_token=${token}`}`;
+        const { data } = await keap.call<{ next_page_token?: string }>('GET', path);
+        token = data.next_page_token ?? '';
+      } while (token !== '');
+    };
+    const patch = async (i: number, words: string): Promise<void> => {
+      const path = `/customers/${customers[i]!.id}`;
+      const { headers } = await shop.call('GET', path);
+      await shop.call('PATCH', path, { note: `${words} ${i}` }, { 'if-match': String(headers.etag) });
+    };
+    const post = (i: number) =>
+      shop.call('POST', '/customers', {
+        company: `Bare ${i}`,
+        email: `bare${i}@x.example`,
+        billing: { city: 'Berlin', country: 'DE' },
+      });
+    await listBoth();
+    const bareScan = await timed(listBoth);
+    await each(RECORDS, AT_ONCE, (i) => patch(i, 'warm'));
+    const bareChange = await timed(() => each(RECORDS, AT_ONCE, (i) => patch(i, 'bare')));
+    const bareCreate = await timed(() => each(RECORDS, AT_ONCE, post));
+    await close();
+    const figures = ({ seconds, rest }: typeof first, bare: number, records = RECORDS): Figures => ({
+      perSecond: records / seconds,
+      ofBare: bare / seconds,
+      ...rest,
+    });
+    return {
+      first: figures(first, bareCreate),
+      change: figures(change, bareChange),
+      quiet: figures(quiet, bareScan, 2 * RECORDS),
+      bytesPerLink,
+    };
+  } finally {
+    await lab.close();
+  }
+}
+
+const rounds: Awaited<ReturnType<typeof round>>[] = [];
+for (let i = 0; i < ROUNDS; i++) {
+  if (!values.json) process.stderr.write(`round ${i + 1} of ${ROUNDS} ...\n`);
+  rounds.push(await round());
+}
+const of = (kind: 'first' | 'change' | 'quiet'): Figures => {
+  const figure = (name: keyof Figures): number => median(rounds.map((one) => one[kind][name]));
+  return {
+    perSecond: figure('perSecond'),
+    ofBare: figure('ofBare'),
+    calls: figure('calls'),
+    redis: figure('redis'),
+    cpuMs: figure('cpuMs'),
+  };
+};
+const result = {
+  records: RECORDS,
+  rounds: ROUNDS,
+  create: of('first'),
+  change: of('change'),
+  quiet: of('quiet'),
+  bytesPerLink: median(rounds.map(({ bytesPerLink }) => bytesPerLink)),
+};
+if (values.json) console.log(JSON.stringify(result));
+else {
+  const row = (name: string, { perSecond, ofBare, calls, redis, cpuMs }: Figures): string =>
+    `| ${name} | ${perSecond.toFixed(0)} | ${ofBare.toFixed(2)} | ${calls.toFixed(2)} | ${redis.toFixed(0)} | ${cpuMs.toFixed(2)} |`;
+  console.log(
+    [
+      `| ${RECORDS} records, medians of ${ROUNDS} | per second | of the bare loop | calls | Redis commands | CPU of the worker, ms |`,
+      '| --- | --- | --- | --- | --- | --- |',
+      row('a create, found by a full scan', result.create),
+      row('a change, found by a scan', result.change),
+      row('a quiet full scan, per record read', result.quiet),
+      '',
+      `Redis per link: ${result.bytesPerLink.toFixed(0)} B`,
+    ].join('\n'),
+  );
+}
