@@ -282,6 +282,7 @@ function buildEntity(
         '"since" needs the path of the time of modification: add "modified" to the entity.',
         'key',
       );
+    checkPaging(entity.list, report, at('list'));
   }
   let find: FindConfig | undefined;
   if (entity.find) {
@@ -388,6 +389,40 @@ function quietRoot(source: string): string | undefined {
     return parsePath(source)?.root;
   } catch {
     return undefined;
+  }
+}
+
+/** Names that APIs give to the number of records in a page. */
+const PAGE_SIZE = /^(per[_-]?page|page[_-]?size|page\[size\]|limit|size|count|take|rows|max[_-]?results|\$?top)$/i;
+
+/** What the query and `paging` say of the same thing must be the same. */
+function checkPaging(
+  { paging, query = {}, path, since }: NonNullable<EntityFile['list']>,
+  report: Report,
+  at: YamlPath,
+): void {
+  const queries: [YamlPath, Record<string, string | number | boolean>][] = [
+    [[...at, 'query'], query],
+    [[...at, 'since', 'query'], since?.query ?? {}],
+    [[...at, 'path'], Object.fromEntries(new URLSearchParams(path.split('?')[1] ?? ''))],
+  ];
+  for (const [where, values] of queries) {
+    for (const [name, value] of Object.entries(values)) {
+      const place = where.at(-1) === 'path' ? where : [...where, name];
+      if ('param' in paging && name === paging.param)
+        report.add('CONFIG_SCHEMA', place, `"paging" sets ${name} for each page; remove it here.`, 'key');
+      else if (
+        'size' in paging &&
+        PAGE_SIZE.test(name) &&
+        Number(value) !== paging.size &&
+        !Number.isNaN(Number(value))
+      )
+        report.add(
+          'CONFIG_SCHEMA',
+          place,
+          `A page has ${value} records here and ${paging.size} in "paging"; write the same.`,
+        );
+    }
   }
 }
 

@@ -128,7 +128,7 @@ export type PagingConfig =
   | { readonly kind: 'token'; readonly param: string; readonly next: string; readonly size?: number }
   /** Like token, by the id of the last record. */
   | { readonly kind: 'cursor'; readonly param: string; readonly size?: number }
-  /** Ends with the first page that holds fewer than `size` records. */
+  /** Ends with a page that holds no record, see pages.ts. `size`: the records that are asked for. */
   | { readonly kind: 'page'; readonly param: string; readonly size: number; readonly first: number }
   | { readonly kind: 'offset'; readonly param: string; readonly size: number }
   /** Follows the `Link: rel="next"` header, on the same host only. */

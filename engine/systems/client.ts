@@ -10,10 +10,11 @@ import { createBody, maskOf, updateBody } from './body.ts';
 import type { Circuit } from './circuit.ts';
 import type { SystemClock } from './clock.ts';
 import { FORMS } from './etag.ts';
-import { createPager, itemsOf, missedBetween, nextLink, type PageRequest } from './paging.ts';
+import { type RawPage, readPages } from './pages.ts';
+import { createPager, itemsOf } from './paging.ts';
 import { isObject, readPath } from './paths.ts';
 import { toId, toMillis, toRecord } from './record.ts';
-import { mostRecords, pageLimits } from './response.ts';
+import { pageLimits } from './response.ts';
 import { fillPath, fillQuery } from './template.ts';
 import {
   type Answer,
@@ -30,6 +31,8 @@ export type { CallInfo, Operation, SystemDeps } from './transport.ts';
 
 export interface Page {
   readonly records: readonly SystemRecord[];
+  /** Number of the page in its list, from 1. */
+  readonly number: number;
   /** What the clock of the system showed when the first page was requested, in epoch ms; undefined where it states no time. */
   readonly listedAt?: number | undefined;
   /** Records that could not be read. */
@@ -143,57 +146,29 @@ export function createSystemClient(
     }
   }
 
-  /** Pages of raw records. Where they go by number, the page before is read once more after each: see `missedBetween`. */
-  async function* pages(
+  /** Pages of raw records. */
+  const pages = (
     call: Omit<Call, 'query'> & { query: URLSearchParams },
     entity: EntityConfig,
     items: string,
     paging: PagingConfig,
-  ): AsyncGenerator<{ raw: readonly unknown[]; listedAt: number | undefined }> {
-    const size = 'size' in paging ? paging.size : undefined;
-    const limits = pageLimits(size);
-    const pager = createPager(paging);
-    let request: PageRequest | undefined = pager.first;
-    let listedAt: number | undefined;
-    let former: { request: PageRequest; ids: ReadonlySet<string> } | undefined;
-    const idsOf = (raw: readonly unknown[]): string[] => raw.flatMap((item) => toId(readPath(item, entity.id)) ?? []);
-    const get = async (wanted: PageRequest): Promise<{ answer: Answer; raw: readonly unknown[] }> => {
-      const query = new URLSearchParams(call.query);
-      for (const [name, value] of Object.entries(wanted.query)) query.set(name, value);
-      const patience = call.operation === 'list' ? LIST_PATIENCE : 0;
-      const answer = await sendPatiently(
-        { ...call, query, url: wanted.url, list: items, limits },
-        patience,
-        wanted === pager.first,
-      );
-      return { answer, raw: located(entity, () => itemsOf(answer.body, items, mostRecords(size))) };
-    };
-    while (request !== undefined) {
-      const current: PageRequest = request;
-      const { answer, raw } = await get(current);
-      if (current === pager.first) listedAt = answer.systemTime;
-      const link = headerOf(answer.headers, 'link');
-      request = located(entity, () =>
-        pager.next({
-          body: answer.body,
-          items: raw,
-          lastId: toId(readPath(raw.at(-1), entity.id)),
-          link: absolute(link, answer),
-        }),
-      );
-      yield { raw, listedAt };
-      if (paging.kind !== 'page' && paging.kind !== 'offset') continue;
-      const ids = idsOf(raw);
-      if (former && call.operation === 'list') {
-        const again = (await get(former.request)).raw;
-        const missed = located(entity, () =>
-          missedBetween(former!.ids, new Set(ids), again, (item) => idsOf([item])[0]),
-        );
-        if (missed.length > 0) yield { raw: missed, listedAt };
-      }
-      former = { request: current, ids: new Set(ids) };
-    }
-  }
+  ): AsyncGenerator<RawPage> => {
+    const limits = pageLimits('size' in paging ? paging.size : undefined);
+    const patience = call.operation === 'list' ? LIST_PATIENCE : 0;
+    return readPages({
+      entity,
+      items,
+      paging,
+      whole: call.operation === 'list',
+      located: (work) => located(entity, work),
+      send(wanted, first) {
+        const query = new URLSearchParams(call.query);
+        for (const [name, value] of Object.entries(wanted.query)) query.set(name, value);
+        const more = { query, url: wanted.url, list: items, limits, single: wanted.open && !first };
+        return sendPatiently({ ...call, ...more }, patience, first);
+      },
+    });
+  };
 
   /**
    * Waits for quota, and for a system that is down, up to `patience` milliseconds in all: a list must not begin anew
@@ -242,8 +217,8 @@ export function createSystemClient(
     }
     const stopAt = since?.kind === 'newest-first' ? start : undefined;
     const call = { ...callOf(operation, name, 'list'), query, signal: options.signal };
-    for await (const { raw, listedAt } of pages(call, entity, operation.items, operation.paging)) {
-      const page = { ...(await readPage(entity, raw)), listedAt };
+    for await (const { raw, number, listedAt } of pages(call, entity, operation.items, operation.paging)) {
+      const page = { ...(await readPage(entity, raw)), number, listedAt };
       if (stopAt === undefined) {
         yield page;
         continue;
@@ -549,7 +524,7 @@ function callOf(
   };
 }
 
-async function readPage(entity: EntityConfig, raw: readonly unknown[]): Promise<Page> {
+async function readPage(entity: EntityConfig, raw: readonly unknown[]): Promise<Omit<Page, 'number'>> {
   const records: SystemRecord[] = [];
   const failed: { id: string; error: TandemError }[] = [];
   const first: Unidentified[] = [];
@@ -573,14 +548,6 @@ function cutoff(since: string, overlap: number, entity: EntityConfig): number {
   const ms = toMillis(since);
   if (ms !== undefined) return ms - overlap;
   throw new TandemError('BAD_REQUEST', `'${since}' is no time`, { system: entity.system, entity: entity.name });
-}
-
-/** A relative link is relative to the URL that was asked. */
-function absolute(link: string | undefined, answer: Answer): string | undefined {
-  const next = nextLink(link);
-  return next === undefined || !URL.canParse(next, answer.url)
-    ? link
-    : `<${new URL(next, answer.url).href}>; rel="next"`;
 }
 
 function canonical(value: unknown): string {

@@ -64,7 +64,8 @@ function createSteps(paging: PagingConfig): Pager {
       return {
         first: request({ [paging.param]: String(page) }),
         next: ({ items }) => {
-          if (items.length < paging.size) return undefined;
+          // A page with fewer records than were asked for says nothing: a system may give fewer, or leave some out.
+          if (items.length === 0) return undefined;
           page += 1;
           return request({ [paging.param]: String(page) });
         },
@@ -75,7 +76,7 @@ function createSteps(paging: PagingConfig): Pager {
       return {
         first: request({ [paging.param]: '0' }),
         next: ({ items }) => {
-          if (items.length < paging.size) return undefined;
+          if (items.length === 0) return undefined;
           offset += items.length;
           return request({ [paging.param]: String(offset) });
         },
@@ -125,6 +126,25 @@ function createSteps(paging: PagingConfig): Pager {
       };
     }
   }
+}
+
+const ENDS = new Set([400, 404, 410, 416, 422]);
+
+/** Whether an error may mean that the page that was asked for lies beyond the end of the list. */
+export const mayBeEnd = ({ code, context }: TandemError): boolean =>
+  (code === 'SYSTEM_NOT_FOUND' || code === 'SYSTEM_REJECTED') &&
+  context.status !== undefined &&
+  ENDS.has(context.status);
+
+/**
+ * Whether a page is the one before it once more: some systems answer the last page for every one after it.
+ * @param full records in a page, as they are asked for
+ * @throws TandemError SYSTEM_BAD_RESPONSE where it is a full page: then the system does not take the parameter
+ */
+export function isRepeated(before: ReadonlySet<string>, current: ReadonlySet<string>, full: number): boolean {
+  if (current.size === 0 || current.size !== before.size || [...current].some((id) => !before.has(id))) return false;
+  if (current.size < full) return true;
+  throw refused('Two pages of the list hold the same records: does the system take the parameter of "paging"?');
 }
 
 /**

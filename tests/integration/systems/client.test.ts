@@ -137,6 +137,101 @@ describe.each(['page', 'offset'] as const)('a list that is read by %s', (kind) =
   });
 });
 
+describe.each(['page', 'offset'] as const)('a list that is read by %s ends where the system says so', (kind) => {
+  /** A system with `count` records. @param cap the most that it gives at once; @param beyond what it says after the last page */
+  async function listing(count: number, cap: number, beyond: (reply: FastifyReply, last: unknown[]) => unknown) {
+    const records = Array.from({ length: count }, (_, i) => ({ id: String(i + 1) }));
+    const asked: number[] = [];
+    const handler: Handler = ({ query }, reply) => {
+      const at = Number(query.at);
+      const from = kind === 'page' ? (at - 1) * cap : at;
+      asked.push(at);
+      return from > 0 && from >= count
+        ? beyond(reply, records.slice(-(count % cap || cap)))
+        : { items: records.slice(from, from + cap) };
+    };
+    const paging =
+      kind === 'page'
+        ? ({ kind, param: 'at', size: 10, first: 1 } as const)
+        : ({ kind, param: 'at', size: 10 } as const);
+    const list = { ...operation('GET', '/things'), items: 'items', paging, since: undefined };
+    const { client } = await setUp({ list: handler }, { list });
+    const read = async () => ids(await all(client.list('things'))).flat();
+    return { read, asked };
+  }
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i + 1));
+
+  test.each<[string, (reply: FastifyReply) => unknown]>([
+    ['an empty page', () => ({ items: [] })],
+    ['404', (reply) => reply.code(404).send({ detail: 'Invalid page.' })],
+    ['400', (reply) => reply.code(400).send({ detail: 'Invalid page.' })],
+    ['422', (reply) => reply.code(422).send({})],
+    ['416', (reply) => reply.code(416).send()],
+  ])('with %s after a full page, and after one that is not full', async (_, beyond) => {
+    for (const count of [20, 13, 3]) {
+      const { read } = await listing(count, 10, beyond);
+      expect(await read()).toEqual(numbers(count));
+    }
+  });
+
+  test('although it gives fewer records than were asked for', async () => {
+    const { read } = await listing(23, 4, () => ({ items: [] }));
+    expect(await read()).toEqual(numbers(23));
+  });
+
+  test('with the last page once more', async () => {
+    for (const count of [3, 13]) {
+      const { read } = await listing(count, 10, (_, last) => ({ items: last }));
+      expect(await read()).toEqual(numbers(count));
+    }
+  });
+
+  test('but a full page once more is a system that does not take the parameter', async () => {
+    const { read } = await listing(10, 10, (_, last) => ({ items: last }));
+    await expect(read()).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
+  });
+
+  test('and an empty list costs one request, a short one two', async () => {
+    for (const [count, requests] of [
+      [0, 1],
+      [3, 2],
+    ] as const) {
+      const { read, asked } = await listing(count, 10, () => ({ items: [] }));
+      await read();
+      expect(asked).toHaveLength(requests);
+    }
+  });
+
+  test('not where it fails once, nor where it fails for another reason', async () => {
+    let times = 0;
+    const flap = await listing(20, 10, (reply) => (++times === 1 ? reply.code(404).send() : { items: [] }));
+    expect(await flap.read()).toEqual(numbers(20));
+    const refused = await listing(20, 10, (reply) => reply.code(403).send());
+    await expect(refused.read()).rejects.toMatchObject({ code: 'SYSTEM_REJECTED' });
+    const first = await setUp({ list: (_, reply) => reply.code(404).send() });
+    await expect(all(first.client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
+  });
+
+  test('not with an error in the middle, after which there are records again', async () => {
+    let times = 0;
+    const records = Array.from({ length: 25 }, (_, i) => ({ id: String(i + 1) }));
+    const paging =
+      kind === 'page'
+        ? ({ kind, param: 'at', size: 10, first: 1 } as const)
+        : ({ kind, param: 'at', size: 10 } as const);
+    const { client } = await setUp(
+      {
+        list: ({ query }, reply) => {
+          const from = kind === 'page' ? (Number(query.at) - 1) * 10 : Number(query.at);
+          return from === 10 && ++times === 1 ? reply.code(404).send() : { items: records.slice(from, from + 10) };
+        },
+      },
+      { list: { ...operation('GET', '/things'), items: 'items', paging, since: undefined } },
+    );
+    expect(ids(await all(client.list('things'))).flat()).toEqual(numbers(25));
+  });
+});
+
 describe('numbers that JavaScript cannot hold', () => {
   const RAW = '{"id":9007199254740993,"price":1234567890123.123456789,"list":[12345678901234567890],"name":"x"}';
   const json = (reply: FastifyReply, text: string) => reply.type('application/json').send(text);

@@ -119,6 +119,40 @@ describe('a duration that no clock can hold, or that makes no sense, is refused 
   });
 });
 
+describe('two page sizes in one list', () => {
+  const list = (text: string) =>
+    load({
+      ...edited('systems/shop.yaml', [
+        'list: { path: /customers, paging: { kind: page, param: page, size: 50 } }',
+        `list: ${text}`,
+      ]),
+    });
+
+  it.each([
+    ['{ path: /customers, query: { per_page: 100 }, paging: { kind: page, param: page, size: 50 } }', 'query.per_page'],
+    ['{ path: /customers, query: { limit: "20" }, paging: { kind: offset, param: offset, size: 50 } }', 'query.limit'],
+    ['{ path: "/customers?pageSize=20", paging: { kind: page, param: page, size: 50 } }', 'path'],
+  ])('are refused: %s', (text, where) => {
+    const { problems } = list(text);
+    expect(problems[0]).toMatchObject({ code: 'CONFIG_SCHEMA', line: 9, where: `entities.customers.list.${where}` });
+    expect(problems[0]!.message).toMatch(/^A page has (100|20) records here and 50 in "paging"/);
+  });
+
+  it('and a page that is set twice is too', () => {
+    const { problems } = list(
+      '{ path: /customers, query: { page: 1 }, paging: { kind: page, param: page, size: 50 } }',
+    );
+    expect(problems[0]).toMatchObject({ where: 'entities.customers.list.query.page', message: /"paging" sets page/ });
+  });
+
+  it('are fine where they are the same, or where the number is of something else', () => {
+    expect(
+      list('{ path: /customers, query: { per_page: 50, count: all }, paging: { kind: page, param: page, size: 50 } }')
+        .problems,
+    ).toEqual([]);
+  });
+});
+
 describe('faults', () => {
   it.each<[string, [string, string][], string, string]>([
     ['broken YAML', [['entities:', 'entities: [']], '6:11 CONFIG_YAML', ''],
