@@ -51,69 +51,18 @@ export interface Live {
  * @throws Failure where Redis or a system does not answer
  */
 export async function checkLive(environment: Environment, output: Output, input: LiveInput): Promise<Live> {
-  const { config, mappings, entities, sample } = input;
-  const url = requireRedisUrl(environment);
-  await checkRedis(url, environment.prefix, createLogger('error', process.stderr, true));
-  const redis = connect(url, environment.prefix);
-  redis.on('error', () => {});
-  const { prefix, encryptionKey } = environment;
-  const progress = createProgress(
-    output,
-    entities.reduce((sum, entity) => sum + operationsOf(entity), 0),
-  );
-  const opened = new Map<string, { client: SystemClient; recorder: Recorder }>();
-  const open = (name: string): { client: SystemClient; recorder: Recorder } => {
-    const known = opened.get(name);
-    if (known) return known;
-    const system = config.systems.get(name);
-    if (!system) throw new TandemError('NOT_FOUND', `There is no system "${name}".`, { system: name });
-    const deps = { redis, prefix, encryptionKey };
-    const recorder = createRecorder(createTransport(system, deps), {
-      onWait: (ms) => progress.wait(name, ms),
-    });
-    const made = { client: createSystemClient(system, deps, recorder.transport), recorder };
-    opened.set(name, made);
-    return made;
-  };
-  const close = async (): Promise<void> => {
-    await Promise.all([...opened.values()].map(({ client }) => client.close()));
-    redis.disconnect();
-  };
-  const all = new Map([...config.mappings, ...mappings.map((mapping) => [mapping.name, mapping] as const)]);
-  // Nothing is compared with what is stored: the key of this installation is not needed, and none is made.
-  const fingerprinter = unkeyed;
-  const world = {
-    config: { ...config, mappings: all },
-    client: (name: string) => open(name).client,
-    links: (name: string) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }, fingerprinter),
-    fingerprinter,
-  };
-  const context = (mapping: Mapping): ConvertContext => convertContext(world, mapping);
+  const { mappings, entities } = input;
+  const operations = entities.reduce((sum, entity) => sum + operationsOf(entity), 0);
+  const progress = createProgress(output, operations);
+  const world = await openWorld(environment, input, progress.wait);
   try {
     const reports = new Map<string, EntityReport>();
-    for (const entity of entities) {
-      const name = nameOf(entity);
-      const { client, recorder } = open(entity.system);
-      try {
-        const report = await checkEntity({
-          client,
-          recorder,
-          entity,
-          uses: usesOf(entity, mappings),
-          sample,
-          place: placeIn(config.systems.get(entity.system)!, entity, input.textOf),
-          onOperation: (operation) => progress.step(`${name}: ${operation}`),
-        });
-        reports.set(name, report);
-      } catch (error) {
-        throw unanswered(name, entity.system, error);
-      }
-    }
+    for (const entity of entities) reports.set(nameOf(entity), await checkOne(world, entity, input, progress.step));
     const findings = [...reports.values()].flatMap((report) => report.findings);
     for (const mapping of mappings) {
       for (const side of [0, 1] as const) {
         const report = reports.get(nameOf(mapping.sides[side].entity));
-        if (report) findings.push(...(await checkRowAmounts(mapping, side, report, context(mapping))));
+        if (report) findings.push(...(await checkRowAmounts(mapping, side, report, world.context(mapping))));
       }
     }
     const read = [...reports].filter(([, report]) => report.records.length > 0);
@@ -124,18 +73,85 @@ export async function checkLive(environment: Environment, output: Output, input:
       unreadable: [...reports].flatMap(([entity, { failed }]) =>
         failed[0] ? [{ entity, count: failed.length, reason: failed[0].message }] : [],
       ),
-      context,
-      close,
+      context: world.context,
+      close: world.close,
     };
   } catch (error) {
-    await close();
+    await world.close();
     throw error;
   } finally {
     progress.end();
   }
 }
 
-/** Paths of the rows and match rules that read or write the entity. */
+interface ReadWorld extends Pick<Live, 'context' | 'close'> {
+  /** Of a system: a client that can only read, and what it is answered. */
+  open(system: string): { readonly client: SystemClient; readonly recorder: Recorder };
+}
+
+/** The systems and the links, to be read only. */
+async function openWorld(
+  environment: Environment,
+  { config, mappings }: LiveInput,
+  onWait: (system: string, ms: number) => void,
+): Promise<ReadWorld> {
+  const url = requireRedisUrl(environment);
+  const { prefix, encryptionKey } = environment;
+  await checkRedis(url, prefix, createLogger('error', process.stderr, true));
+  const redis = connect(url, prefix);
+  redis.on('error', () => {});
+  const opened = new Map<string, ReturnType<ReadWorld['open']>>();
+  const open: ReadWorld['open'] = (name) => {
+    const known = opened.get(name);
+    if (known) return known;
+    const system = config.systems.get(name);
+    if (!system) throw new TandemError('NOT_FOUND', `There is no system "${name}".`, { system: name });
+    const deps = { redis, prefix, encryptionKey };
+    const recorder = createRecorder(createTransport(system, deps), { onWait: (ms) => onWait(name, ms) });
+    const made = { client: createSystemClient(system, deps, recorder.transport), recorder };
+    opened.set(name, made);
+    return made;
+  };
+  const all = new Map([...config.mappings, ...mappings.map((mapping) => [mapping.name, mapping] as const)]);
+  const world = {
+    config: { ...config, mappings: all },
+    client: (name: string) => open(name).client,
+    links: (name: string) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }, unkeyed),
+    // Nothing is compared with what is stored: the key of this installation is not needed, and none is made.
+    fingerprinter: unkeyed,
+  };
+  return {
+    open,
+    context: (mapping) => convertContext(world, mapping),
+    async close() {
+      await Promise.all([...opened.values()].map(({ client }) => client.close()));
+      redis.disconnect();
+    },
+  };
+}
+
+async function checkOne(
+  world: ReadWorld,
+  entity: EntityConfig,
+  { config, mappings, sample, textOf }: LiveInput,
+  onOperation: (what: string) => void,
+): Promise<EntityReport> {
+  const name = nameOf(entity);
+  try {
+    return await checkEntity({
+      ...world.open(entity.system),
+      entity,
+      uses: usesOf(entity, mappings),
+      sample,
+      place: placeIn(config.systems.get(entity.system)!, entity, textOf),
+      onOperation: (operation) => onOperation(`${name}: ${operation}`),
+    });
+  } catch (error) {
+    throw unanswered(name, entity.system, error);
+  }
+}
+
+/** Paths of the rows that read or write the entity. */
 function usesOf(entity: EntityConfig, mappings: readonly Mapping[]): Use[] {
   return mappings.flatMap(({ file, sides, properties }) =>
     sides

@@ -70,53 +70,64 @@ async function validate(context: CommandContext, options: Options, files: string
   const problems = checked.problems.map((problem) => shown(problem));
   const textOf = ({ file }: SystemConfig): Promise<string> | string => loaded.files.get(file) ?? readFile(file, 'utf8');
   const tried = await tryMappings(context, loaded.config, { ...checked, all: !some, textOf }, options);
-  const { untried, unreadable } = tried;
   const intended = tried.findings.filter((finding) => finding.intended).map(shown);
   const warnings = tried.findings.filter((finding) => !finding.intended).map(shown);
   const live = tried.live && { ...tried.live, findings: tried.live.findings.map(shown) };
+  const result: Result = {
+    valid: problems.length === 0,
+    folder,
+    mappings: [...mappings.keys()],
+    systems: [...systems.keys()],
+    problems,
+    warnings,
+    intended,
+    untried: tried.untried,
+    ...(tried.unreadable.length > 0 ? { unreadable: tried.unreadable } : {}),
+    ...(live ? { live } : {}),
+    ...(!some && mappings.size === 0 && problems.length === 0 ? { notes: [NO_MAPPING] } : {}),
+  };
   const failures = live?.findings.filter(({ severity }) => severity === 'problem').length ?? 0;
-  const none = !some && mappings.size === 0 && problems.length === 0;
-  const doubts = warnings.length + (live?.findings.length ?? 0) - failures + (none ? 1 : 0);
-  const good = problems.length === 0;
-  output.result(
-    {
-      valid: good,
-      folder,
-      mappings: [...mappings.keys()],
-      systems: [...systems.keys()],
-      problems,
-      warnings,
-      intended,
-      untried,
-      ...(unreadable.length > 0 ? { unreadable } : {}),
-      ...(live ? { live } : {}),
-      ...(none ? { notes: [NO_MAPPING] } : {}),
-    },
-    () => {
-      const what = some
-        ? count(files.length, 'file')
-        : `${count(mappings.size, 'mapping')}, ${count(systems.size, 'system')}`;
-      const verdict =
-        failures > 0 ? 'valid, but not what the systems do' : doubts > 0 ? 'valid, with warnings' : 'all good';
-      return [
-        ...problems.map(formatProblem),
-        ...(live ? liveLines(live) : []),
-        ...findingLines(warnings),
-        ...unreadable.map(({ entity, count: n, reason }) => `${count(n, 'record')} of ${entity} not tried: ${reason}`),
-        ...untriedLines(untried),
-        ...(good ? [`${what}: ${verdict}`] : []),
-      ].join('\n');
-    },
-  );
-  if (!good) output.note(`${count(problems.length, 'problem')} in ${folder}`);
+  const doubts = warnings.length + (live?.findings.length ?? 0) - failures + (result.notes?.length ?? 0);
+  output.result(result, () => {
+    const what = some
+      ? count(files.length, 'file')
+      : `${count(mappings.size, 'mapping')}, ${count(systems.size, 'system')}`;
+    const verdict =
+      failures > 0 ? 'valid, but not what the systems do' : doubts > 0 ? 'valid, with warnings' : 'all good';
+    return [...resultLines(result), ...(result.valid ? [`${what}: ${verdict}`] : [])].join('\n');
+  });
+  if (!result.valid) output.note(`${count(problems.length, 'problem')} in ${folder}`);
   if (options.env && problems.some(({ code }) => code === 'CONFIG_ENV'))
     output.note('To check the files without the secrets: tandem validate --no-env');
   if (failures > 0) output.note(`${count(failures, 'disagreement')} with the systems`);
-  if (none) output.note(`${NO_MAPPING} ${howToBegin(folder)}`);
+  if (result.notes) output.note(`${NO_MAPPING} ${howToBegin(folder)}`);
   if (doubts > 0) output.note(`${count(doubts, 'warning')} in ${folder}`);
-  if (!good) return USAGE;
+  if (!result.valid) return USAGE;
   return failures > 0 || (options.strict && doubts > 0) ? FAILED : OK;
 }
+
+/** What `--json` prints. */
+interface Result {
+  readonly valid: boolean;
+  readonly folder: string;
+  readonly mappings: readonly string[];
+  readonly systems: readonly string[];
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Finding[];
+  readonly intended: readonly Finding[];
+  readonly untried: readonly Untried[];
+  readonly unreadable?: Live['unreadable'];
+  readonly live?: LiveResult;
+  readonly notes?: readonly string[];
+}
+
+const resultLines = ({ problems, live, warnings, unreadable = [], untried }: Result): string[] => [
+  ...problems.map(formatProblem),
+  ...(live ? liveLines(live) : []),
+  ...findingLines(warnings),
+  ...unreadable.map(({ entity, count: n, reason }) => `${count(n, 'record')} of ${entity} not tried: ${reason}`),
+  ...untriedLines(untried),
+];
 
 const NO_MAPPING = 'There is no mapping, so nothing would be synchronized.';
 
