@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseDuration } from '../engine/config/duration.ts';
 import { keyPrefix, parseRedisUrl, REDIS_URL_FORMS } from '../engine/queue/connection.ts';
+import { reachable } from '../server/listen.ts';
 import { Failure } from './failure.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -232,15 +233,6 @@ function isProxy(text: string): boolean {
 }
 
 export const isLogLevel = (text: string): text is LogLevel => LOG_LEVELS.some((level) => level === text);
-
-/** Whether only this machine reaches what listens there. */
-export const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
-
-/** Where one connects to what listens on `host`, as it stands in an address. */
-export function reachable(host: string): string {
-  const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return near.includes(':') ? `[${near}]` : near;
-}
 
 /** Folder of Tandem's package.json; cli/ stands in it, or in its dist/. */
 export function packageRoot(): string {

@@ -7,11 +7,12 @@ import { shownRedisUrl } from '../engine/queue/connection.ts';
 import { startWorkers } from '../engine/runtime/workers.ts';
 import type { Tracing } from '../engine/tracing.ts';
 import { createEvents } from '../server/events.ts';
+import { requireProtection } from '../server/listen.ts';
 import { createMetrics } from '../server/metrics.ts';
 import type { CommandContext } from './command.ts';
 import { howToBegin, requireConfigFolder } from './configuration.ts';
 import { loadedEnvFile } from './env-file.ts';
-import { type Environment, isLoopback, packageVersion, reachable } from './environment.ts';
+import { type Environment, packageVersion } from './environment.ts';
 import { Failure, OK } from './failure.ts';
 import { createLogger, type Logger } from './log.ts';
 import type { Output } from './output.ts';
@@ -53,7 +54,8 @@ export async function runProcess(
   if (file !== undefined) logger.info({ file }, 'variables of this file are loaded');
   logger.info({ folder: environment.config }, 'configuration folder');
   const redisUrl = requireRedisUrl(environment);
-  if (roles.server || environment.healthPort !== undefined) requireProtection(environment);
+  if (roles.server || environment.healthPort !== undefined)
+    requireProtection(environment.host, Boolean(environment.readToken ?? environment.apiToken));
   requireConfigFolder(environment.config);
   const stop = stopOnSignals(logger);
   const closers: Closers = [];
@@ -128,7 +130,7 @@ async function start(
   let url: string | undefined;
   if (port !== undefined) {
     const { readToken, apiToken, trustProxy } = environment;
-    const { createServer } = await import('../server/server.ts');
+    const { createServer, listen } = await import('../server/server.ts');
     const server = await createServer(engine, {
       readToken,
       apiToken,
@@ -143,7 +145,7 @@ async function start(
       events,
     });
     closers.push({ what: 'server', limit: MOMENT, close: () => closeServer(server) });
-    url = await listen(server, environment.host, port);
+    url = await listen(server, { host: environment.host, port });
   }
   if (roles.workers) {
     const { concurrency, lockDuration, schedules } = environment;
@@ -221,44 +223,6 @@ async function openConfig(environment: Environment, output: Output, logger: Logg
     else logger.info({}, 'the problems of the configuration are mended');
   });
   return config;
-}
-
-function requireProtection({ host, readToken, apiToken }: Environment): void {
-  if (isLoopback(host) || readToken !== undefined || apiToken !== undefined) return;
-  throw new Failure(
-    'STARTUP_REFUSED',
-    `TANDEM_HOST is ${host}, which others can reach, and no token is set.`,
-    'Set TANDEM_API_TOKEN (and TANDEM_READ_TOKEN for those who only look), for example to the output of: openssl rand -hex 32',
-  );
-}
-
-async function listen(server: FastifyInstance, host: string, port: number): Promise<string> {
-  try {
-    await server.listen({ host, port });
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (reason === 'EADDRINUSE') {
-      throw new Failure(
-        'STARTUP_REFUSED',
-        `Port ${port} on ${host} is taken by another program.`,
-        'Set TANDEM_PORT (TANDEM_HEALTH_PORT of a worker) to a free port, or end that program.',
-        undefined,
-        error,
-      );
-    }
-    if (reason === 'EACCES' || reason === 'EADDRNOTAVAIL' || reason === 'ENOTFOUND') {
-      throw new Failure(
-        'STARTUP_REFUSED',
-        `The server cannot listen on ${host} port ${port} (${reason}).`,
-        'Set TANDEM_HOST and TANDEM_PORT to what this machine has.',
-        undefined,
-        error,
-      );
-    }
-    throw error;
-  }
-  const [address] = server.addresses();
-  return `http://${reachable(host)}:${typeof address === 'object' ? address.port : port}`;
 }
 
 /** Streams of events are cut after a moment. */

@@ -9,6 +9,8 @@ export interface Secrets {
 }
 
 const NAMES = /TOKEN|SECRET|PASSWORD|PASSPHRASE|_KEY$|_KEYS$|CREDENTIAL/i;
+/** Headers for the collector of traces: `name=value,name=value`. */
+const HEADERS = /^OTEL_EXPORTER_OTLP_(.*_)?HEADERS$/;
 /** A shorter text stands in ordinary words, and is no secret to rely on. */
 const SHORTEST = 6;
 
@@ -27,11 +29,8 @@ export function createSecrets(env: Env): Secrets {
   };
   for (const [name, value = ''] of Object.entries(env)) {
     if (NAMES.test(name)) for (const part of [value, ...value.split(',')]) add(part.trim());
-    if (/^rediss?:\/\//.test(value) && URL.canParse(value)) {
-      const { password } = new URL(value);
-      add(password);
-      add(safely(password));
-    }
+    const parts = HEADERS.test(name) ? [...inAddress(value), ...inHeaders(value)] : inAddress(value);
+    for (const part of parts) add(part);
   }
   sort();
   return {
@@ -53,6 +52,30 @@ export function createSecrets(env: Env): Secrets {
     },
     redact: (text) => longestFirst.reduce((now, secret) => now.replaceAll(secret, '[secret]'), text),
   };
+}
+
+/**
+ * The password of an address, whatever its scheme and however many hosts it names, what a proxy is sent for it, and secrets
+ * in its query. A password of Redis may hold what an address cannot: the address is refused then, and named.
+ */
+function inAddress(value: string): string[] {
+  const [, login = ''] = (/^rediss?\b/.test(value) ? REDIS_LOGIN : LOGIN).exec(value) ?? [];
+  const query = [...value.matchAll(/[?&][^=&]*(?:password|secret|token|key|auth)[^=&]*=([^&\s]+)/gi)];
+  return [
+    login.slice(login.indexOf(':') + 1),
+    Buffer.from(safely(login)).toString('base64'),
+    ...query.map(([, given = '']) => given),
+  ].flatMap((text) => [text, safely(text)]);
+}
+
+const LOGIN = /^[\w.+-]+:\/\/([^\s/@]*:[^\s/]*)@/;
+const REDIS_LOGIN = /^[\w.+-]+:\/\/(\S*)@/;
+
+function inHeaders(value: string): string[] {
+  return value.split(',').flatMap((pair) => {
+    const given = pair.slice(pair.indexOf('=') + 1).trim();
+    return [given, safely(given)].flatMap((text) => [text, text.replace(/^\w+ +/, '')]);
+  });
 }
 
 function safely(text: string): string {

@@ -6,6 +6,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { ERRORS, TandemError } from '../engine/errors.ts';
+import { isLoopback } from './listen.ts';
 import { HttpProblem } from './problems.ts';
 
 declare module 'fastify' {
@@ -95,8 +96,18 @@ function tokenOf({ headers }: FastifyRequest): string | undefined {
   return colon < 0 ? undefined : pair.slice(colon + 1);
 }
 
-/** What proxies add. One on this machine would let everybody in who reaches it. */
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'];
+/**
+ * Names of headers that proxies, load balancers and networks for delivery add, and clients do not: a proxy on this machine
+ * would let everybody in who reaches it. One that adds nothing cannot be seen.
+ */
+const FORWARDED = new RegExp(
+  `^(${[
+    'via|forwarded|cdn-loop|true-client-ip|max-forwards',
+    'x-(forwarded|original|proxy[a-z]*|envoy|amzn?|azure|arr|appengine|vercel|nf|haproxy|nginx|varnish)(-.*)?',
+    'x-(real|client|cluster-client|remote|originating)-(ip|addr)|x-(scheme|request-start|cloud-trace-context)',
+    '(cf|fastly|fly|tailscale|ngrok|akamai)-.*',
+  ].join('|')})$`,
+);
 
 /**
  * A browser sends a stored password, and reaches loopback, for any page that asks it to. So other pages may not operate,
@@ -108,7 +119,7 @@ function refuseForeignPages(request: FastifyRequest, gets: boolean, unprotected:
   const foreign =
     (origin !== undefined && hostOf(origin) !== request.host) || site === 'cross-site' || site === 'same-site';
   if (!gets && foreign) throw new TandemError('FORBIDDEN', 'Requests of pages of other origins are refused.');
-  if (unprotected && FORWARDED.some((name) => request.headers[name] !== undefined)) {
+  if (unprotected && Object.keys(request.headers).some((name) => FORWARDED.test(name))) {
     throw new TandemError(
       'FORBIDDEN',
       'Without tokens the server answers to this machine only, and this request came through a proxy: set TANDEM_API_TOKEN and TANDEM_READ_TOKEN.',
@@ -123,12 +134,6 @@ function refuseForeignPages(request: FastifyRequest, gets: boolean, unprotected:
 }
 
 const hostOf = (origin: string): string | undefined => (URL.canParse(origin) ? new URL(origin).host : undefined);
-
-/** Whether a host name or address can be reached from this machine only. */
-export function isLoopback(host: string): boolean {
-  const name = host.replace(/^\[|\]$/g, '').toLowerCase();
-  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
-}
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 const NOTHING = Buffer.alloc(32);

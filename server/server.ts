@@ -14,9 +14,8 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Engine } from '../engine/engine.ts';
-import { TandemError } from '../engine/errors.ts';
 import type { Span, Tracing } from '../engine/tracing.ts';
-import { auth, isLoopback } from './auth.ts';
+import { auth } from './auth.ts';
 import { createEvents } from './events.ts';
 import { methodsByPath } from './methods.ts';
 import { createMetrics } from './metrics.ts';
@@ -43,6 +42,7 @@ import { SHARED } from './schemas.ts';
 import { requestValidator } from './validation.ts';
 
 export { createEvents, type Events } from './events.ts';
+export { type ListenOptions, listen } from './listen.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export type { ServerOptions } from './options.ts';
 
@@ -155,45 +155,6 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   });
   await app.ready();
   return app;
-}
-
-export interface ListenOptions {
-  /** Default: 127.0.0.1 */
-  readonly host?: string | undefined;
-  /** Default: 0, any free one. */
-  readonly port?: number | undefined;
-}
-
-/**
- * @returns the address
- * @throws TandemError STARTUP_REFUSED for an address that others can reach while no token is set, or one that cannot be had
- */
-export async function listen(
-  app: FastifyInstance,
-  { host = '127.0.0.1', port = 0 }: ListenOptions = {},
-): Promise<string> {
-  if (app.unprotected && !isLoopback(host)) {
-    throw new TandemError(
-      'STARTUP_REFUSED',
-      `Without tokens the server listens on loopback only, and ${host} is not loopback. Set TANDEM_API_TOKEN and TANDEM_READ_TOKEN to long random texts (openssl rand -base64 32), or use the host 127.0.0.1.`,
-    );
-  }
-  try {
-    return await app.listen({ host, port });
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const why =
-      code === 'EADDRINUSE'
-        ? 'another program listens there already'
-        : code === 'EACCES'
-          ? 'this user may not'
-          : String(code ?? cause);
-    throw new TandemError(
-      'STARTUP_REFUSED',
-      `The server cannot listen on ${host}:${port}: ${why}. Choose another host or port.`,
-      { cause },
-    );
-  }
 }
 
 function loggerOf(logger: ServerOptions['logger']): { loggerInstance: FastifyBaseLogger } | { logger: boolean } {

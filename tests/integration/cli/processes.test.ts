@@ -161,7 +161,7 @@ describe('what start refuses', () => {
     const broken = await tandem(['start'], { ...common(), TANDEM_CONFIG: folder });
     expect(broken.status).toBe(2);
     expect(broken.stderr).toMatch(/CONFIG_SCHEMA nonsense: /);
-    expect(broken.stderr).toMatch(/\nUNUSABLE: No mapping in .* can run/);
+    expect(broken.stderr).toMatch(/\nSTARTUP_REFUSED: No mapping in .* can run/);
     const empty = await tandem(['start'], { ...common(), TANDEM_CONFIG: await configFolder() });
     expect(empty.status).toBe(2);
     expect(empty.stderr).toContain('STARTUP_REFUSED: There is no mapping in');
@@ -182,6 +182,16 @@ describe('what start refuses', () => {
     expect(stderr).toMatch(/REDIS_UNSAFE: .*allkeys-lru/);
   });
 
+  it('an address that others can reach while no token is set, whichever process it is', async () => {
+    const env = { ...common(), TANDEM_HOST: '0.0.0.0', TANDEM_PORT: '0', TANDEM_HEALTH_PORT: '0' };
+    const ended = await Promise.all(['start', 'server', 'worker'].map((command) => tandem([command], env)));
+    for (const { status, stderr } of ended)
+      expect({ status, stderr }).toMatchObject({
+        status: 2,
+        stderr: expect.stringMatching(/STARTUP_REFUSED: .*others can reach 0\.0\.0\.0.*TANDEM_API_TOKEN/),
+      });
+  });
+
   it('a port that is taken', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
@@ -193,7 +203,9 @@ describe('what start refuses', () => {
       TANDEM_CONFIG: await configFolder('product-product'),
     });
     expect(status).toBe(2);
-    expect(stderr).toMatch(new RegExp(`STARTUP_REFUSED: Port ${port} .* taken.*\nSet TANDEM_PORT`));
+    expect(stderr).toMatch(
+      new RegExp(`STARTUP_REFUSED: .* 127.0.0.1:${port}: another program listens there already. Set TANDEM_PORT`),
+    );
   });
 
   it('a Redis that is not there, without telling its password', async () => {

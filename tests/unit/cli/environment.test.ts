@@ -2,14 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  isLoopback,
-  packageRoot,
-  reachable,
-  readEnvironment,
-  VARIABLES,
-  variablesTable,
-} from '../../../cli/environment.ts';
+import { packageRoot, readEnvironment, VARIABLES, variablesTable } from '../../../cli/environment.ts';
 import { Failure } from '../../../cli/failure.ts';
 import { ROOT } from './spawn.ts';
 
@@ -146,17 +139,6 @@ describe('readEnvironment', () => {
     expect(message).not.toContain('my secret');
     expect(message).not.toContain('hunter2');
   });
-});
-
-it('knows what only this machine reaches, and how to reach what listens everywhere', () => {
-  expect(['127.0.0.1', '127.1.2.3', '::1', 'localhost'].every(isLoopback)).toBe(true);
-  expect(['0.0.0.0', '::', '10.0.0.1', 'example.com', '127.0.0.1.example.com'].some(isLoopback)).toBe(false);
-  expect(['0.0.0.0', '::', '::1', 'example.com'].map(reachable)).toEqual([
-    '127.0.0.1',
-    '[::1]',
-    '[::1]',
-    'example.com',
-  ]);
 });
 
 describe('the table of variables', () => {

@@ -1,6 +1,7 @@
 // What counts as this machine, and secrets in constant time.
 import { expect, test } from 'vitest';
-import { isLoopback, sameSecret } from '../../../server/auth.ts';
+import { sameSecret } from '../../../server/auth.ts';
+import { isLoopback, reachable } from '../../../server/listen.ts';
 
 test.each(['localhost', 'LOCALHOST', 'api.localhost', '127.0.0.1', '127.1.2.3', '::1', '[::1]'])(
   '%s is this machine only',
@@ -27,4 +28,13 @@ test('secrets of any length are compared', () => {
   expect(sameSecret('abc', 'abc')).toBe(true);
   expect(sameSecret('abc', 'abcd')).toBe(false);
   expect(sameSecret('', 'abc')).toBe(false);
+});
+
+test('what listens everywhere is reached here', () => {
+  expect(['0.0.0.0', '::', '::1', 'example.com'].map(reachable)).toEqual([
+    '127.0.0.1',
+    '[::1]',
+    '[::1]',
+    'example.com',
+  ]);
 });
