@@ -13,7 +13,12 @@ export function watermarkAfter(
 ): string | undefined {
   const started = new Date(startedAt).toISOString();
   let latest = former !== undefined && former > started ? started : former;
-  for (const modified of seen)
-    if (modified !== undefined && modified <= started && (latest === undefined || modified > latest)) latest = modified;
-  return latest;
+  let later = false;
+  for (const modified of seen) {
+    if (modified === undefined) continue;
+    if (modified > started) later = true;
+    else if (latest === undefined || modified > latest) latest = modified;
+  }
+  // Where all that was read is later, what is before was read all the same.
+  return latest ?? (later ? started : undefined);
 }

@@ -18,6 +18,10 @@ test('a record that states a time far in the future moves nothing', () => {
   expect(watermarkAfter(at(1), ['2099-01-01T00:00:00.000Z'], STARTED)).toBe(at(1));
 });
 
+test('where the first read finds only what was made meanwhile, the next one reads from its beginning', () => {
+  expect(watermarkAfter(undefined, [at(60_001), undefined], STARTED)).toBe(at(60_000));
+});
+
 test('a watermark that was set by a wrong clock comes back to the time of the system', () => {
   expect(watermarkAfter(at(3_600_000), [], STARTED)).toBe(at(60_000));
 });
