@@ -138,6 +138,12 @@ export const ERRORS = {
   ),
   // Links and work
   LINK_CHANGED: entry('Another worker was faster', 'later', 409, 'Nothing: the record is looked at again.'),
+  CREATE_REFUSED: entry(
+    'Records would be created beside others that nothing compares them with',
+    'never',
+    409,
+    'Add a match rule or "correlate", or say in the file that it is meant: create: { SIDE: always }.',
+  ),
   LINK_TAKEN: entry('One of the records is linked already', 'never', 409, 'Break that link first.'),
   RECORD_LOCKED: entry('Another worker holds this record', 'quota', 409, 'Nothing: it waits for its turn.'),
   BRAKE_ON: entry(

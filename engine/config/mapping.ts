@@ -62,7 +62,7 @@ interface MappingFile {
   between: BySide<string | { system: string; entity: string }>;
   when?: BySide<string>;
   match?: (BySide<string> & { found?: 'link' | 'review' })[];
-  create?: string[];
+  create?: string[] | BySide<'missing' | 'always'>;
   correlate?: BySide<string>;
   conflict?: string;
   deletes?: DeleteRule | BySide<DeleteRule>;
@@ -180,7 +180,7 @@ export function compileMapping(draft: MappingDraft, context: MappingContext): Co
   const sides = [resolveSide(draft, 0, context), resolveSide(draft, 1, context)];
   if (!sides[0] || !sides[1]) return { mapping: undefined, needs: [] };
   const state: Compiling = { draft, context, report, sides: [sides[0], sides[1]], needs: [], tableTexts: new Map() };
-  const create = (content.create ?? []).map((name, i) => sideIndex(state, name, ['create', i]));
+  const create = createSides(state);
   const conflict = conflictRule(state, content.conflict ?? 'latest', ['conflict']);
   const when = expressionsBySide(state, content.when, ['when'], { volatile: true });
   const correlate = correlates(state);
@@ -189,13 +189,15 @@ export function compileMapping(draft: MappingDraft, context: MappingContext): Co
   const properties = namedProperties(content.properties.map((property, i) => compileProperty(state, property, i)));
   checkTargets(state, properties, correlate);
   checkOperations(state, create, deletes, properties);
+  checkOneEntity(state, create);
   const mappingSide = (index: SideIndex): MappingSide => ({
     index,
     name: state.sides[index].name,
     system: state.sides[index].config,
     entity: state.sides[index].entityConfig,
     when: when[index],
-    create: create.includes(index),
+    create: create[index] !== undefined,
+    createAlways: create[index] === 'always',
     deletes: deletes[index],
     correlate: correlate[index],
   });
@@ -308,6 +310,46 @@ function deleteRules(state: Compiling): [DeleteRule, DeleteRule] {
     if (index !== undefined) rules[index] = rule;
   }
   return rules;
+}
+
+/** Per side what `create` says of it; undefined where nothing is created. */
+type CreateRules = readonly [CreateRule | undefined, CreateRule | undefined];
+type CreateRule = 'missing' | 'always';
+
+function createSides(state: Compiling): CreateRules {
+  const { create = [] } = state.draft.content;
+  const given = Array.isArray(create)
+    ? create.map((name, i) => [name, 'missing', i] as const)
+    : Object.entries(create).map(([name, rule]) => [name, rule, name] as const);
+  const rules: [CreateRule | undefined, CreateRule | undefined] = [undefined, undefined];
+  for (const [name, rule, at] of given) {
+    const index = sideIndex(state, name, ['create', at], typeof at === 'number' ? 'value' : 'key');
+    if (index !== undefined) rules[index] = rule;
+  }
+  return rules;
+}
+
+/** Where the file names a side under `create`. */
+function createPath({ content, sides }: MappingDraft, side: SideIndex): YamlPath {
+  const { name } = sides[side];
+  return Array.isArray(content.create) ? ['create', content.create.indexOf(name)] : ['create', name];
+}
+
+/** A copy of each record would be a record of the same entity, which takes part too and gets a copy of its own, and so on. */
+function checkOneEntity({ draft, report, sides: [a, b] }: Compiling, create: CreateRules): void {
+  const same =
+    a.config.baseUrl === b.config.baseUrl &&
+    (a.entityConfig.list?.path ?? a.entity) === (b.entityConfig.list?.path ?? b.entity);
+  const { when = {} } = draft.content;
+  const [first, second] = [when[a.name]?.trim(), when[b.name]?.trim()];
+  if (!same || (first !== undefined && second !== undefined && first !== second)) return;
+  for (const side of [a, b])
+    if (create[side.index] !== undefined)
+      report.add(
+        'CONFIG_SCHEMA',
+        createPath(draft, side.index),
+        `Both sides are ${a.entity} of ${a.system}, so each new record would get a copy, and the copy another one. Write a "when" for each side that keeps them apart, or create nothing.`,
+      );
 }
 
 function schedule(given: MappingFile['schedule']): ScheduleConfig {
@@ -882,7 +924,7 @@ function overlaps(a: readonly PathStep[], b: readonly PathStep[]): boolean {
 
 function checkOperations(
   state: Compiling,
-  create: readonly (SideIndex | undefined)[],
+  create: CreateRules,
   deletes: readonly [DeleteRule, DeleteRule],
   properties: readonly Property[],
 ): void {
@@ -898,8 +940,8 @@ function checkOperations(
     ): void => report.add(code, path, `${side.entity} of ${side.system} has no operation "${operation}", ${why}`, of);
     if (!entity.list) lacks('list', 'without which its records cannot be seen.', ['between', name]);
     if (!entity.read) lacks('read', 'without which no record can be reconciled.', ['between', name]);
-    const at = (draft.content.create ?? []).indexOf(name);
-    if (create.includes(index)) {
+    const at = createPath(draft, index);
+    if (create[index] !== undefined) {
       const written = new Set(
         properties
           .filter((property) => property.direction === 'both' || property.direction === index)
@@ -909,12 +951,12 @@ function checkOperations(
         if (written.has(String(field))) continue;
         report.add(
           'CONFIG_SCHEMA',
-          ['create', at],
+          at,
           `A new record of ${side.entity} needs "${String(field)}", which no property writes; add one, or do not create on ${name}.`,
         );
       }
     }
-    if (create.includes(index) && !entity.create) lacks('create', `so "${name}" cannot stand here.`, ['create', at]);
+    if (create[index] !== undefined && !entity.create) lacks('create', `so "${name}" cannot stand here.`, at);
     if (deletes[index] === 'propagate' && !entity.delete) {
       lacks(
         'delete',

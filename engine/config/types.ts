@@ -247,6 +247,8 @@ export interface MappingSide {
   readonly when: Expression | undefined;
   /** Whether missing counterparts are created on this side. */
   readonly create: boolean;
+  /** Also beside records of this side that no rule of the mapping compares with them. */
+  readonly createAlways: boolean;
   /** What happens here when the counterpart is deleted on the other side. */
   readonly deletes: DeleteRule;
   /** Where the id of the counterpart is written at creation, so that a lost answer can be looked up. */

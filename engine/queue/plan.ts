@@ -57,8 +57,9 @@ export async function planScan(
     if (!wasReady) await links.parkUntilReady(side, ids);
     else for (const id of ids) await planOne(side, id);
   };
-  const { weighed } = await scan(context, mapping, kind, { found, progress });
+  const { weighed, refused } = await scan(context, mapping, kind, { found, progress });
   for await (const { side, ids } of links.allParked()) for (const id of ids) await planOne(side, id);
+  if (refused !== undefined) return `A run would refuse to begin: ${refused}`;
   return (await planWarning(engine, context, mapping, run, weighed)) ?? '';
 }
 

@@ -3,7 +3,7 @@
  * the state in which they were last handled. An unchanged record costs no job and no call of its own.
  */
 import type { Mapping } from '../config/types.ts';
-import { asTandemError, ERRORS, type TandemError } from '../errors.ts';
+import { asTandemError, ERRORS, TandemError } from '../errors.ts';
 import type { HeldRecord, Links } from '../links/links.ts';
 import type { Page } from '../systems/client.ts';
 import { takeTurns } from '../systems/wait.ts';
@@ -40,6 +40,8 @@ export interface ScanResult {
   readonly vanished: readonly [readonly string[], readonly string[]];
   /** What came of weighing them: too many are not believed, and nothing was queued for them. */
   readonly weighed: Missing;
+  /** Of a plan: why a run would refuse to create, if so. */
+  readonly refused: string | undefined;
 }
 
 /** Records without a link that are looked for because a full scan did not meet them, at most. */
@@ -59,23 +61,24 @@ export async function scan(
     ([0, 1] as const).map((side) => scanSide(context, mapping, side, kind, options)),
   );
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-  const missing = results.map((result) => (result.status === 'fulfilled' ? result.value : undefined));
+  const sides = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const missing = sides.map((side) => side.missing);
   const vanished = [missing[0] ?? [], missing[1] ?? []] as const;
   const complete = missing.every((ids) => ids !== undefined);
   const weighed = await weighMissing(context, mapping, vanished, complete);
   if (!weighed.tooMany)
     for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
-  return { vanished, weighed };
+  return { vanished, weighed, refused: sides.map((side) => side.refused).find((reason) => reason !== undefined) };
 }
 
-/** @returns linked ids that a full read did not meet; undefined when only changes were read */
+/** @returns `missing`: linked ids that a full read did not meet; undefined when only changes were read */
 async function scanSide(
   context: SyncContext,
   mapping: Mapping,
   side: SideIndex,
   kind: ScanKind,
   options: ScanOptions,
-): Promise<string[] | undefined> {
+): Promise<{ missing: string[] | undefined; refused?: string }> {
   const links = context.links(mapping.name);
   const { system, entity } = mapping.sides[side];
   const { full, since } = await links.readBefore(side);
@@ -84,10 +87,13 @@ async function scanSide(
   const meeting = changesOnly ? undefined : await links.meet(side);
   const began = Date.now();
   let latest = since;
+  const blind = full === undefined && createsBlindly(mapping, side);
+  let beside = 0;
   for await (const page of context
     .client(system.name)
     .list(entity.name, { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) })) {
     const work = await scanPage(context, mapping, side, page, full === undefined);
+    if (blind) beside += (await links.counterparts(side, work.inScope)).filter((one) => one === null).length;
     // One that cannot be understood is there all the same.
     await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
     const startedAt = page.listedAt ?? began;
@@ -104,6 +110,9 @@ async function scanSide(
       failed: work.failed + page.failed.length + page.unidentified.count,
     });
   }
+  const refused = beside > 0 ? besideReason(mapping, side, beside) : undefined;
+  if (refused !== undefined && !context.dry)
+    throw new TandemError('CREATE_REFUSED', refused, { mapping: mapping.name, side: mapping.sides[side].name });
   let gone = 0;
   for await (const ids of meeting && !context.dry ? meeting.heldMissing() : []) {
     // What waited and is gone waits no more. Each costs a call, and a list may be wrong: the rest has time.
@@ -113,8 +122,19 @@ async function scanSide(
   }
   // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
   await links.readThrough(side, context.dry ? 'plan' : changesOnly ? 'changes' : 'full', latest);
-  return meeting?.missing();
+  return { missing: await meeting?.missing(), ...(refused === undefined ? {} : { refused }) };
 }
+
+/** Whether nothing in the mapping tells which records of a side are counterparts of those for which it would create others. */
+function createsBlindly({ match, sides }: Mapping, side: SideIndex): boolean {
+  const { create, createAlways } = sides[side];
+  return create && !createAlways && match.length === 0 && sides.every(({ correlate }) => correlate === undefined);
+}
+
+const besideReason = ({ sides }: Mapping, side: SideIndex, count: number): string => {
+  const { name } = sides[side];
+  return `${name} has ${count === 1 ? '1 record' : `${count} records`} already, and no match rule or "correlate" compares them with those that would be created. Add one, or write create: { ${name}: always }.`;
+};
 
 /** @param first nothing of this side is in the match index yet */
 async function scanPage(
@@ -123,7 +143,7 @@ async function scanPage(
   side: SideIndex,
   page: Page,
   first: boolean,
-): Promise<{ ids: string[]; failed: number }> {
+): Promise<{ ids: string[]; inScope: string[]; failed: number }> {
   const links = context.links(mapping.name);
   const stored = await links.states(
     side,
@@ -131,6 +151,7 @@ async function scanPage(
   );
   const changed: RecordView[] = [];
   const toIndex: RecordView[] = [];
+  const inScope: string[] = [];
   let failed = 0;
   const turn = takeTurns();
   for (const [i, record] of page.records.entries()) {
@@ -141,6 +162,7 @@ async function scanPage(
       const known = stored[i] ?? undefined;
       const same =
         known === undefined ? !view.inScope : isHandled(mapping, known, state.linked) || known === state.unlinked;
+      if (view.inScope) inScope.push(record.id);
       if (!same) changed.push(view);
       if ((view.inScope || view.correlationId !== undefined) && (first || !same)) toIndex.push(view);
     } catch (cause) {
@@ -153,7 +175,7 @@ async function scanPage(
   }
   await holdUnreadable(context, mapping, side, page);
   await links.index(side, toIndex.map(indexEntry));
-  return { ids: changed.map((view) => view.record.id), failed };
+  return { ids: changed.map((view) => view.record.id), inScope, failed };
 }
 
 /** The state of a record that cannot be read: another error is another state. */

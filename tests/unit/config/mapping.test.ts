@@ -1,6 +1,6 @@
 /** Mapping files: what they become, and what is told of their faults, with file, line and column. */
 import { describe, expect, it } from 'vitest';
-import { edited, load, MAPPING, told } from './fixture.ts';
+import { edited, files, load, MAPPING, told } from './fixture.ts';
 
 const FILE = 'mappings/people-customers.yaml';
 const mapping = (...changes: [string, string][]) => load(edited(FILE, ...changes));
@@ -25,6 +25,56 @@ describe('a schedule that would hammer the systems, or that no clock can hold, i
       { where: 'schedule.full' },
     ]);
   });
+});
+
+describe('both sides of one entity', () => {
+  const between = (more: string): [string, string] => [
+    '  crm: people\n  shop: customers\nmatch:\n  - crm: $lowercase(mail)\n    shop: $lowercase(email)\ncreate: [shop]\n',
+    `  crm: { system: crm, entity: people }\n  shop: { system: crm, entity: people }\n${more}`,
+  ];
+  const rows: [string, string][] = [
+    ['    shop: email', '    shop: mail'],
+    ['    shop: street', '    shop: free.street'],
+  ];
+
+  it.each([
+    ['create: [crm, shop]', 'create[0]', 'create[1]'],
+    ['create: [shop]', 'create[0]'],
+    ['create: { shop: always }', 'create.shop'],
+    ['when: { crm: level > 1 }\ncreate: [shop]', 'create[0]'],
+    ['when: { crm: level > 1, shop: " level > 1" }\ncreate: [shop]', 'create[0]'],
+  ])('are refused with %s: each copy would get a copy', (more, ...where) => {
+    const { problems } = mapping(between(`${more}\n`), ...rows);
+    expect(problems.map((one) => one.where)).toEqual(where);
+    expect(problems[0]!.message).toMatch(/^Both sides are people of crm.*"when" for each side/);
+  });
+
+  it('are refused under two names of one system too', () => {
+    const { problems } = load({
+      ...edited(FILE, between('create: [shop]\n'), ...rows),
+      'systems/twin.yaml': files().get('systems/crm.yaml')!.replace('system: crm', 'system: twin'),
+      ...edited(FILE, between('create: [shop]\n'), ['shop: { system: crm', 'shop: { system: twin'], ...rows),
+    });
+    expect(problems).toMatchObject([{ where: 'create[0]', message: expect.stringMatching(/^Both sides are people/) }]);
+  });
+
+  it('are fine where a condition for each side keeps them apart, or where nothing is created', () => {
+    for (const more of ['when: { crm: level > 1, shop: level <= 1 }\ncreate: [crm, shop]', 'create: []'])
+      expect(told(mapping(between(`${more}\n`), ...rows))).toEqual([]);
+  });
+});
+
+it('create per side says whether it is meant beside records that nothing compares', () => {
+  const { config, problems } = mapping(['create: [shop]', 'create: { shop: always, crm: missing }']);
+  expect(problems).toEqual([]);
+  expect(config.mappings.get('people-customers')!.sides).toMatchObject([
+    { create: true, createAlways: false },
+    { create: true, createAlways: true },
+  ]);
+  expect(mapping(['create: [shop]', 'create: { shpo: always }']).problems).toMatchObject([
+    { where: 'create.shpo', message: expect.stringMatching(/did you mean "shop"/) },
+  ]);
+  expect(mapping(['create: [shop]', 'create: { shop: often }']).problems[0]).toMatchObject({ line: 9 });
 });
 
 describe('a mapping', () => {

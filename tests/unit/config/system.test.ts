@@ -142,7 +142,10 @@ describe('two page sizes in one list', () => {
     const { problems } = list(
       '{ path: /customers, query: { page: 1 }, paging: { kind: page, param: page, size: 50 } }',
     );
-    expect(problems[0]).toMatchObject({ where: 'entities.customers.list.query.page', message: /"paging" sets page/ });
+    expect(problems[0]).toMatchObject({
+      where: 'entities.customers.list.query.page',
+      message: expect.stringMatching(/"paging" sets page/),
+    });
   });
 
   it('are fine where they are the same, or where the number is of something else', () => {

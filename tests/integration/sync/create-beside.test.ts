@@ -1,0 +1,104 @@
+/** A mapping that would create records beside others with which nothing compares them: refused until the file says so. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Run } from '../../../engine/store/runs.ts';
+import { startWorld, type World } from '../../support/world.ts';
+import { all, make, unique } from './support.ts';
+
+const NAME = 'product-product';
+const fileOf = (dir: string): string => join(dir, 'mappings', `${NAME}.yaml`);
+
+/** Without a match rule and without `correlate`: nothing tells which products belong together. */
+async function unmatched(dir: string): Promise<void> {
+  const text = await readFile(fileOf(dir), 'utf8');
+  const bare = text
+    .replace(/^match:\n(?:(?: {2}.*)?\n)+?(?=\S)/m, '')
+    .replace(/^correlate:.*\n(?: {2}.*\n)*/m, '')
+    .replace(/^create:.*\n/m, 'create: [customwebshop]\n');
+  if (/^(match|correlate):/m.test(bare) || bare === text) throw new Error('The mapping is not what this test expects.');
+  await writeFile(fileOf(dir), bare);
+}
+
+async function run(world: World, plan: boolean): Promise<Run> {
+  const { run: begun } = await world.engine.trigger({ mapping: NAME, scan: 'full', plan });
+  await expect
+    .poll(async () => (await world.engine.runs.get(begun.id))?.state, { timeout: 20_000 })
+    .toMatch(/^(done|failed)$/);
+  await world.settle();
+  return (await world.engine.runs.get(begun.id))!;
+}
+
+describe('on a side that has records already', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ prepare: unmatched });
+    for (let i = 0; i < 3; i++)
+      await make(world, 'keap', 'products', {
+        name: unique('keap'),
+        sku: unique('K'),
+        price: 100,
+        short_description: 's',
+      });
+    for (let i = 0; i < 2; i++)
+      await make(world, 'shop', 'products', { name: unique('shop'), sku: unique('S'), price: '1.00' });
+  });
+  afterAll(() => world?.close());
+
+  it('a plan shows how many there are, and that a run would refuse to begin', async () => {
+    const planned = await run(world, true);
+    expect(planned.counts.created).toEqual([0, 3]);
+    expect(planned.reason).toMatch(/^A run would refuse to begin: customwebshop has 2 records already/);
+  });
+
+  it('a run fails with this reason, and nothing is created, also by an event', async () => {
+    const failed = await run(world, false);
+    expect(failed).toMatchObject({
+      state: 'failed',
+      reason: expect.stringMatching(/create: \{ customwebshop: always \}/),
+    });
+    const id = await make(world, 'keap', 'products', {
+      name: unique('keap'),
+      sku: unique('K'),
+      price: 100,
+      short_description: 's',
+    });
+    await world.reconcile(NAME, 0, id);
+    expect(all(world, 'shop', 'products')).toHaveLength(2);
+  });
+
+  it('and creates once the file says that it is meant', async () => {
+    const text = await readFile(fileOf(world.dir), 'utf8');
+    const version = world.engine.mapping(NAME).version;
+    await writeFile(fileOf(world.dir), text.replace('create: [customwebshop]', 'create: { customwebshop: always }'));
+    await expect.poll(() => world.engine.mapping(NAME).version, { timeout: 10_000 }).not.toBe(version);
+    await world.settle();
+    expect(await run(world, false)).toMatchObject({ state: 'done' });
+    expect(all(world, 'shop', 'products')).toHaveLength(6);
+  });
+});
+
+it('an empty side needs no such word', async () => {
+  const world = await startWorld({ prepare: unmatched });
+  try {
+    await make(world, 'keap', 'products', {
+      name: unique('keap'),
+      sku: unique('K'),
+      price: 100,
+      short_description: 's',
+    });
+    expect(await run(world, false)).toMatchObject({ state: 'done' });
+    expect(all(world, 'shop', 'products')).toHaveLength(1);
+    // What was created there is no reason to refuse later.
+    await make(world, 'keap', 'products', {
+      name: unique('keap'),
+      sku: unique('K'),
+      price: 100,
+      short_description: 's',
+    });
+    expect(await run(world, false)).toMatchObject({ state: 'done' });
+    expect(all(world, 'shop', 'products')).toHaveLength(2);
+  } finally {
+    await world.close();
+  }
+});
