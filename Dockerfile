@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 # One image for server, worker and the commands: docker build -t tandem .
-FROM node:22-bookworm-slim AS build
+# By digest: what a tag names changes. The digest of today: docker buildx imagetools inspect node:22-bookworm-slim
+FROM node:22-bookworm-slim@sha256:43ac6c60b8f89723f746e8a92ce91abd5017e627ce1ddfe4238355d3a30b772c AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
@@ -10,7 +11,7 @@ COPY server ./server
 COPY cli ./cli
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 
-FROM node:22-bookworm-slim
+FROM node:22-bookworm-slim@sha256:43ac6c60b8f89723f746e8a92ce91abd5017e627ce1ddfe4238355d3a30b772c
 ENV NODE_ENV=production \
     TANDEM_HOST=0.0.0.0 \
     TANDEM_PORT=8080 \

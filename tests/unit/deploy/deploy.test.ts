@@ -54,15 +54,32 @@ describe('the image', () => {
     expect(dockerfile.lastIndexOf('USER node')).toBeGreaterThan(dockerfile.lastIndexOf('FROM '));
   });
 
+  it('stands on a base that is named by its digest', () => {
+    const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map((match) => match[1]);
+    expect(new Set(bases).size).toBe(1);
+    expect(bases[0]).toMatch(/^node:22-bookworm-slim@sha256:[0-9a-f]{64}$/);
+  });
+
   it('has all that the build compiles', () => {
     const { include } = JSON.parse(read('tsconfig.build.json')) as { include: string[] };
     for (const folder of include) expect(dockerfile).toContain(`COPY ${folder} ./${folder}`);
   });
 });
 
+/** What a Redis of ours must be told, wherever it runs: it keeps what it has, and lets nobody in without the password. */
+function expectSoundRedis(command: string, image: string, password: string): void {
+  expect(image).toMatch(/^redis:7-bookworm@sha256:[0-9a-f]{64}$/);
+  const [start = '', ...input] = command.trim().split('\n');
+  expect(start).toMatch(/redis-server - --appendonly yes .*--maxmemory-policy noeviction <<END$/);
+  // On standard input, not among the arguments, which every process sees.
+  expect(input.map((line) => line.trim())).toEqual([`requirepass ${password}`, 'END']);
+}
+
 interface Service {
   '<<'?: Service;
-  command: string;
+  command: string | string[];
+  image: string;
+  environment: Record<string, string>;
   read_only: boolean;
   stop_grace_period: string;
 }
@@ -76,9 +93,15 @@ describe('compose', () => {
     Object.entries(compose!.services).map(([name, service]) => [name, { ...service['<<'], ...service }]),
   );
 
-  it('runs a Redis that keeps what it is told', () => {
-    expect(services.redis!.command).toContain('--appendonly yes');
-    expect(services.redis!.command).toContain('--maxmemory-policy noeviction');
+  it('runs a Redis that keeps what it is told, with a password that Tandem knows', () => {
+    const { command, image, environment } = services.redis!;
+    expectSoundRedis(command.at(-1) ?? '', image, '$$REDIS_PASSWORD');
+    const password = environment.REDIS_PASSWORD ?? '';
+    expect(password).toMatch(/^\$\{REDIS_PASSWORD:\?.+\}$/);
+    for (const part of ['server', 'worker'])
+      expect({ '<<': {}, ...services[part]!.environment }).toMatchObject(
+        part === 'server' ? { REDIS_URL: `redis://:${password}@redis:6379` } : { TANDEM_HEALTH_PORT: '9090' },
+      );
   });
 
   it('runs commands that there are, and lets jobs finish', () => {
@@ -91,9 +114,10 @@ describe('compose', () => {
 });
 
 interface Container {
+  image: string;
   args: string[];
   ports: { name: string; containerPort: number }[];
-  env?: { name: string; value: string }[];
+  env?: { name: string; value?: string; valueFrom?: unknown }[];
   [probe: `${string}Probe`]: { httpGet?: { path: string; port: string } } | undefined;
 }
 interface Workload {
@@ -139,10 +163,76 @@ describe('Kubernetes', () => {
       expect(spec.template.spec.enableServiceLinks, metadata.name).toBe(false);
   });
 
-  it('runs a Redis that keeps what it is told', () => {
+  it('runs a Redis that keeps what it is told, with a password that Tandem knows', () => {
     const redis = pods.find(({ metadata }) => metadata.name === 'tandem-redis')!;
-    const args = redis.spec.template.spec.containers[0]!.args.join(' ');
-    expect(args).toContain('--appendonly yes');
-    expect(args).toContain('--maxmemory-policy noeviction');
+    const [{ image, args, env }] = redis.spec.template.spec.containers as [Container];
+    expectSoundRedis(args[0]!, image, '$REDISCLI_AUTH');
+    const valueFrom = { secretKeyRef: { name: 'tandem', key: 'REDIS_PASSWORD' } };
+    expect(env).toEqual([{ name: 'REDISCLI_AUTH', valueFrom }]);
+    // A variable is filled in only if it stands before.
+    for (const { spec } of pods.filter((pod) => pod.kind === 'Deployment'))
+      expect(spec.template.spec.containers[0]!.env?.slice(0, 2)).toEqual([
+        { name: 'REDIS_PASSWORD', valueFrom },
+        { name: 'REDIS_URL', value: 'redis://:$(REDIS_PASSWORD)@tandem-redis:6379' },
+      ]);
+    expect(read('deploy/tandem.env.example')).toMatch(/^REDIS_PASSWORD=$/m);
+  });
+
+  it('lets nobody but servers and workers reach Redis, and these on their ports only', () => {
+    const policies = all.filter(({ kind }) => kind === 'NetworkPolicy') as unknown as {
+      metadata: { name: string };
+      spec: { policyTypes: string[]; ingress: { from?: unknown; ports: { port: string }[] }[]; egress?: unknown[] };
+    }[];
+    const [redis, tandem] = policies.sort((a, b) => b.metadata.name.length - a.metadata.name.length);
+    expect(redis!.spec).toMatchObject({ policyTypes: ['Ingress', 'Egress'], egress: [] });
+    expect(redis!.spec.ingress).toEqual([
+      {
+        from: [
+          {
+            podSelector: {
+              matchExpressions: [
+                { key: 'app', operator: 'In', values: ['tandem'] },
+                { key: 'part', operator: 'In', values: ['server', 'worker'] },
+              ],
+            },
+          },
+        ],
+        ports: [{ port: 'redis', protocol: 'TCP' }],
+      },
+    ]);
+    expect(tandem!.spec.ingress.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual(['http', 'health']);
+  });
+});
+
+describe('the systemd unit', () => {
+  const unit = read('deploy/tandem.service');
+
+  it.each([
+    'NoNewPrivileges=true',
+    'CapabilityBoundingSet=',
+    'AmbientCapabilities=',
+    'PrivateUsers=true',
+    'ProtectSystem=strict',
+    'ProtectHome=true',
+    'PrivateTmp=true',
+    'PrivateDevices=true',
+    'DevicePolicy=closed',
+    'ProtectProc=invisible',
+    'ProtectClock=true',
+    'ProtectHostname=true',
+    'ProtectKernelLogs=true',
+    'ProtectKernelModules=true',
+    'ProtectKernelTunables=true',
+    'ProtectControlGroups=true',
+    'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX',
+    'RestrictNamespaces=true',
+    'RestrictRealtime=true',
+    'RestrictSUIDSGID=true',
+    'LockPersonality=true',
+    'SystemCallArchitectures=native',
+    'SystemCallFilter=@system-service',
+    'UMask=0077',
+  ])('keeps the process in its place: %s', (line) => {
+    expect(unit.split('\n')).toContain(line);
   });
 });
