@@ -271,12 +271,25 @@ export function reasonLines(records: readonly HeldRecord[], most = REASONS): str
 }
 
 /** Prints the table, why records failed, and what the runs themselves have to say. */
+/** Where items stand of which no record can be made, each with its reason. */
+function itemWords(side: string, { count, first }: NonNullable<Run['unidentified']>[string]): string {
+  const places = first.map(({ page, position, reason }) => `  page ${page}, item ${position}: ${reason}`);
+  const rest = count > first.length ? [`  and ${count - first.length} more`] : [];
+  return [
+    `${count} of the list of ${side} without a usable id ${count === 1 ? 'is' : 'are'} left out:`,
+    ...places,
+    ...rest,
+  ].join('\n');
+}
+
 export function printSummary(runs: readonly Run[], failed: readonly HeldRecord[], output: Output): void {
   output.line();
   output.line(summaryTable(runs));
   for (const run of runs.flatMap(leaves)) {
     if (run.changes !== undefined) output.line(plain(`\n${run.mapping}: ${changeWords(run)}`));
     if (run.reason !== undefined) output.line(colors.yellow(plain(`\n${run.mapping}: ${run.reason}`)));
+    for (const [side, items] of Object.entries(run.unidentified ?? {}))
+      output.line(colors.yellow(plain(`\n${run.mapping}: ${itemWords(side, items)}`)));
   }
   if (failed.length > 0) {
     output.line('\nFailed:');

@@ -8,6 +8,7 @@ import { isRecordJob, type MappingJob, type RecordJob, type ScanJob } from '../e
 import type { PlanEntry, Run } from '../engine/store/runs.ts';
 import { brakeReason } from '../engine/sync/brake.ts';
 import type { Outcome } from '../engine/sync/outcome.ts';
+import type { UnidentifiedItems } from '../engine/sync/scan.ts';
 import type { LiveEvent } from './events.ts';
 import type { Found } from './find-held.ts';
 import type { JobState, Rest } from './queue-counts.ts';
@@ -16,7 +17,8 @@ import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
 
 type Counts = Run['counts'];
 
-export interface PresentedRun extends Omit<Run, 'progress' | 'counts'> {
+export interface PresentedRun extends Omit<Run, 'progress' | 'counts' | 'unidentified'> {
+  readonly unidentified?: BySide<UnidentifiedItems>;
   readonly progress: { read: BySide<number>; work: number; done: number };
   readonly counts: Omit<Counts, 'created' | 'updated' | 'deleted'> &
     Record<'created' | 'updated' | 'deleted', BySide<number>>;
@@ -26,7 +28,15 @@ export interface PresentedRun extends Omit<Run, 'progress' | 'counts'> {
 
 /** A group's runs are of several mappings, so its numbers are added up by the names of their sides. */
 export async function presentRun(engine: Engine, run: Run, withChildren = false): Promise<PresentedRun> {
-  if (!run.children) return { ...run, ...numbers(sideNames(engine, run.mapping), run) };
+  if (!run.children) {
+    const { unidentified, ...rest } = run;
+    const names = sideNames(engine, run.mapping);
+    return {
+      ...rest,
+      ...numbers(names, run),
+      ...(unidentified ? { unidentified: itemsBySide(names, unidentified) } : {}),
+    };
+  }
   const found = await Promise.all(run.children.map((id) => engine.runs.get(id)));
   const children = await Promise.all(found.flatMap((child) => (child ? [presentRun(engine, child)] : [])));
   const sum = (of: (child: PresentedRun) => BySide<number>): BySide<number> => {
@@ -35,8 +45,9 @@ export async function presentRun(engine: Engine, run: Run, withChildren = false)
       for (const [side, count] of Object.entries(of(child))) total[side] = (total[side] ?? 0) + count;
     return total;
   };
+  const { unidentified: _, ...rest } = run;
   return {
-    ...run,
+    ...rest,
     progress: { ...run.progress, read: sum((child) => child.progress.read) },
     counts: {
       ...run.counts,
@@ -47,6 +58,9 @@ export async function presentRun(engine: Engine, run: Run, withChildren = false)
     ...(withChildren ? { runs: children } : {}),
   };
 }
+
+const itemsBySide = (names: SideNames, items: NonNullable<Run['unidentified']>): BySide<UnidentifiedItems> =>
+  Object.fromEntries(names.flatMap((name, side) => (items[side] ? [[name, items[side]]] : [])));
 
 const numbers = (names: SideNames, { progress, counts }: Run): Pick<PresentedRun, 'progress' | 'counts'> => ({
   progress: { ...progress, read: bySide(names, progress.read) },

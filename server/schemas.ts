@@ -82,6 +82,10 @@ const run = {
   }),
   counts,
   'reason?': described('Why it failed, or what it warns of', text),
+  'unidentified?': described(
+    'Per side: items of its list without a usable id, which name no record and are left out; where the first of them stand, from 1',
+    perSide(object({ count, first: list(object({ page: count, position: count, reason: text })) })),
+  ),
   'children?': described('Ids of the runs of the single mappings', list(text)),
   'changes?': described(
     'Of a backfill: names of the properties that changed since the last one',

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { recordKey } from '../links/keys.ts';
 import type { DefinitionChanges } from '../sync/backfill.ts';
 import type { Outcome } from '../sync/outcome.ts';
-import type { RunKind, ScanProgress } from '../sync/scan.ts';
+import type { RunKind, ScanProgress, UnidentifiedItems } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 import { dirtyKey } from './dirty.ts';
 
@@ -63,6 +63,8 @@ export interface Run {
   readonly children?: readonly string[];
   /** Of a backfill: what changed since the last one, by names of properties. */
   readonly changes?: DefinitionChanges;
+  /** Per side: items of its list without a usable id. They are counted as failed, and no record can be named for them. */
+  readonly unidentified?: readonly [UnidentifiedItems | undefined, UnidentifiedItems | undefined];
 }
 
 export interface PlanEntry extends Outcome {
@@ -195,7 +197,7 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'failed' then redis.call('HINCRBY', ARGV[1] .. redis.call('HGET', KEYS[1], 'group'), 'open', 1)
 elseif state ~= 'queued' and state ~= 'scanning' then return 0 end
 redis.call('HSET', KEYS[1], 'state', 'scanning', 'started', ARGV[3], 'read:0', '0', 'read:1', '0')
-redis.call('HDEL', KEYS[1], 'finished', 'reason')
+redis.call('HDEL', KEYS[1], 'finished', 'reason', 'unidentified:0', 'unidentified:1')
 redis.call('SADD', KEYS[2], ARGV[2])
 keep(KEYS[1], ${LEASE})
 return 1`;
@@ -411,6 +413,8 @@ export function createRuns(connection: Redis, prefix: string) {
     async read(run: Run, progress: ScanProgress): Promise<void> {
       const pipeline = redis.pipeline().hincrby(runKey(run.id), `read:${progress.side}`, progress.read);
       if (progress.failed > 0) pipeline.hincrby(runKey(run.id), 'failed', progress.failed);
+      if (progress.unidentified)
+        pipeline.hset(runKey(run.id), `unidentified:${progress.side}`, JSON.stringify(progress.unidentified));
       await Promise.all([pipeline.exec(), redis.tandemRunKeep(runKey(run.id), String(LEASE))]);
     },
 
@@ -572,6 +576,9 @@ function increments(outcome: Outcome): [string, number][] {
 function parseRun(fields: Record<string, string>): Run {
   const number = (name: string): number => Number(fields[name] ?? 0);
   const pair = (name: string): [number, number] => [number(`${name}:0`), number(`${name}:1`)];
+  const items = (side: 0 | 1): UnidentifiedItems | undefined =>
+    fields[`unidentified:${side}`] ? (JSON.parse(fields[`unidentified:${side}`]!) as UnidentifiedItems) : undefined;
+  const sides = [items(0), items(1)] as const;
   return {
     id: fields.id!,
     mapping: fields.mapping!,
@@ -599,6 +606,7 @@ function parseRun(fields: Record<string, string>): Run {
     ...(fields.reason ? { reason: fields.reason } : {}),
     ...(fields.children ? { children: fields.children.split(',') } : {}),
     ...(fields.changes ? { changes: JSON.parse(fields.changes) as DefinitionChanges } : {}),
+    ...(sides.some((items) => items !== undefined) ? { unidentified: sides } : {}),
   };
 }
 

@@ -26,7 +26,19 @@ export interface ScanProgress {
   readonly work: number;
   /** Records that could not even be read; each is held with its reason. */
   readonly failed: number;
+  /** Of the side so far, where there are any. */
+  readonly unidentified?: UnidentifiedItems;
 }
+
+/** Items of a list that name no record, so that nothing can be made of them. */
+export interface UnidentifiedItems {
+  readonly count: number;
+  /** Where the first of them stand, counted from 1, and why they are none. */
+  readonly first: readonly { readonly page: number; readonly position: number; readonly reason: string }[];
+}
+
+/** Items without a usable id that a run names one by one, per side. */
+const NAMED = 20;
 
 export interface ScanOptions {
   /** Takes the ids that need work, a page at a time. */
@@ -89,6 +101,7 @@ async function scanSide(
   let latest = since;
   const blind = full === undefined && createsBlindly(mapping, side);
   let beside = 0;
+  let unidentified: UnidentifiedItems = { count: 0, first: [] };
   for await (const page of context
     .client(system.name)
     .list(entity.name, { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) })) {
@@ -103,11 +116,13 @@ async function scanSide(
       startedAt,
     );
     if (work.ids.length > 0) await options.found(side, work.ids);
+    unidentified = withItemsOf(page, unidentified);
     await options.progress?.({
       side,
       read: page.records.length + page.failed.length + page.unidentified.count,
       work: work.ids.length,
       failed: work.failed + page.failed.length + page.unidentified.count,
+      ...(unidentified.count > 0 ? { unidentified } : {}),
     });
   }
   const refused = beside > 0 ? besideReason(mapping, side, beside) : undefined;
@@ -123,6 +138,11 @@ async function scanSide(
   // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
   await links.readThrough(side, context.dry ? 'plan' : changesOnly ? 'changes' : 'full', latest);
   return { missing: await meeting?.missing(), ...(refused === undefined ? {} : { refused }) };
+}
+
+function withItemsOf({ number, unidentified: { count, first } }: Page, before: UnidentifiedItems): UnidentifiedItems {
+  const more = first.map(({ position, error }) => ({ page: number, position: position + 1, reason: error.message }));
+  return { count: before.count + count, first: [...before.first, ...more].slice(0, NAMED) };
 }
 
 /** Whether nothing in the mapping tells which records of a side are counterparts of those for which it would create others. */

@@ -44,6 +44,34 @@ test('a trigger answers a run, and the run tells what it did by the names of the
   expect((await call('GET', '/runs?mapping=other')).body).toMatchObject({ total: 0, runs: [] });
 });
 
+test('items of a list without a usable id are named in the run, with their page and position', async () => {
+  const { call, work, shop, crm } = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
+  crm.texts.set('none', '{"name":"No id","email":"none@x.test"}');
+  crm.texts.set('text', '"no record"');
+  crm.texts.set('9007199254740993', '{"id":9007199254740993,"name":"Big","email":"big@x.test"}');
+  crm.texts.set('half', '{"id":1.5,"name":"Half","email":"half@x.test"}');
+  await work();
+  const begun = await call('POST', '/triggers/people', { scan: 'full' });
+  const run = await until(async () => {
+    const { body } = await call('GET', `/runs/${begun.body.id}`);
+    return body.state === 'done' && body;
+  });
+  expect(run.counts).toMatchObject({ created: { shop: 2 }, failed: 3 });
+  const reason = "A record of things has no usable id at 'id'";
+  expect(run.unidentified).toEqual({
+    crm: {
+      count: 3,
+      first: [
+        { page: 1, position: 2, reason },
+        { page: 1, position: 3, reason: 'The answer holds something that is no record' },
+        { page: 1, position: 5, reason },
+      ],
+    },
+  });
+  // One whose id has more digits than JavaScript holds is a record like others.
+  expect([...shop.records.values()].map(({ email }) => email).sort()).toEqual(['ann@x.test', 'big@x.test']);
+});
+
 test('asked twice, a run of one record or of every mapping is the same run until it is over', async () => {
   const { call, work } = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
   const one = { record: { side: 'crm', id: '1' } };
