@@ -29,6 +29,11 @@ export interface ConfigStore {
   problems(): readonly Problem[];
   /** @returns a function that ends it */
   on(listener: (change: ConfigChange) => void): () => void;
+  /**
+   * Notes what kept a mapping from being put into force, or with no reason that it is in force: a problem of its file as
+   * long as it lasts.
+   */
+  applied(mapping: Pick<Mapping, 'name' | 'file'>, reason?: string): void;
   /** Reads all files now. */
   reload(): Promise<void>;
   /** Checks a draft of a mapping against the files that run; nothing is changed. */
@@ -46,6 +51,11 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
   let read = await readFiles(options);
   let running = settle(read, undefined, options);
   const listeners = new Set<(change: ConfigChange) => void>();
+  const notApplied = new Map<string, Problem>();
+  const allProblems = (): Problem[] => [
+    ...running.problems,
+    ...[...notApplied.values()].filter(({ file }) => running.files.has(file)),
+  ];
   let timer: NodeJS.Timeout | undefined;
   let queue: Promise<void> = Promise.resolve();
   let closed = false;
@@ -57,7 +67,7 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
     const same = before.config.version === next.config.version;
     running = same ? { ...next, config: before.config } : next;
     if (same && problemText(before.problems) === problemText(next.problems)) return;
-    for (const listener of listeners) listener({ config: running.config, problems: running.problems, changed });
+    for (const listener of listeners) listener({ config: running.config, problems: allProblems(), changed });
   };
   /** A file that is just being written may be valid as far as it goes: what differs is read until it stays as it is. */
   const readWhole = async (): Promise<Files> => {
@@ -129,7 +139,19 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
 
   return {
     current: () => running.config,
-    problems: () => running.problems,
+    problems: allProblems,
+    applied({ name, file }, reason) {
+      if (reason === undefined) notApplied.delete(name);
+      else
+        notApplied.set(name, {
+          code: 'STARTUP_REFUSED',
+          file,
+          line: 1,
+          column: 1,
+          where: '',
+          message: `The mapping could not be put into force, which is tried again: ${reason}`,
+        });
+    },
     on(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

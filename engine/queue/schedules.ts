@@ -17,9 +17,16 @@ export const isScheduled = ({ changes, full }: ScheduleConfig): boolean => chang
 /**
  * Makes the schedulers in Redis those that the mappings declare. Idempotent; every worker process does it, now and then:
  * webhooks come and go.
+ * @param failed is called for a mapping whose schedule could not be set; without it, the error is thrown
  * @param held mappings whose version in force this process has; the others are left to whoever has theirs
  */
-export async function applySchedules(engine: Engine, held: ReadonlySet<string>): Promise<void> {
+export async function applySchedules(
+  engine: Engine,
+  held: ReadonlySet<string>,
+  failed: (mapping: string, error: unknown) => void = (_, error) => {
+    throw error;
+  },
+): Promise<void> {
   const wanted = new Map<string, { every: number; mapping: string; scan: ScanKind }>();
   const { mappings, systems } = engine.config.current();
   const registered = await registeredSystems(engine.redis, engine.prefix, [...systems.keys()]);
@@ -41,13 +48,18 @@ export async function applySchedules(engine: Engine, held: ReadonlySet<string>):
     if (held.has(name) || !(await engine.versions.worked(name))) await queue.removeJobScheduler(key);
   }
   for (const [key, { every, mapping, scan }] of wanted) {
-    const known = await queue.getJobScheduler(key);
-    // Left alone when it is as it should be, so that a restart does not begin the interval anew.
-    if (known?.every === every) continue;
-    // The first scan of changes reads everything, so the first full one can wait for its turn. Where one becomes rarer,
-    // the former ones have just been there; where it becomes more frequent, something may have been missed.
-    const later = scan === 'full' || (known?.every !== undefined && known.every < every);
-    const startDate = Date.now() + (later ? every : Math.min(every, FIRST_SCAN));
-    await queue.upsertJobScheduler(key, { every, startDate }, { name: 'scan', data: { mapping, scan } });
+    try {
+      const known = await queue.getJobScheduler(key);
+      // Left alone when it is as it should be, so that a restart does not begin the interval anew.
+      if (known?.every === every) continue;
+      // The first scan of changes reads everything, so the first full one can wait for its turn. Where one becomes rarer,
+      // the former ones have just been there; where it becomes more frequent, something may have been missed.
+      const later = scan === 'full' || (known?.every !== undefined && known.every < every);
+      const startDate = Date.now() + (later ? every : Math.min(every, FIRST_SCAN));
+      await queue.upsertJobScheduler(key, { every, startDate }, { name: 'scan', data: { mapping, scan } });
+    } catch (error) {
+      // The others get theirs all the same.
+      failed(mapping, error);
+    }
   }
 }

@@ -143,11 +143,32 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       engine.logger.error({ reason: String(error) }, 'applying a change of the configuration'),
     );
   };
+  /** Mappings that are not in force as they should be, which is a problem of their files. */
+  const pending = new Set<string>();
   const follow = async (names: Iterable<string>): Promise<void> => {
-    if (schedules) await applySchedules(engine, member.held());
-    for (const name of names) {
-      const mapping = engine.config.current().mappings.get(name);
-      if (mapping) await followEdit(engine, mapping, schedules);
+    const edited = [...names];
+    const failed = new Map<string, unknown>();
+    const mappings = engine.config.current().mappings;
+    try {
+      if (schedules) await applySchedules(engine, member.held(), (name, error) => failed.set(name, error));
+    } catch (error) {
+      for (const name of member.held()) failed.set(name, error);
+    }
+    for (const name of edited) {
+      const mapping = mappings.get(name);
+      if (!mapping || failed.has(name)) continue;
+      await followEdit(engine, mapping, schedules).catch((error: unknown) => failed.set(name, error));
+    }
+    for (const name of new Set([...edited, ...pending, ...failed.keys()])) {
+      const mapping = mappings.get(name);
+      const error = failed.get(name);
+      if (error === undefined || !mapping) pending.delete(name);
+      else pending.add(name);
+      if (!mapping) continue;
+      const reason = error === undefined ? undefined : asTandemError(error).message;
+      engine.config.applied(mapping, reason);
+      if (reason !== undefined)
+        engine.logger.error({ mapping: name, file: mapping.file, reason }, 'a mapping could not be put into force');
     }
   };
 
@@ -194,16 +215,13 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   }, DUE_LOOK);
   const following = setInterval(followSystems, LOOK);
   const scheduling = setInterval(() => {
-    if (!schedules) return;
-    applySchedules(engine, member.held()).catch((error: unknown) =>
-      engine.logger.warn({ reason: String(error) }, 'looking after the schedules'),
-    );
+    if (schedules || pending.size > 0) inBackground(follow([...pending]));
   }, SCHEDULES_LOOK);
   const unlisten = engine.config.on(() => {
     const work = async (): Promise<void> => {
       await member.refresh();
       syncWorkers();
-      if (schedules) await applySchedules(engine, member.held());
+      await follow([...pending]);
     };
     inBackground(work());
   });
