@@ -1,10 +1,9 @@
 // One process with 768 MB of heap reads a system that was taken over, attack by attack: it stays, answers, and stays small.
 // The numbers are printed: npm test -- tests/faults/takeover.test.ts
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
@@ -12,6 +11,7 @@ import { ATTACKS, type Attack, type AttackName } from '../../sandbox/hostile/att
 import { pathOf } from '../../sandbox/hostile/server.ts';
 import { closeAll, later, ownPrefix, redisUrl, startTandem, until } from '../integration/cli/support.ts';
 import { ROOT } from '../unit/cli/spawn.ts';
+import { mappingFile, SCHEMA, systemFile, writeConfig } from './hostile-config.ts';
 
 afterEach(closeAll);
 
@@ -22,42 +22,6 @@ const attacks = (Object.entries(ATTACKS) as [AttackName, Attack][])
 const TOKEN = 'api-token-of-the-test';
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked into as they come
 type Answer = any;
-
-/** @param auth lines of the system file */
-const systemFile = (name: string, url: string, auth: string): string => `system: ${name}
-description: A system.
-baseUrl: ${url}
-timeout: 20s
-auth: ${auth}
-entities:
-  things:
-    schema: ${name}/things
-    id: id
-    modified: updated_at
-    list: { path: /things, items: items, paging: { kind: token, param: token, next: next } }
-    read: { path: "/things/{id}" }
-    create: { path: /things, answer: record }
-    update: { path: "/things/{id}", nested: merge, answer: record }
-`;
-const mappingFile = (taken: string): string => `mapping: ${taken}
-description: Things.
-between:
-  ${taken}: things
-  quiet: things
-match:
-  - { ${taken}: name, quiet: name }
-create: []
-properties:
-  - { ${taken}: name, quiet: name, type: string }
-`;
-const schema = JSON.stringify({
-  type: 'object',
-  properties: {
-    id: { type: 'string', readOnly: true },
-    name: { type: 'string' },
-    updated_at: { type: 'string', readOnly: true },
-  },
-});
 
 /** The system that is taken over, as a process of its own: what it sends must not keep this one from measuring. */
 async function takenSystem(): Promise<string> {
@@ -72,21 +36,19 @@ async function takenSystem(): Promise<string> {
 
 /** A system and a mapping for each attack, so that none has to wait for what another one left. */
 async function configFolder(url: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'tandem-takeover-'));
-  later(() => rm(folder, { recursive: true, force: true }));
-  const write = async (name: string, text: string): Promise<void> => {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), text);
+  const files: Record<string, string> = {
+    'systems/quiet.yaml': systemFile('quiet', url),
+    'schemas/quiet/things.schema.json': SCHEMA,
   };
   for (const [i, [name, attack]] of attacks.entries()) {
     const base = `${url}${pathOf(name)}`;
     const oauth = `{ kind: oauth2, tokenUrl: "${base}/token", clientId: "\${HOSTILE_ID}", clientSecret: "\${HOSTILE_SECRET}", refreshToken: "\${HOSTILE_REFRESH}" }`;
-    await write(`systems/taken-${i}.yaml`, systemFile(`taken-${i}`, base, attack.token ? oauth : '{ kind: none }'));
-    await write(`mappings/taken-${i}.yaml`, mappingFile(`taken-${i}`));
-    await write(`schemas/taken-${i}/things.schema.json`, schema);
+    files[`systems/taken-${i}.yaml`] = systemFile(`taken-${i}`, base, attack.token ? oauth : undefined);
+    files[`mappings/taken-${i}.yaml`] = mappingFile(`taken-${i}`, `taken-${i}`, 'quiet');
+    files[`schemas/taken-${i}/things.schema.json`] = SCHEMA;
   }
-  await write('systems/quiet.yaml', systemFile('quiet', url, '{ kind: none }'));
-  await write('schemas/quiet/things.schema.json', schema);
+  const folder = await writeConfig(files);
+  later(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
