@@ -8,7 +8,7 @@ afterEach(closeAll);
 test('no request ends the process, fails it, or is answered with anything but its documents', async () => {
   const { faults, statuses, requests } = await fuzz(
     Number(process.env.FUZZ_SEED ?? 1),
-    Number(process.env.FUZZ_REQUESTS ?? 400),
+    Number(process.env.FUZZ_REQUESTS ?? 2_000),
   );
   expect(faults).toEqual([]);
   // Requests that are all refused at the door would find nothing.

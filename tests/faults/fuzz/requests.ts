@@ -20,15 +20,37 @@ export interface Names {
   readonly good: Readonly<Record<string, readonly string[]>>;
 }
 
+/** Names of keys that stand beside jobs in Redis. */
+const KEYS = [
+  'events',
+  'meta',
+  'id',
+  'completed',
+  'delayed',
+  'wait',
+  'active',
+  'repeat',
+  'marker',
+  'stalled',
+  'limiter',
+];
+const NUMBERS = [
+  ...['0', '1', '4294967296', '9007199254740993', '9223372036854775808', '18446744073709551616'],
+  ...['99999999999999999999', '9'.repeat(400), '00', '-1', '1e9', '1.5', '0x10', '١'],
+];
+const TIMES = [
+  ...['2024-01-01T00:00:00Z', '2999-12-31T23:59:59.999Z', '2024-99-99T00:00:00Z', '2024-02-30T00:00:00Z'],
+  ...['0000-01-01T00:00:00Z', '+275760-09-13T00:00:00Z', '2024-06-30T23:59:60Z', '2024-01-01T24:00:00Z', 'yesterday'],
+];
 const HOSTILE = [
   ...['', ' ', '0', '-1', '1e400', 'NaN', 'null', 'true', '*', '.', '..', '../../etc/passwd', '~', '$', '{x}'],
   ...['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'prototype'],
-  ...['events', 'meta', 'id', 'completed', 'delayed', 'wait', 'active', 'repeat', 'marker', 'de', 'stalled', 'limiter'],
   ...["' OR 1=1 --", '{{7*7}}', 'jndi:ldap://x', '<script>alert(1)</script>', '%00', '%n%s', '\u0000', '\r\nX-A: 1'],
   ...['ä', '\u202e', '\ud83d\ude00', '\ufeff', 'İ', 'ß'.repeat(50), 'x'.repeat(600), 'x'.repeat(5_000)],
-  ...['18446744073709551616', '9223372036854775808', '-9223372036854775809', '99999999999999999999', '0x10', '1_000'],
-  ...['2024-99-99T00:00:00Z', '2024-02-30T00:00:00Z', '0000-01-01T00:00:00Z', '+275760-09-13T00:00:00Z', 'yesterday'],
   ...['things~a~1', 'things~a~~YQ', 'things~brake', 'a|b', '0|a', 'run-1', 'repeat:x:1'],
+  ...KEYS,
+  ...NUMBERS,
+  ...TIMES,
 ];
 /** As they stand in an address, encoded by nobody. */
 const RAW = ['%', '%zz', '%00', '%ED%A0%80', '%2e%2e', '%2F', '//', '#', '?', '\\', '|', '{', '"', ';', '%23', '%3f'];
@@ -74,7 +96,15 @@ export function* requests(document: Schema, names: Names, random: Random): Gener
             .reduce((at: Schema, part: string) => at?.[part], document),
         )
       : (schema ?? {});
-  const text = (name: string): string => (chance(0.5) && names.good[name] ? pick(names.good[name]) : pick(HOSTILE));
+  /** @param share how often it is a good one, where one is known */
+  const text = (name: string, schema: Schema = {}, share = 0.5): string => {
+    if (chance(share) && names.good[name]) return pick(names.good[name]);
+    // What looks like what is asked for goes deeper than what is refused at once.
+    if (chance(0.7) && schema.format === 'date-time') return pick(TIMES);
+    if (chance(0.7) && String(schema.pattern).startsWith('^\\d')) return pick(NUMBERS);
+    if (chance(0.3) && name === 'id') return pick(KEYS);
+    return pick(HOSTILE);
+  };
   const value = (name: string, given: Schema, depth = 0): unknown => {
     const schema = resolve(given);
     if (chance(0.15)) return pick([null, true, -1, 1e308, [], {}, [[]], { __proto__x: 1 }, pick(HOSTILE)]);
@@ -92,7 +122,7 @@ export function* requests(document: Schema, names: Names, random: Random): Gener
       if (chance(0.1)) entries.push([pick(HOSTILE), 1]);
       return Object.fromEntries(entries);
     }
-    return text(name);
+    return text(name, schema);
   };
   const payload = (operation: Schema): string | Buffer => {
     const schema = operation.requestBody?.content?.['application/json']?.schema;
@@ -109,13 +139,13 @@ export function* requests(document: Schema, names: Names, random: Random): Gener
   };
   const address = (path: string, operation: Schema): string => {
     let filled = path.replace(/\{(\w+)\}/g, (_, name: string) =>
-      chance(0.15) ? pick(RAW) : encodeURIComponent(text(name)).replaceAll('%2E', '.'),
+      chance(0.15) ? pick(RAW) : encodeURIComponent(text(name, {}, 0.75)).replaceAll('%2E', '.'),
     );
     const query: string[] = [];
     for (const { name, in: place, required, schema } of operation.parameters ?? []) {
       if (place !== 'query' || !(required || chance(0.4))) continue;
       query.push(
-        `${name}=${chance(0.1) ? pick(RAW) : encodeURIComponent(String(chance(0.5) ? value(name, schema) : text(name)))}`,
+        `${name}=${chance(0.1) ? pick(RAW) : encodeURIComponent(String(chance(0.5) ? value(name, schema) : text(name, resolve(schema))))}`,
       );
       if (chance(0.05)) query.push(query.at(-1) ?? '');
     }
@@ -125,9 +155,11 @@ export function* requests(document: Schema, names: Names, random: Random): Gener
     return query.length > 0 ? `${filled}?${query.join('&')}` : filled;
   };
   const authorization = (): string[] => {
-    const token = pick([names.apiToken, names.apiToken, names.apiToken, names.readToken, 'wrong', undefined, '']);
-    if (token === undefined) return [];
-    return [`Authorization: ${pick(['Bearer', 'Bearer', 'Bearer', 'bearer', 'Basic', ''])} ${token}`];
+    if (chance(0.6)) return [`Authorization: Bearer ${names.apiToken}`];
+    if (chance(0.3)) return [`Authorization: Bearer ${names.readToken}`];
+    if (chance(0.2)) return [];
+    const scheme = pick(['Bearer', 'bearer', 'Basic', '']);
+    return [`Authorization: ${scheme} ${pick([names.apiToken, names.readToken, 'wrong', ''])}`];
   };
   /** A line break would begin another header: Node's own client refuses these, an attacker would not. */
   const line = (text: string): string => text.replace(/[\r\n]/g, '').replace(/ /g, '%20');
