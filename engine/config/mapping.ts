@@ -337,9 +337,7 @@ function createPath({ content, sides }: MappingDraft, side: SideIndex): YamlPath
 
 /** A copy of each record would be a record of the same entity, which takes part too and gets a copy of its own, and so on. */
 function checkOneEntity({ draft, report, sides: [a, b] }: Compiling, create: CreateRules): void {
-  const same =
-    a.config.baseUrl === b.config.baseUrl &&
-    (a.entityConfig.list?.path ?? a.entity) === (b.entityConfig.list?.path ?? b.entity);
+  const same = a.system === b.system && a.entity === b.entity;
   const { when = {} } = draft.content;
   const [first, second] = [when[a.name]?.trim(), when[b.name]?.trim()];
   if (!same || (first !== undefined && second !== undefined && first !== second)) return;

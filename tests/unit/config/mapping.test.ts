@@ -1,6 +1,6 @@
 /** Mapping files: what they become, and what is told of their faults, with file, line and column. */
 import { describe, expect, it } from 'vitest';
-import { edited, files, load, MAPPING, told } from './fixture.ts';
+import { edited, load, MAPPING, told } from './fixture.ts';
 
 const FILE = 'mappings/people-customers.yaml';
 const mapping = (...changes: [string, string][]) => load(edited(FILE, ...changes));
@@ -47,15 +47,6 @@ describe('both sides of one entity', () => {
     const { problems } = mapping(between(`${more}\n`), ...rows);
     expect(problems.map((one) => one.where)).toEqual(where);
     expect(problems[0]!.message).toMatch(/^Both sides are people of crm.*"when" for each side/);
-  });
-
-  it('are refused under two names of one system too', () => {
-    const { problems } = load({
-      ...edited(FILE, between('create: [shop]\n'), ...rows),
-      'systems/twin.yaml': files().get('systems/crm.yaml')!.replace('system: crm', 'system: twin'),
-      ...edited(FILE, between('create: [shop]\n'), ['shop: { system: crm', 'shop: { system: twin'], ...rows),
-    });
-    expect(problems).toMatchObject([{ where: 'create[0]', message: expect.stringMatching(/^Both sides are people/) }]);
   });
 
   it('are fine where a condition for each side keeps them apart, or where nothing is created', () => {
