@@ -19,6 +19,8 @@ export interface QueueStand {
   readonly oldestWaiting: number | undefined;
   /** Records in the dirty set of the mapping, those that are due later or being worked on included. */
   readonly marked: number;
+  /** Of these, those that are due later or being worked on. */
+  readonly later: number;
 }
 
 /** The scan queue, one per mapping in force, and those of former mappings that this process has seen. */
@@ -70,6 +72,7 @@ export async function standOf(engine: Engine, queue: Queue): Promise<QueueStand>
     },
     oldestWaiting: waited.length === 0 ? undefined : Math.max(0, ...waited),
     marked: dirty?.count ?? 0,
+    later: (dirty?.count ?? 0) - (dirty?.due ?? 0),
   };
 }
 
@@ -161,9 +164,18 @@ export function reasonsOfRest(rests: readonly Rest[], { counts, oldestWaiting = 
 /** Jobs of a state that are looked at to tell the reasons: those that are next, or failed last. */
 export const REASONS_OF = 1_000;
 
-/** Why jobs are delayed or failed, the most frequent first. */
-export async function reasonsOf(queue: Queue, { counts }: QueueStand): Promise<QueueReason[]> {
+/** Why jobs are delayed or failed, and records due later, the most frequent first. */
+export async function reasonsOf(engine: Engine, queue: Queue, { counts, later }: QueueStand): Promise<QueueReason[]> {
   const found = new Map<string, QueueReason>();
+  const mapping = mappingOf(queue);
+  const waits = mapping === undefined || later === 0 ? [] : await engine.dirty.waits(mapping);
+  for (const { why, code, since } of waits) {
+    const known = code === undefined ? undefined : ERRORS[code as keyof typeof ERRORS];
+    const words = known
+      ? { code: code!, reason: known.title, todo: known.todo }
+      : { reason: 'They are to be looked at later.' };
+    found.set(`delayed ${why} ${code}`, { state: 'delayed', why: why as Wait['why'], ...words, count: later, since });
+  }
   for (const state of ['delayed', 'failed'] as const) {
     if (counts[state] === 0) continue;
     for (const job of await pageOfJobs(queue, state, 0, REASONS_OF)) {

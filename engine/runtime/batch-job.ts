@@ -144,6 +144,7 @@ async function settle(
       return;
     case 'later': {
       const ms = await waitFor(work, mapping, result);
+      if (work.firstOf(`${name} ${result.wait.why}`)) await engine.dirty.noteWait(name, result.wait, ms);
       await engine.dirty.giveBack(name, [taken], ms);
       work.wakeLater(name, ms);
       return;

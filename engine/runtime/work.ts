@@ -24,6 +24,8 @@ export interface Work extends WorkOptions {
   finishOnceFailed(mapping: string, job: string | undefined, finished: Finished): void;
   /** To be told of every job that failed. */
   failed(job: string | undefined): void;
+  /** Whether something of this name was not done within the last second. */
+  firstOf(name: string): boolean;
   /** Takes nothing of the mapping for `ms`, and looks again then. */
   pause(mapping: string, ms: number): void;
   /** Ms for which nothing of the mapping is taken; 0 where something may be. */
@@ -33,11 +35,15 @@ export interface Work extends WorkOptions {
   close(): void;
 }
 
+/** What is noted for many records alike is noted once in this time, in ms. */
+const ONCE = 1_000;
+
 export function createWork(engine: Engine, member: Membership, options: WorkOptions): Work {
   const slots = new Map<string, Semaphore>();
   const finishing = new Map<string, (finished: Finished) => Promise<boolean>>();
   const failing = new Map<string, () => Promise<boolean>>();
   const pauses = new Map<string, number>();
+  const lately = new Map<string, number>();
   const timers = new Map<string, { at: number; timer: NodeJS.Timeout }>();
 
   const known = <T>(map: Map<string, T>, mapping: string, make: () => T): T => {
@@ -72,6 +78,12 @@ export function createWork(engine: Engine, member: Membership, options: WorkOpti
       end().catch((error: unknown) =>
         engine.logger.warn({ job, reason: String(error) }, 'ending the work on a record'),
       );
+    },
+    firstOf(name) {
+      const now = performance.now();
+      if (now - (lately.get(name) ?? Number.NEGATIVE_INFINITY) < ONCE) return false;
+      lately.set(name, now);
+      return true;
     },
     pause(mapping, ms) {
       pauses.set(mapping, Math.max(pauses.get(mapping) ?? 0, performance.now() + ms));

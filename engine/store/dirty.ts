@@ -29,6 +29,15 @@ export interface Taken {
   readonly left: number;
 }
 
+/** Why records of a mapping are due later. */
+export interface MarkWait {
+  readonly why: string;
+  readonly code?: string;
+  /** Epoch ms: since when, and until when they wait at least. */
+  readonly since: number;
+  readonly until: number;
+}
+
 export interface DirtyStats {
   /** Records in the set, those that are due later or being worked on included. */
   readonly count: number;
@@ -38,6 +47,8 @@ export interface DirtyStats {
   readonly oldest: number | undefined;
 }
 
+/** A wait that comes again within this time is the same one, in ms. */
+const WAIT_GAP = 60_000;
 /** Records named in one command. */
 const BATCH = 500;
 
@@ -276,6 +287,31 @@ export function createDirty(connection: Redis, prefix: string) {
     async stats(mapping: string): Promise<DirtyStats> {
       const [count, due, oldest] = await redis.tandemDirtyStats(setOf(mapping));
       return { count, due, oldest: due > 0 ? oldest : undefined };
+    },
+
+    /** Notes why records wait; since when is kept while it goes on. @param ms for which they wait now */
+    async noteWait(mapping: string, { why, code }: Pick<MarkWait, 'why' | 'code'>, ms: number): Promise<void> {
+      const key = `${setOf(mapping)}:waits`;
+      const now = Date.now();
+      const stored = await redis.hget(key, why);
+      const former = stored === null ? undefined : (JSON.parse(stored) as MarkWait);
+      const goesOn = former !== undefined && former.code === code && former.until + WAIT_GAP > now;
+      const wait: MarkWait = {
+        why,
+        ...(code === undefined ? {} : { code }),
+        since: goesOn ? former.since : now,
+        until: Math.max(goesOn ? former.until : 0, now + Math.ceil(ms)),
+      };
+      await redis.hset(key, why, JSON.stringify(wait));
+      await redis.pexpire(key, Math.max(WAIT_GAP, wait.until - now) + WAIT_GAP);
+    },
+
+    /** Why records of a mapping wait at present. */
+    async waits(mapping: string): Promise<MarkWait[]> {
+      const waits = Object.values(await redis.hgetall(`${setOf(mapping)}:waits`)).map(
+        (json) => JSON.parse(json) as MarkWait,
+      );
+      return waits.filter(({ until }) => until > Date.now());
     },
 
     /** Records of each mapping that are due now, in one round trip. */

@@ -421,11 +421,16 @@ async function findJob(engine: Engine, name: string, id: string): Promise<FoundJ
 
 /** @param living the processes that are alive, where it was asked for already */
 async function presentQueue(engine: Engine, queue: Queue, withReasons: boolean, living?: readonly LivingProcess[]) {
-  const stand = await standOf(engine, queue);
+  const { later, ...stand } = await standOf(engine, queue);
   const rests = restsOf(engine, stand, living ?? (await engine.versions.processes()));
   const [pace, reasons] = await Promise.all([
-    paceOfQueue(engine, queue, stand, rests.length > 0),
-    withReasons ? reasonsOf(queue, stand).then((found) => [...reasonsOfRest(rests, stand), ...found]) : undefined,
+    paceOfQueue(engine, queue, { ...stand, later }, rests.length > 0),
+    withReasons
+      ? reasonsOf(engine, queue, { ...stand, later }).then((found) => [
+          ...reasonsOfRest(rests, { ...stand, later }),
+          ...found,
+        ])
+      : undefined,
   ]);
   return {
     ...stand,

@@ -17,6 +17,7 @@ export interface Health {
 interface Queue {
   name: string;
   counts: Record<'waiting' | 'active' | 'delayed' | 'failed', number>;
+  marked: number;
 }
 
 export type OutageWorld = Awaited<ReturnType<typeof startOutage>>;
@@ -57,15 +58,16 @@ export async function startOutage() {
   later(async () => redis.disconnect());
 
   const get = async <T>(path: string): Promise<T> => (await (await fetch(url + path)).json()) as T;
-  const counts = async (): Promise<Queue['counts']> => {
+  const counts = async (): Promise<Queue['counts'] & { marked: number }> => {
     const { queues } = await get<{ queues: Queue[] }>('/queues');
     const sum = (state: keyof Queue['counts']): number => queues.reduce((all, one) => all + one.counts[state], 0);
-    return { waiting: sum('waiting'), active: sum('active'), delayed: sum('delayed'), failed: sum('failed') };
+    const marked = queues.reduce((all, one) => all + one.marked, 0);
+    return { waiting: sum('waiting'), active: sum('active'), delayed: sum('delayed'), failed: sum('failed'), marked };
   };
   const idle = (): Promise<boolean> =>
     until(async () => {
-      const { waiting, active, delayed } = await counts();
-      return waiting + active + delayed === 0;
+      const { waiting, active, delayed, marked } = await counts();
+      return waiting + active + delayed + marked === 0;
     }, PATIENCE);
   const calls = async (...labels: string[]): Promise<number> => {
     const metrics = await (await fetch(`${worker.ready.url}/metrics`)).text();
@@ -92,7 +94,7 @@ export async function startOutage() {
   return {
     ...{ keap, shop, gates, server, worker, redis, prefix, url },
     get,
-    /** Jobs of all queues by state. */
+    /** Jobs of all queues by state, and records that are to be looked at. */
     counts,
     /** Waits until there are none. */
     idle,

@@ -94,9 +94,9 @@ it(
     await idle();
     const end = await counts();
     console.info(
-      `read-only for ${lasted} ms: ${tried} writes of it tried and ${looked} reads of both, ${waiting.waiting} jobs waiting and ${waiting.delayed} delayed at the end of it; in step after ${recovered} ms; ${end.failed} failed`,
+      `read-only for ${lasted} ms: ${tried} writes of it tried and ${looked} reads of both, ${waiting.marked} records marked and ${waiting.delayed} jobs delayed at the end of it; in step after ${recovered} ms; ${end.failed} failed`,
     );
-    expect(waiting.delayed).toBeGreaterThanOrEqual(2 * third);
+    expect(waiting.marked).toBeGreaterThanOrEqual(2 * third);
     // What was under way, and then one after each rest.
     expect(tried).toBeLessThanOrEqual(BEGINNING + 6 + lasted / REST);
     // Each record was looked at once, and then those that came when a rest was over.
