@@ -32,6 +32,10 @@ export interface Environment {
   readonly encryptionKey: string | undefined;
   readonly fingerprintKey: string | undefined;
   readonly concurrency: number;
+  /** Drafts and previews that a server tries at once. */
+  readonly drafts: number;
+  /** Milliseconds of computing for each. */
+  readonly draftTimeout: number;
   readonly schedules: boolean;
   readonly logLevel: LogLevel;
   /** Milliseconds. */
@@ -102,6 +106,12 @@ export const VARIABLES: readonly Variable[] = [
     'Makes the fingerprints of values that are kept in Redis. Once set it must stay the same.',
   ),
   variable('TANDEM_CONCURRENCY', '10', 'Records that one process brings into agreement at once, per mapping.'),
+  variable(
+    'TANDEM_DRAFTS',
+    '2',
+    'Drafts of mappings and previews that one server tries at once, each in a thread; more get 429. A thread takes about 60 MiB, and 128 MiB of heap at most.',
+  ),
+  variable('TANDEM_DRAFT_TIMEOUT', '10s', 'After this long of computing a draft or preview is ended.'),
   variable('TANDEM_SCHEDULES', 'on', '`off`: no scans by themselves, only what is triggered.'),
   variable(
     'TANDEM_LOCK_DURATION',
@@ -179,6 +189,10 @@ export function readEnvironment(env: Env = process.env): Environment {
     complain('TANDEM_LOCK_DURATION', 'a duration from 1s to 10m, such as 30s');
   }
   const concurrency = whole('TANDEM_CONCURRENCY', 10, 1, 1_000);
+  const drafts = whole('TANDEM_DRAFTS', 2, 1, 100);
+  const draftTimeout = parseDuration(text('TANDEM_DRAFT_TIMEOUT') ?? '10s') ?? 0;
+  if (draftTimeout < 100 || draftTimeout > 60_000)
+    complain('TANDEM_DRAFT_TIMEOUT', 'a duration from 100ms to 1m, such as 10s');
   const publicUrl = address('TANDEM_PUBLIC_URL');
   const url = address('TANDEM_URL') ?? `http://${reachable(host)}:${port}`;
   const readToken = token('TANDEM_READ_TOKEN');
@@ -213,6 +227,8 @@ export function readEnvironment(env: Env = process.env): Environment {
     encryptionKey: text('TANDEM_ENCRYPTION_KEY'),
     fingerprintKey: text('TANDEM_FINGERPRINT_KEY'),
     concurrency,
+    drafts,
+    draftTimeout,
     schedules: schedules === 'on',
     logLevel: isLogLevel(logLevel) ? logLevel : 'info',
     lockDuration,

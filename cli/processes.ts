@@ -135,6 +135,7 @@ async function start(
       readToken,
       apiToken,
       trustProxy,
+      drafts: { atOnce: environment.drafts, timeout: environment.draftTimeout },
       logger,
       version: packageVersion(),
       webhookKey,

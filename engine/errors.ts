@@ -220,6 +220,13 @@ export class TandemError extends Error {
   }
 }
 
+/** An error as it is shown beside what it concerns. */
+export const faultOf = ({ code, message, context }: TandemError) => ({
+  code,
+  message,
+  ...(context.property ? { property: context.property } : {}),
+});
+
 /**
  * Any thrown value as a TandemError; what is not one becomes INTERNAL, with its cause kept. Its message is stored and
  * shown, so it goes without what it quotes: `"…" is not valid JSON` would tell the content of a record.

@@ -24,6 +24,8 @@ export interface ServerOptions {
   /** Those wired into `createEngine`; default: new ones, which count nothing by themselves. */
   readonly metrics?: Metrics | undefined;
   readonly events?: Events | undefined;
+  /** Drafts and previews that are tried at once (default 2), and milliseconds of computing for each (default 10,000). */
+  readonly drafts?: { readonly atOnce?: number | undefined; readonly timeout?: number | undefined } | undefined;
   /** Addresses of reverse proxies whose X-Forwarded-* headers are believed; default: none. */
   readonly trustProxy?: boolean | string | readonly string[] | undefined;
 }

@@ -21,6 +21,19 @@ const SECRETS: readonly (readonly string[])[] = [
 ];
 const SECRET_HEADER = /authorization|cookie|secret|token|api-?key/i;
 
+/** Of the environment only what system files name. */
+export function namedVariables(files: ReadonlyMap<string, string>, env: Env): Env {
+  const named: Record<string, string | undefined> = {};
+  for (const [file, text] of files) {
+    if (!file.startsWith('systems/')) continue;
+    for (const [, inside = ''] of text.matchAll(VARIABLE)) {
+      const [name = ''] = inside.split(':-');
+      if (NAME.test(name)) named[name] = env[name];
+    }
+  }
+  return named;
+}
+
 /** Reports secrets that are written in the file. Never repeats them. */
 export function checkSecrets(value: Json, report: Report): void {
   for (const path of SECRETS) {

@@ -1,9 +1,10 @@
 /** The configuration that runs: reloads files as they are edited, and keeps the last good version of a bad edit running. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watch } from 'chokidar';
+import { type Env, namedVariables } from './env.ts';
 import { type Files, MAX_FOLDER_DEPTH, readFiles, resolveFolders } from './files.ts';
 import { formatProblem } from './format.ts';
-import { compileFiles, type LoadOptions, type LoadResult, loadMappingText } from './load.ts';
+import { compileFiles, type LoadOptions, type LoadResult } from './load.ts';
 import type { Config, Mapping, Problem } from './types.ts';
 import { unreadable } from './yaml.ts';
 
@@ -36,8 +37,8 @@ export interface ConfigStore {
   applied(mapping: Pick<Mapping, 'name' | 'file'>, reason?: string): void;
   /** Reads all files now. */
   reload(): Promise<void>;
-  /** Checks a draft of a mapping against the files that run; nothing is changed. */
-  check(text: string, file?: string): { mapping: Mapping | undefined; problems: readonly Problem[] };
+  /** What runs, as it is compiled: the texts, which are other ones after each edit, and the variables that they name. */
+  sources(): { readonly files: Files; readonly env: Env };
   close(): Promise<void>;
 }
 
@@ -157,7 +158,7 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
       return () => void listeners.delete(listener);
     },
     reload,
-    check: (text, file = 'mappings/draft.yaml') => loadMappingText(text, file, running.files, options.env),
+    sources: () => ({ files: running.files, env: namedVariables(running.files, options.env) }),
     async close() {
       closed = true;
       clearTimeout(timer);

@@ -6,7 +6,7 @@ import type { JsonObject } from '../types.ts';
 import { type Analysis, analyse, type Calls, RECORD_FUNCTION } from './analyse.ts';
 import { BUDGET, boundBuiltins } from './builtins.ts';
 import type { Expression, ExpressionFunctions } from './expression.ts';
-import { MAX_CALLS, MAX_DEPTH, MAX_SEQUENCE, MAX_SOURCE, MAX_STRING, MAX_VALUES } from './limits.ts';
+import { MAX_CALLS, MAX_DEPTH, MAX_RANGES, MAX_SEQUENCE, MAX_SOURCE, MAX_STRING, MAX_VALUES } from './limits.ts';
 import { MONEY_FUNCTIONS } from './money.ts';
 import { parsePath, type WritablePath } from './path.ts';
 import { copyJson, plainResult, withoutNulls } from './plain.ts';
@@ -115,14 +115,20 @@ function parse(source: string): { expression: jsonata.Expression; analysis: Anal
 
 /** JSONata calls this after each evaluated node, and awaits it. */
 function guard(
-  _node: unknown,
+  node: { readonly value?: unknown },
   _input: unknown,
   environment: { base: jsonata.Environment },
   result: unknown,
 ): Promise<void> | undefined {
   if (typeof result === 'string' && result.length > MAX_STRING)
     throw new TandemError('EXPRESSION_LIMIT', `It made a text of more than ${MAX_STRING} characters.`);
-  return pause(environment.base.lookup(BUDGET) as Budget);
+  const budget = environment.base.lookup(BUDGET) as Budget;
+  if (node.value === '..' && Array.isArray(result)) {
+    budget.ranged += result.length;
+    if (budget.ranged > MAX_RANGES)
+      throw new TandemError('EXPRESSION_LIMIT', `It made ranges of more than ${MAX_RANGES} elements.`);
+  }
+  return pause(budget);
 }
 
 function hostFunctions(

@@ -8,6 +8,8 @@ export const SLICE_MILLISECONDS = 10;
 export const MAX_DEPTH = 800;
 /** Elements of a list that an expression makes, or gives to a function. */
 export const MAX_SEQUENCE = 10_000;
+/** Elements of all ranges (`[1..n]`) of one evaluation: a range costs nothing to write, and its end may come from a record. */
+export const MAX_RANGES = 1_000_000;
 /** Characters of a text that an expression makes, or gives to a function. */
 export const MAX_STRING = 1_000_000;
 /** Values within one record, or within one result: each field, element, text and number, and what holds them. */

@@ -15,6 +15,8 @@ export interface Budget {
   since: number;
   /** Calls of `$link`, `$record` and `$find`. */
   calls: number;
+  /** Elements of ranges. */
+  ranged: number;
 }
 
 /** When evaluating began in this turn of the event loop. */
@@ -25,7 +27,7 @@ const waiting: (() => void)[] = [];
 export function openBudget(): Budget {
   const now = performance.now();
   if (began === Number.POSITIVE_INFINITY) open(now);
-  return { used: 0, since: now, calls: 0 };
+  return { used: 0, since: now, calls: 0, ranged: 0 };
 }
 
 /**

@@ -3,8 +3,7 @@ import type { Mapping } from '../config/types.ts';
 import { asTandemError, type TandemError } from '../errors.ts';
 import type { PropertyWrite } from '../merge/merge.ts';
 import { type Json, type JsonObject, otherSide, type SideIndex, type SystemRecord } from '../types.ts';
-import { convertContext, type SyncContext } from './context.ts';
-import { convertProperty, flowsTo } from './convert.ts';
+import { type ConvertContext, convertProperty, flowsTo } from './convert.ts';
 import { viewRecord } from './view.ts';
 import { newRecord } from './write.ts';
 
@@ -19,11 +18,8 @@ export interface PreviewProperty {
 }
 
 export interface Preview {
-  readonly from: SideIndex;
   /** False: `when` excludes the record. */
   readonly takesPart: boolean;
-  /** Id of its counterpart, where it has one. */
-  readonly counterpart: string | undefined;
   /** Match keys in the order of the rules. */
   readonly keys: readonly (string | undefined)[];
   readonly properties: readonly PreviewProperty[];
@@ -32,22 +28,21 @@ export interface Preview {
   readonly faults: readonly TandemError[];
 }
 
-/** @param context made with `dry`; calls systems for reading only, where lookups and expressions need it */
+/** @param context calls systems for reading only, where lookups and expressions need it */
 export async function previewRecord(
-  context: SyncContext,
   mapping: Mapping,
   side: SideIndex,
   record: SystemRecord,
+  context: ConvertContext,
 ): Promise<Preview> {
   const target = mapping.sides[otherSide(side)];
-  const converting = convertContext(context, mapping);
   const view = await viewRecord(mapping, side, record, context.fingerprinter);
   const properties: PreviewProperty[] = [];
   const writes: PropertyWrite[] = [];
   const faults: TandemError[] = [];
   for (const [i, property] of mapping.properties.entries()) {
     const flows = flowsTo(property, target.index);
-    const converted = flows ? await convertProperty(mapping, property, view, target.index, converting) : undefined;
+    const converted = flows ? await convertProperty(mapping, property, view, target.index, context) : undefined;
     const error = converted && !converted.ok ? converted.error : undefined;
     if (error) faults.push(error);
     if (converted?.ok && converted.value !== null)
@@ -67,9 +62,7 @@ export async function previewRecord(
     faults.push(asTandemError(error));
   }
   return {
-    from: side,
     takesPart: view.inScope,
-    counterpart: await context.links(mapping.name).counterpart(side, record.id),
     keys: view.keyTexts,
     properties,
     record: faults.length === 0 ? sent : undefined,

@@ -18,8 +18,8 @@ export async function toRecord(entity: EntityConfig, raw: unknown, version?: str
     const id = toId(readPath(raw, entity.id));
     return id === undefined ? {} : { id };
   };
-  const size = sizeOf(raw, MAX_VALUES);
-  if (size !== 'fits') throw new TandemError('RECORD_TOO_LARGE', REASONS[size], { ...place, ...rawId() });
+  const reason = tooLarge(raw);
+  if (reason !== undefined) throw new TandemError('RECORD_TOO_LARGE', reason, { ...place, ...rawId() });
   let data: unknown = raw;
   if (entity.normalize !== undefined) {
     try {
@@ -44,6 +44,12 @@ export async function toRecord(entity: EntityConfig, raw: unknown, version?: str
   }
   const modified = entity.modified === undefined ? undefined : toInstant(readPath(data, entity.modified));
   return { id, modified, version, data: data as JsonObject };
+}
+
+/** Why a record is given to no expression; undefined where it may be. */
+export function tooLarge(raw: unknown): string | undefined {
+  const size = sizeOf(raw, MAX_VALUES);
+  return size === 'fits' ? undefined : REASONS[size];
 }
 
 const REASONS = {

@@ -1,15 +1,16 @@
 /** Mappings: those in force as they were loaded, drafts checked, and what one record would become. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Mapping, Property } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { asTandemError, TandemError } from '../../engine/errors.ts';
-import { checkLaws } from '../../engine/sync/laws.ts';
-import { previewRecord } from '../../engine/sync/preview.ts';
-import { toRecord } from '../../engine/systems/record.ts';
-import { type JsonObject, otherSide, type SideIndex, type SystemRecord } from '../../engine/types.ts';
+import { TandemError } from '../../engine/errors.ts';
+import { printJson } from '../../engine/json.ts';
+import { tooLarge } from '../../engine/systems/record.ts';
+import { createThreads } from '../../engine/threads/pool.ts';
+import { type JsonObject, otherSide } from '../../engine/types.ts';
 import { braked, brakedSchema } from '../brake.ts';
 import { HELD_KINDS, heldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
+import { previewHost } from '../preview-host.ts';
 import {
   anything,
   count,
@@ -88,11 +89,10 @@ const previewSchema = object({
   faults: list(ref('Fault')),
 });
 
-/** Milliseconds: an answer must not wait for a draft whose expressions are slow. */
-const LAWS_PATIENCE = 3_000;
-
-export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
+export async function mappings(app: FastifyInstance, { engine, options }: RouteDeps): Promise<void> {
   const tags = ['mappings'];
+  const threads = createThreads({ config: engine.config, ...options.drafts });
+  app.addHook('onClose', () => threads.close());
   const params = object({ name: text });
 
   app.get<{ Querystring: { offset: number; limit: number } }>(
@@ -168,6 +168,7 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
             },
           }),
           response: {
+            ...problems(400, 422, 429),
             200: object({
               valid: flag,
               'mapping?': text,
@@ -178,21 +179,11 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
               ),
               untried: list(object({ mapping: text, property: text, reason: text })),
             }),
-            ...problems(400),
           },
         },
       },
-      async ({ body: { yaml, file } }) => {
-        const { mapping, problems } = engine.config.check(yaml, ...(file === undefined ? [] : [file]));
-        const laws = mapping ? await checkLaws(mapping, { within: LAWS_PATIENCE }) : { findings: [], untried: [] };
-        return {
-          valid: mapping !== undefined && problems.length === 0,
-          ...(mapping ? { mapping: mapping.name } : {}),
-          problems,
-          warnings: laws.findings.filter(({ intended }) => !intended),
-          untried: laws.untried,
-        };
-      },
+      async ({ body: { yaml, file } }, reply) =>
+        threads.run({ kind: 'draft', yaml, ...(file === undefined ? {} : { file }) }, { signal: untilAnswered(reply) }),
     );
   });
 
@@ -219,69 +210,42 @@ export async function mappings(app: FastifyInstance, { engine }: RouteDeps): Pro
             description: 'Or a record as that system would answer it',
           },
         }),
-        response: { 200: previewSchema, ...problems(400, 404, 422, 502) },
+        response: { 200: previewSchema, ...problems(400, 404, 422, 429, 502) },
       },
     },
-    async ({ params, body }) => {
+    async ({ params, body }, reply) => {
       const mapping = engine.mapping(params.name);
       const side = sideIndex(mapping, body.side);
-      const record = await recordToPreview(engine, mapping, side, body);
-      const preview = await previewRecord(engine.context({ owner: 'preview', dry: true }), mapping, side, record);
+      if ((body.id === undefined) === (body.record === undefined))
+        throw new TandemError('BAD_REQUEST', 'Send either "id" or "record".', { mapping: mapping.name });
+      const reason = tooLarge(body.record);
+      if (reason !== undefined) throw new TandemError('BAD_REQUEST', `${reason}.`, { mapping: mapping.name });
+      const given = body.record === undefined ? { id: body.id ?? '' } : { record: printJson(body.record) };
+      const { takesPart, counterpart, keys, properties, record, faults } = await threads.run(
+        { kind: 'preview', mapping: mapping.name, side, ...given },
+        { host: previewHost(engine, mapping), signal: untilAnswered(reply) },
+      );
       const names = namesOf(mapping);
       return {
         mapping: mapping.name,
         from: names[side],
         to: names[otherSide(side)],
-        takesPart: preview.takesPart,
-        counterpart: preview.counterpart,
-        matchKeys: mapping.match.map(({ name }, i) => ({ rule: name, key: preview.keys[i] })),
-        properties: preview.properties.map(({ error, ...property }) => ({
-          ...property,
-          ...(error ? { fault: faultOf(error) } : {}),
-        })),
-        record: preview.record,
-        faults: preview.faults.map(faultOf),
+        takesPart,
+        counterpart,
+        matchKeys: mapping.match.map(({ name }, i) => ({ rule: name, key: keys[i] ?? undefined })),
+        properties,
+        record,
+        faults,
       };
     },
   );
 }
 
-export const faultOf = ({ code, message, context }: TandemError) => ({
-  code,
-  message,
-  ...(context.property ? { property: context.property } : {}),
-});
-
-async function recordToPreview(
-  engine: Engine,
-  mapping: Mapping,
-  side: SideIndex,
-  { id, record }: { id?: string; record?: JsonObject },
-): Promise<SystemRecord> {
-  if ((id === undefined) === (record === undefined))
-    throw new TandemError('BAD_REQUEST', 'Send either "id" or "record".', { mapping: mapping.name });
-  const { name, system, entity } = mapping.sides[side];
-  if (record !== undefined) {
-    try {
-      // A draft of a record has no id yet.
-      return await toRecord(entity, Object.hasOwn(record, entity.id) ? record : { ...record, [entity.id]: 'preview' });
-    } catch (cause) {
-      const error = asTandemError(cause);
-      throw new TandemError(
-        'BAD_REQUEST',
-        `The record cannot be read as one of ${entity.name} (${name}): ${error.message}`,
-        { mapping: mapping.name, cause },
-      );
-    }
-  }
-  const found = await engine.client(system.name).read(entity.name, id ?? '');
-  if (!found)
-    throw new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, {
-      mapping: mapping.name,
-      side: name,
-      id: id ?? '',
-    });
-  return found;
+/** Aborts once the answer is sent, or nobody waits for it. `request.signal` aborts once the body has been read. */
+function untilAnswered({ raw }: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  raw.once('close', () => controller.abort());
+  return controller.signal;
 }
 
 async function summary(engine: Engine, mapping: Mapping) {

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { faultOf } from '../../engine/errors.ts';
 import { parseRecordKey } from '../../engine/links/keys.ts';
 import type { Converted } from '../../engine/merge/merge.ts';
 import type { Run } from '../../engine/store/runs.ts';
@@ -29,7 +30,6 @@ import {
 } from '../schemas.ts';
 import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
 import { lostSchema } from './links.ts';
-import { faultOf } from './mappings.ts';
 
 const kind = { type: 'string', enum: HELD_KINDS } as const;
 const record = object({ side: text, id: text });

@@ -64,6 +64,13 @@ it('the image has all that it needs', async () => {
     const { url, mappings } = JSON.parse(line) as { url: string; mappings: string[] };
     expect(mappings).toHaveLength(4);
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    // In a thread of its own, which is started from the build too.
+    const draft = await fetch(`${url}/mappings/validate`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/yaml' },
+      body: await readFile(join(ROOT, 'mappings/company-customer.yaml'), 'utf8'),
+    });
+    expect(await draft.json()).toMatchObject({ valid: true, mapping: 'company-customer' });
     break;
   }
   child.kill('SIGTERM');

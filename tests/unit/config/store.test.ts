@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { formatProblem } from '../../../engine/config/format.ts';
+import { loadMappingText } from '../../../engine/config/load.ts';
 import { type ConfigChange, type ConfigStore, createConfigStore } from '../../../engine/config/store.ts';
 import { ENV, edited, files, MAPPING } from './fixture.ts';
 
@@ -21,7 +22,7 @@ async function open(
     await writeFile(join(root, file), text);
   };
   for (const [file, text] of files(edits)) await put(file, text);
-  const store = await createConfigStore({ root, env: ENV, watch, debounce, poll: 500 });
+  const store = await createConfigStore({ root, env: { ...ENV, NOT_NAMED: 'a secret' }, watch, debounce, poll: 500 });
   opened.push({ store, root });
   return { store, root, put };
 }
@@ -41,6 +42,11 @@ const next = (store: ConfigStore, wanted: (change: ConfigChange) => boolean = ()
       resolve(change);
     });
   });
+/** A draft, against what runs. */
+const checked = (store: ConfigStore, text: string): ReturnType<typeof loadMappingText> => {
+  const { files: texts, env } = store.sources();
+  return loadMappingText(text, 'mappings/draft.yaml', texts, env);
+};
 const broken = MAPPING.replace('address.street', 'address.stret');
 const second = MAPPING.replace('mapping: people-customers', 'mapping: second');
 
@@ -72,7 +78,7 @@ describe('an edit', () => {
     const changes: ConfigChange[] = [];
     store.on((change) => changes.push(change));
     const half = MAPPING.slice(0, MAPPING.lastIndexOf('\n  - '));
-    expect(store.check(half).problems).toEqual([]);
+    expect(checked(store, half).problems).toEqual([]);
     await put(FILE, half);
     const reloaded = store.reload();
     await put(FILE, MAPPING);
@@ -197,11 +203,27 @@ describe('the first load', () => {
 
   it('checks a draft against what runs', async () => {
     const { store } = await open();
-    expect(store.check(broken).problems.map(formatProblem)).toEqual([
+    expect(checked(store, broken).problems.map(formatProblem)).toEqual([
       expect.stringContaining('mappings/draft.yaml:16:10 CONFIG_PATH'),
     ]);
-    expect(store.check(MAPPING).mapping!.name).toBe('people-customers');
+    expect(checked(store, MAPPING).mapping!.name).toBe('people-customers');
     expect(store.current().mappings.size).toBe(1);
+  });
+});
+
+describe('what runs, as it is compiled', () => {
+  it('is other texts after each edit, and holds of the environment only what they name', async () => {
+    const { store, put } = await open();
+    const before = store.sources();
+    expect(before.files.get(FILE)).toBe(MAPPING);
+    expect(store.sources().files).toBe(before.files);
+    await put(FILE, MAPPING.replace('people-customers', 'others'));
+    await store.reload();
+    expect(store.sources().files).not.toBe(before.files);
+    expect(before.env).toEqual(ENV);
+    await put(FILE, broken);
+    await store.reload();
+    expect(store.sources().files.get(FILE)).toContain('others');
   });
 });
 

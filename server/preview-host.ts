@@ -1,0 +1,35 @@
+/** What a preview in a thread may ask: links, and the systems for reading. */
+import type { Mapping } from '../engine/config/types.ts';
+import type { Engine } from '../engine/engine.ts';
+import { TandemError } from '../engine/errors.ts';
+import { convertContext } from '../engine/sync/context.ts';
+import type { Host } from '../engine/threads/protocol.ts';
+
+export function previewHost(engine: Engine, mapping: Mapping): Host {
+  const { functions, reference, lookup, lookupId } = convertContext(
+    engine.context({ owner: 'preview', dry: true }),
+    mapping,
+  );
+  return {
+    async read(side, id) {
+      const { name, system, entity } = mapping.sides[side];
+      const found = await engine.client(system.name).read(entity.name, id);
+      if (found) return found;
+      throw new TandemError('SYSTEM_NOT_FOUND', `${name} has no record "${id}" of ${entity.name}.`, {
+        mapping: mapping.name,
+        side: name,
+        id,
+      });
+    },
+    link: (side, name, id) => functions(side).link(name, id),
+    record: (side, entity, id) => functions(side).record(entity, id),
+    find: (side, entity, query) => functions(side).find(entity, query),
+    reference(name, from, id) {
+      const property = mapping.properties.find((one) => one.name === name);
+      return reference(property!, from, id);
+    },
+    lookup,
+    lookupId,
+    counterpart: (side, id) => engine.links(mapping.name).counterpart(side, id),
+  };
+}
