@@ -33,8 +33,10 @@ describe('expressions', () => {
     ['ordering', 'objects^(a)'],
     ['descending', '$count(**)'],
   ])('%s very many values of a record ends in EXPRESSION_LIMIT', async (_, source) => {
-    const start = performance.now();
+    // Of this process: others on the machine make it no longer.
+    const start = process.cpuUsage();
     expect((await failure(run(source, HUGE))).code).toBe('EXPRESSION_LIMIT');
-    expect(performance.now() - start).toBeLessThan(10_000);
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1_000).toBeLessThan(10_000);
   });
 });
