@@ -339,7 +339,7 @@ function createPath({ content, sides }: MappingDraft, side: SideIndex): YamlPath
 function checkOneEntity({ draft, report, sides: [a, b] }: Compiling, create: CreateRules): void {
   const same = a.system === b.system && a.entity === b.entity;
   const { when = {} } = draft.content;
-  const [first, second] = [when[a.name]?.trim(), when[b.name]?.trim()];
+  const [first, second] = [a, b].map(({ name }) => (Object.hasOwn(when, name) ? when[name]?.trim() : undefined));
   if (!same || (first !== undefined && second !== undefined && first !== second)) return;
   for (const side of [a, b])
     if (create[side.index] !== undefined)
