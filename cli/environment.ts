@@ -88,7 +88,7 @@ export const VARIABLES: readonly Variable[] = [
   variable(
     'TANDEM_PUBLIC_URL',
     '',
-    'Address under which systems reach the server. When set, webhooks are registered and kept alive.',
+    'Address under which systems reach the server. When set, webhooks are registered and kept alive, and scans come rarely.',
   ),
   variable(
     'TANDEM_WEBHOOK_SECRET',
