@@ -91,8 +91,8 @@ describe.each(['docs/operations.md', 'docs/metrics.md'])('%s', (file) => {
     for (const [name] of page.matchAll(/\bTANDEM_[A-Z_]+\b/g)) expect(variables).toContain(name);
     for (const [, code] of page.matchAll(/`((?:SYSTEM|VALUE|CONFIG|CLAIM|LINK)_[A-Z_]+)`/g))
       expect(Object.keys(ERRORS)).toContain(code);
+    // Of files with secrets there is an example, which people copy.
     for (const [path] of page.matchAll(/\b(?:deploy|bench|scripts)\/[\w./-]+\.\w+/g))
-      // Of files with secrets there is an example, which people copy.
       expect(existsSync(join(ROOT, path)) || existsSync(join(ROOT, `${path}.example`)), path).toBe(true);
   });
 
