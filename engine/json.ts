@@ -108,8 +108,8 @@ function markNumbers(text: string): string {
   return parts.join('');
 }
 
-/** The character after the text that begins at a quotation mark. */
-function endOfText(text: string, start: number): number {
+/** Where the JSON string ends that begins at a quotation mark: the index after it; the end of the text if it does not end. */
+export function endOfText(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
     let slashes = 0;
     while (text[at - 1 - slashes] === '\\') slashes++;

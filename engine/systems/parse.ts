@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { parsePath } from '../expression/path.ts';
-import { parseJson } from '../json.ts';
+import { endOfText, parseJson } from '../json.ts';
 import { readPath } from './paths.ts';
 import { RECORD_LIMITS, TooMuch, textOf } from './response.ts';
 import { takeTurns } from './wait.ts';
@@ -146,14 +146,4 @@ function skipValue(text: string, from: number): { end: number; values: number } 
     } else if (closes && --depth <= 0) return { end: at, values };
   }
   return { end: text.length, values };
-}
-
-/** The character after the text that begins at a quotation mark. */
-function endOfText(text: string, start: number): number {
-  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
-    let slashes = 0;
-    while (text[at - 1 - slashes] === '\\') slashes++;
-    if (slashes % 2 === 0) return at + 1;
-  }
-  return text.length;
 }
