@@ -50,7 +50,7 @@ export async function applySchedules(
   for (const [key, { every, mapping, scan }] of wanted) {
     try {
       const known = await queue.getJobScheduler(key);
-      // Left alone when it is as it should be, so that a restart does not begin the interval anew.
+      // Left alone when it is as it should be, so that a restart does not begin the interval again.
       if (known?.every === every) continue;
       // The first scan of changes reads everything, so the first full one can wait for its turn. Where one becomes rarer,
       // the former ones have just been there; where it becomes more frequent, something may have been missed.

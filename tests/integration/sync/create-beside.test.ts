@@ -20,6 +20,9 @@ async function unmatched(dir: string): Promise<void> {
   await writeFile(fileOf(dir), bare);
 }
 
+const makeProduct = (world: World): Promise<string> =>
+  make(world, 'keap', 'products', { name: unique('keap'), sku: unique('K'), price: 100, short_description: 's' });
+
 async function run(world: World, plan: boolean): Promise<Run> {
   const { run: begun } = await world.engine.trigger({ mapping: NAME, scan: 'full', plan });
   await expect
@@ -33,13 +36,7 @@ describe('on a side that has records already', () => {
   let world: World;
   beforeAll(async () => {
     world = await startWorld({ prepare: unmatched });
-    for (let i = 0; i < 3; i++)
-      await make(world, 'keap', 'products', {
-        name: unique('keap'),
-        sku: unique('K'),
-        price: 100,
-        short_description: 's',
-      });
+    for (let i = 0; i < 3; i++) await makeProduct(world);
     for (let i = 0; i < 2; i++)
       await make(world, 'shop', 'products', { name: unique('shop'), sku: unique('S'), price: '1.00' });
   });
@@ -57,12 +54,7 @@ describe('on a side that has records already', () => {
       state: 'failed',
       reason: expect.stringMatching(/create: \{ customwebshop: always \}/),
     });
-    const id = await make(world, 'keap', 'products', {
-      name: unique('keap'),
-      sku: unique('K'),
-      price: 100,
-      short_description: 's',
-    });
+    const id = await makeProduct(world);
     await world.reconcile(NAME, 0, id);
     expect(all(world, 'shop', 'products')).toHaveLength(2);
   });
@@ -81,21 +73,11 @@ describe('on a side that has records already', () => {
 it('an empty side needs no such word', async () => {
   const world = await startWorld({ prepare: unmatched });
   try {
-    await make(world, 'keap', 'products', {
-      name: unique('keap'),
-      sku: unique('K'),
-      price: 100,
-      short_description: 's',
-    });
+    await makeProduct(world);
     expect(await run(world, false)).toMatchObject({ state: 'done' });
     expect(all(world, 'shop', 'products')).toHaveLength(1);
     // What was created there is no reason to refuse later.
-    await make(world, 'keap', 'products', {
-      name: unique('keap'),
-      sku: unique('K'),
-      price: 100,
-      short_description: 's',
-    });
+    await makeProduct(world);
     expect(await run(world, false)).toMatchObject({ state: 'done' });
     expect(all(world, 'shop', 'products')).toHaveLength(2);
   } finally {
