@@ -102,6 +102,8 @@ interface OperationFile {
 }
 type SearchFile = Record<string, Record<string, string | number | boolean>>;
 interface EntityFile {
+  title?: string;
+  fields?: Record<string, { title: string }>;
   schema: string;
   id: string;
   modified?: string;
@@ -135,6 +137,7 @@ interface QuotaFile {
 }
 interface SystemFile {
   system: string;
+  title?: string;
   description?: string;
   baseUrl: string;
   auth: AuthConfig;
@@ -192,6 +195,7 @@ function build(file: SystemFile, input: SystemInput, report: Report): SystemConf
   const auth = file.auth.kind === 'oauth2' ? { ...file.auth, scope: file.auth.scope } : file.auth;
   return {
     name: file.system,
+    title: file.title ?? file.system,
     description: file.description ?? '',
     file: input.file,
     version: shortHash(input.text, ...schemaTexts),
@@ -342,10 +346,13 @@ function buildEntity(
         '"answer: none" needs the operation "read", to read what was written.',
       );
   }
+  for (const path of Object.keys(entity.fields ?? {})) checkPath(path, at('fields', path), 'key');
   for (const [i, property] of (entity.optional?.names ?? []).entries()) checkPath(property, at('optional', 'names', i));
   const built: EntityConfig = {
     system: file.system,
     name,
+    title: entity.title ?? name,
+    fields: entity.fields ?? {},
     schema: schema ?? {},
     id: entity.id,
     modified: entity.modified,

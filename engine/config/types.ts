@@ -11,6 +11,8 @@ export type JsonSchema = JsonObject;
 
 export interface SystemConfig {
   readonly name: string;
+  /** Its name in documents for people. */
+  readonly title: string;
   readonly description: string;
   readonly file: string;
   /** Hash of the file's text and of the entity schemas: changes whenever one of them does. */
@@ -86,6 +88,10 @@ export interface AccountConfig extends OperationConfig {
 export interface EntityConfig {
   readonly system: string;
   readonly name: string;
+  /** What one record is called in documents for people. */
+  readonly title: string;
+  /** What fields are called there, by path as the system file writes it. */
+  readonly fields: Readonly<Record<string, { readonly title: string }>>;
   /** JSON Schema of the normalized record; `readOnly: true` marks what is never written. */
   readonly schema: JsonSchema;
   readonly id: string;

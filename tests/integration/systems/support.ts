@@ -52,6 +52,8 @@ export function things(more: Partial<EntityConfig> = {}): EntityConfig {
   return {
     system: 'shop',
     name: 'things',
+    title: 'Thing',
+    fields: {},
     schema: { type: 'object', properties: { id: { readOnly: true }, updated_at: { readOnly: true } } },
     id: 'id',
     modified: 'updated_at',
@@ -91,6 +93,7 @@ export function things(more: Partial<EntityConfig> = {}): EntityConfig {
 export function systemConfig(baseUrl: string, more: Partial<SystemConfig> = {}): SystemConfig {
   return {
     name: 'shop',
+    title: 'Shop',
     description: '',
     file: 'systems/shop.yaml',
     version: '1',

@@ -34,6 +34,31 @@ describe('a system', () => {
     });
   });
 
+  it('has titles for documents: those of its file, else its names', () => {
+    const edits = edited(
+      FILE,
+      ['system: crm', 'system: crm\ntitle: The CRM'],
+      [
+        '    schema: crm/people',
+        "    title: Person\n    fields:\n      phones[kind='home'].number: { title: Home Phone }\n    schema: crm/people",
+      ],
+    );
+    const { title, entities } = load(edits).config.systems.get('crm')!;
+    expect([title, entities.people!.title, entities.stages!.title]).toEqual(['The CRM', 'Person', 'stages']);
+    expect(entities.people!.fields).toEqual({ "phones[kind='home'].number": { title: 'Home Phone' } });
+    expect(load().config.systems.get('crm')!.title).toBe('crm');
+  });
+
+  it('refuses a title of a field that the schema does not have', () => {
+    const edits = edited(FILE, [
+      '    schema: crm/people',
+      '    fields: { adress.street: { title: Street } }\n    schema: crm/people',
+    ]);
+    expect(told(load(edits))).toContain(
+      'systems/crm.yaml:6:15 CONFIG_PATH entities.people.fields.adress.street: The entity has no "adress"; did you mean "address"?',
+    );
+  });
+
   it('says how its account is read, and keeps that for an hour', () => {
     const edits = edited(FILE, ['entities:', 'account: { path: /account }\nentities:']);
     expect(load(edits).config.systems.get('crm')!.account).toMatchObject({

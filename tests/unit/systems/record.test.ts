@@ -10,6 +10,8 @@ import { toId, toInstant, toRecord } from '../../../engine/systems/record.ts';
 const entity = (more: Partial<EntityConfig> = {}): EntityConfig => ({
   system: 's',
   name: 'things',
+  title: 'Thing',
+  fields: {},
   schema: {},
   id: 'id',
   modified: 'changed',
