@@ -62,7 +62,7 @@ async function isFollowing({ redis }: Node): Promise<boolean> {
 
 it('another node takes over, first at will, then because one is killed: all goes on, nothing is lost or made twice', async () => {
   const { nodes, leader, follower } = await startCluster('{tandem}');
-  const { make, skus, allLinked, goneAndBack, expectAll } = await startOver(
+  const { make, skus, allLinked, readyWith, expectAll } = await startOver(
     `redis+cluster://${nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`,
     '1s',
   );
@@ -87,7 +87,7 @@ it('another node takes over, first at will, then because one is killed: all goes
   follower.kill('SIGKILL');
   await follower.exited;
   const began = Date.now();
-  await goneAndBack();
+  await readyWith(leader);
   const ready = Date.now() - began;
   await allLinked(RECORDS);
   console.info(`killed at ${before} of ${RECORDS}: ready after ${ready} ms, all there after ${Date.now() - began} ms`);

@@ -1,11 +1,17 @@
 /** A Tandem whose Redis is replaced in the midst of work, and the products that people make in Keap meanwhile. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { configFolder, standIns, startTandem, until } from '../integration/cli/support.ts';
 import { productsOf } from './products.ts';
 
 export const PATIENCE = 120_000;
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** @param changes how often Keap and the shop are looked at for changes, as a mapping file says it */
 export async function startOver(redisUrl: string, changes: string) {
@@ -42,9 +48,15 @@ export async function startOver(redisUrl: string, changes: string) {
         const { links } = (await (await fetch(`${url}/mappings/product-product`)).json()) as { links: number };
         return links === count && skus().length === count;
       }, PATIENCE),
-    /** Waits until it tells that Redis is gone, and then that it is back. */
-    async goneAndBack(): Promise<void> {
-      await until(async () => (await health()) === 503, PATIENCE);
+    /** Waits until this Redis leads and Tandem is ready with it: a quick change of leaders shows nowhere as a time without. */
+    async readyWith(leader: Address): Promise<void> {
+      const redis = new Redis(leader.port, leader.host);
+      redis.on('error', () => {});
+      try {
+        await until(async () => (await redis.role())[0] === 'master', PATIENCE);
+      } finally {
+        redis.disconnect();
+      }
       await until(async () => (await health()) === 200, PATIENCE);
     },
     /** Nothing was lost, nothing made twice, nothing restarted. */

@@ -26,7 +26,7 @@ it('the leader is killed in the midst of work: all goes on with the next one, an
   const sentinels = await Promise.all([1, 2, 3].map(() => startRedis({ own: true, sentinel })));
   for (const one of sentinels) later(() => one.stop());
 
-  const { make, skus, allLinked, goneAndBack, expectAll } = await startOver(
+  const { make, skus, allLinked, readyWith, expectAll } = await startOver(
     `redis+sentinel://${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}/main?sentinelPassword=watched`,
     '5s',
   );
@@ -39,7 +39,7 @@ it('the leader is killed in the midst of work: all goes on with the next one, an
   leader.kill('SIGKILL');
   await leader.exited;
   const began = Date.now();
-  await goneAndBack();
+  await readyWith(follower);
   const ready = Date.now() - began;
   await allLinked(RECORDS);
   console.info(
