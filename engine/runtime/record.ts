@@ -67,7 +67,7 @@ export async function workOn(work: Work, config: Config, mapping: Mapping, recor
     // Another version took over meanwhile: what was just done may not be as that one would have it.
     if (!(await member.inForce(name, mapping.version))) await context.enqueue(name, side, [id]);
     const ms = Math.round(performance.now() - started);
-    report(work, mapping, record, result, ms, await arrivals(engine, name, record.at, result));
+    report(work, mapping, record, result, ms, await arrivals(engine, mapping, record.at, result));
     tracing?.note({ 'tandem.outcome': result.kind, 'tandem.code': result.code });
     log.info({ outcome: result.kind, writes: written(mapping, result), code: result.code, ms }, 'reconciled');
     if (result.code === 'BRAKE_ON') await engine.runs.warn(name, result.reason ?? '');
@@ -113,22 +113,23 @@ function written({ sides }: Mapping, { writes }: Outcome): Record<string, readon
 }
 
 /**
- * How long changes took from where they were made to where they were written: by the time that the source states, or
- * else since its event came. Clocks of systems may be ahead of this one's; what was there before all was read for
- * the first time could not have been brought sooner.
+ * How long changes took from where they were made to where they were written: by the time that the source states, less
+ * what its clock is ahead, or else since its event came. What was there before all was read for the first time could not
+ * have been brought sooner.
  */
 async function arrivals(
   engine: Work['engine'],
-  mapping: string,
+  { name, sides }: Mapping,
   at: number | undefined,
   { kind, changes }: Outcome,
 ): Promise<OutcomeEvent['arrived']> {
   if (!changes) return [undefined, undefined];
   const now = Date.now();
-  const firstRead = kind === 'created' ? ((await engine.links(mapping).firstRead()) ?? now) : 0;
-  const since = (change: string | undefined): number | undefined => {
-    const made = change === undefined ? undefined : change === '' ? at : Date.parse(change);
+  const firstRead = kind === 'created' ? ((await engine.links(name).firstRead()) ?? now) : 0;
+  const since = (change: string | undefined, source: SideIndex): number | undefined => {
+    const ahead = engine.client(sides[source].system.name).clock.ahead();
+    const made = change === undefined ? undefined : change === '' ? at : Date.parse(change) - ahead;
     return made === undefined || Number.isNaN(made) || made < firstRead ? undefined : Math.max(0, now - made);
   };
-  return [since(changes[0]), since(changes[1])];
+  return [since(changes[0], 1), since(changes[1], 0)];
 }

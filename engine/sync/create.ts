@@ -26,8 +26,6 @@ import { newRecord } from './write.ts';
  * way, and while it waits for its next try. */
 const UNDER_WAY_WAIT = 300;
 const NEXT_TRY_WAIT = 5_000;
-/** How far the clock of a system may be behind that of Redis, in ms. */
-const CLOCK_SKEW = 300_000;
 
 /** What appears so long after a create began, in ms, and does not hold just what was sent, is not its result. */
 const LATE = 172_800_000;
@@ -392,8 +390,9 @@ async function recentTwin(
   const keyed = [intent, ...others.map((one) => one.intent)].some(({ keys }) => keys?.some((key) => key !== null));
   const same: SystemRecord[] = [];
   let like = false;
-  const since = new Date(intent.at - CLOCK_SKEW).toISOString();
-  for await (const page of context.client(target.system.name).list(target.entity.name, { since })) {
+  const client = context.client(target.system.name);
+  const since = new Date(await client.clock.earliest(target.entity.name, intent.at)).toISOString();
+  for await (const page of client.list(target.entity.name, { since })) {
     const counterparts = await links.counterparts(
       target.index,
       page.records.map((record) => record.id),

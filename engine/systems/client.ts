@@ -326,15 +326,26 @@ export function createSystemClient(
         : { [operation.idempotency]: options.idempotencyKey };
     const body = await written(entity, createBody(entity.schema, data), data);
     const answer = await transport.send({ ...callOf(operation, name, 'create'), body, headers });
+    const received = Date.now();
     const id = toId(readPath(answer.body, entity.id));
     try {
-      if (operation.answer === 'record') return await recordOf(entity, answer);
-      const record = id === undefined ? undefined : await read(name, id, WRITTEN_PATIENCE);
+      const record =
+        operation.answer === 'record'
+          ? await recordOf(entity, answer)
+          : id === undefined
+            ? undefined
+            : await read(name, id, WRITTEN_PATIENCE);
+      if (record?.modified !== undefined) await noteClock(name, Date.parse(record.modified), received);
       if (record !== undefined) return record;
     } catch (error) {
       throw created(name, id, error);
     }
     throw created(name, id, undefined);
+  }
+
+  async function noteClock(entity: string, modified: number, received: number): Promise<void> {
+    // The record is created all the same. Where Redis is gone, the commit that follows says so.
+    await transport.clock.noteCreate(entity, modified, received).catch(() => {});
   }
 
   /** @param record the whole normalized record, with what is only read */

@@ -1,33 +1,55 @@
 /**
- * How far the clock of a system is ahead of that of Redis, which is the one clock of all processes. The system states its
- * time with every response (`Date`, RFC 9110, section 6.6.1), in whole seconds; Redis is asked now and then. The process's
- * own clock only carries the measure from one to the other.
+ * How far the clock of a system is ahead of that of Redis, which is the one clock of all processes. It is measured twice:
+ * by the time that the system states with every response (`Date`, RFC 9110, section 6.6.1), in whole seconds, and by the
+ * times that it gives the records created by Tandem. The two differ where a system states times without a zone, or has a
+ * clock for its database and another one for its web server. The process's own clock only carries the measure to Redis'.
  */
 import type { Redis } from 'ioredis';
 
 /** Beyond this somebody should set a clock, in ms. */
 export const CLOCK_WARNING = 60_000;
-/** Redis is asked again after this time, in ms. */
+/** Redis is asked for its time again after this time, in ms. */
 const REDIS_LOOK = 60_000;
 /** `Date` leaves out the milliseconds: on average half a second. */
 const HALF = 500;
+/** Smaller differences are those of rounding, in ms. */
+const SAME = 2_000;
+/** What clocks may drift, or be set by, between two looks, in ms. */
+const SLACK = 300_000;
+/** The most that a time without a zone is off (UTC-12 to UTC+14), in ms. */
+const ZONES = 14 * 3_600_000;
 
 export interface SystemClock {
   /**
    * A response came.
-   * @param date its `Date` header; sent and received: epoch ms of this process
-   * @returns what the clock of the system showed when the request was sent, in epoch ms; undefined where it states none
+   * @param date its `Date` header; sent and received: epoch ms of this process; entity: of the records in it
+   * @returns what the clock of the system showed when the request was sent, in epoch ms, by the measure that is behind where
+   *   the two differ; undefined where it states no time
    */
-  note(date: string | undefined, sent: number, received: number): number | undefined;
-  /** Ms by which the system's clock is ahead of this process's; undefined while it is not known. */
-  ahead(): number | undefined;
-  /** What the clock of the system shows, or showed, at a time of Redis' clock; that time itself while nothing is known. In epoch ms. */
-  fromRedis(at: number): Promise<number>;
+  note(date: string | undefined, sent: number, received: number, entity?: string): number | undefined;
+  /**
+   * A record of an entity was created: other processes use the measure too.
+   * @param modified as the system states it, in epoch ms; received: when its answer was there, in epoch ms of this process
+   */
+  noteCreate(entity: string, modified: number, received: number): Promise<void>;
+  /** Ms by which the system's clock is ahead of this process's, by `Date`; 0 while that is not known, or too little to be measured. */
+  ahead(): number;
+  /** The earliest time that the system may give a record of an entity that is created at a time of Redis' clock. In epoch ms. */
+  earliest(entity: string, at: number): Promise<number>;
 }
 
-/** @param onOffset called when the offset goes beyond CLOCK_WARNING, and when it is within it again */
-export function createSystemClock(redis: Redis, onOffset: (ahead: number) => void = () => {}): SystemClock {
+/**
+ * @param key hash of Redis that keeps the measures (by entity; '': by `Date`): another process may need them before it has made a call
+ * @param onOffset called when the offset goes beyond CLOCK_WARNING, and when it is within it again
+ */
+export function createSystemClock(
+  redis: Redis,
+  key: string,
+  onOffset: (ahead: number) => void = () => {},
+): SystemClock {
+  /** Both relative to this process's clock; by entity where it is by the times of records. */
   let ahead: number | undefined;
+  const stamps = new Map<string, number>();
   let far = false;
   let redisAhead = 0;
   let looked = Number.NEGATIVE_INFINITY;
@@ -41,7 +63,7 @@ export function createSystemClock(redis: Redis, onOffset: (ahead: number) => voi
   }
 
   return {
-    note(date, sent, received) {
+    note(date, sent, received, entity = '') {
       const stated = date === undefined ? Number.NaN : Date.parse(date);
       if (Number.isNaN(stated)) return undefined;
       const sample = stated + HALF - (sent + received) / 2;
@@ -51,12 +73,33 @@ export function createSystemClock(redis: Redis, onOffset: (ahead: number) => voi
         far = !far;
         onOffset(ahead);
       }
-      return Math.min(stated, sent + ahead);
+      const shown = Math.min(stated, sent + ahead);
+      const stamped = stamps.get(entity);
+      return stamped === undefined || stamped > ahead - CLOCK_WARNING ? shown : Math.min(shown, sent + stamped);
     },
-    ahead: () => ahead,
-    async fromRedis(at) {
+    async noteCreate(entity, modified, received) {
+      const sample = modified - received;
+      // No time of the write, but one that was sent, or of an import.
+      if (!(Math.abs(sample - (ahead ?? 0)) <= ZONES)) return;
+      const known = stamps.get(entity);
+      if (known !== undefined && Math.abs(sample - known) <= SAME) return;
+      stamps.set(entity, sample);
       await lookAtRedis();
-      return ahead === undefined ? at : at - redisAhead + ahead;
+      await redis.hset(key, {
+        [entity]: String(Math.round(sample - redisAhead)),
+        ...(ahead === undefined ? {} : { '': String(Math.round(ahead - redisAhead)) }),
+      });
+    },
+    ahead: () => (ahead === undefined || Math.abs(ahead) <= SAME ? 0 : ahead),
+    async earliest(entity, at) {
+      await lookAtRedis();
+      // What this process has not measured, another one may have.
+      const [dated, stamped] = await redis.hmget(key, '', entity);
+      const offset = (own: number | undefined, stored: string | null | undefined): number | undefined =>
+        own === undefined ? (stored ? Number(stored) : undefined) : own - redisAhead;
+      const stated = offset(ahead, dated) ?? 0;
+      // While nothing is known of the times that it gives its records, they may be those of any zone.
+      return at + Math.min(stated, offset(stamps.get(entity), stamped) ?? stated - ZONES) - SLACK;
     },
   };
 }

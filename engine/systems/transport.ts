@@ -138,7 +138,9 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       firstRest: (deps.retryDelay ?? FIRST_DELAY) * REST,
       onChange: (standing) => deps.onCircuit?.(system, standing),
     });
-  const clock = createSystemClock(deps.redis, (ahead) => deps.onClock?.(system, ahead));
+  const clock = createSystemClock(deps.redis, `${deps.prefix}:{${system}}:clock`, (ahead) =>
+    deps.onClock?.(system, ahead),
+  );
   let closed = false;
 
   async function send(call: Call): Promise<Answer> {
@@ -270,7 +272,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       });
       status = response.statusCode;
       headers = response.headers;
-      systemTime = clock.note(headerOf(headers, 'date'), sent, Date.now());
+      systemTime = clock.note(headerOf(headers, 'date'), sent, Date.now(), entity);
       good = status >= 200 && status < 300;
       const limits = good ? (call.limits ?? RECORD_LIMITS) : REFUSAL_LIMITS;
       bytes = await readBody(response.body, limits, config.timeout * PATIENCE);

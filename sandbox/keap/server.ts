@@ -70,7 +70,14 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
     hooks.clear();
     store.load({ ...data, refreshToken: data.refreshToken ?? oauth.refreshToken });
   };
-  const app = createServer({ faults, requests, webhooks, reset: () => reset(), logger: options.logger ?? false });
+  const app = createServer({
+    faults,
+    requests,
+    webhooks,
+    reset: () => reset(),
+    clock: store.clock,
+    logger: options.logger ?? false,
+  });
   const auth = createAuth(app, { apiKey, oauth, store, lifetimeSeconds: options.accessTokenSeconds ?? 86_400 });
 
   app.addHook('onRequest', async (request, reply) => {

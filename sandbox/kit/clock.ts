@@ -2,6 +2,10 @@
 // A sync that compares modification times can then tell any two writes apart.
 
 export class Clock {
+  /** Ms by which the times of records are ahead of the machine's clock. */
+  ahead = 0;
+  /** So for the `Date` header of responses; undefined: as `ahead`. */
+  headerAhead: number | undefined;
   #last = 0;
 
   /** Takes note of a time that is already used, so that later ones come after it. */
@@ -12,7 +16,13 @@ export class Clock {
 
   /** ISO 8601 with milliseconds. */
   next(): string {
-    this.#last = Math.max(Date.now(), this.#last + 1);
+    this.#last = Math.max(Date.now() + this.ahead, this.#last + 1);
     return new Date(this.#last).toISOString();
+  }
+
+  /** The value of the `Date` header; undefined where the machine's clock is right. */
+  header(): string | undefined {
+    const ahead = this.headerAhead ?? this.ahead;
+    return ahead === 0 ? undefined : new Date(Date.now() + ahead).toUTCString();
   }
 }

@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Clock } from './clock.ts';
 import type { FaultRule, Faults } from './faults.ts';
 import { isObject } from './json.ts';
 import type { Outbox } from './outbox.ts';
@@ -14,6 +15,8 @@ export interface ServerParts {
   webhooks: Outbox;
   /** Puts records and all else back to how they were at the start. */
   reset: () => void;
+  /** The system's own, which may be off. */
+  clock: Clock;
   logger: boolean;
 }
 
@@ -49,6 +52,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.addHook('onSend', async (request, reply, payload) => {
     const entry = entries.get(request);
     if (entry) requests.end(entry, reply.statusCode);
+    const date = parts.clock.header();
+    if (date !== undefined) reply.header('date', date);
     const fault = hits.get(request);
     return fault ? after(fault, request, reply, payload) : payload;
   });

@@ -52,6 +52,7 @@ export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox>
     requests,
     webhooks: outbox,
     reset: () => reset(),
+    clock: store.clock,
     logger: options.logger ?? false,
   });
 
