@@ -149,7 +149,7 @@ export function createHooks(
         // v1 counts in numbers what v2 gives as strings.
         id: /^\d+$/.test(id) ? Number(id) : id,
         apiUrl: `${options.url()}/crm/rest/v1/${entity}/${id}`,
-        timestamp: new Date().toISOString().replace('Z', '+0000'),
+        timestamp: new Date(store.clock.now()).toISOString().replace('Z', '+0000'),
       };
       for (const hook of store.hooks.values()) {
         if (hook.eventKey !== eventKey || hook.status !== 'Verified') continue;

@@ -1,7 +1,9 @@
 // The record routes of v2: list, create, read, update and delete, the same for all four entities.
 
 import type { FastifyInstance } from 'fastify';
+import type { Behaviours } from '../kit/behaviours.ts';
 import { isObject, type JsonObject } from '../kit/json.ts';
+import { Moved } from '../kit/moved.ts';
 import { duplicateOf, duplicateOptions } from './contacts.ts';
 import type { Opportunity } from './data.ts';
 import { entities } from './entities.ts';
@@ -14,23 +16,20 @@ import { withInventory } from './products.ts';
 import { listParameters, page } from './query.ts';
 import type { KeapStore } from './store.ts';
 
-/** @param url where the stand-in listens, for pages that are named by their whole address */
-export function addRecordRoutes(
-  app: FastifyInstance,
-  base: string,
-  { store, hooks, url }: { store: KeapStore; hooks: Hooks; url: () => string },
-): void {
-  for (const entity of entities) addEntity(app, `${base}/${entity.plural}`, { entity, store, hooks, url });
+/** @param parts.url where the stand-in listens, for pages that are named by their whole address */
+export function addRecordRoutes(app: FastifyInstance, base: string, parts: Omit<Parts, 'entity'>): void {
+  for (const entity of entities) addEntity(app, `${base}/${entity.plural}`, { entity, ...parts });
 }
 
 interface Parts {
   entity: Entity;
   store: KeapStore;
   hooks: Hooks;
+  behaviours: Behaviours;
   url: () => string;
 }
 
-function addEntity(app: FastifyInstance, path: string, { entity, store, hooks, url }: Parts): void {
+function addEntity(app: FastifyInstance, path: string, { entity, store, hooks, behaviours, url }: Parts): void {
   const { plural, singular } = entity;
   const table = store.table(plural);
   const fieldsIn = (operation: Operation) => (entity.fields[operation] ? ['fields'] : []);
@@ -46,24 +45,34 @@ function addEntity(app: FastifyInstance, path: string, { entity, store, hooks, u
 
   function existing(id: string): StoredRecord {
     const record = table.get(id);
+    if (record) return record;
+    const merged = behaviours.mergedInto(plural, id);
+    if (merged?.shows === 'redirect') throw new Moved(`${url()}${path}/${merged.winner}`);
+    if (merged?.shows === 'winner') return existing(merged.winner);
+    throw notFound(plural, id);
+  }
+
+  function readable(id: string): StoredRecord {
+    const record = behaviours.shown(plural, existing(id));
     if (!record) throw notFound(plural, id);
     return record;
   }
 
   function update(record: StoredRecord, body: unknown, mask: readonly string[] | undefined): StoredRecord {
     const next = written(entity, 'update', { before: record as JsonObject, body, mask, store });
-    const saved = store.edit(plural, record.id, { ...blank(record), ...next });
+    const { stored, done } = behaviours.take(plural, { before: record as JsonObject, next, created: false });
+    const saved = store.edit(plural, record.id, { ...blank(record), ...stored });
     hooks.note(`${singular}.edit`, plural, record.id);
     if (plural === 'opportunities' && (record as Opportunity).stage_id !== (saved as Opportunity).stage_id)
       hooks.note('opportunity.stage_move', plural, record.id);
-    return saved;
+    return done(record.id, saved as JsonObject) as StoredRecord;
   }
 
   app.get<{ Querystring: Query }>(path, async (request) => {
     const { query } = request;
     checkQuery(request, plural, [...listParameters, ...fieldsIn('list')]);
     const present = presenter('list', query);
-    const { records, next } = page(entity, table.values(), query, store);
+    const { records, next } = page(entity, behaviours.allShown(plural, table.values()), query, store);
     return { [plural]: records.map(present), ...nextPage(entity, `${url()}${request.url}`, next) };
   });
 
@@ -78,15 +87,18 @@ function addEntity(app: FastifyInstance, path: string, { entity, store, hooks, u
       const duplicate = duplicateOf(body, option, store);
       if (duplicate) return present(update(duplicate, body, undefined));
     }
-    const record = store.add(plural, written(entity, 'create', { before: {}, body, mask: undefined, store }));
+    const next = written(entity, 'create', { before: {}, body, mask: undefined, store });
+    const { required } = entity;
+    const { stored, done } = behaviours.take(plural, { before: {}, next, created: true, required });
+    const record = store.add(plural, stored);
     hooks.note(`${singular}.add`, plural, record.id);
-    return reply.code(201).send(present(record));
+    return reply.code(201).send(present(done(record.id, record as JsonObject) as StoredRecord));
   });
 
   app.get<{ Params: { id: string }; Querystring: Query }>(`${path}/:id`, async (request) => {
     checkQuery(request, plural, fieldsIn('read'));
     const present = presenter('read', request.query);
-    return present(existing(request.params.id));
+    return present(readable(request.params.id));
   });
 
   app.patch<{ Params: { id: string }; Body: unknown; Querystring: Query }>(`${path}/:id`, async (request) => {

@@ -1,7 +1,10 @@
 // The Keap stand-in: its API over real HTTP, all state in memory.
 
+import { Behaviours } from '../kit/behaviours.ts';
+import { Clock } from '../kit/clock.ts';
 import { Faults } from '../kit/faults.ts';
-import { isObject } from '../kit/json.ts';
+import { isObject, type JsonObject } from '../kit/json.ts';
+import { Moved, movedStatus } from '../kit/moved.ts';
 import { Outbox } from '../kit/outbox.ts';
 import { RequestLog } from '../kit/request-log.ts';
 import { createServer, isAside, listen } from '../kit/server.ts';
@@ -10,6 +13,7 @@ import { addAccountRoutes } from './account.ts';
 import { type Auth, createAuth } from './auth.ts';
 import { addModelRoutes } from './custom-fields.ts';
 import { type KeapData, noKeapData, type OAuthClient } from './data.ts';
+import { entities } from './entities.ts';
 import { KeapError } from './errors.ts';
 import { createHooks } from './hooks.ts';
 import { Limiter, type LimitOptions } from './limits.ts';
@@ -17,7 +21,7 @@ import { addOtherOperations } from './operations.ts';
 import { addPage } from './page.ts';
 import { addRecordRoutes } from './records.ts';
 import { addStageRoutes } from './stages.ts';
-import { KeapStore } from './store.ts';
+import { KeapStore, keapEntities } from './store.ts';
 
 export interface KeapOptions {
   port?: number;
@@ -34,6 +38,8 @@ export interface KeapOptions {
   hookDelayMs?: readonly [number, number];
   /** A hook's receiver that takes longer has failed. */
   hookTimeoutMs?: number;
+  /** How far its clock is ahead of this machine's, in ms; negative: behind. */
+  clockAhead?: number;
   logger?: boolean;
 }
 
@@ -55,7 +61,8 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
     refreshToken: 'sandbox-keap-refresh',
   };
   const initial = structuredClone({ refreshToken: oauth.refreshToken, ...(options.data ?? noKeapData) });
-  const store = new KeapStore(initial);
+  const clock = new Clock(options.clockAhead);
+  const store = new KeapStore(initial, clock);
   const faults = new Faults();
   const requests = new RequestLog((route) =>
     route.includes('/model')
@@ -66,16 +73,39 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
   const limiter = options.limits === false ? undefined : new Limiter(options.limits ?? {});
   let url = '';
 
+  const behaviours = new Behaviours({
+    edit(plural, id, change) {
+      const entity = entities.find((one) => one.plural === plural);
+      const record = entity && store.table(entity.plural).get(id);
+      const changed = record && change(record as JsonObject);
+      if (!record || changed === record) return;
+      store.edit(entity.plural, id, changed as JsonObject);
+      hooks.note(`${entity.singular}.edit`, entity.plural, id);
+    },
+    merge(plural, loser, winner) {
+      const entity = entities.find((one) => one.plural === plural);
+      if (!entity) throw new Error(`entity is one of ${keapEntities.join(', ')}`);
+      store.merge(entity.plural, loser, winner);
+      hooks.note(`${entity.singular}.edit`, entity.plural, winner);
+      hooks.note(`${entity.singular}.delete`, entity.plural, loser);
+    },
+  });
+  store.idFor = (entity) => behaviours.idFor(entity, store.table(entity));
   const reset = (data: KeapData = initial) => {
     hooks.clear();
+    behaviours.reset();
     store.load({ ...data, refreshToken: data.refreshToken ?? oauth.refreshToken });
   };
   const app = createServer({
     faults,
     requests,
     webhooks,
-    reset: () => reset(),
-    clock: store.clock,
+    behaviours,
+    clock,
+    reset: () => {
+      clock.ahead = options.clockAhead ?? 0;
+      reset();
+    },
     logger: options.logger ?? false,
   });
   const auth = createAuth(app, { apiKey, oauth, store, lifetimeSeconds: options.accessTokenSeconds ?? 86_400 });
@@ -86,6 +116,7 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
     limiter?.check(reply, token);
   });
   app.setErrorHandler(async (error, request, reply) => {
+    if (error instanceof Moved) return reply.redirect(error.location, movedStatus(request.method));
     const { status, body } = error instanceof KeapError ? error : asKeapError(error, request.url);
     return reply.code(status).send(body);
   });
@@ -107,7 +138,7 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
   addAccountRoutes(app, v2, store);
   addStageRoutes(app, v2, store);
   addModelRoutes(app, v2, store);
-  addRecordRoutes(app, v2, { store, hooks, url: () => url });
+  addRecordRoutes(app, v2, { store, hooks, behaviours, url: () => url });
   addOtherOperations(app, v2);
   addPage(app, v2, apiKey);
   url = await listen(app, options.host ?? '127.0.0.1', options.port ?? 0);
@@ -118,6 +149,8 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
     faults,
     requests,
     webhooks,
+    behaviours,
+    clock,
     auth,
     apiKey,
     stats: () => requests.stats(),
@@ -125,6 +158,7 @@ export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox>
     snapshot: () => store.snapshot(),
     async close() {
       hooks.clear();
+      behaviours.reset();
       await webhooks.close();
       await app.close();
     },

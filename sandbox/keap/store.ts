@@ -2,6 +2,7 @@
 // modification times move on, but no hook fires.
 
 import { Clock } from '../kit/clock.ts';
+import { isEmpty, type JsonObject } from '../kit/json.ts';
 import { Table } from '../kit/table.ts';
 import {
   type Company,
@@ -29,7 +30,9 @@ type RecordOf<E extends KeapEntity> = ReturnType<KeapTables[E]['values']>[number
 export const keapEntities: readonly KeapEntity[] = ['companies', 'contacts', 'opportunities', 'products'];
 
 export class KeapStore implements KeapTables {
-  readonly clock = new Clock();
+  readonly clock: Clock;
+  /** The id for a new record, where it is not the next one. */
+  idFor: (entity: KeapEntity) => number | undefined = () => undefined;
   #listeners: (() => void)[] = [];
   readonly #changed = () => {
     for (const listener of this.#listeners) listener();
@@ -46,7 +49,8 @@ export class KeapStore implements KeapTables {
   /** ISO 4217 code of the account's currency. */
   currency = 'USD';
 
-  constructor(data: KeapData) {
+  constructor(data: KeapData, clock = new Clock()) {
+    this.clock = clock;
     this.load(data);
   }
 
@@ -103,7 +107,7 @@ export class KeapStore implements KeapTables {
     const time = this.clock.next();
     const record = {
       ...fields,
-      id: String(table.takeId()),
+      id: String(this.idFor(entity) ?? table.takeId()),
       ...this.#times(entity, time),
       ...this.#modified(entity, time),
     };
@@ -121,6 +125,23 @@ export class KeapStore implements KeapTables {
     if (!record) throw new Error(`There is no ${entity} ${id}.`);
     const next = { ...record, ...fields, id, ...this.#modified(entity, this.clock.next()) };
     return table.put(withoutEmpty(next) as RecordOf<E>);
+  }
+
+  /** Joins two records: what the winner lacks, and all that refers to the loser, becomes the winner's. */
+  merge(entity: KeapEntity, loser: string, winner: string): void {
+    const table = this.table(entity);
+    const [lost, kept] = [table.get(loser), table.get(winner)];
+    if (!lost || !kept) throw new Error(`There is no ${entity} ${lost ? winner : loser}.`);
+    const lacking = Object.entries(lost).filter(([name]) => isEmpty((kept as unknown as JsonObject)[name]));
+    this.edit(entity, winner, Object.fromEntries(lacking));
+    if (entity === 'companies') {
+      for (const contact of this.contacts.values())
+        if (contact.company?.id === loser) this.edit('contacts', contact.id, { company: { id: winner } });
+    } else if (entity === 'contacts') {
+      for (const { id, contact_id } of this.opportunities.values())
+        if (contact_id === loser) this.edit('opportunities', id, { contact_id: winner });
+    }
+    this.remove(entity, loser);
   }
 
   remove(entity: KeapEntity, id: string): boolean {

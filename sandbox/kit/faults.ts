@@ -27,6 +27,8 @@ export interface FaultRule {
   path?: string;
   /** How many requests it hits at most; without it, all. */
   times?: number;
+  /** For how long it holds from now on, in ms; without it, until it is removed. */
+  lastsMs?: number;
   /** 0 to 1; without it, always. Drawn from a seeded random source. */
   probability?: number;
   action: FaultAction;
@@ -41,6 +43,8 @@ interface ActiveRule {
   rule: FaultRule & { id: string };
   matches: (url: string) => boolean;
   left: number;
+  /** Epoch ms. */
+  end: number;
   hits: number;
 }
 
@@ -62,6 +66,7 @@ export class Faults {
       rule: complete,
       matches: pathMatcher(rule.path),
       left: rule.times ?? Number.POSITIVE_INFINITY,
+      end: rule.lastsMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + rule.lastsMs,
       hits: 0,
     });
     return complete;
@@ -84,7 +89,7 @@ export class Faults {
   pick(method: string, url: string): (FaultRule & { id: string }) | undefined {
     for (const active of this.#active) {
       const { rule } = active;
-      if (active.left <= 0) continue;
+      if (active.left <= 0 || active.end <= Date.now()) continue;
       if (rule.method !== undefined && rule.method.toUpperCase() !== method) continue;
       if (!active.matches(url)) continue;
       if (rule.probability !== undefined && this.#random() >= rule.probability) continue;
@@ -106,7 +111,7 @@ function pathMatcher(path: string | undefined): (url: string) => boolean {
 function problemOf(rule: unknown): string | undefined {
   if (!isObject(rule)) return 'a fault is an object with an action';
   if (!faultActions.some((action) => action === rule.action)) return `action is one of ${faultActions.join(', ')}`;
-  for (const key of ['times', 'probability', 'status', 'ms'])
+  for (const key of ['times', 'lastsMs', 'probability', 'status', 'ms'])
     if (rule[key] !== undefined && (typeof rule[key] !== 'number' || rule[key] < 0)) return `${key} is a number >= 0`;
   for (const key of ['id', 'method', 'path'])
     if (rule[key] !== undefined && typeof rule[key] !== 'string') return `${key} is a string`;

@@ -6,6 +6,8 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+export const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === '';
+
 /** The value at a dotted path ("billing.city"), or undefined. */
 export function valueAt(record: unknown, path: string): unknown {
   let value = record;

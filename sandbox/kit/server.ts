@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { BehaviourRule, Behaviours, Merged } from './behaviours.ts';
 import type { Clock } from './clock.ts';
 import type { FaultRule, Faults } from './faults.ts';
 import { isObject } from './json.ts';
@@ -13,6 +14,7 @@ export interface ServerParts {
   faults: Faults;
   requests: RequestLog;
   webhooks: Outbox;
+  behaviours: Behaviours;
   /** Puts records and all else back to how they were at the start. */
   reset: () => void;
   /** The system's own, which may be off. */
@@ -131,8 +133,6 @@ async function* inPieces(payload: string, ms: number): AsyncGenerator<Buffer> {
 
 function addControlRoutes(app: FastifyInstance, parts: ServerParts): void {
   const { faults, requests, webhooks } = parts;
-  const refuse = (reply: FastifyReply, error: unknown) =>
-    reply.code(400).send({ message: error instanceof Error ? error.message : String(error) });
 
   app.get('/favicon.ico', async (_request, reply) => reply.code(204).send());
 
@@ -141,13 +141,8 @@ function addControlRoutes(app: FastifyInstance, parts: ServerParts): void {
     const { body } = request;
     try {
       if (isObject(body) && typeof body.seed === 'number') faults.seed(body.seed);
-      const rules: unknown[] = Array.isArray(body)
-        ? body
-        : isObject(body) && Array.isArray(body.rules)
-          ? body.rules
-          : [body];
       // `add` checks the shape, whatever it is.
-      const added = rules.map((rule) => faults.add(rule as FaultRule));
+      const added = rulesIn(body).map((rule) => faults.add(rule as FaultRule));
       return reply.code(201).send({ faults: added });
     } catch (error) {
       return refuse(reply, error);
@@ -182,6 +177,7 @@ function addControlRoutes(app: FastifyInstance, parts: ServerParts): void {
     return reply.code(204).send();
   });
 
+  addBehaviourRoutes(app, parts);
   app.post('/_sandbox/reset', async (_request, reply) => {
     faults.clear();
     requests.clear();
@@ -191,6 +187,63 @@ function addControlRoutes(app: FastifyInstance, parts: ServerParts): void {
     return reply.code(204).send();
   });
 }
+
+/** What the system does to records without an error, and its clock. */
+function addBehaviourRoutes(app: FastifyInstance, { behaviours, clock }: ServerParts): void {
+  app.get<{ Querystring: { since?: string } }>('/_sandbox/behaviours', async (request) => ({
+    behaviours: behaviours.list(),
+    happened: behaviours.happened(Number(request.query.since ?? 0) || 0),
+  }));
+  app.post<{ Body: unknown }>('/_sandbox/behaviours', async ({ body }, reply) => {
+    try {
+      if (isObject(body) && typeof body.seed === 'number') behaviours.seed(body.seed);
+      // `add` checks the shape, whatever it is.
+      const added = rulesIn(body).map((rule) => behaviours.add(rule as BehaviourRule));
+      return reply.code(201).send({ behaviours: added });
+    } catch (error) {
+      return refuse(reply, error);
+    }
+  });
+  app.delete('/_sandbox/behaviours', async (_request, reply) => {
+    behaviours.clear();
+    return reply.code(204).send();
+  });
+  app.delete<{ Params: { id: string } }>('/_sandbox/behaviours/:id', async (request, reply) => {
+    behaviours.clear(request.params.id);
+    return reply.code(204).send();
+  });
+  app.post('/_sandbox/behaviours/settle', async (_request, reply) => {
+    behaviours.settle();
+    return reply.code(204).send();
+  });
+  app.post<{ Body: unknown }>('/_sandbox/merge', async ({ body }, reply) => {
+    const { entity, loser, winner, shows = 'winner' } = isObject(body) ? body : {};
+    if (typeof entity !== 'string' || ![loser, winner].every((id) => typeof id === 'string' || typeof id === 'number'))
+      return refuse(reply, 'entity is a plural, loser and winner are ids');
+    try {
+      // `merge` checks what it shows.
+      behaviours.merge(entity, String(loser), { winner: String(winner), shows: shows as Merged['shows'] });
+      return reply.code(204).send();
+    } catch (error) {
+      return refuse(reply, error);
+    }
+  });
+
+  app.get('/_sandbox/clock', async () => ({ ahead: clock.ahead, now: new Date(clock.now()).toISOString() }));
+  app.post<{ Body: unknown }>('/_sandbox/clock', async ({ body }, reply) => {
+    if (!isObject(body) || !Number.isSafeInteger(body.ahead))
+      return refuse(reply, 'ahead is a whole number of ms, negative for a clock that is behind');
+    clock.ahead = Number(body.ahead);
+    return { ahead: clock.ahead, now: new Date(clock.now()).toISOString() };
+  });
+}
+
+const refuse = (reply: FastifyReply, error: unknown): FastifyReply =>
+  reply.code(400).send({ message: error instanceof Error ? error.message : String(error) });
+
+/** One rule, a list of them, or an object with `rules`. */
+const rulesIn = (body: unknown): unknown[] =>
+  Array.isArray(body) ? body : isObject(body) && Array.isArray(body.rules) ? body.rules : [body];
 
 /** Listens, and answers the URL under which this machine reaches it. */
 export async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {

@@ -1,8 +1,10 @@
-// One entity's records in memory. Ids count up and are never given twice, not even after a delete.
+// One entity's records in memory. Ids count up and are not given twice, not even after a delete, unless that is asked for.
 
 export class Table<R extends { id: string | number }> {
   readonly #records = new Map<R['id'], R>();
   #next = 1;
+  /** Ids of deleted records, in the order of their deletes. */
+  #freed: number[] = [];
   readonly #changed: () => void;
 
   constructor(changed: () => void = () => {}) {
@@ -40,13 +42,21 @@ export class Table<R extends { id: string | number }> {
 
   delete(id: R['id']): boolean {
     const existed = this.#records.delete(id);
-    if (existed) this.#changed();
+    if (existed) {
+      this.#freed.push(Number(id));
+      this.#changed();
+    }
     return existed;
   }
 
   /** The next free number, taken. */
   takeId(): number {
     return this.#next++;
+  }
+
+  /** The id of the record that was deleted last, taken; undefined where there is none. */
+  takeFreedId(): number | undefined {
+    return this.#freed.pop();
   }
 
   get next(): number {
@@ -57,6 +67,7 @@ export class Table<R extends { id: string | number }> {
   load(records: readonly R[], next = 1): void {
     this.#records.clear();
     this.#next = next;
+    this.#freed = [];
     for (const record of records) {
       this.#records.set(record.id, structuredClone(record));
       const id = Number(record.id);

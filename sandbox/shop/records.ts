@@ -2,7 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Behaviours } from '../kit/behaviours.ts';
 import { isObject, type JsonObject, valueAt } from '../kit/json.ts';
+import { Moved } from '../kit/moved.ts';
 import type { Customer, Order, Product } from './data.ts';
 import { type Entity, entities } from './entities.ts';
 import { type FieldProblem, ShopError } from './errors.ts';
@@ -13,30 +15,39 @@ import type { Webhooks } from './webhooks.ts';
 type StoredRecord = Customer | Order | Product;
 type Query = Record<string, string | string[] | undefined>;
 
-export function addRecordRoutes(
-  app: FastifyInstance,
-  store: ShopStore,
-  webhooks: Webhooks,
-  url: () => string,
-): { clear(): void } {
+interface Parts {
+  store: ShopStore;
+  webhooks: Webhooks;
+  behaviours: Behaviours;
+  url: () => string;
+}
+
+export function addRecordRoutes(app: FastifyInstance, parts: Parts): { clear(): void } {
   const replays = new Replays();
-  for (const entity of entities) addEntity(app, entity, store, webhooks, replays, url);
+  for (const entity of entities) addEntity(app, entity, replays, parts);
   return replays;
 }
 
 function addEntity(
   app: FastifyInstance,
   entity: Entity,
-  store: ShopStore,
-  webhooks: Webhooks,
   replays: Replays,
-  url: () => string,
+  { store, webhooks, behaviours, url }: Parts,
 ): void {
   const path = `/${entity.plural}`;
   const table = store.table(entity.plural);
 
   function existing(id: string): StoredRecord {
     const record = /^\d+$/.test(id) ? table.get(Number(id)) : undefined;
+    if (record) return record;
+    const merged = behaviours.mergedInto(entity.plural, id);
+    if (merged?.shows === 'redirect') throw new Moved(`${url()}${path}/${merged.winner}`);
+    if (merged?.shows === 'winner') return existing(merged.winner);
+    throw new ShopError(404, `There is no ${entity.singular} ${id}.`);
+  }
+
+  function readable(id: string): StoredRecord {
+    const record = behaviours.shown(entity.plural, existing(id));
     if (!record) throw new ShopError(404, `There is no ${entity.singular} ${id}.`);
     return record;
   }
@@ -47,7 +58,11 @@ function addEntity(
   }
 
   app.get<{ Querystring: Query }>(path, async (request, reply) => {
-    const { records, total, page, pages } = list(entity, table.values(), request.query);
+    const { records, total, page, pages } = list(
+      entity,
+      behaviours.allShown(entity.plural, table.values()),
+      request.query,
+    );
     reply.headers({ 'x-total': String(total), 'x-total-pages': String(pages) });
     if (page < pages) {
       const next = new URL(request.url, url());
@@ -59,32 +74,36 @@ function addEntity(
 
   app.post<{ Body: unknown }>(path, async (request, reply) => {
     const replay = replays.find(request, path);
-    const id = replay.known ?? create(request.body);
-    if (replay.known === undefined) replay.keep(id);
+    const record = replay.known === undefined ? create(request.body) : existing(String(replay.known));
+    if (replay.known === undefined) replay.keep(record.id);
     else reply.header('idempotent-replayed', 'true');
-    reply.code(201).header('location', `${url()}${path}/${id}`);
-    return answer(reply, existing(String(id)));
+    reply.code(201).header('location', `${url()}${path}/${record.id}`);
+    return answer(reply, record);
   });
 
-  function create(body: unknown): number {
-    const fields = written(entity, entity.defaults, body, store);
-    entity.complete?.(fields, body as JsonObject);
+  function create(body: unknown): StoredRecord {
+    const next = written(entity, entity.defaults, body, store);
+    entity.complete?.(next, body as JsonObject);
+    const { plural, required } = entity;
+    const { stored, done } = behaviours.take(plural, { before: entity.defaults, next, created: true, required });
     // All fields are there: the defaults name each one, `written` has checked the rest.
-    const record = store.add(entity.plural, fields as unknown as StoredRecord);
+    const record = store.add(plural, stored as unknown as StoredRecord);
     webhooks.note(entity.singular, 'created', record.id);
-    return record.id;
+    return done(record.id, record) as StoredRecord;
   }
 
   app.get<{ Params: { id: string } }>(`${path}/:id`, async (request, reply) =>
-    answer(reply, existing(request.params.id)),
+    answer(reply, readable(request.params.id)),
   );
 
   app.patch<{ Params: { id: string }; Body: unknown }>(`${path}/:id`, async (request, reply) => {
     const record = existing(request.params.id);
     guard(request, record);
-    const saved = store.edit(entity.plural, record.id, written(entity, record, request.body, store));
+    const next = written(entity, record, request.body, store);
+    const { stored, done } = behaviours.take(entity.plural, { before: record, next, created: false });
+    const saved = store.edit(entity.plural, record.id, stored);
     webhooks.note(entity.singular, 'updated', record.id);
-    return answer(reply, saved);
+    return answer(reply, done(record.id, saved) as StoredRecord);
   });
 
   app.delete<{ Params: { id: string } }>(`${path}/:id`, async (request, reply) => {

@@ -1,16 +1,20 @@
 // The Customwebshop stand-in: its API over real HTTP, all state in memory.
 
+import { Behaviours } from '../kit/behaviours.ts';
+import { Clock } from '../kit/clock.ts';
 import { Faults } from '../kit/faults.ts';
 import { isObject } from '../kit/json.ts';
+import { Moved, movedStatus } from '../kit/moved.ts';
 import { Outbox } from '../kit/outbox.ts';
 import { RequestLog } from '../kit/request-log.ts';
 import { createServer, isAside, listen } from '../kit/server.ts';
 import type { Sandbox } from '../types.ts';
 import { noShopData, type ShopData } from './data.ts';
+import { entities } from './entities.ts';
 import { ShopError } from './errors.ts';
 import { addPage } from './page.ts';
 import { addRecordRoutes } from './records.ts';
-import { ShopStore } from './store.ts';
+import { ShopStore, shopEntities } from './store.ts';
 import { createWebhooks } from './webhooks.ts';
 
 export interface ShopOptions {
@@ -22,6 +26,8 @@ export interface ShopOptions {
   /** From a change to its webhook, in ms. */
   webhookDelayMs?: readonly [number, number];
   webhookTimeoutMs?: number;
+  /** How far its clock is ahead of this machine's, in ms; negative: behind. */
+  clockAhead?: number;
   logger?: boolean;
 }
 
@@ -37,22 +43,46 @@ export interface ShopSandbox extends Sandbox {
 export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox> {
   const token = options.token ?? 'sandbox-shop-token';
   const initial = structuredClone(options.data ?? noShopData);
-  const store = new ShopStore(initial);
+  const clock = new Clock(options.clockAhead);
+  const store = new ShopStore(initial, clock);
   const faults = new Faults();
   const requests = new RequestLog((route) => /^\/(\w+)/.exec(route)?.[1]);
   const outbox = new Outbox({ timeoutMs: options.webhookTimeoutMs ?? 30_000 });
   let url = '';
 
+  const behaviours = new Behaviours({
+    edit(plural, id, change) {
+      const entity = entities.find((one) => one.plural === plural);
+      const record = entity && store.table(entity.plural).get(Number(id));
+      const changed = record && change(record);
+      if (!record || changed === record) return;
+      store.edit(entity.plural, record.id, changed as typeof record);
+      webhooks.note(entity.singular, 'updated', record.id);
+    },
+    merge(plural, loser, winner) {
+      const entity = entities.find((one) => one.plural === plural);
+      if (!entity) throw new Error(`entity is one of ${shopEntities.join(', ')}`);
+      store.merge(entity.plural, Number(loser), Number(winner));
+      webhooks.note(entity.singular, 'updated', Number(winner));
+      webhooks.note(entity.singular, 'deleted', Number(loser));
+    },
+  });
+  store.idFor = (entity) => behaviours.idFor(entity, store.table(entity));
   const reset = (data: ShopData = initial) => {
     replays.clear();
+    behaviours.reset();
     store.load(data);
   };
   const app = createServer({
     faults,
     requests,
     webhooks: outbox,
-    reset: () => reset(),
-    clock: store.clock,
+    behaviours,
+    clock,
+    reset: () => {
+      clock.ahead = options.clockAhead ?? 0;
+      reset();
+    },
     logger: options.logger ?? false,
   });
 
@@ -62,7 +92,8 @@ export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox>
     reply.header('www-authenticate', 'Bearer');
     throw new ShopError(401, 'The token is missing or not valid.');
   });
-  app.setErrorHandler(async (error, _request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
+    if (error instanceof Moved) return reply.redirect(error.location, movedStatus(request.method));
     if (error instanceof ShopError) return reply.code(error.status).send(error.body);
     const status = isObject(error) && typeof error.statusCode === 'number' ? error.statusCode : 500;
     return reply.code(status).send({ message: error instanceof Error ? error.message : 'Unknown error' });
@@ -72,7 +103,7 @@ export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox>
   );
 
   const webhooks = createWebhooks(app, { store, outbox, delayMs: options.webhookDelayMs ?? [20, 100] });
-  const replays = addRecordRoutes(app, store, webhooks, () => url);
+  const replays = addRecordRoutes(app, { store, webhooks, behaviours, url: () => url });
   addPage(app, token);
   url = await listen(app, options.host ?? '127.0.0.1', options.port ?? 0);
 
@@ -82,11 +113,14 @@ export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox>
     faults,
     requests,
     webhooks: outbox,
+    behaviours,
+    clock,
     token,
     stats: () => requests.stats(),
     reset,
     snapshot: () => store.snapshot(),
     async close() {
+      behaviours.reset();
       await outbox.close();
       await app.close();
     },

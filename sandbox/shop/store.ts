@@ -1,6 +1,7 @@
 // All records of the shop stand-in. Tests may edit them here directly: `updated_at` moves on, but no webhook fires.
 
 import { Clock } from '../kit/clock.ts';
+import { isEmpty, type JsonObject } from '../kit/json.ts';
 import { Table } from '../kit/table.ts';
 import type { Customer, Order, Product, ShopData, StoredWebhook } from './data.ts';
 
@@ -17,7 +18,9 @@ type RecordOf<E extends ShopEntity> = ReturnType<ShopTables[E]['values']>[number
 export const shopEntities: readonly ShopEntity[] = ['customers', 'orders', 'products'];
 
 export class ShopStore implements ShopTables {
-  readonly clock = new Clock();
+  readonly clock: Clock;
+  /** The id for a new record, where it is not the next one. */
+  idFor: (entity: ShopEntity) => number | undefined = () => undefined;
   #listeners: (() => void)[] = [];
   readonly #changed = () => {
     for (const listener of this.#listeners) listener();
@@ -28,7 +31,8 @@ export class ShopStore implements ShopTables {
   readonly products = new Table<Product>(this.#changed);
   readonly webhooks = new Table<StoredWebhook>(this.#changed);
 
-  constructor(data: ShopData) {
+  constructor(data: ShopData, clock = new Clock()) {
+    this.clock = clock;
     this.load(data);
   }
 
@@ -65,7 +69,7 @@ export class ShopStore implements ShopTables {
     fields: Omit<RecordOf<E>, 'id' | 'number' | 'created_at' | 'updated_at'>,
   ): RecordOf<E> {
     const table = this.table(entity);
-    const id = table.takeId();
+    const id = this.idFor(entity) ?? table.takeId();
     const time = this.clock.next();
     const number = entity === 'orders' ? { number: `W${String(id).padStart(6, '0')}` } : {};
     const record = { id, ...number, ...fields, created_at: time, updated_at: time };
@@ -79,6 +83,25 @@ export class ShopStore implements ShopTables {
     const record = table.get(id);
     if (!record) throw new Error(`There is no ${entity} ${id}.`);
     return table.put({ ...record, ...fields, id, updated_at: this.clock.next() });
+  }
+
+  /** Joins two records: what the winner lacks, and all that refers to the loser, becomes the winner's. */
+  merge(entity: ShopEntity, loser: number, winner: number): void {
+    const table = this.table(entity);
+    const [lost, kept] = [table.get(loser), table.get(winner)];
+    if (!lost || !kept) throw new Error(`There is no ${entity} ${lost ? winner : loser}.`);
+    const lacking = Object.entries(lost).filter(([name]) => isEmpty((kept as JsonObject)[name]));
+    this.edit(entity, winner, Object.fromEntries(lacking));
+    for (const order of this.orders.values()) {
+      if (entity === 'customers' && order.customer_id === loser) this.edit('orders', order.id, { customer_id: winner });
+      if (entity === 'products' && order.line_items.some(({ product_id }) => product_id === loser))
+        this.edit('orders', order.id, {
+          line_items: order.line_items.map((item) =>
+            item.product_id === loser ? { ...item, product_id: winner } : item,
+          ),
+        });
+    }
+    this.remove(entity, loser);
   }
 
   remove(entity: ShopEntity, id: number): boolean {

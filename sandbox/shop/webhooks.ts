@@ -42,7 +42,7 @@ export function createWebhooks(
       topic: String(topic),
       url: String(url),
       secret: typeof secret === 'string' ? secret : randomBytes(24).toString('hex'),
-      created_at: new Date().toISOString(),
+      created_at: new Date(store.clock.now()).toISOString(),
     });
     reply.code(201);
     // A secret that the shop made is told once, here.
@@ -62,7 +62,7 @@ export function createWebhooks(
   return {
     note(resource, action, id) {
       const topic = `${resource}.${action}`;
-      const occurred_at = new Date().toISOString();
+      const occurred_at = new Date(store.clock.now()).toISOString();
       for (const webhook of store.webhooks.values()) {
         if (webhook.topic !== topic) continue;
         const delivery = randomUUID();
@@ -74,7 +74,7 @@ export function createWebhooks(
             // Signed anew on each attempt: a receiver refuses old times.
             headers: () => ({
               'content-type': 'application/json',
-              'x-shop-signature': sign(webhook.secret, body),
+              'x-shop-signature': sign(webhook.secret, body, Math.floor(store.clock.now() / 1_000)),
               'x-shop-delivery': delivery,
               'x-shop-topic': topic,
             }),
