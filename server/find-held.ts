@@ -3,6 +3,7 @@ import type { Mapping } from '../engine/config/types.ts';
 import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
 import type { Held, HeldRecord } from '../engine/links/links.ts';
+import type { IssueKind } from '../engine/store/types.ts';
 import type { SideIndex } from '../engine/types.ts';
 import { namesOf, sideIndex } from './sides.ts';
 
@@ -24,6 +25,12 @@ export interface Found {
 }
 
 const WAITING: readonly Held['kind'][] = ['failed', 'waiting', 'review'];
+
+/** Of all these records only some are read, where the filter names kinds that are few. */
+function kindsOf({ kind, id }: HeldFilter): readonly IssueKind[] | undefined {
+  if (kind === undefined) return id === undefined ? ['failed', 'waiting', 'blocked', 'review'] : undefined;
+  return kind === 'gone' ? ['orphaned'] : kind === 'waiting' ? ['waiting', 'blocked'] : [kind];
+}
 
 /** @throws TandemError NOT_FOUND for a mapping, BAD_REQUEST for a side that no mapping has */
 export async function* findHeld(
@@ -126,9 +133,10 @@ async function* batches(
   engine: Engine,
   mapping: Mapping,
   side: SideIndex | undefined,
-  { id }: HeldFilter,
+  filter: HeldFilter,
 ): AsyncGenerator<HeldRecord[]> {
-  if (id === undefined || side === undefined) yield* engine.links(mapping.name).allHeld();
+  const { id } = filter;
+  if (id === undefined || side === undefined) yield* engine.links(mapping.name).allHeld(kindsOf(filter));
   else yield await one(engine, mapping, side, id);
 }
 

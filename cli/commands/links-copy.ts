@@ -5,22 +5,24 @@ import { pipeline as chain, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
+import type { Redis } from 'ioredis';
 import { formatProblem } from '../../engine/config/format.ts';
+import { connect } from '../../engine/queue/connection.ts';
 import {
   type CopiedMapping,
   type ExportCounts,
   exportLines,
   type ImportProblem,
   importLines,
-} from '../../engine/links/copy.ts';
-import { createLinks } from '../../engine/links/links.ts';
-import { connect } from '../../engine/queue/connection.ts';
+} from '../../engine/store/copy.ts';
+import { adoptFingerprints, fingerprintRecord } from '../../engine/store/fingerprints.ts';
+import { openTransfer } from '../../engine/store/store.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { createLogger } from '../log.ts';
 import { plain } from '../output.ts';
-import { checkRedis, openFingerprints, requireRedisUrl } from '../redis.ts';
+import { checkRedis, requireRedisUrl } from '../redis.ts';
 
 /** Lines that were not taken are told one by one up to here. */
 const TOLD = 50;
@@ -41,9 +43,10 @@ export function copyCommands(links: Command): void {
     .option('--allow-empty', 'write a copy also where there is nothing to copy')
     .action(
       action<{ out?: string; allowEmpty?: boolean }, [string | undefined]>((context, { out, allowEmpty }, mapping) =>
-        withMappings(context, mapping, { safe: false }, async (mappings, left) => {
+        withMappings(context, mapping, { safe: false }, async (mappings, redis, left) => {
           const counts = { links: 0, records: 0 };
-          const copied = exportLines([...mappings.values()], counts);
+          const fingerprints = await fingerprintRecord(redis, context.environment.prefix);
+          const copied = exportLines([...mappings.values()], counts, fingerprints);
           const lines = Readable.from(allowEmpty ? copied : unlessEmpty(copied, counts, context.environment.prefix));
           if (out === undefined) await pipeline(lines, process.stdout, { end: false });
           else await toFile(lines, out);
@@ -71,10 +74,16 @@ export function copyCommands(links: Command): void {
     .option('--dry-run', 'tell what would be done, change nothing')
     .action(
       action<{ dryRun?: boolean }, [string | undefined]>((context, { dryRun = false }, file = '-') =>
-        withMappings(context, undefined, { safe: true }, async (mappings) => {
+        withMappings(context, undefined, { safe: true }, async (mappings, redis) => {
+          const { environment } = context;
           const problems: ImportProblem[] = [];
           const counts = await importLines(textOf(file), mappings, {
             dry: dryRun,
+            async adopt(fingerprints) {
+              const counts = await Promise.all([...mappings.values()].map(({ links }) => links.count()));
+              const unused = counts.every((count) => count === 0);
+              await adoptFingerprints(redis, environment.prefix, environment, fingerprints, { unused, dry: dryRun });
+            },
             problem(one) {
               if (problems.push(one) <= TOLD)
                 context.output.note(plain(`line ${one.line}: ${one.code}: ${one.message}`));
@@ -126,7 +135,7 @@ async function withMappings(
   { environment, output }: CommandContext,
   only: string | undefined,
   { safe }: { safe: boolean },
-  work: (mappings: ReadonlyMap<string, CopiedMapping>, left: readonly string[]) => Promise<number>,
+  work: (mappings: ReadonlyMap<string, CopiedMapping>, redis: Redis, left: readonly string[]) => Promise<number>,
 ): Promise<number> {
   const url = requireRedisUrl(environment);
   // Secrets of systems are not needed to know the mappings.
@@ -138,7 +147,6 @@ async function withMappings(
   if (only !== undefined && wanted.length === 0)
     throw new Failure('NOT_FOUND', `There is no mapping "${only}".`, 'Check its name, or its file: tandem validate.');
   await checkRedis(url, environment.prefix, createLogger(environment.logLevel, process.stderr, true), { safe });
-  const fingerprinter = await openFingerprints(url, environment);
   const redis = connect(url, environment.prefix);
   try {
     const mappings = new Map(
@@ -147,11 +155,12 @@ async function withMappings(
         {
           name: mapping.name,
           sides: [mapping.sides[0].name, mapping.sides[1].name],
-          links: createLinks(redis, environment.prefix, mapping, fingerprinter),
+          // A copy is made and put back without the key: it holds the fingerprints as they are.
+          links: openTransfer(redis, environment.prefix, mapping),
         },
       ]),
     );
-    return await work(mappings, left);
+    return await work(mappings, redis, left);
   } finally {
     redis.disconnect();
   }

@@ -24,7 +24,9 @@ export async function followEdit(engine: Engine, mapping: Mapping, scans: boolea
     await engine.trigger({ mapping: name, scan: 'backfill' }, 'edit');
   if (followed.version !== version) {
     const context = engine.context({ owner: `config-${version}` });
-    await releaseHeld(context, mapping, (side, ids) => context.enqueue(name, side, ids));
+    // Also those that the mapping leaves alone: it may not any more.
+    const kinds = ['failed', 'waiting', 'blocked', 'review', 'unmatched'] as const;
+    await releaseHeld(context, mapping, (side, ids) => context.enqueue(name, side, ids), kinds);
     await links.follow({ version });
   }
   if (followed.scope === undefined) await links.follow({ scope: scopeOf(mapping) });

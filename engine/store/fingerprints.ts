@@ -36,12 +36,12 @@ export interface FingerprintKeys {
  * @throws TandemError STARTUP_REFUSED where the fingerprints in this Redis were made with another key
  */
 export async function openFingerprinter(redis: Redis, prefix: string, keys: FingerprintKeys): Promise<Fingerprinter> {
-  const place = `${prefix}:fingerprints`;
+  const place = placeOf(prefix);
   const key = keys.fingerprintKey
-    ? new Uint8Array(hkdfSync('sha256', keys.fingerprintKey, 'tandem', 'fingerprints', KEY_BYTES))
+    ? derived(keys.fingerprintKey)
     : await keptKey(redis, place, keys.encryptionKey ?? '');
   const fingerprinter = createFingerprinter(key);
-  const check = fingerprinter.token('tandem');
+  const check = fingerprinter.token(CHECKED);
   await redis.hsetnx(place, 'check', check);
   if ((await redis.hget(place, 'check')) === check) return fingerprinter;
   throw new TandemError(
@@ -49,6 +49,58 @@ export async function openFingerprinter(redis: Redis, prefix: string, keys: Fing
     `The fingerprints in this Redis were made with another key than ${keys.fingerprintKey ? 'the present TANDEM_FINGERPRINT_KEY' : 'the one that is kept in it'}: every record would look changed. Set TANDEM_FINGERPRINT_KEY as it was before, or unset it where it was not set.`,
   );
 }
+
+/** By which key the fingerprints in a Redis, or in a copy of links, were made. */
+export interface FingerprintRecord {
+  /** Fingerprint of a known text. */
+  readonly check: string;
+  /** The key itself, encrypted or not, where it is kept in Redis. */
+  readonly key?: string;
+}
+
+/** `check` is '' where no process has used this Redis yet. */
+export async function fingerprintRecord(redis: Redis, prefix: string): Promise<FingerprintRecord> {
+  const [check, key] = await redis.hmget(placeOf(prefix), 'check', 'key');
+  return { check: check ?? '', ...(key ? { key } : {}) };
+}
+
+/**
+ * Makes the key of a copy the one of this Redis, where nothing here was made with another one yet.
+ * @param unused whether that is so
+ * @throws TandemError BAD_REQUEST where the fingerprints of the copy are of no use here
+ */
+export async function adoptFingerprints(
+  redis: Redis,
+  prefix: string,
+  keys: FingerprintKeys,
+  copied: FingerprintRecord,
+  { unused, dry }: { unused: boolean; dry: boolean },
+): Promise<void> {
+  const place = placeOf(prefix);
+  const present = await redis.hget(place, 'check');
+  if (present === copied.check || copied.check === '') return;
+  const fail = (todo: string): never => {
+    throw new TandemError('BAD_REQUEST', `The fingerprints of the copy were made with another key: ${todo}`);
+  };
+  if (present !== null && !unused) return fail('there are links in this Redis already, made with the present one.');
+  if (keys.fingerprintKey ?? !copied.key) {
+    const own = keys.fingerprintKey && createFingerprinter(derived(keys.fingerprintKey)).token(CHECKED);
+    if (own !== copied.check)
+      return fail('set TANDEM_FINGERPRINT_KEY to the value that it had when the copy was made.');
+    if (!dry) await redis.multi().hset(place, 'check', copied.check).hdel(place, 'key').exec();
+    return;
+  }
+  const opened = await opening(copied.key!, keys.encryptionKey ?? '');
+  if (!opened || createFingerprinter(opened.key).token(CHECKED) !== copied.check)
+    return fail('it is encrypted with another TANDEM_ENCRYPTION_KEY. Set the one that it had when the copy was made.');
+  if (!dry) await redis.hset(place, { check: copied.check, key: copied.key! });
+}
+
+const placeOf = (prefix: string): string => `${prefix}:fingerprints`;
+const derived = (key: string): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', key, 'tandem', 'fingerprints', KEY_BYTES));
+/** Its fingerprint shows by which key fingerprints are made. */
+const CHECKED = 'tandem';
 
 const SEALED = 'sealed:';
 const PLAIN = 'plain:';
@@ -66,18 +118,21 @@ async function keptKey(redis: Redis, place: string, encryptionKey: string): Prom
       'STARTUP_REFUSED',
       'The fingerprints in this Redis were made with a key that is not kept in it: set TANDEM_FINGERPRINT_KEY to the value that it had before.',
     );
-  if (kept.startsWith(PLAIN)) {
-    const key = Buffer.from(kept.slice(PLAIN.length), 'base64url');
-    if (encryption) await redis.hset(place, 'key', await stored(key));
-    return key;
-  }
-  const opened = await encryption?.open(kept.slice(SEALED.length));
+  const opened = await opening(kept, encryptionKey);
   if (!opened)
     throw new TandemError(
       'STARTUP_REFUSED',
       'The key of the fingerprints in this Redis is encrypted with another TANDEM_ENCRYPTION_KEY: set the one that it had before, behind the new one (new,old).',
     );
-  const key = Buffer.from(opened.text, 'base64url');
-  if (opened.former) await redis.hset(place, 'key', await stored(key));
-  return key;
+  if (opened.former) await redis.hset(place, 'key', await stored(opened.key));
+  return opened.key;
+}
+
+/** `former`: it is to be encrypted with the present key. Undefined where no key opens it. */
+async function opening(kept: string, encryptionKey: string): Promise<{ key: Buffer; former: boolean } | undefined> {
+  const encryption = createEncryption(encryptionKey, 'fingerprints');
+  if (kept.startsWith(PLAIN))
+    return { key: Buffer.from(kept.slice(PLAIN.length), 'base64url'), former: encryption !== undefined };
+  const opened = await encryption?.open(kept.slice(SEALED.length));
+  return opened && { key: Buffer.from(opened.text, 'base64url'), former: opened.former };
 }

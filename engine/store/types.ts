@@ -4,7 +4,6 @@
  */
 import type { BrakeKind } from '../config/brake.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { Brake, Spending } from '../links/brake.ts';
 import type { Base, Pair, SideIndex } from '../types.ts';
 
 /**
@@ -21,6 +20,38 @@ export type RecordKey = string;
 export interface RecordRef {
   readonly side: SideIndex;
   readonly id: string;
+}
+
+// ---------------------------------------------------------------- the brake
+
+export type BrakeAnswer = 'continue' | 'discard';
+
+/** A brake that is on. */
+export interface Brake {
+  readonly id: string;
+  /** What there was too much of. */
+  readonly kind: BrakeKind;
+  /** Whether a scan missed records, or writes were counted one by one. */
+  readonly by: 'scan' | 'writes';
+  /** Records concerned when it went on, or in the latest scan; more than `limit`, which `linked` gives sense to. */
+  readonly count: number;
+  readonly limit: number;
+  readonly linked: number;
+  /** Epoch ms. */
+  readonly since: number;
+  /** Set while an answer is carried out. */
+  readonly answer?: BrakeAnswer;
+}
+
+/** A write that wants to be done. */
+export interface Spending {
+  readonly kind: BrakeKind;
+  /** Name of the record: spent once, however often the write is tried. */
+  readonly record: string;
+  readonly limit: number;
+  readonly linked: number;
+  /** Epoch ms since when writes count, if that is longer ago than the usual time. */
+  readonly since: number | undefined;
 }
 
 // ---------------------------------------------------------------- links
@@ -199,6 +230,8 @@ export interface TakenRecord extends RecordRef {
   readonly key: RecordKey;
   /** When it became due; undefined for one that was named and not in the dirty set. */
   readonly due: number | undefined;
+  /** Of its system, where one marked it last. */
+  readonly event: { readonly at: number; readonly trace: string | undefined } | undefined;
 }
 
 export interface Taken {
@@ -260,14 +293,19 @@ export type CommitResult =
    * stays, for it may have made a record: whoever commits marks it for review.
    */
   | { readonly kind: 'removed'; readonly ids?: Pair<string>; readonly record?: RecordRef }
-  /** The link ends, both records stay. They are known again from their next look. */
-  | { readonly kind: 'unlink'; readonly ids: Pair<string>; readonly revision: number }
+  /** The link ends, both records stay: `index` is by what others find them as candidates from now on. */
+  | {
+      readonly kind: 'unlink';
+      readonly ids: Pair<string>;
+      readonly revision: number;
+      readonly index?: Pair<UnlinkedIndex | undefined>;
+    }
   | { readonly kind: 'none' };
 
 /** What a record's run counts; see `engine/store/runs.ts`. */
 export interface RunCount {
   /** Where the record stands: counted by record, not by look. */
-  readonly place: '' | 'waiting' | 'review' | 'failed';
+  readonly place: '' | 'waiting' | 'review' | 'failed' | 'retrying';
   /** Something was written, linked, created or deleted: it counts even if the record is looked at once more. */
   readonly did: boolean;
   readonly fields: readonly (readonly [field: string, by: number])[];

@@ -239,7 +239,15 @@ export async function brakePair(
     if (decided.size > 0) return { decision: only(wanted, decided, stored), stopped: { permit, change } };
     const states = views.map((view) => recordState(mapping, view).linked) as [string, string];
     return {
-      outcome: await holdLink(context, mapping, ids, stored, withUnnamed(mapping, states, toName), permit, change),
+      outcome: await holdLink(
+        context,
+        mapping,
+        ids,
+        stored,
+        withUnnamed(mapping, states, toName, context.fingerprinter),
+        permit,
+        change,
+      ),
     };
   }
 }
@@ -425,7 +433,7 @@ export async function carryOut(context: SyncContext, mapping: Mapping, brake: Br
   const waits = held(context, mapping, holdReason(mapping, permit, 'deletes'), undefined);
   // Before any record goes on: what is held of it may be overwritten by any trouble, the decision is not.
   if (brake.answer === 'discard') {
-    for await (const batch of links.allHeld())
+    for await (const batch of links.allHeld(['failed', 'waiting', 'blocked']))
       await links.decide(
         batch.filter((one) => one.brake === brake.id && one.change === brake.kind),
         { kind: brake.kind },
@@ -447,8 +455,7 @@ export async function carryOut(context: SyncContext, mapping: Mapping, brake: Br
 /** Queues all records that a brake held. */
 async function releaseBraked(context: SyncContext, mapping: Mapping): Promise<number> {
   let released = 0;
-  for await (const batch of context.links(mapping.name).allHeld()) {
-    const braked = batch.filter(({ code }) => code === 'BRAKE_ON');
+  for await (const braked of context.links(mapping.name).allHeld(['blocked'])) {
     for (const side of [0, 1] as const) {
       const ids = braked.filter((record) => record.side === side).map(({ id }) => id);
       if (ids.length > 0) await context.enqueue(mapping.name, side, ids);

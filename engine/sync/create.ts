@@ -179,7 +179,12 @@ export async function createCounterpart(
     const name = unnamed ? await named(record.id, begun !== undefined) : 'later';
     if (name !== 'later' && !pending) {
       const refused = name === 'refused' ? 'refused' : undefined;
-      const now = withUnnamed(mapping, states, from === 0 ? [refused, undefined] : [undefined, refused]);
+      const now = withUnnamed(
+        mapping,
+        states,
+        from === 0 ? [refused, undefined] : [undefined, refused],
+        context.fingerprinter,
+      );
       await links.known(from, id, now[from]);
     }
     if (pending) await context.enqueue(mapping.name, from, [id]);

@@ -5,6 +5,7 @@
  */
 import type { Mapping } from '../config/types.ts';
 import { asTandemError } from '../errors.ts';
+import type { Fingerprinter } from '../expression/values.ts';
 import type { SyncContext } from './context.ts';
 import { indexEntry, type RecordView, recordState, viewRecord } from './view.ts';
 
@@ -16,44 +17,51 @@ import { indexEntry, type RecordView, recordState, viewRecord } from './view.ts'
 export type Unnamed = 'new' | 'open' | 'refused';
 export type UnnamedSides = readonly [Unnamed | undefined, Unnamed | undefined];
 
-const noted = (mapping: Mapping, unnamed: Unnamed, state: string): string => `${unnamed}.${mapping.version}.${state}`;
+const noted = (mapping: Mapping, unnamed: Unnamed, state: string, { token }: Fingerprinter): string =>
+  `${unnamed}.${token(`${mapping.version}.${state}`)}`;
 
 /** The states to record of a link whose records are still to be told their counterparts. */
 export const withUnnamed = (
   mapping: Mapping,
   states: readonly [string, string],
   unnamed: UnnamedSides,
+  fingerprinter: Fingerprinter,
 ): [string, string] => [
-  unnamed[0] ? noted(mapping, unnamed[0], states[0]) : states[0],
-  unnamed[1] ? noted(mapping, unnamed[1], states[1]) : states[1],
+  unnamed[0] ? noted(mapping, unnamed[0], states[0], fingerprinter) : states[0],
+  unnamed[1] ? noted(mapping, unnamed[1], states[1], fingerprinter) : states[1],
 ];
 
 /** Whether a record is as it was last handled under this mapping: then a scan leaves it alone, named or not. */
-export const isHandled = (mapping: Mapping, handled: string | null | undefined, state: string): boolean =>
-  handled === state || (['new', 'open', 'refused'] as const).some((one) => handled === noted(mapping, one, state));
+export const isHandled = (
+  mapping: Mapping,
+  handled: string | null | undefined,
+  state: string,
+  fingerprinter: Fingerprinter,
+): boolean => {
+  const note = unnamedOf(handled);
+  return handled === (note ? noted(mapping, note, state, fingerprinter) : state);
+};
 
 /**
  * What is still to be done about the name in a record of a link.
- * @param handled its state when it was last handled: an empty one was left open on purpose
- * @param version of the link: '1' where it has just been made
+ * @param handled its state when it was last handled
  */
 export function unnamedSide(
   mapping: Mapping,
   view: RecordView,
   handled: string | null | undefined,
   counterpart: string,
-  version: string,
 ): Unnamed | undefined {
-  const unnamed = unnamedOf(handled, version);
+  const unnamed = unnamedOf(handled);
   if (!unnamed || !needsName(mapping, view, counterpart)) return undefined;
-  if (unnamed === 'refused' && handled === noted(mapping, 'refused', recordState(mapping, view).linked)) return unnamed;
+  if (unnamed === 'refused' && isHandled(mapping, handled, recordState(mapping, view).linked, view.fingerprinter))
+    return unnamed;
   if (unnamed === 'new') return unnamed;
   // What somebody wrote there is only replaced where the link has just been made.
   return view.correlationId === undefined ? 'open' : undefined;
 }
 
-function unnamedOf(handled: string | null | undefined, version: string): Unnamed | undefined {
-  if (handled === '') return version === '1' ? 'new' : 'open';
+function unnamedOf(handled: string | null | undefined): Unnamed | undefined {
   return (['new', 'open', 'refused'] as const).find((one) => handled?.startsWith(`${one}.`));
 }
 

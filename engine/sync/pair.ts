@@ -50,7 +50,7 @@ export async function reconcileLink(
       id: ids[0],
     });
   const view = record && (await viewRecord(mapping, named, record, context.fingerprinter));
-  if (view && !reason && isHandled(mapping, handled, recordState(mapping, view).linked))
+  if (view && !reason && isHandled(mapping, handled, recordState(mapping, view).linked, context.fingerprinter))
     return outcome('unchanged', { ids });
   const counterpart = await readSide(context, mapping, other, ids[other]);
   const records = named === 0 ? ([record, counterpart] as const) : ([counterpart, record] as const);
@@ -61,7 +61,7 @@ export async function reconcileLink(
   const views = named === 0 ? ([view, otherView] as const) : ([otherView, view] as const);
   const states = named === 0 ? ([handled, handledOther] as const) : ([handledOther, handled] as const);
   const unnamed = ([0, 1] as const).map((side) =>
-    unnamedSide(mapping, views[side], states[side], ids[otherSide(side)], stored.version),
+    unnamedSide(mapping, views[side], states[side], ids[otherSide(side)]),
   ) as [Unnamed | undefined, Unnamed | undefined];
   return reconcilePair(context, mapping, views, stored, named, claims, unnamed, decided);
 }
@@ -103,7 +103,7 @@ export async function reconcilePair(
         ids,
         version: stored.version,
         base: stored.base,
-        states: withUnnamed(mapping, statesOf(mapping, views), toName),
+        states: withUnnamed(mapping, statesOf(mapping, views), toName, context.fingerprinter),
         held: held(context, mapping, reason, await links.held(0, ids[0])),
       });
     }
@@ -203,7 +203,12 @@ export async function reconcilePair(
     ids,
     version: stored.version,
     base: marked(mapping, baseAfter(decision, known, answers, doubted)),
-    states: withUnnamed(mapping, doubted.size > 0 ? ['', ''] : statesAfter(mapping, views, answers), unnamed),
+    states: withUnnamed(
+      mapping,
+      doubted.size > 0 ? ['', ''] : statesAfter(mapping, views, answers),
+      unnamed,
+      context.fingerprinter,
+    ),
     held: reason && held(context, mapping, reason, await links.held(0, ids[0])),
   });
   await context.step?.('after-base');

@@ -3,13 +3,14 @@
  * queued does not matter. Doing it twice, late, or for nothing is harmless.
  */
 import type { Mapping } from '../config/types.ts';
-import { parseRecordKey, recordKey } from '../links/keys.ts';
+import { parseRecordKey } from '../links/keys.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import { linkClaims, matchClaim, recordClaim, underClaims } from './claims.ts';
 import type { SyncContext } from './context.ts';
 import { baseOfMatch, createCounterpart, lostResult } from './create.ts';
 import { type HoldReason, hold, wakeWaiters, wakeWatchers } from './hold.ts';
 import { findCounterpart } from './match.ts';
+import { shareKey } from './named.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { reconcileLink, reconcilePair } from './pair.ts';
 import { indexEntry, matchPart, type RecordView, recordState, viewRecord } from './view.ts';
@@ -156,12 +157,16 @@ async function takenCandidates(context: SyncContext, mapping: Mapping, view: Rec
   const other = otherSide(view.side);
   const held = mapping.sides[other].create ? await links.held(view.side, view.record.id) : undefined;
   if (held?.kind !== 'review' || !held.candidates) return [];
-  const matching = new Set<string>();
-  for (const [rule, key] of view.keys.entries()) {
-    if (key === undefined) continue;
-    for (const id of await links.candidates(other, rule, key)) matching.add(recordKey(other, id));
+  const { system, entity } = mapping.sides[other];
+  const taken: string[] = [];
+  for (const candidate of held.candidates) {
+    const { side, id } = parseRecordKey(candidate);
+    if (side !== other || (await links.counterpart(side, id)) === undefined) continue;
+    const record = await context.client(system.name).read(entity.name, id);
+    const its = record && (await viewRecord(mapping, other, record, context.fingerprinter));
+    if (its?.inScope && shareKey(its, view)) taken.push(candidate);
   }
-  return held.candidates.filter((candidate) => matching.has(candidate));
+  return taken;
 }
 
 /**

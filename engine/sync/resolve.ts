@@ -182,16 +182,24 @@ export async function unlinkByHand(
   const broken = await patiently(() =>
     claimed(context, mapping, linkClaims(...ids), async (claims) => {
       if ((await links.counterpart(0, ids[0])) !== ids[1]) return false;
+      const views = await Promise.all(
+        ([0, 1] as const).map(async (side) => {
+          const record = await readSide(context, mapping, side, ids[side]);
+          return record && (await viewRecord(mapping, side, record, context.fingerprinter));
+        }),
+      );
       // A record that goes on naming the other would be linked to it again.
       for (const side of [0, 1] as const) {
-        if (!mapping.sides[side].correlate) continue;
-        const record = await readSide(context, mapping, side, ids[side]);
-        const view = record && (await viewRecord(mapping, side, record, context.fingerprinter));
-        if (view?.correlationId !== ids[otherSide(side)]) continue;
+        const view = views[side];
+        if (view?.correlationId === undefined || view.correlationId !== ids[otherSide(side)]) continue;
         await claims.confirm();
-        await nameCounterpart(context, mapping, view, undefined);
+        if (await nameCounterpart(context, mapping, view, undefined))
+          views[side] = { ...view, correlationId: undefined };
       }
-      return links.unlink(...ids);
+      const ended = await links.unlink(...ids);
+      // Both may be somebody's counterpart again: those who are in review because of them are looked at next.
+      for (const side of [0, 1] as const) if (ended && views[side]) await links.index(side, [indexEntry(views[side])]);
+      return ended;
     }),
   );
   for (const side of [0, 1] as const) await wakeWatchers(context, mapping, side, ids[side]);

@@ -5,6 +5,7 @@
 import type { Mapping } from '../config/types.ts';
 import { asTandemError, ERRORS, TandemError } from '../errors.ts';
 import type { HeldRecord, Links } from '../links/links.ts';
+import type { IssueKind } from '../store/types.ts';
 import type { Page } from '../systems/client.ts';
 import { takeTurns } from '../systems/wait.ts';
 import type { SideIndex } from '../types.ts';
@@ -56,6 +57,8 @@ export interface ScanResult {
   readonly refused: string | undefined;
 }
 
+/** Issues that something may end. */
+const LISTED: readonly IssueKind[] = ['failed', 'waiting', 'blocked', 'review'];
 /** Records without a link that are looked for because a full scan did not meet them, at most. */
 const GONE_AT_ONCE = 1_000;
 
@@ -181,7 +184,9 @@ async function scanPage(
       const state = recordState(mapping, view);
       const known = stored[i] ?? undefined;
       const same =
-        known === undefined ? !view.inScope : isHandled(mapping, known, state.linked) || known === state.unlinked;
+        known === undefined
+          ? !view.inScope
+          : isHandled(mapping, known, state.linked, context.fingerprinter) || known === state.unlinked;
       if (view.inScope) inScope.push(record.id);
       if (!same) changed.push(view);
       if ((view.inScope || view.correlationId !== undefined) && (first || !same)) toIndex.push(view);
@@ -228,16 +233,18 @@ export async function releaseParked(links: Links, found: ScanOptions['found']): 
 /**
  * Records held under another version of the mapping, waiting for links that exist by now, given up for a reason that
  * passes (an outage, a bad token), or held by a brake that is off: they are looked at again.
+ * @param kinds by default those that are few: the others wait for nothing that a scan could change
  */
 export async function releaseHeld(
   context: SyncContext,
   mapping: Mapping,
   found: ScanOptions['found'],
+  kinds: readonly IssueKind[] = LISTED,
 ): Promise<number> {
   const links = context.links(mapping.name);
   const braked = (await liftUnlimited(context, mapping)) !== undefined;
   let released = 0;
-  for await (const batch of links.allHeld()) {
+  for await (const batch of links.allHeld(kinds)) {
     const again: { side: SideIndex; id: string }[] = [];
     for (const record of batch) {
       if (record.code === 'BRAKE_ON') {

@@ -1,9 +1,8 @@
 /** The history of a record: values that lost, to be found, put back, or forgotten. */
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { HISTORY_DAYS, HISTORY_ENTRIES } from '../../engine/links/history.ts';
+import { HISTORY_DAYS, HISTORY_ENTRIES } from '../../engine/store/history.ts';
 import { restoreLost, whyNotRestorable } from '../../engine/sync/restore.ts';
-import { forgetHeldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentOutcome } from '../present.ts';
 import { count, described, flag, limit, list, object, offset, problems, ref, text } from '../schemas.ts';
@@ -86,7 +85,6 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
         const outcome = await restoreLost(context, mapping, side, params.id, entry);
         return { entry, outcome: presentOutcome(namesOf(mapping), outcome) };
       } finally {
-        forgetHeldCounts(engine, mapping.name);
       }
     },
   );

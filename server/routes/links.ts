@@ -6,7 +6,6 @@ import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { linkByHand, unlinkByHand } from '../../engine/sync/resolve.ts';
 import type { SideIndex } from '../../engine/types.ts';
-import { forgetHeldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentHeld } from '../present.ts';
 import { anything, described, flag, limit, list, object, perSide, problems, ref, text, time } from '../schemas.ts';
@@ -58,7 +57,7 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
             links: list(
               object({
                 ids: idsSchema,
-                'version?': described('Counts its agreements', text),
+                'version?': described('Number of the commit that recorded its last agreement: it only grows', text),
                 'held?': ref('Held'),
                 'lost?': described('Values that lost a conflict, the newest first', list(lostSchema)),
               }),
@@ -76,15 +75,8 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
         const ids = await findPair(engine, mapping, query.side, query.id);
         return { links: ids ? [await oneLink(engine, mapping, ids)] : [] };
       }
-      const [next, flat] = await engine.redis.hscan(
-        engine.links(mapping.name).keys.ids[0],
-        query.cursor,
-        'COUNT',
-        query.limit,
-      );
-      const found = [];
-      for (let i = 0; i < flat.length; i += 2) found.push({ ids: bySide(names, [flat[i] ?? '', flat[i + 1] ?? '']) });
-      return { links: found, ...(next === '0' ? {} : { next }) };
+      const { next, ids } = await engine.links(mapping.name).page(query.cursor, query.limit);
+      return { links: ids.map((pair) => ({ ids: bySide(names, pair) })), ...(next === '0' ? {} : { next }) };
     },
   );
 
@@ -119,7 +111,6 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
         );
       }
       const created = await linkByHand(engine.context({ owner: `link-${randomUUID()}` }), mapping, [a, b]);
-      forgetHeldCounts(engine, mapping.name);
       return reply.code(created ? 201 : 200).send({ ids: bySide(names, [a, b]), created });
     },
   );
@@ -151,7 +142,6 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
         });
       if (!(await unlinkByHand(engine.context({ owner: `unlink-${randomUUID()}` }), mapping, ids)))
         throw new TandemError('CONFLICT', 'The link changed meanwhile: look at it again.', { mapping: mapping.name });
-      forgetHeldCounts(engine, mapping.name);
       return { ids: bySide(namesOf(mapping), ids) };
     },
   );

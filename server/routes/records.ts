@@ -9,7 +9,7 @@ import type { Run } from '../../engine/store/runs.ts';
 import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import { findHeld, type HeldFilter, heldReasons, pageOfHeld } from '../find-held.ts';
-import { forgetHeldCounts, HELD_KINDS } from '../held.ts';
+import { HELD_KINDS } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentFound, presentHeld } from '../present.ts';
 import {
@@ -230,9 +230,8 @@ async function retry(engine: Engine, filter: HeldFilter): Promise<{ queued: numb
       queued += records.length;
     }
   } finally {
-    for (const [mapping, run] of runs) {
+    for (const run of runs.values()) {
       await engine.runs.scanned(run);
-      forgetHeldCounts(engine, mapping);
     }
   }
   return { queued, runs: [...runs.values()].map((run) => run.id) };

@@ -10,7 +10,6 @@ import type { Outcome } from '../../engine/sync/outcome.ts';
 import { createByHand, deleteSurvivor, leaveAlone, linkByHand, takeSide } from '../../engine/sync/resolve.ts';
 import { brakeReview, brakeSchema } from '../brake.ts';
 import { pageOfHeld } from '../find-held.ts';
-import { forgetHeldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentFound, presentOutcome } from '../present.ts';
 import { parseBrakeReviewId, parseReviewId, type ReviewAction, reviewActions } from '../review-id.ts';
@@ -137,7 +136,6 @@ async function resolveBrake(engine: Engine, mapping: Mapping, action: Resolution
   try {
     return await answerBrake(engine.context({ owner: `review-${randomUUID()}` }), mapping, action);
   } finally {
-    forgetHeldCounts(engine, mapping.name);
   }
 }
 
@@ -192,7 +190,6 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
         return undefined;
     }
   } finally {
-    forgetHeldCounts(engine, mapping.name);
   }
 }
 

@@ -1,7 +1,7 @@
 /** A copy of links: put back whole, nothing that is there changed, and a damaged copy gives what it has. */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { type CopiedMapping, exportLines, type ImportProblem, importLines } from '../../../engine/links/copy.ts';
 import { createLinks, type Links } from '../../../engine/links/links.ts';
+import { type CopiedMapping, exportLines, type ImportProblem, importLines } from '../../../engine/store/copy.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
@@ -16,11 +16,18 @@ beforeEach(() => {
 });
 
 const commit = (a: string, b: string) =>
-  links.commit({ ids: [a, b], version: '', base: { p: ['x', 'y', 'd'] as never }, states: [`s${a}`, `t${b}`] });
+  links.commit({
+    ids: [a, b],
+    version: '',
+    base: { p: [token('x'), token('y'), 'd'] },
+    states: [token(`s${a}`), token(`t${b}`)],
+  });
+const token = (text: string): string => testFingerprinter.token(text);
+const since = Date.parse('2026-01-01');
 
 async function copy(): Promise<string> {
   let text = '';
-  for await (const lines of exportLines([mapping], { links: 0, records: 0 })) text += lines;
+  for await (const lines of exportLines([mapping], { links: 0, records: 0 }, { check: 'key' })) text += lines;
   return text;
 }
 
@@ -33,6 +40,7 @@ async function put(text: string, { dry = false, size = 7, into = mapping } = {})
   const counts = await importLines(chunks(), new Map([[into.name, into]]), {
     dry,
     problem: (one) => void problems.push(one),
+    adopt: async () => {},
   });
   return { counts, problems };
 }
@@ -54,14 +62,14 @@ async function three(): Promise<string> {
 const none = { imported: 0, records: 0, there: 0, conflicting: 0, bad: 0 };
 
 it('holds link keys, bases, states, what was decided and creates that were begun; ids and fingerprints only', async () => {
-  const held = { reason: 'because', mapping: 'v', since: 1 };
+  const held = { reason: 'because', mapping: 'v', since };
   await commit('1', '11');
   await commit('1b', '11b');
-  await links.hold(0, '1b', 'gone-state', { ...held, kind: 'gone', job: 'a job' });
+  await links.hold(0, '1b', token('gone'), { ...held, kind: 'gone', job: 'a job' });
   await commit('2', '12');
-  await links.hold(0, '2', 's2', { ...held, kind: 'failed' });
-  await links.hold(1, '20', 'left', { ...held, kind: 'unmatched' });
-  await links.hold(1, '21', 'undecided', { ...held, kind: 'review' });
+  await links.hold(0, '2', token('s2'), { ...held, kind: 'failed' });
+  await links.hold(1, '20', token('left'), { ...held, kind: 'unmatched' });
+  await links.hold(1, '21', token('undecided'), { ...held, kind: 'review' });
   await links.intend(0, '30', { at: 5, key: 'k', sent: { p: 'f' } });
   await links.keepLost(
     ['1', '11'],
@@ -75,9 +83,9 @@ it('holds link keys, bases, states, what was decided and creates that were begun
   expect(await put(text)).toEqual({ counts: { ...none, imported: 3, records: 2 }, problems: [] });
   expect(await links.counterpart(0, '1')).toBe('11');
   expect(await links.counterpart(1, '11')).toBe('1');
-  expect(await links.base('1')).toEqual({ version: '1', base: { p: ['x', 'y', 'd'] } });
-  expect(await links.states(0, ['1', '1b', '2'])).toEqual(['s1', 'gone-state', '']);
-  expect(await links.states(1, ['11', '12', '20', '21'])).toEqual(['t11', '', 'left', null]);
+  expect(await links.base('1')).toMatchObject({ base: { p: [token('x'), token('y'), 'd'] } });
+  expect(await links.states(0, ['1', '1b', '2'])).toEqual([token('s1'), token('gone'), 'open.']);
+  expect(await links.states(1, ['11', '12', '20', '21'])).toEqual([token('t11'), 'open.', token('left'), null]);
   expect(await links.held(0, '1b')).toEqual({ ...held, kind: 'gone' });
   // Waits for another try: it is looked at again.
   expect(await links.held(0, '2')).toBeUndefined();
@@ -162,8 +170,13 @@ describe('a copy that is damaged', () => {
     ['an empty id', (line) => ({ ...line, ids: { crm: '', shop: '11' } }), '"ids" of crm must be a text'],
     ['an id that is no text', (line) => ({ ...line, ids: { crm: 1, shop: '11' } }), '"ids" of crm must be a text'],
     ['no base', ({ base: _, ...line }) => line, '"base" must be an object'],
-    ['a version that is none', (line) => ({ ...line, version: '1|{}' }), '"version" must be a number'],
-    ['half a reason', (line) => ({ ...line, held: { kind: 'gone' } }), '"held" must tell'],
+    ['a base that is none', (line) => ({ ...line, base: { p: ['x', 'y'] } }), '"base" of p must be a fingerprint'],
+    [
+      'a state that is none',
+      (line) => ({ ...line, lastSynced: { crm: 's', shop: '' } }),
+      '"lastSynced" of crm must be',
+    ],
+    ['half a reason', (line) => ({ ...line, issue: { kind: 'orphaned' } }), '"issue" must state'],
     ['a list', () => [], 'no JSON object'],
     ['no end of its own', () => 'x'.repeat(1_100_000), 'longer than'],
   ])('by a line with %s stops no other', async (_, change, words) => {

@@ -1,8 +1,8 @@
 /** Links in a real Redis: atomic commits, fencing, claims, the match index, what is held. */
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/links/history.ts';
 import { createLinks, type Held, type Links, type Lost } from '../../../engine/links/links.ts';
+import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/store/history.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
@@ -19,8 +19,10 @@ beforeEach(() => {
   links = createLinks(redis, prefix, mapping, testFingerprinter);
 });
 
+const token = (text: string): string => testFingerprinter.token(text);
+const [x, y, s0, s1] = ['x', 'y', 's0', 's1'].map(token) as [string, string, string, string];
 const commit = (a: string, b: string, version = '', more: Partial<Parameters<Links['commit']>[0]> = {}) =>
-  links.commit({ ids: [a, b], version, base: { p: ['x', 'y'] }, states: ['s0', 's1'], ...more });
+  links.commit({ ids: [a, b], version, base: { p: [x, y] }, states: [s0, s1], ...more });
 const held = (kind: Held['kind'], more: Partial<Held> = {}): Held => ({
   kind,
   reason: 'because',
@@ -34,9 +36,9 @@ describe('commit', () => {
     expect(await commit('1', '2')).toBe('1');
     expect(await links.counterpart(0, '1')).toBe('2');
     expect(await links.counterpart(1, '2')).toBe('1');
-    expect(await links.base('1')).toEqual({ version: '1', base: { p: ['x', 'y'] } });
-    expect(await links.states(0, ['1', 'other'])).toEqual(['s0', null]);
-    expect(await links.states(1, ['2'])).toEqual(['s1']);
+    expect(await links.base('1')).toEqual({ version: '1', base: { p: [x, y] } });
+    expect(await links.states(0, ['1', 'other'])).toEqual([s0, null]);
+    expect(await links.states(1, ['2'])).toEqual([s1]);
     expect(await links.count()).toBe(1);
   });
 
@@ -81,7 +83,16 @@ describe('commit', () => {
     expect(await links.unlink('1', '2')).toBe(false);
     expect(await links.counterpart(1, '2')).toBeUndefined();
     expect(await links.base('1')).toEqual({ version: '', base: {} });
-    expect(await commit('1', '3')).toBe('1');
+    expect(Number(await commit('1', '3'))).toBeGreaterThan(1);
+  });
+
+  it('a worker that read a link before it was broken and made again does not commit to the new one', async () => {
+    const before = await commit('1', '2');
+    await links.unlink('1', '2');
+    const after = await commit('1', '2');
+    expect(after).not.toBe(before);
+    await expect(commit('1', '2', before)).rejects.toMatchObject({ code: 'LINK_CHANGED' });
+    expect((await links.base('1')).version).toBe(after);
   });
 });
 
@@ -108,34 +119,36 @@ describe('claims', () => {
 });
 
 describe('match index', () => {
+  const [k, n] = ['k', 'n'].map(token) as [string, string];
+
   it('finds records under their present keys only', async () => {
     await links.index(0, [
-      { id: '1', keys: ['k', 'n'] },
-      { id: '2', keys: ['k', undefined] },
-      { id: '3', keys: ['kk', 'n'] },
+      { id: '1', keys: [k, n] },
+      { id: '2', keys: [k, undefined] },
+      { id: '3', keys: [token('kk'), n] },
     ]);
-    expect(await links.candidates(0, 0, 'k')).toEqual(['1', '2']);
-    expect(await links.candidates(0, 1, 'n')).toEqual(['1', '3']);
-    expect(await links.candidates(1, 0, 'k')).toEqual([]);
-    await links.index(0, [{ id: '1', keys: ['other', 'n'] }]);
-    expect(await links.candidates(0, 0, 'k')).toEqual(['2']);
-    expect(await links.candidates(0, 0, 'other')).toEqual(['1']);
+    expect(await links.candidates(0, 0, k)).toEqual(['1', '2']);
+    expect(await links.candidates(0, 1, n)).toEqual(['1', '3']);
+    expect(await links.candidates(1, 0, k)).toEqual([]);
+    await links.index(0, [{ id: '1', keys: [token('other'), n] }]);
+    expect(await links.candidates(0, 0, k)).toEqual(['2']);
+    expect(await links.candidates(0, 0, token('other'))).toEqual(['1']);
     await links.forget(0, '1');
-    expect(await links.candidates(0, 1, 'n')).toEqual(['3']);
-    expect(await links.candidates(0, 0, 'other')).toEqual([]);
+    expect(await links.candidates(0, 1, n)).toEqual(['3']);
+    expect(await links.candidates(0, 0, token('other'))).toEqual([]);
   });
 
   it('keeps when a record was first seen', async () => {
-    await links.index(0, [{ id: '1', keys: ['a', undefined] }]);
+    await links.index(0, [{ id: '1', keys: [token('a'), undefined] }]);
     const first = await links.firstSeen(0, '1');
-    await links.index(0, [{ id: '1', keys: ['b', undefined] }]);
+    await links.index(0, [{ id: '1', keys: [token('b'), undefined] }]);
     expect(first).toBeGreaterThan(1e12);
     expect(await links.firstSeen(0, '1')).toBe(first);
     expect(await links.firstSeen(0, '2')).toBeUndefined();
   });
 
   it('agrees with a plain map, whatever is indexed and forgotten', async () => {
-    const key = fc.option(fc.constantFrom('k1', 'k2', 'k3'), { nil: undefined });
+    const key = fc.option(fc.constantFrom(...['k1', 'k2', 'k3'].map(token)), { nil: undefined });
     const step = fc.record({
       id: fc.constantFrom('1', '2', '10', 'x y'),
       keys: fc.option(fc.tuple(key, key), { nil: undefined }),
@@ -154,7 +167,7 @@ describe('match index', () => {
           }
         }
         for (const rule of [0, 1]) {
-          for (const wanted of ['k1', 'k2', 'k3']) {
+          for (const wanted of ['k1', 'k2', 'k3'].map(token)) {
             const expected = [...model].filter(([, keys]) => keys[rule] === wanted).map(([id]) => id);
             expect((await own.candidates(1, rule, wanted)).sort()).toEqual(expected.sort());
           }
@@ -185,7 +198,7 @@ describe('reading progress', () => {
 
   it('tells which linked records a full read did not meet, those known to be gone apart', async () => {
     for (const id of ['1', '2', '3']) await commit(id, `b${id}`);
-    await commit('2', 'b2', '1', { held: held('gone') });
+    await commit('2', 'b2', (await links.base('2')).version, { held: held('gone') });
     const [ofA, ofB] = await Promise.all([links.meet(0), links.meet(1)]);
     await ofA.met(['1', '99']);
     await ofB.met(['b1']);
@@ -248,14 +261,8 @@ describe('the history of values that lost', () => {
     await links.keepLost(['1', 'b1'], [lost('old', { at: old }), lost('new')]);
     expect((await links.history('1')).map(({ value }) => value)).toEqual(['new']);
     await links.keepLost(['1', 'b1'], [lost('newer')]);
-    expect(await redis.llen(links.keys.history('1'))).toBe(2);
-    expect(await redis.ttl(links.keys.history('1'))).toBeGreaterThan((HISTORY_DAYS - 1) * 86_400);
-  });
-
-  it('reads the entries of an older version', async () => {
-    const entry = lost('x');
-    await redis.lpush(links.keys.history('1'), JSON.stringify(entry), JSON.stringify(entry));
-    expect(await links.history('1')).toEqual([{ id: expect.any(String), ...entry }]);
+    expect(await redis.llen(`${prefix}:{m}:history:1`)).toBe(2);
+    expect(await redis.ttl(`${prefix}:{m}:history:1`)).toBeGreaterThan((HISTORY_DAYS - 1) * 86_400);
   });
 
   it('is found from either side, also once the link is gone, and forgotten at once', async () => {

@@ -3,10 +3,10 @@
  * size, for such a time. It belongs to the record on side 0 and outlives the link, so that what a deletion took with it
  * can still be read.
  */
-import type { Redis } from 'ioredis';
 import { hash, stableJson } from '../expression/values.ts';
 import type { SideIndex } from '../types.ts';
-import type { MappingKeys } from './keys.ts';
+import type { StoreContext } from './context.ts';
+import type { Reader } from './reader.ts';
 
 /** Values kept per link, the newest. */
 export const HISTORY_ENTRIES = 50;
@@ -40,12 +40,17 @@ export interface KeptLost extends Lost {
 
 export type History = ReturnType<typeof createHistory>;
 
-export function createHistory(redis: Redis, keys: MappingKeys) {
+export function createHistory({ redis, base }: StoreContext, reader: Reader) {
+  /** LIST of losing values of a link, newest first. */
+  const historyKey = (id: string): string => `${base}history:${id}`;
+  /** STRING, by id on side 1: the id on side 0 whose history holds what it lost; so it is found without the link too. */
+  const ownerKey = (id: string): string => `${base}history-of:${id}`;
+
   const stored = async (id: string): Promise<KeptLost[]> =>
-    (await redis.lrange(keys.history(id), 0, -1)).map((json) => named(JSON.parse(json) as Lost)).filter(isAlive);
+    (await redis.lrange(historyKey(id), 0, -1)).map((json) => named(JSON.parse(json) as Lost)).filter(isAlive);
 
   const historyOf = async (side: SideIndex, id: string): Promise<string | undefined> =>
-    side === 0 ? id : ((await redis.hget(keys.ids[1], id)) ?? (await redis.get(keys.historyOf(id))) ?? undefined);
+    side === 0 ? id : ((await reader.counterpart(1, id)) ?? (await redis.get(ownerKey(id))) ?? undefined);
 
   return {
     /** The newest first. */
@@ -61,7 +66,7 @@ export function createHistory(redis: Redis, keys: MappingKeys) {
     async keepLost(ids: readonly [string, string], lost: readonly Lost[]): Promise<void> {
       if (lost.length === 0) return;
       const [id] = ids;
-      const key = keys.history(id);
+      const key = historyKey(id);
       const before = (await redis.lrange(key, 0, -1)).map((json) => ({ ...named(JSON.parse(json) as Lost), json }));
       const fresh = distinct(lost.map((entry) => named(fitted(entry))));
       const again = before.filter((entry) => fresh.some((one) => one.id === entry.id));
@@ -74,7 +79,7 @@ export function createHistory(redis: Redis, keys: MappingKeys) {
         .lpush(key, ...pushed.toReversed())
         .ltrim(key, 0, fitting([...pushed, ...stay]) - 1)
         .expire(key, seconds)
-        .set(keys.historyOf(ids[1]), id, 'EX', seconds)
+        .set(ownerKey(ids[1]), id, 'EX', seconds)
         .exec();
     },
 
@@ -82,9 +87,9 @@ export function createHistory(redis: Redis, keys: MappingKeys) {
     async forgetHistory(side: SideIndex, id: string): Promise<number> {
       const owner = await historyOf(side, id);
       if (owner === undefined) return 0;
-      const count = await redis.llen(keys.history(owner));
-      const counterpart = side === 1 ? id : await redis.hget(keys.ids[0], id);
-      await redis.del(keys.history(owner), ...(counterpart === null ? [] : [keys.historyOf(counterpart)]));
+      const count = await redis.llen(historyKey(owner));
+      const counterpart = side === 1 ? id : await reader.counterpart(0, id);
+      await redis.del(historyKey(owner), ...(counterpart === undefined ? [] : [ownerKey(counterpart)]));
       return count;
     },
   };
@@ -101,8 +106,7 @@ function distinct(entries: readonly KeptLost[]): KeptLost[] {
   return entries.filter(({ id }) => !seen.has(id) && seen.add(id));
 }
 
-/** An entry without a time is an old one of unknown age: it goes with the whole list. */
-const isAlive = ({ at }: Lost): boolean => !(Date.now() - Date.parse(at) > HISTORY_DAYS * DAY);
+const isAlive = ({ at }: Lost): boolean => Date.now() - Date.parse(at) <= HISTORY_DAYS * DAY;
 
 /** How many of these, the newest first, stay within the bounds. */
 function fitting(jsons: readonly string[]): number {

@@ -6,10 +6,13 @@
 import { setTimeout } from 'node:timers/promises';
 import { type ErrorCode, TandemError } from '../errors.ts';
 import type { Base, SideIndex } from '../types.ts';
-import type { Held, Intent } from './shapes.ts';
+import type { FingerprintRecord } from './fingerprints.ts';
+import { KIND_LETTERS } from './issue-codec.ts';
+import { isToken } from './tokens.ts';
 import type { CopiedLink, CopiedRecord, Restored, Transfer } from './transfer.ts';
+import type { CorrelationNote, Issue, PendingCreate } from './types.ts';
 
-const FORMAT = 1;
+const FORMAT = 2;
 const BATCH = 500;
 /** Longer lines are no links: base and intent of some hundred properties. In characters. */
 const LINE = 1_048_576;
@@ -34,25 +37,32 @@ export interface ExportCounts {
 export async function* exportLines(
   mappings: readonly CopiedMapping[],
   counts: ExportCounts,
+  fingerprints: FingerprintRecord,
 ): AsyncGenerator<string, void, undefined> {
   const sides = Object.fromEntries(mappings.map((mapping) => [mapping.name, mapping.sides]));
-  yield line({ tandem: 'links', format: FORMAT, created: new Date().toISOString(), mappings: sides });
+  yield line({ tandem: 'links', format: FORMAT, created: new Date().toISOString(), fingerprints, mappings: sides });
   for (const { name, sides, links } of mappings) {
     const named = <T>([a, b]: readonly [T, T]): Record<string, T> => ({ [sides[0]]: a, [sides[1]]: b });
     for await (const batch of links.copyLinks()) {
       counts.links += batch.length;
       yield batch
-        .map(({ ids, version, base, states, held }) =>
-          line({ mapping: name, ids: named(ids), version, base, states: named(states), held }),
+        .map(({ ids, lastSynced, correlation, ownWriteAt, ...link }) =>
+          line({
+            mapping: name,
+            ids: named(ids),
+            ...link,
+            lastSynced: named(lastSynced),
+            correlation:
+              correlation && named(correlation.map((note) => note ?? null) as [string | null, string | null]),
+            ownWriteAt: ownWriteAt && named(ownWriteAt),
+          }),
         )
         .join('');
     }
     for await (const batch of links.copyRecords()) {
       counts.records += batch.length;
       yield batch
-        .map(({ side, id, state, held, intent }) =>
-          line({ mapping: name, record: { side: sides[side], id }, state, held, intent }),
-        )
+        .map(({ side, id, ...record }) => line({ mapping: name, record: { side: sides[side], id }, ...record }))
         .join('');
     }
   }
@@ -88,16 +98,23 @@ type Item =
   | { readonly kind: 'link'; readonly line: number; readonly mapping: CopiedMapping; readonly link: CopiedLink }
   | { readonly kind: 'record'; readonly line: number; readonly mapping: CopiedMapping; readonly record: CopiedRecord };
 
+export interface ImportOptions {
+  readonly dry: boolean;
+  /** Called for each line that was not taken. */
+  readonly problem: (problem: ImportProblem) => void;
+  /** Called before anything is put back. @throws TandemError where fingerprints of that key are of no use here */
+  readonly adopt: (fingerprints: FingerprintRecord) => Promise<void>;
+}
+
 /**
  * Reads a copy and puts back what is missing. What is there is never changed; a line that cannot be used stops no other.
  * @param text chunks of the copy
- * @param problem told of each line that was not taken
  * @throws TandemError BAD_REQUEST where it is no copy of links at all
  */
 export async function importLines(
   text: AsyncIterable<string>,
   mappings: ReadonlyMap<string, CopiedMapping>,
-  { dry, problem }: { dry: boolean; problem: (problem: ImportProblem) => void },
+  { dry, problem, adopt }: ImportOptions,
 ): Promise<ImportCounts> {
   const counts: ImportCounts = { imported: 0, records: 0, there: 0, conflicting: 0, bad: 0 };
   const waiting = new Map<string, Item[]>();
@@ -148,6 +165,7 @@ export async function importLines(
     const parsed = parseObject(content);
     if (!head) {
       head = readHead(parsed);
+      await adopt(head.fingerprints);
       continue;
     }
     if (parsed?.end === true) {
@@ -234,6 +252,7 @@ const isFields = (value: unknown): value is Fields =>
 
 interface Head {
   readonly mappings: Fields;
+  readonly fingerprints: FingerprintRecord;
 }
 
 function readHead(head: Fields | undefined): Head {
@@ -244,7 +263,10 @@ function readHead(head: Fields | undefined): Head {
       'BAD_REQUEST',
       `The copy has format ${String(head.format)}; this version of Tandem reads format ${FORMAT}.`,
     );
-  return { mappings: head.mappings };
+  const { check, key } = isFields(head.fingerprints) ? head.fingerprints : {};
+  if (typeof check !== 'string' || (key !== undefined && typeof key !== 'string'))
+    throw new TandemError('BAD_REQUEST', 'The copy does not state by which key its fingerprints were made.');
+  return { mappings: head.mappings, fingerprints: { check, ...(key === undefined ? {} : { key }) } };
 }
 
 /** Why a line is not taken. */
@@ -280,16 +302,18 @@ function readItem(
 }
 
 function readLink(fields: Fields, { sides }: CopiedMapping): CopiedLink {
-  const version = textOf(fields.version, '"version"');
-  if (!/^\d{1,15}$/.test(version)) return refuse('"version" must be a number.');
-  if (!isFields(fields.base)) return refuse('"base" must be an object.');
-  const held = heldOf(fields.held);
+  const issue = issueOf(fields.issue);
+  const { unconfirmed, correlation, ownWriteAt } = fields;
+  if (unconfirmed !== undefined && !(Array.isArray(unconfirmed) && unconfirmed.every((one) => typeof one === 'string')))
+    return refuse('"unconfirmed" must be a list of texts.');
   return {
     ids: pairOf(fields.ids, '"ids"', sides, idOf),
-    version,
-    base: fields.base as Base,
-    states: pairOf(fields.states, '"states"', sides, stateOf),
-    ...(held ? { held } : {}),
+    base: baseOf(fields.base),
+    lastSynced: pairOf(fields.lastSynced, '"lastSynced"', sides, tokenOf),
+    ...(unconfirmed === undefined ? {} : { unconfirmed: unconfirmed as string[] }),
+    ...(correlation === undefined ? {} : { correlation: pairOf(correlation, '"correlation"', sides, noteOf) }),
+    ...(ownWriteAt === undefined ? {} : { ownWriteAt: pairOf(ownWriteAt, '"ownWriteAt"', sides, timeOf) }),
+    ...(issue ? { issue } : {}),
   };
 }
 
@@ -297,40 +321,64 @@ function readRecord(fields: Fields, { sides }: CopiedMapping): CopiedRecord {
   if (!isFields(fields.record)) return refuse('"record" must be an object.');
   const side = sides.indexOf(textOf(fields.record.side, '"record.side"'));
   if (side < 0) return refuse(`"record.side" must be ${sides.join(' or ')}.`);
-  const held = heldOf(fields.held);
-  if (fields.intent !== undefined && !(isFields(fields.intent) && isFields(fields.intent.sent)))
-    return refuse('"intent" must be an intent.');
+  const issue = issueOf(fields.issue);
+  const pending = fields.pendingCreate;
+  if (pending !== undefined && !(isFields(pending) && isFields(pending.sent)))
+    return refuse('"pendingCreate" must be a pending create.');
   return {
     side: side as SideIndex,
     id: idOf(fields.record.id, '"record.id"'),
-    ...(fields.state === undefined ? {} : { state: stateOf(fields.state, '"state"') }),
-    ...(held ? { held } : {}),
-    ...(fields.intent === undefined ? {} : { intent: fields.intent as unknown as Intent }),
+    ...(fields.state === undefined ? {} : { state: textOf(fields.state, '"state"', 0, 250) }),
+    ...(issue ? { issue } : {}),
+    ...(pending === undefined ? {} : { pendingCreate: pending as unknown as PendingCreate }),
   };
 }
 
-function pairOf(
+function pairOf<T>(
   value: unknown,
   name: string,
   sides: readonly [string, string],
-  read: (value: unknown, name: string) => string,
-): [string, string] {
+  read: (value: unknown, name: string) => T,
+): [T, T] {
   if (!isFields(value) || Object.keys(value).length !== 2 || sides.some((side) => !Object.hasOwn(value, side)))
     return refuse(`${name} must have a value for ${sides.join(' and ')}, and no other.`);
   return [read(value[sides[0]], `${name} of ${sides[0]}`), read(value[sides[1]], `${name} of ${sides[1]}`)];
 }
 
-function heldOf(value: unknown): Held | undefined {
+function issueOf(value: unknown): Issue | undefined {
   if (value === undefined) return undefined;
   const whole =
     isFields(value) &&
-    ['kind', 'reason', 'mapping'].every((key) => typeof value[key] === 'string') &&
+    ['reason', 'mapping'].every((key) => typeof value[key] === 'string') &&
+    Object.hasOwn(KIND_LETTERS, String(value.kind)) &&
     Number.isFinite(value.since);
-  return whole ? (value as unknown as Held) : refuse('"held" must tell kind, reason, mapping and since.');
+  return whole ? (value as unknown as Issue) : refuse('"issue" must state kind, reason, mapping and since.');
+}
+
+function baseOf(value: unknown): Base {
+  if (!isFields(value)) return refuse('"base" must be an object.');
+  for (const [name, entry] of Object.entries(value)) {
+    if (!Array.isArray(entry) || entry.length < 2 || entry.length > 3)
+      return refuse(`"base" of ${name} must be two fingerprints and a definition.`);
+    tokenOf(entry[0], `"base" of ${name}`);
+    tokenOf(entry[1], `"base" of ${name}`);
+    if (entry[2] !== undefined) textOf(entry[2], `"base" of ${name}`);
+  }
+  return value as unknown as Base;
 }
 
 const idOf = (value: unknown, name: string): string => textOf(value, name, 1, 500);
-const stateOf = (value: unknown, name: string): string => textOf(value, name, 0, 500);
+
+const tokenOf = (value: unknown, name: string): string =>
+  isToken(value) ? value : refuse(`${name} must be a fingerprint.`);
+
+const noteOf = (value: unknown, name: string): CorrelationNote | undefined =>
+  value === null ? undefined : isNote(value) ? value : refuse(`${name} must be new, open, refused or null.`);
+
+const isNote = (value: unknown): value is CorrelationNote => ['new', 'open', 'refused'].includes(value as string);
+
+const timeOf = (value: unknown, name: string): number =>
+  Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : refuse(`${name} must be a time in ms.`);
 
 function textOf(value: unknown, name: string, least = 1, most = 500): string {
   return typeof value === 'string' && value.length >= least && value.length <= most

@@ -1,0 +1,171 @@
+/** Batches of dirty records: taken under claims, committed or given back. One script each, however many records. */
+import { type BrakeListener, parseBrake, spendingOf } from './brake.ts';
+import { redisTime, type StoreContext } from './context.ts';
+import { parseOpen, quietIssue } from './issue-codec.ts';
+import { type Packable, pack } from './msgpack.ts';
+import type { Reader } from './reader.ts';
+import { parseRecordKey, recordKey } from './record-key.ts';
+import type { Batches, Begin, OpenEntry, RecordRef, Taken, TakenUnit, TakeRequest } from './types.ts';
+import { commitUnits, packIndex, packUnit, parseRecent, type WireUnit } from './units.ts';
+import { decodeUnlinked } from './unlinked-codec.ts';
+import { staleWord } from './words.ts';
+
+const LIMIT = 50;
+/** Own writes are remembered for so long, in ms. */
+const RECENT = 900_000;
+/** What stands in the way of another run of the same kind, in ms: see engine/store/runs.ts. */
+const LEASE = 300_000;
+
+type TakeAnswer = [now: Buffer, brake: Buffer[], left: number, busy: Buffer[], units: UnitAnswer[]];
+type UnitAnswer = [
+  keys: Buffer[],
+  claims: Buffer[],
+  first: Buffer | null,
+  link: Buffer | null,
+  entry: Buffer | null,
+  open: Buffer[],
+  recent: Buffer | null,
+];
+
+/** @param tell called when this process puts the brake on */
+export function createBatches(context: StoreContext, reader: Reader, tell: BrakeListener = () => {}): Batches {
+  const { redis, scripts, words, base } = context;
+  const keysOf = (records: readonly RecordRef[]): string[] => records.map(({ side, id }) => recordKey(side, id));
+
+  async function decodeUnits(answers: readonly UnitAnswer[], now: number): Promise<TakenUnit[] | undefined> {
+    const links = await reader.decode(
+      answers.flatMap(([, , first, value]) => (first && value ? [{ id: first.toString(), value }] : [])),
+    );
+    if (!links) return undefined;
+    const entries = answers.map(([, , , , entry]) => (entry ? decodeUnlinked(entry) : undefined));
+    const texts = await words.texts(entries.flatMap((entry) => (entry?.issue ? [entry.issue.text] : [])));
+    let next = 0;
+    return answers.map(([keys, claims, , link, , open, recent], i) => {
+      const opened: Record<string, OpenEntry> = {};
+      for (const [key, value] of pairs(open)) opened[key] = parseOpen(value);
+      const own = keys[0]!.toString();
+      const quiet = quietIssue(entries[i], texts);
+      if (quiet) opened[own] = { ...opened[own], issue: quiet };
+      return {
+        records: triples(keys).map(([key, due, event]) => ({
+          ...parseRecordKey(key),
+          key,
+          due: due === '' ? undefined : Number(due),
+          event: eventOf(event),
+        })),
+        claims: claims.map(String),
+        ...(link ? { link: links[next++]! } : {}),
+        ...(entries[i] ? { unlinked: entries[i] } : {}),
+        open: opened,
+        recent: parseRecent(recent?.toString(), now - RECENT),
+      };
+    });
+  }
+
+  async function take({ owner, ttlMs, limit = LIMIT, records }: TakeRequest): Promise<Taken> {
+    const request = { o: owner, ttl: ttlMs, ...(records ? { r: keysOf(records) } : { n: limit }) };
+    const [time, brake, left, busy, answers] = await scripts.run<TakeAnswer>('take', pack(request as Packable));
+    const now = Number(time);
+    const units = await decodeUnits(answers, now);
+    if (units)
+      return {
+        units,
+        now,
+        brake: parseBrake(Object.fromEntries(pairs(brake))),
+        left,
+        busy: busy.map((key) => parseRecordKey(key.toString())),
+      };
+    // A definition set went after the links were read: what was taken is taken again, now that they name another one.
+    const taken = answers.map(([keys]) => triples(keys).map(([key]) => parseRecordKey(key)));
+    if (records) throw staleWord();
+    return take({ owner, ttlMs, records: taken.flat() });
+  }
+
+  return {
+    lookup: reader.lookup,
+    take,
+
+    commit: (owner, units) =>
+      commitUnits(context, owner, (used) => Promise.all(units.map((unit) => packUnit(context, unit, used))), {
+        ...(units.some(({ run }) => run)
+          ? { r: `${context.prefix}:{runs}:`, t: new Date().toISOString(), l: LEASE }
+          : {}),
+      }),
+
+    async releaseTaken(owner, units, inMs = 0) {
+      const claims = units.flatMap((unit) => unit.claims);
+      const keys = units.flatMap((unit) => unit.records.map(({ key }) => key));
+      if (claims.length > 0) await scripts.text('release', owner, inMs, claims.length, ...claims, ...keys);
+    },
+
+    async markDirty(records, inMs = 0) {
+      if (records.length > 0) await scripts.text('mark', inMs, ...keysOf(records));
+    },
+
+    async dirtyStats() {
+      const dirty = `${base}dirty`;
+      const now = await redisTime(redis);
+      const [count, due, oldest] = await Promise.all([
+        redis.zcard(dirty),
+        redis.zcount(dirty, '-inf', now),
+        redis.zrange(dirty, '0', '0', 'WITHSCORES'),
+      ]);
+      return { count, due, oldest: oldest[1] === undefined ? undefined : Math.floor(Number(oldest[1])) };
+    },
+
+    async dirtyRecords(offset, limit) {
+      const flat = await redis.zrange(`${base}dirty`, String(offset), String(offset + limit - 1), 'WITHSCORES');
+      return pairs(flat).map(([key, due]) => ({ ...parseRecordKey(key), due: Math.floor(Number(due)) }));
+    },
+
+    extend: (owner, claims, ttlMs) => claimed(owner, ttlMs, 'work', claims),
+    claim: (owner, claims, ttlMs) => claimed(owner, ttlMs, 'take', claims),
+
+    async lock(owner, side, entry, claims, ttlMs) {
+      const unit = { c: [], d: [], k: 'U', s: String(side), i: entry.id, x: 'skip', ...packIndex(context, entry) };
+      await commitUnits(context, owner, async () => [unit as WireUnit]);
+      return claimed(owner, ttlMs, 'take', claims);
+    },
+
+    async begin({ record, writes, create, replaces, unlimited, allowance }: Begin) {
+      const spending = spendingOf(unlimited, allowance);
+      const request = {
+        b: spending,
+        k: record,
+        ...(writes ? { W: JSON.stringify(writes) } : {}),
+        ...(create ? { C: JSON.stringify(create), ck: create.key, cr: replaces ?? '' } : {}),
+      };
+      const [result, ...fields] = await scripts.text<string[]>('begin', pack(request));
+      if (result === 'begun') return undefined;
+      if (result === 'changed') return 'changed';
+      const brake = parseBrake(Object.fromEntries(pairs(fields)));
+      if (brake && brake.id === spending.id) tell(true, brake);
+      return brake;
+    },
+
+    revision: async () => Number((await redis.get(`${base}revision`)) ?? 0),
+  };
+
+  async function claimed(owner: string, ttlMs: number, how: 'take' | 'work', names: readonly string[]) {
+    const at = await scripts.text<number>('claim', owner, ttlMs, how, ...names);
+    return at === 0 ? undefined : at;
+  }
+}
+
+function pairs(flat: readonly (Buffer | string)[]): [string, string][] {
+  const found: [string, string][] = [];
+  for (let i = 0; i < flat.length; i += 2) found.push([flat[i]!.toString(), flat[i + 1]!.toString()]);
+  return found;
+}
+
+function triples(flat: readonly Buffer[]): [string, string, string][] {
+  const found: [string, string, string][] = [];
+  for (let i = 0; i < flat.length; i += 3) found.push([String(flat[i]), String(flat[i + 1]), String(flat[i + 2])]);
+  return found;
+}
+
+/** `EPOCH_MS|TRACE`, as marks of events note it. */
+function eventOf(noted: string): TakenUnit['records'][number]['event'] {
+  const bar = noted.indexOf('|');
+  return bar < 0 ? undefined : { at: Number(noted.slice(0, bar)), trace: noted.slice(bar + 1) || undefined };
+}

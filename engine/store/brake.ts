@@ -1,0 +1,154 @@
+/**
+ * The brake of one mapping in Redis: what its runs have deleted, created and cleared lately, whether it is on, and what
+ * people answered. One fact for all workers.
+ */
+import { randomUUID } from 'node:crypto';
+import type { BrakeKind } from '../config/brake.ts';
+import type { StoreContext } from './context.ts';
+import { type Packable, pack } from './msgpack.ts';
+import type { Brake, BrakeAnswer, Spending } from './types.ts';
+
+export type { Brake, BrakeAnswer, Spending } from './types.ts';
+
+/** Writes count together for this long where no run is under way, in ms. */
+export const BRAKE_WINDOW = 600_000;
+/** A run that goes on for longer counts no further back, in ms. */
+const LONGEST = 86_400_000;
+const BATCH = 500;
+
+export type BrakeStore = ReturnType<typeof createBrakeStore>;
+
+/** Told when the brake goes on or off, by whoever did it. */
+export type BrakeListener = (on: boolean, brake: Brake) => void;
+
+/** @param tell called when this process puts the brake on or takes it off */
+export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: BrakeListener = () => {}) {
+  const keys = {
+    /** HASH: the brake that is on, else absent. */
+    brake: `${base}brake`,
+    /** SET of ids on side 0: links whose records a full scan did not meet, while the brake is on. */
+    vanished: `${base}brake:vanished`,
+    /** HASH id of a brake -> `ANSWER|KIND`. */
+    answers: `${base}brake:answers`,
+    /** ZSET of `SIDE/ID` by the time of the write, in ms: what counts at present. */
+    spent: (kind: BrakeKind): string => `${base}brake:spent:${kind}`,
+  };
+
+  return {
+    /** The brake that is on, if one is. */
+    async on(): Promise<Brake | undefined> {
+      return parseBrake(await redis.hgetall(keys.brake));
+    },
+
+    /** How many writes of a kind were done since then. @param since epoch ms */
+    spent: (kind: BrakeKind, since: number): Promise<number> => redis.zcount(keys.spent(kind), since, '+inf'),
+
+    /**
+     * To be called before each write.
+     * @param off kinds that have no limit
+     * @param spending undefined for a write that is not counted
+     * @returns the brake that is on, by this write or before it; undefined when the write may be done
+     */
+    async spend(off: readonly BrakeKind[], spending: Spending | undefined): Promise<Brake | undefined> {
+      const wanted = spendingOf(off, spending);
+      const brake = parseBrake(pairs(await scripts.text<string[]>('spend', pack(wanted))));
+      if (brake && brake.id === wanted.id) tell(true, brake);
+      return brake;
+    },
+
+    /** @returns the brake that is on now: this one, or the one that was on before */
+    async trip(brake: Pick<Brake, 'kind' | 'by' | 'count' | 'limit' | 'linked'>): Promise<Brake> {
+      const { kind, by, count, limit, linked } = brake;
+      const id = randomUUID();
+      const fields = [id, kind, by, String(count), String(limit), String(linked)];
+      const on = parseBrake(pairs(await scripts.text<string[]>('trip', ...fields)))!;
+      if (on.id === id) tell(true, on);
+      return on;
+    },
+
+    /** @returns the answer that holds: an earlier one stays; undefined when this brake is off by now */
+    async answer(brake: Pick<Brake, 'id'>, answer: BrakeAnswer): Promise<BrakeAnswer | undefined> {
+      return (await scripts.text<BrakeAnswer | ''>('answer', brake.id, answer)) || undefined;
+    },
+
+    /** Takes the brake off; an answer of it is kept for the records that were held for it. @returns false when it was off */
+    async release(brake: Brake): Promise<boolean> {
+      const { id, kind, answer } = brake;
+      const kept = answer === undefined ? '' : `${answer}|${kind}`;
+      const off = (await scripts.text<number>('unbrake', id, kept, kind)) === 1;
+      if (off) tell(false, brake);
+      return off;
+    },
+
+    /** What was answered to a brake, as far as it concerns a write of this kind: only what it was about is discarded. */
+    async answered(id: string, kind: BrakeKind): Promise<BrakeAnswer | undefined> {
+      const stored = await redis.hget(keys.answers, id);
+      return stored === null ? undefined : stored === `discard|${kind}` ? 'discard' : 'continue';
+    },
+
+    // ------------------------------------------------------------ records that a scan did not meet
+
+    /** Notes the links whose records a full scan did not meet, by their ids on side 0. */
+    async noteVanished(ids: readonly string[]): Promise<void> {
+      if (ids.length === 0) return void (await redis.del(keys.vanished));
+      // Built aside: whoever answers meanwhile sees all of the former ones or all of these.
+      const fresh = `${keys.vanished}:${randomUUID()}`;
+      for (let i = 0; i < ids.length; i += BATCH)
+        await redis
+          .multi()
+          .sadd(fresh, ...ids.slice(i, i + BATCH))
+          .expire(fresh, 3600)
+          .exec();
+      await redis.multi().rename(fresh, keys.vanished).persist(keys.vanished).exec();
+    },
+
+    vanishedCount: (): Promise<number> => redis.scard(keys.vanished),
+
+    someVanished: (limit: number): Promise<string[]> => redis.srandmember(keys.vanished, limit),
+
+    async *vanished(): AsyncGenerator<string[]> {
+      let cursor = '0';
+      do {
+        const [next, ids] = await redis.sscan(keys.vanished, cursor, 'COUNT', BATCH);
+        cursor = next;
+        if (ids.length > 0) yield ids;
+      } while (cursor !== '0');
+    },
+  };
+}
+
+function pairs(flat: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (let i = 0; i < flat.length; i += 2) fields[flat[i]!] = flat[i + 1]!;
+  return fields;
+}
+
+/** A write as scripts/brake.lua takes it, with the id that a brake gets which it trips. */
+export function spendingOf(off: readonly BrakeKind[], spending: Spending | undefined) {
+  const { kind, record, limit, linked, since } = spending ?? { kind: '', record: '', limit: 0, linked: 0 };
+  const fields = { off: `,${off.join(',')},`, id: randomUUID(), kind, record, limit, linked, since: since ?? 0 };
+  return { ...fields, window: BRAKE_WINDOW, longest: LONGEST } satisfies Packable;
+}
+
+export function parseBrake({
+  id,
+  kind,
+  by,
+  count,
+  limit,
+  linked,
+  since,
+  answer,
+}: Record<string, string>): Brake | undefined {
+  if (id === undefined) return undefined;
+  return {
+    id,
+    kind: kind as BrakeKind,
+    by: by as Brake['by'],
+    count: Number(count),
+    limit: Number(limit),
+    linked: Number(linked),
+    since: Number(since),
+    ...(answer === undefined ? {} : { answer: answer as BrakeAnswer }),
+  };
+}

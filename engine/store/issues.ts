@@ -1,0 +1,101 @@
+/** What is open about records: issues, decisions, what was begun. Counts and kinds that are few are found without reading all. */
+import type { SideIndex } from '../types.ts';
+import type { StoreContext } from './context.ts';
+import { KIND_LETTERS, kindOf, packOpen, parseOpen, quietIssue } from './issue-codec.ts';
+import type { Reader } from './reader.ts';
+import { parseRecordKey, recordKey } from './record-key.ts';
+import type { Issue, IssueKind, OpenPatch, PendingCreate, RecordKey, RecordRef } from './types.ts';
+import { commitUnits, type WireUnit } from './units.ts';
+import type { Unlinked } from './unlinked.ts';
+
+const BATCH = 500;
+/** Kinds that are few, of which the records are listed. */
+const LISTED: readonly IssueKind[] = ['failed', 'waiting', 'blocked', 'review'];
+
+export interface RecordIssue extends RecordRef {
+  readonly issue: Issue;
+}
+
+export type IssueCounts = Readonly<Record<IssueKind, number>>;
+
+export function createIssues(context: StoreContext, reader: Reader, unlinked: Unlinked) {
+  const { redis, base, words } = context;
+
+  async function* listed(kind: IssueKind): AsyncGenerator<RecordIssue[]> {
+    for await (const keys of redis.sscanStream(`${base}issues:${KIND_LETTERS[kind]}`, { count: BATCH })) {
+      const values = keys.length === 0 ? [] : await redis.hmget(`${base}open`, ...(keys as string[]));
+      yield (keys as string[]).flatMap((key, i) => {
+        const { issue } = parseOpen(values[i] ?? undefined);
+        return issue?.kind === kind ? [{ ...parseRecordKey(key), issue }] : [];
+      });
+    }
+  }
+
+  async function* others(kinds: ReadonlySet<IssueKind>): AsyncGenerator<RecordIssue[]> {
+    for await (const flat of redis.hscanStream(`${base}open`, { count: BATCH })) {
+      const found: RecordIssue[] = [];
+      for (let i = 0; i < flat.length; i += 2) {
+        const kind = kindOf((flat[i + 1] as string).startsWith('I') ? flat[i + 1][1] : '');
+        if (kind && kinds.has(kind)) found.push({ ...parseRecordKey(flat[i]), issue: parseOpen(flat[i + 1]).issue! });
+      }
+      if (found.length > 0) yield found;
+    }
+    for (const side of [0, 1] as const) {
+      for await (const batch of unlinked.entries(side, { kind: 'issue' })) {
+        const texts = await words.texts(batch.map(({ entry }) => entry.issue!.text));
+        yield batch.flatMap(({ id, entry }) => {
+          const issue = quietIssue(entry, texts);
+          return issue && kinds.has(issue.kind) ? [{ side, id, issue }] : [];
+        });
+      }
+    }
+  }
+
+  /** Changes parts of what is open about records, whether they have a link or not. */
+  async function patch(changes: readonly (readonly [RecordKey, OpenPatch])[]): Promise<void> {
+    for (let i = 0; i < changes.length; i += BATCH) {
+      const some = changes.slice(i, i + BATCH);
+      await commitUnits(context, '', async (used) =>
+        Promise.all(
+          some.map(async ([key, change]): Promise<WireUnit> => {
+            return { c: [], d: [], k: 'N', open: { [key]: await packOpen(change, words, used) } };
+          }),
+        ),
+      );
+    }
+  }
+
+  return {
+    patch,
+
+    /** How many records have an issue of each kind; reads none of them. */
+    async counts(): Promise<IssueCounts> {
+      const stored = await redis.hgetall(`${base}issues`);
+      return Object.fromEntries(
+        Object.entries(KIND_LETTERS).map(([kind, letter]) => [kind, Number(stored[letter] ?? 0)]),
+      ) as unknown as IssueCounts;
+    },
+
+    /** Records with an issue of these kinds, a batch at a time. Only failed, waiting, blocked and review are found without reading all. */
+    async *list(kinds: readonly IssueKind[]): AsyncGenerator<RecordIssue[]> {
+      for (const kind of kinds) if (LISTED.includes(kind)) yield* listed(kind);
+      const rest = new Set(kinds.filter((kind) => !LISTED.includes(kind)));
+      if (rest.size > 0) yield* others(rest);
+    },
+
+    /** Creates of counterparts for records on `side` that were begun and are not known to have ended. */
+    async pendingCreates(side: SideIndex): Promise<{ id: string; pending: PendingCreate }[]> {
+      const ids = await redis.smembers(`${base}creates:${side}`);
+      if (ids.length === 0) return [];
+      const values = await redis.hmget(`${base}open`, ...ids.map((id) => recordKey(side, id)));
+      return ids.flatMap((id, i) => {
+        const { pendingCreate } = parseOpen(values[i] ?? undefined);
+        return pendingCreate ? [{ id, pending: pendingCreate }] : [];
+      });
+    },
+
+    open: async (side: SideIndex, id: string) => (await reader.record(side, id)).open,
+  };
+}
+
+export type Issues = ReturnType<typeof createIssues>;

@@ -1,0 +1,101 @@
+/** How far a mapping has been read, and which edits of it have been followed up. */
+import type { SideIndex } from '../types.ts';
+import { redisTime, type StoreContext } from './context.ts';
+import type { Unlinked } from './unlinked.ts';
+
+/** What of a mapping's edits has been followed up. */
+export interface Followed {
+  /** Version under which records with an issue were tried last. */
+  readonly version: string;
+  /** Definitions of the properties, by name, under which every link was agreed, or is queued or has an issue. */
+  readonly definitions: Readonly<Record<string, string>>;
+  /** Which records are in scope and how they find each other, when everything was read last. */
+  readonly scope: string;
+}
+
+export function createProgress({ redis, base, rules }: StoreContext, unlinked: Unlinked) {
+  const key = `${base}progress`;
+  // What was read under other match rules does not count, and is overwritten.
+  const marked = (text: string): string => `${rules.id}|${text}`;
+  const unmarked = (text: string | null | undefined): string | undefined =>
+    text?.startsWith(`${rules.id}|`) ? text.slice(rules.id.length + 1) : undefined;
+  const readBoth = async (field: 'full' | 'planned'): Promise<boolean> =>
+    (await redis.hmget(key, `${field}:0`, `${field}:1`)).every((text) => unmarked(text) !== undefined);
+
+  /** Links were put back from a copy, there are none although records name their counterparts, or there were other rules. */
+  async function isNoFirst(): Promise<boolean> {
+    const [restored, first] = await redis.hmget(key, 'restored', 'first');
+    if (restored !== null || (first !== null && unmarked(first) === undefined)) return true;
+    const naming = await Promise.all(([0, 1] as const).map((side) => unlinked.namerCount(side)));
+    return naming.some((count) => count > 0) && (await redis.hlen(`${base}link`)) === 0;
+  }
+
+  return {
+    /** Whether both sides were read fully once under the present match rules: before that nothing is matched or created. */
+    ready: (): Promise<boolean> => readBoth('full'),
+
+    /** Whether a plan has read both sides: enough to tell what would be done, not to do it. */
+    readyToPlan: async (): Promise<boolean> => (await readBoth('full')) || (await readBoth('planned')),
+
+    /** When each side was last read fully, and up to which modification it was read; ISO 8601. */
+    async readBefore(side: SideIndex): Promise<{ full: string | undefined; since: string | undefined }> {
+      const [full, since] = await redis.hmget(key, `full:${side}`, `since:${side}`);
+      return { full: unmarked(full), since: since ?? undefined };
+    },
+
+    /** When each side was last read to its end, fully or only what had changed; ISO 8601. */
+    async lastRead(side: SideIndex): Promise<{ full: string | undefined; changes: string | undefined }> {
+      const [full, changes] = await redis.hmget(key, `full:${side}`, `changes:${side}`);
+      return { full: unmarked(full), changes: changes ?? undefined };
+    },
+
+    /** Since when both sides are to be read by schedule; ISO 8601, undefined where they never were. */
+    scheduledSince: async (): Promise<string | undefined> => (await redis.hget(key, 'scheduled')) ?? undefined,
+
+    noteScheduled: async (): Promise<void> => {
+      await redis.hsetnx(key, 'scheduled', new Date().toISOString());
+    },
+
+    /** @param since time of the latest modification that was read, as the system states it */
+    async readThrough(side: SideIndex, scan: 'changes' | 'full' | 'plan', since: string | undefined): Promise<void> {
+      const now = new Date().toISOString();
+      if (scan === 'plan') return void (await redis.hset(key, `planned:${side}`, marked(now)));
+      const done = scan === 'full' ? { [`full:${side}`]: marked(now) } : { [`changes:${side}`]: now };
+      await redis.hset(key, { ...done, ...(since === undefined ? {} : { [`since:${side}`]: since }) });
+      if (scan !== 'full' || !(await readBoth('full'))) return;
+      if (unmarked(await redis.hget(key, 'first')) !== undefined) return;
+      await redis.hset(key, 'first', marked((await isNoFirst()) ? '0' : String(await redisTime(redis))));
+    },
+
+    /**
+     * Epoch ms of Redis' clock when both sides had been read fully for the first time, if they have; 0 where that was no
+     * first sync, but links are being rebuilt, or there was one under other match rules.
+     */
+    async firstRead(): Promise<number | undefined> {
+      const at = unmarked(await redis.hget(key, 'first'));
+      return at === undefined ? undefined : Number(at);
+    },
+
+    async followed(): Promise<Partial<Followed>> {
+      const [version, definitions, scope] = await redis.hmget(
+        key,
+        'followed:version',
+        'followed:definitions',
+        'followed:scope',
+      );
+      return {
+        ...(version ? { version } : {}),
+        ...(definitions ? { definitions: JSON.parse(definitions) as Followed['definitions'] } : {}),
+        ...(scope ? { scope } : {}),
+      };
+    },
+
+    async follow({ version, definitions, scope }: Partial<Followed>): Promise<void> {
+      await redis.hset(key, {
+        ...(version === undefined ? {} : { 'followed:version': version }),
+        ...(definitions === undefined ? {} : { 'followed:definitions': JSON.stringify(definitions) }),
+        ...(scope === undefined ? {} : { 'followed:scope': scope }),
+      });
+    },
+  };
+}

@@ -1,0 +1,33 @@
+--[[
+  The allowance of the brake: how many deletes, creates and clears count at present.
+  Keys behind the mapping's: brake HASH of the brake that is on; brake:vanished; brake:spent:KIND ZSET of records by time.
+]]
+
+-- Consumes one write of the allowance, or trips the brake. A brake whose kind has no limit any more is taken off, but for
+-- one that was answered: that is carried out first.
+-- spending: off (`,kind,kind,` without a limit), id of a new brake, kind ('' for a write that is not counted), record, limit,
+-- linked, since (0: no run), window, longest
+-- Answers the fields of the brake where it is on, an empty table where the write may be done.
+local function spend(spending, at)
+  local brake, spent = base .. 'brake', base .. 'brake:spent:' .. spending.kind
+  local on = call('HGET', brake, 'kind')
+  if on and call('HEXISTS', brake, 'answer') == 0 and find(spending.off, ',' .. on .. ',', 1, true) then
+    call('DEL', brake, base .. 'brake:vanished')
+    on = nil
+  end
+  if on then return call('HGETALL', brake) end
+  if spending.kind == '' then return {} end
+  local from = at - spending.window
+  if spending.since > 0 then from = math.max(at - spending.longest, math.min(from, spending.since)) end
+  call('ZREMRANGEBYSCORE', spent, '-inf', integer(from))
+  if call('ZSCORE', spent, spending.record) then return {} end
+  local count = call('ZCARD', spent)
+  if count < spending.limit then
+    call('ZADD', spent, integer(at), spending.record)
+    call('PEXPIRE', spent, spending.longest)
+    return {}
+  end
+  call('HSET', brake, 'id', spending.id, 'kind', spending.kind, 'by', 'writes', 'count', count + 1, 'limit', spending.limit,
+    'linked', spending.linked, 'since', integer(at))
+  return call('HGETALL', brake)
+end

@@ -1,0 +1,323 @@
+--[[
+  Records what became of several units of work, each whole or not at all.
+
+  KEYS[1]  see lib.lua
+  ARGV[1]  request (msgpack):
+    p, m   prefix and name of the mapping
+    o      owner of the claims
+    w      numbers of words that are used in values below
+    r      what the keys of runs begin with, where units count there; t: time as ISO 8601 text, l: lease of runs in ms
+    u      units:
+      c      names of claims that must be held by the owner; they are released (`x`: they are kept)
+      d      record keys that leave the dirty set, unless they were marked since they were taken
+      k      what it came to:
+        'L'    a link: a, b ids; v value (revision and creation are filled in); rev: of the link that was read, 0 for a new
+               one; keep: bits 1, 2 (raw), 4, 8 (own write) of what stays as it was on side 0, 1
+        'U'    a record without a link: s side, i id, and what changes in its entry: seen (true: first seen now, if not
+               before), n match keys joined, g tag of the rules, corr, raw, st state as packed. `x` 'skip': not if it has a link
+        'H'    the state of a record, linked or not: s, i, st as packed, s8 for a link, note (-1: as it was),
+             open8: it is left open on purpose, rel: it is to be looked at again
+        'X'    records are gone: s, i, or a, b of a link (rev: nil for any), or all of these
+        'K'    a link ends, the records stay: a, b, rev (nil: whatever it is), ix what of 'U' concerns the index, per side, or false
+        'N'    nothing of these
+      open   record key -> part letter -> text, false to delete it, or for I: false or { k, j, q }
+      rc     recent writes as stored, '' for none, with k = 'L'
+      wf     { mapping, side, id, T } of records that it waits for (w) or watches (c); own: its record key
+      ws, wa record keys: who waits (ws), or waits or watches (wa), is marked dirty. quiet: a new link wakes nobody
+      mk     marks: { mapping, side, id, in ms, raw that makes it needless or '' }
+      run    { place, did, link name, field, by, field, by ... }
+  Answers { -1 } where a word is gone: nothing was stored. Else per unit { code, revision }: 0 done, 1 fenced, 2 one of the
+  records is linked to another one, 3 a claim was lost.
+]]
+-- @include lib
+-- @include runs
+local request = cmsgpack.unpack(ARGV[1])
+local units, prefix, mapping, at = request.u, request.p, request.m, now()
+
+local words = {}
+for i, number in ipairs(request.w) do words[i] = integer(number) end
+for _, word in ipairs(many('HMGET', base .. 'words', words)) do
+  if not word then return { -1 } end
+end
+
+------------------------------------------------------------------ read
+
+local names, firsts, seconds, opens = {}, {}, {}, {}
+for _, unit in ipairs(units) do
+  for _, name in ipairs(unit.c) do names[#names + 1] = name end
+  if unit.a then firsts[#firsts + 1] = unit.a end
+  for key in pairs(unit.open or {}) do opens[#opens + 1] = key end
+end
+local held, values = {}, {}
+for i, value in ipairs(many('HMGET', base .. 'claims', names)) do held[names[i]] = ownerOf(value, at) end
+for i, value in ipairs(many('HMGET', base .. 'link', firsts)) do values[firsts[i]] = value end
+local openValues = {}
+for i, value in ipairs(many('HMGET', base .. 'open', opens)) do openValues[opens[i]] = value end
+
+local function linkOfRecord(side, id)
+  local first, value = linkOf(base, side, id)
+  if value then values[first] = value end
+  return first, value
+end
+
+local function verdict(unit)
+  for _, name in ipairs(unit.c) do
+    if held[name] ~= request.o then return 3 end
+  end
+  if unit.k == 'L' then
+    local value = values[unit.a]
+    if value and otherIdOf(value) ~= unit.b then return 2 end
+    if unit.rev == 0 then
+      if value then return 1 end
+      if getIn(base, 'rev', unit.b) then return 2 end
+    elseif not value or revisionOf(value) ~= unit.rev then
+      return 1
+    end
+  elseif unit.k == 'K' or (unit.k == 'X' and unit.a) then
+    local value = values[unit.a]
+    if not value or otherIdOf(value) ~= unit.b then return 1 end
+    if unit.rev and revisionOf(value) ~= unit.rev then return 1 end
+  elseif unit.k == 'U' then
+    if linkOfRecord(unit.s, unit.i) then return 1 end
+  end
+  return 0
+end
+
+------------------------------------------------------------------ write
+
+local answers, linkWrites, linksGone, revision = {}, {}, {}, nil
+
+local function nextRevision()
+  if not revision then revision = call('INCRBY', base .. 'revision', #units) - #units end
+  revision = revision + 1
+  return revision
+end
+
+local KEEP = {
+  { bit = 1, at = L.raw[1], length = 8 }, { bit = 2, at = L.raw[2], length = 8 },
+  { bit = 4, at = L.own[1], length = 6 }, { bit = 8, at = L.own[2], length = 6 },
+}
+
+local function putLink(unit)
+  local old = values[unit.a] or nil
+  local number = nextRevision()
+  local created = old and createdOf(old) or at
+  local value = spliced(unit.v, L.revision, struct.pack('>I6I6', number, created))
+  if old then
+    for _, one in ipairs(KEEP) do
+      if math.floor(unit.keep / one.bit) % 2 == 1 then
+        value = spliced(value, one.at, sub(old, one.at, one.at + one.length - 1))
+      end
+    end
+    useWord(setOf(old), -1)
+  else
+    putIn(base, 'rev', unit.b, unit.a)
+    -- Whichever way the two came together: what was open about them is settled, a create begun for either included.
+    for _, key in ipairs({ '0/' .. unit.a, '1/' .. unit.b }) do
+      local record = load(key, false, openValues[key])
+      setIssue(record, false, prefix, mapping)
+      dropEntry(record)
+      record.open.D, record.open.C = nil, nil
+    end
+    if not unit.quiet then
+      wake('0/' .. unit.a, true, prefix, at)
+      wake('1/' .. unit.b, true, prefix, at)
+    end
+  end
+  useWord(setOf(value), 1)
+  values[unit.a] = value
+  linkWrites[#linkWrites + 1] = unit.a
+  linkWrites[#linkWrites + 1] = value
+  return number
+end
+
+local function dropLink(unit)
+  useWord(setOf(values[unit.a]), -1)
+  values[unit.a] = false
+  linksGone[#linksGone + 1] = unit.a
+  deleteIn(base, 'rev', unit.b)
+end
+
+local function putIndex(entry, index)
+  if index.seen and entry.seen == 0 then entry.seen = at - EPOCH end
+  if index.n then
+    entry.tag, entry.corr, entry.keys = index.g, index.corr, {}
+    for i = 1, #index.n, 8 do entry.keys[#entry.keys + 1] = sub(index.n, i, i + 7) end
+  end
+end
+
+local function putUnlinked(unit)
+  local key = unit.s .. '/' .. unit.i
+  local entry = newEntry(load(key, false, openValues[key]))
+  putIndex(entry, unit)
+  if unit.raw then entry.raw = unit.raw end
+  if unit.st then entry.state = unit.st end
+end
+
+local function putState(unit)
+  local first, value = linkOfRecord(unit.s, unit.i)
+  if not value then
+    local entry = load(unit.s .. '/' .. unit.i).entry
+    -- One that was left open on purpose stays so.
+    if unit.rel and entry and entry.state == '\0' then unit.st = nil end
+    return putUnlinked(unit)
+  end
+  local side = tonumber(unit.s)
+  local flags = byte(value, L.flags)
+  local shift = side == 0 and 1 or 4
+  local note = math.floor(flags / shift) % 4
+  local wanted = unit.note < 0 and note or unit.note
+  -- A state that was left open on purpose stays open, also where nothing more is noted.
+  if unit.note < 0 and note == 0 and unit.open8 then wanted = 2 end
+  value = spliced(value, L.flags, string.char(flags + (wanted - note) * shift))
+  value = spliced(value, L.synced[side + 1], unit.s8)
+  value = spliced(value, L.raw[side + 1], NONE)
+  values[first] = value
+  linkWrites[#linkWrites + 1] = first
+  linkWrites[#linkWrites + 1] = value
+end
+
+local function remove(unit)
+  local gone = {}
+  if unit.a then
+    dropLink(unit)
+    gone = { '0/' .. unit.a, '1/' .. unit.b }
+  end
+  if unit.s then gone[#gone + 1] = unit.s .. '/' .. unit.i end
+  for _, key in ipairs(gone) do
+    local record = load(key, false, openValues[key])
+    setIssue(record, false, prefix, mapping)
+    dropEntry(record)
+    for _, letter in ipairs({ 'D', 'W', 'J' }) do record.open[letter] = nil end
+  end
+end
+
+local function endLink(unit)
+  dropLink(unit)
+  for i, key in ipairs({ '0/' .. unit.a, '1/' .. unit.b }) do
+    local record = load(key, false, openValues[key])
+    setIssue(record, false, prefix, mapping)
+    record.open.D, record.open.W = nil, nil
+    if unit.ix and unit.ix[i] then putIndex(newEntry(record), unit.ix[i]) end
+  end
+end
+
+local function putOpen(unit)
+  for key, parts in pairs(unit.open or {}) do
+    local linked = unit.k == 'L' and (key == '0/' .. unit.a or key == '1/' .. unit.b)
+    local record = load(key, linked, openValues[key])
+    for letter, text in pairs(parts) do
+      if letter == 'I' then
+        -- Without an entry there is nowhere to keep a quiet issue compactly, unless the record has no link.
+        if text and text.q and not record.entry and not linkOfRecord(record.side, record.id) then newEntry(record) end
+        setIssue(record, text, prefix, mapping)
+      else
+        record.open[letter] = text or nil
+      end
+    end
+  end
+end
+
+local function waitFor(unit)
+  for _, ref in ipairs(unit.wf or {}) do
+    local there = prefix .. ':{' .. ref[1] .. '}:'
+    local self = mapping .. '|' .. sub(unit.own, 1, 1) .. '|' .. sub(unit.own, 3)
+    call('ZADD', there .. 'dependents', 0, ref[2] .. '/' .. ref[3] .. '\0' .. ref[4] .. self)
+    -- It was linked between its reading and this: nobody else would wake it.
+    if ref[4] == 'w' and linkOf(there, ref[2], ref[3]) then mark(base, unit.own, at) end
+  end
+end
+
+local function markOthers(unit)
+  for _, key in ipairs(unit.ws or {}) do wake(key, false, prefix, at) end
+  for _, key in ipairs(unit.wa or {}) do wake(key, true, prefix, at) end
+  for _, one in ipairs(unit.mk or {}) do
+    local there = prefix .. ':{' .. one[1] .. '}:'
+    local known = false
+    if one[5] ~= '' then
+      local _, value = linkOf(there, one[2], one[3])
+      if value then
+        known = sub(value, L.raw[one[2] + 1], L.raw[one[2] + 1] + 7) == one[5]
+      else
+        local entry = getIn(there, 'unlinked:' .. one[2], one[3])
+        known = entry and sub(entry, 10, 17) == one[5]
+      end
+    end
+    if not known then mark(there, one[2] .. '/' .. one[3], at + one[4]) end
+  end
+end
+
+local apply = { L = putLink, U = putUnlinked, H = putState, X = remove, K = endLink, N = function() end }
+local done = {}
+for i, unit in ipairs(units) do
+  local code = verdict(unit)
+  if code == 1 and unit.x == 'skip' then
+    answers[i] = { 0 }
+  elseif code ~= 0 then
+    answers[i] = { code }
+  else
+    local number = apply[unit.k](unit)
+    putOpen(unit)
+    waitFor(unit)
+    markOthers(unit)
+    done[#done + 1] = unit
+    answers[i] = { 0, number }
+  end
+end
+each('HDEL', base .. 'link', linksGone)
+each('HSET', base .. 'link', linkWrites)
+
+------------------------------------------------------------------ recent writes, claims, the dirty set, runs
+
+local RECENT = 300000
+local KEPT = 50000
+local recent, forgotten = {}, {}
+for _, unit in ipairs(done) do
+  if unit.rc == '' then
+    forgotten[#forgotten + 1] = unit.a
+  elseif unit.rc then
+    recent[#recent + 1] = unit.a
+    recent[#recent + 1] = unit.rc
+  end
+end
+local period = math.floor(at / RECENT)
+if #forgotten > 0 then
+  for back = 0, 3 do each('HDEL', base .. 'recent:' .. integer(period - back), forgotten) end
+end
+if #recent > 0 then
+  local key = base .. 'recent:' .. integer(period)
+  if call('HLEN', key) < KEPT then
+    each('HSET', key, recent)
+    call('PEXPIRE', key, 4 * RECENT)
+  end
+end
+
+local released, worked = {}, {}
+for _, unit in ipairs(done) do
+  for _, key in ipairs(unit.d) do worked[#worked + 1] = key end
+end
+-- Read before the marks of this commit are set: those count as new work anyway.
+local stays, leaves, again = {}, {}, {}
+for i, score in ipairs(many('ZMSCORE', base .. 'dirty', worked)) do
+  local key = worked[i]
+  if marks[base] and marks[base][key] then
+    stays[key] = true
+  elseif score and not isTaken(score) then
+    stays[key] = true
+    again[#again + 1] = integer(at)
+    again[#again + 1] = key
+  elseif score then
+    leaves[#leaves + 1] = key
+  end
+end
+each('ZREM', base .. 'dirty', leaves)
+each('ZADD', base .. 'dirty', again)
+for _, unit in ipairs(done) do
+  if unit.x ~= 'keep' then
+    for _, name in ipairs(unit.c) do released[#released + 1] = name end
+  end
+end
+each('HDEL', base .. 'claims', released)
+flush()
+if request.r then finishRuns(request, done, stays) end
+return answers

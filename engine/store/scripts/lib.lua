@@ -1,0 +1,436 @@
+--[[
+  What the scripts of a mapping's store share. It is put in front of each of them.
+
+  KEYS[1]  what all keys of the mapping begin with: PREFIX:{MAPPING}:
+           Every other key is made from it: all keys of an installation are in one slot (docs/decisions/0031).
+
+  Names of keys behind KEYS[1], and their content:
+    link         HASH id on side 0 -> link value (engine/store/link-codec.ts)
+    rev:N        HASH id on side 1 -> id on side 0, in buckets
+    unlinked:S:N HASH id -> entry of a record without a link (engine/store/unlinked-codec.ts), in buckets
+    free:T:R:S:N HASH match key -> ids of records without a link, joined by a zero byte; T: tag of the rules, R: number of
+                 the rule or `c` for the correlation id, S: side; in buckets
+    open         HASH record key -> lines: I issue (its kind, then JSON), D decision, W pending writes, C pending create, J failed job
+    issues       HASH kind -> how many records have such an issue; issues:KIND SET of record keys, of kinds that are few
+    creates:S    SET of ids with a pending create
+    dependents   ZSET of `RECORD\0Tmapping|side|id`, all scores 0: who waits for (T = w) or watches (T = c) a record
+    dirty        ZSET of record keys by due time in ms; half a millisecond is added while a record is being worked on
+    claims       HASH name -> `END OWNER`, END in ms
+    words        HASH number -> text (definition sets, issues), `#number` -> how often it is used, `next` -> number given last
+    sizes        HASH family of buckets -> entries, `FAMILY/n` -> buckets
+    revision     STRING: number of the last commit of a link
+  A record key is `SIDE/ID`.
+]]
+local base = KEYS[1]
+local call = redis.call
+local sub, byte, find, format = string.sub, string.byte, string.find, string.format
+local NONE = string.rep('\0', 8)
+-- Times of records without a link count from 2020-01-01: five bytes last until 2054.
+local EPOCH = 1577836800000
+
+local function now()
+  local time = call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function integer(number) return format('%.0f', number) end
+
+-- Lua cannot pass more than some thousand arguments at once; `step` is even, so that pairs stay together.
+local function each(command, key, list)
+  for i = 1, #list, 4000 do call(command, key, unpack(list, i, math.min(i + 3999, #list))) end
+end
+
+local function many(command, key, list)
+  local values = {}
+  for i = 1, #list, 4000 do
+    for _, value in ipairs(call(command, key, unpack(list, i, math.min(i + 3999, #list)))) do values[#values + 1] = value end
+  end
+  return values
+end
+
+local function toTable(flat)
+  local map = {}
+  for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end
+  return map
+end
+
+------------------------------------------------------------------ buckets
+-- A family of hashes that stay small enough to be stored as lists (hash-max-listpack-entries: 128 by default), however
+-- many entries there are: with more than 64 entries per bucket on average, one bucket is split in two (linear hashing).
+
+local PER_BUCKET = 64
+local sizes = {}
+local resized = {}
+
+local function sizesOf(at)
+  if not sizes[at] then sizes[at] = toTable(call('HGETALL', at .. 'sizes')) end
+  return sizes[at]
+end
+
+-- The largest power of two up to n.
+local function powerUpTo(n)
+  local power = 1
+  while power * 2 <= n do power = power * 2 end
+  return power
+end
+
+local function hashOf(field) return tonumber(sub(redis.sha1hex(field), 1, 6), 16) end
+
+local function bucketKey(at, family, field)
+  local n = tonumber(sizesOf(at)[family .. '/n'] or 1)
+  local power = powerUpTo(n)
+  local hash = hashOf(field)
+  local bucket = hash % (power * 2)
+  if bucket >= n then bucket = hash % power end
+  return at .. family .. ':' .. integer(bucket)
+end
+
+local function splitOne(at, family, n)
+  local power = powerUpTo(n)
+  local from, to = at .. family .. ':' .. integer(n - power), at .. family .. ':' .. integer(n)
+  local moved, fields = {}, {}
+  local flat = call('HGETALL', from)
+  for i = 1, #flat, 2 do
+    if hashOf(flat[i]) % (power * 2) == n then
+      fields[#fields + 1] = flat[i]
+      moved[#moved + 1] = flat[i]
+      moved[#moved + 1] = flat[i + 1]
+    end
+  end
+  each('HSET', to, moved)
+  each('HDEL', from, fields)
+end
+
+local function resize(at, family, by)
+  local known = sizesOf(at)
+  local entries = tonumber(known[family] or 0) + by
+  local n = tonumber(known[family .. '/n'] or 1)
+  known[family] = entries
+  resized[at] = resized[at] or {}
+  resized[at][family] = true
+  while entries > n * PER_BUCKET do
+    splitOne(at, family, n)
+    n = n + 1
+    known[family .. '/n'] = n
+  end
+end
+
+local function getIn(at, family, field) return call('HGET', bucketKey(at, family, field), field) end
+
+local function putIn(at, family, field, value)
+  if call('HSET', bucketKey(at, family, field), field, value) == 1 then resize(at, family, 1) end
+end
+
+local function deleteIn(at, family, field)
+  if call('HDEL', bucketKey(at, family, field), field) == 1 then resize(at, family, -1) end
+end
+
+local function flushSizes()
+  for at, families in pairs(resized) do
+    local known, set = sizes[at], {}
+    for family in pairs(families) do
+      if known[family] > 0 then
+        for _, field in ipairs({ family, family .. '/n' }) do
+          set[#set + 1] = field
+          set[#set + 1] = integer(known[field] or 1)
+        end
+      else
+        call('HDEL', at .. 'sizes', family, family .. '/n')
+      end
+    end
+    if #set > 0 then call('HSET', at .. 'sizes', unpack(set)) end
+  end
+end
+
+------------------------------------------------------------------ words: texts that many values share
+
+local wordUses = {}
+
+local function useWord(number, by)
+  if number > 0 then wordUses[number] = (wordUses[number] or 0) + by end
+end
+
+local function flushWords()
+  for number, by in pairs(wordUses) do
+    if by ~= 0 and call('HINCRBY', base .. 'words', '#' .. integer(number), by) <= 0 then
+      call('HDEL', base .. 'words', integer(number), '#' .. integer(number))
+    end
+  end
+end
+
+------------------------------------------------------------------ links
+-- Offsets of engine/store/link-codec.ts, counted from 1.
+
+local L = { flags = 2, revision = 3, created = 9, set = 15, synced = { 18, 26 }, raw = { 34, 42 }, own = { 50, 56 }, id = 62 }
+
+local function revisionOf(value) return (struct.unpack('>I6', value, L.revision)) end
+local function createdOf(value) return (struct.unpack('>I6', value, L.created)) end
+local function setOf(value) return (struct.unpack('>I3', value, L.set)) end
+local function otherIdOf(value)
+  local length = struct.unpack('>I2', value, L.id)
+  return sub(value, L.id + 2, L.id + 1 + length)
+end
+
+local function spliced(value, at, bytes) return sub(value, 1, at - 1) .. bytes .. sub(value, at + #bytes) end
+
+-- The id on side 0 and the value of the link of a record; nothing where it has none. side: '0' or '1'
+local function linkOf(at, side, id)
+  local first = id
+  if side == '1' then first = getIn(at, 'rev', id) end
+  if not first then return nil end
+  local value = call('HGET', at .. 'link', first)
+  if value then return first, value end
+  return nil
+end
+
+------------------------------------------------------------------ records without a link
+-- Layout of engine/store/unlinked-codec.ts.
+
+local function parseUnlinked(value)
+  local entry = { seen = struct.unpack('>I5', value, 2), tag = sub(value, 7, 9), raw = sub(value, 10, 17), keys = {}, corr = '' }
+  local at = 19
+  for rule = 1, byte(value, 18) do
+    entry.keys[rule] = sub(value, at, at + 7)
+    at = at + 8
+  end
+  if byte(value, 1) % 2 == 1 then
+    entry.corr = sub(value, at, at + 7)
+    at = at + 8
+  end
+  local length = byte(value, at)
+  entry.state = sub(value, at + 1, at + length)
+  entry.issue = sub(value, at + length + 1)
+  return entry
+end
+
+local function packUnlinked(entry)
+  return string.char(entry.corr == '' and 0 or 1) .. struct.pack('>I5', entry.seen) .. entry.tag .. entry.raw
+    .. string.char(#entry.keys) .. table.concat(entry.keys) .. entry.corr
+    .. string.char(#entry.state) .. entry.state .. entry.issue
+end
+
+local function freeFamily(tag, rule, side) return 'free:' .. tag .. ':' .. rule .. ':' .. side end
+
+local function addFree(family, key, id)
+  local ids = getIn(base, family, key)
+  if ids and find('\0' .. ids .. '\0', '\0' .. id .. '\0', 1, true) then return end
+  putIn(base, family, key, ids and (ids .. '\0' .. id) or id)
+end
+
+local function dropFree(family, key, id)
+  local ids = getIn(base, family, key)
+  if not ids then return end
+  local from, to = find('\0' .. ids .. '\0', '\0' .. id .. '\0', 1, true)
+  if not from then return end
+  local left = sub(ids, 1, math.max(from - 2, 0)) .. sub(ids, from == 1 and to or to - 1)
+  if left == '' then deleteIn(base, family, key) else putIn(base, family, key, left) end
+end
+
+-- Match keys and correlation id of an entry by the family of the index in which they stand.
+local function indexed(entry, side)
+  local found = {}
+  for rule, key in ipairs(entry and entry.keys or {}) do
+    if key ~= NONE then found[freeFamily(entry.tag, rule - 1, side)] = key end
+  end
+  if entry and entry.corr ~= '' then found[freeFamily(entry.tag, 'c', side)] = entry.corr end
+  return found
+end
+
+------------------------------------------------------------------ records: what is open about them
+
+local LETTERS = { 'I', 'D', 'W', 'C', 'J' }
+local FEW = { f = true, w = true, b = true, r = true }
+local records = {}
+
+local function parseOpen(value)
+  local parts = {}
+  for line in string.gmatch(value or '', '[^\n]+') do parts[sub(line, 1, 1)] = sub(line, 2) end
+  return parts
+end
+
+local function kindOf(record)
+  if record.entry and record.entry.issue ~= '' then return sub(record.entry.issue, 1, 1) end
+  return record.open.I and sub(record.open.I, 1, 1) or ''
+end
+
+-- linked: the record is known to have a link, so that it has no entry among those without one.
+local function load(key, linked, openValue)
+  local record = records[key]
+  if record then return record end
+  record = { key = key, side = sub(key, 1, 1), id = sub(key, 3) }
+  if openValue == nil then openValue = call('HGET', base .. 'open', key) end
+  record.openValue = openValue or nil
+  record.open = parseOpen(openValue)
+  record.hadCreate = record.open.C ~= nil
+  if not linked then
+    record.stored = getIn(base, 'unlinked:' .. record.side, record.id) or nil
+    record.entry = record.stored and parseUnlinked(record.stored)
+    record.index = indexed(record.entry, record.side)
+  end
+  record.kind = kindOf(record)
+  records[key] = record
+  return record
+end
+
+local function newEntry(record)
+  record.entry = record.entry or { seen = 0, tag = '---', raw = NONE, keys = {}, corr = '', state = '', issue = '' }
+  return record.entry
+end
+
+local function wordOfIssue(issue) return issue == '' and 0 or (struct.unpack('>I3', issue, 7)) end
+
+local function setQuiet(record, issue)
+  local entry = record.entry
+  if not entry then return end
+  useWord(wordOfIssue(entry.issue), -1)
+  entry.issue = issue
+  useWord(wordOfIssue(issue), 1)
+end
+
+-- Who waits or watches stands with the records concerned; what an issue names is taken off there with the issue.
+local function forgetDependencies(record, prefix, mapping)
+  local issue = record.open.I
+  if not issue or not (find(issue, '"refs"', 1, true) or find(issue, '"candidates"', 1, true)) then return end
+  local own = mapping .. '|' .. record.side .. '|' .. record.id
+  local decoded = cjson.decode(sub(issue, 2))
+  for _, ref in ipairs(decoded.refs or {}) do
+    local name = integer(ref.side) .. '/' .. ref.id
+    call('ZREM', prefix .. ':{' .. ref.mapping .. '}:dependents', name .. '\0w' .. own)
+  end
+  for _, name in ipairs(decoded.candidates or {}) do call('ZREM', base .. 'dependents', name .. '\0c' .. own) end
+end
+
+-- issue: false, or { k = kind, j = JSON, q = how it is stored in an entry without a link, if it is a quiet one }
+local function setIssue(record, issue, prefix, mapping)
+  forgetDependencies(record, prefix, mapping)
+  record.open.I = nil
+  if issue and issue.q and record.entry then
+    setQuiet(record, issue.k .. issue.q)
+  else
+    setQuiet(record, '')
+    if issue then record.open.I = issue.k .. issue.j end
+  end
+end
+
+local function dropEntry(record)
+  if not record.entry then return end
+  setQuiet(record, '')
+  record.entry = nil
+end
+
+local function flushRecords()
+  local set, deleted, added, removed, counts = {}, {}, {}, {}, {}
+  for key, record in pairs(records) do
+    local entry = record.entry
+    if entry and entry.seen == 0 and entry.state == '' and entry.issue == '' then record.entry, entry = nil, nil end
+    local value = entry and packUnlinked(entry)
+    if value ~= record.stored then
+      local before, after = record.index or {}, indexed(entry, record.side)
+      for family, match in pairs(before) do
+        if after[family] ~= match then dropFree(family, match, record.id) end
+      end
+      for family, match in pairs(after) do
+        if before[family] ~= match then addFree(family, match, record.id) end
+      end
+      if value then putIn(base, 'unlinked:' .. record.side, record.id, value)
+      else deleteIn(base, 'unlinked:' .. record.side, record.id) end
+    end
+    local lines = {}
+    for _, letter in ipairs(LETTERS) do
+      if record.open[letter] then lines[#lines + 1] = letter .. record.open[letter] end
+    end
+    local open = #lines > 0 and table.concat(lines, '\n') or nil
+    if open ~= record.openValue then
+      if open then
+        set[#set + 1] = key
+        set[#set + 1] = open
+      else
+        deleted[#deleted + 1] = key
+      end
+    end
+    local kind = kindOf(record)
+    if kind ~= record.kind then
+      for which, by in pairs({ [record.kind] = -1, [kind] = 1 }) do
+        if which ~= '' then counts[which] = (counts[which] or 0) + by end
+        if FEW[which] then
+          local list = by > 0 and added or removed
+          list[which] = list[which] or {}
+          table.insert(list[which], key)
+        end
+      end
+    end
+    if record.hadCreate ~= (record.open.C ~= nil) then
+      call(record.hadCreate and 'SREM' or 'SADD', base .. 'creates:' .. record.side, record.id)
+    end
+  end
+  each('HSET', base .. 'open', set)
+  each('HDEL', base .. 'open', deleted)
+  for which, list in pairs(removed) do each('SREM', base .. 'issues:' .. which, list) end
+  for which, list in pairs(added) do each('SADD', base .. 'issues:' .. which, list) end
+  for which, by in pairs(counts) do
+    if by ~= 0 and call('HINCRBY', base .. 'issues', which, by) == 0 then call('HDEL', base .. 'issues', which) end
+  end
+end
+
+------------------------------------------------------------------ dirty records
+
+local marks = {}
+
+-- due: ms. Kept until flushMarks, so that all marks of a mapping are one command.
+local function mark(at, key, due)
+  marks[at] = marks[at] or {}
+  local before = marks[at][key]
+  if not before or due < before then marks[at][key] = due end
+end
+
+local function isTaken(score) return score and tonumber(score) % 1 ~= 0 end
+
+local function flushMarks()
+  for at, list in pairs(marks) do
+    local keys = {}
+    for key in pairs(list) do keys[#keys + 1] = key end
+    local scores = many('ZMSCORE', at .. 'dirty', keys)
+    local added = {}
+    for i, key in ipairs(keys) do
+      -- One that is being worked on is looked at once more: what its worker has read may be older than this mark.
+      if not scores[i] or isTaken(scores[i]) or list[key] < tonumber(scores[i]) then
+        added[#added + 1] = integer(list[key])
+        added[#added + 1] = key
+      end
+    end
+    each('ZADD', at .. 'dirty', added)
+  end
+end
+
+-- Marks whoever waits for a record dirty, and with `all` whoever watches it.
+local function wake(key, all, prefix, at)
+  local set = base .. 'dependents'
+  local found = call('ZRANGEBYLEX', set, '[' .. key .. '\0', '(' .. key .. '\1')
+  local gone = {}
+  for _, member in ipairs(found) do
+    local kind = sub(member, #key + 2, #key + 2)
+    local mapping, side, id = string.match(sub(member, #key + 3), '^(.-)|(%d)|(.*)$')
+    if mapping and (all or kind == 'w') then
+      mark(prefix .. ':{' .. mapping .. '}:', side .. '/' .. id, at)
+      gone[#gone + 1] = member
+    end
+  end
+  each('ZREM', set, gone)
+end
+
+------------------------------------------------------------------ claims
+
+-- Whether each of these claims is held by the owner; claims: names, values as HMGET has read them, by position.
+local function ownerOf(value, at)
+  if not value then return nil end
+  local space = find(value, ' ', 1, true)
+  if tonumber(sub(value, 1, space - 1)) <= at then return nil end
+  return sub(value, space + 1)
+end
+
+local function flush()
+  flushRecords()
+  flushWords()
+  flushMarks()
+  flushSizes()
+end

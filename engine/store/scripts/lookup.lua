@@ -1,0 +1,41 @@
+--[[
+  What is known of records of one side.
+
+  KEYS[1]  see lib.lua
+  ARGV     side, 'full' or '', ids...
+  Answers per id { id on side 0 or false, value of the link or false, entry without a link or false, open } where `open` is
+  false, or the kind of the issue; with 'full' it is { open value of the record, open value of the link, under its record on side 0 }.
+]]
+-- @include lib
+local side, full = ARGV[1], ARGV[2] == 'full'
+local ids, firsts, values = {}, {}, {}
+for i = 3, #ARGV do ids[#ids + 1] = ARGV[i] end
+local asked = {}
+for i, id in ipairs(ids) do
+  firsts[i] = id
+  if side == '1' then firsts[i] = getIn(base, 'rev', id) end
+  if firsts[i] then asked[#asked + 1] = firsts[i] end
+end
+for i, value in ipairs(many('HMGET', base .. 'link', asked)) do values[asked[i]] = value end
+
+local keys = {}
+for i, id in ipairs(ids) do
+  keys[2 * i - 1] = side .. '/' .. id
+  keys[2 * i] = '0/' .. (firsts[i] or '')
+end
+local open = call('EXISTS', base .. 'open') == 1 and many('HMGET', base .. 'open', keys) or {}
+local hasEntries = call('HEXISTS', base .. 'sizes', 'unlinked:' .. side) == 1
+
+local answer = {}
+for i, id in ipairs(ids) do
+  local value = firsts[i] and values[firsts[i]] or false
+  local entry = not value and hasEntries and getIn(base, 'unlinked:' .. side, id) or false
+  local own, link = open[2 * i - 1] or false, value and open[2 * i] or false
+  if full then
+    answer[i] = { value and firsts[i] or false, value, entry, { own, link } }
+  else
+    local line = string.match(link or '', '^I(.)') or string.match(own or '', '^I(.)')
+    answer[i] = { value and firsts[i] or false, value, entry, line or false }
+  end
+end
+return answer

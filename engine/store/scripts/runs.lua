@@ -1,0 +1,108 @@
+--[[
+  Counts finished records in the runs of a mapping (engine/store/runs.ts). A record that stays dirty is looked at once more:
+  what was done counts now, what the next look finds counts only if that is something. A record that waits, failed or is
+  in review may come back within the same run: it counts where it was last. One in retry is waited for no longer, but
+  counts once it ends, also after the run is over.
+]]
+local function endGroup(runs, group, time)
+  if call('HGET', runs .. group, 'open') ~= '0' or call('SCARD', runs .. group .. ':pending') > 0 then return end
+  for _, id in ipairs(call('SMEMBERS', runs .. group .. ':members')) do
+    if call('HGET', runs .. id, 'state') == 'working' then call('HSET', runs .. id, 'state', 'done', 'finished', time) end
+    call('SREM', runs .. 'active:' .. call('HGET', runs .. id, 'mapping'), id)
+  end
+end
+
+-- What a run knows of these records: which it waits for, and which are in retry.
+local function knownTo(run, keys, entries)
+  local waited, retried = {}, {}
+  if run.pending then
+    for i, member in ipairs(many('SMISMEMBER', run.pending, entries)) do waited[keys[i]] = member == 1 end
+  end
+  for i, member in ipairs(many('SMISMEMBER', run.key .. ':retrying', keys)) do
+    retried[keys[i]] = member == 1 and not waited[keys[i]]
+  end
+  return waited, retried
+end
+
+-- Counts units in one run. Answers whether it concerns one of them.
+local function countIn(run, units, stays, earlier, keys, entries, mapping)
+  local waited, retried = knownTo(run, keys, entries)
+  local finished, sums, left, places, hit = {}, {}, {}, {}, false
+  for _, unit in ipairs(units) do
+    local concerned, again, before = false, false, false
+    for _, key in ipairs(unit.run and unit.d or {}) do
+      if waited[key] or retried[key] then
+        concerned = true
+        again = again or stays[key]
+        before = before or earlier[key]
+        if waited[key] and not stays[key] then finished[#finished + 1] = mapping .. '|' .. key end
+        left[#left + 1] = key
+      end
+    end
+    if concerned then
+      hit = true
+      local place, did, name = unit.run[1], unit.run[2], unit.run[3]
+      left[#left + 1] = name
+      if did or not (again or before) then
+        for i = 4, #unit.run, 2 do sums[unit.run[i]] = (sums[unit.run[i]] or 0) + unit.run[i + 1] end
+      end
+      if place ~= '' then
+        places[place] = places[place] or {}
+        table.insert(places[place], place == 'retrying' and unit.d[1] or name)
+      end
+    end
+  end
+  if not hit then return false end
+  if #finished > 0 then
+    each('SREM', run.pending, finished)
+    sums.done = (sums.done or 0) + #finished
+  end
+  for field, sum in pairs(sums) do call('HINCRBY', run.key, field, sum) end
+  for _, place in ipairs({ 'waiting', 'review', 'failed', 'retrying' }) do
+    each('SREM', run.key .. ':' .. place, left)
+    if places[place] then each('SADD', run.key .. ':' .. place, places[place]) end
+  end
+  return true
+end
+
+-- stays: record keys that are still dirty
+local function finishRuns(request, units, stays)
+  local runs, mapping = request.r, request.m
+  local active, retrying = runs .. 'active:' .. mapping, runs .. 'retrying:' .. mapping
+  local known = {}
+  for _, id in ipairs(call('SMEMBERS', active)) do known[id] = true end
+  for _, id in ipairs(call('SMEMBERS', retrying)) do known[id] = known[id] or false end
+  if not next(known) then return end
+  local keys, entries = {}, {}
+  for _, unit in ipairs(units) do
+    for _, key in ipairs(unit.run and unit.d or {}) do
+      keys[#keys + 1] = key
+      entries[#entries + 1] = mapping .. '|' .. key
+    end
+  end
+  if #keys == 0 then return end
+  local again, earlier = runs .. 'again:' .. mapping, {}
+  for i, member in ipairs(many('SMISMEMBER', again, keys)) do earlier[keys[i]] = member == 1 end
+  for id, isActive in pairs(known) do
+    local run = { key = runs .. id, group = call('HGET', runs .. id, 'group') }
+    run.pending = run.group and isActive and runs .. run.group .. ':pending'
+    if run.group and countIn(run, units, stays, earlier, keys, entries, mapping) then
+      local lease = call('HGET', run.key, 'lease')
+      if lease then call('PEXPIRE', lease, request.l) end
+      if run.pending then endGroup(runs, run.group, request.t) end
+      call(call('EXISTS', run.key .. ':retrying') == 1 and 'SADD' or 'SREM', retrying, id)
+    end
+  end
+  local noted, forgotten = {}, {}
+  for _, unit in ipairs(units) do
+    for _, key in ipairs(unit.run and unit.d or {}) do
+      if not stays[key] then
+        if earlier[key] then forgotten[#forgotten + 1] = key end
+      elseif unit.run[2] then
+        noted[#noted + 1] = key
+      end
+    end
+  end
+  each('SADD', again, noted)
+  each('SREM', again, forgotten)
+end

@@ -1,0 +1,13 @@
+--[[
+  Takes the brake off, and begins to count from nothing.
+
+  KEYS[1]  see lib.lua
+  ARGV     id of the brake, `ANSWER|KIND` that is kept for the records it blocked, or '', kind
+  Answers 0 where it was off.
+]]
+-- @include lib
+local brake = base .. 'brake'
+if call('HGET', brake, 'id') ~= ARGV[1] then return 0 end
+if ARGV[2] ~= '' then call('HSET', brake .. ':answers', ARGV[1], ARGV[2]) end
+call('DEL', brake, brake .. ':vanished', brake .. ':spent:' .. ARGV[3])
+return 1

@@ -1,0 +1,55 @@
+/** The store of one mapping: small stores over one Redis, one idea each. */
+import type { Redis } from 'ioredis';
+import { type Fingerprinter, unkeyed } from '../expression/values.ts';
+import { createBatches } from './batches.ts';
+import { type BrakeListener, createBrakeStore } from './brake.ts';
+import { createClaims } from './claims.ts';
+import { createStoreContext, type StoreRules } from './context.ts';
+import { createDependents } from './dependents.ts';
+import { createHistory } from './history.ts';
+import { createIssues } from './issues.ts';
+import { createLinkStore } from './links.ts';
+import { createMeetings } from './meeting.ts';
+import { createProgress } from './progress.ts';
+import { createReader } from './reader.ts';
+import { createTransfer } from './transfer.ts';
+import { createUnlinked } from './unlinked.ts';
+import { createWaitingRoom } from './waiting-room.ts';
+
+export type Store = ReturnType<typeof createStore>;
+
+/** @param onBrake called when this process puts the brake on or takes it off */
+export function createStore(
+  redis: Redis,
+  prefix: string,
+  rules: StoreRules,
+  fingerprinter: Fingerprinter,
+  onBrake?: BrakeListener,
+) {
+  const context = createStoreContext(redis, prefix, rules, fingerprinter);
+  const reader = createReader(context);
+  const unlinked = createUnlinked(context, reader);
+  const issues = createIssues(context, reader, unlinked);
+  return {
+    context,
+    reader,
+    unlinked,
+    issues,
+    links: createLinkStore(context, reader),
+    brake: createBrakeStore(context, onBrake),
+    batches: createBatches(context, reader, onBrake),
+    claims: createClaims(context),
+    dependents: createDependents(context),
+    history: createHistory(context, reader),
+    meetings: createMeetings(context, unlinked),
+    progress: createProgress(context, unlinked),
+    transfer: createTransfer(context, reader, issues),
+    waitingRoom: createWaitingRoom(context),
+  };
+}
+
+/** What copies of links need: they hold fingerprints as they are, so no key. */
+export function openTransfer(redis: Redis, prefix: string, rules: StoreRules) {
+  const { transfer, links } = createStore(redis, prefix, rules, unkeyed);
+  return { ...transfer, count: links.count };
+}

@@ -1,0 +1,181 @@
+/** Units of work as scripts take them, and their commit. */
+
+import { TandemError } from '../errors.ts';
+import type { Pair } from '../types.ts';
+import type { StoreContext } from './context.ts';
+import { packOpen } from './issue-codec.ts';
+import { encodeLink } from './link-codec.ts';
+import { type Packable, pack } from './msgpack.ts';
+import { parseRecordKey, recordKey } from './record-key.ts';
+import { tokenBytes } from './tokens.ts';
+import type { CommitAnswer, CommitUnit, LinkState, RecentWrite, RecordKey, RunCount, UnlinkedIndex } from './types.ts';
+import { packState } from './unlinked-codec.ts';
+
+export type WireUnit = { readonly [name: string]: Packable | undefined };
+
+const ANSWERS = ['done', 'fenced', 'taken', 'lost'] as const;
+/** A text that goes between its interning and the commit is interned again; that it goes each time is no chance. */
+const TRIES = 5;
+
+/** Records units that others have packed. @param make called again where a text that they use is gone */
+export async function commitUnits(
+  context: StoreContext,
+  owner: string,
+  make: (used: Set<number>) => Promise<readonly WireUnit[]>,
+  more: { readonly [name: string]: Packable | undefined } = {},
+): Promise<CommitAnswer[]> {
+  for (let left = TRIES; left > 0; left--) {
+    const used = new Set<number>();
+    const units = await make(used);
+    const request = { p: context.prefix, m: context.mapping, o: owner, w: [...used], u: units, ...more };
+    const answers = await context.scripts.text<(readonly [code: number, revision?: number] | -1)[]>(
+      'commit',
+      pack(request as Packable),
+    );
+    if (answers[0] === -1) {
+      context.words.forget();
+      continue;
+    }
+    return (answers as (readonly [number, number?])[]).map(([code, revision]) => ({
+      kind: ANSWERS[code]!,
+      ...(revision === undefined ? {} : { revision }),
+    })) as CommitAnswer[];
+  }
+  throw new TandemError('INTERNAL', 'A text that many records share was deleted each time that it was to be used.');
+}
+
+export async function packUnit(context: StoreContext, unit: CommitUnit, used: Set<number>): Promise<WireUnit> {
+  const open: Record<string, Packable> = {};
+  for (const [key, patch] of Object.entries(unit.open ?? {})) open[key] = await packOpen(patch, context.words, used);
+  return {
+    c: unit.claims,
+    d: unit.records,
+    ...(await packResult(context, unit, used)),
+    open: unit.open && open,
+    rc: unit.recent && packRecent(unit.recent),
+    own: ownKey(unit),
+    wf: [
+      ...(unit.waitFor ?? []).map(({ mapping, side, id }) => [mapping, String(side), id, 'w']),
+      ...(unit.watch ?? []).map((key) => {
+        const { side, id } = parseRecordKey(key);
+        return [context.mapping, String(side), id, 'c'];
+      }),
+    ],
+    ws: unit.wake,
+    wa: unit.wakeAll,
+    mk: unit.mark?.map(({ mapping, side, id, inMs = 0, unlessRaw }) => [
+      mapping,
+      String(side),
+      id,
+      inMs,
+      unlessRaw ? tokenBytes(unlessRaw) : '',
+    ]),
+    run: unit.run && packRun(unit.run, unit),
+  };
+}
+
+async function packResult(context: StoreContext, { result }: CommitUnit, used: Set<number>): Promise<WireUnit> {
+  switch (result.kind) {
+    case 'link':
+      return packLink(context, result.link, used);
+    case 'unlinked': {
+      const { record, state, raw, index } = result;
+      return {
+        k: 'U',
+        s: String(record.side),
+        i: record.id,
+        ...(index === undefined ? {} : packIndex(context, index ?? undefined)),
+        st: state === undefined ? undefined : packState(state),
+        raw: raw === undefined ? undefined : tokenBytes(raw),
+      };
+    }
+    case 'removed':
+      return {
+        k: 'X',
+        ...(result.ids ? { a: result.ids[0], b: result.ids[1] } : {}),
+        ...(result.record ? { s: String(result.record.side), i: result.record.id } : {}),
+      };
+    case 'unlink':
+      return {
+        k: 'K',
+        a: result.ids[0],
+        b: result.ids[1],
+        rev: result.revision,
+        ix: result.index?.map((index) => (index ? (packIndex(context, index) as Packable) : false)),
+      };
+    case 'none':
+      return { k: 'N' };
+  }
+}
+
+export async function packLink(context: StoreContext, link: LinkState, used: Set<number>): Promise<WireUnit> {
+  const { number, set } = await context.words.setFor(link.base);
+  used.add(number);
+  const {
+    ownWriteAt = [undefined, undefined],
+    raw = [undefined, undefined],
+    correlation = [undefined, undefined],
+  } = link;
+  const bits = (pair: Pair<unknown>): number => (pair[0] === undefined ? 1 : 0) + (pair[1] === undefined ? 2 : 0);
+  const value = encodeLink(
+    {
+      other: link.ids[1],
+      base: link.base,
+      unconfirmed: link.unconfirmed ?? [],
+      correlation,
+      lastSynced: link.lastSynced,
+      raw: [raw[0] ?? '', raw[1] ?? ''],
+      ownWriteAt: [ownWriteAt[0] ?? 0, ownWriteAt[1] ?? 0],
+    },
+    set,
+    number,
+  );
+  return {
+    k: 'L',
+    a: link.ids[0],
+    b: link.ids[1],
+    v: value,
+    rev: link.revision ?? 0,
+    keep: bits(raw) + 4 * bits(ownWriteAt),
+  };
+}
+
+/** How a record without a link is found; undefined: by nothing. */
+export function packIndex({ rules, fingerprinter }: StoreContext, index: UnlinkedIndex | undefined): WireUnit {
+  const keys = Array.from({ length: rules.count }, (_, rule) => index?.keys[rule] ?? '');
+  const named = index?.correlationId;
+  return {
+    seen: index !== undefined,
+    n: tokenBytes(...keys),
+    g: rules.tag,
+    corr: named === undefined ? '' : tokenBytes(fingerprinter.token(named)),
+  };
+}
+
+/** Under which a unit waits and is counted: a link under its record on side 0. */
+function ownKey({ result, claims }: CommitUnit): RecordKey {
+  if (result.kind === 'link') return recordKey(0, result.link.ids[0]);
+  return result.kind === 'unlinked' ? recordKey(result.record.side, result.record.id) : (claims[0] ?? '');
+}
+
+const packRun = ({ place, did, fields }: RunCount, unit: CommitUnit): Packable => [
+  place,
+  did,
+  ownKey(unit),
+  ...fields.flat(),
+];
+
+/** Property, side, before, sent, at, times. */
+type Packed = [string, 0 | 1, string, string, number, number];
+
+const packRecent = (recent: readonly RecentWrite[]): string =>
+  recent.length === 0
+    ? ''
+    : JSON.stringify(
+        recent.map(({ property, side, before, sent, at, times }): Packed => [property, side, before, sent, at, times]),
+      );
+
+export const parseRecent = (json: string | undefined, since: number): RecentWrite[] =>
+  (json === undefined ? [] : (JSON.parse(json) as Packed[])).flatMap(([property, side, before, sent, at, times]) =>
+    at < since ? [] : [{ property, side, before, sent, at, times }],
+  );

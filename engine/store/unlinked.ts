@@ -1,0 +1,87 @@
+/** Records without a link: the index by which others find them, when they were first read, what the mapping leaves alone. */
+import type { SideIndex } from '../types.ts';
+import type { StoreContext } from './context.ts';
+import type { Reader } from './reader.ts';
+import type { Token, UnlinkedIndex } from './types.ts';
+import { commitUnits, packIndex, type WireUnit } from './units.ts';
+import { decodeUnlinked, type UnlinkedEntry } from './unlinked-codec.ts';
+
+/** Records written in one step. */
+const BATCH = 200;
+
+export function createUnlinked(context: StoreContext, reader: Reader) {
+  const { redis, scripts, base, rules, fingerprinter } = context;
+  const family = (rule: number | 'c', side: SideIndex): string => `free:${rules.tag}:${rule}:${side}`;
+  const find = (side: SideIndex, rule: number | 'c', key: Buffer, limit: number): Promise<string[]> =>
+    scripts.text<string[]>('candidates', family(rule, side), key, limit);
+  const bytes = (token: Token): Buffer => Buffer.from(token, 'base64url');
+
+  return {
+    /** Puts records into the index under their present keys; one that has a link stays out of it. */
+    async index(side: SideIndex, records: readonly UnlinkedIndex[]): Promise<void> {
+      for (let i = 0; i < records.length; i += BATCH) {
+        const units = records.slice(i, i + BATCH).map((entry): WireUnit => {
+          const unit = { c: [], d: [], k: 'U', s: String(side), i: entry.id, x: 'skip' };
+          return { ...unit, ...packIndex(context, entry) };
+        });
+        await commitUnits(context, '', async () => units);
+      }
+    },
+
+    /** Ids on a side whose match key of this rule is `key`; at most `limit`. */
+    candidates: (side: SideIndex, rule: number, key: Token, limit = 10): Promise<string[]> =>
+      find(side, rule, bytes(key), limit),
+
+    /** Ids on a side whose records name the record `id` of the other side as their counterpart; at most `limit`. */
+    namers: (side: SideIndex, id: string, limit = 10): Promise<string[]> =>
+      find(side, 'c', bytes(fingerprinter.token(id)), limit),
+
+    /** How many counterparts the records of a side name. */
+    namerCount: async (side: SideIndex): Promise<number> =>
+      Number((await redis.hget(`${base}sizes`, family('c', side))) ?? 0),
+
+    /** Match keys under which records stand in the index, in the order of the ids; undefined for one that is not in it. */
+    async keysOf(side: SideIndex, ids: readonly string[]): Promise<(readonly Token[] | undefined)[]> {
+      const found = await reader.lookup(side, ids);
+      return found.map(({ unlinked }) => (unlinked?.firstSeen === undefined ? undefined : unlinked.matchKeys));
+    },
+
+    /** Epoch ms when a record was first read, of a linked one when it was linked; undefined for one never seen. */
+    async firstSeen(side: SideIndex, id: string): Promise<number | undefined> {
+      const [found] = await reader.lookup(side, [id]);
+      return found?.link?.created ?? found?.unlinked?.firstSeen;
+    },
+
+    /** The mapping leaves it without a counterpart deliberately: should it get one later, that is no first sync. */
+    async leave(side: SideIndex, id: string, firstRead: number | undefined): Promise<void> {
+      if (firstRead !== undefined && firstRead > 0) await scripts.text('leave', String(side), id, firstRead);
+    },
+
+    /**
+     * Entries of a side, some buckets at a time.
+     * @param which with an issue, or not in the set `met` and not known to be orphaned
+     */
+    async *entries(
+      side: SideIndex,
+      which: { kind: 'issue' } | { kind: 'unmet'; met: string },
+    ): AsyncGenerator<{ id: string; entry: UnlinkedEntry }[]> {
+      for (let bucket = 0; bucket >= 0; ) {
+        const met = which.kind === 'unmet' ? which.met : '';
+        const [next, ...flat] = await scripts.run<[number, ...Buffer[]]>(
+          'entries',
+          String(side),
+          bucket,
+          which.kind,
+          met,
+        );
+        const found: { id: string; entry: UnlinkedEntry }[] = [];
+        for (let i = 0; i < flat.length; i += 2)
+          found.push({ id: flat[i]!.toString(), entry: decodeUnlinked(flat[i + 1]!) });
+        if (found.length > 0) yield found;
+        bucket = next;
+      }
+    },
+  };
+}
+
+export type Unlinked = ReturnType<typeof createUnlinked>;

@@ -1,0 +1,89 @@
+/** What links and records that wait take in Redis, all keys included. */
+import { afterAll, expect, it } from 'vitest';
+import type { Store } from '../../../engine/store/store.ts';
+import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { loadReal } from '../../unit/config/real.ts';
+import { issue, keysOf, linkState, storeOf, token, unit } from './support.ts';
+
+const redis = connectTestRedis();
+afterAll(() => redis.quit());
+
+const mapping = (await loadReal()).config.mappings.get('company-customer')!;
+const BATCH = 500;
+
+async function bytesOf(store: Store): Promise<number> {
+  let bytes = 0;
+  for (const key of await keysOf(redis, store)) bytes += (await redis.memory('USAGE', key, 'SAMPLES', 0)) ?? 0;
+  return bytes;
+}
+
+async function inBatches(count: number, work: (numbers: readonly number[]) => Promise<unknown>): Promise<void> {
+  for (let i = 0; i < count; i += BATCH)
+    await work(Array.from({ length: Math.min(BATCH, count - i) }, (_, j) => 10_000 + i + j));
+}
+
+it.each([3_000, 20_000])('a link of company-customer takes 400 bytes at most, of %i', async (count) => {
+  expect(mapping.properties.length).toBeGreaterThanOrEqual(11);
+  const store = storeOf(redis, uniquePrefix(), mapping);
+  const linkOf = (n: number, revision: number | undefined) =>
+    linkState(String(n), String(n + 7), {
+      revision,
+      base: Object.fromEntries(
+        mapping.properties.map(({ name, definition }) => [
+          name,
+          [token(`${name}${n}`), token(`${name}-${n}`), definition],
+        ]),
+      ),
+      raw: [token(`r${n}`), token(`R${n}`)],
+      ownWriteAt: [1_790_000_000_000, 1_790_000_000_000],
+    });
+  const revisions: number[] = [];
+  await inBatches(count, async (numbers) => {
+    // As in a first sync: both are read, then found to belong together, then edited.
+    for (const side of [0, 1] as const)
+      await store.unlinked.index(
+        side,
+        numbers.map((n) => ({ id: String(side === 0 ? n : n + 7), keys: [token(`mail${n}`), token(`name${n}`)] })),
+      );
+    const made = await store.batches.commit(
+      'o',
+      numbers.map((n) => unit({ kind: 'link', link: linkOf(n, undefined) })),
+    );
+    revisions.push(...made.map((answer) => (answer.kind === 'done' ? answer.revision! : 0)));
+  });
+  await inBatches(count, (numbers) =>
+    store.batches.commit(
+      'o',
+      numbers.map((n) => unit({ kind: 'link', link: linkOf(n, revisions[n - 10_000]) })),
+    ),
+  );
+  expect(await store.links.count()).toBe(count);
+  const perLink = (await bytesOf(store)) / count;
+  console.log(`${count} links of ${mapping.properties.length} properties: ${perLink.toFixed(1)} bytes each`);
+  expect(perLink).toBeLessThanOrEqual(400);
+});
+
+it.each([3_000, 20_000])('a record that nothing matches takes 150 bytes at most, of %i', async (count) => {
+  const store = storeOf(redis, uniquePrefix(), mapping);
+  await inBatches(count, (numbers) =>
+    store.batches.commit(
+      'o',
+      numbers.map((n) =>
+        unit(
+          {
+            kind: 'unlinked',
+            record: { side: 1, id: String(n) },
+            state: `${token(`s${n}`)}.${token(`k${n}`)}`,
+            raw: token(`r${n}`),
+            index: { id: String(n), keys: [token(`mail${n}`), token(`name${n}`)] },
+          },
+          { open: { [`1/${n}`]: { issue: issue('unmatched', { since: Date.now(), reason: 'Nothing matches it.' }) } } },
+        ),
+      ),
+    ),
+  );
+  expect((await store.issues.counts()).unmatched).toBe(count);
+  const perRecord = (await bytesOf(store)) / count;
+  console.log(`${count} records that nothing matches: ${perRecord.toFixed(1)} bytes each`);
+  expect(perRecord).toBeLessThanOrEqual(150);
+});
