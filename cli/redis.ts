@@ -1,7 +1,6 @@
 /** The Redis of REDIS_URL: whether it is there, and whether it may be trusted with link keys. */
-import type { Fingerprinter } from '../engine/expression/values.ts';
 import { checkSafety, connect, shownRedisUrl } from '../engine/queue/connection.ts';
-import { openFingerprinter } from '../engine/store/fingerprints.ts';
+import { type KeptFingerprinter, openFingerprinter } from '../engine/store/fingerprints.ts';
 import type { Environment } from './environment.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
 import type { Logger } from './log.ts';
@@ -72,7 +71,7 @@ export async function checkRedis(url: string, prefix: string, logger: Logger, { 
 }
 
 /** @throws TandemError STARTUP_REFUSED where this Redis holds fingerprints of another key */
-export async function openFingerprints(url: string, environment: Environment): Promise<Fingerprinter> {
+export async function openFingerprints(url: string, environment: Environment): Promise<KeptFingerprinter> {
   const redis = connect(url, environment.prefix);
   redis.on('error', () => {});
   try {

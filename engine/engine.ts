@@ -16,6 +16,7 @@ import { connect } from './queue/connection.ts';
 import { createVersions, type VersionOptions, type Versions } from './queue/versions.ts';
 import { createQueues, type Queues } from './runtime/queues.ts';
 import { createDirty, type Dirty, type MarkEvent } from './store/dirty.ts';
+import type { KeptFingerprinter } from './store/fingerprints.ts';
 import { createRuns, type Run, type Runs } from './store/runs.ts';
 import { createThroughput, type Throughput } from './store/throughput.ts';
 import type { Step, SyncContext } from './sync/context.ts';
@@ -31,7 +32,7 @@ export interface EngineOptions {
   readonly prefix?: string;
   readonly config: ConfigStore;
   /** Makes the fingerprints that are stored: `openFingerprinter`. */
-  readonly fingerprinter: Fingerprinter;
+  readonly fingerprinter: Fingerprinter & Partial<KeptFingerprinter>;
   /** Key for OAuth tokens at rest; needed only for systems with oauth2. */
   readonly encryptionKey?: string | undefined;
   readonly logger?: Logger;
@@ -131,6 +132,8 @@ export function createEngine(options: EngineOptions): Engine {
   const logger = options.logger ?? silent;
   const redis = connect(options.redisUrl, prefix);
   redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
+  // Rejected where another key was put there meanwhile: whoever runs this process ends it, as for any unforeseen error.
+  redis.on('ready', () => void options.fingerprinter.keep?.(redis));
   const queues = createQueues(redis, prefix, options.retryDelay, options.tracing?.jobs);
   const dirty = createDirty(redis, prefix);
   const throughput = createThroughput(redis, prefix);

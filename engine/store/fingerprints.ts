@@ -23,6 +23,11 @@ export function createFingerprinter(key: Uint8Array): Fingerprinter {
   return { token, of: (raw, options) => token(canonical(raw, options)) };
 }
 
+export interface KeptFingerprinter extends Fingerprinter {
+  /** To be called each time that a connection to Redis was made. @throws TandemError STARTUP_REFUSED */
+  keep(redis: Redis): Promise<void>;
+}
+
 export interface FingerprintKeys {
   /** TANDEM_FINGERPRINT_KEY */
   readonly fingerprintKey?: string | undefined;
@@ -35,7 +40,11 @@ export interface FingerprintKeys {
  * Redis, encrypted where there is an encryption key.
  * @throws TandemError STARTUP_REFUSED where the fingerprints in this Redis were made with another key
  */
-export async function openFingerprinter(redis: Redis, prefix: string, keys: FingerprintKeys): Promise<Fingerprinter> {
+export async function openFingerprinter(
+  redis: Redis,
+  prefix: string,
+  keys: FingerprintKeys,
+): Promise<KeptFingerprinter> {
   const place = placeOf(prefix);
   const key = keys.fingerprintKey
     ? derived(keys.fingerprintKey)
@@ -43,12 +52,33 @@ export async function openFingerprinter(redis: Redis, prefix: string, keys: Fing
   const fingerprinter = createFingerprinter(key);
   const check = fingerprinter.token(CHECKED);
   await redis.hsetnx(place, 'check', check);
-  if ((await redis.hget(place, 'check')) === check) return fingerprinter;
+  if ((await redis.hget(place, 'check')) === check) {
+    const kept = keys.fingerprintKey ? null : await redis.hget(place, 'key');
+    return { ...fingerprinter, keep: (connection) => keep(connection, place, check, kept) };
+  }
   throw new TandemError(
     'STARTUP_REFUSED',
     `The fingerprints in this Redis were made with another key than ${keys.fingerprintKey ? 'the present TANDEM_FINGERPRINT_KEY' : 'the one that is kept in it'}: every record would look changed. Set TANDEM_FINGERPRINT_KEY as it was before, or unset it where it was not set.`,
   );
 }
+
+/**
+ * A Redis that was emptied or replaced while processes ran gets their key again, or the next one to start would make
+ * another.
+ * @throws TandemError STARTUP_REFUSED where another process was first: this one is to be started again
+ */
+async function keep(redis: Redis, place: string, check: string, key: string | null): Promise<void> {
+  if ((await redis.eval(KEEP, 1, place, check, key ?? '')) !== check)
+    throw new TandemError(
+      'STARTUP_REFUSED',
+      'Redis was replaced, and holds fingerprints of another key: this process has to be started again.',
+    );
+}
+
+/** KEYS the record; ARGV check, key ('' where it is not kept). Answers the check that is there now. */
+const KEEP = `
+if redis.call('HSETNX', KEYS[1], 'check', ARGV[1]) == 1 and ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'key', ARGV[2]) end
+return redis.call('HGET', KEYS[1], 'check')`;
 
 /** By which key the fingerprints in a Redis, or in a copy of links, were made. */
 export interface FingerprintRecord {

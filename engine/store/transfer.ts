@@ -75,7 +75,9 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
           if (!link) return [];
           // Whatever waits for another try is looked at once more.
           const open = issue !== undefined && !KEPT.includes(issue.kind);
-          const { ids, base, unconfirmed, correlation, lastSynced, ownWriteAt } = link;
+          const { ids, base, unconfirmed, lastSynced, ownWriteAt } = link;
+          const [a, b] = link.correlation;
+          const correlation = open ? ([a ?? 'open', b ?? 'open'] as const) : link.correlation;
           return [
             {
               ids,

@@ -290,7 +290,8 @@ export type CommitResult =
     }
   /**
    * These records are gone: what is stored of them, their link and what is open about them is deleted. A pending create
-   * stays, for it may have made a record: whoever commits marks it for review.
+   * stays, for it may have made a record: whoever commits marks it for review. So does the job that failed: whoever
+   * removes it forgets it.
    */
   | { readonly kind: 'removed'; readonly ids?: Pair<string>; readonly record?: RecordRef }
   /** The link ends, both records stay: `index` is by what others find them as candidates from now on. */

@@ -34,15 +34,9 @@
 local request = cmsgpack.unpack(ARGV[1])
 local units, prefix, mapping, at = request.u, request.p, request.m, now()
 
-local words = {}
-for i, number in ipairs(request.w) do words[i] = integer(number) end
-for _, word in ipairs(many('HMGET', base .. 'words', words)) do
-  if not word then return { -1 } end
-end
-
 ------------------------------------------------------------------ read
 
-local names, firsts, seconds, opens = {}, {}, {}, {}
+local names, firsts, opens = {}, {}, {}
 for _, unit in ipairs(units) do
   for _, name in ipairs(unit.c) do names[#names + 1] = name end
   if unit.a then firsts[#firsts + 1] = unit.a end
@@ -51,6 +45,17 @@ end
 local held, values = {}, {}
 for i, value in ipairs(many('HMGET', base .. 'claims', names)) do held[names[i]] = ownerOf(value, at) end
 for i, value in ipairs(many('HMGET', base .. 'link', firsts)) do values[firsts[i]] = value end
+-- A text that a link uses as it was read is there; others may have been deleted since they were given a number.
+local used, words = {}, {}
+for _, value in pairs(values) do
+  if value then used[setOf(value)] = true end
+end
+for _, number in ipairs(request.w) do
+  if not used[number] then words[#words + 1] = integer(number) end
+end
+for _, word in ipairs(many('HMGET', base .. 'words', words)) do
+  if not word then return { -1 } end
+end
 local openValues = {}
 for i, value in ipairs(many('HMGET', base .. 'open', opens)) do openValues[opens[i]] = value end
 
@@ -160,6 +165,7 @@ local function putState(unit)
     local entry = load(unit.s .. '/' .. unit.i).entry
     -- One that was left open on purpose stays so.
     if unit.rel and entry and entry.state == '\0' then unit.st = nil end
+    unit.raw = NONE
     return putUnlinked(unit)
   end
   local side = tonumber(unit.s)
@@ -188,7 +194,7 @@ local function remove(unit)
     local record = load(key, false, openValues[key])
     setIssue(record, false, prefix, mapping)
     dropEntry(record)
-    for _, letter in ipairs({ 'D', 'W', 'J' }) do record.open[letter] = nil end
+    record.open.D, record.open.W = nil, nil
   end
 end
 
@@ -286,10 +292,9 @@ if #forgotten > 0 then
 end
 if #recent > 0 then
   local key = base .. 'recent:' .. integer(period)
-  if call('HLEN', key) < KEPT then
-    each('HSET', key, recent)
-    call('PEXPIRE', key, 4 * RECENT)
-  end
+  local before = call('HLEN', key)
+  if before < KEPT then each('HSET', key, recent) end
+  if before == 0 then call('PEXPIRE', key, 4 * RECENT) end
 end
 
 local released, worked = {}, {}

@@ -322,7 +322,9 @@ local function flushRecords()
   local set, deleted, added, removed, counts = {}, {}, {}, {}, {}
   for key, record in pairs(records) do
     local entry = record.entry
-    if entry and entry.seen == 0 and entry.state == '' and entry.issue == '' then record.entry, entry = nil, nil end
+    if entry and entry.seen == 0 and entry.state == '' and entry.issue == '' and entry.raw == NONE then
+      record.entry, entry = nil, nil
+    end
     local value = entry and packUnlinked(entry)
     if value ~= record.stored then
       local before, after = record.index or {}, indexed(entry, record.side)

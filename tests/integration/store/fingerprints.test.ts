@@ -1,6 +1,11 @@
 /** The key of the fingerprints: where it comes from, and what happens where it is another one. */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { createFingerprinter, openFingerprinter } from '../../../engine/store/fingerprints.ts';
+import {
+  adoptFingerprints,
+  createFingerprinter,
+  fingerprintRecord,
+  openFingerprinter,
+} from '../../../engine/store/fingerprints.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
 const redis = connectTestRedis();
@@ -56,6 +61,48 @@ describe('the key of an installation', () => {
       message: expect.stringContaining('another TANDEM_ENCRYPTION_KEY'),
     });
     await expect(open()).rejects.toMatchObject({ code: 'STARTUP_REFUSED' });
+  });
+
+  it('is put back into a Redis that was emptied, unless another process was first', async () => {
+    const running = await open();
+    await redis.del(`${prefix}:fingerprints`);
+    await running.keep(redis);
+    expect((await open()).token('x')).toBe(running.token('x'));
+    await running.keep(redis);
+    await redis.del(`${prefix}:fingerprints`);
+    await open();
+    await expect(running.keep(redis)).rejects.toMatchObject({ code: 'STARTUP_REFUSED' });
+  });
+
+  it('of a copy is taken over where nothing was made with another one', async () => {
+    const there = await open(undefined, 'secret');
+    const record = await fingerprintRecord(redis, prefix);
+    expect(record.key).toMatch(/^sealed:/);
+    prefix = uniquePrefix();
+    const adopt = (keys: { fingerprintKey?: string; encryptionKey?: string }, unused = true, dry = false) =>
+      adoptFingerprints(redis, prefix, keys, record, { unused, dry });
+    await expect(adopt({ encryptionKey: 'other' })).rejects.toMatchObject({
+      message: expect.stringContaining('encrypted'),
+    });
+    await adopt({ encryptionKey: 'secret' }, true, true);
+    expect(await fingerprintRecord(redis, prefix)).toEqual({ check: '' });
+    await open(undefined, 'secret');
+    await expect(adopt({ encryptionKey: 'secret' }, false)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    await adopt({ encryptionKey: 'secret' });
+    expect((await open(undefined, 'secret')).token('x')).toBe(there.token('x'));
+    await adopt({ encryptionKey: 'secret' }, false);
+  });
+
+  it('of a copy that was made with TANDEM_FINGERPRINT_KEY has to be set', async () => {
+    await open('a key');
+    const record = await fingerprintRecord(redis, prefix);
+    prefix = uniquePrefix();
+    const adopt = (fingerprintKey?: string) =>
+      adoptFingerprints(redis, prefix, { fingerprintKey }, record, { unused: true, dry: false });
+    for (const key of [undefined, 'other'])
+      await expect(adopt(key)).rejects.toMatchObject({ message: expect.stringContaining('TANDEM_FINGERPRINT_KEY') });
+    await adopt('a key');
+    await expect(open('a key')).resolves.toBeDefined();
   });
 
   it.each([

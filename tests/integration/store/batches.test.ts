@@ -1,0 +1,433 @@
+/** Batches: dirty records taken under claims, committed with a fence, whatever other workers and marks do meanwhile. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Store } from '../../../engine/store/store.ts';
+import type { CommitUnit, TakenUnit } from '../../../engine/store/types.ts';
+import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { contradictions, issue, linkState, makeLink, storeOf, token, unit } from './support.ts';
+
+const redis = connectTestRedis();
+afterAll(() => redis.quit());
+
+const RULES = { name: 'm', match: [{ name: 'rule' }] };
+let prefix: string;
+let store: Store;
+beforeEach(() => {
+  prefix = uniquePrefix();
+  store = storeOf(redis, prefix, RULES);
+});
+
+const TTL = 60_000;
+const take = (owner: string, ttlMs = TTL) => store.batches.take({ owner, ttlMs });
+const mark = (...keys: string[]) =>
+  store.batches.markDirty(keys.map((key) => ({ side: key.startsWith('0') ? 0 : 1, id: key.slice(2) })));
+const dirty = async () => (await store.batches.dirtyRecords(0, 100)).map(({ side, id }) => `${side}/${id}`);
+const own = (
+  { records, claims }: TakenUnit,
+  result: CommitUnit['result'],
+  more: Partial<CommitUnit> = {},
+): CommitUnit => ({
+  records: records.map(({ key }) => key),
+  claims,
+  result,
+  ...more,
+});
+const one = async (owner: string, wanted: CommitUnit) => (await store.batches.commit(owner, [wanted]))[0]!.kind;
+
+describe('taking', () => {
+  it('gives each due record to one owner only, and what is known of it', async () => {
+    await makeLink(store, '1', 'b1');
+    await store.unlinked.index(1, [{ id: 'b2', keys: [token('k')] }]);
+    await mark('0/1', '1/b2');
+    await store.batches.markDirty([{ side: 0, id: 'later' }], 60_000);
+    const [first, second] = await Promise.all([take('w1'), take('w2')]);
+    const units = [...first.units, ...second.units];
+    expect(units.map(({ records }) => records.map(({ key }) => key)).sort()).toEqual([['0/1'], ['1/b2']]);
+    expect(units.find(({ link }) => link)).toMatchObject({
+      link: { ids: ['1', 'b1'] },
+      claims: ['0/1', '1/b1'],
+      recent: [],
+    });
+    expect(units.find(({ link }) => !link)).toMatchObject({ unlinked: { matchKeys: [token('k')] }, claims: ['1/b2'] });
+    expect((await take('w3')).units).toEqual([]);
+    expect(await store.batches.dirtyStats()).toMatchObject({ count: 3, due: 0 });
+  });
+
+  it('makes one unit of the two records of a link', async () => {
+    await makeLink(store, '1', 'b1');
+    await mark('0/1', '1/b1');
+    const { units } = await take('w1');
+    expect(units).toHaveLength(1);
+    expect(units[0]!.records.map(({ key }) => key).sort()).toEqual(['0/1', '1/b1']);
+  });
+
+  it('leaves a record that another owner holds, through whichever side, for 250 ms', async () => {
+    await makeLink(store, '1', 'b1');
+    await store.batches.claim('w1', ['1/b1'], TTL);
+    await mark('0/1');
+    const { units, now } = await take('w2');
+    expect(units).toEqual([]);
+    const [waiting] = await store.batches.dirtyRecords(0, 1);
+    expect(waiting!.due - now).toBe(250);
+    const named = await store.batches.take({ owner: 'w2', ttlMs: TTL, records: [{ side: 0, id: '1' }] });
+    expect(named).toMatchObject({ units: [], busy: [{ side: 0, id: '1' }] });
+  });
+
+  it('takes named records, dirty or not, and takes them again for the same owner', async () => {
+    await makeLink(store, '1', 'b1');
+    const named = {
+      owner: 'w1',
+      ttlMs: TTL,
+      records: [
+        { side: 1, id: 'b1' },
+        { side: 0, id: 'new' },
+      ],
+    } as const;
+    for (let i = 0; i < 2; i++) {
+      const { units } = await store.batches.take(named);
+      expect(units.map(({ claims }) => claims)).toEqual([['0/1', '1/b1'], ['0/new']]);
+    }
+    expect(await one('w1', own((await store.batches.take(named)).units[1]!, { kind: 'none' }))).toBe('done');
+  });
+
+  it('brings a record back by itself when its worker is silent', async () => {
+    await mark('0/1');
+    expect((await take('dead', 30)).units).toHaveLength(1);
+    expect((await take('w2')).units).toEqual([]);
+    await expect.poll(async () => (await take('w2')).units.length, { interval: 10 }).toBe(1);
+  });
+
+  it('not while the worker shows that it is alive', async () => {
+    await mark('0/1');
+    const { units } = await take('w1', 150);
+    for (let i = 0; i < 10; i++) {
+      await sleep(40);
+      expect(await store.batches.extend('w1', units[0]!.claims, 150)).toBeTypeOf('number');
+      expect((await take('w2')).units).toEqual([]);
+    }
+    expect(await one('w1', own(units[0]!, { kind: 'none' }))).toBe('done');
+    expect(await dirty()).toEqual([]);
+  });
+
+  it('gives the brake that is on, and how many due records are left', async () => {
+    await store.brake.trip({ kind: 'deletes', by: 'scan', count: 9, limit: 2, linked: 10 });
+    await mark('0/1', '0/2', '0/3');
+    const taken = await store.batches.take({ owner: 'w1', ttlMs: TTL, limit: 2 });
+    expect(taken).toMatchObject({ brake: { kind: 'deletes', count: 9 }, left: 1 });
+    expect(taken.units).toHaveLength(2);
+  });
+
+  it('forgets the claims of workers that died once nothing is due', async () => {
+    await store.batches.claim('dead', ['key/0/x'], 1);
+    await store.batches.claim('alive', ['key/0/y'], TTL);
+    await expect
+      .poll(async () => {
+        await take('w1');
+        return redis.hkeys(`${store.context.base}claims`);
+      })
+      .toEqual(['key/0/y']);
+  });
+});
+
+describe('committing', () => {
+  const takeOne = async (key: string, owner = 'w1', ttlMs = TTL): Promise<TakenUnit> => {
+    await mark(key);
+    return (await take(owner, ttlMs)).units[0]!;
+  };
+
+  it('stores link and issue, releases the claims, and takes the record off the dirty set', async () => {
+    const revision = await makeLink(store, '1', 'b1');
+    const taken = await takeOne('0/1');
+    const link = linkState('1', 'b1', {
+      revision,
+      lastSynced: [token('n0'), ''],
+      unconfirmed: ['p'],
+      correlation: ['open', undefined],
+    });
+    const done = own(taken, { kind: 'link', link }, { open: { '0/1': { issue: issue('paused') } } });
+    expect(await one('w1', done)).toBe('done');
+    expect(await dirty()).toEqual([]);
+    expect((await store.reader.record(1, 'b1')).link).toMatchObject({
+      lastSynced: [token('n0'), ''],
+      unconfirmed: ['p'],
+      correlation: ['open', undefined],
+    });
+    expect(await store.batches.lookup(1, ['b1', 'none'])).toMatchObject([{ issue: 'paused' }, {}]);
+    expect(await store.batches.claim('w2', taken.claims, TTL)).toBeTypeOf('number');
+  });
+
+  it('keeps what it says nothing about: raw hashes, times of own writes, parts of what is open', async () => {
+    const raw = [token('r0'), token('r1')] as const;
+    await store.issues.patch([['0/1', { decision: { kind: 'clears' }, failedJob: '7' }]]);
+    const revision = await makeLink(store, '1', 'b1', { raw, ownWriteAt: [5, 6] });
+    await store.issues.patch([['0/1', { decision: { kind: 'clears' } }]]);
+    const taken = await takeOne('0/1');
+    const link = linkState('1', 'b1', { revision, raw: [undefined, token('r2')], ownWriteAt: [7, undefined] });
+    await one('w1', own(taken, { kind: 'link', link }, { open: { '0/1': { failedJob: null } } }));
+    expect((await store.reader.record(0, '1')).link).toMatchObject({
+      raw: [token('r0'), token('r2')],
+      ownWriteAt: [7, 6],
+    });
+    expect((await store.reader.record(0, '1')).open).toEqual({ decision: { kind: 'clears' } });
+  });
+
+  it('looks once more at a record that was marked while it was worked on', async () => {
+    const taken = await takeOne('0/1');
+    await mark('0/1');
+    // Nobody gets it meanwhile, however often they ask.
+    expect((await take('w2')).units).toEqual([]);
+    expect(await one('w1', own(taken, { kind: 'none' }))).toBe('done');
+    expect((await take('w2')).units.map(({ claims }) => claims)).toEqual([['0/1']]);
+  });
+
+  it('of many owners and marks loses no mark and does no work twice at once', async () => {
+    const working = new Set<string>();
+    const seen = new Map<string, number>();
+    const marked = new Map<string, number>();
+    let marking = true;
+    const worker = async (owner: string): Promise<void> => {
+      for (let n = 0; marking || (await store.batches.dirtyStats()).count > 0; n++) {
+        const { units } = await store.batches.take({ owner: `${owner}.${n}`, ttlMs: TTL, limit: 3 });
+        for (const { claims } of units) {
+          for (const claim of claims) expect(working.has(claim)).toBe(false);
+          for (const claim of claims) working.add(claim);
+        }
+        await sleep(2);
+        for (const { records, claims } of units) {
+          for (const { key } of records) seen.set(key, marked.get(key) ?? 0);
+          for (const claim of claims) working.delete(claim);
+        }
+        const answers = await store.batches.commit(
+          `${owner}.${n}`,
+          units.map((each) => own(each, { kind: 'none' })),
+        );
+        expect(answers.every(({ kind }) => kind === 'done')).toBe(true);
+        if (units.length === 0) await sleep(5);
+      }
+    };
+    for (let i = 0; i < 5; i++) await makeLink(store, String(i), `b${i}`);
+    const workers = ['a', 'b', 'c'].map(worker);
+    for (let i = 0; i < 150; i++) {
+      const key = i % 2 ? `0/${i % 7}` : `1/b${i % 7}`;
+      await mark(key);
+      marked.set(key, i);
+      if (i % 10 === 0) await sleep(3);
+    }
+    marking = false;
+    await Promise.all(workers);
+    // Whatever was marked last was looked at after that.
+    for (const [key, last] of marked) expect([key, seen.get(key)]).toEqual([key, last]);
+  });
+
+  it("is refused whole where a claim ended, and the record is another one's work", async () => {
+    const revision = await makeLink(store, '1', 'b1');
+    const taken = await takeOne('0/1', 'slow', 20);
+    let other: TakenUnit | undefined;
+    await expect.poll(async () => (other = (await take('w2')).units[0]), { interval: 5 }).toBeDefined();
+    const late = own(
+      taken,
+      { kind: 'link', link: linkState('1', 'b1', { revision }) },
+      { open: { '0/1': { issue: issue('failed') } } },
+    );
+    expect(await one('slow', late)).toBe('lost');
+    expect((await store.reader.record(0, '1')).link!.revision).toBe(revision);
+    expect(await store.issues.counts()).toMatchObject({ failed: 0 });
+    await store.batches.releaseTaken('slow', [taken]);
+    expect(await one('w2', own(other!, { kind: 'none' }))).toBe('done');
+    expect(await dirty()).toEqual([]);
+  });
+
+  it('is fenced where the link was committed, broken, or broken and made again since', async () => {
+    const revision = await makeLink(store, '1', 'b1');
+    const commit = (of: number | undefined) =>
+      one('w', unit({ kind: 'link', link: linkState('1', 'b1', { revision: of }) }));
+    expect(await commit(revision)).toBe('done');
+    expect(await commit(revision)).toBe('fenced');
+    expect(await commit(undefined)).toBe('fenced');
+    const { revision: now } = (await store.reader.record(0, '1')).link!;
+    expect(await one('w', unit({ kind: 'unlink', ids: ['1', 'b1'], revision }))).toBe('fenced');
+    expect(await one('w', unit({ kind: 'unlink', ids: ['1', 'b1'], revision: now }))).toBe('done');
+    expect(await commit(now)).toBe('fenced');
+    const again = await makeLink(store, '1', 'b1');
+    expect(again).toBeGreaterThan(now);
+    for (const stale of [revision, now]) expect(await commit(stale)).toBe('fenced');
+    expect(await store.batches.revision()).toBe(again);
+  });
+
+  it.each([
+    ['1', 'b2'],
+    ['2', 'b1'],
+  ])('does not link a record twice (%s, %s)', async (a, b) => {
+    await makeLink(store, '1', 'b1');
+    expect(await one('w', unit({ kind: 'link', link: linkState(a, b) }))).toBe('taken');
+    expect(await one('w', unit({ kind: 'unlinked', record: { side: 1, id: 'b1' }, state: 's' }))).toBe('fenced');
+    expect(await contradictions(redis, store)).toEqual([]);
+  });
+
+  it('of several units does what can be done, and answers each', async () => {
+    const revision = await makeLink(store, '1', 'b1');
+    const answers = await store.batches.commit('w', [
+      unit({ kind: 'link', link: linkState('1', 'b1', { revision: revision + 5 }) }),
+      unit({ kind: 'link', link: linkState('2', 'b2') }),
+      { ...unit({ kind: 'none' }), claims: ['0/9'] },
+    ]);
+    expect(answers.map(({ kind }) => kind)).toEqual(['fenced', 'done', 'lost']);
+    expect(await store.links.count()).toBe(2);
+  });
+
+  it('a new link ends what was open about its records, and takes them out of the index', async () => {
+    await store.unlinked.index(0, [{ id: '1', keys: [token('k')], correlationId: 'b1' }]);
+    await store.issues.patch([
+      [
+        '0/1',
+        { issue: issue('unmatched'), decision: { kind: 'creates' }, pendingCreate: { at: 1, key: 'k', sent: {} } },
+      ],
+      ['1/b1', { issue: issue('review', { candidates: ['0/1'] }) }],
+    ]);
+    await makeLink(store, '1', 'b1');
+    expect(await store.unlinked.candidates(0, 0, token('k'))).toEqual([]);
+    expect(await store.unlinked.namers(0, 'b1')).toEqual([]);
+    expect((await store.reader.record(0, '1')).open).toEqual({});
+    expect((await store.reader.record(1, 'b1')).open).toEqual({});
+    expect(await store.issues.pendingCreates(0)).toEqual([]);
+    expect(await contradictions(redis, store)).toEqual([]);
+  });
+
+  it('an end of a link puts its records back into the index where it is told by what', async () => {
+    const revision = await makeLink(store, '1', 'b1');
+    const index = [{ id: '1', keys: [token('k')] }, undefined] as const;
+    await one('w', unit({ kind: 'unlink', ids: ['1', 'b1'], revision, index }));
+    expect(await store.unlinked.candidates(0, 0, token('k'))).toEqual(['1']);
+    expect(await contradictions(redis, store)).toEqual([]);
+  });
+});
+
+describe('waking', () => {
+  const waits = (key: string, waitFor: CommitUnit['waitFor'], more: Partial<CommitUnit> = {}): CommitUnit =>
+    unit(
+      { kind: 'unlinked', record: { side: 0, id: key }, state: 's' },
+      {
+        claims: [],
+        open: { [`0/${key}`]: { issue: issue('waiting', { refs: waitFor ?? [] }) } },
+        ...(waitFor ? { waitFor } : {}),
+        ...more,
+      },
+    );
+
+  it('marks who waits for a link when it is made, in whatever mapping, and once', async () => {
+    const other = storeOf(redis, prefix, { name: 'other', match: [] });
+    await other.batches.commit('w', [waits('w1', [{ mapping: 'm', side: 1, id: 'b1' }])]);
+    await store.batches.commit('w', [waits('w2', [{ mapping: 'm', side: 0, id: '1' }])]);
+    await makeLink(store, '1', 'b1');
+    expect((await other.batches.dirtyRecords(0, 9)).map(({ id }) => id)).toEqual(['w1']);
+    expect(await dirty()).toEqual(['0/w2']);
+    expect(await redis.exists(`${store.context.base}dependents`)).toBe(0);
+  });
+
+  it('marks at once who begins to wait for a link that was made meanwhile', async () => {
+    await makeLink(store, '1', 'b1');
+    await store.batches.commit('w', [waits('late', [{ mapping: 'm', side: 1, id: 'b1' }])]);
+    expect(await dirty()).toEqual(['0/late']);
+  });
+
+  it('of a record that was looked at and has no link wakes who waits, of one that changed also who watches', async () => {
+    await store.batches.commit('w', [waits('w', [{ mapping: 'm', side: 1, id: 'b1' }])]);
+    const review = { '0/r': { issue: issue('review', { candidates: ['1/b1'] }) } };
+    await store.batches.commit('w', [
+      unit({ kind: 'unlinked', record: { side: 0, id: 'r' } }, { open: review, watch: ['1/b1'] }),
+    ]);
+    await store.batches.commit('w', [unit({ kind: 'none' }, { wake: ['1/b1'] })]);
+    expect(await dirty()).toEqual(['0/w']);
+    await store.batches.commit('w', [unit({ kind: 'none' }, { wakeAll: ['1/b1'] })]);
+    expect((await dirty()).sort()).toEqual(['0/r', '0/w']);
+  });
+
+  it('ends with the issue: who waits no longer is not woken', async () => {
+    const refs = [{ mapping: 'm', side: 1, id: 'b1' }] as const;
+    await store.batches.commit('w', [waits('w', refs)]);
+    await store.issues.patch([['0/w', { issue: issue('failed') }]]);
+    await store.batches.commit('w', [waits('v', refs)]);
+    await store.batches.commit('w', [unit({ kind: 'removed', record: { side: 0, id: 'v' } })]);
+    await makeLink(store, '1', 'b1');
+    expect(await dirty()).toEqual([]);
+    expect(await redis.exists(`${store.context.base}dependents`)).toBe(0);
+  });
+
+  it('marks records of sibling mappings, unless they know the record like this', async () => {
+    const sibling = storeOf(redis, prefix, { name: 'sibling', match: [] });
+    await makeLink(sibling, '1', 'b1', { raw: [token('seen'), ''] });
+    await sibling.batches.commit('w', [unit({ kind: 'unlinked', record: { side: 0, id: '2' }, raw: token('seen') })]);
+    const of = (id: string, unlessRaw?: string) => ({
+      mapping: 'sibling',
+      side: 0 as const,
+      id,
+      ...(unlessRaw ? { unlessRaw } : {}),
+    });
+    const marks = [
+      of('1', token('seen')),
+      of('2', token('seen')),
+      of('1', token('new')),
+      of('3', token('seen')),
+      of('4'),
+    ];
+    for (const [i, one] of marks.entries()) {
+      await store.batches.commit('w', [unit({ kind: 'none' }, { mark: [one] })]);
+      expect([i, (await sibling.batches.dirtyStats()).count]).toEqual([i, [0, 0, 1, 2, 3][i]]);
+    }
+  });
+});
+
+describe('beginning', () => {
+  const create = (key: string) => ({ at: 1, key, sent: {} });
+  const begin = (key: string, more: object = {}) =>
+    store.batches.begin({ record: '0/1', create: create(key), unlimited: [], allowance: undefined, ...more });
+
+  it('notes a pending create, which only the holder of its key replaces', async () => {
+    expect(await begin('a')).toBeUndefined();
+    expect(await begin('a')).toBeUndefined();
+    expect(await begin('b')).toBe('changed');
+    expect(await begin('b', { replaces: 'a' })).toBeUndefined();
+    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: create('b') }]);
+    expect(await contradictions(redis, store)).toEqual([]);
+  });
+
+  it('notes nothing where the brake goes on by it, or is on', async () => {
+    const allowance = { kind: 'creates', record: '0/1', limit: 1, linked: 10, since: undefined } as const;
+    expect(await begin('a', { allowance })).toBeUndefined();
+    const braked = { allowance: { ...allowance, record: '0/2' }, record: '0/2' };
+    expect(await begin('x', braked)).toMatchObject({ kind: 'creates', count: 2, limit: 1 });
+    expect(await begin('x', { record: '0/3' })).toMatchObject({ kind: 'creates' });
+    expect((await store.issues.pendingCreates(0)).map(({ id }) => id)).toEqual(['1']);
+    expect(await begin('x', { record: '0/3', unlimited: ['creates'] })).toBeUndefined();
+    expect(await store.brake.on()).toBeUndefined();
+  });
+});
+
+it('remembers own recent writes of a link for a quarter of an hour, and nothing of quiet ones', async () => {
+  const revision = await makeLink(store, '1', 'b1');
+  const write = { property: 'p', side: 1, before: token('b'), sent: token('s'), at: Date.now(), times: 2 } as const;
+  await store.batches.commit('w', [
+    unit({ kind: 'link', link: linkState('1', 'b1', { revision }) }, { recent: [write] }),
+  ]);
+  await mark('0/1');
+  expect((await take('w1')).units[0]!.recent).toEqual([write]);
+  const [key] = await redis.keys(`${store.context.base.replace(/[{}]/g, '?')}recent:*`);
+  expect(await redis.pttl(key!)).toBeGreaterThan(15 * 60_000);
+});
+
+it('counts issues by kind, and lists those of a kind, without reading the others', async () => {
+  await store.issues.patch(
+    Array.from({ length: 50 }, (_, i) => [`0/${i}`, { issue: issue(i < 3 ? 'failed' : 'unmatched') }] as const),
+  );
+  await makeLink(store, 'l', 'bl');
+  await store.issues.patch([['0/l', { issue: issue('paused') }]]);
+  expect(await store.issues.counts()).toMatchObject({ failed: 3, unmatched: 47, paused: 1, review: 0 });
+  const listed = async (...kinds: Parameters<Store['issues']['list']>[0]) => {
+    const found: string[] = [];
+    for await (const batch of store.issues.list(kinds)) found.push(...batch.map(({ side, id }) => `${side}/${id}`));
+    return found.sort();
+  };
+  expect(await listed('failed')).toEqual(['0/0', '0/1', '0/2']);
+  expect(await listed('paused')).toEqual(['0/l']);
+  expect(await listed('unmatched')).toHaveLength(47);
+});
