@@ -5,11 +5,11 @@
  *   1  1  flags: bits 0-1 and 2-3 the correlation notes of side 0 and 1, 4: presence follows, 5: unconfirmed follows
  *   2  6  revision                  } filled in by commit.lua
  *   8  6  time of creation in ms    }
- *  14  3  number of the definition set
- *  17  8  last synced hash of side 0    25  8  of side 1
- *  33  8  raw hash of side 0            41  8  of side 1
- *  49  6  time of our own last write on side 0 in ms, 0 for none    55  6  on side 1
- *  61  2  length of the id on side 1 in bytes, then the id
+ *  14  4  number of the definition set
+ *  18  8  last synced hash of side 0    26  8  of side 1
+ *  34  8  raw hash of side 0            42  8  of side 1
+ *  50  6  time of our own last write on side 0 in ms, 0 for none    56  6  on side 1
+ *  62  2  length of the id on side 1 in bytes, then the id
  *   then  presence and unconfirmed: a bit per entry of the definition set, where the flags say so; without presence all are there
  *   then  two fingerprints of 8 bytes per property that is there
  *
@@ -21,7 +21,7 @@ import { getToken, putToken, TOKEN_BYTES } from './tokens.ts';
 import type { CorrelationNote, Link } from './types.ts';
 
 const FORMAT = 1;
-const HEADER = 63;
+const HEADER = 64;
 const PRESENCE = 16;
 const UNCONFIRMED = 32;
 const NOTES: readonly (CorrelationNote | undefined)[] = [undefined, 'new', 'open', 'refused'];
@@ -62,13 +62,13 @@ export function encodeLink(link: EncodedLink, set: DefinitionSet, number: number
     (NOTES.indexOf(link.correlation[1]) << 2) |
     (partial ? PRESENCE : 0) |
     (doubted ? UNCONFIRMED : 0);
-  value.writeUIntBE(number, 14, 3);
+  value.writeUInt32BE(number, 14);
   for (const side of [0, 1] as const) {
-    putToken(value, link.lastSynced[side], 17 + side * 8);
-    putToken(value, link.raw[side], 33 + side * 8);
-    value.writeUIntBE(link.ownWriteAt[side], 49 + side * 6, 6);
+    putToken(value, link.lastSynced[side], 18 + side * 8);
+    putToken(value, link.raw[side], 34 + side * 8);
+    value.writeUIntBE(link.ownWriteAt[side], 50 + side * 6, 6);
   }
-  value.writeUInt16BE(id.length, 61);
+  value.writeUInt16BE(id.length, 62);
   let at = HEADER + id.copy(value, HEADER);
   if (partial) at = putBits(value, at, present);
   if (doubted) {
@@ -88,9 +88,9 @@ export function encodeLink(link: EncodedLink, set: DefinitionSet, number: number
 }
 
 /** @returns the number of the definition set by which the value is decoded */
-export const setNumber = (value: Buffer): number => value.readUIntBE(14, 3);
+export const setNumber = (value: Buffer): number => value.readUInt32BE(14);
 
-export const otherId = (value: Buffer): string => value.toString('utf8', HEADER, HEADER + value.readUInt16BE(61));
+export const otherId = (value: Buffer): string => value.toString('utf8', HEADER, HEADER + value.readUInt16BE(62));
 
 /** @param id of the record on side 0. @throws TandemError INTERNAL where it is of a later format */
 export function decodeLink(id: string, value: Buffer, set: DefinitionSet): Link {
@@ -100,7 +100,7 @@ export function decodeLink(id: string, value: Buffer, set: DefinitionSet): Link 
       `A link in Redis has format ${value[0]}; this version of Tandem reads ${FORMAT}.`,
     );
   const flags = value[1]!;
-  let at = HEADER + value.readUInt16BE(61);
+  let at = HEADER + value.readUInt16BE(62);
   const bitmap = Math.ceil(set.length / 8);
   const present = flags & PRESENCE ? getBits(value, at, set.length) : undefined;
   if (present) at += bitmap;
@@ -121,9 +121,9 @@ export function decodeLink(id: string, value: Buffer, set: DefinitionSet): Link 
     base: Object.fromEntries(base),
     unconfirmed: doubted ? set.flatMap(([name], i) => (doubted[i] ? [name] : [])) : [],
     correlation: both((side) => NOTES[(flags >> (side * 2)) & 3]),
-    lastSynced: both((side) => getToken(value, 17 + side * 8)),
-    raw: both((side) => getToken(value, 33 + side * 8)),
-    ownWriteAt: both((side) => value.readUIntBE(49 + side * 6, 6)),
+    lastSynced: both((side) => getToken(value, 18 + side * 8)),
+    raw: both((side) => getToken(value, 34 + side * 8)),
+    ownWriteAt: both((side) => value.readUIntBE(50 + side * 6, 6)),
   };
 }
 

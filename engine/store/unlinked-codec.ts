@@ -9,7 +9,7 @@
  *  17  1  number of match keys, then 8 bytes each, zeros for none
  *   then  8 bytes of the correlation id, where the flag says so
  *   then  length of the state in one byte, and the state
- *   then  its issue, where it is a quiet one: kind, 5 bytes since when, 3 bytes number of the text
+ *   then  its issue, where it is a quiet one: kind, 5 bytes since when, 4 bytes number of the text
  *
  * scripts/lib.lua reads and writes it too.
  */
@@ -46,9 +46,9 @@ export function unpackState(packed: Buffer): string | undefined {
 
 /** How a quiet issue is kept in an entry, after its kind. @param number of the text that holds the rest */
 export function packQuiet(since: number, number: number): Buffer {
-  const packed = Buffer.alloc(8);
+  const packed = Buffer.alloc(9);
   packed.writeUIntBE(Math.min(Math.max(since - EPOCH, 0), SHORT_TIME), 0, 5);
-  packed.writeUIntBE(number, 5, 3);
+  packed.writeUInt32BE(number, 5);
   return packed;
 }
 
@@ -79,6 +79,6 @@ export function decodeUnlinked(value: Buffer): UnlinkedEntry {
     issue:
       issue.length === 0
         ? undefined
-        : { kind: String.fromCharCode(issue[0]!), since: issue.readUIntBE(1, 5) + EPOCH, text: issue.readUIntBE(6, 3) },
+        : { kind: String.fromCharCode(issue[0]!), since: issue.readUIntBE(1, 5) + EPOCH, text: issue.readUInt32BE(6) },
   };
 }

@@ -8,6 +8,9 @@ import type { Base } from '../types.ts';
 import { type DefinitionSet, fits, setOfBase } from './link-codec.ts';
 import type { StoreScripts } from './scripts.ts';
 
+/** Texts that a process remembers; with more it begins again. */
+const REMEMBERED = 2_000;
+
 export interface Words {
   numberOf(text: string): Promise<number>;
   /** A set that has all entries of the base: an earlier one, or one of its own. */
@@ -25,11 +28,31 @@ export function createWords(redis: Redis, key: string, scripts: StoreScripts): W
   let sets = new Map<number, DefinitionSet>();
 
   const learn = (number: number, text: string): void => {
+    if (texts.size >= REMEMBERED) words.forget();
     texts.set(number, text);
     numbers.set(text, number);
     // The newest comes first: it is the most likely to be used.
     if (text.startsWith('[')) sets = new Map([[number, JSON.parse(text) as DefinitionSet], ...sets]);
   };
+
+  /** What is known of these numbers, asked for where it is not, whatever is forgotten meanwhile. */
+  async function find<T>(wanted: Iterable<number>, known: () => ReadonlyMap<number, T>): Promise<Map<number, T>> {
+    const found = new Map<number, T>();
+    const missing: number[] = [];
+    const take = (number: number): boolean => {
+      const value = known().get(number);
+      if (value !== undefined) found.set(number, value);
+      return value !== undefined;
+    };
+    for (const number of new Set(wanted)) if (number > 0 && !take(number)) missing.push(number);
+    const read = missing.length > 0 ? await redis.hmget(key, ...missing.map(String)) : [];
+    for (const [i, text] of read.entries()) {
+      if (text === null) continue;
+      learn(missing[i]!, text);
+      take(missing[i]!);
+    }
+    return found;
+  }
 
   const words: Words = {
     async numberOf(text) {
@@ -46,19 +69,8 @@ export function createWords(redis: Redis, key: string, scripts: StoreScripts): W
       return { number: await words.numberOf(JSON.stringify(set)), set };
     },
 
-    async texts(wanted) {
-      const missing = [...new Set(wanted)].filter((number) => number > 0 && !texts.has(number));
-      if (missing.length > 0) {
-        const found = await redis.hmget(key, ...missing.map(String));
-        for (const [i, text] of found.entries()) if (text !== null) learn(missing[i]!, text);
-      }
-      return texts;
-    },
-
-    async sets(wanted) {
-      await words.texts(wanted);
-      return sets;
-    },
+    texts: (wanted) => find(wanted, () => texts),
+    sets: (wanted) => find(wanted, () => sets),
 
     forget() {
       texts = new Map();

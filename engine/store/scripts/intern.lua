@@ -18,6 +18,12 @@ for field, text in pairs(words) do
 end
 each('HDEL', base .. 'words', gone)
 if number then return number end
+-- Processes remember texts by their numbers. After a loss of all data the numbers start somewhere else, so that none of
+-- those that a process remembers gets another text.
+if not words.next then
+  local time = call('TIME')
+  call('HSET', base .. 'words', 'next', integer(time[1] % 2048 * 1048576 + time[2]))
+end
 number = call('HINCRBY', base .. 'words', 'next', 1)
 call('HSET', base .. 'words', integer(number), ARGV[1])
 return number

@@ -161,11 +161,11 @@ end
 ------------------------------------------------------------------ links
 -- Offsets of engine/store/link-codec.ts, counted from 1.
 
-local L = { flags = 2, revision = 3, created = 9, set = 15, synced = { 18, 26 }, raw = { 34, 42 }, own = { 50, 56 }, id = 62 }
+local L = { flags = 2, revision = 3, created = 9, set = 15, synced = { 19, 27 }, raw = { 35, 43 }, own = { 51, 57 }, id = 63 }
 
 local function revisionOf(value) return (struct.unpack('>I6', value, L.revision)) end
 local function createdOf(value) return (struct.unpack('>I6', value, L.created)) end
-local function setOf(value) return (struct.unpack('>I3', value, L.set)) end
+local function setOf(value) return (struct.unpack('>I4', value, L.set)) end
 local function otherIdOf(value)
   local length = struct.unpack('>I2', value, L.id)
   return sub(value, L.id + 2, L.id + 1 + length)
@@ -277,7 +277,7 @@ local function newEntry(record)
   return record.entry
 end
 
-local function wordOfIssue(issue) return issue == '' and 0 or (struct.unpack('>I3', issue, 7)) end
+local function wordOfIssue(issue) return issue == '' and 0 or (struct.unpack('>I4', issue, 7)) end
 
 local function setQuiet(record, issue)
   local entry = record.entry

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -40,15 +40,20 @@ export function createCrew(spare = 1): Crew {
   const all = new Set<ChildProcess>();
   let closed = false;
   // Many processes begin and are killed: made into one file once, each of them begins in a third of the time.
-  const script = join(ROOT, '.cache', `simulation-worker-${randomUUID()}.mjs`);
-  const built = build({
-    entryPoints: [SCRIPT],
-    outfile: script,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-  });
+  const folder = join(ROOT, '.cache', `simulation-${randomUUID()}`);
+  const script = join(folder, 'worker.mjs');
+  const built = Promise.all([
+    build({
+      entryPoints: [SCRIPT],
+      outfile: script,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+    }),
+    // The store reads its scripts from beside itself.
+    cp(join(ROOT, 'engine/store/scripts'), join(folder, 'scripts'), { recursive: true }),
+  ]);
 
   async function start(): Promise<Member> {
     await built;
@@ -125,7 +130,7 @@ export function createCrew(spare = 1): Crew {
         child.kill('SIGKILL');
         await over;
       }
-      await rm(script, { force: true });
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -65,7 +65,8 @@ it('edits of rules and properties, deleted records and broken links leave no key
       'words',
     ].sort(),
   );
-  expect(Object.keys(await redis.hgetall(`${base}words`)).sort()).toEqual(['#3', '3', 'next']);
+  const { next, ...used } = await redis.hgetall(`${base}words`);
+  expect(Object.keys(used).sort()).toEqual([`#${next}`, next]);
   expect(Object.keys(await redis.hgetall(`${base}progress`)).sort()).toEqual(['first', 'full:0', 'full:1']);
 
   // Then the rest goes too.

@@ -110,7 +110,7 @@ describe('the entry of a record without a link', () => {
       Buffer.from([state.length]),
       state,
       Buffer.from('u'),
-      Buffer.from([0, 0, 0, 0, 7, 0, 0, 9]),
+      Buffer.from([0, 0, 0, 0, 7, 0, 0, 0, 9]),
     ]);
     expect(value.length).toBeLessThanOrEqual(64);
     expect(decodeUnlinked(value)).toMatchObject({
