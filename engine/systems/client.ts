@@ -10,11 +10,12 @@ import { createBody, maskOf, updateBody } from './body.ts';
 import type { Circuit } from './circuit.ts';
 import type { SystemClock } from './clock.ts';
 import { FORMS } from './etag.ts';
-import { type RawPage, readPages } from './pages.ts';
+import { isNumbered, type RawPage, readPages } from './pages.ts';
 import { createPager, itemsOf } from './paging.ts';
 import { isObject, readPath } from './paths.ts';
 import { toId, toMillis, toRecord } from './record.ts';
 import { pageLimits } from './response.ts';
+import { type Reading, readSettled } from './settled.ts';
 import { fillPath, fillQuery } from './template.ts';
 import {
   type Answer,
@@ -207,6 +208,19 @@ export function createSystemClient(
   async function* list(name: string, options: { since?: string; signal?: AbortSignal } = {}): AsyncGenerator<Page> {
     const entity = entityOf(name);
     const operation = offered(entity.list, 'list', name);
+    const { signal } = options;
+    const read = (since?: string): AsyncGenerator<Page, Reading> =>
+      readOnce(entity, operation, { ...(signal ? { signal } : {}), ...(since === undefined ? {} : { since }) });
+    const changesOnly = options.since !== undefined && operation.since !== undefined;
+    if (changesOnly || !isNumbered(operation.paging)) yield* readOnce(entity, operation, options);
+    else yield* readSettled(read, operation.since !== undefined);
+  }
+
+  async function* readOnce(
+    entity: EntityConfig,
+    operation: NonNullable<EntityConfig['list']>,
+    options: { since?: string; signal?: AbortSignal },
+  ): AsyncGenerator<Page, Reading> {
     const { since } = operation;
     const start =
       options.since === undefined || since === undefined ? undefined : cutoff(options.since, since.overlap, entity);
@@ -216,23 +230,21 @@ export function createSystemClient(
         query.set(key, value);
     }
     const stopAt = since?.kind === 'newest-first' ? start : undefined;
-    const call = { ...callOf(operation, name, 'list'), query, signal: options.signal };
-    for await (const { raw, number, listedAt } of pages(call, entity, operation.items, operation.paging)) {
+    const call = { ...callOf(operation, entity.name, 'list'), query, signal: options.signal };
+    const reading = { pages: 0, shifted: false, listedAt: undefined as number | undefined };
+    for await (const { raw, number, listedAt, shifted } of pages(call, entity, operation.items, operation.paging)) {
       const page = { ...(await readPage(entity, raw)), number, listedAt };
-      if (stopAt === undefined) {
-        yield page;
-        continue;
-      }
-      const old = page.records.findIndex(
-        (record) => record.modified !== undefined && Date.parse(record.modified) < stopAt,
-      );
-      if (old < 0) {
-        yield page;
-        continue;
-      }
-      yield { ...page, records: page.records.slice(0, old) };
-      return;
+      if (raw.length > 0) reading.pages = number;
+      reading.shifted ||= shifted;
+      reading.listedAt = listedAt;
+      const old =
+        stopAt === undefined
+          ? -1
+          : page.records.findIndex(({ modified }) => modified !== undefined && Date.parse(modified) < stopAt);
+      yield old < 0 ? page : { ...page, records: page.records.slice(0, old) };
+      if (old >= 0) break;
     }
+    return reading;
   }
 
   async function read(name: string, id: string, patience = 0): Promise<SystemRecord | undefined> {

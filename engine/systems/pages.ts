@@ -14,6 +14,8 @@ export interface RawPage {
   readonly number: number;
   /** What the clock of the system showed when the first page was requested, in epoch ms. */
   readonly listedAt: number | undefined;
+  /** It holds a record of the page before: the list shifted. */
+  readonly shifted: boolean;
 }
 
 export interface PageSource {
@@ -60,20 +62,22 @@ export async function* readPages(source: PageSource): AsyncGenerator<RawPage> {
           link: absolute(headerOf(got.answer.headers, 'link'), got.answer),
         }),
       );
-      yield { raw: got.raw, number, listedAt };
+      const shifted = former !== undefined && [...ids].some((id) => former!.ids.has(id));
+      yield { raw: got.raw, number, listedAt, shifted };
     } else request = undefined;
     // Behind a page that was not full there was nothing that could have moved into it.
     if (former && source.whole && (ids.size > 0 || former.ids.size >= size)) {
       const again = (await get(source, former.request, false)).raw;
       const idOf = (item: unknown): string | undefined => toId(readPath(item, entity.id));
       const missed = located(() => missedBetween(former!.ids, ids, again, idOf));
-      if (missed.length > 0) yield { raw: missed, number: number - 1, listedAt };
+      if (missed.length > 0) yield { raw: missed, number: number - 1, listedAt, shifted: false };
     }
     former = isNumbered(paging) ? { request: current, ids } : undefined;
   }
 }
 
-const isNumbered = ({ kind }: PagingConfig): boolean => kind === 'page' || kind === 'offset';
+/** Whether pages are asked for by their number or place. */
+export const isNumbered = ({ kind }: PagingConfig): boolean => kind === 'page' || kind === 'offset';
 
 /**
  * @param former the page before, where the list may have ended with it

@@ -129,6 +129,60 @@ describe.each(['page', 'offset'] as const)('a list that is read by %s', (kind) =
     }
   });
 
+  test('is read again where a record moved to a page that was read already', async () => {
+    for (const [when, moved] of [
+      [2, 35],
+      [3, 50],
+      [5, 41],
+    ] as const) {
+      const { client, records } = await listed((_, list, request) => {
+        if (request !== when) return;
+        list.splice(list.indexOf(moved), 1);
+        list.unshift(moved);
+      });
+      expect(await read(client.list('things'))).toEqual([...records].sort((a, b) => a - b));
+    }
+  });
+
+  test('shows what was changed while it was read, also where nothing shows on the border of pages', async () => {
+    const records = Array.from({ length: 50 }, (_, i) => ({ id: i + 1, updated_at: '2020-01-01T00:00:00.000Z' }));
+    let moved = false;
+    const asked: string[] = [];
+    const url = await serve((app) => {
+      app.get<{ Querystring: { at: string; since?: string } }>('/things', ({ query, url }) => {
+        asked.push(url);
+        const from = kind === 'page' ? (Number(query.at) - 1) * 10 : Number(query.at);
+        if (from === 20 && !moved) {
+          // One goes from the last page to the first, another one from there: nothing shows on the border.
+          moved = true;
+          const [last] = records.splice(49, 1, ...records.splice(0, 1));
+          records.unshift({ ...last!, updated_at: new Date().toISOString() });
+        }
+        const found = records.filter(({ updated_at }) => query.since === undefined || updated_at >= query.since);
+        return { items: found.slice(from, from + 10) };
+      });
+    });
+    const paging =
+      kind === 'page'
+        ? ({ kind, param: 'at', size: 10, first: 1 } as const)
+        : ({ kind, param: 'at', size: 10 } as const);
+    const since = { kind: 'filter', query: { since: '{since}' }, overlap: 0 } as const;
+    const entity = things({ list: { ...operation('GET', '/things'), items: 'items', paging, since } });
+    const { client } = testClient(systemConfig(url, { entities: { things: entity } }));
+    expect(await read(client.list('things'))).toHaveLength(50);
+    expect(moved).toBe(true);
+    // A page, and the end behind it.
+    expect(asked.filter((path) => path.includes('since'))).toHaveLength(2);
+  });
+
+  test('does not count as read where it shifts each time', async () => {
+    let added = 50;
+    const { client } = await listed((from, list) => {
+      if (from === 20) list.unshift(++added);
+    });
+    await expect(read(client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE' });
+  });
+
   test('is not taken for whole where more than a page was deleted before what is read', async () => {
     const { client } = await listed((_, list, request) => {
       if (request === 3) list.splice(0, 15);
