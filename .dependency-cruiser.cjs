@@ -106,14 +106,16 @@ module.exports = {
       name: 'merge-is-pure',
       severity: 'error',
       comment:
-        'merge decides from what it is given: of the engine it imports types, engine/errors.ts, engine/types.ts and the value helpers (engine/values*, engine/expression/values*).',
+        'merge decides from what it is given: of the engine it imports types, engine/errors.ts, engine/types.ts, engine/model, the value helpers and the comparison of definitions.',
       from: { path: engine('merge') },
       to: {
         path: '^engine/',
         pathNot: [
           '^engine/merge/',
           '^engine/(errors|types)\\.ts$',
-          '^engine/values[^/]*(/|\\.ts$)',
+          '^engine/model/',
+          '^engine/config/definition\\.ts$',
+          '^engine/store/types\\.ts$',
           '^engine/expression/values',
         ],
         dependencyTypesNot: TYPES,

@@ -6,9 +6,9 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { createConfigStore } from '../engine/config/store.ts';
 import { createEngine } from '../engine/engine.ts';
+import { marked } from '../engine/merge/base.ts';
 import { createFingerprinter } from '../engine/store/fingerprints.ts';
 import { backfill } from '../engine/sync/backfill.ts';
-import { marked } from '../engine/sync/definitions.ts';
 import { startRedis } from '../scripts/redis.mjs';
 
 const COUNT = 20_000;

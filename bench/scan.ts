@@ -11,9 +11,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createConfigStore } from '../engine/config/store.ts';
 import { createEngine } from '../engine/engine.ts';
+import { unlinkedState } from '../engine/merge/state.ts';
 import { createFingerprinter } from '../engine/store/fingerprints.ts';
 import { scan } from '../engine/sync/scan.ts';
-import { recordState, viewRecord } from '../engine/sync/view.ts';
+import { viewRecord } from '../engine/sync/view.ts';
 import { startKeap } from '../sandbox/keap/server.ts';
 import { startShop } from '../sandbox/shop/server.ts';
 import { startRedis } from '../scripts/redis.mjs';
@@ -84,7 +85,7 @@ for (const side of [0, 1] as const) {
       await links.handled(
         side,
         record.id,
-        recordState(mapping, await viewRecord(mapping, side, record, fingerprinter)).unlinked,
+        unlinkedState(mapping, await viewRecord(mapping, side, record, fingerprinter)),
       );
     }
   }
@@ -106,7 +107,7 @@ const full = (): Promise<unknown> =>
     },
   });
 const views = async (): Promise<void> => {
-  for (const record of records[0]) recordState(mapping, await viewRecord(mapping, 0, record, fingerprinter));
+  for (const record of records[0]) unlinkedState(mapping, await viewRecord(mapping, 0, record, fingerprinter));
 };
 const parse = async (): Promise<void> => {
   for (const record of records[0]) JSON.parse(JSON.stringify(record.data));

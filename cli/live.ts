@@ -12,8 +12,8 @@ import { asTandemError, TandemError } from '../engine/errors.ts';
 import { unkeyed } from '../engine/expression/values.ts';
 import { createLinks } from '../engine/links/links.ts';
 import { connect } from '../engine/queue/connection.ts';
-import { convertContext } from '../engine/sync/context.ts';
 import type { ConvertContext } from '../engine/sync/convert.ts';
+import { convertContext } from '../engine/sync/references.ts';
 import { createSystemClient, type SystemClient } from '../engine/systems/client.ts';
 import { createTransport } from '../engine/systems/transport.ts';
 import type { Environment } from './environment.ts';
@@ -115,14 +115,14 @@ async function openWorld(
   const all = new Map([...config.mappings, ...mappings.map((mapping) => [mapping.name, mapping] as const)]);
   const world = {
     config: { ...config, mappings: all },
-    client: (name: string) => open(name).client,
-    links: (name: string) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }, unkeyed),
+    clientOf: (name: string) => open(name).client,
+    linksOf: (name: string) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }, unkeyed),
     // Nothing is compared with what is stored: the key of this installation is not needed, and none is made.
     fingerprinter: unkeyed,
   };
   return {
     open,
-    context: (mapping) => convertContext(world, mapping),
+    context: (mapping) => convertContext({ ...world, mapping }),
     async close() {
       await Promise.all([...opened.values()].map(({ client }) => client.close()));
       redis.disconnect();

@@ -113,7 +113,6 @@ export interface Engine {
   context(work: {
     owner: string;
     job?: string;
-    dry?: boolean;
     config?: Config;
     /** The run that the work is for: what is queued of its mapping counts there. Else in every run under way. */
     run?: Pick<Run, 'id' | 'mapping'>;
@@ -232,7 +231,7 @@ export function createEngine(options: EngineOptions): Engine {
       return Object.fromEntries(known.map(([name, [newest]]) => [name, newest!.client.circuit.standing()]));
     },
 
-    context({ owner, job, dry = false, config = options.config.current(), run }) {
+    context({ owner, job, config = options.config.current(), run }) {
       return {
         config,
         client: (name) => engine.client(name, config),
@@ -240,7 +239,6 @@ export function createEngine(options: EngineOptions): Engine {
         fingerprinter: options.fingerprinter,
         owner,
         job,
-        dry,
         runSince: runs.since,
         claimTtl: options.claimTtl,
         step: options.step,

@@ -2,13 +2,13 @@
 import type { Mapping } from '../engine/config/types.ts';
 import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
-import { convertContext } from '../engine/sync/context.ts';
+import { convertContext } from '../engine/sync/references.ts';
+import { mappingScope } from '../engine/sync/scope.ts';
 import type { Host } from '../engine/threads/protocol.ts';
 
 export function previewHost(engine: Engine, mapping: Mapping): Host {
   const { functions, reference, lookup, lookupId } = convertContext(
-    engine.context({ owner: 'preview', dry: true }),
-    mapping,
+    mappingScope(engine.context({ owner: 'preview' }), mapping),
   );
   return {
     async read(side, id) {

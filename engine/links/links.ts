@@ -322,7 +322,11 @@ export function createLinks(
         await patch(side, id, { pendingCreate: { ...pendingCreate, review: true } });
     },
 
-    dropIntent: (side: SideIndex, id: string): Promise<void> => patch(side, id, { pendingCreate: null }),
+    /** @param key only the create with this key is dropped */
+    async dropIntent(side: SideIndex, id: string, key?: string): Promise<void> {
+      const open = key === undefined ? undefined : (await issues.open(side, id)).pendingCreate;
+      if (open === undefined || open.key === key) await patch(side, id, { pendingCreate: null });
+    },
 
     // ------------------------------------------------------------ writes begun
 
@@ -330,6 +334,9 @@ export function createLinks(
       const { pendingWrites: begun } = await issues.open(0, ids[0]);
       return begun?.revision === Number(version) && begun.ids[1] === ids[1] ? begun.writes : [];
     },
+
+    /** As they were begun last from the record on side 0, under whatever revision of its link. */
+    pendingWrites: async (id: string) => (await issues.open(0, id)).pendingWrites,
 
     begin: ({ version, ids, writes }: BegunWrites): Promise<void> =>
       patch(0, ids[0], { pendingWrites: { revision: Number(version), ids, writes } }),

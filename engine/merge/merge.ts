@@ -62,7 +62,7 @@ export interface PropertyDecision {
   readonly error?: TandemError;
 }
 
-export interface Decision {
+export interface MergeResult {
   readonly writes: readonly [readonly PropertyWrite[], readonly PropertyWrite[]];
   /**
    * The base to record. For a property written to side t its entry at t is the fingerprint sent; whoever writes puts
@@ -74,7 +74,7 @@ export interface Decision {
 }
 
 /** Decides for every property of one link. The same input always gives the same decision. */
-export function merge(input: MergeInput): Decision {
+export function merge(input: MergeInput): MergeResult {
   const writes: [PropertyWrite[], PropertyWrite[]] = [[], []];
   // Entries, not assignments: a property may have any name, even one that objects treat specially.
   const base: [string, PropertyBase][] = [];

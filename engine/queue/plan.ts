@@ -9,14 +9,12 @@ import { backfill } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, type Missing } from '../sync/brake.ts';
 import type { SyncContext } from '../sync/context.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
-import { reconcile } from '../sync/reconcile.ts';
+import { plan } from '../sync/reconcile.ts';
 import { type RunKind, type ScanOptions, scan } from '../sync/scan.ts';
+import { type MappingScope, mappingScope } from '../sync/scope.ts';
 import type { SideIndex } from '../types.ts';
 
-/**
- * @param context made with `dry`
- * @returns what the brake would say to it, '' if nothing
- */
+/** @returns what the brake would say to it, '' if nothing */
 export async function planScan(
   engine: Engine,
   context: SyncContext,
@@ -26,8 +24,9 @@ export async function planScan(
   record?: { side: SideIndex; id: string },
 ): Promise<string> {
   const links = engine.links(mapping.name);
+  const scope = mappingScope(context, mapping);
   const planOne = async (side: SideIndex, id: string): Promise<void> => {
-    const planned = await dryReconcile(context, mapping, side, id);
+    const planned = await planRecord(scope, side, id);
     // Two records that would be linked are one entry: that of the first, unless only the second needs work.
     if (
       planned.kind === 'matched' &&
@@ -57,7 +56,7 @@ export async function planScan(
     if (!wasReady) await links.parkUntilReady(side, ids);
     else for (const id of ids) await planOne(side, id);
   };
-  const { weighed, refused } = await scan(context, mapping, kind, { found, progress });
+  const { weighed, refused } = await scan(context, mapping, kind, { found, progress, plan: true });
   for await (const { side, ids } of links.allParked()) for (const id of ids) await planOne(side, id);
   if (refused !== undefined) return `A run would refuse to begin: ${refused}`;
   return (await planWarning(engine, context, mapping, run, weighed)) ?? '';
@@ -86,10 +85,10 @@ async function planWarning(
     : undefined;
 }
 
-async function dryReconcile(context: SyncContext, mapping: Mapping, side: SideIndex, id: string): Promise<Outcome> {
+async function planRecord(scope: MappingScope, side: SideIndex, id: string): Promise<Outcome> {
   for (;;) {
     try {
-      return await reconcile(context, mapping, side, id);
+      return await plan(scope, { side, id });
     } catch (cause) {
       const error = asTandemError(cause);
       if (error.retry !== 'quota') return outcome('failed', { code: error.code, reason: error.message });

@@ -6,6 +6,7 @@ import { withFields } from '../logger.ts';
 import { type Wait, waitOf } from '../queue/reasons.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcile } from '../sync/reconcile.ts';
+import { mappingScope } from '../sync/scope.ts';
 import type { SideIndex } from '../types.ts';
 import { giveUp } from './trouble.ts';
 import type { Work } from './work.ts';
@@ -63,7 +64,7 @@ export async function workOn(work: Work, config: Config, mapping: Mapping, recor
   });
   try {
     const context = engine.context({ owner, config, job });
-    const result = await reconcile(context, mapping, side, id);
+    const result = await reconcile(mappingScope(context, mapping), { side, id });
     // Another version took over meanwhile: what was just done may not be as that one would have it.
     if (!(await member.inForce(name, mapping.version))) await context.enqueue(name, side, [id]);
     const ms = Math.round(performance.now() - started);

@@ -13,6 +13,7 @@ import { brakeOn, brakeReason, carryOut, liftUnlimited } from '../sync/brake.ts'
 import type { SyncContext } from '../sync/context.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
 import { releaseHeld, releaseParked, scan } from '../sync/scan.ts';
+import { mappingScope } from '../sync/scope.ts';
 import { SCAN_QUEUE, type ScanJob } from './queues.ts';
 
 /** How long a scan waits for the parents' first sync before it looks again, in ms. */
@@ -79,15 +80,16 @@ async function scanAll(scanning: Scanning): Promise<string> {
   if (!read) {
     if (!(await engine.runs.scanning(run))) return 'scanned already';
     for (const { system, entity } of mapping.sides) await engine.client(system.name).ready(entity.name);
-    const context = engine.context({ owner: `${job.id}:${token}`, config, dry: plan, run });
+    const context = engine.context({ owner: `${job.id}:${token}`, config, run });
     if (kind === 'backfill') await noteChanges(engine, mapping, run);
     if (plan) {
       await engine.runs.scanned(run, await planScan(engine, context, mapping, run, kind, record));
       return 'planned';
     }
     // An answer that a process noted, and did not live to carry out.
-    const answered = await liftUnlimited(context, mapping);
-    if (answered?.answer) await carryOut(context, mapping, answered);
+    const scope = mappingScope(context, mapping);
+    const answered = await liftUnlimited(scope);
+    if (answered?.answer) await carryOut(scope, answered);
     if (kind === 'backfill') {
       const done = await backfillLinks(scanning, context);
       return done ? 'scanned' : delay(job, token, VERSION_WAIT, WAITS.version);

@@ -3,7 +3,6 @@ import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import type { ErrorCode, TandemError } from '../errors.ts';
 import { noteFirstTry } from '../queue/reasons.ts';
-import { heldStill } from '../sync/hold.ts';
 import type { Outcome } from '../sync/outcome.ts';
 import type { SideIndex } from '../types.ts';
 
@@ -76,13 +75,21 @@ export async function giveUp(
   { code, message, context }: TandemError,
 ): Promise<void> {
   const links = engine.links(mapping.name);
-  const reason = {
+  const former = await links.held(side, id);
+  const { property } = context;
+  const same = former?.kind === 'failed' && former.code === code && former.property === property;
+  const { brake, change } = former ?? {};
+  await links.hold(side, id, '', {
     kind: 'failed',
     code,
     reason: message,
-    ...(context.property === undefined ? {} : { property: context.property }),
-  } as const;
-  await links.hold(side, id, '', heldStill({ job }, mapping, reason, await links.held(side, id)));
+    ...(property === undefined ? {} : { property }),
+    mapping: mapping.version,
+    since: same ? former.since : Date.now(),
+    job,
+    // Failing does not take it out of a brake, whose answer is about it too.
+    ...(brake !== undefined && change !== undefined ? { brake, change } : {}),
+  });
   await links.doubtIntent(side, id);
 }
 

@@ -5,67 +5,107 @@
 import type { BrakeKind } from '../config/brake.ts';
 import type { TandemError } from '../errors.ts';
 import type { Spending } from '../links/brake.ts';
-import type { IndexEntry, Lost } from '../links/links.ts';
+import type { Lost } from '../links/links.ts';
 import type { PropertyWrite } from '../merge/merge.ts';
-import type { CommitUnit, PendingCreate, PendingWrites } from '../store/types.ts';
-import type { JsonObject, Pair, SideIndex } from '../types.ts';
-import type { Facts } from './facts.ts';
+import type { CommitUnit, PendingCreate, PendingWrites, RecordKey, UnlinkedIndex } from '../store/types.ts';
+import type { Base, JsonObject, Pair, SideIndex } from '../types.ts';
+import type { Facts, OwnWrite } from './facts.ts';
 import type { Outcome } from './outcome.ts';
+import type { RecordView } from './view.ts';
 
 /** A fact that is needed. To ask writes nothing, neither to a system nor to Redis. */
 export type Question =
   | { readonly ask: 'record'; readonly side: SideIndex; readonly id: string }
   | { readonly ask: 'waiters' }
-  | { readonly ask: 'correlation' }
-  | { readonly ask: 'rule'; readonly rule: number }
-  | { readonly ask: 'search-correlation' }
-  | { readonly ask: 'named-record' }
-  | { readonly ask: 'unconfirmed-create' }
-  | { readonly ask: 'open-creates' }
-  | { readonly ask: 'former-candidates' }
-  | { readonly ask: 'pending-creates'; readonly ids: Pair<string> }
-  | { readonly ask: 'new-record' }
-  | { readonly ask: 'conversions' }
+  | { readonly ask: 'correlation'; readonly view: RecordView }
+  | { readonly ask: 'rule'; readonly rule: number; readonly view: RecordView }
+  | { readonly ask: 'search-correlation'; readonly view: RecordView }
+  | { readonly ask: 'named-record'; readonly side: SideIndex; readonly id: string }
+  | { readonly ask: 'unconfirmed-create'; readonly view: RecordView; readonly pending: PendingCreate }
+  | { readonly ask: 'open-creates'; readonly view: RecordView }
+  | { readonly ask: 'matching-candidates'; readonly view: RecordView; readonly candidates: readonly RecordKey[] }
+  | { readonly ask: 'candidates-exist'; readonly side: SideIndex; readonly ids: readonly string[] }
+  | { readonly ask: 'partner'; readonly side: SideIndex; readonly id: string }
+  | { readonly ask: 'new-record'; readonly view: RecordView }
+  | { readonly ask: 'conversions'; readonly views: Pair<RecordView>; readonly base: Base }
   | { readonly ask: 'allowance'; readonly kind: BrakeKind }
-  | { readonly ask: 'absent-twice'; readonly side: SideIndex; readonly id: string };
+  | { readonly ask: 'absent-twice'; readonly side: SideIndex; readonly id: string }
+  | {
+      readonly ask: 'restored-value';
+      readonly property: string;
+      readonly value: unknown;
+      readonly near: RecordView;
+      readonly far: RecordView;
+    };
+
+/** What a write asks of the brake. `allowance`: what it consumes; undefined for a write that is not counted. */
+export interface Consumption {
+  readonly allowance: Spending | undefined;
+}
 
 /** An effect. Each has one executor, which decides nothing; its result is a fact. */
 export type Action =
   /** Before matching: of two records that match each other, the second to come sees the first. */
-  | { readonly do: 'lock'; readonly entry: IndexEntry; readonly claims: readonly string[] }
-  | { readonly do: 'keep-overwritten'; readonly ids: Pair<string>; readonly values: readonly Lost[] }
-  /** One step in Redis: the brake lets it through (counted, where `allowance` is set), and what is begun is noted. */
+  | {
+      readonly do: 'lock';
+      readonly claims: readonly string[];
+      readonly entry?: { readonly side: SideIndex; readonly entry: UnlinkedIndex };
+    }
+  /** What is begun is noted, if the brake lets it through; it is not asked where `consume` is undefined. */
   | {
       readonly do: 'begin';
-      readonly allowance: Spending | undefined;
+      readonly consume: Consumption | undefined;
       readonly writes?: PendingWrites;
       readonly create?: { readonly side: SideIndex; readonly id: string; readonly pending: PendingCreate };
     }
+  | { readonly do: 'keep-overwritten'; readonly ids: Pair<string>; readonly values: readonly Lost[] }
   | {
       readonly do: 'update';
       readonly side: SideIndex;
+      readonly view: RecordView;
       readonly writes: readonly PropertyWrite[];
-      /** Read again right before: what is known is from a page, or from before the other record was read. */
+      /** It is read again right before. */
       readonly readFirst: boolean;
     }
-  | { readonly do: 'create'; readonly side: SideIndex; readonly data: JsonObject; readonly key: string }
+  | { readonly do: 'create'; readonly side: SideIndex; readonly data: JsonObject; readonly key: string | undefined }
+  /** Nothing was created: the pending create with this key is dropped. */
+  | { readonly do: 'withdraw-create'; readonly side: SideIndex; readonly id: string; readonly key: string }
   | { readonly do: 'delete'; readonly side: SideIndex; readonly id: string }
   /** Writes into the record whom it belongs to; undefined: nobody. */
   | {
       readonly do: 'correlate';
       readonly side: SideIndex;
-      readonly id: string;
+      readonly view: RecordView;
       readonly counterpart: string | undefined;
     }
-  | { readonly do: 'commit'; readonly commit: Commit };
+  /** Writes a value of the history, if it is not there already. Whatever happens then, the record is looked at again. */
+  | {
+      readonly do: 'restore';
+      readonly side: SideIndex;
+      readonly view: RecordView;
+      readonly write: PropertyWrite | undefined;
+      readonly readFirst: boolean;
+      readonly ids: Pair<string>;
+      readonly values: readonly Lost[];
+    }
+  /** `last`: the unit is done. */
+  | { readonly do: 'commit'; readonly commit: Commit; readonly last: boolean };
 
-/** What is to be recorded of a unit, in one step. Who takes and gives back claims and counts runs adds the rest. */
+/** What is to be recorded of a unit, in one step. The worker adds claims, the dirty set and the counts of runs. */
 export interface Commit
   extends Pick<CommitUnit, 'result' | 'open' | 'recent' | 'waitFor' | 'watch' | 'wake' | 'wakeAll' | 'mark'> {
   /** Records that were found by a search or answered to a write, under their present match keys. */
-  readonly index: Pair<readonly IndexEntry[]>;
-  /** Sides that were written: sibling mappings of their entities have work, unless they know the record like this. */
+  readonly index: Pair<readonly UnlinkedIndex[]>;
+  /** Ids of records that were written: sibling mappings of their entities have work. */
   readonly written: Pair<string | undefined>;
+  /** When our own write modified the records, on the clocks of their systems. */
+  readonly ownWrites: Pair<OwnWrite | undefined>;
+  /** The unit waits for the answer to this brake: should it be off by now, the unit is looked at again. */
+  readonly blockedBy?: string;
+  /** The record waits until both sides were read fully. */
+  readonly park?: boolean;
+  /** The mapping leaves the record without a counterpart deliberately: should it get one later, that is no first sync. */
+  readonly noFirstSync?: boolean;
 }
 
 export type Step =

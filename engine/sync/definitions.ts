@@ -1,21 +1,10 @@
 /** Under which definitions of its properties the base of a link was made, and whether those are still the present ones. */
 import type { Mapping } from '../config/types.ts';
 import { hash, stableJson } from '../expression/values.ts';
-import type { Base, PropertyBase } from '../types.ts';
+import type { Base } from '../types.ts';
 
 /** Marks in a base a property whose written value was read back otherwise. No property is looked up under such a name. */
 export const DOUBT = '~';
-
-/** The base to record: what was just agreed carries the present definitions, what was left as it was its own. */
-export function marked(mapping: Mapping, base: Base): Base {
-  const definitions = new Map(mapping.properties.map(({ name, definition }) => [name, definition]));
-  return Object.fromEntries(
-    Object.entries(base).map(([name, entry]): [string, PropertyBase] => {
-      const definition = entry[2] ?? definitions.get(name);
-      return [name, definition === undefined ? entry : [entry[0], entry[1], definition]];
-    }),
-  );
-}
 
 /** Whether a property was added, removed or defined otherwise since this base was made, or never agreed. */
 export function outdated(mapping: Mapping, base: Base): boolean {

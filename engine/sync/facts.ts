@@ -5,9 +5,11 @@
 import type { BrakeKind } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import type { TandemError } from '../errors.ts';
+import type { Fingerprint, Fingerprinter } from '../expression/values.ts';
 import type { Brake, BrakeAnswer } from '../links/brake.ts';
+import type { Lost } from '../links/links.ts';
 import type { PropertyState, PropertyWrite } from '../merge/merge.ts';
-import type { PendingCreate, RecordKey, TakenUnit } from '../store/types.ts';
+import type { Link, PendingCreate, PendingWrites, RecordKey, TakenUnit } from '../store/types.ts';
 import type { JsonObject, Pair, SideIndex, SystemRecord } from '../types.ts';
 import type { RecordView } from './view.ts';
 
@@ -30,7 +32,9 @@ export interface DeliveredRecord {
 }
 
 /** What Redis knows of a unit, under its claims. */
-export interface StoredFacts extends Pick<TakenUnit, 'link' | 'unlinked' | 'open' | 'recent'> {
+export interface StoredFacts extends Pick<TakenUnit, 'open' | 'recent'> {
+  readonly link: TakenUnit['link'] | undefined;
+  readonly unlinked: TakenUnit['unlinked'] | undefined;
   /** The brake that is on. */
   readonly brake: Brake | undefined;
   /** What people answered to the brake that blocked this unit (`Issue.brake`), by what the unit wanted to do. */
@@ -43,6 +47,8 @@ export interface StoredFacts extends Pick<TakenUnit, 'link' | 'unlinked' | 'open
   readonly rules: string;
   /** Our own last write to each record through any mapping of its entity. */
   readonly ownWrites: Pair<OwnWrite | undefined>;
+  /** Epoch ms on Redis' clock when this was asked for. */
+  readonly now: number;
 }
 
 /** Our own last write to a record of a system, through whatever mapping. */
@@ -90,12 +96,18 @@ export interface RuleFacts {
   readonly rivals: readonly RecordView[];
 }
 
-/** What was found of a create that was begun and not confirmed. */
-export type UnconfirmedCreate =
-  | { readonly kind: 'found'; readonly view: RecordView }
-  | { readonly kind: 'not-created' }
-  /** The target cannot be searched, or several records may be the result. */
-  | { readonly kind: 'unknown' };
+/** Records of the target that an unconfirmed create may have made, and how they were looked for. */
+export interface FoundRecords {
+  /** `search`: by the correlation id or a match key; `recent`: what changed since the create began; `nothing`: it cannot be searched. */
+  readonly by: 'search' | 'recent' | 'nothing';
+  readonly records: readonly {
+    readonly view: RecordView;
+    readonly linked: boolean;
+    readonly firstSeen: number | undefined;
+  }[];
+  /** Other unconfirmed creates from the same side. */
+  readonly others: readonly { readonly source: string; readonly pending: PendingCreate }[];
+}
 
 /** A create on this record's own side that is open, and may have made this record. */
 export interface OpenCreate {
@@ -115,6 +127,8 @@ export interface Reference {
   readonly mapping: string;
   readonly side: SideIndex;
   readonly id: string;
+  /** It has been looked at and has no counterpart; false: it may get one. */
+  readonly settled: boolean;
 }
 
 /** Conversions of a pair, as the merge takes them. */
@@ -146,57 +160,89 @@ export type Choice =
   | { readonly kind: 'delete' }
   | { readonly kind: 'dismiss' }
   /** A value of the history becomes the value of its side again, and wins. */
-  | { readonly kind: 'restore'; readonly property: string; readonly side: SideIndex; readonly value: unknown };
+  | { readonly kind: 'restore'; readonly entry: Lost; readonly property: string; readonly side: SideIndex };
+
+/** What is known of a candidate that is about to be linked. */
+export interface PartnerFacts {
+  readonly link: Link | undefined;
+  readonly pendingCreate: PendingCreate | undefined;
+  readonly pendingWrites: PendingWrites | undefined;
+}
+
+/** A value of the history as it would be written: to its own side, and what it becomes on the other one, if it flows there. */
+export type RestoredValue =
+  | { readonly ok: true; readonly write: PropertyWrite; readonly toward: Fingerprint | undefined }
+  | { readonly ok: false; readonly error: TandemError };
 
 /** What the effects so far came to; each is known once its action was carried out. */
 export interface Results {
-  /** In the match index, with its match keys claimed. */
-  readonly locked?: true;
-  /** The pending writes, the pending create or the delete is noted, and the brake has let it through. */
-  readonly begun?: PendingCreate | true;
+  /** Claims taken beside those of the unit. */
+  readonly locked: readonly string[];
+  /** The record is in the match index under its present keys. */
+  readonly indexed?: boolean;
+  /** What is begun is noted, and the brake has let it through. `key`: that of the pending create. */
+  readonly begun?: { readonly key: string | undefined };
   readonly overwrittenKept?: true;
   readonly written: Pair<WriteResult | undefined>;
   readonly created?: CreateResult;
+  /** The pending create is dropped: nothing was created. */
+  readonly withdrawn?: true;
   readonly deleted?: true;
-  /** False: the system does not take it. */
-  readonly correlated: Pair<boolean | undefined>;
-  readonly committed?: true;
+  /** False: the system does not take it. An error is one that another try may not meet. */
+  readonly correlated: Pair<boolean | { readonly error: TandemError } | undefined>;
+  /** Revision of the link after a commit that was not the last. */
+  readonly committed?: number;
+  /** `view`: the record after the restored value was written, where it had to be. */
+  readonly restored?: { readonly view: RecordView | undefined };
 }
 
 export type WriteResult =
-  /** `refused`: properties that were left out, because the target's schema does not take their values. */
-  | { readonly kind: 'done'; readonly view: RecordView; readonly refused?: TandemError | undefined }
+  /** `refused`: properties were left out, because the target's schema does not take their values. */
+  | {
+      readonly kind: 'done';
+      readonly view: RecordView;
+      readonly properties: readonly string[];
+      readonly refused?: TandemError | undefined;
+    }
   | { readonly kind: 'rejected'; readonly error: TandemError };
 
 export type CreateResult =
   | { readonly kind: 'created'; readonly view: RecordView }
+  /** Nothing was created. */
   | { readonly kind: 'rejected'; readonly error: TandemError };
 
 export interface Facts {
   readonly mapping: Mapping;
   readonly side: SideIndex;
   readonly id: string;
+  /** A new random key, for a create. */
+  readonly key: string;
+  readonly fingerprinter: Fingerprinter;
   readonly stored: StoredFacts;
   readonly choice?: Choice | undefined;
   readonly records: Pair<RecordFact | undefined>;
+  /** Other records wait for the link of this one. */
   readonly waitedFor?: boolean;
   readonly correlation?: CorrelationFacts;
   /** By the index of the match rule. */
-  readonly rules: readonly RuleFacts[];
+  readonly rules: readonly (RuleFacts | undefined)[];
   /** Records of the other side that name this one, as the system finds them: asked after the rules. */
   readonly searched?: CorrelationFacts;
   /** Whether the record that this one names exists. */
   readonly namedExists?: boolean;
-  readonly unconfirmed?: UnconfirmedCreate;
+  /** What may be the result of this record's own unconfirmed create. */
+  readonly found?: FoundRecords;
   readonly openCreates?: readonly OpenCreate[];
-  /** Candidates of an earlier review that still exist and are in scope; record keys. */
-  readonly formerCandidates?: { readonly matching: readonly RecordKey[]; readonly present: readonly RecordKey[] };
-  /** Creates that were begun for either record of a match and never confirmed. */
-  readonly pendingCreates?: Pair<PendingCreate | undefined>;
+  /** Candidates of an earlier review that are linked by now and have a match key in common with this record. */
+  readonly matching?: readonly RecordKey[];
+  /** Whether one of the candidates of an earlier review exists and is in scope. */
+  readonly candidatesExist?: boolean;
+  readonly partner?: PartnerFacts;
   readonly newRecord?: NewRecord;
   readonly conversions?: Conversions;
   readonly allowance?: AllowanceFacts;
   /** Looked at a second time before a delete, and still absent. */
   readonly absentTwice?: boolean;
+  readonly restored?: RestoredValue;
   readonly results: Results;
 }

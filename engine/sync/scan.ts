@@ -5,15 +5,19 @@
 import type { Mapping } from '../config/types.ts';
 import { asTandemError, ERRORS, TandemError } from '../errors.ts';
 import type { HeldRecord, Links } from '../links/links.ts';
+import { indexEntry, isSynced, unlinkedState, unreadableState } from '../merge/state.ts';
+import { flip } from '../model/pair.ts';
+import { recordKey } from '../model/record-key.ts';
 import type { IssueKind } from '../store/types.ts';
 import type { Page } from '../systems/client.ts';
 import { takeTurns } from '../systems/wait.ts';
 import type { SideIndex } from '../types.ts';
-import { liftUnlimited, type Missing, weighMissing } from './brake.ts';
+import { brakeForMissing, liftUnlimited, type Missing, weighMissing } from './brake.ts';
+import { wake } from './commit.ts';
 import type { SyncContext } from './context.ts';
-import { hold } from './hold.ts';
-import { isHandled } from './name.ts';
-import { indexEntry, type RecordView, recordState, viewRecord } from './view.ts';
+import { type MappingScope, mappingScope } from './scope.ts';
+import { parseState } from './stored.ts';
+import { type RecordView, viewRecord } from './view.ts';
 import { watermarkAfter } from './watermark.ts';
 
 export type ScanKind = 'changes' | 'full';
@@ -46,6 +50,8 @@ export interface ScanOptions {
   readonly found: (side: SideIndex, ids: readonly string[]) => Promise<void>;
   readonly progress?: (progress: ScanProgress) => Promise<void>;
   readonly signal?: AbortSignal;
+  /** For a plan: the next scan finds everything again. */
+  readonly plan?: boolean;
 }
 
 export interface ScanResult {
@@ -72,15 +78,15 @@ export async function scan(
   kind: ScanKind,
   options: ScanOptions,
 ): Promise<ScanResult> {
-  const results = await Promise.allSettled(
-    ([0, 1] as const).map((side) => scanSide(context, mapping, side, kind, options)),
-  );
+  const scope = mappingScope(context, mapping);
+  const results = await Promise.allSettled(([0, 1] as const).map((side) => scanSide(scope, side, kind, options)));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   const sides = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const missing = sides.map((side) => side.missing);
   const vanished = [missing[0] ?? [], missing[1] ?? []] as const;
   const complete = missing.every((ids) => ids !== undefined);
-  const weighed = await weighMissing(context, mapping, vanished, complete);
+  const tooMany = await weighMissing(scope, vanished);
+  const weighed = options.plan ? { tooMany, lifted: false } : await brakeForMissing(scope, tooMany, complete);
   if (!weighed.tooMany)
     for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
   return { vanished, weighed, refused: sides.map((side) => side.refused).find((reason) => reason !== undefined) };
@@ -88,14 +94,13 @@ export async function scan(
 
 /** @returns `missing`: linked ids that a full read did not meet; undefined when only changes were read */
 async function scanSide(
-  context: SyncContext,
-  mapping: Mapping,
+  scope: MappingScope,
   side: SideIndex,
   kind: ScanKind,
   options: ScanOptions,
 ): Promise<{ missing: string[] | undefined; refused?: string }> {
-  const links = context.links(mapping.name);
-  const { system, entity } = mapping.sides[side];
+  const { links, mapping } = scope;
+  const { entity } = mapping.sides[side];
   const { full, since } = await links.readBefore(side);
   const changesOnly =
     kind === 'changes' && full !== undefined && since !== undefined && entity.list?.since !== undefined;
@@ -105,10 +110,9 @@ async function scanSide(
   const blind = full === undefined && createsBlindly(mapping, side);
   let beside = 0;
   let unidentified: UnidentifiedItems = { count: 0, first: [] };
-  for await (const page of context
-    .client(system.name)
-    .list(entity.name, { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) })) {
-    const work = await scanPage(context, mapping, side, page, full === undefined);
+  const asked = { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) };
+  for await (const page of scope.clients[side].list(entity.name, asked)) {
+    const work = await scanPage(scope, side, page, full === undefined);
     if (blind) beside += (await links.counterparts(side, work.inScope)).filter((one) => one === null).length;
     // One that cannot be understood is there all the same.
     await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
@@ -129,17 +133,17 @@ async function scanSide(
     });
   }
   const refused = beside > 0 ? besideReason(mapping, side, beside) : undefined;
-  if (refused !== undefined && !context.dry)
+  if (refused !== undefined && !options.plan)
     throw new TandemError('CREATE_REFUSED', refused, { mapping: mapping.name, side: mapping.sides[side].name });
   let gone = 0;
-  for await (const ids of meeting && !context.dry ? meeting.heldMissing() : []) {
+  for await (const ids of meeting && !options.plan ? meeting.heldMissing() : []) {
     // What waited and is gone waits no more. Each costs a call, and a list may be wrong: the rest has time.
     await options.found(side, ids.slice(0, GONE_AT_ONCE - gone));
     gone += ids.length;
     if (gone >= GONE_AT_ONCE) break;
   }
   // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
-  await links.readThrough(side, context.dry ? 'plan' : changesOnly ? 'changes' : 'full', latest);
+  await links.readThrough(side, options.plan ? 'plan' : changesOnly ? 'changes' : 'full', latest);
   return { missing: await meeting?.missing(), ...(refused === undefined ? {} : { refused }) };
 }
 
@@ -161,13 +165,12 @@ const besideReason = ({ sides }: Mapping, side: SideIndex, count: number): strin
 
 /** @param first nothing of this side is in the match index yet */
 async function scanPage(
-  context: SyncContext,
-  mapping: Mapping,
+  scope: MappingScope,
   side: SideIndex,
   page: Page,
   first: boolean,
 ): Promise<{ ids: string[]; inScope: string[]; failed: number }> {
-  const links = context.links(mapping.name);
+  const { links, mapping, fingerprinter } = scope;
   const stored = await links.states(
     side,
     page.records.map((record) => record.id),
@@ -180,41 +183,52 @@ async function scanPage(
   for (const [i, record] of page.records.entries()) {
     await turn();
     try {
-      const view = await viewRecord(mapping, side, record, context.fingerprinter);
-      const state = recordState(mapping, view);
+      const view = await viewRecord(mapping, side, record, fingerprinter);
       const known = stored[i] ?? undefined;
       const same =
         known === undefined
           ? !view.inScope
-          : isHandled(mapping, known, state.linked, context.fingerprinter) || known === state.unlinked;
+          : isLinkSynced(scope, view, known) || known === unlinkedState(mapping, view);
       if (view.inScope) inScope.push(record.id);
       if (!same) changed.push(view);
       if ((view.inScope || view.correlationId !== undefined) && (first || !same)) toIndex.push(view);
     } catch (cause) {
       failed++;
-      const error = asTandemError(cause);
-      const state = errorState(context, error);
-      if (stored[i]?.endsWith(state)) continue;
-      await hold(context, mapping, side, record.id, state, { kind: 'failed', code: error.code, reason: error.message });
+      await raiseUnreadable(scope, side, record.id, asTandemError(cause), stored[i]);
     }
   }
-  await holdUnreadable(context, mapping, side, page);
-  await links.index(side, toIndex.map(indexEntry));
+  for (const { id, error } of page.failed)
+    await raiseUnreadable(scope, side, id, error, (await links.states(side, [id]))[0]);
+  await links.index(
+    side,
+    toIndex.map(indexEntry).map(({ correlationId, ...entry }) => ({ ...entry, names: correlationId })),
+  );
   return { ids: changed.map((view) => view.record.id), inScope, failed };
 }
 
-/** The state of a record that cannot be read: another error is another state. */
-const errorState = ({ fingerprinter }: SyncContext, { message }: TandemError): string =>
-  fingerprinter.token(`error.${message}`);
+function isLinkSynced({ mapping }: MappingScope, view: RecordView, known: string): boolean {
+  const { state, note } = parseState(known);
+  const { side } = view;
+  return isSynced(mapping, { lastSynced: flip(side, [state, '']), correlation: flip(side, [note, undefined]) }, view);
+}
 
-async function holdUnreadable(context: SyncContext, mapping: Mapping, side: SideIndex, page: Page): Promise<void> {
-  for (const { id, error } of page.failed) {
-    await hold(context, mapping, side, id, errorState(context, error), {
-      kind: 'failed',
-      code: error.code,
-      reason: error.message,
-    });
-  }
+/** A record that fails in the same way as before is no news: nobody who waits for it learns anything new. */
+async function raiseUnreadable(
+  scope: MappingScope,
+  side: SideIndex,
+  id: string,
+  { code, message }: TandemError,
+  known: string | null | undefined,
+): Promise<void> {
+  const { links, mapping, job } = scope;
+  const state = unreadableState(scope.fingerprinter, message);
+  if (known?.endsWith(state)) return;
+  const former = await links.held(side, id);
+  const since = former?.kind === 'failed' && former.code === code ? former.since : Date.now();
+  const issue = { kind: 'failed', code, reason: message, mapping: mapping.version, since } as const;
+  await links.hold(side, id, state, job === undefined ? issue : { ...issue, job });
+  await links.doubtIntent(side, id);
+  if (!former || former.code === 'BRAKE_ON') await wake(scope, recordKey(side, id));
 }
 
 /** What was waiting for readiness, a batch at a time; each batch is forgotten once `found` has it. */
@@ -242,7 +256,7 @@ export async function releaseHeld(
   kinds: readonly IssueKind[] = LISTED,
 ): Promise<number> {
   const links = context.links(mapping.name);
-  const braked = (await liftUnlimited(context, mapping)) !== undefined;
+  const braked = (await liftUnlimited({ links, mapping })) !== undefined;
   let released = 0;
   for await (const batch of links.allHeld(kinds)) {
     const again: { side: SideIndex; id: string }[] = [];

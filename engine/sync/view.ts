@@ -3,7 +3,6 @@ import type { Mapping, Property } from '../config/types.ts';
 import { type ExpressionFunctions, noFunctions } from '../expression/expression.ts';
 import { type Fingerprint, type Fingerprinter, isEmpty } from '../expression/values.ts';
 import { ExactNumber } from '../json.ts';
-import type { IndexEntry } from '../links/links.ts';
 import type { SideIndex, SystemRecord } from '../types.ts';
 
 export interface RecordView {
@@ -75,13 +74,6 @@ export async function readProperty(
   return expression?.evaluate(record.data, { record: record.data, functions });
 }
 
-/** What the match index holds of a record. One that does not take part is nobody's candidate, but is found by whom it names. */
-export const indexEntry = ({ record, inScope, keys, correlationId }: RecordView): IndexEntry => ({
-  id: record.id,
-  keys: inScope ? keys : [],
-  names: correlationId,
-});
-
 /** JSONata's idea of true is wider than JavaScript's only for `undefined`: nothing is false. */
 const truthy = (value: unknown): boolean => Boolean(value) && !(Array.isArray(value) && value.length === 0);
 
@@ -92,25 +84,3 @@ function matchKey(given: unknown): string | undefined {
   const text = String(value).trim();
   return text === '' ? undefined : text;
 }
-
-/**
- * What the scan compares to know whether a record needs work. `linked` for a record that has a counterpart, `unlinked`
- * (which adds the match keys, and the counterpart that it names) for one that has none. Under another definition of a
- * property the same values are another state. A record that is not in scope has one constant state, so that edits of
- * it make no work.
- */
-export function recordState(
-  mapping: Mapping,
-  view: Pick<RecordView, 'inScope' | 'fingerprints' | 'fingerprinter' | 'keys' | 'correlationId'>,
-): { linked: string; unlinked: string } {
-  const { token } = view.fingerprinter;
-  if (!view.inScope) return { linked: token('out'), unlinked: token('out') };
-  const values = mapping.properties.map((property, i) => `${property.name}=${view.fingerprints[i]}`).join('\n');
-  const matched = view.keys.map((key) => key ?? '');
-  const keys = token([...matched, ...(view.correlationId === undefined ? [] : [view.correlationId])].join('\n'));
-  const linked = token(`${values}\n${mapping.properties.map((property) => property.definition).join('\n')}`);
-  return { linked, unlinked: `${linked}.${keys}` };
-}
-
-/** What of an unlinked state decides which records match this one. */
-export const matchPart = (state: string): string => state.slice(state.indexOf('.') + 1);

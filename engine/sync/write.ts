@@ -4,36 +4,48 @@ import type { Mapping, MappingSide } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
 import type { PropertyWrite } from '../merge/merge.ts';
-import type { JsonObject, SystemRecord } from '../types.ts';
-import type { SyncContext } from './context.ts';
+import type { JsonObject, SideIndex, SystemRecord } from '../types.ts';
+import type { RecordView } from './view.ts';
 
-/** Fingerprints of the written properties as the target answered them: a target may trim or reformat. */
-export type Answered = ReadonlyMap<string, string>;
+/** What of some writes can be sent to a record, and why the rest cannot. */
+export interface Sendable {
+  /** Names of the properties that are sent. */
+  readonly properties: readonly string[];
+  /** The whole new normalized record, and the paths that differ from what was read. */
+  readonly data: JsonObject;
+  readonly changed: readonly WritablePath[];
+  readonly refused: TandemError | undefined;
+}
 
 /**
- * Where values of single properties would break the schema, the others are written all the same, and `refused` tells why
- * those were not.
- * @throws TandemError RECORD_SCHEMA before anything is sent, where nothing can be written; what the system client throws
+ * Where values of single properties would break the schema, the others are sent all the same.
+ * @throws TandemError RECORD_SCHEMA where nothing can be sent
  */
-export async function updateRecord(
-  context: SyncContext,
+export function sendable(
   mapping: Mapping,
-  side: MappingSide,
+  index: SideIndex,
   record: SystemRecord,
   writes: readonly PropertyWrite[],
-): Promise<{ record: SystemRecord; answered: Answered; refused?: TandemError }> {
+): Sendable {
+  const side = mapping.sides[index];
   const { good, faults } = writable(mapping, side, record, writes);
   const refused = faults.length > 0 ? schemaError(side, faults) : undefined;
   if (refused && good.length === 0) throw refused;
-  const { data, changed } = apply(mapping, side, record.data, good);
-  const result = await context
-    .client(side.system.name)
-    .update(side.entity.name, record.id, { data, changed, version: record.version, before: record.data });
-  return { record: result, answered: answered(context, mapping, side, result, good), ...(refused ? { refused } : {}) };
+  return { ...apply(mapping, side, record.data, good), properties: good.map(({ property }) => property), refused };
+}
+
+/** Why the target's schema does not let a single write through, if so. */
+export function refusalOf(
+  mapping: Mapping,
+  { side, record }: RecordView,
+  write: PropertyWrite,
+): TandemError | undefined {
+  const { faults } = writable(mapping, mapping.sides[side], record, [write]);
+  return faults.length > 0 ? schemaError(mapping.sides[side], faults) : undefined;
 }
 
 /** Which of the writes the schema of the target lets through, and what is wrong with the others. */
-export function writable(
+function writable(
   mapping: Mapping,
   side: MappingSide,
   record: SystemRecord,
@@ -72,28 +84,13 @@ export function newRecord(
   return record;
 }
 
-export function answered(
-  { fingerprinter }: Pick<SyncContext, 'fingerprinter'>,
-  mapping: Mapping,
-  side: MappingSide,
-  record: SystemRecord,
-  writes: readonly PropertyWrite[],
-): Answered {
-  const result = new Map<string, string>();
-  for (const write of writes) {
-    const property = propertyOf(mapping, write.property);
-    result.set(write.property, fingerprinter.of(property.sides[side.index].path?.get(record.data), property));
-  }
-  return result;
-}
-
 function apply(mapping: Mapping, side: MappingSide, record: JsonObject, writes: readonly PropertyWrite[]) {
   const paths = writes.map((write) => pathOf(mapping, side, write.property));
   const data = writes.reduce((before, write, i) => paths[i]!.set(before, write.value), record);
   return { data, changed: paths };
 }
 
-export function schemaError(side: MappingSide, faults: readonly RecordFault[]): TandemError {
+function schemaError(side: MappingSide, faults: readonly RecordFault[]): TandemError {
   const words = faults.map(
     ({ property, message }) => `${property} ${message.charAt(0).toLowerCase()}${message.slice(1).replace(/\.$/, '')}`,
   );

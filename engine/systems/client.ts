@@ -48,6 +48,11 @@ export interface Unidentified {
   readonly error: TandemError;
 }
 
+export interface WriteOptions {
+  /** Called right before the bytes leave, at each try: what it throws ends the write, and nothing was sent. */
+  readonly guard?: (() => void) | undefined;
+}
+
 export interface SystemClient {
   readonly config: SystemConfig;
   /** Whether the system is there, as far as this process has seen. */
@@ -68,11 +73,15 @@ export interface SystemClient {
   read(entity: string, id: string): Promise<SystemRecord | undefined>;
   /** Records whose `field` equals `value`, trimmed and without regard to case; what the system answers is checked again here. */
   find(entity: string, field: string, value: string): Promise<SystemRecord[]>;
-  create(entity: string, data: JsonObject, options?: { idempotencyKey?: string }): Promise<SystemRecord>;
+  create(
+    entity: string,
+    data: JsonObject,
+    options?: WriteOptions & { readonly idempotencyKey?: string | undefined },
+  ): Promise<SystemRecord>;
   /** @throws TandemError RECORD_CHANGED, VERSION_REFUSED, and what transport.ts throws */
-  update(entity: string, id: string, change: Change): Promise<SystemRecord>;
+  update(entity: string, id: string, change: Change, options?: WriteOptions): Promise<SystemRecord>;
   /** A record that is gone already is a success. */
-  delete(entity: string, id: string): Promise<void>;
+  delete(entity: string, id: string, options?: WriteOptions): Promise<void>;
   /** All records of a small entity, kept for its `cache` time (single-flight). */
   cached(entity: string): Promise<readonly SystemRecord[]>;
   close(): Promise<void>;
@@ -328,7 +337,7 @@ export function createSystemClient(
   async function create(
     name: string,
     data: JsonObject,
-    options: { idempotencyKey?: string } = {},
+    options: WriteOptions & { readonly idempotencyKey?: string | undefined } = {},
   ): Promise<SystemRecord> {
     const entity = entityOf(name);
     const operation = offered(entity.create, 'create', name);
@@ -337,7 +346,8 @@ export function createSystemClient(
         ? {}
         : { [operation.idempotency]: options.idempotencyKey };
     const body = await written(entity, createBody(entity.schema, data), data);
-    const answer = await transport.send({ ...callOf(operation, name, 'create'), body, headers });
+    const call = callOf(operation, name, 'create');
+    const answer = await transport.send({ ...call, body, headers, guard: options.guard });
     const received = Date.now();
     const id = toId(readPath(answer.body, entity.id));
     try {
@@ -408,7 +418,7 @@ export function createSystemClient(
     });
   }
 
-  async function update(name: string, id: string, change: Change): Promise<SystemRecord> {
+  async function update(name: string, id: string, change: Change, { guard }: WriteOptions = {}): Promise<SystemRecord> {
     const entity = entityOf(name);
     const operation = offered(entity.update, 'update', name);
     const normalized = updateBody(operation, entity.schema, change.data, change.changed);
@@ -417,7 +427,7 @@ export function createSystemClient(
       const call = callOf(operation, name, 'update', { id });
       for (const [param, text] of maskOf(operation, body)) call.query.append(param, text);
       try {
-        const answer = await sendVersioned({ ...call, body }, entity, id, change);
+        const answer = await sendVersioned({ ...call, body, guard }, entity, id, change);
         if (operation.answer === 'record' && answer.body !== undefined) return await recordOf(entity, answer);
       } catch (error) {
         throw withId(error, id);
@@ -473,10 +483,10 @@ export function createSystemClient(
     }
   }
 
-  async function remove(name: string, id: string): Promise<void> {
+  async function remove(name: string, id: string, { guard }: WriteOptions = {}): Promise<void> {
     const operation = offered(entityOf(name).delete, 'delete', name);
     try {
-      await transport.send(callOf(operation, name, 'delete', { id }));
+      await transport.send({ ...callOf(operation, name, 'delete', { id }), guard });
     } catch (error) {
       if (error instanceof TandemError && error.code === 'SYSTEM_NOT_FOUND') return;
       throw withId(error, id);

@@ -1,6 +1,6 @@
 /** One HTTP exchange with a system: slot, throttle, credentials, request, answer as JSON, failures as coded errors. */
 import type { Redis } from 'ioredis';
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import type { SystemConfig } from '../config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
 import { hash } from '../expression/values.ts';
@@ -20,6 +20,7 @@ import {
 } from './answer.ts';
 import { type Circuit, createCircuit, type Standing } from './circuit.ts';
 import { createSystemClock, type SystemClock } from './clock.ts';
+import { type Guarded, guarding } from './guard.ts';
 import { createTokenSource } from './oauth.ts';
 import { parseBody } from './parse.ts';
 import { RECORD_LIMITS, REFUSAL_LIMITS, type ResponseLimits, readBody, TooMuch } from './response.ts';
@@ -67,6 +68,8 @@ export interface Call {
   readonly list?: string;
   /** What its response may hold; one record, unless said otherwise. */
   readonly limits?: ResponseLimits;
+  /** Called right before the bytes leave, at each try; what it throws ends the call, and nothing was sent. */
+  readonly guard?: (() => void) | undefined;
   /** What the call changes, where that does not follow from its operation. */
   readonly effect?: Effect;
 }
@@ -123,12 +126,13 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
   const now = deps.now ?? Date.now;
   const base = new URL(config.baseUrl);
   // A pool knows one origin only: no request can leave for another host. Redirects are not followed.
-  const pool = new Pool(base.origin, {
+  const connections = new Pool(base.origin, {
     connections: Math.max(1, config.concurrency),
     connect: { timeout: config.timeout },
     headersTimeout: config.timeout,
     bodyTimeout: config.timeout,
   });
+  const pool = connections.compose(guarding);
   const slots = createSemaphore(config.concurrency);
   const throttle = createThrottle({ redis: deps.redis, prefix: deps.prefix, system, limits: config.limits });
   const credentials = createCredentials(config, deps);
@@ -256,7 +260,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
     let systemTime: number | undefined;
     const sent = Date.now();
     try {
-      const response = await pool.request({
+      const options: Dispatcher.RequestOptions & Guarded = {
         path: `${url.pathname}${url.search}`,
         method: call.method as 'GET',
         headers: {
@@ -269,7 +273,9 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
         },
         body: call.body === undefined ? null : printJson(call.body),
         ...(call.signal === undefined ? {} : { signal: call.signal }),
-      });
+        guard: call.guard,
+      };
+      const response = await pool.request(options);
       status = response.statusCode;
       headers = response.headers;
       systemTime = clock.note(headerOf(headers, 'date'), sent, Date.now(), entity);
@@ -277,6 +283,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       const limits = good ? (call.limits ?? RECORD_LIMITS) : REFUSAL_LIMITS;
       bytes = await readBody(response.body, limits, config.timeout * PATIENCE);
     } catch (error) {
+      if (error instanceof TandemError) throw error;
       if (!(error instanceof TooMuch)) throw networkFailure(effect, system, entity, error);
       // Of a refusal the status says enough.
       if (good) throw excessive(unreadable(effect, system, entity, error.message));

@@ -1,8 +1,10 @@
 /** The history of a record: values that lost, to be found, put back, or forgotten. */
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import { whyNotRestorable } from '../../engine/merge/restore.ts';
 import { HISTORY_DAYS, HISTORY_ENTRIES } from '../../engine/store/history.ts';
-import { restoreLost, whyNotRestorable } from '../../engine/sync/restore.ts';
+import { restoreValue } from '../../engine/sync/manual.ts';
+import { mappingScope } from '../../engine/sync/scope.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentOutcome } from '../present.ts';
 import { count, described, flag, limit, list, object, offset, problems, ref, text } from '../schemas.ts';
@@ -80,9 +82,9 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
     async ({ params, body: { entry } }) => {
       const mapping = engine.mapping(params.mapping);
       const side = sideIndex(mapping, params.side, 'address');
-      const context = engine.context({ owner: `restore-${randomUUID()}` });
+      const scope = mappingScope(engine.context({ owner: `restore-${randomUUID()}` }), mapping);
       try {
-        const outcome = await restoreLost(context, mapping, side, params.id, entry);
+        const outcome = await restoreValue(scope, { side, id: params.id }, entry);
         return { entry, outcome: presentOutcome(namesOf(mapping), outcome) };
       } finally {
       }

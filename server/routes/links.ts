@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
-import { linkByHand, unlinkByHand } from '../../engine/sync/resolve.ts';
+import { linkByHand, unlinkByHand } from '../../engine/sync/manual.ts';
+import { mappingScope } from '../../engine/sync/scope.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentHeld } from '../present.ts';
@@ -110,7 +111,10 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
           { mapping: mapping.name },
         );
       }
-      const created = await linkByHand(engine.context({ owner: `link-${randomUUID()}` }), mapping, [a, b]);
+      const created = await linkByHand(mappingScope(engine.context({ owner: `link-${randomUUID()}` }), mapping), [
+        a,
+        b,
+      ]);
       return reply.code(created ? 201 : 200).send({ ids: bySide(names, [a, b]), created });
     },
   );
@@ -140,7 +144,7 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
           side: query.side,
           id: query.id,
         });
-      if (!(await unlinkByHand(engine.context({ owner: `unlink-${randomUUID()}` }), mapping, ids)))
+      if (!(await unlinkByHand(mappingScope(engine.context({ owner: `unlink-${randomUUID()}` }), mapping), ids)))
         throw new TandemError('CONFLICT', 'The link changed meanwhile: look at it again.', { mapping: mapping.name });
       return { ids: bySide(namesOf(mapping), ids) };
     },

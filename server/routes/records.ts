@@ -5,8 +5,10 @@ import type { Engine } from '../../engine/engine.ts';
 import { faultOf } from '../../engine/errors.ts';
 import { parseRecordKey } from '../../engine/links/keys.ts';
 import type { Converted } from '../../engine/merge/merge.ts';
+import { mapPair } from '../../engine/model/pair.ts';
 import type { Run } from '../../engine/store/runs.ts';
 import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain.ts';
+import { mappingScope } from '../../engine/sync/scope.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import { findHeld, type HeldFilter, heldReasons, pageOfHeld } from '../find-held.ts';
 import { HELD_KINDS } from '../held.ts';
@@ -240,8 +242,7 @@ async function retry(engine: Engine, filter: HeldFilter): Promise<{ queued: numb
 async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: string) {
   const names = namesOf(mapping);
   const { sides, linked, ready, properties, match, held, intent, lost } = await explainRecord(
-    engine.context({ owner: 'explain', dry: true }),
-    mapping,
+    mappingScope(engine.context({ owner: 'explain' }), mapping),
     side,
     id,
   );
@@ -257,7 +258,10 @@ async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: st
     id,
     linked,
     ready,
-    sides: bySide(names, sides),
+    sides: bySide(
+      names,
+      mapPair(sides, ({ inScope, ...described }) => ({ ...described, takesPart: inScope })),
+    ),
     held: held && presentHeld(engine, mapping.name, held),
     intent: intent && { at: iso(intent.at), review: intent.review ?? false },
     match: match && {

@@ -6,8 +6,9 @@ import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import type { BrakeAnswer } from '../../engine/links/brake.ts';
 import { answerBrake } from '../../engine/sync/brake.ts';
+import { createByHand, deleteSurvivor, dismiss, linkByHand, resolveConflict } from '../../engine/sync/manual.ts';
 import type { Outcome } from '../../engine/sync/outcome.ts';
-import { createByHand, deleteSurvivor, leaveAlone, linkByHand, takeSide } from '../../engine/sync/resolve.ts';
+import { mappingScope } from '../../engine/sync/scope.ts';
 import { brakeReview, brakeSchema } from '../brake.ts';
 import { pageOfHeld } from '../find-held.ts';
 import type { RouteDeps } from '../options.ts';
@@ -134,7 +135,7 @@ async function resolveBrake(engine: Engine, mapping: Mapping, action: Resolution
       mapping: mapping.name,
     });
   try {
-    return await answerBrake(engine.context({ owner: `review-${randomUUID()}` }), mapping, action);
+    return await answerBrake(mappingScope(engine.context({ owner: `review-${randomUUID()}` }), mapping), action);
   } finally {
   }
 }
@@ -158,7 +159,8 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
       mapping: mapping.name,
       id: name.id,
     });
-  const context = engine.context({ owner: `review-${randomUUID()}` });
+  const scope = mappingScope(engine.context({ owner: `review-${randomUUID()}` }), mapping);
+  const record = { side, id: name.id };
   const started = performance.now();
   /** What a person had done is a live decision as any other. */
   const told = (outcome: Outcome) => {
@@ -174,19 +176,19 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
           throw new TandemError('BAD_REQUEST', 'To link, send "counterpart": the id of the record on the other side.', {
             mapping: mapping.name,
           });
-        await linkByHand(context, mapping, side === 0 ? [name.id, counterpart] : [counterpart, name.id]);
+        await linkByHand(scope, side === 0 ? [name.id, counterpart] : [counterpart, name.id]);
         return undefined;
       }
       case 'create':
-        return told(await createByHand(context, mapping, side, name.id));
+        return told(await createByHand(scope, record));
       case 'take': {
         const { winner, chosen } = choice(mapping, names, body);
-        return told(await takeSide(context, mapping, side, name.id, winner, chosen));
+        return told(await resolveConflict(scope, record, winner, chosen));
       }
       case 'delete':
-        return told(await deleteSurvivor(context, mapping, side, name.id));
+        return told(await deleteSurvivor(scope, record));
       case 'ignore':
-        await leaveAlone(context, mapping, side, name.id);
+        await dismiss(scope, record);
         return undefined;
     }
   } finally {

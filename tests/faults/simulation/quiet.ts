@@ -4,7 +4,8 @@ import type { Job } from 'bullmq';
 import type { BrakeAnswer } from '../../../engine/links/brake.ts';
 import type { Run } from '../../../engine/store/runs.ts';
 import { answerBrake } from '../../../engine/sync/brake.ts';
-import { createByHand, linkByHand } from '../../../engine/sync/resolve.ts';
+import { createByHand, linkByHand } from '../../../engine/sync/manual.ts';
+import { mappingScope } from '../../../engine/sync/scope.ts';
 import type { Model } from './model.ts';
 import type { Setting } from './setting.ts';
 import { find, pairs } from './things.ts';
@@ -58,7 +59,7 @@ async function answerBrakes({ engine }: Setting, model: Model, answer: BrakeAnsw
     if (answer === 'discard') {
       for (const thing of model.things.values()) if (thing.deleted.size > 0) thing.discarded = true;
     }
-    await answerBrake(engine.context({ owner: 'people' }), engine.mapping(name), answer);
+    await answerBrake(mappingScope(engine.context({ owner: 'people' }), engine.mapping(name)), answer);
   }
   return answered;
 }
@@ -76,9 +77,9 @@ async function answerDoubts({ engine, stores }: Setting, model: Model): Promise<
           const mapping = engine.mapping(name);
           const [first, second] = places.map((place) => find(stores, place, thing.name)[0]);
           const other = side === 0 ? 1 : 0;
-          if (first && second) await linkByHand(context, mapping, [String(first.id), String(second.id)]);
+          if (first && second) await linkByHand(mappingScope(context, mapping), [String(first.id), String(second.id)]);
           else if (mapping.sides[other].create && !thing.deleted.has(places[other]))
-            await createByHand(context, mapping, side, String(id));
+            await createByHand(mappingScope(context, mapping), { side, id: String(id) });
           // What was deleted is not made again: it stays in review.
           else continue;
           answered = true;

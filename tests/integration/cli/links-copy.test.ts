@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { leaveAlone } from '../../../engine/sync/resolve.ts';
+import { dismiss } from '../../../engine/sync/manual.ts';
 import { redisUrl, uniquePrefix } from '../../support/redis.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { heldOf, type MappingName, make, sync, wipe, writes } from '../sync/support.ts';
+import { heldOf, type MappingName, make, scopeOf, sync, wipe, writes } from '../sync/support.ts';
 
 const MAPPINGS: MappingName[] = ['company-customer', 'contact-customer', 'product-product', 'opportunity-order'];
 
@@ -37,12 +37,7 @@ describe('of real-looking data', () => {
   it('an import after the loss of everything restores it: a full sync writes nothing and has no work', async () => {
     const file = join(world.dir, 'links.ndjson');
     const person = (await world.held('product-product')).find(({ kind }) => kind === 'review')!;
-    await leaveAlone(
-      world.engine.context({ owner: 'hand' }),
-      world.engine.mapping('product-product'),
-      person.side,
-      person.id,
-    );
+    await dismiss(scopeOf(world, 'product-product'), person);
     const before = await contents();
     const exported = await tandem(['links', 'export', '--out', file], env);
     expect(exported).toMatchObject({ status: 0 });

@@ -3,10 +3,15 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { answerBrake, brakeOn, brakeReason } from '../../../engine/sync/brake.ts';
-import { convertContext } from '../../../engine/sync/context.ts';
+import {
+  createByHand,
+  deleteSurvivor,
+  linkByHand,
+  resolveConflict,
+  restoreValue,
+} from '../../../engine/sync/manual.ts';
 import { reconcile as reconcileRecord } from '../../../engine/sync/reconcile.ts';
-import { createByHand, deleteSurvivor, linkByHand, takeSide } from '../../../engine/sync/resolve.ts';
-import { restoreLost } from '../../../engine/sync/restore.ts';
+import { convertContext } from '../../../engine/sync/references.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
@@ -19,6 +24,7 @@ import {
   read,
   reconcile,
   remove,
+  scopeOf,
   sync,
   unique,
   writes,
@@ -40,7 +46,7 @@ const product = (name: string) => ({ name, sku: name, price: 100, short_descript
 const store = () => world.engine.links(MAPPING).brake;
 const context = () => world.engine.context({ owner: 'person' });
 const answer = async (what: 'continue' | 'discard'): Promise<number> => {
-  const released = await answerBrake(context(), world.engine.mapping(MAPPING), what);
+  const released = await answerBrake(scopeOf(world, MAPPING, context()), what);
   await world.settle();
   return released;
 };
@@ -191,17 +197,17 @@ describe('deletes that are told one by one', () => {
     const work = context();
     const links = work.links(MAPPING);
     const { brake } = links;
-    const spend: typeof brake.spend = async (...args) => {
-      const on = await brake.spend(...args);
-      if (on) await brake.release({ ...on, answer: 'continue' });
-      return on;
+    const on: typeof brake.on = async () => {
+      const seen = await brake.on();
+      if (seen) await brake.release({ ...seen, answer: 'continue' });
+      return seen;
     };
     await edit(world, 'keap', 'products', pairs[5]!.keap, { description: 'edited' });
     const slow = {
       ...work,
-      links: (name: string) => (name === MAPPING ? { ...links, brake: { ...brake, spend } } : work.links(name)),
+      links: (name: string) => (name === MAPPING ? { ...links, brake: { ...brake, on } } : work.links(name)),
     };
-    const outcome = await reconcileRecord(slow, world.engine.mapping(MAPPING), 0, pairs[5]!.keap);
+    const outcome = await reconcileRecord(scopeOf(world, MAPPING, slow), { side: 0, id: pairs[5]!.keap });
     expect(outcome).toMatchObject({ kind: 'waiting', code: 'BRAKE_ON' });
     await world.settle();
     expect(await read(world, 'shop', 'products', pairs[5]!.shop)).toMatchObject({ description: 'edited' });
@@ -326,7 +332,7 @@ describe('records that a full scan does not meet', () => {
     await tell('add', [await make(world, 'keap', 'products', product(name))]);
     const keap = await make(world, 'keap', 'products', product(unique('one')));
     const shop = await make(world, 'shop', 'products', { name: unique('two'), sku: unique('two'), price: '1.00' });
-    await linkByHand(context(), world.engine.mapping(MAPPING), [keap, shop]);
+    await linkByHand(scopeOf(world, MAPPING, context()), [keap, shop]);
     await world.settle();
     expect(await links.count()).toBe(7);
     const [lost, ...rest] = pairs;
@@ -461,7 +467,7 @@ describe('creates', () => {
     expect(await store().on()).toBeUndefined();
     await expectQuiet(world, MAPPING);
     // A person says so, or the last of those that could have belonged to it goes: then one is made.
-    await createByHand(context(), world.engine.mapping(MAPPING), 0, keap[0]!);
+    await createByHand(scopeOf(world, MAPPING, context()), { side: 0, id: keap[0]! });
     await world.settle();
     expect(await links().count()).toBe(1);
     await remove(world, 'shop', 'products', shop[1]!);
@@ -525,8 +531,10 @@ describe('creates', () => {
     // It is not settled that the parent has no counterpart: nothing else is put in its place.
     const orders = world.engine.mapping('opportunity-order');
     const reference = orders.properties.find((property) => property.reference)!;
-    expect(await convertContext(context(), orders).reference(reference, 1, waiting!.id)).toBe('pending');
-    await answerBrake(context(), world.engine.mapping('contact-customer'), 'continue');
+    expect(await convertContext(scopeOf(world, 'opportunity-order')).reference(reference, 1, waiting!.id)).toBe(
+      'pending',
+    );
+    await answerBrake(scopeOf(world, 'contact-customer', context()), 'continue');
     await world.settle();
     for (const customer of customers) await linked(world, 'contact-customer', 'shop', customer);
     await linked(world, 'opportunity-order', 'shop', order);
@@ -636,7 +644,7 @@ describe('an answer', () => {
     await edit(world, 'keap', 'products', pair!.keap, { description: '', short_description: 'new' });
     await sync(world, 'changes', MAPPING);
     await world.whileStopped(async () => {
-      await answerBrake(context(), world.engine.mapping(MAPPING), 'discard');
+      await answerBrake(scopeOf(world, MAPPING, context()), 'discard');
       await store().trip({ kind: 'deletes', by: 'writes', count: 4, limit: 3, linked: 3 });
     });
     await world.settle();
@@ -651,12 +659,12 @@ describe('an answer', () => {
     const pairs = await start(8);
     await lose(pairs.slice(0, 4));
     const [left] = await survivors(pairs.slice(0, 4));
-    await deleteSurvivor(context(), world.engine.mapping(MAPPING), 0, left!.keap);
+    await deleteSurvivor(scopeOf(world, MAPPING, context()), { side: 0, id: left!.keap });
     expect(await read(world, 'shop', 'products', left!.shop)).toBeUndefined();
     const fresh = await make(world, 'keap', 'products', product(unique('fresh')));
     await reconcile(world, MAPPING, 'keap', fresh);
     expect(await heldOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKE_ON' });
-    await createByHand(context(), world.engine.mapping(MAPPING), 0, fresh);
+    await createByHand(scopeOf(world, MAPPING, context()), { side: 0, id: fresh });
     const twin = await linked(world, MAPPING, 'keap', fresh);
     expect(await read(world, 'shop', 'products', twin)).toBeDefined();
     expect(await store().on()).toBeDefined();
@@ -710,8 +718,8 @@ describe('what was discarded outlives', () => {
     await expectQuiet(world, MAPPING);
 
     // Another decision of a person ends it.
-    await deleteSurvivor(context(), world.engine.mapping(MAPPING), 0, left[0]!.keap);
-    await createByHand(context(), world.engine.mapping(MAPPING), 0, left[1]!.keap);
+    await deleteSurvivor(scopeOf(world, MAPPING, context()), { side: 0, id: left[0]!.keap });
+    await createByHand(scopeOf(world, MAPPING, context()), { side: 0, id: left[1]!.keap });
     const anew = { keap: left[1]!.keap, shop: await linked(world, MAPPING, 'keap', left[1]!.keap) };
     expect(await links.decided(0, left[0]!.keap)).toBeUndefined();
     expect(await loseInShop([anew])).toEqual([]);
@@ -803,7 +811,7 @@ describe('what a person decides about one value while clears are braked', () => 
     await sync(world, 'changes', MAPPING);
     expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
     const [lost] = await history(pair);
-    const outcome = await restoreLost(context(), world.engine.mapping(MAPPING), 0, pair.keap, lost!.id);
+    const outcome = await restoreValue(scopeOf(world, MAPPING, context()), { side: 0, id: pair.keap }, lost!.id);
     expect(outcome).toMatchObject({ kind: 'updated', writes: [['sku'], ['sku']] });
     await world.settle();
     expect(await shown(pair)).toMatchObject({ sku: 'old', description: 'said' });
@@ -815,7 +823,7 @@ describe('what a person decides about one value while clears are braked', () => 
     expect(await held(pair)).toBeUndefined();
     const gone = (await history(pair)).find(({ property }) => property === 'description');
     expect(gone).toMatchObject({ rule: 'cleared', side: 'customwebshop', value: 'said' });
-    await restoreLost(context(), world.engine.mapping(MAPPING), 0, pair.keap, gone!.id);
+    await restoreValue(scopeOf(world, MAPPING, context()), { side: 0, id: pair.keap }, gone!.id);
     await world.settle();
     expect(await shown(pair)).toMatchObject({ description: 'said' });
     expect(await read(world, 'keap', 'products', pair.keap)).toMatchObject({ description: 'said' });
@@ -827,7 +835,7 @@ describe('what a person decides about one value while clears are braked', () => 
     await edit(world, 'shop', 'products', pair.shop, { name: 'theirs' });
     await sync(world, 'changes', MAPPING);
     expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON' });
-    await takeSide(context(), world.engine.mapping(MAPPING), 0, pair.keap, 0);
+    await resolveConflict(scopeOf(world, MAPPING, context()), { side: 0, id: pair.keap }, 0);
     await world.settle();
     expect(await shown(pair)).toMatchObject({ name: 'ours', description: 'said' });
     expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
@@ -872,7 +880,7 @@ describe('what a person decides about one value while clears are braked', () => 
       price: '1.00',
       external_id: 'somebody',
     });
-    await linkByHand(context(), world.engine.mapping(MAPPING), [keap, shop]);
+    await linkByHand(scopeOf(world, MAPPING, context()), [keap, shop]);
     await world.settle();
     expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ code: 'BRAKE_ON' });
     await expectQuiet(world, MAPPING);

@@ -3,8 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Step } from '../../../engine/sync/context.ts';
-import { linkByHand, unlinkByHand } from '../../../engine/sync/resolve.ts';
-import { restoreLost } from '../../../engine/sync/restore.ts';
+import { linkByHand, restoreValue, unlinkByHand } from '../../../engine/sync/manual.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   counterpart,
@@ -17,6 +16,7 @@ import {
   read,
   reconcile,
   remove,
+  scopeOf,
   sync,
   unique,
   writes,
@@ -105,8 +105,7 @@ describe('a value that is put back', () => {
 
   it('is the value on both sides, from its own side on, though the rule names the other', async () => {
     const { keap, shop, entry } = await lost();
-    const context = world.engine.context({ owner: 'person' });
-    await restoreLost(context, world.engine.mapping(MAPPING), 0, keap, entry);
+    await restoreValue(scopeOf(world, MAPPING), { side: 0, id: keap }, entry);
     expect(await both(keap, shop)).toEqual(['lost', 'lost']);
     await world.settle();
     await expectQuiet(world, MAPPING);
@@ -126,7 +125,7 @@ describe('a value that is put back', () => {
             if (name === end && --left === 0) throw new Error('killed');
           },
         };
-        const work = restoreLost(context, world.engine.mapping(MAPPING), 1, shop, entry).then(
+        const work = restoreValue(scopeOf(world, MAPPING, context), { side: 1, id: shop }, entry).then(
           () => 'done',
           () => 'killed',
         );
@@ -147,7 +146,7 @@ describe('a value that is put back', () => {
   it('waits for a worker that has the record, and is refused where somebody keeps it', async () => {
     const { keap, shop, entry } = await lost();
     await links().claim([`0/${keap}`], 'somebody', 60_000);
-    const work = restoreLost(world.engine.context({ owner: 'person' }), world.engine.mapping(MAPPING), 0, keap, entry);
+    const work = restoreValue(scopeOf(world, MAPPING), { side: 0, id: keap }, entry);
     await new Promise((resolve) => setImmediate(resolve));
     expect(await both(keap, shop)).toEqual(['won', 'won']);
     await links().unclaim([`0/${keap}`], 'somebody');
@@ -165,13 +164,7 @@ describe('a value that is put back', () => {
       status: 422,
       body: { message: 'line2 is not allowed today' },
     });
-    const outcome = await restoreLost(
-      world.engine.context({ owner: 'person' }),
-      world.engine.mapping(MAPPING),
-      0,
-      keap,
-      entry,
-    );
+    const outcome = await restoreValue(scopeOf(world, MAPPING), { side: 0, id: keap }, entry);
     expect(outcome).toMatchObject({
       kind: 'failed',
       code: 'SYSTEM_REJECTED',
@@ -227,7 +220,7 @@ describe('a review of an ambiguous match is looked at again', () => {
 
   it('when the candidate got another counterpart: it is not made twice, but says why it still asks', async () => {
     const { keap, shops, name } = await ambiguous();
-    await linkByHand(world.engine.context({ owner: 'person' }), world.engine.mapping(MAPPING), [keap, shops[0]]);
+    await linkByHand(scopeOf(world, MAPPING), [keap, shops[0]]);
     await world.settle();
     expect(await heldOf(world, MAPPING, 'shop', shops[1])).toMatchObject({
       kind: 'review',
@@ -239,7 +232,7 @@ describe('a review of an ambiguous match is looked at again', () => {
     expect(await counterpart(world, MAPPING, 'shop', shops[1])).toBeUndefined();
     await expectQuiet(world, MAPPING);
     // The link was wrong: both are possible again.
-    await unlinkByHand(world.engine.context({ owner: 'person' }), world.engine.mapping(MAPPING), [keap, shops[0]]);
+    await unlinkByHand(scopeOf(world, MAPPING), [keap, shops[0]]);
     await world.settle();
     expect(await heldOf(world, MAPPING, 'shop', shops[1])).toMatchObject({
       kind: 'review',

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { linkByHand } from '../../../engine/sync/resolve.ts';
+import { linkByHand } from '../../../engine/sync/manual.ts';
 import type { Base } from '../../../engine/types.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
@@ -19,6 +19,7 @@ import {
   reconcile,
   remove,
   type SystemName,
+  scopeOf,
   sync,
   unique,
 } from './support.ts';
@@ -275,7 +276,7 @@ describe('a survivor with values that never agreed with those of the record that
   it('in conflict since they were linked by hand', async () => {
     const keap = await make(world, 'keap', 'products', product(unique('one')));
     const shop = await make(world, 'shop', 'products', { name: unique('two'), sku: unique('two'), price: '1.00' });
-    await linkByHand(world.engine.context({ owner: 'person' }), world.engine.mapping(MAPPING), [keap, shop]);
+    await linkByHand(scopeOf(world, MAPPING), [keap, shop]);
     await world.settle();
     expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
     await remove(world, 'shop', 'products', shop);

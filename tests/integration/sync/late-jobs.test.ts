@@ -3,10 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { SyncContext } from '../../../engine/sync/context.ts';
+import { createByHand, deleteSurvivor, unlinkByHand } from '../../../engine/sync/manual.ts';
 import { reconcile } from '../../../engine/sync/reconcile.ts';
-import { createByHand, deleteSurvivor, unlinkByHand } from '../../../engine/sync/resolve.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { counterpart, edit, linked, make, read, remove, sync, unique } from './support.ts';
+import { counterpart, edit, linked, make, read, remove, scopeOf, sync, unique } from './support.ts';
 
 const MAPPING = 'product-product';
 
@@ -21,8 +21,6 @@ beforeAll(async () => {
   await sync(world, 'full', MAPPING);
 });
 afterAll(() => world?.close());
-
-const mapping = () => world.engine.mapping(MAPPING);
 
 async function pair(): Promise<{ keap: string; shop: string }> {
   const name = unique('pair');
@@ -49,9 +47,11 @@ function slow(meanwhile: () => Promise<unknown>): SyncContext {
 it.each(['a job', 'a person'] as const)('%s deletes no record that has got a new counterpart', async (who) => {
   const { keap, shop } = await pair();
   await remove(world, 'shop', 'products', shop);
-  const anew = () => createByHand(world.engine.context({ owner: 'person' }), mapping(), 0, keap);
+  const anew = () => createByHand(scopeOf(world, MAPPING), { side: 0, id: keap });
   await expect(
-    who === 'a job' ? reconcile(slow(anew), mapping(), 1, shop) : deleteSurvivor(slow(anew), mapping(), 0, keap),
+    who === 'a job'
+      ? reconcile(scopeOf(world, MAPPING, slow(anew)), { side: 1, id: shop })
+      : deleteSurvivor(scopeOf(world, MAPPING, slow(anew)), { side: 0, id: keap }),
   ).rejects.toThrow(/^The link changed/);
   const now = await linked(world, MAPPING, 'keap', keap);
   expect(now).not.toBe(shop);
@@ -62,8 +62,10 @@ it.each(['a job', 'a person'] as const)('%s deletes no record that has got a new
 it('a job does not make a link again that a person broke', async () => {
   const { keap, shop } = await pair();
   await edit(world, 'keap', 'products', keap, { description: 'edited' });
-  const apart = () => unlinkByHand(world.engine.context({ owner: 'person' }), mapping(), [keap, shop]);
-  await expect(reconcile(slow(apart), mapping(), 0, keap)).rejects.toMatchObject({ code: 'LINK_CHANGED' });
+  const apart = () => unlinkByHand(scopeOf(world, MAPPING), [keap, shop]);
+  await expect(reconcile(scopeOf(world, MAPPING, slow(apart)), { side: 0, id: keap })).rejects.toMatchObject({
+    code: 'LINK_CHANGED',
+  });
   expect(await counterpart(world, MAPPING, 'keap', keap)).toBeUndefined();
   expect((await read(world, 'shop', 'products', shop)).description).not.toBe('edited');
 });

@@ -1,6 +1,6 @@
 /** Redis loses everything after a full sync: another one links what belongs together again, and makes nothing twice. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createByHand, linkByHand, unlinkByHand } from '../../../engine/sync/resolve.ts';
+import { createByHand, linkByHand, unlinkByHand } from '../../../engine/sync/manual.ts';
 import type { Size } from '../../../sandbox/seed/index.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
@@ -16,6 +16,7 @@ import {
   read,
   reconcile,
   remove,
+  scopeOf,
   sync,
   unique,
   wipe,
@@ -204,8 +205,7 @@ describe('what a record names', () => {
   it('is written where a person links two records, and taken out where a person parts them', async () => {
     const keap = await company(unique('Left'));
     const shop = await customer(unique('Right'));
-    const mapping = world.engine.mapping('company-customer');
-    await linkByHand(world.engine.context({ owner: 'hand' }), mapping, [keap, shop]);
+    await linkByHand(scopeOf(world, 'company-customer'), [keap, shop]);
     await world.settle();
     expect(await names(shop)).toBe(keap);
     await wipe(world);
@@ -213,7 +213,7 @@ describe('what a record names', () => {
     expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);
     await expectQuiet(world, 'company-customer');
 
-    await unlinkByHand(world.engine.context({ owner: 'hand' }), mapping, [keap, shop]);
+    await unlinkByHand(scopeOf(world, 'company-customer'), [keap, shop]);
     expect(await names(shop)).toBeNull();
     expect(await counterpart(world, 'company-customer', 'keap', keap)).toBeUndefined();
   });
@@ -231,7 +231,7 @@ describe('what a record names', () => {
     beforeEach(() => sync(world, 'full', MAPPING));
     afterEach(() => world.shop.faults.clear());
     const byHand = async (keap: string, shop: string) => {
-      await linkByHand(world.engine.context({ owner: 'hand' }), world.engine.mapping(MAPPING), [keap, shop]);
+      await linkByHand(scopeOf(world, MAPPING), [keap, shop]);
       await world.settle();
     };
 
@@ -339,7 +339,7 @@ describe('what a record names', () => {
       reason: expect.stringContaining('does not have'),
     });
     expect(companies()).toBe(count);
-    await createByHand(world.engine.context({ owner: 'hand' }), world.engine.mapping('company-customer'), 1, shop);
+    await createByHand(scopeOf(world, 'company-customer'), { side: 1, id: shop });
     await world.settle();
     expect(await names(shop)).toBe(await linked(world, 'company-customer', 'shop', shop));
     expect(companies()).toBe(count + 1);

@@ -2,9 +2,21 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { takeSide } from '../../../engine/sync/resolve.ts';
+import { resolveConflict } from '../../../engine/sync/manual.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { edit, expectQuiet, heldOf, laterThan, linked, make, read, reconcile, sync, unique } from './support.ts';
+import {
+  edit,
+  expectQuiet,
+  heldOf,
+  laterThan,
+  linked,
+  make,
+  read,
+  reconcile,
+  scopeOf,
+  sync,
+  unique,
+} from './support.ts';
 
 const RULES: Record<string, string> = {
   notes: 'direction: customwebshop',
@@ -188,8 +200,7 @@ describe('a conflict', () => {
     await edit(world, 'shop', 'customers', customer, { phone: '222' });
     await edit(world, 'keap', 'companies', company, { phone_number: { number: '333' } });
     await sync(world, 'changes', 'company-customer');
-    const context = world.engine.context({ owner: 'person' });
-    await takeSide(context, world.engine.mapping('company-customer'), 0, company, winner);
+    await resolveConflict(scopeOf(world, 'company-customer'), { side: 0, id: company }, winner);
     await world.settle();
     const phone = winner === 0 ? '333' : '222';
     expect((await read(world, 'shop', 'customers', customer)).phone).toBe(phone);

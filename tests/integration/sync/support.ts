@@ -5,6 +5,8 @@ import { expect, vi } from 'vitest';
 import type { HeldRecord } from '../../../engine/links/links.ts';
 import type { RecordJob } from '../../../engine/runtime/queues.ts';
 import type { Run } from '../../../engine/store/runs.ts';
+import type { SyncContext } from '../../../engine/sync/context.ts';
+import { type MappingScope, mappingScope } from '../../../engine/sync/scope.ts';
 import type { Json, World } from '../../support/world.ts';
 
 export type MappingName = 'company-customer' | 'contact-customer' | 'product-product' | 'opportunity-order';
@@ -171,6 +173,13 @@ export async function expectQuiet(world: World, mapping?: MappingName): Promise<
   expect(run.progress.work).toBe(0);
   expect(writes(world)).toEqual(before);
 }
+
+/** What functions of sync need of one mapping of the world. */
+export const scopeOf = (
+  world: World,
+  mapping: MappingName,
+  context: SyncContext = world.engine.context({ owner: 'person' }),
+): MappingScope => mappingScope(context, world.engine.mapping(mapping));
 
 // ---------------------------------------------------------------- values
 

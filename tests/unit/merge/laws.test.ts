@@ -5,8 +5,8 @@ import type { Redefined } from '../../../engine/config/definition.ts';
 import { TandemError } from '../../../engine/errors.ts';
 import {
   type Converted,
-  type Decision,
   type MergeInput,
+  type MergeResult,
   merge,
   type PropertyDecision,
   type PropertyState,
@@ -151,15 +151,15 @@ const inputOf = (link: readonly Modelled[], modified: MergeInput['modified']): M
   properties: link.map(stateOf),
 });
 
-const baseOf = (decision: Decision, name: string): PropertyBase | undefined =>
+const baseOf = (decision: MergeResult, name: string): PropertyBase | undefined =>
   Object.hasOwn(decision.base, name) ? decision.base[name] : undefined;
-const decisionOf = (decision: Decision, name: string): PropertyDecision =>
+const decisionOf = (decision: MergeResult, name: string): PropertyDecision =>
   decision.decisions.find((single) => single.property === name)!;
-const writeOf = (decision: Decision, side: SideIndex, name: string) =>
+const writeOf = (decision: MergeResult, side: SideIndex, name: string) =>
   decision.writes[side].find((write) => write.property === name);
 
 /** The link after the systems took what was written: the base holds what they answered. */
-function carryOut(link: readonly Modelled[], decision: Decision): Modelled[] {
+function carryOut(link: readonly Modelled[], decision: MergeResult): Modelled[] {
   return link.map((modelled) => {
     const own: [string, string] = [...modelled.own];
     const base = baseOf(decision, modelled.name);
@@ -195,7 +195,7 @@ const changed = ({ own, base }: Modelled, side: SideIndex): boolean => base !== 
 
 const each = (
   links: fc.Arbitrary<Modelled[]>,
-  check: (link: Modelled[], modified: MergeInput['modified'], decision: Decision, input: MergeInput) => void,
+  check: (link: Modelled[], modified: MergeInput['modified'], decision: MergeResult, input: MergeInput) => void,
 ): void =>
   fc.assert(
     fc.property(links, times, (link, modified) => {

@@ -1,0 +1,278 @@
+/**
+ * Creates the counterpart of a record exactly once. Before the POST a pending create is stored, after it link and base in
+ * one step. A pending create that is found on a retry means that the outcome is not known: its result is looked for
+ * before anything is posted again. Pure.
+ */
+import { TandemError } from '../errors.ts';
+import { changeTo, type Outcome } from '../model/outcome.ts';
+import { flip, mapPair } from '../model/pair.ts';
+import { recordKey } from '../model/record-key.ts';
+import type { PendingCreate } from '../store/types.ts';
+import type { Commit, Step } from '../sync/actions.ts';
+import type { Facts, NewRecord } from '../sync/facts.ts';
+import type { RecordView } from '../sync/view.ts';
+import { type Base, otherSide, type Pair } from '../types.ts';
+import { baseOfCreate, marked } from './base.ts';
+import { lacksCorrelation } from './linked.ts';
+import { merge } from './merge.ts';
+import { blockedTrouble, hasEnded, permitFor, seenIn } from './permit.ts';
+import { indexEntry, linkedState, stateToStore, unlinkedState } from './state.ts';
+import { resultOfCreate, sameSent, suspicionOf } from './unconfirmed.ts';
+import {
+  act,
+  ask,
+  end,
+  entryOf,
+  fail,
+  linkResult,
+  nothing,
+  outcomeOf,
+  outcomeOfError,
+  raiseIssue,
+  troubleOf,
+} from './unit.ts';
+
+type Sendable = Extract<NewRecord, { ok: true }>;
+
+/** A create of this record's counterpart that was begun before; a person who says so has found out that it came to nothing. */
+export function pendingCreateOf(facts: Facts): PendingCreate | undefined {
+  const { pendingCreate } = entryOf(facts);
+  return facts.choice?.kind === 'create' && pendingCreate?.review ? undefined : pendingCreate;
+}
+
+/** The record has no link and no candidate; its claims are held. */
+export function decideCreate(facts: Facts, source: RecordView): Step {
+  const { mapping } = facts;
+  const target = mapping.sides[otherSide(source.side)];
+  const pending = pendingCreateOf(facts);
+  // Who began a create of its own was there before: it is no result of another one. Else two could wait for each other.
+  if (facts.choice?.kind !== 'create' && !pending) {
+    const suspected = suspect(facts, source);
+    if (suspected) return suspected;
+  }
+  if (!target.create) {
+    const reason = `No record in ${target.name} matches it, and the mapping creates none there.`;
+    return raiseIssue(facts, source, { kind: 'unmatched', reason }, outcomeOf('unmatched'), {
+      commit: { noFirstSync: true },
+    });
+  }
+  const sent = facts.newRecord;
+  if (!sent) return ask({ ask: 'new-record', view: source });
+  if (!sent.ok) {
+    // What a system could not answer just now is asked again.
+    if (sent.error.retry !== 'never') return fail(sent.error);
+    return raiseIssue(facts, source, troubleOf(sent.error, sent.refs), outcomeOfError(sent.error), { refs: sent.refs });
+  }
+  if (pending && !facts.found) return ask({ ask: 'unconfirmed-create', view: source, pending });
+  const former = pending && facts.found ? resultOfCreate(mapping, source, pending, facts.found) : undefined;
+  if (former?.kind === 'found') return linkCreated(facts, source, former.view, sent, pending);
+  const { created } = facts.results;
+  if (created?.kind === 'created') return linkCreated(facts, source, created.view, sent, undefined);
+  if (created) return notCreated(facts, source, created.error, former?.kind === 'unknown');
+  return send(facts, source, sent, pending, former?.kind === 'unknown');
+}
+
+/** A record that may be the result of another create waits for its end, or for a person. */
+function suspect(facts: Facts, source: RecordView): Step | undefined {
+  if (!facts.openCreates) return ask({ ask: 'open-creates', view: source });
+  const suspicion = suspicionOf(facts, source);
+  if (suspicion.kind === 'none') return undefined;
+  if (suspicion.kind === 'wait') {
+    const words = 'The record may be the result of a create whose outcome is not known yet.';
+    return fail(
+      new TandemError('RECORD_LOCKED', words, { retryAfter: suspicion.underWay ? UNDER_WAY_WAIT : NEXT_TRY_WAIT }),
+    );
+  }
+  return unknownOutcome(facts, source, suspicion.reason);
+}
+
+/** How long a record that may be the result of a create waits before it asks again, in ms: while that create is under
+ * way, and while it waits for its next try. */
+const UNDER_WAY_WAIT = 300;
+const NEXT_TRY_WAIT = 5_000;
+
+function unknownOutcome(facts: Facts, source: RecordView, reason: string): Step {
+  const outcome = outcomeOf('review', { code: 'OUTCOME_UNKNOWN', reason });
+  return raiseIssue(facts, source, { kind: 'review', code: 'OUTCOME_UNKNOWN', reason }, outcome);
+}
+
+/** @param unknown whether the outcome of an earlier try is still not known */
+function send(
+  facts: Facts,
+  source: RecordView,
+  sent: Sendable,
+  pending: PendingCreate | undefined,
+  unknown: boolean,
+): Step {
+  const { mapping, stored, results } = facts;
+  const target = mapping.sides[otherSide(source.side)];
+  const fingerprints = fingerprintsOf(sent);
+  const same = pending !== undefined && sameSent(pending.sent, fingerprints);
+  // Where nothing can be searched, only a key that the system remembers makes it safe to post the same again.
+  if (unknown && !(target.entity.create?.idempotency && same)) {
+    const reason = `It is not known whether the record was created in ${target.name}, and it cannot be searched for there: a person decides.`;
+    return unknownOutcome(facts, source, reason);
+  }
+  const planned = createdOutcome(source, sent, undefined);
+  if (results.begun) return act({ do: 'create', side: target.index, data: sent.data, key: results.begun.key }, planned);
+  const create = {
+    side: source.side,
+    id: source.record.id,
+    pending: {
+      at: pending?.at ?? stored.now,
+      // The same content under the same key; other content is another create, for a key stands for one body.
+      key: same ? pending.key : facts.key,
+      sent: fingerprints,
+      keys: source.keys.map((key) => key ?? null),
+    },
+  };
+  if (facts.choice?.kind === 'create') return act({ do: 'begin', consume: undefined, create }, planned);
+  const sameState = stored.unlinked?.state === unlinkedState(mapping, source);
+  const seen = seenIn(mapping, source);
+  const permit = permitFor(facts, 'creates', { seen, sameState });
+  switch (permit.kind) {
+    case 'ask':
+      return ask({ ask: 'allowance', kind: 'creates' });
+    case 'allow':
+      return act({ do: 'begin', consume: { allowance: permit.allowance }, create }, planned);
+    case 'reject': {
+      const reason = `A person decided that it gets no counterpart in ${target.name} for now.`;
+      const decision = { kind: 'creates', seen } as const;
+      return raiseIssue(facts, source, { kind: 'unmatched', reason, kept: true }, outcomeOf('unmatched', { reason }), {
+        open: { decision },
+      });
+    }
+    case 'block': {
+      const trouble = blockedTrouble(mapping, permit, 'creates');
+      const outcome = outcomeOf('waiting', { code: trouble.code!, reason: trouble.reason });
+      return raiseIssue(facts, source, trouble, outcome, {
+        open: hasEnded(facts, 'creates', seen) ? { decision: null } : {},
+        commit: { blockedBy: permit.brake.id },
+      });
+    }
+  }
+}
+
+const fingerprintsOf = ({ writes }: Sendable): PendingCreate['sent'] =>
+  Object.fromEntries(writes.map(({ property, fingerprint }) => [property, fingerprint]));
+
+/** Nothing was created: the system said no, or was never reached. */
+function notCreated(facts: Facts, source: RecordView, error: TandemError, unknown: boolean): Step {
+  if (error.retry === 'never' && error.code !== 'LINK_TAKEN') {
+    const open = unknown ? {} : { pendingCreate: null };
+    return raiseIssue(facts, source, troubleOf(error), outcomeOfError(error), { open });
+  }
+  // Another try posts again without looking for a result that cannot be there.
+  if (unknown || facts.results.withdrawn) return fail(error);
+  const { side, record } = source;
+  return act(
+    { do: 'withdraw-create', side, id: record.id, key: facts.results.begun?.key ?? '' },
+    outcomeOfError(error),
+  );
+}
+
+function createdOutcome(source: RecordView, { writes }: Sendable, ids: Pair<string> | undefined): Outcome {
+  const side = otherSide(source.side);
+  return outcomeOf('created', {
+    side,
+    writes: flip(side, [writes.map(({ property }) => property), []]),
+    ...(ids ? { ids, changes: changeTo(side, source.record.modified) } : {}),
+  });
+}
+
+/** @param pending the create of an earlier try, whose result the counterpart is */
+function linkCreated(
+  facts: Facts,
+  source: RecordView,
+  counterpart: RecordView,
+  sent: Sendable,
+  pending: PendingCreate | undefined,
+): Step {
+  const { mapping, results } = facts;
+  const { side } = source;
+  const views = flip(side, [source, counterpart]);
+  const ids = [views[0].record.id, views[1].record.id] as const;
+  const outcome = createdOutcome(source, sent, ids);
+  const claim = recordKey(counterpart.side, counterpart.record.id);
+  if (!results.locked.includes(claim)) return act({ do: 'lock', claims: [claim] }, outcome);
+  const exact = mapping.sides[counterpart.side].entity.create?.answer === 'record';
+  const base = baseOfCreate(mapping, source, counterpart, fingerprintsOf(sent), { begun: pending, exact });
+  if (!facts.conversions) return ask({ ask: 'conversions', views, base });
+  // What the target filled in by itself, and what flows back, has had no first contact yet.
+  const rest = merge({ base, modified: [undefined, undefined], properties: facts.conversions.properties });
+  const unfinished = rest.decisions.some(({ rule, writes }) => writes !== undefined || rule === 'review');
+  const link = { ids, base: marked(mapping, unfinished ? base : rest.base), views, unfinished };
+  const correlate = lacksCorrelation(mapping.sides[side], source, counterpart.record.id);
+  if (results.committed === undefined) return commitCreated(facts, source, link, correlate, outcome);
+  return correlateSource(facts, source, counterpart, link, pending !== undefined, outcome);
+}
+
+interface NewLink {
+  readonly ids: Pair<string>;
+  readonly views: Pair<RecordView>;
+  readonly base: Base;
+  /** Something is still to be written back, so the pair is looked at once more. */
+  readonly unfinished: boolean;
+}
+
+/** Until the source names its counterpart too, its state is not known: were this process to end now, the next scan goes on. */
+function commitCreated(facts: Facts, source: RecordView, link: NewLink, correlate: boolean, outcome: Outcome): Step {
+  const { mapping } = facts;
+  const { ids, views, base, unfinished } = link;
+  const open = (view: RecordView): boolean => unfinished || (correlate && view.side === source.side);
+  const counterpart = views[otherSide(source.side)];
+  const commit: Commit = {
+    ...nothing,
+    result: linkResult(facts, {
+      ids,
+      base,
+      unconfirmed: [],
+      correlation: mapPair(views, ({ side }) => (correlate && side === source.side ? 'new' : undefined)),
+      lastSynced: mapPair(views, (view) => (open(view) ? '' : linkedState(mapping, view))),
+    }),
+    mark: unfinished ? [{ mapping: mapping.name, side: source.side, id: source.record.id }] : [],
+    index: flip(counterpart.side, [[indexEntry(counterpart)], []]),
+    written: flip(counterpart.side, [counterpart.record.id, undefined]),
+    ownWrites: flip(counterpart.side, [createdAt(counterpart), undefined]),
+  };
+  return act({ do: 'commit', commit, last: !correlate }, outcome);
+}
+
+const createdAt = ({ record: { modified } }: RecordView): Commit['ownWrites'][0] =>
+  modified === undefined ? undefined : { at: modified, before: undefined };
+
+/**
+ * The source is told its counterpart. The link stands, whatever becomes of this: what fails now is tried again by another
+ * look.
+ * @param found the counterpart was not created just now, so the brake has not been asked
+ */
+function correlateSource(
+  facts: Facts,
+  source: RecordView,
+  counterpart: RecordView,
+  { ids, views, base, unfinished }: NewLink,
+  found: boolean,
+  outcome: Outcome,
+): Step {
+  const { mapping, results } = facts;
+  const { side } = source;
+  const again: Commit = { ...nothing, mark: [{ mapping: mapping.name, side, id: source.record.id }] };
+  const result = results.correlated[side];
+  if (result === undefined) {
+    if (found && permitFor(facts, undefined).kind === 'block')
+      return act({ do: 'commit', commit: again, last: true }, outcome);
+    return act({ do: 'correlate', side, view: source, counterpart: counterpart.record.id }, outcome);
+  }
+  if (typeof result === 'object') return act({ do: 'commit', commit: again, last: true }, outcome);
+  if (unfinished) return end(outcome);
+  const notes = flip(side, [result ? undefined : ('refused' as const), undefined]);
+  const link = {
+    ids,
+    base,
+    unconfirmed: [],
+    correlation: notes,
+    lastSynced: mapPair(views, (view) => stateToStore(mapping, view, notes[view.side])),
+    revision: results.committed,
+  };
+  return act({ do: 'commit', commit: { ...nothing, result: linkResult(facts, link) }, last: true }, outcome);
+}

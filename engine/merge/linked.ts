@@ -1,0 +1,86 @@
+/** A record that has a link: which records are read, and which pair they make. Pure. */
+import type { MappingSide } from '../config/types.ts';
+import type { TandemError } from '../errors.ts';
+import { mapPair, replaceSide } from '../model/pair.ts';
+import type { CorrelationNote, Link, PendingWrite } from '../store/types.ts';
+import type { Step } from '../sync/actions.ts';
+import type { Facts } from '../sync/facts.ts';
+import type { RecordView } from '../sync/view.ts';
+import { otherSide, type Pair, type SideIndex } from '../types.ts';
+import { appliedWrites, withApplied } from './base.ts';
+import { decideOrphaned } from './orphaned.ts';
+import { decidePair, type PairToMerge } from './pair.ts';
+import { isSynced, unreadableState } from './state.ts';
+import {
+  act,
+  ask,
+  end,
+  entryOf,
+  issueOf,
+  linkResult,
+  nothing,
+  openOfLink,
+  outcomeOf,
+  outcomeOfError,
+  pendingOf,
+  troubleOf,
+} from './unit.ts';
+
+/**
+ * The record that was named is read first: where it is as it was when the link was last brought into agreement and
+ * nothing is open, there is nothing to do, and the other one is not even read. So the echo of an own write costs one
+ * call. A change of the other record has a look of its own.
+ */
+export function decideLinked(facts: Facts, link: Link): Step {
+  const { mapping, side } = facts;
+  for (const next of [side, otherSide(side)]) {
+    const fact = facts.records[next];
+    if (!fact) return ask({ ask: 'record', side: next, id: link.ids[next] });
+    if (fact.kind === 'unreadable') return unreadable(facts, link, next, fact.error);
+    const untouched = next === side && !entryOf(facts).issue && !facts.choice;
+    if (untouched && fact.kind === 'present' && isSynced(mapping, link, fact.view))
+      return end(outcomeOf('unchanged', { ids: link.ids }));
+  }
+  const [a, b] = facts.records;
+  if (a?.kind !== 'present' || b?.kind !== 'present') return decideOrphaned(facts, link);
+  return decidePair(facts, pairOfLink(facts, link, [a.view, b.view]));
+}
+
+export function pairOfLink(facts: Facts, link: Link, views: Pair<RecordView>): PairToMerge {
+  const { mapping } = facts;
+  const applied: PendingWrite[] = appliedWrites(mapping, views, pendingOf(facts, link));
+  const correlation = mapPair(views, (view, side) => correlationNote(facts, link, view, link.ids[otherSide(side)]));
+  const base = withApplied(link.base, applied);
+  return { ids: link.ids, views, base, applied, unconfirmed: link.unconfirmed, correlation };
+}
+
+/** What is still to be done about the correlation id in one record of a link. */
+function correlationNote(
+  { mapping }: Facts,
+  link: Link,
+  view: RecordView,
+  counterpart: string,
+): CorrelationNote | undefined {
+  const note = link.correlation[view.side];
+  if (note === undefined || !lacksCorrelation(mapping.sides[view.side], view, counterpart)) return undefined;
+  if (note === 'new' || (note === 'refused' && isSynced(mapping, link, view))) return note;
+  // What somebody wrote there is only replaced where the link has just been made.
+  return view.correlationId === undefined ? 'open' : undefined;
+}
+
+/** Whether the record has a place for the id of its counterpart, and something else stands there. */
+export const lacksCorrelation = ({ correlate, entity }: MappingSide, view: RecordView, counterpart: string): boolean =>
+  correlate !== undefined && entity.update !== undefined && view.correlationId !== counterpart;
+
+/** The link stays as it is; its record fails in the same way until it, the mapping or the system file is edited. */
+function unreadable(facts: Facts, link: Link, side: SideIndex, error: TandemError): Step {
+  const { ids, base, unconfirmed, correlation } = link;
+  const lastSynced = replaceSide(link.lastSynced, side, unreadableState(facts.fingerprinter, error.message));
+  const issue = issueOf(facts, troubleOf(error));
+  const commit = {
+    ...nothing,
+    result: linkResult(facts, { ids, base, unconfirmed, correlation, lastSynced }),
+    open: openOfLink(ids, { issue }),
+  };
+  return act({ do: 'commit', commit, last: true }, { ...outcomeOfError(error), ids });
+}

@@ -1,0 +1,163 @@
+/**
+ * One or both records of a link are absent. The default propagates nothing: the survivor stays, and its counterpart is
+ * never created again. Pure.
+ */
+import { redefined } from '../config/definition.ts';
+import type { DeleteRule, Mapping } from '../config/types.ts';
+import { TandemError } from '../errors.ts';
+import { EMPTY } from '../expression/values.ts';
+import { changeTo, type Outcome } from '../model/outcome.ts';
+import { flip } from '../model/pair.ts';
+import { recordKey } from '../model/record-key.ts';
+import type { Decision, Link } from '../store/types.ts';
+import type { Commit, Step } from '../sync/actions.ts';
+import type { Facts } from '../sync/facts.ts';
+import type { RecordView } from '../sync/view.ts';
+import { type Base, otherSide } from '../types.ts';
+import { appliedWrites, baseEntry, withApplied } from './base.ts';
+import { deletedValues } from './overwritten.ts';
+import { type Block, blockedTrouble, type Permit, permitFor } from './permit.ts';
+import { linkedState } from './state.ts';
+import {
+  act,
+  ask,
+  fail,
+  issueOf,
+  linkResult,
+  nothing,
+  openOfLink,
+  outcomeOf,
+  pendingOf,
+  type Trouble,
+} from './unit.ts';
+
+const KEPT: Decision = { kind: 'deletes' };
+
+export function decideOrphaned(facts: Facts, link: Link): Step {
+  const { ids } = link;
+  const survivor = survivorOf(facts);
+  if (!survivor) return endLink(link, outcomeOf('gone', { ids }));
+  const permit = permitFor(facts, 'deletes', { sameState: true });
+  // A person decided that the survivor stays.
+  const kept = permit.kind === 'reject';
+  const deletes = kept ? 'keep' : facts.mapping.sides[survivor.side].deletes;
+  const own = ownValues(facts, link, survivor);
+  if (!kept && deletes === 'propagate' && survivor.inScope && !own.edited && own.unagreed.length === 0)
+    return propagate(facts, link, survivor, permit);
+  const review = deletes === 'review' || deletes === 'propagate';
+  const reason = reasonFor(facts, survivor, deletes, kept, own);
+  const trouble: Trouble = { kind: review ? 'review' : 'orphaned', reason, ...(kept ? { kept: true } : {}) };
+  return keepLink(facts, link, survivor, { trouble, kept }, outcomeOf(review ? 'review' : 'gone', { ids, reason }));
+}
+
+export function survivorOf({ records }: Facts): RecordView | undefined {
+  const present = records.find((fact) => fact?.kind === 'present');
+  return present?.kind === 'present' ? present.view : undefined;
+}
+
+/** A delete cannot be taken back: the missing record is looked for a second time, and the brake is asked. */
+function propagate(facts: Facts, link: Link, survivor: RecordView, permit: Exclude<Permit, { kind: 'reject' }>): Step {
+  const { mapping, results, stored } = facts;
+  const { ids } = link;
+  const { side } = survivor;
+  const missing = otherSide(side);
+  const deleted = outcomeOf('deleted', { ids, side, changes: changeTo(side, undefined) });
+  if (results.deleted) return endLink(link, deleted);
+  if (facts.absentTwice === undefined) return ask({ ask: 'absent-twice', side: missing, id: ids[missing] });
+  if (!facts.absentTwice) {
+    const words = `The record in ${mapping.sides[missing].name} is there again.`;
+    return fail(new TandemError('RECORD_CHANGED', words, { mapping: mapping.name }));
+  }
+  if (!results.begun) {
+    if (permit.kind === 'ask') return ask({ ask: 'allowance', kind: 'deletes' });
+    if (permit.kind === 'block') return block(facts, link, survivor, permit);
+    return act({ do: 'begin', consume: { allowance: permit.allowance } }, deleted);
+  }
+  const values = deletedValues(mapping, survivor, stored.now);
+  if (values.length > 0 && !results.overwrittenKept) return act({ do: 'keep-overwritten', ids, values }, deleted);
+  return act({ do: 'delete', side, id: ids[side] }, deleted);
+}
+
+function block(facts: Facts, link: Link, survivor: RecordView, permit: Block): Step {
+  const trouble = blockedTrouble(facts.mapping, permit, 'deletes');
+  const outcome = outcomeOf('waiting', { ids: link.ids, code: trouble.code!, reason: trouble.reason });
+  return keepLink(facts, link, survivor, { trouble, kept: false, blockedBy: permit.brake.id }, outcome);
+}
+
+function keepLink(
+  facts: Facts,
+  link: Link,
+  survivor: RecordView,
+  { trouble, kept, blockedBy }: { trouble: Trouble; kept: boolean; blockedBy?: string },
+  outcome: Outcome,
+): Step {
+  const { mapping } = facts;
+  const { ids, unconfirmed, correlation } = link;
+  const open = { issue: issueOf(facts, trouble), ...(kept ? { decision: KEPT } : {}) };
+  const lastSynced = flip(survivor.side, [linkedState(mapping, survivor), '']);
+  const commit: Commit = {
+    ...nothing,
+    result: linkResult(facts, { ids, base: baseOf(facts, link, survivor), unconfirmed, correlation, lastSynced }),
+    open: openOfLink(ids, open),
+    ...(blockedBy === undefined ? {} : { blockedBy }),
+  };
+  return act({ do: 'commit', commit, last: true }, outcome);
+}
+
+/** Both records are gone, and so is their link: whoever waits because of one of them is looked at again. */
+export function endLink({ ids }: Link, outcome: Outcome): Step {
+  const commit: Commit = {
+    ...nothing,
+    result: { kind: 'removed', ids },
+    wakeAll: [recordKey(0, ids[0]), recordKey(1, ids[1])],
+  };
+  return act({ do: 'commit', commit, last: true }, outcome);
+}
+
+/** Own writes to the survivor that were applied and never recorded are no edits of it. */
+function baseOf(facts: Facts, link: Link, survivor: RecordView): Base {
+  const written = pendingOf(facts, link).filter(({ side }) => side === survivor.side);
+  const views = flip(survivor.side, [survivor, survivor]);
+  return withApplied(link.base, appliedWrites(facts.mapping, [views[0], views[1]], written));
+}
+
+interface OwnValues {
+  readonly edited: boolean;
+  /** Names of properties with a value that never was agreed on. */
+  readonly unagreed: readonly string[];
+}
+
+/**
+ * What a survivor holds that did not come of an agreement with the record that is gone. A value without an agreement that
+ * can still be read (in conflict since the two met, of a property that was added or is read differently now) is
+ * somebody's, also where nothing flows from it. An empty one is nobody's.
+ */
+function ownValues(facts: Facts, link: Link, view: RecordView): OwnValues {
+  const base = baseOf(facts, link, view);
+  let edited = false;
+  const unagreed: string[] = [];
+  for (const [i, { name, definition }] of facts.mapping.properties.entries()) {
+    const entry = baseEntry(base, name);
+    const readable = entry && (redefined(entry[2] ?? definition, definition)?.readable[view.side] ?? true);
+    if (entry && readable) edited ||= entry[view.side] !== view.fingerprints[i];
+    else if (view.fingerprints[i] !== EMPTY) unagreed.push(name);
+  }
+  return { edited, unagreed };
+}
+
+function reasonFor(
+  { mapping }: { readonly mapping: Mapping },
+  { side, inScope }: RecordView,
+  deletes: DeleteRule,
+  kept: boolean,
+  own: OwnValues,
+): string {
+  const { name } = mapping.sides[side];
+  const gone = `The counterpart in ${mapping.sides[otherSide(side)].name} was deleted`;
+  if (deletes === 'keep') return `${gone}; ${kept ? 'a person decided that ' : ''}${name} keeps its record.`;
+  if (!inScope && deletes === 'propagate') return `${gone}, but ${name}.when excludes the record: a person decides.`;
+  if (own.edited) return `${gone}, but the record was edited in ${name}: a person decides.`;
+  if (deletes === 'propagate')
+    return `${gone}, but ${own.unagreed.join(', ')} in ${name} never agreed with it: a person decides.`;
+  return `${gone}: a person decides.`;
+}

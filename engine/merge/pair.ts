@@ -1,0 +1,327 @@
+/** Two records that belong together: what is written to which of them, and what is recorded after that. Pure. */
+import type { Mapping } from '../config/types.ts';
+import { TandemError } from '../errors.ts';
+import type { Outcome } from '../model/outcome.ts';
+import { mapPair } from '../model/pair.ts';
+import type { CorrelationNote, OpenPatch, PendingWrite, RecentWrite } from '../store/types.ts';
+import type { Commit, Step } from '../sync/actions.ts';
+import type { Conversions, Facts, OwnWrite, WriteResult } from '../sync/facts.ts';
+import type { RecordView } from '../sync/view.ts';
+import { type Base, otherSide, type Pair, type SideIndex } from '../types.ts';
+import { type Answered, baseAfter, baseEntry, fingerprintOf, marked, unconfirmedWrites } from './base.ts';
+import { type BrakeGate, brakeGate } from './brake-gate.ts';
+import { foreignModified } from './foreign.ts';
+import { type MergeResult, merge, type PropertyDecision, type PropertyState } from './merge.ts';
+import { overwrittenValues } from './overwritten.ts';
+import { blockedTrouble } from './permit.ts';
+import { indexEntry, stateToStore } from './state.ts';
+import {
+  act,
+  ask,
+  entryOf,
+  fail,
+  issueOf,
+  linkResult,
+  nothing,
+  openOfLink,
+  outcomeOf,
+  type Trouble,
+  troubleOf,
+  waiting,
+} from './unit.ts';
+
+export interface PairToMerge {
+  readonly ids: Pair<string>;
+  readonly views: Pair<RecordView>;
+  /** From which is merged: own writes that were applied but never recorded are in it. */
+  readonly base: Base;
+  readonly applied: readonly PendingWrite[];
+  /** Properties that were read back differently from what was written at the last commit. */
+  readonly unconfirmed: readonly string[];
+  /** What is still to be done about the correlation ids in the records. */
+  readonly correlation: Pair<CorrelationNote | undefined>;
+}
+
+export function decidePair(facts: Facts, pair: PairToMerge): Step {
+  const paused = pair.views.find((view) => !view.inScope);
+  if (paused) return pause(facts, pair, paused);
+  if (!facts.conversions) return ask({ ask: 'conversions', views: pair.views, base: pair.base });
+  const merged = mergePair(facts, pair, facts.conversions);
+  const gate = brakeGate(facts, pair, merged);
+  if (gate.kind === 'ask') return ask({ ask: 'allowance', kind: 'clears' });
+  if (gate.kind === 'block') return block(facts, pair, gate);
+  // What a system could not answer just now is asked again: nobody has to fix anything.
+  const passing = gate.merged.decisions.find(({ error }) => error !== undefined && error.retry !== 'never');
+  if (passing?.error) return fail(passing.error);
+  return nextEffect(facts, pair, gate) ?? conclude(facts, pair, gate);
+}
+
+/** What the values of both records come to, before the brake is asked. */
+export const mergePair = (facts: Facts, { base, views }: PairToMerge, { properties }: Conversions): MergeResult =>
+  merge({
+    base,
+    modified: mapPair(views, (view, side) => foreignModified(view, facts.stored.ownWrites[side])),
+    properties: properties.map((state) => withChoice(facts, state)),
+  });
+
+type Open = Extract<BrakeGate, { kind: 'open' }>;
+
+/** What is still to be done before all can be recorded, in this order: note, keep, write, correlate. */
+function nextEffect(facts: Facts, pair: PairToMerge, gate: Open): Step | undefined {
+  const { mapping, results } = facts;
+  const { merged } = gate;
+  const planned = plannedOutcome(pair, merged);
+  const correlate = gate.stopped ? [] : correlationsToWrite(facts, pair, merged);
+  const writes = pendingWritesOf(mapping, pair.views, merged);
+  if (!results.begun && (writes.length > 0 || correlate.length > 0)) {
+    const revision = facts.stored.link?.revision ?? 0;
+    const noted =
+      writes.length > 0 ? { writes: { revision, ids: pair.ids, writes: [...pair.applied, ...writes] } } : {};
+    return act({ do: 'begin', consume: gate.consume, ...noted }, planned);
+  }
+  const values = overwrittenValues(mapping, pair.views, merged, facts.stored.now);
+  if (values.length > 0 && !results.overwrittenKept)
+    return act({ do: 'keep-overwritten', ids: pair.ids, values }, planned);
+  for (const side of [0, 1] as const) {
+    if (merged.writes[side].length === 0 || results.written[side]) continue;
+    const readFirst = mustReadFirst(facts, pair, side);
+    return act({ do: 'update', side, view: pair.views[side], writes: merged.writes[side], readFirst }, planned);
+  }
+  for (const side of correlate) {
+    const result = results.correlated[side];
+    if (result === undefined)
+      return act({ do: 'correlate', side, view: pair.views[side], counterpart: pair.ids[otherSide(side)] }, planned);
+    if (typeof result === 'object') return fail(result.error);
+  }
+  return undefined;
+}
+
+/**
+ * Without a version the system would let an edit be overwritten that was made since the record was read. So one from a
+ * page or a search, or one that was read before the other record, is read again right before it is written.
+ */
+export function mustReadFirst(
+  { mapping, records }: Facts,
+  { views }: Pick<PairToMerge, 'views'>,
+  side: SideIndex,
+): boolean {
+  if (views[side].record.version !== undefined) return false;
+  if (mapping.sides[side].entity.update?.version !== undefined) return true;
+  const [own, other] = [records[side], records[otherSide(side)]];
+  if (own?.kind !== 'present' || own.from === 'list') return true;
+  return own.from === 'read' && other?.kind === 'present' && other.order > own.order;
+}
+
+const pendingWritesOf = (mapping: Mapping, views: Pair<RecordView>, merged: MergeResult): PendingWrite[] =>
+  ([0, 1] as const).flatMap((side) =>
+    merged.writes[side].map(({ property, fingerprint }) => ({
+      property,
+      side,
+      sent: fingerprint,
+      definition: mapping.properties.find(({ name }) => name === property)?.definition ?? '',
+      from: fingerprintOf(mapping, views[otherSide(side)], property),
+    })),
+  );
+
+/** Sides whose record is to be told its counterpart now; not where the write to it was rejected. */
+function correlationsToWrite({ results }: Facts, { correlation }: PairToMerge, { writes }: MergeResult): SideIndex[] {
+  return ([0, 1] as const).filter(
+    (side) =>
+      correlation[side] !== undefined &&
+      correlation[side] !== 'refused' &&
+      (writes[side].length === 0 || results.written[side]?.kind !== 'rejected'),
+  );
+}
+
+/** A person's choice between two sides is the conflict rule of these properties, this once. */
+function withChoice({ choice }: Facts, state: PropertyState): PropertyState {
+  if (choice?.kind === 'restore' && state.name === choice.property) return { ...state, conflict: choice.side };
+  if (choice?.kind !== 'resolve-conflict' || state.conflict !== 'review') return state;
+  return { ...state, conflict: choice.properties.get(state.name) ?? choice.winner ?? 'review' };
+}
+
+const plannedOutcome = ({ ids }: PairToMerge, { writes, decisions }: MergeResult): Outcome => {
+  const conflicts = decisions.filter((one) => one.rule === 'conflict').map((one) => one.property);
+  return outcomeOf(writes.some((some) => some.length > 0) ? 'updated' : 'unchanged', {
+    ids,
+    writes: mapPair(writes, (some) => some.map(({ property }) => property)),
+    ...(conflicts.length > 0 ? { conflicts } : {}),
+  });
+};
+
+// ------------------------------------------------------------ the end
+
+/** All is done that can be done: what is recorded, and what it came to. */
+function conclude(facts: Facts, pair: PairToMerge, gate: Open): Step {
+  const { mapping, results, conversions } = facts;
+  const { merged, stopped } = gate;
+  const answers = mapPair(merged.writes, (writes, side) => answersOf(mapping, writes.length, results.written[side]));
+  const rejected = results.written.map(refusalOf).find((error) => error !== undefined);
+  const disagreement = disagreementOf(merged, pair.base);
+  const problem = rejected ?? disagreement;
+  const undecided = problem !== undefined && problem === disagreement && isReview(merged);
+  const trouble: Trouble | undefined = stopped
+    ? blockedTrouble(mapping, stopped.block, stopped.change)
+    : problem && { ...troubleOf(problem, conversions?.refs), ...(undecided ? { kind: 'review' as const } : {}) };
+  const unconfirmed = unconfirmedWrites(mapping, merged, answers, pair.unconfirmed);
+  const correlation = mapPair(pair.correlation, (note, side) => noteAfter(note, results.correlated[side]));
+  const again = unconfirmed.length > 0 ? [{ mapping: mapping.name, side: 0 as const, id: pair.ids[0] }] : [];
+  const refs = trouble?.kind === 'waiting' ? (conversions?.refs ?? []) : [];
+  const { mark = [], ...waits } = waiting(refs);
+  const commit: Commit = {
+    ...nothing,
+    result: linkResult(facts, {
+      ids: pair.ids,
+      base: marked(mapping, baseAfter(merged, pair.base, answers, unconfirmed)),
+      unconfirmed,
+      correlation,
+      lastSynced: unconfirmed.length > 0 ? ['', ''] : statesAfter(facts, pair, answers, correlation),
+    }),
+    // A decision against a clear is in the base by now, or there is nothing to be cleared any more.
+    open: openOfLink(pair.ids, { issue: trouble ? issueOf(facts, trouble) : null, decision: null }),
+    recent: recentAfter(facts, pair, merged, answers),
+    mark: [...again, ...mark],
+    ...waits,
+    index: mapPair(results.written, (result) => (result?.kind === 'done' ? [indexEntry(result.view)] : [])),
+    written: mapPair(answers, (answered, side) => (answered && answered.size > 0 ? pair.ids[side] : undefined)),
+    ownWrites: mapPair(results.written, (result, side) => ownWriteOf(facts, pair.views[side], result)),
+    ...(stopped ? { blockedBy: stopped.block.brake.id } : {}),
+  };
+  return act({ do: 'commit', commit, last: true }, outcomeAfter(pair, merged, answers, problem, undecided));
+}
+
+const refusalOf = (result: WriteResult | undefined): TandemError | undefined =>
+  result?.kind === 'rejected' ? result.error : result?.refused;
+
+/** Fingerprints of what was written, as the target answered: it may trim or reformat. */
+function answersOf(mapping: Mapping, writes: number, result: WriteResult | undefined): Answered | undefined {
+  if (writes === 0) return new Map();
+  if (result?.kind !== 'done') return undefined;
+  return new Map(result.properties.map((name) => [name, fingerprintOf(mapping, result.view, name)]));
+}
+
+const noteAfter = (
+  note: CorrelationNote | undefined,
+  result: Facts['results']['correlated'][SideIndex],
+): CorrelationNote | undefined => (result === undefined ? note : result === true ? undefined : 'refused');
+
+/** The states that the next scan will see: written properties as the target answered them, the others as they were read. */
+function statesAfter(
+  { mapping }: Facts,
+  { views }: PairToMerge,
+  answers: Pair<Answered | undefined>,
+  correlation: Pair<CorrelationNote | undefined>,
+): Pair<string> {
+  return mapPair(views, (view, side) => {
+    const fingerprints = mapping.properties.map(({ name }, i) => answers[side]?.get(name) ?? view.fingerprints[i]!);
+    return stateToStore(mapping, { ...view, fingerprints }, correlation[side]);
+  });
+}
+
+function ownWriteOf({ stored }: Facts, view: RecordView, result: WriteResult | undefined): OwnWrite | undefined {
+  if (result?.kind !== 'done' || result.view.record.modified === undefined) return undefined;
+  return { at: result.view.record.modified, before: foreignModified(view, stored.ownWrites[view.side]) };
+}
+
+/** What each property showed before our own write, when we wrote it, and how often in a row. */
+function recentAfter(
+  { mapping, stored }: Facts,
+  { views }: PairToMerge,
+  { writes }: MergeResult,
+  answers: Pair<Answered | undefined>,
+): RecentWrite[] {
+  const written = ([0, 1] as const).flatMap((side) =>
+    writes[side]
+      .filter(({ property }) => answers[side]?.has(property))
+      .map(({ property, fingerprint }): RecentWrite => {
+        const former = stored.recent.find((one) => one.property === property && one.side === side);
+        const before = fingerprintOf(mapping, views[side], property);
+        return { property, side, before, sent: fingerprint, at: stored.now, times: (former?.times ?? 0) + 1 };
+      }),
+  );
+  const kept = stored.recent.filter(
+    (one) => !written.some(({ property, side }) => property === one.property && side === one.side),
+  );
+  return [...kept, ...written];
+}
+
+function outcomeAfter(
+  pair: PairToMerge,
+  merged: MergeResult,
+  answers: Pair<Answered | undefined>,
+  problem: TandemError | undefined,
+  undecided: boolean,
+): Outcome {
+  const planned = plannedOutcome(pair, merged);
+  const writes = mapPair(planned.writes, (names, side) => names.filter((name) => answers[side]?.has(name)));
+  const done = { ...planned, ...changesOf(pair, merged, writes) };
+  if (!problem) return done;
+  const kind = problem.code === 'REFERENCE_WAITING' ? 'waiting' : undecided ? 'review' : 'failed';
+  const { property } = problem.context;
+  return { ...done, kind, writes, code: problem.code, reason: problem.message, ...(property ? { property } : {}) };
+}
+
+/** Only edits of records that had agreed before: what two records made of each other when they met is no change of either. */
+function changesOf({ base, views }: PairToMerge, { decisions }: MergeResult, written: Outcome['writes']) {
+  const isEdit = ({ property, rule }: PropertyDecision): boolean =>
+    rule === 'one-changed' || (rule === 'conflict' && baseEntry(base, property) !== undefined);
+  const changes = mapPair(written, (names, side) => {
+    const edited = decisions.some((one) => one.writes === side && names.includes(one.property) && isEdit(one));
+    return edited ? (views[otherSide(side)].record.modified ?? '') : undefined;
+  });
+  return changes.some((change) => change !== undefined) ? { changes } : {};
+}
+
+const isReview = ({ decisions }: MergeResult): boolean =>
+  decisions.some((one) => one.rule === 'review') && !decisions.some((one) => one.error);
+
+/** The first thing that keeps a property from agreeing, if any. */
+function disagreementOf({ decisions }: MergeResult, base: Base): TandemError | undefined {
+  const blocked = decisions.find((one) => one.rule === 'blocked');
+  if (blocked)
+    return (
+      blocked.error ??
+      new TandemError('CONFLICT', `${blocked.property} cannot be written.`, { property: blocked.property })
+    );
+  const open = decisions.filter((one) => one.rule === 'review').map(({ property }) => property);
+  const [first] = open;
+  if (first === undefined) return undefined;
+  const names = `${open.join(', ')} ${open.length === 1 ? 'was' : 'were'}`;
+  const words = open.every((name) => baseEntry(base, name) === undefined)
+    ? `${names} different on the two sides when the records met: a person decides.`
+    : `${names} changed on both sides: a person decides.`;
+  return new TandemError('CONFLICT', words, { property: first });
+}
+
+// ------------------------------------------------------------ nothing is written
+
+/** A link of which a record is out of scope keeps its last state. */
+function pause(facts: Facts, pair: PairToMerge, { side }: RecordView): Step {
+  const reason = `${facts.mapping.sides[side].name}.when excludes the record: the link is kept, nothing is written.`;
+  const issue = issueOf(facts, { kind: 'paused', reason });
+  return asItIs(facts, pair, { issue }, outcomeOf('excluded', { ids: pair.ids }));
+}
+
+function block(facts: Facts, pair: PairToMerge, gate: Extract<BrakeGate, { kind: 'block' }>): Step {
+  const { mapping } = facts;
+  const trouble = blockedTrouble(mapping, gate.block, gate.change);
+  const open = { issue: issueOf(facts, trouble), ...(gate.decision === undefined ? {} : { decision: gate.decision }) };
+  const more = { ids: pair.ids, code: trouble.code!, reason: trouble.reason };
+  return asItIs(facts, pair, open, outcomeOf('waiting', more), { blockedBy: gate.block.brake.id });
+}
+
+/** The link in the states that its records are in, so that scans leave it alone meanwhile. */
+function asItIs(facts: Facts, pair: PairToMerge, patch: OpenPatch, outcome: Outcome, more: Partial<Commit> = {}): Step {
+  const { mapping } = facts;
+  const { ids, base, correlation, unconfirmed } = pair;
+  const lastSynced = mapPair(pair.views, (view, side) => stateToStore(mapping, view, correlation[side]));
+  // Should one of the two be deleted again, that is another deletion.
+  const ended = entryOf(facts).decision?.kind === 'deletes' ? { decision: null } : {};
+  const commit: Commit = {
+    ...nothing,
+    result: linkResult(facts, { ids, base: marked(mapping, base), unconfirmed, correlation, lastSynced }),
+    open: openOfLink(ids, { ...ended, ...patch }),
+    ...more,
+  };
+  return act({ do: 'commit', commit, last: true }, outcome);
+}

@@ -1,0 +1,229 @@
+/** Carries out the actions of `decide`: one small executor per kind, which decides nothing. Its result is a fact. */
+import { BRAKE_KINDS } from '../config/brake.ts';
+import { asTandemError, TandemError } from '../errors.ts';
+import { linkedState } from '../merge/state.ts';
+import { flip, replaceSide } from '../model/pair.ts';
+import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
+import type { Action } from './actions.ts';
+import type { Claims } from './claims.ts';
+import { commit } from './commit.ts';
+import type { Facts, RecordFact, Results, WriteResult } from './facts.ts';
+import type { MappingScope } from './scope.ts';
+import { type RecordView, viewRecord } from './view.ts';
+import { sendable } from './write.ts';
+
+type Do<K extends Action['do']> = Extract<Action, { do: K }>;
+type Learned = Partial<Facts>;
+
+/** @returns the facts that the effect adds or replaces */
+export function apply(scope: MappingScope, claims: Claims, facts: Facts, action: Action): Promise<Learned> {
+  switch (action.do) {
+    case 'lock':
+      return lock(scope, claims, facts, action);
+    case 'begin':
+      return begin(scope, facts, action);
+    case 'keep-overwritten':
+      return keepOverwritten(scope, facts, action);
+    case 'update':
+      return update(scope, claims, facts, action);
+    case 'create':
+      return create(scope, claims, facts, action);
+    case 'withdraw-create':
+      return withdrawCreate(scope, facts, action);
+    case 'delete':
+      return remove(scope, claims, facts, action);
+    case 'correlate':
+      return correlate(scope, claims, facts, action);
+    case 'restore':
+      return restore(scope, claims, facts, action);
+    case 'commit':
+      return commitUnit(scope, facts, action);
+  }
+}
+
+const learned = ({ results }: Facts, more: Partial<Results>): Learned => ({ results: { ...results, ...more } });
+
+async function lock(
+  scope: MappingScope,
+  claims: Claims,
+  facts: Facts,
+  { claims: names, entry }: Do<'lock'>,
+): Promise<Learned> {
+  if (entry) {
+    const { id, keys, correlationId } = entry.entry;
+    await scope.links.index(entry.side, [{ id, keys, names: correlationId }]);
+  }
+  await claims.add(names);
+  const own = entry?.side === facts.side && entry.entry.id === facts.id;
+  return learned(facts, { locked: [...facts.results.locked, ...names], ...(own ? { indexed: true } : {}) });
+}
+
+async function begin(
+  scope: MappingScope,
+  facts: Facts,
+  { consume, writes, create: created }: Do<'begin'>,
+): Promise<Learned> {
+  const { links, mapping } = scope;
+  const unlimited = BRAKE_KINDS.filter((kind) => mapping.brake[kind] === undefined);
+  const asked = consume && unlimited.length < BRAKE_KINDS.length;
+  const brake = asked ? await links.brake.spend(unlimited, consume.allowance) : undefined;
+  if (brake) return { stored: { ...facts.stored, brake } };
+  if (writes)
+    await links.begin({
+      version: writes.revision === 0 ? '' : String(writes.revision),
+      ids: writes.ids,
+      writes: writes.writes,
+    });
+  if (created) {
+    await scope.step?.('before-intent');
+    await links.intend(created.side, created.id, created.pending);
+    await scope.step?.('after-intent');
+  }
+  return learned(facts, { begun: { key: created?.pending.key } });
+}
+
+async function keepOverwritten(
+  scope: MappingScope,
+  facts: Facts,
+  { ids, values }: Do<'keep-overwritten'>,
+): Promise<Learned> {
+  await scope.links.keepLost(ids, values);
+  return learned(facts, { overwrittenKept: true });
+}
+
+async function update(scope: MappingScope, claims: Claims, facts: Facts, action: Do<'update'>): Promise<Learned> {
+  const { side } = action;
+  const done = (result: WriteResult): Learned =>
+    learned(facts, { written: replaceSide(facts.results.written, side, result) });
+  try {
+    return done(await write(scope, claims, action));
+  } catch (cause) {
+    const error = asTandemError(cause);
+    // A record deleted meanwhile is read again; only a refusal that another try would meet too ends here.
+    if (error.code === 'SYSTEM_NOT_FOUND')
+      throw new TandemError('RECORD_CHANGED', error.message, { ...error.context, cause });
+    if (error.retry !== 'never') throw error;
+    return done({ kind: 'rejected', error });
+  }
+}
+
+async function write(
+  scope: MappingScope,
+  claims: Claims,
+  { side, view, writes, readFirst }: Omit<Do<'update'>, 'do'>,
+): Promise<Extract<WriteResult, { kind: 'done' }>> {
+  const { mapping, clients } = scope;
+  const record = readFirst ? await readAgain(scope, view) : view.record;
+  const { data, changed, properties, refused } = sendable(mapping, side, record, writes);
+  await scope.step?.('before-update');
+  const change = { data, changed, version: record.version, before: record.data };
+  const response = await clients[side].update(mapping.sides[side].entity.name, record.id, change, {
+    guard: claims.check,
+  });
+  await scope.step?.('after-update');
+  const answered = await viewRecord(mapping, side, response, scope.fingerprinter);
+  return { kind: 'done', view: answered, properties, refused };
+}
+
+/** @throws TandemError RECORD_CHANGED where it is not as it was seen */
+async function readAgain(scope: MappingScope, view: RecordView): Promise<SystemRecord> {
+  const { mapping, clients } = scope;
+  const { name, entity } = mapping.sides[view.side];
+  const record = await clients[view.side].read(entity.name, view.record.id);
+  const now = record && (await viewRecord(mapping, view.side, record, scope.fingerprinter));
+  if (now && linkedState(mapping, now) === linkedState(mapping, view)) return now.record;
+  throw new TandemError('RECORD_CHANGED', `The record was changed in ${name} since it was read.`, {
+    mapping: mapping.name,
+    side: name,
+    id: view.record.id,
+  });
+}
+
+async function create(
+  scope: MappingScope,
+  claims: Claims,
+  facts: Facts,
+  { side, data, key }: Do<'create'>,
+): Promise<Learned> {
+  const { mapping, clients } = scope;
+  const entity = mapping.sides[side].entity.name;
+  let record: SystemRecord | undefined;
+  try {
+    record = await clients[side].create(entity, data, { idempotencyKey: key, guard: claims.check });
+    await scope.step?.('after-post');
+  } catch (cause) {
+    const error = asTandemError(cause);
+    const { id } = error.context;
+    // The outcome is not known: the next try finds the pending create, and looks for its result before it posts again.
+    if (error.code !== 'OUTCOME_UNKNOWN' && error.code !== 'LINK_CHANGED')
+      return learned(facts, { created: { kind: 'rejected', error } });
+    record = id === undefined ? undefined : await clients[side].read(entity, id);
+    if (!record) throw error;
+  }
+  const view = await viewRecord(mapping, side, record, scope.fingerprinter);
+  return learned(facts, { created: { kind: 'created', view } });
+}
+
+async function withdrawCreate(
+  scope: MappingScope,
+  facts: Facts,
+  { side, id, key }: Do<'withdraw-create'>,
+): Promise<Learned> {
+  await scope.links.dropIntent(side, id, key);
+  return learned(facts, { withdrawn: true });
+}
+
+async function remove(scope: MappingScope, claims: Claims, facts: Facts, { side, id }: Do<'delete'>): Promise<Learned> {
+  await scope.clients[side].delete(scope.mapping.sides[side].entity.name, id, { guard: claims.check });
+  return learned(facts, { deleted: true });
+}
+
+async function correlate(
+  scope: MappingScope,
+  claims: Claims,
+  facts: Facts,
+  { side, view, counterpart }: Do<'correlate'>,
+): Promise<Learned> {
+  const { mapping, clients } = scope;
+  const { correlate: path, entity } = mapping.sides[side];
+  const known = (result: Results['correlated'][SideIndex]): Learned =>
+    learned(facts, { correlated: replaceSide(facts.results.correlated, side, result) });
+  if (!path || !entity.update) return known(false);
+  try {
+    // What is known may be from a page, which has no version, or from before a write of this very look.
+    const record = await clients[side].read(entity.name, view.record.id);
+    if (!record) return known(false);
+    const data = path.set(record.data, counterpart ?? null);
+    const change = { data, changed: [path], version: record.version, before: record.data };
+    const named = await clients[side].update(entity.name, record.id, change, { guard: claims.check });
+    const { keys, correlationId, inScope } = await viewRecord(mapping, side, named, scope.fingerprinter);
+    await scope.links.index(side, [{ id: named.id, keys: inScope ? keys : [], names: correlationId }]);
+    return known(true);
+  } catch (cause) {
+    const error = asTandemError(cause);
+    return known(error.retry === 'never' ? false : { error });
+  }
+}
+
+async function restore(
+  scope: MappingScope,
+  claims: Claims,
+  facts: Facts,
+  { side, view, write: value, readFirst, ids, values }: Do<'restore'>,
+): Promise<Learned> {
+  await scope.links.keepLost(ids, values);
+  await scope.markDirty(scope.mapping.name, side, [ids[side]]);
+  if (!value) return learned(facts, { restored: { view: undefined } });
+  const { view: written } = await write(scope, claims, { side, view, writes: [value], readFirst });
+  const order = 1 + Math.max(...facts.records.map((fact) => (fact?.kind === 'present' ? fact.order : 0)));
+  const fact: RecordFact = { kind: 'present', view: written, from: 'response', askedFor: ids[side], order };
+  return {
+    ...learned(facts, { restored: { view: written } }),
+    records: flip(side, [fact, facts.records[otherSide(side)]]),
+  };
+}
+
+async function commitUnit(scope: MappingScope, facts: Facts, { commit: what, last }: Do<'commit'>): Promise<Learned> {
+  const revision = await commit(scope, facts, what);
+  return last || revision === undefined ? {} : learned(facts, { committed: revision });
+}

@@ -1,0 +1,216 @@
+/** Which records could be the counterpart of one without a link. Collects and chooses nothing: that is `decideMatch`. */
+import { TandemError } from '../errors.ts';
+import { shareKey } from '../merge/match.ts';
+import { parseRecordKey, recordKey } from '../model/record-key.ts';
+import type { RecordKey } from '../store/types.ts';
+import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
+import type { CorrelationFacts, RuleFacts } from './facts.ts';
+import type { MappingScope } from './scope.ts';
+import { type RecordView, viewRecord } from './view.ts';
+
+/** The free records that a record names, or that name it, read again; `found`: such that the match index need not know. */
+export async function gatherCorrelation(
+  scope: MappingScope,
+  view: RecordView,
+  found: readonly RecordView[] = [],
+): Promise<CorrelationFacts> {
+  const { partners, namedIsLinked } = await partnersOf(scope, view, found);
+  const [only, ...more] = partners;
+  if (!only || more.length > 0) return { partners, namedIsLinked, rivals: [], matched: [] };
+  const { partners: ofPartner } = await partnersOf(scope, only, []);
+  const rivals = ofPartner.filter(({ record }) => record.id !== view.record.id);
+  const sure = rivals.length > 0 || !only.inScope || shareKey(view, only);
+  return { partners, namedIsLinked, rivals, matched: sure ? [] : await matchedBy(scope, [view, only]) };
+}
+
+async function partnersOf(
+  scope: MappingScope,
+  view: RecordView,
+  found: readonly RecordView[],
+): Promise<Pick<CorrelationFacts, 'partners' | 'namedIsLinked'>> {
+  const { links, mapping } = scope;
+  const other = otherSide(view.side);
+  const naming = mapping.sides[other].correlate ? await links.namers(other, view.record.id) : [];
+  const ids = [...new Set([...naming, ...found.map(({ record }) => record.id), ...namedBy(view)])];
+  const counterparts = await links.counterparts(other, ids);
+  const views = await Promise.all(
+    ids.map((id, i) => (counterparts[i] === null ? readNamed(scope, other, id) : undefined)),
+  );
+  return {
+    partners: views.filter(
+      (one) => one !== undefined && (one.correlationId === view.record.id || one.record.id === view.correlationId),
+    ) as RecordView[],
+    namedIsLinked: namedBy(view).some((id) => counterparts[ids.indexOf(id)] !== null),
+  };
+}
+
+const namedBy = ({ correlationId }: RecordView): string[] => (correlationId === undefined ? [] : [correlationId]);
+
+/** What a person wrote into the place of an id need not look like one: then the system has no such record. */
+export async function readNamed(scope: MappingScope, side: SideIndex, id: string): Promise<RecordView | undefined> {
+  try {
+    return await readView(scope, side, id);
+  } catch (error) {
+    if (error instanceof TandemError && error.code === 'SYSTEM_REJECTED') return undefined;
+    throw error;
+  }
+}
+
+async function readView(scope: MappingScope, side: SideIndex, id: string): Promise<RecordView | undefined> {
+  const record = await scope.clients[side].read(scope.mapping.sides[side].entity.name, id);
+  return record && viewRecord(scope.mapping, side, record, scope.fingerprinter);
+}
+
+const viewAll = (scope: MappingScope, side: SideIndex, records: readonly SystemRecord[]): Promise<RecordView[]> =>
+  Promise.all(records.map((record) => viewRecord(scope.mapping, side, record, scope.fingerprinter)));
+
+/** Whom match rules find for either of two records. */
+async function matchedBy(scope: MappingScope, views: readonly RecordView[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const view of views) {
+    for (const [rule, key] of view.keys.entries()) {
+      if (key === undefined) continue;
+      const { candidates } = await indexed(scope, otherSide(view.side), rule, key);
+      found.push(...candidates.map(({ side, record }) => recordKey(side, record.id)));
+    }
+  }
+  return found;
+}
+
+/** Records of the other side that name this one, as their system finds them. */
+export async function searchCorrelation(scope: MappingScope, view: RecordView): Promise<CorrelationFacts> {
+  const other = otherSide(view.side);
+  const { correlate, entity } = scope.mapping.sides[other];
+  const recent = await scope.recent?.(other);
+  const all =
+    recent ??
+    (correlate
+      ? await viewAll(scope, other, await scope.clients[other].find(entity.name, correlate.source, view.record.id))
+      : []);
+  const naming = all.filter(({ correlationId }) => correlationId === view.record.id);
+  return naming.length > 0
+    ? gatherCorrelation(scope, view, naming)
+    : { partners: [], namedIsLinked: false, rivals: [], matched: [] };
+}
+
+/**
+ * What one match rule finds: in the match index, which holds every record that was read, and then in the system itself, so
+ * that a record made there a moment ago is found too. A candidate is read again before it counts.
+ */
+export async function gatherRule(scope: MappingScope, view: RecordView, rule: number): Promise<RuleFacts> {
+  const key = view.keys[rule];
+  const text = view.keyTexts[rule];
+  if (key === undefined || text === undefined) return { candidates: [], doubtful: [], rivals: [] };
+  const other = otherSide(view.side);
+  let found = await indexed(scope, other, rule, key);
+  if (found.candidates.length === 0) found = await searched(scope, other, rule, key, text);
+  if (found.candidates.length === 0) return { candidates: [], doubtful: [], rivals: [] };
+  const rivals = (await indexed(scope, view.side, rule, key)).candidates;
+  return { ...found, rivals: rivals.filter(({ record }) => record.id !== view.record.id) };
+}
+
+type Candidates = Pick<RuleFacts, 'candidates' | 'doubtful'>;
+
+async function indexed(scope: MappingScope, side: SideIndex, rule: number, key: string): Promise<Candidates> {
+  const { links } = scope;
+  const ids = await links.candidates(side, rule, key);
+  const counterparts = await links.counterparts(side, ids);
+  const free = ids.filter((_, i) => counterparts[i] === null);
+  const views = await Promise.all(free.map((id) => readView(scope, side, id)));
+  return keepFree(
+    scope,
+    rule,
+    key,
+    views.filter((view) => view !== undefined),
+  );
+}
+
+async function searched(
+  scope: MappingScope,
+  side: SideIndex,
+  rule: number,
+  key: string,
+  text: string,
+): Promise<Candidates> {
+  const { links, mapping, clients } = scope;
+  const field = mapping.match[rule]!.find[side];
+  const recent = await scope.recent?.(side);
+  if (!recent && field === undefined) return { candidates: [], doubtful: [] };
+  const views =
+    recent ?? (await viewAll(scope, side, await clients[side].find(mapping.sides[side].entity.name, field!, text)));
+  const having = views.filter((view) => view.keys[rule] === key);
+  const counterparts = await links.counterparts(
+    side,
+    having.map(({ record }) => record.id),
+  );
+  const free = having.filter((_, i) => counterparts[i] === null);
+  return keepFree(scope, rule, key, free);
+}
+
+/** Candidates that still have the key, and that nothing pairs with another record. */
+async function keepFree(
+  scope: MappingScope,
+  rule: number,
+  key: string,
+  views: readonly RecordView[],
+): Promise<Candidates> {
+  const candidates: RecordView[] = [];
+  const doubtful: string[] = [];
+  for (const view of views) {
+    if (!view.inScope || view.keys[rule] !== key) continue;
+    const paired = await pairedByCorrelation(scope, view);
+    if (paired.kind === 'sure' || (await pairedByBetterRule(scope, rule, view))) continue;
+    candidates.push(view);
+    doubtful.push(...paired.partners);
+  }
+  return { candidates, doubtful };
+}
+
+/**
+ * What stands between a record and others with its match key: `sure`, a free record is its counterpart by correlation and
+ * shares a match key with it, so it is nobody else's candidate; `doubtful`, they share none. Asks Redis only.
+ */
+async function pairedByCorrelation(
+  { links, mapping }: MappingScope,
+  view: RecordView,
+): Promise<{ kind: 'no' | 'sure' | 'doubtful'; partners: readonly string[] }> {
+  const other = otherSide(view.side);
+  const naming = mapping.sides[other].correlate ? await links.namers(other, view.record.id) : [];
+  const all = [...new Set([...naming, ...namedBy(view)])];
+  if (all.length === 0) return { kind: 'no', partners: [] };
+  const [counterparts, keys] = await Promise.all([links.counterparts(other, all), links.keysOf(other, all)]);
+  const free = all.flatMap((id, i) => (counterparts[i] === null && keys[i] ? [{ id, keys: keys[i] }] : []));
+  if (free.length === 0) return { kind: 'no', partners: [] };
+  const sure = free.some((one) => one.keys.some((key, rule) => key !== '' && key === view.keys[rule]));
+  return { kind: sure ? 'sure' : 'doubtful', partners: free.map(({ id }) => recordKey(other, id)) };
+}
+
+async function pairedByBetterRule({ links }: MappingScope, rule: number, view: RecordView): Promise<boolean> {
+  const other = otherSide(view.side);
+  for (const [better, key] of view.keys.slice(0, rule).entries()) {
+    if (key === undefined) continue;
+    const partners = await links.candidates(other, better, key);
+    if ((await links.counterparts(other, partners)).includes(null)) return true;
+  }
+  return false;
+}
+
+/** Which of these records of the other side are linked by now and have a match key in common with a record. */
+export async function gatherMatching(
+  scope: MappingScope,
+  view: RecordView,
+  candidates: readonly RecordKey[],
+): Promise<RecordKey[]> {
+  const other = otherSide(view.side);
+  const ids = candidates.map(parseRecordKey).flatMap(({ side, id }) => (side === other ? [id] : []));
+  const counterparts = await scope.links.counterparts(other, ids);
+  const linked = ids.filter((_, i) => counterparts[i] !== null);
+  const views = await Promise.all(linked.map((id) => readView(scope, other, id)));
+  return views.flatMap((one) => (one?.inScope && shareKey(one, view) ? [recordKey(other, one.record.id)] : []));
+}
+
+/** Whether one of these records exists and is in scope. */
+export async function anyInScope(scope: MappingScope, side: SideIndex, ids: readonly string[]): Promise<boolean> {
+  for (const id of ids) if ((await readView(scope, side, id))?.inScope) return true;
+  return false;
+}

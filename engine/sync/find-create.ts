@@ -1,0 +1,115 @@
+/** Looks for what unconfirmed creates have made. Collects and chooses nothing: that is engine/merge/unconfirmed.ts. */
+import { couldHaveMade } from '../merge/unconfirmed.ts';
+import { recordKey } from '../model/record-key.ts';
+import type { PendingCreate } from '../store/types.ts';
+import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
+import type { FoundRecords, OpenCreate } from './facts.ts';
+import type { MappingScope } from './scope.ts';
+import { type RecordView, viewRecord } from './view.ts';
+
+/**
+ * Records that the unconfirmed create of a source may have made: by the correlation id, else by a match key that was sent,
+ * else among those that changed since it began.
+ */
+export async function findUnconfirmedCreate(
+  scope: MappingScope,
+  source: RecordView,
+  pending: PendingCreate,
+): Promise<FoundRecords> {
+  const target = otherSide(source.side);
+  const { correlate, entity } = scope.mapping.sides[target];
+  const client = scope.clients[target];
+  if (correlate)
+    return searchResult(
+      scope,
+      target,
+      await viewAll(scope, target, await client.find(entity.name, correlate.source, source.record.id)),
+    );
+  for (const [rule, { find }] of scope.mapping.match.entries()) {
+    const [field, text] = [find[target], source.keyTexts[rule]];
+    // What was sent had another key: it cannot be found under the present one.
+    const sameKey = !pending.keys || pending.keys[rule] === source.keys[rule];
+    if (field === undefined || text === undefined || !sameKey) continue;
+    const views = await viewAll(scope, target, await client.find(entity.name, field, text));
+    return searchResult(
+      scope,
+      target,
+      views.filter((view) => view.keys[rule] === source.keys[rule]),
+    );
+  }
+  return entity.list?.since ? findRecent(scope, source, pending) : { by: 'nothing', records: [], others: [] };
+}
+
+const viewAll = (scope: MappingScope, side: SideIndex, records: readonly SystemRecord[]): Promise<RecordView[]> =>
+  Promise.all(records.map((record) => viewRecord(scope.mapping, side, record, scope.fingerprinter)));
+
+async function searchResult(scope: MappingScope, side: SideIndex, views: readonly RecordView[]): Promise<FoundRecords> {
+  const counterparts = await scope.links.counterparts(
+    side,
+    views.map(({ record }) => record.id),
+  );
+  const records = views.map((view, i) => ({ view, linked: counterparts[i] !== null, firstSeen: undefined }));
+  return { by: 'search', records, others: [] };
+}
+
+async function findRecent(scope: MappingScope, source: RecordView, pending: PendingCreate): Promise<FoundRecords> {
+  const { links, mapping } = scope;
+  const target = otherSide(source.side);
+  const open = await links.openIntents(source.side);
+  const others = open
+    .filter(({ id }) => id !== source.record.id)
+    .map(({ id, intent }) => ({ source: id, pending: intent }));
+  const found: FoundRecords['records'][number][] = [];
+  const { name } = mapping.sides[target].entity;
+  const client = scope.clients[target];
+  const since = new Date(await client.clock.earliest(name, pending.at)).toISOString();
+  for await (const page of client.list(name, { since })) {
+    const ids = page.records.map(({ id }) => id);
+    const counterparts = await links.counterparts(target, ids);
+    for (const record of page.records.filter((_, i) => counterparts[i] === null)) {
+      const view = await viewOrValues(scope, target, record);
+      found.push({ view, linked: false, firstSeen: await links.firstSeen(target, record.id) });
+    }
+  }
+  return { by: 'recent', records: found, others };
+}
+
+/** A record on which an expression fails may be the result all the same: what can be written can be compared. */
+async function viewOrValues(scope: MappingScope, side: SideIndex, record: SystemRecord): Promise<RecordView> {
+  const { mapping } = scope;
+  try {
+    return await viewRecord(mapping, side, record, scope.fingerprinter);
+  } catch {
+    const raw = mapping.properties.map((property) => property.sides[side].path?.get(record.data));
+    const fingerprints = mapping.properties.map((property, i) => scope.fingerprinter.of(raw[i], property));
+    const correlationId = String(mapping.sides[side].correlate?.get(record.data) ?? '') || undefined;
+    return {
+      side,
+      record,
+      inScope: true,
+      keys: [],
+      keyTexts: [],
+      correlationId,
+      raw,
+      fingerprints,
+      fingerprinter: scope.fingerprinter,
+    };
+  }
+}
+
+/** Creates on this record's own side that are open and may have made it. */
+export async function gatherOpenCreates(
+  { links }: MappingScope,
+  view: RecordView,
+  firstSeen: number,
+): Promise<OpenCreate[]> {
+  const sources = otherSide(view.side);
+  const open = (await links.openIntents(sources)).filter(({ intent }) => couldHaveMade(intent, firstSeen));
+  return Promise.all(
+    open.map(async ({ id, intent }) => ({
+      source: id,
+      pending: intent,
+      underWay: !intent.review && (await links.claimed(recordKey(sources, id))),
+    })),
+  );
+}

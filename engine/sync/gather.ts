@@ -1,0 +1,170 @@
+/** Answers the questions of `decide`. Reads and calculates; writes nothing, neither to a system nor to Redis. */
+import { type BrakeKind, allowance as limitOf } from '../config/brake.ts';
+import { asTandemError, type TandemError } from '../errors.ts';
+import { BRAKE_WINDOW } from '../links/brake.ts';
+import { firstSeen } from '../merge/unconfirmed.ts';
+import { flip } from '../model/pair.ts';
+import { type Json, otherSide, type SideIndex, type SystemRecord } from '../types.ts';
+import type { Question } from './actions.ts';
+import {
+  anyInScope,
+  gatherCorrelation,
+  gatherMatching,
+  gatherRule,
+  readNamed,
+  searchCorrelation,
+} from './candidates.ts';
+import { convertProperty, flowsTo, propertyStates } from './convert.ts';
+import type { AllowanceFacts, Facts, NewRecord, RecordFact, RestoredValue, Unit } from './facts.ts';
+import { findUnconfirmedCreate, gatherOpenCreates } from './find-create.ts';
+import { convertContext } from './references.ts';
+import type { MappingScope } from './scope.ts';
+import { gatherPartner } from './stored.ts';
+import { type RecordView, viewRecord } from './view.ts';
+import { newRecord, refusalOf } from './write.ts';
+
+/** @returns the facts that the answer adds or replaces */
+export async function gather(
+  scope: MappingScope,
+  facts: Facts,
+  unit: Unit,
+  question: Question,
+): Promise<Partial<Facts>> {
+  switch (question.ask) {
+    case 'record':
+      return gatherRecord(scope, facts, unit, question.side, question.id);
+    case 'waiters':
+      return { waitedFor: (await scope.links.waiters(facts.side, facts.id)).length > 0 };
+    case 'correlation':
+      return { correlation: await gatherCorrelation(scope, question.view) };
+    case 'rule': {
+      const rules = [...facts.rules];
+      rules[question.rule] = await gatherRule(scope, question.view, question.rule);
+      return { rules };
+    }
+    case 'search-correlation':
+      return { searched: await searchCorrelation(scope, question.view) };
+    case 'named-record':
+      return { namedExists: (await readNamed(scope, question.side, question.id)) !== undefined };
+    case 'unconfirmed-create':
+      return { found: await findUnconfirmedCreate(scope, question.view, question.pending) };
+    case 'open-creates':
+      return { openCreates: await gatherOpenCreates(scope, question.view, firstSeen(facts)) };
+    case 'matching-candidates':
+      return { matching: await gatherMatching(scope, question.view, question.candidates) };
+    case 'candidates-exist':
+      return { candidatesExist: await anyInScope(scope, question.side, question.ids) };
+    case 'partner':
+      return { partner: await gatherPartner(scope, question) };
+    case 'new-record':
+      return { newRecord: await convertNew(scope, question.view) };
+    case 'conversions': {
+      const converting = convertContext(scope);
+      const properties = await propertyStates(scope.mapping, question.views, question.base, converting);
+      return { conversions: { properties, refs: converting.missing } };
+    }
+    case 'allowance':
+      return { allowance: await gatherAllowance(scope, question.kind) };
+    case 'absent-twice':
+      return { absentTwice: (await readRecord(scope, question.side, question.id)) === undefined };
+    case 'restored-value':
+      return { restored: await convertRestored(scope, question) };
+  }
+}
+
+const readRecord = (scope: MappingScope, side: SideIndex, id: string): Promise<SystemRecord | undefined> =>
+  scope.clients[side].read(scope.mapping.sides[side].entity.name, id);
+
+/** A page's record is used as long as its link was not committed after that page was requested. */
+function isCurrent({ known }: Unit, { stored: { link } }: Facts): boolean {
+  return known !== undefined && (link === undefined || link.revision <= known.revision);
+}
+
+async function gatherRecord(
+  scope: MappingScope,
+  facts: Facts,
+  unit: Unit,
+  side: SideIndex,
+  id: string,
+): Promise<Pick<Facts, 'records'>> {
+  const delivered = side === unit.side && id === unit.id && isCurrent(unit, facts) ? unit.known?.record : undefined;
+  const from = delivered ? 'list' : 'read';
+  const order = facts.records.filter((fact) => fact !== undefined).length;
+  const known = (fact: RecordFact): Pick<Facts, 'records'> => ({
+    records: flip(side, [fact, facts.records[otherSide(side)]]),
+  });
+  try {
+    const record = delivered ?? (await readRecord(scope, side, id));
+    if (!record) return known({ kind: 'absent' });
+    const view = await viewRecord(scope.mapping, side, record, scope.fingerprinter);
+    return known({ kind: 'present', view, from, askedFor: id, order });
+  } catch (cause) {
+    const error = asTandemError(cause);
+    if (error.retry !== 'never') throw error;
+    return known({ kind: 'unreadable', error });
+  }
+}
+
+/** What would be sent to create the counterpart of a record. */
+export async function convertNew(scope: MappingScope, source: RecordView): Promise<NewRecord> {
+  const { mapping } = scope;
+  const target = mapping.sides[otherSide(source.side)];
+  const converting = convertContext(scope);
+  const writes = [];
+  for (const property of mapping.properties) {
+    if (!flowsTo(property, target.index)) continue;
+    const converted = await convertProperty(mapping, property, source, target.index, converting);
+    if (!converted.ok) return { ok: false, error: converted.error, refs: converting.missing };
+    if (converted.value !== null)
+      writes.push({ property: property.name, value: converted.value, fingerprint: converted.fingerprint });
+  }
+  try {
+    return { ok: true, writes, data: newRecord(mapping, target, writes, source.record.id) };
+  } catch (error) {
+    return { ok: false, error: asTandemError(error), refs: [] };
+  }
+}
+
+/** Links there were before the present run deleted or created some decide how many writes of a kind are allowed. */
+async function gatherAllowance(scope: MappingScope, kind: BrakeKind): Promise<AllowanceFacts> {
+  const { linked, since } = await linkedBefore(scope, kind);
+  const limit = scope.mapping.brake[kind];
+  return { limit: limit ? limitOf(kind, limit, linked) : Infinity, linked, since };
+}
+
+/** @returns links there were before the present run deleted or created some, and what it consumed */
+export async function linkedBefore(
+  { links, runSince }: Pick<MappingScope, 'links' | 'runSince'>,
+  kind: BrakeKind,
+): Promise<{ linked: number; spent: number; since: number | undefined }> {
+  const [count, since] = await Promise.all([links.count(), runSince()]);
+  const spent = await links.brake.spent(kind, Math.min(Date.now() - BRAKE_WINDOW, since ?? Infinity));
+  const linked = kind === 'deletes' ? count + spent : kind === 'creates' ? Math.max(0, count - spent) : count;
+  return { linked, spent, since };
+}
+
+/** A value of the history as it would be written to its own side, and what it becomes on the other one. */
+async function convertRestored(
+  scope: MappingScope,
+  { property: name, value, near, far }: Extract<Question, { ask: 'restored-value' }>,
+): Promise<RestoredValue> {
+  const { mapping } = scope;
+  const i = mapping.properties.findIndex((property) => property.name === name);
+  const property = mapping.properties[i]!;
+  const refused = (error: TandemError): RestoredValue => ({ ok: false, error });
+  const data = property.sides[near.side].path!.set(near.record.data, value);
+  const typed = await viewRecord(mapping, near.side, { ...near.record, data }, scope.fingerprinter);
+  const write = { property: name, value: value as Json, fingerprint: typed.fingerprints[i]! };
+  const changes = near.fingerprints[i] !== write.fingerprint;
+  const refusal = changes ? refusalOf(mapping, near, write) : undefined;
+  if (refusal) return refused(refusal);
+  if (!flowsTo(property, far.side)) return { ok: true, write, toward: undefined };
+  const converted = await convertProperty(mapping, property, typed, far.side, convertContext(scope));
+  if (!converted.ok) return refused(converted.error);
+  const refusedFar = refusalOf(mapping, far, {
+    property: name,
+    value: converted.value,
+    fingerprint: converted.fingerprint,
+  });
+  return refusedFar ? refused(refusedFar) : { ok: true, write, toward: converted.fingerprint };
+}

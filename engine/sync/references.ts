@@ -1,0 +1,88 @@
+/** What conversions of one mapping ask of the world: links of other mappings, small entities, records by id or query. */
+import type { Property } from '../config/types.ts';
+import { TandemError } from '../errors.ts';
+import type { ExpressionFunctions } from '../expression/expression.ts';
+import type { SideIndex, SystemRecord } from '../types.ts';
+import type { ConvertContext, ReferenceAnswer } from './convert.ts';
+import type { Reference } from './facts.ts';
+import type { MappingScope } from './scope.ts';
+
+export type ConversionScope = Pick<MappingScope, 'mapping' | 'config' | 'clientOf' | 'linksOf' | 'fingerprinter'>;
+
+/** Conversions of one reconcile. `missing` collects the records that had no link when they were asked for. */
+export function convertContext({
+  mapping,
+  config,
+  clientOf,
+  linksOf,
+  fingerprinter,
+}: ConversionScope): ConvertContext & { readonly missing: Reference[] } {
+  const missing: Reference[] = [];
+
+  const referred = async (record: Omit<Reference, 'settled'>): Promise<ReferenceAnswer> => {
+    const links = linksOf(record.mapping);
+    const id = await links.counterpart(record.side, record.id);
+    if (id !== undefined) return { id };
+    const issue = await links.held(record.side, record.id);
+    // What a brake blocks is not settled: it may be linked yet.
+    const settled = issue !== undefined && issue.code !== 'BRAKE_ON';
+    missing.push({ ...record, settled });
+    return settled ? 'settled' : 'pending';
+  };
+
+  const functions = (side: SideIndex): ExpressionFunctions => {
+    const { system } = mapping.sides[side];
+    const client = clientOf(system.name);
+    return {
+      async link(name, id) {
+        const other = config.mappings.get(name);
+        const from = other?.sides.find((candidate) => candidate.system.name === system.name);
+        if (!from)
+          throw new TandemError(
+            'CONFIG_REFERENCE',
+            `$link: there is no mapping "${name}" with a side in "${system.name}".`,
+          );
+        const answer = await referred({ mapping: name, side: from.index, id: String(id) });
+        return typeof answer === 'object' ? answer.id : undefined;
+      },
+      record: async (entity, id) => (await client.read(entity, String(id)))?.data,
+      async find(entity, query) {
+        const [first, ...rest] = Object.entries(query);
+        if (!first) throw new TandemError('EXPRESSION_FAILED', '$find needs at least one field to search by.');
+        const found = await client.find(entity, first[0], String(first[1]));
+        return found
+          .map((record) => record.data)
+          .filter((data) => rest.every(([field, value]) => String(data[field]) === String(value)));
+      },
+    };
+  };
+
+  const lookupRecords = async (side: SideIndex, entity: string): Promise<readonly SystemRecord[]> => {
+    const { system } = mapping.sides[side];
+    const records = await clientOf(system.name).cached(entity);
+    if (records.length > 0) return records;
+    // A slip of the system, which must not fail every record that names one of them.
+    throw new TandemError('SYSTEM_BAD_RESPONSE', `${system.name} has no ${entity} at all.`, {
+      system: system.name,
+      entity,
+    });
+  };
+
+  return {
+    fingerprinter,
+    missing,
+    functions,
+    reference(property: Property, from: SideIndex, id: string): Promise<ReferenceAnswer> {
+      const { mapping: name, sides } = property.reference!;
+      return referred({ mapping: name, side: sides[from], id });
+    },
+    async lookup(side, { entity, field }, id) {
+      const records = await lookupRecords(side, entity);
+      return records.find((record) => record.id === id)?.data[field];
+    },
+    async lookupId(side, { entity, field }, value) {
+      const records = await lookupRecords(side, entity);
+      return records.find((record) => String(record.data[field]) === String(value))?.id;
+    },
+  };
+}
