@@ -17,7 +17,7 @@ import { type Base, otherSide } from '../types.ts';
 import { appliedWrites, baseEntry, withApplied } from './base.ts';
 import { deletedValues } from './overwritten.ts';
 import { type Block, blockedTrouble, type Permit, permitFor } from './permit.ts';
-import { linkedState } from './state.ts';
+import { stateToStore } from './state.ts';
 import {
   act,
   ask,
@@ -94,7 +94,7 @@ function keepLink(
   const { mapping } = facts;
   const { ids, unconfirmed, correlation } = link;
   const open = { issue: issueOf(facts, trouble), ...(kept ? { decision: KEPT } : {}) };
-  const lastSynced = flip(survivor.side, [linkedState(mapping, survivor), '']);
+  const lastSynced = flip(survivor.side, [stateToStore(mapping, survivor, correlation[survivor.side]), '']);
   const commit: Commit = {
     ...nothing,
     result: linkResult(facts, { ids, base: baseOf(facts, link, survivor), unconfirmed, correlation, lastSynced }),
