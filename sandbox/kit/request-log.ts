@@ -46,6 +46,8 @@ export class RequestLog {
   #counts: Record<string, number> = {};
   #methods: Record<string, number> = {};
   #entities: Record<string, EntityStats> = {};
+  /** Called after each answer was made. */
+  onEnd: ((entry: LoggedRequest) => void) | undefined;
   readonly #entityOf: (route: string) => string | undefined;
 
   /** @param entityOf which entity a route's pattern is about, if any */
@@ -69,6 +71,8 @@ export class RequestLog {
   end(entry: LoggedRequest, status: number): void {
     if (entry.status !== 0) return;
     entry.status = status;
+    // Once what the answer holds was read: what happens now is in the next one.
+    this.onEnd?.(entry);
     const entity = this.#entityOf(entry.route);
     if (entity === undefined) return;
     this.#entities[entity] ??= noStats();

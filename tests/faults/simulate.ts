@@ -3,9 +3,9 @@ import { parseArgs } from 'node:util';
 import { createCrew } from './simulation/crew.ts';
 import { startDurableRedis } from './simulation/durable-redis.ts';
 import { type Report, runSchedule } from './simulation/run.ts';
-import { makeSchedule } from './simulation/schedule.ts';
+import { type Feature, features, makeSchedule } from './simulation/schedule.ts';
 
-const HELP = `Usage: npm run simulate -- [--seeds N] [--from S] [--jobs K] [--windows W] [--steps T] [--no-kills] [--verbose]
+const HELP = `Usage: npm run simulate -- [--seeds N] [--from S] [--jobs K] [--windows W] [--steps T] [--without LIST] [--verbose]
 
 Each seed is a random schedule of edits, creates and deletes in both stand-ins, of faults, and of killed processes,
 played against the real engine and a real Redis; then every promise is checked. One line per seed.
@@ -15,7 +15,7 @@ played against the real engine and a real Redis; then every promise is checked. 
   --jobs K      how many at a time (1); each takes two workers and a Redis of its own
   --windows W   how often all is let come to rest and checked (3)
   --steps T     steps before each of these (18)
-  --no-kills    neither workers nor Redis are killed
+  --without LIST  leave out some of ${features.join(', ')}
   --verbose     each step as it is done
 
 Ends with 0 when every promise held, 1 when one was broken (its line tells how to run that seed again), 2 for a wrong
@@ -27,7 +27,7 @@ interface Options {
   readonly jobs: number;
   readonly windows: number;
   readonly steps: number;
-  readonly kills: boolean;
+  readonly without: readonly Feature[];
   readonly verbose: boolean;
 }
 
@@ -39,7 +39,7 @@ function read(): Options | undefined {
       jobs: { type: 'string', default: '1' },
       windows: { type: 'string', default: '3' },
       steps: { type: 'string', default: '18' },
-      'no-kills': { type: 'boolean', default: false },
+      without: { type: 'string', default: '' },
       verbose: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -55,15 +55,24 @@ function read(): Options | undefined {
     jobs: number('jobs'),
     windows: number('windows'),
     steps: number('steps'),
-    kills: !values['no-kills'],
+    without: values.without
+      .split(',')
+      .filter((name) => name !== '')
+      .map(feature),
     verbose: values.verbose,
   };
 }
 
+function feature(name: string): Feature {
+  const found = features.find((one) => one === name);
+  if (found === undefined) throw new Error(`--without takes some of ${features.join(', ')}, with commas between them.`);
+  return found;
+}
+
 /** @returns the exit status */
 async function simulate(options: Options): Promise<number> {
-  const { seeds, from, jobs, windows, steps, kills, verbose } = options;
-  const shape = `--windows ${windows} --steps ${steps}${kills ? '' : ' --no-kills'}`;
+  const { seeds, from, jobs, windows, steps, without, verbose } = options;
+  const shape = `--windows ${windows} --steps ${steps}${without.length > 0 ? ` --without ${without.join(',')}` : ''}`;
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
   const broken: number[] = [];
@@ -97,7 +106,7 @@ async function simulate(options: Options): Promise<number> {
     try {
       while (next < from + seeds && !stop.signal.aborted) {
         const seed = next++;
-        const report = await runSchedule(makeSchedule(seed, { windows, steps, kills }), {
+        const report = await runSchedule(makeSchedule(seed, { windows, steps, without }), {
           crew,
           redis,
           signal: stop.signal,

@@ -19,6 +19,9 @@ export interface Worker {
   readonly ended: Promise<void>;
   readonly alive: boolean;
   kill(): Promise<void>;
+  /** The process stands still, until `resume`; it may be killed meanwhile. */
+  stop(): void;
+  resume(): void;
 }
 
 export interface Crew {
@@ -95,6 +98,8 @@ export function createCrew(spare = 1): Crew {
         child.stdin.write(`${JSON.stringify(order)}\n`);
         await hear(order.do === 'work' ? WORKING : WARM);
       },
+      stop: () => void child.kill('SIGSTOP'),
+      resume: () => void child.kill('SIGCONT'),
       async kill() {
         child.kill('SIGKILL');
         await ended;

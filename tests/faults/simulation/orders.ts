@@ -24,8 +24,11 @@ export type Order =
       readonly root: string;
       /** The variables that the system files name. */
       readonly env: Readonly<Record<string, string>>;
-      /** The step at which the process ends itself, if any. */
+      /** The step at which the process ends itself, if any, and how often it passes it before. */
       readonly dieAt?: Moment;
+      readonly dieAfter?: number;
+      /** How long a claim lasts without being extended, in ms. */
+      readonly claimTtl?: number;
       /** Have it wait at each named step for up to so many ms, so that work interleaves otherwise each time. */
       readonly dawdle?: number;
     }
@@ -41,3 +44,7 @@ export const WORKING = 'working';
 /** Short, so that what a killed worker held is soon taken over. In ms. */
 export const LOCK_DURATION = 2_000;
 export const CLAIM_TTL = 4_000;
+/** Where processes are stopped: shorter than many a stop. */
+export const SHORT_CLAIM_TTL = 1_200;
+/** Signs of life of processes: who was killed is soon known to be gone. */
+export const BEATS = { beat: 100, ttl: 2_000 };

@@ -3,11 +3,9 @@ import type { KeapEntity } from '../../../sandbox/keap/store.ts';
 import { customers, orders, products } from '../../../sandbox/shop/entities.ts';
 import type { ShopEntity } from '../../../sandbox/shop/store.ts';
 import type { Model } from './model.ts';
-import type { Step, Values } from './schedule.ts';
+import type { Deed, Step, Values } from './schedule.ts';
 import type { Setting } from './setting.ts';
-import { find, kinds, type Place, places, type RecordData } from './things.ts';
-
-type Deed = Extract<Step, { do: 'create' | 'edit' | 'spoil' | 'mend' | 'delete' }>;
+import { find, kinds, type Place, pairs, places, type RecordData } from './things.ts';
 
 /** @returns what was not done, because a record that it needs is not there (yet) */
 export function act(setting: Setting, model: Model, deed: Deed): string[] {
@@ -148,3 +146,27 @@ function tell(setting: Setting, place: Place, id: string, what: 'create' | 'edit
 
 export const entriesOf = <K extends string, V>(from: Partial<Record<K, V>>): [K, V][] =>
   Object.entries(from) as [K, V][];
+
+/**
+ * Breaks the link of a thing over the HTTP API and, if told, links the same records again. What the API refuses because of
+ * work that goes on is no fault: the two match.
+ * @returns what was not done
+ */
+export async function relink(
+  setting: Setting,
+  { thing, mapping, link }: Extract<Step, { do: 'relink' }>,
+): Promise<string[]> {
+  const [a, b] = (pairs[mapping] ?? []).map((place) => find(setting.stores, place, thing)[0]);
+  if (!a || !b) return [`${thing} is not on both sides of ${mapping}`];
+  const ids = { keap: String(a.id), customwebshop: String(b.id) };
+  try {
+    const broken = await setting.api('DELETE', `/links/${mapping}?side=keap&id=${ids.keap}`);
+    if (!broken.ok) return [`breaking the link of ${thing}: ${broken.status} ${await broken.text()}`];
+    if (!link) return [];
+    const made = await setting.api('POST', `/links/${mapping}`, { ids });
+    return made.ok ? [] : [`linking ${thing} again: ${made.status} ${await made.text()}`];
+  } catch (error) {
+    // Redis was killed, or a stopped worker had the record for long.
+    return [`breaking and making the link of ${thing}: ${String(error)}`];
+  }
+}

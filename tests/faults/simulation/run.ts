@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Crew, Worker } from './crew.ts';
 import type { DurableRedis } from './durable-redis.ts';
 import { createModel } from './model.ts';
-import type { WorkOrder } from './orders.ts';
-import { act } from './people.ts';
+import { SHORT_CLAIM_TTL, type WorkOrder } from './orders.ts';
+import { act, relink } from './people.ts';
 import { check } from './promises.ts';
 import { becomeQuiet } from './quiet.ts';
-import { ALL, type Schedule, type Step } from './schedule.ts';
+import { ALL, type Deed, type Schedule, type Step, wholeList } from './schedule.ts';
 import { createSetting, type Setting } from './setting.ts';
+import type { System } from './things.ts';
 
 const WORKERS = 2;
 
@@ -45,14 +46,26 @@ export interface Means {
   readonly autopsy?: ((setting: Setting) => Promise<void>) | undefined;
 }
 
+/** As when a machine is suspended: what it does next, it does with what it knew before. */
+async function standStill(worker: Worker | undefined, ms: number): Promise<void> {
+  worker?.stop();
+  await sleep(ms);
+  worker?.resume();
+}
+
 export async function runSchedule(
   schedule: Schedule,
   { crew, redis, dawdle, signal, tell = () => {}, autopsy }: Means,
 ): Promise<Report> {
   const begun = performance.now();
-  const setting = await createSetting(redis.url);
+  const setting = await createSetting(redis.url, { clocks: schedule.clocks });
+  const stops = schedule.steps.some((step) => step.do === 'stop');
   const model = createModel();
-  const order: WorkOrder = { ...setting.order, ...(dawdle === undefined ? {} : { dawdle }) };
+  const order: WorkOrder = {
+    ...setting.order,
+    ...(dawdle === undefined ? {} : { dawdle }),
+    ...(stops ? { claimTtl: SHORT_CLAIM_TTL } : {}),
+  };
   const workers: Worker[] = [];
   const doomed = new Set<Worker>();
   let broken: string[] = [];
@@ -62,6 +75,14 @@ export async function runSchedule(
   let crash: Promise<void> | undefined;
   /** Replacements under way: hiring waits for Redis, so the steps do not wait for it. */
   let hiring: Promise<void> = Promise.resolve();
+  /** Stops of workers and requests of people that are under way. */
+  const underWay = new Set<Promise<void>>();
+  const begin = (work: Promise<void>): void => {
+    underWay.add(work);
+    void work.finally(() => underWay.delete(work));
+  };
+  /** What people do as soon as a page was answered. */
+  const onPage = new Set<{ system: System; path: RegExp; deed: Deed }>();
 
   async function perform(step: Step): Promise<void> {
     switch (step.do) {
@@ -70,10 +91,19 @@ export async function runSchedule(
       case 'spoil':
       case 'mend':
       case 'delete':
-        for (const line of act(setting, model, step)) {
-          skipped++;
-          tell(`    skipped: ${line}`);
-        }
+        skip(act(setting, model, step));
+        return;
+      case 'shift':
+        onPage.add({ system: step.system, path: wholeList(step.entity), deed: step.deed });
+        return;
+      case 'stop':
+        begin(standStill(workers[step.worker % workers.length], step.ms));
+        return;
+      case 'relink':
+        begin(relink(setting, step).then(skip));
+        return;
+      case 'file':
+        await setting.files.edit(step.mapping, step.edit, step.n);
         return;
       case 'scan':
         if (!scanned && setting.writes() > 0) broken.push('P4 something was written before both sides were read');
@@ -94,7 +124,10 @@ export async function runSchedule(
         hiring = hiring.then(async () => {
           const place = victim === undefined ? -1 : workers.indexOf(victim);
           if (place < 0) return;
-          const next = await crew.hire({ ...order, ...(step.next ? { dieAt: step.next } : {}) });
+          const next = await crew.hire({
+            ...order,
+            ...(step.next ? { dieAt: step.next, dieAfter: step.after ?? 0 } : {}),
+          });
           if (step.next) doomed.add(next);
           workers[place] = next;
         });
@@ -111,11 +144,35 @@ export async function runSchedule(
       case 'quiet':
         await crash;
         await hiring;
+        for (const { deed } of onPage) skip(act(setting, model, deed));
+        onPage.clear();
+        await Promise.all(underWay);
+        await setting.files.restore();
         await relieve();
+        await inForce();
         broken = [...broken, ...(await becomeQuiet(setting, model, step.brake))];
         if (broken.length === 0) broken = await check(setting, model);
         return;
     }
+  }
+
+  function skip(lines: readonly string[]): void {
+    for (const line of lines) {
+      skipped++;
+      tell(`    skipped: ${line}`);
+    }
+  }
+
+  for (const name of ['keap', 'customwebshop'] as const) {
+    setting.system(name).requests.onEnd = ({ method, path, status }) => {
+      if (method !== 'GET' || status !== 200) return;
+      for (const one of onPage) {
+        if (one.system !== name || !one.path.test(path)) continue;
+        onPage.delete(one);
+        tell(`     page ${path}: ${JSON.stringify(one.deed)}`);
+        skip(act(setting, model, one.deed));
+      }
+    };
   }
 
   let abort = (): void => {};
@@ -131,6 +188,18 @@ export async function runSchedule(
       kills++;
       await worker.kill();
       workers[place] = await crew.hire(order);
+    }
+  }
+
+  /** All processes have the files as they are now. */
+  async function inForce(): Promise<void> {
+    const pids = new Set(workers.map(({ pid }) => pid));
+    for (;;) {
+      const living = (await setting.engine.versions.processes()).filter(({ pid }) => pids.has(pid));
+      const { version } = setting.engine.config.current();
+      const same = living.every(({ config, idle }) => config === version && idle.length === 0);
+      if (version === setting.version && same && living.length === pids.size) return;
+      await sleep(25);
     }
   }
 

@@ -6,9 +6,10 @@
 import type { BrakeAnswer } from '../../../engine/links/brake.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import type { WebhookFaults } from '../../../sandbox/kit/outbox.ts';
+import { droppable, type FileEdit } from './mapping-files.ts';
 import { type Moment, moments } from './orders.ts';
 import { createRandom, type Random } from './random.ts';
-import { type Kind, kinds, type Place, pairs, type System } from './things.ts';
+import { type Kind, kinds, type Place, pairs, places, type System } from './things.ts';
 
 /** Values by field name; '' clears. */
 export type Values = Readonly<Record<string, string>>;
@@ -35,18 +36,38 @@ export type Step =
   | { readonly do: 'scan'; readonly mapping: string; readonly scan: 'changes' | 'full' }
   | { readonly do: 'fault'; readonly system: System; readonly rule: FaultRule }
   | { readonly do: 'webhooks'; readonly system: System; readonly faults: Partial<WebhookFaults> }
-  /** A worker is killed, and another one takes its place, which ends itself at a named step if one is told. */
-  | { readonly do: 'kill'; readonly worker: number; readonly next?: Moment }
+  /**
+   * Lists shift while they are read: as soon as a page of the whole list of an entity was answered, people do this. It is done at
+   * the latest before all is let come to rest.
+   */
+  | { readonly do: 'shift'; readonly system: System; readonly entity: string; readonly deed: Deed }
+  /** A worker is killed, and another one takes its place, which ends itself at a named step after passing it `after` times, if told. */
+  | { readonly do: 'kill'; readonly worker: number; readonly next?: Moment; readonly after?: number }
+  /** A worker process stands still for a while. */
+  | { readonly do: 'stop'; readonly worker: number; readonly ms: number }
+  /** A person breaks the link of a thing that is in step, and may link the two records again; over the HTTP API. */
+  | { readonly do: 'relink'; readonly thing: string; readonly mapping: string; readonly link: boolean }
+  /** A mapping file is edited, until all is let come to rest. */
+  | { readonly do: 'file'; readonly mapping: string; readonly edit: FileEdit; readonly n: number }
   | { readonly do: 'redis'; readonly downMs: number }
   | { readonly do: 'pause'; readonly ms: number }
   /** Faults end, work is let to finish, and every promise is checked. A brake that is still on then is answered so. */
   | { readonly do: 'quiet'; readonly brake: BrakeAnswer };
+
+/** What people do to records. */
+export type Deed = Extract<Step, { do: 'create' | 'edit' | 'spoil' | 'mend' | 'delete' }>;
+
+/** What a schedule may leave out. */
+export const features = ['kills', 'stops', 'clocks', 'shifts', 'batches', 'files', 'links'] as const;
+export type Feature = (typeof features)[number];
 
 /** Stands for every mapping. */
 export const ALL = '*';
 
 export interface Schedule {
   readonly seed: number;
+  /** How far the clock of each system is ahead, in ms. */
+  readonly clocks: Readonly<Record<System, number>>;
   readonly steps: readonly Step[];
 }
 
@@ -55,8 +76,8 @@ export interface ScheduleOptions {
   readonly windows?: number;
   /** Steps in each. */
   readonly steps?: number;
-  /** Kills of workers and of Redis; false: none. */
-  readonly kills?: boolean;
+  /** Default: none. */
+  readonly without?: readonly Feature[];
 }
 
 /** What the schedule knows of a thing while it is drawn. */
@@ -72,21 +93,30 @@ interface Planned {
   gone: boolean;
   /** A deal refers to it: nothing of it is deleted. */
   needed: boolean;
+  /** The window in which it was edited last. */
+  edited?: number;
+  /** The window in which it is left alone, since its link is broken and made. */
+  still?: number;
 }
 
 export function makeSchedule(seed: number, options: ScheduleOptions = {}): Schedule {
-  const { windows = 3, steps: perWindow = 18, kills = true } = options;
+  const { windows = 3, steps: perWindow = 18, without = [] } = options;
+  const has = (feature: Feature): boolean => !without.includes(feature);
   const random = createRandom(seed);
   const things: Planned[] = [];
   const steps: Step[] = [];
   let count = 0;
+  let window = 0;
+  /** Properties that are not kept in step in this window, and those that were edited in it: "kind.field". */
+  const dropped = new Set<string>();
+  const touched = new Set<string>();
 
   const alive = (wanted: (thing: Planned) => boolean = () => true): Planned[] =>
-    things.filter((thing) => !thing.gone && wanted(thing));
+    things.filter((thing) => !thing.gone && thing.still !== window && wanted(thing));
 
-  function create(window: number): void {
+  function create(): void {
     const kind = random.weighted<Kind>({ company: 4, person: 2, product: 3, deal: 3 });
-    const referable = alive((thing) => thing.kind === 'company' || thing.kind === 'person');
+    const referable = people();
     if (kind === 'deal' && referable.length === 0) return;
     const spec = kinds[kind];
     const name = `${spec.prefix}${++count}`;
@@ -116,14 +146,19 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     steps.push({ do: 'create', kind, thing: name, in: created, silent: random.chance(0.25) });
   }
 
+  /** Whom a deal may refer to. */
+  const people = (): Planned[] =>
+    things.filter((thing) => !thing.gone && (thing.kind === 'company' || thing.kind === 'person'));
+
   function valuesFor(thing: Planned, place: Place, fields: readonly string[]): Values {
     const values: Record<string, string> = {};
     for (const name of fields) {
       const field = kinds[thing.kind].fields[name];
       if (!field?.at[place]) continue;
       count++;
+      touched.add(`${thing.kind}.${name}`);
       if (name === 'customer') {
-        const others = alive((one) => one.kind === 'company' || one.kind === 'person');
+        const others = people();
         if (others.length === 0) continue;
         const referred = random.pick(others);
         referred.needed = true;
@@ -139,6 +174,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     const candidates = alive();
     if (candidates.length === 0) return;
     const thing = random.pick(candidates);
+    thing.edited = window;
     const spec = kinds[thing.kind];
     const silent = random.chance(0.25);
     const first = random.pick(spec.places);
@@ -147,7 +183,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     const fresh = (place: Place): boolean => thing.fresh && (thing.origins.length > 1 || thing.origins[0] !== place);
     const editable = (place: Place): string[] =>
       Object.entries(spec.fields).flatMap(([name, { at }]) => {
-        if (!at[place] || spoilsField(thing, name)) return [];
+        if (!at[place] || spoilsField(thing, name) || dropped.has(`${thing.kind}.${name}`)) return [];
         return fresh(place) && IDENTITY[thing.kind].includes(name) ? [] : [name];
       });
     const some = (place: Place): string[] => {
@@ -175,6 +211,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     if (candidates.length === 0) return;
     const thing = random.pick(candidates);
     thing.spoilt = true;
+    thing.edited = window;
     const { place, values } = spoilable(thing.kind);
     steps.push({ do: 'spoil', thing: thing.name, place, values });
   }
@@ -221,21 +258,74 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
   const quiet = (): Step => ({ do: 'quiet', brake: random.pick(['continue', 'discard'] as const) });
 
   /** Lists are read slowly, and shift between two of their pages. */
-  function shift(window: number): void {
+  function slowShift(): void {
     const rule: FaultRule = { action: 'delay', method: 'GET', path: WHOLE_LIST, ms: random.between(40, 200) };
     steps.push({ do: 'fault', system: system(), rule: { ...rule, times: random.between(2, 6) } });
     steps.push({ do: 'scan', mapping: ALL, scan: 'full' }, { do: 'pause', ms: random.between(20, 250) });
     if (random.chance(0.4)) remove();
-    else create(window);
+    else create();
     edit();
+  }
+
+  /** A record of the first page goes while the list is read, so that a later page begins one record too late. */
+  function shift(): void {
+    const candidates = alive((thing) => !thing.needed && !thing.spoilt && thing.window < window).slice(0, 4);
+    if (candidates.length === 0) return;
+    const thing = random.pick(candidates);
+    thing.gone = true;
+    const place = random.pick(kinds[thing.kind].places);
+    const deed: Deed = { do: 'delete', thing: thing.name, place, silent: random.chance(0.5) };
+    steps.push({ do: 'shift', system: places[place].system, entity: places[place].entity, deed });
+    steps.push({ do: 'scan', mapping: random.pick([ALL, ...Object.keys(pairs)]), scan: 'full' });
+  }
+
+  /** Both workers are to end themselves in the middle of the same work, which comes at once. */
+  function halfDone(): void {
+    for (const worker of [0, 1])
+      steps.push({ do: 'kill', worker, next: random.pick(moments), after: random.between(1, 5) });
+    for (let i = 0; i < 6; i++) {
+      create();
+      edit();
+    }
+    steps.push({ do: 'scan', mapping: ALL, scan: random.chance(0.5) ? 'full' : 'changes' });
+    steps.push({ do: 'pause', ms: random.between(50, 600) });
+  }
+
+  /** The link of a thing that is in step, and that nobody edits just now: what two records hold is no question then. */
+  function relink(): void {
+    const matched: Partial<Record<Kind, readonly string[]>> = {
+      company: ['company-customer', 'contact-customer'],
+      person: ['contact-customer'],
+      product: ['product-product'],
+    };
+    const candidates = alive(
+      (one) => !one.fresh && !one.spoilt && one.edited !== window && matched[one.kind] !== undefined,
+    );
+    if (candidates.length === 0) return;
+    const thing = random.pick(candidates);
+    thing.still = window;
+    const mapping = random.pick(matched[thing.kind] ?? []);
+    steps.push({ do: 'relink', thing: thing.name, mapping, link: random.chance(0.6) });
+  }
+
+  function editFile(): void {
+    const mapping = random.pick(Object.keys(pairs));
+    let how = random.pick<FileEdit>(['describe', 'reorder', 'drop', 'break']);
+    const { kind, field } = droppable[mapping] ?? {};
+    // What was edited and is not in step yet would meet as at a first contact.
+    if (how === 'drop' && (field === undefined || touched.has(`${kind}.${field}`))) how = 'describe';
+    if (how === 'drop') dropped.add(`${kind}.${field}`);
+    steps.push({ do: 'file', mapping, edit: how, n: ++count });
   }
 
   const doomed = (): { next?: Moment } => (random.chance(0.5) ? { next: random.pick(moments) } : {});
 
   const system = (): System => random.pick(['keap', 'customwebshop'] as const);
 
-  for (let window = 0; window < windows; window++) {
-    for (let i = 0; i < 4; i++) create(window);
+  for (; window < windows; window++) {
+    dropped.clear();
+    touched.clear();
+    for (let i = 0; i < 4; i++) create();
     if (window === 0) steps.push({ do: 'scan', mapping: ALL, scan: 'full' });
     let redisKills = 0;
     for (let i = 0; i < perWindow; i++) {
@@ -249,13 +339,18 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         scan: 2,
         fault: 4,
         webhooks: 1,
-        shift: 0.7,
+        slowShift: 0.7,
+        shift: window > 0 && has('shifts') ? 0.6 : 0,
         purge: 0.25,
-        kill: kills ? 0.5 : 0,
-        redis: kills && redisKills === 0 ? 0.2 : 0,
+        kill: has('kills') ? 0.5 : 0,
+        halfDone: has('kills') && has('batches') ? 0.25 : 0,
+        redis: has('kills') && redisKills === 0 ? 0.2 : 0,
+        stop: has('stops') ? 0.6 : 0,
+        relink: window > 0 && has('links') ? 0.7 : 0,
+        file: has('files') ? 0.6 : 0,
         pause: 5,
       });
-      if (kind === 'create') create(window);
+      if (kind === 'create') create();
       else if (kind === 'edit') edit();
       else if (kind === 'spoil') spoil();
       else if (kind === 'mend') mend(random.pick(spoilt));
@@ -268,7 +363,13 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         });
       else if (kind === 'fault') steps.push({ do: 'fault', system: system(), rule: fault(random) });
       else if (kind === 'webhooks') steps.push({ do: 'webhooks', system: system(), faults: webhookFaults(random) });
-      else if (kind === 'shift') shift(window);
+      else if (kind === 'slowShift') slowShift();
+      else if (kind === 'shift') shift();
+      else if (kind === 'halfDone') halfDone();
+      else if (kind === 'relink') relink();
+      else if (kind === 'file') editFile();
+      else if (kind === 'stop')
+        steps.push({ do: 'stop', worker: random.between(0, 1), ms: random.between(200, 3_000) });
       else if (kind === 'purge') purge();
       else if (kind === 'kill') steps.push({ do: 'kill', worker: random.between(0, 1), ...doomed() });
       else if (kind === 'redis') {
@@ -284,7 +385,19 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     for (const thing of left) mend(thing);
     steps.push(quiet());
   }
-  return { seed, steps };
+  return { seed, clocks: has('clocks') ? drawClocks(random) : RIGHT, steps };
+}
+
+const RIGHT = { keap: 0, customwebshop: 0 };
+
+/** In every second schedule right; else each minutes to hours off, on its own. */
+function drawClocks(random: Random): Schedule['clocks'] {
+  if (random.chance(0.5)) return RIGHT;
+  const off = (): number =>
+    random.chance(0.2)
+      ? 0
+      : (random.chance(0.5) ? 1 : -1) * Math.round(random.pick([1, 10, 120, 840]) * (1 + random.next()) * 60_000);
+  return { keap: off(), customwebshop: off() };
 }
 
 /** Things that people make in two places at one moment, each in a moment of its own: they match each other. */
@@ -316,7 +429,7 @@ export function makeTwins(seed: number, count: number): Schedule {
     steps.push({ do: 'create', kind, thing, in: Object.fromEntries(made), silent: false });
     steps.push({ do: 'pause', ms: random.between(0, 20) });
   }
-  return { seed, steps: [...steps, { do: 'quiet', brake: 'continue' }] };
+  return { seed, clocks: RIGHT, steps: [...steps, { do: 'quiet', brake: 'continue' }] };
 }
 
 /** What records match by. */
@@ -342,7 +455,11 @@ export function spoilable(kind: Kind): { origin: readonly Place[]; place: Place;
 }
 
 /** Lists without a search and without a time to begin at. */
-const WHOLE_LIST = '^/[^?]*\\?(?!.*(filter|order_by|updated_since|sku|email|company|external_id|name)=)';
+const NO_SEARCH = '\\?(?!.*(filter|order_by|updated_since|sku|email|company|external_id|name)=)';
+const WHOLE_LIST = `^/[^?]*${NO_SEARCH}`;
+
+/** Any page of the whole list of an entity. */
+export const wholeList = (entity: string): RegExp => new RegExp(`^/([^?]*/)?${entity}${NO_SEARCH}`);
 
 /** The field that makes it spoilt is left alone until it is mended. */
 function spoilsField(thing: Planned, field: string): boolean {

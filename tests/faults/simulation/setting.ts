@@ -10,9 +10,11 @@ import { eventKeys } from '../../../sandbox/keap/hooks.ts';
 import { type KeapSandbox, startKeap } from '../../../sandbox/keap/server.ts';
 import { webhookTopics } from '../../../sandbox/shop/data.ts';
 import { type ShopSandbox, startShop } from '../../../sandbox/shop/server.ts';
+import { createServer, listen } from '../../../server/server.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
 import { uniquePrefix } from '../../support/redis.ts';
-import type { WorkOrder } from './orders.ts';
+import { type MappingFiles, mappingFiles } from './mapping-files.ts';
+import { BEATS, type WorkOrder } from './orders.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 import { pairs, type Stores, type System, stages } from './things.ts';
 
@@ -23,6 +25,11 @@ export interface Setting {
   readonly shop: ShopSandbox;
   readonly stores: Stores;
   readonly engine: Engine;
+  readonly files: MappingFiles;
+  /** Of the configuration as it was at the start. */
+  readonly version: string;
+  /** A request to the HTTP API of this Tandem. */
+  api(method: string, path: string, body?: object): Promise<Response>;
   readonly receiver: Receiver;
   /** What a worker must be told to work here. */
   readonly order: WorkOrder;
@@ -35,11 +42,19 @@ export interface Setting {
 /** @param options.brakeOnCreates false: as much may be created at once as there is */
 export async function createSetting(
   redisUrl: string,
-  { brakeOnCreates = true }: { readonly brakeOnCreates?: boolean } = {},
+  {
+    brakeOnCreates = true,
+    clocks,
+  }: { readonly brakeOnCreates?: boolean; readonly clocks?: Readonly<Record<System, number>> } = {},
 ): Promise<Setting> {
   const stageData = stages.map(({ id, name }, i) => ({ id, name, order: i, probability: 50, target_number_days: 30 }));
-  const keap = await startKeap({ data: { ...noKeapData, stages: stageData }, limits: false, hookDelayMs: [1, 10] });
-  const shop = await startShop({ webhookDelayMs: [1, 10] });
+  const keap = await startKeap({
+    data: { ...noKeapData, stages: stageData },
+    limits: false,
+    hookDelayMs: [1, 10],
+    clockAhead: clocks?.keap ?? 0,
+  });
+  const shop = await startShop({ webhookDelayMs: [1, 10], clockAhead: clocks?.customwebshop ?? 0 });
   const root = await mkdtemp(join(tmpdir(), 'tandem-faults-'));
   for (const folder of ['mappings', 'systems', 'schemas'])
     await cp(join(ROOT, folder), join(root, folder), { recursive: true });
@@ -60,11 +75,13 @@ export async function createSetting(
     SHOP_WEBHOOK_SECRET: 'test-webhook-secret',
   };
   const prefix = uniquePrefix();
-  const config = await createConfigStore({ root, env, watch: false });
+  const config = await createConfigStore({ root, env, debounce: 20, poll: 250 });
   if (config.problems().length > 0)
     throw new Error(`the configuration has problems: ${JSON.stringify(config.problems(), null, 1)}`);
-  const engine = createEngine({ redisUrl, prefix, config, fingerprinter: testFingerprinter });
+  const engine = createEngine({ redisUrl, prefix, config, fingerprinter: testFingerprinter, versions: BEATS });
   const receiver = await startReceiver(engine);
+  const files = await mappingFiles(root);
+  let app: Promise<{ close(): Promise<unknown>; url: string }> | undefined;
   eventKeys.forEach((eventKey, i) => {
     const key = String(i + 1);
     keap.store.hooks.put({ id: key, key, eventKey, hookUrl: receiver.url('keap'), status: 'Verified' });
@@ -85,17 +102,37 @@ export async function createSetting(
     engine,
     receiver,
     order: { do: 'work', redisUrl, prefix, root, env },
+    files,
+    version: config.current().version,
+    async api(method, path, body) {
+      app ??= serve(engine);
+      const { url } = await app;
+      return await fetch(`${url}${path}`, {
+        method,
+        ...(body ? { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) } : {}),
+        signal: AbortSignal.timeout(API_TIMEOUT),
+      });
+    },
     system: (name) => (name === 'keap' ? keap : shop),
     writes: () => keap.stats().writes + shop.stats().writes,
     async close() {
       await keap.close();
       await shop.close();
       await receiver.close();
+      await (await app)?.close();
       await engine.close();
       await config.close();
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** Longer than a person's request waits for a record that a stopped worker works on, in ms. */
+const API_TIMEOUT = 30_000;
+
+async function serve(engine: Engine): Promise<{ close(): Promise<unknown>; url: string }> {
+  const app = await createServer(engine, { version: 'simulation', webhookKey: () => undefined, workers: false });
+  return { url: await listen(app), close: () => app.close() };
 }
 
 /** One mapping propagates deletes, so that one that nobody made would show. */

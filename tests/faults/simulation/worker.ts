@@ -5,7 +5,7 @@ import { type ConfigStore, createConfigStore } from '../../../engine/config/stor
 import { createEngine, type Engine } from '../../../engine/engine.ts';
 import { startWorkers, type Workers } from '../../../engine/runtime/workers.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
-import { CLAIM_TTL, LOCK_DURATION, type Order, WARM, WORKING, type WorkOrder } from './orders.ts';
+import { BEATS, CLAIM_TTL, LOCK_DURATION, type Order, WARM, WORKING, type WorkOrder } from './orders.ts';
 
 interface Work {
   readonly config: ConfigStore;
@@ -20,13 +20,15 @@ const log =
     : (line: object) => console.error(JSON.stringify({ at: Date.now(), pid: process.pid, ...line }));
 
 async function begin(order: WorkOrder): Promise<Work> {
-  const config = await createConfigStore({ root: order.root, env: order.env, watch: false });
+  const config = await createConfigStore({ root: order.root, env: order.env, debounce: 20, poll: 250 });
+  let passed = 0;
   const engine = createEngine({
     redisUrl: order.redisUrl,
     prefix: order.prefix,
     config,
     fingerprinter: testFingerprinter,
-    claimTtl: CLAIM_TTL,
+    claimTtl: order.claimTtl ?? CLAIM_TTL,
+    versions: BEATS,
     ...(log
       ? {
           onOutcome: ({ outcome, ...event }) => log({ ...event, ...outcome }),
@@ -41,7 +43,7 @@ async function begin(order: WorkOrder): Promise<Work> {
       : {}),
     step: async (name) => {
       if (order.dawdle !== undefined) await sleep(Math.random() * order.dawdle);
-      if (name !== order.dieAt) return;
+      if (name !== order.dieAt || passed++ < (order.dieAfter ?? 0)) return;
       process.kill(process.pid, 'SIGKILL');
       // The signal ends the process before anything else happens in it.
       await new Promise(() => {});
