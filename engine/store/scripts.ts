@@ -14,6 +14,7 @@ const SCRIPTS = [
   'lookup',
   'mark',
   'missing',
+  'own',
   'release',
   'restore',
   'spend',
