@@ -1,13 +1,12 @@
 /** Batches of dirty records: taken under claims, committed or given back. One script each, however many records. */
-import { answersOf, type BrakeListener, parseBrake, spendingOf } from './brake.ts';
+import { type BrakeListener, parseBrake, spendingOf } from './brake.ts';
 import { redisTime, type StoreContext } from './context.ts';
 import { parseOpen, quietIssue } from './issue-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
-import { createOwnWrites } from './own-writes.ts';
 import type { Reader } from './reader.ts';
 import { parseRecordKey, recordKey } from './record-key.ts';
-import type { Batches, Begin, BeginAnswer, OpenEntry, RecordRef, Taken, TakenUnit, TakeRequest } from './types.ts';
-import { commitUnits, packFound, packUnit, parseRecent } from './units.ts';
+import type { Batches, Begin, OpenEntry, RecordRef, Taken, TakenUnit, TakeRequest } from './types.ts';
+import { commitUnits, packIndex, packUnit, parseRecent, type WireUnit } from './units.ts';
 import { decodeUnlinked } from './unlinked-codec.ts';
 import { staleWord } from './words.ts';
 
@@ -17,16 +16,7 @@ const RECENT = 900_000;
 /** What stands in the way of another run of the same kind, in ms: see engine/store/runs.ts. */
 const LEASE = 300_000;
 
-type TakeAnswer = [
-  now: Buffer,
-  brake: Buffer[],
-  left: number,
-  busy: Buffer[],
-  units: UnitAnswer[],
-  ready: 0 | 1,
-  firstRead: Buffer,
-  answered: Buffer[],
-];
+type TakeAnswer = [now: Buffer, brake: Buffer[], left: number, busy: Buffer[], units: UnitAnswer[]];
 type UnitAnswer = [
   keys: Buffer[],
   claims: Buffer[],
@@ -42,14 +32,7 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
   const { redis, scripts, words, base } = context;
   const keysOf = (records: readonly RecordRef[]): string[] => records.map(({ side, id }) => recordKey(side, id));
 
-  const { rules } = context;
-  const ownWrites = createOwnWrites(context);
-
-  async function decodeUnits(
-    answers: readonly UnitAnswer[],
-    now: number,
-    answered: ReadonlyMap<string, string>,
-  ): Promise<TakenUnit[] | undefined> {
+  async function decodeUnits(answers: readonly UnitAnswer[], now: number): Promise<TakenUnit[] | undefined> {
     const links = await reader.decode(
       answers.flatMap(([, , first, value]) => (first && value ? [{ id: first.toString(), value }] : [])),
     );
@@ -75,24 +58,20 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
         ...(entries[i] ? { unlinked: entries[i] } : {}),
         open: opened,
         recent: parseRecent(recent?.toString(), now - RECENT),
-        answered: answersOf(answered.get(blockedBy(Object.values(opened)) ?? '')),
       };
     });
   }
 
   async function take({ owner, ttlMs, limit = LIMIT, records }: TakeRequest): Promise<Taken> {
-    const request = { o: owner, ttl: ttlMs, ri: rules.id, ...(records ? { r: keysOf(records) } : { n: limit }) };
-    const answer = await scripts.run<TakeAnswer>('take', pack(request as Packable));
-    const [time, brake, left, busy, answers, ready, firstRead, answered] = answer;
+    const request = { o: owner, ttl: ttlMs, ...(records ? { r: keysOf(records) } : { n: limit }) };
+    const [time, brake, left, busy, answers] = await scripts.run<TakeAnswer>('take', pack(request as Packable));
     const now = Number(time);
-    const units = await decodeUnits(answers, now, new Map(pairs(answered)));
+    const units = await decodeUnits(answers, now);
     if (units)
       return {
         units,
         now,
         brake: parseBrake(Object.fromEntries(pairs(brake))),
-        ready: ready === 1,
-        firstRead: firstRead.length === 0 ? undefined : Number(firstRead),
         left,
         busy: busy.map((key) => parseRecordKey(key.toString())),
       };
@@ -106,16 +85,12 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
     lookup: reader.lookup,
     take,
 
-    async commit(owner, units) {
-      const counted = units.some(({ run }) => run);
-      const more = counted ? { r: `${context.prefix}:{runs}:`, t: new Date().toISOString(), l: LEASE } : {};
-      return commitUnits(
-        context,
-        owner,
-        (used) => Promise.all(units.map((unit) => packUnit(context, unit, used))),
-        more,
-      );
-    },
+    commit: (owner, units) =>
+      commitUnits(context, owner, (used) => Promise.all(units.map((unit) => packUnit(context, unit, used))), {
+        ...(units.some(({ run }) => run)
+          ? { r: `${context.prefix}:{runs}:`, t: new Date().toISOString(), l: LEASE }
+          : {}),
+      }),
 
     async releaseTaken(owner, units, inMs = 0) {
       const claims = units.flatMap((unit) => unit.claims);
@@ -147,37 +122,26 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
     claim: (owner, claims, ttlMs) => claimed(owner, ttlMs, 'take', claims),
 
     async lock(owner, side, entry, claims, ttlMs) {
-      await commitUnits(context, owner, async () => [packFound(context, side, entry)]);
+      const unit = { c: [], d: [], k: 'U', s: String(side), i: entry.id, x: 'skip', ...packIndex(context, entry) };
+      await commitUnits(context, owner, async () => [unit as WireUnit]);
       return claimed(owner, ttlMs, 'take', claims);
     },
 
-    async begin({
-      owner,
-      claims,
-      record,
-      writes,
-      create,
-      replaces,
-      unlimited,
-      allowance,
-    }: Begin): Promise<BeginAnswer> {
+    async begin({ record, writes, create, replaces, unlimited, allowance }: Begin) {
       const spending = spendingOf(unlimited, allowance);
       const request = {
-        o: owner,
-        c: claims,
         b: spending,
         k: record,
-        ...(writes ? { W: JSON.stringify(writes), wr: writes.revision, wa: writes.ids[0], wb: writes.ids[1] } : {}),
+        ...(writes ? { W: JSON.stringify(writes) } : {}),
         ...(create ? { C: JSON.stringify(create), ck: create.key, cr: replaces ?? '' } : {}),
       };
       const [result, ...fields] = await scripts.text<string[]>('begin', pack(request));
-      if (result !== 'brake') return { kind: result as 'begun' | 'changed' | 'lost' };
-      const brake = parseBrake(Object.fromEntries(pairs(fields)))!;
-      if (brake.id === spending.id) tell(true, brake);
-      return { kind: 'braked', brake };
+      if (result === 'begun') return undefined;
+      if (result === 'changed') return 'changed';
+      const brake = parseBrake(Object.fromEntries(pairs(fields)));
+      if (brake && brake.id === spending.id) tell(true, brake);
+      return brake;
     },
-
-    ownWrites,
 
     revision: async () => Number((await redis.get(`${base}revision`)) ?? 0),
   };
@@ -187,9 +151,6 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
     return at === 0 ? undefined : at;
   }
 }
-
-const blockedBy = (open: readonly OpenEntry[]): string | undefined =>
-  open.flatMap(({ issue }) => issue?.brake ?? [])[0];
 
 function pairs(flat: readonly (Buffer | string)[]): [string, string][] {
   const found: [string, string][] = [];

@@ -3,7 +3,7 @@
  * people answered. One fact for all workers.
  */
 import { randomUUID } from 'node:crypto';
-import { BRAKE_KINDS, type BrakeKind } from '../config/brake.ts';
+import type { BrakeKind } from '../config/brake.ts';
 import type { StoreContext } from './context.ts';
 import { type Packable, pack } from './msgpack.ts';
 import type { Brake, BrakeAnswer, Spending } from './types.ts';
@@ -82,7 +82,8 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
 
     /** What was answered to a brake, as far as it concerns a write of this kind: only what it was about is discarded. */
     async answered(id: string, kind: BrakeKind): Promise<BrakeAnswer | undefined> {
-      return answersOf((await redis.hget(keys.answers, id)) ?? undefined)[kind];
+      const stored = await redis.hget(keys.answers, id);
+      return stored === null ? undefined : stored === `discard|${kind}` ? 'discard' : 'continue';
     },
 
     // ------------------------------------------------------------ records that a scan did not meet
@@ -115,12 +116,6 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
     },
   };
 }
-
-/** @param stored the answer to a brake, as `keys.answers` holds it: only what the brake was about is discarded */
-export const answersOf = (stored: string | undefined): Partial<Record<BrakeKind, BrakeAnswer>> =>
-  stored === undefined
-    ? {}
-    : Object.fromEntries(BRAKE_KINDS.map((kind) => [kind, stored === `discard|${kind}` ? 'discard' : 'continue']));
 
 function pairs(flat: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {};

@@ -1,7 +1,6 @@
 /** What the stores of one mapping share: the connection, the scripts, and what its keys and values depend on. */
 import type { Redis } from 'ioredis';
 import { type Fingerprinter, hash } from '../expression/values.ts';
-import type { Pair } from '../types.ts';
 import { type StoreScripts, storeScripts } from './scripts.ts';
 import { createWords, type Words } from './words.ts';
 
@@ -9,12 +8,7 @@ import { createWords, type Words } from './words.ts';
 export interface StoreRules {
   readonly name: string;
   readonly match: readonly { readonly name: string }[];
-  readonly sides?: readonly {
-    readonly correlate?: { readonly source: string } | undefined;
-    /** Our own writes are noted for all mappings of an entity; without it, for none. */
-    readonly system?: { readonly name: string };
-    readonly entity?: { readonly name: string };
-  }[];
+  readonly sides?: readonly { readonly correlate: { readonly source: string } | undefined }[];
 }
 
 /** Changes when what is indexed changes. */
@@ -32,8 +26,6 @@ export interface StoreContext {
   readonly scripts: StoreScripts;
   readonly words: Words;
   readonly fingerprinter: Fingerprinter;
-  /** What the keys of a side's entity begin with, shared by its mappings; '' where it is not known. */
-  readonly entities: Pair<string>;
   /** Names the match rules and correlations; `tag` does so in entries and keys, in three characters. */
   readonly rules: { readonly count: number; readonly id: string; readonly tag: string };
 }
@@ -55,13 +47,9 @@ export function createStoreContext(
     scripts,
     words: createWords(redis, `${base}words`, scripts),
     fingerprinter,
-    entities: [entityKey(prefix, rules.sides?.[0]), entityKey(prefix, rules.sides?.[1])],
     rules: { count: rules.match.length, id, tag: id.slice(0, 3) },
   };
 }
-
-const entityKey = (prefix: string, side: NonNullable<StoreRules['sides']>[number] | undefined): string =>
-  side?.system && side.entity ? `${prefix}:own:${side.system.name}/${side.entity.name}:` : '';
 
 /** Epoch ms of Redis' clock. */
 export async function redisTime(redis: Redis): Promise<number> {

@@ -10,7 +10,7 @@ import type { FingerprintRecord } from './fingerprints.ts';
 import { KIND_LETTERS } from './issue-codec.ts';
 import { isToken } from './tokens.ts';
 import type { CopiedLink, CopiedRecord, Restored, Transfer } from './transfer.ts';
-import type { CorrelationNote, Issue, OwnWrite, PendingCreate } from './types.ts';
+import type { CorrelationNote, Issue, PendingCreate } from './types.ts';
 
 const FORMAT = 2;
 const BATCH = 500;
@@ -46,7 +46,7 @@ export async function* exportLines(
     for await (const batch of links.copyLinks()) {
       counts.links += batch.length;
       yield batch
-        .map(({ ids, lastSynced, correlation, ownWrites, ...link }) =>
+        .map(({ ids, lastSynced, correlation, ownWriteAt, ...link }) =>
           line({
             mapping: name,
             ids: named(ids),
@@ -54,8 +54,7 @@ export async function* exportLines(
             lastSynced: named(lastSynced),
             correlation:
               correlation && named(correlation.map((note) => note ?? null) as [string | null, string | null]),
-            ownWrites:
-              ownWrites && named(ownWrites.map((write) => write ?? null) as [OwnWrite | null, OwnWrite | null]),
+            ownWriteAt: ownWriteAt && named(ownWriteAt),
           }),
         )
         .join('');
@@ -304,7 +303,7 @@ function readItem(
 
 function readLink(fields: Fields, { sides }: CopiedMapping): CopiedLink {
   const issue = issueOf(fields.issue);
-  const { unconfirmed, correlation, ownWrites } = fields;
+  const { unconfirmed, correlation, ownWriteAt } = fields;
   if (unconfirmed !== undefined && !(Array.isArray(unconfirmed) && unconfirmed.every((one) => typeof one === 'string')))
     return refuse('"unconfirmed" must be a list of texts.');
   return {
@@ -313,7 +312,7 @@ function readLink(fields: Fields, { sides }: CopiedMapping): CopiedLink {
     lastSynced: pairOf(fields.lastSynced, '"lastSynced"', sides, tokenOf),
     ...(unconfirmed === undefined ? {} : { unconfirmed: unconfirmed as string[] }),
     ...(correlation === undefined ? {} : { correlation: pairOf(correlation, '"correlation"', sides, noteOf) }),
-    ...(ownWrites === undefined ? {} : { ownWrites: pairOf(ownWrites, '"ownWrites"', sides, ownWriteOf) }),
+    ...(ownWriteAt === undefined ? {} : { ownWriteAt: pairOf(ownWriteAt, '"ownWriteAt"', sides, timeOf) }),
     ...(issue ? { issue } : {}),
   };
 }
@@ -378,13 +377,8 @@ const noteOf = (value: unknown, name: string): CorrelationNote | undefined =>
 
 const isNote = (value: unknown): value is CorrelationNote => ['new', 'open', 'refused'].includes(value as string);
 
-function ownWriteOf(value: unknown, name: string): OwnWrite | undefined {
-  if (value === null) return undefined;
-  const isTime = (time: unknown): time is string => typeof time === 'string' && Number.isFinite(Date.parse(time));
-  if (!isFields(value) || !isTime(value.at) || !(value.before === undefined || isTime(value.before)))
-    return refuse(`${name} must be null, or two times: "at", and "before" where it is known.`);
-  return { at: value.at, before: value.before };
-}
+const timeOf = (value: unknown, name: string): number =>
+  Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : refuse(`${name} must be a time in ms.`);
 
 function textOf(value: unknown, name: string, least = 1, most = 500): string {
   return typeof value === 'string' && value.length >= least && value.length <= most

@@ -14,7 +14,6 @@ const SCRIPTS = [
   'lookup',
   'mark',
   'missing',
-  'own',
   'release',
   'restore',
   'spend',

@@ -11,18 +11,8 @@ import type { StoreContext } from './context.ts';
 import { packOpen } from './issue-codec.ts';
 import type { Issues } from './issues.ts';
 import { type Packable, pack } from './msgpack.ts';
-import { createOwnWrites, packOwnWrites } from './own-writes.ts';
-import type { Reader, StoredRecord } from './reader.ts';
-import type {
-  CorrelationNote,
-  Issue,
-  IssueKind,
-  OpenPatch,
-  OwnWrite,
-  PendingCreate,
-  RecordRef,
-  Token,
-} from './types.ts';
+import type { Reader } from './reader.ts';
+import type { CorrelationNote, Issue, IssueKind, OpenPatch, PendingCreate, Token } from './types.ts';
 import { packLink, type WireUnit } from './units.ts';
 import { packState } from './unlinked-codec.ts';
 import { staleWord } from './words.ts';
@@ -33,8 +23,7 @@ export interface CopiedLink {
   readonly unconfirmed?: readonly string[];
   readonly correlation?: Pair<CorrelationNote | undefined>;
   readonly lastSynced: Pair<Token>;
-  /** Our own last writes to the two records. */
-  readonly ownWrites?: Pair<OwnWrite | undefined>;
+  readonly ownWriteAt?: Pair<number>;
   readonly issue?: Issue;
 }
 
@@ -61,7 +50,6 @@ export type Transfer = ReturnType<typeof createTransfer> & { count(): Promise<nu
 
 export function createTransfer(context: StoreContext, reader: Reader, issues: Issues) {
   const { redis, base, scripts, words } = context;
-  const ownWrites = createOwnWrites(context);
 
   async function restore(make: (used: Set<number>) => Promise<WireUnit[]>, dry: boolean): Promise<Restored[]> {
     for (let left = TRIES; left > 0; left--) {
@@ -75,15 +63,6 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
     throw staleWord();
   }
 
-  async function ownWritesOf(found: readonly StoredRecord[]): Promise<(Pair<OwnWrite | undefined> | undefined)[]> {
-    const records = found.flatMap(
-      ({ link }) => link?.ids.map((id, side): RecordRef => ({ side: side as SideIndex, id })) ?? [],
-    );
-    const written = await ownWrites(records);
-    let at = 0;
-    return found.map(({ link }) => link && ([written[at++], written[at++]] as const));
-  }
-
   return {
     /** Every link, a batch at a time. One that changes meanwhile is copied as it was or as it became, never mixed. */
     async *copyLinks(): AsyncGenerator<CopiedLink[]> {
@@ -92,13 +71,11 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
         const [next, flat] = await redis.hscanBuffer(`${base}link`, cursor, 'COUNT', BATCH);
         cursor = next.toString();
         const ids = flat.flatMap((field, i) => (i % 2 === 0 ? [field.toString()] : []));
-        const found = await reader.records(0, ids);
-        const written = await ownWritesOf(found);
-        const copied = found.flatMap(({ link, openOfLink: { issue } }, i): CopiedLink[] => {
+        const copied = (await reader.records(0, ids)).flatMap(({ link, openOfLink: { issue } }): CopiedLink[] => {
           if (!link) return [];
           // Whatever waits for another try is looked at once more.
           const open = issue !== undefined && !KEPT.includes(issue.kind);
-          const { ids, base, unconfirmed, lastSynced } = link;
+          const { ids, base, unconfirmed, lastSynced, ownWriteAt } = link;
           const [a, b] = link.correlation;
           const correlation = open ? ([a ?? 'open', b ?? 'open'] as const) : link.correlation;
           return [
@@ -108,7 +85,7 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
               ...(unconfirmed.length > 0 ? { unconfirmed } : {}),
               ...(correlation.some(Boolean) ? { correlation } : {}),
               lastSynced: open ? ['', ''] : lastSynced,
-              ...(written[i]?.some(Boolean) ? { ownWrites: written[i] } : {}),
+              ...(ownWriteAt.some((at) => at > 0) ? { ownWriteAt } : {}),
               ...(issue && !open ? { issue: lasting(issue) } : {}),
             },
           ];
@@ -147,15 +124,8 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
       restore(
         (used) =>
           Promise.all(
-            batch.map(async ({ issue, ownWrites: written, ...link }) => ({
+            batch.map(async ({ issue, ...link }) => ({
               ...(await packLink(context, { ...link, revision: undefined, raw: ['', ''] }, used)),
-              ow: packOwnWrites(
-                context,
-                link.ids.flatMap((id, side) => {
-                  const write = written?.[side as SideIndex];
-                  return write ? [{ side: side as SideIndex, id, ...write }] : [];
-                }),
-              ),
               open: await packOpen(issue ? { issue } : {}, words, used),
             })),
           ),

@@ -73,6 +73,8 @@ export interface Link {
   /** Properties whose written value was read back differently, once. */
   readonly unconfirmed: readonly string[];
   readonly correlation: Pair<CorrelationNote | undefined>;
+  /** When our own last write modified the record, on the clock of its system, in epoch ms; 0: never written. */
+  readonly ownWriteAt: Pair<number>;
   /** The state in which the record was last brought into agreement; '': it must be looked at. */
   readonly lastSynced: Pair<Token>;
   /** The raw record as it was last handled, mapping version included by the caller; '': not known. */
@@ -173,15 +175,7 @@ export interface OpenEntry {
 /** Changes single parts of what is open: null deletes a part, one that is not named stays as it is. */
 export type OpenPatch = { readonly [Part in keyof OpenEntry]?: OpenEntry[Part] | null };
 
-// ---------------------------------------------------------------- our own writes
-
-/** Our own last write to a record of a system, through whatever mapping of its entity. */
-export interface OwnWrite {
-  /** Modification time of the record after it, as its system states it, ISO 8601: a record with this time was edited by nobody since. */
-  readonly at: string;
-  /** Modification time before it of the last edit that was not ours; undefined: none is known. */
-  readonly before: string | undefined;
-}
+// ---------------------------------------------------------------- our own recent writes
 
 export interface RecentWrite {
   readonly property: string;
@@ -230,8 +224,6 @@ export interface TakenUnit {
   /** Per record key of the unit; a record without an entry has nothing open. */
   readonly open: Readonly<Record<RecordKey, OpenEntry>>;
   readonly recent: readonly RecentWrite[];
-  /** What people answered to the brake that blocked this unit (`Issue.brake`), by what the unit wanted to do. */
-  readonly answered: Readonly<Partial<Record<BrakeKind, BrakeAnswer>>>;
 }
 
 export interface TakenRecord extends RecordRef {
@@ -247,10 +239,6 @@ export interface Taken {
   /** Redis' time: the claims end at `now + ttlMs`. */
   readonly now: number;
   readonly brake: Brake | undefined;
-  /** Both sides were read fully once under the present match rules: before that nothing is matched or created. */
-  readonly ready: boolean;
-  /** Epoch ms when both sides had been read fully for the first time; 0: that was no first sync; undefined: they were not. */
-  readonly firstRead: number | undefined;
   /** Due records that are left. */
   readonly left: number;
   /** Named records that another owner holds. Their due time was moved on by 250 ms, as of those that were due. */
@@ -273,6 +261,8 @@ export interface LinkState {
   readonly unconfirmed?: readonly string[];
   readonly correlation?: Pair<CorrelationNote | undefined>;
   readonly lastSynced: Pair<Token>;
+  /** Undefined: as it was. */
+  readonly ownWriteAt?: Pair<number | undefined>;
   /** Undefined: as it was; '': not known. */
   readonly raw?: Pair<Token | undefined>;
 }
@@ -297,11 +287,9 @@ export type CommitResult =
       readonly raw?: Token | undefined;
       /** What others find it by; null: it is nobody's candidate any more. */
       readonly index?: UnlinkedIndex | null | undefined;
-      /** The mapping leaves it without a counterpart deliberately: should it get one later, that is no first sync. */
-      readonly noFirstSync?: boolean;
     }
   /**
-   * These records are gone: what is stored of them, their link, of `record` too, and what is open about them is deleted. A pending create
+   * These records are gone: what is stored of them, their link and what is open about them is deleted. A pending create
    * stays, for it may have made a record: whoever commits marks it for review. So does the job that failed: whoever
    * removes it forgets it.
    */
@@ -327,21 +315,13 @@ export interface RunCount {
 export interface CommitUnit {
   /** Records of the unit that were taken or named: each leaves the dirty set unless it was marked since. */
   readonly records: readonly RecordKey[];
-  /** Must all be held by the owner still; released with the commit, unless `keepClaims`. */
-  readonly claims: readonly string[];
-  /** More is to come of this unit: name no `records` then, or they leave the dirty set. */
-  readonly keepClaims?: boolean;
+  /** Must all be held by the owner still; released with the commit. */
+  readonly claims: readonly RecordKey[];
   readonly result: CommitResult;
   /** What changes of what is open, per record key. A new link settles issue, decision and pending create of both records. */
   readonly open?: Readonly<Record<RecordKey, OpenPatch>>;
-  /** Per record key the key of the pending create that was read there, '' for none: with another one there nothing is stored. */
-  readonly creates?: Readonly<Record<RecordKey, string>>;
-  /** Records that were found, or answered to a write, under their present match keys; those with a link stay out of the index. */
-  readonly found?: readonly (UnlinkedIndex & { readonly side: SideIndex })[];
   /** Replaces the recent writes of the link. */
   readonly recent?: readonly RecentWrite[];
-  /** Our own writes to these records, for all mappings of their entities. */
-  readonly ownWrites?: readonly (RecordRef & OwnWrite)[];
   /**
    * Records whose links this one waits for: it is marked dirty once one of them is woken, or at once where one has a link
    * by now. It waits no longer once its issue is replaced or deleted.
@@ -354,10 +334,6 @@ export interface CommitUnit {
   /** These are gone, or not the candidates they were: whoever waits for them or watches them is marked dirty. Both records of a new link are woken so anyway. */
   readonly wakeAll?: readonly RecordKey[];
   readonly mark?: readonly Mark[];
-  /** The record waits until both sides were read fully; where they were by now, it is marked dirty. */
-  readonly park?: RecordRef;
-  /** It waits for the answer to this brake; where that is off by now, it is marked dirty. */
-  readonly blockedBy?: string;
   readonly run?: RunCount;
 }
 
@@ -369,15 +345,6 @@ export type CommitAnswer =
   | { readonly kind: 'done'; readonly revision?: number }
   | { readonly kind: 'fenced' | 'taken' | 'lost' };
 
-/**
- * `changed`: the link is not at the revision of the writes, or the pending create is another one's. `lost`: a claim ended. In
- * these, and where the brake is on or goes on by it, nothing was noted.
- */
-export type BeginAnswer =
-  | { readonly kind: 'begun' }
-  | { readonly kind: 'braked'; readonly brake: Brake }
-  | { readonly kind: 'changed' | 'lost' };
-
 export interface DirtyStats {
   readonly count: number;
   /** How many are due now. */
@@ -388,12 +355,8 @@ export interface DirtyStats {
 
 /** What is noted before anything is written to a system. */
 export interface Begin {
-  readonly owner: string;
-  /** Must all be held by the owner still. */
-  readonly claims: readonly string[];
   /** The link or source that it is about. */
   readonly record: RecordKey;
-  /** Added to those that were begun at the same revision: either may have been applied. */
   readonly writes?: PendingWrites;
   /** Replaces a pending create of the same key only, or of `replaces`. */
   readonly create?: PendingCreate;
@@ -434,13 +397,11 @@ export interface Batches {
     claims: readonly string[],
     ttlMs: number,
   ): Promise<number | undefined>;
-  /** Notes what is begun, under claims, unless a brake is on or goes on by it; never replaces what another worker began. */
-  begin(begin: Begin): Promise<BeginAnswer>;
   /**
-   * Our own last write to each of these records, in their order. Ask after the records were read: whoever wrote in between
-   * has noted it by then.
+   * Notes what is begun, unless a brake is on or goes on by it, or the pending create is another one's by now.
+   * @returns the brake that is on, or `changed`; undefined where it was noted
    */
-  ownWrites(records: readonly RecordRef[]): Promise<(OwnWrite | undefined)[]>;
+  begin(begin: Begin): Promise<Brake | 'changed' | undefined>;
   /** Number of the last commit of a link: a link with a higher revision was committed since. */
   revision(): Promise<number>;
 }

@@ -1,12 +1,11 @@
 /** Units of work as scripts take them, and their commit. */
 
 import { TandemError } from '../errors.ts';
-import type { SideIndex } from '../types.ts';
+import type { Pair } from '../types.ts';
 import type { StoreContext } from './context.ts';
 import { packOpen } from './issue-codec.ts';
 import { encodeLink } from './link-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
-import { packOwnWrites } from './own-writes.ts';
 import { parseRecordKey, recordKey } from './record-key.ts';
 import { tokenBytes } from './tokens.ts';
 import type { CommitAnswer, CommitUnit, LinkState, RecentWrite, RecordKey, RunCount, UnlinkedIndex } from './types.ts';
@@ -28,8 +27,7 @@ export async function commitUnits(
   for (let left = TRIES; left > 0; left--) {
     const used = new Set<number>();
     const units = await make(used);
-    const { prefix: p, mapping: m, entities: es, rules } = context;
-    const request = { p, m, es, ri: rules.id, o: owner, w: [...used], u: units, ...more };
+    const request = { p: context.prefix, m: context.mapping, o: owner, w: [...used], u: units, ...more };
     const answers = await context.scripts.text<(readonly [code: number, revision?: number] | -1)[]>(
       'commit',
       pack(request as Packable),
@@ -46,32 +44,15 @@ export async function commitUnits(
   throw new TandemError('INTERNAL', 'A text that many records share was deleted each time that it was to be used.');
 }
 
-/** Puts a record without a link into the index; nothing where it has one. */
-export const packFound = (context: StoreContext, side: SideIndex, entry: UnlinkedIndex): WireUnit => ({
-  c: [],
-  d: [],
-  k: 'U',
-  s: String(side),
-  i: entry.id,
-  x: 'skip',
-  ...packIndex(context, entry),
-});
-
 export async function packUnit(context: StoreContext, unit: CommitUnit, used: Set<number>): Promise<WireUnit> {
   const open: Record<string, Packable> = {};
   for (const [key, patch] of Object.entries(unit.open ?? {})) open[key] = await packOpen(patch, context.words, used);
   return {
     c: unit.claims,
-    x: unit.keepClaims ? 'keep' : undefined,
     d: unit.records,
-    ck: unit.creates,
-    fd: unit.found?.map((entry) => packFound(context, entry.side, entry) as Packable),
     ...(await packResult(context, unit, used)),
     open: unit.open && open,
     rc: unit.recent && packRecent(unit.recent),
-    ow: unit.ownWrites && packOwnWrites(context, unit.ownWrites),
-    pk: unit.park && [String(unit.park.side), unit.park.id],
-    bb: unit.blockedBy,
     own: ownKey(unit),
     wf: [
       ...(unit.waitFor ?? []).map(({ mapping, side, id }) => [mapping, String(side), id, 'w']),
@@ -98,7 +79,7 @@ async function packResult(context: StoreContext, { result }: CommitUnit, used: S
     case 'link':
       return packLink(context, result.link, used);
     case 'unlinked': {
-      const { record, state, raw, index, noFirstSync } = result;
+      const { record, state, raw, index } = result;
       return {
         k: 'U',
         s: String(record.side),
@@ -106,7 +87,6 @@ async function packResult(context: StoreContext, { result }: CommitUnit, used: S
         ...(index === undefined ? {} : packIndex(context, index ?? undefined)),
         st: state === undefined ? undefined : packState(state),
         raw: raw === undefined ? undefined : tokenBytes(raw),
-        nf: noFirstSync,
       };
     }
     case 'removed':
@@ -131,7 +111,12 @@ async function packResult(context: StoreContext, { result }: CommitUnit, used: S
 export async function packLink(context: StoreContext, link: LinkState, used: Set<number>): Promise<WireUnit> {
   const { number, set } = await context.words.setFor(link.base);
   used.add(number);
-  const { raw = [undefined, undefined], correlation = [undefined, undefined] } = link;
+  const {
+    ownWriteAt = [undefined, undefined],
+    raw = [undefined, undefined],
+    correlation = [undefined, undefined],
+  } = link;
+  const bits = (pair: Pair<unknown>): number => (pair[0] === undefined ? 1 : 0) + (pair[1] === undefined ? 2 : 0);
   const value = encodeLink(
     {
       other: link.ids[1],
@@ -140,6 +125,7 @@ export async function packLink(context: StoreContext, link: LinkState, used: Set
       correlation,
       lastSynced: link.lastSynced,
       raw: [raw[0] ?? '', raw[1] ?? ''],
+      ownWriteAt: [ownWriteAt[0] ?? 0, ownWriteAt[1] ?? 0],
     },
     set,
     number,
@@ -150,7 +136,7 @@ export async function packLink(context: StoreContext, link: LinkState, used: Set
     b: link.ids[1],
     v: value,
     rev: link.revision ?? 0,
-    keep: (raw[0] === undefined ? 1 : 0) + (raw[1] === undefined ? 2 : 0),
+    keep: bits(raw) + 4 * bits(ownWriteAt),
   };
 }
 

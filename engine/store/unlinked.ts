@@ -3,7 +3,7 @@ import type { SideIndex } from '../types.ts';
 import type { StoreContext } from './context.ts';
 import type { Reader } from './reader.ts';
 import type { Token, UnlinkedIndex } from './types.ts';
-import { commitUnits, packFound } from './units.ts';
+import { commitUnits, packIndex, type WireUnit } from './units.ts';
 import { decodeUnlinked, type UnlinkedEntry } from './unlinked-codec.ts';
 
 /** Records written in one step. */
@@ -20,7 +20,10 @@ export function createUnlinked(context: StoreContext, reader: Reader) {
     /** Puts records into the index under their present keys; one that has a link stays out of it. */
     async index(side: SideIndex, records: readonly UnlinkedIndex[]): Promise<void> {
       for (let i = 0; i < records.length; i += BATCH) {
-        const units = records.slice(i, i + BATCH).map((entry) => packFound(context, side, entry));
+        const units = records.slice(i, i + BATCH).map((entry): WireUnit => {
+          const unit = { c: [], d: [], k: 'U', s: String(side), i: entry.id, x: 'skip' };
+          return { ...unit, ...packIndex(context, entry) };
+        });
         await commitUnits(context, '', async () => units);
       }
     },

@@ -70,6 +70,7 @@ async function gatherLink({ links }: MappingScope, ids: Pair<string>): Promise<L
     base: Object.fromEntries(entries.filter(([name]) => !name.startsWith(DOUBT))) as Base,
     unconfirmed: entries.flatMap(([name]) => (name.startsWith(DOUBT) ? [name.slice(DOUBT.length)] : [])),
     correlation: mapPair(states, ({ note }) => note),
+    ownWriteAt: [0, 0],
     lastSynced: mapPair(states, ({ state }) => state),
     raw: ['', ''],
   };

@@ -7,42 +7,32 @@
     o      owner of the claims
     w      numbers of words that are used in values below
     r      what the keys of runs begin with, where units count there; t: time as ISO 8601 text, l: lease of runs in ms
-    ri     names the match rules and correlations
-    es     what the keys of each side's entity begin with, '' where it is not known
     u      units:
-      c      names of claims that must be held by the owner; they are released (`x` 'keep': they are kept)
-      fd     units 'U' of records that were seen on the way; those with a link are left out
-      ck     record key -> key of the pending create that must be there, '' for none
+      c      names of claims that must be held by the owner; they are released (`x`: they are kept)
       d      record keys that leave the dirty set, unless they were marked since they were taken
       k      what it came to:
         'L'    a link: a, b ids; v value (revision and creation are filled in); rev: of the link that was read, 0 for a new
-               one; keep: bits 1, 2 of the raw hashes that stay as they were on side 0, 1
+               one; keep: bits 1, 2 (raw), 4, 8 (own write) of what stays as it was on side 0, 1
         'U'    a record without a link: s side, i id, and what changes in its entry: seen (true: first seen now, if not
-               before), n match keys joined, g tag of the rules, corr, raw, st state as packed, nf: it counts as seen after the
-               first sync. `x` 'skip': not if it has a link
+               before), n match keys joined, g tag of the rules, corr, raw, st state as packed. `x` 'skip': not if it has a link
         'H'    the state of a record, linked or not: s, i, st as packed, s8 for a link, note (-1: as it was),
              open8: it is left open on purpose, rel: it is to be looked at again
-        'X'    records are gone: s, i, with its link if it has one, or a, b of a link (rev: nil for any), or all of these
+        'X'    records are gone: s, i, or a, b of a link (rev: nil for any), or all of these
         'K'    a link ends, the records stay: a, b, rev (nil: whatever it is), ix what of 'U' concerns the index, per side, or false
         'N'    nothing of these
       open   record key -> part letter -> text, false to delete it, or for I: false or { k, j, q }
       rc     recent writes as stored, '' for none, with k = 'L'
-      ow     { what the keys of its entity begin with, id, value } of our own writes
       wf     { mapping, side, id, T } of records that it waits for (w) or watches (c); own: its record key
       ws, wa record keys: who waits (ws), or waits or watches (wa), is marked dirty. quiet: a new link wakes nobody
       mk     marks: { mapping, side, id, in ms, raw that makes it needless or '' }
-      pk     { side, id }: it waits until both sides were read
-      bb     id of the brake for whose answer the unit waits
       run    { place, did, link name, field, by, field, by ... }
   Answers { -1 } where a word is gone: nothing was stored. Else per unit { code, revision }: 0 done, 1 fenced, 2 one of the
   records is linked to another one, 3 a claim was lost.
 ]]
 -- @include lib
 -- @include runs
--- @include progress
 local request = cmsgpack.unpack(ARGV[1])
 local units, prefix, mapping, at = request.u, request.p, request.m, now()
-local bothRead, firstRead = progressOf(request.ri)
 
 ------------------------------------------------------------------ read
 
@@ -51,7 +41,6 @@ for _, unit in ipairs(units) do
   for _, name in ipairs(unit.c) do names[#names + 1] = name end
   if unit.a then firsts[#firsts + 1] = unit.a end
   for key in pairs(unit.open or {}) do opens[#opens + 1] = key end
-  for key in pairs(unit.ck or {}) do opens[#opens + 1] = key end
 end
 local held, values = {}, {}
 for i, value in ipairs(many('HMGET', base .. 'claims', names)) do held[names[i]] = ownerOf(value, at) end
@@ -70,23 +59,15 @@ end
 local openValues = {}
 for i, value in ipairs(many('HMGET', base .. 'open', opens)) do openValues[opens[i]] = value end
 
--- As `linkOf`, with what this commit has changed so far.
 local function linkOfRecord(side, id)
-  local first = id
-  if side == '1' then first = getIn(base, 'rev', id) end
-  if not first then return nil end
-  if values[first] == nil then values[first] = call('HGET', base .. 'link', first) end
-  if values[first] then return first, values[first] end
-  return nil
+  local first, value = linkOf(base, side, id)
+  if value then values[first] = value end
+  return first, value
 end
 
 local function verdict(unit)
   for _, name in ipairs(unit.c) do
     if held[name] ~= request.o then return 3 end
-  end
-  for key, expected in pairs(unit.ck or {}) do
-    local create = (records[key] and records[key].open or parseOpen(openValues[key])).C
-    if (create and cjson.decode(create).key or '') ~= expected then return 1 end
   end
   if unit.k == 'L' then
     local value = values[unit.a]
@@ -97,10 +78,7 @@ local function verdict(unit)
     elseif not value or revisionOf(value) ~= unit.rev then
       return 1
     end
-  elseif unit.k == 'X' and not unit.a then
-    local first, value = linkOfRecord(unit.s, unit.i)
-    if value then unit.a, unit.b = first, otherIdOf(value) end
-  elseif unit.k == 'K' or unit.k == 'X' then
+  elseif unit.k == 'K' or (unit.k == 'X' and unit.a) then
     local value = values[unit.a]
     if not value or otherIdOf(value) ~= unit.b then return 1 end
     if unit.rev and revisionOf(value) ~= unit.rev then return 1 end
@@ -122,6 +100,7 @@ end
 
 local KEEP = {
   { bit = 1, at = L.raw[1], length = 8 }, { bit = 2, at = L.raw[2], length = 8 },
+  { bit = 4, at = L.own[1], length = 6 }, { bit = 8, at = L.own[2], length = 6 },
 }
 
 local function putLink(unit)
@@ -178,8 +157,6 @@ local function putUnlinked(unit)
   putIndex(entry, unit)
   if unit.raw then entry.raw = unit.raw end
   if unit.st then entry.state = unit.st end
-  local read = unit.nf and firstRead() or 0
-  if read > 0 and entry.seen <= read - EPOCH then entry.seen = read - EPOCH + 1 end
 end
 
 local function putState(unit)
@@ -218,8 +195,6 @@ local function remove(unit)
     setIssue(record, false, prefix, mapping)
     dropEntry(record)
     record.open.D, record.open.W = nil, nil
-    local entity = request.es and request.es[tonumber(record.side) + 1] or ''
-    if entity ~= '' then deleteIn(entity, 'w', record.id) end
   end
 end
 
@@ -255,11 +230,7 @@ local function waitFor(unit)
     local self = mapping .. '|' .. sub(unit.own, 1, 1) .. '|' .. sub(unit.own, 3)
     call('ZADD', there .. 'dependents', 0, ref[2] .. '/' .. ref[3] .. '\0' .. ref[4] .. self)
     -- It was linked between its reading and this: nobody else would wake it.
-    local linked = false
-    if ref[4] == 'w' then
-      if there == base then linked = linkOfRecord(ref[2], ref[3]) else linked = linkOf(there, ref[2], ref[3]) end
-    end
-    if linked then mark(base, unit.own, at) end
+    if ref[4] == 'w' and linkOf(there, ref[2], ref[3]) then mark(base, unit.own, at) end
   end
 end
 
@@ -282,26 +253,6 @@ local function markOthers(unit)
   end
 end
 
--- Records that were seen on the way.
-local function putFound(unit)
-  for _, entry in ipairs(unit.fd or {}) do
-    if not linkOfRecord(entry.s, entry.i) then putUnlinked(entry) end
-  end
-end
-
-local function noteOwnWrites(unit)
-  for _, one in ipairs(unit.ow or {}) do putIn(one[1], 'w', one[2], one[3]) end
-end
-
--- What it waits for may have come since it was looked for: nobody else would wake it then.
-local function waitForAll(unit)
-  if unit.pk then
-    if bothRead() then mark(base, unit.pk[1] .. '/' .. unit.pk[2], at)
-    else call('SADD', base .. 'unready:' .. unit.pk[1], unit.pk[2]) end
-  end
-  if unit.bb and call('HGET', base .. 'brake', 'id') ~= unit.bb then mark(base, unit.own, at) end
-end
-
 local apply = { L = putLink, U = putUnlinked, H = putState, X = remove, K = endLink, N = function() end }
 local done = {}
 for i, unit in ipairs(units) do
@@ -311,12 +262,9 @@ for i, unit in ipairs(units) do
   elseif code ~= 0 then
     answers[i] = { code }
   else
-    putFound(unit)
     local number = apply[unit.k](unit)
     putOpen(unit)
-    noteOwnWrites(unit)
     waitFor(unit)
-    waitForAll(unit)
     markOthers(unit)
     done[#done + 1] = unit
     answers[i] = { 0, number }

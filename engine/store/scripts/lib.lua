@@ -19,9 +19,6 @@
     words        HASH number -> text (definition sets, issues), `#number` -> how often it is used, `next` -> number given last
     sizes        HASH family of buckets -> entries, `FAMILY/n` -> buckets
     revision     STRING: number of the last commit of a link
-    progress     HASH, see engine/store/progress.ts
-  And of each entity, for all its mappings, behind PREFIX:own:SYSTEM/ENTITY:
-    w:N          HASH id -> our own last write (engine/store/own-writes.ts), in buckets; sizes as above
   A record key is `SIDE/ID`.
 ]]
 local base = KEYS[1]
@@ -164,7 +161,7 @@ end
 ------------------------------------------------------------------ links
 -- Offsets of engine/store/link-codec.ts, counted from 1.
 
-local L = { flags = 2, revision = 3, created = 9, set = 15, synced = { 19, 27 }, raw = { 35, 43 }, id = 51 }
+local L = { flags = 2, revision = 3, created = 9, set = 15, synced = { 19, 27 }, raw = { 35, 43 }, own = { 51, 57 }, id = 63 }
 
 local function revisionOf(value) return (struct.unpack('>I6', value, L.revision)) end
 local function createdOf(value) return (struct.unpack('>I6', value, L.created)) end

@@ -4,7 +4,7 @@
 
   KEYS[1]  see lib.lua
   ARGV[1]  request (msgpack): p, m prefix and name of the mapping, w numbers of words, dry, u:
-             a, b, v, open, ow: a link, with the fields of commit.lua
+             a, b, v, open: a link, with the fields of commit.lua
              s, i, st, open: a record without a link
   Answers per item 0 there already, 1 put back, 2 a record is linked to another one, 3 a worker has one of the records;
   { -1 } where a word is gone.
@@ -44,9 +44,6 @@ local function restoreLink(item)
     record.open.C = nil
   end
   putParts(load(claims[1]), item.open)
-  for _, own in ipairs(item.ow) do
-    if not getIn(own[1], 'w', own[2]) then putIn(own[1], 'w', own[2], own[3]) end
-  end
   return 1
 end
 

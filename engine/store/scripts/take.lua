@@ -4,15 +4,12 @@
   comes back by itself.
 
   KEYS[1]  see lib.lua
-  ARGV[1]  request (msgpack): o owner, ttl of the claims in ms, n how many due records at most, or r the record keys to take,
-           ri names the match rules and correlations
-  Answers { now, brake as HGETALL, due records left, busy record keys, units, both sides were read, first read (progress.lua),
-  { id of a brake, answer, ... } }; per unit:
+  ARGV[1]  request (msgpack): o owner, ttl of the claims in ms, n how many due records at most, or r the record keys to take
+  Answers { now, brake as HGETALL, due records left, busy record keys, units }; per unit:
     { { record key, due or '', event or '', ... }, { claim, ... }, id on side 0 or false, value of the link or false,
       entry without a link or false, { record key, open value, ... }, recent writes or false }
 ]]
 -- @include lib
--- @include progress
 local BUSY_MS = 250
 local request, at = cmsgpack.unpack(ARGV[1]), now()
 local dirty = base .. 'dirty'
@@ -111,22 +108,6 @@ if #marked > 0 and call('EXISTS', dirty .. ':events') == 1 then
   each('HDEL', dirty .. ':events', marked)
 end
 
--- Answers to the brakes that blocked these.
-local brakes, asked, answered = {}, {}, {}
-for _, value in pairs(openOf) do
-  local id = value and string.match(value, '^Ib[^\n]*"brake":"([^"]+)"')
-  if id and not asked[id] then
-    asked[id] = true
-    brakes[#brakes + 1] = id
-  end
-end
-for i, value in ipairs(many('HMGET', base .. 'brake:answers', brakes)) do
-  if value then
-    answered[#answered + 1] = brakes[i]
-    answered[#answered + 1] = value
-  end
-end
-
 local answer = {}
 for i, unit in ipairs(taken) do
   local keys, open = {}, {}
@@ -156,6 +137,4 @@ if #due == 0 and not request.r then
   end
   each('HDEL', base .. 'claims', gone)
 end
-local bothRead, firstRead = progressOf(request.ri)
-return { integer(at), call('HGETALL', base .. 'brake'), call('ZCOUNT', dirty, '-inf', integer(at)), busy, answer,
-  bothRead() and 1 or 0, firstRead() and integer(firstRead()) or '', answered }
+return { integer(at), call('HGETALL', base .. 'brake'), call('ZCOUNT', dirty, '-inf', integer(at)), busy, answer }

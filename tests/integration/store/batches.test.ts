@@ -4,7 +4,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../../engine/store/store.ts';
 import type { CommitUnit, TakenUnit } from '../../../engine/store/types.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
-import { contradictions, issue, keysBehind, linkState, makeLink, storeOf, token, unit } from './support.ts';
+import { contradictions, issue, linkState, makeLink, storeOf, token, unit } from './support.ts';
 
 const redis = connectTestRedis();
 afterAll(() => redis.quit());
@@ -156,16 +156,17 @@ describe('committing', () => {
     expect(await store.batches.claim('w2', taken.claims, TTL)).toBeTypeOf('number');
   });
 
-  it('keeps what it says nothing about: raw hashes, parts of what is open', async () => {
+  it('keeps what it says nothing about: raw hashes, times of own writes, parts of what is open', async () => {
     const raw = [token('r0'), token('r1')] as const;
     await store.issues.patch([['0/1', { decision: { kind: 'clears' }, failedJob: '7' }]]);
-    const revision = await makeLink(store, '1', 'b1', { raw });
+    const revision = await makeLink(store, '1', 'b1', { raw, ownWriteAt: [5, 6] });
     await store.issues.patch([['0/1', { decision: { kind: 'clears' } }]]);
     const taken = await takeOne('0/1');
-    const link = linkState('1', 'b1', { revision, raw: [undefined, token('r2')] });
+    const link = linkState('1', 'b1', { revision, raw: [undefined, token('r2')], ownWriteAt: [7, undefined] });
     await one('w1', own(taken, { kind: 'link', link }, { open: { '0/1': { failedJob: null } } }));
     expect((await store.reader.record(0, '1')).link).toMatchObject({
       raw: [token('r0'), token('r2')],
+      ownWriteAt: [7, 6],
     });
     expect((await store.reader.record(0, '1')).open).toEqual({ decision: { kind: 'clears' } });
   });
@@ -379,247 +380,27 @@ describe('waking', () => {
 describe('beginning', () => {
   const create = (key: string) => ({ at: 1, key, sent: {} });
   const begin = (key: string, more: object = {}) =>
-    store.batches.begin({
-      owner: 'w1',
-      claims: [],
-      record: '0/1',
-      create: create(key),
-      unlimited: [],
-      allowance: undefined,
-      ...more,
-    });
-  const begun = { kind: 'begun' };
+    store.batches.begin({ record: '0/1', create: create(key), unlimited: [], allowance: undefined, ...more });
 
   it('notes a pending create, which only the holder of its key replaces', async () => {
-    expect(await begin('a')).toEqual(begun);
-    expect(await begin('a')).toEqual(begun);
-    expect(await begin('b')).toEqual({ kind: 'changed' });
-    expect(await begin('b', { replaces: 'a' })).toEqual(begun);
+    expect(await begin('a')).toBeUndefined();
+    expect(await begin('a')).toBeUndefined();
+    expect(await begin('b')).toBe('changed');
+    expect(await begin('b', { replaces: 'a' })).toBeUndefined();
     expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: create('b') }]);
     expect(await contradictions(redis, store)).toEqual([]);
   });
 
   it('notes nothing where the brake goes on by it, or is on', async () => {
     const allowance = { kind: 'creates', record: '0/1', limit: 1, linked: 10, since: undefined } as const;
-    expect(await begin('a', { allowance })).toEqual(begun);
+    expect(await begin('a', { allowance })).toBeUndefined();
     const braked = { allowance: { ...allowance, record: '0/2' }, record: '0/2' };
-    expect(await begin('x', braked)).toMatchObject({ kind: 'braked', brake: { kind: 'creates', count: 2, limit: 1 } });
-    expect(await begin('x', { record: '0/3' })).toMatchObject({ kind: 'braked', brake: { kind: 'creates' } });
+    expect(await begin('x', braked)).toMatchObject({ kind: 'creates', count: 2, limit: 1 });
+    expect(await begin('x', { record: '0/3' })).toMatchObject({ kind: 'creates' });
     expect((await store.issues.pendingCreates(0)).map(({ id }) => id)).toEqual(['1']);
-    expect(await begin('x', { record: '0/3', unlimited: ['creates'] })).toEqual(begun);
+    expect(await begin('x', { record: '0/3', unlimited: ['creates'] })).toBeUndefined();
     expect(await store.brake.on()).toBeUndefined();
   });
-
-  it('notes nothing for a worker whose claims ended, and leaves what the next one began', async () => {
-    const claims = ['0/1'];
-    await store.batches.claim('slow', claims, 20);
-    await expect.poll(() => store.batches.claim('w1', claims, TTL), { interval: 5 }).toBeTypeOf('number');
-    expect(await begin('a', { claims })).toEqual(begun);
-    expect(await begin('late', { owner: 'slow', claims, replaces: 'a' })).toEqual({ kind: 'lost' });
-    const withdrawal = unit({ kind: 'none' }, { claims, open: { '0/1': { pendingCreate: null } } });
-    expect(await one('slow', withdrawal)).toBe('lost');
-    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: create('a') }]);
-  });
-
-  it('a pending create is dropped by its key alone, so that the one of another worker stays', async () => {
-    await begin('a');
-    const drop = (key: string) =>
-      one('w1', unit({ kind: 'none' }, { creates: { '0/1': key }, open: { '0/1': { pendingCreate: null } } }));
-    expect(await drop('b')).toBe('fenced');
-    expect(await drop('')).toBe('fenced');
-    expect(await store.issues.pendingCreates(0)).toHaveLength(1);
-    expect(await drop('a')).toBe('done');
-    expect(await store.issues.pendingCreates(0)).toEqual([]);
-    expect(await drop('a')).toBe('fenced');
-    expect(await drop('')).toBe('done');
-  });
-
-  it('keeps writes that were begun before at the same revision: either may have been applied', async () => {
-    const revision = await makeLink(store, '1', 'b1');
-    const write = (sent: string) => ({ property: 'p', side: 1 as const, sent: token(sent), from: token('f') });
-    const writes = (of: number, ...sent: string[]) =>
-      begin('', { create: undefined, writes: { revision: of, ids: ['1', 'b1'], writes: sent.map(write) } });
-    expect(await writes(revision, 'x')).toEqual(begun);
-    expect(await writes(revision, 'y', 'x')).toEqual(begun);
-    expect((await store.reader.record(0, '1')).open.pendingWrites).toEqual({
-      revision,
-      ids: ['1', 'b1'],
-      writes: [write('y'), write('x')],
-    });
-    // Of another revision they are history, and a worker that knows another one is late.
-    expect(await writes(0, 'z')).toEqual({ kind: 'changed' });
-    const next = await one('w', unit({ kind: 'link', link: linkState('1', 'b1', { revision }) }));
-    expect(next).toBe('done');
-    expect(await writes(revision, 'z')).toEqual({ kind: 'changed' });
-    const { revision: now } = (await store.reader.record(0, '1')).link!;
-    expect(await writes(now, 'z')).toEqual(begun);
-    expect((await store.reader.record(0, '1')).open.pendingWrites?.writes).toEqual([write('z')]);
-  });
-});
-
-describe('in one commit', () => {
-  it('a record that waits for a link which another unit makes is marked, whichever of the two comes first', async () => {
-    const waiter = (id: string) =>
-      unit(
-        { kind: 'unlinked', record: { side: 0, id }, state: 's' },
-        { waitFor: [{ mapping: 'm', side: 0, id: '1' }] },
-      );
-    await store.batches.commit('w', [waiter('a'), unit({ kind: 'link', link: linkState('1', 'b1') }), waiter('z')]);
-    expect((await dirty()).sort()).toEqual(['0/a', '0/z']);
-  });
-
-  it('a record that was found on the way is indexed, but not one that is linked', async () => {
-    const found = (side: 0 | 1, id: string) => ({ side, id, keys: [token(id)] });
-    await store.batches.commit('w', [
-      unit({ kind: 'link', link: linkState('1', 'b1') }, { found: [found(0, '1'), found(1, 'b1'), found(1, 'b2')] }),
-      unit({ kind: 'none' }, { found: [found(0, '1'), found(1, 'b1')] }),
-    ]);
-    expect(await store.unlinked.candidates(0, 0, token('1'))).toEqual([]);
-    expect(await store.unlinked.candidates(1, 0, token('b1'))).toEqual([]);
-    expect(await store.unlinked.candidates(1, 0, token('b2'))).toEqual(['b2']);
-    expect(await contradictions(redis, store)).toEqual([]);
-  });
-
-  it('the end of a record ends its link, though only the record is named', async () => {
-    await makeLink(store, '1', 'b1');
-    await store.batches.commit('w', [unit({ kind: 'removed', record: { side: 1, id: 'b1' } })]);
-    expect(await store.links.count()).toBe(0);
-    expect(await contradictions(redis, store)).toEqual([]);
-  });
-
-  it('claims are kept until the last commit of a unit', async () => {
-    await mark('0/1');
-    const [taken] = (await take('w1')).units;
-    const first = unit({ kind: 'none' }, { claims: taken!.claims, keepClaims: true });
-    expect(await one('w1', first)).toBe('done');
-    expect(await store.batches.claim('w2', taken!.claims, TTL)).toBeUndefined();
-    expect(await dirty()).toEqual(['0/1']);
-    expect(await one('w1', own(taken!, { kind: 'none' }))).toBe('done');
-    expect(await store.batches.claim('w2', taken!.claims, TTL)).toBeTypeOf('number');
-    expect(await dirty()).toEqual([]);
-  });
-});
-
-describe('what a mapping waits for', () => {
-  const read = async () => {
-    for (const side of [0, 1] as const) await store.progress.readThrough(side, 'full', undefined);
-  };
-
-  it('is given with the work: whether both sides were read, and since when', async () => {
-    expect(await take('w1')).toMatchObject({ ready: false, firstRead: undefined });
-    await read();
-    expect(await take('w1')).toMatchObject({ ready: true, firstRead: await store.progress.firstRead() });
-    // Under other match rules nothing was read yet.
-    const edited = storeOf(redis, prefix, { name: 'm', match: [{ name: 'other' }] });
-    const taken = await edited.batches.take({ owner: 'w1', ttlMs: TTL });
-    expect(taken).toMatchObject({ ready: false, firstRead: undefined });
-  });
-
-  it('parks a record until both sides are read, and marks it where they were read meanwhile', async () => {
-    const park = (id: string) => store.batches.commit('w', [unit({ kind: 'none' }, { park: { side: 0, id } })]);
-    await park('1');
-    expect([await store.waitingRoom.parkedCount(), await dirty()]).toEqual([1, []]);
-    await read();
-    await park('2');
-    expect([await store.waitingRoom.parkedCount(), await dirty()]).toEqual([1, ['0/2']]);
-  });
-
-  it('marks a record that is blocked by a brake which was answered meanwhile, with the answer', async () => {
-    const brake = await store.brake.trip({ kind: 'deletes', by: 'scan', count: 9, limit: 2, linked: 10 });
-    const blocked = (id: string) =>
-      store.batches.commit('w', [
-        unit(
-          { kind: 'unlinked', record: { side: 0, id }, state: 's' },
-          { open: { [`0/${id}`]: { issue: issue('blocked', { brake: brake.id }) } }, blockedBy: brake.id },
-        ),
-      ]);
-    await blocked('1');
-    expect(await dirty()).toEqual([]);
-    await store.brake.answer(brake, 'discard');
-    await store.brake.release({ ...brake, answer: 'discard' });
-    await blocked('2');
-    const { units } = await take('w1');
-    expect(units).toMatchObject([
-      { records: [{ key: '0/2' }], answered: { deletes: 'discard', creates: 'continue', clears: 'continue' } },
-    ]);
-  });
-
-  it('forgets answers to brakes once no record is blocked', async () => {
-    const answer = async () => {
-      const brake = await store.brake.trip({ kind: 'deletes', by: 'scan', count: 9, limit: 2, linked: 10 });
-      await store.brake.release({ ...brake, answer: 'continue' });
-      return brake.id;
-    };
-    const answers = () => redis.hkeys(`${store.context.base}brake:answers`);
-    const first = await answer();
-    await store.issues.patch([['0/1', { issue: issue('blocked', { brake: first }) }]]);
-    const second = await answer();
-    expect((await answers()).sort()).toEqual([first, second].sort());
-    await store.issues.patch([['0/1', { issue: null }]]);
-    const third = await answer();
-    expect(await answers()).toEqual([third]);
-  });
-});
-
-describe('our own writes', () => {
-  const sides = (...names: string[]) => names.map((name) => ({ system: { name }, entity: { name: 'records' } }));
-  const at = '2026-03-01T10:00:00.000Z';
-  const before = '2026-02-01T10:00:00.000Z';
-
-  it('are known to each mapping of the entity, whichever side it has it on, until the record is gone', async () => {
-    const one = storeOf(redis, prefix, { ...RULES, sides: sides('crm', 'shop') });
-    const sibling = storeOf(redis, prefix, { name: 'sibling', match: [], sides: sides('erp', 'crm') });
-    await makeLink(one, '1', 'b1');
-    const { revision } = (await one.reader.record(0, '1')).link!;
-    await one.batches.commit('w', [
-      unit(
-        { kind: 'link', link: linkState('1', 'b1', { revision }) },
-        {
-          ownWrites: [
-            { side: 0, id: '1', at, before },
-            { side: 1, id: 'b1', at, before: undefined },
-          ],
-        },
-      ),
-    ]);
-    expect(await sibling.batches.ownWrites([{ side: 1, id: '1' }])).toEqual([{ at, before }]);
-    expect(await sibling.batches.ownWrites([{ side: 0, id: '1' }])).toEqual([undefined]);
-    expect(
-      await one.batches.ownWrites([
-        { side: 1, id: 'b1' },
-        { side: 1, id: '1' },
-      ]),
-    ).toEqual([{ at, before: undefined }, undefined]);
-    await one.batches.commit('w', [unit({ kind: 'removed', ids: ['1', 'b1'] })]);
-    expect(await keysBehind(redis, `${prefix}:own:`)).toEqual([]);
-  });
-
-  it('outlive the end of a link', async () => {
-    const one = storeOf(redis, prefix, { ...RULES, sides: sides('crm', 'shop') });
-    const revision = await makeLink(one, '1', 'b1');
-    await one.batches.commit('w', [unit({ kind: 'none' }, { ownWrites: [{ side: 0, id: '1', at, before }] })]);
-    await one.batches.commit('w', [unit({ kind: 'unlink', ids: ['1', 'b1'], revision })]);
-    expect(await one.batches.ownWrites([{ side: 0, id: '1' }])).toEqual([{ at, before }]);
-  });
-
-  it('are left out where the mapping does not state its entities, or the system no times', async () => {
-    await store.batches.commit('w', [unit({ kind: 'none' }, { ownWrites: [{ side: 0, id: '1', at, before }] })]);
-    expect(await store.batches.ownWrites([{ side: 0, id: '1' }])).toEqual([undefined]);
-    const one = storeOf(redis, prefix, { ...RULES, sides: sides('crm', 'shop') });
-    await one.batches.commit('w', [unit({ kind: 'none' }, { ownWrites: [{ side: 0, id: '1', at: '', before }] })]);
-    expect(await one.batches.ownWrites([{ side: 0, id: '1' }])).toEqual([undefined]);
-  });
-});
-
-it('a record that the mapping leaves alone counts as seen after the first sync', async () => {
-  const record = { side: 0 as const, id: '1' };
-  await store.unlinked.index(0, [{ id: '1', keys: [] }]);
-  for (const side of [0, 1] as const) await store.progress.readThrough(side, 'full', undefined);
-  const first = (await store.progress.firstRead())!;
-  expect(await store.unlinked.firstSeen(0, '1')).toBeLessThanOrEqual(first);
-  const left = { kind: 'unlinked', record, state: 's', noFirstSync: true } as const;
-  await store.batches.commit('w', [unit(left)]);
-  expect(await store.unlinked.firstSeen(0, '1')).toBe(first + 1);
 });
 
 it('remembers own recent writes of a link for a quarter of an hour, and nothing of quiet ones', async () => {

@@ -5,9 +5,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startRedis } from '../../../scripts/redis.mjs';
 import { linkState, makeLink, storeOf, token } from './support.ts';
 
-const SIDES = ['a', 'b'].map((name) => ({ system: { name }, entity: { name: 'records' } }));
-const RULES = { name: 'm', match: [{ name: 'rule' }], sides: SIDES };
-
 let own: Awaited<ReturnType<typeof startRedis>>;
 let redis: Redis;
 beforeAll(async () => {
@@ -24,7 +21,7 @@ const processed = async (): Promise<number> =>
   Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]);
 
 it('looking up, taking, beginning and committing a changed record takes 25 commands at most', async () => {
-  const store = storeOf(redis, 'commands', RULES);
+  const store = storeOf(redis, 'commands', { name: 'm', match: [{ name: 'rule' }] });
   const count = 50;
   const ids = Array.from({ length: count }, (_, i) => String(i));
   for (const id of ids) await makeLink(store, id, `b${id}`);
@@ -33,14 +30,12 @@ it('looking up, taking, beginning and committing a changed record takes 25 comma
   await store.batches.markDirty(ids.map((id) => ({ side: 0, id })));
   const { units } = await store.batches.take({ owner: 'w', ttlMs: 60_000 });
   expect(units).toHaveLength(count);
-  for (const { link, claims } of units) {
+  for (const { link } of units) {
     const writes = { property: 'p', side: 1, sent: token('s'), from: token('f') } as const;
     const pending = { revision: link!.revision, ids: link!.ids, writes: [writes] };
     const record = `0/${link!.ids[0]}`;
-    const begun = { owner: 'w', claims, record, writes: pending, unlimited: [], allowance: undefined };
-    expect(await store.batches.begin(begun)).toEqual({ kind: 'begun' });
+    await store.batches.begin({ record, writes: pending, unlimited: [], allowance: undefined });
   }
-  await store.batches.ownWrites(units.map(({ link }) => ({ side: 1, id: link!.ids[1] })));
   // Each is committed by itself, as soon as its system has answered.
   for (const { records, claims, link } of units) {
     const [answer] = await store.batches.commit('w', [
@@ -49,7 +44,6 @@ it('looking up, taking, beginning and committing a changed record takes 25 comma
         claims,
         result: { kind: 'link', link: linkState(...link!.ids, { revision: link!.revision }) },
         open: { [claims[0]!]: { pendingWrites: null } },
-        ownWrites: [{ side: 1, id: link!.ids[1], at: new Date().toISOString(), before: undefined }],
         recent: [{ property: 'p', side: 1, before: token('b'), sent: token('s'), at: Date.now(), times: 1 }],
       },
     ]);

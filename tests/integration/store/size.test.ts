@@ -3,7 +3,7 @@ import { afterAll, expect, it } from 'vitest';
 import type { Store } from '../../../engine/store/store.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 import { loadReal } from '../../unit/config/real.ts';
-import { issue, keysBehind, keysOf, linkState, storeOf, token, unit } from './support.ts';
+import { issue, keysOf, linkState, storeOf, token, unit } from './support.ts';
 
 const redis = connectTestRedis();
 afterAll(() => redis.quit());
@@ -13,8 +13,7 @@ const BATCH = 500;
 
 async function bytesOf(store: Store): Promise<number> {
   let bytes = 0;
-  const keys = [...(await keysOf(redis, store)), ...(await keysBehind(redis, `${store.context.prefix}:own:`))];
-  for (const key of keys) bytes += (await redis.memory('USAGE', key, 'SAMPLES', 0)) ?? 0;
+  for (const key of await keysOf(redis, store)) bytes += (await redis.memory('USAGE', key, 'SAMPLES', 0)) ?? 0;
   return bytes;
 }
 
@@ -36,10 +35,8 @@ it.each([3_000, 20_000])('a link of company-customer takes 400 bytes at most, of
         ]),
       ),
       raw: [token(`r${n}`), token(`R${n}`)],
+      ownWriteAt: [1_790_000_000_000, 1_790_000_000_000],
     });
-  const at = '2026-03-01T10:00:00.000Z';
-  const writesOf = (n: number) =>
-    ([0, 1] as const).map((side) => ({ side, id: String(side === 0 ? n : n + 7), at, before: at }));
   const revisions: number[] = [];
   await inBatches(count, async (numbers) => {
     // As in a first sync: both are read, then found to belong together, then edited.
@@ -57,7 +54,7 @@ it.each([3_000, 20_000])('a link of company-customer takes 400 bytes at most, of
   await inBatches(count, (numbers) =>
     store.batches.commit(
       'o',
-      numbers.map((n) => unit({ kind: 'link', link: linkOf(n, revisions[n - 10_000]) }, { ownWrites: writesOf(n) })),
+      numbers.map((n) => unit({ kind: 'link', link: linkOf(n, revisions[n - 10_000]) })),
     ),
   );
   expect(await store.links.count()).toBe(count);
@@ -89,32 +86,4 @@ it.each([3_000, 20_000])('a record that nothing matches takes 150 bytes at most,
   const perRecord = (await bytesOf(store)) / count;
   console.log(`${count} records that nothing matches: ${perRecord.toFixed(1)} bytes each`);
   expect(perRecord).toBeLessThanOrEqual(150);
-});
-
-it('a record that waits for a link takes 550 bytes at most', async () => {
-  const count = 3_000;
-  const store = storeOf(redis, uniquePrefix(), mapping);
-  const before = await bytesOf(store);
-  await inBatches(count, (numbers) =>
-    store.batches.commit(
-      'o',
-      numbers.map((n) => {
-        const refs = [{ mapping: mapping.name, side: 0 as const, id: String(n % 100) }];
-        const waiting = issue('waiting', { since: Date.now(), reason: 'No link yet.', property: 'company', refs });
-        return unit(
-          {
-            kind: 'unlinked',
-            record: { side: 1, id: String(n) },
-            state: `${token(`s${n}`)}.${token(`k${n}`)}`,
-            raw: token(`r${n}`),
-            index: { id: String(n), keys: [token(`mail${n}`), token(`name${n}`)] },
-          },
-          { open: { [`1/${n}`]: { issue: waiting } }, waitFor: refs },
-        );
-      }),
-    ),
-  );
-  const perRecord = ((await bytesOf(store)) - before) / count;
-  console.log(`${count} records that wait for a link: ${perRecord.toFixed(1)} bytes each`);
-  expect(perRecord).toBeLessThanOrEqual(550);
 });

@@ -14,6 +14,7 @@ import { testFingerprinter } from '../../support/fingerprints.ts';
 const made = fc.string({ minLength: 1 }).map((text) => testFingerprinter.token(text));
 const token = fc.oneof(made, fc.constant(''), fc.constant('?'));
 const note = fc.constantFrom(undefined, 'new' as const, 'open' as const, 'refused' as const);
+const time = fc.integer({ min: 0, max: 2 ** 47 });
 /** Names that objects treat specially included. */
 const name = fc.oneof(
   fc.constantFrom('__proto__', 'constructor', '~x', 'a b'),
@@ -37,7 +38,8 @@ describe('the value of a link', () => {
     correlation: fc.tuple(note, note),
     lastSynced: fc.tuple(token, token),
     raw: fc.tuple(token, token),
-    number: fc.integer({ min: 1, max: 2 ** 31 }),
+    ownWriteAt: fc.tuple(time, time),
+    number: fc.integer({ min: 1, max: 2 ** 24 - 1 }),
   });
 
   it('is read back as it was written, by a set of its own or a larger one', () => {
@@ -70,7 +72,7 @@ describe('the value of a link', () => {
 
   it('of a later format is refused, not misread', () => {
     const plain = { other: 'x', base: {}, unconfirmed: [], correlation: [undefined, undefined] } as const;
-    const value = encodeLink({ ...plain, lastSynced: ['', ''], raw: ['', ''] }, [], 1);
+    const value = encodeLink({ ...plain, lastSynced: ['', ''], raw: ['', ''], ownWriteAt: [0, 0] }, [], 1);
     value[0] = 2;
     expect(() => decodeLink('id', value, [])).toThrow(/format 2/);
   });
