@@ -1,4 +1,5 @@
 /** What `tandem validate` says about round trips, one line per property with an example, and about live systems. */
+import type { DescriptionFinding } from '../engine/check/description.ts';
 import type { LiveFinding } from '../engine/check/findings.ts';
 import type { Finding, Untried } from '../engine/sync/laws.ts';
 import { plain } from './output.ts';
@@ -59,4 +60,10 @@ export const liveFindingLines = (findings: readonly LiveFinding[]): string[] =>
     plain(
       `${file}:${line}:${column} ${kind.toUpperCase()} ${system}.${entity} ${operation}: ${request} -> ${answer}. ${message} ${todo}`,
     ),
+  );
+
+/** One line per sentence that the rules contradict. */
+export const descriptionLines = (findings: readonly DescriptionFinding[]): string[] =>
+  findings.map(({ file, line, column, quote, message, todo }) =>
+    plain(`${file}:${line}:${column} DESCRIPTION "${quote}": ${message} ${todo}`),
   );

@@ -1,7 +1,8 @@
-/** `tandem validate`: checks the configuration files, and tells what a two-way property loses on its way there and back. */
+/** `tandem validate`: checks the configuration files, what conversions lose, and whether descriptions are true. */
 
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
+import { checkDescription, type DescriptionFinding } from '../../engine/check/description.ts';
 import type { LiveFinding, LiveRequest, NotChecked } from '../../engine/check/findings.ts';
 import { formatProblem } from '../../engine/config/format.ts';
 import type { Config, EntityConfig, Mapping, Problem, SystemConfig } from '../../engine/config/types.ts';
@@ -9,7 +10,7 @@ import { checkLaws, type Finding, type LawOptions, type Untried } from '../../en
 import { action, type CommandContext, declare } from '../command.ts';
 import { checkFiles, howToBegin, loadFolder, shownFile } from '../configuration.ts';
 import { type ExitStatus, FAILED, OK, USAGE } from '../failure.ts';
-import { findingLines, liveFindingLines, untriedLines } from '../findings.ts';
+import { descriptionLines, findingLines, liveFindingLines, untriedLines } from '../findings.ts';
 import type { Live } from '../live.ts';
 import { wholeNumber } from '../numbers.ts';
 import { plain } from '../output.ts';
@@ -32,7 +33,7 @@ export function validateCommand(program: Command): void {
     details:
       'Checks all files of the configuration folder, or only the files named. A file that stands elsewhere is checked ' +
       'as if it stood in the folder. Exit status 2 when something is wrong.\n\n' +
-      'Also sends values of every two-way property to the other side and back, in memory, and warns where they do not come ' +
+      'Warns where the description of a mapping contradicts its rules. Also sends values of every two-way property to the other side and back, in memory, and warns where they do not come ' +
       'back as they were. Needs neither Redis nor a running Tandem, as it takes the examples in the entity schemas and ' +
       'values of its own.\n\n' +
       '--live asks the systems. It sends each declared list, since, find and read once, and compares what comes back with ' +
@@ -65,13 +66,14 @@ async function validate(context: CommandContext, options: Options, files: string
   const checked = some
     ? await checkFiles(files, loaded, folder, process.env, !options.env)
     : { problems: loaded.problems, mappings: [...mappings.values()], systems: [] };
-  const shown = <T extends Problem | Finding | LiveFinding>(told: T): T =>
+  const shown = <T extends Problem | Finding | LiveFinding | DescriptionFinding>(told: T): T =>
     some && files.includes(told.file) ? told : { ...told, file: shownFile(told.file, folder) };
   const problems = checked.problems.map((problem) => shown(problem));
   const textOf = ({ file }: SystemConfig): Promise<string> | string => loaded.files.get(file) ?? readFile(file, 'utf8');
   const tried = await tryMappings(context, loaded.config, { ...checked, all: !some, textOf }, options);
   const intended = tried.findings.filter((finding) => finding.intended).map(shown);
   const warnings = tried.findings.filter((finding) => !finding.intended).map(shown);
+  const descriptions = checked.mappings.flatMap(checkDescription).map(shown);
   const live = tried.live && { ...tried.live, findings: tried.live.findings.map(shown) };
   const result: Result = {
     valid: problems.length === 0,
@@ -80,6 +82,7 @@ async function validate(context: CommandContext, options: Options, files: string
     systems: [...systems.keys()],
     problems,
     warnings,
+    descriptions,
     intended,
     untried: tried.untried,
     ...(tried.unreadable.length > 0 ? { unreadable: tried.unreadable } : {}),
@@ -87,7 +90,8 @@ async function validate(context: CommandContext, options: Options, files: string
     ...(!some && mappings.size === 0 && problems.length === 0 ? { notes: [NO_MAPPING] } : {}),
   };
   const failures = live?.findings.filter(({ severity }) => severity === 'problem').length ?? 0;
-  const doubts = warnings.length + (live?.findings.length ?? 0) - failures + (result.notes?.length ?? 0);
+  const doubts =
+    warnings.length + descriptions.length + (live?.findings.length ?? 0) - failures + (result.notes?.length ?? 0);
   output.result(result, () => {
     const what = some
       ? count(files.length, 'file')
@@ -114,6 +118,7 @@ interface Result {
   readonly systems: readonly string[];
   readonly problems: readonly Problem[];
   readonly warnings: readonly Finding[];
+  readonly descriptions: readonly DescriptionFinding[];
   readonly intended: readonly Finding[];
   readonly untried: readonly Untried[];
   readonly unreadable?: Live['unreadable'];
@@ -121,9 +126,10 @@ interface Result {
   readonly notes?: readonly string[];
 }
 
-const resultLines = ({ problems, live, warnings, unreadable = [], untried }: Result): string[] => [
+const resultLines = ({ problems, live, warnings, descriptions, unreadable = [], untried }: Result): string[] => [
   ...problems.map(formatProblem),
   ...(live ? liveLines(live) : []),
+  ...descriptionLines(descriptions),
   ...findingLines(warnings),
   ...unreadable.map(({ entity, count: n, reason }) => `${count(n, 'record')} of ${entity} not tried: ${reason}`),
   ...untriedLines(untried),

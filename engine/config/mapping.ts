@@ -210,6 +210,7 @@ export function compileMapping(draft: MappingDraft, context: MappingContext): Co
     mapping: {
       name: draft.name,
       description: content.description ?? '',
+      descriptionAt: report.placeOf(['description']),
       file: draft.file,
       version: shortHash(draft.text, state.sides[0].config.version, state.sides[1].config.version, ...texts),
       sides: [mappingSide(0), mappingSide(1)],

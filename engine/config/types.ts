@@ -229,6 +229,8 @@ export type Direction = 'both' | SideIndex;
 export interface Mapping {
   readonly name: string;
   readonly description: string;
+  /** Where the description stands in the file; lines and columns count from 1. */
+  readonly descriptionAt: { readonly line: number; readonly column: number };
   readonly file: string;
   /** Hash of everything that decides what this mapping does: its file, its value tables, both system files. */
   readonly version: string;
