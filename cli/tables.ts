@@ -1,4 +1,4 @@
-/** Tables for a terminal and for Markdown. */
+/** Tables for a terminal. */
 import Table from 'cli-table3';
 import { colors, plain } from './output.ts';
 
@@ -37,25 +37,4 @@ export function textTable(head: readonly string[], rows: readonly (readonly Cell
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n');
-}
-
-export function markdownTable(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const line = (cells: readonly Cell[]): string => `| ${cells.map((cell) => markdownCell(String(cell))).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-/** A bar would begin a new cell, even within a code span; a line break would end the table. */
-const markdownCell = (text: string): string =>
-  text
-    .replaceAll('|', '\\|')
-    .replace(/\s*\n\s*/g, ' ')
-    .trim();
-
-/** A code span that holds any text, backticks included (CommonMark 6.1). */
-export function code(text: string): string {
-  const flat = text.replace(/\s+/g, ' ').trim();
-  const longest = Math.max(0, ...(flat.match(/`+/g) ?? []).map((run) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  const pad = /^`|`$/.test(flat) ? ' ' : '';
-  return `${fence}${pad}${flat}${pad}${fence}`;
 }

@@ -1,41 +1,183 @@
-/** `tandem doc`: prints the documentation of the mappings as Markdown, from their files alone. */
-import type { Command } from 'commander';
+/** `tandem doc`: writes the documents of the mappings, or compares a document with them. Needs the files alone. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import type { Config, SystemConfig } from '../../engine/config/types.ts';
 import { nearest } from '../../engine/expression/nearest.ts';
 import { action, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
-import { documentMapping, documentMappings } from '../document.ts';
-import { Failure, OK } from '../failure.ts';
+import { type CheckReport, checkDocument } from '../dataflow/check.ts';
+import { FORMATS, type Format, formatOfFile, parse, render } from '../dataflow/formats/formats.ts';
+import { layout } from '../dataflow/layout.ts';
+import { type DataflowDocument, dataflowDocument, systemPairs } from '../dataflow/model.ts';
+import { type ExitStatus, FAILED, Failure, OK } from '../failure.ts';
+import { colors, type Output, plain } from '../output.ts';
+
+interface Options {
+  readonly format?: Format;
+  readonly output?: string;
+  readonly wide?: boolean;
+  readonly check?: string;
+}
 
 export function docCommand(program: Command): void {
   declare(program, {
-    usage: 'doc [mapping]',
-    summary: 'print what the mappings do, as Markdown',
-    details: 'Written from the mapping files alone: the same files give the same text. Needs no Redis and no secrets.',
+    usage: 'doc [from] [to]',
+    summary: 'write what the mappings do as a document, or check one',
+    details:
+      'One document per pair of systems, read from one to the other: which records take part, what happens to them, and a table ' +
+      'of the properties with their data types. It is made from the rules, so the same files give the same document, but for its ' +
+      'time (SOURCE_DATE_EPOCH sets it). Without names: every pair of systems. Needs no Redis and no secrets.\n\n' +
+      '--check compares a document with the mappings: one that this command made, in any format, or a table by hand with a ' +
+      'column for the properties of either system. Each difference is one line, and the exit status 1.',
     examples: [
-      ['doc', 'all mappings'],
-      ['doc company-customer', 'one of them'],
-      ['doc > docs/what-syncs.md', 'keep it as a file'],
+      ['doc keap customwebshop -o dataflow.html', 'one file, to be read on a screen or on paper'],
+      ['doc customwebshop keap --wide', 'the other way, with conversions and rules per property'],
+      ['doc --check docs/dataflow.md', 'does the document still say what the mappings do?'],
     ],
-  }).action(
-    action<object, [string | undefined]>(async ({ environment, output }, _options, name) => {
-      const { config, problems } = await loadFolder({ environment, output }, process.env, true);
-      const mappings = [...config.mappings.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-      const wanted = name === undefined ? mappings : mappings.filter((mapping) => mapping.name === name);
-      if (name !== undefined && wanted.length === 0) {
-        const hint = nearest(name, config.mappings.keys());
-        const known =
-          hint === undefined
-            ? `There are: ${mappings.map((mapping) => mapping.name).join(', ')}.`
-            : `Did you mean ${hint}?`;
-        throw new Failure('NOT_FOUND', `There is no valid mapping "${name}".`, known);
-      }
-      if (problems.length > 0)
-        output.note('Some files have problems, and what they hold is left out: see tandem validate.');
-      output.result(
-        wanted.map((mapping) => ({ mapping: mapping.name, markdown: documentMapping(mapping) })),
-        () => documentMappings(wanted),
-      );
-      return OK;
-    }),
+  })
+    .addOption(new Option('--format <format>', 'md (default), rst or html').choices(FORMATS))
+    .option('-o, --output <file>', 'write it into this file, whose ending gives the format')
+    .option('--wide', 'also type on the other side, direction, required, conversion, conflict, reference; value tables')
+    .addOption(new Option('--check <file>', 'compare this document with the mappings').conflicts(['output', 'wide']))
+    .action(
+      action<Options, [string | undefined, string | undefined]>(async (context, options, from, to) => {
+        const { output } = context;
+        const { config, problems } = await loadFolder(context, process.env, true);
+        if (problems.length > 0)
+          output.note('Some files have problems, and what they hold is left out: see tandem validate.');
+        const pairs = pairsOf(config, from, to);
+        return options.check === undefined
+          ? write(output, config, pairs, options)
+          : check(
+              output,
+              config,
+              from === undefined ? [...pairs, ...pairs.map(turned)] : pairs,
+              options.check,
+              options,
+            );
+      }),
+    );
+}
+
+type SystemPair = readonly [SystemConfig, SystemConfig];
+const turned = ([from, to]: SystemPair): SystemPair => [to, from];
+
+/** @throws Failure where a name is no system, or where no mapping is between the two */
+function pairsOf(config: Config, from: string | undefined, to: string | undefined): SystemPair[] {
+  const pairs = systemPairs(config);
+  if (from === undefined) {
+    if (pairs.length > 0) return pairs;
+    throw new Failure('NOT_FOUND', 'There is no valid mapping.', 'See tandem validate.');
+  }
+  if (to === undefined)
+    throw new Failure(
+      'BAD_REQUEST',
+      `A document goes from one system to another; ${from} alone names one.`,
+      `Name two, such as: tandem doc ${pairs[0]?.map(({ name }) => name).join(' ') ?? 'FROM TO'}`,
+    );
+  const wanted: SystemPair = [systemNamed(config, from), systemNamed(config, to)];
+  const key = (pair: SystemPair): string => JSON.stringify(pair.map(({ name }) => name).sort());
+  if (pairs.some((pair) => key(pair) === key(wanted))) return [wanted];
+  throw new Failure(
+    'NOT_FOUND',
+    `No valid mapping is between ${wanted[0].name} and ${wanted[1].name}.`,
+    `There are mappings between ${pairs.map((pair) => pair.map(({ name }) => name).join(' and ')).join('; ')}.`,
   );
+}
+
+/** By its name or its title, in any letter case. */
+function systemNamed({ systems }: Config, name: string): SystemConfig {
+  const same = (text: string): boolean => text.toLowerCase() === name.toLowerCase();
+  const found = [...systems.values()].find((system) => same(system.name) || same(system.title));
+  if (found) return found;
+  const hint = nearest(name, systems.keys());
+  throw new Failure(
+    'NOT_FOUND',
+    `There is no valid system "${name}".`,
+    hint === undefined ? `There are: ${[...systems.keys()].join(', ')}.` : `Did you mean ${hint}?`,
+  );
+}
+
+/** https://reproducible-builds.org/specs/source-date-epoch/ */
+function now(): Date {
+  const epoch = process.env.SOURCE_DATE_EPOCH;
+  return epoch !== undefined && /^\d{1,11}$/.test(epoch) ? new Date(Number(epoch) * 1000) : new Date();
+}
+
+async function write(
+  output: Output,
+  config: Config,
+  pairs: readonly SystemPair[],
+  { format, output: file, wide = false }: Options,
+): Promise<ExitStatus> {
+  const time = now();
+  const documents = pairs.map(([from, to]) => dataflowDocument(config, from, to, time));
+  const chosen = format ?? (file === undefined ? 'md' : formatOfFile(file));
+  if (chosen === undefined)
+    throw new Failure(
+      'BAD_REQUEST',
+      `The ending of ${file} names no format.`,
+      `Name one: --format ${FORMATS.join('|')}`,
+    );
+  const text = output.json
+    ? `${JSON.stringify({ documents }, null, 2)}\n`
+    : render(
+        chosen,
+        documents.flatMap((document) => layout(document, { wide })),
+      );
+  if (file === undefined) {
+    process.stdout.write(text);
+    return OK;
+  }
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new Failure('BAD_REQUEST', `${file} cannot be written (${reason}).`, 'Check its name.', undefined, error);
+  }
+  output.note(`Wrote ${file}.`);
+  return OK;
+}
+
+async function check(
+  output: Output,
+  config: Config,
+  pairs: readonly SystemPair[],
+  file: string,
+  { format }: Options,
+): Promise<ExitStatus> {
+  const chosen = format ?? formatOfFile(file);
+  if (chosen === undefined)
+    throw new Failure(
+      'BAD_REQUEST',
+      `The ending of ${file} names no format.`,
+      `Name one: --format ${FORMATS.join('|')}`,
+    );
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new Failure('BAD_REQUEST', `${file} cannot be read (${reason}).`, 'Check its name.', undefined, error);
+  }
+  const documents: DataflowDocument[] = pairs.map(([from, to]) => dataflowDocument(config, from, to, now()));
+  const report = checkDocument(parse(chosen, text), documents);
+  const compared = report.compared.rows + report.compared.sentences > 0;
+  const agrees = compared && report.differences.length === 0;
+  output.result({ file, agrees, ...report }, () => reportText(file, report, compared));
+  return agrees ? OK : FAILED;
+}
+
+function reportText(file: string, { differences, compared, notChecked }: CheckReport, any: boolean): string {
+  const counts = `${compared.rows} rows, ${compared.types} data types and ${compared.sentences} sentences compared`;
+  const verdict = !any
+    ? colors.red('Nothing was compared: no table of it is about the properties of a mapping.')
+    : differences.length === 0
+      ? colors.green(`Agrees with the mappings: ${counts}.`)
+      : colors.red(`${differences.length} ${differences.length === 1 ? 'difference' : 'differences'}; ${counts}.`);
+  return [
+    ...differences.map(({ line, kind, message }) => plain(`${file}:${line} ${kind.toUpperCase()} ${message}`)),
+    ...notChecked.map((reason) => plain(`Not checked: ${reason}`)),
+    verdict,
+  ].join('\n');
 }

@@ -1,44 +1,99 @@
-// `tandem doc` writes the same document from the same files, whether or not there are secrets.
-import { resolve } from 'node:path';
-import { describe, expect, it } from 'vitest';
+// `tandem doc` writes the same document from the same files, whether or not there are secrets, and checks documents.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT, SECRETS, tandem } from './spawn.ts';
 
+const EPOCH = { SOURCE_DATE_EPOCH: '1790000000' };
+const CONFIGURATION = `Configuration: ${resolve(ROOT)}\n`;
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tandem-doc-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
 describe('doc', () => {
-  it('writes a table of both properties and the data type, in the order of the file', async () => {
-    const { status, stdout, stderr } = await tandem(['doc', 'company-customer']);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: `Configuration: ${resolve(ROOT)}\n` });
-    const lines = stdout.split('\n');
-    expect(lines[0]).toBe('## company-customer');
-    expect(stdout).toContain('Every Keap company is synchronized with a web shop customer.');
-    expect(stdout).toContain(
-      '1. `$lowercase(email_address.email)` = `$lowercase(email)`\n2. `company_name` = `company`',
+  it('writes every pair of systems as Markdown, and the same every time', async () => {
+    const [first, second] = await Promise.all([tandem(['doc'], EPOCH), tandem(['doc'], { ...EPOCH, ...SECRETS })]);
+    expect(first).toEqual({ status: 0, stdout: second.stdout, stderr: CONFIGURATION });
+    const lines = first.stdout.split('\n');
+    expect(lines[0]).toBe('# Keap to Customwebshop Dataflow');
+    expect(lines[2]).toMatch(/^Made by Tandem at 2026-09-21 \d\d:\d\d:\d\d UTC from definitions `[0-9a-f]{12}`\.$/);
+    expect(lines).toContain('| Keap property | Customwebshop property | Data type in Customwebshop |');
+    expect(lines).toContain('| Company Name | Company | string |');
+  });
+
+  it('writes a file in the format of its ending, and checks it, by the names or titles of systems', async () => {
+    const file = join(folder, 'back.html');
+    const written = await tandem(['doc', 'Customwebshop', 'KEAP', '--wide', '-o', file]);
+    expect(written).toEqual({ status: 0, stdout: '', stderr: `${CONFIGURATION}Wrote ${file}.\n` });
+    const html = await readFile(file, 'utf8');
+    expect(html).toContain('<title>Customwebshop to Keap Dataflow</title>');
+    const checked = await tandem(['doc', '--check', file]);
+    expect(checked.status, checked.stdout).toBe(0);
+    expect(checked.stdout).toMatch(
+      /^Agrees with the mappings: \d+ rows, 30 data types and \d+ sentences compared\.\n$/,
     );
-    const table = lines.filter((line) => line.startsWith('|'));
-    expect(table[0]).toBe('| Keap | Customwebshop | Data type | Direction | Required | Notes |');
-    expect(table[2]).toBe('| `company_name` | `company` | string | both ways | yes |  |');
-    expect(table).toHaveLength(13);
-    expect(table.every((line) => line.match(/(?<!\\)\|/g)?.length === 7)).toBe(true);
+    await writeFile(file, html.replace('<td>decimal</td>', '<td>string</td>'));
+    const stale = await tandem(['doc', '--check', file]);
+    expect(stale.status).toBe(1);
+    expect(stale.stdout).toMatch(/back\.html:\d+ TYPE .*the document says "string", the mappings say "decimal"\.\n/);
+    expect(stale.stdout).toContain('1 difference;');
   });
 
-  it('writes all mappings by name, and the same every time', async () => {
-    const [first, second] = await Promise.all([tandem(['doc']), tandem(['doc'], SECRETS)]);
-    expect(first.stdout).toBe(second.stdout);
-    const heads = first.stdout.split('\n').filter((line) => line.startsWith('## '));
-    expect(heads).toEqual(['## company-customer', '## contact-customer', '## opportunity-order', '## product-product']);
+  it('prints JSON that holds data, not markup', async () => {
+    const { stdout } = await tandem(['doc', 'keap', 'customwebshop', '--json']);
+    const { documents } = JSON.parse(stdout);
+    expect(documents[0].mappings[3]).toMatchObject({
+      mapping: 'product-product',
+      title: 'Keap Product to Customwebshop Product',
+      from: { side: 'keap', entity: 'products', create: 'missing', deletes: 'keep' },
+      rows: expect.arrayContaining([
+        expect.objectContaining({
+          property: 'price',
+          to: { title: 'Price', path: 'price', type: 'decimal, written as text' },
+          direction: 'both',
+          conflict: 'latest',
+        }),
+      ]),
+    });
+    expect(documents[0].mappings[3].sentences[0]).toEqual({
+      kind: 'scope',
+      text: 'Every Keap Product takes part.',
+      parts: ['Every Keap Product takes part.'],
+    });
   });
 
-  it('prints JSON', async () => {
-    const { stdout } = await tandem(['doc', 'product-product', '--json']);
-    expect(JSON.parse(stdout)).toMatchObject([
-      { mapping: 'product-product', markdown: expect.stringContaining('| `price` | `price` | decimal |') },
-    ]);
+  it.each([
+    [
+      ['keap'],
+      'BAD_REQUEST: A document goes from one system to another; keap alone names one.\nName two, such as: tandem doc keap customwebshop\n',
+    ],
+    [
+      ['keap', 'customwebshopp'],
+      'NOT_FOUND: There is no valid system "customwebshopp".\nDid you mean customwebshop?\n',
+    ],
+    [
+      ['keap', 'keap'],
+      'NOT_FOUND: No valid mapping is between keap and keap.\nThere are mappings between keap and customwebshop.\n',
+    ],
+    [
+      ['-o', '/nowhere/x.pdf'],
+      'BAD_REQUEST: The ending of /nowhere/x.pdf names no format.\nName one: --format md|rst|html\n',
+    ],
+    [['-o', '/nowhere/x.md'], 'BAD_REQUEST: /nowhere/x.md cannot be written (ENOENT).\nCheck its name.\n'],
+    [['--check', '/nowhere/x.md'], 'BAD_REQUEST: /nowhere/x.md cannot be read (ENOENT).\nCheck its name.\n'],
+  ])('helps with a wrong use: %j', async (args, expected) => {
+    const { status, stderr } = await tandem(['doc', ...args]);
+    expect({ status, stderr }).toEqual({ status: 2, stderr: `${CONFIGURATION}${expected}` });
   });
 
-  it('helps with a misspelt name', async () => {
-    const { status, stderr } = await tandem(['doc', 'company-custommer']);
-    expect(status).toBe(2);
-    expect(stderr).toMatch(
-      /^Configuration: .*\nNOT_FOUND: There is no valid mapping "company-custommer"\.\nDid you mean company-customer\?\n$/,
-    );
+  it('says that it compared nothing, and ends with 1', async () => {
+    const file = join(folder, 'fruit.md');
+    await writeFile(file, '# Fruit\n\nApples.\n');
+    const { status, stdout } = await tandem(['doc', '--check', file]);
+    expect(status).toBe(1);
+    expect(stdout).toContain('Nothing was compared: no table of it is about the properties of a mapping.');
   });
 });

@@ -1,6 +1,6 @@
-// Tables for a terminal and for Markdown hold whatever text they are given.
+// Tables for a terminal hold whatever text they are given.
 import { describe, expect, it } from 'vitest';
-import { code, markdownTable, textTable } from '../../../cli/tables.ts';
+import { textTable } from '../../../cli/tables.ts';
 
 describe('textTable', () => {
   it('lines columns up, numbers to the right, without frames or trailing blanks', () => {
@@ -20,21 +20,5 @@ describe('textTable', () => {
 
   it('lets no text control the terminal', () => {
     expect(textTable(['name'], [['\u001b[31mred\u0007']])).toBe('name\n[31mred');
-  });
-});
-
-describe('markdownTable', () => {
-  it('keeps bars and line breaks from ending a cell', () => {
-    expect(markdownTable(['a', 'b'], [['x | y', 'two\nlines']])).toBe(
-      '| a | b |\n| --- | --- |\n| x \\| y | two lines |',
-    );
-  });
-});
-
-describe('code', () => {
-  it('holds backticks', () => {
-    expect(code('plain')).toBe('`plain`');
-    expect(code('a `b` c')).toBe('``a `b` c``');
-    expect(code('`b`')).toBe('`` `b` ``');
   });
 });

@@ -1,0 +1,108 @@
+/** How the value of a row changes on its way, in words. */
+import jsonata from 'jsonata';
+import type { Mapping, Property } from '../../engine/config/types.ts';
+import { parsePath } from '../../engine/expression/path.ts';
+import { otherSide, type SideIndex } from '../../engine/types.ts';
+import { code, flat, type Text, text } from './blocks.ts';
+import { fieldTitle, tableAnchor, withArticle } from './names.ts';
+
+export interface Conversion {
+  readonly kind: 'expression' | 'values' | 'lookup' | 'scale' | 'lossy' | 'fallback' | 'revert';
+  /** Name of the side that it is made toward; absent where it concerns both. */
+  readonly toward?: string;
+  /** JSONata. */
+  readonly expression?: string;
+  readonly parts: Text;
+}
+
+/** In the order in which they are to be read. @param first the side that the document begins with */
+export function conversions(mapping: Mapping, property: Property, first: SideIndex): Conversion[] {
+  const found: Conversion[] = [];
+  const both = [first, otherSide(first)] as const;
+  const systemOf = (side: SideIndex): string => flat(mapping.sides[side].system.title);
+  for (const side of both) {
+    const { lookup } = property.sides[side];
+    if (!lookup) continue;
+    const entity = mapping.sides[side].system.entities[lookup.entity];
+    const path = parsePath(lookup.field);
+    const field = entity && path ? fieldTitle(entity, path) : lookup.field;
+    found.push({
+      kind: 'lookup',
+      toward: mapping.sides[side].name,
+      parts: text`${withArticle(flat(entity?.title ?? lookup.entity))} goes by its ${field} in ${systemOf(side)}`,
+    });
+  }
+  if (property.values)
+    found.push({ kind: 'values', parts: text`${{ link: 'value table', to: tableAnchor(mapping, property) }}` });
+  for (const toward of [otherSide(first), first]) {
+    const side = mapping.sides[toward].name;
+    const convert = property.convert[toward];
+    if (convert)
+      found.push({
+        kind: 'expression',
+        toward: side,
+        expression: convert.source,
+        parts: text`to ${systemOf(toward)}: ${expressionWords(convert.source)}`,
+      });
+    const fallback = property.reference?.otherwise[toward];
+    if (fallback)
+      found.push({
+        kind: 'fallback',
+        toward: side,
+        expression: fallback.source,
+        parts: text`to ${systemOf(toward)}, without a linked record: ${code(fallback.source)}`,
+      });
+  }
+  if (property.places !== undefined)
+    found.push({
+      kind: 'scale',
+      parts: text`${property.places} decimal ${property.places === 1 ? 'place' : 'places'} count`,
+    });
+  if (property.lossy) found.push({ kind: 'lossy', parts: text`may come back in another form` });
+  if (property.direction !== 'both' && property.drift === 'revert')
+    found.push({
+      kind: 'revert',
+      toward: mapping.sides[property.direction].name,
+      parts: text`an edit in ${systemOf(property.direction)} is put back`,
+    });
+  return found;
+}
+
+/** Expressions of a few simple forms in words, any other as it is. */
+function expressionWords(source: string): Text {
+  try {
+    return wordsOf(jsonata(source).ast() as unknown as Node) ?? [code(source)];
+  } catch {
+    return [code(source)];
+  }
+}
+
+interface Node {
+  readonly type?: string;
+  readonly value?: unknown;
+  readonly procedure?: Node;
+  readonly arguments?: readonly Node[];
+}
+
+const FUNCTIONS: Readonly<Record<string, string>> = {
+  uppercase: 'in capital letters',
+  lowercase: 'in small letters',
+  trim: 'without spaces before, after and doubled',
+  string: 'as text',
+  number: 'as a number',
+};
+
+/** Of functions of the value alone. */
+function wordsOf({ type, procedure, arguments: given = [] }: Node): Text | undefined {
+  const [value, second, third] = given;
+  if (type !== 'function' || procedure?.type !== 'variable' || value?.type !== 'variable' || value.value !== '')
+    return undefined;
+  const name = String(procedure.value);
+  if (given.length === 1) return Object.hasOwn(FUNCTIONS, name) ? [FUNCTIONS[name]!] : undefined;
+  if (name === 'round' && given.length === 2 && second?.type === 'number' && Number(second.value) >= 0)
+    return [`rounded to ${Number(second.value)} decimal places`];
+  const set = second?.type === 'regex' ? /^\/\[\^([^\]\\^]+)\]\/g?$/.exec(String(second.value))?.[1] : undefined;
+  if (name === 'replace' && given.length === 3 && set !== undefined && third?.type === 'string' && third.value === '')
+    return text`only the characters ${code(set)} are kept`;
+  return undefined;
+}
