@@ -96,21 +96,6 @@ module.exports = {
       to: { path: engine('systems', 'merge', 'sync', 'queue') },
     },
     {
-      name: 'store-knows-no-work',
-      severity: 'error',
-      comment:
-        'store keeps data in Redis: what is done with them is decided above it. It may name types of what it keeps.',
-      from: { path: engine('store') },
-      to: { path: engine('links', 'merge', 'systems', 'sync', 'queue', 'runtime', 'check'), dependencyTypesNot: TYPES },
-    },
-    {
-      name: 'redis-through-the-store',
-      severity: 'error',
-      comment: 'The keys of links, issues and dirty records are known to engine/store only.',
-      from: { path: engine('sync', 'merge') },
-      to: { path: '(^|/)node_modules/ioredis/', dependencyTypesNot: TYPES },
-    },
-    {
       name: 'systems-below-sync',
       severity: 'error',
       comment: 'links, systems and merge meet in engine/sync only.',

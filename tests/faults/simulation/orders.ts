@@ -31,6 +31,8 @@ export type Order =
       readonly claimTtl?: number;
       /** Have it wait at each named step for up to so many ms, so that work interleaves otherwise each time. */
       readonly dawdle?: number;
+      /** How long a job and records that were taken are hidden from other workers, in ms. */
+      readonly lockDuration?: number;
     }
   /** Stop what was begun and wait for the next order. */
   | { readonly do: 'rest' };

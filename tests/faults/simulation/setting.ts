@@ -39,13 +39,18 @@ export interface Setting {
   close(): Promise<void>;
 }
 
-/** @param options.brakeOnCreates false: as much may be created at once as there is */
+/** @param options.brakeOnCreates false: as much may be created at once as there is; prepare: changes the configuration in a folder */
 export async function createSetting(
   redisUrl: string,
   {
     brakeOnCreates = true,
     clocks,
-  }: { readonly brakeOnCreates?: boolean; readonly clocks?: Readonly<Record<System, number>> } = {},
+    prepare,
+  }: {
+    readonly brakeOnCreates?: boolean;
+    readonly clocks?: Readonly<Record<System, number>>;
+    readonly prepare?: (root: string) => Promise<void>;
+  } = {},
 ): Promise<Setting> {
   const stageData = stages.map(({ id, name }, i) => ({ id, name, order: i, probability: 50, target_number_days: 30 }));
   const keap = await startKeap({
@@ -62,6 +67,7 @@ export async function createSetting(
   if (!brakeOnCreates)
     for (const mapping of Object.keys(pairs))
       await appendFile(join(root, 'mappings', `${mapping}.yaml`), '\nbrake: { creates: off }\n');
+  await prepare?.(root);
   await followDeletes(join(root, 'mappings', 'product-product.yaml'));
   const env = {
     KEAP_BASE_URL: `${keap.url}/crm/rest`,

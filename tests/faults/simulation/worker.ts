@@ -49,7 +49,7 @@ async function begin(order: WorkOrder): Promise<Work> {
       await new Promise(() => {});
     },
   });
-  const workers = await startWorkers(engine, { schedules: false, lockDuration: LOCK_DURATION });
+  const workers = await startWorkers(engine, { schedules: false, lockDuration: order.lockDuration ?? LOCK_DURATION });
   return { config, engine, workers };
 }
 
