@@ -1,5 +1,5 @@
 // Which folder may import which (DESIGN.md, section 7). Dependencies point one way:
-//   cli, server -> engine/queue -> engine/sync -> engine/{merge,links,systems} -> engine/store -> engine/{expression,config} -> engine/*.ts
+//   cli, server -> engine/queue -> engine/sync -> engine/{merge,links,connectors} -> engine/store -> engine/{expression,config} -> engine/*.ts
 // Imports of types count like any other, but where a rule says otherwise. `npm run deps` checks it.
 
 const TYPES = ['type-only'];
@@ -91,15 +91,15 @@ module.exports = {
     {
       name: 'links-below-sync',
       severity: 'error',
-      comment: 'links, systems and merge meet in engine/sync only.',
+      comment: 'links, connectors and merge meet in engine/sync only.',
       from: { path: engine('links') },
-      to: { path: engine('systems', 'merge', 'sync', 'queue') },
+      to: { path: engine('connectors', 'merge', 'sync', 'queue') },
     },
     {
-      name: 'systems-below-sync',
+      name: 'connectors-below-sync',
       severity: 'error',
-      comment: 'links, systems and merge meet in engine/sync only.',
-      from: { path: engine('systems') },
+      comment: 'links, connectors and merge meet in engine/sync only.',
+      from: { path: engine('connectors') },
       to: { path: engine('links', 'merge', 'sync', 'queue') },
     },
     {
@@ -139,7 +139,7 @@ module.exports = {
       severity: 'error',
       comment: 'config and expression know files and values, not what is done with them.',
       from: { path: engine('config', 'expression') },
-      to: { path: engine('merge', 'links', 'systems', 'sync', 'queue') },
+      to: { path: engine('merge', 'links', 'connectors', 'sync', 'queue') },
     },
     {
       name: 'errors-and-types-need-nothing',

@@ -5,6 +5,7 @@
 import type { Redis } from 'ioredis';
 import type { ConfigStore } from './config/store.ts';
 import type { Config, Mapping } from './config/types.ts';
+import { type CallInfo, createSystemClient, type Standing, type SystemClient } from './connectors/http/connector.ts';
 import { type ErrorCode, TandemError } from './errors.ts';
 import type { Fingerprinter } from './expression/values.ts';
 import type { Brake } from './links/brake.ts';
@@ -22,7 +23,6 @@ import { createThroughput, type Throughput } from './store/throughput.ts';
 import type { Step, SyncContext } from './sync/context.ts';
 import type { Outcome } from './sync/outcome.ts';
 import type { RunKind } from './sync/scan.ts';
-import { type CallInfo, createSystemClient, type Standing, type SystemClient } from './systems/client.ts';
 import type { Tracing } from './tracing.ts';
 import type { SideIndex } from './types.ts';
 

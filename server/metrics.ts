@@ -1,11 +1,11 @@
 /** Metrics for Prometheus: counters fed by the engine's callbacks, gauges read from Redis when they are asked for. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { throttleState } from '../engine/connectors/limiter.ts';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
 import { checkSafety } from '../engine/queue/connection.ts';
 import { isScheduled } from '../engine/queue/schedules.ts';
 import { brakeOn } from '../engine/sync/brake.ts';
-import { throttleState } from '../engine/systems/throttle.ts';
 import { HELD_KINDS, heldCounts } from './held.ts';
 import { answers, within } from './patience.ts';
 import { JOB_STATES, queuesOf, standOf } from './queue-counts.ts';

@@ -1,7 +1,8 @@
 /** How the systems stand, from what every process tells of its own calls: a server may make none itself. */
+
+import type { Standing } from '../engine/connectors/http/connector.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ProcessInfo } from '../engine/queue/versions.ts';
-import type { Standing } from '../engine/systems/client.ts';
 
 /** By name, of every system of the configuration. @param processes those that are alive */
 export function systemStates(

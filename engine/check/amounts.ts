@@ -2,8 +2,9 @@
  * Amounts that a system gives twice: as a number, and formatted for people beside it (`amount: 1250` and
  * `formatted_amount: "$12.50"`). The formatted one shows how much money the number is. Pure.
  */
+
+import { isObject } from '../connectors/http/paths.ts';
 import { minorUnits } from '../expression/money.ts';
-import { isObject } from '../systems/paths.ts';
 import type { JsonObject } from '../types.ts';
 
 export interface FormattedAmount {

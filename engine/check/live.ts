@@ -7,11 +7,11 @@
  */
 import type { EntityConfig } from '../config/types.ts';
 import type { YamlPath } from '../config/yaml.ts';
+import type { SystemClient } from '../connectors/http/connector.ts';
+import { itemsOf } from '../connectors/http/paging.ts';
+import { isObject, readPath } from '../connectors/http/paths.ts';
+import { toId, toRecord } from '../connectors/http/record.ts';
 import type { ErrorCode, TandemError } from '../errors.ts';
-import type { SystemClient } from '../systems/client.ts';
-import { itemsOf } from '../systems/paging.ts';
-import { isObject, readPath } from '../systems/paths.ts';
-import { toId, toRecord } from '../systems/record.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { checkFind, checkRead, checkSince, fullest, planSince, searchable } from './answers.ts';
 import {

@@ -1,7 +1,8 @@
 /** A transport that can only read, and that keeps what was asked and what came back: for checks of live systems. */
+
+import type { Answer, Call, Transport } from '../connectors/http/transport.ts';
+import { sleep } from '../connectors/semaphore.ts';
 import { asTandemError, TandemError } from '../errors.ts';
-import type { Answer, Call, Transport } from '../systems/transport.ts';
-import { sleep } from '../systems/wait.ts';
 
 /** One request and what came of it. */
 export interface Exchange {

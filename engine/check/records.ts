@@ -1,10 +1,10 @@
 /** Compares the records of a list with what the files say of them. Pure. */
 import { validateRecord } from '../config/records.ts';
+import { isObject, readPath } from '../connectors/http/paths.ts';
+import { toMillis } from '../connectors/http/record.ts';
 import { nearest } from '../expression/nearest.ts';
 import type { WritablePath } from '../expression/path.ts';
 import { isEmpty } from '../expression/values.ts';
-import { isObject, readPath } from '../systems/paths.ts';
-import { toMillis } from '../systems/record.ts';
 import type { JsonObject } from '../types.ts';
 import { agrees, formattedAmounts, numberOf } from './amounts.ts';
 import { count, type Listed, type Remark, type Use } from './findings.ts';

@@ -128,7 +128,7 @@ export interface ListConfig extends OperationConfig {
   readonly since: SinceConfig | undefined;
 }
 
-/** `size`: records in a full page. What a page may hold follows from it: see systems/response.ts. */
+/** `size`: records in a full page. What a page may hold follows from it: see connectors/http/response-body.ts. */
 export type PagingConfig =
   /** The answer holds a token (path `next`) that the next request sends as `param`; ends when absent or empty. */
   | { readonly kind: 'token'; readonly param: string; readonly next: string; readonly size?: number }

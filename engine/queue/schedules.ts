@@ -3,9 +3,9 @@
  * rarely, as each mapping declares.
  */
 import type { ScheduleConfig } from '../config/types.ts';
+import { registeredSystems } from '../connectors/registered.ts';
 import type { Engine } from '../engine.ts';
 import type { ScanKind } from '../sync/scan.ts';
-import { registeredSystems } from '../systems/registered.ts';
 
 const PREFIX = 'schedule';
 /** A new schedule begins after a minute at most, in ms: soon, yet a person who starts the first sync by hand comes first. */

@@ -16,7 +16,7 @@ import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.ts';
-import type { Standing } from '../systems/circuit.ts';
+import type { Standing } from '../connectors/circuit.ts';
 
 /** Between two signs of life, in ms. */
 const BEAT = 1_000;

@@ -1,8 +1,9 @@
 /** What the jobs of one process share: how many records are worked on at once, what is ended together, who pauses. */
+
+import { createSemaphore, type Semaphore } from '../connectors/semaphore.ts';
 import type { Engine } from '../engine.ts';
 import type { Membership } from '../queue/versions.ts';
 import type { Finished } from '../store/runs.ts';
-import { createSemaphore, type Semaphore } from '../systems/wait.ts';
 import { coalesce } from './coalesce.ts';
 import { reconcileQueue } from './queues.ts';
 

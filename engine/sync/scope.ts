@@ -1,9 +1,9 @@
 /** What every function of sync needs of one mapping. */
 import type { Config, Mapping } from '../config/types.ts';
+import type { SystemClient } from '../connectors/http/connector.ts';
 import type { Fingerprinter } from '../expression/values.ts';
 import type { Links } from '../links/links.ts';
 import { mapPair } from '../model/pair.ts';
-import type { SystemClient } from '../systems/client.ts';
 import type { Pair, SideIndex } from '../types.ts';
 import type { Step as Moment, SyncContext } from './context.ts';
 import type { OwnWrite } from './facts.ts';

@@ -2,13 +2,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { compileFiles, loadMappingText } from '../config/load.ts';
 import type { Mapping } from '../config/types.ts';
+import { toRecord } from '../connectors/http/record.ts';
 import { asTandemError, faultOf, TandemError } from '../errors.ts';
 import { unkeyed } from '../expression/values.ts';
 import { parseJson, printJson } from '../json.ts';
 import type { ConvertContext, ReferenceAnswer } from '../sync/convert.ts';
 import { checkLaws } from '../sync/laws.ts';
 import { previewRecord } from '../sync/preview.ts';
-import { toRecord } from '../systems/record.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import {
   type DraftTask,

@@ -1,10 +1,10 @@
 /** Mappings: those in force as they were loaded, drafts checked, and what one record would become. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Mapping, Property } from '../../engine/config/types.ts';
+import { tooLarge } from '../../engine/connectors/http/record.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { printJson } from '../../engine/json.ts';
-import { tooLarge } from '../../engine/systems/record.ts';
 import { createThreads } from '../../engine/threads/pool.ts';
 import { type JsonObject, otherSide } from '../../engine/types.ts';
 import { braked, brakedSchema } from '../brake.ts';

@@ -1,7 +1,7 @@
 /** Webhooks: events of systems come in here. Open to whoever knows the key in the address; the signature is checked where the system has one. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { verifyWebhook } from '../../engine/connectors/http/webhooks.ts';
 import { TandemError } from '../../engine/errors.ts';
-import { verifyWebhook } from '../../engine/systems/webhooks.ts';
 import { sameSecret } from '../auth.ts';
 import type { RouteDeps } from '../options.ts';
 import { HttpProblem } from '../problems.ts';

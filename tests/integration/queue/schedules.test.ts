@@ -1,7 +1,7 @@
 // How often scans come: while the webhooks of both systems are registered, rarely.
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { forgetRegistered, noteRegistered } from '../../../engine/connectors/registered.ts';
 import { applySchedules } from '../../../engine/queue/schedules.ts';
-import { forgetRegistered, noteRegistered } from '../../../engine/systems/registered.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
 const MINUTE = 60_000;

@@ -1,0 +1,116 @@
+/** Reads the pages of a list one after the other, to where the system says that it ends. */
+import type { EntityConfig, PagingConfig } from '../../config/types.ts';
+import { asTandemError } from '../../errors.ts';
+import { createPager, isRepeated, itemsOf, mayBeEnd, missedBetween, nextLink, type PageRequest } from './paging.ts';
+import { readPath } from './paths.ts';
+import { toId } from './record.ts';
+import { headerOf } from './response.ts';
+import { mostRecords } from './response-body.ts';
+import type { Answer } from './transport.ts';
+
+export interface RawPage {
+  readonly raw: readonly unknown[];
+  /** From 1. */
+  readonly number: number;
+  /** What the clock of the system showed when the first page was requested, in epoch ms. */
+  readonly listedAt: number | undefined;
+  /** It holds a record of the page before: the list shifted. */
+  readonly shifted: boolean;
+}
+
+export interface PageSource {
+  readonly entity: EntityConfig;
+  /** Path of the array in a response. */
+  readonly items: string;
+  readonly paging: PagingConfig;
+  /** No record may be missed: not so in a search. */
+  readonly whole: boolean;
+  /** @param first nothing of the list was read before */
+  send(request: PageRequest & { readonly open: boolean }, first: boolean): Promise<Answer>;
+  /** Adds the system and the entity to errors. */
+  located<T>(work: () => T): T;
+}
+
+interface Got {
+  readonly answer: Answer;
+  readonly raw: readonly unknown[];
+}
+
+/**
+ * Where pages go by number, nobody knows which one is the last: one without records is, one that the system refuses, or
+ * the same one once more. There the page before is also read again after each page: see `missedBetween`.
+ */
+export async function* readPages(source: PageSource): AsyncGenerator<RawPage> {
+  const { entity, paging, located } = source;
+  const size = 'size' in paging ? paging.size : 0;
+  const pager = createPager(paging);
+  let request: PageRequest | undefined = pager.first;
+  let former: { readonly request: PageRequest; readonly ids: ReadonlySet<string> } | undefined;
+  let listedAt: number | undefined;
+  for (let number = 1; request !== undefined; number++) {
+    const current: PageRequest = request;
+    const got = await getNext(source, current, number === 1, former?.request);
+    const ids = new Set(got?.raw.flatMap((item) => toId(readPath(item, entity.id)) ?? []));
+    const repeated = former !== undefined && located(() => isRepeated(former!.ids, ids, size));
+    if (got && !repeated) {
+      if (number === 1) listedAt = got.answer.systemTime;
+      request = located(() =>
+        pager.next({
+          body: got.answer.body,
+          items: got.raw,
+          lastId: toId(readPath(got.raw.at(-1), entity.id)),
+          link: absolute(headerOf(got.answer.headers, 'link'), got.answer),
+        }),
+      );
+      const shifted = former !== undefined && [...ids].some((id) => former!.ids.has(id));
+      yield { raw: got.raw, number, listedAt, shifted };
+    } else request = undefined;
+    // Behind a page that was not full there was nothing that could have moved into it.
+    if (former && source.whole && (ids.size > 0 || former.ids.size >= size)) {
+      const again = (await get(source, former.request, false)).raw;
+      const idOf = (item: unknown): string | undefined => toId(readPath(item, entity.id));
+      const missed = located(() => missedBetween(former!.ids, ids, again, idOf));
+      if (missed.length > 0) yield { raw: missed, number: number - 1, listedAt, shifted: false };
+    }
+    former = isNumbered(paging) ? { request: current, ids } : undefined;
+  }
+}
+
+/** Whether pages are asked for by their number or place. */
+export const isNumbered = ({ kind }: PagingConfig): boolean => kind === 'page' || kind === 'offset';
+
+/**
+ * @param former the page before, where the list may have ended with it
+ * @returns undefined where it has: the system refuses the page twice, and in between still shows the one before it
+ */
+async function getNext(
+  source: PageSource,
+  wanted: PageRequest,
+  first: boolean,
+  former: PageRequest | undefined,
+): Promise<Got | undefined> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await get(source, wanted, first);
+    } catch (error) {
+      if (!former || !mayBeEnd(asTandemError(error))) throw error;
+      if (tries === 2) return undefined;
+      await get(source, former, false);
+    }
+  }
+}
+
+async function get(source: PageSource, request: PageRequest, first: boolean): Promise<Got> {
+  const { paging, items, located } = source;
+  const answer = await source.send({ ...request, open: isNumbered(paging) }, first);
+  const most = mostRecords('size' in paging ? paging.size : undefined);
+  return { answer, raw: located(() => itemsOf(answer.body, items, most)) };
+}
+
+/** A relative link is relative to the URL that was asked. */
+function absolute(link: string | undefined, answer: Answer): string | undefined {
+  const next = nextLink(link);
+  return next === undefined || !URL.canParse(next, answer.url)
+    ? link
+    : `<${new URL(next, answer.url).href}>; rel="next"`;
+}

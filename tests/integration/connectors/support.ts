@@ -1,0 +1,125 @@
+// What the tests of systems share: a Redis prefix of their own, a small HTTP server, a system config.
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { Redis } from 'ioredis';
+import type { EntityConfig, SystemConfig } from '../../../engine/config/types.ts';
+import {
+  type CallInfo,
+  createSystemClient,
+  type SystemClient,
+  type SystemDeps,
+} from '../../../engine/connectors/http/connector.ts';
+
+const closing: (() => Promise<unknown>)[] = [];
+
+/** Call in afterEach. */
+export async function closeAll(): Promise<void> {
+  for (const close of closing.splice(0).reverse()) await close();
+}
+
+export function later(close: () => Promise<unknown>): void {
+  closing.push(close);
+}
+
+export function testRedis(): { redis: Redis; prefix: string } {
+  const url = process.env.REDIS_URL;
+  if (url === undefined || url === '') throw new Error('Set REDIS_URL: these tests need a real Redis.');
+  const redis = new Redis(url);
+  const prefix = `test:${randomUUID()}`;
+  later(async () => {
+    const keys = await redis.keys(`${prefix}:*`);
+    if (keys.length > 0) await redis.del(...keys);
+    redis.disconnect();
+  });
+  return { redis, prefix };
+}
+
+/** A server on a free port of this machine. */
+export async function serve(define: (app: FastifyInstance) => void): Promise<string> {
+  const app = Fastify({ forceCloseConnections: true });
+  define(app);
+  later(() => app.close());
+  return await app.listen({ host: '127.0.0.1', port: 0 });
+}
+
+export const operation = (method: string, path: string, query: Record<string, string> = {}) => ({
+  method,
+  path,
+  query,
+});
+
+export function things(more: Partial<EntityConfig> = {}): EntityConfig {
+  return {
+    system: 'shop',
+    name: 'things',
+    title: 'Thing',
+    fields: {},
+    schema: { type: 'object', properties: { id: { readOnly: true }, updated_at: { readOnly: true } } },
+    id: 'id',
+    modified: 'updated_at',
+    normalize: undefined,
+    denormalize: undefined,
+    optional: undefined,
+    cache: undefined,
+    list: {
+      ...operation('GET', '/things', { size: '2' }),
+      items: 'items',
+      paging: { kind: 'token', param: 'token', next: 'next' },
+      since: undefined,
+    },
+    read: { ...operation('GET', '/things/{id}'), items: undefined, exists: undefined },
+    find: {
+      ...operation('GET', '/things', { size: '2' }),
+      items: 'items',
+      by: { name: { name: '{value}' } },
+      unsafe: '',
+      prefix: {},
+    },
+    create: { ...operation('POST', '/things'), idempotency: 'Idempotency-Key', answer: 'record' },
+    update: {
+      ...operation('PATCH', '/things/{id}'),
+      mask: undefined,
+      maskStyle: 'comma',
+      nested: 'merge',
+      version: 'If-Match',
+      answer: 'record',
+    },
+    delete: operation('DELETE', '/things/{id}'),
+    events: [],
+    ...more,
+  };
+}
+
+export function systemConfig(baseUrl: string, more: Partial<SystemConfig> = {}): SystemConfig {
+  return {
+    name: 'shop',
+    title: 'Shop',
+    description: '',
+    file: 'systems/shop.yaml',
+    version: '1',
+    baseUrl,
+    auth: { kind: 'bearer', token: 'shop-token' },
+    headers: {},
+    timeout: 1_000,
+    limits: [],
+    concurrency: 4,
+    quota: [],
+    retry: { statuses: [] },
+    errors: { throttled: undefined, message: undefined },
+    account: undefined,
+    entities: { things: things() },
+    webhooks: undefined,
+    ...more,
+  };
+}
+
+export function testClient(
+  config: SystemConfig,
+  deps: Partial<SystemDeps> = {},
+): { client: SystemClient; calls: CallInfo[]; redis: Redis; prefix: string } {
+  const calls: CallInfo[] = [];
+  const own = deps.redis === undefined ? testRedis() : { redis: deps.redis, prefix: deps.prefix ?? '' };
+  const client = createSystemClient(config, { ...own, retryDelay: 5, onCall: (call) => calls.push(call), ...deps });
+  later(() => client.close());
+  return { client, calls, ...own };
+}

@@ -1,0 +1,308 @@
+// The circuit of one system: what opens it, who may try the system meanwhile, what closes it, for all calls and for
+// writes alone. Its clock is set by hand.
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Circuit, createCircuit, LONGEST_REST } from '../../../engine/connectors/circuit.ts';
+import { type ErrorCode, type ErrorContext, TandemError } from '../../../engine/errors.ts';
+
+let clock = 0;
+let told: string[] = [];
+let circuit: Circuit;
+
+beforeEach(() => {
+  clock = 0;
+  told = [];
+  circuit = createCircuit('shop', { now: () => clock, onChange: ({ state }) => told.push(state) });
+});
+
+const failure = (code: ErrorCode, context: ErrorContext = {}): TandemError => new TandemError(code, 'x', context);
+const coded = (code: string): Error => Object.assign(new Error(code), { code });
+const refused = failure('SYSTEM_UNREACHABLE', { cause: coded('ECONNREFUSED') });
+const call = (error?: TandemError, address = 'GET /one') => circuit.enter('read').ended(address, error);
+const calls = (count: number, error?: TandemError): void => {
+  for (let i = 0; i < count; i++) call(error, `GET /${i}`);
+};
+const write = (error?: TandemError, address = 'PATCH /one') => circuit.enter('write').ended(address, error);
+const writes = (count: number, error?: TandemError): void => {
+  for (let i = 0; i < count; i++) write(error, `PATCH /${i}`);
+};
+const refusal = (effect: 'read' | 'write' = 'read'): TandemError => {
+  try {
+    circuit.enter(effect);
+  } catch (error) {
+    return error as TandemError;
+  }
+  throw new Error('the call may go');
+};
+
+describe('opens', () => {
+  it('after four calls in a row that reached nobody, whatever they asked for', () => {
+    for (let i = 0; i < 3; i++) call(refused);
+    expect(circuit.open).toBe(false);
+    call(refused);
+    expect(circuit.open).toBe(true);
+    expect(told).toEqual(['down']);
+  });
+
+  it.each([
+    ['server errors', failure('SYSTEM_UNAVAILABLE', { status: 500 })],
+    ['a gateway without a system behind it', failure('SYSTEM_UNAVAILABLE', { status: 503 })],
+    ['timeouts of reads', failure('SYSTEM_UNREACHABLE', { cause: coded('UND_ERR_HEADERS_TIMEOUT') })],
+    ['answers that cannot be read', failure('SYSTEM_BAD_RESPONSE')],
+  ])('after %s of four addresses in a row, not of one: that may be the fault of one record', (_, error) => {
+    for (let i = 0; i < 50; i++) call(error, 'GET /bad');
+    expect(circuit.open).toBe(false);
+    calls(2, error);
+    expect(circuit.open).toBe(false);
+    call(error, 'GET /another');
+    expect(circuit.open).toBe(true);
+  });
+
+  it.each([
+    ['refused records', failure('SYSTEM_REJECTED', { status: 422 })],
+    ['asked to slow down', failure('SYSTEM_THROTTLED', { status: 429 })],
+    ['refused credentials', failure('SYSTEM_AUTH', { status: 401 })],
+    ['not asked at all: quota', failure('SYSTEM_THROTTLED')],
+    ['not asked at all: our own fault', failure('INTERNAL')],
+  ])('never by %s', (_, error) => {
+    calls(50, error);
+    expect(circuit.open).toBe(false);
+  });
+
+  it('not when one in between is answered', () => {
+    calls(3, refused);
+    call(failure('SYSTEM_REJECTED', { status: 422 }));
+    calls(3, refused);
+    expect(circuit.open).toBe(false);
+  });
+});
+
+describe('open', () => {
+  beforeEach(() => calls(4, refused));
+
+  it('refuses at once, saying when to come again', () => {
+    expect(refusal()).toMatchObject({ code: 'SYSTEM_DOWN', retry: 'quota' });
+    expect(refusal().context.retryAfter).toBeGreaterThanOrEqual(1_000);
+    expect(refusal().context.retryAfter).toBeLessThanOrEqual(1_250);
+  });
+
+  it('lets one try when the rest is over, and the others rest on while it does', () => {
+    clock = 1_000;
+    expect(circuit.rest()).toBe(0);
+    circuit.enter('read');
+    expect(refusal().code).toBe('SYSTEM_DOWN');
+    // It never came back: the next one goes after the next rest.
+    clock += 2_000;
+    circuit.enter('read');
+  });
+
+  it('rests ever longer, up to a bound', () => {
+    const rests: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      rests.push(circuit.rest());
+      clock += circuit.rest();
+      call(refused);
+    }
+    expect(rests).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, LONGEST_REST, LONGEST_REST, LONGEST_REST]);
+  });
+
+  it('closes once one is answered, also with a refusal', () => {
+    clock = 1_000;
+    call(failure('SYSTEM_REJECTED', { status: 422 }));
+    expect(circuit.open).toBe(false);
+    expect(told).toEqual(['down', 'up']);
+    calls(3, refused);
+    expect(circuit.open).toBe(false);
+  });
+
+  it('lets the next one try at once where the system was not asked', () => {
+    clock = 1_000;
+    call(failure('SYSTEM_THROTTLED'));
+    expect(circuit.open).toBe(true);
+    expect(circuit.rest()).toBe(0);
+  });
+
+  it('is not moved by those that were under way when it opened', () => {
+    circuit = createCircuit('shop', { now: () => clock });
+    const late = Array.from({ length: 20 }, () => circuit.enter('read'));
+    for (const passage of late.slice(0, 5)) passage.ended('GET /', refused);
+    clock = 900;
+    for (const passage of late.slice(5)) passage.ended('GET /', refused);
+    expect(circuit.rest()).toBe(100);
+  });
+
+  it('goes on with longer rests after a moment of being back', () => {
+    clock = 1_000;
+    call();
+    clock += 1_000;
+    calls(4, refused);
+    expect(circuit.rest()).toBe(4_000);
+    clock += 4_000;
+    call();
+    clock += 61_000;
+    calls(4, refused);
+    expect(circuit.rest()).toBe(1_000);
+  });
+
+  it('takes many records that fail for what they are: the system answers in between', () => {
+    const failed = failure('SYSTEM_UNAVAILABLE', { status: 500 });
+    circuit = createCircuit('shop', { now: () => clock });
+    /** How many fail before it opens, @returns none where it never does. */
+    const failing = (records: number): number | undefined => {
+      for (let i = 1; i <= records; i++) {
+        call(failed, `GET /bad/${i}`);
+        if (circuit.open) return i;
+      }
+      return undefined;
+    };
+    const back = (): void => {
+      clock += circuit.rest();
+      call();
+    };
+    expect(failing(20)).toBe(4);
+    back();
+    expect(failing(20)).toBe(16);
+    back();
+    // Now they are tried, counted and given up like any other.
+    for (let i = 0; i < 12; i++) expect(failing(20)).toBeUndefined();
+    // One that cannot be reached is not taken for that.
+    calls(4, refused);
+    expect(circuit.open).toBe(true);
+    back();
+    clock += 61_000;
+    expect(failing(20)).toBe(4);
+  });
+
+  it('tells since when, and when the next try is', () => {
+    const { state, at, since, next } = circuit.standing();
+    expect(state).toBe('down');
+    expect(at).toBeLessThanOrEqual(Date.now());
+    expect(next! - since!).toBeGreaterThanOrEqual(1_000);
+  });
+});
+
+describe('writes', () => {
+  const unavailable = failure('SYSTEM_UNAVAILABLE', { status: 503 });
+
+  it.each([
+    ['a gateway without a system behind it', unavailable],
+    ['creates that it was not ready for', failure('OUTCOME_UNKNOWN', { status: 503 })],
+    ['timeouts', failure('SYSTEM_UNAVAILABLE', { cause: coded('UND_ERR_HEADERS_TIMEOUT') })],
+    ['creates whose answer was lost', failure('OUTCOME_UNKNOWN', { cause: coded('ECONNRESET') })],
+    ['answers that cannot be read', failure('SYSTEM_UNAVAILABLE')],
+  ])('rest after %s of four records in a row, whatever reads are answered in between, and reads go on', (_, error) => {
+    for (let i = 0; i < 50; i++) write(error, 'PATCH /bad');
+    for (let i = 0; i < 3; i++) {
+      expect(circuit.writes.open).toBe(false);
+      call();
+      write(error, `PATCH /${i}`);
+    }
+    expect(circuit.writes.open).toBe(true);
+    expect(told).toEqual(['read-only']);
+    expect(refusal('write')).toMatchObject({ code: 'SYSTEM_DOWN', retry: 'quota' });
+    expect(refusal('write').context.retryAfter).toBeGreaterThanOrEqual(1_000);
+    expect(circuit.open).toBe(false);
+    call();
+    expect(circuit.standing()).toMatchObject({
+      state: 'read-only',
+      since: expect.any(Number),
+      next: expect.any(Number),
+    });
+  });
+
+  it.each([
+    ['records that it cannot cope with', failure('SYSTEM_UNAVAILABLE', { status: 500 })],
+    ['refused records', failure('SYSTEM_REJECTED', { status: 422 })],
+    ['asked to slow down', failure('SYSTEM_THROTTLED', { status: 429 })],
+    ['not asked at all', failure('SYSTEM_THROTTLED')],
+  ])('never rest for %s', (_, error) => {
+    writes(50, error);
+    expect([circuit.open, circuit.writes.open]).toEqual([false, false]);
+  });
+
+  it('do not rest where one in between is taken, or refused for what it holds', () => {
+    for (const answer of [undefined, failure('SYSTEM_REJECTED', { status: 422 })]) {
+      writes(3, unavailable);
+      write(answer);
+    }
+    writes(3, unavailable);
+    expect(circuit.writes.open).toBe(false);
+  });
+
+  it('that reach nobody are the matter of all calls', () => {
+    writes(4, refused);
+    expect([circuit.open, circuit.writes.open]).toEqual([true, false]);
+    expect(circuit.standing().state).toBe('down');
+  });
+
+  it('are told by whoever finds out: it waits, as those do that come later', () => {
+    for (let i = 0; i < 3; i++) expect(write(unavailable, `PATCH /${i}`)).toBeUndefined();
+    expect(write(unavailable, 'PATCH /3')).toMatchObject({ code: 'SYSTEM_DOWN' });
+    expect(call(unavailable)).toBeUndefined();
+  });
+
+  it('are tried by one of them when the rest is over; what it is told decides', () => {
+    writes(4, unavailable);
+    for (const [rest, error] of [
+      [1_000, unavailable],
+      [2_000, failure('SYSTEM_UNAVAILABLE', { status: 500 })],
+      [4_000, refused],
+    ] as const) {
+      expect(circuit.writes.rest()).toBe(rest);
+      clock += rest;
+      const trial = circuit.enter('write');
+      expect(refusal('write').code).toBe('SYSTEM_DOWN');
+      trial.ended('PATCH /one', error);
+      call();
+    }
+    clock += circuit.writes.rest();
+    // Nobody has tried to write: it may be tried at once.
+    write(failure('SYSTEM_THROTTLED', { status: 429 }));
+    expect([circuit.writes.open, circuit.writes.rest()]).toEqual([true, 0]);
+    write();
+    expect(circuit.writes.open).toBe(false);
+    expect(told).toEqual(['read-only', 'up']);
+  });
+
+  it('that end in 500 while writes rest count as tries: the last one left is given up like any other', () => {
+    writes(4, unavailable);
+    for (const code of ['SYSTEM_UNAVAILABLE', 'OUTCOME_UNKNOWN'] as const) {
+      clock += circuit.writes.rest();
+      expect(write(failure(code, { status: 500 }), 'PATCH /bad')).toBeUndefined();
+      expect(circuit.writes.open).toBe(true);
+    }
+  });
+
+  it('wait for all calls, whose rest they do not use up', () => {
+    writes(4, unavailable);
+    calls(4, refused);
+    expect(circuit.standing().state).toBe('down');
+    clock = 1_000;
+    call();
+    expect(circuit.standing().state).toBe('read-only');
+    write();
+    expect(circuit.standing().state).toBe('up');
+  });
+
+  it('that nobody tries any more leave nothing to be told', () => {
+    writes(4, unavailable);
+    clock = 60_000;
+    expect(circuit.standing().state).toBe('read-only');
+    clock += 1_000;
+    expect(circuit.standing().state).toBe('failing');
+    call();
+    expect(circuit.standing().state).toBe('up');
+    expect(circuit.writes.open).toBe(true);
+  });
+});
+
+it('tells how the last call went', () => {
+  const state = (error?: TandemError): string => {
+    call(error);
+    return circuit.standing().state;
+  };
+  expect(circuit.standing()).toEqual({ state: 'unknown' });
+  expect(state()).toBe('up');
+  expect(state(refused)).toBe('failing');
+  expect(state(failure('SYSTEM_REJECTED', { status: 422 }))).toBe('up');
+  expect(state(failure('SYSTEM_AUTH', { status: 401 }))).toBe('failing');
+});
