@@ -8,7 +8,8 @@ import { createRecorder, type Recorder } from '../engine/check/recorder.ts';
 import { checkRowAmounts } from '../engine/check/row-amounts.ts';
 import type { Config, EntityConfig, Mapping, SystemConfig } from '../engine/config/types.ts';
 import { isFault, parseYaml } from '../engine/config/yaml.ts';
-import { createSystemClient, type SystemClient } from '../engine/connectors/http/connector.ts';
+import { createSystemClient, type SystemClient } from '../engine/connectors/client.ts';
+import { openHttpConnector } from '../engine/connectors/http/connector.ts';
 import { createTransport } from '../engine/connectors/http/transport.ts';
 import { asTandemError, TandemError } from '../engine/errors.ts';
 import { unkeyed } from '../engine/expression/values.ts';
@@ -107,8 +108,12 @@ async function openWorld(
     const system = config.systems.get(name);
     if (!system) throw new TandemError('NOT_FOUND', `There is no system "${name}".`, { system: name });
     const deps = { redis, prefix, encryptionKey };
-    const recorder = createRecorder(createTransport(system, deps), { onWait: (ms) => onWait(name, ms) });
-    const made = { client: createSystemClient(system, deps, recorder.transport), recorder };
+    let recorder!: Recorder;
+    const client = createSystemClient(system, deps, (declared, host) => {
+      recorder = createRecorder(createTransport(declared, host), { onWait: (ms) => onWait(name, ms) });
+      return openHttpConnector(declared, host, recorder.transport);
+    });
+    const made = { client, recorder };
     opened.set(name, made);
     return made;
   };

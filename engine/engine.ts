@@ -5,7 +5,10 @@
 import type { Redis } from 'ioredis';
 import type { ConfigStore } from './config/store.ts';
 import type { Config, Mapping } from './config/types.ts';
-import { type CallInfo, createSystemClient, type Standing, type SystemClient } from './connectors/http/connector.ts';
+import type { SystemStatus } from './connectors/circuit.ts';
+import { createSystemClient, type SystemClient } from './connectors/client.ts';
+import type { CallInfo, SystemDeps } from './connectors/host.ts';
+import { type Connectors, connectorOf } from './connectors/registry.ts';
 import { type ErrorCode, TandemError } from './errors.ts';
 import type { Fingerprinter } from './expression/values.ts';
 import type { Brake } from './links/brake.ts';
@@ -45,6 +48,8 @@ export interface EngineOptions {
   /** Awaited at each named moment of a reconcile; for tests that end the process there. */
   readonly step?: (name: Step) => Promise<void>;
   readonly tracing?: Tracing;
+  /** Kinds of connectors beside those that Tandem has. */
+  readonly connectors?: Connectors;
   readonly onCall?: (call: CallInfo) => void;
   readonly onOutcome?: (event: OutcomeEvent) => void;
   readonly onFailure?: (failure: Failure) => void;
@@ -108,7 +113,7 @@ export interface Engine {
   /** @param config the configuration under which the work began; what it has of the system is kept until the next edit but one */
   client(system: string, config?: Config): SystemClient;
   /** How each system that this process has called stands, by name. */
-  standings(): Record<string, Standing>;
+  statuses(): Record<string, SystemStatus>;
   /** A context for work that begins now, under the configuration in force now. */
   context(work: {
     owner: string;
@@ -137,7 +142,7 @@ export function createEngine(options: EngineOptions): Engine {
   const dirty = createDirty(redis, prefix);
   const throughput = createThroughput(redis, prefix);
   const runs = createRuns(redis, prefix);
-  const versions = createVersions(redis, prefix, options.versions, () => engine.standings());
+  const versions = createVersions(redis, prefix, options.versions, () => engine.statuses());
   const links = new Map<string, { rules: string; links: Links }>();
   /** Of each system the one in force, and the one before it: work under way finishes on what it began with. */
   const clients = new Map<string, { version: string; client: SystemClient }[]>();
@@ -192,7 +197,7 @@ export function createEngine(options: EngineOptions): Engine {
         if (known[0] !== current) clients.set(name, [current, ...known.filter((one) => one !== current)]);
         return current.client;
       }
-      const client = createSystemClient(config, {
+      const deps: SystemDeps = {
         retryDelay: options.retryDelay,
         redis,
         prefix,
@@ -215,7 +220,8 @@ export function createEngine(options: EngineOptions): Engine {
             );
           else logger.info({ system }, 'the system is back: its calls go again');
         },
-      });
+      };
+      const client = createSystemClient(config, deps, connectorOf(config, options.connectors));
       const [last, ...older] = known;
       clients.set(name, [{ version: config.version, client }, ...(last ? [last] : [])]);
       // Calls under way finish on the client they began with.
@@ -226,9 +232,9 @@ export function createEngine(options: EngineOptions): Engine {
       return client;
     },
 
-    standings() {
+    statuses() {
       const known = [...clients].filter(([name]) => options.config.current().systems.has(name));
-      return Object.fromEntries(known.map(([name, [newest]]) => [name, newest!.client.circuit.standing()]));
+      return Object.fromEntries(known.map(([name, [newest]]) => [name, newest!.client.circuit.status()]));
     },
 
     context({ owner, job, config = options.config.current(), run }) {

@@ -195,7 +195,7 @@ export interface ErrorContext {
   /** Milliseconds to wait before trying again, where the cause states them. */
   readonly retryAfter?: number;
   /** No more such calls are made for now, because the system is down: the try counts as none. */
-  readonly resting?: boolean;
+  readonly paused?: boolean;
   readonly cause?: unknown;
 }
 

@@ -1,6 +1,6 @@
 /** Metrics for Prometheus: counters fed by the engine's callbacks, gauges read from Redis when they are asked for. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { throttleState } from '../engine/connectors/limiter.ts';
+import { limiterState } from '../engine/connectors/limiter.ts';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
 import { checkSafety } from '../engine/queue/connection.ts';
@@ -217,7 +217,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
       Promise.all(
         [...systems.values()].map(async ({ name, limits }) => ({
           name,
-          ...(await throttleState({ redis: engine.redis, prefix: engine.prefix, system: name, limits })),
+          ...(await limiterState({ redis: engine.redis, prefix: engine.prefix, system: name, limits })),
         })),
       ),
       Promise.all(

@@ -1,6 +1,6 @@
 /** How the systems stand, from what every process tells of its own calls: a server may make none itself. */
 
-import type { Standing } from '../engine/connectors/http/connector.ts';
+import type { SystemStatus } from '../engine/connectors/circuit.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ProcessInfo } from '../engine/queue/versions.ts';
 
@@ -8,12 +8,12 @@ import type { ProcessInfo } from '../engine/queue/versions.ts';
 export function systemStates(
   engine: Engine,
   processes: readonly Pick<ProcessInfo, 'workers' | 'systems'>[],
-): Record<string, Standing> {
+): Record<string, SystemStatus> {
   const names = [...engine.config.current().systems.keys()];
-  const own = engine.standings();
+  const own = engine.statuses();
   return Object.fromEntries(
     names.map((name) => {
-      const seenBy = (workers: boolean): Standing[] =>
+      const seenBy = (workers: boolean): SystemStatus[] =>
         processes.flatMap((one) => (one.workers === workers && one.systems?.[name] ? [one.systems[name]] : []));
       // Those that work call all the time; who only serves may have called last when the system was still down.
       const working = worst(seenBy(true));
@@ -26,11 +26,11 @@ export function systemStates(
 }
 
 /** Down, or else read-only, where it is so for one of them; else as the last call went. */
-function worst(standings: readonly Standing[]): Standing {
+function worst(statuses: readonly SystemStatus[]): SystemStatus {
   for (const state of ['down', 'read-only'] as const) {
-    const resting = standings.filter((one) => one.state === state);
-    if (resting.length === 0) continue;
-    const times = (of: (one: Standing) => number | undefined): number[] => resting.flatMap((one) => of(one) ?? []);
+    const paused = statuses.filter((one) => one.state === state);
+    if (paused.length === 0) continue;
+    const times = (of: (one: SystemStatus) => number | undefined): number[] => paused.flatMap((one) => of(one) ?? []);
     return {
       state,
       at: Math.max(...times(({ at }) => at)),
@@ -38,7 +38,7 @@ function worst(standings: readonly Standing[]): Standing {
       next: Math.min(...times(({ next }) => next)),
     };
   }
-  return standings.reduce((last, one) => ((one.at ?? 0) > (last.at ?? 0) ? one : last), {
+  return statuses.reduce((last, one) => ((one.at ?? 0) > (last.at ?? 0) ? one : last), {
     state: 'unknown',
-  } as Standing);
+  } as SystemStatus);
 }

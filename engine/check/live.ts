@@ -7,7 +7,7 @@
  */
 import type { EntityConfig } from '../config/types.ts';
 import type { YamlPath } from '../config/yaml.ts';
-import type { SystemClient } from '../connectors/http/connector.ts';
+import type { SystemClient } from '../connectors/client.ts';
 import { itemsOf } from '../connectors/http/paging.ts';
 import { isObject, readPath } from '../connectors/http/paths.ts';
 import { toId, toRecord } from '../connectors/http/record.ts';

@@ -1,8 +1,8 @@
 /** A transport that can only read, and that keeps what was asked and what came back: for checks of live systems. */
 
-import type { Answer, Call, Transport } from '../connectors/http/transport.ts';
-import { sleep } from '../connectors/semaphore.ts';
+import type { Call, HttpResponse, Transport } from '../connectors/http/transport.ts';
 import { asTandemError, TandemError } from '../errors.ts';
+import { sleep } from '../timing.ts';
 
 /** One request and what came of it. */
 export interface Exchange {
@@ -43,7 +43,7 @@ export interface RecorderOptions {
 export function createRecorder(inner: Transport, { patience = 600_000, onWait }: RecorderOptions = {}): Recorder {
   let kept: { exchanges: Exchange[]; left: number } | undefined;
 
-  async function send(call: Call): Promise<Answer> {
+  async function send(call: Call): Promise<HttpResponse> {
     const request = requestLine(call);
     // Operations may be declared with any method: a check sends nothing that could change something.
     if (call.method.toUpperCase() !== 'GET' || (call.effect ?? 'read') !== 'read')
@@ -60,7 +60,7 @@ export function createRecorder(inner: Transport, { patience = 600_000, onWait }:
     }
   }
 
-  async function patiently(call: Call): Promise<Answer> {
+  async function patiently(call: Call): Promise<HttpResponse> {
     const end = performance.now() + patience;
     for (;;) {
       try {

@@ -139,6 +139,7 @@ interface SystemFile {
   system: string;
   title?: string;
   description?: string;
+  connector?: string;
   baseUrl: string;
   auth: AuthConfig;
   headers?: Record<string, string>;
@@ -199,6 +200,7 @@ function build(file: SystemFile, input: SystemInput, report: Report): SystemConf
     description: file.description ?? '',
     file: input.file,
     version: shortHash(input.text, ...schemaTexts),
+    connector: file.connector ?? 'http',
     baseUrl: file.baseUrl.replace(/\/+$/, ''),
     auth,
     headers: file.headers ?? {},

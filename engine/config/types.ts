@@ -17,6 +17,8 @@ export interface SystemConfig {
   readonly file: string;
   /** Hash of the file's text and of the entity schemas: changes whenever one of them does. */
   readonly version: string;
+  /** Kind of its connector, see connectors/registry.ts. */
+  readonly connector: string;
   /** Without a trailing slash. */
   readonly baseUrl: string;
   readonly auth: AuthConfig;

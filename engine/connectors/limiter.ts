@@ -8,10 +8,10 @@
 import type { Redis } from 'ioredis';
 import type { LimitConfig } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
+import { jittered, sleep } from '../timing.ts';
 import { createScript } from './script.ts';
-import { jittered, sleep } from './semaphore.ts';
 
-export interface Throttle {
+export interface Limiter {
   /** Waits for its turn. @throws TandemError SYSTEM_THROTTLED with `retryAfter` where that would take longer than `maxWait` */
   acquire(signal?: AbortSignal): Promise<void>;
   /**
@@ -22,7 +22,7 @@ export interface Throttle {
   close(): void;
 }
 
-export interface ThrottleOptions {
+export interface LimiterOptions {
   readonly redis: Redis;
   readonly prefix: string;
   readonly system: string;
@@ -84,7 +84,7 @@ interface Waiter {
   readonly refuse: (error: unknown) => void;
 }
 
-export function createThrottle(options: ThrottleOptions): Throttle {
+export function createLimiter(options: LimiterOptions): Limiter {
   const { redis, system, limits, maxWait = MAX_WAIT } = options;
   const keys = keysOf(options.prefix, system, limits);
   const declared = limits.flatMap(({ requests, per }) => [requests, windowMs(per)]);
@@ -182,7 +182,7 @@ function keysOf(prefix: string, system: string, limits: readonly LimitConfig[]) 
 }
 
 /** How a system stands, for all processes together. */
-export interface ThrottleState {
+export interface LimiterState {
   /** Milliseconds that it still has to be left alone, because it asked for that. */
   readonly paused: number;
   /** Per declared limit, how many requests may still go before its window begins anew. */
@@ -190,12 +190,12 @@ export interface ThrottleState {
 }
 
 /** Asks without taking anything. */
-export async function throttleState({
+export async function limiterState({
   redis,
   prefix,
   system,
   limits,
-}: Pick<ThrottleOptions, 'redis' | 'prefix' | 'system' | 'limits'>): Promise<ThrottleState> {
+}: Pick<LimiterOptions, 'redis' | 'prefix' | 'system' | 'limits'>): Promise<LimiterState> {
   const keys = keysOf(prefix, system, limits);
   const [paused, ...taken] = await Promise.all([redis.pttl(keys.pause), ...keys.windows.map((key) => redis.get(key))]);
   return {

@@ -16,7 +16,7 @@ import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/types.ts';
-import type { Standing } from '../connectors/circuit.ts';
+import type { SystemStatus } from '../connectors/circuit.ts';
 
 /** Between two signs of life, in ms. */
 const BEAT = 1_000;
@@ -41,7 +41,7 @@ export interface ProcessInfo {
   /** Version of each mapping, by name. */
   readonly mappings: Readonly<Record<string, string>>;
   /** How each system stands that it has called; absent from processes of before. */
-  readonly systems?: Readonly<Record<string, Standing>>;
+  readonly systems?: Readonly<Record<string, SystemStatus>>;
 }
 
 export interface LivingProcess extends ProcessInfo {
@@ -148,12 +148,12 @@ export interface VersionOptions {
 export type Versions = ReturnType<typeof createVersions>;
 export type Membership = Awaited<ReturnType<Versions['join']>>;
 
-/** @param standings how the systems stand as this process sees them, told with every sign of life */
+/** @param statuses how the systems stand as this process sees them, told with every sign of life */
 export function createVersions(
   connection: Redis,
   prefix: string,
   options: VersionOptions = {},
-  standings: () => Readonly<Record<string, Standing>> = () => ({}),
+  statuses: () => Readonly<Record<string, SystemStatus>> = () => ({}),
 ) {
   const { beat = BEAT, ttl = TTL } = options;
   connection.defineCommand('tandemTell', { lua: TELL, numberOfKeys: 4 });
@@ -232,7 +232,7 @@ export function createVersions(
           since,
           config: config().version,
           mappings,
-          systems: standings(),
+          systems: statuses(),
         };
         const asked = performance.now();
         const [now, all, ...rest] = await redis.tandemTell(

@@ -6,11 +6,11 @@
 import { randomUUID } from 'node:crypto';
 import { type Job, SpanKind } from 'bullmq';
 import type { Config, Mapping } from '../config/types.ts';
-import { jittered } from '../connectors/semaphore.ts';
 import { asTandemError } from '../errors.ts';
 import { parseRecordKey } from '../links/keys.ts';
 import type { TakenRecord } from '../store/dirty.ts';
 import { outcome } from '../sync/outcome.ts';
+import { jittered } from '../timing.ts';
 import { type BatchJob, reconcileQueue } from './queues.ts';
 import { type RecordResult, workOn } from './record.ts';
 import { forgetJobs, retryLater, showRefusal, tryNow } from './trouble.ts';

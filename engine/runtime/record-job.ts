@@ -1,9 +1,9 @@
 /** A record in trouble, as a job of its own: tried again with growing delays, then among those that failed. */
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
-import { jittered } from '../connectors/semaphore.ts';
 import { recordKey } from '../links/keys.ts';
 import { failureText, noteRetry, noteWait, WAITS, type Wait } from '../queue/reasons.ts';
 import { outcome } from '../sync/outcome.ts';
+import { jittered } from '../timing.ts';
 import type { RecordJob } from './queues.ts';
 import { workOn } from './record.ts';
 import { forgetJobs, noteJob } from './trouble.ts';

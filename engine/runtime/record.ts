@@ -77,7 +77,7 @@ export async function workOn(work: Work, config: Config, mapping: Mapping, recor
   } catch (cause) {
     const error = asTandemError(cause);
     tracing?.note({ 'tandem.code': error.code });
-    if (error.retry === 'quota' || error.context.resting) {
+    if (error.retry === 'quota' || error.context.paused) {
       engine.options.onFailure?.({ mapping: name, work: 'reconcile', code: error.code, result: 'postponed' });
       log.debug({ code: error.code, reason: error.message }, 'reconcile waits');
       return { kind: 'later', wait: waitOf(error), ms: error.context.retryAfter ?? 1_000 };

@@ -105,8 +105,8 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
 
   /** Whether a system of the mapping is down, as far as this process has seen. */
   function systemDown({ sides }: Mapping): boolean {
-    const standings = engine.standings();
-    return sides.some(({ system }) => standings[system.name]?.state === 'down');
+    const statuses = engine.statuses();
+    return sides.some(({ system }) => statuses[system.name]?.state === 'down');
   }
 
   /**
@@ -114,7 +114,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
    * system is tried by this process itself, so that all goes on soon after its return, whether there is work or not.
    */
   function followSystems(): void {
-    const standings = engine.standings();
+    const statuses = engine.statuses();
     for (const mapping of engine.config.current().mappings.values()) {
       const worker = workers.get(mapping.name);
       if (!worker || !member.held().has(mapping.name)) continue;
@@ -124,7 +124,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       }
       if (!worker.isPaused()) void worker.pause(true);
       for (const { system, entity } of mapping.sides) {
-        const { state, next = 0 } = standings[system.name] ?? {};
+        const { state, next = 0 } = statuses[system.name] ?? {};
         if (state === 'down' && next <= Date.now()) void tryOut(system.name, entity.name);
       }
     }

@@ -1,6 +1,6 @@
 /** What every step of sync needs: the configuration it began with, the systems, the links, a way to queue more work. */
 import type { Config, Mapping } from '../config/types.ts';
-import type { SystemClient } from '../connectors/http/connector.ts';
+import type { SystemClient } from '../connectors/client.ts';
 import type { Fingerprinter } from '../expression/values.ts';
 import type { Links } from '../links/links.ts';
 import type { SideIndex } from '../types.ts';

@@ -3,14 +3,14 @@
  * the state in which they were last handled. An unchanged record costs no job and no call of its own.
  */
 import type { Mapping } from '../config/types.ts';
-import type { Page } from '../connectors/http/connector.ts';
-import { takeTurns } from '../connectors/semaphore.ts';
+import type { Page } from '../connectors/connector.ts';
 import { asTandemError, ERRORS, TandemError } from '../errors.ts';
 import type { HeldRecord, Links } from '../links/links.ts';
 import { indexEntry, isSynced, unlinkedState, unreadableState } from '../merge/state.ts';
 import { flip } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { IssueKind } from '../store/types.ts';
+import { takeTurns } from '../timing.ts';
 import type { SideIndex } from '../types.ts';
 import { brakeForMissing, liftUnlimited, type Missing, weighMissing } from './brake.ts';
 import { wake } from './commit.ts';

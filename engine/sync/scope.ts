@@ -1,6 +1,6 @@
 /** What every function of sync needs of one mapping. */
 import type { Config, Mapping } from '../config/types.ts';
-import type { SystemClient } from '../connectors/http/connector.ts';
+import type { SystemClient } from '../connectors/client.ts';
 import type { Fingerprinter } from '../expression/values.ts';
 import type { Links } from '../links/links.ts';
 import { mapPair } from '../model/pair.ts';

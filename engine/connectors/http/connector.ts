@@ -1,13 +1,22 @@
-/** A declared system as list, read, find, create, update and delete of records. */
+/** The HTTP kind of connector: what a system file declares, as requests. */
 import type { EntityConfig, FindConfig, OperationConfig, PagingConfig, SystemConfig } from '../../config/types.ts';
 import { asTandemError, TandemError } from '../../errors.ts';
-import type { WritablePath } from '../../expression/path.ts';
 import { stableJson } from '../../expression/values.ts';
 import { restoreExact } from '../../json.ts';
+import { sleep, takeTurns } from '../../timing.ts';
 import type { JsonObject, SystemRecord } from '../../types.ts';
-import type { Circuit } from '../circuit.ts';
-import type { SystemClock } from '../clock.ts';
-import { sleep, takeTurns } from '../semaphore.ts';
+import type {
+  Capabilities,
+  Change,
+  Connector,
+  ConnectorHost,
+  CreateOptions,
+  ListOptions,
+  Operation,
+  Page,
+  Unidentified,
+  WriteOptions,
+} from '../connector.ts';
 import { FORMS } from './etag.ts';
 import { isNumbered, type RawPage, readPages } from './pages.ts';
 import { createPager, itemsOf } from './paging.ts';
@@ -18,110 +27,27 @@ import { headerOf } from './response.ts';
 import { pageLimits } from './response-body.ts';
 import { type Reading, readSettled } from './settled.ts';
 import { fillPath, fillQuery } from './template.ts';
-import {
-  type Answer,
-  type Call,
-  createTransport,
-  type Operation,
-  type SystemDeps,
-  type Transport,
-} from './transport.ts';
-
-export type { Standing } from '../circuit.ts';
-export type { CallInfo, Operation, SystemDeps } from './transport.ts';
-
-export interface Page {
-  readonly records: readonly SystemRecord[];
-  /** Number of the page in its list, from 1. */
-  readonly number: number;
-  /** What the clock of the system showed when the first page was requested, in epoch ms; undefined where it states no time. */
-  readonly listedAt?: number | undefined;
-  /** Records that could not be read. */
-  readonly failed: readonly { readonly id: string; readonly error: TandemError }[];
-  /** Records without a usable id, of which nothing can be made: how many, and the first of them. */
-  readonly unidentified: { readonly count: number; readonly first: readonly Unidentified[] };
-}
-
-export interface Unidentified {
-  /** In its page, from 0. */
-  readonly position: number;
-  readonly error: TandemError;
-}
-
-export interface WriteOptions {
-  /** Called right before the bytes leave, at each try: what it throws ends the write, and nothing was sent. */
-  readonly guard?: (() => void) | undefined;
-}
-
-export interface SystemClient {
-  readonly config: SystemConfig;
-  /** Whether the system is there, as far as this process has seen. */
-  readonly circuit: Circuit;
-  readonly clock: SystemClock;
-  /**
-   * Before work that would be in vain without the system: returns at once unless it is down. One that may be tried again
-   * is asked for the first page of the entity, once for all who wait for that: an answer to it is no matter of one record.
-   * @throws TandemError SYSTEM_DOWN
-   */
-  ready(entity: string): Promise<void>;
-  /**
-   * Streams pages; `since` (ISO 8601) reads changes only, minus the declared overlap, or everything where the entity
-   * has no way to ask for changes. A list that ends early throws, it never just stops.
-   */
-  list(entity: string, options?: { since?: string; signal?: AbortSignal }): AsyncGenerator<Page>;
-  /** undefined: the record does not exist (404 or 410). */
-  read(entity: string, id: string): Promise<SystemRecord | undefined>;
-  /** Records whose `field` equals `value`, trimmed and without regard to case; what the system answers is checked again here. */
-  find(entity: string, field: string, value: string): Promise<SystemRecord[]>;
-  create(
-    entity: string,
-    data: JsonObject,
-    options?: WriteOptions & { readonly idempotencyKey?: string | undefined },
-  ): Promise<SystemRecord>;
-  /** @throws TandemError RECORD_CHANGED, VERSION_REFUSED, and what transport.ts throws */
-  update(entity: string, id: string, change: Change, options?: WriteOptions): Promise<SystemRecord>;
-  /** A record that is gone already is a success. */
-  delete(entity: string, id: string, options?: WriteOptions): Promise<void>;
-  /** All records of a small entity, kept for its `cache` time (single-flight). */
-  cached(entity: string): Promise<readonly SystemRecord[]>;
-  close(): Promise<void>;
-}
-
-export interface Change {
-  /** The whole new normalized record. */
-  readonly data: JsonObject;
-  /** The paths that differ from what was read. */
-  readonly changed: readonly WritablePath[];
-  /** Of the record that was read, where the system has one. */
-  readonly version?: string | undefined;
-  /** What was read: by it a record that did not change is known, where the version says otherwise. */
-  readonly before?: JsonObject;
-}
+import { type Call, createTransport, type HttpResponse, type Transport } from './transport.ts';
 
 /** Milliseconds that one page of a list waits in all for quota, before the whole list is given up for later. */
 const LIST_PATIENCE = 300_000;
 /** A search that goes on for more pages than this, or finds more records, is no search. */
 const FIND_PAGES = 20;
 const FIND_RECORDS = 1_000;
-/** Records of an entity that is kept in memory. */
-const CACHED_RECORDS = 10_000;
 /** Records without an id that a page names one by one. */
 const UNIDENTIFIED = 10;
 /** Milliseconds that reading back what was just written waits for quota: giving up would cost a search for it later. */
 const WRITTEN_PATIENCE = 30_000;
 
 /**
- * @param transport carries the requests; a check puts one of its own in place of it, which sees every answer
+ * @param transport carries the requests; a check puts one of its own in place of it, which sees every response
  * @throws TandemError STARTUP_REFUSED where the system cannot be used as it is set up
  */
-export function createSystemClient(
+export function openHttpConnector(
   config: SystemConfig,
-  deps: SystemDeps,
-  transport: Transport = createTransport(config, deps),
-): SystemClient {
-  const now = deps.now ?? Date.now;
-  const kept = new Map<string, { until: number; records: Promise<readonly SystemRecord[]> }>();
-
+  host: ConnectorHost,
+  transport: Transport = createTransport(config, host),
+): Connector {
   function entityOf(name: string): EntityConfig {
     const entity = Object.hasOwn(config.entities, name) ? config.entities[name] : undefined;
     if (entity !== undefined) return entity;
@@ -134,26 +60,11 @@ export function createSystemClient(
     throw new TandemError('OPERATION_UNSUPPORTED', words, { system: config.name, entity });
   }
 
-  let trying: Promise<void> | undefined;
-
-  async function ready(name: string): Promise<void> {
-    if (!transport.circuit.open) return;
-    trying ??= tryOut(name).finally(() => {
-      trying = undefined;
-    });
-    await trying;
-  }
-
-  async function tryOut(name: string): Promise<void> {
+  async function check(name: string): Promise<void> {
     const operation = offered(entityOf(name).list, 'list', name);
     const call = callOf(operation, name, 'list');
     for (const [key, value] of Object.entries(createPager(operation.paging).first.query)) call.query.set(key, value);
-    try {
-      await transport.send(call);
-    } catch (error) {
-      // Refused or not: it is there.
-      if (transport.circuit.open) throw error;
-    }
+    await transport.send(call);
   }
 
   /** Pages of raw records. */
@@ -185,7 +96,7 @@ export function createSystemClient(
    * because of a moment without.
    * @param first nothing is lost by beginning anew: a system that is down is not waited for
    */
-  async function sendPatiently(call: Call, patience: number, first = false): Promise<Answer> {
+  async function sendPatiently(call: Call, patience: number, first = false): Promise<HttpResponse> {
     const end = performance.now() + patience;
     for (;;) {
       try {
@@ -214,7 +125,7 @@ export function createSystemClient(
     }
   }
 
-  async function* list(name: string, options: { since?: string; signal?: AbortSignal } = {}): AsyncGenerator<Page> {
+  async function* list(name: string, options: ListOptions = {}): AsyncGenerator<Page> {
     const entity = entityOf(name);
     const operation = offered(entity.list, 'list', name);
     const { signal } = options;
@@ -228,7 +139,7 @@ export function createSystemClient(
   async function* readOnce(
     entity: EntityConfig,
     operation: NonNullable<EntityConfig['list']>,
-    options: { since?: string; signal?: AbortSignal },
+    options: ListOptions,
   ): AsyncGenerator<Page, Reading> {
     const { since } = operation;
     const start =
@@ -334,11 +245,7 @@ export function createSystemClient(
     return new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity });
   }
 
-  async function create(
-    name: string,
-    data: JsonObject,
-    options: WriteOptions & { readonly idempotencyKey?: string | undefined } = {},
-  ): Promise<SystemRecord> {
+  async function create(name: string, data: JsonObject, options: CreateOptions = {}): Promise<SystemRecord> {
     const entity = entityOf(name);
     const operation = offered(entity.create, 'create', name);
     const headers =
@@ -367,7 +274,7 @@ export function createSystemClient(
 
   async function noteClock(entity: string, modified: number, received: number): Promise<void> {
     // The record is created all the same. Where Redis is gone, the commit that follows says so.
-    await transport.clock.noteCreate(entity, modified, received).catch(() => {});
+    await host.clock.noteCreate(entity, modified, received).catch(() => {});
   }
 
   /** @param record the whole normalized record, with what is only read */
@@ -391,9 +298,9 @@ export function createSystemClient(
   async function account(): Promise<unknown> {
     const operation = config.account;
     if (operation === undefined) return undefined;
-    if (knownAccount === undefined || knownAccount.until <= now()) {
+    if (knownAccount === undefined || knownAccount.until <= host.now()) {
       const body = transport.send({ ...callOf(operation, 'account', 'read'), single: true }).then(({ body }) => body);
-      knownAccount = { until: now() + operation.cache, body };
+      knownAccount = { until: host.now() + operation.cache, body };
     }
     try {
       return await knownAccount.body;
@@ -446,10 +353,10 @@ export function createSystemClient(
    * Sends an update on the condition that the record still has the version that was read. Where the system says that it
    * has not, and the record is the same all the same, the version is tried in other forms.
    */
-  async function sendVersioned(call: Call, entity: EntityConfig, id: string, change: Change): Promise<Answer> {
+  async function sendVersioned(call: Call, entity: EntityConfig, id: string, change: Change): Promise<HttpResponse> {
     const header = entity.update?.version;
     if (header === undefined || change.version === undefined) return await transport.send(call);
-    const send = (version: string): Promise<Answer> =>
+    const send = (version: string): Promise<HttpResponse> =>
       transport.send({ ...call, headers: { [header]: version }, conditional: true });
     const known = forms.get(entity.name) ?? FORMS[0]!;
     const tried = new Set([known(change.version)]);
@@ -493,50 +400,36 @@ export function createSystemClient(
     }
   }
 
-  async function cached(name: string): Promise<readonly SystemRecord[]> {
-    const known = kept.get(name);
-    if (known !== undefined && known.until > now()) return await known.records;
-    const all = async (): Promise<readonly SystemRecord[]> => {
-      const records: SystemRecord[] = [];
-      for await (const page of list(name)) {
-        records.push(...page.records);
-        if (records.length <= CACHED_RECORDS) continue;
-        const words = `${config.name} has more than ${CACHED_RECORDS} records of ${name}, which are too many to look up in`;
-        throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity: name });
-      }
-      return records;
-    };
-    const entry = { until: Number.POSITIVE_INFINITY, records: all() };
-    kept.set(name, entry);
-    try {
-      const records = await entry.records;
-      // Nothing at all is more likely a slip than the truth, and no reason to ask less.
-      entry.until = records.length === 0 ? 0 : now() + (entityOf(name).cache ?? 0);
-      return records;
-    } catch (error) {
-      kept.delete(name);
-      throw error;
-    }
-  }
-
-  async function recordOf(entity: EntityConfig, answer: Answer): Promise<SystemRecord> {
+  async function recordOf(entity: EntityConfig, answer: HttpResponse): Promise<SystemRecord> {
     const version = entity.update?.version === undefined ? undefined : headerOf(answer.headers, 'etag');
     return await toRecord(entity, answer.body, version);
   }
 
   return {
-    config,
-    circuit: transport.circuit,
-    clock: transport.clock,
-    ready,
+    capabilities: (name) => capabilitiesOf(entityOf(name)),
+    check,
     list,
     read: (entity, id) => read(entity, id),
     find,
     create,
     update,
     delete: remove,
-    cached,
     close: () => transport.close(),
+  };
+}
+
+function capabilitiesOf({ modified, list, read, find, create, update, delete: remove }: EntityConfig): Capabilities {
+  return {
+    modified: modified !== undefined,
+    list: list && { since: list.since !== undefined },
+    read: read !== undefined,
+    find: Object.keys(find?.by ?? {}),
+    create: create && { returns: create.answer, idempotent: create.idempotency !== undefined },
+    update: update && {
+      returns: update.answer === 'record' ? 'record' : 'nothing',
+      versioned: update.version !== undefined,
+    },
+    delete: remove !== undefined,
   };
 }
 

@@ -9,9 +9,10 @@ import { request } from 'undici';
 import type { AuthConfig } from '../../config/types.ts';
 import { createEncryption, type Encryption } from '../../encryption.ts';
 import { type ErrorContext, TandemError } from '../../errors.ts';
+import { sleep } from '../../timing.ts';
+import { networkFailure } from '../network.ts';
 import { createScript } from '../script.ts';
-import { sleep } from '../semaphore.ts';
-import { networkFailure, retryAfterOf } from './response.ts';
+import { retryAfterOf } from './response.ts';
 import { type ResponseLimits, readBody, TooMuch } from './response-body.ts';
 
 export type OAuthConfig = Extract<AuthConfig, { kind: 'oauth2' }>;

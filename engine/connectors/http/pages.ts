@@ -6,7 +6,7 @@ import { readPath } from './paths.ts';
 import { toId } from './record.ts';
 import { headerOf } from './response.ts';
 import { mostRecords } from './response-body.ts';
-import type { Answer } from './transport.ts';
+import type { HttpResponse } from './transport.ts';
 
 export interface RawPage {
   readonly raw: readonly unknown[];
@@ -26,13 +26,13 @@ export interface PageSource {
   /** No record may be missed: not so in a search. */
   readonly whole: boolean;
   /** @param first nothing of the list was read before */
-  send(request: PageRequest & { readonly open: boolean }, first: boolean): Promise<Answer>;
+  send(request: PageRequest & { readonly open: boolean }, first: boolean): Promise<HttpResponse>;
   /** Adds the system and the entity to errors. */
   located<T>(work: () => T): T;
 }
 
 interface Got {
-  readonly answer: Answer;
+  readonly answer: HttpResponse;
   readonly raw: readonly unknown[];
 }
 
@@ -108,7 +108,7 @@ async function get(source: PageSource, request: PageRequest, first: boolean): Pr
 }
 
 /** A relative link is relative to the URL that was asked. */
-function absolute(link: string | undefined, answer: Answer): string | undefined {
+function absolute(link: string | undefined, answer: HttpResponse): string | undefined {
   const next = nextLink(link);
   return next === undefined || !URL.canParse(next, answer.url)
     ? link

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { parsePath } from '../../expression/path.ts';
 import { endOfText, parseJson } from '../../json.ts';
-import { takeTurns } from '../semaphore.ts';
+import { takeTurns } from '../../timing.ts';
 import { readPath } from './paths.ts';
 import { RECORD_LIMITS, TooMuch, textOf } from './response-body.ts';
 

@@ -2,11 +2,12 @@
 import type { OperationConfig, SystemConfig } from '../../config/types.ts';
 import { asTandemError, TandemError } from '../../errors.ts';
 import type { JsonObject } from '../../types.ts';
+import { createHost, type SystemDeps } from '../host.ts';
 import { itemsOf } from './paging.ts';
 import { readPath } from './paths.ts';
 import { toId } from './record.ts';
 import { fillJson, fillPath, fillQuery, type Values } from './template.ts';
-import { type Answer, createTransport, type SystemDeps } from './transport.ts';
+import { createTransport, type HttpResponse } from './transport.ts';
 
 export interface RegisterCounts {
   /** Hooks that were there and are kept. */
@@ -33,14 +34,15 @@ interface Hook {
 
 /** @throws TandemError OPERATION_UNSUPPORTED at `ensure` where the system file declares no registration */
 export function createWebhookRegistrar(config: SystemConfig, deps: SystemDeps): WebhookRegistrar {
-  const transport = createTransport(config, deps);
+  const host = createHost(config, deps);
+  const transport = createTransport(config, host);
 
   async function call(
     operation: OperationConfig,
     values: Values,
     effect: 'read' | 'create' | 'update' | 'delete',
     body?: JsonObject,
-  ): Promise<Answer> {
+  ): Promise<HttpResponse> {
     return await transport.send({
       entity: 'webhooks',
       operation: 'webhook',
@@ -113,7 +115,10 @@ export function createWebhookRegistrar(config: SystemConfig, deps: SystemDeps): 
       }
       return { kept: good.size, created, removed, verified, failed };
     },
-    close: () => transport.close(),
+    async close() {
+      host.close();
+      await transport.close();
+    },
   };
 }
 

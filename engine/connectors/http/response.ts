@@ -1,13 +1,11 @@
-/** What an HTTP answer or a network failure means: one TandemError, in plain words, with secrets and values taken out. Pure. */
+/** What an HTTP response means: one TandemError, in plain words, with secrets and values taken out. Pure. */
 import { STATUS_CODES } from 'node:http';
 import type { QuotaConfig } from '../../config/types.ts';
 import { type ErrorCode, type ErrorContext, TandemError } from '../../errors.ts';
 import type { Json } from '../../types.ts';
+import type { Effect } from '../connector.ts';
 import { isObject, property, readPath } from './paths.ts';
 import { toMillis } from './record.ts';
-
-/** `create` is the one thing whose repetition does harm. */
-export type Effect = 'read' | 'create' | 'update' | 'delete';
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -68,43 +66,6 @@ export function failureOf(failure: Failure): TandemError {
   );
 }
 
-/** Failures that happen before anything is sent, whatever the method: repeating is harmless. */
-const UNSENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EADDRNOTAVAIL',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_CLOSED',
-  'UND_ERR_DESTROYED',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'CERT_HAS_EXPIRED',
-]);
-
-/** Whether a network failure happened before anything was sent. */
-export function isUnsent(error: unknown): boolean {
-  const code = networkCode(error);
-  return code !== undefined && UNSENT.has(code);
-}
-
-/** The error for a request that got no answer, or not the whole of it. */
-export function networkFailure(effect: Effect, system: string, entity: string, error: unknown): TandemError {
-  const code = networkCode(error);
-  const context = { system, entity, cause: error };
-  if (isUnsent(error)) {
-    return new TandemError('SYSTEM_UNREACHABLE', `${system} cannot be reached (${code})`, context);
-  }
-  const words = `The connection to ${system} failed before its answer was complete (${code ?? 'network error'})`;
-  if (effect === 'create') return new TandemError('OUTCOME_UNKNOWN', words, context);
-  return new TandemError(effect === 'read' ? 'SYSTEM_UNREACHABLE' : 'SYSTEM_UNAVAILABLE', words, context);
-}
-
 /** An answer of 200-299 that cannot be read. */
 export function unreadable(
   effect: Effect,
@@ -116,13 +77,6 @@ export function unreadable(
   const code =
     effect === 'read' ? 'SYSTEM_BAD_RESPONSE' : effect === 'create' ? 'OUTCOME_UNKNOWN' : 'SYSTEM_UNAVAILABLE';
   return new TandemError(code, `${system} ${words}`, { system, entity, ...(cause === undefined ? {} : { cause }) });
-}
-
-function networkCode(error: unknown): string | undefined {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++) {
-    if ('code' in at && typeof at.code === 'string') return at.code;
-  }
-  return undefined;
 }
 
 const DAY = 86_400_000;

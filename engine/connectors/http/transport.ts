@@ -1,48 +1,19 @@
-/** One HTTP exchange with a system: slot, throttle, credentials, request, answer as JSON, failures as coded errors. */
-import type { Redis } from 'ioredis';
+/** One HTTP exchange with a system: credentials, request, response as JSON, failures as coded errors. */
 import { type Dispatcher, Pool } from 'undici';
 import type { SystemConfig } from '../../config/types.ts';
-import { asTandemError, type ErrorCode, TandemError } from '../../errors.ts';
+import { TandemError } from '../../errors.ts';
 import { hash } from '../../expression/values.ts';
 import { printJson } from '../../json.ts';
-import type { Tracing } from '../../tracing.ts';
 import type { JsonObject } from '../../types.ts';
-import { type Circuit, createCircuit, type Standing } from '../circuit.ts';
-import { createSystemClock, type SystemClock } from '../clock.ts';
-import { createThrottle, throttled } from '../limiter.ts';
-import { createSemaphore, jittered, sleep } from '../semaphore.ts';
+import type { ConnectorHost, Effect, Operation, SystemCall, Turn } from '../connector.ts';
+import { effectOf, withoutRepeat } from '../host.ts';
+import { throttled } from '../limiter.ts';
+import { networkFailure } from '../network.ts';
 import { type Guarded, guarding } from './guard.ts';
 import { createTokenSource } from './oauth.ts';
 import { parseBody } from './parse.ts';
-import {
-  type Effect,
-  failureOf,
-  type Headers,
-  headerOf,
-  networkFailure,
-  quotaLeft,
-  quotaWait,
-  unreadable,
-  valuesOf,
-} from './response.ts';
+import { failureOf, type Headers, headerOf, quotaLeft, quotaWait, unreadable, valuesOf } from './response.ts';
 import { RECORD_LIMITS, REFUSAL_LIMITS, type ResponseLimits, readBody, TooMuch } from './response-body.ts';
-
-/** What was called and how it went, for metrics and logs; never a value. */
-export interface CallInfo {
-  readonly system: string;
-  readonly entity: string;
-  readonly operation: Operation;
-  readonly method: string;
-  /** undefined where no answer came. */
-  readonly status: number | undefined;
-  /** Milliseconds, waiting included. */
-  readonly ms: number;
-  readonly error: ErrorCode | undefined;
-  /** How many calls the system says are left, where it says so. */
-  readonly quotaLeft: number | undefined;
-}
-
-export type Operation = 'list' | 'read' | 'find' | 'create' | 'update' | 'delete' | 'webhook';
 
 export interface Call {
   readonly entity: string;
@@ -74,7 +45,7 @@ export interface Call {
   readonly effect?: Effect;
 }
 
-export interface Answer {
+export interface HttpResponse {
   /** What the clock of the system showed when the request was sent, in epoch ms; undefined where it states no time. */
   readonly systemTime?: number | undefined;
   readonly status: number;
@@ -86,44 +57,17 @@ export interface Answer {
 }
 
 export interface Transport {
-  readonly circuit: Circuit;
-  readonly clock: SystemClock;
   /** @throws TandemError: see response.ts. Reads are tried again a few times; a write only where nothing was sent. */
-  send(call: Call): Promise<Answer>;
+  send(call: Call): Promise<HttpResponse>;
   close(): Promise<void>;
 }
 
-export interface SystemDeps {
-  readonly redis: Redis;
-  /** First part of every Redis key, without a colon at its end. */
-  readonly prefix: string;
-  /** TANDEM_ENCRYPTION_KEY: needed by systems with OAuth2. `new,old` while the key is being changed. */
-  readonly encryptionKey?: string | undefined;
-  readonly onCall?: ((call: CallInfo) => void) | undefined;
-  readonly tracing?: Tracing | undefined;
-  /** Epoch milliseconds. */
-  readonly now?: (() => number) | undefined;
-  /** Milliseconds before the first try again in place; doubled with each further one. */
-  readonly retryDelay?: number | undefined;
-  /** That of another client of the same system in this process; without it, one of its own. */
-  readonly circuit?: Circuit | undefined;
-  /** Told when the clock of a system is more than a minute off, and when it is right again; ms by which it is ahead. */
-  readonly onClock?: ((system: string, ahead: number) => void) | undefined;
-  /** Told when the calls of a system begin to rest because it is down, and when they go again. */
-  readonly onCircuit?: ((system: string, standing: Standing) => void) | undefined;
-}
-
-const TRIES = 4;
-const FIRST_DELAY = 200;
-const LONGEST_DELAY = 2_000;
-/** The first rest of a system that is down is this many times the first delay. */
-const REST = 5;
-/** A whole answer may take this many times the timeout between two parts of it. */
+/** A whole response may take this many times the timeout between two parts of it. */
 const PATIENCE = 10;
 
-export function createTransport(config: SystemConfig, deps: SystemDeps): Transport {
+export function createTransport(config: SystemConfig, host: ConnectorHost): Transport {
   const system = config.name;
-  const now = deps.now ?? Date.now;
+  const { clock, now } = host;
   const base = new URL(config.baseUrl);
   // A pool knows one origin only: no request can leave for another host. Redirects are not followed.
   const connections = new Pool(base.origin, {
@@ -133,124 +77,37 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
     bodyTimeout: config.timeout,
   });
   const pool = connections.compose(guarding);
-  const slots = createSemaphore(config.concurrency);
-  const throttle = createThrottle({ redis: deps.redis, prefix: deps.prefix, system, limits: config.limits });
-  const credentials = createCredentials(config, deps);
-  const circuit =
-    deps.circuit ??
-    createCircuit(system, {
-      firstRest: (deps.retryDelay ?? FIRST_DELAY) * REST,
-      onChange: (standing) => deps.onCircuit?.(system, standing),
-    });
-  const clock = createSystemClock(deps.redis, `${deps.prefix}:{${system}}:clock`, (ahead) =>
-    deps.onClock?.(system, ahead),
-  );
-  let closed = false;
+  const credentials = createCredentials(config, host);
 
-  async function send(call: Call): Promise<Answer> {
-    const effect = call.effect ?? effectOf(call.operation);
-    const begun = performance.now();
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await guarded(call, effect);
-      } catch (error) {
-        const code = error instanceof TandemError ? error.code : undefined;
-        const again =
-          code === 'SYSTEM_UNREACHABLE' ||
-          (effect === 'read' && (code === 'SYSTEM_UNAVAILABLE' || code === 'SYSTEM_BAD_RESPONSE'));
-        // A reconcile comes back by itself; a list would have to begin anew, so it alone sits a timeout out.
-        const late = call.operation !== 'list' && performance.now() - begun >= config.timeout;
-        if (!again || excesses.has(error as object) || late || closed || attempt >= TRIES || call.signal?.aborted)
-          throw error;
-        await sleep(
-          Math.min(jittered((deps.retryDelay ?? FIRST_DELAY) * 2 ** (attempt - 1)), LONGEST_DELAY),
-          call.signal,
-        );
-      }
-    }
-  }
-
-  async function guarded(call: Call, effect: Effect): Promise<Answer> {
-    // Hooks are no records: that they cannot be registered says nothing of these.
-    const passage = circuit.enter(effectOf(call.operation) === 'read' ? 'read' : 'write');
-    try {
-      const answer = await measured(call, effect);
-      passage.ended('', undefined);
-      return answer;
-    } catch (cause) {
-      const error = asTandemError(cause);
-      const down = passage.ended(addressOf(call), closed || call.signal?.aborted ? ABANDONED : error);
-      // It counts as no failed attempt of whoever asked: the fault is not its own. Whether something was created must be told.
-      if (down && OUTAGE.has(error.code)) throw down;
-      if (down && error.code === 'OUTCOME_UNKNOWN')
-        throw new TandemError(error.code, error.message, {
-          ...error.context,
-          retryAfter: down.context.retryAfter ?? 0,
-          resting: true,
-        });
-      throw cause;
-    }
-  }
-
-  async function measured(call: Call, effect: Effect): Promise<Answer> {
-    const begun = performance.now();
+  function send(call: Call): Promise<HttpResponse> {
+    const { entity, operation, effect, signal, method } = call;
     const [template] = call.template.split('?');
-    const span = deps.tracing?.begin('client', `${call.method} ${template}`, {
-      'http.request.method': call.method,
-      'url.template': template,
-      'server.address': base.hostname,
-      'tandem.system': system,
-      'tandem.entity': call.entity,
-      'tandem.operation': call.operation,
-    });
-    const tell = (status: number | undefined, error?: ErrorCode, headers: Headers = {}): void => {
-      span?.end({ 'http.response.status_code': status }, error);
-      deps.onCall?.({
-        system,
-        entity: call.entity,
-        operation: call.operation,
-        method: call.method,
-        status,
-        ms: performance.now() - begun,
-        error,
-        quotaLeft: quotaLeft(config.quota[0], headers),
-      });
+    const span = {
+      name: `${method} ${template}`,
+      attributes: { 'http.request.method': method, 'url.template': template, 'server.address': base.hostname },
     };
-    try {
-      const answer = await authorized(call, effect);
-      tell(answer.status, undefined, answer.headers);
-      return answer;
-    } catch (error) {
-      if (call.signal?.aborted) span?.end({}, 'aborted');
-      call.signal?.throwIfAborted();
-      const known = asTandemError(error);
-      tell(known.context.status, known.code);
-      throw known;
-    }
+    const asked: SystemCall = { entity, operation, effect, address: () => addressOf(call), signal, span };
+    return host.call(asked, async (turn) => {
+      const response = await authorized(call, turn);
+      const { status, headers } = response;
+      return { value: response, status, quotaLeft: quotaLeft(config.quota[0], headers) };
+    });
   }
 
   /** A token that is refused is replaced once: it may have been revoked before its time. */
-  async function authorized(call: Call, effect: Effect): Promise<Answer> {
+  async function authorized(call: Call, turn: Turn): Promise<HttpResponse> {
+    const effect = call.effect ?? effectOf(call.operation);
     const first = await credentials.headers();
     try {
-      return await exchange(call, effect, first);
+      return await turn(() => request(call, effect, first));
     } catch (error) {
       if (!(error instanceof TandemError) || error.code !== 'SYSTEM_AUTH' || !credentials.renewable) throw error;
-      return await exchange(call, effect, await credentials.headers(first.authorization));
+      const second = await credentials.headers(first.authorization);
+      return await turn(() => request(call, effect, second));
     }
   }
 
-  async function exchange(call: Call, effect: Effect, auth: Readonly<Record<string, string>>): Promise<Answer> {
-    const release = await slots.acquire(call.signal);
-    try {
-      await throttle.acquire(call.signal);
-      return await request(call, effect, auth);
-    } finally {
-      release();
-    }
-  }
-
-  async function request(call: Call, effect: Effect, auth: Readonly<Record<string, string>>): Promise<Answer> {
+  async function request(call: Call, effect: Effect, auth: Readonly<Record<string, string>>): Promise<HttpResponse> {
     const url = urlOf(call);
     const { entity } = call;
     let status = 0;
@@ -286,13 +143,13 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
       if (error instanceof TandemError) throw error;
       if (!(error instanceof TooMuch)) throw networkFailure(effect, system, entity, error);
       // Of a refusal the status says enough.
-      if (good) throw excessive(unreadable(effect, system, entity, error.message));
+      if (good) throw withoutRepeat(unreadable(effect, system, entity, error.message));
       bytes = Buffer.alloc(0);
     }
     const parsed = await parseBody(bytes, good ? call.list : undefined);
     if (good) {
       const wait = quotaWait(config.quota, headers, now());
-      if (wait !== undefined) await throttle.pause(wait);
+      if (wait !== undefined) await host.pause(wait);
       if (parsed.ok) return { status, headers, body: parsed.value, url: url.href, systemTime };
       const what = /html/i.test(String(headers['content-type'] ?? ''))
         ? 'a web page instead of JSON'
@@ -324,7 +181,7 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
     });
     if (error.code !== 'SYSTEM_THROTTLED') throw error;
     const asked = error.context.retryAfter ?? quotaWait(config.quota, headers, now());
-    const { retryAfter } = throttled(system, await throttle.pause(asked)).context;
+    const { retryAfter } = throttled(system, await host.pause(asked)).context;
     throw new TandemError('SYSTEM_THROTTLED', error.message, { ...error.context, retryAfter: retryAfter ?? 0 });
   }
 
@@ -348,37 +205,12 @@ export function createTransport(config: SystemConfig, deps: SystemDeps): Transpo
     );
   }
 
-  return {
-    circuit,
-    clock,
-    send,
-    async close() {
-      closed = true;
-      throttle.close();
-      await pool.close();
-    },
-  };
+  return { send, close: () => connections.close() };
 }
 
 /** What was asked for: of creates, which all go to one path, the record. */
 const addressOf = ({ method, url, path, query, operation, body }: Call): string =>
   `${method} ${url ?? `${path}?${query}`}${operation === 'create' ? ` ${hash(JSON.stringify(body))}` : ''}`;
-
-const OUTAGE = new Set<ErrorCode>(['SYSTEM_UNREACHABLE', 'SYSTEM_UNAVAILABLE', 'SYSTEM_BAD_RESPONSE']);
-/** The caller, or this client, ended the call: that tells nothing of the system. */
-const ABANDONED = new TandemError('INTERNAL', 'The call was called off');
-
-function effectOf(operation: Operation): Effect {
-  return operation === 'create' || operation === 'update' || operation === 'delete' ? operation : 'read';
-}
-
-/** Errors of responses that held too much: asked again at once, the system would send as much again. */
-const excesses = new WeakSet<object>();
-
-function excessive(error: TandemError): TandemError {
-  excesses.add(error);
-  return error;
-}
 
 /** So that a declared header replaces ours instead of standing beside it. */
 function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
@@ -404,7 +236,7 @@ interface Credentials {
   readonly secrets: readonly string[];
 }
 
-function createCredentials(config: SystemConfig, deps: SystemDeps): Credentials {
+function createCredentials(config: SystemConfig, host: ConnectorHost): Credentials {
   const { auth } = config;
   const fixed = (headers: Record<string, string>, secrets: string[]): Credentials => ({
     headers: () => Promise.resolve(headers),
@@ -424,12 +256,12 @@ function createCredentials(config: SystemConfig, deps: SystemDeps): Credentials 
     }
     case 'oauth2': {
       const source = createTokenSource(auth, {
-        redis: deps.redis,
-        prefix: deps.prefix,
+        redis: host.redis,
+        prefix: host.prefix,
         system: config.name,
-        encryptionKey: deps.encryptionKey,
+        encryptionKey: host.encryptionKey,
         timeout: config.timeout,
-        ...(deps.now === undefined ? {} : { now: deps.now }),
+        now: host.now,
       });
       return {
         headers: async (refused) => ({

@@ -1,7 +1,7 @@
 // A system that is down, over real HTTP: what is still asked of it, and what those hear who ask.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import type { SystemClient } from '../../../engine/connectors/http/connector.ts';
+import type { SystemClient } from '../../../engine/connectors/client.ts';
 import { createWebhookRegistrar } from '../../../engine/connectors/http/registrar.ts';
 import { closeAll, operation, serve, systemConfig, testClient, testRedis, things } from './support.ts';
 
@@ -20,14 +20,14 @@ async function setUp(answer: (url: string, count: number) => number | 'hang', re
       return { id: '1', items: [{ id: token ?? '1' }], ...(token === undefined ? { next: 'b' } : {}) };
     });
   });
-  const told: string[] = [];
+  const states: string[] = [];
   const made = testClient(systemConfig(url, { timeout: 300 }), {
     retryDelay,
-    onCircuit: (_, { state }) => told.push(state),
+    onCircuit: (_, { state }) => states.push(state),
   });
-  return { ...made, requests, told, url };
+  return { ...made, requests, states, url };
 }
-/** A rest long enough to look around in it, in units of the first delay. */
+/** A pause long enough to look around in it, in units of the first delay. */
 const LONG = 200;
 
 /** Four records are asked for: one bad record alone closes nothing. */
@@ -35,7 +35,7 @@ const goesDown = async (client: SystemClient): Promise<unknown> =>
   Promise.all(['1', '2', '3', '4'].map((id) => client.read('things', id).catch(({ code }) => code)));
 
 test('is not called any more, and whoever asks hears at once when to come again', async () => {
-  const { client, requests, calls, told } = await setUp(() => 503, LONG);
+  const { client, requests, calls, states } = await setUp(() => 503, LONG);
   // The fault is not that of who finds out, either.
   expect(await goesDown(client)).toContain('SYSTEM_DOWN');
   const before = requests.length;
@@ -53,7 +53,7 @@ test('is not called any more, and whoever asks hears at once when to come again'
     });
   expect(requests).toHaveLength(before);
   expect(calls).toHaveLength(before);
-  expect(told).toEqual(['down']);
+  expect(states).toEqual(['down']);
 });
 
 test('a record that the system can never answer for is no system that is down', async () => {
@@ -63,7 +63,7 @@ test('a record that the system can never answer for is no system that is down', 
   expect(client.circuit.open).toBe(false);
 });
 
-test('a create whose answer was lost is told as such, whatever state that leaves', async () => {
+test('a create whose answer was lost ends in an unknown outcome, whatever state that leaves', async () => {
   const { client, requests } = await setUp((url) => (url === '/things' ? 'hang' : 503), LONG);
   const lost = client.create('things', { name: '1' }).catch(({ code }) => code);
   await expect.poll(() => requests.length).toBe(1);
@@ -75,9 +75,9 @@ test('a create whose answer was lost is told as such, whatever state that leaves
 
 test('those who wait for it ask once together, by the first page of a list', async () => {
   let down = true;
-  const { client, requests, told } = await setUp(() => (down ? 503 : 200));
+  const { client, requests, states } = await setUp(() => (down ? 503 : 200));
   await goesDown(client);
-  await expect.poll(() => client.circuit.rest()).toBe(0);
+  await expect.poll(() => client.circuit.retryAfter()).toBe(0);
   const before = requests.length;
   const waiting = (): Promise<unknown[]> =>
     Promise.all(
@@ -91,10 +91,10 @@ test('those who wait for it ask once together, by the first page of a list', asy
   expect(await waiting()).toEqual(Array(10).fill('SYSTEM_DOWN'));
   expect(requests.slice(before)).toEqual(['GET /things?size=2']);
   down = false;
-  await expect.poll(() => client.circuit.rest()).toBe(0);
+  await expect.poll(() => client.circuit.retryAfter()).toBe(0);
   expect(await waiting()).toEqual(Array(10).fill('ready'));
   expect(requests.slice(before)).toEqual(['GET /things?size=2', 'GET /things?size=2']);
-  expect(told).toEqual(['down', 'up']);
+  expect(states).toEqual(['down', 'up']);
   // Nothing is asked of one that is there.
   await client.ready('things');
   expect(requests).toHaveLength(before + 2);

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { EntityConfig, SystemConfig } from '../../../engine/config/types.ts';
-import type { Page } from '../../../engine/connectors/http/connector.ts';
+import type { Page } from '../../../engine/connectors/connector.ts';
 import { compileExpression } from '../../../engine/expression/compile.ts';
 import { parsePath } from '../../../engine/expression/path.ts';
 import type { JsonObject } from '../../../engine/types.ts';

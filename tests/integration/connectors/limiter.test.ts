@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { LimitConfig } from '../../../engine/config/types.ts';
-import { createThrottle, type Throttle, type ThrottleOptions } from '../../../engine/connectors/limiter.ts';
+import { createLimiter, type Limiter, type LimiterOptions } from '../../../engine/connectors/limiter.ts';
 import { closeAll, later, testRedis } from './support.ts';
 
 const DAY = 86_400_000;
@@ -15,9 +15,9 @@ interface Shared {
 }
 
 /** Like one process more: it knows nothing of the others but what Redis tells. */
-function process(shared: Shared, limits: LimitConfig[], more: Partial<ThrottleOptions> = {}): Throttle {
+function process(shared: Shared, limits: LimitConfig[], more: Partial<LimiterOptions> = {}): Limiter {
   const redis = shared.redis.duplicate();
-  const throttle = createThrottle({ redis, prefix: shared.prefix, system: 'keap', limits, ...more });
+  const throttle = createLimiter({ redis, prefix: shared.prefix, system: 'keap', limits, ...more });
   later(() => {
     throttle.close();
     redis.disconnect();
@@ -41,7 +41,7 @@ function peak(times: readonly number[], per: number): number {
 }
 
 /** @returns the time of each turn */
-async function turns(throttles: readonly Throttle[], count: number): Promise<number[]> {
+async function turns(throttles: readonly Limiter[], count: number): Promise<number[]> {
   const times: number[] = [];
   await Promise.all(
     Array.from({ length: count }, async (_, turn) => {
@@ -86,7 +86,7 @@ test('a call asks once for the pause and all limits; calls that come together as
     { requests: 50, per: 60_000 },
     { requests: 30_000, per: DAY },
   ];
-  const throttle = createThrottle({ redis, prefix, system: 'keap', limits, maxWait: 0 });
+  const throttle = createLimiter({ redis, prefix, system: 'keap', limits, maxWait: 0 });
   await throttle.acquire();
   const count = async (work: () => Promise<unknown>): Promise<number> => {
     sent.mockClear();
@@ -234,7 +234,7 @@ test('closing ends the waits', async () => {
 test('without Redis nothing passes, and everybody is told', async () => {
   const shared = testRedis();
   const redis = shared.redis.duplicate({ retryStrategy: () => null, maxRetriesPerRequest: 0 });
-  const throttle = createThrottle({ ...shared, redis, system: 'keap', limits: [{ requests: 5, per: 1_000 }] });
+  const throttle = createLimiter({ ...shared, redis, system: 'keap', limits: [{ requests: 5, per: 1_000 }] });
   await throttle.acquire();
   redis.disconnect();
   const answers = await Promise.allSettled([throttle.acquire(), throttle.acquire()]);

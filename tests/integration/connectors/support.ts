@@ -3,12 +3,8 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Redis } from 'ioredis';
 import type { EntityConfig, SystemConfig } from '../../../engine/config/types.ts';
-import {
-  type CallInfo,
-  createSystemClient,
-  type SystemClient,
-  type SystemDeps,
-} from '../../../engine/connectors/http/connector.ts';
+import { createSystemClient, type SystemClient } from '../../../engine/connectors/client.ts';
+import type { CallInfo, SystemDeps } from '../../../engine/connectors/host.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 
@@ -97,6 +93,7 @@ export function systemConfig(baseUrl: string, more: Partial<SystemConfig> = {}):
     description: '',
     file: 'systems/shop.yaml',
     version: '1',
+    connector: 'http',
     baseUrl,
     auth: { kind: 'bearer', token: 'shop-token' },
     headers: {},

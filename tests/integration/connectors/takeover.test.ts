@@ -1,6 +1,6 @@
 // A system that was taken over answers whatever it likes: each answer is refused in words, at once, and not asked for again.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Page } from '../../../engine/connectors/http/connector.ts';
+import type { Page } from '../../../engine/connectors/connector.ts';
 import { createTokenSource } from '../../../engine/connectors/http/oauth.ts';
 import { ATTACKS, type AttackName } from '../../../sandbox/hostile/attacks.ts';
 import { type HostileSystem, pathOf, startHostile } from '../../../sandbox/hostile/server.ts';

@@ -1,27 +1,28 @@
 // The circuit of one system: what opens it, who may try the system meanwhile, what closes it, for all calls and for
 // writes alone. Its clock is set by hand.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Circuit, createCircuit, LONGEST_REST } from '../../../engine/connectors/circuit.ts';
+import { LONGEST_PAUSE } from '../../../engine/connectors/breaker.ts';
+import { type Circuit, createCircuit } from '../../../engine/connectors/circuit.ts';
 import { type ErrorCode, type ErrorContext, TandemError } from '../../../engine/errors.ts';
 
 let clock = 0;
-let told: string[] = [];
+let states: string[] = [];
 let circuit: Circuit;
 
 beforeEach(() => {
   clock = 0;
-  told = [];
-  circuit = createCircuit('shop', { now: () => clock, onChange: ({ state }) => told.push(state) });
+  states = [];
+  circuit = createCircuit('shop', { now: () => clock, onChange: ({ state }) => states.push(state) });
 });
 
 const failure = (code: ErrorCode, context: ErrorContext = {}): TandemError => new TandemError(code, 'x', context);
 const coded = (code: string): Error => Object.assign(new Error(code), { code });
 const refused = failure('SYSTEM_UNREACHABLE', { cause: coded('ECONNREFUSED') });
-const call = (error?: TandemError, address = 'GET /one') => circuit.enter('read').ended(address, error);
+const call = (error?: TandemError, address = 'GET /one') => circuit.enter('read').ended(error, address);
 const calls = (count: number, error?: TandemError): void => {
   for (let i = 0; i < count; i++) call(error, `GET /${i}`);
 };
-const write = (error?: TandemError, address = 'PATCH /one') => circuit.enter('write').ended(address, error);
+const write = (error?: TandemError, address = 'PATCH /one') => circuit.enter('write').ended(error, address);
 const writes = (count: number, error?: TandemError): void => {
   for (let i = 0; i < count; i++) write(error, `PATCH /${i}`);
 };
@@ -40,7 +41,7 @@ describe('opens', () => {
     expect(circuit.open).toBe(false);
     call(refused);
     expect(circuit.open).toBe(true);
-    expect(told).toEqual(['down']);
+    expect(states).toEqual(['down']);
   });
 
   it.each([
@@ -85,31 +86,31 @@ describe('open', () => {
     expect(refusal().context.retryAfter).toBeLessThanOrEqual(1_250);
   });
 
-  it('lets one try when the rest is over, and the others rest on while it does', () => {
+  it('lets one try when the pause is over, and the others wait on while it does', () => {
     clock = 1_000;
-    expect(circuit.rest()).toBe(0);
+    expect(circuit.retryAfter()).toBe(0);
     circuit.enter('read');
     expect(refusal().code).toBe('SYSTEM_DOWN');
-    // It never came back: the next one goes after the next rest.
+    // It never came back: the next one goes after the next pause.
     clock += 2_000;
     circuit.enter('read');
   });
 
-  it('rests ever longer, up to a bound', () => {
-    const rests: number[] = [];
+  it('pauses ever longer, up to a bound', () => {
+    const pauses: number[] = [];
     for (let i = 0; i < 8; i++) {
-      rests.push(circuit.rest());
-      clock += circuit.rest();
+      pauses.push(circuit.retryAfter());
+      clock += circuit.retryAfter();
       call(refused);
     }
-    expect(rests).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, LONGEST_REST, LONGEST_REST, LONGEST_REST]);
+    expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]);
   });
 
   it('closes once one is answered, also with a refusal', () => {
     clock = 1_000;
     call(failure('SYSTEM_REJECTED', { status: 422 }));
     expect(circuit.open).toBe(false);
-    expect(told).toEqual(['down', 'up']);
+    expect(states).toEqual(['down', 'up']);
     calls(3, refused);
     expect(circuit.open).toBe(false);
   });
@@ -118,29 +119,29 @@ describe('open', () => {
     clock = 1_000;
     call(failure('SYSTEM_THROTTLED'));
     expect(circuit.open).toBe(true);
-    expect(circuit.rest()).toBe(0);
+    expect(circuit.retryAfter()).toBe(0);
   });
 
   it('is not moved by those that were under way when it opened', () => {
     circuit = createCircuit('shop', { now: () => clock });
     const late = Array.from({ length: 20 }, () => circuit.enter('read'));
-    for (const passage of late.slice(0, 5)) passage.ended('GET /', refused);
+    for (const passage of late.slice(0, 5)) passage.ended(refused, 'GET /');
     clock = 900;
-    for (const passage of late.slice(5)) passage.ended('GET /', refused);
-    expect(circuit.rest()).toBe(100);
+    for (const passage of late.slice(5)) passage.ended(refused, 'GET /');
+    expect(circuit.retryAfter()).toBe(100);
   });
 
-  it('goes on with longer rests after a moment of being back', () => {
+  it('goes on with longer pauses after a moment of being back', () => {
     clock = 1_000;
     call();
     clock += 1_000;
     calls(4, refused);
-    expect(circuit.rest()).toBe(4_000);
+    expect(circuit.retryAfter()).toBe(4_000);
     clock += 4_000;
     call();
     clock += 61_000;
     calls(4, refused);
-    expect(circuit.rest()).toBe(1_000);
+    expect(circuit.retryAfter()).toBe(1_000);
   });
 
   it('takes many records that fail for what they are: the system answers in between', () => {
@@ -155,7 +156,7 @@ describe('open', () => {
       return undefined;
     };
     const back = (): void => {
-      clock += circuit.rest();
+      clock += circuit.retryAfter();
       call();
     };
     expect(failing(20)).toBe(4);
@@ -173,7 +174,7 @@ describe('open', () => {
   });
 
   it('tells since when, and when the next try is', () => {
-    const { state, at, since, next } = circuit.standing();
+    const { state, at, since, next } = circuit.status();
     expect(state).toBe('down');
     expect(at).toBeLessThanOrEqual(Date.now());
     expect(next! - since!).toBeGreaterThanOrEqual(1_000);
@@ -189,7 +190,7 @@ describe('writes', () => {
     ['timeouts', failure('SYSTEM_UNAVAILABLE', { cause: coded('UND_ERR_HEADERS_TIMEOUT') })],
     ['creates whose answer was lost', failure('OUTCOME_UNKNOWN', { cause: coded('ECONNRESET') })],
     ['answers that cannot be read', failure('SYSTEM_UNAVAILABLE')],
-  ])('rest after %s of four records in a row, whatever reads are answered in between, and reads go on', (_, error) => {
+  ])('pause after %s of four records in a row, whatever reads are answered in between, and reads go on', (_, error) => {
     for (let i = 0; i < 50; i++) write(error, 'PATCH /bad');
     for (let i = 0; i < 3; i++) {
       expect(circuit.writes.open).toBe(false);
@@ -197,12 +198,12 @@ describe('writes', () => {
       write(error, `PATCH /${i}`);
     }
     expect(circuit.writes.open).toBe(true);
-    expect(told).toEqual(['read-only']);
+    expect(states).toEqual(['read-only']);
     expect(refusal('write')).toMatchObject({ code: 'SYSTEM_DOWN', retry: 'quota' });
     expect(refusal('write').context.retryAfter).toBeGreaterThanOrEqual(1_000);
     expect(circuit.open).toBe(false);
     call();
-    expect(circuit.standing()).toMatchObject({
+    expect(circuit.status()).toMatchObject({
       state: 'read-only',
       since: expect.any(Number),
       next: expect.any(Number),
@@ -214,12 +215,12 @@ describe('writes', () => {
     ['refused records', failure('SYSTEM_REJECTED', { status: 422 })],
     ['asked to slow down', failure('SYSTEM_THROTTLED', { status: 429 })],
     ['not asked at all', failure('SYSTEM_THROTTLED')],
-  ])('never rest for %s', (_, error) => {
+  ])('never pause for %s', (_, error) => {
     writes(50, error);
     expect([circuit.open, circuit.writes.open]).toEqual([false, false]);
   });
 
-  it('do not rest where one in between is taken, or refused for what it holds', () => {
+  it('do not pause where one in between is taken, or refused for what it holds', () => {
     for (const answer of [undefined, failure('SYSTEM_REJECTED', { status: 422 })]) {
       writes(3, unavailable);
       write(answer);
@@ -231,66 +232,66 @@ describe('writes', () => {
   it('that reach nobody are the matter of all calls', () => {
     writes(4, refused);
     expect([circuit.open, circuit.writes.open]).toEqual([true, false]);
-    expect(circuit.standing().state).toBe('down');
+    expect(circuit.status().state).toBe('down');
   });
 
-  it('are told by whoever finds out: it waits, as those do that come later', () => {
+  it('make the caller that finds out wait, like those that come later', () => {
     for (let i = 0; i < 3; i++) expect(write(unavailable, `PATCH /${i}`)).toBeUndefined();
     expect(write(unavailable, 'PATCH /3')).toMatchObject({ code: 'SYSTEM_DOWN' });
     expect(call(unavailable)).toBeUndefined();
   });
 
-  it('are tried by one of them when the rest is over; what it is told decides', () => {
+  it('are tried by one of them when the pause is over; its response decides', () => {
     writes(4, unavailable);
-    for (const [rest, error] of [
+    for (const [pause, error] of [
       [1_000, unavailable],
       [2_000, failure('SYSTEM_UNAVAILABLE', { status: 500 })],
       [4_000, refused],
     ] as const) {
-      expect(circuit.writes.rest()).toBe(rest);
-      clock += rest;
+      expect(circuit.writes.retryAfter()).toBe(pause);
+      clock += pause;
       const trial = circuit.enter('write');
       expect(refusal('write').code).toBe('SYSTEM_DOWN');
-      trial.ended('PATCH /one', error);
+      trial.ended(error, 'PATCH /one');
       call();
     }
-    clock += circuit.writes.rest();
+    clock += circuit.writes.retryAfter();
     // Nobody has tried to write: it may be tried at once.
     write(failure('SYSTEM_THROTTLED', { status: 429 }));
-    expect([circuit.writes.open, circuit.writes.rest()]).toEqual([true, 0]);
+    expect([circuit.writes.open, circuit.writes.retryAfter()]).toEqual([true, 0]);
     write();
     expect(circuit.writes.open).toBe(false);
-    expect(told).toEqual(['read-only', 'up']);
+    expect(states).toEqual(['read-only', 'up']);
   });
 
-  it('that end in 500 while writes rest count as tries: the last one left is given up like any other', () => {
+  it('that end in 500 while writes pause count as tries: the last one left is given up like any other', () => {
     writes(4, unavailable);
     for (const code of ['SYSTEM_UNAVAILABLE', 'OUTCOME_UNKNOWN'] as const) {
-      clock += circuit.writes.rest();
+      clock += circuit.writes.retryAfter();
       expect(write(failure(code, { status: 500 }), 'PATCH /bad')).toBeUndefined();
       expect(circuit.writes.open).toBe(true);
     }
   });
 
-  it('wait for all calls, whose rest they do not use up', () => {
+  it('wait for all calls, whose pause they do not use up', () => {
     writes(4, unavailable);
     calls(4, refused);
-    expect(circuit.standing().state).toBe('down');
+    expect(circuit.status().state).toBe('down');
     clock = 1_000;
     call();
-    expect(circuit.standing().state).toBe('read-only');
+    expect(circuit.status().state).toBe('read-only');
     write();
-    expect(circuit.standing().state).toBe('up');
+    expect(circuit.status().state).toBe('up');
   });
 
-  it('that nobody tries any more leave nothing to be told', () => {
+  it('that nobody tries any more leave no state', () => {
     writes(4, unavailable);
     clock = 60_000;
-    expect(circuit.standing().state).toBe('read-only');
+    expect(circuit.status().state).toBe('read-only');
     clock += 1_000;
-    expect(circuit.standing().state).toBe('failing');
+    expect(circuit.status().state).toBe('failing');
     call();
-    expect(circuit.standing().state).toBe('up');
+    expect(circuit.status().state).toBe('up');
     expect(circuit.writes.open).toBe(true);
   });
 });
@@ -298,9 +299,9 @@ describe('writes', () => {
 it('tells how the last call went', () => {
   const state = (error?: TandemError): string => {
     call(error);
-    return circuit.standing().state;
+    return circuit.status().state;
   };
-  expect(circuit.standing()).toEqual({ state: 'unknown' });
+  expect(circuit.status()).toEqual({ state: 'unknown' });
   expect(state()).toBe('up');
   expect(state(refused)).toBe('failing');
   expect(state(failure('SYSTEM_REJECTED', { status: 422 }))).toBe('up');

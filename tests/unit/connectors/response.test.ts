@@ -4,13 +4,13 @@ import type { QuotaConfig } from '../../../engine/config/types.ts';
 import {
   type Failure,
   failureOf,
-  networkFailure,
   quotaWait,
   redact,
   retryAfterOf,
   valuesOf,
   wordsOf,
 } from '../../../engine/connectors/http/response.ts';
+import { networkFailure } from '../../../engine/connectors/network.ts';
 
 const NOW = Date.parse('2026-03-01T00:00:00Z');
 const failure = (more: Partial<Failure>): Failure => ({

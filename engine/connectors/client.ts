@@ -1,0 +1,103 @@
+/** One system, opened: its connector, whether it is down, its clock, and small lists that are kept in memory. */
+import type { SystemConfig } from '../config/types.ts';
+import { TandemError } from '../errors.ts';
+import type { SystemRecord } from '../types.ts';
+import type { Circuit } from './circuit.ts';
+import type { SystemClock } from './clock.ts';
+import type { Connector, OpenConnector } from './connector.ts';
+import { createHost, type SystemDeps } from './host.ts';
+import { connectorOf } from './registry.ts';
+
+export interface SystemClient extends Connector {
+  readonly config: SystemConfig;
+  /** Whether the system is there, as far as this process has seen. */
+  readonly circuit: Circuit;
+  readonly clock: SystemClock;
+  /**
+   * Before work that would be in vain without the system: returns at once unless it is down. One that may be tried again
+   * is checked, once for all who wait for that: a response to a check is no matter of one record.
+   * @throws TandemError SYSTEM_DOWN
+   */
+  ready(entity: string): Promise<void>;
+  /** All records of a small entity, kept for its `cache` time (single-flight). */
+  cached(entity: string): Promise<readonly SystemRecord[]>;
+}
+
+/** Records of an entity that is kept in memory. */
+const CACHED_RECORDS = 10_000;
+
+/**
+ * @param open makes the connector; by default the one that the system file asks for
+ * @throws TandemError STARTUP_REFUSED where the system cannot be used as it is set up
+ */
+export function createSystemClient(
+  config: SystemConfig,
+  deps: SystemDeps,
+  open: OpenConnector = connectorOf(config),
+): SystemClient {
+  const host = createHost(config, deps);
+  const connector = open(config, host);
+  const { circuit, clock } = host;
+  const kept = new Map<string, { until: number; records: Promise<readonly SystemRecord[]> }>();
+  let trying: Promise<void> | undefined;
+
+  async function check(entity: string): Promise<void> {
+    try {
+      await connector.check(entity);
+    } catch (error) {
+      // Refused or not: it is there.
+      if (circuit.open) throw error;
+    }
+  }
+
+  async function readAll(name: string): Promise<readonly SystemRecord[]> {
+    const records: SystemRecord[] = [];
+    for await (const page of connector.list(name)) {
+      records.push(...page.records);
+      if (records.length <= CACHED_RECORDS) continue;
+      const words = `${config.name} has more than ${CACHED_RECORDS} records of ${name}, which are too many to look up in`;
+      throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity: name });
+    }
+    return records;
+  }
+
+  return {
+    capabilities: (entity) => connector.capabilities(entity),
+    check: (entity) => connector.check(entity),
+    list: (entity, options) => connector.list(entity, options),
+    read: (entity, id) => connector.read(entity, id),
+    find: (entity, field, value) => connector.find(entity, field, value),
+    create: (entity, data, options) => connector.create(entity, data, options),
+    update: (entity, id, change, options) => connector.update(entity, id, change, options),
+    delete: (entity, id, options) => connector.delete(entity, id, options),
+    config,
+    circuit,
+    clock,
+    async ready(entity) {
+      if (!circuit.open) return;
+      trying ??= check(entity).finally(() => {
+        trying = undefined;
+      });
+      await trying;
+    },
+    async cached(name) {
+      const known = kept.get(name);
+      if (known !== undefined && known.until > host.now()) return await known.records;
+      const entry = { until: Number.POSITIVE_INFINITY, records: readAll(name) };
+      kept.set(name, entry);
+      try {
+        const records = await entry.records;
+        // Nothing at all is more likely a slip than the truth, and no reason to ask less.
+        entry.until = records.length === 0 ? 0 : host.now() + (config.entities[name]?.cache ?? 0);
+        return records;
+      } catch (error) {
+        kept.delete(name);
+        throw error;
+      }
+    },
+    async close() {
+      host.close();
+      await connector.close();
+    },
+  };
+}

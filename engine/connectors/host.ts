@@ -1,0 +1,182 @@
+/**
+ * What every call to a system passes, whatever the kind of its connector: the circuit, tries in place, a slot, the limits, measures
+ * and traces.
+ */
+import type { Redis } from 'ioredis';
+import type { SystemConfig } from '../config/types.ts';
+import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
+import { jittered, sleep } from '../timing.ts';
+import type { Tracing } from '../tracing.ts';
+import { type Circuit, createCircuit, type SystemStatus } from './circuit.ts';
+import { createSystemClock } from './clock.ts';
+import type { Called, ConnectorHost, Effect, Operation, SystemCall, Turn } from './connector.ts';
+import { createLimiter } from './limiter.ts';
+import { createSemaphore } from './semaphore.ts';
+
+/** What was called and how it went, for metrics and logs; never a value. */
+export interface CallInfo {
+  readonly system: string;
+  readonly entity: string;
+  readonly operation: Operation;
+  /** undefined where no response came. */
+  readonly status: number | undefined;
+  /** Milliseconds, waiting included. */
+  readonly ms: number;
+  readonly error: ErrorCode | undefined;
+  /** How many calls the system says are left, where it says so. */
+  readonly quotaLeft: number | undefined;
+}
+
+export interface SystemDeps {
+  readonly redis: Redis;
+  /** First part of every Redis key, without a colon at its end. */
+  readonly prefix: string;
+  /** TANDEM_ENCRYPTION_KEY: needed by systems with OAuth2. `new,old` while the key is being changed. */
+  readonly encryptionKey?: string | undefined;
+  readonly onCall?: ((call: CallInfo) => void) | undefined;
+  readonly tracing?: Tracing | undefined;
+  /** Epoch milliseconds. */
+  readonly now?: (() => number) | undefined;
+  /** Milliseconds before the first try again in place; doubled with each further one. */
+  readonly retryDelay?: number | undefined;
+  /** That of another client of the same system in this process; without it, one of its own. */
+  readonly circuit?: Circuit | undefined;
+  /** Called when the clock of a system is more than a minute off, and when it is right again; ms by which it is ahead. */
+  readonly onClock?: ((system: string, ahead: number) => void) | undefined;
+  /** Called when the calls of a system pause because it is down, and when they go on. */
+  readonly onCircuit?: ((system: string, status: SystemStatus) => void) | undefined;
+}
+
+export interface SystemHost extends ConnectorHost {
+  readonly circuit: Circuit;
+  /** Nothing is tried again, and nobody waits any more. */
+  close(): void;
+}
+
+const TRIES = 4;
+const FIRST_DELAY = 200;
+const LONGEST_DELAY = 2_000;
+/** The first pause of a system that is down is this many times the first delay. */
+const FIRST_PAUSE = 5;
+
+export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
+  const system = config.name;
+  const retryDelay = deps.retryDelay ?? FIRST_DELAY;
+  const slots = createSemaphore(config.concurrency);
+  const limiter = createLimiter({ redis: deps.redis, prefix: deps.prefix, system, limits: config.limits });
+  const circuit =
+    deps.circuit ??
+    createCircuit(system, {
+      firstPause: retryDelay * FIRST_PAUSE,
+      onChange: (status) => deps.onCircuit?.(system, status),
+    });
+  let closed = false;
+
+  async function call<T>(asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
+    const effect = asked.effect ?? effectOf(asked.operation);
+    const begun = performance.now();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await guarded(asked, work);
+      } catch (error) {
+        const code = error instanceof TandemError ? error.code : undefined;
+        const again =
+          code === 'SYSTEM_UNREACHABLE' ||
+          (effect === 'read' && (code === 'SYSTEM_UNAVAILABLE' || code === 'SYSTEM_BAD_RESPONSE'));
+        // A reconcile comes back by itself; a list would have to begin again, so it alone sits a timeout out.
+        const late = asked.operation !== 'list' && performance.now() - begun >= config.timeout;
+        const final = notAgain.has(error as object) || late || closed || asked.signal?.aborted;
+        if (!again || final || attempt >= TRIES) throw error;
+        await sleep(Math.min(jittered(retryDelay * 2 ** (attempt - 1)), LONGEST_DELAY), asked.signal);
+      }
+    }
+  }
+
+  async function guarded<T>(asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
+    // Hooks are no records: that they cannot be registered says nothing of these.
+    const passage = circuit.enter(effectOf(asked.operation) === 'read' ? 'read' : 'write');
+    try {
+      const value = await measured(asked, work);
+      passage.ended(undefined);
+      return value;
+    } catch (cause) {
+      const error = asTandemError(cause);
+      const down = passage.ended(closed || asked.signal?.aborted ? ABANDONED : error, asked.address());
+      // It counts as no failed attempt of the caller: the fault is not its own. Whether something was created must be known.
+      if (down && OUTAGE.has(error.code)) throw down;
+      if (down && error.code === 'OUTCOME_UNKNOWN')
+        throw new TandemError(error.code, error.message, {
+          ...error.context,
+          retryAfter: down.context.retryAfter ?? 0,
+          paused: true,
+        });
+      throw cause;
+    }
+  }
+
+  async function measured<T>(asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
+    const { entity, operation } = asked;
+    const begun = performance.now();
+    const span = deps.tracing?.begin('client', asked.span.name, {
+      ...asked.span.attributes,
+      'tandem.system': system,
+      'tandem.entity': entity,
+      'tandem.operation': operation,
+    });
+    const report = (status: number | undefined, error?: ErrorCode, quotaLeft?: number): void => {
+      span?.end({ 'http.response.status_code': status }, error);
+      deps.onCall?.({ system, entity, operation, status, ms: performance.now() - begun, error, quotaLeft });
+    };
+    const turn: Turn = async (exchange) => {
+      const release = await slots.acquire(asked.signal);
+      try {
+        await limiter.acquire(asked.signal);
+        return await exchange();
+      } finally {
+        release();
+      }
+    };
+    try {
+      const { value, status, quotaLeft } = await work(turn);
+      report(status, undefined, quotaLeft);
+      return value;
+    } catch (error) {
+      if (asked.signal?.aborted) span?.end({}, 'aborted');
+      asked.signal?.throwIfAborted();
+      const known = asTandemError(error);
+      report(known.context.status, known.code);
+      throw known;
+    }
+  }
+
+  return {
+    call,
+    pause: (ms) => limiter.pause(ms),
+    circuit,
+    clock: createSystemClock(deps.redis, `${deps.prefix}:{${system}}:clock`, (ahead) => deps.onClock?.(system, ahead)),
+    redis: deps.redis,
+    prefix: deps.prefix,
+    encryptionKey: deps.encryptionKey,
+    now: deps.now ?? Date.now,
+    close() {
+      closed = true;
+      limiter.close();
+    },
+  };
+}
+
+const OUTAGE = new Set<ErrorCode>(['SYSTEM_UNREACHABLE', 'SYSTEM_UNAVAILABLE', 'SYSTEM_BAD_RESPONSE']);
+/** The caller, or this client, ended the call: that shows nothing of the system. */
+const ABANDONED = new TandemError('INTERNAL', 'The call was called off');
+
+export function effectOf(operation: Operation): Effect {
+  return operation === 'create' || operation === 'update' || operation === 'delete' ? operation : 'read';
+}
+
+const notAgain = new WeakSet<object>();
+
+/** The same call would fail again if it were repeated at once: it is not. */
+export function withoutRepeat(error: TandemError): TandemError {
+  notAgain.add(error);
+  return error;
+}
