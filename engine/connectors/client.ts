@@ -40,6 +40,7 @@ export function createSystemClient(
   const { circuit, clock } = host;
   const kept = new Map<string, { until: number; records: Promise<readonly SystemRecord[]> }>();
   let trying: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
 
   async function check(entity: string): Promise<void> {
     try {
@@ -95,9 +96,10 @@ export function createSystemClient(
         throw error;
       }
     },
-    async close() {
+    close() {
       host.close();
-      await connector.close();
+      closing ??= connector.close();
+      return closing;
     },
   };
 }

@@ -40,8 +40,8 @@ export interface Connector {
   read(entity: string, id: string): Promise<SystemRecord | undefined>;
 
   /**
-   * Records whose `field` equals `value`, both trimmed and without regard to case. What the system finds is compared
-   * again, so the search may find more. @throws TandemError OPERATION_UNSUPPORTED where it cannot be searched so
+   * Records whose `field` equals `value`, both trimmed; without regard to case where the system searches so. Others are
+   * left out, whatever the system finds. @throws TandemError OPERATION_UNSUPPORTED where it cannot be searched so
    */
   find(entity: string, field: string, value: string): Promise<SystemRecord[]>;
 

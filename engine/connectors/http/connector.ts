@@ -191,7 +191,8 @@ export function openHttpConnector(
     }
   }
 
-  async function find(name: string, field: string, value: string): Promise<SystemRecord[]> {
+  async function find(name: string, field: string, given: string): Promise<SystemRecord[]> {
+    const value = given.trim();
     const entity = entityOf(name);
     const operation = offered(entity.find, 'find', name);
     const by = offered(
