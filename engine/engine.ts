@@ -210,8 +210,10 @@ export function createEngine(options: EngineOptions): Engine {
           if (minutes > 0) logger.warn({ system, offset }, 'the clock of the system is off: set it, or this one');
           else logger.info({ system }, 'the clock of the system is right again');
         },
-        onCircuit(system, { state, next }) {
-          if (state === 'down')
+        onCircuit(system, { state, next, reason }) {
+          if (state === 'unauthorized' || state === 'refusing')
+            logger.error({ system, next, reason }, 'the system refuses all calls: its work waits');
+          else if (state === 'down')
             logger.warn({ system, next }, 'the system is down: its calls wait, and it is tried again');
           else if (state === 'read-only')
             logger.warn(

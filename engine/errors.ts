@@ -105,6 +105,12 @@ export const ERRORS = {
     'Nothing: the work waits, and goes on by itself once the system answers.',
   ),
   SYSTEM_AUTH: entry('The system refused the credentials', 'later', 502, 'Check the secrets of this system.'),
+  SYSTEM_REFUSED: entry(
+    'The system refused a call for a reason that may pass',
+    'later',
+    502,
+    'Nothing at first: it is tried again with growing delays. Where it stays, see what the message says.',
+  ),
   SYSTEM_REJECTED: entry('The system rejected the record', 'never', 422, 'Mend the properties named.'),
   SYSTEM_NOT_FOUND: entry(
     'The record does not exist in the system',

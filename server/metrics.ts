@@ -1,5 +1,6 @@
 /** Metrics for Prometheus: counters fed by the engine's callbacks, gauges read from Redis when they are asked for. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { callsPause } from '../engine/connectors/circuit.ts';
 import { limiterState } from '../engine/connectors/limiter.ts';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
@@ -243,7 +244,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     for (const role of ['server', 'workers'] as const)
       living.set({ role }, processes.filter((process) => process[role]).length);
     for (const [system, { state }] of Object.entries(systemStates(engine, processes)))
-      down.set({ system }, state === 'down' || state === 'read-only' ? 1 : 0);
+      down.set({ system }, callsPause({ state }) || state === 'read-only' ? 1 : 0);
     for (const { name, paused: left, limits } of states) {
       rest.set({ system: name }, left / 1000);
       for (const limit of limits)

@@ -1,5 +1,6 @@
 /** The queues by name, how many jobs stand where, why, and how fast they go. */
 import type { Queue } from 'bullmq';
+import { callsPause } from '../engine/connectors/circuit.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ERRORS, TandemError } from '../engine/errors.ts';
 import { pageOfJobs } from '../engine/queue/hand.ts';
@@ -137,12 +138,14 @@ export function restsOf(
 function awayOf(engine: Engine, mapping: string | undefined, processes: readonly LivingProcess[]): Rest | undefined {
   const sides = (mapping && engine.config.current().mappings.get(mapping)?.sides) || [];
   const states = systemStates(engine, processes);
-  const names = [...new Set(sides.map(({ system }) => system.name))].filter((name) => states[name]?.state === 'down');
+  const names = [...new Set(sides.map(({ system }) => system.name))].filter((name) =>
+    callsPause(states[name] ?? { state: 'unknown' }),
+  );
   if (names.length === 0) return undefined;
   return {
     why: 'away',
     code: 'SYSTEM_DOWN',
-    reason: `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} down: no worker takes these until it answers again.`,
+    reason: names.map((name) => `${states[name]?.reason ?? `${name} is down`}.`).join(' '),
     todo: ERRORS.SYSTEM_DOWN.todo,
     since: Math.min(...names.map((name) => states[name]?.since ?? Date.now())),
   };

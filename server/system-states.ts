@@ -27,7 +27,7 @@ export function systemStates(
 
 /** Down, or else read-only, where it is so for one of them; else as the last call went. */
 function worst(statuses: readonly SystemStatus[]): SystemStatus {
-  for (const state of ['down', 'read-only'] as const) {
+  for (const state of ['unauthorized', 'refusing', 'down', 'read-only'] as const) {
     const paused = statuses.filter((one) => one.state === state);
     if (paused.length === 0) continue;
     const times = (of: (one: SystemStatus) => number | undefined): number[] => paused.flatMap((one) => of(one) ?? []);
@@ -36,6 +36,7 @@ function worst(statuses: readonly SystemStatus[]): SystemStatus {
       at: Math.max(...times(({ at }) => at)),
       since: Math.min(...times(({ since }) => since)),
       next: Math.min(...times(({ next }) => next)),
+      ...(paused[0]?.reason === undefined ? {} : { reason: paused[0].reason }),
     };
   }
   return statuses.reduce((last, one) => ((one.at ?? 0) > (last.at ?? 0) ? one : last), {

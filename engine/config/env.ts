@@ -34,6 +34,12 @@ export function namedVariables(files: ReadonlyMap<string, string>, env: Env): En
   return named;
 }
 
+/** The names of the variables in a value, in the order in which they stand there. */
+export function variablesIn(value: unknown): string[] {
+  const found = [...JSON.stringify(value ?? null).matchAll(VARIABLE)].map(([, inside = '']) => inside.split(':-')[0]!);
+  return [...new Set(found)];
+}
+
 /** Reports secrets that are written in the file. Never repeats them. */
 export function checkSecrets(value: Json, report: Report): void {
   for (const path of SECRETS) {

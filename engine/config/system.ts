@@ -6,7 +6,7 @@ import { parsePath } from '../expression/path.ts';
 import { isObject } from '../json.ts';
 import type { Json, JsonObject } from '../types.ts';
 import { parseDuration } from './duration.ts';
-import { checkSecrets, type Env, fillEnv, pointer } from './env.ts';
+import { checkSecrets, type Env, fillEnv, pointer, variablesIn } from './env.ts';
 import { shortHash } from './hash.ts';
 import { lackedBy, lackMessage } from './optional.ts';
 import { createReport, type Report } from './report.ts';
@@ -68,7 +68,8 @@ export function loadSystem(input: SystemInput): Loaded<SystemConfig> {
     if (missing.has(report.problems[before]!.where)) report.problems.pop();
   }
   if (report.problems.length > 0) return { value: undefined, name, problems: report.problems };
-  const system = build(numbers as unknown as SystemFile, input, report);
+  const credentials = isObject(document.value) ? variablesIn(document.value.auth) : [];
+  const system = { ...build(numbers as unknown as SystemFile, input, report), credentials };
   return { value: report.problems.length === 0 ? system : undefined, name, problems: report.problems };
 }
 
@@ -174,7 +175,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-function build(file: SystemFile, input: SystemInput, report: Report): SystemConfig {
+function build(file: SystemFile, input: SystemInput, report: Report): Omit<SystemConfig, 'credentials'> {
   if (!URL.canParse(file.baseUrl))
     report.add('CONFIG_SCHEMA', ['baseUrl'], 'Must be a web address, such as https://api.example.com/v2.');
   const entities: Record<string, EntityConfig> = {};

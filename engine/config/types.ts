@@ -22,6 +22,8 @@ export interface SystemConfig {
   /** Without a trailing slash. */
   readonly baseUrl: string;
   readonly auth: AuthConfig;
+  /** Names of the environment variables that `auth` is filled from. */
+  readonly credentials: readonly string[];
   /** Headers sent with every request. */
   readonly headers: Readonly<Record<string, string>>;
   readonly timeout: number;

@@ -20,12 +20,16 @@ export interface Breaker {
   /** Before a call. @returns to be called once with how it went. @throws TandemError SYSTEM_DOWN with `retryAfter` */
   enter(): (verdict: Verdict, error: TandemError | undefined, address: string) => void;
   down(cause?: unknown): TandemError;
+  /** Opens it at once: it is known that no call would do. */
+  trip(error: TandemError): void;
+  /** Why the last call failed. */
+  readonly trouble: TandemError | undefined;
 }
 
 export interface BreakerOptions {
   readonly system: string;
-  /** Why a call is not made. */
-  readonly words: string;
+  /** Why a call is not made. @param trouble why the last one failed */
+  readonly words: (trouble: TandemError | undefined) => string;
   /** Milliseconds of the first pause; doubled with each call that fails after it, up to `LONGEST_PAUSE`. */
   readonly firstPause: number;
   /** Milliseconds of a clock that is never set. */
@@ -55,8 +59,7 @@ export function createBreaker({ system, words, firstPause, now, onChange }: Brea
   let pauses = 0;
   let until = 0;
   let closedAt = Number.NEGATIVE_INFINITY;
-  /** Of the last call that failed. */
-  let trouble: unknown;
+  let trouble: TandemError | undefined;
   let since = 0;
 
   const pause = (): void => {
@@ -70,6 +73,10 @@ export function createBreaker({ system, words, firstPause, now, onChange }: Brea
     if (now() - closedAt >= RELAPSE) needed = FAILURES;
     if (notSent < FAILURES && notSent + failures.size < needed) return;
     if (notSent < FAILURES) needed = Math.min(needed * MORE, MOST);
+    stop();
+  }
+
+  function stop(): void {
     open = true;
     since = Date.now();
     pauses = now() - closedAt < RELAPSE ? pauses + 1 : 0;
@@ -117,8 +124,15 @@ export function createBreaker({ system, words, firstPause, now, onChange }: Brea
         if (trial && open) pause();
       };
     },
+    get trouble() {
+      return trouble;
+    },
+    trip(error) {
+      trouble = error;
+      if (!open) stop();
+    },
     down: (cause = trouble) =>
-      new TandemError('SYSTEM_DOWN', words, {
+      new TandemError('SYSTEM_DOWN', words(trouble), {
         system,
         retryAfter: jittered(breaker.retryAfter()),
         ...(cause === undefined ? {} : { cause }),

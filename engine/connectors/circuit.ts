@@ -9,16 +9,27 @@ import { isNotSent } from './network.ts';
 
 /** The state of a system, as far as one process has seen. */
 export interface SystemStatus {
-  /** How its last call went, if there was one; `down`: its calls pause; `read-only`: its writes do. */
-  readonly state: 'unknown' | 'up' | 'failing' | 'read-only' | 'down';
+  /**
+   * How its last call went, if there was one. Calls pause where it is `down`, refuses the credentials (`unauthorized`) or
+   * refuses everything (`refusing`); only writes pause where it is `read-only`.
+   */
+  readonly state: 'unknown' | 'up' | 'failing' | 'read-only' | 'down' | 'unauthorized' | 'refusing';
   /** Epoch ms of the last call. */
   readonly at?: number;
   /** While calls pause: epoch ms since when, and when the next one may go. */
   readonly since?: number;
   readonly next?: number;
+  /** While calls pause: why, in plain words. */
+  readonly reason?: string;
 }
 
+/** Whether no call is made but one now and then. */
+export const callsPause = ({ state }: Pick<SystemStatus, 'state'>): boolean =>
+  state === 'down' || state === 'unauthorized' || state === 'refusing';
+
 export interface CircuitOptions {
+  /** Names of the environment variables that hold the credentials. */
+  readonly credentials?: readonly string[];
   /** Milliseconds of the first pause; doubled with each call that fails after it, up to `LONGEST_PAUSE`. Default 1,000. */
   readonly firstPause?: number | undefined;
   /** Called when calls begin to pause, and when they go on. */
@@ -34,6 +45,8 @@ export interface Circuit extends Pick<Breaker, 'open' | 'retryAfter'> {
    * @throws TandemError SYSTEM_DOWN with `retryAfter`
    */
   enter(effect: 'read' | 'write'): Passage;
+  /** Everything is refused, as a check shows: calls pause. @returns the error for whoever has just called */
+  refuse(error: TandemError): TandemError;
   status(): SystemStatus;
 }
 
@@ -53,14 +66,22 @@ const NOT_TRIED = 60_000;
 export function createCircuit(system: string, options: CircuitOptions = {}): Circuit {
   const { firstPause = FIRST_PAUSE, onChange, now = () => performance.now() } = options;
   const changed = (): void => onChange?.(circuit.status());
-  const breaker = (words: string): Breaker => createBreaker({ system, words, firstPause, now, onChange: changed });
-  const calls = breaker(`${system} is down: its calls wait until it answers again`);
-  const writes = breaker(`${system} takes no writes now: they wait until it does again`);
+  const breaker = (words: (trouble: TandemError | undefined) => string): Breaker =>
+    createBreaker({ system, words, firstPause, now, onChange: changed });
+  const calls = breaker((trouble) => {
+    const state = stateOf(trouble);
+    if (state === 'unauthorized')
+      return `${system} refuses the credentials${hint(options.credentials)}: its calls wait`;
+    if (state === 'refusing')
+      return `${system} refuses every call (${trouble?.context.status}): they wait until it takes them again`;
+    return `${system} is down: its calls wait until it answers again`;
+  });
+  const writes = breaker(() => `${system} takes no writes now: they wait until it does again`);
   let last: SystemStatus = { state: 'unknown' };
 
-  const note = (verdict: Verdict, error: TandemError | undefined): void => {
+  const note = (verdict: Verdict): void => {
     if (verdict === 'none') return;
-    last = { state: verdict === 'good' && !refusesCredentials(error) ? 'up' : 'failing', at: Date.now() };
+    last = { state: verdict === 'good' ? 'up' : 'failing', at: Date.now() };
   };
 
   const circuit: Circuit = {
@@ -77,18 +98,24 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
       return {
         ended(error, address = '') {
           const verdict = verdictOf(error);
-          note(verdict, error);
+          note(verdict);
           // Whether it is down altogether, reads show.
           call(writing && verdict === 'failed' ? 'doubtful' : verdict, error, address);
           write?.(verdictOfWrite(verdict, error), error, address);
           if (calls.open) return calls.down(error);
           // A record that it cannot cope with, and nothing else to write: nobody would ever count its tries.
-          return writing && writes.open && !isOfRecord(error) ? writes.down(error) : undefined;
+          return writing && writes.open && !isOfRecord(error) && !(error && REFUSED.has(error.code))
+            ? writes.down(error)
+            : undefined;
         },
       };
     },
+    refuse(error) {
+      calls.trip(error);
+      return calls.down(error);
+    },
     status() {
-      if (calls.open) return { ...last, ...pauseOf(calls), state: 'down' };
+      if (calls.open) return { ...last, ...pauseOf(calls), state: stateOf(calls.trouble) };
       if (writes.open && writes.over() < NOT_TRIED) return { ...last, ...pauseOf(writes), state: 'read-only' };
       return last;
     },
@@ -96,13 +123,21 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
   return circuit;
 }
 
-const pauseOf = (breaker: Breaker): Pick<SystemStatus, 'since' | 'next'> => ({
+const pauseOf = (breaker: Breaker): Pick<SystemStatus, 'since' | 'next' | 'reason'> => ({
   since: breaker.since,
   next: Date.now() + breaker.retryAfter(),
+  reason: breaker.down().message,
 });
 
-function verdictOf(error: TandemError | undefined): Exclude<Verdict, 'doubtful'> {
+const stateOf = (trouble: TandemError | undefined): 'down' | 'unauthorized' | 'refusing' =>
+  trouble?.code === 'SYSTEM_AUTH' ? 'unauthorized' : trouble?.code === 'SYSTEM_REFUSED' ? 'refusing' : 'down';
+
+const hint = (names: readonly string[] = []): string => (names.length === 0 ? '' : `, check ${names.join(' and ')}`);
+
+function verdictOf(error: TandemError | undefined): Verdict {
   if (error === undefined) return 'good';
+  // It is there, and whether it refuses one record or everything, a check shows.
+  if (REFUSED.has(error.code)) return 'doubtful';
   const { status, cause } = error.context;
   if (status !== undefined) return status >= 500 ? 'failed' : 'good';
   if (!FAILED.has(error.code)) return 'none';
@@ -116,10 +151,16 @@ function verdictOf(error: TandemError | undefined): Exclude<Verdict, 'doubtful'>
  */
 function verdictOfWrite(verdict: Verdict, error: TandemError | undefined): Verdict {
   if (verdict === 'not-sent' || isOfRecord(error)) return 'doubtful';
+  if (error?.code === 'SYSTEM_REFUSED') return 'failed';
   return error?.context.status === 429 ? 'none' : verdict;
 }
 
-const isOfRecord = (error: TandemError | undefined): boolean => error?.context.status === 500;
+/** Statuses that may be about one record, of which there may be many: a duplicate, one that is too large. */
+const OF_RECORD = new Set([409, 413, 500]);
+const isOfRecord = ({ context: { status = 0 } = {} }: Partial<TandemError> = {}): boolean => OF_RECORD.has(status);
+
+/** What a system answers when it refuses a call, and may take it another time. */
+export const REFUSED: ReadonlySet<ErrorCode> = new Set(['SYSTEM_AUTH', 'SYSTEM_REFUSED']);
 
 const FAILED = new Set<ErrorCode>([
   'SYSTEM_UNREACHABLE',
@@ -127,6 +168,3 @@ const FAILED = new Set<ErrorCode>([
   'SYSTEM_BAD_RESPONSE',
   'OUTCOME_UNKNOWN',
 ]);
-
-const refusesCredentials = (error: TandemError | undefined): boolean =>
-  error?.context.status === 401 || error?.context.status === 403;

@@ -1,10 +1,10 @@
 /** One system, opened: its connector, whether it is down, its clock, and small lists that are kept in memory. */
 import type { SystemConfig } from '../config/types.ts';
-import { TandemError } from '../errors.ts';
+import { asTandemError, TandemError } from '../errors.ts';
 import type { SystemRecord } from '../types.ts';
-import type { Circuit } from './circuit.ts';
+import { type Circuit, REFUSED } from './circuit.ts';
 import type { SystemClock } from './clock.ts';
-import type { Connector, OpenConnector } from './connector.ts';
+import type { Connector, ListOptions, OpenConnector, Page } from './connector.ts';
 import { createHost, type SystemDeps } from './host.ts';
 import { connectorOf } from './registry.ts';
 
@@ -13,6 +13,8 @@ export interface SystemClient extends Connector {
   /** Whether the system is there, as far as this process has seen. */
   readonly circuit: Circuit;
   readonly clock: SystemClock;
+  /** As every connector's; where the system refuses it, all calls pause. */
+  check(entity: string): Promise<void>;
   /**
    * Before work that would be in vain without the system: returns at once unless it is down. One that may be tried again
    * is checked, once for all who wait for that: a response to a check is no matter of one record.
@@ -23,6 +25,8 @@ export interface SystemClient extends Connector {
   cached(entity: string): Promise<readonly SystemRecord[]>;
 }
 
+/** A check that passed shows for so long, in ms, that a refusal is about the record that was asked for. */
+const CHECK_FRESH = 5_000;
 /** Records of an entity that is kept in memory. */
 const CACHED_RECORDS = 10_000;
 
@@ -42,12 +46,54 @@ export function createSystemClient(
   let trying: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  let checking: Promise<void> | undefined;
+
   async function check(entity: string): Promise<void> {
     try {
       await connector.check(entity);
+      checkedAt = performance.now();
+    } catch (cause) {
+      const error = asTandemError(cause);
+      if (REFUSED.has(error.code)) circuit.refuse(error);
+      throw cause;
+    }
+  }
+
+  const orDown = (error: unknown): unknown =>
+    error instanceof TandemError && REFUSED.has(error.code) ? circuit.refuse(error) : error;
+
+  /** A refusal may be about one record, or about everything: a check shows which. One serves all who are refused together. */
+  async function refusesAll(entity: string): Promise<boolean> {
+    if (circuit.open) return true;
+    if (performance.now() - checkedAt < CHECK_FRESH) return false;
+    checking ??= check(entity).finally(() => {
+      checking = undefined;
+    });
+    await checking.catch(() => {});
+    return circuit.open;
+  }
+
+  /** @throws TandemError SYSTEM_DOWN where the system refuses everything: that counts as no failed try of the record */
+  async function orRefused(entity: string, cause: unknown): Promise<never> {
+    const error = asTandemError(cause);
+    throw REFUSED.has(error.code) && (await refusesAll(entity)) ? orDown(error) : cause;
+  }
+
+  async function* list(entity: string, options?: ListOptions): AsyncGenerator<Page> {
+    try {
+      yield* connector.list(entity, options);
     } catch (error) {
-      // Refused or not: it is there.
-      if (circuit.open) throw error;
+      await orRefused(entity, error);
+    }
+  }
+
+  async function tryOut(entity: string): Promise<void> {
+    try {
+      await check(entity);
+    } catch (error) {
+      // Another failure than before: it is there.
+      if (circuit.open) throw orDown(error);
     }
   }
 
@@ -64,19 +110,21 @@ export function createSystemClient(
 
   return {
     capabilities: (entity) => connector.capabilities(entity),
-    check: (entity) => connector.check(entity),
-    list: (entity, options) => connector.list(entity, options),
-    read: (entity, id) => connector.read(entity, id),
-    find: (entity, field, value) => connector.find(entity, field, value),
-    create: (entity, data, options) => connector.create(entity, data, options),
-    update: (entity, id, change, options) => connector.update(entity, id, change, options),
-    delete: (entity, id, options) => connector.delete(entity, id, options),
+    check,
+    list,
+    read: (entity, id) => connector.read(entity, id).catch((error) => orRefused(entity, error)),
+    find: (entity, field, value) => connector.find(entity, field, value).catch((error) => orRefused(entity, error)),
+    create: (entity, data, options) =>
+      connector.create(entity, data, options).catch((error) => orRefused(entity, error)),
+    update: (entity, id, change, options) =>
+      connector.update(entity, id, change, options).catch((error) => orRefused(entity, error)),
+    delete: (entity, id, options) => connector.delete(entity, id, options).catch((error) => orRefused(entity, error)),
     config,
     circuit,
     clock,
     async ready(entity) {
       if (!circuit.open) return;
-      trying ??= check(entity).finally(() => {
+      trying ??= tryOut(entity).finally(() => {
         trying = undefined;
       });
       await trying;

@@ -165,6 +165,8 @@ export interface SystemCall {
   /** What is asked for. Failures of one address may be the fault of one record; failures of several are the system's. */
   address(): string;
   readonly signal?: AbortSignal | undefined;
+  /** It is not tried again in place. */
+  readonly once?: boolean | undefined;
   /** For traces: names as declared, never values. */
   readonly span: { readonly name: string; readonly attributes: Attributes };
 }

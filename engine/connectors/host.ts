@@ -68,6 +68,7 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
     deps.circuit ??
     createCircuit(system, {
       firstPause: retryDelay * FIRST_PAUSE,
+      credentials: config.credentials,
       onChange: (status) => deps.onCircuit?.(system, status),
     });
   let closed = false;
@@ -85,7 +86,7 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
           (effect === 'read' && (code === 'SYSTEM_UNAVAILABLE' || code === 'SYSTEM_BAD_RESPONSE'));
         // A reconcile comes back by itself; a list would have to begin again, so it alone sits a timeout out.
         const late = asked.operation !== 'list' && performance.now() - begun >= config.timeout;
-        const final = notAgain.has(error as object) || late || closed || asked.signal?.aborted;
+        const final = notAgain.has(error as object) || late || closed || asked.once || asked.signal?.aborted;
         if (!again || final || attempt >= TRIES) throw error;
         await sleep(Math.min(jittered(retryDelay * 2 ** (attempt - 1)), LONGEST_DELAY), asked.signal);
       }

@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Job, type Processor, Worker } from 'bullmq';
 import type { Mapping } from '../config/types.ts';
+import { callsPause } from '../connectors/circuit.ts';
 import type { Engine } from '../engine.ts';
 import { asTandemError } from '../errors.ts';
 import { connect } from '../queue/connection.ts';
@@ -106,7 +107,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   /** Whether a system of the mapping is down, as far as this process has seen. */
   function systemDown({ sides }: Mapping): boolean {
     const statuses = engine.statuses();
-    return sides.some(({ system }) => statuses[system.name]?.state === 'down');
+    return sides.some(({ system }) => callsPause(statuses[system.name] ?? { state: 'unknown' }));
   }
 
   /**
@@ -124,8 +125,8 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       }
       if (!worker.isPaused()) void worker.pause(true);
       for (const { system, entity } of mapping.sides) {
-        const { state, next = 0 } = statuses[system.name] ?? {};
-        if (state === 'down' && next <= Date.now()) void tryOut(system.name, entity.name);
+        const { state = 'unknown', next = 0 } = statuses[system.name] ?? {};
+        if (callsPause({ state }) && next <= Date.now()) void tryOut(system.name, entity.name);
       }
     }
   }

@@ -47,13 +47,14 @@ const readySchema = object({
     additionalProperties: object({
       state: {
         type: 'string',
-        enum: ['up', 'failing', 'read-only', 'down', 'unknown'],
+        enum: ['up', 'failing', 'read-only', 'down', 'unauthorized', 'refusing', 'unknown'],
         description:
-          'How the last call of the processes that work went; down: its calls wait, one now and then tries it; read-only: so do its writes, reads are answered',
+          'How the last call of the processes that work went; down: its calls wait, one now and then tries it; unauthorized: so too, for it refuses the credentials; refusing: so too, for it refuses everything; read-only: its writes wait, reads are answered',
       },
       'at?': described('When it was last called', time),
-      'since?': described('Since when it is down or read-only', time),
+      'since?': described('Since when calls or writes wait', time),
       'next?': described('When it is tried next', time),
+      'reason?': described('Why they wait, and what to check', { type: 'string' }),
     }),
   },
 });
@@ -102,9 +103,13 @@ export async function health(app: FastifyInstance, { engine, options }: RouteDep
         : [];
       const notes = queues ? [...pausedNotes(queues), ...processNotes(brakes, processes)] : [];
       const systems = Object.fromEntries(
-        Object.entries(systemStates(engine, processes ?? [])).map(([name, { state, ...times }]) => [
+        Object.entries(systemStates(engine, processes ?? [])).map(([name, { state, reason, ...times }]) => [
           name,
-          { state, ...Object.fromEntries(Object.entries(times).map(([what, at]) => [what, iso(at)])) },
+          {
+            state,
+            ...(reason === undefined ? {} : { reason }),
+            ...Object.fromEntries(Object.entries(times).map(([what, at]) => [what, iso(at)])),
+          },
         ]),
       );
       const stopping = options.stopping?.() ?? false;

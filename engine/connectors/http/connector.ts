@@ -64,7 +64,7 @@ export function openHttpConnector(
     const operation = offered(entityOf(name).list, 'list', name);
     const call = callOf(operation, name, 'list');
     for (const [key, value] of Object.entries(createPager(operation.paging).first.query)) call.query.set(key, value);
-    await transport.send(call);
+    await transport.send({ ...call, once: true });
   }
 
   /** Pages of raw records. */

@@ -132,7 +132,7 @@ const ENDS = new Set([400, 404, 410, 416, 422]);
 
 /** Whether an error may mean that the page that was asked for lies beyond the end of the list. */
 export const mayBeEnd = ({ code, context }: TandemError): boolean =>
-  (code === 'SYSTEM_NOT_FOUND' || code === 'SYSTEM_REJECTED') &&
+  (code === 'SYSTEM_NOT_FOUND' || code === 'SYSTEM_REJECTED' || code === 'SYSTEM_REFUSED') &&
   context.status !== undefined &&
   ENDS.has(context.status);
 

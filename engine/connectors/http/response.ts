@@ -19,6 +19,8 @@ export interface Failure {
   readonly headers: Headers;
   /** Parsed body; undefined where it is empty or no JSON. */
   readonly body: unknown;
+  /** The body is a web page: something in between may have answered. */
+  readonly page: boolean;
   /** Whether `If-Match` was sent. */
   readonly conditional: boolean;
   /** Whether the system asks to slow down, by its own sign; a 429 always does. */
@@ -32,7 +34,13 @@ export interface Failure {
   readonly now: number;
 }
 
-/** The error that an answer outside 200-299 stands for. */
+/**
+ * Refusals that may pass without an edit of the record: an unpaid bill, a missing right, a record that is locked, a limit of a proxy,
+ * a method that is switched off (RFC 9110, section 15.5; RFC 4918, section 11.3; RFC 8470, section 5.2).
+ */
+const MAY_PASS = new Set([402, 403, 405, 407, 408, 409, 413, 423, 425]);
+
+/** The error that a response outside 200-299 stands for. */
 export function failureOf(failure: Failure): TandemError {
   const { status, effect, system, entity } = failure;
   const retryAfter = retryAfterOf(failure.headers, failure.now);
@@ -46,6 +54,9 @@ export function failureOf(failure: Failure): TandemError {
   if (status === 429 || failure.throttled) return make('SYSTEM_THROTTLED', `${system} asks to slow down`);
   if (failure.transient.includes(status)) return make('SYSTEM_UNAVAILABLE', `${system} is not ready for this yet`);
   if (status === 401) return make('SYSTEM_AUTH', `${system} refused the credentials`);
+  // Whatever its status is, a web page says nothing of a record: a 404 of a gateway is no deletion.
+  if (failure.page && status >= 400 && status < 500 && status !== 410)
+    return make('SYSTEM_REFUSED', `${system} answered a web page instead of JSON`);
   if (status === 404 || status === 410) {
     if (failure.single) return make('SYSTEM_NOT_FOUND', `${system} has no such record of ${entity}`);
     if (effect === 'read')
@@ -54,6 +65,9 @@ export function failureOf(failure: Failure): TandemError {
   if ((status === 409 || status === 412) && failure.conditional) {
     return make('RECORD_CHANGED', `The record of ${entity} changed in ${system} since it was read`);
   }
+  if (status === 408 && effect === 'create')
+    return make('OUTCOME_UNKNOWN', `${system} gave up waiting while the record was being created`);
+  if (MAY_PASS.has(status)) return make('SYSTEM_REFUSED', `${system} refuses this for now`);
   if (status >= 400 && status < 500) {
     return make('SYSTEM_REJECTED', `${system} rejected ${effect === 'read' ? 'the request' : 'the record'}`);
   }

@@ -41,6 +41,8 @@ export interface Call {
   readonly limits?: ResponseLimits;
   /** Called right before the bytes leave, at each try; what it throws ends the call, and nothing was sent. */
   readonly guard?: (() => void) | undefined;
+  /** It is not tried again in place. */
+  readonly once?: boolean;
   /** What the call changes, where that does not follow from its operation. */
   readonly effect?: Effect;
 }
@@ -80,13 +82,13 @@ export function createTransport(config: SystemConfig, host: ConnectorHost): Tran
   const credentials = createCredentials(config, host);
 
   function send(call: Call): Promise<HttpResponse> {
-    const { entity, operation, effect, signal, method } = call;
+    const { entity, operation, effect, signal, method, once } = call;
     const [template] = call.template.split('?');
     const span = {
       name: `${method} ${template}`,
       attributes: { 'http.request.method': method, 'url.template': template, 'server.address': base.hostname },
     };
-    const asked: SystemCall = { entity, operation, effect, address: () => addressOf(call), signal, span };
+    const asked: SystemCall = { entity, operation, effect, address: () => addressOf(call), signal, once, span };
     return host.call(asked, async (turn) => {
       const response = await authorized(call, turn);
       const { status, headers } = response;
@@ -151,9 +153,7 @@ export function createTransport(config: SystemConfig, host: ConnectorHost): Tran
       const wait = quotaWait(config.quota, headers, now());
       if (wait !== undefined) await host.pause(wait);
       if (parsed.ok) return { status, headers, body: parsed.value, url: url.href, systemTime };
-      const what = /html/i.test(String(headers['content-type'] ?? ''))
-        ? 'a web page instead of JSON'
-        : 'no readable JSON';
+      const what = isPage(headers) ? 'a web page instead of JSON' : 'no readable JSON';
       throw unreadable(effect, system, entity, `answered ${what}`);
     }
     const body = parsed.ok ? parsed.value : undefined;
@@ -166,6 +166,7 @@ export function createTransport(config: SystemConfig, host: ConnectorHost): Tran
       headers,
       body,
       throttled: await asksToSlowDown(config, status, headers, body),
+      page: isPage(headers),
       messageAt: config.errors.message,
       conditional: call.conditional === true,
       transient: config.retry.statuses,
@@ -216,6 +217,8 @@ const addressOf = ({ method, url, path, query, operation, body }: Call): string 
 function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
+
+const isPage = (headers: Headers): boolean => /html/i.test(String(headers['content-type'] ?? ''));
 
 async function asksToSlowDown(
   { errors }: SystemConfig,

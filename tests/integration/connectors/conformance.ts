@@ -108,7 +108,8 @@ export function conforms(kind: string, start: () => Promise<Specimen>): void {
     const pages = await all(client.list(entity));
     expect(ids(pages)).toEqual(new Set(added));
     expect(pages.filter(({ records }) => records.length > 0).length).toBeGreaterThan(1);
-    expect(pages.map(({ number }) => number)).toEqual([...pages.map(({ number }) => number)].sort((a, b) => a - b));
+    // One that was not still while it was read may be read again from its first page.
+    for (const [i, { number }] of pages.entries()) expect([1, (pages[i - 1]?.number ?? 0) + 1]).toContain(number);
     expect(pages[0]!.number).toBe(1);
     expect(pages.flatMap(({ failed, unidentified }) => [...failed, ...unidentified.first])).toEqual([]);
     const shown = pages.flatMap(({ records }) => records).find(({ id }) => id === added[0]);
@@ -254,13 +255,17 @@ export function conforms(kind: string, start: () => Promise<Specimen>): void {
     const { client, entity, person, make, faults } = await start();
     const id = await person.add('Anna');
     faults.refuseCredentials();
-    for (const work of [
-      () => client.check(entity),
-      () => client.read(entity, id),
-      () => client.create(entity, make('B')),
-    ])
-      expect(await errorOf(work())).toMatchObject({ code: 'SYSTEM_AUTH', context: { system: client.config.name } });
+    expect(await errorOf(client.check(entity))).toMatchObject({
+      code: 'SYSTEM_AUTH',
+      context: { system: client.config.name },
+    });
+    // What a record meets then is no fault of its own.
+    expect(await errorOf(client.create(entity, make('B')))).toMatchObject({ code: 'SYSTEM_DOWN' });
+    expect(client.circuit.status().state).toBe('unauthorized');
     faults.clear();
+    await expect.poll(() => client.circuit.retryAfter()).toBe(0);
+    await client.ready(entity);
+    expect(client.circuit.status().state).toBe('up');
     faults.slowDown();
     const slow = await errorOf(client.read(entity, id));
     expect([slow.code, typeof slow.context.retryAfter]).toEqual(['SYSTEM_THROTTLED', 'number']);

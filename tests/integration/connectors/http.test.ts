@@ -260,7 +260,7 @@ describe.each(['page', 'offset'] as const)('a list that is read by %s ends where
     let times = 0;
     const flap = await listing(20, 10, (reply) => (++times === 1 ? reply.code(404).send() : { items: [] }));
     expect(await flap.read()).toEqual(numbers(20));
-    const refused = await listing(20, 10, (reply) => reply.code(403).send());
+    const refused = await listing(20, 10, (reply) => reply.code(451).send());
     await expect(refused.read()).rejects.toMatchObject({ code: 'SYSTEM_REJECTED' });
     const first = await setUp({ list: (_, reply) => reply.code(404).send() });
     await expect(all(first.client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
@@ -556,7 +556,7 @@ describe('read and find', () => {
     const { client, calls } = testClient(systemConfig(url, { entities: { things: things({ cache: 1_000 }) } }), {
       now: () => now,
     });
-    await expect(client.cached('things')).rejects.toMatchObject({ code: 'SYSTEM_REJECTED' });
+    await expect(client.cached('things')).rejects.toMatchObject({ code: 'SYSTEM_REFUSED' });
     fail = false;
     const [one, two] = await Promise.all([client.cached('things'), client.cached('things')]);
     expect(one).toBe(two);
@@ -615,7 +615,7 @@ describe('create', () => {
     expect(error).toMatchObject({ code, context: { system: 'shop', entity: 'things' } });
     expect(String(error)).not.toMatch(/Miller|shop-token/);
     if (code === 'SYSTEM_REJECTED') expect(String(error)).toContain('name: is short');
-    expect(requests).toHaveLength(1);
+    expect(requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
   });
 
   test('a refused connection was tried again: nothing had been sent', async () => {

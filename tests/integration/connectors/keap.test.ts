@@ -255,8 +255,8 @@ describe('when Keap has had enough', () => {
     const fault = { fault: { faultstring: 'Invalid Access Token', detail: { errorcode: 'keymanagement.service.x' } } };
     const { client } = await keap(refusal(401, fault));
     await expect(client.find('companies', 'company_name', 'Acme')).rejects.toMatchObject({
-      code: 'SYSTEM_AUTH',
-      message: expect.stringContaining('Invalid Access Token'),
+      code: 'SYSTEM_DOWN',
+      cause: { code: 'SYSTEM_AUTH', message: expect.stringContaining('Invalid Access Token') },
     });
   });
 

@@ -172,7 +172,7 @@ export function openLines(config: SystemConfig, host: ConnectorHost): Connector 
     operation: Operation,
     entity: string,
     asked: object,
-    { guard, signal }: WriteOptions & { signal?: AbortSignal | undefined } = {},
+    { guard, signal, once }: WriteOptions & { signal?: AbortSignal | undefined; once?: boolean } = {},
   ): Promise<Response> {
     if (closed) throw new TandemError('SYSTEM_UNREACHABLE', `The client of ${system} is closed`, { system });
     known(entity);
@@ -180,7 +180,7 @@ export function openLines(config: SystemConfig, host: ConnectorHost): Connector 
       operation === 'create' || operation === 'update' || operation === 'delete' ? operation : 'read';
     const text = JSON.stringify({ secret, ...asked });
     const span = { name: `lines ${operation}`, attributes: {} };
-    return host.call({ entity, operation, address: () => text, signal, span }, (turn) =>
+    return host.call({ entity, operation, address: () => text, signal, once, span }, (turn) =>
       turn(async () => {
         const line = await exchange(text, effect, entity, guard);
         const response = parse(line);
@@ -229,7 +229,7 @@ export function openLines(config: SystemConfig, host: ConnectorHost): Connector 
       };
     },
     async check(entity) {
-      await ask('list', entity, { do: 'list', after: '' });
+      await ask('list', entity, { do: 'list', after: '' }, { once: true });
     },
     list,
     async read(entity, id) {

@@ -208,5 +208,8 @@ test('a client replaces a token that the system refuses, once', async () => {
   access.clear();
   refresh.clear();
   await expect(client.read('things', '1')).rejects.toMatchObject({ code: 'SYSTEM_AUTH' });
-  expect(calls.at(-1)).toMatchObject({ system: 'shop', operation: 'read', error: 'SYSTEM_AUTH' });
+  expect(calls.filter(({ operation }) => operation === 'read').at(-1)).toMatchObject({
+    system: 'shop',
+    error: 'SYSTEM_AUTH',
+  });
 });

@@ -96,6 +96,7 @@ export function systemConfig(baseUrl: string, more: Partial<SystemConfig> = {}):
     connector: 'http',
     baseUrl,
     auth: { kind: 'bearer', token: 'shop-token' },
+    credentials: ['SHOP_TOKEN'],
     headers: {},
     timeout: 1_000,
     limits: [],

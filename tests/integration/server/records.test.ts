@@ -135,8 +135,9 @@ test('a system that fails is told as such, without what it answered', async () =
   const { call, crm } = await world();
   crm.fail = 401;
   const { status, body } = await call('POST', '/mappings/people/preview', { side: 'crm', id: '1' });
-  expect(status).toBe(502);
-  expect(body).toMatchObject({ code: 'SYSTEM_AUTH', system: 'crm' });
+  expect(status).toBe(503);
+  expect(body).toMatchObject({ code: 'SYSTEM_DOWN', system: 'crm' });
+  expect(body.detail).toContain('crm refuses the credentials, check CRM_TOKEN');
   expect(JSON.stringify(body)).not.toContain('crm-secret-token');
 });
 

@@ -22,6 +22,7 @@ const failure = (more: Partial<Failure>): Failure => ({
   headers: {},
   body: undefined,
   throttled: false,
+  page: false,
   messageAt: undefined,
   conditional: false,
   transient: [],
@@ -40,10 +41,18 @@ describe('codes', () => {
     [{ status: 404, single: false, effect: 'create' }, 'SYSTEM_REJECTED'],
     [{ status: 412, effect: 'update', conditional: true }, 'RECORD_CHANGED'],
     [{ status: 409, effect: 'update', conditional: true }, 'RECORD_CHANGED'],
-    [{ status: 409, effect: 'create', single: false }, 'SYSTEM_REJECTED'],
+    [{ status: 409, effect: 'create', single: false }, 'SYSTEM_REFUSED'],
+    [{ status: 408, effect: 'create', single: false }, 'OUTCOME_UNKNOWN'],
+    ...[402, 403, 405, 407, 408, 413, 423, 425].map((status): [Partial<Failure>, string] => [
+      { status, effect: 'update' },
+      'SYSTEM_REFUSED',
+    ]),
+    [{ status: 404, page: true }, 'SYSTEM_REFUSED'],
+    [{ status: 400, page: true, effect: 'create' }, 'SYSTEM_REFUSED'],
+    [{ status: 401, page: true }, 'SYSTEM_AUTH'],
+    [{ status: 400 }, 'SYSTEM_REJECTED'],
     [{ status: 409, effect: 'create', transient: [409] }, 'SYSTEM_UNAVAILABLE'],
     [{ status: 422, effect: 'create' }, 'SYSTEM_REJECTED'],
-    [{ status: 413, effect: 'update' }, 'SYSTEM_REJECTED'],
     [{ status: 500 }, 'SYSTEM_UNAVAILABLE'],
     [{ status: 503, effect: 'create' }, 'OUTCOME_UNKNOWN'],
     [{ status: 503, effect: 'update' }, 'SYSTEM_UNAVAILABLE'],
@@ -135,7 +144,7 @@ describe('words', () => {
   });
 
   test('an answer without words gives its status', () => {
-    expect(failureOf(failure({ status: 403 })).message).toBe('keap rejected the request (403 Forbidden)');
+    expect(failureOf(failure({ status: 403 })).message).toBe('keap refuses this for now (403 Forbidden)');
     expect(failureOf(failure({ status: 599 })).message).toBe('keap failed (599)');
   });
 });
