@@ -138,6 +138,11 @@ export class Behaviours {
     this.#pending.clear();
   }
 
+  /** Texts that are to be reformatted later. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
   /** All as if nothing had ever happened. */
   reset(): void {
     this.clear();

@@ -2,10 +2,11 @@
 import { parseArgs } from 'node:util';
 import { createCrew } from './simulation/crew.ts';
 import { startDurableRedis } from './simulation/durable-redis.ts';
+import { type Hostility, hostilities } from './simulation/hostile.ts';
 import { type Report, runSchedule } from './simulation/run.ts';
 import { type Feature, features, makeSchedule } from './simulation/schedule.ts';
 
-const HELP = `Usage: npm run simulate -- [--seeds N] [--from S] [--jobs K] [--windows W] [--steps T] [--without LIST] [--verbose]
+const HELP = `Usage: npm run simulate -- [--seeds N] [--from S] [--jobs K] [--windows W] [--steps T] [--without LIST] [--hostile [--only LIST]] [--verbose]
 
 Each seed is a random schedule of edits, creates and deletes in both stand-ins, of faults, and of killed processes,
 played against the real engine and a real Redis; then every promise is checked. One line per seed.
@@ -16,6 +17,8 @@ played against the real engine and a real Redis; then every promise is checked. 
   --windows W   how often all is let come to rest and checked (3)
   --steps T     steps before each of these (18)
   --without LIST  leave out some of ${features.join(', ')}
+  --hostile     systems do otherwise than they answer (see sandbox/README.md), and nothing else goes wrong
+  --only LIST   only some of ${hostilities.join(', ')}
   --verbose     each step as it is done
 
 Ends with 0 when every promise held, 1 when one was broken (its line tells how to run that seed again), 2 for a wrong
@@ -28,6 +31,7 @@ interface Options {
   readonly windows: number;
   readonly steps: number;
   readonly without: readonly Feature[];
+  readonly hostile: readonly Hostility[];
   readonly verbose: boolean;
 }
 
@@ -40,6 +44,8 @@ function read(): Options | undefined {
       windows: { type: 'string', default: '3' },
       steps: { type: 'string', default: '18' },
       without: { type: 'string', default: '' },
+      hostile: { type: 'boolean', default: false },
+      only: { type: 'string', default: hostilities.join(',') },
       verbose: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -55,28 +61,41 @@ function read(): Options | undefined {
     jobs: number('jobs'),
     windows: number('windows'),
     steps: number('steps'),
-    without: values.without
-      .split(',')
-      .filter((name) => name !== '')
-      .map(feature),
+    without: someOf(features, 'without', values.without),
+    hostile: values.hostile ? someOf(hostilities, 'only', values.only) : [],
     verbose: values.verbose,
   };
 }
 
-function feature(name: string): Feature {
-  const found = features.find((one) => one === name);
-  if (found === undefined) throw new Error(`--without takes some of ${features.join(', ')}, with commas between them.`);
-  return found;
+function someOf<T extends string>(all: readonly T[], option: string, list: string): T[] {
+  const names = list.split(',').filter((name) => name !== '');
+  return names.map((name) => {
+    const found = all.find((one) => one === name);
+    if (found === undefined) throw new Error(`--${option} takes some of ${all.join(', ')}, with commas between them.`);
+    return found;
+  });
 }
 
 /** @returns the exit status */
 async function simulate(options: Options): Promise<number> {
-  const { seeds, from, jobs, windows, steps, without, verbose } = options;
-  const shape = `--windows ${windows} --steps ${steps}${without.length > 0 ? ` --without ${without.join(',')}` : ''}`;
+  const { seeds, from, jobs, windows, steps, without, hostile, verbose } = options;
+  const shape = `--windows ${windows} --steps ${steps}${without.length > 0 ? ` --without ${without.join(',')}` : ''}${hostile.length > 0 ? ` --hostile --only ${hostile.join(',')}` : ''}`;
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
   const broken: number[] = [];
-  const totals = { things: 0, faults: 0, kills: 0, skipped: 0, writes: 0, brakes: 0, doubts: 0, overtaken: 0 };
+  const totals = {
+    things: 0,
+    faults: 0,
+    kills: 0,
+    skipped: 0,
+    writes: 0,
+    edits: 0,
+    oddities: 0,
+    issues: 0,
+    brakes: 0,
+    doubts: 0,
+    overtaken: 0,
+  };
   const begun = performance.now();
   let next = from;
   let held = 0;
@@ -86,7 +105,9 @@ async function simulate(options: Options): Promise<number> {
     const overtaken = report.overtaken > 0 ? `, ${report.overtaken} overtaken` : '';
     const braked = report.brakes > 0 ? `, ${report.brakes} brakes answered` : '';
     const doubted = report.doubts > 0 ? `, ${report.doubts} lost creates found by people` : '';
-    const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped${braked}${doubted}${overtaken}`;
+    const odd =
+      hostile.length > 0 ? `, ${report.edits} edits, ${report.oddities} odd deeds, ${report.issues} issues` : '';
+    const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped${odd}${braked}${doubted}${overtaken}`;
     const done = `${held + broken.length + 1}/${seeds}`;
     const verdict = report.broken.length === 0 ? 'held' : 'BROKEN';
     console.log(`seed ${seed}: ${verdict} (${counts}, ${(report.ms / 1000).toFixed(1)} s) ${done}`);
@@ -106,7 +127,7 @@ async function simulate(options: Options): Promise<number> {
     try {
       while (next < from + seeds && !stop.signal.aborted) {
         const seed = next++;
-        const report = await runSchedule(makeSchedule(seed, { windows, steps, without }), {
+        const report = await runSchedule(makeSchedule(seed, { windows, steps, without, hostile }), {
           crew,
           redis,
           signal: stop.signal,
@@ -124,10 +145,10 @@ async function simulate(options: Options): Promise<number> {
   for (const one of lanes) if (one.status === 'rejected' && !stop.signal.aborted) throw one.reason;
   const seconds = (performance.now() - begun) / 1000;
   const list = broken.length > 0 ? ` (${broken.join(', ')})` : '';
-  const { things, writes, faults, kills: killed, brakes, doubts, overtaken } = totals;
+  const { things, writes, faults, kills: killed, edits, oddities, issues, brakes, doubts, overtaken } = totals;
   console.log(
     `${held + broken.length} seeds in ${seconds.toFixed(0)} s: ${held} held, ${broken.length} broken${list}; ` +
-      `${things} things, ${writes} writes, ${faults} faults, ${killed} kills, ${brakes} brakes answered, ${doubts} lost creates found by people, ${overtaken} edits overtaken by Keap`,
+      `${things} things, ${edits} edits, ${writes} writes, ${oddities} odd deeds, ${issues} issues, ${faults} faults, ${killed} kills, ${brakes} brakes answered, ${doubts} lost creates found by people, ${overtaken} edits overtaken by Keap`,
   );
   // Steps that were begun may still wait for something.
   if (stop.signal.aborted) process.exit(130);

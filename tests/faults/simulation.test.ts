@@ -1,17 +1,19 @@
 /**
- * A short set of what `npm run simulate` runs at length. SEEDS (and FROM), KILLS and TWINS in the environment make it longer.
+ * A short set of what `npm run simulate` runs at length. SEEDS (and FROM), HOSTILE_SEEDS, KILLS and TWINS in the environment make it longer.
  * Two processes at work, faults on both systems, processes and Redis killed: every promise is checked by the stand-ins'
  * own data.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Crew, createCrew } from './simulation/crew.ts';
 import { type DurableRedis, startDurableRedis } from './simulation/durable-redis.ts';
+import type { Hostility } from './simulation/hostile.ts';
 import { runKills } from './simulation/kills.ts';
 import { moments } from './simulation/orders.ts';
 import { runSchedule } from './simulation/run.ts';
 import { makeSchedule, makeTwins } from './simulation/schedule.ts';
 
 const SEEDS = Number(process.env.SEEDS ?? 2);
+const HOSTILE_SEEDS = Number(process.env.HOSTILE_SEEDS ?? 1);
 const FROM = Number(process.env.FROM ?? 1);
 const KILLS = Number(process.env.KILLS ?? 1);
 /** Kills at each step before all is checked. */
@@ -41,6 +43,21 @@ it.each(Array.from({ length: SEEDS }, (_, i) => FROM + i))(
     const options = { windows: 2, steps: 14 };
     const { broken } = await runSchedule(makeSchedule(seed, options), { crew, redis });
     expect(broken, `again: npm run simulate -- --seeds 1 --from ${seed} --windows 2 --steps 14 --verbose`).toEqual([]);
+  },
+  TIMEOUT,
+);
+
+/** Those of all behaviours that the product has rules for. */
+const HOSTILITIES: readonly Hostility[] = ['reformat', 'refuse'];
+
+it.each(Array.from({ length: HOSTILE_SEEDS }, (_, i) => FROM + 3 + i))(
+  'seed %i keeps every promise while the systems do otherwise',
+  async (seed) => {
+    const options = { windows: 1, steps: 16, hostile: HOSTILITIES };
+    const { broken, oddities, faults } = await runSchedule(makeSchedule(seed, options), { crew, redis });
+    const again = `--windows 1 --steps 16 --hostile --only ${HOSTILITIES.join(',')} --verbose`;
+    expect(broken, `again: npm run simulate -- --seeds 1 --from ${seed} ${again}`).toEqual([]);
+    expect(oddities + faults, 'nothing happened').toBeGreaterThan(0);
   },
   TIMEOUT,
 );

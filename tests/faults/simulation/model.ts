@@ -1,4 +1,5 @@
 /** What people did, and so what must hold once all is quiet. Knows nothing of how the engine works. */
+import type { MergedForm } from '../../../sandbox/kit/behaviours.ts';
 import { type Kind, kinds, type Place, type RecordData, type Stores } from './things.ts';
 
 export interface Edit {
@@ -29,6 +30,8 @@ export interface Thing {
   discarded: boolean;
   /** The other system refuses it as it is. */
   spoilt: boolean;
+  /** Places in which its record was merged into that of another thing. */
+  readonly merged: Map<Place, MergedForm>;
   /** It was in step in all its places once. */
   settled: boolean;
 }
@@ -36,6 +39,10 @@ export interface Thing {
 export interface Model {
   /** Edits that a write without a condition overtook; see overtaken.ts. */
   overtaken: number;
+  /** Edits that people made. */
+  edits: number;
+  /** Issues that stood when all was quiet. */
+  issues: number;
   /** Brakes that people answered. */
   brakes: number;
   /** Creates of which people had to find out the result. */
@@ -55,9 +62,11 @@ export interface Model {
 
 export function createModel(): Model {
   const things = new Map<string, Thing>();
-  return {
+  const model: Model = {
     things,
     overtaken: 0,
+    edits: 0,
+    issues: 0,
     brakes: 0,
     doubts: 0,
     created(kind, name, origins) {
@@ -73,6 +82,7 @@ export function createModel(): Model {
         fields: new Map(fields),
         discarded: false,
         spoilt: false,
+        merged: new Map(),
         settled: false,
       };
       things.set(name, thing);
@@ -84,7 +94,9 @@ export function createModel(): Model {
       if (!access || !history) throw new Error(`${thing.name} has no ${field} in ${place}`);
       // An empty place at creation is no edit: it says nothing about the value.
       if (before === undefined && value === '') return;
+      model.edits++;
       history.edits.push({ place, value, saw: before === undefined ? '' : access.get(before, stores), at: Date.now() });
     },
   };
+  return model;
 }

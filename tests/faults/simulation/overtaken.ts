@@ -15,11 +15,17 @@ export function isOvertaken(setting: Setting, edit: Edit, record: RecordData): b
   const { system, entity } = places[edit.place];
   if (system !== 'keap') return false;
   const path = `/crm/rest/v2/${entity}/${String(record.id)}`;
-  const requests = setting.keap.requests.since().filter((request) => request.path.split('?', 1)[0] === path);
+  const pathOf = (request: { path: string }) => request.path.split('?', 1)[0];
+  const all = setting.keap.requests.since();
+  const requests = all.filter((request) => pathOf(request) === path);
+  const lists = all.filter((request) => pathOf(request) === `/crm/rest/v2/${entity}`);
   return requests.some((write, i) => {
     const late = write.fault === 'delay' ? CARRIED_OUT_LATE : CARRIED_OUT;
     if (write.method !== 'PATCH' || Date.parse(write.at) + late < edit.at) return false;
-    const read = requests.slice(0, i).findLast(({ method }) => method === 'GET');
+    // A record that was never read by its id was on a page.
+    const read =
+      requests.slice(0, i).findLast(({ method }) => method === 'GET') ??
+      lists.findLast(({ method, n }) => method === 'GET' && n < write.n);
     return read === undefined || Date.parse(read.at) <= edit.at;
   });
 }

@@ -1,5 +1,6 @@
 /** Checks, once all is quiet, what Tandem promises: by the stand-ins' own data and what people did. */
 
+import { justified, madeTexts, type Odd, oddities, sameForm } from './hostile.ts';
 import type { Edit, FieldHistory, Model, Thing } from './model.ts';
 import { isOvertaken } from './overtaken.ts';
 import { fullScan } from './quiet.ts';
@@ -7,10 +8,19 @@ import { spoilable } from './schedule.ts';
 import type { Setting } from './setting.ts';
 import { find, kinds, type Place, pairs, places, type RecordData, recordsOf, thingOf } from './things.ts';
 
-/** @returns the broken promises, in words; what is settled now is noted in the model */
-export async function check(setting: Setting, model: Model): Promise<string[]> {
+/**
+ * @param hostile systems did otherwise, and nothing else went wrong: whatever waits must be explained by that
+ * @returns the broken promises, in words; what is settled now is noted in the model
+ */
+export async function check(setting: Setting, model: Model, hostile = false): Promise<string[]> {
   const broken: string[] = [];
-  for (const thing of model.things.values()) broken.push(...(await checkThing(setting, model, thing)));
+  const odd = oddities(setting);
+  model.issues = 0;
+  for (const thing of model.things.values()) {
+    const happened = odd.get(thing.name) ?? [];
+    broken.push(...(await checkThing(setting, model, thing, happened)));
+    if (hostile) broken.push(...(await checkIssues(setting, model, thing, happened)));
+  }
   broken.push(...strangers(setting, model), ...wrongLinks(await allLinks(setting), setting));
   broken.push(...refusedOrders(setting));
   const again = await fullScan(setting);
@@ -20,8 +30,9 @@ export async function check(setting: Setting, model: Model): Promise<string[]> {
   return broken;
 }
 
-async function checkThing(setting: Setting, model: Model, thing: Thing): Promise<string[]> {
+async function checkThing(setting: Setting, model: Model, thing: Thing, odd: readonly Odd[]): Promise<string[]> {
   if (wasReplaced(setting, thing)) return [];
+  if (thing.merged.size > 0) return await checkMerged(setting, thing);
   const broken: string[] = [];
   const spec = kinds[thing.kind];
   const records = new Map<Place, RecordData>();
@@ -37,6 +48,8 @@ async function checkThing(setting: Setting, model: Model, thing: Thing): Promise
     else if (deleted === undefined && (thing.settled || thing.origins.has(place)) && !mayFollow(thing))
       broken.push(`P6 ${thing.name} is gone from ${place}, and nobody deleted it`);
     else if (deleted === undefined && !thing.spoilt && thing.deleted.size === 0 && !waits(setting, model, thing)) {
+      // Its record has the id of another one that was deleted: a person may have to look.
+      if (odd.some(({ behaviour }) => behaviour === 'reuse-ids') && (await heldOf(setting, thing)).length > 0) continue;
       broken.push(`P1 ${thing.name} has no record in ${place}; ${await whyHeld(setting, thing)}`);
     }
   }
@@ -52,7 +65,17 @@ async function checkThing(setting: Setting, model: Model, thing: Thing): Promise
     return broken;
   }
   for (const [name, history] of thing.fields)
-    broken.push(...(await checkField(setting, model, thing, name, history, records)));
+    broken.push(
+      ...(await checkField(
+        setting,
+        model,
+        thing,
+        name,
+        history,
+        records,
+        odd.filter(({ field }) => field === name),
+      )),
+    );
   if (broken.length === 0 && records.size === spec.places.length) thing.settled = true;
   return broken;
 }
@@ -96,6 +119,7 @@ async function checkField(
   name: string,
   history: FieldHistory,
   records: ReadonlyMap<Place, RecordData>,
+  odd: readonly Odd[],
 ): Promise<string[]> {
   const access = kinds[thing.kind].fields[name]?.at ?? {};
   const values = new Map<Place, string>();
@@ -106,6 +130,8 @@ async function checkField(
   const shown = [...values].map(([place, value]) => `${place} "${value}"`).join(', ');
   const told = history.edits.map(({ place, value, saw }) => `${place} "${saw}" -> "${value}"`).join(', ');
   const about = `${thing.name}.${name}: ${shown}; before "${history.settled ?? ''}", edits: ${told || 'none'}`;
+  if (odd.length > 0 && thing.deleted.size === 0)
+    return await checkOddField(setting, thing, history, values, about, odd);
   for (const [a, b] of Object.values(pairs)) {
     const [one, other] = [values.get(a), values.get(b)];
     if (one === undefined || other === undefined || one === other) continue;
@@ -139,6 +165,90 @@ async function checkField(
   history.settled = value;
   history.edits = [];
   return [];
+}
+
+/**
+ * A field with which a system did otherwise: it may differ where a person is asked, and hold what the system made of it. But
+ * what people typed is there or kept, and nothing stands there that neither they nor the system made.
+ */
+async function checkOddField(
+  setting: Setting,
+  thing: Thing,
+  history: FieldHistory,
+  values: ReadonlyMap<Place, string>,
+  about: string,
+  odd: readonly Odd[],
+): Promise<string[]> {
+  const did = odd.map(({ behaviour, place }) => `${behaviour} in ${place}`).join(', ');
+  const shown = new Set([...values.values()].map(sameForm));
+  const agree = Object.values(pairs).every(([a, b]) => {
+    const [one, other] = [values.get(a), values.get(b)];
+    return one === undefined || other === undefined || sameForm(one) === sameForm(other);
+  });
+  if (!agree && (await heldOf(setting, thing)).length === 0)
+    return [`P1 the sides do not agree, and nothing tells why, after ${did}: ${about}`];
+  const lasts = new Map(history.edits.map((edit) => [edit.place, edit]));
+  const lost: string[] = [];
+  const known = new Set(
+    ['', history.settled ?? '', ...history.edits.map((edit) => edit.value), ...madeTexts(odd)].map(sameForm),
+  );
+  // Numbers stand in other notations in the systems' accounts.
+  for (const value of shown)
+    if (!known.has(value) && Number.isNaN(Number(value)))
+      lost.push(`P3 nobody made "${value}", after ${did}: ${about}`);
+  for (const { place, value } of lasts.values()) {
+    if (shown.has(sameForm(value)) || wasSeen(history, place, value)) continue;
+    // A cleared value is nothing that could be kept; it gives way to another edit only.
+    const gaveWay = [...lasts.values()].some((other) => other.place !== place && shown.has(sameForm(other.value)));
+    if (value === '' ? gaveWay : await isKept(setting, thing, value)) continue;
+    lost.push(`P3 "${value}" of ${place} is lost after ${did}: ${about}`);
+  }
+  if (lost.length > 0 || !agree) return lost;
+  const [value = ''] = values.values();
+  history.settled = value;
+  history.edits = [];
+  return [];
+}
+
+/** What is left of a thing whose record in one place was merged into that of another thing. */
+async function checkMerged(setting: Setting, thing: Thing): Promise<string[]> {
+  const broken: string[] = [];
+  const spec = kinds[thing.kind];
+  let left = 0;
+  for (const place of spec.places) {
+    const found = find(setting.stores, place, thing.name);
+    const ids = found.map((record) => record.id).join(', ');
+    const mayGo = spec.deletesFollow === true && [...thing.merged.values()].includes('absent');
+    if (thing.merged.has(place) && found.length > 0)
+      broken.push(`P4 ${thing.name} was merged in ${place} and made again (${ids})`);
+    if (found.length > 1) broken.push(`P4 ${thing.name} is ${found.length} times in ${place} (${ids})`);
+    if (found.length === 0 && !thing.merged.has(place) && !mayGo && thing.settled)
+      broken.push(`P6 ${thing.name} was merged elsewhere and is gone from ${place}`);
+    const [record] = found;
+    if (!record || thing.merged.has(place)) continue;
+    left++;
+    for (const [name, { at }] of Object.entries(spec.fields)) {
+      const value = at[place]?.get(record, setting.stores);
+      const { settled, edits = [] } = thing.fields.get(name) ?? {};
+      if (value === undefined || settled === undefined || value === settled) continue;
+      if (!edits.some((edit) => edit.value === value))
+        broken.push(
+          `P3 ${thing.name}.${name} of ${place} was "${settled}", and is "${value}" since it was merged elsewhere`,
+        );
+    }
+  }
+  if (left > 0 && (await heldOf(setting, thing)).length === 0)
+    broken.push(`P7 ${thing.name} was merged in ${[...thing.merged.keys()].join(', ')}, and nothing tells so`);
+  return broken;
+}
+
+/** Nobody is asked about a thing to which nothing happened. */
+async function checkIssues(setting: Setting, model: Model, thing: Thing, odd: readonly Odd[]): Promise<string[]> {
+  // A record that takes no part, or has no counterpart by choice, asks nobody anything.
+  const held = (await heldOf(setting, thing)).filter((one) => !one.includes(' unmatched: '));
+  model.issues += held.length;
+  if (held.length === 0 || justified(thing, odd) || waits(setting, model, thing)) return [];
+  return held.map((one) => `P7 nothing happened to ${thing.name} that explains: ${one}`);
 }
 
 /** Whoever made a later edit elsewhere had this value before their eyes. */

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Crew, Worker } from './crew.ts';
 import type { DurableRedis } from './durable-redis.ts';
+import { mergeThings } from './hostile.ts';
 import { createModel } from './model.ts';
 import { SHORT_CLAIM_TTL, type WorkOrder } from './orders.ts';
 import { act, relink } from './people.ts';
@@ -12,6 +13,9 @@ import { createSetting, type Setting } from './setting.ts';
 import type { System } from './things.ts';
 
 const WORKERS = 2;
+/** How often it is looked whether an edit is in force in all processes, in ms, and how many times at most. */
+const LOOK = 25;
+const PATIENCE = 2_400;
 
 export interface Report {
   readonly seed: number;
@@ -26,6 +30,12 @@ export interface Report {
   readonly skipped: number;
   /** Records written by the engine. */
   readonly writes: number;
+  /** Edits that people made. */
+  readonly edits: number;
+  /** What systems did without an error. */
+  readonly oddities: number;
+  /** Issues that stood when all was quiet, each explained by what happened. */
+  readonly issues: number;
   /** Brakes that people answered. */
   readonly brakes: number;
   readonly doubts: number;
@@ -114,6 +124,12 @@ export async function runSchedule(
       case 'fault':
         setting.system(step.system).faults.add({ ...step.rule });
         return;
+      case 'behave':
+        setting.system(step.system).behaviours.add({ ...step.rule });
+        return;
+      case 'merge':
+        skip(mergeThings(setting, model, step));
+        return;
       case 'webhooks':
         setting.system(step.system).webhooks.configure(step.faults);
         return;
@@ -149,9 +165,9 @@ export async function runSchedule(
         await Promise.all(underWay);
         await setting.files.restore();
         await relieve();
-        await inForce();
+        broken = [...broken, ...(await inForce())];
         broken = [...broken, ...(await becomeQuiet(setting, model, step.brake))];
-        if (broken.length === 0) broken = await check(setting, model);
+        if (broken.length === 0) broken = await check(setting, model, schedule.hostile);
         return;
     }
   }
@@ -191,16 +207,17 @@ export async function runSchedule(
     }
   }
 
-  /** All processes have the files as they are now. */
-  async function inForce(): Promise<void> {
+  /** Waits until all processes have the files as they are now. */
+  async function inForce(): Promise<string[]> {
     const pids = new Set(workers.map(({ pid }) => pid));
-    for (;;) {
+    for (let looks = 0; looks < PATIENCE; looks++) {
       const living = (await setting.engine.versions.processes()).filter(({ pid }) => pids.has(pid));
       const { version } = setting.engine.config.current();
       const same = living.every(({ config, idle }) => config === version && idle.length === 0);
-      if (version === setting.version && same && living.length === pids.size) return;
-      await sleep(25);
+      if (version === setting.version && same && living.length === pids.size) return [];
+      await sleep(LOOK);
     }
+    return ['P8 the mapping files are as they were, but not in force in all processes'];
   }
 
   try {
@@ -223,6 +240,9 @@ export async function runSchedule(
       kills,
       skipped,
       writes: setting.writes(),
+      edits: model.edits,
+      oddities: setting.keap.behaviours.happened().length + setting.shop.behaviours.happened().length,
+      issues: model.issues,
       brakes: model.brakes,
       doubts: model.doubts,
       overtaken: model.overtaken,

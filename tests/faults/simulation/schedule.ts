@@ -4,8 +4,10 @@
  * cannot be repeated is how concurrent work interleaves with them.
  */
 import type { BrakeAnswer } from '../../../engine/links/brake.ts';
+import type { BehaviourRule, MergedForm } from '../../../sandbox/kit/behaviours.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import type { WebhookFaults } from '../../../sandbox/kit/outbox.ts';
+import { decorated, drawMergedForm, drawRefusal, drawRule, type Hostility } from './hostile.ts';
 import { droppable, type FileEdit } from './mapping-files.ts';
 import { type Moment, moments } from './orders.ts';
 import { createRandom, type Random } from './random.ts';
@@ -47,6 +49,16 @@ export type Step =
   | { readonly do: 'stop'; readonly worker: number; readonly ms: number }
   /** A person breaks the link of a thing that is in step, and may link the two records again; over the HTTP API. */
   | { readonly do: 'relink'; readonly thing: string; readonly mapping: string; readonly link: boolean }
+  /** A system behaves otherwise from now on; lags and refusals end before all is let come to rest, the others with their `times`. */
+  | { readonly do: 'behave'; readonly system: System; readonly rule: BehaviourRule }
+  /** Two records of a system become one. */
+  | {
+      readonly do: 'merge';
+      readonly loser: string;
+      readonly winner: string;
+      readonly place: Place;
+      readonly shows: MergedForm;
+    }
   /** A mapping file is edited, until all is let come to rest. */
   | { readonly do: 'file'; readonly mapping: string; readonly edit: FileEdit; readonly n: number }
   | { readonly do: 'redis'; readonly downMs: number }
@@ -69,6 +81,8 @@ export interface Schedule {
   /** How far the clock of each system is ahead, in ms. */
   readonly clocks: Readonly<Record<System, number>>;
   readonly steps: readonly Step[];
+  /** The systems do otherwise: every issue must be explained by it. */
+  readonly hostile: boolean;
 }
 
 export interface ScheduleOptions {
@@ -78,6 +92,8 @@ export interface ScheduleOptions {
   readonly steps?: number;
   /** Default: none. */
   readonly without?: readonly Feature[];
+  /** The systems do otherwise in these ways; nothing else goes wrong then. */
+  readonly hostile?: readonly Hostility[];
 }
 
 /** What the schedule knows of a thing while it is drawn. */
@@ -100,8 +116,9 @@ interface Planned {
 }
 
 export function makeSchedule(seed: number, options: ScheduleOptions = {}): Schedule {
-  const { windows = 3, steps: perWindow = 18, without = [] } = options;
-  const has = (feature: Feature): boolean => !without.includes(feature);
+  const { windows = 3, steps: perWindow = 18, without = [], hostile = [] } = options;
+  const sound = hostile.length === 0;
+  const has = (feature: Feature): boolean => sound && !without.includes(feature);
   const random = createRandom(seed);
   const things: Planned[] = [];
   const steps: Step[] = [];
@@ -114,16 +131,16 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
   const alive = (wanted: (thing: Planned) => boolean = () => true): Planned[] =>
     things.filter((thing) => !thing.gone && thing.still !== window && wanted(thing));
 
-  function create(): void {
-    const kind = random.weighted<Kind>({ company: 4, person: 2, product: 3, deal: 3 });
+  function create(wanted?: { readonly kind: Kind; readonly place: Place }): void {
+    const kind = wanted?.kind ?? random.weighted<Kind>({ company: 4, person: 2, product: 3, deal: 3 });
     const referable = people();
     if (kind === 'deal' && referable.length === 0) return;
     const spec = kinds[kind];
     const name = `${spec.prefix}${++count}`;
     const referred = kind === 'deal' ? random.pick(referable) : undefined;
     if (referred) referred.needed = true;
-    const spoilt = kind === 'product' || kind === 'company' ? random.chance(0.08) : false;
-    const origin = spoilt ? spoilable(kind).origin : random.pick(spec.origins);
+    const spoilt = !wanted && (kind === 'product' || kind === 'company') ? random.chance(0.08) : false;
+    const origin = wanted ? [wanted.place] : spoilt ? spoilable(kind).origin : random.pick(spec.origins);
     const twins = origin.length > 1;
     const shared = identity(random, kind, name, ++count);
     const created: Partial<Record<Place, Values>> = {};
@@ -134,7 +151,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         if (shared[field] !== undefined) values[field] = shared[field];
         else if (field === 'customer') values[field] = referred?.name ?? '';
         else if (clearable && random.chance(0.4)) continue;
-        else values[field] = value(random, name, twins ? ++count : count);
+        else values[field] = typed(field, value(random, name, twins ? ++count : count));
       }
       created[place] = values;
     }
@@ -144,6 +161,13 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     }
     things.push({ name, kind, window, fresh: true, origins: origin, spoilt, gone: false, needed: false });
     steps.push({ do: 'create', kind, thing: name, in: created, silent: random.chance(0.25) });
+  }
+
+  /** As people type it: where systems reformat, with what there is to reformat. */
+  function typed(field: string, value: string): string {
+    if (sound) return value;
+    if (field === 'email') return value.replace('@example.test', '@Example.test');
+    return decorated.has(field) && random.chance(0.4) ? `${value}, caf\u00e9\nline two` : value;
   }
 
   /** Whom a deal may refer to. */
@@ -164,7 +188,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         referred.needed = true;
         values[name] = referred.name;
       } else {
-        values[name] = field.clearable && random.chance(0.2) ? '' : field.value(random, thing.name, count);
+        values[name] = field.clearable && random.chance(0.2) ? '' : typed(name, field.value(random, thing.name, count));
       }
     }
     return values;
@@ -308,6 +332,44 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     steps.push({ do: 'relink', thing: thing.name, mapping, link: random.chance(0.6) });
   }
 
+  function behave(): void {
+    const behaviour = random.pick(hostile);
+    if (behaviour === 'refuse') steps.push({ do: 'fault', system: system(), rule: drawRefusal(random) });
+    else if (behaviour === 'merge') merge();
+    else if (behaviour === 'reuse-ids') reuseId();
+    else steps.push({ do: 'behave', ...drawRule(random, behaviour) });
+  }
+
+  const atRest = (): Planned[] => alive((one) => !one.fresh && !one.spoilt && !one.needed && one.edited !== window);
+
+  /** Two of a kind that are in step become one, and people edit what is left of the loser elsewhere. */
+  function merge(): void {
+    const winner = atRest()[0];
+    const loser = atRest().find((one) => one !== winner && one.kind === winner?.kind);
+    if (!winner || !loser) return;
+    loser.gone = true;
+    const place = random.pick(kinds[winner.kind].places);
+    steps.push({ do: 'merge', loser: loser.name, winner: winner.name, place, shows: drawMergedForm(random) });
+    if (random.chance(0.5)) steps.push({ do: 'scan', mapping: ALL, scan: random.pick(['full', 'changes'] as const) });
+    const other = random.pick(kinds[winner.kind].places.filter((one) => one !== place));
+    const fields = Object.keys(kinds[loser.kind].fields).filter((field) => !IDENTITY[loser.kind].includes(field));
+    const values = valuesFor(loser, other, [random.pick(fields)]);
+    steps.push({ do: 'edit', thing: loser.name, in: { [other]: values }, silent: random.chance(0.5) });
+  }
+
+  /** A record goes, and a new one of another thing gets its id. */
+  function reuseId(): void {
+    const [thing] = atRest();
+    if (!thing) return;
+    thing.gone = true;
+    const place = random.pick(kinds[thing.kind].places);
+    const { system: where, entity } = places[place];
+    steps.push({ do: 'behave', system: where, rule: { behaviour: 'reuse-ids', entity, times: 1 } });
+    steps.push({ do: 'delete', thing: thing.name, place, silent: random.chance(0.5) });
+    if (random.chance(0.5)) steps.push({ do: 'pause', ms: random.between(5, 150) });
+    if (thing.kind !== 'deal') create({ kind: thing.kind, place });
+  }
+
   function editFile(): void {
     const mapping = random.pick(Object.keys(pairs));
     let how = random.pick<FileEdit>(['describe', 'reorder', 'drop', 'break']);
@@ -326,6 +388,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     dropped.clear();
     touched.clear();
     for (let i = 0; i < 4; i++) create();
+    for (let i = 0; i < 3 && !sound; i++) behave();
     if (window === 0) steps.push({ do: 'scan', mapping: ALL, scan: 'full' });
     let redisKills = 0;
     for (let i = 0; i < perWindow; i++) {
@@ -337,9 +400,10 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         mend: spoilt.length > 0 ? 3 : 0,
         delete: 1.2,
         scan: 2,
-        fault: 4,
+        fault: sound ? 4 : 0,
+        behave: sound ? 0 : 5,
         webhooks: 1,
-        slowShift: 0.7,
+        slowShift: sound ? 0.7 : 0,
         shift: window > 0 && has('shifts') ? 0.6 : 0,
         purge: 0.25,
         kill: has('kills') ? 0.5 : 0,
@@ -362,6 +426,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
           scan: random.chance(0.5) ? 'full' : 'changes',
         });
       else if (kind === 'fault') steps.push({ do: 'fault', system: system(), rule: fault(random) });
+      else if (kind === 'behave') behave();
       else if (kind === 'webhooks') steps.push({ do: 'webhooks', system: system(), faults: webhookFaults(random) });
       else if (kind === 'slowShift') slowShift();
       else if (kind === 'shift') shift();
@@ -385,7 +450,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     for (const thing of left) mend(thing);
     steps.push(quiet());
   }
-  return { seed, clocks: has('clocks') ? drawClocks(random) : RIGHT, steps };
+  return { seed, clocks: has('clocks') ? drawClocks(random) : RIGHT, steps, hostile: !sound };
 }
 
 const RIGHT = { keap: 0, customwebshop: 0 };
@@ -429,7 +494,7 @@ export function makeTwins(seed: number, count: number): Schedule {
     steps.push({ do: 'create', kind, thing, in: Object.fromEntries(made), silent: false });
     steps.push({ do: 'pause', ms: random.between(0, 20) });
   }
-  return { seed, clocks: RIGHT, steps: [...steps, { do: 'quiet', brake: 'continue' }] };
+  return { seed, clocks: RIGHT, hostile: false, steps: [...steps, { do: 'quiet', brake: 'continue' }] };
 }
 
 /** What records match by. */

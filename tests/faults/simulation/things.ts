@@ -36,6 +36,8 @@ export const pairs: Readonly<Record<string, readonly [Place, Place]>> = {
 };
 
 export interface Access {
+  /** Where the stand-in stores it, as a dotted path. */
+  readonly path: string;
   /** The value as text in the oracle's notation; '' when empty. */
   get(record: RecordData, stores: Stores): string;
   /** The top-level properties to replace so that the record has the value; undefined: it cannot be set just now. */
@@ -75,6 +77,7 @@ const plain: Notation = { read: text, write: (value) => value };
 function path(names: string, none: null | undefined, notation: Notation = plain): Access {
   const [top = '', nested] = names.split('.');
   return {
+    path: names,
     get(record) {
       const outer = record[top];
       if (nested === undefined) return notation.read(outer);
@@ -93,6 +96,7 @@ const keap = (names: string, notation?: Notation): Access => path(names, undefin
 const shop = (names: string, notation?: Notation): Access => path(names, null, notation);
 
 const firstEmail: Access = {
+  path: 'email_addresses.0.email',
   get(record) {
     const list = Array.isArray(record.email_addresses) ? record.email_addresses : [];
     const first: unknown = list.find((one: unknown) => isRecord(one) && one.field === 'EMAIL1');
@@ -144,6 +148,7 @@ const status: Notation = {
 /** A reference: its value is the name of the thing referred to. */
 function reference(name: string, place: Place): Access {
   return {
+    path: name,
     get(record, stores) {
       const referred = recordsOf(stores, place).find((one) => String(one.id) === String(record[name]));
       return referred ? (thingOf(place, referred) ?? '?') : `missing ${String(record[name])}`;
