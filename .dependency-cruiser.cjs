@@ -96,6 +96,24 @@ module.exports = {
       to: { path: engine('connectors', 'merge', 'sync', 'queue') },
     },
     {
+      name: 'store-knows-no-work',
+      severity: 'error',
+      comment:
+        'store keeps data in Redis: what is done with them is decided above it. It may name types of what it keeps.',
+      from: { path: engine('store') },
+      to: {
+        path: engine('links', 'merge', 'connectors', 'sync', 'queue', 'runtime', 'check'),
+        dependencyTypesNot: TYPES,
+      },
+    },
+    {
+      name: 'redis-through-the-store',
+      severity: 'error',
+      comment: 'The keys of links, issues and dirty records are known to engine/store only.',
+      from: { path: engine('sync', 'merge') },
+      to: { path: '(^|/)node_modules/ioredis/', dependencyTypesNot: TYPES },
+    },
+    {
       name: 'connectors-below-sync',
       severity: 'error',
       comment: 'links, connectors and merge meet in engine/sync only.',

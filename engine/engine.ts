@@ -20,7 +20,7 @@ import { connect } from './queue/connection.ts';
 import { createVersions, type VersionOptions, type Versions } from './queue/versions.ts';
 import { createQueues, type Queues } from './runtime/queues.ts';
 import { createDirty, type Dirty, type MarkEvent } from './store/dirty.ts';
-import type { KeptFingerprinter } from './store/fingerprints.ts';
+import { type KeptFingerprinter, watchKey } from './store/fingerprints.ts';
 import { createRuns, type Run, type Runs } from './store/runs.ts';
 import { createThroughput, type Throughput } from './store/throughput.ts';
 import type { Step, SyncContext } from './sync/context.ts';
@@ -136,8 +136,7 @@ export function createEngine(options: EngineOptions): Engine {
   const logger = options.logger ?? silent;
   const redis = connect(options.redisUrl, prefix);
   redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
-  // Rejected where another key was put there meanwhile: whoever runs this process ends it, as for any unforeseen error.
-  redis.on('ready', () => void options.fingerprinter.keep?.(redis));
+  const forgetKey = watchKey(redis, options.fingerprinter);
   const queues = createQueues(redis, prefix, options.retryDelay, options.tracing?.jobs);
   const dirty = createDirty(redis, prefix);
   const throughput = createThroughput(redis, prefix);
@@ -349,6 +348,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async close() {
+      forgetKey();
       await queues.close();
       await Promise.all([...clients.values()].flat().map(({ client }) => client.close()));
       await redis.quit();

@@ -24,7 +24,7 @@ export function createFingerprinter(key: Uint8Array): Fingerprinter {
 }
 
 export interface KeptFingerprinter extends Fingerprinter {
-  /** To be called each time that a connection to Redis was made. @throws TandemError STARTUP_REFUSED */
+  /** Puts the key back where Redis was emptied or replaced: see `watchKey`. @throws TandemError STARTUP_REFUSED */
   keep(redis: Redis): Promise<void>;
 }
 
@@ -79,6 +79,28 @@ async function keep(redis: Redis, place: string, check: string, key: string | nu
 const KEEP = `
 if redis.call('HSETNX', KEYS[1], 'check', ARGV[1]) == 1 and ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'key', ARGV[2]) end
 return redis.call('HGET', KEYS[1], 'check')`;
+
+/**
+ * Looks at each connection, and once a second, whether the key is still there: FLUSHALL ends no connection. Where another
+ * process has put another one there, this process ends by a rejection that nobody handles.
+ * @returns ends it
+ */
+export function watchKey(redis: Redis, fingerprinter: Partial<KeptFingerprinter>, everyMs = 1_000): () => void {
+  const look = (): void => {
+    if (redis.status !== 'ready') return;
+    fingerprinter.keep?.(redis).catch((error: unknown) => {
+      // Of a lost connection the next look is told.
+      if (error instanceof TandemError) throw error;
+    });
+  };
+  redis.on('ready', look);
+  const timer = setInterval(look, everyMs);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    redis.off('ready', look);
+  };
+}
 
 /** By which key the fingerprints in a Redis, or in a copy of links, were made. */
 export interface FingerprintRecord {

@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { recordKey } from '../links/keys.ts';
 import type { DefinitionChanges } from '../sync/backfill.ts';
 import type { Outcome } from '../sync/outcome.ts';
 import type { RunKind, ScanProgress, UnidentifiedItems } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 import { dirtyKey } from './dirty.ts';
+import { recordKey } from './record-key.ts';
 
 /**
  * How long a run that shows no sign of life stands in the way of a new one, in ms: whoever began it may have died before

@@ -5,6 +5,7 @@ import {
   createFingerprinter,
   fingerprintRecord,
   openFingerprinter,
+  watchKey,
 } from '../../../engine/store/fingerprints.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
@@ -72,6 +73,18 @@ describe('the key of an installation', () => {
     await redis.del(`${prefix}:fingerprints`);
     await open();
     await expect(running.keep(redis)).rejects.toMatchObject({ code: 'STARTUP_REFUSED' });
+  });
+
+  it('is put back after FLUSHALL, which ends no connection', async () => {
+    const running = await open();
+    const stop = watchKey(redis, running, 10);
+    try {
+      await redis.del(`${prefix}:fingerprints`);
+      await expect.poll(kept).not.toBeNull();
+      expect((await open()).token('x')).toBe(running.token('x'));
+    } finally {
+      stop();
+    }
   });
 
   it('of a copy is taken over where nothing was made with another one', async () => {
