@@ -22,7 +22,7 @@ export interface PropertyCheck {
 export interface MappingCheck {
   readonly mapping: string;
   readonly links: number;
-  /** Linked records that were looked at. */
+  /** Linked records that were looked at, those that could not be read included. */
   readonly checked: number;
   /** Of these: no longer there, or left out by `when`; nothing to compare. */
   readonly apart: number;
@@ -100,11 +100,28 @@ export const passed = ({ errors, properties }: MappingCheck): boolean =>
 
 async function settled(client: Client, mapping: string, ids: Link['ids']): Promise<Explanation> {
   const [[side, id] = ['', '']] = Object.entries(ids);
-  const explanation = await explain(client, mapping, side, id);
+  const explanation = await whenThereIsQuota(() => explain(client, mapping, side, id));
   if (!comparable(explanation) || explanation.properties.every((property) => verdictOf(property) !== 'differ'))
     return explanation;
   await sleep(AGAIN);
-  return explain(client, mapping, side, id);
+  return whenThereIsQuota(() => explain(client, mapping, side, id));
+}
+
+/** Used up quota is no result: it is waited for, as long as that takes less than this, in ms. */
+const QUOTA_PATIENCE = 15 * 60_000;
+const QUOTA_AGAIN = 5_000;
+
+async function whenThereIsQuota<T>(work: () => Promise<T>): Promise<T> {
+  const until = performance.now() + QUOTA_PATIENCE;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const { code } = asFailure(error);
+      if (!['SYSTEM_THROTTLED', 'RATE_LIMITED'].includes(code) || performance.now() > until) throw error;
+      await sleep(QUOTA_AGAIN);
+    }
+  }
 }
 
 const comparable = ({ linked, sides }: Explanation): boolean =>

@@ -1,7 +1,15 @@
-/** `tandem qa`: runs the checklist of `tandem doc` against the systems as they are now. */
-import type { Command } from 'commander';
+/** `tandem qa`: runs the checklist of `tandem doc` against the systems as they are now, or (`--write`) on records that it makes. */
+import { writeFile } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import type { Mapping } from '../../engine/config/types.ts';
+import { type AcceptanceReport, acceptance, exitStatus, requireYes } from '../acceptance/acceptance.ts';
+import { type Check, countsOf } from '../acceptance/checks.ts';
+import { junit, renderReport } from '../acceptance/report.ts';
 import { checkMapping, compared, type MappingCheck, passed } from '../checklist.ts';
-import { action, declare } from '../command.ts';
+import { action, type CommandContext, declare } from '../command.ts';
+import { loadFolder } from '../configuration.ts';
+import { formatOfFile } from '../dataflow/formats/formats.ts';
+import { dataflowDocument, systemPairs } from '../dataflow/model.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { wholeNumber } from '../numbers.ts';
 import { colors, plain } from '../output.ts';
@@ -20,15 +28,32 @@ export function qaCommand(program: Command): void {
     details:
       'Reads a sample of the linked records of each mapping from both systems, through the Tandem that runs at TANDEM_URL, ' +
       'and tells per property how many agree. "kept" counts those that agree in a form that a system keeps in its own way ' +
-      '(trimmed, rounded), or differ as the mapping allows. Writes nothing. Ends with 1 when something differs, and when nothing could be compared.',
+      '(trimmed, rounded), or differ as the mapping allows. Writes nothing. Ends with 1 when something differs, and when nothing could be compared.\n\n' +
+      '--write runs the document as an acceptance test: it makes records of its own in both systems, changes them and looks for ' +
+      'each change on the other side, row by row and rule by rule, and removes them. Their texts begin with --prefix. It needs the files, the ' +
+      'secrets and REDIS_URL, and a Tandem that runs on the same files. What it left when it was ended by force is removed at the next start.',
     examples: [
       ['qa', 'a sample of every mapping'],
       ['qa company-customer --sample 1000', 'more of one'],
+      ['qa --write --report qa.html --report qa.xml', 'test every row and rule, with reports for people and for CI'],
     ],
   })
     .option('--sample <number>', 'linked records per mapping, at most', wholeNumber, 50)
+    .option('--write', 'make records, change them, and see whether each change arrives; then remove them')
+    .option('--prefix <text>', 'with --write: what their texts begin with', 'tandem-qa-')
+    .option('--keep', 'with --write: leave them; the next test without --keep removes them')
+    .option('--yes', 'with --write: also in systems that do not run on this machine')
+    .option('--limit <seconds>', 'with --write: how long a change may take to arrive', wholeNumber, 20)
+    .addOption(
+      new Option('--report <file>', 'with --write: .html, .md, .rst or .xml (JUnit); several times').argParser(
+        (file: string, files: string[] = []) => [...files, file],
+      ),
+    )
     .action(
-      action<{ sample: number }, [string[]]>(async ({ client, output }, { sample }, names) => {
+      action<Options, [string[]]>(async (context, options, names) => {
+        if (options.write) return write(context, options, names);
+        const { client, output } = context;
+        const { sample } = options;
         const { mappings } = await client.get<{ mappings: MappingState[] }>('/mappings');
         const unknown = names.find((name) => !mappings.some((mapping) => mapping.name === name));
         if (unknown !== undefined) {
@@ -58,9 +83,107 @@ export function qaCommand(program: Command): void {
     );
 }
 
+interface Options {
+  readonly sample: number;
+  readonly write?: boolean;
+  readonly prefix: string;
+  readonly keep?: boolean;
+  readonly yes?: boolean;
+  readonly limit: number;
+  readonly report?: readonly string[];
+}
+
+async function write(context: CommandContext, options: Options, names: readonly string[]): Promise<number> {
+  const { output } = context;
+  if (!/^[A-Za-z][A-Za-z0-9-]{2,30}$/.test(options.prefix))
+    throw new Failure('BAD_REQUEST', `"${options.prefix}" is no prefix.`, 'Take 3 to 31 letters, digits and hyphens.');
+  const unknown = (options.report ?? []).find((file) => !file.endsWith('.xml') && formatOfFile(file) === undefined);
+  if (unknown !== undefined)
+    throw new Failure('BAD_REQUEST', `The ending of ${unknown} names no format.`, 'Take .html, .md, .rst or .xml.');
+  const { config, problems } = await loadFolder(context, process.env, false);
+  if (problems.length > 0)
+    throw new Failure(
+      'CONFIG_FILE',
+      `${problems.length} problems keep some of the files from being tested.`,
+      'See tandem validate.',
+    );
+  // Parents first: their records are referred to.
+  const all = [...config.mappings.values()].sort((a, b) => a.depth - b.depth || (a.name < b.name ? -1 : 1));
+  const missing = names.find((name) => !config.mappings.has(name));
+  if (missing !== undefined)
+    throw new Failure(
+      'NOT_FOUND',
+      `There is no valid mapping "${missing}".`,
+      `There are: ${all.map(({ name }) => name).join(', ')}.`,
+    );
+  const mappings: readonly Mapping[] = names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+  requireYes(mappings, options.yes === true);
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    // A second one ends the process at once; the next test removes what is left.
+    if (stop.signal.aborted) process.exit(130);
+    output.note('Stopping; the records of this test are removed first. Once more stops at once.');
+    stop.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+  try {
+    const report = await acceptance(
+      context,
+      config,
+      mappings,
+      { prefix: options.prefix, keep: options.keep === true, limit: options.limit * 1_000 },
+      stop.signal,
+    );
+    const documents = systemPairs(config).map(([from, to]) => dataflowDocument(config, from, to, new Date()));
+    for (const file of options.report ?? [])
+      await writeFile(
+        file,
+        file.endsWith('.xml') ? junit(report) : renderReport(formatOfFile(file)!, report, documents),
+      );
+    output.result({ ...report, counts: countsOf(report.checks) }, () => writeText(report));
+    return exitStatus(report);
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+  }
+}
+
+/** What could not be tested, one line per reason. */
+function untestable(checks: readonly Check[]): string[] {
+  const reasons = new Map<string, Set<string>>();
+  for (const { mapping, property, what, verdict, reason = '' } of checks) {
+    if (verdict !== 'not testable') continue;
+    const key = `${what}: ${reason}`;
+    reasons.set(key, (reasons.get(key) ?? new Set()).add(property === undefined ? mapping : `${mapping} ${property}`));
+  }
+  return [...reasons].map(([reason, names]) => plain(`not testable: ${reason} (${[...names].join(', ')})`));
+}
+
+function writeText(report: AcceptanceReport): string {
+  const { checks, removed, left, took, stopped } = report;
+  const counts = countsOf(checks);
+  const lineOf = ({ mapping, property, what, from, to, reason }: Check): string =>
+    plain(
+      `${mapping}${property === undefined ? '' : ` ${property}`}: ${what}, ${from} to ${to}${reason ? `: ${reason}` : ''}`,
+    );
+  const failed = checks.filter(({ verdict }) => verdict === 'failed');
+  const rows = new Set(
+    checks.flatMap(({ mapping, property }) => (property === undefined ? [] : [`${mapping} ${property}`])),
+  );
+  return [
+    ...failed.map((check) => colors.red(`FAILED ${lineOf(check)}`)),
+    ...untestable(checks),
+    `${rows.size} rows: ${counts.passed} checks passed, ${counts.failed} failed, ${counts['not testable']} not testable, in ${Math.round(took / 1_000)} s${stopped ? ' (stopped before the end)' : ''}`,
+    `${removed} records removed, ${left.length} left behind`,
+    ...left.map((record) => colors.red(plain(`left behind: ${record}`))),
+  ].join('\n');
+}
+
 function verdict(good: boolean, count: number, checks: readonly MappingCheck[]): string {
   if (good) return colors.green('All that was checked agrees.');
-  if (count > 0) return colors.red('Something differs: tandem explain MAPPING SIDE ID tells why.');
+  if (checks.some(({ properties }) => properties.some(({ differ }) => differ > 0)))
+    return colors.red('Something differs: tandem explain MAPPING SIDE ID tells why.');
+  if (count > 0)
+    return colors.red('What was checked agrees, but some records could not be read, so they were not checked.');
   if (checks.some(({ errors }) => errors.length > 0)) return colors.red('Nothing was compared: it could not be read.');
   return colors.red('Nothing was compared: there are no linked records to compare. tandem sync --full links them.');
 }
@@ -71,7 +194,8 @@ function checkText(
 ): string {
   const lines = [
     colors.bold(mapping),
-    `${checked} of ${links} linked records checked${apart > 0 ? `; ${apart} of them no longer take part on both sides` : ''}`,
+    `${checked - errors.length} of ${links} linked records checked${apart > 0 ? `; ${apart} of them no longer take part on both sides` : ''}`,
+    ...(errors.length > 0 ? [`not checked, as they could not be read: ${errors.length}`] : []),
   ];
   const waiting = ['failed', 'review', 'waiting']
     .filter((kind) => (held[kind] ?? 0) > 0)

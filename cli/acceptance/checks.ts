@@ -1,0 +1,35 @@
+/** What an acceptance test finds out: one check per row and direction, or per rule of a mapping. */
+
+export type Verdict = 'passed' | 'failed' | 'not testable';
+
+/** Of a row, in the order in which they are tried. */
+export const ROW_CHECKS = ['set', 'changed', 'round trip', 'one-way', 'cleared', 'entries', 'refused'] as const;
+export type RowCheck = (typeof ROW_CHECKS)[number];
+export type RuleCheck = 'created' | 'matched' | 'conflict' | 'deleted' | 'scope';
+
+export interface Check {
+  readonly mapping: string;
+  /** Name of the property; absent where it is about a rule of the mapping. */
+  readonly property?: string;
+  readonly what: RowCheck | RuleCheck;
+  /** Names of the sides: where something was written, and where it was looked for. */
+  readonly from: string;
+  readonly to: string;
+  readonly verdict: Verdict;
+  /** What was found, or why it cannot be tested. */
+  readonly reason?: string;
+  /** Milliseconds from the answer to the write until the other side had it. */
+  readonly ms?: number;
+}
+
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly 'not testable': number;
+}
+
+export const countsOf = (checks: readonly Check[]): Counts => ({
+  passed: checks.filter(({ verdict }) => verdict === 'passed').length,
+  failed: checks.filter(({ verdict }) => verdict === 'failed').length,
+  'not testable': checks.filter(({ verdict }) => verdict === 'not testable').length,
+});

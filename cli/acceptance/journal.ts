@@ -1,0 +1,48 @@
+/**
+ * What acceptance tests have made, kept in Redis from before the first write until all of it is removed: so a run that was
+ * ended by force is cleaned up at the next start.
+ */
+import type { Redis } from 'ioredis';
+import type { EntityConfig } from '../../engine/config/types.ts';
+
+export interface JournalEntry {
+  /** Every record that the run made holds it in one of its texts. */
+  readonly mark: string;
+  /** ISO 8601: no record of the run is older. */
+  readonly started: string;
+  /** `SYSTEM/ENTITY` in which records may be. */
+  readonly entities: readonly string[];
+  readonly mappings: readonly string[];
+}
+
+export interface Journal {
+  begin(entry: JournalEntry): Promise<void>;
+  /** A record that may lose its mark, as its texts are edited. */
+  note(mark: string, entity: EntityConfig, id: string): Promise<void>;
+  /** Runs that were not cleaned up, with the ids of their records as `SYSTEM/ENTITY/ID`. */
+  open(): Promise<(JournalEntry & { readonly records: readonly string[] })[]>;
+  end(mark: string): Promise<void>;
+}
+
+export function createJournal(redis: Redis, prefix: string): Journal {
+  const runs = `${prefix}:qa`;
+  const records = (mark: string): string => `${prefix}:qa:${mark}`;
+  return {
+    async begin(entry) {
+      await redis.hset(runs, entry.mark, JSON.stringify(entry));
+    },
+    async note(mark, { system, name }, id) {
+      await redis.sadd(records(mark), `${system}/${name}/${id}`);
+    },
+    async open() {
+      const entries = Object.values(await redis.hgetall(runs)).map((text) => JSON.parse(text) as JournalEntry);
+      return Promise.all(
+        entries.map(async (entry) => ({ ...entry, records: await redis.smembers(records(entry.mark)) })),
+      );
+    },
+    async end(mark) {
+      await redis.del(records(mark));
+      await redis.hdel(runs, mark);
+    },
+  };
+}

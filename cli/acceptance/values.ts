@@ -1,0 +1,75 @@
+/** Values to test a row with: real ones of the schema's examples, or made up; unique ones where records are known by them. */
+import type { Mapping, Property } from '../../engine/config/types.ts';
+import { canonical, isEmpty } from '../../engine/expression/values.ts';
+import { examplesOf, refusal } from '../../engine/sync/samples.ts';
+import type { Json, JsonObject, SideIndex } from '../../engine/types.ts';
+
+/** Whether records are told apart by the place of a row: match rules compare it, or it is the first free text. */
+export function isMark(mapping: Mapping, property: Property, side: SideIndex): boolean {
+  const { source } = property.sides[side];
+  const word = new RegExp(`(?<![\\w.])${source.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\w.])`);
+  if (!isFreeText(property)) return false;
+  if (mapping.match.some(({ keys }) => word.test(keys[side].source))) return true;
+  return mapping.properties.find(isFreeText) === property;
+}
+
+const isFreeText = ({ type, values, reference, convert, sides }: Property): boolean =>
+  type === 'string' &&
+  !values &&
+  !reference &&
+  !convert[0] &&
+  !convert[1] &&
+  sides.every(({ path, lookup }) => path !== undefined && lookup === undefined);
+
+/** A value that no other record has, and by which the run's records are found again. */
+export function marked(property: Property, side: SideIndex, mark: string, n: number): string {
+  const { schema } = property.sides[side];
+  if (property.sides.some((one) => one.schema?.format === 'email')) return `${mark}-${n}@example.com`;
+  if (property.sides.some((one) => one.schema?.format === 'uri')) return `https://example.com/${mark}-${n}`;
+  const longest = typeof schema?.maxLength === 'number' ? schema.maxLength : 200;
+  return `${mark}-${n}`.slice(0, longest);
+}
+
+/**
+ * Two different values of a row that both sides take, as far as their schemas say.
+ * @param within the record in which they are to stand
+ */
+export function twoValues(mapping: Mapping, property: Property, side: SideIndex, within: JsonObject): Json[] {
+  const { path } = property.sides[side];
+  if (!path) return [];
+  const examples = examplesOf(mapping.sides[side].entity).map(({ data }) => path.get(data) as Json);
+  const found = new Map<string, Json>();
+  for (const value of [...examples, ...madeUp(property, side)]) {
+    if (isEmpty(value)) continue;
+    try {
+      if (refusal(mapping, property, side, path.set(within, value)) !== undefined) continue;
+      const key = canonical(value, property);
+      if (!found.has(key)) found.set(key, value);
+    } catch {
+      // No value of this type.
+    }
+    if (found.size === 2) break;
+  }
+  return [...found.values()];
+}
+
+function madeUp({ type, sides }: Property, side: SideIndex): Json[] {
+  const text = sides[side].schema?.type;
+  const asText = [text].flat().includes('string');
+  switch (type) {
+    case 'boolean':
+      return [true, false];
+    case 'integer':
+      return asText ? ['7', '12'] : [7, 12];
+    case 'decimal':
+      return asText ? ['10.50', '20.25'] : [10.5, 20.25];
+    case 'date':
+      return ['2031-02-03', '2032-03-04'];
+    case 'datetime':
+      return ['2031-02-03T04:05:06Z', '2032-03-04T05:06:07Z'];
+    case 'list':
+      return [['one'], ['one', 'two']];
+    default:
+      return ['Acceptance test, first', 'Acceptance test, second'];
+  }
+}
