@@ -249,15 +249,13 @@ export function createEngine(options: EngineOptions): Engine {
         runSince: runs.since,
         claimTtl: options.claimTtl,
         step: options.step,
-        async touched(mapping, side, id) {
-          const { system, entity } = mapping.sides[side];
-          for (const other of config.mappings.values()) {
-            if (other.name === mapping.name) continue;
-            for (const same of other.sides) {
-              if (same.system.name === system.name && same.entity.name === entity.name)
-                await this.enqueue(other.name, same.index, [id]);
-            }
-          }
+        wake(mappings) {
+          for (const name of mappings)
+            queues
+              .wake(name)
+              .catch((error: unknown) =>
+                logger.debug({ mapping: name, reason: String(error) }, 'waking: looked at again soon'),
+              );
         },
         async enqueue(mapping, side, ids) {
           const records = ids.map((id) => recordKey(side, id));

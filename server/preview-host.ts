@@ -2,8 +2,8 @@
 import type { Mapping } from '../engine/config/types.ts';
 import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
+import { mappingScope } from '../engine/sync/mapping-scope.ts';
 import { convertContext } from '../engine/sync/references.ts';
-import { mappingScope } from '../engine/sync/scope.ts';
 import type { Host } from '../engine/threads/protocol.ts';
 
 export function previewHost(engine: Engine, mapping: Mapping): Host {

@@ -83,6 +83,8 @@ export interface Capabilities {
 export interface ListOptions {
   /** ISO 8601. Without it, or where `capabilities` offers no `since`, all records are listed. */
   readonly since?: string | undefined;
+  /** Ms before `since` from which is listed, in place of what the system declares. */
+  readonly overlap?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

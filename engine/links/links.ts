@@ -3,7 +3,7 @@
  * handled records, intents, what is held.
  */
 import type { Redis } from 'ioredis';
-import { TandemError } from '../errors.ts';
+import { ERRORS, TandemError } from '../errors.ts';
 import type { Fingerprinter } from '../expression/values.ts';
 import type { BrakeListener } from '../store/brake.ts';
 import type { StoreRules } from '../store/context.ts';
@@ -221,8 +221,11 @@ export function createLinks(
      * Remembers that a record was handled in this state, and why it waits. What is noted in front of the state of a linked
      * one stays.
      */
-    hold: (side: SideIndex, id: string, state: string, held: Held): Promise<void> =>
-      setState(side, id, state, true, { issue: toIssue(held) }),
+    async hold(side: SideIndex, id: string, state: string, held: Held): Promise<void> {
+      await setState(side, id, state, true, { issue: toIssue(held) });
+      if (held.kind === 'failed' && held.code && ERRORS[held.code].retry !== 'never')
+        await issues.noteGivenUp(recordKey(side, id));
+    },
 
     /** A linked record is known in this state: what is held of it stays. */
     known: (side: SideIndex, id: string, state: string): Promise<void> => setState(side, id, state, false),

@@ -75,7 +75,6 @@ function link(facts: Facts, { ids }: Kind<'link'>): Step {
       correlation: ['new', 'new'],
       lastSynced: ['', ''],
     }),
-    index: mapPair(views, (view) => [indexEntry(view)]),
     mark: [{ mapping: mapping.name, side: 0, id: ids[0] }],
   };
   return act({ do: 'commit', commit, last: true }, outcomeOf('matched', { ids }));
@@ -94,7 +93,7 @@ function unlink(facts: Facts, { ids }: Kind<'unlink'>): Step {
     if (fact.view.correlationId !== ids[otherSide(side)]) continue;
     const result = results.correlated[side];
     if (result === undefined) return act({ do: 'correlate', side, view: fact.view, counterpart: undefined }, unchanged);
-    if (typeof result === 'object') return fail(result.error);
+    if (result && 'error' in result) return fail(result.error);
   }
   const commit: Commit = {
     ...nothing,
@@ -113,7 +112,8 @@ function unlink(facts: Facts, { ids }: Kind<'unlink'>): Step {
 function indexOnceUnlinked({ records, results }: Facts, side: SideIndex): UnlinkedIndex | undefined {
   const fact = records[side];
   if (fact?.kind !== 'present') return undefined;
-  return indexEntry(results.correlated[side] === true ? { ...fact.view, correlationId: undefined } : fact.view);
+  const result = results.correlated[side];
+  return indexEntry(result && 'view' in result ? result.view : fact.view);
 }
 
 /**
@@ -135,7 +135,7 @@ function create(facts: Facts): Step {
   const other = facts.records[target.index];
   if (!other) return ask({ ask: 'record', side: target.index, id: former });
   if (other.kind !== 'absent') return fail(takenError(mapping, side, id, former));
-  const commit: Commit = { ...nothing, result: { kind: 'removed', record: { side: target.index, id: former } } };
+  const commit: Commit = { ...nothing, result: { kind: 'removed', ids: stored.link.ids } };
   return act({ do: 'commit', commit, last: false }, outcomeOf('created', { side: target.index }));
 }
 

@@ -13,10 +13,11 @@ import type { Facts, NewRecord } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair } from '../types.ts';
 import { baseOfCreate, marked } from './base.ts';
+import { ownWriteOf } from './foreign.ts';
 import { lacksCorrelation } from './linked.ts';
 import { merge } from './merge.ts';
 import { blockedTrouble, hasEnded, permitFor, seenIn } from './permit.ts';
-import { indexEntry, linkedState, stateToStore, unlinkedState } from './state.ts';
+import { linkedState, stateToStore, unlinkedState } from './state.ts';
 import { resultOfCreate, sameSent, suspicionOf } from './unconfirmed.ts';
 import {
   act,
@@ -231,15 +232,12 @@ function commitCreated(facts: Facts, source: RecordView, link: NewLink, correlat
       lastSynced: mapPair(views, (view) => (open(view) ? '' : linkedState(mapping, view))),
     }),
     mark: unfinished ? [{ mapping: mapping.name, side: source.side, id: source.record.id }] : [],
-    index: flip(counterpart.side, [[indexEntry(counterpart)], []]),
+    handled: views,
     written: flip(counterpart.side, [counterpart.record.id, undefined]),
-    ownWrites: flip(counterpart.side, [createdAt(counterpart), undefined]),
+    ownWrites: flip(counterpart.side, [ownWriteOf(undefined, counterpart, []), undefined]),
   };
   return act({ do: 'commit', commit, last: !correlate }, outcome);
 }
-
-const createdAt = ({ record: { modified } }: RecordView): Commit['ownWrites'][0] =>
-  modified === undefined ? undefined : { at: modified, before: undefined };
 
 /**
  * The source is told its counterpart. The link stands, whatever becomes of this: what fails now is tried again by another
@@ -263,8 +261,9 @@ function correlateSource(
       return act({ do: 'commit', commit: again, last: true }, outcome);
     return act({ do: 'correlate', side, view: source, counterpart: counterpart.record.id }, outcome);
   }
-  if (typeof result === 'object') return act({ do: 'commit', commit: again, last: true }, outcome);
+  if (result && 'error' in result) return act({ do: 'commit', commit: again, last: true }, outcome);
   if (unfinished) return end(outcome);
+  const named = result ? result.view : source;
   const notes = flip(side, [result ? undefined : ('refused' as const), undefined]);
   const link = {
     ids,
@@ -274,5 +273,12 @@ function correlateSource(
     lastSynced: mapPair(views, (view) => stateToStore(mapping, view, notes[view.side])),
     revision: results.committed,
   };
-  return act({ do: 'commit', commit: { ...nothing, result: linkResult(facts, link) }, last: true }, outcome);
+  const commit: Commit = {
+    ...nothing,
+    result: linkResult(facts, link),
+    handled: flip(side, [named, counterpart]),
+    written: flip(side, [result ? source.record.id : undefined, undefined]),
+    ownWrites: flip(side, [result ? ownWriteOf(source, named, facts.stored.ownWrites[side]) : undefined, undefined]),
+  };
+  return act({ do: 'commit', commit, last: true }, outcome);
 }

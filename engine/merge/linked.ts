@@ -37,7 +37,7 @@ export function decideLinked(facts: Facts, link: Link): Step {
     const fact = facts.records[next];
     if (!fact) return ask({ ask: 'record', side: next, id: link.ids[next] });
     if (fact.kind === 'unreadable') return unreadable(facts, link, next, fact.error);
-    const untouched = next === side && !entryOf(facts).issue && !facts.choice;
+    const untouched = next === side && !facts.both && !entryOf(facts).issue && !facts.choice;
     if (untouched && fact.kind === 'present' && isSynced(mapping, link, fact.view))
       return end(outcomeOf('unchanged', { ids: link.ids }));
   }

@@ -98,6 +98,7 @@ function keepLink(
   const commit: Commit = {
     ...nothing,
     result: linkResult(facts, { ids, base: baseOf(facts, link, survivor), unconfirmed, correlation, lastSynced }),
+    handled: flip(survivor.side, [survivor, undefined]),
     open: openOfLink(ids, open),
     ...(blockedBy === undefined ? {} : { blockedBy }),
   };

@@ -5,16 +5,16 @@ import type { Outcome } from '../model/outcome.ts';
 import { mapPair } from '../model/pair.ts';
 import type { CorrelationNote, OpenPatch, PendingWrite, RecentWrite } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
-import type { Conversions, Facts, OwnWrite, WriteResult } from '../sync/facts.ts';
+import type { Conversions, Facts, WriteResult } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type SideIndex } from '../types.ts';
 import { type Answered, baseAfter, baseEntry, fingerprintOf, marked, unconfirmedWrites } from './base.ts';
 import { type BrakeGate, brakeGate } from './brake-gate.ts';
-import { foreignModified } from './foreign.ts';
+import { foreignModified, ownWriteOf } from './foreign.ts';
 import { type MergeResult, merge, type PropertyDecision, type PropertyState } from './merge.ts';
 import { overwrittenValues } from './overwritten.ts';
 import { blockedTrouble } from './permit.ts';
-import { indexEntry, stateToStore } from './state.ts';
+import { stateToStore } from './state.ts';
 import {
   act,
   ask,
@@ -91,7 +91,7 @@ function nextEffect(facts: Facts, pair: PairToMerge, gate: Open): Step | undefin
     const result = results.correlated[side];
     if (result === undefined)
       return act({ do: 'correlate', side, view: pair.views[side], counterpart: pair.ids[otherSide(side)] }, planned);
-    if (typeof result === 'object') return fail(result.error);
+    if (result && 'error' in result) return fail(result.error);
   }
   return undefined;
 }
@@ -182,9 +182,12 @@ function conclude(facts: Facts, pair: PairToMerge, gate: Open): Step {
     recent: recentAfter(facts, pair, merged, answers),
     mark: [...again, ...mark],
     ...waits,
-    index: mapPair(results.written, (result) => (result?.kind === 'done' ? [indexEntry(result.view)] : [])),
+    handled: mapPair(pair.views, (view, side) => handledView(facts, view, side)),
     written: mapPair(answers, (answered, side) => (answered && answered.size > 0 ? pair.ids[side] : undefined)),
-    ownWrites: mapPair(results.written, (result, side) => ownWriteOf(facts, pair.views[side], result)),
+    ownWrites: mapPair(pair.views, (view, side) => {
+      const after = handledView(facts, view, side);
+      return after && after !== view ? ownWriteOf(view, after, facts.stored.ownWrites[side]) : undefined;
+    }),
     ...(stopped ? { blockedBy: stopped.block.brake.id } : {}),
   };
   return act({ do: 'commit', commit, last: true }, outcomeAfter(pair, merged, answers, problem, undecided));
@@ -203,7 +206,8 @@ function answersOf(mapping: Mapping, writes: number, result: WriteResult | undef
 const noteAfter = (
   note: CorrelationNote | undefined,
   result: Facts['results']['correlated'][SideIndex],
-): CorrelationNote | undefined => (result === undefined ? note : result === true ? undefined : 'refused');
+): CorrelationNote | undefined =>
+  result === undefined ? note : result === false || 'error' in result ? 'refused' : undefined;
 
 /** The states that the next scan will see: written properties as the target answered them, the others as they were read. */
 function statesAfter(
@@ -218,9 +222,12 @@ function statesAfter(
   });
 }
 
-function ownWriteOf({ stored }: Facts, view: RecordView, result: WriteResult | undefined): OwnWrite | undefined {
-  if (result?.kind !== 'done' || result.view.record.modified === undefined) return undefined;
-  return { at: result.view.record.modified, before: foreignModified(view, stored.ownWrites[view.side]) };
+/** A record as our own writes have left it. A write of which a part was refused leaves it in no state that is known. */
+function handledView({ results }: Facts, view: RecordView, side: SideIndex): RecordView | undefined {
+  const [written, correlated] = [results.written[side], results.correlated[side]];
+  if (typeof correlated === 'object' && 'view' in correlated) return correlated.view;
+  if (written === undefined) return view;
+  return written.kind === 'done' ? written.view : view;
 }
 
 /** What each property showed before our own write, when we wrote it, and how often in a row. */
@@ -320,6 +327,7 @@ function asItIs(facts: Facts, pair: PairToMerge, patch: OpenPatch, outcome: Outc
   const commit: Commit = {
     ...nothing,
     result: linkResult(facts, { ids, base: marked(mapping, base), unconfirmed, correlation, lastSynced }),
+    handled: pair.views,
     open: openOfLink(ids, { ...ended, ...patch }),
     ...more,
   };

@@ -1,6 +1,7 @@
 /** Short words for the decisions about one unit: what is open about it, which issue it gets, what is recorded. Pure. */
 import type { ErrorCode, TandemError } from '../errors.ts';
 import { type Outcome, outcome as outcomeOf } from '../model/outcome.ts';
+import { flip } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
 import type {
   Issue,
@@ -67,6 +68,7 @@ export const isSettled = (issue: Issue | undefined): boolean => issue !== undefi
 
 export const nothing: Commit = {
   result: { kind: 'none' },
+  handled: [undefined, undefined],
   index: [[], []],
   written: [undefined, undefined],
   ownWrites: [undefined, undefined],
@@ -111,6 +113,7 @@ export function raiseIssue(
   const commit: Commit = {
     ...nothing,
     result: { kind: 'unlinked', record: { side: view.side, id: view.record.id }, state, index: indexOf(view) },
+    handled: flip(view.side, [view, undefined]),
     open: { [key]: { ...abandoned(pendingCreate), ...(facts.choice ? { decision: null } : {}), ...open, issue } },
     ...(isSettled(issue) && !isSettled(former) ? { wake: [key] } : {}),
     ...(moved ? { wakeAll: [key] } : {}),

@@ -180,6 +180,10 @@ const withPartner = (facts: Facts, partner: RecordView): Facts =>
     ? facts
     : {
         ...facts,
+        stored: {
+          ...facts.stored,
+          ownWrites: flip(facts.side, [facts.stored.ownWrites[facts.side], facts.partner?.ownWrites ?? []]),
+        },
         records: flip(facts.side, [
           facts.records[facts.side],
           { kind: 'present', view: partner, from: 'list', askedFor: partner.record.id, order: 0 },

@@ -6,7 +6,8 @@ import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import { definitionChanges } from '../sync/backfill.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
-import { releaseHeld } from '../sync/scan.ts';
+import { mappingScope } from '../sync/mapping-scope.ts';
+import { releaseEdited } from '../sync/scan.ts';
 
 /**
  * - Another version: what was held under the former one gets another try.
@@ -24,9 +25,7 @@ export async function followEdit(engine: Engine, mapping: Mapping, scans: boolea
     await engine.trigger({ mapping: name, scan: 'backfill' }, 'edit');
   if (followed.version !== version) {
     const context = engine.context({ owner: `config-${version}` });
-    // Also those that the mapping leaves alone: it may not any more.
-    const kinds = ['failed', 'waiting', 'blocked', 'review', 'unmatched'] as const;
-    await releaseHeld(context, mapping, (side, ids) => context.enqueue(name, side, ids), kinds);
+    await releaseEdited(mappingScope(context, mapping), (side, ids) => context.enqueue(name, side, ids));
     await links.follow({ version });
   }
   if (followed.scope === undefined) await links.follow({ scope: scopeOf(mapping) });

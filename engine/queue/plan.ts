@@ -8,10 +8,11 @@ import type { Run } from '../store/runs.ts';
 import { backfill } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, type Missing } from '../sync/brake.ts';
 import type { SyncContext } from '../sync/context.ts';
+import { mappingScope } from '../sync/mapping-scope.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
 import { plan } from '../sync/reconcile.ts';
 import { type RunKind, type ScanOptions, scan } from '../sync/scan.ts';
-import { type MappingScope, mappingScope } from '../sync/scope.ts';
+import type { MappingScope } from '../sync/scope.ts';
 import type { SideIndex } from '../types.ts';
 
 /** @returns what the brake would say to it, '' if nothing */

@@ -1,25 +1,29 @@
 /**
- * A batch: some records of the dirty set of a mapping, each brought into agreement by itself, so that a slow one delays no
- * other. What ends is taken out of the set at once; a record in trouble becomes a job of its own; what waits for quota or
- * for a system goes back into the set, and counts as no try.
+ * A batch: some records of the dirty set of a mapping, taken together, each brought into agreement by itself, so that a slow
+ * one delays no other. What ends is recorded and taken out of the set at once; a record in trouble becomes a job of its
+ * own; what waits for quota or for a system goes back into the set, and counts as no try.
  */
 import { randomUUID } from 'node:crypto';
 import { type Job, SpanKind } from 'bullmq';
 import type { Config, Mapping } from '../config/types.ts';
 import { asTandemError } from '../errors.ts';
-import { parseRecordKey } from '../links/keys.ts';
-import type { TakenRecord } from '../store/dirty.ts';
-import { outcome } from '../sync/outcome.ts';
+import type { TakenRecord } from '../store/types.ts';
+import { type Batch, type ClaimedUnit, takeBatch } from '../sync/batch.ts';
+import { mappingScope } from '../sync/mapping-scope.ts';
+import { withRecent } from '../sync/recent.ts';
+import type { MappingScope } from '../sync/scope.ts';
 import { jittered } from '../timing.ts';
 import { type BatchJob, reconcileQueue } from './queues.ts';
-import { type RecordResult, workOn } from './record.ts';
-import { forgetJobs, retryLater, showRefusal, tryNow } from './trouble.ts';
+import { type RecordResult, type RecordWork, type Shift, workOn } from './record.ts';
+import { retryLater, showRefusal, tryNow } from './trouble.ts';
 import type { Work } from './work.ts';
 
 /** Records that a batch takes at most. */
 const BATCH = 50;
 /** How long work waits that another process has the version of its mapping for, in ms. */
 const VERSION_WAIT = 250;
+/** When records that another batch holds are due again, in ms: see scripts/take.lua. */
+export const BUSY_WAIT = 250;
 /** Of the records of a mapping that wait for a system, so many are looked at per second, however many they are. */
 const LOOKS = 50;
 
@@ -40,11 +44,25 @@ export async function batchJob(work: Work, job: Job<BatchJob>, token: string | u
     work.pause(name, rest);
     return 'Its systems cannot be asked now.';
   }
-  const { records, left } = await engine.dirty.take(name, BATCH, work.lease);
-  if (records.length === 0) return 'Nothing is due.';
-  if (left > 0) await engine.queues.wake(name);
-  await workOnBatch(work, config, mapping, records, `${job.id}:${token}`);
-  return `${records.length} records`;
+  const shift = shiftOf(work, config, mapping, `${job.id}:${token}`);
+  const batch = await takeBatch(shift.scope, { limit: BATCH });
+  if (batch.busy.length > 0) work.wakeLater(name, BUSY_WAIT);
+  if (batch.left > 0) await engine.queues.wake(name);
+  await workOnBatch(work, shift, batch);
+  return batch.units.length === 0 ? 'Nothing is due.' : `${batch.units.length} records`;
+}
+
+/** @param owner names whoever works, for claims */
+export function shiftOf(work: Work, config: Config, mapping: Mapping, owner: string): Shift {
+  const scope = mappingScope(work.engine.context({ owner, config }), mapping);
+  const deliver: MappingScope['deliver'] = (sibling, { record }) => {
+    const size = JSON.stringify(record.data).length;
+    // Of no use where the sibling has a link: whether that was committed since is not known.
+    const delivered = { record, from: 'response', size, requestedAt: performance.now(), revision: 0 } as const;
+    work.deliveries.put(sibling.mapping.name, sibling.side, [delivered]);
+  };
+  const own = { ...scope, deliver, claimTtl: scope.claimTtl ?? work.lease };
+  return { config, mapping, scope: withRecent(own, work.recent) };
 }
 
 /** @returns ms for which a system of the mapping is down; one that may be tried again is tried, once for all who ask */
@@ -59,99 +77,101 @@ async function systemsRest({ engine }: Work, { sides }: Mapping): Promise<number
   }
 }
 
-/** @param owner names this batch */
-export async function workOnBatch(
-  work: Work,
-  config: Config,
-  mapping: Mapping,
-  taken: readonly TakenRecord[],
-  owner: string,
-): Promise<void> {
-  const { engine, lease } = work;
-  const [run] = await engine.runs.active(mapping.name);
-  const open = new Set(taken);
-  const alive = setInterval(() => {
-    // Without it they are looked at by another worker too, which claims keep from doing anything.
-    engine.dirty.extend(mapping.name, [...open], lease).catch(() => {});
-  }, lease / 3);
-  alive.unref();
+async function workOnBatch(work: Work, shift: Shift, batch: Batch): Promise<void> {
+  const { engine } = work;
+  const { name } = shift.mapping;
   try {
+    if (batch.units.length === 0) return;
+    const [run] = await engine.runs.active(name);
     await Promise.all(
-      taken.map(async (one, i) => {
-        const release = await work.slots(mapping.name).acquire();
+      batch.units.map(async (unit) => {
+        // What is only being recorded takes no slot.
+        const release = once(await work.slots(name).acquire());
         try {
-          await workOnOne(work, config, mapping, one, { owner: `${owner}:${i}`, run });
+          await workOnUnit(work, shift, batch, unit, run, release);
         } finally {
           release();
-          open.delete(one);
         }
       }),
     );
+    await engine.throughput.count(reconcileQueue(name), batch.units.length);
   } finally {
-    clearInterval(alive);
+    batch.close();
   }
 }
 
-interface Circumstances {
-  readonly owner: string;
-  readonly run: string | undefined;
-}
-
-async function workOnOne(
+async function workOnUnit(
   work: Work,
-  config: Config,
-  mapping: Mapping,
-  taken: TakenRecord,
-  { owner, run }: Circumstances,
+  shift: Shift,
+  batch: Batch,
+  unit: ClaimedUnit,
+  run: string | undefined,
+  ends: () => void,
 ): Promise<void> {
   const { engine } = work;
-  const { name } = mapping;
-  const record = { ...parseRecordKey(taken.record), run };
-  const finished = { record: taken.record, lease: taken.lease } as const;
-  if (await tryNow(engine, name, record)) {
-    await work.finish(name, { ...finished, lease: taken.lease, outcome: outcome('unchanged'), retrying: true });
+  const { name } = shift.mapping;
+  const [taken] = unit.taken.records;
+  const { side, id, key, event } = taken!;
+  const { failedJob } = unit.taken.open[key] ?? {};
+  if (failedJob !== undefined && (await tryNow(engine, name, failedJob))) {
+    await unit.commit({ result: { kind: 'none' }, run: RETRYING });
     return;
   }
   // What pauses does so for all of a mapping: the rest of a batch is not tried one by one.
   const pause = work.paused(name);
-  if (pause > 0) return engine.dirty.giveBack(name, [taken], jittered(pause));
-  const job = randomUUID();
-  const result = await traced(work, name, taken, () =>
-    workOn(work, config, mapping, { ...record, owner, job, at: taken.event?.at, tried: 0 }),
-  );
-  await settle(work, mapping, taken, record, job, result);
+  if (pause > 0) return unit.giveBack(jittered(pause));
+  const record = { side, id, run, job: randomUUID(), at: event?.at, tried: 0, brake: batch.brake, ends };
+  try {
+    const result = await traced(work, name, taken!, () => workOn(work, shift, unit, record));
+    await settle(work, shift.mapping, unit, record, result);
+  } catch (error) {
+    await unit.giveBack(BUSY_WAIT).catch(() => {});
+    throw error;
+  }
 }
+
+function once(release: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) release();
+    done = true;
+  };
+}
+
+/** A record that is tried again by a job of its own: its runs wait for it no longer, but count what becomes of it. */
+const RETRYING = { place: 'retrying', did: false, fields: [] } as const;
 
 async function settle(
   work: Work,
   mapping: Mapping,
-  taken: TakenRecord,
-  record: ReturnType<typeof parseRecordKey> & { run: string | undefined },
-  job: string,
+  unit: ClaimedUnit,
+  record: RecordWork,
   result: RecordResult,
 ): Promise<void> {
   const { engine } = work;
   const { name } = mapping;
-  const { record: key } = taken;
+  const [{ key }] = unit.taken.records as [TakenRecord];
   switch (result.kind) {
     case 'done':
-      await forgetJobs(engine, name, record, result.outcome);
-      await work.finish(name, { record: key, lease: taken.lease, outcome: result.outcome });
       return;
     case 'refused':
       // The job ends the work on the record: whoever finds its run done finds it among those that failed.
-      await showRefusal(engine, name, record, job, result, taken.lease);
+      await showRefusal(engine, name, record, result);
       return;
     case 'later': {
       const ms = await waitFor(work, mapping, result);
       if (work.firstOf(`${name} ${result.wait.why}`)) await engine.dirty.noteWait(name, result.wait, ms);
-      await engine.dirty.giveBack(name, [taken], ms);
+      await unit.giveBack(ms);
       work.wakeLater(name, ms);
       return;
     }
-    case 'retry':
-      await retryLater(engine, name, record, job, result.error);
-      await work.finish(name, { record: key, lease: taken.lease, outcome: outcome('unchanged'), retrying: true });
+    case 'retry': {
+      const former = unit.taken.open[key]?.failedJob;
+      await retryLater(engine, name, record, result.error, former, async (failedJob) => {
+        const answer = await unit.commit({ result: { kind: 'none' }, open: { [key]: { failedJob } }, run: RETRYING });
+        return answer.kind === 'done';
+      });
+    }
   }
 }
 

@@ -1,12 +1,14 @@
 /** A record in trouble, as a job of its own: tried again with growing delays, then among those that failed. */
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
-import { recordKey } from '../links/keys.ts';
-import { failureText, noteRetry, noteWait, WAITS, type Wait } from '../queue/reasons.ts';
+import { recordKey } from '../model/record-key.ts';
+import { failureText, noteRetry, noteWait, WAITS, type Wait, waitOf } from '../queue/reasons.ts';
+import { takeBatch } from '../sync/batch.ts';
+import { lockedError } from '../sync/claims.ts';
 import { outcome } from '../sync/outcome.ts';
 import { jittered } from '../timing.ts';
-import type { RecordJob } from './queues.ts';
-import { workOn } from './record.ts';
-import { forgetJobs, noteJob } from './trouble.ts';
+import { BUSY_WAIT, shiftOf } from './batch-job.ts';
+import { type RecordJob, reconcileQueue } from './queues.ts';
+import { type RecordResult, type RecordWork, type Shift, workOn } from './record.ts';
 import type { Work } from './work.ts';
 
 /** How long a job waits whose mapping nobody has here, and for a process that has the version in force, in ms. */
@@ -29,20 +31,50 @@ export async function recordJob(work: Work, job: Job<RecordJob>, token: string |
 
   const attempt = tried + job.attemptsMade;
   const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-  const own = { side, id, run, owner: `${job.id}:${token}`, job: job.id ?? '', tried: attempt, last };
   const release = await work.slots(name).acquire();
-  const result = await workOn(work, config, mapping, own).finally(release);
+  const result = await workAlone(work, shiftOf(work, config, mapping, `${job.id}:${token}`), {
+    ...{ side, id, run, job: job.id ?? '', tried: attempt, last },
+  }).finally(release);
+  return settle(work, job, token, record, result);
+}
+
+async function workAlone(work: Work, shift: Shift, record: Omit<RecordWork, 'brake'>): Promise<RecordResult> {
+  const { side, id } = record;
+  const batch = await takeBatch(shift.scope, { records: [{ side, id }] });
+  const [unit] = batch.units;
+  try {
+    if (!unit) return { kind: 'later', wait: waitOf(lockedError()), ms: BUSY_WAIT };
+    const result = await workOn(work, shift, unit, { ...record, brake: batch.brake });
+    if (result.kind === 'later' || result.kind === 'retry') await unit.giveBack();
+    return result;
+  } catch (error) {
+    await unit?.giveBack().catch(() => {});
+    throw error;
+  } finally {
+    batch.close();
+  }
+}
+
+async function settle(
+  work: Work,
+  job: Job<RecordJob>,
+  token: string | undefined,
+  record: string,
+  result: RecordResult,
+): Promise<string> {
+  const { engine } = work;
+  const { mapping: name } = job.data;
   switch (result.kind) {
     case 'done':
-      await forgetJobs(engine, name, own, result.outcome, job.id);
-      await work.finish(name, { record, outcome: result.outcome });
+      await engine.throughput.count(reconcileQueue(name), 1);
       return result.outcome.kind;
     case 'later':
       return delay(job, token, result.ms, result.wait);
-    case 'refused':
-      await noteJob(engine, name, own, own.job);
-      work.finishOnceFailed(name, job.id, { record, outcome: result.outcome });
+    case 'refused': {
+      const lease = result.lease === undefined ? {} : { lease: result.lease };
+      work.finishOnceFailed(name, job.id, { record, ...lease, outcome: result.outcome });
       throw new UnrecoverableError(failureText(result.code, result.reason));
+    }
     case 'retry': {
       const { error } = result;
       engine.options.onFailure?.({ mapping: name, work: 'reconcile', code: error.code, result: 'retried' });

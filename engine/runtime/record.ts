@@ -1,21 +1,32 @@
 /** One record is brought into agreement: what came of it, told to the log, to listeners and to the trace. */
 import type { Config, Mapping } from '../config/types.ts';
 import type { OutcomeEvent } from '../engine.ts';
-import { asTandemError, type ErrorCode, type TandemError } from '../errors.ts';
+import { asTandemError, type TandemError } from '../errors.ts';
 import { withFields } from '../logger.ts';
+import { recordKey } from '../model/record-key.ts';
 import { type Wait, waitOf } from '../queue/reasons.ts';
+import { runCount } from '../store/runs.ts';
+import type { Brake } from '../store/types.ts';
+import type { ClaimedUnit } from '../sync/batch.ts';
+import type { Ending } from '../sync/commit.ts';
+import type { Facts, Unit } from '../sync/facts.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
-import { reconcile } from '../sync/reconcile.ts';
-import { mappingScope } from '../sync/scope.ts';
-import type { SideIndex } from '../types.ts';
-import { giveUp } from './trouble.ts';
+import { reconcileUnit } from '../sync/reconcile.ts';
+import type { MappingScope } from '../sync/scope.ts';
+import { otherSide, type SideIndex } from '../types.ts';
+import { giveUp, type Refusal, removeJob } from './trouble.ts';
 import type { Work } from './work.ts';
+
+/** What the records of one batch have in common. */
+export interface Shift {
+  readonly config: Config;
+  readonly mapping: Mapping;
+  readonly scope: MappingScope;
+}
 
 export interface RecordWork {
   readonly side: SideIndex;
   readonly id: string;
-  /** Names whoever does this work, for claims. */
-  readonly owner: string;
   /** The job that stands for the record, should it fail. */
   readonly job: string;
   /** A run that waits for it. */
@@ -26,26 +37,31 @@ export interface RecordWork {
   readonly tried: number;
   /** Whether there is no further try. */
   readonly last?: boolean;
+  /** The brake that was on when the record was taken. */
+  readonly brake: Brake | undefined;
+  /** Called when nothing is left but to record what became of it. */
+  readonly ends?: () => void;
 }
 
+/** All but `later` and `retry` are recorded: those are still held. */
 export type RecordResult =
   | { readonly kind: 'done'; readonly outcome: Outcome }
   /** Another try would meet the same: a person must fix the record, or the mapping. */
-  | {
-      readonly kind: 'refused';
-      readonly outcome: Outcome;
-      readonly code: ErrorCode | undefined;
-      readonly reason: string;
-    }
+  | ({ readonly kind: 'refused'; readonly outcome: Outcome } & Refusal)
   /** It waits for quota, for a system that is down, or for another worker: no failed try. */
   | { readonly kind: 'later'; readonly wait: Wait; readonly ms: number }
   | { readonly kind: 'retry'; readonly error: TandemError };
 
 /** @returns never throws for what a record or a system does */
-export async function workOn(work: Work, config: Config, mapping: Mapping, record: RecordWork): Promise<RecordResult> {
-  const { engine, member } = work;
+export async function workOn(
+  work: Work,
+  { mapping, scope }: Shift,
+  unit: ClaimedUnit,
+  record: RecordWork,
+): Promise<RecordResult> {
+  const { engine } = work;
   const { name } = mapping;
-  const { side, id, owner, job, run, tried } = record;
+  const { side, id, job, run, tried, brake } = record;
   const started = performance.now();
   const { tracing } = engine.options;
   const log = withFields(engine.logger, {
@@ -63,17 +79,30 @@ export async function workOn(work: Work, config: Config, mapping: Mapping, recor
     'tandem.run': run,
   });
   try {
-    const context = engine.context({ owner, config, job });
-    const result = await reconcile(mappingScope(context, mapping), { side, id });
-    // Another version took over meanwhile: what was just done may not be as that one would have it.
-    if (!(await member.inForce(name, mapping.version))) await context.enqueue(name, side, [id]);
+    let lease: string | undefined;
+    let jobs: readonly string[] = [];
+    const what = { side, id, job, both: unit.taken.records.length > 1, known: knownOf(work, name, unit) };
+    const ending = async (ended: Outcome, facts: Facts): Promise<Ending> => {
+      record.ends?.();
+      const end = await endingOf(work, mapping, unit, record, ended, facts);
+      jobs = end.jobs;
+      return end.ending;
+    };
+    const recorded = ({ lease: due }: { lease?: string }): void => {
+      lease = due;
+    };
+    const result = await reconcileUnit(scope, unit, what, { brake, ending, recorded });
+    for (const one of jobs) await removeJob(engine, name, one);
+    // As in `endingOf`, for what took over while that was recorded.
+    if (!(await work.member.inForce(name, mapping.version))) await scope.markDirty(name, side, [id]);
     const ms = Math.round(performance.now() - started);
-    report(work, mapping, record, result, ms, await arrivals(engine, mapping, record.at, result));
+    report(work, mapping, record, result, ms, await arrivals(scope, record.at, result));
     tracing?.note({ 'tandem.outcome': result.kind, 'tandem.code': result.code });
     log.info({ outcome: result.kind, writes: written(mapping, result), code: result.code, ms }, 'reconciled');
     if (result.code === 'BRAKE_ON') await engine.runs.warn(name, result.reason ?? '');
     if (result.kind !== 'failed') return { kind: 'done', outcome: result };
-    return { kind: 'refused', outcome: result, code: result.code, reason: result.reason ?? 'It was refused.' };
+    const reason = result.reason ?? 'It was refused.';
+    return { kind: 'refused', outcome: result, code: result.code, reason, lease };
   } catch (cause) {
     const error = asTandemError(cause);
     tracing?.note({ 'tandem.code': error.code });
@@ -89,10 +118,55 @@ export async function workOn(work: Work, config: Config, mapping: Mapping, recor
     else log.warn(fields, words);
     if (!over) return { kind: 'retry', error };
     await giveUp(engine, mapping, record, job, error);
+    const held = { holdMs: work.lease, open: { [unit.taken.records[0]!.key]: { failedJob: job } } };
+    const answer = await unit.commit({ result: { kind: 'none' }, ...held });
+    if (answer.kind !== 'done') await unit.giveBack();
     const failed = outcome('failed', { code: error.code, reason: error.message });
     report(work, mapping, record, failed, Math.round(performance.now() - started), [undefined, undefined]);
-    return { kind: 'refused', outcome: failed, code: error.code, reason: error.message };
+    const lease = answer.kind === 'done' ? answer.lease : undefined;
+    return { kind: 'refused', outcome: failed, code: error.code, reason: error.message, lease };
   }
+}
+
+/** What the page delivered, unless an event named the record since. */
+function knownOf({ deliveries }: Work, mapping: string, { taken }: ClaimedUnit): Unit['known'] {
+  return (side) => {
+    const record = taken.records.find((one) => one.side === side);
+    const known = record && deliveries.take(mapping, side, record.id);
+    return record?.event ? undefined : known;
+  };
+}
+
+/**
+ * What the last commit records beside the result: what runs count, which job stands for the record. `jobs`: those that stood
+ * for it or its counterpart before, and are over.
+ */
+async function endingOf(
+  { member, lease }: Work,
+  { name, version }: Mapping,
+  { taken }: ClaimedUnit,
+  { side, id, job }: RecordWork,
+  ended: Outcome,
+  { partner }: Facts,
+): Promise<{ ending: Ending; jobs: readonly string[] }> {
+  // Another version took over meanwhile: what was just done may not be as that one would have it.
+  const mark = (await member.inForce(name, version)) ? [] : [{ mapping: name, side, id }];
+  const noted = Object.entries(taken.open).flatMap(([key, { failedJob }]) =>
+    failedJob === undefined ? [] : [[key, failedJob] as const],
+  );
+  const other = otherSide(side);
+  if (partner?.failedJob !== undefined && ended.ids)
+    noted.push([recordKey(other, ended.ids[other]), partner.failedJob]);
+  const jobs = noted.map(([, failedJob]) => failedJob).filter((one) => one !== job);
+  const own = recordKey(side, id);
+  // It leaves the dirty set, and its runs, once its job is among those that failed.
+  if (ended.kind === 'failed')
+    return {
+      ending: { mark, holdMs: lease, open: { [own]: { failedJob: job } } },
+      jobs: jobs.filter((one) => one === taken.open[own]?.failedJob),
+    };
+  const open = Object.fromEntries(noted.map(([key]) => [key, { failedJob: null }]));
+  return { ending: { mark, open, run: runCount(ended) }, jobs };
 }
 
 function report(
@@ -119,16 +193,15 @@ function written({ sides }: Mapping, { writes }: Outcome): Record<string, readon
  * have been brought sooner.
  */
 async function arrivals(
-  engine: Work['engine'],
-  { name, sides }: Mapping,
+  scope: MappingScope,
   at: number | undefined,
   { kind, changes }: Outcome,
 ): Promise<OutcomeEvent['arrived']> {
   if (!changes) return [undefined, undefined];
   const now = Date.now();
-  const firstRead = kind === 'created' ? ((await engine.links(name).firstRead()) ?? now) : 0;
+  const firstRead = kind === 'created' ? ((await scope.firstRead()) ?? now) : 0;
   const since = (change: string | undefined, source: SideIndex): number | undefined => {
-    const ahead = engine.client(sides[source].system.name).clock.ahead();
+    const ahead = scope.clients[source].clock.ahead();
     const made = change === undefined ? undefined : change === '' ? at : Date.parse(change) - ahead;
     return made === undefined || Number.isNaN(made) || made < firstRead ? undefined : Math.max(0, now - made);
   };

@@ -12,9 +12,11 @@ import { backfill, definitionChanges } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, carryOut, liftUnlimited } from '../sync/brake.ts';
 import type { SyncContext } from '../sync/context.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
-import { releaseHeld, releaseParked, scan } from '../sync/scan.ts';
-import { mappingScope } from '../sync/scope.ts';
+import { mappingScope } from '../sync/mapping-scope.ts';
+import { type FoundOnPage, releaseGivenUp, releaseParked, type ScanOptions, scan } from '../sync/scan.ts';
+import type { Delivered, Deliveries } from './deliveries.ts';
 import { SCAN_QUEUE, type ScanJob } from './queues.ts';
+import type { Work } from './work.ts';
 
 /** How long a scan waits for the parents' first sync before it looks again, in ms. */
 const PARENTS_WAIT = 300;
@@ -25,6 +27,7 @@ const VERSION_WAIT = 250;
 interface Scanning {
   readonly engine: Engine;
   readonly member: Membership;
+  readonly deliveries: Deliveries;
   readonly job: Job<ScanJob>;
   readonly token: string | undefined;
   readonly config: Config;
@@ -35,8 +38,7 @@ interface Scanning {
 
 /** @throws what BullMQ takes for a failed try, or for none */
 export async function scanJob(
-  engine: Engine,
-  member: Membership,
+  { engine, member, deliveries }: Work,
   job: Job<ScanJob>,
   token: string | undefined,
 ): Promise<string> {
@@ -61,7 +63,7 @@ export async function scanJob(
   tracing?.note({ 'tandem.mapping': name, 'tandem.scan': kind, 'tandem.run': run.id });
   const fields = { mapping: name, run: run.id, scan: kind, job: job.id, trace: tracing?.id() };
   const log = withFields(engine.logger, fields);
-  const scanning: Scanning = { engine, member, job, token, config, mapping, run, log };
+  const scanning: Scanning = { engine, member, deliveries, job, token, config, mapping, run, log };
   try {
     const done = await scanAll(scanning);
     await engine.throughput.count(SCAN_QUEUE, 1);
@@ -111,19 +113,24 @@ async function scanAll(scanning: Scanning): Promise<string> {
   return brake ? 'braked' : 'scanned';
 
   /** @returns false where the mapping was edited meanwhile: whoever has the version in force reads again */
-  async function readSides(_: Scanning, context: SyncContext, kind: 'changes' | 'full'): Promise<boolean> {
+  async function readSides({ deliveries }: Scanning, context: SyncContext, kind: 'changes' | 'full'): Promise<boolean> {
     const wasReady = await links.ready();
-    const found = (side: 0 | 1, ids: readonly string[]): Promise<void> =>
-      wasReady ? context.enqueue(name, side, ids) : links.parkUntilReady(side, ids);
+    const found: ScanOptions['found'] = async (side, ids, page) => {
+      if (page) deliveries.put(name, side, deliveredOf(page));
+      await (wasReady ? context.enqueue(name, side, ids) : links.parkUntilReady(side, ids));
+    };
     const progress: NonNullable<Parameters<typeof scan>[3]['progress']> = (page) => engine.runs.read(run, page);
     const result = await scan(context, mapping, kind, { found, progress });
     if (!(await member.inForce(name, mapping.version))) return false;
-    await releaseHeld(context, mapping, found);
+    await releaseGivenUp(mappingScope(context, mapping), found);
     if (result.weighed.lifted) log.warn({}, 'what was missing is there again: the brake is off');
     if (kind === 'full') await links.follow({ scope: scopeOf(mapping) });
     return true;
   }
 }
+
+const deliveredOf = ({ views, sizes, requestedAt, revision }: FoundOnPage): Delivered[] =>
+  views.map((view, i) => ({ record: view.record, view, from: 'list', size: sizes[i]!, requestedAt, revision }));
 
 async function scanFailed({ engine, job, token, mapping, run, log }: Scanning, error: TandemError): Promise<never> {
   const report = (code: ErrorCode, result: Failure['result']): void =>

@@ -3,7 +3,6 @@ import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import type { ErrorCode, TandemError } from '../errors.ts';
 import { noteFirstTry } from '../queue/reasons.ts';
-import type { Outcome } from '../sync/outcome.ts';
 import type { SideIndex } from '../types.ts';
 
 interface RecordName {
@@ -11,37 +10,23 @@ interface RecordName {
   readonly id: string;
 }
 
-/** Notes the job that stands for a record now; another one that did before tells nothing any more. */
-export async function noteJob(engine: Engine, mapping: string, { side, id }: RecordName, job: string): Promise<void> {
-  const former = await engine.links(mapping).noteFailedJob(side, id, job);
-  if (former !== undefined) await removeJob(engine, mapping, former);
-}
-
-/** The record was handled: the jobs that stood for it or for its counterpart are over. */
-export async function forgetJobs(
-  engine: Engine,
-  mapping: string,
-  { side, id }: RecordName,
-  { ids }: Outcome,
-  own?: string,
-): Promise<void> {
-  const records = ids === undefined ? [{ side, id }] : ids.map((one, i) => ({ side: i as SideIndex, id: one }));
-  for (const job of await engine.links(mapping).takeFailedJobs(records))
-    if (job !== own) await removeJob(engine, mapping, job);
+interface RecordJobName extends RecordName {
+  readonly run?: string | undefined;
+  /** Id of the job that stands for the record. */
+  readonly job: string;
 }
 
 /** One that is being done goes its way: BullMQ does not let it be removed. */
-async function removeJob(engine: Engine, mapping: string, id: string): Promise<void> {
+export async function removeJob(engine: Engine, mapping: string, id: string): Promise<void> {
   await engine.queues.reconcile(mapping).remove(id);
 }
 
 /**
  * Where a record waits for its next try, it is tried now: what is new about it may be what fixes it.
+ * @param noted the job that stands for it
  * @returns whether it is
  */
-export async function tryNow(engine: Engine, mapping: string, { side, id }: RecordName): Promise<boolean> {
-  const noted = await engine.links(mapping).failedJob(side, id);
-  if (noted === null) return false;
+export async function tryNow(engine: Engine, mapping: string, noted: string): Promise<boolean> {
   const job = await engine.queues.reconcile(mapping).getJob(noted);
   const state = await job?.getState();
   if (state === 'waiting' || state === 'prioritized') return true;
@@ -51,19 +36,25 @@ export async function tryNow(engine: Engine, mapping: string, { side, id }: Reco
   return true;
 }
 
-/** A try failed, and another may not: the record becomes a job of its own. */
+/**
+ * A try failed, and another may not: the record becomes a job of its own.
+ * @param former the job that stood for it before, which tells nothing any more
+ * @param note ends the work on the record here. @returns false where somebody else has the record by now
+ */
 export async function retryLater(
   engine: Engine,
   mapping: string,
-  record: RecordName & { readonly run?: string | undefined },
-  id: string,
+  { side, id, run, job: jobId }: RecordJobName,
   error: TandemError,
+  former: string | undefined,
+  note: (job: string) => Promise<boolean>,
 ): Promise<void> {
   engine.options.onFailure?.({ mapping, work: 'reconcile', code: error.code, result: 'retried' });
-  const { run } = record;
-  const job = await engine.queues.retry({ mapping, side: record.side, id: record.id, ...(run ? { run } : {}) }, id);
+  const job = await engine.queues.retry({ mapping, side, id, ...(run ? { run } : {}) }, jobId);
   await noteFirstTry(job, error);
-  await noteJob(engine, mapping, record, id);
+  const noted = await note(jobId);
+  if (!noted) await removeJob(engine, mapping, jobId);
+  else if (former !== undefined && former !== jobId) await removeJob(engine, mapping, former);
 }
 
 /** Nobody tries it any more: it is among the records in trouble, and scans bring it back once the reason may be over. */
@@ -93,17 +84,20 @@ export async function giveUp(
   await links.doubtIntent(side, id);
 }
 
-/** A record was refused: it is seen among the jobs that failed. @param lease under which it was taken from the dirty set */
+export interface Refusal {
+  readonly code: ErrorCode | undefined;
+  readonly reason: string;
+  /** Under which its mark stays until `runs.finish` takes it. */
+  readonly lease: string | undefined;
+}
+
+/** A record was refused: it is seen among the jobs that failed. */
 export async function showRefusal(
   engine: Engine,
   mapping: string,
-  record: RecordName & { readonly run?: string | undefined },
-  id: string,
-  { code, reason }: { readonly code: ErrorCode | undefined; readonly reason: string },
-  lease: string,
+  { side, id, run, job }: RecordJobName,
+  { code, reason, lease }: Refusal,
 ): Promise<void> {
-  const { side, run } = record;
-  const refused = { reason, lease, ...(code === undefined ? {} : { code }) };
-  await engine.queues.refuse({ mapping, side, id: record.id, refused, ...(run ? { run } : {}) }, id);
-  await noteJob(engine, mapping, record, id);
+  const refused = { reason, ...(lease === undefined ? {} : { lease }), ...(code === undefined ? {} : { code }) };
+  await engine.queues.refuse({ mapping, side, id, refused, ...(run ? { run } : {}) }, job);
 }

@@ -1,10 +1,12 @@
 /** What the jobs of one process share: how many records are worked on at once, what is ended together, who pauses. */
 
+import { coalesce } from '../coalesce.ts';
 import { createSemaphore, type Semaphore } from '../connectors/semaphore.ts';
 import type { Engine } from '../engine.ts';
 import type { Membership } from '../queue/versions.ts';
 import type { Finished } from '../store/runs.ts';
-import { coalesce } from './coalesce.ts';
+import { createRecentReader, type RecentReader } from '../sync/recent.ts';
+import { createDeliveries, type Deliveries } from './deliveries.ts';
 import { reconcileQueue } from './queues.ts';
 
 export interface WorkOptions {
@@ -17,6 +19,10 @@ export interface WorkOptions {
 export interface Work extends WorkOptions {
   readonly engine: Engine;
   readonly member: Membership;
+  /** Records that scans of this process have just read. */
+  readonly deliveries: Deliveries;
+  /** What changed in the targets of creates since this process asked last. */
+  readonly recent: RecentReader;
   /** Held while a record of the mapping is worked on. */
   slots(mapping: string): Semaphore;
   /** Ends the work on a record. @returns false where it was marked again meanwhile */
@@ -44,6 +50,7 @@ export function createWork(engine: Engine, member: Membership, options: WorkOpti
   const finishing = new Map<string, (finished: Finished) => Promise<boolean>>();
   const failing = new Map<string, () => Promise<boolean>>();
   const pauses = new Map<string, number>();
+  const deliveries = createDeliveries();
   const lately = new Map<string, number>();
   const timers = new Map<string, { at: number; timer: NodeJS.Timeout }>();
 
@@ -57,6 +64,8 @@ export function createWork(engine: Engine, member: Membership, options: WorkOpti
     ...options,
     engine,
     member,
+    deliveries,
+    recent: createRecentReader(),
     slots: (mapping) => known(slots, mapping, () => createSemaphore(options.concurrency)),
     finish: (mapping, finished) =>
       known(finishing, mapping, () =>
@@ -109,6 +118,7 @@ export function createWork(engine: Engine, member: Membership, options: WorkOpti
     },
     close() {
       for (const { timer } of timers.values()) clearTimeout(timer);
+      deliveries.close();
     },
   };
   return work;

@@ -185,10 +185,10 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     for (const name of lost) idle(name);
     if (gained.length > 0) inBackground(follow(gained));
   });
-  const scans = watch(
-    new Worker<ScanJob>(SCAN_QUEUE, (job, token) => scanJob(engine, member, job, token), { ...common, concurrency: 8 }),
-  );
   const work = createWork(engine, member, { concurrency, lease: lockDuration });
+  const scans = watch(
+    new Worker<ScanJob>(SCAN_QUEUE, (job, token) => scanJob(work, job, token), { ...common, concurrency: 8 }),
+  );
   const mappingJob: Processor<MappingJob> = (job, token) =>
     isRecordJob(job.data) ? recordJob(work, job as Job<RecordJob>, token) : batchJob(work, job as Job<BatchJob>, token);
   syncWorkers();

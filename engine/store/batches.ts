@@ -1,16 +1,22 @@
 /** Batches of dirty records: taken under claims, committed or given back. One script each, however many records. */
+import { coalesce } from '../coalesce.ts';
 import { type BrakeListener, parseBrake, spendingOf } from './brake.ts';
 import { redisTime, type StoreContext } from './context.ts';
 import { parseOpen, quietIssue } from './issue-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
 import type { Reader } from './reader.ts';
 import { parseRecordKey, recordKey } from './record-key.ts';
+import { isToken, tokenBytes } from './tokens.ts';
 import type { Batches, Begin, OpenEntry, RecordRef, Taken, TakenUnit, TakeRequest } from './types.ts';
 import { commitUnits, packIndex, packUnit, parseRecent, type WireUnit } from './units.ts';
-import { decodeUnlinked } from './unlinked-codec.ts';
+import { decodeUnlinked, packState } from './unlinked-codec.ts';
 import { staleWord } from './words.ts';
 
 const LIMIT = 50;
+/** Ms for which the first that begins a write waits for others. */
+const LINGER = 1;
+/** Records asked about in one script. */
+const LOOKED = 500;
 /** Own writes are remembered for so long, in ms. */
 const RECENT = 900_000;
 /** What stands in the way of another run of the same kind, in ms: see engine/store/runs.ts. */
@@ -81,16 +87,25 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
     return take({ owner, ttlMs, records: taken.flat() });
   }
 
+  const lock = coalesce<WireUnit, number>((requests) => scripts.text('lock', pack(requests as Packable)), LOOKED);
+  const begin = coalesce<WireUnit, string[]>(
+    (requests) => scripts.text('begin', pack(requests as Packable)),
+    LOOKED,
+    LINGER,
+  );
+
   return {
     lookup: reader.lookup,
     take,
 
-    commit: (owner, units) =>
-      commitUnits(context, owner, (used) => Promise.all(units.map((unit) => packUnit(context, unit, used))), {
-        ...(units.some(({ run }) => run)
-          ? { r: `${context.prefix}:{runs}:`, t: new Date().toISOString(), l: LEASE }
-          : {}),
-      }),
+    commit: (owner, units, marked) =>
+      commitUnits(
+        context,
+        owner,
+        (used) => Promise.all(units.map((unit) => packUnit(context, unit, used))),
+        { r: `${context.prefix}:{runs}:`, t: new Date().toISOString(), l: LEASE },
+        marked,
+      ),
 
     async releaseTaken(owner, units, inMs = 0) {
       const claims = units.flatMap((unit) => unit.claims);
@@ -121,26 +136,65 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
     extend: (owner, claims, ttlMs) => claimed(owner, ttlMs, 'work', claims),
     claim: (owner, claims, ttlMs) => claimed(owner, ttlMs, 'take', claims),
 
-    async lock(owner, side, entry, claims, ttlMs) {
-      const unit = { c: [], d: [], k: 'U', s: String(side), i: entry.id, x: 'skip', ...packIndex(context, entry) };
-      await commitUnits(context, owner, async () => [unit as WireUnit]);
-      return claimed(owner, ttlMs, 'take', claims);
+    async lock(owner, indexed, claims, ttlMs) {
+      const entry = indexed && {
+        s: String(indexed.side),
+        i: indexed.entry.id,
+        ...packIndex(context, indexed.entry),
+      };
+      const at = await lock({ o: owner, ttl: ttlMs, c: claims, ...entry } as WireUnit);
+      return at === 0 ? undefined : at;
     },
 
-    async begin({ record, writes, create, replaces, unlimited, allowance }: Begin) {
-      const spending = spendingOf(unlimited, allowance);
-      const request = {
+    async begin({ record, owner = '', claims = [], writes, create, replaces, unlimited, allowance }: Begin) {
+      const spending = unlimited === 'unasked' ? {} : spendingOf(unlimited, allowance);
+      const [result, ...fields] = await begin({
         b: spending,
         k: record,
+        o: owner,
+        c: claims,
         ...(writes ? { W: JSON.stringify(writes) } : {}),
         ...(create ? { C: JSON.stringify(create), ck: create.key, cr: replaces ?? '' } : {}),
-      };
-      const [result, ...fields] = await scripts.text<string[]>('begin', pack(request));
+      });
       if (result === 'begun') return undefined;
-      if (result === 'changed') return 'changed';
+      if (result === 'changed' || result === 'lost') return result;
       const brake = parseBrake(Object.fromEntries(pairs(fields)));
-      if (brake && brake.id === spending.id) tell(true, brake);
+      if (brake && 'id' in spending && brake.id === spending.id) tell(true, brake);
       return brake;
+    },
+
+    async withdraw({ record, owner = '', claims = [] }, key) {
+      const [result] = await begin({ b: {}, k: record, o: owner, c: claims, D: key });
+      return result === 'begun' ? undefined : (result as 'changed' | 'lost');
+    },
+
+    async changed(side, ids, raws) {
+      const other: number[] = [];
+      for (let i = 0; i < ids.length; i += LOOKED) {
+        const joined = tokenBytes(...raws.slice(i, i + LOOKED));
+        const found = await scripts.run<number[]>('compare', String(side), joined, ...ids.slice(i, i + LOOKED));
+        other.push(...found.map((position) => i + position));
+      }
+      return other;
+    },
+
+    async free(side, ids) {
+      const free: number[] = [];
+      for (let i = 0; i < ids.length; i += LOOKED) {
+        const found = await scripts.run<number[]>('free', String(side), ...ids.slice(i, i + LOOKED));
+        free.push(...found.map((position) => i + position));
+      }
+      return free;
+    },
+
+    async noteRaw(side, records) {
+      for (let i = 0; i < records.length; i += LOOKED) {
+        const units = records.slice(i, i + LOOKED).map(({ id, raw, state }): WireUnit => {
+          const states = { st: packState(state), s8: isToken(state) ? tokenBytes(state) : '' };
+          return { c: [], d: [], k: 'R', s: String(side), i: id, raw: tokenBytes(raw), ...states };
+        });
+        await commitUnits(context, '', async () => units);
+      }
     },
 
     revision: async () => Number((await redis.get(`${base}revision`)) ?? 0),

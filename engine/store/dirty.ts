@@ -1,19 +1,8 @@
 /**
- * The dirty set of a mapping: the records that are to be looked at, each with the time from which on. A worker that takes
- * a record hides it for the time of a lease: if the worker ends, the record shows again by itself, so that no mark is
- * ever lost. Time is that of Redis alone.
+ * The dirty sets of mappings: the records that are to be looked at, each with the time from which on, marked and shown. How
+ * they are taken and leave the set is in batches.ts. Time is that of Redis alone.
  */
 import type { Redis } from 'ioredis';
-
-/** A record that was taken. */
-export interface TakenRecord {
-  /** `SIDE/ID`. */
-  readonly record: string;
-  /** Names this taking: a mark made meanwhile, or another taker, changes it. */
-  lease: string;
-  /** Of the event of its system that marked it last; absent where something else did. */
-  readonly event: MarkEvent | undefined;
-}
 
 /** What is kept of an event of a system, while its record waits. */
 export interface MarkEvent {
@@ -21,12 +10,6 @@ export interface MarkEvent {
   readonly at: number;
   /** The trace of its request, where traces are made. */
   readonly trace: string | undefined;
-}
-
-export interface Taken {
-  readonly records: readonly TakenRecord[];
-  /** Records that are due and were not taken. */
-  readonly left: number;
 }
 
 /** Why records of a mapping are due later. */
@@ -58,11 +41,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function text(score) return string.format('%.17g', score) end
 `;
 
-/**
- * A taken record has a score that is no whole number. Its fraction tells this taking from one in the same millisecond.
- */
+/** A taken record has a score that is no whole number: see scripts/take.lua. */
 const LEASE = `${NOW}
-local function leaseFor(ms) return text(now + ms + 0.5 + (time[2] % 1000) / 4096) end
 local function isTaken(score) return score % 1 > 0 end
 `;
 
@@ -89,77 +69,6 @@ if ARGV[2] ~= '' then redis.call('HSET', KEYS[2], unpack(events)) end
 if #add > 0 then redis.call('ZADD', KEYS[1], unpack(add)) end
 return #add / 2`;
 
-/**
- * Takes due records, the longest due first.
- * KEYS dirty set, events; ARGV lease in ms, how many
- * Answers the lease, how many due ones are left, then record and event of each.
- */
-const TAKE = `${LEASE}
-local lease = leaseFor(ARGV[1])
-local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'WITHSCORES', 'LIMIT', 0, ARGV[2])
-local result = { lease, 0 }
-if #found == 0 then return result end
-local add, records = {}, {}
-for i = 1, #found, 2 do
-  add[#add + 1] = lease
-  add[#add + 1] = found[i]
-  records[#records + 1] = found[i]
-end
-redis.call('ZADD', KEYS[1], unpack(add))
-local events = redis.call('EXISTS', KEYS[2]) == 1 and redis.call('HMGET', KEYS[2], unpack(records)) or {}
-if #events > 0 then redis.call('HDEL', KEYS[2], unpack(records)) end
-for i, record in ipairs(records) do
-  result[#result + 1] = record
-  result[#result + 1] = events[i] or ''
-end
-result[2] = redis.call('ZCOUNT', KEYS[1], '-inf', text(now))
-return result`;
-
-/**
- * Takes these records, due or not, marked or not, but for those that somebody works on.
- * KEYS dirty set; ARGV lease in ms, records. Answers the lease, then the records that were taken.
- */
-const TAKE_THESE = `${LEASE}
-local lease = leaseFor(ARGV[1])
-local records = {}
-for i = 2, #ARGV do records[#records + 1] = ARGV[i] end
-local scores = redis.call('ZMSCORE', KEYS[1], unpack(records))
-local result, add = { lease }, {}
-for i, record in ipairs(records) do
-  local score = scores[i] and tonumber(scores[i])
-  if not (score and isTaken(score) and score > now) then
-    add[#add + 1] = lease
-    add[#add + 1] = record
-    result[#result + 1] = record
-  end
-end
-if #add > 0 then redis.call('ZADD', KEYS[1], unpack(add)) end
-return result`;
-
-/** Gives taken records back for later. KEYS dirty set; ARGV delay in ms, pairs of record and lease */
-const GIVE_BACK = `${LEASE}
-local due = text(now + ARGV[1])
-for i = 2, #ARGV, 2 do
-  local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  if score and tonumber(score) == tonumber(ARGV[i + 1]) then redis.call('ZADD', KEYS[1], due, ARGV[i]) end
-end
-return 1`;
-
-/**
- * Goes on working on records. KEYS dirty set; ARGV lease in ms, pairs of record and lease
- * Answers the new lease, then '1' for each record that still had its lease, '' for the others.
- */
-const EXTEND = `${LEASE}
-local lease = leaseFor(ARGV[1])
-local result = { lease }
-for i = 2, #ARGV, 2 do
-  local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  local own = score and tonumber(score) == tonumber(ARGV[i + 1])
-  if own then redis.call('ZADD', KEYS[1], lease, ARGV[i]) end
-  result[#result + 1] = own and '1' or ''
-end
-return result`;
-
 /** Takes out records that nobody works on. KEYS dirty set, events; ARGV how many. Answers them. */
 const DISCARD = `${LEASE}
 local result = {}
@@ -183,10 +92,6 @@ return { redis.call('ZCARD', KEYS[1]), due, due > 0 and math.floor(now - tonumbe
 
 interface DirtyCommands {
   tandemDirtyMark(...args: string[]): Promise<number>;
-  tandemDirtyTake(...args: string[]): Promise<[lease: string, left: number, ...records: string[]]>;
-  tandemDirtyTakeThese(...args: string[]): Promise<[lease: string, ...records: string[]]>;
-  tandemDirtyGiveBack(...args: string[]): Promise<number>;
-  tandemDirtyExtend(...args: string[]): Promise<[lease: string, ...own: string[]]>;
   tandemDirtyDiscard(...args: string[]): Promise<string[]>;
   tandemDirtyStats(...args: string[]): Promise<[count: number, due: number, oldest: number]>;
 }
@@ -195,18 +100,9 @@ export const dirtyKey = (prefix: string, mapping: string): string => `${prefix}:
 
 export type Dirty = ReturnType<typeof createDirty>;
 
-function eventOf(noted: string): MarkEvent | undefined {
-  const bar = noted.indexOf('|');
-  return bar < 0 ? undefined : { at: Number(noted.slice(0, bar)), trace: noted.slice(bar + 1) || undefined };
-}
-
 /** The dirty sets of all mappings. */
 export function createDirty(connection: Redis, prefix: string) {
   connection.defineCommand('tandemDirtyMark', { lua: MARK, numberOfKeys: 2 });
-  connection.defineCommand('tandemDirtyTake', { lua: TAKE, numberOfKeys: 2 });
-  connection.defineCommand('tandemDirtyTakeThese', { lua: TAKE_THESE, numberOfKeys: 1 });
-  connection.defineCommand('tandemDirtyGiveBack', { lua: GIVE_BACK, numberOfKeys: 1 });
-  connection.defineCommand('tandemDirtyExtend', { lua: EXTEND, numberOfKeys: 1 });
   connection.defineCommand('tandemDirtyDiscard', { lua: DISCARD, numberOfKeys: 2 });
   connection.defineCommand('tandemDirtyStats', { lua: STATS, numberOfKeys: 1 });
   const redis = connection as Redis & DirtyCommands;
@@ -223,37 +119,6 @@ export function createDirty(connection: Redis, prefix: string) {
       const noted = event ? `${event.at}|${event.trace ?? ''}` : '';
       for (let i = 0; i < records.length; i += BATCH)
         await redis.tandemDirtyMark(...keysOf(mapping), String(delay), noted, ...records.slice(i, i + BATCH));
-    },
-
-    /** @param lease ms for which nobody else takes them, unless they are marked again */
-    async take(mapping: string, limit: number, lease: number): Promise<Taken> {
-      const [name, left, ...flat] = await redis.tandemDirtyTake(...keysOf(mapping), String(lease), String(limit));
-      const records: TakenRecord[] = [];
-      for (let i = 0; i + 1 < flat.length; i += 2)
-        records.push({ record: flat[i]!, lease: name, event: eventOf(flat[i + 1]!) });
-      return { records, left };
-    },
-
-    /** Takes these records, marked or not. @returns those that nobody works on */
-    async takeThese(mapping: string, records: readonly string[], lease: number): Promise<TakenRecord[]> {
-      if (records.length === 0) return [];
-      const [name, ...taken] = await redis.tandemDirtyTakeThese(setOf(mapping), String(lease), ...records);
-      return taken.map((record) => ({ record, lease: name, event: undefined }));
-    },
-
-    /** Has taken records looked at later. @param delay ms from now */
-    async giveBack(mapping: string, taken: readonly TakenRecord[], delay: number): Promise<void> {
-      if (taken.length === 0) return;
-      const pairs = taken.flatMap(({ record, lease }) => [record, lease]);
-      await redis.tandemDirtyGiveBack(setOf(mapping), String(Math.ceil(delay)), ...pairs);
-    },
-
-    /** Keeps taken records hidden for longer. Those that were marked again, or that another worker has, stay as they are. */
-    async extend(mapping: string, taken: readonly TakenRecord[], lease: number): Promise<void> {
-      if (taken.length === 0) return;
-      const pairs = taken.flatMap(({ record, lease: own }) => [record, own]);
-      const [name, ...own] = await redis.tandemDirtyExtend(setOf(mapping), String(lease), ...pairs);
-      for (const [i, one] of taken.entries()) if (own[i] === '1') one.lease = name;
     },
 
     /** @returns the records that are not looked at any more, `limit` at most */

@@ -20,6 +20,8 @@ export type IssueCounts = Readonly<Record<IssueKind, number>>;
 
 export function createIssues(context: StoreContext, reader: Reader, unlinked: Unlinked) {
   const { redis, base, words } = context;
+  /** SET of record keys. */
+  const givenUp = `${base}given-up`;
 
   async function* listed(kind: IssueKind): AsyncGenerator<RecordIssue[]> {
     for await (const keys of redis.sscanStream(`${base}issues:${KIND_LETTERS[kind]}`, { count: BATCH })) {
@@ -92,6 +94,21 @@ export function createIssues(context: StoreContext, reader: Reader, unlinked: Un
         const { pendingCreate } = parseOpen(values[i] ?? undefined);
         return pendingCreate ? [{ id, pending: pendingCreate }] : [];
       });
+    },
+
+    /** Tries are used up, for a reason that may pass: these are looked at again after the next scan. */
+    async noteGivenUp(key: RecordKey): Promise<void> {
+      await redis.sadd(givenUp, key);
+    },
+
+    /** Each batch is forgotten once the next one is asked for. */
+    async *givenUp(): AsyncGenerator<RecordRef[]> {
+      for (;;) {
+        const keys = await redis.srandmember(givenUp, BATCH);
+        if (keys.length === 0) return;
+        yield keys.map(parseRecordKey);
+        await redis.srem(givenUp, ...keys);
+      }
     },
 
     open: async (side: SideIndex, id: string) => (await reader.record(side, id)).open,

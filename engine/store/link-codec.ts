@@ -9,7 +9,8 @@
  *  18  8  last synced hash of side 0    26  8  of side 1
  *  34  8  raw hash of side 0            42  8  of side 1
  *  50  6  time of our own last write on side 0 in ms, 0 for none    56  6  on side 1
- *  62  2  length of the id on side 1 in bytes, then the id
+ *  62  6  time of the last modification by anybody else before it on side 0 in ms, 0: not known    68  6  on side 1
+ *  74  2  length of the id on side 1 in bytes, then the id
  *   then  presence and unconfirmed: a bit per entry of the definition set, where the flags say so; without presence all are there
  *   then  two fingerprints of 8 bytes per property that is there
  *
@@ -21,7 +22,8 @@ import { getToken, putToken, TOKEN_BYTES } from './tokens.ts';
 import type { CorrelationNote, Link } from './types.ts';
 
 const FORMAT = 1;
-const HEADER = 64;
+const HEADER = 76;
+const OTHER_ID = 74;
 const PRESENCE = 16;
 const UNCONFIRMED = 32;
 const NOTES: readonly (CorrelationNote | undefined)[] = [undefined, 'new', 'open', 'refused'];
@@ -67,8 +69,9 @@ export function encodeLink(link: EncodedLink, set: DefinitionSet, number: number
     putToken(value, link.lastSynced[side], 18 + side * 8);
     putToken(value, link.raw[side], 34 + side * 8);
     value.writeUIntBE(link.ownWriteAt[side], 50 + side * 6, 6);
+    value.writeUIntBE(link.foreignAt[side], 62 + side * 6, 6);
   }
-  value.writeUInt16BE(id.length, 62);
+  value.writeUInt16BE(id.length, OTHER_ID);
   let at = HEADER + id.copy(value, HEADER);
   if (partial) at = putBits(value, at, present);
   if (doubted) {
@@ -90,7 +93,7 @@ export function encodeLink(link: EncodedLink, set: DefinitionSet, number: number
 /** @returns the number of the definition set by which the value is decoded */
 export const setNumber = (value: Buffer): number => value.readUInt32BE(14);
 
-export const otherId = (value: Buffer): string => value.toString('utf8', HEADER, HEADER + value.readUInt16BE(62));
+export const otherId = (value: Buffer): string => value.toString('utf8', HEADER, HEADER + value.readUInt16BE(OTHER_ID));
 
 /** @param id of the record on side 0. @throws TandemError INTERNAL where it is of a later format */
 export function decodeLink(id: string, value: Buffer, set: DefinitionSet): Link {
@@ -100,7 +103,7 @@ export function decodeLink(id: string, value: Buffer, set: DefinitionSet): Link 
       `A link in Redis has format ${value[0]}; this version of Tandem reads ${FORMAT}.`,
     );
   const flags = value[1]!;
-  let at = HEADER + value.readUInt16BE(62);
+  let at = HEADER + value.readUInt16BE(OTHER_ID);
   const bitmap = Math.ceil(set.length / 8);
   const present = flags & PRESENCE ? getBits(value, at, set.length) : undefined;
   if (present) at += bitmap;
@@ -124,6 +127,7 @@ export function decodeLink(id: string, value: Buffer, set: DefinitionSet): Link 
     lastSynced: both((side) => getToken(value, 18 + side * 8)),
     raw: both((side) => getToken(value, 34 + side * 8)),
     ownWriteAt: both((side) => value.readUIntBE(50 + side * 6, 6)),
+    foreignAt: both((side) => value.readUIntBE(62 + side * 6, 6)),
   };
 }
 

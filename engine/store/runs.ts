@@ -8,6 +8,7 @@ import type { RunKind, ScanProgress, UnidentifiedItems } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 import { dirtyKey } from './dirty.ts';
 import { recordKey } from './record-key.ts';
+import type { RunCount } from './types.ts';
 
 /**
  * How long a run that shows no sign of life stands in the way of a new one, in ms: whoever began it may have died before
@@ -539,6 +540,13 @@ export function createRuns(connection: Redis, prefix: string) {
       ),
   };
 }
+
+/** What the runs of a record count of what became of it. */
+export const runCount = (outcome: Outcome): RunCount => ({
+  place: isPlace(outcome.kind) ? outcome.kind : '',
+  did: didSomething(outcome),
+  fields: increments(outcome).filter(([field]) => !isPlace(field)),
+});
 
 /** Where a record may stand at the end of its work, and come back from: counted by record, not by try. */
 const PLACES = ['waiting', 'review', 'failed', 'retrying'] as const;

@@ -24,6 +24,7 @@ export interface CopiedLink {
   readonly correlation?: Pair<CorrelationNote | undefined>;
   readonly lastSynced: Pair<Token>;
   readonly ownWriteAt?: Pair<number>;
+  readonly foreignAt?: Pair<number>;
   readonly issue?: Issue;
 }
 
@@ -75,7 +76,7 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
           if (!link) return [];
           // Whatever waits for another try is looked at once more.
           const open = issue !== undefined && !KEPT.includes(issue.kind);
-          const { ids, base, unconfirmed, lastSynced, ownWriteAt } = link;
+          const { ids, base, unconfirmed, lastSynced, ownWriteAt, foreignAt } = link;
           const [a, b] = link.correlation;
           const correlation = open ? ([a ?? 'open', b ?? 'open'] as const) : link.correlation;
           return [
@@ -85,7 +86,7 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
               ...(unconfirmed.length > 0 ? { unconfirmed } : {}),
               ...(correlation.some(Boolean) ? { correlation } : {}),
               lastSynced: open ? ['', ''] : lastSynced,
-              ...(ownWriteAt.some((at) => at > 0) ? { ownWriteAt } : {}),
+              ...(ownWriteAt.some((at) => at > 0) ? { ownWriteAt, foreignAt } : {}),
               ...(issue && !open ? { issue: lasting(issue) } : {}),
             },
           ];

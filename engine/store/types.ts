@@ -75,6 +75,8 @@ export interface Link {
   readonly correlation: Pair<CorrelationNote | undefined>;
   /** When our own last write modified the record, on the clock of its system, in epoch ms; 0: never written. */
   readonly ownWriteAt: Pair<number>;
+  /** When somebody else had modified the record last before that, on the same clock; 0: never, as far as it is known. */
+  readonly foreignAt: Pair<number>;
   /** The state in which the record was last brought into agreement; '': it must be looked at. */
   readonly lastSynced: Pair<Token>;
   /** The raw record as it was last handled, mapping version included by the caller; '': not known. */
@@ -261,8 +263,9 @@ export interface LinkState {
   readonly unconfirmed?: readonly string[];
   readonly correlation?: Pair<CorrelationNote | undefined>;
   readonly lastSynced: Pair<Token>;
-  /** Undefined: as it was. */
+  /** Undefined: as it was, and so `foreignAt`. */
   readonly ownWriteAt?: Pair<number | undefined>;
+  readonly foreignAt?: Pair<number | undefined>;
   /** Undefined: as it was; '': not known. */
   readonly raw?: Pair<Token | undefined>;
 }
@@ -285,6 +288,8 @@ export type CommitResult =
       readonly record: RecordRef;
       readonly state?: string | undefined;
       readonly raw?: Token | undefined;
+      /** It is left without a counterpart deliberately: where it was read by the first sync, which ended then, it counts as read after that. */
+      readonly leave?: number | undefined;
       /** What others find it by; null: it is nobody's candidate any more. */
       readonly index?: UnlinkedIndex | null | undefined;
     }
@@ -316,7 +321,11 @@ export interface CommitUnit {
   /** Records of the unit that were taken or named: each leaves the dirty set unless it was marked since. */
   readonly records: readonly RecordKey[];
   /** Must all be held by the owner still; released with the commit. */
-  readonly claims: readonly RecordKey[];
+  readonly claims: readonly string[];
+  /** Another commit of this unit follows: claims are kept, and its records stay in the dirty set. */
+  readonly goesOn?: boolean;
+  /** For so many ms its records stay in the dirty set, as if they were still worked on: `runs.finish` takes them out. */
+  readonly holdMs?: number | undefined;
   readonly result: CommitResult;
   /** What changes of what is open, per record key. A new link settles issue, decision and pending create of both records. */
   readonly open?: Readonly<Record<RecordKey, OpenPatch>>;
@@ -334,15 +343,18 @@ export interface CommitUnit {
   /** These are gone, or not the candidates they were: whoever waits for them or watches them is marked dirty. Both records of a new link are woken so anyway. */
   readonly wakeAll?: readonly RecordKey[];
   readonly mark?: readonly Mark[];
-  readonly run?: RunCount;
+  /** The brake that blocks it: where that is off by now, the record is marked dirty. */
+  readonly blockedBy?: string | undefined;
+  readonly run?: RunCount | undefined;
 }
 
 /**
  * `fenced`: the link was committed since it was taken, is gone, or there is one where none was. `taken`: one of the
  * two is linked to another record. `lost`: a claim ended. In each of these nothing of the unit was stored.
+ * `lease` is what `runs.finish` takes, with `holdMs`.
  */
 export type CommitAnswer =
-  | { readonly kind: 'done'; readonly revision?: number }
+  | { readonly kind: 'done'; readonly revision?: number; readonly lease?: string }
   | { readonly kind: 'fenced' | 'taken' | 'lost' };
 
 export interface DirtyStats {
@@ -357,12 +369,15 @@ export interface DirtyStats {
 export interface Begin {
   /** The link or source that it is about. */
   readonly record: RecordKey;
+  /** Who must hold these claims still. */
+  readonly owner?: string;
+  readonly claims?: readonly string[];
   readonly writes?: PendingWrites;
   /** Replaces a pending create of the same key only, or of `replaces`. */
   readonly create?: PendingCreate;
   readonly replaces?: string | undefined;
-  /** Brakes of these kinds have no limit any more. */
-  readonly unlimited: readonly BrakeKind[];
+  /** Brakes of these kinds have no limit any more. `unasked`: no brake holds it up. */
+  readonly unlimited: readonly BrakeKind[] | 'unasked';
   /** Consumed from the brake's allowance; undefined where nothing counts. */
   readonly allowance: Spending | undefined;
 }
@@ -373,8 +388,15 @@ export interface Batches {
   lookup(side: SideIndex, ids: readonly string[]): Promise<FoundRecord[]>;
   /** Takes work under claims. A record that is not committed or given back is due again when its claims end. */
   take(request: TakeRequest): Promise<Taken>;
-  /** @returns an answer per unit, in their order */
-  commit(owner: string, units: readonly CommitUnit[]): Promise<CommitAnswer[]>;
+  /**
+   * @param marked is given the mappings of which records were marked dirty
+   * @returns an answer per unit, in their order
+   */
+  commit(
+    owner: string,
+    units: readonly CommitUnit[],
+    marked?: (mappings: readonly string[]) => void,
+  ): Promise<CommitAnswer[]>;
   /** Gives units back without a result: due in `inMs` (default now), their claims released. */
   releaseTaken(owner: string, units: readonly Pick<TakenUnit, 'records' | 'claims'>[], inMs?: number): Promise<void>;
   /** Marks records of this mapping dirty; one that is due earlier stays so, one that is being worked on is looked at once more. */
@@ -389,19 +411,36 @@ export interface Batches {
   extend(owner: string, claims: readonly RecordKey[], ttlMs: number): Promise<number | undefined>;
   /** More claims for the same owner, all or none: counterparts found, match keys. */
   claim(owner: string, claims: readonly string[], ttlMs: number): Promise<number | undefined>;
-  /** Puts a record without a link into the index, then takes claims: of two records that match, the second finds the first. */
+  /**
+   * Takes more claims, after a record without a link was put into the index: of two records that match, the second finds
+   * the first. Calls of one moment are one script.
+   */
   lock(
     owner: string,
-    side: SideIndex,
-    entry: UnlinkedIndex,
+    entry: { readonly side: SideIndex; readonly entry: UnlinkedIndex } | undefined,
     claims: readonly string[],
     ttlMs: number,
   ): Promise<number | undefined>;
   /**
-   * Notes what is begun, unless a brake is on or goes on by it, or the pending create is another one's by now.
-   * @returns the brake that is on, or `changed`; undefined where it was noted
+   * Notes what is begun, unless a brake is on or goes on by it, or the pending create is another one's by now. Calls of one
+   * moment are one script.
+   * @returns the brake that is on, `changed`, or `lost` where a claim ended; undefined where it was noted
    */
-  begin(begin: Begin): Promise<Brake | 'changed' | undefined>;
+  begin(begin: Begin): Promise<Brake | 'changed' | 'lost' | undefined>;
+  /** Drops the pending create with this key. @returns `changed` where there is another one or none, `lost` */
+  withdraw(begin: Pick<Begin, 'record' | 'owner' | 'claims'>, key: string): Promise<'changed' | 'lost' | undefined>;
+  /**
+   * Which records are not as they were last handled, by their positions.
+   * @param raws hash of each raw record
+   */
+  changed(side: SideIndex, ids: readonly string[], raws: readonly Token[]): Promise<number[]>;
+  /** Which records have no link, by their positions. */
+  free(side: SideIndex, ids: readonly string[]): Promise<number[]>;
+  /**
+   * Notes the hashes of raw records that are in the state in which they were last handled.
+   * @param state as it is stored; where it is another one by now, nothing is noted
+   */
+  noteRaw(side: SideIndex, records: readonly { id: string; raw: Token; state: string }[]): Promise<void>;
   /** Number of the last commit of a link: a link with a higher revision was committed since. */
   revision(): Promise<number>;
 }

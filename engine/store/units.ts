@@ -17,28 +17,33 @@ const ANSWERS = ['done', 'fenced', 'taken', 'lost'] as const;
 /** A text that goes between its interning and the commit is interned again; that it goes each time is no chance. */
 const TRIES = 5;
 
-/** Records units that others have packed. @param make called again where a text that they use is gone */
+/**
+ * Records units that others have packed.
+ * @param make called again where a text that they use is gone
+ * @param marked is given the mappings of which records were marked dirty
+ */
 export async function commitUnits(
   context: StoreContext,
   owner: string,
   make: (used: Set<number>) => Promise<readonly WireUnit[]>,
   more: { readonly [name: string]: Packable | undefined } = {},
+  marked: (mappings: readonly string[]) => void = () => {},
 ): Promise<CommitAnswer[]> {
   for (let left = TRIES; left > 0; left--) {
     const used = new Set<number>();
     const units = await make(used);
     const request = { p: context.prefix, m: context.mapping, o: owner, w: [...used], u: units, ...more };
-    const answers = await context.scripts.text<(readonly [code: number, revision?: number] | -1)[]>(
-      'commit',
-      pack(request as Packable),
-    );
+    const answers = await context.scripts.text<unknown[]>('commit', pack(request as Packable));
     if (answers[0] === -1) {
       context.words.forget();
       continue;
     }
-    return (answers as (readonly [number, number?])[]).map(([code, revision]) => ({
+    const mappings = answers.at(-1) as string[];
+    if (mappings.length > 0) marked(mappings);
+    return (answers.slice(0, -1) as [code: number, revision: number, due: string][]).map(([code, revision, due]) => ({
       kind: ANSWERS[code]!,
-      ...(revision === undefined ? {} : { revision }),
+      ...(revision === 0 ? {} : { revision }),
+      ...(due === '' ? {} : { lease: due }),
     })) as CommitAnswer[];
   }
   throw new TandemError('INTERNAL', 'A text that many records share was deleted each time that it was to be used.');
@@ -49,7 +54,10 @@ export async function packUnit(context: StoreContext, unit: CommitUnit, used: Se
   for (const [key, patch] of Object.entries(unit.open ?? {})) open[key] = await packOpen(patch, context.words, used);
   return {
     c: unit.claims,
-    d: unit.records,
+    d: unit.goesOn ? [] : unit.records,
+    x: unit.goesOn ? 'keep' : undefined,
+    h: unit.holdMs,
+    bk: unit.blockedBy,
     ...(await packResult(context, unit, used)),
     open: unit.open && open,
     rc: unit.recent && packRecent(unit.recent),
@@ -79,7 +87,7 @@ async function packResult(context: StoreContext, { result }: CommitUnit, used: S
     case 'link':
       return packLink(context, result.link, used);
     case 'unlinked': {
-      const { record, state, raw, index } = result;
+      const { record, state, raw, index, leave } = result;
       return {
         k: 'U',
         s: String(record.side),
@@ -87,6 +95,7 @@ async function packResult(context: StoreContext, { result }: CommitUnit, used: S
         ...(index === undefined ? {} : packIndex(context, index ?? undefined)),
         st: state === undefined ? undefined : packState(state),
         raw: raw === undefined ? undefined : tokenBytes(raw),
+        lv: leave || undefined,
       };
     }
     case 'removed':
@@ -113,6 +122,7 @@ export async function packLink(context: StoreContext, link: LinkState, used: Set
   used.add(number);
   const {
     ownWriteAt = [undefined, undefined],
+    foreignAt = [undefined, undefined],
     raw = [undefined, undefined],
     correlation = [undefined, undefined],
   } = link;
@@ -126,6 +136,7 @@ export async function packLink(context: StoreContext, link: LinkState, used: Set
       lastSynced: link.lastSynced,
       raw: [raw[0] ?? '', raw[1] ?? ''],
       ownWriteAt: [ownWriteAt[0] ?? 0, ownWriteAt[1] ?? 0],
+      foreignAt: [foreignAt[0] ?? 0, foreignAt[1] ?? 0],
     },
     set,
     number,

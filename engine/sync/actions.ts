@@ -94,7 +94,9 @@ export type Action =
 /** What is to be recorded of a unit, in one step. The worker adds claims, the dirty set and the counts of runs. */
 export interface Commit
   extends Pick<CommitUnit, 'result' | 'open' | 'recent' | 'waitFor' | 'watch' | 'wake' | 'wakeAll' | 'mark'> {
-  /** Records that were found by a search or answered to a write, under their present match keys. */
+  /** The records as the results leave them: their hashes are recorded with the states. */
+  readonly handled: Pair<RecordView | undefined>;
+  /** Records without a link that were found by a search, under their present match keys. */
   readonly index: Pair<readonly UnlinkedIndex[]>;
   /** Ids of records that were written: sibling mappings of their entities have work. */
   readonly written: Pair<string | undefined>;

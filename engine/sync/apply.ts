@@ -1,12 +1,15 @@
 /** Carries out the actions of `decide`: one small executor per kind, which decides nothing. Its result is a fact. */
 import { BRAKE_KINDS } from '../config/brake.ts';
+import type { UpdateConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
+import type { WritablePath } from '../expression/path.ts';
 import { linkedState } from '../merge/state.ts';
+import { entryOf, keyOf } from '../merge/unit.ts';
 import { flip, replaceSide } from '../model/pair.ts';
+import { recordKey } from '../model/record-key.ts';
 import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import type { Action } from './actions.ts';
-import type { Claims } from './claims.ts';
-import { commit } from './commit.ts';
+import { type Claims, expiredError } from './claims.ts';
 import type { Facts, RecordFact, Results, WriteResult } from './facts.ts';
 import type { MappingScope } from './scope.ts';
 import { type RecordView, viewRecord } from './view.ts';
@@ -16,12 +19,17 @@ type Do<K extends Action['do']> = Extract<Action, { do: K }>;
 type Learned = Partial<Facts>;
 
 /** @returns the facts that the effect adds or replaces */
-export function apply(scope: MappingScope, claims: Claims, facts: Facts, action: Action): Promise<Learned> {
+export function apply(
+  scope: MappingScope,
+  claims: Claims,
+  facts: Facts,
+  action: Exclude<Action, { do: 'commit' }>,
+): Promise<Learned> {
   switch (action.do) {
     case 'lock':
-      return lock(scope, claims, facts, action);
+      return lock(claims, facts, action);
     case 'begin':
-      return begin(scope, facts, action);
+      return begin(scope, claims, facts, action);
     case 'keep-overwritten':
       return keepOverwritten(scope, facts, action);
     case 'update':
@@ -29,58 +37,54 @@ export function apply(scope: MappingScope, claims: Claims, facts: Facts, action:
     case 'create':
       return create(scope, claims, facts, action);
     case 'withdraw-create':
-      return withdrawCreate(scope, facts, action);
+      return withdrawCreate(scope, claims, facts, action);
     case 'delete':
       return remove(scope, claims, facts, action);
     case 'correlate':
       return correlate(scope, claims, facts, action);
     case 'restore':
       return restore(scope, claims, facts, action);
-    case 'commit':
-      return commitUnit(scope, facts, action);
   }
 }
 
 const learned = ({ results }: Facts, more: Partial<Results>): Learned => ({ results: { ...results, ...more } });
 
-async function lock(
-  scope: MappingScope,
-  claims: Claims,
-  facts: Facts,
-  { claims: names, entry }: Do<'lock'>,
-): Promise<Learned> {
-  if (entry) {
-    const { id, keys, correlationId } = entry.entry;
-    await scope.links.index(entry.side, [{ id, keys, names: correlationId }]);
-  }
-  await claims.add(names);
+async function lock(claims: Claims, facts: Facts, { claims: names, entry }: Do<'lock'>): Promise<Learned> {
+  await claims.add(names, entry);
   const own = entry?.side === facts.side && entry.entry.id === facts.id;
   return learned(facts, { locked: [...facts.results.locked, ...names], ...(own ? { indexed: true } : {}) });
 }
 
+/** The brake is asked, and what is begun is noted, in one step. */
 async function begin(
   scope: MappingScope,
+  claims: Claims,
   facts: Facts,
   { consume, writes, create: created }: Do<'begin'>,
 ): Promise<Learned> {
   const { links, mapping } = scope;
+  const record = writes ? recordKey(0, writes.ids[0]) : keyOf(facts);
   const unlimited = BRAKE_KINDS.filter((kind) => mapping.brake[kind] === undefined);
-  const asked = consume && unlimited.length < BRAKE_KINDS.length;
-  const brake = asked ? await links.brake.spend(unlimited, consume.allowance) : undefined;
-  if (brake) return { stored: { ...facts.stored, brake } };
-  if (writes)
-    await links.begin({
-      version: writes.revision === 0 ? '' : String(writes.revision),
-      ids: writes.ids,
-      writes: writes.writes,
-    });
-  if (created) {
-    await scope.step?.('before-intent');
-    await links.intend(created.side, created.id, created.pending);
-    await scope.step?.('after-intent');
-  }
+  if (created) await scope.step?.('before-intent');
+  const result = await links.batches.begin({
+    record,
+    owner: claims.owner,
+    claims: claims.names(),
+    ...(writes ? { writes } : {}),
+    ...(created ? { create: created.pending, replaces: entryOf(facts).pendingCreate?.key } : {}),
+    // A write that a person asks for is not held up by a brake.
+    unlimited: consume && unlimited.length < BRAKE_KINDS.length ? unlimited : 'unasked',
+    allowance: consume?.allowance,
+  });
+  if (result === 'lost') throw expiredError();
+  if (result === 'changed') throw createChanged(mapping.name, facts.id);
+  if (result) return { stored: { ...facts.stored, brake: result } };
+  if (created) await scope.step?.('after-intent');
   return learned(facts, { begun: { key: created?.pending.key } });
 }
+
+const createChanged = (mapping: string, id: string): TandemError =>
+  new TandemError('LINK_CHANGED', 'Another worker has begun to create a counterpart of this record.', { mapping, id });
 
 async function keepOverwritten(
   scope: MappingScope,
@@ -166,10 +170,13 @@ async function create(
 
 async function withdrawCreate(
   scope: MappingScope,
+  claims: Claims,
   facts: Facts,
   { side, id, key }: Do<'withdraw-create'>,
 ): Promise<Learned> {
-  await scope.links.dropIntent(side, id, key);
+  const begun = { record: recordKey(side, id), owner: claims.owner, claims: claims.names() };
+  const result = await scope.links.batches.withdraw(begun, key);
+  if (result === 'lost') throw expiredError();
   return learned(facts, { withdrawn: true });
 }
 
@@ -191,14 +198,12 @@ async function correlate(
   if (!path || !entity.update) return known(false);
   try {
     // What is known may be from a page, which has no version, or from before a write of this very look.
-    const record = await clients[side].read(entity.name, view.record.id);
+    const record = sendsOnly(entity.update, path) ? view.record : await clients[side].read(entity.name, view.record.id);
     if (!record) return known(false);
     const data = path.set(record.data, counterpart ?? null);
     const change = { data, changed: [path], version: record.version, before: record.data };
     const named = await clients[side].update(entity.name, record.id, change, { guard: claims.check });
-    const { keys, correlationId, inScope } = await viewRecord(mapping, side, named, scope.fingerprinter);
-    await scope.links.index(side, [{ id: named.id, keys: inScope ? keys : [], names: correlationId }]);
-    return known(true);
+    return known({ view: await viewRecord(mapping, side, named, scope.fingerprinter) });
   } catch (cause) {
     const error = asTandemError(cause);
     return known(error.retry === 'never' ? false : { error });
@@ -223,7 +228,9 @@ async function restore(
   };
 }
 
-async function commitUnit(scope: MappingScope, facts: Facts, { commit: what, last }: Do<'commit'>): Promise<Learned> {
-  const revision = await commit(scope, facts, what);
-  return last || revision === undefined ? {} : learned(facts, { committed: revision });
-}
+/** Whether an update sends this place and nothing beside it, on no condition: then nothing has to be read before it. */
+const sendsOnly = (update: UpdateConfig, { steps }: WritablePath): boolean =>
+  update.method.toUpperCase() !== 'PUT' &&
+  update.version === undefined &&
+  (steps.length === 1 ||
+    (update.nested === 'merge' && update.mask === undefined && steps.every(({ select }) => select === undefined)));

@@ -6,13 +6,13 @@ import { allowance } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { Brake, BrakeAnswer } from '../links/brake.ts';
-import type { Held, Links } from '../links/links.ts';
+import type { Links } from '../links/links.ts';
+import { toHeld } from '../links/shapes.ts';
 import { blockedTrouble } from '../merge/permit.ts';
 import { otherSide, type Pair } from '../types.ts';
 import type { SyncContext } from './context.ts';
-import { linkedBefore } from './gather.ts';
+import { linkedBefore } from './linked-before.ts';
 import type { MappingScope } from './scope.ts';
-import { heldOf } from './stored.ts';
 
 export { brakeReason } from '../merge/permit.ts';
 
@@ -138,7 +138,7 @@ async function blockMissing(
       { kind: 'deletes' },
     );
   const trouble = blockedTrouble(mapping, { kind: 'block', brake, blockedBy: brake.id }, 'deletes');
-  const held: Held = heldOf({
+  const held = toHeld({
     ...trouble,
     mapping: mapping.version,
     since: Date.now(),

@@ -1,18 +1,35 @@
 /** Work under claims: nobody else handles these records meanwhile, and a worker that lost its claims does not write. */
 import { TandemError } from '../errors.ts';
-import type { Links } from '../links/links.ts';
-import { createDeadline } from './deadline.ts';
+import type { Batches, UnlinkedIndex } from '../store/types.ts';
+import type { SideIndex } from '../types.ts';
+import { createDeadline, type Deadline, type Instant } from './deadline.ts';
 
 /** Extended while work goes on: what a worker held that is gone is free after this time, in ms. */
-const TTL = 30_000;
+export const CLAIM_TTL = 30_000;
 /** How long a worker that finds a record locked waits before it asks again, in ms. */
 const LOCKED_WAIT = 250;
 
+export const lockedError = (): TandemError =>
+  new TandemError('RECORD_LOCKED', 'Another worker handles this record.', {
+    retryAfter: Math.round(LOCKED_WAIT * (0.5 + Math.random())),
+  });
+
+export const expiredError = (): TandemError => new TandemError('LINK_CHANGED', 'The claim on this record has expired.');
+
+/** Of one unit of a batch. */
 export interface Claims {
-  /** Redis' time in ms when the first of them were taken. */
-  readonly at: number;
-  /** Takes more. @throws TandemError RECORD_LOCKED */
-  add(names: readonly string[]): Promise<void>;
+  readonly owner: string;
+  /** All that are held. */
+  names(): string[];
+  /**
+   * Takes more.
+   * @param entry of a record without a link that is to be found from now on, by whoever takes such claims after this
+   * @throws TandemError RECORD_LOCKED
+   */
+  add(
+    names: readonly string[],
+    entry?: { readonly side: SideIndex; readonly entry: UnlinkedIndex } | undefined,
+  ): Promise<void>;
   /**
    * Called right before the bytes of a write leave: asks nobody, so it holds for this very moment.
    * @throws TandemError LINK_CHANGED when the claims have expired
@@ -20,49 +37,64 @@ export interface Claims {
   check(): void;
 }
 
-/** @param ttl ms that the claims last unless they are extended. @throws TandemError RECORD_LOCKED when another worker holds one of them */
-export async function underClaims<T>(
-  links: Links,
-  owner: string,
-  names: readonly string[],
-  work: (claims: Claims) => Promise<T>,
-  ttl = TTL,
-): Promise<T> {
-  const held = new Set<string>();
-  const deadline = createDeadline();
+/** Claims of all units that one owner works on at the same time. Within it, too, one of two units comes second. */
+export interface ClaimTable {
+  /** @param taken when those were asked for */
+  open(names: readonly string[], taken: Instant): Claims & { close(): void };
+  close(): void;
+}
 
-  const take = async (wanted: readonly string[]): Promise<number> => {
-    const asked = deadline.now();
-    const at = await links.claim(wanted, owner, ttl);
-    if (at === undefined)
-      throw new TandemError('RECORD_LOCKED', 'Another worker handles this record.', {
-        retryAfter: Math.round(LOCKED_WAIT * (0.5 + Math.random())),
-      });
-    if (held.size === 0) deadline.moveTo(asked, ttl);
-    for (const name of wanted) held.add(name);
-    return at;
-  };
-  const extend = async (): Promise<void> => {
-    const asked = deadline.now();
-    if (await links.extend([...held], owner, ttl)) deadline.moveTo(asked, ttl);
-  };
-  // A call may take longer than claims last, with all its waiting and trying again. A failure shows before the next write.
-  const alive = setInterval(() => void extend().catch(() => {}), ttl / 3);
-  alive.unref();
-  try {
-    const at = await take(names);
-    return await work({
-      at,
-      add: async (more) => {
-        const wanted = more.filter((name) => !held.has(name));
-        if (wanted.length > 0) await take(wanted);
-      },
-      check() {
-        if (deadline.passed()) throw new TandemError('LINK_CHANGED', 'The claim on this record has expired.');
-      },
-    });
-  } finally {
-    clearInterval(alive);
-    await links.unclaim([...held], owner);
+export function createClaimTable(batches: Batches, owner: string, ttl: number): ClaimTable {
+  const holders = new Map<string, object>();
+  const open = new Set<{ readonly held: ReadonlySet<string>; readonly deadline: Deadline }>();
+
+  async function extend(units: readonly { held: ReadonlySet<string>; deadline: Deadline }[]): Promise<void> {
+    const names = units.flatMap(({ held }) => [...held]);
+    if (names.length === 0) return;
+    const asked = units[0]!.deadline.now();
+    if ((await batches.extend(owner, names, ttl)) !== undefined)
+      for (const { deadline } of units) deadline.moveTo(asked, ttl);
+    // One of them was lost, or ended meanwhile: each for itself.
+    else if (units.length > 1) for (const unit of units) if (open.has(unit)) await extend([unit]);
   }
+  // A call may take longer than claims last, with all its waiting and trying again. A failure shows before the next write.
+  const alive = setInterval(() => void extend([...open]).catch(() => {}), ttl / 3);
+  alive.unref();
+
+  return {
+    open(names, taken) {
+      const held = new Set(names);
+      const unit = { held, deadline: createDeadline() };
+      unit.deadline.moveTo(taken, ttl);
+      open.add(unit);
+      for (const name of names) holders.set(name, unit);
+      return {
+        owner,
+        names: () => [...held],
+        async add(wanted, entry) {
+          const more = wanted.filter((name) => !held.has(name));
+          if (more.length === 0 && !entry) return;
+          if (more.some((name) => holders.has(name))) throw lockedError();
+          for (const name of more) holders.set(name, unit);
+          const at = await batches.lock(owner, entry, more, ttl).catch((error: unknown) => {
+            for (const name of more) holders.delete(name);
+            throw error;
+          });
+          if (at === undefined) {
+            for (const name of more) holders.delete(name);
+            throw lockedError();
+          }
+          for (const name of more) held.add(name);
+        },
+        check() {
+          if (unit.deadline.passed()) throw expiredError();
+        },
+        close() {
+          open.delete(unit);
+          for (const name of held) if (holders.get(name) === unit) holders.delete(name);
+        },
+      };
+    },
+    close: () => clearInterval(alive),
+  };
 }

@@ -1,180 +1,117 @@
-/**
- * Records what became of a unit. The store will do this in one script; until then it is several steps, in an order in which
- * a process may end after any of them.
- */
+/** Records what became of a unit, in one step: link, issues, who is woken, which records are looked at next. */
+import { TandemError } from '../errors.ts';
 import { mapPair, SIDES } from '../model/pair.ts';
-import { parseRecordKey, recordKey } from '../model/record-key.ts';
-import type { LinkState, OpenPatch, RecordKey } from '../store/types.ts';
-import type { SideIndex } from '../types.ts';
+import { recordKey } from '../model/record-key.ts';
+import type { CommitAnswer, CommitResult, CommitUnit, Mark, OpenPatch, RecordKey } from '../store/types.ts';
 import type { Commit } from './actions.ts';
-import { DOUBT } from './definitions.ts';
-import type { Facts } from './facts.ts';
+import type { ClaimedUnit } from './batch.ts';
+import { expiredError } from './claims.ts';
+import type { Facts, Unit } from './facts.ts';
 import type { MappingScope } from './scope.ts';
-import { formatState, heldOf } from './stored.ts';
+import type { RecordView } from './view.ts';
 
-/** @returns the revision of the link, where the unit is one */
-export async function commit(scope: MappingScope, facts: Facts, what: Commit): Promise<number | undefined> {
+/** What the end of the work on a unit adds to its commit. */
+export type Ending = Pick<CommitUnit, 'open' | 'mark' | 'run' | 'holdMs'>;
+
+export type Recorded = Omit<Extract<CommitAnswer, { kind: 'done' }>, 'kind'>;
+
+/**
+ * @param ending undefined where the unit is worked on further
+ * @throws TandemError LINK_CHANGED, LINK_TAKEN: then nothing was recorded
+ */
+export async function commit(
+  scope: MappingScope,
+  claimed: ClaimedUnit,
+  unit: Unit,
+  facts: Facts,
+  what: Commit,
+  ending: Ending | undefined,
+): Promise<Recorded> {
+  const { links, mapping } = scope;
+  const { result } = what;
+  const isLink = result.kind === 'link';
+  const isNew = isLink && result.link.revision === undefined;
   for (const side of SIDES) {
     const entries = what.index[side].map(({ id, keys, correlationId }) => ({ id, keys, names: correlationId }));
-    if (entries.length > 0) await scope.links.index(side, entries);
+    if (entries.length > 0) await links.index(side, entries);
   }
-  const revision = await commitResult(scope, facts, what);
-  await scope.noteOwnWrites(what.written, what.ownWrites);
-  for (const key of what.wake ?? []) await wake(scope, key);
-  for (const key of what.wakeAll ?? []) await wakeAll(scope, key);
-  for (const { mapping, side, id } of what.mark ?? []) await scope.markDirty(mapping, side, [id]);
-  for (const side of SIDES) if (what.written[side] !== undefined) await scope.markSiblings(side, what.written[side]);
-  if (what.watch) await scope.links.watch(what.watch, facts.side, facts.id);
-  await waitFor(scope, facts, what);
-  if (what.blockedBy !== undefined && (await scope.links.brake.on())?.id !== what.blockedBy) {
-    // Whoever took the brake off a moment ago may not have seen this record among those that wait.
-    const { side, id } = what.result.kind === 'link' ? { side: 0 as const, id: what.result.link.ids[0] } : facts;
-    await scope.markDirty(scope.mapping.name, side, [id]);
-  }
-  return revision;
-}
-
-async function commitResult(scope: MappingScope, facts: Facts, what: Commit): Promise<number | undefined> {
-  const { links } = scope;
-  const { result } = what;
-  switch (result.kind) {
-    case 'link':
-      return commitLink(scope, facts, result.link, what);
-    case 'unlinked': {
-      const { side, id } = result.record;
-      // It is none of the first sync any more, should it ever get a counterpart.
-      if (what.noFirstSync && result.index?.keys.length === 0) await links.forget(side, id);
-      if (result.index === null) await links.forget(side, id);
-      else if (result.index) await links.index(side, [{ ...result.index, names: result.index.correlationId }]);
-      if (what.noFirstSync) await links.leave(side, id);
-      await patchOpen(scope, what.open, result.state);
-      return undefined;
-    }
-    case 'removed': {
-      if (result.ids) {
-        await links.unlink(...result.ids);
-        for (const side of SIDES) await links.forget(side, result.ids[side]);
-      } else if (result.record) {
-        const { side, id } = result.record;
-        const counterpart = await links.counterpart(side, id);
-        if (counterpart !== undefined)
-          await links.unlink(...(side === 0 ? ([id, counterpart] as const) : ([counterpart, id] as const)));
-        await links.forget(side, id);
-        await links.release([{ side, id }]);
-      }
-      await patchOpen(scope, what.open, '');
-      return undefined;
-    }
-    case 'unlink':
-      await links.unlink(...result.ids);
-      for (const side of SIDES) {
-        const entry = result.index?.[side];
-        if (entry) await links.index(side, [{ ...entry, names: entry.correlationId }]);
-      }
-      return undefined;
-    case 'none':
-      if (what.park) await links.parkUntilReady(facts.side, [facts.id]);
-      await patchOpen(scope, what.open, undefined);
-      return undefined;
-  }
-}
-
-async function commitLink(
-  scope: MappingScope,
-  { stored }: Facts,
-  { ids, revision, base, unconfirmed = [], correlation = [undefined, undefined], lastSynced }: LinkState,
-  { open = {}, written }: Commit,
-): Promise<number> {
-  const { links, job } = scope;
-  const key = recordKey(0, ids[0]);
-  const patch = open[key] ?? {};
-  const doubted = unconfirmed.flatMap((name) => (base[name] ? [[DOUBT + name, base[name]] as const] : []));
-  // A new link settles what was open about its records.
-  const former = stored.link ? stored.open[key] : undefined;
-  const issue = patch.issue === undefined ? former?.issue : (patch.issue ?? undefined);
-  await scope.step?.(revision === undefined ? 'before-link' : 'before-base');
-  const version = await links.commit({
-    ids,
-    version: revision === undefined ? '' : String(revision),
-    base: { ...base, ...Object.fromEntries(doubted) },
-    states: mapPair(lastSynced, (state, side) => formatState(state, correlation[side])),
-    held: issue && heldOf(job === undefined ? issue : { ...issue, job }),
+  if (what.park) await links.parkUntilReady(facts.side, [facts.id]);
+  if (isLink) await scope.step?.(isNew ? 'before-link' : 'before-base');
+  const { recent, waitFor, watch, wake, wakeAll } = what;
+  const answer = await claimed.commit({
+    result: storable(scope, facts, what),
+    open: openOf(unit, facts, what, ending),
+    ...(recent ? { recent } : {}),
+    ...(waitFor ? { waitFor } : {}),
+    ...(watch ? { watch } : {}),
+    ...(wake ? { wake } : {}),
+    ...(wakeAll ? { wakeAll } : {}),
+    mark: [...(what.mark ?? []), ...(await siblingMarks(scope, what)), ...(ending?.mark ?? [])],
+    blockedBy: what.blockedBy,
+    ...(ending ? { run: ending.run, holdMs: ending.holdMs } : { goesOn: true }),
   });
-  await scope.step?.(revision === undefined ? 'after-link' : 'after-base');
-  if (patch.decision) await links.decide([{ side: 0, id: ids[0] }], patch.decision);
-  else if (patch.decision === null && former?.decision) await links.undecide(0, ids[0]);
-  if (former?.pendingWrites || written.some((id) => id !== undefined)) await links.forgetBegun(ids[0]);
-  if (revision === undefined) for (const side of SIDES) await wakeAll(scope, recordKey(side, ids[side]));
-  return Number(version);
+  const place = { mapping: mapping.name, id: facts.id };
+  if (answer.kind === 'fenced')
+    throw new TandemError('LINK_CHANGED', 'Another worker brought this link into agreement meanwhile.', place);
+  if (answer.kind === 'taken')
+    throw new TandemError('LINK_TAKEN', 'One of the two records is linked to another one.', place);
+  if (answer.kind !== 'done') throw expiredError();
+  if (isLink) await scope.step?.(isNew ? 'after-link' : 'after-base');
+  return answer;
 }
 
-/** @param state of a record without a link; undefined: as it was */
-async function patchOpen(scope: MappingScope, open: Commit['open'], state: string | undefined): Promise<void> {
-  for (const [key, patch] of Object.entries(open ?? {})) await patchRecord(scope, key, patch, state);
-}
-
-async function patchRecord(
-  { links, job }: MappingScope,
-  key: RecordKey,
-  { issue, decision, pendingCreate }: OpenPatch,
-  state: string | undefined,
-): Promise<void> {
-  const { side, id } = parseRecordKey(key);
-  const stateNow = state ?? (await links.states(side, [id]))[0] ?? '';
-  if (issue?.kind !== 'review') {
-    const former = await links.held(side, id);
-    if (former?.kind === 'review') await links.unwatch(former.candidates ?? [], side, id);
+/** With the hashes of the raw records that were handled, and our own writes. */
+function storable({ rawOf }: MappingScope, { stored }: Facts, { result, handled, ...what }: Commit): CommitResult {
+  const hashOf = (view: RecordView | undefined): string => (view ? rawOf(view) : '');
+  if (result.kind === 'unlinked') {
+    const leave = what.noFirstSync ? stored.firstRead : undefined;
+    return { ...result, raw: hashOf(handled[result.record.side]), leave };
   }
-  if (issue) await links.hold(side, id, stateNow, heldOf(job === undefined ? issue : { ...issue, job }));
-  else if (issue === null && state === undefined) await links.handled(side, id, stateNow);
-  if (decision) await links.decide([{ side, id }], decision);
-  else if (decision === null) await links.undecide(side, id);
-  if (pendingCreate) await links.intend(side, id, pendingCreate);
-  else if (pendingCreate === null) await links.dropIntent(side, id);
+  if (result.kind !== 'link') return result;
+  return {
+    kind: 'link',
+    link: {
+      ...result.link,
+      raw: mapPair(result.link.lastSynced, (state, side) => (state === '' ? '' : hashOf(handled[side]))),
+      ownWriteAt: mapPair(what.ownWrites, (write) => write?.at),
+      foreignAt: mapPair(what.ownWrites, (write) => write && (write.before ?? 0)),
+    },
+  };
 }
 
-/** Registers with the records waited for, and looks again in case one was linked meanwhile. */
-async function waitFor(
-  scope: MappingScope,
-  { side, id, stored }: Facts,
-  { waitFor: refs = [], result }: Commit,
-): Promise<void> {
-  const ids = result.kind === 'link' ? result.link.ids : stored.link?.ids;
-  const waiter = `${scope.mapping.name}|${ids ? 0 : side}|${ids ? ids[0] : id}`;
-  for (const ref of refs) {
-    const links = scope.linksOf(ref.mapping);
-    await links.wait(ref.side, ref.id, waiter);
-    if ((await links.counterpart(ref.side, ref.id)) !== undefined)
-      await wakeWaiters(scope, ref.mapping, ref.side, ref.id);
+/** Pending writes of a link that was committed are history. */
+function openOf({ job }: Unit, { stored }: Facts, { result, open = {} }: Commit, ending: Ending | undefined) {
+  const patches: Record<RecordKey, OpenPatch> = {};
+  for (const [key, patch] of [...Object.entries(open), ...Object.entries(ending?.open ?? {})])
+    patches[key] = { ...patches[key], ...patch };
+  if (result.kind === 'link') {
+    const key = recordKey(0, result.link.ids[0]);
+    patches[key] = { ...patches[key], pendingWrites: null };
   }
+  for (const [key, { issue, ...patch }] of Object.entries(patches)) {
+    if (issue && job !== undefined) patches[key] = { ...patch, issue: { ...issue, job } };
+    // What is settled already costs no look.
+    else if (issue === null && Object.keys(patch).length === 0 && stored.open[key] === undefined && stored.link)
+      delete patches[key];
+  }
+  return patches;
 }
 
-/** Whoever waits for the link of a record is looked at again. */
-export const wake = (scope: MappingScope, key: RecordKey): Promise<void> => {
-  const { side, id } = parseRecordKey(key);
-  return wakeWaiters(scope, scope.mapping.name, side, id);
-};
-
-async function wakeWaiters(scope: MappingScope, mapping: string, side: SideIndex, id: string): Promise<void> {
-  const links = scope.linksOf(mapping);
-  const waiters = await links.waiters(side, id);
-  for (const waiter of waiters) {
-    const [name, waitingSide, ...rest] = waiter.split('|');
-    if (scope.config.mappings.has(name!)) await scope.markDirty(name!, waitingSide === '1' ? 1 : 0, [rest.join('|')]);
+/** Other mappings of the entity have work, unless the record is as they saw it last. */
+async function siblingMarks(scope: MappingScope, { written, handled }: Commit): Promise<Mark[]> {
+  const marks: Mark[] = [];
+  for (const side of SIDES) {
+    const [id, view] = [written[side], handled[side]];
+    for (const sibling of id === undefined ? [] : scope.siblings[side]) {
+      const { name } = sibling.mapping;
+      if (!(await scope.siblingReady(sibling))) {
+        await scope.linksOf(name).parkUntilReady(sibling.side, [id!]);
+        continue;
+      }
+      if (view) scope.deliver?.(sibling, view);
+      const unlessRaw = view && scope.siblingRaw(sibling.mapping, view);
+      marks.push({ mapping: name, side: sibling.side, id: id!, ...(unlessRaw ? { unlessRaw } : {}) });
+    }
   }
-  // Only now: a crash before this line wakes them once more, which is harmless.
-  await links.dropWaiters(side, id, waiters);
-}
-
-/** Those in review because of it are looked at again too: the choice may be another one now, or none. */
-async function wakeAll(scope: MappingScope, key: RecordKey): Promise<void> {
-  await wake(scope, key);
-  const { side, id } = parseRecordKey(key);
-  const { links } = scope;
-  const watchers = await links.watchers(side, id);
-  for (const watcher of watchers) {
-    const record = parseRecordKey(watcher);
-    await scope.markDirty(scope.mapping.name, record.side, [record.id]);
-  }
-  await links.dropWatchers(side, id, watchers);
+  return marks;
 }

@@ -1,5 +1,5 @@
 /** What every step of sync needs: the configuration it began with, the systems, the links, a way to queue more work. */
-import type { Config, Mapping } from '../config/types.ts';
+import type { Config } from '../config/types.ts';
 import type { SystemClient } from '../connectors/client.ts';
 import type { Fingerprinter } from '../expression/values.ts';
 import type { Links } from '../links/links.ts';
@@ -14,8 +14,8 @@ export interface SyncContext {
   readonly fingerprinter: Fingerprinter;
   /** Queues a reconcile of each record; at most one waits per link. */
   enqueue(mapping: string, side: SideIndex, ids: readonly string[]): Promise<void>;
-  /** A record was written: other mappings of its entity have work too, and should not wait for an event to tell them. */
-  touched(mapping: Mapping, side: SideIndex, id: string): Promise<void>;
+  /** Has workers look into the dirty sets of these mappings. */
+  wake(mappings: readonly string[]): void;
   /** Names whoever does this work, for claims. */
   readonly owner: string;
   /** The job that does this work, so that a failed one can go once its record is mended. */

@@ -3,6 +3,7 @@ import { redefined } from '../config/definition.ts';
 import type { Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { Held, Intent, KeptLost } from '../links/links.ts';
+import { toHeld } from '../links/shapes.ts';
 import { baseEntry } from '../merge/base.ts';
 import { pairOfLink } from '../merge/linked.ts';
 import { decideMatch, type Match } from '../merge/match.ts';
@@ -18,7 +19,6 @@ import { gather } from './gather.ts';
 import { foresee } from './reconcile.ts';
 import { convertContext } from './references.ts';
 import type { MappingScope } from './scope.ts';
-import { heldOf } from './stored.ts';
 import type { RecordView } from './view.ts';
 
 export interface ExplainedSide {
@@ -82,7 +82,7 @@ export async function explainRecord(scope: MappingScope, side: SideIndex, id: st
     ready,
     properties: await explainProperties(scope, facts),
     match: !link && ready && own?.inScope ? await explainMatch(scope, facts, own) : undefined,
-    held: issue ? heldOf(issue) : await links.held(side, id),
+    held: issue ? toHeld(issue) : await links.held(side, id),
     intent: await links.intent(side, id),
     lost: ids[0] === undefined ? [] : await links.history(ids[0]),
   };

@@ -17,15 +17,20 @@ import type { RecordView } from './view.ts';
 export interface Unit {
   readonly side: SideIndex;
   readonly id: string;
-  /** The record as a page has just delivered it: used instead of a read where `isCurrent` says so. */
-  readonly known?: DeliveredRecord | undefined;
-  /** Where a batch has asked Redis for many units at once; without it, it is asked for this one. */
-  readonly stored?: StoredFacts | undefined;
+  /** Both records of the link are to be looked at, not only the one that is named. */
+  readonly both?: boolean;
+  /** A record of the unit as a page has just delivered it: used instead of a read where `isCurrent` says so. Asked once. */
+  readonly known?: ((side: SideIndex) => DeliveredRecord | undefined) | undefined;
+  /** The job that stands for the record, for issues. */
+  readonly job?: string | undefined;
 }
 
 export interface DeliveredRecord {
   readonly record: SystemRecord;
-  /** Epoch ms on Redis' clock when the page was requested. */
+  /** As this mapping sees it, where that is known already. */
+  readonly view?: RecordView | undefined;
+  readonly from: 'list' | 'response';
+  /** `performance.now()` when the page was requested, or the response was there. */
   readonly requestedAt: number;
   /** The revision counter of the mapping when the page was requested: a link with a higher one was committed since. */
   readonly revision: number;
@@ -45,18 +50,18 @@ export interface StoredFacts extends Pick<TakenUnit, 'open' | 'recent'> {
   readonly firstRead: number | undefined;
   /** Names the present match rules and correlations. */
   readonly rules: string;
-  /** Our own last write to each record through any mapping of its entity. */
-  readonly ownWrites: Pair<OwnWrite | undefined>;
+  /** Our own last write to each record, through each mapping of its entity. */
+  readonly ownWrites: Pair<readonly OwnWrite[]>;
   /** Epoch ms on Redis' clock when this was asked for. */
   readonly now: number;
 }
 
-/** Our own last write to a record of a system, through whatever mapping. */
+/** Our own last write to a record of a system through one mapping. Times are epoch ms, as the system states them. */
 export interface OwnWrite {
-  /** Modification time of the record after it, as the system states it, ISO 8601: a record with this time was edited by nobody since. */
-  readonly at: string;
-  /** Modification time of the last edit that was not ours, as far as it is known. */
-  readonly before: string | undefined;
+  /** When it modified the record: one with this modification time was edited by nobody since. */
+  readonly at: number;
+  /** When somebody else modified it last before that, as far as it is known. */
+  readonly before: number | undefined;
 }
 
 /** What a system answered when it was asked for a record. */
@@ -167,6 +172,9 @@ export interface PartnerFacts {
   readonly link: Link | undefined;
   readonly pendingCreate: PendingCreate | undefined;
   readonly pendingWrites: PendingWrites | undefined;
+  /** Id of the job that failed on it for good. */
+  readonly failedJob: string | undefined;
+  readonly ownWrites: readonly OwnWrite[];
 }
 
 /** A value of the history as it would be written: to its own side, and what it becomes on the other one, if it flows there. */
@@ -188,8 +196,8 @@ export interface Results {
   /** The pending create is dropped: nothing was created. */
   readonly withdrawn?: true;
   readonly deleted?: true;
-  /** False: the system does not take it. An error is one that another try may not meet. */
-  readonly correlated: Pair<boolean | { readonly error: TandemError } | undefined>;
+  /** `view`: the record as it is then. False: the system does not take it. An error is one that another try may not meet. */
+  readonly correlated: Pair<{ readonly view: RecordView } | false | { readonly error: TandemError } | undefined>;
   /** Revision of the link after a commit that was not the last. */
   readonly committed?: number;
   /** `view`: the record after the restored value was written, where it had to be. */
@@ -215,6 +223,8 @@ export interface Facts {
   readonly mapping: Mapping;
   readonly side: SideIndex;
   readonly id: string;
+  /** Both records of the link are to be looked at. */
+  readonly both?: boolean | undefined;
   /** A new random key, for a create. */
   readonly key: string;
   readonly fingerprinter: Fingerprinter;

@@ -1,7 +1,5 @@
 /** Answers the questions of `decide`. Reads and calculates; writes nothing, neither to a system nor to Redis. */
-import { type BrakeKind, allowance as limitOf } from '../config/brake.ts';
 import { asTandemError, type TandemError } from '../errors.ts';
-import { BRAKE_WINDOW } from '../links/brake.ts';
 import { firstSeen } from '../merge/unconfirmed.ts';
 import { flip } from '../model/pair.ts';
 import { type Json, otherSide, type SideIndex, type SystemRecord } from '../types.ts';
@@ -15,7 +13,7 @@ import {
   searchCorrelation,
 } from './candidates.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
-import type { AllowanceFacts, Facts, NewRecord, RecordFact, RestoredValue, Unit } from './facts.ts';
+import type { DeliveredRecord, Facts, NewRecord, RecordFact, RestoredValue, Unit } from './facts.ts';
 import { findUnconfirmedCreate, gatherOpenCreates } from './find-create.ts';
 import { convertContext } from './references.ts';
 import type { MappingScope } from './scope.ts';
@@ -64,7 +62,7 @@ export async function gather(
       return { conversions: { properties, refs: converting.missing } };
     }
     case 'allowance':
-      return { allowance: await gatherAllowance(scope, question.kind) };
+      return { allowance: await scope.allowanceOf(question.kind) };
     case 'absent-twice':
       return { absentTwice: (await readRecord(scope, question.side, question.id)) === undefined };
     case 'restored-value':
@@ -75,9 +73,22 @@ export async function gather(
 const readRecord = (scope: MappingScope, side: SideIndex, id: string): Promise<SystemRecord | undefined> =>
   scope.clients[side].read(scope.mapping.sides[side].entity.name, id);
 
-/** A page's record is used as long as its link was not committed after that page was requested. */
-function isCurrent({ known }: Unit, { stored: { link } }: Facts): boolean {
-  return known !== undefined && (link === undefined || link.revision <= known.revision);
+/** How old a page may be whose records are used, in ms: of a record with a link, whose counterpart is read now, and of one without. */
+const LINKED_AGE = 10_000;
+const UNLINKED_AGE = 300_000;
+
+/**
+ * A page's record is used while the page is fresh, and its link was not committed after the page was requested; or where it
+ * is the one that was committed.
+ */
+function isCurrent(
+  { rawOf }: MappingScope,
+  known: DeliveredRecord,
+  side: SideIndex,
+  { stored: { link } }: Facts,
+): boolean {
+  if (performance.now() - known.requestedAt > (link ? LINKED_AGE : UNLINKED_AGE)) return false;
+  return link === undefined || link.revision <= known.revision || link.raw[side] === rawOf(known);
 }
 
 async function gatherRecord(
@@ -87,21 +98,21 @@ async function gatherRecord(
   side: SideIndex,
   id: string,
 ): Promise<Pick<Facts, 'records'>> {
-  const delivered = side === unit.side && id === unit.id && isCurrent(unit, facts) ? unit.known?.record : undefined;
-  const from = delivered ? 'list' : 'read';
+  const known = unit.known?.(side);
+  const delivered = known && known.record.id === id && isCurrent(scope, known, side, facts) ? known : undefined;
   const order = facts.records.filter((fact) => fact !== undefined).length;
-  const known = (fact: RecordFact): Pick<Facts, 'records'> => ({
+  const learned = (fact: RecordFact): Pick<Facts, 'records'> => ({
     records: flip(side, [fact, facts.records[otherSide(side)]]),
   });
   try {
-    const record = delivered ?? (await readRecord(scope, side, id));
-    if (!record) return known({ kind: 'absent' });
-    const view = await viewRecord(scope.mapping, side, record, scope.fingerprinter);
-    return known({ kind: 'present', view, from, askedFor: id, order });
+    const record = delivered?.record ?? (await readRecord(scope, side, id));
+    if (!record) return learned({ kind: 'absent' });
+    const view = delivered?.view ?? (await viewRecord(scope.mapping, side, record, scope.fingerprinter));
+    return learned({ kind: 'present', view, from: delivered?.from ?? 'read', askedFor: id, order });
   } catch (cause) {
     const error = asTandemError(cause);
     if (error.retry !== 'never') throw error;
-    return known({ kind: 'unreadable', error });
+    return learned({ kind: 'unreadable', error });
   }
 }
 
@@ -123,24 +134,6 @@ export async function convertNew(scope: MappingScope, source: RecordView): Promi
   } catch (error) {
     return { ok: false, error: asTandemError(error), refs: [] };
   }
-}
-
-/** Links there were before the present run deleted or created some decide how many writes of a kind are allowed. */
-async function gatherAllowance(scope: MappingScope, kind: BrakeKind): Promise<AllowanceFacts> {
-  const { linked, since } = await linkedBefore(scope, kind);
-  const limit = scope.mapping.brake[kind];
-  return { limit: limit ? limitOf(kind, limit, linked) : Infinity, linked, since };
-}
-
-/** @returns links there were before the present run deleted or created some, and what it consumed */
-export async function linkedBefore(
-  { links, runSince }: Pick<MappingScope, 'links' | 'runSince'>,
-  kind: BrakeKind,
-): Promise<{ linked: number; spent: number; since: number | undefined }> {
-  const [count, since] = await Promise.all([links.count(), runSince()]);
-  const spent = await links.brake.spent(kind, Math.min(Date.now() - BRAKE_WINDOW, since ?? Infinity));
-  const linked = kind === 'deletes' ? count + spent : kind === 'creates' ? Math.max(0, count - spent) : count;
-  return { linked, spent, since };
 }
 
 /** A value of the history as it would be written to its own side, and what it becomes on the other one. */

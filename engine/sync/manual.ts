@@ -10,7 +10,7 @@ import { placeOf, whyNotRestorable } from '../merge/restore.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Pair, SideIndex } from '../types.ts';
 import type { Choice, Unit } from './facts.ts';
-import { reconcile } from './reconcile.ts';
+import { reconcileByHand } from './reconcile.ts';
 import type { MappingScope } from './scope.ts';
 
 /** How long a person waits for a worker that has the record just now, in ms. */
@@ -105,7 +105,7 @@ async function choose(scope: MappingScope, record: Record, choice: Choice): Prom
   const end = performance.now() + PATIENCE;
   for (;;) {
     try {
-      return await reconcile(scope, record, choice);
+      return await reconcileByHand(scope, record, choice);
     } catch (error) {
       if (!(error instanceof TandemError) || error.code !== 'RECORD_LOCKED' || performance.now() > end) throw error;
       await setTimeout(error.context.retryAfter ?? 250);

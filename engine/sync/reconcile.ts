@@ -5,59 +5,111 @@
 import { randomUUID } from 'node:crypto';
 import { TandemError } from '../errors.ts';
 import { decide } from '../merge/decide.ts';
+import { nothing } from '../merge/unit.ts';
 import type { Outcome } from '../model/outcome.ts';
-import { flip } from '../model/pair.ts';
-import { recordKey } from '../model/record-key.ts';
-import { otherSide } from '../types.ts';
+import type { Brake } from '../store/types.ts';
 import type { Step } from './actions.ts';
 import { apply } from './apply.ts';
-import { underClaims } from './claims.ts';
+import { type ClaimedUnit, takeBatch } from './batch.ts';
+import { lockedError } from './claims.ts';
+import { commit, type Ending, type Recorded } from './commit.ts';
 import type { Choice, Facts, StoredFacts, Unit } from './facts.ts';
 import { gather } from './gather.ts';
 import type { MappingScope } from './scope.ts';
-import { gatherStored } from './stored.ts';
+import { lookUp, storedFacts } from './stored.ts';
 
 /** Far more than any unit needs: one that goes on is a fault of `decide`. */
 const MOST_STEPS = 200;
 
-/**
- * @param choice what a person decides now
- * @throws TandemError whose `retry` states whether and how to try again; what needs a person is an issue, not thrown
- */
-export async function reconcile(scope: MappingScope, unit: Unit, choice?: Choice): Promise<Outcome> {
-  const { links, owner, claimTtl } = scope;
-  const found = await claimsOf(scope, unit);
-  return underClaims(
-    links,
-    owner,
-    [...new Set([...found, ...claimsOfChoice(choice)])],
-    async (held) => {
-      const stored = unit.stored ?? (await gatherStored(scope, unit, { now: held.at, ready: links.ready }));
-      assertUnchanged(scope, unit, stored, found);
-      let facts = startingFacts(scope, unit, stored, choice);
-      for (let steps = 0; steps < MOST_STEPS; steps++) {
-        const step = decide(facts);
-        if (step.kind === 'end') return step.outcome;
-        if (step.kind === 'fail') throw step.error;
-        if (step.kind === 'ask') {
-          facts = { ...facts, ...(await gather(scope, facts, unit, step.question)) };
-          continue;
-        }
-        facts = { ...facts, ...(await apply(scope, held, facts, step.action)) };
-        if (isLast(step)) return step.outcome;
-        if (endsLink(step))
-          facts = { ...facts, stored: await gatherStored(scope, unit, { now: held.at, ready: links.ready }) };
-      }
-      throw new TandemError('INTERNAL', 'The decision about a record does not end.', {
-        mapping: scope.mapping.name,
-        id: unit.id,
-      });
-    },
-    claimTtl,
-  );
+export interface UnitOptions {
+  /** What a person decides now. */
+  readonly choice?: Choice;
+  /** The brake that was on when the unit was taken. */
+  readonly brake: Brake | undefined;
+  /** What the commit that ends the unit records beside its result. */
+  ending?(outcome: Outcome, facts: Facts): Promise<Ending> | Ending;
+  /** Is given what the store answered to that commit. */
+  recorded?(answer: Recorded): void;
 }
 
-/** What a reconcile would do: the same decision, of which nothing is carried out. @throws as `reconcile` */
+/**
+ * A unit that was taken. It ends with a commit; where this throws, it is still held.
+ * @throws TandemError whose `retry` states whether and how to try again; what needs a person is an issue, not thrown
+ */
+export async function reconcileUnit(
+  scope: MappingScope,
+  claimed: ClaimedUnit,
+  unit: Unit,
+  { choice, brake, ending = () => ({}), recorded = () => {} }: UnitOptions,
+): Promise<Outcome> {
+  const { now } = claimed;
+  const stored = await storedFacts(scope, unit, claimed.taken, { now, brake, ready: scope.ready });
+  let facts = startingFacts(scope, unit, stored, choice);
+  for (let steps = 0; steps < MOST_STEPS; steps++) {
+    const step = decide(facts);
+    if (step.kind === 'fail') throw step.error;
+    if (step.kind === 'end') {
+      recorded(await commit(scope, claimed, unit, facts, nothing, await ending(step.outcome, facts)));
+      return step.outcome;
+    }
+    if (step.kind === 'ask') {
+      facts = { ...facts, ...(await gather(scope, facts, unit, step.question)) };
+    } else if (step.action.do === 'commit') {
+      const { action, outcome } = step;
+      const end = action.last ? await ending(outcome, facts) : undefined;
+      const answer = await commit(scope, claimed, unit, facts, action.commit, end);
+      if (action.last) {
+        recorded(answer);
+        return outcome;
+      }
+      facts = afterCommit(facts, action.commit, answer.revision);
+    } else facts = { ...facts, ...(await apply(scope, claimed.claims, facts, step.action)) };
+  }
+  throw endless(scope, unit);
+}
+
+const endless = ({ mapping }: MappingScope, { id }: Unit): TandemError =>
+  new TandemError('INTERNAL', 'The decision about a record does not end.', { mapping: mapping.name, id });
+
+/** A commit that was not the last: a new link that is worked on further, or one that ended and is followed by another. */
+function afterCommit(facts: Facts, { result }: { result: { kind: string } }, revision: number | undefined): Facts {
+  if (result.kind === 'removed')
+    return { ...facts, stored: { ...facts.stored, link: undefined, unlinked: undefined, open: {}, recent: [] } };
+  return revision === undefined ? facts : { ...facts, results: { ...facts.results, committed: revision } };
+}
+
+/**
+ * What a person decides about one record, under the same claims as those of workers; what marks it has stay.
+ * @throws TandemError RECORD_LOCKED where a worker has it, and as `reconcileUnit`
+ */
+export async function reconcileByHand(
+  scope: MappingScope,
+  record: Pick<Unit, 'side' | 'id'>,
+  choice: Choice,
+): Promise<Outcome> {
+  const both = choice.kind === 'link' || choice.kind === 'unlink';
+  const records = both ? choice.ids.map((id, side) => ({ side: side as 0 | 1, id })) : [record];
+  const batch = await takeBatch(scope, { records, keepMarks: true });
+  const [first, ...others] = batch.units;
+  try {
+    if (batch.busy.length > 0 || !first) throw lockedError();
+    // The other record of a link that is to be made: its claims are those of the unit.
+    for (const other of others) {
+      const names = other.claims.names();
+      await other.giveBack();
+      await first.claims.add(names);
+    }
+    const outcome = await reconcileUnit(scope, first, record, { choice, brake: batch.brake });
+    return outcome;
+  } catch (error) {
+    await first?.giveBack();
+    throw error;
+  } finally {
+    batch.close();
+  }
+}
+
+/** What a reconcile would do: the same decision, of which nothing is carried out. @throws as `reconcileUnit` */
 export async function plan(scope: MappingScope, unit: Unit): Promise<Outcome> {
   const { step } = await foresee(scope, unit, scope.links.readyToPlan);
   if (step.kind === 'fail') throw step.error;
@@ -73,19 +125,20 @@ export async function foresee(
   unit: Unit,
   ready: () => Promise<boolean>,
 ): Promise<{ readonly facts: Facts; readonly step: Exclude<Step, { kind: 'ask' }> }> {
-  const stored = await gatherStored(scope, unit, { now: Date.now(), ready });
   // What the brake would say is told of the whole plan.
-  let facts = startingFacts(scope, unit, { ...stored, brake: undefined });
+  const facts = await storedFacts(scope, unit, await lookUp(scope, unit), { now: Date.now(), brake: undefined, ready });
+  return foreseeFrom(scope, unit, startingFacts(scope, unit, facts));
+}
+
+async function foreseeFrom(scope: MappingScope, unit: Unit, from: Facts) {
+  let facts = from;
   for (let steps = 0; steps < MOST_STEPS; steps++) {
     const step = decide(facts);
     if (step.kind === 'ask') facts = { ...facts, ...(await gather(scope, facts, unit, step.question)) };
     else if (step.kind === 'act' && step.action.do === 'lock') facts = withLock(facts, step.action);
     else return { facts, step };
   }
-  throw new TandemError('INTERNAL', 'The decision about a record does not end.', {
-    mapping: scope.mapping.name,
-    id: unit.id,
-  });
+  throw endless(scope, unit);
 }
 
 function withLock(
@@ -102,7 +155,7 @@ function withLock(
 
 export const startingFacts = (
   { mapping, fingerprinter }: MappingScope,
-  { side, id }: Unit,
+  { side, id, both }: Unit,
   stored: StoredFacts,
   choice?: Choice,
 ): Facts => ({
@@ -110,6 +163,7 @@ export const startingFacts = (
   fingerprinter,
   side,
   id,
+  both,
   key: randomUUID(),
   stored,
   choice,
@@ -117,31 +171,3 @@ export const startingFacts = (
   rules: [],
   results: { locked: [], written: [undefined, undefined], correlated: [undefined, undefined] },
 });
-
-async function claimsOf({ links }: MappingScope, { side, id, stored }: Unit): Promise<string[]> {
-  const counterpart = stored ? stored.link?.ids[otherSide(side)] : await links.counterpart(side, id);
-  const own = recordKey(side, id);
-  return counterpart === undefined ? [own] : flip(side, [own, recordKey(otherSide(side), counterpart)]);
-}
-
-const claimsOfChoice = (choice: Choice | undefined): string[] =>
-  choice?.kind === 'link' || choice?.kind === 'unlink'
-    ? [recordKey(0, choice.ids[0]), recordKey(1, choice.ids[1])]
-    : [];
-
-/** It was found before it was claimed: a person may have broken the link since, or given the record another counterpart. */
-function assertUnchanged(
-  { mapping }: MappingScope,
-  { side, id }: Unit,
-  { link }: StoredFacts,
-  found: readonly string[],
-): void {
-  const now = link ? [recordKey(0, link.ids[0]), recordKey(1, link.ids[1])] : [recordKey(side, id)];
-  if (now.length === found.length && now.every((claim) => found.includes(claim))) return;
-  throw new TandemError('LINK_CHANGED', 'The link changed since it was found.', { mapping: mapping.name, id });
-}
-
-const isLast = (step: Extract<Step, { kind: 'act' }>): boolean => step.action.do === 'commit' && step.action.last;
-
-const endsLink = ({ action }: Extract<Step, { kind: 'act' }>): boolean =>
-  action.do === 'commit' && action.commit.result.kind === 'removed';

@@ -5,18 +5,17 @@
 import type { Mapping } from '../config/types.ts';
 import type { Page } from '../connectors/connector.ts';
 import { asTandemError, ERRORS, TandemError } from '../errors.ts';
-import type { HeldRecord, Links } from '../links/links.ts';
+import type { Links } from '../links/links.ts';
 import { indexEntry, isSynced, unlinkedState, unreadableState } from '../merge/state.ts';
-import { flip } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
-import type { IssueKind } from '../store/types.ts';
+import type { Issue, IssueKind, RecordRef } from '../store/types.ts';
 import { takeTurns } from '../timing.ts';
 import type { SideIndex } from '../types.ts';
 import { brakeForMissing, liftUnlimited, type Missing, weighMissing } from './brake.ts';
-import { wake } from './commit.ts';
 import type { SyncContext } from './context.ts';
-import { type MappingScope, mappingScope } from './scope.ts';
-import { parseState } from './stored.ts';
+import { mappingScope } from './mapping-scope.ts';
+import { rawHashAndSize } from './raw.ts';
+import type { MappingScope } from './scope.ts';
 import { type RecordView, viewRecord } from './view.ts';
 import { watermarkAfter } from './watermark.ts';
 
@@ -45,9 +44,19 @@ export interface UnidentifiedItems {
 /** Items without a usable id that a run names one by one, per side. */
 const NAMED = 20;
 
+/** Records of a page that need work. */
+export interface FoundOnPage {
+  readonly views: readonly RecordView[];
+  /** Of each, as characters of JSON. */
+  readonly sizes: readonly number[];
+  /** When the page was requested: `performance.now()`, and the number of the mapping's last commit. */
+  readonly requestedAt: number;
+  readonly revision: number;
+}
+
 export interface ScanOptions {
-  /** Takes the ids that need work, a page at a time. */
-  readonly found: (side: SideIndex, ids: readonly string[]) => Promise<void>;
+  /** Takes the ids that need work, a page at a time, and where they are of a page, its records. */
+  readonly found: (side: SideIndex, ids: readonly string[], page?: FoundOnPage) => Promise<void>;
   readonly progress?: (progress: ScanProgress) => Promise<void>;
   readonly signal?: AbortSignal;
   /** For a plan: the next scan finds everything again. */
@@ -63,8 +72,6 @@ export interface ScanResult {
   readonly refused: string | undefined;
 }
 
-/** Issues that something may end. */
-const LISTED: readonly IssueKind[] = ['failed', 'waiting', 'blocked', 'review'];
 /** Records without a link that are looked for because a full scan did not meet them, at most. */
 const GONE_AT_ONCE = 1_000;
 
@@ -107,22 +114,29 @@ async function scanSide(
   const meeting = changesOnly ? undefined : await links.meet(side);
   const began = Date.now();
   let latest = since;
+  let empty: number | undefined;
   const blind = full === undefined && createsBlindly(mapping, side);
   let beside = 0;
   let unidentified: UnidentifiedItems = { count: 0, first: [] };
   const asked = { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) };
+  const requested = async (): Promise<Pick<FoundOnPage, 'requestedAt' | 'revision'>> => {
+    const requestedAt = performance.now();
+    return { requestedAt, revision: await links.batches.revision() };
+  };
+  let request = await requested();
   for await (const page of scope.clients[side].list(entity.name, asked)) {
     const work = await scanPage(scope, side, page, full === undefined);
     if (blind) beside += (await links.counterparts(side, work.inScope)).filter((one) => one === null).length;
     // One that cannot be understood is there all the same.
     await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
     const startedAt = page.listedAt ?? began;
+    empty ??= page.listedAt;
     latest = watermarkAfter(
       latest,
       page.records.map(({ modified }) => modified),
       startedAt,
     );
-    if (work.ids.length > 0) await options.found(side, work.ids);
+    if (work.ids.length > 0) await options.found(side, work.ids, { views: work.views, sizes: work.sizes, ...request });
     unidentified = withItemsOf(page, unidentified);
     await options.progress?.({
       side,
@@ -131,6 +145,7 @@ async function scanSide(
       failed: work.failed + page.failed.length + page.unidentified.count,
       ...(unidentified.count > 0 ? { unidentified } : {}),
     });
+    request = await requested();
   }
   const refused = beside > 0 ? besideReason(mapping, side, beside) : undefined;
   if (refused !== undefined && !options.plan)
@@ -142,6 +157,8 @@ async function scanSide(
     gone += ids.length;
     if (gone >= GONE_AT_ONCE) break;
   }
+  // Where there was nothing, what comes is later than this list.
+  if (latest === undefined && empty !== undefined) latest = new Date(empty).toISOString();
   // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
   await links.readThrough(side, options.plan ? 'plan' : changesOnly ? 'changes' : 'full', latest);
   return { missing: await meeting?.missing(), ...(refused === undefined ? {} : { refused }) };
@@ -163,53 +180,73 @@ const besideReason = ({ sides }: Mapping, side: SideIndex, count: number): strin
   return `${name} has ${count === 1 ? '1 record' : `${count} records`} already, and no match rule or "correlate" compares them with those that would be created. Add one, or write create: { ${name}: always }.`;
 };
 
-/** @param first nothing of this side is in the match index yet */
-async function scanPage(
-  scope: MappingScope,
-  side: SideIndex,
-  page: Page,
-  first: boolean,
-): Promise<{ ids: string[]; inScope: string[]; failed: number }> {
+interface PageWork {
+  readonly ids: readonly string[];
+  readonly views: readonly RecordView[];
+  readonly sizes: readonly number[];
+  /** Of records that are in scope, where all were looked at. */
+  readonly inScope: readonly string[];
+  readonly failed: number;
+}
+
+/**
+ * A record that is as it was last handled is passed over by the hash of its raw form, before any expression runs.
+ * @param first nothing of this side is in the match index yet
+ */
+async function scanPage(scope: MappingScope, side: SideIndex, page: Page, first: boolean): Promise<PageWork> {
   const { links, mapping, fingerprinter } = scope;
-  const stored = await links.states(
-    side,
-    page.records.map((record) => record.id),
-  );
-  const changed: RecordView[] = [];
+  const raws = page.records.map((record) => rawHashAndSize(fingerprinter, mapping, record));
+  const idsOf = (some: readonly { id: string }[]): string[] => some.map(({ id }) => id);
+  const positions = first
+    ? [...page.records.keys()]
+    : await links.batches.changed(
+        side,
+        idsOf(page.records),
+        raws.map(({ hash }) => hash),
+      );
+  const records = positions.map((position) => page.records[position]!);
+  const stored = await links.batches.lookup(side, idsOf([...records, ...page.failed]));
+  const changed: { view: RecordView; size: number }[] = [];
   const toIndex: RecordView[] = [];
   const inScope: string[] = [];
+  const sameState: { id: string; raw: string; state: string }[] = [];
   let failed = 0;
   const turn = takeTurns();
-  for (const [i, record] of page.records.entries()) {
+  for (const [i, record] of records.entries()) {
     await turn();
+    const { hash, size } = raws[positions[i]!]!;
+    const { link, unlinked } = stored[i]!;
+    const state = link ? link.lastSynced[side] : unlinked?.state;
     try {
       const view = await viewRecord(mapping, side, record, fingerprinter);
-      const known = stored[i] ?? undefined;
-      const same =
-        known === undefined
+      const same = link
+        ? isSynced(mapping, link, view)
+        : state === undefined
           ? !view.inScope
-          : isLinkSynced(scope, view, known) || known === unlinkedState(mapping, view);
+          : state === unlinkedState(mapping, view);
       if (view.inScope) inScope.push(record.id);
-      if (!same) changed.push(view);
+      if (!same) changed.push({ view, size });
+      else if (state) sameState.push({ id: record.id, raw: hash, state });
       if ((view.inScope || view.correlationId !== undefined) && (first || !same)) toIndex.push(view);
     } catch (cause) {
       failed++;
-      await raiseUnreadable(scope, side, record.id, asTandemError(cause), stored[i]);
+      await raiseUnreadable(scope, side, record.id, asTandemError(cause), state);
     }
   }
-  for (const { id, error } of page.failed)
-    await raiseUnreadable(scope, side, id, error, (await links.states(side, [id]))[0]);
-  await links.index(
-    side,
-    toIndex.map(indexEntry).map(({ correlationId, ...entry }) => ({ ...entry, names: correlationId })),
-  );
-  return { ids: changed.map((view) => view.record.id), inScope, failed };
-}
-
-function isLinkSynced({ mapping }: MappingScope, view: RecordView, known: string): boolean {
-  const { state, note } = parseState(known);
-  const { side } = view;
-  return isSynced(mapping, { lastSynced: flip(side, [state, '']), correlation: flip(side, [note, undefined]) }, view);
+  for (const [i, { id, error }] of page.failed.entries()) {
+    const { link, unlinked } = stored[records.length + i]!;
+    await raiseUnreadable(scope, side, id, error, link ? link.lastSynced[side] : unlinked?.state);
+  }
+  await links.store.unlinked.index(side, toIndex.map(indexEntry));
+  await links.batches.noteRaw(side, sameState);
+  const views = changed.map(({ view }) => view);
+  return {
+    ids: idsOf(views.map(({ record }) => record)),
+    views,
+    sizes: changed.map(({ size }) => size),
+    inScope,
+    failed,
+  };
 }
 
 /** A record that fails in the same way as before is no news: nobody who waits for it learns anything new. */
@@ -218,17 +255,19 @@ async function raiseUnreadable(
   side: SideIndex,
   id: string,
   { code, message }: TandemError,
-  known: string | null | undefined,
+  known: string | undefined,
 ): Promise<void> {
   const { links, mapping, job } = scope;
   const state = unreadableState(scope.fingerprinter, message);
-  if (known?.endsWith(state)) return;
+  if (known === state) return;
   const former = await links.held(side, id);
   const since = former?.kind === 'failed' && former.code === code ? former.since : Date.now();
   const issue = { kind: 'failed', code, reason: message, mapping: mapping.version, since } as const;
   await links.hold(side, id, state, job === undefined ? issue : { ...issue, job });
   await links.doubtIntent(side, id);
-  if (!former || former.code === 'BRAKE_ON') await wake(scope, recordKey(side, id));
+  if (former && former.code !== 'BRAKE_ON') return;
+  const unit = { records: [], claims: [], result: { kind: 'none' }, wake: [recordKey(side, id)] } as const;
+  await links.batches.commit('', [unit], scope.wake);
 }
 
 /** What was waiting for readiness, a batch at a time; each batch is forgotten once `found` has it. */
@@ -245,52 +284,37 @@ export async function releaseParked(links: Links, found: ScanOptions['found']): 
 }
 
 /**
- * Records held under another version of the mapping, waiting for links that exist by now, given up for a reason that
- * passes (an outage, a bad token), or held by a brake that is off: they are looked at again.
- * @param kinds by default those that are few: the others wait for nothing that a scan could change
+ * Records that were given up for a reason that passes (an outage, a bad token), or were blocked by a brake that is off: they
+ * are looked at again. What waits for links is woken by them, and what is wrong with a record or the mapping needs an edit:
+ * however many of those there are, none is read.
  */
-export async function releaseHeld(
-  context: SyncContext,
-  mapping: Mapping,
-  found: ScanOptions['found'],
-  kinds: readonly IssueKind[] = LISTED,
-): Promise<number> {
-  const links = context.links(mapping.name);
-  const braked = (await liftUnlimited({ links, mapping })) !== undefined;
-  let released = 0;
-  for await (const batch of links.allHeld(kinds)) {
-    const again: { side: SideIndex; id: string }[] = [];
-    for (const record of batch) {
-      if (record.code === 'BRAKE_ON') {
-        if (!braked) again.push(record);
-        continue;
-      }
-      const otherVersion = record.mapping !== mapping.version && record.kind !== 'gone' && record.kind !== 'paused';
-      if (
-        otherVersion ||
-        gaveUp(record) ||
-        (record.kind === 'waiting' && (await anyLinked(context, record.refs ?? [])))
-      )
-        again.push(record);
-    }
-    for (const side of [0, 1] as const) {
-      const ids = again.filter((record) => record.side === side).map((record) => record.id);
-      if (ids.length > 0) await found(side, ids);
-    }
-    released += again.length;
-  }
-  return released;
+export async function releaseGivenUp({ links, mapping }: MappingScope, found: ScanOptions['found']): Promise<void> {
+  for await (const records of links.store.issues.givenUp()) await findAll(records, found);
+  if ((await liftUnlimited({ links, mapping })) !== undefined) return;
+  if ((await links.store.issues.counts()).blocked === 0) return;
+  for await (const records of links.store.issues.list(['blocked'])) await findAll(records, found);
 }
 
-/** A scan has just read both systems, so what stood in the way of these may be over. */
-const gaveUp = ({ kind, code }: HeldRecord): boolean =>
+/** The mapping was edited: what was in trouble under the former version gets another try. */
+export async function releaseEdited({ links, mapping }: MappingScope, found: ScanOptions['found']): Promise<void> {
+  const braked = (await liftUnlimited({ links, mapping })) !== undefined;
+  for await (const batch of links.store.issues.list(EDITED)) {
+    const again = batch.filter(({ issue }) =>
+      issue.kind === 'blocked' ? !braked : issue.mapping !== mapping.version || isPassing(issue),
+    );
+    await findAll(again, found);
+  }
+}
+
+/** Issues that an edit may end; what the mapping leaves alone, it may not any more. */
+const EDITED: readonly IssueKind[] = ['failed', 'waiting', 'blocked', 'review', 'unmatched'];
+
+const isPassing = ({ kind, code }: Issue): boolean =>
   kind === 'failed' && code !== undefined && ERRORS[code].retry !== 'never';
 
-async function anyLinked(
-  context: SyncContext,
-  refs: readonly { mapping: string; side: SideIndex; id: string }[],
-): Promise<boolean> {
-  for (const ref of refs)
-    if ((await context.links(ref.mapping).counterpart(ref.side, ref.id)) !== undefined) return true;
-  return false;
+async function findAll(records: readonly RecordRef[], found: ScanOptions['found']): Promise<void> {
+  for (const side of [0, 1] as const) {
+    const ids = records.filter((record) => record.side === side).map(({ id }) => id);
+    if (ids.length > 0) await found(side, ids);
+  }
 }

@@ -1,13 +1,21 @@
 /** What every function of sync needs of one mapping. */
+
+import type { BrakeKind } from '../config/brake.ts';
 import type { Config, Mapping } from '../config/types.ts';
 import type { SystemClient } from '../connectors/client.ts';
 import type { Fingerprinter } from '../expression/values.ts';
 import type { Links } from '../links/links.ts';
-import { mapPair } from '../model/pair.ts';
+import type { BrakeAnswer } from '../store/types.ts';
 import type { Pair, SideIndex } from '../types.ts';
-import type { Step as Moment, SyncContext } from './context.ts';
-import type { OwnWrite } from './facts.ts';
+import type { Step as Moment } from './context.ts';
+import type { AllowanceFacts, OwnWrite } from './facts.ts';
 import type { RecordView } from './view.ts';
+
+/** A side of another mapping with the same entity of the same system. */
+export interface Sibling {
+  readonly mapping: Mapping;
+  readonly side: SideIndex;
+}
 
 export interface MappingScope {
   /** The version in force when the work began; it does not change under it. */
@@ -16,22 +24,37 @@ export interface MappingScope {
   readonly links: Links;
   readonly fingerprinter: Fingerprinter;
   readonly clients: Pair<SystemClient>;
+  readonly siblings: Pair<readonly Sibling[]>;
   /** Of any mapping, for references. */
   linksOf(mapping: string): Links;
   /** Of any system, for expressions. */
   clientOf(system: string): SystemClient;
   /** Has records looked at, of this mapping or another one. */
   markDirty(mapping: string, side: SideIndex, ids: readonly string[]): Promise<void>;
-  /** A record was written: the other mappings of its entity have work. */
-  markSiblings(side: SideIndex, id: string): Promise<void>;
-  /** Our own last write to each of two records through any mapping of its entity. */
-  ownWrites(ids: Pair<string | undefined>): Promise<Pair<OwnWrite | undefined>>;
-  noteOwnWrites(ids: Pair<string | undefined>, writes: Pair<OwnWrite | undefined>): Promise<void>;
+  /** Records of these mappings were marked dirty. */
+  wake(mappings: readonly string[]): void;
+  /** The hash of a raw record under this version of the mapping, and under that of a sibling. */
+  rawOf(of: Pick<RecordView, 'record'>): string;
+  siblingRaw(mapping: Mapping, of: Pick<RecordView, 'record'>): string;
+  /** Whether the sides of a sibling were read fully: before that its records are parked, not looked at. */
+  siblingReady(sibling: Sibling): Promise<boolean>;
+  /** The record as a write has just left it, for the looks of sibling mappings; unset where nobody keeps it. */
+  readonly deliver?: ((sibling: Sibling, view: RecordView) => void) | undefined;
+  /** Our own last writes to a record through other mappings of its entity. */
+  siblingWrites(side: SideIndex, id: string | undefined): Promise<readonly OwnWrite[]>;
+  /** Epoch ms when both sides had been read fully for the first time; 0: not by a first sync; undefined: they were not. */
+  firstRead(): Promise<number | undefined>;
+  /** Whether both sides were read fully. */
+  ready(): Promise<boolean>;
+  /** What people answered to a brake, by what was wanted. */
+  answersTo(brake: string): Promise<Readonly<Partial<Record<BrakeKind, BrakeAnswer>>>>;
+  /** How many writes of a kind are allowed. */
+  allowanceOf(kind: BrakeKind): Promise<AllowanceFacts>;
   /**
-   * The records of a side that were modified since it was last read by a scan, asked for once by all who share it; undefined
-   * where the entity has no way to ask for them, or there are too many. Without it, searches are made one by one.
+   * The records of a side that were modified since it was last read, asked for once by all who share it; undefined where
+   * the entity has no way to ask for them, or there are too many. Without it, searches are made one by one.
    */
-  readonly recent?: (side: SideIndex) => Promise<readonly RecordView[] | undefined>;
+  readonly recent?: ((side: SideIndex) => Promise<readonly RecordView[] | undefined>) | undefined;
   /** Names the worker, for claims. */
   readonly owner: string;
   /** How long claims last unless they are extended, in ms. */
@@ -42,26 +65,4 @@ export interface MappingScope {
   runSince(): Promise<number | undefined>;
   /** Awaited at each named moment, so that tests can end the process there; unset in production. */
   readonly step: ((name: Moment) => Promise<void>) | undefined;
-}
-
-export function mappingScope(context: SyncContext, mapping: Mapping): MappingScope {
-  const { config, owner, claimTtl, job, step } = context;
-  return {
-    config,
-    mapping,
-    links: context.links(mapping.name),
-    fingerprinter: context.fingerprinter,
-    clients: mapPair(mapping.sides, ({ system }) => context.client(system.name)),
-    linksOf: context.links,
-    clientOf: context.client,
-    markDirty: (name, side, ids) => context.enqueue(name, side, ids),
-    markSiblings: (side, id) => context.touched(mapping, side, id),
-    ownWrites: async () => [undefined, undefined],
-    noteOwnWrites: async () => {},
-    owner,
-    claimTtl,
-    job,
-    runSince: () => context.runSince(mapping.name),
-    step,
-  };
 }

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { whyNotRestorable } from '../../engine/merge/restore.ts';
 import { HISTORY_DAYS, HISTORY_ENTRIES } from '../../engine/store/history.ts';
 import { restoreValue } from '../../engine/sync/manual.ts';
-import { mappingScope } from '../../engine/sync/scope.ts';
+import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentOutcome } from '../present.ts';
 import { count, described, flag, limit, list, object, offset, problems, ref, text } from '../schemas.ts';

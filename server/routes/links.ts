@@ -5,7 +5,7 @@ import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { linkByHand, unlinkByHand } from '../../engine/sync/manual.ts';
-import { mappingScope } from '../../engine/sync/scope.ts';
+import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentHeld } from '../present.ts';

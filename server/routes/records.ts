@@ -8,7 +8,7 @@ import type { Converted } from '../../engine/merge/merge.ts';
 import { mapPair } from '../../engine/model/pair.ts';
 import type { Run } from '../../engine/store/runs.ts';
 import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain.ts';
-import { mappingScope } from '../../engine/sync/scope.ts';
+import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import { findHeld, type HeldFilter, heldReasons, pageOfHeld } from '../find-held.ts';
 import { HELD_KINDS } from '../held.ts';

@@ -143,7 +143,9 @@ export function openHttpConnector(
   ): AsyncGenerator<Page, Reading> {
     const { since } = operation;
     const start =
-      options.since === undefined || since === undefined ? undefined : cutoff(options.since, since.overlap, entity);
+      options.since === undefined || since === undefined
+        ? undefined
+        : cutoff(options.since, options.overlap ?? since.overlap, entity);
     const query = fillQuery(operation.query, {});
     if (start !== undefined && since !== undefined) {
       for (const [key, value] of fillQuery(since.query, { since: new Date(start).toISOString() }))

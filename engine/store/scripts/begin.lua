@@ -1,22 +1,43 @@
 --[[
-  Notes what is begun, unless a brake is on or goes on by it.
+  Notes what is begun for several records, unless a brake is on or goes on by it.
 
   KEYS[1]  see lib.lua
-  ARGV[1]  request (msgpack): b spending, see brake.lua; k record key; W pending writes as JSON, or nil; C pending create as
-           JSON, or nil, with its key ck, and cr the key of the one that it replaces, or ''
-  Answers { 'changed' } where the pending create there is another one's, { 'brake', fields of the brake ... }, or { 'begun' }.
+  ARGV[1]  requests (msgpack), a list of: b spending, see brake.lua, empty where the brake is not asked; k record key; o owner, c claims that it must hold; W pending
+           writes as JSON, or nil; C pending create as JSON, or nil, with its key ck, and cr the key of the one that it
+           replaces, or ''; D: the pending create with this key is dropped, nothing else
+  Answers per request { 'lost' } where a claim was lost, { 'changed' } where the pending create there is another one's,
+  { 'brake', fields of the brake ... }, or { 'begun' }.
 ]]
 -- @include lib
 -- @include brake
-local request = cmsgpack.unpack(ARGV[1])
-local record = load(request.k, true)
-if request.C and record.open.C then
-  local key = cjson.decode(record.open.C).key
-  if key ~= request.ck and key ~= request.cr then return { 'changed' } end
+local requests, at = cmsgpack.unpack(ARGV[1]), now()
+local names, held = {}, {}
+for _, request in ipairs(requests) do
+  for _, name in ipairs(request.c) do names[#names + 1] = name end
 end
-local brake = spend(request.b, now())
-if #brake > 0 then return { 'brake', unpack(brake) } end
-record.open.W = request.W or record.open.W
-record.open.C = request.C or record.open.C
+for i, value in ipairs(many('HMGET', base .. 'claims', names)) do held[names[i]] = ownerOf(value, at) end
+
+local function begin(request)
+  for _, name in ipairs(request.c) do
+    if held[name] ~= request.o then return { 'lost' } end
+  end
+  local record = load(request.k, true)
+  local key = record.open.C and cjson.decode(record.open.C).key
+  if request.D then
+    if key ~= request.D then return { 'changed' } end
+    record.open.C = nil
+    return { 'begun' }
+  end
+  if request.C and key and key ~= request.ck and key ~= request.cr then return { 'changed' } end
+  -- Without spending the brake is not asked.
+  local brake = request.b.id and spend(request.b, at) or {}
+  if #brake > 0 then return { 'brake', unpack(brake) } end
+  record.open.W = request.W or record.open.W
+  record.open.C = request.C or record.open.C
+  return { 'begun' }
+end
+
+local answers = {}
+for i, request in ipairs(requests) do answers[i] = begin(request) end
 flush()
-return { 'begun' }
+return answers

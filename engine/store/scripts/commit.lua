@@ -6,28 +6,32 @@
     p, m   prefix and name of the mapping
     o      owner of the claims
     w      numbers of words that are used in values below
-    r      what the keys of runs begin with, where units count there; t: time as ISO 8601 text, l: lease of runs in ms
+    r      what the keys of runs begin with; t: time as ISO 8601 text, l: lease of runs in ms
     u      units:
-      c      names of claims that must be held by the owner; they are released (`x`: they are kept)
+      c      names of claims that must be held by the owner; they are released (`x` 'keep': they are kept)
       d      record keys that leave the dirty set, unless they were marked since they were taken
+      h      they do not leave it yet: for so many ms they count as taken
       k      what it came to:
         'L'    a link: a, b ids; v value (revision and creation are filled in); rev: of the link that was read, 0 for a new
                one; keep: bits 1, 2 (raw), 4, 8 (own write) of what stays as it was on side 0, 1
         'U'    a record without a link: s side, i id, and what changes in its entry: seen (true: first seen now, if not
-               before), n match keys joined, g tag of the rules, corr, raw, st state as packed. `x` 'skip': not if it has a link
+               before), n match keys joined, g tag of the rules, corr, raw, st state as packed, lv: it counts as read after
+               these ms, where it was read before. `x` 'skip': not if it has a link
         'H'    the state of a record, linked or not: s, i, st as packed, s8 for a link, note (-1: as it was),
              open8: it is left open on purpose, rel: it is to be looked at again
         'X'    records are gone: s, i, or a, b of a link (rev: nil for any), or all of these
         'K'    a link ends, the records stay: a, b, rev (nil: whatever it is), ix what of 'U' concerns the index, per side, or false
+        'R'    the raw record is one of a known state: s, i, raw, st and s8 as for 'H': not if the state is another one by now
         'N'    nothing of these
       open   record key -> part letter -> text, false to delete it, or for I: false or { k, j, q }
       rc     recent writes as stored, '' for none, with k = 'L'
       wf     { mapping, side, id, T } of records that it waits for (w) or watches (c); own: its record key
       ws, wa record keys: who waits (ws), or waits or watches (wa), is marked dirty. quiet: a new link wakes nobody
       mk     marks: { mapping, side, id, in ms, raw that makes it needless or '' }
+      bk     id of a brake: where it is not on, the record `own` is marked dirty
       run    { place, did, link name, field, by, field, by ... }
-  Answers { -1 } where a word is gone: nothing was stored. Else per unit { code, revision }: 0 done, 1 fenced, 2 one of the
-  records is linked to another one, 3 a claim was lost.
+  Answers { -1 } where a word is gone: nothing was stored. Else per unit { code, revision or 0, due time with `h` or '' }: 0 done,
+  1 fenced, 2 one of the records is linked to another one, 3 a claim was lost; then { mapping, ... } of which records were marked.
 ]]
 -- @include lib
 -- @include runs
@@ -101,6 +105,7 @@ end
 local KEEP = {
   { bit = 1, at = L.raw[1], length = 8 }, { bit = 2, at = L.raw[2], length = 8 },
   { bit = 4, at = L.own[1], length = 6 }, { bit = 8, at = L.own[2], length = 6 },
+  { bit = 4, at = L.foreign[1], length = 6 }, { bit = 8, at = L.foreign[2], length = 6 },
 }
 
 local function putLink(unit)
@@ -143,18 +148,11 @@ local function dropLink(unit)
   deleteIn(base, 'rev', unit.b)
 end
 
-local function putIndex(entry, index)
-  if index.seen and entry.seen == 0 then entry.seen = at - EPOCH end
-  if index.n then
-    entry.tag, entry.corr, entry.keys = index.g, index.corr, {}
-    for i = 1, #index.n, 8 do entry.keys[#entry.keys + 1] = sub(index.n, i, i + 7) end
-  end
-end
-
 local function putUnlinked(unit)
   local key = unit.s .. '/' .. unit.i
   local entry = newEntry(load(key, false, openValues[key]))
-  putIndex(entry, unit)
+  putIndex(entry, unit, at)
+  if unit.lv and entry.seen > 0 and entry.seen <= unit.lv - EPOCH then entry.seen = unit.lv - EPOCH + 1 end
   if unit.raw then entry.raw = unit.raw end
   if unit.st then entry.state = unit.st end
 end
@@ -183,6 +181,20 @@ local function putState(unit)
   linkWrites[#linkWrites + 1] = value
 end
 
+local function putRaw(unit)
+  local first, value = linkOfRecord(unit.s, unit.i)
+  if value then
+    local at = L.synced[tonumber(unit.s) + 1]
+    if sub(value, at, at + 7) ~= unit.s8 then return end
+    values[first] = spliced(value, L.raw[tonumber(unit.s) + 1], unit.raw)
+    linkWrites[#linkWrites + 1] = first
+    linkWrites[#linkWrites + 1] = values[first]
+  else
+    local entry = load(unit.s .. '/' .. unit.i).entry
+    if entry and entry.state == unit.st then entry.raw = unit.raw end
+  end
+end
+
 local function remove(unit)
   local gone = {}
   if unit.a then
@@ -204,7 +216,7 @@ local function endLink(unit)
     local record = load(key, false, openValues[key])
     setIssue(record, false, prefix, mapping)
     record.open.D, record.open.W = nil, nil
-    if unit.ix and unit.ix[i] then putIndex(newEntry(record), unit.ix[i]) end
+    if unit.ix and unit.ix[i] then putIndex(newEntry(record), unit.ix[i], at) end
   end
 end
 
@@ -253,21 +265,24 @@ local function markOthers(unit)
   end
 end
 
-local apply = { L = putLink, U = putUnlinked, H = putState, X = remove, K = endLink, N = function() end }
+local apply = { L = putLink, U = putUnlinked, H = putState, R = putRaw, X = remove, K = endLink, N = function() end }
 local done = {}
 for i, unit in ipairs(units) do
   local code = verdict(unit)
   if code == 1 and unit.x == 'skip' then
-    answers[i] = { 0 }
+    answers[i] = { 0, 0, '' }
   elseif code ~= 0 then
-    answers[i] = { code }
+    answers[i] = { code, 0, '' }
   else
     local number = apply[unit.k](unit)
     putOpen(unit)
     waitFor(unit)
     markOthers(unit)
+    -- Whoever took the brake off a moment ago did not see this record among those that wait for it.
+    if unit.bk and call('HGET', base .. 'brake', 'id') ~= unit.bk then mark(base, unit.own, at) end
     done[#done + 1] = unit
-    answers[i] = { 0, number }
+    unit.answer = { 0, number or 0, '' }
+    answers[i] = unit.answer
   end
 end
 each('HDEL', base .. 'link', linksGone)
@@ -297,9 +312,12 @@ if #recent > 0 then
   if before == 0 then call('PEXPIRE', key, 4 * RECENT) end
 end
 
-local released, worked = {}, {}
+local released, worked, owners = {}, {}, {}
 for _, unit in ipairs(done) do
-  for _, key in ipairs(unit.d) do worked[#worked + 1] = key end
+  for _, key in ipairs(unit.d) do
+    worked[#worked + 1] = key
+    owners[key] = unit
+  end
 end
 -- Read before the marks of this commit are set: those count as new work anyway.
 local stays, leaves, again = {}, {}, {}
@@ -310,6 +328,11 @@ for i, score in ipairs(many('ZMSCORE', base .. 'dirty', worked)) do
   elseif score and not isTaken(score) then
     stays[key] = true
     again[#again + 1] = integer(at)
+    again[#again + 1] = key
+  elseif score and owners[key].h then
+    local due = format('%.1f', at + owners[key].h + 0.5)
+    owners[key].answer[3] = due
+    again[#again + 1] = due
     again[#again + 1] = key
   elseif score then
     leaves[#leaves + 1] = key
@@ -324,5 +347,11 @@ for _, unit in ipairs(done) do
 end
 each('HDEL', base .. 'claims', released)
 flush()
-if request.r then finishRuns(request, done, stays) end
+if request.r then
+  expectMarks(request, prefix)
+  finishRuns(request, done, stays)
+end
+local marked = {}
+for there in pairs(marks) do marked[#marked + 1] = sub(there, #prefix + 3, -3) end
+answers[#answers + 1] = marked
 return answers

@@ -161,7 +161,8 @@ end
 ------------------------------------------------------------------ links
 -- Offsets of engine/store/link-codec.ts, counted from 1.
 
-local L = { flags = 2, revision = 3, created = 9, set = 15, synced = { 19, 27 }, raw = { 35, 43 }, own = { 51, 57 }, id = 63 }
+local L = { flags = 2, revision = 3, created = 9, set = 15, synced = { 19, 27 }, raw = { 35, 43 }, own = { 51, 57 },
+  foreign = { 63, 69 }, id = 75 }
 
 local function revisionOf(value) return (struct.unpack('>I6', value, L.revision)) end
 local function createdOf(value) return (struct.unpack('>I6', value, L.created)) end
@@ -309,6 +310,15 @@ local function setIssue(record, issue, prefix, mapping)
   else
     setQuiet(record, '')
     if issue then record.open.I = issue.k .. issue.j end
+  end
+end
+
+-- index: n match keys joined, g tag of the rules, corr, seen: first seen now, if not before
+local function putIndex(entry, index, at)
+  if index.seen and entry.seen == 0 then entry.seen = at - EPOCH end
+  if index.n then
+    entry.tag, entry.corr, entry.keys = index.g, index.corr, {}
+    for i = 1, #index.n, 8 do entry.keys[#entry.keys + 1] = sub(index.n, i, i + 7) end
   end
 end
 

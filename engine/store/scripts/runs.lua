@@ -65,6 +65,26 @@ local function countIn(run, units, stays, earlier, keys, entries, mapping)
   return true
 end
 
+-- What this commit marked is waited for by the runs of its mapping that are under way, as what a scan finds.
+local function expectMarks(request, prefix)
+  for there, list in pairs(marks) do
+    local mapping = sub(there, #prefix + 3, -3)
+    local active = call('SMEMBERS', request.r .. 'active:' .. mapping)
+    if #active > 0 then
+      local entries = {}
+      for key in pairs(list) do entries[#entries + 1] = mapping .. '|' .. key end
+      for _, id in ipairs(active) do
+        local group = call('HGET', request.r .. id, 'group')
+        local added = 0
+        for i = 1, group and #entries or 0, 4000 do
+          added = added + call('SADD', request.r .. group .. ':pending', unpack(entries, i, math.min(i + 3999, #entries)))
+        end
+        if added > 0 then call('HINCRBY', request.r .. id, 'work', added) end
+      end
+    end
+  end
+end
+
 -- stays: record keys that are still dirty
 local function finishRuns(request, units, stays)
   local runs, mapping = request.r, request.m

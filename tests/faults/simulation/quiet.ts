@@ -5,7 +5,7 @@ import type { BrakeAnswer } from '../../../engine/links/brake.ts';
 import type { Run } from '../../../engine/store/runs.ts';
 import { answerBrake } from '../../../engine/sync/brake.ts';
 import { createByHand, linkByHand } from '../../../engine/sync/manual.ts';
-import { mappingScope } from '../../../engine/sync/scope.ts';
+import { mappingScope } from '../../../engine/sync/mapping-scope.ts';
 import type { Model } from './model.ts';
 import type { Setting } from './setting.ts';
 import { find, pairs } from './things.ts';

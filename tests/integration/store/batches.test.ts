@@ -159,14 +159,20 @@ describe('committing', () => {
   it('keeps what it says nothing about: raw hashes, times of own writes, parts of what is open', async () => {
     const raw = [token('r0'), token('r1')] as const;
     await store.issues.patch([['0/1', { decision: { kind: 'clears' }, failedJob: '7' }]]);
-    const revision = await makeLink(store, '1', 'b1', { raw, ownWriteAt: [5, 6] });
+    const revision = await makeLink(store, '1', 'b1', { raw, ownWriteAt: [5, 6], foreignAt: [3, 4] });
     await store.issues.patch([['0/1', { decision: { kind: 'clears' } }]]);
     const taken = await takeOne('0/1');
-    const link = linkState('1', 'b1', { revision, raw: [undefined, token('r2')], ownWriteAt: [7, undefined] });
+    const link = linkState('1', 'b1', {
+      revision,
+      raw: [undefined, token('r2')],
+      ownWriteAt: [7, undefined],
+      foreignAt: [6, undefined],
+    });
     await one('w1', own(taken, { kind: 'link', link }, { open: { '0/1': { failedJob: null } } }));
     expect((await store.reader.record(0, '1')).link).toMatchObject({
       raw: [token('r0'), token('r2')],
       ownWriteAt: [7, 6],
+      foreignAt: [6, 4],
     });
     expect((await store.reader.record(0, '1')).open).toEqual({ decision: { kind: 'clears' } });
   });

@@ -36,6 +36,7 @@ it.each([3_000, 20_000])('a link of company-customer takes 400 bytes at most, of
       ),
       raw: [token(`r${n}`), token(`R${n}`)],
       ownWriteAt: [1_790_000_000_000, 1_790_000_000_000],
+      foreignAt: [1_780_000_000_000, 1_780_000_000_000],
     });
   const revisions: number[] = [];
   await inBatches(count, async (numbers) => {

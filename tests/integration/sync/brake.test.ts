@@ -10,7 +10,6 @@ import {
   resolveConflict,
   restoreValue,
 } from '../../../engine/sync/manual.ts';
-import { reconcile as reconcileRecord } from '../../../engine/sync/reconcile.ts';
 import { convertContext } from '../../../engine/sync/references.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
@@ -23,6 +22,7 @@ import {
   make,
   read,
   reconcile,
+  reconcileOne,
   remove,
   scopeOf,
   sync,
@@ -197,17 +197,18 @@ describe('deletes that are told one by one', () => {
     const work = context();
     const links = work.links(MAPPING);
     const { brake } = links;
-    const on: typeof brake.on = async () => {
+    const commit: typeof links.batches.commit = async (...args) => {
       const seen = await brake.on();
       if (seen) await brake.release({ ...seen, answer: 'continue' });
-      return seen;
+      return links.batches.commit(...args);
     };
     await edit(world, 'keap', 'products', pairs[5]!.keap, { description: 'edited' });
     const slow = {
       ...work,
-      links: (name: string) => (name === MAPPING ? { ...links, brake: { ...brake, on } } : work.links(name)),
+      links: (name: string) =>
+        name === MAPPING ? { ...links, batches: { ...links.batches, commit } } : work.links(name),
     };
-    const outcome = await reconcileRecord(scopeOf(world, MAPPING, slow), { side: 0, id: pairs[5]!.keap });
+    const outcome = await reconcileOne(scopeOf(world, MAPPING, slow), { side: 0, id: pairs[5]!.keap });
     expect(outcome).toMatchObject({ kind: 'waiting', code: 'BRAKE_ON' });
     await world.settle();
     expect(await read(world, 'shop', 'products', pairs[5]!.shop)).toMatchObject({ description: 'edited' });

@@ -1,12 +1,12 @@
-/** Whoever found a link before a person changed it, and gets at its records only after that, does nothing to them. */
+/** A process that took a link, and goes on only after its claims have ended and a person has changed the link, does nothing to its records. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { SyncContext } from '../../../engine/sync/context.ts';
 import { createByHand, deleteSurvivor, unlinkByHand } from '../../../engine/sync/manual.ts';
-import { reconcile } from '../../../engine/sync/reconcile.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { counterpart, edit, linked, make, read, remove, scopeOf, sync, unique } from './support.ts';
+import { counterpart, edit, linked, make, read, reconcileOne, remove, scopeOf, sync, unique } from './support.ts';
 
 const MAPPING = 'product-product';
 
@@ -29,19 +29,21 @@ async function pair(): Promise<{ keap: string; shop: string }> {
   return { keap, shop: await linked(world, MAPPING, 'keap', keap) };
 }
 
-/** A process so slow that all of this happens between its look for the link and its claim. */
+/** How long its claims last, in ms. */
+const TTL = 100;
+
+/** A process so slow that its claims end, and all of this happens, before it begins. */
 function slow(meanwhile: () => Promise<unknown>): SyncContext {
   const context = world.engine.context({ owner: 'slow' });
   const links = context.links(MAPPING);
-  let once = false;
-  const claim: typeof links.claim = async (...args) => {
-    if (!once) {
-      once = true;
-      await meanwhile();
-    }
-    return links.claim(...args);
+  const take: typeof links.batches.take = async (request) => {
+    const taken = await links.batches.take(request);
+    await setTimeout(TTL + 10);
+    await meanwhile();
+    return taken;
   };
-  return { ...context, links: (name) => (name === MAPPING ? { ...links, claim } : context.links(name)) };
+  const late = { ...links, batches: { ...links.batches, take } };
+  return { ...context, claimTtl: TTL, links: (name) => (name === MAPPING ? late : context.links(name)) };
 }
 
 it.each(['a job', 'a person'] as const)('%s deletes no record that has got a new counterpart', async (who) => {
@@ -50,9 +52,9 @@ it.each(['a job', 'a person'] as const)('%s deletes no record that has got a new
   const anew = () => createByHand(scopeOf(world, MAPPING), { side: 0, id: keap });
   await expect(
     who === 'a job'
-      ? reconcile(scopeOf(world, MAPPING, slow(anew)), { side: 1, id: shop })
+      ? reconcileOne(scopeOf(world, MAPPING, slow(anew)), { side: 1, id: shop })
       : deleteSurvivor(scopeOf(world, MAPPING, slow(anew)), { side: 0, id: keap }),
-  ).rejects.toThrow(/^The link changed/);
+  ).rejects.toMatchObject({ code: 'LINK_CHANGED' });
   const now = await linked(world, MAPPING, 'keap', keap);
   expect(now).not.toBe(shop);
   expect(await read(world, 'keap', 'products', keap)).toBeDefined();
@@ -63,7 +65,7 @@ it('a job does not make a link again that a person broke', async () => {
   const { keap, shop } = await pair();
   await edit(world, 'keap', 'products', keap, { description: 'edited' });
   const apart = () => unlinkByHand(scopeOf(world, MAPPING), [keap, shop]);
-  await expect(reconcile(scopeOf(world, MAPPING, slow(apart)), { side: 0, id: keap })).rejects.toMatchObject({
+  await expect(reconcileOne(scopeOf(world, MAPPING, slow(apart)), { side: 0, id: keap })).rejects.toMatchObject({
     code: 'LINK_CHANGED',
   });
   expect(await counterpart(world, MAPPING, 'keap', keap)).toBeUndefined();

@@ -390,9 +390,11 @@ describe('what a record names', () => {
   });
 
   it('is searched for before anything is created, for a Redis restored from an older copy knows no better', async () => {
-    const { keap, shop } = await pair();
     const links = world.engine.links('company-customer');
+    const { since } = await links.readBefore(1);
+    const { keap, shop } = await pair();
     await edit(world, 'keap', 'companies', keap, { company_name: unique('Renamed') });
+    await links.readThrough(1, 'changes', since);
     // What was linked after the copy was taken: nothing of it is known, but both sides count as read.
     await links.unlink(keap, shop);
     for (const [side, id] of [keap, shop].entries()) await links.forget(side as 0 | 1, id);

@@ -2,9 +2,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Outcome, outcome } from '../../../engine/model/outcome.ts';
 import { createStuckRuns } from '../../../engine/runtime/stuck-runs.ts';
-import type { Run } from '../../../engine/store/runs.ts';
-import { outcome } from '../../../engine/sync/outcome.ts';
+import { type Run, runCount } from '../../../engine/store/runs.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
 const MAPPING = 'product-product';
@@ -86,21 +86,24 @@ describe('records that a run expects', () => {
   });
 
   it('once more while they are worked on are waited for once more, and count once', async () => {
-    const { runs } = world.engine;
+    const { runs, dirty } = world.engine;
+    const { batches } = world.engine.links(MAPPING);
     const record = `0/${NOBODY}`;
-    const { dirty } = world.engine;
+    const take = () => batches.take({ owner: 'worker', ttlMs: 60_000, records: [{ side: 0, id: NOBODY }] });
+    const end = (what: Outcome) =>
+      batches.commit('worker', [
+        { records: [record], claims: [record], result: { kind: 'none' }, run: runCount(what) },
+      ]);
     await runs.expect(run, MAPPING, [record]);
-    const [taken] = await dirty.takeThese(MAPPING, [record], 60_000);
+    await take();
     await runs.expect(run, MAPPING, [record]);
-    await dirty.mark(MAPPING, [record]);
+    // Not woken: it is worked on here.
+    await dirty.mark(MAPPING, [record], 3_600_000);
     await runs.scanned(run);
-    const created = outcome('created', { side: 1 });
-    expect(await runs.finish(MAPPING, [{ record, lease: taken!.lease, outcome: created }])).toEqual([false]);
+    await end(outcome('created', { side: 1 }));
     expect(await now(run)).toMatchObject({ state: 'working', progress: { work: 1, done: 0 } });
-    const [again] = await dirty.takeThese(MAPPING, [record], 60_000);
-    expect(await runs.finish(MAPPING, [{ record, lease: again!.lease, outcome: outcome('unchanged') }])).toEqual([
-      true,
-    ]);
+    await take();
+    await end(outcome('unchanged'));
     expect(await now(run)).toMatchObject({
       state: 'done',
       progress: { work: 1, done: 1 },

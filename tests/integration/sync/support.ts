@@ -3,10 +3,14 @@
 import type { Job } from 'bullmq';
 import { expect, vi } from 'vitest';
 import type { HeldRecord } from '../../../engine/links/links.ts';
+import type { Outcome } from '../../../engine/model/outcome.ts';
 import type { RecordJob } from '../../../engine/runtime/queues.ts';
 import type { Run } from '../../../engine/store/runs.ts';
+import { takeBatch } from '../../../engine/sync/batch.ts';
 import type { SyncContext } from '../../../engine/sync/context.ts';
-import { type MappingScope, mappingScope } from '../../../engine/sync/scope.ts';
+import { mappingScope } from '../../../engine/sync/mapping-scope.ts';
+import { reconcileUnit } from '../../../engine/sync/reconcile.ts';
+import type { MappingScope } from '../../../engine/sync/scope.ts';
 import type { Json, World } from '../../support/world.ts';
 
 export type MappingName = 'company-customer' | 'contact-customer' | 'product-product' | 'opportunity-order';
@@ -180,6 +184,16 @@ export const scopeOf = (
   mapping: MappingName,
   context: SyncContext = world.engine.context({ owner: 'person' }),
 ): MappingScope => mappingScope(context, world.engine.mapping(mapping));
+
+/** What a worker does with one record. */
+export async function reconcileOne(scope: MappingScope, record: { side: 0 | 1; id: string }): Promise<Outcome> {
+  const { units, brake, close } = await takeBatch(scope, { records: [record] });
+  try {
+    return await reconcileUnit(scope, units[0]!, record, { brake });
+  } finally {
+    close();
+  }
+}
 
 // ---------------------------------------------------------------- values
 

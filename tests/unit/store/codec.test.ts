@@ -39,6 +39,7 @@ describe('the value of a link', () => {
     lastSynced: fc.tuple(token, token),
     raw: fc.tuple(token, token),
     ownWriteAt: fc.tuple(time, time),
+    foreignAt: fc.tuple(time, time),
     number: fc.integer({ min: 1, max: 2 ** 24 - 1 }),
   });
 
@@ -72,7 +73,11 @@ describe('the value of a link', () => {
 
   it('of a later format is refused, not misread', () => {
     const plain = { other: 'x', base: {}, unconfirmed: [], correlation: [undefined, undefined] } as const;
-    const value = encodeLink({ ...plain, lastSynced: ['', ''], raw: ['', ''], ownWriteAt: [0, 0] }, [], 1);
+    const value = encodeLink(
+      { ...plain, lastSynced: ['', ''], raw: ['', ''], ownWriteAt: [0, 0], foreignAt: [0, 0] },
+      [],
+      1,
+    );
     value[0] = 2;
     expect(() => decodeLink('id', value, [])).toThrow(/format 2/);
   });

@@ -3,10 +3,12 @@
 /**
  * @param work does all that was collected, and answers in the same order
  * @param most items that go together at most
+ * @param linger ms for which the first one waits for others
  */
 export function coalesce<T, R>(
   work: (items: readonly T[]) => Promise<readonly R[]>,
   most = 100,
+  linger = 0,
 ): (item: T) => Promise<R> {
   const waiting: { item: T; resolve: (result: R) => void; reject: (error: unknown) => void }[] = [];
   let running = false;
@@ -31,7 +33,8 @@ export function coalesce<T, R>(
       waiting.push({ item, resolve, reject });
       if (!running) {
         running = true;
-        setImmediate(() => void flush());
+        if (linger > 0) setTimeout(() => void flush(), linger);
+        else setImmediate(() => void flush());
       }
     });
 }

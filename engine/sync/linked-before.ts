@@ -1,0 +1,15 @@
+/** How many links there were before the present run deleted or created some: they decide how many writes the brake allows. */
+import type { BrakeKind } from '../config/brake.ts';
+import { BRAKE_WINDOW } from '../links/brake.ts';
+import type { MappingScope } from './scope.ts';
+
+/** @returns links there were, and what was consumed since */
+export async function linkedBefore(
+  { links, runSince }: Pick<MappingScope, 'links' | 'runSince'>,
+  kind: BrakeKind,
+): Promise<{ linked: number; spent: number; since: number | undefined }> {
+  const [count, since] = await Promise.all([links.count(), runSince()]);
+  const spent = await links.brake.spent(kind, Math.min(Date.now() - BRAKE_WINDOW, since ?? Infinity));
+  const linked = kind === 'deletes' ? count + spent : kind === 'creates' ? Math.max(0, count - spent) : count;
+  return { linked, spent, since };
+}

@@ -1,0 +1,105 @@
+/** Makes the scope of a mapping. Questions that the units of a batch have in common are asked once. */
+import { coalesce } from '../coalesce.ts';
+import { BRAKE_KINDS, type BrakeKind, allowance as limitOf } from '../config/brake.ts';
+import type { Config, Mapping } from '../config/types.ts';
+import { mapPair } from '../model/pair.ts';
+import type { BrakeAnswer, Link } from '../store/types.ts';
+import type { SideIndex } from '../types.ts';
+import type { SyncContext } from './context.ts';
+import { linkedBefore } from './linked-before.ts';
+import { rawHash } from './raw.ts';
+import type { MappingScope, Sibling } from './scope.ts';
+import { ownWriteIn } from './stored.ts';
+
+export function mappingScope(context: SyncContext, mapping: Mapping): MappingScope {
+  const { config, owner, claimTtl, job, step, fingerprinter } = context;
+  const links = context.links(mapping.name);
+  const runSince = once(() => context.runSince(mapping.name));
+  const lookUps = new Map<string, (id: string) => Promise<Link | undefined>>();
+  const siblings = mapPair(mapping.sides, (_, side) => siblingsOf(config, mapping, side));
+
+  const readyOf = onceFor((name) => context.links(name).ready());
+
+  function siblingLink({ mapping: { name }, side }: Sibling, id: string): Promise<Link | undefined> {
+    const key = `${side}/${name}`;
+    let ask = lookUps.get(key);
+    if (!ask) {
+      ask = coalesce<string, Link | undefined>(async (ids) =>
+        (await context.links(name).batches.lookup(side, ids)).map(({ link }) => link),
+      );
+      lookUps.set(key, ask);
+    }
+    return ask(id);
+  }
+
+  return {
+    config,
+    mapping,
+    links,
+    fingerprinter,
+    siblings,
+    clients: mapPair(mapping.sides, ({ system }) => context.client(system.name)),
+    linksOf: context.links,
+    clientOf: context.client,
+    markDirty: (name, side, ids) => context.enqueue(name, side, ids),
+    wake: context.wake,
+    rawOf: ({ record }) => rawHash(fingerprinter, mapping, record),
+    siblingRaw: (sibling, { record }) => rawHash(fingerprinter, sibling, record),
+    siblingReady: ({ mapping: { name } }) => readyOf(name),
+    async siblingWrites(side, id) {
+      if (id === undefined || siblings[side].length === 0) return [];
+      const found = await Promise.all(siblings[side].map(async (one) => ({ one, link: await siblingLink(one, id) })));
+      return found.flatMap(({ one, link }) => (link ? ownWriteIn(link, one.side) : []));
+    },
+    firstRead: once(links.firstRead),
+    ready: once(links.ready),
+    answersTo: onceFor(async (brake) => {
+      const answers = await Promise.all(BRAKE_KINDS.map((kind) => links.brake.answered(brake, kind)));
+      return Object.fromEntries(
+        BRAKE_KINDS.flatMap((kind, i): [BrakeKind, BrakeAnswer][] => (answers[i] ? [[kind, answers[i]]] : [])),
+      );
+    }),
+    allowanceOf: onceFor(async (kind) => {
+      const { linked, since } = await linkedBefore({ links, runSince }, kind);
+      const limit = mapping.brake[kind];
+      return { limit: limit ? limitOf(kind, limit, linked) : Infinity, linked, since };
+    }),
+    owner,
+    claimTtl,
+    job,
+    runSince,
+    step,
+  };
+}
+
+function siblingsOf({ mappings }: Config, { name, sides }: Mapping, side: SideIndex): Sibling[] {
+  const { system, entity } = sides[side];
+  return [...mappings.values()].flatMap((mapping) =>
+    mapping.name === name
+      ? []
+      : mapping.sides.flatMap((one) =>
+          one.system.name === system.name && one.entity.name === entity.name ? [{ mapping, side: one.index }] : [],
+        ),
+  );
+}
+
+/** Asked once for all; an answer that failed is asked for again. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => {
+    answer ??= ask().catch((error: unknown) => {
+      answer = undefined;
+      throw error;
+    });
+    return answer;
+  };
+}
+
+function onceFor<K extends string, T>(ask: (key: K) => Promise<T>): (key: K) => Promise<T> {
+  const asks = new Map<K, () => Promise<T>>();
+  return (key) => {
+    const known = asks.get(key) ?? once(() => ask(key));
+    asks.set(key, known);
+    return known();
+  };
+}
