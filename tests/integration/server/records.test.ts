@@ -148,7 +148,7 @@ test('links are found, paged, made by hand and broken', async () => {
   });
   await sync();
   expect((await call('GET', '/links/people?side=crm&id=1')).body.links).toMatchObject([
-    { ids: { crm: '1', shop: '7' }, version: '1' },
+    { ids: { crm: '1', shop: '7' }, version: expect.stringMatching(/^[1-9]\d*$/) },
   ]);
   expect((await call('GET', '/links/people?side=shop&id=7')).body.links).toMatchObject([
     { ids: { crm: '1', shop: '7' } },
