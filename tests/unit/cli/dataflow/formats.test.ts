@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Block, type Found, type Inline, plainText, type Text } from '../../../../cli/dataflow/blocks.ts';
 import { FORMATS, formatOfFile, parse, render } from '../../../../cli/dataflow/formats/formats.ts';
+import { layout } from '../../../../cli/dataflow/layout.ts';
+import { dataflowDocument } from '../../../../cli/dataflow/model.ts';
 import { docutils } from '../../../support/docutils.ts';
+import { loadReal } from '../../config/real.ts';
 
 const SIGNS = [...'abzK019 *_`|\\:-.<>#[](){}"\'~&=+!@$%^;,?/é中', '::', '``', '**', '__', '1. ', '- ', '.. ', '<b>'];
 
@@ -38,7 +41,7 @@ const blocks: fc.Arbitrary<Block[]> = fc
   ]);
 
 /** Without lines. */
-const read = (found: readonly Found[]): unknown[] =>
+const contents = (found: readonly Found[]): unknown[] =>
   found.map((one) =>
     one.kind === 'table'
       ? { head: one.head, rows: one.rows.map(({ cells }) => cells) }
@@ -58,7 +61,7 @@ describe.each(FORMATS)('a document as %s', (format) => {
   it('is read back as it was meant, whatever its texts hold', () => {
     fc.assert(
       fc.property(blocks, (all) => {
-        expect(read(parse(format, render(format, all))), render(format, all)).toEqual(meant(all));
+        expect(contents(parse(format, render(format, all))), render(format, all)).toEqual(meant(all));
       }),
       { numRuns: 500 },
     );
@@ -82,17 +85,39 @@ describe.each(FORMATS)('a document as %s', (format) => {
   });
 });
 
+/** @returns undefined where docutils is not here, which is said aloud and counts as skipped */
+async function reader(skip: (note: string) => void) {
+  const python = await docutils();
+  if ('read' in python) return python.read;
+  console.error(
+    `LEFT OUT: docutils has not read what Tandem writes as reStructuredText, as it is not here: ${python.missing}`,
+  );
+  skip(`docutils: ${python.missing}`);
+  return undefined;
+}
+
 describe('reStructuredText', () => {
-  it('is read by docutils as it was meant and without a message, whatever its texts hold', async ({ skip }) => {
-    const python = await docutils();
-    if ('missing' in python) {
-      console.error(
-        `LEFT OUT: docutils has not read what Tandem writes as reStructuredText, as it is not here: ${python.missing}`,
-      );
-      return skip(`docutils: ${python.missing}`);
+  it('of the mappings of this repository, narrow and wide, is read by docutils without a message', async ({ skip }) => {
+    const read = await reader(skip);
+    if (!read) return;
+    const { config } = await loadReal();
+    const [keap, shop] = [config.systems.get('keap')!, config.systems.get('customwebshop')!];
+    const sources = [true, false].flatMap((wide) =>
+      [dataflowDocument(config, keap, shop, new Date(0)), dataflowDocument(config, shop, keap, new Date(0))].map(
+        (document) => render('rst', layout(document, { wide })),
+      ),
+    );
+    for (const { messages, texts } of await read(sources)) {
+      expect(messages).toBe('');
+      expect(texts.length).toBeGreaterThan(150);
     }
+  });
+
+  it('is read by docutils as it was meant and without a message, whatever its texts hold', async ({ skip }) => {
+    const read = await reader(skip);
+    if (!read) return;
     const documents = fc.sample(blocks, { numRuns: 300, seed: 1 });
-    const reports = await python.read(documents.map((one) => render('rst', one)));
+    const reports = await read(documents.map((one) => render('rst', one)));
     for (const [i, { messages, texts }] of reports.entries()) {
       const source = render('rst', documents[i]!);
       expect(messages, source).toBe('');
