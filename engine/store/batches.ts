@@ -153,7 +153,7 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
         k: record,
         o: owner,
         c: claims,
-        ...(writes ? { W: JSON.stringify(writes) } : {}),
+        ...(writes ? { W: JSON.stringify(writes), wr: writes.revision, wa: writes.ids[0], wb: writes.ids[1] } : {}),
         ...(create ? { C: JSON.stringify(create), ck: create.key, cr: replaces ?? '' } : {}),
       });
       if (result === 'begun') return undefined;

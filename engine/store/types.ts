@@ -294,7 +294,7 @@ export type CommitResult =
       readonly index?: UnlinkedIndex | null | undefined;
     }
   /**
-   * These records are gone: what is stored of them, their link and what is open about them is deleted. A pending create
+   * These records are gone: what is stored of them, their link (that of `record` too) and what is open about them is deleted. A pending create
    * stays, for it may have made a record: whoever commits marks it for review. So does the job that failed: whoever
    * removes it forgets it.
    */
@@ -372,6 +372,7 @@ export interface Begin {
   /** Who must hold these claims still. */
   readonly owner?: string;
   readonly claims?: readonly string[];
+  /** Added to those that were begun at the same revision: either may have been applied. */
   readonly writes?: PendingWrites;
   /** Replaces a pending create of the same key only, or of `replaces`. */
   readonly create?: PendingCreate;
@@ -422,7 +423,7 @@ export interface Batches {
     ttlMs: number,
   ): Promise<number | undefined>;
   /**
-   * Notes what is begun, unless a brake is on or goes on by it, or the pending create is another one's by now. Calls of one
+   * Notes what is begun, unless a brake is on or goes on by it, the link is at another revision, or the pending create is another one's by now. Calls of one
    * moment are one script.
    * @returns the brake that is on, `changed`, or `lost` where a claim ended; undefined where it was noted
    */

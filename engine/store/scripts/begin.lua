@@ -3,9 +3,10 @@
 
   KEYS[1]  see lib.lua
   ARGV[1]  requests (msgpack), a list of: b spending, see brake.lua, empty where the brake is not asked; k record key; o owner, c claims that it must hold; W pending
-           writes as JSON, or nil; C pending create as JSON, or nil, with its key ck, and cr the key of the one that it
+           writes as JSON, or nil, with the revision wr of their link (0: there is none) and its ids wa, wb; C pending create as JSON, or nil, with its key ck, and cr the key of the one that it
            replaces, or ''; D: the pending create with this key is dropped, nothing else
-  Answers per request { 'lost' } where a claim was lost, { 'changed' } where the pending create there is another one's,
+  Answers per request { 'lost' } where a claim was lost, { 'changed' } where the link is at another revision or the pending
+  create there is another one's,
   { 'brake', fields of the brake ... }, or { 'begun' }.
 ]]
 -- @include lib
@@ -16,6 +17,28 @@ for _, request in ipairs(requests) do
   for _, name in ipairs(request.c) do names[#names + 1] = name end
 end
 for i, value in ipairs(many('HMGET', base .. 'claims', names)) do held[names[i]] = ownerOf(value, at) end
+
+-- Writes that were begun at the same revision may have been applied: they are kept beside the new ones.
+local function withEarlier(earlier, text)
+  local new = cjson.decode(text)
+  earlier = cjson.decode(earlier)
+  if earlier.revision ~= new.revision or earlier.ids[1] ~= new.ids[1] or earlier.ids[2] ~= new.ids[2] then return text end
+  local function name(write)
+    return cjson.encode({ write.property, write.side, write.sent, write.from, write.definition or '' })
+  end
+  local known = {}
+  for _, write in ipairs(new.writes) do known[name(write)] = true end
+  for _, write in ipairs(earlier.writes) do
+    if not known[name(write)] then table.insert(new.writes, write) end
+  end
+  return cjson.encode(new)
+end
+
+local function isAtRevision(request)
+  local value = call('HGET', base .. 'link', request.wa)
+  local linked = value and otherIdOf(value) == request.wb
+  return (linked and revisionOf(value) or 0) == request.wr
+end
 
 local function begin(request)
   for _, name in ipairs(request.c) do
@@ -28,11 +51,12 @@ local function begin(request)
     record.open.C = nil
     return { 'begun' }
   end
+  if request.W and not isAtRevision(request) then return { 'changed' } end
   if request.C and key and key ~= request.ck and key ~= request.cr then return { 'changed' } end
   -- Without spending the brake is not asked.
   local brake = request.b.id and spend(request.b, at) or {}
   if #brake > 0 then return { 'brake', unpack(brake) } end
-  record.open.W = request.W or record.open.W
+  if request.W then record.open.W = record.open.W and withEarlier(record.open.W, request.W) or request.W end
   record.open.C = request.C or record.open.C
   return { 'begun' }
 end

@@ -19,7 +19,7 @@
                these ms, where it was read before. `x` 'skip': not if it has a link
         'H'    the state of a record, linked or not: s, i, st as packed, s8 for a link, note (-1: as it was),
              open8: it is left open on purpose, rel: it is to be looked at again
-        'X'    records are gone: s, i, or a, b of a link (rev: nil for any), or all of these
+        'X'    records are gone: s, i, with its link if it has one, or a, b of a link (rev: nil for any), or all of these
         'K'    a link ends, the records stay: a, b, rev (nil: whatever it is), ix what of 'U' concerns the index, per side, or false
         'R'    the raw record is one of a known state: s, i, raw, st and s8 as for 'H': not if the state is another one by now
         'N'    nothing of these
@@ -63,10 +63,14 @@ end
 local openValues = {}
 for i, value in ipairs(many('HMGET', base .. 'open', opens)) do openValues[opens[i]] = value end
 
+-- As `linkOf`, with what this commit has changed so far.
 local function linkOfRecord(side, id)
-  local first, value = linkOf(base, side, id)
-  if value then values[first] = value end
-  return first, value
+  local first = id
+  if side == '1' then first = getIn(base, 'rev', id) end
+  if not first then return nil end
+  if values[first] == nil then values[first] = call('HGET', base .. 'link', first) end
+  if values[first] then return first, values[first] end
+  return nil
 end
 
 local function verdict(unit)
@@ -82,7 +86,10 @@ local function verdict(unit)
     elseif not value or revisionOf(value) ~= unit.rev then
       return 1
     end
-  elseif unit.k == 'K' or (unit.k == 'X' and unit.a) then
+  elseif unit.k == 'X' and not unit.a then
+    local first, value = linkOfRecord(unit.s, unit.i)
+    if value then unit.a, unit.b = first, otherIdOf(value) end
+  elseif unit.k == 'K' or unit.k == 'X' then
     local value = values[unit.a]
     if not value or otherIdOf(value) ~= unit.b then return 1 end
     if unit.rev and revisionOf(value) ~= unit.rev then return 1 end
@@ -242,7 +249,11 @@ local function waitFor(unit)
     local self = mapping .. '|' .. sub(unit.own, 1, 1) .. '|' .. sub(unit.own, 3)
     call('ZADD', there .. 'dependents', 0, ref[2] .. '/' .. ref[3] .. '\0' .. ref[4] .. self)
     -- It was linked between its reading and this: nobody else would wake it.
-    if ref[4] == 'w' and linkOf(there, ref[2], ref[3]) then mark(base, unit.own, at) end
+    local linked = false
+    if ref[4] == 'w' then
+      if there == base then linked = linkOfRecord(ref[2], ref[3]) else linked = linkOf(there, ref[2], ref[3]) end
+    end
+    if linked then mark(base, unit.own, at) end
   end
 end
 

@@ -105,6 +105,8 @@ local function finishRuns(request, units, stays)
   for i, member in ipairs(many('SMISMEMBER', again, keys)) do earlier[keys[i]] = member == 1 end
   for id, isActive in pairs(known) do
     local run = { key = runs .. id, group = call('HGET', runs .. id, 'group') }
+    -- A run that was forgotten counts nothing more.
+    if not run.group then call('SREM', retrying, id) end
     run.pending = run.group and isActive and runs .. run.group .. ':pending'
     if run.group and countIn(run, units, stays, earlier, keys, entries, mapping) then
       local lease = call('HGET', run.key, 'lease')

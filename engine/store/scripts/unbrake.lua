@@ -8,6 +8,10 @@
 -- @include lib
 local brake = base .. 'brake'
 if call('HGET', brake, 'id') ~= ARGV[1] then return 0 end
-if ARGV[2] ~= '' then call('HSET', brake .. ':answers', ARGV[1], ARGV[2]) end
+if ARGV[2] ~= '' then
+  -- Answers to earlier brakes are of no use once no record is blocked by any.
+  if call('SCARD', base .. 'issues:b') == 0 then call('DEL', brake .. ':answers') end
+  call('HSET', brake .. ':answers', ARGV[1], ARGV[2])
+end
 call('DEL', brake, brake .. ':vanished', brake .. ':spent:' .. ARGV[3])
 return 1

@@ -407,6 +407,76 @@ describe('beginning', () => {
     expect(await begin('x', { record: '0/3', unlimited: ['creates'] })).toBeUndefined();
     expect(await store.brake.on()).toBeUndefined();
   });
+
+  it('notes and drops nothing for a worker whose claims ended, and leaves what the next one began', async () => {
+    const claims = ['0/1'];
+    await store.batches.claim('slow', claims, 20);
+    await expect.poll(() => store.batches.claim('w1', claims, TTL), { interval: 5 }).toBeTypeOf('number');
+    expect(await begin('a', { owner: 'w1', claims })).toBeUndefined();
+    expect(await begin('late', { owner: 'slow', claims, replaces: 'a' })).toBe('lost');
+    expect(await store.batches.withdraw({ record: '0/1', owner: 'slow', claims }, 'a')).toBe('lost');
+    expect(await store.batches.withdraw({ record: '0/1', owner: 'w1', claims }, 'b')).toBe('changed');
+    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: create('a') }]);
+    expect(await store.batches.withdraw({ record: '0/1', owner: 'w1', claims }, 'a')).toBeUndefined();
+    expect(await store.issues.pendingCreates(0)).toEqual([]);
+  });
+
+  it('keeps writes that were begun before at the same revision: either may have been applied', async () => {
+    const revision = await makeLink(store, '1', 'b1');
+    const write = (sent: string) => ({ property: 'p', side: 1 as const, sent: token(sent), from: token('f') });
+    const writes = (of: number, ...sent: string[]) =>
+      begin('', { create: undefined, writes: { revision: of, ids: ['1', 'b1'], writes: sent.map(write) } });
+    expect(await writes(revision, 'x')).toBeUndefined();
+    expect(await writes(revision, 'y', 'x')).toBeUndefined();
+    expect(await writes(revision, 'z')).toBeUndefined();
+    expect((await store.reader.record(0, '1')).open.pendingWrites).toEqual({
+      revision,
+      ids: ['1', 'b1'],
+      writes: ['z', 'y', 'x'].map(write),
+    });
+    // Of another revision they are history, and a worker that knows another one is late.
+    expect(await writes(0, 'a')).toBe('changed');
+    expect(await one('w', unit({ kind: 'link', link: linkState('1', 'b1', { revision }) }))).toBe('done');
+    expect(await writes(revision, 'a')).toBe('changed');
+    const { revision: now } = (await store.reader.record(0, '1')).link!;
+    expect(await writes(now, 'a')).toBeUndefined();
+    expect((await store.reader.record(0, '1')).open.pendingWrites?.writes).toEqual([write('a')]);
+  });
+});
+
+describe('in one commit', () => {
+  it('a record that waits for a link which another unit makes is marked, whichever of the two comes first', async () => {
+    const waiter = (id: string) =>
+      unit(
+        { kind: 'unlinked', record: { side: 0, id }, state: 's' },
+        { waitFor: [{ mapping: 'm', side: 0, id: '1' }] },
+      );
+    await store.batches.commit('w', [waiter('a'), unit({ kind: 'link', link: linkState('1', 'b1') }), waiter('z')]);
+    expect((await dirty()).sort()).toEqual(['0/a', '0/z']);
+  });
+
+  it('the end of a record ends its link, though only the record is named', async () => {
+    await makeLink(store, '1', 'b1');
+    await store.batches.commit('w', [unit({ kind: 'removed', record: { side: 1, id: 'b1' } })]);
+    expect(await store.links.count()).toBe(0);
+    expect(await contradictions(redis, store)).toEqual([]);
+  });
+});
+
+it('answers to brakes are forgotten once no record is blocked', async () => {
+  const answer = async () => {
+    const brake = await store.brake.trip({ kind: 'deletes', by: 'scan', count: 9, limit: 2, linked: 10 });
+    await store.brake.release({ ...brake, answer: 'continue' });
+    return brake.id;
+  };
+  const answers = () => redis.hkeys(`${store.context.base}brake:answers`);
+  const first = await answer();
+  await store.issues.patch([['0/1', { issue: issue('blocked', { brake: first }) }]]);
+  const second = await answer();
+  expect((await answers()).sort()).toEqual([first, second].sort());
+  await store.issues.patch([['0/1', { issue: null }]]);
+  const third = await answer();
+  expect(await answers()).toEqual([third]);
 });
 
 it('remembers own recent writes of a link for a quarter of an hour, and nothing of quiet ones', async () => {
