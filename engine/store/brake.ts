@@ -28,7 +28,7 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
     brake: `${base}brake`,
     /** SET of ids on side 0: links whose records a full scan did not meet, while the brake is on. */
     vanished: `${base}brake:vanished`,
-    /** HASH id of a brake -> `ANSWER|KIND`. */
+    /** HASH id of a brake -> `ANSWER|KIND|MS`, for 90 days. */
     answers: `${base}brake:answers`,
     /** ZSET of `SIDE/ID` by the time of the write, in ms: what counts at present. */
     spent: (kind: BrakeKind): string => `${base}brake:spent:${kind}`,
@@ -83,7 +83,7 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
     /** What was answered to a brake, as far as it concerns a write of this kind: only what it was about is discarded. */
     async answered(id: string, kind: BrakeKind): Promise<BrakeAnswer | undefined> {
       const stored = await redis.hget(keys.answers, id);
-      return stored === null ? undefined : stored === `discard|${kind}` ? 'discard' : 'continue';
+      return stored === null ? undefined : stored.startsWith(`discard|${kind}|`) ? 'discard' : 'continue';
     },
 
     // ------------------------------------------------------------ records that a scan did not meet

@@ -6,12 +6,16 @@
   Answers 0 where it was off.
 ]]
 -- @include lib
+-- Longer than any record stays blocked by a brake that was answered: 90 days.
+local KEPT_MS = 90 * 86400000
 local brake = base .. 'brake'
 if call('HGET', brake, 'id') ~= ARGV[1] then return 0 end
 if ARGV[2] ~= '' then
-  -- Answers to earlier brakes are of no use once no record is blocked by any.
-  if call('SCARD', base .. 'issues:b') == 0 then call('DEL', brake .. ':answers') end
-  call('HSET', brake .. ':answers', ARGV[1], ARGV[2])
+  local answers, at = brake .. ':answers', now()
+  for id, text in pairs(toTable(call('HGETALL', answers))) do
+    if at - tonumber(string.match(text, '%d+$')) > KEPT_MS then call('HDEL', answers, id) end
+  end
+  call('HSET', answers, ARGV[1], ARGV[2] .. '|' .. integer(at))
 end
 call('DEL', brake, brake .. ':vanished', brake .. ':spent:' .. ARGV[3])
 return 1

@@ -463,20 +463,15 @@ describe('in one commit', () => {
   });
 });
 
-it('answers to brakes are forgotten once no record is blocked', async () => {
-  const answer = async () => {
-    const brake = await store.brake.trip({ kind: 'deletes', by: 'scan', count: 9, limit: 2, linked: 10 });
-    await store.brake.release({ ...brake, answer: 'continue' });
-    return brake.id;
-  };
-  const answers = () => redis.hkeys(`${store.context.base}brake:answers`);
-  const first = await answer();
-  await store.issues.patch([['0/1', { issue: issue('blocked', { brake: first }) }]]);
-  const second = await answer();
-  expect((await answers()).sort()).toEqual([first, second].sort());
-  await store.issues.patch([['0/1', { issue: null }]]);
-  const third = await answer();
-  expect(await answers()).toEqual([third]);
+it('answers to brakes are forgotten after 90 days', async () => {
+  const answers = `${store.context.base}brake:answers`;
+  const day = 86_400_000;
+  for (const days of [91, 89]) await redis.hset(answers, `${days} days`, `discard|deletes|${Date.now() - days * day}`);
+  const brake = await store.brake.trip({ kind: 'deletes', by: 'scan', count: 9, limit: 2, linked: 10 });
+  await store.brake.release({ ...brake, answer: 'discard' });
+  expect((await redis.hkeys(answers)).sort()).toEqual(['89 days', brake.id].sort());
+  expect(await store.brake.answered(brake.id, 'deletes')).toBe('discard');
+  expect(await store.brake.answered(brake.id, 'creates')).toBe('continue');
 });
 
 it('remembers own recent writes of a link for a quarter of an hour, and nothing of quiet ones', async () => {

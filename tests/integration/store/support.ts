@@ -44,9 +44,11 @@ export async function makeLink(store: Store, a: string, b: string, more: Partial
 }
 
 /** All keys of a mapping, each once. */
-export async function keysOf(redis: Redis, { context: { base } }: Store): Promise<string[]> {
+export const keysOf = (redis: Redis, { context: { base } }: Store): Promise<string[]> => keysBehind(redis, base);
+
+export async function keysBehind(redis: Redis, start: string): Promise<string[]> {
   const found = new Set<string>();
-  for await (const keys of redis.scanStream({ match: `${base.replace(/[[\]{}*?]/g, '\\$&')}*`, count: 1_000 }))
+  for await (const keys of redis.scanStream({ match: `${start.replace(/[[\]{}*?]/g, '\\$&')}*`, count: 1_000 }))
     for (const key of keys as string[]) found.add(key);
   return [...found].sort();
 }
