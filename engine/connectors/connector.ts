@@ -86,7 +86,15 @@ export interface ListOptions {
   /** Ms before `since` from which is listed, in place of what the system declares. */
   readonly overlap?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * The checkpoint of a page of the same list: it begins with that page. Where that cannot be, it throws
+   * CheckpointLost before its first page. A kind that makes no checkpoints is given none.
+   */
+  readonly from?: unknown;
 }
+
+/** A list cannot be read on from a checkpoint: it has to be read from its beginning. */
+export class CheckpointLost extends Error {}
 
 export interface Page {
   readonly records: readonly SystemRecord[];
@@ -94,6 +102,8 @@ export interface Page {
   readonly number: number;
   /** What the clock of the system showed when the first page was requested, in epoch ms; undefined where it states no time. */
   readonly listedAt?: number | undefined;
+  /** From it the list can be read on, by another process too: plain JSON, of at most 10 kB. */
+  readonly checkpoint?: unknown;
   /** Records that could not be read. */
   readonly failed: readonly { readonly id: string; readonly error: TandemError }[];
   /** Records without a usable id, of which nothing can be made: how many, and the first of them. */

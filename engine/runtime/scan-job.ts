@@ -120,7 +120,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
       await (wasReady ? context.enqueue(name, side, ids) : links.parkUntilReady(side, ids));
     };
     const progress: NonNullable<Parameters<typeof scan>[3]['progress']> = (page) => engine.runs.read(run, page);
-    const result = await scan(context, mapping, kind, { found, progress });
+    const result = await scan(context, mapping, kind, { found, progress, run: run.id });
     if (!(await member.inForce(name, mapping.version))) return false;
     await releaseGivenUp(mappingScope(context, mapping), found);
     if (result.weighed.lifted) log.warn({}, 'what was missing is there again: the brake is off');

@@ -1,4 +1,4 @@
-/** Which records a full scan has seen, to find those that it has not. The notes live in Redis, an hour at most. */
+/** Which records a full scan has seen, to find those that it has not. The notes live in Redis, an hour after the last of them. */
 import { randomUUID } from 'node:crypto';
 import type { SideIndex } from '../types.ts';
 import { redisTime, type StoreContext } from './context.ts';
@@ -8,20 +8,33 @@ import type { Unlinked } from './unlinked.ts';
 
 const KEPT = 3_600;
 
+/** Under which a meeting is found again, and when it began: epoch ms on Redis' clock. */
+export interface MeetingName {
+  readonly key: string;
+  readonly began: number;
+}
+
 export interface Meeting {
+  readonly name: MeetingName;
   met(ids: readonly string[]): Promise<void>;
-  /** Linked ids that were not met, though they were linked before the meeting began; ends the meeting. */
+  /** Linked ids that were not met, though they were linked before the meeting began. */
   missing(): Promise<string[]>;
   /** Ids of records without a link that are known and were not met, a batch at a time. */
   heldMissing(): AsyncGenerator<string[]>;
+  end(): Promise<void>;
 }
 
 export function createMeetings({ redis, scripts, base }: StoreContext, unlinked: Unlinked) {
   return {
-    async meet(side: SideIndex): Promise<Meeting> {
-      const met = `${base}met:${side}:${randomUUID()}`;
-      const began = await redisTime(redis);
+    /** Whether a meeting that met somebody can go on. */
+    goesOn: async ({ key }: MeetingName): Promise<boolean> => (await redis.exists(key)) === 1,
+
+    /** @param former one that goes on */
+    async meet(side: SideIndex, former?: MeetingName): Promise<Meeting> {
+      const name = former ?? { key: `${base}met:${side}:${randomUUID()}`, began: await redisTime(redis) };
+      const { key: met, began } = name;
       return {
+        name,
         async met(ids) {
           if (ids.length > 0)
             await redis
@@ -45,8 +58,10 @@ export function createMeetings({ redis, scripts, base }: StoreContext, unlinked:
             if (next === '0') break;
             cursor = next!;
           }
-          await redis.del(met);
           return missing;
+        },
+        async end() {
+          await redis.del(met);
         },
       };
     },

@@ -67,6 +67,23 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
       await redis.hset(key, 'first', marked((await isNoFirst()) ? '0' : String(await redisTime(redis))));
     },
 
+    /** How far this run has read a side under this version of the mapping, where it was interrupted. */
+    async reading<T>(side: SideIndex, run: string, version: string): Promise<T | undefined> {
+      const kept = await redis.hget(key, `reading:${side}`);
+      const name = `${run} ${version} `;
+      return kept?.startsWith(name) ? (JSON.parse(kept.slice(name.length)) as T) : undefined;
+    },
+
+    /** One side is read by one scan at a time. */
+    async noteReading(side: SideIndex, run: string, version: string, reading: object): Promise<void> {
+      await redis.hset(key, `reading:${side}`, `${run} ${version} ${JSON.stringify(reading)}`);
+    },
+
+    /** Both sides were read. */
+    async endReading(): Promise<void> {
+      await redis.hdel(key, 'reading:0', 'reading:1');
+    },
+
     /**
      * Epoch ms of Redis' clock when both sides had been read fully for the first time, if they have; 0 where that was no
      * first sync, but links are being rebuilt, or there was one under other match rules.

@@ -5,7 +5,7 @@
 import type { Mapping } from '../config/types.ts';
 import type { Page } from '../connectors/connector.ts';
 import { asTandemError, ERRORS, TandemError } from '../errors.ts';
-import type { Links } from '../links/links.ts';
+import type { Links, Meeting } from '../links/links.ts';
 import { indexEntry, isSynced, unlinkedState, unreadableState } from '../merge/state.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { Issue, IssueKind, RecordRef } from '../store/types.ts';
@@ -15,31 +15,22 @@ import { brakeForMissing, liftUnlimited, type Missing, weighMissing } from './br
 import type { SyncContext } from './context.ts';
 import { mappingScope } from './mapping-scope.ts';
 import { rawHashAndSize } from './raw.ts';
+import {
+  fromBeginning,
+  itemsOf,
+  noteReading,
+  openReading,
+  pagesOf,
+  type ScanKind,
+  type ScanProgress,
+  type SideReading,
+  type UnidentifiedItems,
+} from './reading.ts';
 import type { MappingScope } from './scope.ts';
 import { type RecordView, viewRecord } from './view.ts';
 import { watermarkAfter } from './watermark.ts';
 
-export type ScanKind = 'changes' | 'full';
-/** What a run may look through: records of the systems, or the links. */
-export type RunKind = ScanKind | 'backfill';
-
-export interface ScanProgress {
-  readonly side: SideIndex;
-  /** Records in this page, and how many of them need work. */
-  readonly read: number;
-  readonly work: number;
-  /** Records that could not even be read; each is held with its reason. */
-  readonly failed: number;
-  /** Of the side so far, where there are any. */
-  readonly unidentified?: UnidentifiedItems;
-}
-
-/** Items of a list that name no record, so that nothing can be made of them. */
-export interface UnidentifiedItems {
-  readonly count: number;
-  /** Where the first of them stand, counted from 1, and why they are none. */
-  readonly first: readonly { readonly page: number; readonly position: number; readonly reason: string }[];
-}
+export type { RunKind, ScanKind, ScanProgress, UnidentifiedItems } from './reading.ts';
 
 /** Items without a usable id that a run names one by one, per side. */
 const NAMED = 20;
@@ -61,6 +52,8 @@ export interface ScanOptions {
   readonly signal?: AbortSignal;
   /** For a plan: the next scan finds everything again. */
   readonly plan?: boolean;
+  /** By its id a scan that is interrupted goes on where it was. */
+  readonly run?: string;
 }
 
 export interface ScanResult {
@@ -77,7 +70,7 @@ const GONE_AT_ONCE = 1_000;
 
 /**
  * Scans both sides at once. A side that was never read fully is read fully, whatever was asked for.
- * @throws whatever listing throws: then nothing is recorded as read, and the next scan begins where this one did
+ * @throws whatever listing throws: the same run goes on where this one ended, the next one begins where this one did
  */
 export async function scan(
   context: SyncContext,
@@ -96,57 +89,29 @@ export async function scan(
   const weighed = options.plan ? { tooMany, lifted: false } : await brakeForMissing(scope, tooMany, complete);
   if (!weighed.tooMany)
     for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
+  // Only now: until then the same run goes on from here.
+  await scope.links.endReading();
+  for (const { meeting } of sides) await meeting?.end();
   return { vanished, weighed, refused: sides.map((side) => side.refused).find((reason) => reason !== undefined) };
 }
 
-/** @returns `missing`: linked ids that a full read did not meet; undefined when only changes were read */
+interface SideResult {
+  readonly meeting: Meeting | undefined;
+  /** Linked ids that a full read did not meet; undefined when only changes were read. */
+  readonly missing: string[] | undefined;
+  readonly refused: string | undefined;
+}
+
 async function scanSide(
   scope: MappingScope,
   side: SideIndex,
   kind: ScanKind,
   options: ScanOptions,
-): Promise<{ missing: string[] | undefined; refused?: string }> {
+): Promise<SideResult> {
   const { links, mapping } = scope;
-  const { entity } = mapping.sides[side];
-  const { full, since } = await links.readBefore(side);
-  const changesOnly =
-    kind === 'changes' && full !== undefined && since !== undefined && entity.list?.since !== undefined;
-  const meeting = changesOnly ? undefined : await links.meet(side);
-  const began = Date.now();
-  let latest = since;
-  let empty: number | undefined;
-  const blind = full === undefined && createsBlindly(mapping, side);
-  let beside = 0;
-  let unidentified: UnidentifiedItems = { count: 0, first: [] };
-  const asked = { ...(changesOnly ? { since } : {}), ...(options.signal ? { signal: options.signal } : {}) };
-  const requested = async (): Promise<Pick<FoundOnPage, 'requestedAt' | 'revision'>> => {
-    const requestedAt = performance.now();
-    return { requestedAt, revision: await links.batches.revision() };
-  };
-  let request = await requested();
-  for await (const page of scope.clients[side].list(entity.name, asked)) {
-    const work = await scanPage(scope, side, page, full === undefined);
-    if (blind) beside += (await links.counterparts(side, work.inScope)).filter((one) => one === null).length;
-    // One that cannot be understood is there all the same.
-    await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
-    const startedAt = page.listedAt ?? began;
-    empty ??= page.listedAt;
-    latest = watermarkAfter(
-      latest,
-      page.records.map(({ modified }) => modified),
-      startedAt,
-    );
-    if (work.ids.length > 0) await options.found(side, work.ids, { views: work.views, sizes: work.sizes, ...request });
-    unidentified = withItemsOf(page, unidentified);
-    await options.progress?.({
-      side,
-      read: page.records.length + page.failed.length + page.unidentified.count,
-      work: work.ids.length,
-      failed: work.failed + page.failed.length + page.unidentified.count,
-      ...(unidentified.count > 0 ? { unidentified } : {}),
-    });
-    request = await requested();
-  }
+  const opened = await openReading(scope, side, kind, options);
+  const meeting = opened.meeting && (await links.meet(side, opened.meeting));
+  const { beside, changesOnly, latest, listedAt } = await readList(scope, side, opened, meeting, options);
   const refused = beside > 0 ? besideReason(mapping, side, beside) : undefined;
   if (refused !== undefined && !options.plan)
     throw new TandemError('CREATE_REFUSED', refused, { mapping: mapping.name, side: mapping.sides[side].name });
@@ -158,10 +123,64 @@ async function scanSide(
     if (gone >= GONE_AT_ONCE) break;
   }
   // Where there was nothing, what comes is later than this list.
-  if (latest === undefined && empty !== undefined) latest = new Date(empty).toISOString();
+  const until = latest ?? (listedAt === undefined ? undefined : new Date(listedAt).toISOString());
   // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
-  await links.readThrough(side, options.plan ? 'plan' : changesOnly ? 'changes' : 'full', latest);
-  return { missing: await meeting?.missing(), ...(refused === undefined ? {} : { refused }) };
+  await links.readThrough(side, options.plan ? 'plan' : changesOnly ? 'changes' : 'full', until);
+  return { meeting, missing: await meeting?.missing(), refused };
+}
+
+/** Reads the pages that are left, and notes after each how far it is. @returns the reading at its end */
+async function readList(
+  scope: MappingScope,
+  side: SideIndex,
+  opened: SideReading,
+  meeting: Meeting | undefined,
+  options: ScanOptions,
+): Promise<SideReading> {
+  if (opened.over) return opened;
+  const { links, mapping } = scope;
+  const blind = opened.first && createsBlindly(mapping, side);
+  let reading = opened;
+  // The page with which it goes on was counted before.
+  let counted = opened.checkpoint !== undefined;
+  const begin = async (): Promise<void> => {
+    await options.progress?.({ side, read: -reading.read, work: 0, failed: 0 });
+    reading = fromBeginning(reading);
+    counted = false;
+  };
+  const requested = async (): Promise<Pick<FoundOnPage, 'requestedAt' | 'revision'>> => {
+    const requestedAt = performance.now();
+    return { requestedAt, revision: await links.batches.revision() };
+  };
+  let request = await requested();
+  for await (const page of pagesOf(scope, side, opened, options.signal, begin)) {
+    const work = await scanPage(scope, side, page, opened.first);
+    const free = blind ? (await links.counterparts(side, work.inScope)).filter((one) => one === null).length : 0;
+    // One that cannot be understood is there all the same.
+    await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
+    if (work.ids.length > 0) await options.found(side, work.ids, { views: work.views, sizes: work.sizes, ...request });
+    const read = counted ? 0 : page.records.length + page.failed.length + page.unidentified.count;
+    reading = {
+      ...reading,
+      checkpoint: page.checkpoint ?? reading.checkpoint,
+      latest: watermarkAfter(
+        reading.latest,
+        page.records.map(({ modified }) => modified),
+        page.listedAt ?? reading.began,
+      ),
+      listedAt: reading.listedAt ?? page.listedAt,
+      read: reading.read + read,
+      ...(counted ? {} : { beside: reading.beside + free, unidentified: withItemsOf(page, reading.unidentified) }),
+    };
+    counted = false;
+    await noteReading(scope, side, options.run, reading);
+    const failed = work.failed + page.failed.length + page.unidentified.count;
+    await options.progress?.({ side, read, work: work.ids.length, failed, ...itemsOf(reading) });
+    request = await requested();
+  }
+  reading = { ...reading, over: true };
+  await noteReading(scope, side, options.run, reading);
+  return reading;
 }
 
 function withItemsOf({ number, unidentified: { count, first } }: Page, before: UnidentifiedItems): UnidentifiedItems {

@@ -18,7 +18,7 @@ import type {
   WriteOptions,
 } from '../connector.ts';
 import { FORMS } from './etag.ts';
-import { isNumbered, type RawPage, readPages } from './pages.ts';
+import { type HttpCheckpoint, isNumbered, type PageSource, type RawPage, readPages } from './pages.ts';
 import { createPager, itemsOf } from './paging.ts';
 import { isObject, readPath } from './paths.ts';
 import { toId, toMillis, toRecord } from './record.ts';
@@ -73,10 +73,11 @@ export function openHttpConnector(
     entity: EntityConfig,
     items: string,
     paging: PagingConfig,
+    from?: HttpCheckpoint,
   ): AsyncGenerator<RawPage> => {
     const limits = pageLimits('size' in paging ? paging.size : undefined);
     const patience = call.operation === 'list' ? LIST_PATIENCE : 0;
-    return readPages({
+    const source: PageSource = {
       entity,
       items,
       paging,
@@ -88,7 +89,8 @@ export function openHttpConnector(
         const more = { query, url: wanted.url, list: items, limits, single: wanted.open && !first };
         return sendPatiently({ ...call, ...more }, patience, first);
       },
-    });
+    };
+    return readPages(source, from);
   };
 
   /**
@@ -128,12 +130,12 @@ export function openHttpConnector(
   async function* list(name: string, options: ListOptions = {}): AsyncGenerator<Page> {
     const entity = entityOf(name);
     const operation = offered(entity.list, 'list', name);
-    const { signal } = options;
-    const read = (since?: string): AsyncGenerator<Page, Reading> =>
-      readOnce(entity, operation, { ...(signal ? { signal } : {}), ...(since === undefined ? {} : { since }) });
+    const { signal, from } = options;
+    const read = (since?: string, begin?: unknown): AsyncGenerator<Page, Reading> =>
+      readOnce(entity, operation, { signal, from: begin, ...(since === undefined ? {} : { since }) });
     const changesOnly = options.since !== undefined && operation.since !== undefined;
     if (changesOnly || !isNumbered(operation.paging)) yield* readOnce(entity, operation, options);
-    else yield* readSettled(read, operation.since !== undefined);
+    else yield* readSettled(read, operation.since !== undefined, from);
   }
 
   async function* readOnce(
@@ -142,6 +144,8 @@ export function openHttpConnector(
     options: ListOptions,
   ): AsyncGenerator<Page, Reading> {
     const { since } = operation;
+    // Made below.
+    const from = options.from as HttpCheckpoint | undefined;
     const start =
       options.since === undefined || since === undefined
         ? undefined
@@ -154,11 +158,13 @@ export function openHttpConnector(
     const stopAt = since?.kind === 'newest-first' ? start : undefined;
     const call = { ...callOf(operation, entity.name, 'list'), query, signal: options.signal };
     const reading = { pages: 0, shifted: false, listedAt: undefined as number | undefined };
-    for await (const { raw, number, listedAt, shifted } of pages(call, entity, operation.items, operation.paging)) {
-      const page = { ...(await readPage(entity, raw)), number, listedAt };
+    for await (const one of pages(call, entity, operation.items, operation.paging, from)) {
+      const { raw, number, listedAt, request, lastId } = one;
       if (raw.length > 0) reading.pages = number;
-      reading.shifted ||= shifted;
+      reading.shifted ||= one.shifted;
       reading.listedAt = listedAt;
+      const checkpoint: HttpCheckpoint = { number, listedAt, shifted: reading.shifted, request, lastId };
+      const page = { ...(await readPage(entity, raw)), number, listedAt, checkpoint };
       const old =
         stopAt === undefined
           ? -1

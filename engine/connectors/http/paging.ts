@@ -35,9 +35,12 @@ const MOST_PAGES = 100_000;
 /** Pages without a record, one after the other: a filter may leave some empty. */
 const MOST_EMPTY = 100;
 
-/** @throws TandemError SYSTEM_BAD_RESPONSE where a list does not end */
-export function createPager(paging: PagingConfig): Pager {
-  const { first, next } = createSteps(paging);
+/**
+ * @param from the request to begin with; by default the first of the list
+ * @throws TandemError SYSTEM_BAD_RESPONSE where a list does not end
+ */
+export function createPager(paging: PagingConfig, from?: PageRequest): Pager {
+  const { first, next } = createSteps(paging, from);
   let pages = 0;
   let empty = 0;
   return {
@@ -55,12 +58,12 @@ export function createPager(paging: PagingConfig): Pager {
 
 const request = (query: Readonly<Record<string, string>>, url?: string): PageRequest => ({ query, url });
 
-function createSteps(paging: PagingConfig): Pager {
+function createSteps(paging: PagingConfig, from?: PageRequest): Pager {
   switch (paging.kind) {
     case 'none':
       return { first: request({}), next: () => undefined };
     case 'page': {
-      let page = paging.first;
+      let page = Number(from?.query[paging.param] ?? paging.first);
       return {
         first: request({ [paging.param]: String(page) }),
         next: ({ items }) => {
@@ -72,9 +75,9 @@ function createSteps(paging: PagingConfig): Pager {
       };
     }
     case 'offset': {
-      let offset = 0;
+      let offset = Number(from?.query[paging.param] ?? 0);
       return {
-        first: request({ [paging.param]: '0' }),
+        first: request({ [paging.param]: String(offset) }),
         next: ({ items }) => {
           if (items.length === 0) return undefined;
           offset += items.length;
@@ -105,7 +108,7 @@ function createSteps(paging: PagingConfig): Pager {
     case 'cursor': {
       const once = guard();
       return {
-        first: request({}),
+        first: from ?? request({}),
         next: ({ items, lastId }) => {
           if (items.length === 0) return undefined;
           if (lastId === undefined) {
@@ -118,7 +121,7 @@ function createSteps(paging: PagingConfig): Pager {
     case 'link': {
       const once = guard();
       return {
-        first: request({}),
+        first: from ?? request({}),
         next: ({ link }) => {
           const url = nextLink(link);
           return url === undefined ? undefined : request({}, once(url));

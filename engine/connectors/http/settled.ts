@@ -16,6 +16,7 @@ export interface Reading {
 
 interface Page {
   readonly listedAt?: number | undefined;
+  readonly checkpoint?: unknown;
   readonly unidentified: { readonly count: number; readonly first: readonly unknown[] };
 }
 
@@ -25,15 +26,16 @@ const READINGS = 3;
 /**
  * After the list, what was changed since it began is read, where the system can say so. Else the list is read again until
  * it stands still. Records that are read twice do no harm.
- * @param read the list, or what was changed since a time (ISO 8601)
+ * @param read the list, or what was changed since a time (ISO 8601); from: a checkpoint of the list itself
  * @throws TandemError SYSTEM_UNAVAILABLE where it never stands still: it does not count as read
  */
-export async function* readSettled<P extends Page>(
-  read: (since?: string) => AsyncGenerator<P, Reading>,
+export async function* readSettled<P extends Page, F>(
+  read: (since?: string, from?: F) => AsyncGenerator<P, Reading>,
   knowsChanges: boolean,
+  from?: F,
 ): AsyncGenerator<P> {
   const began = Date.now();
-  let reading = yield* read();
+  let reading = yield* read(undefined, from);
   if (reading.pages < 2) return;
   const { listedAt } = reading;
   if (knowsChanges) {
@@ -56,7 +58,7 @@ async function* again<P extends Page>(
     for (;;) {
       const { done, value } = await pages.next();
       if (done) return value;
-      yield { ...value, listedAt, unidentified: { count: 0, first: [] } };
+      yield { ...value, listedAt, checkpoint: undefined, unidentified: { count: 0, first: [] } };
     }
   } finally {
     await pages.return({ pages: 0, shifted: false, listedAt });
