@@ -83,7 +83,8 @@ async function workOnBatch(work: Work, shift: Shift, batch: Batch): Promise<void
   try {
     if (batch.units.length === 0) return;
     const [run] = await engine.runs.active(name);
-    await Promise.all(
+    // All of them, also where one fails: claims are extended as long as anybody works under them.
+    const ended = await Promise.allSettled(
       batch.units.map(async (unit) => {
         // What is only being recorded takes no slot.
         const release = once(await work.slots(name).acquire());
@@ -94,6 +95,7 @@ async function workOnBatch(work: Work, shift: Shift, batch: Batch): Promise<void
         }
       }),
     );
+    for (const one of ended) if (one.status === 'rejected') throw one.reason;
     await engine.throughput.count(reconcileQueue(name), batch.units.length);
   } finally {
     batch.close();
