@@ -1,0 +1,1014 @@
+/** The decision table for creating a counterpart: exactly one, whatever becomes of the request. */
+import { describe, expect, it } from 'vitest';
+import { TandemError } from '../../../engine/errors.ts';
+import type { Brake } from '../../../engine/links/brake.ts';
+import type { FoundRecords, OpenCreate } from '../../../engine/sync/facts.ts';
+import { LIMIT, mappingOf, NOW, PLACE, pendingCreate, play, type Situation, view } from './situation.ts';
+
+const ann = view(0, ['Ann', 'p1'], { modified: '2026-01-01T00:00:00Z' });
+const alone: Situation = { records: [ann, undefined] };
+const brake: Brake = { id: 'brake-1', kind: 'creates', by: 'writes', count: 11, limit: 10, linked: 100, since: 1 };
+const sent = pendingCreate({ name: 'Ann', phone: 'p1' }, { keys: ['ann@x'] });
+const nothingFound: FoundRecords = { by: 'search', records: [], others: [] };
+const unknown: FoundRecords = { by: 'nothing', records: [], others: [] };
+const limited = mappingOf({ brake: { creates: LIMIT } });
+const rejected = new TandemError('SYSTEM_REJECTED', 'No.', { property: 'phone' });
+
+describe('a record that needs a counterpart', () => {
+  it('gets one: the create is noted, sent and linked', () =>
+    expect(play(alone)).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, new], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/new(Ann, p1)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p1>", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, p1)]
+          written: [-, new]
+          mark: []
+      "
+    `));
+
+  it('gets one from the second side in the same way', () =>
+    expect(
+      play({ look: [1, 'b'], records: [undefined, view(1, ['Ann', ''], { keys: [undefined] })] }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 1, id: b}
+      ! lock {claims: [], entry: {side: 1, entry: {id: b, keys: [-], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 1/b(Ann, )}
+      ? {ask: open-creates, view: 1/b(Ann, )}
+      ? {ask: new-record, view: 1/b(Ann, )}
+      ! begin {consume: {allowance: -}, create: {side: 1, id: b, pending: {at: 1000000, key: key-1, sent: {name: Ann}, keys: [null]}}}
+          = created {writes: [[name], []], side: 0}
+      ! create {side: 0, data: {name: Ann}, key: key-1}
+      ! lock {claims: [0/new]}
+          = created {writes: [[name], []], side: 0, ids: [new, b], changes: ["", -]}
+      ? {ask: conversions, views: [0/new(Ann, ), 1/b(Ann, )], base: {name: [Ann, Ann]}}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [new, b], base: {name: [Ann, Ann, name#1], phone: ["", "", phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, >", "<Ann, >"]}}
+          handled: [0/new(Ann, ), 1/b(Ann, )]
+          written: [new, -]
+          mark: []
+      "
+    `));
+
+  it('is in agreement with what the target made of its values', () =>
+    expect(
+      play({
+        ...alone,
+        effects: {
+          created: { kind: 'created', view: view(1, ['Ann', '+p1'], { id: 'new', modified: '2026-01-03T00:00:00Z' }) },
+        },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, new], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/new(Ann, +p1)], base: {name: [Ann, Ann], phone: [p1, +p1]}}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, +p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p1>", "<Ann, +p1>"]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, +p1)]
+          written: [-, new]
+          ownWrites: [-, {at: 1767398400000, before: -}]
+          mark: []
+      "
+    `));
+
+  it('is looked at once more where the target filled in what flows back', () =>
+    expect(
+      play({
+        records: [view(0, ['Ann', '']), undefined],
+        effects: { created: { kind: 'created', view: view(1, ['Ann', 'p9'], { id: 'new' }) } },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, )}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, )}
+      ? {ask: open-creates, view: 0/a(Ann, )}
+      ? {ask: new-record, view: 0/a(Ann, )}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann}, keys: [ann@x]}}}
+          = created {writes: [[], [name]], side: 1}
+      ! create {side: 1, data: {name: Ann}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name]], side: 1, ids: [a, new], changes: [-, ""]}
+      ? {ask: conversions, views: [0/a(Ann, ), 1/new(Ann, p9)], base: {name: [Ann, Ann]}}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", ""]}}
+          handled: [0/a(Ann, ), 1/new(Ann, p9)]
+          written: [-, new]
+          mark: [{mapping: people, side: 0, id: a}]
+      "
+    `));
+
+  it('is looked at once more where what the target filled in is left to a person', () =>
+    expect(
+      play({
+        mapping: mappingOf({
+          sides: [{}, { create: { answer: 'id' } as never }],
+          properties: { name: {}, phone: { conflict: 'review' } },
+        }),
+        ...alone,
+        effects: { created: { kind: 'created', view: view(1, ['Ann', 'p9'], { id: 'new' }) } },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, new], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/new(Ann, p9)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", ""]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, p9)]
+          written: [-, new]
+          mark: [{mapping: people, side: 0, id: a}]
+      "
+    `));
+
+  it('takes what differs for an edit where the target answered only an id', () =>
+    expect(
+      play({
+        mapping: mappingOf({ sides: [{}, { create: { answer: 'id' } as never }] }),
+        ...alone,
+        effects: { created: { kind: 'created', view: view(1, ['Ann', 'p9'], { id: 'new' }) } },
+      }),
+    ).toContain('lastSynced: ["", ""]'));
+
+  it('asks how many are allowed, and consumes one', () =>
+    expect(play({ ...alone, mapping: limited })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ? {ask: allowance, kind: creates}
+      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, new], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/new(Ann, p1)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p1>", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, p1)]
+          written: [-, new]
+          mark: []
+      "
+    `));
+
+  it('is blocked while the brake is on', () =>
+    expect(play({ ...alone, mapping: limited, stored: { brake } })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! commit
+          result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
+          handled: [0/a(Ann, p1), -]
+          open: {0/a: {issue: {kind: blocked, code: BRAKE_ON, reason: "The brake of people is on: one run wanted to create more than 10 records, with 100 linked records; 10 were done before it stopped. Nothing is written until a person answers continue or discard in the reviews.", brake: brake-1, change: creates, mapping: v1, since: 1000000}}}
+          wakeAll: [0/a]
+          blockedBy: brake-1
+          = waiting {code: BRAKE_ON, reason: "The brake of people is on: one run wanted to create more than 10 records, with 100 linked records; 10 were done before it stopped. Nothing is written until a person answers continue or discard in the reviews."}
+      "
+    `));
+
+  it('is blocked where it takes the brake over its limit', () =>
+    expect(play({ ...alone, mapping: limited, effects: { brake } })).toContain('blockedBy: brake-1'));
+
+  it('is blocked without the decision that has ended', () =>
+    expect(
+      play({
+        ...alone,
+        mapping: limited,
+        open: { decision: { kind: 'creates', seen: { name: ['Bob', 'name#1'] } } },
+        stored: { brake },
+      }),
+    ).toContain('open: {0/a: {decision: null, issue'));
+
+  it('gets none where people decided so, until it is edited', () =>
+    expect(
+      play({ ...alone, open: { decision: { kind: 'creates', seen: { name: ['Ann', 'name#1'] } } } }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! commit
+          result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
+          handled: [0/a(Ann, p1), -]
+          open: {0/a: {decision: {kind: creates, seen: {name: [Ann, name#1], phone: [p1, phone#1]}}, issue: {kind: unmatched, reason: "A person decided that it gets no counterpart in shop for now.", kept: true, mapping: v1, since: 1000000}}}
+          wake: [0/a]
+          wakeAll: [0/a]
+          = unmatched {reason: "A person decided that it gets no counterpart in shop for now."}
+      "
+    `));
+
+  it('gets none where it is in the state in which people decided so', () => {
+    const unlinked = (state: string) => ({ firstSeen: 1, state, matchKeys: [], correlationId: '', raw: '' });
+    const open = { issue: { kind: 'unmatched', reason: '', mapping: 'v1', since: 1, kept: true } } as const;
+    const state = '<name=Ann\nname#1\nphone=p1\nphone#1>.<ann@x>';
+    expect(play({ ...alone, open, stored: { unlinked: unlinked(state) } })).toContain('= unmatched');
+    expect(play({ ...alone, open, stored: { unlinked: unlinked('<other>') } })).toContain('! create {');
+    expect(play({ ...alone, open })).toContain('! create {');
+  });
+
+  it('is an issue where a value cannot be converted', () =>
+    expect(
+      play({
+        ...alone,
+        answers: { newRecord: { ok: false, error: new TandemError('VALUE_TYPE', 'No number.'), refs: [] } },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! commit
+          result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
+          handled: [0/a(Ann, p1), -]
+          open: {0/a: {issue: {kind: failed, code: VALUE_TYPE, reason: "No number.", mapping: v1, since: 1000000}}}
+          wake: [0/a]
+          wakeAll: [0/a]
+          = failed {code: VALUE_TYPE, reason: "No number."}
+      "
+    `));
+
+  it('waits for the records that it refers to', () =>
+    expect(
+      play({
+        ...alone,
+        answers: {
+          newRecord: {
+            ok: false,
+            error: new TandemError('REFERENCE_WAITING', 'It waits.', { property: 'firm' }),
+            refs: [
+              { mapping: 'firms', side: 0, id: 'f', settled: true },
+              { mapping: 'firms', side: 1, id: 'g', settled: false },
+            ],
+          },
+        },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! commit
+          result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
+          handled: [0/a(Ann, p1), -]
+          open: {0/a: {issue: {kind: waiting, code: REFERENCE_WAITING, reason: "It waits.", property: firm, refs: [{mapping: firms, side: 0, id: f}, {mapping: firms, side: 1, id: g}], mapping: v1, since: 1000000}}}
+          wake: [0/a]
+          wakeAll: [0/a]
+          waitFor: [{mapping: firms, side: 0, id: f}, {mapping: firms, side: 1, id: g}]
+          mark: [{mapping: firms, side: 1, id: g}]
+          = waiting {code: REFERENCE_WAITING, reason: "It waits.", property: firm}
+      "
+    `));
+
+  it('is tried again where a system could not answer just now', () =>
+    expect(
+      play({
+        ...alone,
+        answers: { newRecord: { ok: false, error: new TandemError('SYSTEM_UNREACHABLE', 'Away.'), refs: [] } },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      fails: SYSTEM_UNREACHABLE "Away."
+      "
+    `));
+});
+
+describe('a create that came to nothing', () => {
+  it('is an issue where the system rejected it, and nothing of it stays open', () =>
+    expect(play({ ...alone, effects: { created: { kind: 'rejected', error: rejected } } })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! commit
+          result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
+          handled: [0/a(Ann, p1), -]
+          open: {0/a: {pendingCreate: null, issue: {kind: failed, code: SYSTEM_REJECTED, reason: "No.", property: phone, mapping: v1, since: 1000000}}}
+          wake: [0/a]
+          wakeAll: [0/a]
+          = failed {code: SYSTEM_REJECTED, reason: "No.", property: phone}
+      "
+    `));
+
+  it('is withdrawn and tried again where it was never sent', () =>
+    expect(
+      play({
+        ...alone,
+        effects: { created: { kind: 'rejected', error: new TandemError('SYSTEM_UNREACHABLE', 'Away.') } },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! withdraw-create {side: 0, id: a, key: key-1}
+          = failed {code: SYSTEM_UNREACHABLE, reason: "Away."}
+      fails: SYSTEM_UNREACHABLE "Away."
+      "
+    `));
+
+  it('is withdrawn and tried again where another worker linked one of the records', () =>
+    expect(
+      play({ ...alone, effects: { created: { kind: 'rejected', error: new TandemError('LINK_TAKEN', 'Taken.') } } }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! withdraw-create {side: 0, id: a, key: key-1}
+          = failed {code: LINK_TAKEN, reason: "Taken."}
+      fails: LINK_TAKEN "Taken."
+      "
+    `));
+});
+
+describe('a create whose outcome is not known', () => {
+  const open = { pendingCreate: sent };
+  const keyed = mappingOf({ sides: [{}, { create: { idempotency: 'Idempotency-Key' } as never }] });
+
+  it('is sent again under the same key where nothing was made', () =>
+    expect(play({ ...alone, open, answers: { found: nothingFound } })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: unconfirmed-create, view: 0/a(Ann, p1), pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-0}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, new], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/new(Ann, p1)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p1>", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, p1)]
+          written: [-, new]
+          mark: []
+      "
+    `));
+
+  it('is sent under a new key where the record has changed since', () =>
+    expect(
+      play({ ...alone, open: { pendingCreate: pendingCreate({ name: 'Bob' }) }, answers: { found: nothingFound } }),
+    ).toContain('pending: {at: 999990, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}'));
+
+  it('is left to a person where the target cannot be searched', () =>
+    expect(play({ ...alone, open, answers: { found: unknown } })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: unconfirmed-create, view: 0/a(Ann, p1), pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! commit
+          result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
+          handled: [0/a(Ann, p1), -]
+          open: {0/a: {pendingCreate: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], review: true}, issue: {kind: review, code: OUTCOME_UNKNOWN, reason: "It is not known whether the record was created in shop, and it cannot be searched for there: a person decides.", mapping: v1, since: 1000000}}}
+          wake: [0/a]
+          wakeAll: [0/a]
+          = review {code: OUTCOME_UNKNOWN, reason: "It is not known whether the record was created in shop, and it cannot be searched for there: a person decides."}
+      "
+    `));
+
+  it('is sent again where the target remembers keys', () =>
+    expect(play({ ...alone, mapping: keyed, open, answers: { found: unknown } })).toContain(
+      '! create {side: 1, data: {name: Ann, phone: p1}, key: key-0}',
+    ));
+
+  it('is left to a person where the target remembers keys, but the record has changed since', () =>
+    expect(
+      play({
+        ...alone,
+        mapping: keyed,
+        open: { pendingCreate: pendingCreate({ name: 'Bob' }) },
+        answers: { found: unknown },
+      }),
+    ).toContain('= review'));
+
+  it('stays open where the system rejects the same again', () =>
+    expect(
+      play({
+        ...alone,
+        mapping: keyed,
+        open,
+        answers: { found: unknown },
+        effects: { created: { kind: 'rejected', error: rejected } },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: unconfirmed-create, view: 0/a(Ann, p1), pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-0}
+      ! commit
+          result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
+          handled: [0/a(Ann, p1), -]
+          open: {0/a: {pendingCreate: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], review: true}, issue: {kind: failed, code: SYSTEM_REJECTED, reason: "No.", property: phone, mapping: v1, since: 1000000}}}
+          wake: [0/a]
+          wakeAll: [0/a]
+          = failed {code: SYSTEM_REJECTED, reason: "No.", property: phone}
+      "
+    `));
+
+  it('stays open where the next try could not be sent', () =>
+    expect(
+      play({
+        ...alone,
+        mapping: keyed,
+        open,
+        answers: { found: unknown },
+        effects: { created: { kind: 'rejected', error: new TandemError('SYSTEM_UNREACHABLE', 'Away.') } },
+      }),
+    ).not.toContain('withdraw'));
+
+  it('that a person has found out came to nothing is sent again, without the brake', () =>
+    expect(
+      play({
+        ...alone,
+        mapping: limited,
+        choice: { kind: 'create' },
+        open: { pendingCreate: { ...sent, review: true } },
+        stored: { brake },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! begin {consume: -, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, new], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/new(Ann, p1)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p1>", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, p1)]
+          written: [-, new]
+          mark: []
+      "
+    `));
+
+  it('that nobody has looked at is looked for, although a person asks for the create', () =>
+    expect(play({ ...alone, choice: { kind: 'create' }, open, answers: { found: nothingFound } })).toContain(
+      '? {ask: unconfirmed-create',
+    ));
+
+  it('is linked to what it has made, and what was edited there since flows back', () =>
+    expect(
+      play({
+        ...alone,
+        open,
+        answers: {
+          found: {
+            by: 'search',
+            records: [{ view: view(1, ['Ann', 'p9']), linked: false, firstSeen: undefined }],
+            others: [],
+          },
+        },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: unconfirmed-create, view: 0/a(Ann, p1), pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! lock {claims: [1/b]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, b], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/b(Ann, p9)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", ""]}}
+          handled: [0/a(Ann, p1), 1/b(Ann, p9)]
+          written: [-, b]
+          mark: [{mapping: people, side: 0, id: a}]
+      "
+    `));
+});
+
+describe('which record an unconfirmed create has made', () => {
+  const at = (
+    values: readonly string[],
+    more: Partial<FoundRecords['records'][number]> & { id?: string; keys?: readonly string[]; ref?: string } = {},
+  ) => {
+    const { id = 'b', keys = ['eve@x'], ref, ...rest } = more;
+    return {
+      view: view(1, values, { id, keys, ...(ref === undefined ? {} : { ref }) }),
+      linked: false,
+      firstSeen: NOW,
+      ...rest,
+    };
+  };
+  const verdict = (
+    given: FoundRecords,
+    pending = pendingCreate({ name: 'Ann', phone: 'p1' }),
+    mapping = mappingOf(),
+  ): string => {
+    const played = play({ ...alone, mapping, open: { pendingCreate: pending }, answers: { found: given } });
+    if (played.includes('= review')) return 'unknown';
+    return played.includes('! create {') ? 'none' : /ids: \[a, (\w+)\]/.exec(played)![1]!;
+  };
+  const recent = (records: FoundRecords['records'], others: FoundRecords['others'] = []): FoundRecords => ({
+    by: 'recent',
+    records,
+    others,
+  });
+  const required = mappingOf({ properties: { name: { required: true }, phone: {} } });
+  const flags = mappingOf({ properties: { name: { type: 'boolean' }, phone: {} } });
+
+  it.each([
+    ['found by a search', verdict({ by: 'search', records: [at(['Eve', 'p9'])], others: [] }), 'b'],
+    [
+      'several found by a search',
+      verdict({ by: 'search', records: [at([]), at([], { id: 'c' })], others: [] }),
+      'unknown',
+    ],
+    [
+      'of several found by a search all but one linked',
+      verdict({ by: 'search', records: [at([], { linked: true }), at(['x', 'y'], { id: 'c' })], others: [] }),
+      'c',
+    ],
+    [
+      'found by a search, but linked',
+      verdict({ by: 'search', records: [at([], { linked: true })], others: [] }),
+      'none',
+    ],
+    ['recent, as it was sent', verdict(recent([at(['Ann', 'p1'])])), 'b'],
+    ['recent, not looked at yet', verdict(recent([at(['Ann', 'p1'], { firstSeen: undefined })])), 'b'],
+    [
+      'recent, seen in the moment when the create began',
+      verdict(recent([at(['Ann', 'p1'], { firstSeen: NOW - 10 })])),
+      'b',
+    ],
+    ['there before the create began', verdict(recent([at(['Ann', 'p1'], { firstSeen: NOW - 11 })])), 'none'],
+    ['recent, but linked', verdict(recent([at(['Ann', 'p1'], { linked: true })])), 'none'],
+    [
+      'several recent ones as it was sent',
+      verdict(recent([at(['Ann', 'p1']), at(['Ann', 'p1'], { id: 'c' })])),
+      'unknown',
+    ],
+    [
+      'one as it was sent, another one like it',
+      verdict(recent([at(['Ann', 'p1']), at(['Ann', 'p9'], { id: 'c' })], [])),
+      'b',
+    ],
+    ['recent, half of it kept', verdict(recent([at(['Ann', 'p9'])])), 'none'],
+    ['recent, what is required kept', verdict(recent([at(['Ann', 'p9'])]), undefined, required), 'unknown'],
+    ['recent, what is required edited', verdict(recent([at(['Eve', 'p1'])]), undefined, required), 'none'],
+    ['recent, all that says something kept', verdict(recent([at(['Eve', 'p1'])]), undefined, flags), 'unknown'],
+    ['recent, only a flag kept', verdict(recent([at(['Ann', 'p9'])]), undefined, flags), 'none'],
+    ['recent, with a match key that was sent', verdict(recent([at(['Eve', 'p9'], { keys: ['ann@x'] })]), sent), 'b'],
+    ['recent, without the match key that was sent', verdict(recent([at(['Eve', 'p1'])]), sent, flags), 'none'],
+    [
+      'recent, without a match key that was not sent',
+      verdict(recent([at(['Eve', 'p1'])]), pendingCreate({ name: 'Ann', phone: 'p1' }, { keys: [null] }), flags),
+      'unknown',
+    ],
+    [
+      'recent, what was not sent is not compared',
+      verdict(recent([at(['Ann', 'p9'])]), pendingCreate({ name: 'Ann' })),
+      'b',
+    ],
+    ['recent, naming the source', verdict(recent([at(['Eve', 'p9'], { ref: 'a' })])), 'b'],
+    ['recent, naming another source', verdict(recent([at(['Ann', 'p1'], { ref: 'z' })])), 'none'],
+    [
+      'recent, like it, but just what another create sent',
+      verdict(
+        recent([at(['Ann', 'p9'])], [{ source: 'c', pending: pendingCreate({ name: 'Ann', phone: 'p9' }) }]),
+        undefined,
+        required,
+      ),
+      'none',
+    ],
+    [
+      'recent, like it and like another one',
+      verdict(
+        recent([at(['Ann', 'p9'])], [{ source: 'c', pending: pendingCreate({ name: 'Ann', phone: 'p8' }) }]),
+        undefined,
+        required,
+      ),
+      'unknown',
+    ],
+    [
+      "several recent ones, one of them another one's",
+      verdict(
+        recent(
+          [at(['Ann', 'p7']), at(['Ann', 'p9'], { id: 'c' })],
+          [{ source: 'c', pending: pendingCreate({ name: 'Ann', phone: 'p9' }) }],
+        ),
+        undefined,
+        required,
+      ),
+      'unknown',
+    ],
+    ['nothing recent', verdict(recent([])), 'none'],
+  ])('%s', (_, got, wanted) => expect(got).toBe(wanted));
+
+  it.each([
+    ['a reference', { reference: { mapping: 'firms' } }],
+    ['an entry of a table', { values: { name: 't' } }],
+    ['a flag', { type: 'boolean' }],
+  ])('is not told by %s', (_, property) =>
+    expect(
+      verdict(
+        recent([at(['Ann', 'p9'])]),
+        undefined,
+        mappingOf({ properties: { name: property as never, phone: {} } }),
+      ),
+    ).toBe('none'),
+  );
+});
+
+describe('a record that may be the result of another create', () => {
+  const other = (more: Partial<OpenCreate> = {}, pending: Partial<OpenCreate['pending']> = {}): OpenCreate => ({
+    source: 'z',
+    underWay: false,
+    pending: pendingCreate({ name: 'Ann', phone: 'p1' }, pending),
+    ...more,
+  });
+  const suspected = (openCreates: readonly OpenCreate[], more: Partial<Situation> = {}): string => {
+    const played = play({ ...alone, answers: { openCreates }, ...more });
+    return /fails: .*|= review.*|! create/.exec(played)![0];
+  };
+  const seen = (firstSeen: number) => ({
+    stored: { unlinked: { firstSeen, state: '', matchKeys: [], correlationId: '', raw: '' } },
+  });
+  const days = (count: number): number => count * 86_400_000;
+
+  it('waits a moment while that is under way', () =>
+    expect(suspected([other({ underWay: true }, { sent: { name: 'Eve' } })])).toBe(
+      'fails: RECORD_LOCKED "The record may be the result of a create whose outcome is not known yet." {retryAfter: 300}',
+    ));
+
+  it('waits for its next try where it looks like the result', () =>
+    expect(suspected([other()])).toBe(
+      'fails: RECORD_LOCKED "The record may be the result of a create whose outcome is not known yet." {retryAfter: 5000}',
+    ));
+
+  it('does not wait where it does not look like the result', () =>
+    expect(suspected([other({}, { sent: { name: 'Eve', phone: 'p2' } })])).toBe('! create'));
+
+  it('does not wait where it was seen before that create began', () => {
+    expect(suspected([other({ underWay: true })], seen(NOW - 11))).toBe('! create');
+    expect(suspected([other({ underWay: true })], seen(NOW - 10))).toContain('RECORD_LOCKED');
+  });
+
+  it('is in review beside a create that a person must look at', () =>
+    expect(
+      play({
+        ...alone,
+        answers: { openCreates: [other({}, { review: true }), other({ source: 'y' }, { review: true })] },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ! commit
+          result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
+          handled: [0/a(Ann, p1), -]
+          open: {0/a: {issue: {kind: review, code: OUTCOME_UNKNOWN, reason: "The record may be the result of the create for 1/z, whose outcome is not known: a person decides.", mapping: v1, since: 1000000}}}
+          wake: [0/a]
+          wakeAll: [0/a]
+          = review {code: OUTCOME_UNKNOWN, reason: "The record may be the result of the create for 1/z, whose outcome is not known: a person decides."}
+      "
+    `));
+
+  it('is not in review where it does not look like the result', () =>
+    expect(suspected([other({}, { review: true, sent: { name: 'Eve', phone: 'p2' } })])).toBe('! create'));
+
+  it('waits for a create that is under way before a person is asked about another one', () =>
+    expect(suspected([other({}, { review: true }), other({ underWay: true })])).toContain('RECORD_LOCKED'));
+
+  it('that only looks like the result is none two days later', () => {
+    const required = mappingOf({ properties: { name: { required: true }, phone: {} } });
+    const like = other({}, { at: NOW - days(2), sent: { name: 'Ann', phone: 'p9' } });
+    expect(suspected([like], { mapping: required })).toContain('RECORD_LOCKED');
+    expect(suspected([other({}, { ...like.pending, at: NOW - days(2) - 1 })], { mapping: required })).toBe('! create');
+    expect(suspected([other({}, { at: NOW - days(2) - 1 })], { mapping: required })).toContain('RECORD_LOCKED');
+  });
+
+  it('does not wait where it began a create of its own: it was there before', () =>
+    expect(
+      suspected([other({ underWay: true })], {
+        open: { pendingCreate: sent },
+        answers: { found: nothingFound, openCreates: [other({ underWay: true })] },
+      }),
+    ).toBe('! create'));
+
+  it('does not wait where a person asks for the create', () =>
+    expect(suspected([other({ underWay: true })], { choice: { kind: 'create' } })).toBe('! create'));
+
+  it('is named by its side', () =>
+    expect(
+      play({
+        look: [1, 'b'],
+        records: [undefined, view(1, ['Ann', 'p1'])],
+        answers: { openCreates: [other({}, { review: true })] },
+      }),
+    ).toContain('create for 0/z'));
+});
+
+describe('a source that keeps the id of its counterpart', () => {
+  const mapping = mappingOf({ sides: [{ correlate: PLACE }, {}], brake: { creates: LIMIT } });
+  const given: Situation = { ...alone, mapping };
+
+  it('gets it once the link stands', () =>
+    expect(play(given)).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ? {ask: allowance, kind: creates}
+      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, new], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/new(Ann, p1)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit, not the last
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [new, -], lastSynced: ["", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, p1)]
+          written: [-, new]
+          mark: []
+      ! correlate {side: 0, view: 0/a(Ann, p1), counterpart: new}
+      ! commit
+          result: {kind: link, link: {revision: 7, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p1>", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, p1)]
+          written: [a, -]
+          ownWrites: [{at: 1767225600000, before: 1767225600000}, -]
+      "
+    `));
+
+  it('is noted where the system does not take it', () =>
+    expect(play({ ...given, effects: { correlated: [false, undefined] } })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ? {ask: allowance, kind: creates}
+      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, new], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/new(Ann, p1)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit, not the last
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [new, -], lastSynced: ["", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, p1)]
+          written: [-, new]
+          mark: []
+      ! correlate {side: 0, view: 0/a(Ann, p1), counterpart: new}
+      ! commit
+          result: {kind: link, link: {revision: 7, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [refused, -], lastSynced: ["<v1\\n<Ann, p1>>", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, p1)]
+      "
+    `));
+
+  it('is looked at again where the system could not answer just now', () =>
+    expect(
+      play({
+        ...given,
+        effects: { correlated: [{ error: new TandemError('SYSTEM_UNREACHABLE', 'Away.') }, undefined] },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+      ? {ask: open-creates, view: 0/a(Ann, p1)}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ? {ask: allowance, kind: creates}
+      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, new], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/new(Ann, p1)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit, not the last
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [new, -], lastSynced: ["", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/new(Ann, p1)]
+          written: [-, new]
+          mark: []
+      ! correlate {side: 0, view: 0/a(Ann, p1), counterpart: new}
+      ! commit
+          mark: [{mapping: people, side: 0, id: a}]
+      "
+    `));
+
+  it('gets it with the link unfinished', () =>
+    expect(
+      play({
+        ...given,
+        records: [view(0, ['Ann', '']), undefined],
+        effects: { created: { kind: 'created', view: view(1, ['Ann', 'p9'], { id: 'new' }) } },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, )}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, )}
+      ? {ask: open-creates, view: 0/a(Ann, )}
+      ? {ask: new-record, view: 0/a(Ann, )}
+      ? {ask: allowance, kind: creates}
+      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann}, keys: [ann@x]}}}
+          = created {writes: [[], [name]], side: 1}
+      ! create {side: 1, data: {name: Ann}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name]], side: 1, ids: [a, new], changes: [-, ""]}
+      ? {ask: conversions, views: [0/a(Ann, ), 1/new(Ann, p9)], base: {name: [Ann, Ann]}}
+      ! commit, not the last
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1]}, unconfirmed: [], correlation: [new, -], lastSynced: ["", ""]}}
+          handled: [0/a(Ann, ), 1/new(Ann, p9)]
+          written: [-, new]
+          mark: [{mapping: people, side: 0, id: a}]
+      ! correlate {side: 0, view: 0/a(Ann, ), counterpart: new}
+      end
+          = created {writes: [[], [name]], side: 1, ids: [a, new], changes: [-, ""]}
+      "
+    `));
+
+  it('does not get it while the brake is on, where the counterpart was made by an earlier try', () => {
+    const found = {
+      by: 'search',
+      records: [{ view: view(1, ['Ann', 'p1']), linked: false, firstSeen: undefined }],
+      others: [],
+    } as const;
+    const braked = { ...given, open: { pendingCreate: sent }, answers: { found }, effects: { after: {} } };
+    expect(play({ ...braked, stored: { brake } })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: unconfirmed-create, view: 0/a(Ann, p1), pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! lock {claims: [1/b]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, b], changes: [-, "2026-01-01T00:00:00Z"]}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/b(Ann, p1)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit, not the last
+          result: {kind: link, link: {revision: -, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [new, -], lastSynced: ["", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/b(Ann, p1)]
+          written: [-, b]
+          mark: []
+      ! commit
+          mark: [{mapping: people, side: 0, id: a}]
+      "
+    `);
+    expect(play(braked)).toContain('! correlate');
+  });
+
+  it('gets it while the brake is on, where the counterpart was made just now', () =>
+    expect(play({ ...given, choice: { kind: 'create' }, stored: { brake } })).toContain('! correlate'));
+
+  it('that names it already is not written', () =>
+    expect(
+      play({ ...given, records: [view(0, ['Ann', 'p1'], { ref: 'new' }), undefined], answers: { namedExists: true } }),
+    ).not.toContain('! correlate'));
+
+  it('of the second side gets it in the same way', () =>
+    expect(
+      play({
+        mapping: mappingOf({ sides: [{}, { correlate: PLACE }] }),
+        look: [1, 'b'],
+        records: [undefined, view(1, ['Ann', 'p1'])],
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 1, id: b}
+      ! lock {claims: [key/0/ann@x], entry: {side: 1, entry: {id: b, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 1/b(Ann, p1)}
+      ? {ask: rule, rule: 0, view: 1/b(Ann, p1)}
+      ? {ask: open-creates, view: 1/b(Ann, p1)}
+      ? {ask: new-record, view: 1/b(Ann, p1)}
+      ! begin {consume: {allowance: -}, create: {side: 1, id: b, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+          = created {writes: [[name, phone], []], side: 0}
+      ! create {side: 0, data: {name: Ann, phone: p1}, key: key-1}
+      ! lock {claims: [0/new]}
+          = created {writes: [[name, phone], []], side: 0, ids: [new, b], changes: ["", -]}
+      ? {ask: conversions, views: [0/new(Ann, p1), 1/b(Ann, p1)], base: {name: [Ann, Ann], phone: [p1, p1]}}
+      ! commit, not the last
+          result: {kind: link, link: {revision: -, ids: [new, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, new], lastSynced: ["<Ann, p1>", ""]}}
+          handled: [0/new(Ann, p1), 1/b(Ann, p1)]
+          written: [new, -]
+          mark: []
+      ! correlate {side: 1, view: 1/b(Ann, p1), counterpart: new}
+      ! commit
+          result: {kind: link, link: {revision: 7, ids: [new, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p1>", "<Ann, p1>"]}}
+          handled: [0/new(Ann, p1), 1/b(Ann, p1)]
+          written: [-, b]
+      "
+    `));
+});
