@@ -134,7 +134,7 @@ module.exports = {
           '^engine/model/',
           '^engine/config/definition\\.ts$',
           '^engine/store/types\\.ts$',
-          '^engine/expression/values',
+          '^engine/expression/(values|forms)',
         ],
         dependencyTypesNot: TYPES,
       },

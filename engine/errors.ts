@@ -130,6 +130,18 @@ export const ERRORS = {
     409,
     'See that nothing between rewrites ETag, or take "version" out of the system file.',
   ),
+  WRITE_NOT_STORED: entry(
+    'The system took a write without an error, but did not store the value as it was sent',
+    'never',
+    422,
+    'See whether the property may be written there, and shorten or correct the value, or set a direction; then ask for the record again.',
+  ),
+  WRITE_LOOP: entry(
+    'A value goes to and fro between the two systems, and nobody edits it',
+    'never',
+    422,
+    'Declare the forms equal (`equal`), or set a direction; the values are in the history.',
+  ),
   OPERATION_UNSUPPORTED: entry(
     'The system does not offer this operation',
     'never',

@@ -29,10 +29,10 @@ export function definitionOf(
   property: Omit<Property, 'name' | 'definition'>,
   entities: readonly [EntityConfig, EntityConfig],
 ): string {
-  const { sides, type, places, direction, drift, convert, values, reference } = property;
+  const { sides, type, places, equal, direction, drift, convert, values, reference } = property;
   const read = (side: SideIndex): string => {
     const { system, name, normalize } = entities[side];
-    return part([system, name, normalize?.source, sides[side].source, type, places]);
+    return part([system, name, normalize?.source, sides[side].source, type, places, ...(equal ? [equal] : [])]);
   };
   const toward = (target: SideIndex): string => {
     if (direction !== 'both' && direction !== target) return drift === 'revert' ? FOLLOWS : DRIFTS;

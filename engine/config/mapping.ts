@@ -2,6 +2,7 @@
 import { asTandemError, type ErrorCode } from '../errors.ts';
 import { type CompiledExpression, compileExpression } from '../expression/compile.ts';
 import type { Expression } from '../expression/expression.ts';
+import { FORMS, type Form } from '../expression/forms.ts';
 import { nearest } from '../expression/nearest.ts';
 import { type PathStep, parsePath, type WritablePath } from '../expression/path.ts';
 import type { TypeOptions } from '../expression/values.ts';
@@ -44,6 +45,7 @@ type BySide<T> = Readonly<Record<string, T>>;
 interface PropertyFile {
   type?: ValueType;
   places?: number;
+  equal?: Form[];
   required?: boolean;
   direction?: string;
   conflict?: string;
@@ -92,6 +94,7 @@ const PROPERTY_KEYS = [
   'description',
   'type',
   'places',
+  'equal',
   'required',
   'direction',
   'conflict',
@@ -608,6 +611,8 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
   const type = property.type ?? 'string';
   if (property.places !== undefined && type !== 'decimal')
     report.add('CONFIG_SCHEMA', [...path, 'places'], '"places" is for type: decimal only.', 'key');
+  if (property.equal !== undefined && type !== 'string')
+    report.add('CONFIG_SCHEMA', [...path, 'equal'], '"equal" is for type: string only.', 'key');
   if (property.drift === 'revert' && direction === 'both')
     report.add('CONFIG_SCHEMA', [...path, 'drift'], '"drift" is for one-way properties: set "direction" too.', 'key');
   const conflict =
@@ -641,6 +646,7 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
     sides: compiledSides,
     type,
     places: property.places,
+    equal: type === 'string' ? equalForms(state, property.equal) : undefined,
     required: property.required ?? false,
     direction,
     conflict,
@@ -661,6 +667,13 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
     ...compiled,
     definition: definitionOf(compiled, [state.sides[0].entityConfig, state.sides[1].entityConfig]),
   };
+}
+
+/** Those of the property and of the entities on both sides, in one order, so that the same forms are one definition. */
+function equalForms({ sides }: Compiling, own: readonly Form[] = []): readonly Form[] | undefined {
+  const declared = [...own, ...sides.flatMap(({ entityConfig }) => entityConfig.equal)];
+  const forms = FORMS.filter((form) => declared.includes(form));
+  return forms.length === 0 ? undefined : forms;
 }
 
 /** The mapping's own rule; it is reported once, where it stands. */

@@ -2,6 +2,7 @@
 import { asTandemError } from '../errors.ts';
 import { compileExpression } from '../expression/compile.ts';
 import type { Expression } from '../expression/expression.ts';
+import type { Form } from '../expression/forms.ts';
 import { parsePath } from '../expression/path.ts';
 import { isObject } from '../json.ts';
 import type { Json, JsonObject } from '../types.ts';
@@ -112,6 +113,8 @@ interface EntityFile {
   denormalize?: string;
   optional?: { param: string; names?: string[] };
   cache?: string;
+  lag?: string;
+  equal?: Form[];
   list?: OperationFile & {
     items?: string;
     paging: PagingConfig & { first?: number };
@@ -366,6 +369,8 @@ function buildEntity(
         : expression(entity.denormalize, report, at('denormalize'), file.account !== undefined),
     optional: entity.optional,
     cache: entity.cache === undefined ? undefined : duration(entity.cache, 0),
+    lag: duration(entity.lag, MINUTE),
+    equal: entity.equal ?? [],
     list,
     read: read && { ...read, items: entity.read?.items, exists: entity.read?.exists },
     find,

@@ -1,5 +1,6 @@
 /** What the configuration is once it is loaded: checked, compiled, with every name resolved. Times are in milliseconds. */
 import type { Expression } from '../expression/expression.ts';
+import type { Form } from '../expression/forms.ts';
 import type { WritablePath } from '../expression/path.ts';
 import type { JsonObject, SideIndex } from '../types.ts';
 import type { BrakeConfig } from './brake.ts';
@@ -108,6 +109,10 @@ export interface EntityConfig {
   readonly optional: { readonly param: string; readonly names?: readonly string[] } | undefined;
   /** Milliseconds for which the whole list may be kept in memory (small reference entities such as stages). */
   readonly cache: number | undefined;
+  /** Milliseconds for which reads may show a record as it was before a write. */
+  readonly lag: number;
+  /** Forms of its texts that count as the same. */
+  readonly equal: readonly Form[];
   readonly list: ListConfig | undefined;
   readonly read: ReadConfig | undefined;
   readonly find: FindConfig | undefined;
@@ -292,6 +297,8 @@ export interface Property {
   readonly type: ValueType;
   /** Decimal places that count; undefined: all. */
   readonly places: number | undefined;
+  /** Forms of a text that count as the same: its own, and those of both entities; undefined: none. */
+  readonly equal: readonly Form[] | undefined;
   readonly required: boolean;
   readonly direction: Direction;
   readonly conflict: ConflictRule;

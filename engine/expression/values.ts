@@ -5,6 +5,7 @@ import { DateTime } from 'luxon';
 import { TandemError } from '../errors.ts';
 import { ExactNumber } from '../json.ts';
 import type { Json } from '../types.ts';
+import { type Form, inForm } from './forms.ts';
 
 export type ValueType = 'string' | 'integer' | 'decimal' | 'boolean' | 'date' | 'datetime' | 'list';
 
@@ -12,6 +13,8 @@ export interface TypeOptions {
   readonly type: ValueType;
   /** Decimal places that count; undefined: all. */
   readonly places?: number | undefined;
+  /** Forms of a text that count as the same. */
+  readonly equal?: readonly Form[] | undefined;
 }
 
 /** Characters of a text that is read as a number or a time: reading one takes longer than its length. */
@@ -92,7 +95,8 @@ export function canonical(raw: unknown, options: TypeOptions): string {
   if (value === undefined) return '';
   if (Decimal.isDecimal(value)) return value.isZero() ? '0' : value.toFixed();
   if (DateTime.isDateTime(value)) return String(value.toMillis());
-  return typeof value === 'string' ? `s:${value}` : stableJson(value);
+  if (typeof value === 'string') return `s:${options.equal ? inForm(value, options.equal) : value}`;
+  return stableJson(value);
 }
 
 /**

@@ -1,19 +1,30 @@
 /** Two records that belong together: what is written to which of them, and what is recorded after that. Pure. */
 import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
+import type { Lost } from '../links/links.ts';
 import type { Outcome } from '../model/outcome.ts';
-import { mapPair } from '../model/pair.ts';
-import type { CorrelationNote, OpenPatch, PendingWrite, RecentWrite } from '../store/types.ts';
+import { mapPair, replaceSide } from '../model/pair.ts';
+import {
+  type CorrelationNote,
+  type Mark,
+  type OpenPatch,
+  type PendingWrite,
+  type RecentWrite,
+  UNKNOWN_VALUE,
+  type Unsettled,
+} from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Conversions, Facts, WriteResult } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
-import { type Base, otherSide, type Pair, type SideIndex } from '../types.ts';
-import { type Answered, baseAfter, baseEntry, fingerprintOf, marked, unconfirmedWrites } from './base.ts';
+import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
+import { type Answered, baseAfter, baseEntry, entryFrom, fingerprintOf, marked, unconfirmedWrites } from './base.ts';
 import { type BrakeGate, brakeGate } from './brake-gate.ts';
 import { foreignModified, ownWriteOf } from './foreign.ts';
-import { type MergeResult, merge, type PropertyDecision, type PropertyState } from './merge.ts';
-import { overwrittenValues } from './overwritten.ts';
+import { breakLoops, type Turns, turnsOf } from './loop.ts';
+import { type MergeResult, merge, type PropertyDecision, type PropertyState, type PropertyWrite } from './merge.ts';
+import { overwrittenValue, overwrittenValues } from './overwritten.ts';
 import { blockedTrouble } from './permit.ts';
+import { nextLook, type Readback, readback, recentAfter, storedOf } from './readback.ts';
 import { stateToStore } from './state.ts';
 import {
   act,
@@ -46,28 +57,38 @@ export function decidePair(facts: Facts, pair: PairToMerge): Step {
   const paused = pair.views.find((view) => !view.inScope);
   if (paused) return pause(facts, pair, paused);
   if (!facts.conversions) return ask({ ask: 'conversions', views: pair.views, base: pair.base });
-  const merged = mergePair(facts, pair, facts.conversions);
-  const gate = brakeGate(facts, pair, merged);
+  const settled = settle(facts, pair, facts.conversions);
+  const gate = brakeGate(facts, pair, settled.merged);
   if (gate.kind === 'ask') return ask({ ask: 'allowance', kind: 'clears' });
   if (gate.kind === 'block') return block(facts, pair, gate);
   // What a system could not answer just now is asked again: nobody has to fix anything.
   const passing = gate.merged.decisions.find(({ error }) => error !== undefined && error.retry !== 'never');
   if (passing?.error) return fail(passing.error);
-  return nextEffect(facts, pair, gate) ?? conclude(facts, pair, gate);
+  return nextEffect(facts, pair, gate, settled) ?? conclude(facts, pair, gate, settled);
 }
 
 /** What the values of both records come to, before the brake is asked. */
-export const mergePair = (facts: Facts, { base, views }: PairToMerge, { properties }: Conversions): MergeResult =>
-  merge({
-    base,
+export const mergePair = (facts: Facts, pair: PairToMerge, conversions: Conversions): MergeResult =>
+  settle(facts, pair, conversions).merged;
+
+interface Settled extends Turns {
+  readonly read: Readback;
+}
+
+function settle(facts: Facts, { base, views }: PairToMerge, conversions: Conversions): Settled {
+  const read = readback(facts, { base, views }, conversions);
+  const merged = merge({
+    base: read.base,
     modified: mapPair(views, (view, side) => foreignModified(view, facts.stored.ownWrites[side])),
-    properties: properties.map((state) => withChoice(facts, state)),
+    properties: read.properties.map((state) => withChoice(facts, state)),
   });
+  return { read, ...breakLoops(facts, { base: read.base, views }, withLeft(merged, read.left)) };
+}
 
 type Open = Extract<BrakeGate, { kind: 'open' }>;
 
 /** What is still to be done before all can be recorded, in this order: note, keep, write, correlate. */
-function nextEffect(facts: Facts, pair: PairToMerge, gate: Open): Step | undefined {
+function nextEffect(facts: Facts, pair: PairToMerge, gate: Open, settled: Settled): Step | undefined {
   const { mapping, results } = facts;
   const { merged } = gate;
   const planned = plannedOutcome(pair, merged);
@@ -79,7 +100,10 @@ function nextEffect(facts: Facts, pair: PairToMerge, gate: Open): Step | undefin
       writes.length > 0 ? { writes: { revision, ids: pair.ids, writes: [...pair.applied, ...writes] } } : {};
     return act({ do: 'begin', consume: gate.consume, ...noted }, planned);
   }
-  const values = overwrittenValues(mapping, pair.views, merged, facts.stored.now);
+  const values = [
+    ...overwrittenValues(mapping, pair.views, merged, facts.stored.now),
+    ...returnedValues(facts, pair.views, merged, settled),
+  ];
   if (values.length > 0 && !results.overwrittenKept)
     return act({ do: 'keep-overwritten', ids: pair.ids, values }, planned);
   for (const side of [0, 1] as const) {
@@ -152,18 +176,27 @@ const plannedOutcome = ({ ids }: PairToMerge, { writes, decisions }: MergeResult
 // ------------------------------------------------------------ the end
 
 /** All is done that can be done: what is recorded, and what it came to. */
-function conclude(facts: Facts, pair: PairToMerge, gate: Open): Step {
+function conclude(facts: Facts, pair: PairToMerge, gate: Open, settled: Settled): Step {
   const { mapping, results, conversions } = facts;
   const { merged, stopped } = gate;
-  const answers = mapPair(merged.writes, (writes, side) => answersOf(mapping, writes.length, results.written[side]));
-  const rejected = results.written.map(refusalOf).find((error) => error !== undefined);
+  const responses = mapPair(pair.views, (view, side) =>
+    responsesOf(facts, view, merged.writes[side], results.written[side]),
+  );
+  const answers = mapPair(responses, (response) => response?.answered);
+  const rejected =
+    results.written.map(refusalOf).find((error) => error !== undefined) ??
+    responses.flatMap((response) => [...(response?.refused.values() ?? [])])[0];
   const disagreement = disagreementOf(merged, pair.base);
   const problem = rejected ?? disagreement;
   const undecided = problem !== undefined && problem === disagreement && isReview(merged);
   const trouble: Trouble | undefined = stopped
     ? blockedTrouble(mapping, stopped.block, stopped.change)
     : problem && { ...troubleOf(problem, conversions?.refs), ...(undecided ? { kind: 'review' as const } : {}) };
-  const unconfirmed = unconfirmedWrites(mapping, merged, answers, pair.unconfirmed);
+  const refused = responses.flatMap((response) => [...(response?.refused.keys() ?? [])]);
+  const unconfirmed = unconfirmedWrites(mapping, merged, answers, pair.unconfirmed).filter(
+    (name) => !refused.includes(name),
+  );
+  const looks = looksAgain(facts, pair, settled, responses);
   const correlation = mapPair(pair.correlation, (note, side) => noteAfter(note, results.correlated[side]));
   const again = unconfirmed.length > 0 ? [{ mapping: mapping.name, side: 0 as const, id: pair.ids[0] }] : [];
   const refs = trouble?.kind === 'waiting' ? (conversions?.refs ?? []) : [];
@@ -172,15 +205,24 @@ function conclude(facts: Facts, pair: PairToMerge, gate: Open): Step {
     ...nothing,
     result: linkResult(facts, {
       ids: pair.ids,
-      base: marked(mapping, baseAfter(merged, pair.base, answers, unconfirmed)),
+      base: marked(mapping, withoutRefused(baseAfter(merged, pair.base, answers, unconfirmed), responses)),
       unconfirmed,
       correlation,
-      lastSynced: unconfirmed.length > 0 ? ['', ''] : statesAfter(facts, pair, answers, correlation),
+      lastSynced:
+        unconfirmed.length > 0
+          ? ['', '']
+          : mapPair(statesAfter(facts, pair, answers, correlation), (state, side) =>
+              looks.some((look) => look.side === side) ? '' : state,
+            ),
     }),
     // A decision against a clear is in the base by now, or there is nothing to be cleared any more.
-    open: openOfLink(pair.ids, { issue: trouble ? issueOf(facts, trouble) : null, decision: null }),
-    recent: recentAfter(facts, pair, merged, answers),
-    mark: [...again, ...mark],
+    open: openOfLink(pair.ids, {
+      issue: trouble ? issueOf(facts, trouble) : null,
+      decision: null,
+      ...unsettledAfter(facts, pair, settled, responses),
+    }),
+    recent: recentAfter(facts, writtenNow(facts, pair, merged, answers)),
+    mark: [...again, ...looks, ...mark],
     ...waits,
     handled: mapPair(pair.views, (view, side) => handledView(facts, view, side)),
     written: mapPair(answers, (answered, side) => (answered && answered.size > 0 ? pair.ids[side] : undefined)),
@@ -196,11 +238,111 @@ function conclude(facts: Facts, pair: PairToMerge, gate: Open): Step {
 const refusalOf = (result: WriteResult | undefined): TandemError | undefined =>
   result?.kind === 'rejected' ? result.error : result?.refused;
 
-/** Fingerprints of what was written, as the target answered: it may trim or reformat. */
-function answersOf(mapping: Mapping, writes: number, result: WriteResult | undefined): Answered | undefined {
-  if (writes === 0) return new Map();
+interface Responses {
+  /** Fingerprints of what was written, as the target answered: it may trim or reformat. An old reading counts as what was sent. */
+  readonly answered: Answered;
+  /** Written, but the target shows what was there before: it is read again. */
+  readonly old: boolean;
+  /** What the target did not store as it was sent. */
+  readonly refused: ReadonlyMap<string, TandemError>;
+  readonly side: SideIndex;
+}
+
+/** @returns undefined for a side that rejected the write */
+function responsesOf(
+  facts: Facts,
+  view: RecordView,
+  writes: readonly PropertyWrite[],
+  result: WriteResult | undefined,
+): Responses | undefined {
+  const { side } = view;
+  if (writes.length === 0) return { answered: new Map(), old: false, refused: new Map(), side };
   if (result?.kind !== 'done') return undefined;
-  return new Map(result.properties.map((name) => [name, fingerprintOf(mapping, result.view, name)]));
+  const answered = new Map<string, string>();
+  const refused = new Map<string, TandemError>();
+  let old = false;
+  for (const write of writes) {
+    if (!result.properties.includes(write.property)) continue;
+    const stored = storedOf(facts, view, result.view, write);
+    if (stored.kind === 'old') old = true;
+    if (stored.kind === 'refused') refused.set(write.property, stored.error);
+    const shown = fingerprintOf(facts.mapping, result.view, write.property);
+    answered.set(write.property, stored.kind === 'old' ? write.fingerprint : shown);
+  }
+  return { answered, old, refused, side };
+}
+
+/** What was not stored as it was sent is no agreement: an edit of either side is a change, and one of both a conflict. */
+function withoutRefused(base: Base, responses: Pair<Responses | undefined>): Base {
+  const entries = responses.flatMap((response) =>
+    [...(response?.refused.keys() ?? [])].map((name): [string, PropertyBase] => [
+      name,
+      entryFrom(response!.side, response!.answered.get(name)!, UNKNOWN_VALUE),
+    ]),
+  );
+  return { ...base, ...Object.fromEntries(entries) };
+}
+
+/** Records that have shown an old reading are read again, ever later. */
+function looksAgain(
+  { mapping }: Facts,
+  { ids }: PairToMerge,
+  { read }: Settled,
+  responses: Pair<Responses | undefined>,
+): Mark[] {
+  return ([0, 1] as const).flatMap((side) => {
+    const age = responses[side]?.old ? 0 : read.old[side];
+    return age === undefined ? [] : [{ mapping: mapping.name, side, id: ids[side], inMs: nextLook(age) }];
+  });
+}
+
+/** What is remembered of properties that do not come to rest; an empty patch where nothing is and was. */
+function unsettledAfter(
+  facts: Facts,
+  { views }: PairToMerge,
+  { read, unsettled }: Settled,
+  responses: Pair<Responses | undefined>,
+): Pick<OpenPatch, 'unsettled'> {
+  const { mapping, stored } = facts;
+  const former = entryOf(facts).unsettled ?? {};
+  const after = new Map<string, Unsettled | undefined>(Object.entries(former));
+  for (const [name, one] of unsettled) after.set(name, one);
+  const halt = (name: string, error: TandemError, values: Pair<string>): void => {
+    after.set(name, { halt: { values, code: error.code, reason: error.message }, returns: 0, at: stored.now });
+  };
+  const shown = (name: string) => mapPair(views, (view) => fingerprintOf(mapping, view, name));
+  for (const { property, error } of read.left) if (error) halt(property, error, shown(property));
+  for (const response of responses)
+    for (const [name, error] of response?.refused ?? [])
+      halt(name, error, replaceSide(shown(name), response!.side, response!.answered.get(name)!));
+  const entries = [...after].flatMap(([name, one]) => (one ? [[name, one] as const] : []));
+  if (entries.length > 0) return { unsettled: Object.fromEntries(entries) };
+  return Object.keys(former).length > 0 ? { unsettled: null } : {};
+}
+
+/** A property of which nothing is decided now keeps its agreement; what stands in its way is the reason. */
+function withLeft({ writes, base, decisions }: MergeResult, left: Readback['left']): MergeResult {
+  const entries = left.flatMap(({ property, entry }) => (entry ? [[property, entry] as const] : []));
+  const blocked = left.flatMap(({ property, error }): PropertyDecision[] =>
+    error ? [{ property, rule: 'blocked', error }] : [],
+  );
+  return { writes, base: { ...base, ...Object.fromEntries(entries) }, decisions: [...decisions, ...blocked] };
+}
+
+/** What the history keeps of values that a system made of our own writes before they flow back, and of values that go to and fro. */
+function returnedValues(
+  facts: Facts,
+  views: Pair<RecordView>,
+  { decisions }: MergeResult,
+  { read, unsettled }: Settled,
+): Lost[] {
+  const { mapping, stored } = facts;
+  return decisions.flatMap(({ property, writes, loser }) => {
+    if (unsettled.get(property)?.halt)
+      return views.flatMap((view) => overwrittenValue(mapping, view, property, 'loop', stored.now));
+    if (writes === undefined || loser !== undefined || read.third.get(property) !== otherSide(writes)) return [];
+    return overwrittenValue(mapping, views[writes], property, 'returned', stored.now);
+  });
 }
 
 const noteAfter = (
@@ -231,25 +373,21 @@ function handledView({ results }: Facts, view: RecordView, side: SideIndex): Rec
 }
 
 /** What each property showed before our own write, when we wrote it, and how often in a row. */
-function recentAfter(
-  { mapping, stored }: Facts,
+function writtenNow(
+  facts: Facts,
   { views }: PairToMerge,
   { writes }: MergeResult,
   answers: Pair<Answered | undefined>,
 ): RecentWrite[] {
-  const written = ([0, 1] as const).flatMap((side) =>
+  const { mapping, stored } = facts;
+  return ([0, 1] as const).flatMap((side) =>
     writes[side]
       .filter(({ property }) => answers[side]?.has(property))
       .map(({ property, fingerprint }): RecentWrite => {
-        const former = stored.recent.find((one) => one.property === property && one.side === side);
         const before = fingerprintOf(mapping, views[side], property);
-        return { property, side, before, sent: fingerprint, at: stored.now, times: (former?.times ?? 0) + 1 };
+        return { property, side, before, sent: fingerprint, at: stored.now, times: turnsOf(facts, property, side) };
       }),
   );
-  const kept = stored.recent.filter(
-    (one) => !written.some(({ property, side }) => property === one.property && side === one.side),
-  );
-  return [...kept, ...written];
 }
 
 function outcomeAfter(

@@ -13,6 +13,7 @@ const LETTERS = {
   decision: 'D',
   pendingWrites: 'W',
   pendingCreate: 'C',
+  unsettled: 'U',
   failedJob: 'J',
 } as const satisfies Record<keyof OpenEntry, string>;
 
@@ -39,6 +40,7 @@ export function parseOpen(value: string | undefined): OpenEntry {
     else if (line.startsWith('D')) entry.decision = JSON.parse(text) as NonNullable<OpenEntry['decision']>;
     else if (line.startsWith('W')) entry.pendingWrites = JSON.parse(text) as NonNullable<OpenEntry['pendingWrites']>;
     else if (line.startsWith('C')) entry.pendingCreate = JSON.parse(text) as NonNullable<OpenEntry['pendingCreate']>;
+    else if (line.startsWith('U')) entry.unsettled = JSON.parse(text) as NonNullable<OpenEntry['unsettled']>;
     else if (line.startsWith('J')) entry.failedJob = JSON.parse(text) as string;
   }
   return entry;

@@ -132,6 +132,15 @@ export interface Decision {
   readonly seen?: Readonly<Record<string, readonly [token: string, definition: string]>>;
 }
 
+/** What is remembered of a property that does not come to rest. */
+export interface Unsettled {
+  /** Nothing is decided about it while both sides hold these values, unless a person asks to try again. */
+  readonly halt?: { readonly values: Pair<Token>; readonly code: ErrorCode; readonly reason: string };
+  /** How often in a row its value came back in another form, and when last. */
+  readonly returns: number;
+  readonly at: number;
+}
+
 /** A write of one property that was begun; whether it was applied is not known before the next commit. */
 export interface PendingWrite {
   readonly property: string;
@@ -170,6 +179,8 @@ export interface OpenEntry {
   readonly decision?: Decision;
   readonly pendingWrites?: PendingWrites;
   readonly pendingCreate?: PendingCreate;
+  /** By the name of the property. */
+  readonly unsettled?: Readonly<Record<string, Unsettled>>;
   /** Id of the job that failed on it for good. */
   readonly failedJob?: string;
 }
@@ -186,7 +197,7 @@ export interface RecentWrite {
   readonly before: Token;
   readonly sent: Token;
   readonly at: number;
-  /** How many times it was written without a person's edit in between. */
+  /** How many times in a row the property was written to the one side and then to the other. */
   readonly times: number;
 }
 

@@ -134,7 +134,7 @@ local function putLink(unit)
       local record = load(key, false, openValues[key])
       setIssue(record, false, prefix, mapping)
       dropEntry(record)
-      record.open.D, record.open.C = nil, nil
+      record.open.D, record.open.C, record.open.U = nil, nil, nil
     end
     if not unit.quiet then
       wake('0/' .. unit.a, true, prefix, at)
@@ -213,7 +213,7 @@ local function remove(unit)
     local record = load(key, false, openValues[key])
     setIssue(record, false, prefix, mapping)
     dropEntry(record)
-    record.open.D, record.open.W = nil, nil
+    record.open.D, record.open.W, record.open.U = nil, nil, nil
   end
 end
 
@@ -222,7 +222,7 @@ local function endLink(unit)
   for i, key in ipairs({ '0/' .. unit.a, '1/' .. unit.b }) do
     local record = load(key, false, openValues[key])
     setIssue(record, false, prefix, mapping)
-    record.open.D, record.open.W = nil, nil
+    record.open.D, record.open.W, record.open.U = nil, nil, nil
     if unit.ix and unit.ix[i] then putIndex(newEntry(record), unit.ix[i], at) end
   end
 end

@@ -10,7 +10,8 @@
     unlinked:S:N HASH id -> entry of a record without a link (engine/store/unlinked-codec.ts), in buckets
     free:T:R:S:N HASH match key -> ids of records without a link, joined by a zero byte; T: tag of the rules, R: number of
                  the rule or `c` for the correlation id, S: side; in buckets
-    open         HASH record key -> lines: I issue (its kind, then JSON), D decision, W pending writes, C pending create, J failed job
+    open         HASH record key -> lines: I issue (its kind, then JSON), D decision, W pending writes, C pending create,
+                 U unsettled properties, J failed job
     issues       HASH kind -> how many records have such an issue; issues:KIND SET of record keys, of kinds that are few
     creates:S    SET of ids with a pending create
     dependents   ZSET of `RECORD\0Tmapping|side|id`, all scores 0: who waits for (T = w) or watches (T = c) a record
@@ -239,7 +240,7 @@ end
 
 ------------------------------------------------------------------ records: what is open about them
 
-local LETTERS = { 'I', 'D', 'W', 'C', 'J' }
+local LETTERS = { 'I', 'D', 'W', 'C', 'U', 'J' }
 local FEW = { f = true, w = true, b = true, r = true }
 local records = {}
 

@@ -57,6 +57,8 @@ export function things(more: Partial<EntityConfig> = {}): EntityConfig {
     denormalize: undefined,
     optional: undefined,
     cache: undefined,
+    lag: 60_000,
+    equal: [],
     list: {
       ...operation('GET', '/things', { size: '2' }),
       items: 'items',

@@ -19,6 +19,8 @@ const entity = (more: Partial<EntityConfig> = {}): EntityConfig => ({
   denormalize: undefined,
   optional: undefined,
   cache: undefined,
+  lag: 60_000,
+  equal: [],
   list: undefined,
   read: undefined,
   find: undefined,

@@ -597,13 +597,14 @@ describe('our own last write', () => {
       ? {ask: conversions, views: [0/a(Bob, p2), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
       ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: name, side: 1, sent: Bob, definition: name#1, from: Bob}, {property: phone, side: 1, sent: p2, definition: phone#1, from: p2}]}}
           = updated {writes: [[], [name, phone]], ids: [a, b]}
+      ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: phone, side: shop, value: p1, rule: returned}]}
       ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: name, value: Bob, fingerprint: Bob}, {property: phone, value: p2, fingerprint: p2}], readFirst: false}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Bob, Bob, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Bob, p2>", "<Bob, p2>"]}}
           handled: [0/a(Bob, p2), 1/b(Bob, p2)]
           written: [-, b]
           open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: [{property: phone, side: 0, before: p0, sent: p1, at: 5, times: 4}, {property: mail, side: 1, before: x, sent: y, at: 6, times: 7}, {property: name, side: 1, before: Ann, sent: Bob, at: 1000000, times: 1}, {property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 3}]
+          recent: [{property: phone, side: 0, before: p0, sent: p1, at: 5, times: 4}, {property: mail, side: 1, before: x, sent: y, at: 6, times: 7}, {property: name, side: 1, before: Ann, sent: Bob, at: 1000000, times: 1}, {property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 5}]
           mark: []
           = updated {writes: [[], [name, phone]], ids: [a, b], changes: [-, ""]}
       "

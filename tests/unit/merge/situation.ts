@@ -29,6 +29,7 @@ export const readable: Fingerprinter = {
 // ---------------------------------------------------------------- the mapping
 
 interface EntityOptions {
+  readonly lag?: number;
   readonly create?: { readonly idempotency?: string; readonly answer?: 'record' | 'id' };
   readonly update?: { readonly version?: string; readonly answer?: 'record' | 'none' } | null;
 }
@@ -43,6 +44,9 @@ export interface MappingOptions {
   readonly brake?: Partial<Mapping['brake']>;
 }
 
+/** Reads may show what was there before a write for so long, in ms. */
+export const LAG = 60_000;
+
 export const LIMIT = { count: 10, percent: 10, floor: 2 };
 
 export function mappingOf({
@@ -53,11 +57,12 @@ export function mappingOf({
   brake,
 }: MappingOptions = {}): Mapping {
   const side = (index: SideIndex): MappingSide => {
-    const { create: post, update, ...given } = sides[index] as EntityOptions & Partial<MappingSide>;
+    const { create: post, update, lag = LAG, ...given } = sides[index] as EntityOptions & Partial<MappingSide>;
     const name = ['crm', 'shop'][index]!;
     const entity = {
       system: name,
       name: ['contacts', 'customers'][index]!,
+      lag,
       create: { idempotency: undefined, answer: 'record', ...(typeof post === 'object' ? post : {}) },
       update: update === null ? undefined : { version: undefined, answer: 'record', ...update },
     } as unknown as EntityConfig;

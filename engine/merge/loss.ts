@@ -1,0 +1,33 @@
+/** What a system has lost of a value that it was sent: a text that was cut, a number that was rounded. Pure. */
+import { Decimal } from 'decimal.js';
+import { isEmpty } from '../expression/values.ts';
+
+const NUMBER = /^[+-]?\d{1,100}(\.\d{1,100})?$/;
+
+/**
+ * @param sent as it was sent
+ * @param stored as the system shows it
+ * @returns what it stored, in words that name no value; undefined where nothing was lost, as far as it can be told: the
+ *   system has a form of its own
+ */
+export function lossOf(sent: unknown, stored: unknown): string | undefined {
+  if (isEmpty(sent)) return undefined;
+  if (isEmpty(stored)) return 'nothing of it';
+  const [before, after] = [numberOf(sent), numberOf(stored)];
+  if (before && after && isRounded(before, after)) return 'a rounded number';
+  if (typeof sent !== 'string' || typeof stored !== 'string') return undefined;
+  const [whole, part] = [sent.trim(), stored.trim()];
+  if (part.length >= whole.length || !whole.startsWith(part)) return undefined;
+  return `${[...part].length} of ${[...whole].length} characters`;
+}
+
+function numberOf(value: unknown): Decimal | undefined {
+  const text = typeof value === 'number' || typeof value === 'string' ? String(value).trim() : '';
+  return NUMBER.test(text) ? new Decimal(text) : undefined;
+}
+
+/** Whether the second is the first with fewer places, by whatever way of rounding. */
+function isRounded(before: Decimal, after: Decimal): boolean {
+  const places = after.decimalPlaces();
+  return places < before.decimalPlaces() && before.minus(after).abs().lt(new Decimal(10).pow(-places));
+}

@@ -1,0 +1,200 @@
+/**
+ * What a record shows of our own writes. A system may read back old values for a while, ignore a field, cut a text or write it
+ * in a form of its own. None of these is an edit by a person, so none of them overwrites the value that was sent. Pure.
+ */
+import { TandemError } from '../errors.ts';
+import { sameButForm } from '../expression/forms.ts';
+import { type RecentWrite, UNKNOWN_VALUE } from '../store/types.ts';
+import type { Conversions, Facts } from '../sync/facts.ts';
+import type { RecordView } from '../sync/view.ts';
+import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
+import { baseEntry, entryFrom, fingerprintOf } from './base.ts';
+import { lossOf } from './loss.ts';
+import type { PropertyState } from './merge.ts';
+import { entryOf } from './unit.ts';
+
+/** A property of which nothing is decided now: its agreement stays as `entry`. */
+export interface LeftAlone {
+  readonly property: string;
+  readonly entry: PropertyBase | undefined;
+  /** Undefined: one of the sides has shown an old reading only; it is read again. */
+  readonly error?: TandemError;
+}
+
+export interface Readback {
+  /** To be merged, with what each side holds as far as it is known. */
+  readonly properties: readonly PropertyState[];
+  readonly base: Base;
+  readonly left: readonly LeftAlone[];
+  /** How long ago the write was of which a side still shows nothing, in ms. */
+  readonly old: Pair<number | undefined>;
+  /** Sides by property whose value differs from what was there before our own write and from what we wrote. */
+  readonly third: ReadonlyMap<string, SideIndex>;
+}
+
+/** What one side shows of our own last write of a property. */
+type Shown =
+  /** What the base says, or an edit. */
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'old'; readonly age: number }
+  | { readonly kind: 'refused'; readonly error: TandemError }
+  | { readonly kind: 'third' };
+
+const PLAIN: Shown = { kind: 'plain' };
+
+interface Read {
+  readonly base: Base;
+  readonly views: Pair<RecordView>;
+}
+
+export function readback(facts: Facts, { base, views }: Read, { properties }: Conversions): Readback {
+  const merged: PropertyState[] = [];
+  const entries: Record<string, PropertyBase> = {};
+  const left: LeftAlone[] = [];
+  const old: [number | undefined, number | undefined] = [undefined, undefined];
+  const third = new Map<string, SideIndex>();
+  for (const state of properties) {
+    const { name, own } = state;
+    const entry = baseEntry(base, name);
+    const halted = haltOf(facts, state);
+    if (halted) {
+      left.push({ property: name, entry, error: halted });
+      continue;
+    }
+    const shown = ([0, 1] as const).map((side) => shownOf(facts, views[side], state, entry));
+    const side = shown.findIndex(({ kind }) => kind === 'old' || kind === 'refused') as SideIndex | -1;
+    for (const one of [0, 1] as const) {
+      const { kind, age } = { age: 0, ...shown[one]! };
+      if (kind === 'old') old[one] = Math.min(age, old[one] ?? age);
+      if (kind === 'third') third.set(name, one);
+    }
+    if (side === -1 || !entry) {
+      merged.push(state);
+      continue;
+    }
+    const found = shown[side]!;
+    const other = otherSide(side);
+    const kept = found.kind === 'old' ? entry : entryFrom(side, own[side], UNKNOWN_VALUE, entry[2]);
+    if (shown[other]!.kind === 'old' || own[other] === entry[other]) {
+      left.push({ property: name, entry: kept, ...(found.kind === 'refused' ? { error: found.error } : {}) });
+      continue;
+    }
+    // The other side was edited since: that is written. What this side holds by now is what we wrote, or what was there before.
+    const held = found.kind === 'old' ? entry[side] : own[side];
+    merged.push({ ...state, own: side === 0 ? [held, own[1]] : [own[0], held] });
+    entries[name] = entryFrom(side, held, entry[other], entry[2]);
+  }
+  return { properties: merged, base: { ...base, ...entries }, left, old, third };
+}
+
+/** Nothing changed since the property was left alone, and nobody asked to try again. */
+function haltOf(facts: Facts, { name, own }: PropertyState): TandemError | undefined {
+  const { issue, unsettled } = entryOf(facts);
+  const halt = unsettled && Object.hasOwn(unsettled, name) ? unsettled[name]!.halt : undefined;
+  if (!halt || !issue || isPersonal(facts, name) || facts.stored.link?.lastSynced.includes('')) return undefined;
+  if (halt.values[0] !== own[0] || halt.values[1] !== own[1]) return undefined;
+  return new TandemError(halt.code, halt.reason, { property: name });
+}
+
+function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: PropertyBase | undefined): Shown {
+  const { name, own } = state;
+  const { side } = view;
+  if (!entry || state.redefined || own[side] === entry[side] || isPersonal(facts, name)) return PLAIN;
+  const writes = facts.stored.recent.filter((one) => one.property === name && one.side === side);
+  const last = writes.at(-1);
+  if (!last || own[side] === last.sent || isNewer(facts, view)) return PLAIN;
+  const sent = state.toward[side];
+  const shown = rawOf(facts, view, name);
+  const otherForm = sent?.ok === true && sameButForm(sent.value, shown);
+  if (!otherForm && writes.some((one) => one.before === own[side] || one.sent === own[side])) {
+    const age = facts.stored.now - last.at;
+    if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age };
+    return { kind: 'refused', error: notStored(facts, name, side) };
+  }
+  const loss = sent?.ok && sent.fingerprint === last.sent ? lossOf(sent.value, shown) : undefined;
+  return loss === undefined ? { kind: 'third' } : { kind: 'refused', error: lossError(facts, name, side, loss) };
+}
+
+export const rawOf = ({ mapping }: Facts, view: RecordView, name: string): unknown =>
+  view.raw[mapping.properties.findIndex((property) => property.name === name)];
+
+/** Somebody modified the record after our own last write. */
+function isNewer({ stored }: Facts, { side, record: { modified } }: RecordView): boolean {
+  const own = stored.ownWrites[side];
+  return modified !== undefined && own.length > 0 && own.every(({ at }) => Date.parse(modified) > at);
+}
+
+/** A person decides now what becomes of it. */
+export function isPersonal({ choice }: Facts, name: string): boolean {
+  return choice?.kind === 'resolve-conflict' || (choice?.kind === 'restore' && choice.property === name);
+}
+
+export function notStored({ mapping }: Facts, property: string, side: SideIndex): TandemError {
+  const { name } = mapping.sides[side];
+  const words = `${name} took the write of ${property} without an error, and still holds the value from before.`;
+  return new TandemError('WRITE_NOT_STORED', words, { property });
+}
+
+export function lossError({ mapping }: Facts, property: string, side: SideIndex, loss: string): TandemError {
+  return new TandemError('WRITE_NOT_STORED', `${mapping.sides[side].name} stored ${property} otherwise: ${loss}.`, {
+    property,
+  });
+}
+
+/** What a target made of one write. */
+export type Stored =
+  | { readonly kind: 'stored' }
+  /** It answers with what it held before: a replica may not have the write yet. */
+  | { readonly kind: 'old' }
+  | { readonly kind: 'refused'; readonly error: TandemError };
+
+/**
+ * What the response to our own write shows of one property.
+ * @param view the record as it was before
+ * @param after as the response shows it, or as it was read after a write without a response
+ */
+export function storedOf(
+  facts: Facts,
+  view: RecordView,
+  after: RecordView,
+  {
+    property,
+    value,
+    fingerprint,
+  }: { readonly property: string; readonly value: unknown; readonly fingerprint: string },
+): Stored {
+  const { mapping, stored } = facts;
+  const { side } = view;
+  const [shown, raw] = [fingerprintOf(mapping, after, property), rawOf(facts, after, property)];
+  // The system has a form of its own for it.
+  if (shown === fingerprint || sameButForm(value, raw)) return { kind: 'stored' };
+  const writes = stored.recent.filter((one) => one.property === property && one.side === side);
+  const former = [fingerprintOf(mapping, view, property), ...writes.flatMap(({ before, sent }) => [before, sent])];
+  if (former.includes(shown)) {
+    if (mapping.sides[side].entity.lag > 0) return { kind: 'old' };
+    return { kind: 'refused', error: notStored(facts, property, side) };
+  }
+  const loss = lossOf(value, raw);
+  return loss === undefined ? { kind: 'stored' } : { kind: 'refused', error: lossError(facts, property, side, loss) };
+}
+
+/** How long to wait before a record is read again that has shown an old reading, in ms: as long as it has taken until now. */
+export const nextLook = (age: number): number => Math.min(Math.max(age, FIRST_LOOK), LAST_LOOK);
+const FIRST_LOOK = 1_000;
+const LAST_LOOK = 60_000;
+
+/** Older writes of one property to one side that are remembered: a replica may show any of them. */
+const REMEMBERED = 4;
+
+/** @param written our own writes of just now. @returns all that are remembered */
+export function recentAfter(facts: Facts, written: readonly RecentWrite[]): RecentWrite[] {
+  const { mapping, stored } = facts;
+  const same = (a: RecentWrite, b: RecentWrite): boolean => a.property === b.property && a.side === b.side;
+  const kept = stored.recent.filter((one) => {
+    const later = stored.recent.filter((other) => same(one, other) && other.at >= one.at && other !== one).length;
+    const again = written.some((other) => same(one, other)) ? 1 : 0;
+    if (later + again === 0) return true;
+    return later + again < REMEMBERED && stored.now - one.at < mapping.sides[one.side].entity.lag;
+  });
+  return [...kept, ...written];
+}

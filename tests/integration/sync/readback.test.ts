@@ -1,0 +1,220 @@
+/** Systems that lag, ignore, echo, cut or reformat what they are sent: no edit is lost, nothing is written for ever. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { BehaviourRule } from '../../../sandbox/kit/behaviours.ts';
+import { startWorld, type World } from '../../support/world.ts';
+import { heldOf, linked, make, read, sync, unique, writes } from './support.ts';
+
+let world: World;
+
+/** How long reads of products may be old. The stand-ins lag for less. */
+const LAG = 1_500;
+const REPLICA = 700;
+
+beforeAll(async () => {
+  world = await startWorld({
+    async prepare(dir) {
+      for (const system of ['keap', 'customwebshop']) {
+        const file = join(dir, 'systems', `${system}.yaml`);
+        const text = await readFile(file, 'utf8');
+        expect(text).toContain('\n  products:\n');
+        await writeFile(file, text.replace('\n  products:\n', `\n  products:\n    lag: ${LAG}ms\n`));
+      }
+    },
+  });
+});
+afterAll(() => world?.close());
+afterEach(() => {
+  for (const system of [world.keap, world.shop]) {
+    system.behaviours.clear();
+    system.behaviours.settle();
+  }
+});
+
+interface Product {
+  readonly keap: string;
+  readonly shop: string;
+}
+
+/** A product on both sides, with this description. */
+async function product(description: string): Promise<Product> {
+  const sku = unique('readback');
+  const keap = await make(world, 'keap', 'products', {
+    name: sku,
+    sku,
+    price: 100,
+    description,
+    short_description: 'x',
+  });
+  await sync(world, 'full', 'product-product');
+  return { keap, shop: await linked(world, 'product-product', 'keap', keap) };
+}
+
+/** As a person edits it. */
+function edit(system: 'keap' | 'shop', id: string, fields: object): void {
+  if (system === 'keap') world.keap.store.edit('products', id, fields);
+  else world.shop.store.edit('products', Number(id), fields);
+}
+const shopDoes = (rule: Omit<BehaviourRule, 'entity'>) => world.shop.behaviours.add({ entity: 'products', ...rule });
+const keapDoes = (rule: Omit<BehaviourRule, 'entity'>) => world.keap.behaviours.add({ entity: 'products', ...rule });
+const changes = () => sync(world, 'changes', 'product-product');
+const issueOf = ({ keap }: Product) => heldOf(world, 'product-product', 'keap', keap);
+/** As it is stored, whatever reads show. */
+const textsOf = ({ keap, shop }: Product): unknown[] => [
+  world.keap.store.table('products').get(keap)?.description ?? '',
+  world.shop.store.products.get(Number(shop))?.description ?? '',
+];
+const history = async ({ keap }: Product): Promise<unknown[]> => {
+  const kept = await world.engine.links('product-product').history(keap);
+  return kept.map(({ property, side, value, rule }) => ({ property, side, value, rule }));
+};
+async function expectNoMoreWrites(): Promise<void> {
+  const before = writes(world);
+  for (let i = 0; i < 2; i++) await sync(world, 'full', 'product-product');
+  expect(writes(world)).toEqual(before);
+}
+
+describe.each(['ignore', 'echo'] as const)('a shop that answers 200 and does not store the value (%s)', (behaviour) => {
+  it('does not undo the edit, gets an issue, and is not written for ever', async () => {
+    const one = await product('before');
+    shopDoes({ behaviour, property: 'description' });
+    edit('keap', one.keap, { description: 'typed in Keap' });
+    await changes();
+    // Where the shop shows what it stores, it is read again by itself; where it shows what was sent, a scan finds it.
+    await vi.waitFor(
+      async () => {
+        await sync(world, 'full', 'product-product');
+        expect(await issueOf(one)).toMatchObject({ kind: 'failed', code: 'WRITE_NOT_STORED', property: 'description' });
+      },
+      { timeout: 15_000 },
+    );
+    expect(textsOf(one)).toEqual(['typed in Keap', 'before']);
+    await expectNoMoreWrites();
+    expect(await issueOf(one)).toMatchObject({ code: 'WRITE_NOT_STORED' });
+  });
+
+  it('gets the value once it takes it, when the record is asked for again', async () => {
+    const one = await product('before');
+    const rule = shopDoes({ behaviour: 'ignore', property: 'description' });
+    edit('keap', one.keap, { description: 'typed in Keap' });
+    await changes();
+    await vi.waitFor(async () => expect(await issueOf(one)).toMatchObject({ code: 'WRITE_NOT_STORED' }), {
+      timeout: 15_000,
+    });
+    world.shop.behaviours.clear(rule.id);
+    await world.engine.trigger({ mapping: 'product-product', record: { side: 1, id: one.shop } });
+    await world.settle();
+    expect(textsOf(one)).toEqual(['typed in Keap', 'typed in Keap']);
+    expect(await issueOf(one)).toBeUndefined();
+  });
+});
+
+describe('a shop that stores less than it is sent', () => {
+  const long = 'A description of forty characters or more.';
+
+  it('cuts a text: the whole text stays, and the issue counts the characters', async () => {
+    const one = await product('before');
+    shopDoes({ behaviour: 'cut', property: 'description', length: 12 });
+    edit('keap', one.keap, { description: long });
+    await changes();
+    expect(await issueOf(one)).toMatchObject({
+      code: 'WRITE_NOT_STORED',
+      reason: 'customwebshop stored description otherwise: 12 of 42 characters.',
+    });
+    expect(textsOf(one)).toEqual([long, long.slice(0, 12)]);
+    await expectNoMoreWrites();
+  });
+
+  it('is edited then: the later edit wins, and the whole text is in the history', async () => {
+    const one = await product('before');
+    shopDoes({ behaviour: 'cut', property: 'description', length: 12 });
+    edit('keap', one.keap, { description: long });
+    await changes();
+    world.shop.behaviours.clear();
+    await vi.waitFor(async () => {
+      const record = await read(world, 'keap', 'products', one.keap);
+      expect(Date.now()).toBeGreaterThan(Date.parse(record.update_time) + 1_000);
+    });
+    edit('shop', one.shop, { description: 'typed there' });
+    await changes();
+    expect(textsOf(one)).toEqual(['typed there', 'typed there']);
+    expect(await history(one)).toContainEqual({ property: 'description', side: 'keap', value: long, rule: 'conflict' });
+    expect(await issueOf(one)).toBeUndefined();
+  });
+
+  it('ignores that a text is cleared: it stays cleared where it was, and nothing flows back', async () => {
+    const one = await product('before');
+    shopDoes({ behaviour: 'ignore', property: 'description' });
+    edit('keap', one.keap, { description: '' });
+    await changes();
+    await vi.waitFor(async () => expect(await issueOf(one)).toMatchObject({ code: 'WRITE_NOT_STORED' }), {
+      timeout: 15_000,
+    });
+    expect(textsOf(one)[0]).toBe('');
+  });
+});
+
+describe('reads that show what was there before a write', () => {
+  it.each([
+    ['of the shop', false],
+    ['of both systems', true],
+  ])('%s undo no edit, and raise no issue', async (_, both) => {
+    const one = await product('one');
+    shopDoes({ behaviour: 'lag', ms: REPLICA });
+    if (both) keapDoes({ behaviour: 'lag', ms: REPLICA });
+    edit('keap', one.keap, { description: 'two' });
+    await changes();
+    const before = writes(world);
+    for (let i = 0; i < 5; i++) {
+      await world.engine.context({ owner: 'test' }).enqueue('product-product', 1, [one.shop]);
+      await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [one.keap]);
+    }
+    await world.settle();
+    expect(await issueOf(one)).toBeUndefined();
+    expect(textsOf(one)).toEqual(['two', 'two']);
+    expect(writes(world)).toEqual(before);
+    await sync(world, 'full', 'product-product');
+    expect(writes(world)).toEqual(before);
+  });
+
+  it('do not hide an edit that is made meanwhile on the other side', async () => {
+    const one = await product('one');
+    shopDoes({ behaviour: 'lag', ms: REPLICA });
+    edit('keap', one.keap, { description: 'two' });
+    await changes();
+    edit('keap', one.keap, { description: 'three' });
+    await changes();
+    expect(textsOf(one)).toEqual(['three', 'three']);
+  });
+});
+
+describe('systems that write a value in a form of their own some time later', () => {
+  it('stop after a few turns, with the line to add, and both values in the history', async () => {
+    const one = await product('Typed In Keap');
+    let turns = 0;
+    for (; turns < 10 && (await issueOf(one)) === undefined; turns++) {
+      if (turns % 2 === 0) edit('shop', one.shop, { description: 'typed in keap' });
+      else edit('keap', one.keap, { description: 'Typed In Keap' });
+      await changes();
+    }
+    expect(turns).toBeLessThan(6);
+    expect(await issueOf(one)).toMatchObject({
+      code: 'WRITE_LOOP',
+      property: 'description',
+      reason: expect.stringContaining('equal: [case]'),
+    });
+    expect(await history(one)).toContainEqual({
+      property: 'description',
+      side: 'keap',
+      value: 'Typed In Keap',
+      rule: 'loop',
+    });
+    await expectNoMoreWrites();
+    // A person's edit is written as ever.
+    edit('keap', one.keap, { description: 'Another text' });
+    await changes();
+    expect(textsOf(one)).toEqual(['Another text', 'Another text']);
+    expect(await issueOf(one)).toBeUndefined();
+  });
+});

@@ -1,0 +1,769 @@
+/** The decision table for what a record shows of our own writes: old readings, writes that were not stored, values to and fro. */
+import { describe, expect, it } from 'vitest';
+import { TandemError } from '../../../engine/errors.ts';
+import type { RecentWrite } from '../../../engine/store/types.ts';
+import { agreedOn, LAG, link, mappingOf, NOW, play, type Situation, state, steps, view } from './situation.ts';
+
+const wrote = (more: Partial<RecentWrite> = {}): RecentWrite => ({
+  property: 'phone',
+  side: 1,
+  before: 'p1',
+  sent: 'p2',
+  at: NOW - 5_000,
+  times: 1,
+  ...more,
+});
+/** We wrote p2 to the second side; it was p1 before. */
+const agreed = agreedOn('Ann', 'p2');
+const a = view(0, ['Ann', 'p2']);
+const showing = (b: readonly string[], more: Partial<Situation> = {}): Situation => ({
+  link: link(agreed),
+  records: [a, view(1, b)],
+  recent: [wrote()],
+  ...more,
+});
+const none = mappingOf({ sides: [{}, { update: { answer: 'none' } }] });
+const OWN = Date.parse('2026-01-02T00:00:00Z');
+
+describe('a record that shows the value from before our own write', () => {
+  it('has shown an old reading: nothing flows back, and it is read again', () =>
+    expect(play(showing(['Ann', 'p1']))).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p2), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p2>", ""]}}
+          handled: [0/a(Ann, p2), 1/b(Ann, p1)]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 995000, times: 1}]
+          mark: [{mapping: people, side: 1, id: b, inMs: 5000}]
+          = unchanged {ids: [a, b]}
+      "
+    `));
+
+  it.each([
+    [0, 1_000],
+    [999, 1_000],
+    [1_001, 1_001],
+    [59_999, 59_999],
+  ])('is read again after as long as it has taken until now: %s ms, %s ms', (age, inMs) =>
+    expect(play(showing(['Ann', 'p1'], { recent: [wrote({ at: NOW - age })] }))).toContain(
+      `mark: [{mapping: people, side: 1, id: b, inMs: ${inMs}}]`,
+    ),
+  );
+
+  it('is read again once a minute at least', () =>
+    expect(
+      play(
+        showing(['Ann', 'p1'], {
+          mapping: mappingOf({ sides: [{}, { lag: 300_000 }] }),
+          recent: [wrote({ at: NOW - 200_000 })],
+        }),
+      ),
+    ).toContain('inMs: 60000'));
+
+  it('has not stored it where it still shows that after its time', () =>
+    expect(play(showing(['Ann', 'p1'], { recent: [wrote({ at: NOW - LAG })] }))).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p2), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: ["?", p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p2>", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p2), 1/b(Ann, p1)]
+          open: {0/a: {issue: {kind: failed, code: WRITE_NOT_STORED, reason: "shop took the write of phone without an error, and still holds the value from before.", property: phone, mapping: v1, since: 1000000}, decision: null, unsettled: {phone: {halt: {values: [p2, p1], code: WRITE_NOT_STORED, reason: "shop took the write of phone without an error, and still holds the value from before."}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 940000, times: 1}]
+          mark: []
+          = failed {ids: [a, b], code: WRITE_NOT_STORED, reason: "shop took the write of phone without an error, and still holds the value from before.", property: phone}
+      "
+    `));
+
+  it('does not keep other properties from being written', () =>
+    expect(play(showing(['Bob', 'p1']))).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p2), 1/b(Bob, p1)], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: name, side: 0, sent: Bob, definition: name#1, from: Bob}]}}
+          = updated {writes: [[name], []], ids: [a, b]}
+      ! update {side: 0, view: 0/a(Ann, p2), writes: [{property: name, value: Bob, fingerprint: Bob}], readFirst: true}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Bob, Bob, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Bob, p2>", ""]}}
+          handled: [0/a(Bob, p2), 1/b(Bob, p1)]
+          written: [a, -]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 995000, times: 1}, {property: name, side: 0, before: Ann, sent: Bob, at: 1000000, times: 1}]
+          mark: [{mapping: people, side: 1, id: b, inMs: 5000}]
+          = updated {writes: [[name], []], ids: [a, b], changes: ["", -]}
+      "
+    `));
+
+  it('does not keep an edit of the other side from being written', () =>
+    expect(
+      play(showing(['Ann', 'p1'], { records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p1'])] })),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p3), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: p3, definition: phone#1, from: p3}]}}
+          = updated {writes: [[], [phone]], ids: [a, b]}
+      ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: p3, fingerprint: p3}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p3, p3, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p3>", ""]}}
+          handled: [0/a(Ann, p3), 1/b(Ann, p3)]
+          written: [-, b]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 995000, times: 1}, {property: phone, side: 1, before: p1, sent: p3, at: 1000000, times: 1}]
+          mark: [{mapping: people, side: 1, id: b, inMs: 5000}]
+          = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
+      "
+    `));
+
+  it('is written again with an edit of the other side after its time', () =>
+    expect(
+      play(
+        showing(['Ann', 'p1'], {
+          records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p1'])],
+          recent: [wrote({ at: NOW - LAG })],
+        }),
+      ),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p3), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: p3, definition: phone#1, from: p3}]}}
+          = updated {writes: [[], [phone]], ids: [a, b]}
+      ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: p3, fingerprint: p3}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p3, p3, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p3>", "<Ann, p3>"]}}
+          handled: [0/a(Ann, p3), 1/b(Ann, p3)]
+          written: [-, b]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p3, at: 1000000, times: 1}]
+          mark: []
+          = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
+      "
+    `));
+
+  it('may show any of our former writes, or what was before them', () => {
+    const recent = [wrote({ before: 'p0', sent: 'p1' }), wrote()];
+    for (const shown of ['p0', 'p1']) expect(play(showing(['Ann', shown], { recent }))).toContain('inMs: 5000');
+  });
+
+  it('was edited where somebody modified it after our own write', () => {
+    const edited = (modified: string, own = [{ at: OWN, before: undefined }]) =>
+      play(showing([], { records: [a, view(1, ['Ann', 'p1'], { modified })], stored: { ownWrites: [[], own] } }));
+    expect(edited('2026-01-02T00:00:01Z')).toContain('update {side: 0');
+    expect(edited('2026-01-02T00:00:00Z')).not.toContain('update {');
+    expect(edited('2026-01-02T00:00:01Z', [])).not.toContain('update {');
+    expect(
+      edited('2026-01-02T00:00:01Z', [
+        { at: OWN, before: undefined },
+        { at: OWN + 5_000, before: undefined },
+      ]),
+    ).not.toContain('update {');
+  });
+
+  it('may lag on both sides at once', () =>
+    expect(
+      play({
+        link: link(agreedOn('Ann', 'p2')),
+        records: [view(0, ['Ann', 'p0']), view(1, ['Ann', 'p1'])],
+        recent: [wrote(), wrote({ side: 0, before: 'p0', at: NOW - 2_000 })],
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p0), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", ""]}}
+          handled: [0/a(Ann, p0), 1/b(Ann, p1)]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 995000, times: 1}, {property: phone, side: 0, before: p0, sent: p2, at: 998000, times: 1}]
+          mark: [{mapping: people, side: 0, id: a, inMs: 2000}, {mapping: people, side: 1, id: b, inMs: 5000}]
+          = unchanged {ids: [a, b]}
+      "
+    `));
+
+  it('waits for the sooner of two properties', () =>
+    expect(
+      play({
+        link: link(agreedOn('Bob', 'p2')),
+        records: [view(0, ['Bob', 'p2']), view(1, ['Ann', 'p1'])],
+        recent: [wrote(), wrote({ property: 'name', before: 'Ann', sent: 'Bob', at: NOW - 2_000 })],
+      }),
+    ).toContain('inMs: 2000'));
+
+  it.each<readonly [string, Partial<Situation>]>([
+    ['we never wrote it', { recent: [] }],
+    ['we wrote another property', { recent: [wrote({ property: 'name' })] }],
+    ['we wrote the other side', { recent: [wrote({ side: 0, before: 'p1' })] }],
+    [
+      'it shows what we wrote',
+      { link: link(agreedOn('Ann', 'p3')), records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p2'])] },
+    ],
+  ])('is edited where %s', (_, more) => expect(play(showing(['Ann', 'p1'], more))).toContain('update {side: 0'));
+
+  it('is decided by a person at any time', () =>
+    expect(
+      play(
+        showing(['Ann', 'p1'], {
+          mapping: mappingOf({ properties: { name: {}, phone: { conflict: 'review' } } }),
+          records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p1'])],
+          choice: { kind: 'resolve-conflict', winner: 1, properties: new Map() },
+        }),
+      ),
+    ).toContain('update {side: 0'));
+
+  it('is put back by a person at any time', () =>
+    expect(
+      play(
+        showing(['Ann', 'p1'], {
+          choice: {
+            kind: 'restore',
+            property: 'phone',
+            side: 1,
+            entry: { at: '', property: 'phone', side: 'shop', value: 'p1', rule: 'conflict' },
+          },
+          answers: {
+            restored: { ok: true, write: { property: 'phone', value: 'p1', fingerprint: 'p1' }, toward: 'p1' },
+          },
+        }),
+      ),
+    ).toContain('update {side: 0'));
+
+  it('whose property is defined otherwise by now is not compared', () =>
+    expect(
+      play(
+        showing(['Ann', 'p1'], {
+          answers: {
+            conversions: {
+              refs: [],
+              properties: [
+                {
+                  name: 'phone',
+                  direction: 'both',
+                  conflict: 'latest',
+                  drift: 'keep',
+                  own: ['p2', 'p1'],
+                  toward: [
+                    { ok: true, value: 'p1', fingerprint: 'p1' },
+                    { ok: true, value: 'p2', fingerprint: 'p2' },
+                  ],
+                  redefined: { readable: [true, true], again: undefined },
+                },
+              ],
+            },
+          },
+        }),
+      ),
+    ).toContain('update {side: 0'));
+});
+
+describe('a write that was not stored', () => {
+  const records = [view(0, ['Ann', 'p2']), view(1, ['Ann', 'p1'])] as const;
+  const changed: Situation = { link: link(agreedOn('Ann', 'p1')), records };
+
+  it('is read again where the target shows the value from before', () =>
+    expect(play({ ...changed, effects: { written: [undefined, ['Ann', 'p1']] } })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p2), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: p2, definition: phone#1, from: p2}]}}
+          = updated {writes: [[], [phone]], ids: [a, b]}
+      ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: p2, fingerprint: p2}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p2>", ""]}}
+          handled: [0/a(Ann, p2), 1/b(Ann, p1)]
+          written: [-, b]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1}]
+          mark: [{mapping: people, side: 1, id: b, inMs: 1000}]
+          = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
+      "
+    `));
+
+  it('is read again where the target answers nothing, and shows the value from before', () =>
+    expect(
+      play({ ...changed, mapping: none, effects: { written: [undefined, ['Ann', 'p1']] } }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p2), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: p2, definition: phone#1, from: p2}]}}
+          = updated {writes: [[], [phone]], ids: [a, b]}
+      ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: p2, fingerprint: p2}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p2>", ""]}}
+          handled: [0/a(Ann, p2), 1/b(Ann, p1)]
+          written: [-, b]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1}]
+          mark: [{mapping: people, side: 1, id: b, inMs: 1000}]
+          = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
+      "
+    `));
+
+  it('is an issue at once where the system never lags', () =>
+    expect(
+      play({
+        ...changed,
+        mapping: mappingOf({ sides: [{}, { lag: 0 }] }),
+        effects: { written: [undefined, ['Ann', 'p1']] },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p2), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: p2, definition: phone#1, from: p2}]}}
+          = updated {writes: [[], [phone]], ids: [a, b]}
+      ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: p2, fingerprint: p2}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: ["?", p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p2>", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p2), 1/b(Ann, p1)]
+          written: [-, b]
+          open: {0/a: {issue: {kind: failed, code: WRITE_NOT_STORED, reason: "shop took the write of phone without an error, and still holds the value from before.", property: phone, mapping: v1, since: 1000000}, decision: null, unsettled: {phone: {halt: {values: [p2, p1], code: WRITE_NOT_STORED, reason: "shop took the write of phone without an error, and still holds the value from before."}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1}]
+          mark: []
+          = failed {writes: [[], [phone]], ids: [a, b], changes: [-, ""], code: WRITE_NOT_STORED, reason: "shop took the write of phone without an error, and still holds the value from before.", property: phone}
+      "
+    `));
+
+  const cut: Situation = {
+    link: link(agreedOn('Ann', 'p1')),
+    records: [view(0, ['Ann', 'a long text']), records[1]],
+    effects: { written: [undefined, ['Ann', 'a long']] },
+  };
+
+  it('whole is an issue at once', () =>
+    expect(play(cut)).toMatchInlineSnapshot(`
+    "
+    ? {ask: record, side: 0, id: a}
+    ? {ask: record, side: 1, id: b}
+    ? {ask: conversions, views: [0/a(Ann, a long text), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
+    ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: a long text, definition: phone#1, from: a long text}]}}
+        = updated {writes: [[], [phone]], ids: [a, b]}
+    ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: a long text, fingerprint: a long text}], readFirst: false}
+    ! commit
+        result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [a long text, a long, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, a long text>", "<Ann, a long>"]}}
+        handled: [0/a(Ann, a long text), 1/b(Ann, a long)]
+        written: [-, b]
+        open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+        recent: [{property: phone, side: 1, before: p1, sent: a long text, at: 1000000, times: 1}]
+        mark: []
+        = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
+    "
+  `));
+
+  it('whole is an issue at once where the target answers nothing: it counts as no edit there', () =>
+    expect(play({ ...cut, mapping: none })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, a long text), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: a long text, definition: phone#1, from: a long text}]}}
+          = updated {writes: [[], [phone]], ids: [a, b]}
+      ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: a long text, fingerprint: a long text}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [a long text, a long text, phone#1]}, unconfirmed: [phone], correlation: [-, -], lastSynced: ["", ""]}}
+          handled: [0/a(Ann, a long text), 1/b(Ann, a long)]
+          written: [-, b]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: a long text, at: 1000000, times: 1}]
+          mark: [{mapping: people, side: 0, id: a}]
+          = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
+      "
+    `));
+
+  it('whole is an issue where the target shows the cut text later', () =>
+    expect(
+      play({
+        link: link(agreedOn('Ann', 'a long text')),
+        records: [view(0, ['Ann', 'a long text']), view(1, ['Ann', 'a long'])],
+        recent: [wrote({ sent: 'a long text' })],
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, a long text), 1/b(Ann, a long)], base: {name: [Ann, Ann, name#1], phone: [a long text, a long text, phone#1]}}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: ["?", a long, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, a long text>", "<Ann, a long>"]}}
+          handled: [0/a(Ann, a long text), 1/b(Ann, a long)]
+          open: {0/a: {issue: {kind: failed, code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters.", property: phone, mapping: v1, since: 1000000}, decision: null, unsettled: {phone: {halt: {values: [a long text, a long], code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters."}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: a long text, at: 995000, times: 1}]
+          mark: []
+          = failed {ids: [a, b], code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters.", property: phone}
+      "
+    `));
+
+  it('whole is an edit where the other side was edited since: it is written again', () =>
+    expect(
+      play({
+        link: link(agreedOn('Ann', 'a long text')),
+        records: [view(0, ['Ann', 'another']), view(1, ['Ann', 'a long'])],
+        recent: [wrote({ sent: 'a long text' })],
+      }),
+    ).toContain('rule: '));
+
+  it('does not keep another one from being recorded', () =>
+    expect(
+      play({
+        link: link(agreedOn('Ann', 'p1')),
+        records: [view(0, ['Bob', 'a long text']), records[1]],
+        effects: { written: [undefined, ['Bob', 'a long']] },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Bob, a long text), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: name, side: 1, sent: Bob, definition: name#1, from: Bob}, {property: phone, side: 1, sent: a long text, definition: phone#1, from: a long text}]}}
+          = updated {writes: [[], [name, phone]], ids: [a, b]}
+      ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: name, value: Bob, fingerprint: Bob}, {property: phone, value: a long text, fingerprint: a long text}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Bob, Bob, name#1], phone: [a long text, a long, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Bob, a long text>", "<Bob, a long>"]}}
+          handled: [0/a(Bob, a long text), 1/b(Bob, a long)]
+          written: [-, b]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: name, side: 1, before: Ann, sent: Bob, at: 1000000, times: 1}, {property: phone, side: 1, before: p1, sent: a long text, at: 1000000, times: 1}]
+          mark: []
+          = updated {writes: [[], [name, phone]], ids: [a, b], changes: [-, ""]}
+      "
+    `));
+
+  it('is a failure of the write itself where the target rejects something too', () =>
+    expect(
+      play({
+        link: link(agreedOn('Ann', 'p1')),
+        records: [view(0, ['Bob', 'a long text']), records[1]],
+        effects: {
+          written: [
+            undefined,
+            {
+              kind: 'done',
+              view: view(1, ['Ann', 'a long']),
+              properties: ['phone'],
+              refused: new TandemError('RECORD_SCHEMA', 'Too long.', { property: 'name' }),
+            },
+          ],
+        },
+      }),
+    ).toContain('= failed {writes: [[], [phone]], ids: [a, b], changes: [-, ""], code: RECORD_SCHEMA'));
+});
+
+describe('a property that was left alone', () => {
+  const halt = { values: ['p2', 'p1'], code: 'WRITE_NOT_STORED', reason: 'Why.' } as const;
+  const issue = {
+    kind: 'failed',
+    code: 'WRITE_NOT_STORED',
+    reason: 'Why.',
+    property: 'phone',
+    mapping: 'v1',
+    since: 5,
+  } as const;
+  const unknown = { name: ['Ann', 'Ann', 'name#1'], phone: ['?', 'p1', 'phone#1'] } as const;
+  const lastSynced = [state('Ann', 'p2'), state('Ann', 'p1')] as const;
+  const left: Situation = {
+    link: link(unknown, { lastSynced }),
+    records: [view(0, ['Ann', 'p2']), view(1, ['Ann', 'p1'])],
+    open: { issue, unsettled: { phone: { halt, returns: 0, at: 5 } } },
+  };
+
+  it('stays so while both sides hold the same, and keeps its issue', () =>
+    expect(play(left)).toMatchInlineSnapshot(`
+    "
+    ? {ask: record, side: 0, id: a}
+    ? {ask: record, side: 1, id: b}
+    ? {ask: conversions, views: [0/a(Ann, p2), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: ["?", p1, phone#1]}}
+    ! commit
+        result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: ["?", p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p2>", "<Ann, p1>"]}}
+        handled: [0/a(Ann, p2), 1/b(Ann, p1)]
+        open: {0/a: {issue: {kind: failed, code: WRITE_NOT_STORED, reason: "Why.", property: phone, mapping: v1, since: 5}, decision: null, unsettled: {phone: {halt: {values: [p2, p1], code: WRITE_NOT_STORED, reason: "Why."}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+        recent: []
+        mark: []
+        = failed {ids: [a, b], code: WRITE_NOT_STORED, reason: "Why.", property: phone}
+    "
+  `));
+
+  it('stays so while another one is written', () =>
+    expect(play({ ...left, records: [view(0, ['Bob', 'p2']), view(1, ['Ann', 'p1'])] })).toContain(
+      'update {side: 1, view: 1/b(Ann, p1), writes: [{property: name, value: Bob, fingerprint: Bob}]',
+    ));
+
+  it.each<readonly [string, Partial<Situation>]>([
+    ['its own side was edited', { records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p1'])] }],
+    ['a person asks for the record again', { link: link(unknown, { lastSynced: ['', lastSynced[1]] }) }],
+    [
+      'its issue was settled',
+      { link: link(unknown, { lastSynced: ['x', 'y'] }), open: { unsettled: { phone: { halt, returns: 0, at: 5 } } } },
+    ],
+    ['it was another property', { open: { issue, unsettled: { name: { halt, returns: 0, at: 5 } } } }],
+    ['nothing is noted of it', { open: { issue, unsettled: { phone: { returns: 1, at: 5 } } } }],
+  ])('is written again where %s', (_, more) => expect(play({ ...left, ...more })).toContain('update {side: 1'));
+
+  it('is a conflict where the other side was edited, and the value that loses is kept', () =>
+    expect(play({ ...left, records: [view(0, ['Ann', 'p2']), view(1, ['Ann', 'p9'])] })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p2), 1/b(Ann, p9)], base: {name: [Ann, Ann, name#1], phone: ["?", p1, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: p2, definition: phone#1, from: p2}]}}
+          = updated {writes: [[], [phone]], ids: [a, b], conflicts: [phone]}
+      ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: phone, side: shop, value: p9, rule: conflict}]}
+      ! update {side: 1, view: 1/b(Ann, p9), writes: [{property: phone, value: p2, fingerprint: p2}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p2>", "<Ann, p2>"]}}
+          handled: [0/a(Ann, p2), 1/b(Ann, p2)]
+          written: [-, b]
+          open: {0/a: {issue: null, decision: null, unsettled: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p9, sent: p2, at: 1000000, times: 1}]
+          mark: []
+          = updated {writes: [[], [phone]], ids: [a, b], conflicts: [phone], changes: [-, ""]}
+      "
+    `));
+
+  it('agrees once the other side holds it, and nothing is remembered', () =>
+    expect(play({ ...left, records: [view(0, ['Ann', 'p2']), view(1, ['Ann', 'p2'])] })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p2), 1/b(Ann, p2)], base: {name: [Ann, Ann, name#1], phone: ["?", p1, phone#1]}}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p2>", "<Ann, p2>"]}}
+          handled: [0/a(Ann, p2), 1/b(Ann, p2)]
+          open: {0/a: {issue: null, decision: null, unsettled: {phone: {halt: {values: [p2, p1], code: WRITE_NOT_STORED, reason: "Why."}, returns: 0, at: 5}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: []
+          mark: []
+          = unchanged {ids: [a, b]}
+      "
+    `));
+
+  it('does not stand in the way of a person who decides', () =>
+    expect(
+      play({
+        ...left,
+        mapping: mappingOf({ properties: { name: {}, phone: { conflict: 'review' } } }),
+        choice: { kind: 'resolve-conflict', winner: 0, properties: new Map() },
+      }),
+    ).toContain('update {side: 1'));
+});
+
+describe('a third value after our own write', () => {
+  it('flows back, and what it overwrites is kept', () =>
+    expect(play(showing(['Ann', '+p2!']))).toMatchInlineSnapshot(`
+    "
+    ? {ask: record, side: 0, id: a}
+    ? {ask: record, side: 1, id: b}
+    ? {ask: conversions, views: [0/a(Ann, p2), 1/b(Ann, +p2!)], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}}
+    ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 0, sent: "+p2!", definition: phone#1, from: "+p2!"}]}}
+        = updated {writes: [[phone], []], ids: [a, b]}
+    ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: phone, side: crm, value: p2, rule: returned}]}
+    ! update {side: 0, view: 0/a(Ann, p2), writes: [{property: phone, value: "+p2!", fingerprint: "+p2!"}], readFirst: true}
+    ! commit
+        result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: ["+p2!", "+p2!", phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, +p2!>", "<Ann, +p2!>"]}}
+        handled: [0/a(Ann, +p2!), 1/b(Ann, +p2!)]
+        written: [a, -]
+        open: {0/a: {issue: null, decision: null, unsettled: {phone: {returns: 1, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+        recent: [{property: phone, side: 1, before: p1, sent: p2, at: 995000, times: 1}, {property: phone, side: 0, before: p2, sent: "+p2!", at: 1000000, times: 2}]
+        mark: []
+        = updated {writes: [[phone], []], ids: [a, b], changes: ["", -]}
+    "
+  `));
+
+  it('flows back without that where somebody modified the record since', () =>
+    expect(
+      play(
+        showing([], {
+          records: [a, view(1, ['Ann', 'p9'], { modified: '2026-01-02T00:00:01Z' })],
+          stored: { ownWrites: [[], [{ at: OWN, before: undefined }]] },
+        }),
+      ),
+    ).not.toContain('keep-overwritten'));
+
+  it('keeps the loser once where it is a conflict', () =>
+    expect(
+      play(showing([], { records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p9'])] })).match(/rule: \w+/g),
+    ).toEqual(['rule: conflict']));
+
+  it('keeps nothing where the value that we wrote flows on', () =>
+    expect(
+      play({
+        link: link(agreed),
+        records: [view(0, ['Ann', 'p7']), view(1, ['Ann', 'p2'])],
+        recent: [wrote({ side: 0, before: 'p1', sent: 'p2' })],
+      }),
+    ).toContain('update {side: 1'));
+});
+
+describe('own writes that are remembered', () => {
+  const recentOf = (given: Situation): unknown => {
+    const last = steps(given).at(-1)!.step;
+    return last.kind === 'act' && last.action.do === 'commit' ? last.action.commit.recent : undefined;
+  };
+  const write: Situation = { link: link(agreed), records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p2'])] };
+  const next = { property: 'phone', side: 1, before: 'p2', sent: 'p3', at: NOW, times: 1 };
+
+  it('are those of the time for which reads may be old, and the last one', () => {
+    const [old, recent, last] = [wrote({ at: NOW - LAG }), wrote({ at: NOW - LAG + 1 }), wrote({ at: NOW - 1 })];
+    expect(recentOf({ ...write, recent: [old, recent] })).toEqual([recent, next]);
+    expect(recentOf({ ...showing(['Ann', 'p2']), recent: [old] })).toEqual([old]);
+    expect(recentOf({ ...showing(['Ann', 'p2']), recent: [old, last] })).toEqual([last]);
+  });
+
+  it('are four of a property and side at most', () => {
+    const many = [5, 4, 3, 2, 1].map((ago) => wrote({ at: NOW - ago }));
+    expect(recentOf({ ...write, recent: many })).toEqual([...many.slice(2), next]);
+    expect(recentOf({ ...showing(['Ann', 'p2']), recent: many })).toEqual(many.slice(1));
+  });
+
+  it('are apart by property and side', () => {
+    const others = [wrote({ side: 0, at: NOW - LAG - 1 }), wrote({ property: 'name', at: NOW - LAG - 1 })];
+    expect(recentOf({ ...write, recent: others })).toEqual([...others, { ...next, times: 2 }]);
+  });
+});
+
+describe('values that go to and fro', () => {
+  const turns = (times: number, more: Partial<RecentWrite> = {}): Situation => ({
+    link: link(agreed),
+    records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p2'])],
+    recent: [wrote({ side: 0, sent: 'p2', times, at: NOW - LAG, ...more })],
+  });
+
+  it('are counted each time that the side changes', () => {
+    expect(play(turns(4))).toContain('times: 5');
+    expect(play(turns(4, { side: 1 }))).toContain('times: 4');
+    expect(
+      play({ ...turns(4), recent: [wrote({ side: 0, times: 4, at: NOW - 2 }), wrote({ times: 2, at: NOW - 9 })] }),
+    ).toContain('times: 5');
+    expect(
+      play({ ...turns(4), recent: [wrote({ times: 2, at: NOW - 9 }), wrote({ side: 0, times: 4, at: NOW - 2 })] }),
+    ).toContain('times: 5');
+    expect(play({ ...turns(4), recent: [wrote({ property: 'name', side: 0, times: 4 })] })).toContain('times: 1');
+  });
+
+  it('are stopped after six turns, with both values in the history', () => {
+    expect(play(turns(5))).toContain('update {');
+    expect(play(turns(6))).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p3), 1/b(Ann, p2)], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}}
+      ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: phone, side: crm, value: p3, rule: loop}, {at: "1970-01-01T00:16:40.000Z", property: phone, side: shop, value: p2, rule: loop}]}
+          = unchanged {ids: [a, b]}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p3>", "<Ann, p2>"]}}
+          handled: [0/a(Ann, p3), 1/b(Ann, p2)]
+          open: {0/a: {issue: {kind: failed, code: WRITE_LOOP, reason: "phone goes to and fro between crm and shop, and nobody edits it.", property: phone, mapping: v1, since: 1000000}, decision: null, unsettled: {phone: {halt: {values: [p3, p2], code: WRITE_LOOP, reason: "phone goes to and fro between crm and shop, and nobody edits it."}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 0, before: p1, sent: p2, at: 940000, times: 6}]
+          mark: []
+          = failed {ids: [a, b], code: WRITE_LOOP, reason: "phone goes to and fro between crm and shop, and nobody edits it.", property: phone}
+      "
+    `);
+  });
+
+  const forms = (
+    returns: number,
+    values: readonly [string, string] = ['ANN ', 'Ann'],
+    more: Partial<Situation> = {},
+  ): Situation => ({
+    link: link(agreedOn(values[1], 'p1')),
+    records: [view(0, [values[0], 'p1']), view(1, [values[1], 'p1'])],
+    ...(returns > 0 ? { open: { unsettled: { name: { returns, at: NOW - 1 } } } } : {}),
+    ...more,
+  });
+
+  it('are counted where only the form differs, for seven days', () => {
+    expect(play(forms(0))).toContain('unsettled: {name: {returns: 1, at: 1000000}}');
+    expect(play(forms(1))).toContain('unsettled: {name: {returns: 2, at: 1000000}}');
+    expect(play(forms(2, undefined, { stored: { now: NOW + 7 * 86_400_000 - 2 } }))).toContain('returns: 3');
+    expect(play(forms(2, undefined, { stored: { now: NOW + 7 * 86_400_000 - 1 } }))).toContain('returns: 1');
+  });
+
+  it('are forgotten with the next edit', () => expect(play(forms(2, ['Bob', 'Ann']))).toContain('unsettled: null'));
+
+  it('stay remembered while another property is written', () =>
+    expect(
+      play({
+        ...forms(2),
+        link: link(agreedOn('Ann', 'p1')),
+        records: [view(0, ['Ann', 'p2']), view(1, ['Ann', 'p1'])],
+      }),
+    ).toContain('unsettled: {name: {returns: 2, at: 999999}}'));
+
+  it('are stopped where the form has changed three times, and the line to add is named', () => {
+    expect(play(forms(2))).toContain('update {');
+    expect(play(forms(3))).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(ANN , p1), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
+      ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: name, side: crm, value: "ANN ", rule: loop}, {at: "1970-01-01T00:16:40.000Z", property: name, side: shop, value: Ann, rule: loop}]}
+          = unchanged {ids: [a, b]}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {phone: [p1, p1, phone#1], name: [Ann, Ann, name#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<ANN , p1>", "<Ann, p1>"]}}
+          handled: [0/a(ANN , p1), 1/b(Ann, p1)]
+          open: {0/a: {issue: {kind: failed, code: WRITE_LOOP, reason: "name goes to and fro between crm and shop, and nobody edits it. Its two forms are the same with: equal: [outer-spaces, case]", property: name, mapping: v1, since: 1000000}, decision: null, unsettled: {name: {halt: {values: ["ANN ", Ann], code: WRITE_LOOP, reason: "name goes to and fro between crm and shop, and nobody edits it. Its two forms are the same with: equal: [outer-spaces, case]"}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: []
+          mark: []
+          = failed {ids: [a, b], code: WRITE_LOOP, reason: "name goes to and fro between crm and shop, and nobody edits it. Its two forms are the same with: equal: [outer-spaces, case]", property: name}
+      "
+    `);
+  });
+
+  it('are stopped without a line where none would help', () =>
+    expect(play(forms(3, ['+1 (5)', '15']))).toContain(
+      'reason: "name goes to and fro between crm and shop, and nobody edits it."',
+    ));
+
+  it('have a line for texts only', () =>
+    expect(
+      play({
+        ...forms(3),
+        toward: { name: [undefined, { ok: true, value: 15, fingerprint: '15' }] },
+        records: [view(0, ['15', 'p1']), view(1, ['1.5', 'p1'])],
+        link: link(agreedOn('1.5', 'p1')),
+      }),
+    ).toContain('nobody edits it."'));
+
+  it('are not stopped where a person decides', () =>
+    expect(
+      play({
+        ...forms(3),
+        mapping: mappingOf({ properties: { name: { conflict: 'review' }, phone: {} } }),
+        link: link(agreedOn('x', 'p1')),
+        choice: { kind: 'resolve-conflict', winner: 0, properties: new Map() },
+      }),
+    ).toContain('update {'));
+
+  it('stop one property, and the others go on', () =>
+    expect(play({ ...forms(3), records: [view(0, ['ANN ', 'p2']), view(1, ['Ann', 'p1'])] })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(ANN , p2), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: p2, definition: phone#1, from: p2}]}}
+          = updated {writes: [[], [phone]], ids: [a, b]}
+      ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: name, side: crm, value: "ANN ", rule: loop}, {at: "1970-01-01T00:16:40.000Z", property: name, side: shop, value: Ann, rule: loop}]}
+      ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: p2, fingerprint: p2}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {phone: [p2, p2, phone#1], name: [Ann, Ann, name#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<ANN , p2>", "<Ann, p2>"]}}
+          handled: [0/a(ANN , p2), 1/b(Ann, p2)]
+          written: [-, b]
+          open: {0/a: {issue: {kind: failed, code: WRITE_LOOP, reason: "name goes to and fro between crm and shop, and nobody edits it. Its two forms are the same with: equal: [outer-spaces, case]", property: name, mapping: v1, since: 1000000}, decision: null, unsettled: {name: {halt: {values: ["ANN ", Ann], code: WRITE_LOOP, reason: "name goes to and fro between crm and shop, and nobody edits it. Its two forms are the same with: equal: [outer-spaces, case]"}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1}]
+          mark: []
+          = failed {writes: [[], [phone]], ids: [a, b], changes: [-, ""], code: WRITE_LOOP, reason: "name goes to and fro between crm and shop, and nobody edits it. Its two forms are the same with: equal: [outer-spaces, case]", property: name}
+      "
+    `));
+
+  it('of a property without an agreement leave none', () =>
+    expect(play({ ...forms(3), link: link({}) })).toContain('base: {phone: [p1, p1, phone#1]}'));
+});
