@@ -43,7 +43,7 @@ export function brakeGate(facts: Facts, pair: Gated, merged: MergeResult): Brake
     writes.flat().some(({ property }) => !personal.has(property)) ||
     pair.correlation.some((note) => note !== undefined && note !== 'refused');
   if (!asks(merged)) return { kind: 'open', merged, consume: undefined };
-  const clears = clearsOf(mapping, pair.views, merged);
+  const clears = clearsOf(merged);
   for (const property of personal) clears.delete(property);
   const kind = clears.size > 0 ? 'clears' : undefined;
   const seen = seenInBoth(mapping, pair.views, clears);

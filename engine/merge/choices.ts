@@ -16,7 +16,7 @@ import { endLink, survivorOf } from './orphaned.ts';
 import { deletedValues } from './overwritten.ts';
 import { decideRestore } from './restore.ts';
 import { indexEntry } from './state.ts';
-import { act, ask, end, entryOf, fail, issueOf, keyOf, linkResult, nothing, outcomeOf } from './unit.ts';
+import { act, ask, end, entryOf, fail, issueOf, keyOf, linkResult, nothing, outcomeOf, viewOn } from './unit.ts';
 import { decideUnlinked } from './unlinked.ts';
 
 type Kind<K extends Choice['kind']> = Extract<Choice, { kind: K }>;
@@ -62,9 +62,7 @@ function link(facts: Facts, { ids }: Kind<'link'>): Step {
     if (fact.kind === 'unreadable') return fail(fact.error);
     if (fact.kind === 'absent') return fail(absentError(mapping, one, ids[one]));
   }
-  const [a, b] = facts.records;
-  if (a?.kind !== 'present' || b?.kind !== 'present') return refused(facts, 'Both records must exist.');
-  const views = [a.view, b.view] as const;
+  const views = mapPair(SIDES, (one) => viewOn(facts, one)!);
   const creates = flip(side, [entryOf(facts).pendingCreate, facts.partner.pendingCreate]);
   const commit: Commit = {
     ...nothing,
@@ -109,11 +107,11 @@ function unlink(facts: Facts, { ids }: Kind<'unlink'>): Step {
   return act({ do: 'commit', commit, last: true }, outcomeOf('updated', { ids }));
 }
 
-function indexOnceUnlinked({ records, results }: Facts, side: SideIndex): UnlinkedIndex | undefined {
-  const fact = records[side];
-  if (fact?.kind !== 'present') return undefined;
-  const result = results.correlated[side];
-  return indexEntry(result && 'view' in result ? result.view : fact.view);
+function indexOnceUnlinked(facts: Facts, side: SideIndex): UnlinkedIndex | undefined {
+  const view = viewOn(facts, side);
+  if (!view) return undefined;
+  const result = facts.results.correlated[side];
+  return indexEntry(result && 'view' in result ? result.view : view);
 }
 
 /**
@@ -164,7 +162,7 @@ function deleteSurvivor(facts: Facts): Step {
     if (!fact) return ask({ ask: 'record', side, id: ids[side] });
     if (fact.kind === 'unreadable') return fail(fact.error);
   }
-  if (facts.records.every((fact) => fact?.kind === 'present'))
+  if (SIDES.every((side) => viewOn(facts, side)))
     return refused(facts, 'Both records of the link exist: nothing is deleted.');
   const survivor = survivorOf(facts);
   if (!survivor) return endLink(stored.link, outcomeOf('gone', { ids }));

@@ -64,8 +64,8 @@ export function decideCreate(facts: Facts, source: RecordView): Step {
     if (sent.error.retry !== 'never') return fail(sent.error);
     return raiseIssue(facts, source, troubleOf(sent.error, sent.refs), outcomeOfError(sent.error), { refs: sent.refs });
   }
-  if (pending && !facts.found) return ask({ ask: 'unconfirmed-create', view: source, pending });
-  const former = pending && facts.found ? resultOfCreate(mapping, source, pending, facts.found) : undefined;
+  // It was looked for before anybody else was.
+  const former = pending && resultOfCreate(mapping, source, pending, facts.found!);
   if (former?.kind === 'found') return linkCreated(facts, source, former.view, sent, pending);
   const { created } = facts.results;
   if (created?.kind === 'created') return linkCreated(facts, source, created.view, sent, undefined);
@@ -76,7 +76,7 @@ export function decideCreate(facts: Facts, source: RecordView): Step {
 /** A record that may be the result of another create waits for its end, or for a person. */
 function suspect(facts: Facts, source: RecordView): Step | undefined {
   if (!facts.openCreates) return ask({ ask: 'open-creates', view: source });
-  const suspicion = suspicionOf(facts, source);
+  const suspicion = suspicionOf(facts, source, facts.openCreates);
   if (suspicion.kind === 'none') return undefined;
   if (suspicion.kind === 'wait') {
     const words = 'The record may be the result of a create whose outcome is not known yet.';
@@ -110,7 +110,7 @@ function send(
   const fingerprints = fingerprintsOf(sent);
   const same = pending !== undefined && sameSent(pending.sent, fingerprints);
   // Where nothing can be searched, only a key that the system remembers makes it safe to post the same again.
-  if (unknown && !(target.entity.create?.idempotency && same)) {
+  if (unknown && !(target.entity.create!.idempotency && same)) {
     const reason = `It is not known whether the record was created in ${target.name}, and it cannot be searched for there: a person decides.`;
     return unknownOutcome(facts, source, reason);
   }
@@ -166,10 +166,7 @@ function notCreated(facts: Facts, source: RecordView, error: TandemError, unknow
   // Another try posts again without looking for a result that cannot be there.
   if (unknown || facts.results.withdrawn) return fail(error);
   const { side, record } = source;
-  return act(
-    { do: 'withdraw-create', side, id: record.id, key: facts.results.begun?.key ?? '' },
-    outcomeOfError(error),
-  );
+  return act({ do: 'withdraw-create', side, id: record.id, key: facts.results.begun!.key! }, outcomeOfError(error));
 }
 
 function createdOutcome(source: RecordView, { writes }: Sendable, ids: Pair<string> | undefined): Outcome {
@@ -196,7 +193,7 @@ function linkCreated(
   const outcome = createdOutcome(source, sent, ids);
   const claim = recordKey(counterpart.side, counterpart.record.id);
   if (!results.locked.includes(claim)) return act({ do: 'lock', claims: [claim] }, outcome);
-  const exact = mapping.sides[counterpart.side].entity.create?.answer === 'record';
+  const exact = mapping.sides[counterpart.side].entity.create!.answer === 'record';
   const base = baseOfCreate(mapping, source, counterpart, fingerprintsOf(sent), { begun: pending, exact });
   if (!facts.conversions) return ask({ ask: 'conversions', views, base });
   // What the target filled in by itself, and what flows back, has had no first contact yet.

@@ -29,6 +29,7 @@ import {
   outcomeOf,
   pendingOf,
   type Trouble,
+  viewOn,
 } from './unit.ts';
 
 const KEPT: Decision = { kind: 'deletes' };
@@ -50,10 +51,7 @@ export function decideOrphaned(facts: Facts, link: Link): Step {
   return keepLink(facts, link, survivor, { trouble, kept }, outcomeOf(review ? 'review' : 'gone', { ids, reason }));
 }
 
-export function survivorOf({ records }: Facts): RecordView | undefined {
-  const present = records.find((fact) => fact?.kind === 'present');
-  return present?.kind === 'present' ? present.view : undefined;
-}
+export const survivorOf = (facts: Facts): RecordView | undefined => viewOn(facts, 0) ?? viewOn(facts, 1);
 
 /** A delete cannot be taken back: the missing record is looked for a second time, and the brake is asked. */
 function propagate(facts: Facts, link: Link, survivor: RecordView, permit: Exclude<Permit, { kind: 'reject' }>): Step {

@@ -22,7 +22,7 @@ export function overwrittenValue(
 
 /** What is overwritten against somebody's will, and what is cleared: a runaway clear could not be put back otherwise. */
 export function overwrittenValues(mapping: Mapping, views: Pair<RecordView>, merged: MergeResult, at: number): Lost[] {
-  const cleared = clearsOf(mapping, views, merged);
+  const cleared = clearsOf(merged);
   return merged.decisions.flatMap(({ property, rule, loser, writes }) => {
     if (loser !== undefined) return overwrittenValue(mapping, views[loser], property, rule, at);
     if (writes === undefined || !cleared.has(property)) return [];

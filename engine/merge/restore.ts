@@ -6,10 +6,10 @@ import type { Mapping, Property } from '../config/types.ts';
 import { stableJson } from '../expression/values.ts';
 import type { Lost } from '../links/links.ts';
 import type { Outcome } from '../model/outcome.ts';
-import { flip, mapPair, replaceSide } from '../model/pair.ts';
+import { flip, mapPair, replaceSide, SIDES } from '../model/pair.ts';
 import { type Link, UNKNOWN_VALUE } from '../store/types.ts';
 import type { Step } from '../sync/actions.ts';
-import type { Choice, Facts } from '../sync/facts.ts';
+import type { Choice, Facts, RestoredValue } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type SideIndex } from '../types.ts';
 import { baseEntry, entryFrom, fingerprintOf } from './base.ts';
@@ -17,7 +17,7 @@ import { absentError, conflictError } from './choice-errors.ts';
 import { pairOfLink } from './linked.ts';
 import { overwrittenValue } from './overwritten.ts';
 import { decidePair, mustReadFirst } from './pair.ts';
-import { act, ask, fail, outcomeOf } from './unit.ts';
+import { act, ask, fail, outcomeOf, viewOn } from './unit.ts';
 
 export type RestoreChoice = Extract<Choice, { kind: 'restore' }>;
 
@@ -57,9 +57,11 @@ export function decideRestore(facts: Facts, link: Link, choice: RestoreChoice): 
     if (!fact.view.inScope && !facts.results.restored)
       return fail(conflictError(mapping, `${mapping.sides[side].name}.when excludes the record.`));
   }
-  const [a, b] = facts.records;
-  if (a?.kind !== 'present' || b?.kind !== 'present') return fail(absentError(mapping, own, link.ids[own]));
-  const pair = pairOfLink(facts, link, [a.view, b.view]);
+  const pair = pairOfLink(
+    facts,
+    link,
+    mapPair(SIDES, (side) => viewOn(facts, side)!),
+  );
   const [near, far] = flip(own, pair.views);
   if (!facts.restored)
     return ask({ ask: 'restored-value', near, far, property: choice.property, value: choice.entry.value });
@@ -67,7 +69,7 @@ export function decideRestore(facts: Facts, link: Link, choice: RestoreChoice): 
   if (!restored.ok) return fail(restored.error);
   if (!facts.results.restored) {
     const changes = fingerprintOf(mapping, near, choice.property) !== restored.write.fingerprint;
-    const values = replacedValues(facts, near, far, choice.property);
+    const values = replacedValues(facts, restored, near, far, choice.property);
     return act(
       {
         do: 'restore',
@@ -85,9 +87,13 @@ export function decideRestore(facts: Facts, link: Link, choice: RestoreChoice): 
 }
 
 /** One entry where both sides hold the same; two where one of them has more detail. */
-function replacedValues(facts: Facts, near: RecordView, far: RecordView, name: string): Lost[] {
-  const { mapping, stored, restored } = facts;
-  if (!restored?.ok) return [];
+function replacedValues(
+  { mapping, stored }: Facts,
+  restored: Extract<RestoredValue, { ok: true }>,
+  near: RecordView,
+  far: RecordView,
+  name: string,
+): Lost[] {
   const changes = fingerprintOf(mapping, near, name) !== restored.write.fingerprint;
   const kept = (view: RecordView): Lost[] => overwrittenValue(mapping, view, name, 'restored', stored.now);
   if (restored.toward === undefined) return changes ? kept(near) : [];
@@ -108,7 +114,7 @@ function asEdited(mapping: Mapping, base: Base, { property: name, side }: Restor
 
 /** What the pair comes to, and what was written before it. */
 function carryOver({ results }: Facts, { side, property }: RestoreChoice, step: Step): Step {
-  const written = results.restored?.view;
+  const written = results.restored!.view;
   if (step.kind !== 'act' || !written) return step;
   const writes = mapPair(step.outcome.writes, (names, one) => (one === side ? [...names, property] : names));
   const kind = step.outcome.kind === 'unchanged' ? 'updated' : step.outcome.kind;

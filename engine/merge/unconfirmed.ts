@@ -6,7 +6,7 @@ import type { Mapping, Property } from '../config/types.ts';
 import { stableJson } from '../expression/values.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { PendingCreate } from '../store/types.ts';
-import type { Facts, FoundRecords } from '../sync/facts.ts';
+import type { Facts, FoundRecords, OpenCreate } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { otherSide } from '../types.ts';
 
@@ -55,7 +55,7 @@ function recentResult(
   const same: RecordView[] = [];
   let like = false;
   for (const { view, linked, firstSeen } of records) {
-    if (linked || (firstSeen !== undefined && firstSeen < pending.at)) continue;
+    if (linked || (firstSeen ?? Infinity) < pending.at) continue;
     const likeness = likenessOf(mapping, view, source.record.id, pending);
     if (likeness === 'same') same.push(view);
     // What another unconfirmed create has sent, just so, is the result of that one.
@@ -82,10 +82,10 @@ export const couldHaveMade = ({ at }: Pick<PendingCreate, 'at'>, firstSeen: numb
  * those are settled. One that was seen before they began cannot be. Once a create has ended without a response, only a
  * record that looks like its result waits for its next try, or one bad create would hold up everybody.
  */
-export function suspicionOf(facts: Facts, source: RecordView): Suspicion {
+export function suspicionOf(facts: Facts, source: RecordView, openCreates: readonly OpenCreate[]): Suspicion {
   const seen = firstSeen(facts);
   let doubt: Suspicion = { kind: 'none' };
-  for (const { source: id, pending, underWay } of facts.openCreates ?? []) {
+  for (const { source: id, pending, underWay } of openCreates) {
     if (!couldHaveMade(pending, seen)) continue;
     const found = likenessOf(facts.mapping, source, id, pending);
     const likeness = found === 'like' && seen - pending.at > LATE ? 'other' : found;
@@ -119,7 +119,7 @@ function likenessOf(
   pending: PendingCreate,
 ): Likeness {
   if (correlationId !== undefined) return correlationId === sourceId ? 'same' : 'other';
-  if (pending.keys?.some((key, rule) => key !== null && key === keys[rule])) return 'same';
+  if (pending.keys?.some((key, rule) => key === keys[rule])) return 'same';
   const sent = mapping.properties.flatMap((property, i) => {
     const value = pending.sent[property.name];
     return value === undefined ? [] : [{ property, kept: value === fingerprints[i] }];

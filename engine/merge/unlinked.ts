@@ -3,7 +3,7 @@ import type { TandemError } from '../errors.ts';
 import { flip } from '../model/pair.ts';
 import { matchClaim, parseRecordKey, recordKey } from '../model/record-key.ts';
 import type { Commit, Step } from '../sync/actions.ts';
-import type { Facts } from '../sync/facts.ts';
+import type { Facts, PartnerFacts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { otherSide } from '../types.ts';
 import { appliedWrites, baseOfMatch, withApplied } from './base.ts';
@@ -169,23 +169,13 @@ function decideNewPair(facts: Facts, view: RecordView, partner: RecordView): Ste
   const base = withApplied(baseOfMatch(mapping, views, creates), applied);
   const none = [undefined, undefined] as const;
   const pair = { ids, views, base, applied, unconfirmed: [], correlation: none };
-  const step = decidePair(withPartner(facts, partner), pair);
+  const step = decidePair(withPartner(facts, facts.partner), pair);
   if (step.kind !== 'act') return step;
   return { ...step, outcome: { ...step.outcome, kind: 'matched' } };
 }
 
-/** How the partner was read decides whether it is read again before it is written. */
-const withPartner = (facts: Facts, partner: RecordView): Facts =>
-  facts.records[partner.side] !== undefined
-    ? facts
-    : {
-        ...facts,
-        stored: {
-          ...facts.stored,
-          ownWrites: flip(facts.side, [facts.stored.ownWrites[facts.side], facts.partner?.ownWrites ?? []]),
-        },
-        records: flip(facts.side, [
-          facts.records[facts.side],
-          { kind: 'present', view: partner, from: 'list', askedFor: partner.record.id, order: 0 },
-        ]),
-      };
+/** The partner was read by a search: without a fact of its own it is read again before it is written. */
+const withPartner = (facts: Facts, { ownWrites }: PartnerFacts): Facts => ({
+  ...facts,
+  stored: { ...facts.stored, ownWrites: flip(facts.side, [facts.stored.ownWrites[facts.side], ownWrites]) },
+});

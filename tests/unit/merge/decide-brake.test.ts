@@ -211,6 +211,11 @@ describe('a clear', () => {
       }),
     ).toContain('change: clears, mapping: v1, since: 1000000}, decision: null}'));
 
+  it('of a link that a person left as it is, is done', () =>
+    expect(
+      play({ ...cleared, open: { issue: { kind: 'orphaned', reason: '', mapping: 'v1', since: 1, kept: true } } }),
+    ).toContain('update {side: 1'));
+
   it('of both sides is one clear per record', () =>
     expect(play({ ...cleared, records: [view(0, ['Ann', '']), view(1, ['', 'p1'])] })).toMatchInlineSnapshot(`
       "
@@ -349,7 +354,7 @@ describe('permitFor, for every combination of what it is asked', () => {
             for (const issue of issues)
               for (const limit of limits)
                 for (const sameState of [false, true])
-                  for (const first of kind === 'creates' ? firstSeen : [undefined]) {
+                  for (const first of decision ? [undefined, 5] : firstSeen) {
                     count++;
                     const given: Situation = {
                       mapping: mappingOf({ brake: limit }),

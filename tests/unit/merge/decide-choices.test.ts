@@ -436,7 +436,7 @@ describe('deleting a survivor by hand', () => {
     ));
 
   it('ends a link of which nothing is left', () =>
-    expect(play({ choice, link: link(base), records: ['absent', 'absent'] })).toContain('= gone'));
+    expect(play({ choice, link: link(base), records: ['absent', 'absent'] })).toContain('= gone {ids: [a, b]}'));
 
   it.each<readonly [string, Situation, string]>([
     [
@@ -709,6 +709,26 @@ describe('putting a value of the history back', () => {
         effects: { restored: written },
       }),
     ).toContain('update {side: 1'));
+
+  it('is written to a record that a page delivered only after it was read again', () =>
+    expect(
+      play({
+        ...given,
+        delivered: [{ kind: 'present', view: a, from: 'list', askedFor: 'a', order: 0 }, undefined],
+        effects: { restored: written },
+      }),
+    ).toContain('readFirst: true, ids'));
+
+  it('to a follower stays, although its leader was edited meanwhile', () =>
+    expect(
+      play({
+        ...given,
+        mapping: mappingOf({ properties: { name: {}, phone: { direction: 0 } } }),
+        records: [a, view(1, ['Ann', 'p5'])],
+        answers: { restored: { ok: true, write, toward: undefined } },
+        effects: { restored: written },
+      }),
+    ).not.toContain('update {'));
 
   it('is not carried over where a system could not answer just now', () =>
     expect(

@@ -546,6 +546,27 @@ describe('a create whose outcome is not known', () => {
       "
     `));
 
+  it('that a person looks at is looked for again', () =>
+    expect(
+      play({ ...alone, open: { pendingCreate: { ...sent, review: true } }, answers: { found: nothingFound } }),
+    ).toContain('? {ask: unconfirmed-create'));
+
+  it('is linked to what it has made, and an edit of both sides since is left to a person', () =>
+    expect(
+      play({
+        ...alone,
+        mapping: mappingOf({ properties: { name: {}, phone: { conflict: 'review' } } }),
+        open: { pendingCreate: pendingCreate({ name: 'Ann', phone: 'p0' }) },
+        answers: {
+          found: {
+            by: 'search',
+            records: [{ view: view(1, ['Ann', 'p9']), linked: false, firstSeen: undefined }],
+            others: [],
+          },
+        },
+      }),
+    ).toContain('lastSynced: ["", ""]'));
+
   it('that nobody has looked at is looked for, although a person asks for the create', () =>
     expect(play({ ...alone, choice: { kind: 'create' }, open, answers: { found: nothingFound } })).toContain(
       '? {ask: unconfirmed-create',
@@ -613,93 +634,129 @@ describe('which record an unconfirmed create has made', () => {
   const required = mappingOf({ properties: { name: { required: true }, phone: {} } });
   const flags = mappingOf({ properties: { name: { type: 'boolean' }, phone: {} } });
 
-  it.each([
-    ['found by a search', verdict({ by: 'search', records: [at(['Eve', 'p9'])], others: [] }), 'b'],
+  it.each<readonly [string, () => string, string]>([
+    ['found by a search', () => verdict({ by: 'search', records: [at(['Eve', 'p9'])], others: [] }), 'b'],
     [
       'several found by a search',
-      verdict({ by: 'search', records: [at([]), at([], { id: 'c' })], others: [] }),
+      () => verdict({ by: 'search', records: [at([]), at([], { id: 'c' })], others: [] }),
       'unknown',
     ],
     [
       'of several found by a search all but one linked',
-      verdict({ by: 'search', records: [at([], { linked: true }), at(['x', 'y'], { id: 'c' })], others: [] }),
+      () => verdict({ by: 'search', records: [at([], { linked: true }), at(['x', 'y'], { id: 'c' })], others: [] }),
       'c',
     ],
     [
       'found by a search, but linked',
-      verdict({ by: 'search', records: [at([], { linked: true })], others: [] }),
+      () => verdict({ by: 'search', records: [at([], { linked: true })], others: [] }),
       'none',
     ],
-    ['recent, as it was sent', verdict(recent([at(['Ann', 'p1'])])), 'b'],
-    ['recent, not looked at yet', verdict(recent([at(['Ann', 'p1'], { firstSeen: undefined })])), 'b'],
+    ['recent, as it was sent', () => verdict(recent([at(['Ann', 'p1'])])), 'b'],
+    ['recent, not looked at yet', () => verdict(recent([at(['Ann', 'p1'], { firstSeen: undefined })])), 'b'],
     [
       'recent, seen in the moment when the create began',
-      verdict(recent([at(['Ann', 'p1'], { firstSeen: NOW - 10 })])),
+      () => verdict(recent([at(['Ann', 'p1'], { firstSeen: NOW - 10 })])),
       'b',
     ],
-    ['there before the create began', verdict(recent([at(['Ann', 'p1'], { firstSeen: NOW - 11 })])), 'none'],
-    ['recent, but linked', verdict(recent([at(['Ann', 'p1'], { linked: true })])), 'none'],
+    ['there before the create began', () => verdict(recent([at(['Ann', 'p1'], { firstSeen: NOW - 11 })])), 'none'],
+    ['recent, but linked', () => verdict(recent([at(['Ann', 'p1'], { linked: true })])), 'none'],
     [
       'several recent ones as it was sent',
-      verdict(recent([at(['Ann', 'p1']), at(['Ann', 'p1'], { id: 'c' })])),
+      () => verdict(recent([at(['Ann', 'p1']), at(['Ann', 'p1'], { id: 'c' })])),
       'unknown',
     ],
     [
       'one as it was sent, another one like it',
-      verdict(recent([at(['Ann', 'p1']), at(['Ann', 'p9'], { id: 'c' })], [])),
+      () => verdict(recent([at(['Ann', 'p1']), at(['Ann', 'p9'], { id: 'c' })], [])),
       'b',
     ],
-    ['recent, half of it kept', verdict(recent([at(['Ann', 'p9'])])), 'none'],
-    ['recent, what is required kept', verdict(recent([at(['Ann', 'p9'])]), undefined, required), 'unknown'],
-    ['recent, what is required edited', verdict(recent([at(['Eve', 'p1'])]), undefined, required), 'none'],
-    ['recent, all that says something kept', verdict(recent([at(['Eve', 'p1'])]), undefined, flags), 'unknown'],
-    ['recent, only a flag kept', verdict(recent([at(['Ann', 'p9'])]), undefined, flags), 'none'],
-    ['recent, with a match key that was sent', verdict(recent([at(['Eve', 'p9'], { keys: ['ann@x'] })]), sent), 'b'],
-    ['recent, without the match key that was sent', verdict(recent([at(['Eve', 'p1'])]), sent, flags), 'none'],
+    ['recent, half of it kept', () => verdict(recent([at(['Ann', 'p9'])])), 'none'],
+    ['recent, what is required kept', () => verdict(recent([at(['Ann', 'p9'])]), undefined, required), 'unknown'],
+    ['recent, what is required edited', () => verdict(recent([at(['Eve', 'p1'])]), undefined, required), 'none'],
+    ['recent, all that says something kept', () => verdict(recent([at(['Eve', 'p1'])]), undefined, flags), 'unknown'],
+    ['recent, only a flag kept', () => verdict(recent([at(['Ann', 'p9'])]), undefined, flags), 'none'],
+    [
+      'recent, with a match key that was sent',
+      () => verdict(recent([at(['Eve', 'p9'], { keys: ['ann@x'] })]), sent),
+      'b',
+    ],
+    ['recent, without the match key that was sent', () => verdict(recent([at(['Eve', 'p1'])]), sent, flags), 'none'],
     [
       'recent, without a match key that was not sent',
-      verdict(recent([at(['Eve', 'p1'])]), pendingCreate({ name: 'Ann', phone: 'p1' }, { keys: [null] }), flags),
+      () => verdict(recent([at(['Eve', 'p1'])]), pendingCreate({ name: 'Ann', phone: 'p1' }, { keys: [null] }), flags),
       'unknown',
     ],
     [
       'recent, what was not sent is not compared',
-      verdict(recent([at(['Ann', 'p9'])]), pendingCreate({ name: 'Ann' })),
+      () => verdict(recent([at(['Ann', 'p9'])]), pendingCreate({ name: 'Ann' })),
       'b',
     ],
-    ['recent, naming the source', verdict(recent([at(['Eve', 'p9'], { ref: 'a' })])), 'b'],
-    ['recent, naming another source', verdict(recent([at(['Ann', 'p1'], { ref: 'z' })])), 'none'],
+    ['recent, naming the source', () => verdict(recent([at(['Eve', 'p9'], { ref: 'a' })])), 'b'],
+    ['recent, naming another source', () => verdict(recent([at(['Ann', 'p1'], { ref: 'z' })])), 'none'],
     [
       'recent, like it, but just what another create sent',
-      verdict(
-        recent([at(['Ann', 'p9'])], [{ source: 'c', pending: pendingCreate({ name: 'Ann', phone: 'p9' }) }]),
-        undefined,
-        required,
-      ),
+      () =>
+        verdict(
+          recent([at(['Ann', 'p9'])], [{ source: 'c', pending: pendingCreate({ name: 'Ann', phone: 'p9' }) }]),
+          undefined,
+          required,
+        ),
       'none',
     ],
     [
       'recent, like it and like another one',
-      verdict(
-        recent([at(['Ann', 'p9'])], [{ source: 'c', pending: pendingCreate({ name: 'Ann', phone: 'p8' }) }]),
-        undefined,
-        required,
-      ),
+      () =>
+        verdict(
+          recent([at(['Ann', 'p9'])], [{ source: 'c', pending: pendingCreate({ name: 'Ann', phone: 'p8' }) }]),
+          undefined,
+          required,
+        ),
       'unknown',
     ],
     [
       "several recent ones, one of them another one's",
-      verdict(
-        recent(
-          [at(['Ann', 'p7']), at(['Ann', 'p9'], { id: 'c' })],
-          [{ source: 'c', pending: pendingCreate({ name: 'Ann', phone: 'p9' }) }],
+      () =>
+        verdict(
+          recent(
+            [at(['Ann', 'p7']), at(['Ann', 'p9'], { id: 'c' })],
+            [{ source: 'c', pending: pendingCreate({ name: 'Ann', phone: 'p9' }) }],
+          ),
+          undefined,
+          required,
         ),
-        undefined,
-        required,
-      ),
       'unknown',
     ],
-    ['nothing recent', verdict(recent([])), 'none'],
-  ])('%s', (_, got, wanted) => expect(got).toBe(wanted));
+    [
+      'recent, with one of two match keys that were sent',
+      () =>
+        verdict(
+          recent([at(['Eve', 'p9'], { keys: ['x', 'two'] })]),
+          pendingCreate({ name: 'Ann', phone: 'p1' }, { keys: ['one', 'two'] }),
+        ),
+      'b',
+    ],
+    [
+      'recent, with another one of two match keys',
+      () =>
+        verdict(
+          recent([at(['Eve', 'p1'], { keys: ['x', 'y'] })]),
+          pendingCreate({ name: 'Ann', phone: 'p1' }, { keys: [null, 'two'] }),
+          flags,
+        ),
+      'none',
+    ],
+    [
+      'recent, one of two that are required kept',
+      () =>
+        verdict(
+          recent([at(['Ann', 'p9'])]),
+          undefined,
+          mappingOf({ properties: { name: { required: true }, phone: { required: true } } }),
+        ),
+      'none',
+    ],
+    ['nothing recent', () => verdict(recent([])), 'none'],
+  ])('%s', (_, got, wanted) => expect(got()).toBe(wanted));
 
   it.each([
     ['a reference', { reference: { mapping: 'firms' } }],

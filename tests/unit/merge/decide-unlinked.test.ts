@@ -352,15 +352,6 @@ describe('a record with one candidate', () => {
       "
     `));
 
-  it('is linked to one that was read before it in another form', () =>
-    expect(
-      play({
-        ...one,
-        rules: [found({ candidates: [view(1, ['Ann', ''])] })],
-        delivered: [undefined, { kind: 'present', view: view(1, ['Ann', '']), from: 'read', askedFor: 'b', order: 5 }],
-      }),
-    ).toContain('readFirst: false'));
-
   it('is linked with the values in agreement that an unconfirmed create for the other one had sent', () =>
     expect(
       play({
@@ -406,6 +397,18 @@ describe('a record with one candidate', () => {
         answers: { found: { by: 'search', records: [], others: [] } },
       }),
     ).toContain('base: {name: ["?", Ann, name#1]}'));
+
+  it('is linked, and an own write to the candidate is no edit of it', () => {
+    const modified = '2026-01-02T00:00:00.000Z';
+    const played = (own: readonly { at: number; before: undefined }[]) =>
+      play({
+        records: [view(0, ['Ann', 'p2'], { modified: '2026-01-01T00:00:00.000Z' }), undefined],
+        rules: [found({ candidates: [view(1, ['Ann', 'p3'], { modified })] })],
+        answers: { partner: { ...PARTNER, ownWrites: own } },
+      });
+    expect(played([])).toContain('update {side: 0');
+    expect(played([{ at: Date.parse(modified), before: undefined }])).toContain('update {side: 1');
+  });
 
   it('is linked with the writes that an earlier try had begun', () => {
     const pendingWrites = {
@@ -659,6 +662,9 @@ describe('a record that names its counterpart, or is named', () => {
       "
     `));
 
+  it('is in review where the record that it names does not exist, and nobody names it', () =>
+    expect(correlated(named(), { answers: { namedExists: false } })).toContain('= review'));
+
   it('is not searched for where the other side has no place for it', () =>
     expect(
       play({ mapping: mappingOf({ sides: [{ correlate: PLACE }, {}] }), records: [names, undefined] }),
@@ -720,7 +726,7 @@ describe('a record that was in review and has no candidates any more', () => {
     `));
 
   it('gets a counterpart where none of them is left under the same rules', () =>
-    expect(play({ records: [ann, undefined], open })).toContain('! create {'));
+    expect(play({ records: [ann, undefined], open, answers: { candidatesExist: true } })).toContain('! create {'));
 
   it('stays in review where other rules find nobody, and one of them exists', () =>
     expect(

@@ -9,8 +9,10 @@ export function described(given: Step | readonly Step[]): string {
   let former = '';
   return all
     .map((step) => {
-      if (step.kind === 'ask') return `? ${text(step.question)}`;
-      if (step.kind === 'fail') return `fails: ${text(step.error)}`;
+      const more =
+        step.kind !== 'act' && step.kind !== 'end' && 'outcome' in (step as object) ? ' with an outcome' : '';
+      if (step.kind === 'ask') return `? ${text(step.question)}${more}`;
+      if (step.kind === 'fail') return `fails: ${text(step.error)}${more}`;
       const outcome = outcomeText(step.outcome);
       const shown = outcome === former && step.kind === 'act' ? '' : `\n    = ${outcome}`;
       former = outcome;

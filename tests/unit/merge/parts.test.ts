@@ -22,8 +22,8 @@ import {
   unreadableState,
 } from '../../../engine/merge/state.ts';
 import { sameSent } from '../../../engine/merge/unconfirmed.ts';
-import { isSettled } from '../../../engine/merge/unit.ts';
-import { mappingOf, pendingCreate, readable, state, view } from './situation.ts';
+import { isSettled, viewOn } from '../../../engine/merge/unit.ts';
+import { factsOf, mappingOf, pendingCreate, readable, state, view } from './situation.ts';
 
 const mapping = mappingOf();
 const ann = view(0, ['Ann', 'p1']);
@@ -210,4 +210,9 @@ it('is settled with any issue but a block of the brake', () => {
     isSettled({ ...issue, kind: 'blocked' }),
     isSettled({ ...issue, kind: 'waiting' }),
   ]).toEqual([false, false, true]);
+});
+
+it('a record that was not asked for, or does not exist, has no view', () => {
+  const facts = { ...factsOf({}), records: [undefined, { kind: 'absent' }] as const };
+  expect([viewOn(facts, 0), viewOn(facts, 1)]).toEqual([undefined, undefined]);
 });
