@@ -150,7 +150,13 @@ async function start(
   }
   if (roles.workers) {
     const { concurrency, lockDuration, schedules } = environment;
-    const workers = await startWorkers(engine, { concurrency, lockDuration, schedules, server: roles.server });
+    const workers = await startWorkers(engine, {
+      concurrency,
+      lockDuration,
+      schedules,
+      server: roles.server,
+      checkSystems: true,
+    });
     // Without Redis nothing can be finished, nor handed back: jobs are taken over once their locks run out.
     const deadline = (): number => (engine.redis.status === 'ready' ? DEADLINE : MOMENT);
     closers.push({ what: 'workers', limit: DEADLINE + MOMENT, close: () => workers.close(deadline()) });

@@ -118,6 +118,12 @@ export const ERRORS = {
     404,
     'Nothing, if it was deleted on purpose.',
   ),
+  RECORD_MERGED: entry(
+    'The record was merged into another one',
+    'never',
+    409,
+    'Merge the counterparts too, if they are the same, or unlink this one.',
+  ),
   RECORD_CHANGED: entry(
     'The record changed while it was being written',
     'later',

@@ -325,6 +325,13 @@ export function createLinks(
         await patch(side, id, { pendingCreate: { ...pendingCreate, review: true } });
     },
 
+    /** The system answered which record it created: kept at once, for reads of it may fail or lag. @param key of the create that is open */
+    async noteMade(side: SideIndex, id: string, key: string | undefined, made: string): Promise<void> {
+      const { pendingCreate } = await issues.open(side, id);
+      if (pendingCreate && pendingCreate.key === key)
+        await patch(side, id, { pendingCreate: { ...pendingCreate, made } });
+    },
+
     /** @param key only the create with this key is dropped */
     async dropIntent(side: SideIndex, id: string, key?: string): Promise<void> {
       const open = key === undefined ? undefined : (await issues.open(side, id)).pendingCreate;

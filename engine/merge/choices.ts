@@ -87,7 +87,7 @@ function unlink(facts: Facts, { ids }: Kind<'unlink'>): Step {
     const fact = facts.records[side];
     if (!fact) return ask({ ask: 'record', side, id: ids[side] });
     if (fact.kind === 'unreadable') return fail(fact.error);
-    if (fact.kind === 'absent' || !mapping.sides[side].correlate) continue;
+    if (fact.kind !== 'present' || !mapping.sides[side].correlate) continue;
     if (fact.view.correlationId !== ids[otherSide(side)]) continue;
     const result = results.correlated[side];
     if (result === undefined) return act({ do: 'correlate', side, view: fact.view, counterpart: undefined }, unchanged);
@@ -126,7 +126,7 @@ function create(facts: Facts): Step {
   const fact = facts.records[side];
   if (!fact) return ask({ ask: 'record', side, id });
   if (fact.kind === 'unreadable') return fail(fact.error);
-  if (fact.kind === 'absent') return fail(absentError(mapping, side, id));
+  if (fact.kind !== 'present') return fail(absentError(mapping, side, id));
   if (!fact.view.inScope) return refused(facts, `${mapping.sides[side].name}.when excludes the record.`);
   if (!stored.link) return decideUnlinked(facts);
   const former = stored.link.ids[target.index];

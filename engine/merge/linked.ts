@@ -9,6 +9,7 @@ import type { RecordView } from '../sync/view.ts';
 import { otherSide, type Pair, type SideIndex } from '../types.ts';
 import { appliedWrites, withApplied } from './base.ts';
 import { decideOrphaned } from './orphaned.ts';
+import { decideMerged } from './other.ts';
 import { decidePair, type PairToMerge } from './pair.ts';
 import { isSynced, unreadableState } from './state.ts';
 import {
@@ -36,6 +37,7 @@ export function decideLinked(facts: Facts, link: Link): Step {
   for (const next of [side, otherSide(side)]) {
     const fact = facts.records[next];
     if (!fact) return ask({ ask: 'record', side: next, id: link.ids[next] });
+    if (fact.kind === 'other') return decideMerged(facts, link, next, fact.id);
     if (fact.kind === 'unreadable') return unreadable(facts, link, next, fact.error);
     const untouched = next === side && !facts.both && !entryOf(facts).issue && !facts.choice;
     if (untouched && fact.kind === 'present' && isSynced(mapping, link, fact.view))

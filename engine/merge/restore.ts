@@ -53,7 +53,7 @@ export function decideRestore(facts: Facts, link: Link, choice: RestoreChoice): 
     const fact = facts.records[side];
     if (!fact) return ask({ ask: 'record', side, id: link.ids[side] });
     if (fact.kind === 'unreadable') return fail(fact.error);
-    if (fact.kind === 'absent') return fail(absentError(mapping, side, link.ids[side]));
+    if (fact.kind !== 'present') return fail(absentError(mapping, side, link.ids[side]));
     if (!fact.view.inScope && !facts.results.restored)
       return fail(conflictError(mapping, `${mapping.sides[side].name}.when excludes the record.`));
   }

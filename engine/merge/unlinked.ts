@@ -9,6 +9,7 @@ import { otherSide } from '../types.ts';
 import { appliedWrites, baseOfMatch, withApplied } from './base.ts';
 import { decideCreate, pendingCreateOf } from './create.ts';
 import { decideMatch } from './match.ts';
+import { decideOtherId } from './other.ts';
 import { decidePair } from './pair.ts';
 import { indexEntry, unreadableState } from './state.ts';
 import { resultOfCreate } from './unconfirmed.ts';
@@ -32,6 +33,7 @@ export function decideUnlinked(facts: Facts): Step {
   const fact = facts.records[side];
   if (!fact) return ask({ ask: 'record', side, id });
   if (fact.kind === 'absent') return absent(facts);
+  if (fact.kind === 'other') return decideOtherId(facts, fact.id);
   if (fact.kind === 'unreadable') return unreadable(facts, fact.error);
   const { view } = fact;
   if (!view.inScope) {

@@ -32,6 +32,8 @@ export interface WorkerOptions {
   readonly schedules?: boolean;
   /** Whether this process serves HTTP too; only told to others. */
   readonly server?: boolean;
+  /** Each system is called once at the beginning, so that wrong credentials are known before there is work. */
+  readonly checkSystems?: boolean;
 }
 
 export interface Workers {
@@ -131,6 +133,19 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     }
   }
 
+  async function checkSystems(): Promise<void> {
+    const sides = [...engine.config.current().mappings.values()].flatMap((mapping) => mapping.sides);
+    const entities = new Map(sides.map(({ system, entity }) => [system.name, entity.name]));
+    for (const [system, entity] of entities) {
+      try {
+        await engine.client(system).check(entity);
+      } catch (error) {
+        const { code, message } = asTandemError(error);
+        engine.logger.warn({ system, code, reason: message }, 'the system does not answer as it should');
+      }
+    }
+  }
+
   async function tryOut(system: string, entity: string): Promise<void> {
     try {
       await engine.client(system).ready(entity);
@@ -226,6 +241,8 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     };
     inBackground(work());
   });
+
+  if (options.checkSystems) inBackground(checkSystems());
 
   return {
     async close(deadline = 20_000) {

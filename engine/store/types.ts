@@ -169,6 +169,8 @@ export interface PendingCreate {
   readonly sent: Readonly<Record<string, Token>>;
   /** Match keys of the source when it was sent, per rule. */
   readonly keys?: readonly (Token | null)[];
+  /** Id that the system answered: the record exists, though it cannot be read yet. It is never posted again. */
+  readonly made?: string;
   /** Nobody works on it: a person must find out what became of it, or the source is gone or in trouble. */
   readonly review?: boolean;
 }

@@ -135,7 +135,8 @@ async function readAgain(scope: MappingScope, view: RecordView): Promise<SystemR
   const { name, entity } = mapping.sides[view.side];
   const record = await clients[view.side].read(entity.name, view.record.id);
   const now = record && (await viewRecord(mapping, view.side, record, scope.fingerprinter));
-  if (now && linkedState(mapping, now) === linkedState(mapping, view)) return now.record;
+  const same = now?.record.id === view.record.id;
+  if (now && same && linkedState(mapping, now) === linkedState(mapping, view)) return now.record;
   throw new TandemError('RECORD_CHANGED', `The record was changed in ${name} since it was read.`, {
     mapping: mapping.name,
     side: name,
@@ -161,8 +162,10 @@ async function create(
     // The outcome is not known: the next try finds the pending create, and looks for its result before it posts again.
     if (error.code !== 'OUTCOME_UNKNOWN' && error.code !== 'LINK_CHANGED')
       return learned(facts, { created: { kind: 'rejected', error } });
-    record = id === undefined ? undefined : await clients[side].read(entity, id);
-    if (!record) throw error;
+    if (id === undefined) throw error;
+    await scope.links.noteMade(facts.side, facts.id, facts.results.begun?.key, id);
+    record = await clients[side].read(entity, id);
+    if (record?.id !== id) throw error;
   }
   const view = await viewRecord(mapping, side, record, scope.fingerprinter);
   return learned(facts, { created: { kind: 'created', view } });
@@ -199,7 +202,7 @@ async function correlate(
   try {
     // What is known may be from a page, which has no version, or from before a write of this very look.
     const record = sendsOnly(entity.update, path) ? view.record : await clients[side].read(entity.name, view.record.id);
-    if (!record) return known(false);
+    if (record?.id !== view.record.id) return known(false);
     const data = path.set(record.data, counterpart ?? null);
     const change = { data, changed: [path], version: record.version, before: record.data };
     const named = await clients[side].update(entity.name, record.id, change, { guard: claims.check });

@@ -58,7 +58,8 @@ export async function readNamed(scope: MappingScope, side: SideIndex, id: string
 
 async function readView(scope: MappingScope, side: SideIndex, id: string): Promise<RecordView | undefined> {
   const record = await scope.clients[side].read(scope.mapping.sides[side].entity.name, id);
-  return record && viewRecord(scope.mapping, side, record, scope.fingerprinter);
+  // Another record than was asked for: there is none under this id.
+  return record?.id === id ? viewRecord(scope.mapping, side, record, scope.fingerprinter) : undefined;
 }
 
 const viewAll = (scope: MappingScope, side: SideIndex, records: readonly SystemRecord[]): Promise<RecordView[]> =>

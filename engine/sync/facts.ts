@@ -77,6 +77,8 @@ export type RecordFact =
       readonly order: number;
     }
   | { readonly kind: 'absent' }
+  /** The system answered another record than was asked for; `id` is the one that it answered. */
+  | { readonly kind: 'other'; readonly id: string }
   /** It is there, but an expression of the mapping or system file fails on it; another try would meet the same. */
   | { readonly kind: 'unreadable'; readonly error: TandemError };
 

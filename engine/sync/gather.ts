@@ -107,6 +107,7 @@ async function gatherRecord(
   try {
     const record = delivered?.record ?? (await readRecord(scope, side, id));
     if (!record) return learned({ kind: 'absent' });
+    if (record.id !== id) return learned({ kind: 'other', id: record.id });
     const view = delivered?.view ?? (await viewRecord(scope.mapping, side, record, scope.fingerprinter));
     return learned({ kind: 'present', view, from: delivered?.from ?? 'read', askedFor: id, order });
   } catch (cause) {

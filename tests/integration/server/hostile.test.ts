@@ -91,6 +91,12 @@ test.each([
   const { body: held } = await made.call('GET', '/records?limit=500');
   const links = (await made.call('GET', '/links/people?limit=500')).body.links as Answer[];
   const told = new Map(held.records.map((one: Answer) => [one.id, one]));
+  // What a proxy finds too large (413) may pass, so it is tried again: its job tells why.
+  const { body: retried } = await made.call(
+    'GET',
+    `/queues/${encodeURIComponent(made.engine.queues.reconcile('people').name)}/jobs?state=delayed`,
+  );
+  for (const { data, reason } of retried.jobs) told.set(data.id, { id: data.id, reason });
   for (const [id] of HOSTILE) {
     // An id that cannot be written is none: the record is counted among the unreadable, and nothing is made of it.
     if (/\p{Surrogate}/u.test(id)) continue;
@@ -107,9 +113,9 @@ test.each([
     expect(one.name).not.toBe('inherited');
   }
   // Another round finds nothing more to do.
-  const writes = made.shop.writes.length;
+  const kept = JSON.stringify([...made.shop.records]);
   await made.sync();
-  expect(made.shop.writes.length).toBe(writes);
+  expect(JSON.stringify([...made.shop.records])).toBe(kept);
 });
 
 test('they can be asked about over HTTP, by ids that are as hostile', async () => {

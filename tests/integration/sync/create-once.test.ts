@@ -171,6 +171,27 @@ describe('the result of a create whose answer was lost is found', () => {
     await linked(world, 'company-customer', 'keap', company);
     expect(all(world, 'shop', 'customers').filter((one) => one.company === name)).toHaveLength(1);
   });
+
+  it('by the id that the system answered, however long it does not show the record', async () => {
+    const name = unique('once');
+    const customer = await make(world, 'shop', 'customers', { company: name, email: `${name}@x.example` });
+    const before = posts('keap', '/companies');
+    const { last } = world.keap.requests;
+    world.keap.faults.add({ method: 'GET', path: '^/crm/rest/v2/companies/', action: 'status', status: 404, body: {} });
+    world.keap.faults.add({ method: 'GET', path: '^/crm/rest/v2/companies[?]', action: 'empty-list' });
+    await world.engine.context({ owner: 'test' }).enqueue('company-customer', 1, [customer]);
+    const made = () => all(world, 'keap', 'companies').filter((one) => one.company_name === name);
+    await expect.poll(made).toHaveLength(1);
+    // Several tries meet a system that does not know the record.
+    const looks = () =>
+      world.keap.requests.since(last).filter(({ path }) => path.endsWith(`/companies/${made()[0].id}`));
+    await expect.poll(() => looks().length, { timeout: 15_000 }).toBeGreaterThan(3);
+    world.keap.faults.clear();
+    await expect
+      .poll(() => linked(world, 'company-customer', 'shop', customer), { timeout: 15_000 })
+      .toBe(made()[0].id);
+    expect(posts('keap', '/companies')).toBe(before + 1);
+  });
 });
 
 describe('where nothing can be searched', () => {

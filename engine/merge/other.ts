@@ -1,0 +1,49 @@
+/**
+ * A system answers another record than the one that was asked for. Where two records were merged, the id of the loser leads to the
+ * winner; an event may spell an id otherwise than the record does. Never is one record taken for the other. Pure.
+ */
+import { flip } from '../model/pair.ts';
+import type { Link } from '../store/types.ts';
+import type { Commit, Step } from '../sync/actions.ts';
+import type { Facts } from '../sync/facts.ts';
+import { otherSide, type SideIndex } from '../types.ts';
+import { endLink } from './orphaned.ts';
+import { stateToStore } from './state.ts';
+import { abandoned, act, ask, entryOf, issueOf, keyOf, linkResult, nothing, openOfLink, outcomeOf } from './unit.ts';
+
+/** What it answered is looked at under its own id; of the id that was asked for there is no record. */
+export function decideOtherId(facts: Facts, answered: string): Step {
+  const { side, id, mapping } = facts;
+  const key = keyOf(facts);
+  const commit: Commit = {
+    ...nothing,
+    result: { kind: 'removed', record: { side, id } },
+    open: { [key]: { ...abandoned(entryOf(facts).pendingCreate), issue: null } },
+    mark: [{ mapping: mapping.name, side, id: answered }],
+    wakeAll: [key],
+  };
+  return act({ do: 'commit', commit, last: true }, outcomeOf('gone'));
+}
+
+/**
+ * The linked record on a side was merged into another one. The link stays, so that references to either record still lead
+ * somewhere, and nothing is written to the counterpart or because of it: a person decides.
+ */
+export function decideMerged(facts: Facts, link: Link, side: SideIndex, winner: string): Step {
+  const { ids, base, unconfirmed, correlation } = link;
+  const other = otherSide(side);
+  const survivor = facts.records[other];
+  if (!survivor) return ask({ ask: 'record', side: other, id: ids[other] });
+  if (survivor.kind === 'absent') return endLink(link, outcomeOf('gone', { ids }));
+  const { sides } = facts.mapping;
+  const reason =
+    `${sides[side].name} answers record ${winner} for ${ids[side]}: the two were merged there. ` +
+    `Merge their counterparts in ${sides[other].name} too, if they are the same, or unlink this one.`;
+  const state = survivor.kind === 'present' ? stateToStore(facts.mapping, survivor.view, correlation[other]) : '';
+  const commit: Commit = {
+    ...nothing,
+    result: linkResult(facts, { ids, base, unconfirmed, correlation, lastSynced: flip(side, ['', state]) }),
+    open: openOfLink(ids, { issue: issueOf(facts, { kind: 'review', code: 'RECORD_MERGED', reason }) }),
+  };
+  return act({ do: 'commit', commit, last: true }, outcomeOf('review', { ids, code: 'RECORD_MERGED', reason }));
+}

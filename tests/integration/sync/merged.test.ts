@@ -1,0 +1,60 @@
+// A system answers another record than the one that was asked for: two were merged there, or an event spells an id otherwise.
+import { afterEach, expect, test } from 'vitest';
+import { type Answer, closeAll, person, until, type World, world } from '../server/support.ts';
+
+afterEach(closeAll);
+
+async function look({ call }: World, id: string): Promise<void> {
+  const { body: run } = await call('POST', '/triggers/people', { record: { side: 'crm', id } });
+  await until(async () => (await call('GET', `/runs/${run.id}`)).body.state === 'done');
+}
+
+const issues = async ({ call }: World): Promise<Answer[]> => (await call('GET', '/records?limit=500')).body.records;
+
+test('of two records that were merged, the data of one is never written over the counterpart of the other', async () => {
+  const made = await world({ crm: [person('1', 'Ann', 'ann@x.test'), person('2', 'Annie', 'annie@x.test')] });
+  const { crm, shop, call } = made;
+  await made.sync();
+  const counterpart = async (id: string): Promise<string> =>
+    (await call('GET', `/links/people?side=crm&id=${id}`)).body.links[0]?.ids.shop;
+  const loser = await counterpart('2');
+  const before = shop.writes.length;
+  // Asked for the loser, the system answers the winner.
+  crm.records.set('2', crm.records.get('1')!);
+  await look(made, '2');
+  expect(shop.writes).toHaveLength(before);
+  expect(shop.records.get(loser)).toMatchObject({ name: 'Annie', email: 'annie@x.test' });
+  expect(await issues(made)).toMatchObject([
+    { kind: 'review', code: 'RECORD_MERGED', reason: expect.stringContaining('crm answers record 1 for 2') },
+  ]);
+  // References to either still lead somewhere.
+  expect(await counterpart('2')).toBe(loser);
+  // An edit of the loser's counterpart does not go into the winner.
+  shop.records.set(loser, {
+    ...shop.records.get(loser)!,
+    name: 'Typed at the old one',
+    updated_at: new Date().toISOString(),
+  });
+  await made.sync();
+  expect(crm.writes).toEqual([]);
+  expect(shop.writes).toHaveLength(before);
+  // Merged there too, nothing is left to decide.
+  shop.records.delete(loser);
+  await made.sync();
+  await until(async () => (await issues(made)).length === 0);
+  expect(await counterpart('1')).toBeDefined();
+});
+
+test('a record that an event spells otherwise is looked at under its own id, and gets one counterpart', async () => {
+  const made = await world();
+  const { crm, shop } = made;
+  await made.sync();
+  const record = person('7', 'Ann', 'ann@x.test');
+  crm.records.set('7', record);
+  crm.texts.set('007', JSON.stringify(record));
+  await look(made, '007');
+  await until(async () => shop.records.size === 1);
+  await made.sync();
+  expect(shop.records.size).toBe(1);
+  expect(await issues(made)).toEqual([]);
+});
