@@ -203,6 +203,11 @@ redis.call('SADD', KEYS[2], ARGV[2])
 keep(KEYS[1], ${LEASE})
 return 1`;
 
+/** The run that was the one of its kind is over. One that took its place meanwhile stays. KEYS current run of the kind; ARGV id */
+const OVER = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`;
+
 /** The run is under way. KEYS run; ARGV for how many ms it is to stay the one of its kind */
 const KEEPING = `${KEEP}
 return keep(KEYS[1], ARGV[1])`;
@@ -250,6 +255,7 @@ interface RunCommands {
   tandemRunFinish(...args: string[]): Promise<number[]>;
   tandemRunScanning(...args: string[]): Promise<number>;
   tandemRunScanned(...args: string[]): Promise<number>;
+  tandemRunOver(...args: string[]): Promise<number>;
   tandemRunKeep(...args: string[]): Promise<number>;
   tandemRunExpect(...args: string[]): Promise<number>;
   tandemRunJoin(...args: string[]): Promise<number>;
@@ -261,6 +267,7 @@ export function createRuns(connection: Redis, prefix: string) {
   connection.defineCommand('tandemRunFinish', { lua: FINISH, numberOfKeys: 4 });
   connection.defineCommand('tandemRunScanning', { lua: SCANNING, numberOfKeys: 2 });
   connection.defineCommand('tandemRunScanned', { lua: SCANNED, numberOfKeys: 1 });
+  connection.defineCommand('tandemRunOver', { lua: OVER, numberOfKeys: 1 });
   connection.defineCommand('tandemRunKeep', { lua: KEEPING, numberOfKeys: 1 });
   connection.defineCommand('tandemRunExpect', { lua: EXPECT, numberOfKeys: 2 });
   connection.defineCommand('tandemRunJoin', { lua: JOIN, numberOfKeys: 2 });
@@ -365,7 +372,7 @@ export function createRuns(connection: Redis, prefix: string) {
         const found = run?.state === 'working' && request.record === undefined;
         const over = run?.state === 'done' || run?.state === 'failed' || found;
         if (run && !over) return { run, fresh: false };
-        if (current !== null) await redis.del(key);
+        if (current !== null) await redis.tandemRunOver(key, current);
       }
       await store(id, request, group ?? id, { lease: key });
       return { run: (await get(id))!, fresh: true };

@@ -1,0 +1,95 @@
+/** Things that happen in one moment: triggers, waiting and waking, links that end while a record is worked on. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { startWorld, type World } from '../../support/world.ts';
+import { edit, heldOf, linked, make, read, reconcile, sync, unique } from './support.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({
+    async prepare(dir) {
+      const file = join(dir, 'systems/customwebshop.yaml');
+      const text = await readFile(file, 'utf8');
+      const place = 'schema: customwebshop/customers\n    id: id\n    modified: updated_at';
+      expect(text).toContain(place);
+      // Such a customer is there, and cannot be read.
+      const fails = `${place}\n    normalize: 'note = "unreadable" ? "no record" : $'`;
+      await writeFile(
+        file,
+        text.replace(place, () => fails),
+      );
+    },
+  });
+  await sync(world, 'full');
+});
+afterEach(() => {
+  world.keap.faults.clear();
+  world.shop.faults.clear();
+});
+afterAll(() => world?.close());
+
+it('two triggers in one moment are one run', async () => {
+  const begun = await Promise.all(
+    Array.from({ length: 6 }, () => world.engine.trigger({ mapping: 'company-customer', scan: 'full' })),
+  );
+  expect(new Set(begun.map(({ run }) => run.id)).size).toBe(1);
+  await world.settle();
+  // None ends before the last of them comes.
+  await world.engine.queues.scan.pause();
+  const groups = await Promise.all(Array.from({ length: 4 }, () => world.engine.triggerAll({ scan: 'full' })));
+  await world.engine.queues.scan.resume();
+  const runs = await Promise.all(groups.map(({ run }) => world.engine.runs.get(run.id)));
+  const children = new Set(runs.flatMap((run) => run?.children ?? []));
+  console.log(
+    JSON.stringify(
+      runs.map((r) => [r?.id, r?.children]),
+      null,
+      1,
+    ),
+  );
+  expect(children.size).toBe(world.engine.config.current().mappings.size);
+  await world.settle();
+});
+
+it('a record that cannot be read has those that wait for it looked at once, not at each scan', async () => {
+  const title = unique('waits');
+  const customer = await make(world, 'shop', 'customers', { email: `${title}@x.example`, first_name: 'Ada' });
+  world.shop.store.edit('customers', Number(customer), { note: 'unreadable' });
+  const order = await make(world, 'shop', 'orders', { title, customer_id: Number(customer), status: 'processing' });
+  await sync(world);
+  await sync(world, 'full');
+  expect(await heldOf(world, 'opportunity-order', 'shop', order)).toBeDefined();
+  const looks = (): number => world.outcomes.filter(({ id }) => id === order).length;
+  const before = looks();
+  for (const kind of ['full', 'changes', 'full'] as const) await sync(world, kind);
+  expect(looks()).toBe(before);
+  await edit(world, 'shop', 'customers', customer, { note: 'readable' });
+  await sync(world);
+  await sync(world);
+  await linked(world, 'opportunity-order', 'shop', order);
+});
+
+it('a link that is broken and made again while a record is worked on takes nothing from before', async () => {
+  const name = unique('relink');
+  const product = await make(world, 'keap', 'products', { name, price: 100, short_description: 'x' });
+  await sync(world);
+  const twin = await linked(world, 'product-product', 'keap', product);
+  const links = world.engine.links('product-product');
+  await edit(world, 'keap', 'products', product, { description: 'two' });
+  world.shop.faults.add({ method: 'PATCH', path: '/products', times: 1, action: 'delay', ms: 600 });
+  const reconciled = reconcile(world, 'product-product', 'keap', product);
+  await expect.poll(() => world.shop.faults.list()[0]?.hits, { interval: 2 }).toBe(1);
+  const n = world.shop.requests.last;
+  // The same ids, another link: the commit of what is under way must not pass for it.
+  await links.unlink(product, twin);
+  await links.commit({ ids: [product, twin], version: '', base: {}, states: ['', ''] });
+  await reconciled;
+  await world.settle();
+  const reads = world.shop.requests
+    .since(n)
+    .filter(({ method, path }) => method === 'GET' && path === `/products/${twin}`);
+  expect(reads.length).toBeGreaterThan(0);
+  expect(await read(world, 'shop', 'products', twin)).toMatchObject({ description: 'two' });
+  expect(await read(world, 'keap', 'products', product)).toMatchObject({ description: 'two' });
+});
