@@ -37,10 +37,15 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
     /** Whether a plan has read both sides: enough to tell what would be done, not to do it. */
     readyToPlan: async (): Promise<boolean> => (await readBoth('full')) || (await readBoth('planned')),
 
-    /** When each side was last read fully, and up to which modification it was read; ISO 8601. */
-    async readBefore(side: SideIndex): Promise<{ full: string | undefined; since: string | undefined }> {
-      const [full, since] = await redis.hmget(key, `full:${side}`, `since:${side}`);
-      return { full: unmarked(full), since: since ?? undefined };
+    /**
+     * When each side was last read fully, and up to which modification it was read; ISO 8601. `doubtful`: the list of the
+     * full read may have ended early, so that there may be older records that nobody has seen.
+     */
+    async readBefore(
+      side: SideIndex,
+    ): Promise<{ full: string | undefined; since: string | undefined; doubtful: boolean }> {
+      const [full, since, doubtful] = await redis.hmget(key, `full:${side}`, `since:${side}`, `doubtful:${side}`);
+      return { full: unmarked(full), since: since ?? undefined, doubtful: doubtful === '1' };
     },
 
     /** When each side was last read to its end, fully or only what had changed; ISO 8601. */
@@ -56,11 +61,22 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
       await redis.hsetnx(key, 'scheduled', new Date().toISOString());
     },
 
-    /** @param since time of the latest modification that was read, as the system states it */
-    async readThrough(side: SideIndex, scan: 'changes' | 'full' | 'plan', since: string | undefined): Promise<void> {
+    /**
+     * @param since time of the latest modification that was read, as the system states it
+     * @param doubtful whether the list may have ended early
+     */
+    async readThrough(
+      side: SideIndex,
+      scan: 'changes' | 'full' | 'plan',
+      since: string | undefined,
+      doubtful = false,
+    ): Promise<void> {
       const now = new Date().toISOString();
       if (scan === 'plan') return void (await redis.hset(key, `planned:${side}`, marked(now)));
-      const done = scan === 'full' ? { [`full:${side}`]: marked(now) } : { [`changes:${side}`]: now };
+      const done =
+        scan === 'full'
+          ? { [`full:${side}`]: marked(now), [`doubtful:${side}`]: doubtful ? '1' : '0' }
+          : { [`changes:${side}`]: now };
       await redis.hset(key, { ...done, ...(since === undefined ? {} : { [`since:${side}`]: since }) });
       if (scan !== 'full' || !(await readBoth('full'))) return;
       if (unmarked(await redis.hget(key, 'first')) !== undefined) return;

@@ -47,13 +47,29 @@ export interface SideReading {
   readonly listedAt: number | undefined;
   /** Items read so far. */
   readonly read: number;
+  /** Items of the first page, of the one before the last, and of the last. */
+  readonly sizes: readonly number[];
   /** Records so far beside which others would be created blindly. */
   readonly beside: number;
   readonly unidentified: UnidentifiedItems;
 }
 
-const NOTHING = { checkpoint: undefined, over: false, listedAt: undefined, read: 0, beside: 0 } as const;
+const NOTHING = { checkpoint: undefined, over: false, listedAt: undefined, read: 0, sizes: [], beside: 0 } as const;
 const NO_ITEMS: UnidentifiedItems = { count: 0, first: [] };
+
+/** The sizes of pages with one more. */
+export function withSize(sizes: readonly number[], size: number): readonly number[] {
+  const [first = size] = sizes;
+  return [first, sizes.at(-1) ?? size, size];
+}
+
+/**
+ * A list that ends with an empty page although the page before was full, or that has nothing at all, may have been cut by a
+ * mistake of the system. It is no reason to fail; but a record that it does not show may be there.
+ */
+export function endedEarly([first = 0, before = 0, last = 0]: readonly number[]): boolean {
+  return last === 0 && before >= first;
+}
 
 /** Goes on with what this run has read of the side, or begins. A side that was never read fully is read fully. */
 export async function openReading(

@@ -12,6 +12,9 @@ import { watermarkAfter } from './watermark.ts';
 /** Records that one question answers at most: where more changed, searches are made one by one. */
 const MOST = 2_000;
 
+/** Where a scan may have missed records, all that was ever changed is asked for. No earlier, so that an overlap stays within 1970. */
+const BEGINNING = '1970-01-02T00:00:00.000Z';
+
 export interface RecentReader {
   /** @returns undefined where searches are to be made instead */
   read(scope: MappingScope, side: SideIndex): Promise<readonly RecordView[] | undefined>;
@@ -25,8 +28,9 @@ export function createRecentReader(): RecentReader {
     async read(scope, side) {
       const { mapping, links } = scope;
       if (!mapping.sides[side].entity.list?.since) return undefined;
-      const { since } = await links.readBefore(side);
-      if (since === undefined) return undefined;
+      const { since: read, doubtful } = await links.readBefore(side);
+      if (read === undefined) return undefined;
+      const since = doubtful ? BEGINNING : read;
       const key = `${mapping.name}/${mapping.version}/${side}`;
       const known = asked.get(key);
       const goesOn = known?.from === since;

@@ -16,6 +16,7 @@ import type { SyncContext } from './context.ts';
 import { mappingScope } from './mapping-scope.ts';
 import { rawHashAndSize } from './raw.ts';
 import {
+  endedEarly,
   fromBeginning,
   itemsOf,
   noteReading,
@@ -25,6 +26,7 @@ import {
   type ScanProgress,
   type SideReading,
   type UnidentifiedItems,
+  withSize,
 } from './reading.ts';
 import type { MappingScope } from './scope.ts';
 import { type RecordView, viewRecord } from './view.ts';
@@ -111,7 +113,7 @@ async function scanSide(
   const { links, mapping } = scope;
   const opened = await openReading(scope, side, kind, options);
   const meeting = opened.meeting && (await links.meet(side, opened.meeting));
-  const { beside, changesOnly, latest, listedAt } = await readList(scope, side, opened, meeting, options);
+  const { beside, changesOnly, latest, listedAt, sizes } = await readList(scope, side, opened, meeting, options);
   const refused = beside > 0 ? besideReason(mapping, side, beside) : undefined;
   if (refused !== undefined && !options.plan)
     throw new TandemError('CREATE_REFUSED', refused, { mapping: mapping.name, side: mapping.sides[side].name });
@@ -125,7 +127,7 @@ async function scanSide(
   // Where there was nothing, what comes is later than this list.
   const until = latest ?? (listedAt === undefined ? undefined : new Date(listedAt).toISOString());
   // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
-  await links.readThrough(side, options.plan ? 'plan' : changesOnly ? 'changes' : 'full', until);
+  await links.readThrough(side, options.plan ? 'plan' : changesOnly ? 'changes' : 'full', until, endedEarly(sizes));
   return { meeting, missing: await meeting?.missing(), refused };
 }
 
@@ -170,7 +172,13 @@ async function readList(
       ),
       listedAt: reading.listedAt ?? page.listedAt,
       read: reading.read + read,
-      ...(counted ? {} : { beside: reading.beside + free, unidentified: withItemsOf(page, reading.unidentified) }),
+      ...(counted
+        ? {}
+        : {
+            beside: reading.beside + free,
+            sizes: withSize(reading.sizes, read),
+            unidentified: withItemsOf(page, reading.unidentified),
+          }),
     };
     counted = false;
     await noteReading(scope, side, options.run, reading);
