@@ -1,8 +1,8 @@
 /** Runs, outcomes, jobs and held records as they are shown: sides by name, times as ISO 8601, references to other things by id. */
 import type { Job, Queue } from 'bullmq';
 import type { Engine } from '../engine/engine.ts';
-import { parseRecordKey } from '../engine/links/keys.ts';
 import type { Held, HeldRecord } from '../engine/links/links.ts';
+import { parseRecordKey } from '../engine/model/record-key.ts';
 import { reasonOfJob } from '../engine/queue/reasons.ts';
 import { isRecordJob, type MappingJob, type RecordJob, type ScanJob } from '../engine/runtime/queues.ts';
 import type { PlanEntry, Run } from '../engine/store/runs.ts';

@@ -5,21 +5,13 @@
 import type { Redis } from 'ioredis';
 import { ERRORS, TandemError } from '../errors.ts';
 import type { Fingerprinter } from '../expression/values.ts';
+import { recordKey } from '../model/record-key.ts';
 import type { BrakeListener } from '../store/brake.ts';
 import type { StoreRules } from '../store/context.ts';
 import { packOpen } from '../store/issue-codec.ts';
-import { recordKey } from '../store/record-key.ts';
 import { createStore } from '../store/store.ts';
 import { isToken, tokenBytes } from '../store/tokens.ts';
-import type {
-  CorrelationNote,
-  IssueKind,
-  Link,
-  OpenPatch,
-  PendingWrite,
-  RecordRef,
-  UnlinkedIndex,
-} from '../store/types.ts';
+import type { CorrelationNote, IssueKind, Link, OpenPatch, RecordRef, UnlinkedIndex } from '../store/types.ts';
 import { commitUnits, packLink, type WireUnit } from '../store/units.ts';
 import { packState } from '../store/unlinked-codec.ts';
 import { type Base, otherSide, type Pair, type SideIndex } from '../types.ts';
@@ -29,7 +21,6 @@ export { rulesOf, type StoreRules as LinkRules } from '../store/context.ts';
 export type { KeptLost, Lost } from '../store/history.ts';
 export type { Meeting } from '../store/meeting.ts';
 export type { Followed } from '../store/progress.ts';
-export type { PendingWrite as BegunWrite } from '../store/types.ts';
 export type { Decided, Held, Intent } from './shapes.ts';
 
 export interface StoredBase {
@@ -41,14 +32,6 @@ export interface StoredBase {
 export interface HeldRecord extends Held {
   readonly side: SideIndex;
   readonly id: string;
-}
-
-/** Writes to the records of a link that were begun; whether they were done is not known until a new base is recorded. */
-export interface BegunWrites {
-  /** Version of the base from which they were decided; once there is another one, they are history. */
-  readonly version: string;
-  readonly ids: Pair<string>;
-  readonly writes: readonly PendingWrite[];
 }
 
 export interface Commit {
@@ -86,7 +69,6 @@ export function createLinks(
   const { context, reader, issues, unlinked, progress, dependents } = store;
   const name = mapping.name;
   const tokenOf = (text: string): string => (isToken(text) ? text : fingerprinter.token(text));
-  const nameOf = (side: SideIndex, id: string): string => `${name}|${side}|${id}`;
   const patch = (side: SideIndex, id: string, change: OpenPatch): Promise<void> =>
     issues.patch([[recordKey(side, id), change]]);
 
@@ -264,28 +246,11 @@ export function createLinks(
     decide: (records: readonly RecordRef[], decision: Decided): Promise<void> =>
       issues.patch(records.map(({ side, id }) => [recordKey(side, id), { decision }])),
 
-    undecide: (side: SideIndex, id: string): Promise<void> => patch(side, id, { decision: null }),
-
     // ------------------------------------------------------------ failed jobs
-
-    /** Notes the job that failed on a record for good. @returns the one that did before, which tells nothing any more */
-    async noteFailedJob(side: SideIndex, id: string, job: string): Promise<string | undefined> {
-      const { failedJob } = (await reader.record(side, id)).open;
-      await patch(side, id, { failedJob: job });
-      return failedJob === job ? undefined : failedJob;
-    },
 
     /** The job that failed last on a record for good. */
     failedJob: async (side: SideIndex, id: string): Promise<string | null> =>
       (await reader.record(side, id)).open.failedJob ?? null,
-
-    /** The jobs that failed on these records, which are forgotten with this. */
-    async takeFailedJobs(records: readonly RecordRef[]): Promise<string[]> {
-      const open = await Promise.all(records.map(({ side, id }) => issues.open(side, id)));
-      const failed = records.filter((_, i) => open[i]!.failedJob !== undefined);
-      await issues.patch(failed.map(({ side, id }) => [recordKey(side, id), { failedJob: null }]));
-      return open.flatMap(({ failedJob }) => failedJob ?? []);
-    },
 
     // ------------------------------------------------------------ match index
 
@@ -332,56 +297,11 @@ export function createLinks(
         await patch(side, id, { pendingCreate: { ...pendingCreate, made } });
     },
 
-    /** @param key only the create with this key is dropped */
-    async dropIntent(side: SideIndex, id: string, key?: string): Promise<void> {
-      const open = key === undefined ? undefined : (await issues.open(side, id)).pendingCreate;
-      if (open === undefined || open.key === key) await patch(side, id, { pendingCreate: null });
-    },
-
-    // ------------------------------------------------------------ writes begun
-
-    async begunWrites(ids: Pair<string>, version: string): Promise<readonly PendingWrite[]> {
-      const { pendingWrites: begun } = await issues.open(0, ids[0]);
-      return begun?.revision === Number(version) && begun.ids[1] === ids[1] ? begun.writes : [];
-    },
-
-    /** As they were begun last from the record on side 0, under whatever revision of its link. */
+    /** Writes that were begun last from the record on side 0, under whatever revision of its link. */
     pendingWrites: async (id: string) => (await issues.open(0, id)).pendingWrites,
 
-    begin: ({ version, ids, writes }: BegunWrites): Promise<void> =>
-      patch(0, ids[0], { pendingWrites: { revision: Number(version), ids, writes } }),
-
-    /** Only to save space: a commit has made them history. */
-    forgetBegun: (id: string): Promise<void> => patch(0, id, { pendingWrites: null }),
-
-    // ------------------------------------------------------------ waiting for links, watching candidates
-
-    /** @param waiter `MAPPING|SIDE|ID` */
-    wait: (side: SideIndex, id: string, waiter: string): Promise<void> =>
-      dependents.add(recordKey(side, id), 'w', waiter),
+    /** Who waits for the link of a record: `MAPPING|SIDE|ID`. */
     waiters: (side: SideIndex, id: string): Promise<string[]> => dependents.of(side, id, 'w'),
-    dropWaiters: (side: SideIndex, id: string, waiters: readonly string[]): Promise<void> =>
-      dependents.remove(recordKey(side, id), 'w', waiters),
-
-    /** A record is in review because of these others. @param candidates record keys */
-    async watch(candidates: readonly string[], side: SideIndex, id: string): Promise<void> {
-      for (const key of candidates) await dependents.add(key, 'c', nameOf(side, id));
-    },
-
-    async unwatch(candidates: readonly string[], side: SideIndex, id: string): Promise<void> {
-      for (const key of candidates) await dependents.remove(key, 'c', [nameOf(side, id)]);
-    },
-
-    /** Who is in review because of this record: record keys. */
-    watchers: async (side: SideIndex, id: string): Promise<string[]> =>
-      (await dependents.of(side, id, 'c')).map((one) => one.slice(name.length + 1).replace('|', '/')),
-
-    dropWatchers: (side: SideIndex, id: string, watchers: readonly string[]): Promise<void> =>
-      dependents.remove(
-        recordKey(side, id),
-        'c',
-        watchers.map((one) => `${name}|${one.replace('/', '|')}`),
-      ),
 
     ...store.history,
     ...store.transfer,

@@ -2,7 +2,7 @@
 import type { BrakeKind } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import { EMPTY } from '../expression/values.ts';
-import type { Brake, Spending } from '../links/brake.ts';
+import type { Brake, Spending } from '../store/brake.ts';
 import type { Decision } from '../store/types.ts';
 import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';

@@ -4,7 +4,7 @@
  */
 import type { Job, Queue } from 'bullmq';
 import type { Engine } from '../engine.ts';
-import { recordKey } from '../links/keys.ts';
+import { recordKey } from '../model/record-key.ts';
 import { isRecordJob, type MappingJob, type ScanJob } from '../runtime/queues.ts';
 import { outcome } from '../sync/outcome.ts';
 import { reasonOfJob, type Why } from './reasons.ts';

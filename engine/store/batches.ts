@@ -1,11 +1,11 @@
 /** Batches of dirty records: taken under claims, committed or given back. One script each, however many records. */
 import { coalesce } from '../coalesce.ts';
+import { parseRecordKey, recordKey } from '../model/record-key.ts';
 import { type BrakeListener, parseBrake, spendingOf } from './brake.ts';
 import { redisTime, type StoreContext } from './context.ts';
 import { parseOpen, quietIssue } from './issue-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
 import type { Reader } from './reader.ts';
-import { parseRecordKey, recordKey } from './record-key.ts';
 import { isToken, tokenBytes } from './tokens.ts';
 import type { Batches, Begin, OpenEntry, RecordRef, Taken, TakenUnit, TakeRequest } from './types.ts';
 import { commitUnits, packIndex, packUnit, parseRecent, type WireUnit } from './units.ts';

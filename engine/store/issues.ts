@@ -1,9 +1,10 @@
 /** What is open about records: issues, decisions, what was begun. Counts and kinds that are few are found without reading all. */
+
+import { parseRecordKey, recordKey } from '../model/record-key.ts';
 import type { SideIndex } from '../types.ts';
 import type { StoreContext } from './context.ts';
 import { KIND_LETTERS, kindOf, packOpen, parseOpen, quietIssue } from './issue-codec.ts';
 import type { Reader } from './reader.ts';
-import { parseRecordKey, recordKey } from './record-key.ts';
 import type { Issue, IssueKind, OpenPatch, PendingCreate, RecordKey, RecordRef } from './types.ts';
 import { commitUnits, type WireUnit } from './units.ts';
 import type { Unlinked } from './unlinked.ts';

@@ -1,12 +1,12 @@
 /** Units of work as scripts take them, and their commit. */
 
 import { TandemError } from '../errors.ts';
+import { parseRecordKey, recordKey } from '../model/record-key.ts';
 import type { Pair } from '../types.ts';
 import type { StoreContext } from './context.ts';
 import { packOpen } from './issue-codec.ts';
 import { encodeLink } from './link-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
-import { parseRecordKey, recordKey } from './record-key.ts';
 import { tokenBytes } from './tokens.ts';
 import type { CommitAnswer, CommitUnit, LinkState, RecentWrite, RecordKey, RunCount, UnlinkedIndex } from './types.ts';
 import { packState } from './unlinked-codec.ts';

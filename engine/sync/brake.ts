@@ -5,10 +5,10 @@
 import { allowance } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
-import type { Brake, BrakeAnswer } from '../links/brake.ts';
 import type { Links } from '../links/links.ts';
 import { toHeld } from '../links/shapes.ts';
 import { blockedTrouble } from '../merge/permit.ts';
+import type { Brake, BrakeAnswer } from '../store/brake.ts';
 import { otherSide, type Pair } from '../types.ts';
 import type { SyncContext } from './context.ts';
 import { linkedBefore } from './linked-before.ts';

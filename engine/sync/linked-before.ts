@@ -1,6 +1,6 @@
 /** How many links there were before the present run deleted or created some: they decide how many writes the brake allows. */
 import type { BrakeKind } from '../config/brake.ts';
-import { BRAKE_WINDOW } from '../links/brake.ts';
+import { BRAKE_WINDOW } from '../store/brake.ts';
 import type { MappingScope } from './scope.ts';
 
 /** @returns links there were, and what was consumed since */

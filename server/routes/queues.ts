@@ -3,7 +3,7 @@ import type { Job, Queue } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
-import { parseRecordKey, recordKey } from '../../engine/links/keys.ts';
+import { parseRecordKey, recordKey } from '../../engine/model/record-key.ts';
 import {
   discard,
   discardJobs,

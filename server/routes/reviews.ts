@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
-import type { BrakeAnswer } from '../../engine/links/brake.ts';
+import type { BrakeAnswer } from '../../engine/store/brake.ts';
 import { answerBrake } from '../../engine/sync/brake.ts';
 import { createByHand, deleteSurvivor, dismiss, linkByHand, resolveConflict } from '../../engine/sync/manual.ts';
 import { mappingScope } from '../../engine/sync/mapping-scope.ts';

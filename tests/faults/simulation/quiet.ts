@@ -1,7 +1,7 @@
 /** Lets the engine come to rest: no faults, all processes up, waiting times over, full scans until they find no work. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
-import type { BrakeAnswer } from '../../../engine/links/brake.ts';
+import type { BrakeAnswer } from '../../../engine/store/brake.ts';
 import type { Run } from '../../../engine/store/runs.ts';
 import { answerBrake } from '../../../engine/sync/brake.ts';
 import { createByHand, linkByHand } from '../../../engine/sync/manual.ts';

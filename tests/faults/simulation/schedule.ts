@@ -3,7 +3,7 @@
  * is killed. A seed that breaks a promise can be run again with exactly the same steps, faults and ids of things. What
  * cannot be repeated is how concurrent work interleaves with them.
  */
-import type { BrakeAnswer } from '../../../engine/links/brake.ts';
+import type { BrakeAnswer } from '../../../engine/store/brake.ts';
 import type { BehaviourRule, MergedForm } from '../../../sandbox/kit/behaviours.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import type { WebhookFaults } from '../../../sandbox/kit/outbox.ts';

@@ -1,6 +1,6 @@
 // Queue inspection as whoever runs Tandem at night needs it: why jobs wait or failed, how fast they go, and acting on many.
 import { afterEach, expect, test } from 'vitest';
-import { recordKey } from '../../../engine/links/keys.ts';
+import { recordKey } from '../../../engine/model/record-key.ts';
 import { listen } from '../../../server/server.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
 import { type Answer, API, closeAll, person, READ, until, type World, world } from './support.ts';

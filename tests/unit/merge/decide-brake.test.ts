@@ -1,8 +1,8 @@
 /** The decision table for the brake: what it lets through, what it blocks, and what a person has decided about it. */
 import { describe, expect, it } from 'vitest';
 import type { BrakeKind } from '../../../engine/config/brake.ts';
-import type { Brake } from '../../../engine/links/brake.ts';
 import { brakeReason, permitFor } from '../../../engine/merge/permit.ts';
+import type { Brake } from '../../../engine/store/brake.ts';
 import type { OpenEntry } from '../../../engine/store/types.ts';
 import type { Facts } from '../../../engine/sync/facts.ts';
 import { agreedOn, factsOf, LIMIT, link, mappingOf, PLACE, play, type Situation, view } from './situation.ts';

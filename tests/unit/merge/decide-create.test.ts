@@ -1,7 +1,7 @@
 /** The decision table for creating a counterpart: exactly one, whatever becomes of the request. */
 import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
-import type { Brake } from '../../../engine/links/brake.ts';
+import type { Brake } from '../../../engine/store/brake.ts';
 import type { FoundRecords, OpenCreate } from '../../../engine/sync/facts.ts';
 import { LIMIT, mappingOf, NOW, PLACE, pendingCreate, play, type Situation, view } from './situation.ts';
 

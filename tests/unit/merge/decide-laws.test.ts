@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Mapping } from '../../../engine/config/types.ts';
-import type { Brake } from '../../../engine/links/brake.ts';
 import { decide } from '../../../engine/merge/decide.ts';
 import { flip } from '../../../engine/model/pair.ts';
+import type { Brake } from '../../../engine/store/brake.ts';
 import type { Link, OpenEntry, OpenPatch } from '../../../engine/store/types.ts';
 import type { Action, Commit, Step } from '../../../engine/sync/actions.ts';
 import type { Facts, FoundRecords } from '../../../engine/sync/facts.ts';

@@ -1,6 +1,6 @@
 /** The decision table for links of which one or both records are absent. */
 import { describe, expect, it } from 'vitest';
-import type { Brake } from '../../../engine/links/brake.ts';
+import type { Brake } from '../../../engine/store/brake.ts';
 import { agreedOn, LIMIT, link, mappingOf, play, type Situation, steps, view } from './situation.ts';
 
 const base = agreedOn('Ann', 'p1');

@@ -7,10 +7,10 @@
 import type { EntityConfig, Mapping, MappingSide, Property } from '../../../engine/config/types.ts';
 import type { TandemError } from '../../../engine/errors.ts';
 import type { Fingerprinter } from '../../../engine/expression/values.ts';
-import type { Brake } from '../../../engine/links/brake.ts';
 import { decide } from '../../../engine/merge/decide.ts';
 import type { PropertyState } from '../../../engine/merge/merge.ts';
 import { replaceSide } from '../../../engine/model/pair.ts';
+import type { Brake } from '../../../engine/store/brake.ts';
 import type { Link, OpenEntry, PendingCreate, RecentWrite } from '../../../engine/store/types.ts';
 import type { Action, Question, Step } from '../../../engine/sync/actions.ts';
 import type { Choice, Conversions, Facts, RecordFact, Results, StoredFacts } from '../../../engine/sync/facts.ts';

@@ -1,1 +1,0 @@
-export { parseRecordKey, recordKey } from '../store/record-key.ts';
