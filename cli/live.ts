@@ -107,7 +107,7 @@ async function openWorld(
     if (known) return known;
     const system = config.systems.get(name);
     if (!system) throw new TandemError('NOT_FOUND', `There is no system "${name}".`, { system: name });
-    const deps = { redis, prefix, encryptionKey };
+    const deps = { redis, prefix, encryptionKey, checkRefusals: false };
     let recorder!: Recorder;
     const client = createSystemClient(system, deps, (declared, host) => {
       recorder = createRecorder(createTransport(declared, host), { onWait: (ms) => onWait(name, ms) });

@@ -76,6 +76,7 @@ export function createSystemClient(
 
   /** @throws TandemError SYSTEM_DOWN where the system refuses everything: that counts as no failed try of the record */
   async function orRefused(entity: string, cause: unknown): Promise<never> {
+    if (deps.checkRefusals === false) throw cause;
     const error = asTandemError(cause);
     throw REFUSED.has(error.code) && (await refusesAll(entity)) ? orDown(error) : cause;
   }

@@ -41,6 +41,8 @@ export interface SystemDeps {
   readonly retryDelay?: number | undefined;
   /** That of another client of the same system in this process; without it, one of its own. */
   readonly circuit?: Circuit | undefined;
+  /** false: a refusal stays what it is, without a check whether everything is refused. */
+  readonly checkRefusals?: boolean;
   /** Called when the clock of a system is more than a minute off, and when it is right again; ms by which it is ahead. */
   readonly onClock?: ((system: string, ahead: number) => void) | undefined;
   /** Called when the calls of a system pause because it is down, and when they go on. */
