@@ -48,6 +48,7 @@ export async function batchJob(work: Work, job: Job<BatchJob>, token: string | u
   const batch = await takeBatch(shift.scope, { limit: BATCH });
   if (batch.busy.length > 0) work.wakeLater(name, BUSY_WAIT);
   if (batch.left > 0) await engine.queues.wake(name);
+  if (batch.units.length > 0) await shift.scope.step?.('after-take');
   await workOnBatch(work, shift, batch);
   return batch.units.length === 0 ? 'Nothing is due.' : `${batch.units.length} records`;
 }

@@ -30,6 +30,7 @@ export interface SyncContext {
 
 /** The moments between two effects outside: a process that ends at any of them must leave nothing undone and nothing done twice. */
 export type Step =
+  | 'after-take'
   | 'before-intent'
   | 'after-intent'
   | 'after-post'

@@ -1,8 +1,9 @@
 import type { Step } from '../../../engine/sync/context.ts';
 
 export type Moment = Step;
-/** The named steps of a reconcile. */
+/** The named steps of a batch, and of a record within it. */
 export const moments = [
+  'after-take',
   'before-intent',
   'after-intent',
   'after-post',
