@@ -46,7 +46,7 @@ export async function* exportLines(
     for await (const batch of links.copyLinks()) {
       counts.links += batch.length;
       yield batch
-        .map(({ ids, lastSynced, correlation, ownWriteAt, ...link }) =>
+        .map(({ ids, lastSynced, correlation, ownWriteAt, foreignAt, ...link }) =>
           line({
             mapping: name,
             ids: named(ids),
@@ -55,6 +55,7 @@ export async function* exportLines(
             correlation:
               correlation && named(correlation.map((note) => note ?? null) as [string | null, string | null]),
             ownWriteAt: ownWriteAt && named(ownWriteAt),
+            foreignAt: foreignAt && named(foreignAt),
           }),
         )
         .join('');
@@ -303,7 +304,7 @@ function readItem(
 
 function readLink(fields: Fields, { sides }: CopiedMapping): CopiedLink {
   const issue = issueOf(fields.issue);
-  const { unconfirmed, correlation, ownWriteAt } = fields;
+  const { unconfirmed, correlation, ownWriteAt, foreignAt } = fields;
   if (unconfirmed !== undefined && !(Array.isArray(unconfirmed) && unconfirmed.every((one) => typeof one === 'string')))
     return refuse('"unconfirmed" must be a list of texts.');
   return {
@@ -313,6 +314,7 @@ function readLink(fields: Fields, { sides }: CopiedMapping): CopiedLink {
     ...(unconfirmed === undefined ? {} : { unconfirmed: unconfirmed as string[] }),
     ...(correlation === undefined ? {} : { correlation: pairOf(correlation, '"correlation"', sides, noteOf) }),
     ...(ownWriteAt === undefined ? {} : { ownWriteAt: pairOf(ownWriteAt, '"ownWriteAt"', sides, timeOf) }),
+    ...(foreignAt === undefined ? {} : { foreignAt: pairOf(foreignAt, '"foreignAt"', sides, timeOf) }),
     ...(issue ? { issue } : {}),
   };
 }
