@@ -344,23 +344,23 @@ describe('a write that was not stored', () => {
 
   it('whole is an issue at once', () =>
     expect(play(cut)).toMatchInlineSnapshot(`
-    "
-    ? {ask: record, side: 0, id: a}
-    ? {ask: record, side: 1, id: b}
-    ? {ask: conversions, views: [0/a(Ann, a long text), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
-    ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: a long text, definition: phone#1, from: a long text}]}}
-        = updated {writes: [[], [phone]], ids: [a, b]}
-    ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: a long text, fingerprint: a long text}], readFirst: false}
-    ! commit
-        result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [a long text, a long, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, a long text>", "<Ann, a long>"]}}
-        handled: [0/a(Ann, a long text), 1/b(Ann, a long)]
-        written: [-, b]
-        open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-        recent: [{property: phone, side: 1, before: p1, sent: a long text, at: 1000000, times: 1}]
-        mark: []
-        = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
-    "
-  `));
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, a long text), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: a long text, definition: phone#1, from: a long text}]}}
+          = updated {writes: [[], [phone]], ids: [a, b]}
+      ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: a long text, fingerprint: a long text}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: ["?", a long, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, a long text>", "<Ann, a long>"]}}
+          handled: [0/a(Ann, a long text), 1/b(Ann, a long)]
+          written: [-, b]
+          open: {0/a: {issue: {kind: failed, code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters.", property: phone, mapping: v1, since: 1000000}, decision: null, unsettled: {phone: {halt: {values: [a long text, a long], code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters."}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: a long text, at: 1000000, times: 1}]
+          mark: []
+          = failed {writes: [[], [phone]], ids: [a, b], changes: [-, ""], code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters.", property: phone}
+      "
+    `));
 
   it('whole is an issue at once where the target answers nothing: it counts as no edit there', () =>
     expect(play({ ...cut, mapping: none })).toMatchInlineSnapshot(`
@@ -372,13 +372,13 @@ describe('a write that was not stored', () => {
           = updated {writes: [[], [phone]], ids: [a, b]}
       ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: phone, value: a long text, fingerprint: a long text}], readFirst: false}
       ! commit
-          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [a long text, a long text, phone#1]}, unconfirmed: [phone], correlation: [-, -], lastSynced: ["", ""]}}
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: ["?", a long, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, a long text>", "<Ann, a long>"]}}
           handled: [0/a(Ann, a long text), 1/b(Ann, a long)]
           written: [-, b]
-          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          open: {0/a: {issue: {kind: failed, code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters.", property: phone, mapping: v1, since: 1000000}, decision: null, unsettled: {phone: {halt: {values: [a long text, a long], code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters."}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
           recent: [{property: phone, side: 1, before: p1, sent: a long text, at: 1000000, times: 1}]
-          mark: [{mapping: people, side: 0, id: a}]
-          = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
+          mark: []
+          = failed {writes: [[], [phone]], ids: [a, b], changes: [-, ""], code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters.", property: phone}
       "
     `));
 
@@ -429,13 +429,13 @@ describe('a write that was not stored', () => {
           = updated {writes: [[], [name, phone]], ids: [a, b]}
       ! update {side: 1, view: 1/b(Ann, p1), writes: [{property: name, value: Bob, fingerprint: Bob}, {property: phone, value: a long text, fingerprint: a long text}], readFirst: false}
       ! commit
-          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Bob, Bob, name#1], phone: [a long text, a long, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Bob, a long text>", "<Bob, a long>"]}}
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Bob, Bob, name#1], phone: ["?", a long, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Bob, a long text>", "<Bob, a long>"]}}
           handled: [0/a(Bob, a long text), 1/b(Bob, a long)]
           written: [-, b]
-          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          open: {0/a: {issue: {kind: failed, code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters.", property: phone, mapping: v1, since: 1000000}, decision: null, unsettled: {phone: {halt: {values: [a long text, a long], code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters."}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
           recent: [{property: name, side: 1, before: Ann, sent: Bob, at: 1000000, times: 1}, {property: phone, side: 1, before: p1, sent: a long text, at: 1000000, times: 1}]
           mark: []
-          = updated {writes: [[], [name, phone]], ids: [a, b], changes: [-, ""]}
+          = failed {writes: [[], [name, phone]], ids: [a, b], changes: [-, ""], code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters.", property: phone}
       "
     `));
 

@@ -207,6 +207,8 @@ export interface Situation {
     readonly brake?: Brake;
     /** Values that the target answers. */
     readonly written?: Pair<readonly string[] | Results['written'][0]>;
+    /** What the target makes of these values, and answers. */
+    readonly writing?: (side: SideIndex, values: readonly string[]) => readonly string[];
     readonly created?: Results['created'];
     readonly correlated?: Results['correlated'];
     readonly restored?: { readonly view: RecordView | undefined };
@@ -344,7 +346,10 @@ export function carryOut({ effects = {} }: Situation, facts: Facts, action: Acti
         const written = action.writes.find(({ property }) => property === name);
         return written ? written.fingerprint : action.view.fingerprints[i]!;
       });
-      const answered = { ...action.view, fingerprints: Array.isArray(given) ? given : values };
+      const made = Array.isArray(given)
+        ? (given as readonly string[])
+        : (effects.writing?.(action.side, values) ?? values);
+      const answered = { ...action.view, raw: made, fingerprints: made };
       const done = { kind: 'done', view: answered, properties } as const;
       return learned({
         written: replaceSide(results.written, action.side, given && 'kind' in given ? given : done),
