@@ -67,7 +67,13 @@ it('edits of rules and properties, deleted records and broken links leave no key
   );
   const { next, ...used } = await redis.hgetall(`${base}words`);
   expect(Object.keys(used).sort()).toEqual([`#${next}`, next]);
-  expect(Object.keys(await redis.hgetall(`${base}progress`)).sort()).toEqual(['first', 'full:0', 'full:1']);
+  expect(Object.keys(await redis.hgetall(`${base}progress`)).sort()).toEqual([
+    'doubtful:0',
+    'doubtful:1',
+    'first',
+    'full:0',
+    'full:1',
+  ]);
 
   // Then the rest goes too.
   const { revision } = (await store.reader.record(0, '1')).link!;
