@@ -36,6 +36,7 @@ async function build(to: string): Promise<void> {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   const settings = ['-p', 'tsconfig.build.json', '--noCheck', '--incremental', 'false'];
   await run(process.execPath, [tsc, ...settings, '--outDir', to], { cwd: ROOT });
+  await cp(join(ROOT, 'engine/store/scripts'), join(to, 'engine/store/scripts'), { recursive: true });
 }
 
 it('the image has all that it needs', async () => {
