@@ -17,8 +17,12 @@ import { entryOf } from './unit.ts';
 
 /** So many times in a row a value may come back in another form. */
 const FORM_TURNS = 3;
-/** So many times in a row a property may be written to the one side and then to the other, while such writes are remembered. */
+/**
+ * So many times in a row a property may be written to the one side and then to the other, while such writes are remembered:
+ * where the value is the one that was last written there, and where each is a new one, as people and tests write them.
+ */
 const TURNS = 6;
+const NEW_TURNS = 1_000;
 /** What happened longer ago has nothing to do with what happens now, in ms. */
 const FORGOTTEN = 7 * 86_400_000;
 
@@ -41,7 +45,8 @@ export function breakLoops(facts: Facts, { base, views }: Read, merged: MergeRes
     for (const write of merged.writes[side]) {
       if (isPersonal(facts, write.property)) continue;
       const returns = returnsOf(facts, views[side], write);
-      const ends = returns > FORM_TURNS || turnsOf(facts, write.property, side) > TURNS;
+      const turns = returnedTo(facts, write, side) ? TURNS : NEW_TURNS;
+      const ends = returns > FORM_TURNS || turnsOf(facts, write.property, side) > turns;
       const error = ends ? loopError(facts, views[side], write) : undefined;
       if (error) stopped.set(write.property, error);
       unsettled.set(write.property, unsettledAs(facts, views, write.property, returns, error));
@@ -57,6 +62,14 @@ export function turnsOf({ stored }: Facts, property: string, side: SideIndex): n
     .reduce<RecentWrite | undefined>(latest, undefined);
   if (!last) return 1;
   return last.side === side ? last.times : last.times + 1;
+}
+
+/** Whether the value was the last one that was written there: something put another one in its place since. */
+function returnedTo({ stored }: Facts, { property, fingerprint }: PropertyWrite, side: SideIndex): boolean {
+  const last = stored.recent
+    .filter((one) => one.property === property && one.side === side)
+    .reduce<RecentWrite | undefined>(latest, undefined);
+  return last?.sent === fingerprint;
 }
 
 const latest = (a: RecentWrite | undefined, b: RecentWrite): RecentWrite => (a && a.at > b.at ? a : b);

@@ -649,9 +649,21 @@ describe('values that go to and fro', () => {
     expect(play({ ...turns(4), recent: [wrote({ property: 'name', side: 0, times: 4 })] })).toContain('times: 1');
   });
 
+  /** The value that is written now was written there before. */
+  const returned = (times: number): Situation => ({
+    ...turns(times),
+    recent: [wrote({ side: 1, sent: 'p3', times: times - 1, at: NOW - 2 * LAG }), ...turns(times).recent!],
+  });
+
+  it('are not stopped while each write has a new value, but for a thousand in a row', () => {
+    expect(play(turns(7))).toContain('update {');
+    expect(play(turns(999))).toContain('update {');
+    expect(play(turns(1_000))).toContain('code: WRITE_LOOP');
+  });
+
   it('are stopped after six turns, with both values in the history', () => {
-    expect(play(turns(5))).toContain('update {');
-    expect(play(turns(6))).toMatchInlineSnapshot(`
+    expect(play(returned(5))).toContain('update {');
+    expect(play(returned(6))).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
       ? {ask: record, side: 1, id: b}
