@@ -674,7 +674,7 @@ describe('values that go to and fro', () => {
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p3>", "<Ann, p2>"]}}
           handled: [0/a(Ann, p3), 1/b(Ann, p2)]
           open: {0/a: {issue: {kind: failed, code: WRITE_LOOP, reason: "phone goes to and fro between crm and shop, and nobody edits it.", property: phone, mapping: v1, since: 1000000}, decision: null, unsettled: {phone: {halt: {values: [p3, p2], code: WRITE_LOOP, reason: "phone goes to and fro between crm and shop, and nobody edits it."}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: [{property: phone, side: 0, before: p1, sent: p2, at: 940000, times: 6}]
+          recent: [{property: phone, side: 1, before: p1, sent: p3, at: 880000, times: 5}, {property: phone, side: 0, before: p1, sent: p2, at: 940000, times: 6}]
           mark: []
           = failed {ids: [a, b], code: WRITE_LOOP, reason: "phone goes to and fro between crm and shop, and nobody edits it.", property: phone}
       "
