@@ -44,7 +44,7 @@ async function workAlone(work: Work, shift: Shift, record: Omit<RecordWork, 'bra
   const [unit] = batch.units;
   try {
     if (!unit) return { kind: 'later', wait: waitOf(lockedError()), ms: BUSY_WAIT };
-    const result = await workOn(work, shift, unit, { ...record, brake: batch.brake });
+    const result = await workOn(work, shift, unit, { ...record, brake: batch.brake, alone: true });
     if (result.kind === 'later' || result.kind === 'retry') await unit.giveBack();
     return result;
   } catch (error) {

@@ -39,6 +39,8 @@ export interface RecordWork {
   readonly last?: boolean;
   /** The brake that was on when the record was taken. */
   readonly brake: Brake | undefined;
+  /** A job of its own: its first look may have ended the marks of both records of a link, so both are read. */
+  readonly alone?: boolean;
   /** Called when nothing is left but to record what became of it. */
   readonly ends?: () => void;
 }
@@ -81,7 +83,13 @@ export async function workOn(
   try {
     let lease: string | undefined;
     let jobs: readonly string[] = [];
-    const what = { side, id, job, both: unit.taken.records.length > 1, known: knownOf(work, name, unit) };
+    const what = {
+      side,
+      id,
+      job,
+      both: record.alone === true || unit.taken.records.length > 1,
+      known: knownOf(work, name, unit),
+    };
     const ending = async (ended: Outcome, facts: Facts): Promise<Ending> => {
       record.ends?.();
       const end = await endingOf(work, mapping, unit, record, ended, facts);

@@ -27,7 +27,7 @@ export function apply(
 ): Promise<Learned> {
   switch (action.do) {
     case 'lock':
-      return lock(claims, facts, action);
+      return lock(scope, claims, facts, action);
     case 'begin':
       return begin(scope, claims, facts, action);
     case 'keep-overwritten':
@@ -49,8 +49,21 @@ export function apply(
 
 const learned = ({ results }: Facts, more: Partial<Results>): Learned => ({ results: { ...results, ...more } });
 
-async function lock(claims: Claims, facts: Facts, { claims: names, entry }: Do<'lock'>): Promise<Learned> {
-  await claims.add(names, entry);
+async function lock(
+  scope: MappingScope,
+  claims: Claims,
+  facts: Facts,
+  { claims: names, entry }: Do<'lock'>,
+): Promise<Learned> {
+  try {
+    await claims.add(names, entry);
+  } catch (error) {
+    // Another worker has the new record, by its event: this one links it later, by the id that its create answered.
+    const { created, begun } = facts.results;
+    if (created?.kind === 'created')
+      await scope.links.noteMade(facts.side, facts.id, begun?.key, created.view.record.id);
+    throw error;
+  }
   const own = entry?.side === facts.side && entry.entry.id === facts.id;
   return learned(facts, { locked: [...facts.results.locked, ...names], ...(own ? { indexed: true } : {}) });
 }

@@ -41,13 +41,6 @@ it('two triggers in one moment are one run', async () => {
   await world.engine.queues.scan.resume();
   const runs = await Promise.all(groups.map(({ run }) => world.engine.runs.get(run.id)));
   const children = new Set(runs.flatMap((run) => run?.children ?? []));
-  console.log(
-    JSON.stringify(
-      runs.map((r) => [r?.id, r?.children]),
-      null,
-      1,
-    ),
-  );
   expect(children.size).toBe(world.engine.config.current().mappings.size);
   await world.settle();
 });
@@ -68,6 +61,25 @@ it('a record that cannot be read has those that wait for it looked at once, not 
   await sync(world);
   await sync(world);
   await linked(world, 'opportunity-order', 'shop', order);
+});
+
+it('a look that fails keeps the edit of the other record of the link: the next try reads both', async () => {
+  const name = unique('both');
+  const product = await make(world, 'keap', 'products', { name, price: 100, short_description: 'x' });
+  await reconcile(world, 'product-product', 'keap', product);
+  const counterpart = await linked(world, 'product-product', 'keap', product);
+  const queue = world.engine.queues.reconcile('product-product');
+  const { enqueue } = world.engine.context({ owner: 'test' });
+  await queue.pause();
+  await edit(world, 'shop', 'products', counterpart, { description: 'edited in the shop' });
+  // Both are taken as one unit: the one that did not change names it.
+  await enqueue('product-product', 0, [product]);
+  await enqueue('product-product', 1, [counterpart]);
+  world.shop.faults.add({ method: 'GET', path: `/products/${counterpart}`, times: 4, action: 'status', status: 503 });
+  await queue.resume();
+  await world.settle();
+  expect(world.shop.faults.list().map(({ hits }) => hits)).toEqual([4]);
+  expect(await read(world, 'keap', 'products', product)).toMatchObject({ description: 'edited in the shop' });
 });
 
 it('a link that is broken and made again while a record is worked on takes nothing from before', async () => {
