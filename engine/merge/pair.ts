@@ -122,17 +122,18 @@ function nextEffect(facts: Facts, pair: PairToMerge, gate: Open, settled: Settle
 
 /**
  * Without a version the system would let an edit be overwritten that was made since the record was read. So one from a
- * page or a search, or one that was read before the other record, is read again right before it is written.
+ * page or a search, or one that was read before the other record was read or written, is read again right before it is
+ * written.
  */
 export function mustReadFirst(
-  { mapping, records }: Facts,
+  { mapping, records, results }: Facts,
   { views }: Pick<PairToMerge, 'views'>,
   side: SideIndex,
 ): boolean {
   if (views[side].record.version !== undefined) return false;
   if (mapping.sides[side].entity.update?.version !== undefined) return true;
   const [own, other] = [records[side], records[otherSide(side)]];
-  if (own?.kind !== 'present' || own.from === 'list') return true;
+  if (own?.kind !== 'present' || own.from === 'list' || results.written[otherSide(side)]) return true;
   return own.from === 'read' && other?.kind === 'present' && other.order > own.order;
 }
 

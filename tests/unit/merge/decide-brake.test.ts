@@ -227,7 +227,7 @@ describe('a clear', () => {
           = updated {writes: [[name], [phone]], ids: [a, b]}
       ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: name, side: crm, value: Ann, rule: cleared}, {at: "1970-01-01T00:16:40.000Z", property: phone, side: shop, value: p1, rule: cleared}]}
       ! update {side: 0, view: 0/a(Ann, ), writes: [{property: name, value: null, fingerprint: ""}], readFirst: true}
-      ! update {side: 1, view: 1/b(, p1), writes: [{property: phone, value: null, fingerprint: ""}], readFirst: false}
+      ! update {side: 1, view: 1/b(, p1), writes: [{property: phone, value: null, fingerprint: ""}], readFirst: true}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: ["", "", name#1], phone: ["", "", phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<, >", "<, >"]}}
           handled: [0/a(, ), 1/b(, )]

@@ -313,7 +313,7 @@ describe('deciding a conflict by hand', () => {
           = updated {writes: [[phone], [name]], ids: [a, b], conflicts: [name, phone]}
       ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: name, side: shop, value: Eve, rule: conflict}, {at: "1970-01-01T00:16:40.000Z", property: phone, side: crm, value: p2, rule: conflict}]}
       ! update {side: 0, view: 0/a(Bob, p2), writes: [{property: phone, value: p3, fingerprint: p3}], readFirst: true}
-      ! update {side: 1, view: 1/b(Eve, p3), writes: [{property: name, value: Bob, fingerprint: Bob}], readFirst: false}
+      ! update {side: 1, view: 1/b(Eve, p3), writes: [{property: name, value: Bob, fingerprint: Bob}], readFirst: true}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Bob, Bob, name#1], phone: [p3, p3, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Bob, p3>", "<Bob, p3>"]}}
           handled: [0/a(Bob, p3), 1/b(Bob, p3)]

@@ -225,7 +225,7 @@ describe('a change of one side', () => {
       ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 0, sent: p2, definition: phone#1, from: p2}, {property: name, side: 1, sent: Bob, definition: name#1, from: Bob}]}}
           = updated {writes: [[phone], [name]], ids: [a, b]}
       ! update {side: 0, view: 0/a(Bob, p1), writes: [{property: phone, value: p2, fingerprint: p2}], readFirst: true}
-      ! update {side: 1, view: 1/b(Ann, p2), writes: [{property: name, value: Bob, fingerprint: Bob}], readFirst: false}
+      ! update {side: 1, view: 1/b(Ann, p2), writes: [{property: name, value: Bob, fingerprint: Bob}], readFirst: true}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Bob, Bob, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Bob, p2>", "<Bob, p2>"]}}
           handled: [0/a(Bob, p2), 1/b(Bob, p2)]
