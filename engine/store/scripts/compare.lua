@@ -7,14 +7,9 @@
 ]]
 -- @include lib
 local side, raws = ARGV[1], ARGV[2]
-local ids, firsts, asked, values = {}, {}, {}, {}
+local ids = {}
 for i = 3, #ARGV do ids[#ids + 1] = ARGV[i] end
-for i, id in ipairs(ids) do
-  firsts[i] = id
-  if side == '1' then firsts[i] = getIn(base, 'rev', id) end
-  if firsts[i] then asked[#asked + 1] = firsts[i] end
-end
-for i, value in ipairs(many('HMGET', base .. 'link', asked)) do values[asked[i]] = value end
+local firsts, values = linksOf(side, ids)
 local at = L.raw[tonumber(side) + 1]
 local hasEntries = call('HEXISTS', base .. 'sizes', 'unlinked:' .. side) == 1
 local other = {}

@@ -185,6 +185,18 @@ local function linkOf(at, side, id)
   return nil
 end
 
+-- Of records of one side: their links' ids on side 0 by position (false: none), and the values of these links by that id.
+local function linksOf(side, ids)
+  local firsts, asked, values = {}, {}, {}
+  for i, id in ipairs(ids) do
+    firsts[i] = id
+    if side == '1' then firsts[i] = getIn(base, 'rev', id) end
+    if firsts[i] then asked[#asked + 1] = firsts[i] end
+  end
+  for i, value in ipairs(many('HMGET', base .. 'link', asked)) do values[asked[i]] = value end
+  return firsts, values
+end
+
 ------------------------------------------------------------------ records without a link
 -- Layout of engine/store/unlinked-codec.ts.
 

@@ -8,15 +8,9 @@
 ]]
 -- @include lib
 local side, full = ARGV[1], ARGV[2] == 'full'
-local ids, firsts, values = {}, {}, {}
+local ids = {}
 for i = 3, #ARGV do ids[#ids + 1] = ARGV[i] end
-local asked = {}
-for i, id in ipairs(ids) do
-  firsts[i] = id
-  if side == '1' then firsts[i] = getIn(base, 'rev', id) end
-  if firsts[i] then asked[#asked + 1] = firsts[i] end
-end
-for i, value in ipairs(many('HMGET', base .. 'link', asked)) do values[asked[i]] = value end
+local firsts, values = linksOf(side, ids)
 
 local keys = {}
 for i, id in ipairs(ids) do
