@@ -76,7 +76,7 @@ export function createEvents(): Events {
       try {
         await subscribed;
       } catch (error) {
-        // Whoever listens next begins anew.
+        // Whoever listens next begins again.
         listeners.delete(listener);
         leave();
         throw error;

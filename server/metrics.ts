@@ -185,7 +185,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
   );
   const quota = shared(
     'tandem_quota_left',
-    'Calls that may still go to a system before the window of a declared limit begins anew.',
+    'Calls that may still go to a system before the window of a declared limit begins again.',
     ...(['system', 'limit'] as const),
   );
   const down = shared(

@@ -185,7 +185,7 @@ function keysOf(prefix: string, system: string, limits: readonly LimitConfig[]) 
 export interface LimiterState {
   /** Milliseconds that it still has to be left alone, because it asked for that. */
   readonly paused: number;
-  /** Per declared limit, how many requests may still go before its window begins anew. */
+  /** Per declared limit, how many requests may still go before its window begins again. */
   readonly limits: readonly { readonly requests: number; readonly per: number; readonly left: number }[];
 }
 

@@ -21,7 +21,7 @@ export function outdated(mapping: Mapping, base: Base): boolean {
 export const definitionsOf = (mapping: Mapping): Record<string, string> =>
   Object.fromEntries(mapping.properties.map(({ name, definition }) => [name, definition]));
 
-/** What decides which records take part, match and get counterparts: another one asks for both sides to be read anew. */
+/** What decides which records take part, match and get counterparts: another one asks for both sides to be read again. */
 export const scopeOf = ({ sides, match }: Mapping): string =>
   hash(
     stableJson([

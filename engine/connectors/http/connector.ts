@@ -94,9 +94,9 @@ export function openHttpConnector(
   };
 
   /**
-   * Waits for quota, and for a system that is down, up to `patience` milliseconds in all: a list must not begin anew
+   * Waits for quota, and for a system that is down, up to `patience` milliseconds in all: a list must not begin again
    * because of a moment without.
-   * @param first nothing is lost by beginning anew: a system that is down is not waited for
+   * @param first nothing is lost by beginning again: a system that is down is not waited for
    */
   async function sendPatiently(call: Call, patience: number, first = false): Promise<HttpResponse> {
     const end = performance.now() + patience;
