@@ -461,14 +461,18 @@ test('a webhook with a thousand ids is answered before they are queued, and what
       headers: { 'content-type': 'application/json' },
     });
   const writes = shop.writes.length;
+  // Nobody works yet: what is counted is what the answer took.
+  expect((await call('POST', '/queues/reconcile-people/pause')).status).toBe(200);
   const before = await commandsOf(engine);
   const answer = await send();
   const calls = (await commandsOf(engine)) - before;
   // One step, however many there are.
   expect(answer.json()).toEqual({ queued: 1_000 });
   expect(calls).toBeLessThanOrEqual(4);
-  // While they are still being queued, more of the same take no more room.
+  // More of the same take no more room.
   await send();
+  expect((await call('GET', '/queues/reconcile-people')).body.marked).toBe(1_000);
+  expect((await call('POST', '/queues/reconcile-people/resume')).status).toBe(200);
   await until(async () => {
     const { marked, counts } = (await call('GET', '/queues/reconcile-people')).body;
     return marked + counts.waiting + counts.active + counts.delayed === 0;
