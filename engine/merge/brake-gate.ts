@@ -29,6 +29,8 @@ export type BrakeGate =
       readonly decision?: Decision | null;
     };
 
+export type OpenGate = Extract<BrakeGate, { kind: 'open' }>;
+
 interface Gated {
   readonly views: Pair<RecordView>;
   readonly base: Base;

@@ -10,7 +10,8 @@ import { otherSide, type Pair, type SideIndex } from '../types.ts';
 import { appliedWrites, withApplied } from './base.ts';
 import { decideOrphaned } from './orphaned.ts';
 import { decideMerged } from './other.ts';
-import { decidePair, type PairToMerge } from './pair.ts';
+import { decidePair } from './pair.ts';
+import type { PairToMerge } from './settle.ts';
 import { isSynced, unreadableState } from './state.ts';
 import {
   act,

@@ -8,7 +8,7 @@ import { baseEntry } from '../merge/base.ts';
 import { pairOfLink } from '../merge/linked.ts';
 import { decideMatch, type Match } from '../merge/match.ts';
 import type { Converted, PropertyDecision } from '../merge/merge.ts';
-import { mergePair, type PairToMerge } from '../merge/pair.ts';
+import { mergePair, type PairToMerge } from '../merge/settle.ts';
 import { viewOn } from '../merge/unit.ts';
 import { flip, mapPair, SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';

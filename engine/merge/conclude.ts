@@ -1,0 +1,162 @@
+/** All is done for two records that can be done: what is recorded, and what it came to. Pure. */
+import type { TandemError } from '../errors.ts';
+import { mapPair, replaceSide } from '../model/pair.ts';
+import type { CorrelationNote, Mark, OpenPatch, RecentWrite, Unsettled } from '../store/types.ts';
+import type { Commit, Step } from '../sync/actions.ts';
+import type { Facts } from '../sync/facts.ts';
+import type { RecordView } from '../sync/view.ts';
+import type { Pair, SideIndex } from '../types.ts';
+import { type Answered, baseAfter, fingerprintOf, marked, unconfirmedWrites } from './base.ts';
+import type { OpenGate } from './brake-gate.ts';
+import { ownWriteOf } from './foreign.ts';
+import { turnsOf } from './loop.ts';
+import type { MergeResult } from './merge.ts';
+import { disagreementOf, isReview, outcomeAfter } from './pair-outcome.ts';
+import { blockedTrouble } from './permit.ts';
+import { nextLook, recentAfter } from './readback.ts';
+import { type Responses, refusalOf, responsesOf, withoutRefused } from './responses.ts';
+import type { PairToMerge, Settled } from './settle.ts';
+import { stateToStore } from './state.ts';
+import { act, entryOf, issueOf, linkResult, nothing, openOfLink, type Trouble, troubleOf, waiting } from './unit.ts';
+
+/** All is done that can be done: what is recorded, and what it came to. */
+export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settled: Settled): Step {
+  const { mapping, results, conversions } = facts;
+  const { merged, stopped } = gate;
+  const responses = mapPair(pair.views, (view, side) =>
+    responsesOf(facts, view, merged.writes[side], results.written[side]),
+  );
+  const answers = mapPair(responses, (response) => response?.answered);
+  const rejected =
+    results.written.map(refusalOf).find((error) => error !== undefined) ??
+    responses.flatMap((response) => [...(response?.refused.values() ?? [])])[0];
+  const disagreement = disagreementOf(merged, pair.base);
+  const problem = rejected ?? disagreement;
+  const undecided = problem !== undefined && problem === disagreement && isReview(merged);
+  const trouble: Trouble | undefined = stopped
+    ? blockedTrouble(mapping, stopped.block, stopped.change)
+    : problem && { ...troubleOf(problem, conversions?.refs), ...(undecided ? { kind: 'review' as const } : {}) };
+  const refused = responses.flatMap((response) => [...(response?.refused.keys() ?? [])]);
+  const unconfirmed = unconfirmedWrites(mapping, merged, answers, pair.unconfirmed).filter(
+    (name) => !refused.includes(name),
+  );
+  const looks = looksAgain(facts, pair, settled, responses);
+  const correlation = mapPair(pair.correlation, (note, side) => noteAfter(note, results.correlated[side]));
+  const again = unconfirmed.length > 0 ? [{ mapping: mapping.name, side: 0 as const, id: pair.ids[0] }] : [];
+  const refs = trouble?.kind === 'waiting' ? (conversions?.refs ?? []) : [];
+  const { mark = [], ...waits } = waiting(refs);
+  const commit: Commit = {
+    ...nothing,
+    result: linkResult(facts, {
+      ids: pair.ids,
+      base: marked(mapping, withoutRefused(baseAfter(merged, pair.base, answers, unconfirmed), responses)),
+      unconfirmed,
+      correlation,
+      lastSynced:
+        unconfirmed.length > 0
+          ? ['', '']
+          : mapPair(statesAfter(facts, pair, answers, correlation), (state, side) =>
+              looks.some((look) => look.side === side) ? '' : state,
+            ),
+    }),
+    // A decision against a clear is in the base by now, or there is nothing to be cleared any more.
+    open: openOfLink(pair.ids, {
+      issue: trouble ? issueOf(facts, trouble) : null,
+      decision: null,
+      ...unsettledAfter(facts, pair, settled, responses),
+    }),
+    recent: recentAfter(facts, writtenNow(facts, pair, merged, answers)),
+    mark: [...again, ...looks, ...mark],
+    ...waits,
+    handled: mapPair(pair.views, (view, side) => handledView(facts, view, side)),
+    written: mapPair(answers, (answered, side) => (answered && answered.size > 0 ? pair.ids[side] : undefined)),
+    ownWrites: mapPair(pair.views, (view, side) => {
+      const after = handledView(facts, view, side);
+      return after && after !== view ? ownWriteOf(view, after, facts.stored.ownWrites[side]) : undefined;
+    }),
+    ...(stopped ? { blockedBy: stopped.block.brake.id } : {}),
+  };
+  return act({ do: 'commit', commit, last: true }, outcomeAfter(pair, merged, answers, problem, undecided));
+}
+
+/** Records that have shown an old reading are read again, ever later. */
+function looksAgain(
+  { mapping }: Facts,
+  { ids }: PairToMerge,
+  { read }: Settled,
+  responses: Pair<Responses | undefined>,
+): Mark[] {
+  return ([0, 1] as const).flatMap((side) => {
+    const age = responses[side]?.old ? 0 : read.old[side];
+    return age === undefined ? [] : [{ mapping: mapping.name, side, id: ids[side], inMs: nextLook(age) }];
+  });
+}
+
+/** What is remembered of properties that do not come to rest; an empty patch where nothing is and was. */
+function unsettledAfter(
+  facts: Facts,
+  { views }: PairToMerge,
+  { read, unsettled }: Settled,
+  responses: Pair<Responses | undefined>,
+): Pick<OpenPatch, 'unsettled'> {
+  const { mapping, stored } = facts;
+  const former = entryOf(facts).unsettled ?? {};
+  const after = new Map<string, Unsettled | undefined>(Object.entries(former));
+  for (const [name, one] of unsettled) after.set(name, one);
+  const halt = (name: string, error: TandemError, values: Pair<string>): void => {
+    after.set(name, { halt: { values, code: error.code, reason: error.message }, returns: 0, at: stored.now });
+  };
+  const shown = (name: string) => mapPair(views, (view) => fingerprintOf(mapping, view, name));
+  for (const { property, error } of read.left) if (error) halt(property, error, shown(property));
+  for (const response of responses)
+    for (const [name, error] of response?.refused ?? [])
+      halt(name, error, replaceSide(shown(name), response!.side, response!.answered.get(name)!));
+  const entries = [...after].flatMap(([name, one]) => (one ? [[name, one] as const] : []));
+  if (entries.length > 0) return { unsettled: Object.fromEntries(entries) };
+  return Object.keys(former).length > 0 ? { unsettled: null } : {};
+}
+
+const noteAfter = (
+  note: CorrelationNote | undefined,
+  result: Facts['results']['correlated'][SideIndex],
+): CorrelationNote | undefined =>
+  result === undefined ? note : result === false || 'error' in result ? 'refused' : undefined;
+
+/** The states that the next scan will see: written properties as the target answered them, the others as they were read. */
+function statesAfter(
+  { mapping }: Facts,
+  { views }: PairToMerge,
+  answers: Pair<Answered | undefined>,
+  correlation: Pair<CorrelationNote | undefined>,
+): Pair<string> {
+  return mapPair(views, (view, side) => {
+    const fingerprints = mapping.properties.map(({ name }, i) => answers[side]?.get(name) ?? view.fingerprints[i]!);
+    return stateToStore(mapping, { ...view, fingerprints }, correlation[side]);
+  });
+}
+
+/** A record as our own writes have left it. A write of which a part was refused leaves it in no state that is known. */
+function handledView({ results }: Facts, view: RecordView, side: SideIndex): RecordView | undefined {
+  const [written, correlated] = [results.written[side], results.correlated[side]];
+  if (typeof correlated === 'object' && 'view' in correlated) return correlated.view;
+  if (written === undefined) return view;
+  return written.kind === 'done' ? written.view : view;
+}
+
+/** What each property showed before our own write, when we wrote it, and how often in a row. */
+function writtenNow(
+  facts: Facts,
+  { views }: PairToMerge,
+  { writes }: MergeResult,
+  answers: Pair<Answered | undefined>,
+): RecentWrite[] {
+  const { mapping, stored } = facts;
+  return ([0, 1] as const).flatMap((side) =>
+    writes[side]
+      .filter(({ property }) => answers[side]?.has(property))
+      .map(({ property, fingerprint }): RecentWrite => {
+        const before = fingerprintOf(mapping, views[side], property);
+        return { property, side, before, sent: fingerprint, at: stored.now, times: turnsOf(facts, property, side) };
+      }),
+  );
+}

@@ -1,0 +1,56 @@
+/** What the values of two records come to, before the brake is asked: what was read back, merged, without loops. Pure. */
+import { mapPair } from '../model/pair.ts';
+import type { CorrelationNote, PendingWrite } from '../store/types.ts';
+import type { Conversions, Facts } from '../sync/facts.ts';
+import type { RecordView } from '../sync/view.ts';
+import type { Base, Pair } from '../types.ts';
+import { foreignModified } from './foreign.ts';
+import { breakLoops, type Turns } from './loop.ts';
+import { type MergeResult, merge, type PropertyDecision, type PropertyState } from './merge.ts';
+import { type Readback, readback } from './readback.ts';
+
+export interface PairToMerge {
+  readonly ids: Pair<string>;
+  readonly views: Pair<RecordView>;
+  /** From which is merged: own writes that were applied but never recorded are in it. */
+  readonly base: Base;
+  readonly applied: readonly PendingWrite[];
+  /** Properties that were read back differently from what was written at the last commit. */
+  readonly unconfirmed: readonly string[];
+  /** What is still to be done about the correlation ids in the records. */
+  readonly correlation: Pair<CorrelationNote | undefined>;
+}
+
+/** What the values of both records come to, before the brake is asked. */
+export const mergePair = (facts: Facts, pair: PairToMerge, conversions: Conversions): MergeResult =>
+  settle(facts, pair, conversions).merged;
+
+export interface Settled extends Turns {
+  readonly read: Readback;
+}
+
+export function settle(facts: Facts, { base, views }: PairToMerge, conversions: Conversions): Settled {
+  const read = readback(facts, { base, views }, conversions);
+  const merged = merge({
+    base: read.base,
+    modified: mapPair(views, (view, side) => foreignModified(view, facts.stored.ownWrites[side])),
+    properties: read.properties.map((state) => withChoice(facts, state)),
+  });
+  return { read, ...breakLoops(facts, { base: read.base, views }, withLeft(merged, read.left)) };
+}
+
+/** A person's choice between two sides is the conflict rule of these properties, this once. */
+function withChoice({ choice }: Facts, state: PropertyState): PropertyState {
+  if (choice?.kind === 'restore' && state.name === choice.property) return { ...state, conflict: choice.side };
+  if (choice?.kind !== 'resolve-conflict' || state.conflict !== 'review') return state;
+  return { ...state, conflict: choice.properties.get(state.name) ?? choice.winner ?? 'review' };
+}
+
+/** A property of which nothing is decided now keeps its agreement; what stands in its way is the reason. */
+function withLeft({ writes, base, decisions }: MergeResult, left: Readback['left']): MergeResult {
+  const entries = left.flatMap(({ property, entry }) => (entry ? [[property, entry] as const] : []));
+  const blocked = left.flatMap(({ property, error }): PropertyDecision[] =>
+    error ? [{ property, rule: 'blocked', error }] : [],
+  );
+  return { writes, base: { ...base, ...Object.fromEntries(entries) }, decisions: [...decisions, ...blocked] };
+}
