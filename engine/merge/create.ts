@@ -31,6 +31,7 @@ import {
   outcomeOfError,
   raiseIssue,
   troubleOf,
+  waiting,
 } from './unit.ts';
 
 type Sendable = Extract<NewRecord, { ok: true }>;
@@ -62,7 +63,10 @@ export function decideCreate(facts: Facts, source: RecordView): Step {
   if (!sent.ok) {
     // What a system could not answer just now is asked again.
     if (sent.error.retry !== 'never') return fail(sent.error);
-    return raiseIssue(facts, source, troubleOf(sent.error, sent.refs), outcomeOfError(sent.error), { refs: sent.refs });
+    const trouble = troubleOf(sent.error, sent.refs);
+    return raiseIssue(facts, source, trouble, outcomeOfError(sent.error), {
+      commit: trouble.kind === 'waiting' ? waiting(sent.refs) : {},
+    });
   }
   // It was looked for before anybody else was.
   const former = pending && resultOfCreate(mapping, source, pending, facts.found!);

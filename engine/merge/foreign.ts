@@ -27,7 +27,6 @@ export function ownWriteOf(
   own: readonly OwnWrite[],
 ): OwnWrite | undefined {
   if (modified === undefined) return undefined;
-  const foreign = before && foreignModified(before, own);
-  const foreignAt = foreign === undefined ? 0 : Date.parse(foreign);
+  const foreignAt = Date.parse((before && foreignModified(before, own)) ?? NEVER);
   return { at: Date.parse(modified), before: foreignAt > 0 ? foreignAt : undefined };
 }

@@ -26,6 +26,7 @@ import {
   outcomeOfError,
   pendingOf,
   troubleOf,
+  viewOn,
 } from './unit.ts';
 
 /**
@@ -44,9 +45,8 @@ export function decideLinked(facts: Facts, link: Link): Step {
     if (untouched && fact.kind === 'present' && isSynced(mapping, link, fact.view))
       return end(outcomeOf('unchanged', { ids: link.ids }));
   }
-  const [a, b] = facts.records;
-  if (a?.kind !== 'present' || b?.kind !== 'present') return decideOrphaned(facts, link);
-  return decidePair(facts, pairOfLink(facts, link, [a.view, b.view]));
+  const [a, b] = [viewOn(facts, 0), viewOn(facts, 1)];
+  return a && b ? decidePair(facts, pairOfLink(facts, link, [a, b])) : decideOrphaned(facts, link);
 }
 
 export function pairOfLink(facts: Facts, link: Link, views: Pair<RecordView>): PairToMerge {

@@ -22,7 +22,8 @@ export function lossOf(sent: unknown, stored: unknown): string | undefined {
 }
 
 function numberOf(value: unknown): Decimal | undefined {
-  const text = typeof value === 'number' || typeof value === 'string' ? String(value).trim() : '';
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+  const text = String(value).trim();
   return NUMBER.test(text) ? new Decimal(text) : undefined;
 }
 

@@ -25,8 +25,7 @@ export function overwrittenValues(mapping: Mapping, views: Pair<RecordView>, mer
   const cleared = clearsOf(merged);
   return merged.decisions.flatMap(({ property, rule, loser, writes }) => {
     if (loser !== undefined) return overwrittenValue(mapping, views[loser], property, rule, at);
-    if (writes === undefined || !cleared.has(property)) return [];
-    return overwrittenValue(mapping, views[writes], property, 'cleared', at);
+    return cleared.has(property) ? overwrittenValue(mapping, views[writes!], property, 'cleared', at) : [];
   });
 }
 

@@ -90,7 +90,6 @@ export const abandoned = (pendingCreate: OpenEntry['pendingCreate']): Pick<OpenP
 export interface IssueDetails {
   /** What changes of what is open beside the issue. */
   readonly open?: OpenPatch;
-  readonly refs?: readonly Reference[];
   readonly commit?: Partial<Commit>;
 }
 
@@ -103,13 +102,14 @@ export function raiseIssue(
   view: RecordView,
   trouble: Trouble,
   outcome: Outcome,
-  { open = {}, refs = [], commit: more = {} }: IssueDetails = {},
+  { open = {}, commit: more = {} }: IssueDetails = {},
 ): Step {
   const { issue: former, pendingCreate } = entryOf(facts);
   const key = keyOf(facts);
   const state = unlinkedState(facts.mapping, view);
   const issue = issueOf(facts, { ...trouble, ...blockedStill(former, trouble) });
-  const moved = matchPart(facts.stored.unlinked?.state ?? '') !== matchPart(state);
+  const before = facts.stored.unlinked?.state;
+  const moved = before === undefined || matchPart(before) !== matchPart(state);
   const commit: Commit = {
     ...nothing,
     result: { kind: 'unlinked', record: { side: view.side, id: view.record.id }, state, index: indexOf(view) },
@@ -117,7 +117,6 @@ export function raiseIssue(
     open: { [key]: { ...abandoned(pendingCreate), ...(facts.choice ? { decision: null } : {}), ...open, issue } },
     ...(isSettled(issue) && !isSettled(former) ? { wake: [key] } : {}),
     ...(moved ? { wakeAll: [key] } : {}),
-    ...waiting(trouble.kind === 'waiting' ? refs : []),
     ...(trouble.candidates ? { watch: trouble.candidates } : {}),
     ...more,
   };

@@ -238,6 +238,30 @@ describe('creating a counterpart by hand', () => {
       'result: {kind: removed, ids: [a, b]}',
     ));
 
+  it('ends an earlier decision where the record cannot be sent', () =>
+    expect(
+      play({
+        choice,
+        records: [a, undefined],
+        answers: { newRecord: { ok: false, error: broken, refs: [] } },
+        open: { decision: { kind: 'creates', seen: {} } },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: new-record, view: 0/a(Ann, p1)}
+      ! commit
+          result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
+          handled: [0/a(Ann, p1), -]
+          open: {0/a: {decision: null, issue: {kind: failed, code: EXPRESSION_FAILED, reason: "It fails.", mapping: v1, since: 1000000}}}
+          wake: [0/a]
+          wakeAll: [0/a]
+          = failed {code: EXPRESSION_FAILED, reason: "It fails."}
+      "
+    `));
+
   it.each<readonly [string, Situation, string]>([
     [
       'the mapping creates none there',

@@ -317,6 +317,20 @@ describe('a record that needs a counterpart', () => {
       "
     `));
 
+  it('waits for no record that it refers to where another value cannot be converted', () =>
+    expect(
+      play({
+        ...alone,
+        answers: {
+          newRecord: {
+            ok: false,
+            error: new TandemError('VALUE_TYPE', 'No number.'),
+            refs: [{ mapping: 'firms', side: 0, id: 'f', settled: false }],
+          },
+        },
+      }),
+    ).not.toContain('firms'));
+
   it('is tried again where a system could not answer just now', () =>
     expect(
       play({

@@ -1143,6 +1143,13 @@ describe('the correlation id in a record of a link', () => {
       true,
     ],
     ['does not replace what somebody wrote there after the system refused it', at('refused'), 'z', false],
+    [
+      'does not replace what somebody wrote there while the values are as they were',
+      at('open', { lastSynced: [`<v1\n${state('Ann', 'p1')}>`, ''] }),
+      'z',
+      false,
+    ],
+    ['is not written again where somebody took it out', link(base, synced), undefined, false],
   ])('%s', (_, of, ref, writes) => {
     const records = [
       view(0, ['Ann', 'p1'], ref === undefined ? {} : { ref }),

@@ -1,5 +1,6 @@
 /** The parts that decisions are made of, by themselves: states of records, bases, values for the history. */
 import { describe, expect, it } from 'vitest';
+import { TandemError } from '../../../engine/errors.ts';
 import {
   appliedWrites,
   baseEntry,
@@ -22,7 +23,7 @@ import {
   unreadableState,
 } from '../../../engine/merge/state.ts';
 import { sameSent } from '../../../engine/merge/unconfirmed.ts';
-import { isSettled, viewOn } from '../../../engine/merge/unit.ts';
+import { isSettled, troubleOf, viewOn } from '../../../engine/merge/unit.ts';
 import { factsOf, mappingOf, pendingCreate, readable, state, view } from './situation.ts';
 
 const mapping = mappingOf();
@@ -201,6 +202,13 @@ describe('the last modification that was not our own', () => {
 it('two creates have sent the same whatever the order of their properties', () => {
   expect(sameSent({ a: '1', b: '2' }, { b: '2', a: '1' })).toBe(true);
   expect(sameSent({ a: '1' }, { a: '2' })).toBe(false);
+});
+
+it('trouble with a reference names the records that it waits for, if any', () => {
+  const error = new TandemError('REFERENCE_WAITING', 'It waits.');
+  const firm = { mapping: 'firms', side: 0, id: 'f' } as const;
+  expect(troubleOf(error, [{ ...firm, settled: true }]).refs).toEqual([firm]);
+  expect(troubleOf(error).refs).toEqual([]);
 });
 
 it('is settled with any issue but a block of the brake', () => {

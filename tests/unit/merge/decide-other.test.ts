@@ -1,0 +1,112 @@
+/**
+ * The decision table for a system that answers another record than the one that was asked for: two records were merged there, or an
+ * event spelled an id otherwise.
+ */
+import { describe, expect, it } from 'vitest';
+import { TandemError } from '../../../engine/errors.ts';
+import type { RecordFact } from '../../../engine/sync/facts.ts';
+import { agreedOn, link, mappingOf, PLACE, pendingCreate, play, state, view } from './situation.ts';
+
+const winner: RecordFact = { kind: 'other', id: 'w' };
+const base = agreedOn('Ann', 'p1');
+const both = [view(0, ['Ann', 'p1']), view(1, ['Ann', 'p1'])] as const;
+
+describe('a record without a link, for which its system answers another one', () => {
+  it('is forgotten, and the one that was answered is looked at', () =>
+    expect(play({ delivered: [winner, undefined] })).toMatchInlineSnapshot(`
+      "
+      ! commit
+          result: {kind: removed, record: {side: 0, id: a}}
+          open: {0/a: {issue: null}}
+          mark: [{mapping: people, side: 0, id: w}]
+          wakeAll: [0/a]
+          = gone
+      "
+    `));
+
+  it('leaves its unconfirmed create to a person, and ends its issue', () =>
+    expect(
+      play({
+        look: [1, 'b'],
+        delivered: [undefined, winner],
+        open: {
+          pendingCreate: pendingCreate({}),
+          issue: { kind: 'failed', reason: 'It failed.', mapping: 'v1', since: 5 },
+        },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ! commit
+          result: {kind: removed, record: {side: 1, id: b}}
+          open: {1/b: {pendingCreate: {at: 999990, key: key-0, sent: {}, review: true}, issue: null}}
+          mark: [{mapping: people, side: 1, id: w}]
+          wakeAll: [1/b]
+          = gone
+      "
+    `));
+});
+
+describe('a linked record that was merged into another one', () => {
+  const merged = { delivered: [winner, undefined], records: [undefined, both[1]] } as const;
+
+  it('keeps its link, writes nothing and is left to a person', () =>
+    expect(play({ link: link(base), ...merged })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 1, id: b}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", "<Ann, p1>"]}}
+          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Merge their counterparts in shop too, if they are the same, or unlink this one.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          = review {ids: [a, b], code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Merge their counterparts in shop too, if they are the same, or unlink this one."}
+      "
+    `));
+
+  it('is left to a person on the second side too, with what is still to be done about the link', () =>
+    expect(
+      play({
+        mapping: mappingOf({ sides: [{ correlate: PLACE }, {}] }),
+        link: link(base, { unconfirmed: ['phone'], correlation: ['open', undefined] }),
+        delivered: [undefined, winner],
+        records: [both[0], undefined],
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [phone], correlation: [open, -], lastSynced: ["<v1\\n<Ann, p1>>", ""]}}
+          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "shop answers record w for b: the two were merged there. Merge their counterparts in crm too, if they are the same, or unlink this one.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          = review {ids: [a, b], code: RECORD_MERGED, reason: "shop answers record w for b: the two were merged there. Merge their counterparts in crm too, if they are the same, or unlink this one."}
+      "
+    `));
+
+  it('is left to a person where its counterpart was edited', () =>
+    expect(
+      play({
+        look: [1, 'b'],
+        link: link(base, { lastSynced: ['', state('Ann', 'p2')] }),
+        ...merged,
+      }),
+    ).toContain('code: RECORD_MERGED'));
+
+  it.each<readonly [string, Parameters<typeof play>[0]]>([
+    [
+      'cannot be read',
+      { delivered: merged.delivered, records: [undefined, new TandemError('EXPRESSION_FAILED', 'No.')] },
+    ],
+    ['was merged too', { delivered: [winner, { kind: 'other', id: 'x' }] }],
+  ])('is left to a person, in no known state, where its counterpart %s', (_, given) =>
+    expect(play({ link: link(base), ...given })).toContain('lastSynced: ["", ""]'),
+  );
+
+  it('ends its link where its counterpart does not exist', () =>
+    expect(
+      play({ link: link(base), delivered: merged.delivered, records: [undefined, 'absent'] }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 1, id: b}
+      ! commit
+          result: {kind: removed, ids: [a, b]}
+          wakeAll: [0/a, 1/b]
+          = gone {ids: [a, b]}
+      "
+    `));
+});
