@@ -283,20 +283,6 @@ export function createLinks(
 
     intend: (side: SideIndex, id: string, pendingCreate: Intent): Promise<void> => patch(side, id, { pendingCreate }),
 
-    /** Nobody works on this create now: other records no longer wait for its end, but are held where they look like its result. */
-    async doubtIntent(side: SideIndex, id: string): Promise<void> {
-      const { pendingCreate } = await issues.open(side, id);
-      if (pendingCreate && !pendingCreate.review)
-        await patch(side, id, { pendingCreate: { ...pendingCreate, review: true } });
-    },
-
-    /** The system answered which record it created: kept at once, for reads of it may fail or lag. @param key of the create that is open */
-    async noteMade(side: SideIndex, id: string, key: string | undefined, made: string): Promise<void> {
-      const { pendingCreate } = await issues.open(side, id);
-      if (pendingCreate && pendingCreate.key === key)
-        await patch(side, id, { pendingCreate: { ...pendingCreate, made } });
-    },
-
     /** Writes that were begun last from the record on side 0, under whatever revision of its link. */
     pendingWrites: async (id: string) => (await issues.open(0, id)).pendingWrites,
 

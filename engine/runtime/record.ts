@@ -125,7 +125,7 @@ export async function workOn(
     if (error.code === 'INTERNAL') log.error({ ...fields, err: error.cause }, words);
     else log.warn(fields, words);
     if (!over) return { kind: 'retry', error };
-    await giveUp(engine, mapping, record, job, error);
+    await giveUp(engine, mapping, record, job, unit.claims.owner, error);
     const held = { holdMs: work.lease, open: { [unit.taken.records[0]!.key]: { failedJob: job } } };
     const answer = await unit.commit({ result: { kind: 'none' }, ...held });
     if (answer.kind !== 'done') await unit.giveBack();

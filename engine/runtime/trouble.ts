@@ -2,6 +2,7 @@
 import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import type { ErrorCode, TandemError } from '../errors.ts';
+import { recordKey } from '../model/record-key.ts';
 import { noteFirstTry } from '../queue/reasons.ts';
 import type { SideIndex } from '../types.ts';
 
@@ -57,12 +58,16 @@ export async function retryLater(
   else if (former !== undefined && former !== jobId) await removeJob(engine, mapping, former);
 }
 
-/** Nobody tries it any more: it is among the records in trouble, and scans bring it back once the reason may be over. */
+/**
+ * Nobody tries it any more: it is among the records in trouble, and scans bring it back once the reason may be over.
+ * @param owner of the claims on it
+ */
 export async function giveUp(
   engine: Engine,
   mapping: Mapping,
   { side, id }: RecordName,
   job: string,
+  owner: string,
   { code, message, context }: TandemError,
 ): Promise<void> {
   const links = engine.links(mapping.name);
@@ -81,7 +86,7 @@ export async function giveUp(
     // Failing does not take it out of a brake, whose answer is about it too.
     ...(brake !== undefined && change !== undefined ? { brake, change } : {}),
   });
-  await links.doubtIntent(side, id);
+  await links.batches.leaveToPerson(recordKey(side, id), owner);
 }
 
 export interface Refusal {

@@ -168,6 +168,14 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
       return result === 'begun' ? undefined : (result as 'changed' | 'lost');
     },
 
+    async noteMade(record, key, made) {
+      await begin({ b: {}, k: record, c: [], M: JSON.stringify(made), mk: key });
+    },
+
+    async leaveToPerson(record, owner = '') {
+      await begin({ b: {}, k: record, o: owner, c: [], V: true });
+    },
+
     async changed(side, ids, raws) {
       const other: number[] = [];
       for (let i = 0; i < ids.length; i += LOOKED) {

@@ -444,6 +444,16 @@ export interface Batches {
   /** Drops the pending create with this key. @returns `changed` where there is another one or none, `lost` */
   withdraw(begin: Pick<Begin, 'record' | 'owner' | 'claims'>, key: string): Promise<'changed' | 'lost' | undefined>;
   /**
+   * The system answered which record the pending create with this key has made: kept at once, for reads of it may fail or
+   * lag. Where there is another one or none, or the record is linked, nothing is noted.
+   */
+  noteMade(record: RecordKey, key: string, made: string): Promise<void>;
+  /**
+   * Nobody works on the pending create of a record: others no longer wait for its end, but go to review where they look like
+   * its result. Where somebody else than the owner works on the record, nothing is noted.
+   */
+  leaveToPerson(record: RecordKey, owner?: string): Promise<void>;
+  /**
    * Which records are not as they were last handled, by their positions.
    * @param raws hash of each raw record
    */

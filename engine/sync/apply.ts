@@ -59,9 +59,8 @@ async function lock(
     await claims.add(names, entry);
   } catch (error) {
     // Another worker has the new record, by its event: this one links it later, by the id that its create answered.
-    const { created, begun } = facts.results;
-    if (created?.kind === 'created')
-      await scope.links.noteMade(facts.side, facts.id, begun?.key, created.view.record.id);
+    const { created } = facts.results;
+    if (created?.kind === 'created') await noteMade(scope, facts, created.view.record.id);
     throw error;
   }
   const own = entry?.side === facts.side && entry.entry.id === facts.id;
@@ -176,12 +175,17 @@ async function create(
     if (error.code !== 'OUTCOME_UNKNOWN' && error.code !== 'LINK_CHANGED')
       return learned(facts, { created: { kind: 'rejected', error } });
     if (id === undefined) throw error;
-    await scope.links.noteMade(facts.side, facts.id, facts.results.begun?.key, id);
+    await noteMade(scope, facts, id);
     record = await clients[side].read(entity, id);
     if (record?.id !== id) throw error;
   }
   const view = await viewRecord(mapping, side, record, scope.fingerprinter);
   return learned(facts, { created: { kind: 'created', view } });
+}
+
+async function noteMade({ links }: MappingScope, { side, id, results }: Facts, made: string): Promise<void> {
+  const key = results.begun?.key;
+  if (key !== undefined) await links.batches.noteMade(recordKey(side, id), key, made);
 }
 
 async function withdrawCreate(

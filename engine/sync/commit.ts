@@ -79,14 +79,14 @@ function storable({ rawOf }: MappingScope, { stored }: Facts, { result, handled,
   };
 }
 
-/** Pending writes of a link that was committed are history. */
+/** Pending writes of a link that was committed are history, and so is a create of either record. */
 function openOf({ job }: Unit, { stored }: Facts, { result, open = {} }: Commit, ending: Ending | undefined) {
   const patches: Record<RecordKey, OpenPatch> = {};
   for (const [key, patch] of [...Object.entries(open), ...Object.entries(ending?.open ?? {})])
     patches[key] = { ...patches[key], ...patch };
   if (result.kind === 'link') {
     const key = recordKey(0, result.link.ids[0]);
-    patches[key] = { ...patches[key], pendingWrites: null };
+    patches[key] = { ...patches[key], pendingWrites: null, pendingCreate: null };
   }
   for (const [key, { issue, ...patch }] of Object.entries(patches)) {
     if (issue && job !== undefined) patches[key] = { ...patch, issue: { ...issue, job } };

@@ -291,7 +291,7 @@ async function raiseUnreadable(
   const since = former?.kind === 'failed' && former.code === code ? former.since : Date.now();
   const issue = { kind: 'failed', code, reason: message, mapping: mapping.version, since } as const;
   await links.hold(side, id, state, job === undefined ? issue : { ...issue, job });
-  await links.doubtIntent(side, id);
+  await links.batches.leaveToPerson(recordKey(side, id));
   if (former && former.code !== 'BRAKE_ON') return;
   const unit = { records: [], claims: [], result: { kind: 'none' }, wake: [recordKey(side, id)] } as const;
   await links.batches.commit('', [unit], scope.wake);

@@ -4,7 +4,8 @@
   KEYS[1]  see lib.lua
   ARGV[1]  requests (msgpack), a list of: b spending, see brake.lua, empty where the brake is not asked; k record key; o owner, c claims that it must hold; W pending
            writes as JSON, or nil, with the revision wr of their link (0: there is none) and its ids wa, wb; C pending create as JSON, or nil, with its key ck, and cr the key of the one that it
-           replaces, or ''; D: the pending create with this key is dropped, nothing else
+           replaces, or ''; or nothing but: D the pending create with this key is dropped; M the id, as JSON, of what the pending
+          create with the key mk has made; V a pending create is left to a person, unless somebody else than o works on the record
   Answers per request { 'lost' } where a claim was lost, { 'changed' } where the link is at another revision or the pending
   create there is another one's,
   { 'brake', fields of the brake ... }, or { 'begun' }.
@@ -40,6 +41,9 @@ local function isAtRevision(request)
   return (linked and revisionOf(value) or 0) == request.wr
 end
 
+-- Added as text: decoded and encoded, an empty list would come back as an object. Of a field that is there twice the last counts.
+local function withField(json, field) return sub(json, 1, -2) .. ',' .. field .. '}' end
+
 local function begin(request)
   for _, name in ipairs(request.c) do
     if held[name] ~= request.o then return { 'lost' } end
@@ -49,6 +53,17 @@ local function begin(request)
   if request.D then
     if key ~= request.D then return { 'changed' } end
     record.open.C = nil
+    return { 'begun' }
+  end
+  if request.M then
+    if key ~= request.mk then return { 'changed' } end
+    record.open.C = withField(record.open.C, '"made":' .. request.M)
+    return { 'begun' }
+  end
+  if request.V then
+    local holder = ownerOf(call('HGET', base .. 'claims', request.k), at)
+    if holder and holder ~= request.o then return { 'lost' } end
+    if key and not cjson.decode(record.open.C).review then record.open.C = withField(record.open.C, '"review":true') end
     return { 'begun' }
   end
   if request.W and not isAtRevision(request) then return { 'changed' } end

@@ -421,6 +421,38 @@ describe('beginning', () => {
     expect(await store.issues.pendingCreates(0)).toEqual([]);
   });
 
+  it('notes what a create has made only while that create is pending: never on a record that is linked by now', async () => {
+    const made = () => store.batches.noteMade('0/1', 'a', 'b"1');
+    await begin('a');
+    await store.batches.noteMade('0/1', 'other', 'b2');
+    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: create('a') }]);
+    await made();
+    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: { ...create('a'), made: 'b"1' } }]);
+    // Whichever of the two comes first.
+    for (let i = 0; i < 30; i++) {
+      const [id, counterpart] = [`r${i}`, `c${i}`];
+      const record = `0/${id}`;
+      await begin('a', { record });
+      const note = i % 2 === 0 ? store.batches.noteMade(record, 'a', counterpart) : store.batches.leaveToPerson(record);
+      await Promise.all([note, makeLink(store, id, counterpart)]);
+      expect((await store.reader.record(0, id)).openOfLink.pendingCreate).toBeUndefined();
+    }
+    expect((await store.issues.pendingCreates(0)).map(({ id }) => id)).toEqual(['1']);
+    expect(await contradictions(redis, store)).toEqual([]);
+  });
+
+  it('leaves a pending create to a person, once, and not while somebody else works on the record', async () => {
+    const pending = { ...create('a'), keys: [] };
+    await begin('a', { create: pending });
+    await store.batches.claim('w1', ['0/1'], TTL);
+    await store.batches.leaveToPerson('0/1');
+    await store.batches.leaveToPerson('0/1', 'w2');
+    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending }]);
+    await store.batches.leaveToPerson('0/1', 'w1');
+    await store.batches.leaveToPerson('0/1', 'w1');
+    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: { ...pending, review: true } }]);
+  });
+
   it('keeps writes that were begun before at the same revision: either may have been applied', async () => {
     const revision = await makeLink(store, '1', 'b1');
     const write = (sent: string) => ({ property: 'p', side: 1 as const, sent: token(sent), from: token('f') });
