@@ -88,7 +88,7 @@ export async function workOn(
       id,
       job,
       both: record.alone === true || unit.taken.records.length > 1,
-      known: knownOf(work, name, unit),
+      known: knownOf(work, name, unit, record),
     };
     const ending = async (ended: Outcome, facts: Facts): Promise<Ending> => {
       record.ends?.();
@@ -136,12 +136,12 @@ export async function workOn(
   }
 }
 
-/** What the page delivered, unless an event named the record since. */
-function knownOf({ deliveries }: Work, mapping: string, { taken }: ClaimedUnit): Unit['known'] {
+/** What the page delivered, unless an event named the record since; of a job of its own nobody knows that any more. */
+function knownOf({ deliveries }: Work, mapping: string, { taken }: ClaimedUnit, { alone }: RecordWork): Unit['known'] {
   return (side) => {
     const record = taken.records.find((one) => one.side === side);
     const known = record && deliveries.take(mapping, side, record.id);
-    return record?.event ? undefined : known;
+    return record?.event || alone ? undefined : known;
   };
 }
 

@@ -147,7 +147,10 @@ while i <= #ARGV do
   local record, lease, place, name, did, pairs_ = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4] == '1', tonumber(ARGV[i + 5])
   local score = redis.call('ZSCORE', KEYS[1], record)
   local again = score and (lease == '' or tonumber(score) ~= tonumber(lease)) and true or false
-  if score and not again then redis.call('ZREM', KEYS[1], record) end
+  if score and not again then
+    redis.call('ZREM', KEYS[1], record)
+    redis.call('HDEL', KEYS[1] .. ':events', record)
+  end
   result[#result + 1] = again and 0 or 1
   if next(runs) then
     local before = redis.call('SISMEMBER', KEYS[4], record) == 1

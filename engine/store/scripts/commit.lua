@@ -350,6 +350,7 @@ for i, score in ipairs(many('ZMSCORE', base .. 'dirty', worked)) do
   end
 end
 each('ZREM', base .. 'dirty', leaves)
+each('HDEL', base .. 'dirty:events', leaves)
 each('ZADD', base .. 'dirty', again)
 for _, unit in ipairs(done) do
   if unit.x ~= 'keep' then

@@ -98,14 +98,14 @@ for back = 3, 0, -1 do
   end
 end
 
--- Events of systems that marked these records: they end with the marks.
+-- Events of systems that marked these records. They stay as long as the marks: whoever gets the record after this worker
+-- must not use an older reading of it either.
 local events, marked = {}, {}
 for _, unit in ipairs(taken) do
   for _, key in ipairs(unit.keys) do marked[#marked + 1] = key end
 end
 if #marked > 0 and call('EXISTS', dirty .. ':events') == 1 then
   for i, event in ipairs(many('HMGET', dirty .. ':events', marked)) do events[marked[i]] = event end
-  each('HDEL', dirty .. ':events', marked)
 end
 
 local answer = {}

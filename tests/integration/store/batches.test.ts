@@ -1,6 +1,7 @@
 /** Batches: dirty records taken under claims, committed with a fence, whatever other workers and marks do meanwhile. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { createDirty } from '../../../engine/store/dirty.ts';
 import type { Store } from '../../../engine/store/store.ts';
 import type { CommitUnit, TakenUnit } from '../../../engine/store/types.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
@@ -126,6 +127,34 @@ describe('taking', () => {
         return redis.hkeys(`${store.context.base}claims`);
       })
       .toEqual(['key/0/y']);
+  });
+});
+
+describe('an event of a system', () => {
+  const event = { at: 1_000, trace: undefined };
+  const events = async () => (await take('w')).units.flatMap(({ records }) => records.map((record) => record.event));
+  const kept = () => redis.hlen(`${store.context.base}dirty:events`);
+  beforeEach(() => createDirty(redis, prefix).mark('m', ['0/1'], 0, event));
+
+  it('is known to whoever gets the record next, where the one who had it gives it back or dies', async () => {
+    const { units } = await take('w');
+    expect(units[0]!.records[0]!.event).toEqual(event);
+    await store.batches.releaseTaken('w', units);
+    expect(await events()).toEqual([event]);
+    expect((await take('dies', 1)).units).toEqual([]);
+    await store.batches.releaseTaken('w', units);
+    await take('dies', 1);
+    await expect.poll(events, { interval: 5 }).toEqual([event]);
+  });
+
+  it('ends with the mark, and stays where the record was marked again meanwhile', async () => {
+    const [first] = (await take('w')).units;
+    await mark('0/1');
+    expect(await one('w', own(first!, { kind: 'none' }))).toBe('done');
+    expect(await kept()).toBe(1);
+    const [second] = (await take('w')).units;
+    expect(await one('w', own(second!, { kind: 'none' }))).toBe('done');
+    expect(await kept()).toBe(0);
   });
 });
 
