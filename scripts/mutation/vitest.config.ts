@@ -9,7 +9,7 @@ class QuickFirst extends BaseSequencer {
     return files.sort((a, b) => slow(a) - slow(b) || (a.moduleId < b.moduleId ? -1 : 1));
   }
 }
-const SLOW = ['decide-brake.test.ts', 'table.test.ts', 'laws.test.ts', 'limits.test.ts'];
+const SLOW = ['decide-brake.test.ts', 'table.test.ts', 'laws.test.ts', 'decide-table.test.ts', 'limits.test.ts'];
 
 // The unit tests that concern what is mutated.
 export default defineConfig({

@@ -186,6 +186,8 @@ export interface Situation {
   /** The record that is looked at: `0/a` unless another one is named. */
   readonly look?: readonly [SideIndex, string];
   readonly link?: Link;
+  /** Both records of the link are to be looked at. */
+  readonly both?: boolean;
   /** What is read, by side; a record that is not named must not be asked for. */
   readonly records?: Pair<Given>;
   /** Facts of records that a page has delivered. */
@@ -237,6 +239,7 @@ export function factsOf(given: Situation): Facts {
     mapping,
     side,
     id,
+    both: given.both,
     key: 'key-1',
     fingerprinter: readable,
     stored: {
