@@ -778,11 +778,11 @@ class MappingTest {
       for (const side of [0, 1] as const) await tandem.sync(mapping, side, records[side].id);
       const linked = await this.#eventually(
         () => tandem.counterpart(mapping, 0, records[0].id),
-        (id) => (id !== undefined) === (rule.found === 'link'),
+        (id) => (id !== undefined) === (rule.onMatch === 'link'),
       );
       const issue = await tandem.issue(mapping, 0, records[0].id);
       const reason =
-        rule.found === 'link'
+        rule.onMatch === 'link'
           ? linked === records[1].id
             ? undefined
             : linked === undefined

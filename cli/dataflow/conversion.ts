@@ -44,7 +44,7 @@ export function conversions(mapping: Mapping, property: Property, first: SideInd
         expression: convert.source,
         parts: text`to ${systemOf(toward)}: ${expressionWords(convert.source)}`,
       });
-    const fallback = property.reference?.otherwise[toward];
+    const fallback = property.reference?.fallback[toward];
     if (fallback)
       found.push({
         kind: 'fallback',
@@ -53,10 +53,10 @@ export function conversions(mapping: Mapping, property: Property, first: SideInd
         parts: text`to ${systemOf(toward)}, without a linked record: ${code(fallback.source)}`,
       });
   }
-  if (property.places !== undefined)
+  if (property.scale !== undefined)
     found.push({
       kind: 'scale',
-      parts: text`${property.places} decimal ${property.places === 1 ? 'place' : 'places'} count`,
+      parts: text`${property.scale} decimal ${property.scale === 1 ? 'place' : 'places'} count`,
     });
   if (property.lossy) found.push({ kind: 'lossy', parts: text`may come back in another form` });
   if (property.direction !== 'both' && property.drift === 'revert')

@@ -162,12 +162,12 @@ const sectionSide = (mapping: Mapping, side: MappingSide): SectionSide => ({
 });
 
 function row(config: Config, mapping: Mapping, property: Property, first: SideIndex): DataflowRow {
-  const { direction, conflict, reference, required, type, places } = property;
+  const { direction, conflict, reference, required, type, scale } = property;
   return {
     property: property.name,
     from: rowPlace(config, mapping, property, first),
     to: rowPlace(config, mapping, property, otherSide(first)),
-    compared: { type, ...(places === undefined ? {} : { scale: places }) },
+    compared: { type, ...(scale === undefined ? {} : { scale }) },
     direction: direction === 'both' ? 'both' : direction === first ? 'from' : 'to',
     required,
     conversions: conversions(mapping, property, first),

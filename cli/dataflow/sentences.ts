@@ -110,7 +110,7 @@ function matching(about: About): Text[] {
     return [text`Records that exist on both sides already are never matched by what they contain.`];
   return match.map((rule, i) => {
     const outcome =
-      rule.found === 'review'
+      rule.onMatch === 'review'
         ? 'every candidate goes to a person for review'
         : 'one candidate is linked, several go to a person for review';
     const position = match.length === 1 ? 'Match' : `Match ${i + 1}`;
@@ -213,7 +213,7 @@ function references({ mapping, sides: [from, to] }: About): Text[] {
     const { reference } = property;
     if (!reference) return [];
     const titles = `${placeTitle(mapping, property, from.index)} and ${placeTitle(mapping, property, to.index)}`;
-    const fallback = reference.otherwise.some((one) => one) ? ' or the row gives another value' : '';
+    const fallback = reference.fallback.some((one) => one) ? ' or the row gives another value' : '';
     return [
       text`${titles} refer to records that the mapping ${code(reference.mapping)} links: a record waits until the one that it refers to is linked${fallback}.`,
     ];
@@ -318,5 +318,5 @@ function brake({ mapping }: About): Text[] {
   });
 }
 
-const limitWords = ({ count, percent, floor }: BrakeLimit): string =>
-  `more than ${count} records or ${percent} % of the linked ones (a share counts from ${floor + 1} records on)`;
+const limitWords = ({ count, percent, minimum }: BrakeLimit): string =>
+  `more than ${count} records or ${percent} % of the linked ones (a share counts from ${minimum + 1} records on)`;

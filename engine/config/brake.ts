@@ -9,7 +9,7 @@ export interface BrakeLimit {
   /** So do more than this share of the linked records, in percent, */
   readonly percent: number;
   /** yet not before they are more than this many: a share of few records says nothing. */
-  readonly floor: number;
+  readonly minimum: number;
 }
 
 /** undefined: no limit. */
@@ -20,9 +20,9 @@ export type BrakeFile = 'off' | Partial<Record<BrakeKind, 'off' | Partial<BrakeL
 
 /** `schemas/mapping.schema.json` tells the same to editors. */
 export const BRAKE_DEFAULTS: Readonly<Record<BrakeKind, BrakeLimit>> = {
-  deletes: { count: 500, percent: 10, floor: 5 },
-  creates: { count: 1_000, percent: 25, floor: 100 },
-  clears: { count: 500, percent: 10, floor: 20 },
+  deletes: { count: 500, percent: 10, minimum: 5 },
+  creates: { count: 1_000, percent: 25, minimum: 100 },
+  clears: { count: 500, percent: 10, minimum: 20 },
 };
 
 /** One or two deletes are an ordinary day, however few the links. */
@@ -43,11 +43,11 @@ export function brakeConfig(given: BrakeFile = {}): BrakeConfig {
  */
 export function allowance(
   kind: BrakeKind,
-  { count, percent, floor }: BrakeLimit,
+  { count, percent, minimum }: BrakeLimit,
   linked: number,
   loses = kind === 'deletes',
 ): number {
   // Half of all at once is no ordinary day even where all are few: it may be a list that is empty by mistake.
-  const least = loses ? Math.min(floor, Math.max(FEW, Math.ceil(linked / 2) - 1)) : floor;
+  const least = loses ? Math.min(minimum, Math.max(FEW, Math.ceil(linked / 2) - 1)) : minimum;
   return Math.min(count, Math.max(least, Math.floor((linked * percent) / 100)));
 }

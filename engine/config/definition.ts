@@ -29,10 +29,10 @@ export function definitionOf(
   property: Omit<Property, 'name' | 'definition'>,
   entities: readonly [EntityConfig, EntityConfig],
 ): string {
-  const { sides, type, places, equal, direction, drift, convert, values, reference } = property;
+  const { sides, type, scale, equal, direction, drift, convert, values, reference } = property;
   const read = (side: SideIndex): string => {
     const { system, name, normalize } = entities[side];
-    return part([system, name, normalize?.source, sides[side].source, type, places, ...(equal ? [equal] : [])]);
+    return part([system, name, normalize?.source, sides[side].source, type, scale, ...(equal ? [equal] : [])]);
   };
   const toward = (target: SideIndex): string => {
     if (direction !== 'both' && direction !== target) return drift === 'revert' ? FOLLOWS : DRIFTS;
@@ -42,7 +42,7 @@ export function definitionOf(
       table && Object.fromEntries(table),
       sides[0].lookup,
       sides[1].lookup,
-      reference && [reference.mapping, reference.sides, reference.otherwise[target]?.source],
+      reference && [reference.mapping, reference.sides, reference.fallback[target]?.source],
     ]);
   };
   return read(0) + read(1) + toward(0) + toward(1);

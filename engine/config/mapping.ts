@@ -44,7 +44,7 @@ type BySide<T> = Readonly<Record<string, T>>;
 
 interface PropertyFile {
   type?: ValueType;
-  places?: number;
+  scale?: number;
   equal?: Form[];
   required?: boolean;
   direction?: string;
@@ -53,7 +53,7 @@ interface PropertyFile {
   convert?: BySide<string>;
   values?: string | Record<string, Json>;
   reference?: string;
-  otherwise?: BySide<string>;
+  fallback?: BySide<string>;
   lookup?: BySide<string>;
   lossy?: boolean;
 }
@@ -63,7 +63,7 @@ interface MappingFile {
   description?: string;
   between: BySide<string | { system: string; entity: string }>;
   when?: BySide<string>;
-  match?: (BySide<string> & { found?: 'link' | 'review' })[];
+  match?: (BySide<string> & { onMatch?: 'link' | 'review' })[];
   create?: string[] | BySide<'missing' | 'always'>;
   correlate?: BySide<string>;
   conflict?: string;
@@ -93,7 +93,7 @@ interface SideDraft {
 const PROPERTY_KEYS = [
   'description',
   'type',
-  'places',
+  'scale',
   'equal',
   'required',
   'direction',
@@ -102,12 +102,12 @@ const PROPERTY_KEYS = [
   'convert',
   'values',
   'reference',
-  'otherwise',
+  'fallback',
   'lookup',
   'lossy',
 ];
 /** Words that would be read as something else than a side. */
-const RESERVED_SIDES = new Set([...PROPERTY_KEYS, 'found', 'latest', 'review', 'both', 'keep', 'propagate', 'off']);
+const RESERVED_SIDES = new Set([...PROPERTY_KEYS, 'onMatch', 'latest', 'review', 'both', 'keep', 'propagate', 'off']);
 
 /** @returns the draft, or the problems that keep the file from being read as a mapping */
 export function readMapping(
@@ -468,11 +468,11 @@ function checkMapping(state: Compiling, name: string, path: YamlPath): boolean {
 
 const NO_EXPRESSION: Expression = { source: '', evaluate: async () => undefined };
 
-function matchRule(state: Compiling, rule: BySide<string> & { found?: 'link' | 'review' }, i: number): MatchRule {
+function matchRule(state: Compiling, rule: BySide<string> & { onMatch?: 'link' | 'review' }, i: number): MatchRule {
   const path = ['match', i];
   const keys: [Expression, Expression] = [NO_EXPRESSION, NO_EXPRESSION];
   const find: [string | undefined, string | undefined] = [undefined, undefined];
-  for (const name of Object.keys(rule)) if (name !== 'found') sideIndex(state, name, [...path, name], 'key');
+  for (const name of Object.keys(rule)) if (name !== 'onMatch') sideIndex(state, name, [...path, name], 'key');
   for (const side of state.sides) {
     const source = Object.hasOwn(rule, side.name) ? rule[side.name] : undefined;
     if (source === undefined) {
@@ -489,7 +489,7 @@ function matchRule(state: Compiling, rule: BySide<string> & { found?: 'link' | '
     }
   }
   const name = state.sides.map((side) => String(rule[side.name] ?? '')).join(' = ');
-  return { name, keys, find, found: rule.found ?? 'link' };
+  return { name, keys, find, onMatch: rule.onMatch ?? 'link' };
 }
 
 /** The path within a key that changes letters or spaces only. */
@@ -609,8 +609,8 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
   );
   const compiledSides: [PropertySide, PropertySide] = [sides[0]!, sides[1]!];
   const type = property.type ?? 'string';
-  if (property.places !== undefined && type !== 'decimal')
-    report.add('CONFIG_SCHEMA', [...path, 'places'], '"places" is for type: decimal only.', 'key');
+  if (property.scale !== undefined && type !== 'decimal')
+    report.add('CONFIG_SCHEMA', [...path, 'scale'], '"scale" is for type: decimal only.', 'key');
   if (property.equal !== undefined && type !== 'string')
     report.add('CONFIG_SCHEMA', [...path, 'equal'], '"equal" is for type: string only.', 'key');
   if (property.drift === 'revert' && direction === 'both')
@@ -620,7 +620,7 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
       ? conflictQuiet(state)
       : conflictRule(state, property.conflict, [...path, 'conflict']);
   const convert = expressionsBySide(state, property.convert, [...path, 'convert'], { toward: true });
-  for (const key of ['convert', 'otherwise'] as const) {
+  for (const key of ['convert', 'fallback'] as const) {
     for (const name of Object.keys(property[key] ?? {})) {
       const toward = state.sides.findIndex((side) => side.name === name);
       if (toward >= 0 && direction !== 'both' && toward !== direction) {
@@ -645,7 +645,7 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
     name: '',
     sides: compiledSides,
     type,
-    places: property.places,
+    scale: property.scale,
     equal: type === 'string' ? equalForms(state, property.equal) : undefined,
     required: property.required ?? false,
     direction,
@@ -655,7 +655,7 @@ function compileProperty(state: Compiling, property: PropertyFile & Record<strin
     values:
       property.values === undefined
         ? undefined
-        : compileTable(state, property.values, compiledSides, direction, { type, places: property.places }, [
+        : compileTable(state, property.values, compiledSides, direction, { type, scale: property.scale }, [
             ...path,
             'values',
           ]),
@@ -838,13 +838,8 @@ function compileTable(
 function compileReference(state: Compiling, property: PropertyFile, path: YamlPath): ReferenceConfig | undefined {
   const { report } = state;
   if (property.reference === undefined) {
-    if (property.otherwise)
-      report.add(
-        'CONFIG_SCHEMA',
-        [...path, 'otherwise'],
-        '"otherwise" goes with "reference", which is missing.',
-        'key',
-      );
+    if (property.fallback)
+      report.add('CONFIG_SCHEMA', [...path, 'fallback'], '"fallback" goes with "reference", which is missing.', 'key');
     return undefined;
   }
   const at = [...path, 'reference'];
@@ -857,7 +852,7 @@ function compileReference(state: Compiling, property: PropertyFile, path: YamlPa
         'key',
       );
   }
-  const otherwise = expressionsBySide(state, property.otherwise, [...path, 'otherwise'], { toward: true });
+  const fallback = expressionsBySide(state, property.fallback, [...path, 'fallback'], { toward: true });
   if (!checkMapping(state, property.reference, at)) return undefined;
   const target = property.reference === state.draft.name ? state.draft : state.context.drafts.get(property.reference)!;
   const sides = [referredSide(state, 0, target), referredSide(state, 1, target)];
@@ -873,7 +868,7 @@ function compileReference(state: Compiling, property: PropertyFile, path: YamlPa
     return undefined;
   }
   state.needs.push({ mapping: property.reference, required: property.required === true, path: at });
-  return { mapping: property.reference, sides: [first, second], otherwise };
+  return { mapping: property.reference, sides: [first, second], fallback };
 }
 
 /** By system; where both sides are of one system, by name. */

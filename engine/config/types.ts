@@ -279,7 +279,7 @@ export interface MatchRule {
   /** The field by which each side's entity can be searched for this rule; undefined where it cannot. */
   readonly find: readonly [string | undefined, string | undefined];
   /** `link`: exactly one candidate links; `review`: a candidate always goes to review. */
-  readonly found: 'link' | 'review';
+  readonly onMatch: 'link' | 'review';
 }
 
 export interface ScheduleConfig {
@@ -296,7 +296,7 @@ export interface Property {
   readonly sides: readonly [PropertySide, PropertySide];
   readonly type: ValueType;
   /** Decimal places that count; undefined: all. */
-  readonly places: number | undefined;
+  readonly scale: number | undefined;
   /** Forms of a text that count as the same: its own, and those of both entities; undefined: none. */
   readonly equal: readonly Form[] | undefined;
   readonly required: boolean;
@@ -340,7 +340,7 @@ export interface ReferenceConfig {
   /** Which side of the referred mapping each side of this one is: `sides[0]` belongs to this mapping's side 0. */
   readonly sides: readonly [SideIndex, SideIndex];
   /** Expression toward each side, asked where the referred record has no link; `$` is the source value. */
-  readonly otherwise: readonly [Expression | undefined, Expression | undefined];
+  readonly fallback: readonly [Expression | undefined, Expression | undefined];
 }
 
 // ---------------------------------------------------------------- the whole

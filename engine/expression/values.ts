@@ -12,7 +12,7 @@ export type ValueType = 'string' | 'integer' | 'decimal' | 'boolean' | 'date' | 
 export interface TypeOptions {
   readonly type: ValueType;
   /** Decimal places that count; undefined: all. */
-  readonly places?: number | undefined;
+  readonly scale?: number | undefined;
   /** Forms of a text that count as the same. */
   readonly equal?: readonly Form[] | undefined;
 }
@@ -37,7 +37,7 @@ export function isEmpty(value: unknown): boolean {
  * Reads a raw JSON value as its declared type.
  * @throws TandemError VALUE_TYPE; the message names the type, never the value
  */
-export function parseValue(raw: unknown, { type, places }: TypeOptions): TypedValue {
+export function parseValue(raw: unknown, { type, scale }: TypeOptions): TypedValue {
   if (isEmpty(raw)) return undefined;
   const fail = (): never => {
     throw new TandemError('VALUE_TYPE', `The value is ${describe(raw)}, not ${article(type)}.`);
@@ -51,7 +51,7 @@ export function parseValue(raw: unknown, { type, places }: TypeOptions): TypedVa
     case 'decimal': {
       const number = parseDecimal(raw) ?? fail();
       if (type === 'integer') return number.isInteger() ? number : fail();
-      return places === undefined ? number : number.toDecimalPlaces(places, Decimal.ROUND_HALF_UP);
+      return scale === undefined ? number : number.toDecimalPlaces(scale, Decimal.ROUND_HALF_UP);
     }
     case 'boolean':
       if (typeof raw === 'boolean') return raw;
@@ -149,7 +149,7 @@ export function toJson(raw: unknown, options: TypeOptions, schema?: { readonly t
   if (value === undefined) return null;
   const wants = wanted(schema);
   if (Decimal.isDecimal(value)) {
-    if (wants === 'text') return value.toFixed(options.places);
+    if (wants === 'text') return value.toFixed(options.scale);
     return raw instanceof ExactNumber ? exactJson(value) : requireNumber(value);
   }
   if (DateTime.isDateTime(value)) {

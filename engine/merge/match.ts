@@ -82,7 +82,7 @@ export const shareKey = (a: Pick<RecordView, 'keys'>, b: Pick<RecordView, 'keys'
   a.keys.some((key, rule) => key !== undefined && key === b.keys[rule]);
 
 function byRules(facts: Facts, view: RecordView): Match {
-  for (const [index, { name, found: onMatch }] of facts.mapping.match.entries()) {
+  for (const [index, { name, onMatch }] of facts.mapping.match.entries()) {
     if (view.keys[index] === undefined) continue;
     const found = facts.rules[index];
     if (!found) return { kind: 'ask', question: { ask: 'rule', rule: index, view } };

@@ -184,9 +184,9 @@ async function convertReference(
 ): Promise<unknown> {
   const answer = await context.reference(property, source.side, String(raw));
   if (typeof answer === 'object') return answer.id;
-  const otherwise = property.reference?.otherwise[target];
-  if (answer === 'settled' && otherwise) {
-    const value = await otherwise.evaluate(raw, {
+  const fallback = property.reference?.fallback[target];
+  if (answer === 'settled' && fallback) {
+    const value = await fallback.evaluate(raw, {
       record: source.record.data,
       functions: context.functions(source.side),
     });

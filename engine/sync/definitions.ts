@@ -34,6 +34,6 @@ export const scopeOf = ({ sides, match }: Mapping): string =>
         when?.source ?? null,
         create,
       ]),
-      match.map(({ name, found }) => [name, found]),
+      match.map(({ name, onMatch }) => [name, onMatch]),
     ] as unknown),
   );

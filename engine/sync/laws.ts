@@ -392,7 +392,7 @@ class Trial {
     if (property.reference)
       return {
         message,
-        todo: `Link what it refers to by itself, without "otherwise"; or set "direction: ${to}", ${meant}.`,
+        todo: `Link what it refers to by itself, without "fallback"; or set "direction: ${to}", ${meant}.`,
       };
     if (!convert[0] && !convert[1])
       return { message, todo: `Choose places and a "type" that hold the same; or set "direction: ${to}", ${meant}.` };

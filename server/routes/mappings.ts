@@ -42,19 +42,19 @@ const summarySchema = {
 
 const rule = described('"latest", "review", or the side that wins', text);
 const ms = { type: 'integer', description: 'Milliseconds' } as const;
-const brakeLimit = object({ count, percent: { type: 'number' }, floor: count });
+const brakeLimit = object({ count, percent: { type: 'number' }, minimum: count });
 const propertySchema = object({
   name: text,
   sources: described('Path or expression on each side', perSide(text)),
   type: text,
-  'places?': count,
+  'scale?': count,
   required: flag,
   direction: described('"both", or the side that it flows to', text),
   conflict: rule,
   drift: text,
   'convert?': described('Expression toward each side', perSide(text)),
   'values?': described('Name of the value table', text),
-  'reference?': object({ mapping: text, 'otherwise?': perSide(text) }),
+  'reference?': object({ mapping: text, 'fallback?': perSide(text) }),
   'lookup?': perSide(text),
   lossy: described('That a value may come back from the other side as another is meant', flag),
   line: count,
@@ -64,7 +64,7 @@ const detailSchema = object({
   sides: list(
     object({ name: text, system: text, entity: text, 'when?': text, create: flag, deletes: text, 'correlate?': text }),
   ),
-  match: list(object({ name: text, keys: perSide(text), found: text })),
+  match: list(object({ name: text, keys: perSide(text), onMatch: text })),
   conflict: rule,
   schedule: object({ 'changes?': ms, 'webhooks?': ms, 'full?': ms }),
   limits: described(
@@ -285,10 +285,10 @@ async function detail(engine: Engine, mapping: Mapping) {
       deletes: side.deletes,
       correlate: side.correlate?.source,
     })),
-    match: mapping.match.map(({ name, keys, found }) => ({
+    match: mapping.match.map(({ name, keys, onMatch }) => ({
       name,
       keys: bySide(names, [keys[0].source, keys[1].source]),
-      found,
+      onMatch,
     })),
     conflict: ruleName(mapping.conflict),
     schedule: mapping.schedule,
@@ -314,7 +314,7 @@ function propertyOf(names: SideNames, property: Property, ruleName: (rule: Mappi
     name: property.name,
     sources: bySide(names, [sides[0].source, sides[1].source]),
     type: property.type,
-    places: property.places,
+    scale: property.scale,
     required: property.required,
     direction: typeof direction === 'number' ? names[direction] : direction,
     conflict: ruleName(property.conflict),
@@ -322,7 +322,7 @@ function propertyOf(names: SideNames, property: Property, ruleName: (rule: Mappi
     convert: given(convert, (expression) => expression.source),
     values: property.values?.name,
     reference: reference
-      ? { mapping: reference.mapping, otherwise: given(reference.otherwise, (expression) => expression.source) }
+      ? { mapping: reference.mapping, fallback: given(reference.fallback, (expression) => expression.source) }
       : undefined,
     lookup: given([sides[0].lookup, sides[1].lookup], ({ entity, field }) => `${entity}.${field}`),
     lossy: property.lossy,

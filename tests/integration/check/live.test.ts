@@ -233,7 +233,7 @@ describe('an amount that disagrees with the formatted amount beside it', () => {
     const dir = await files([
       'mappings/product-product.yaml',
       /(- keap: price[\s\S]*?customwebshop: price\n)[\s\S]*?(?= {2}- keap)/,
-      '$1    type: decimal\n    places: 2\n    convert: { keap: $ / 100, customwebshop: $ * 100 }\n',
+      '$1    type: decimal\n    scale: 2\n    convert: { keap: $ / 100, customwebshop: $ * 100 }\n',
     ]);
     const found = problems(await check(dir, 'products'));
     expect(found).toMatchObject([

@@ -56,7 +56,7 @@ test('a brake that is on shows everywhere, with what it is about', async () => {
   const [{ reason, since }] = body.reviews;
   expect((await call('GET', '/mappings/people')).body).toMatchObject({
     brake: { kind: 'deletes', reason, since },
-    limits: { deletes: { count: 2, percent: 10, floor: 5 }, creates: { count: 1000 } },
+    limits: { deletes: { count: 2, percent: 10, minimum: 5 }, creates: { count: 1000 } },
   });
   expect((await call('GET', '/health/ready')).body).toMatchObject({ status: 'degraded', brakes: ['people'] });
   expect((await call('GET', '/metrics')).body).toContain('tandem_brake_on{mapping="people"} 1');

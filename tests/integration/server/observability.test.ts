@@ -260,7 +260,7 @@ test('lines written during a job tell run, mapping, side, record and job', async
     log: createLogger('debug', to, false),
     mapping: MAPPING.replace(
       'deletes: review',
-      'deletes: propagate\nbrake: { deletes: { count: 0, percent: 0, floor: 0 } }',
+      'deletes: propagate\nbrake: { deletes: { count: 0, percent: 0, minimum: 0 } }',
     ),
   });
   await all.work();

@@ -26,7 +26,7 @@ test('mappings are shown as they were loaded', async () => {
   const { body: one } = await call('GET', '/mappings/people');
   expect(one).toMatchObject({
     sides: [{ name: 'crm', system: 'crm', entity: 'things', create: true, deletes: 'review' }, { name: 'shop' }],
-    match: [{ keys: { crm: '$lowercase(email)', shop: '$lowercase(email)' }, found: 'link' }],
+    match: [{ keys: { crm: '$lowercase(email)', shop: '$lowercase(email)' }, onMatch: 'link' }],
     conflict: 'latest',
     properties: [
       { name: 'name', sources: { crm: 'name', shop: 'name' }, type: 'string', required: true, direction: 'both' },

@@ -17,7 +17,7 @@ interface Row {
   convert?: Record<string, string>;
   values?: unknown;
   reference?: string;
-  otherwise?: Record<string, string>;
+  fallback?: Record<string, string>;
 }
 
 /** A company that has a customer of its own. */
@@ -36,7 +36,7 @@ const WRONG: Readonly<Record<string, string>> = {
 function spoil(row: Row): Row {
   if (row.keap === 'price') return { ...row, convert: { keap: '$round($)', customwebshop: '$' } };
   if (row.keap === 'contact_id')
-    return { ...row, otherwise: { customwebshop: `$link("company-customer", "${LINKED_COMPANY}")` } };
+    return { ...row, fallback: { customwebshop: `$link("company-customer", "${LINKED_COMPANY}")` } };
   if (row.keap === 'stage_id')
     return {
       ...row,

@@ -12,9 +12,9 @@ describe('defaults', () => {
     const kinds = schema.properties.brake.anyOf[1].properties;
     expect(Object.keys(kinds)).toEqual([...BRAKE_KINDS]);
     for (const kind of BRAKE_KINDS) {
-      const { count, percent, floor } = BRAKE_DEFAULTS[kind];
-      expect(kinds[kind].default).toEqual({ count, percent, floor });
-      expect(docs).toContain(`  ${kind}: { count: ${count}, percent: ${percent}, floor: ${floor} }`);
+      const { count, percent, minimum } = BRAKE_DEFAULTS[kind];
+      expect(kinds[kind].default).toEqual({ count, percent, minimum });
+      expect(docs).toContain(`  ${kind}: { count: ${count}, percent: ${percent}, minimum: ${minimum} }`);
     }
   });
 
@@ -30,7 +30,7 @@ describe('defaults', () => {
 });
 
 describe('how many one run may do', () => {
-  const limit = { count: 500, percent: 10, floor: 5 };
+  const limit = { count: 500, percent: 10, minimum: 5 };
   it.each([
     // The share counts, but not for a handful, and never beyond the number.
     ['creates', 0, 5],
@@ -83,7 +83,7 @@ describe('in a file', () => {
       ({ where, message }) => `${where}: ${message}`,
     );
 
-  it.each(['{ deletes: { count: 20 }, creates: off }', 'off', '{ clears: { percent: 2.5, floor: 0 } }'])(
+  it.each(['{ deletes: { count: 20 }, creates: off }', 'off', '{ clears: { percent: 2.5, minimum: 0 } }'])(
     '%s is taken',
     (brake) => {
       expect(problems(brake)).toEqual([]);

@@ -12,7 +12,7 @@ interface Row {
   crm: string;
   shop: string;
   type: 'string' | 'decimal';
-  places: number | undefined;
+  scale: number | undefined;
   direction: 'both' | 'crm' | 'shop';
   drift: 'keep' | 'revert' | undefined;
   convert: { crm: string | undefined; shop: string | undefined };
@@ -32,7 +32,7 @@ function yaml(row: Row): string {
     `  - crm: ${row.crm}`,
     `shop: ${row.shop}`,
     `type: ${row.type}`,
-    ...(row.places !== undefined && row.type === 'decimal' ? [`places: ${row.places}`] : []),
+    ...(row.scale !== undefined && row.type === 'decimal' ? [`scale: ${row.scale}`] : []),
     `direction: ${row.direction}`,
     ...(row.drift && row.direction !== 'both' ? [`drift: ${row.drift}`] : []),
     ...(converts.length > 0 ? [`convert: { ${converts.join(', ')} }`] : []),
@@ -48,7 +48,7 @@ const matter = (row: Row) => ({
   crm: row.crm,
   shop: row.shop,
   type: row.type,
-  places: row.type === 'decimal' ? row.places : undefined,
+  scale: row.type === 'decimal' ? row.scale : undefined,
   direction: row.direction,
   drift: row.direction === 'both' ? undefined : (row.drift ?? 'keep'),
   convert: (['crm', 'shop'] as const).map((side) => (flows(row, side) ? row.convert[side] : undefined)),
@@ -59,7 +59,7 @@ const rows: fc.Arbitrary<Row> = fc.record({
   crm: fc.constantFrom('free.a', 'free.b'),
   shop: fc.constantFrom('phone', 'street'),
   type: fc.constantFrom('string', 'decimal'),
-  places: fc.constantFrom(undefined, 0, 2),
+  scale: fc.constantFrom(undefined, 0, 2),
   direction: fc.constantFrom('both', 'crm', 'shop'),
   drift: fc.constantFrom(undefined, 'keep', 'revert'),
   convert: fc.record({
@@ -105,17 +105,17 @@ describe('the definition of a property', () => {
     );
   });
 
-  it('changes with a lookup, a reference and its `otherwise`, and with how the system is read', () => {
+  it('changes with a lookup, a reference and its `fallback`, and with how the system is read', () => {
     const plain = load().config.mappings.get('people-customers')!.properties[2] as Property satisfies Property;
     const entities = load()
       .config.mappings.get('people-customers')!
       .sides.map((side) => side.entity) as unknown as [EntityConfig, EntityConfig];
     const expression = (source: string) => ({ source, evaluate: async () => undefined });
-    const reference = (mapping: string, sides: [0 | 1, 0 | 1], otherwise?: string): Partial<Property> => ({
+    const reference = (mapping: string, sides: [0 | 1, 0 | 1], fallback?: string): Partial<Property> => ({
       reference: {
         mapping,
         sides,
-        otherwise: [undefined, otherwise === undefined ? undefined : expression(otherwise)],
+        fallback: [undefined, fallback === undefined ? undefined : expression(fallback)],
       },
     });
     const lookup = (entity: string, field: string): Partial<Property> => ({
@@ -157,7 +157,7 @@ const KEYS = [
   'crm',
   'shop',
   'type',
-  'places',
+  'scale',
   'direction',
   'drift',
   'convert',

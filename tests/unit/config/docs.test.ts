@@ -70,7 +70,7 @@ describe('docs/mappings.md', async () => {
   it('explains every property', async () => {
     const schema = JSON.parse(files.get('schemas/mapping.schema.json')!);
     const rows = Object.keys(schema.properties.properties.items.properties);
-    for (const key of [...Object.keys(schema.properties), ...rows, 'found']) expect(text, key).toContain(`\`${key}`);
+    for (const key of [...Object.keys(schema.properties), ...rows, 'onMatch']) expect(text, key).toContain(`\`${key}`);
   });
 });
 

@@ -38,7 +38,7 @@ describe('the files of this repository', async () => {
     expect(mapping('contact-customer').match.map((rule) => rule.find)).toEqual([
       ["email_addresses[field='EMAIL1'].email", 'email'],
     ]);
-    expect(mapping('product-product').match.map((rule) => [rule.find, rule.found])).toEqual([
+    expect(mapping('product-product').match.map((rule) => [rule.find, rule.onMatch])).toEqual([
       [['sku', 'sku'], 'link'],
       [['name', 'name'], 'review'],
     ]);

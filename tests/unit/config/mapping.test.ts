@@ -93,7 +93,7 @@ describe('a mapping', () => {
     expect(found.match[0]).toMatchObject({
       name: '$lowercase(mail) = $lowercase(email)',
       find: ['mail', 'email'],
-      found: 'link',
+      onMatch: 'link',
     });
     expect(
       found.properties.map((property) => [
@@ -159,7 +159,7 @@ describe('a mapping', () => {
   it('resolves references and their order', () => {
     const { config, problems } = load({
       ...edited(FILE),
-      'mappings/teams.yaml': `mapping: teams\nbetween: { crm: people, shop: customers }\nproperties:\n  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n    required: true\n    otherwise: { shop: '$link("people-customers", $record("people", $).boss_id)' }\n`,
+      'mappings/teams.yaml': `mapping: teams\nbetween: { crm: people, shop: customers }\nproperties:\n  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n    required: true\n    fallback: { shop: '$link("people-customers", $record("people", $).boss_id)' }\n`,
       'mappings/swapped.yaml':
         'mapping: swapped\nbetween: { b: { system: shop, entity: customers }, a: { system: crm, entity: people } }\nproperties:\n  - b: parent_id\n    a: boss_id\n    reference: teams\n',
     });
@@ -365,8 +365,8 @@ describe('faults', () => {
     ],
     [
       'places of what is no decimal',
-      [row('  - crm: ref\n    shop: phone\n    places: 2\n')],
-      '20:5 CONFIG_SCHEMA properties[3].places',
+      [row('  - crm: ref\n    shop: phone\n    scale: 2\n')],
+      '20:5 CONFIG_SCHEMA properties[3].scale',
       'type: decimal',
     ],
     [
@@ -449,8 +449,8 @@ describe('faults', () => {
     ],
     [
       'otherwise without a reference',
-      [row('  - crm: ref\n    shop: phone\n    otherwise: { shop: "$" }\n')],
-      '20:5 CONFIG_SCHEMA properties[3].otherwise',
+      [row('  - crm: ref\n    shop: phone\n    fallback: { shop: "$" }\n')],
+      '20:5 CONFIG_SCHEMA properties[3].fallback',
       '"reference"',
     ],
     [

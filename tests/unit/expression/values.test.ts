@@ -17,8 +17,8 @@ import {
 } from '../../../engine/expression/values.ts';
 import { ExactNumber } from '../../../engine/json.ts';
 
-const same = (type: ValueType, a: unknown, b: unknown, places?: number): boolean =>
-  fingerprint(a, { type, places }) === fingerprint(b, { type, places });
+const same = (type: ValueType, a: unknown, b: unknown, scale?: number): boolean =>
+  fingerprint(a, { type, scale }) === fingerprint(b, { type, scale });
 
 describe('equality by type', () => {
   it.each<[ValueType, unknown, unknown, boolean]>([
@@ -124,7 +124,7 @@ describe('what is written', () => {
     expect(
       toJson(
         raw,
-        { type, ...(type === 'decimal' ? { places: 2 } : {}) },
+        { type, ...(type === 'decimal' ? { scale: 2 } : {}) },
         schema === undefined ? undefined : { type: schema },
       ),
     ).toEqual(expected),
@@ -141,7 +141,7 @@ describe('what is written', () => {
   it('a decimal survives being written as text or number', () => {
     fc.assert(
       fc.property(fc.integer({ min: -1e9, max: 1e9 }), fc.constantFrom('string', 'number'), (cents, type) => {
-        const options = { type: 'decimal', places: 2 } as const;
+        const options = { type: 'decimal', scale: 2 } as const;
         const raw = (cents / 100).toFixed(2);
         expect(fingerprint(toJson(raw, options, { type }), options)).toBe(fingerprint(raw, options));
       }),
@@ -208,9 +208,9 @@ describe('the canonical text', () => {
   ])('of the %s %j is %s', (type, raw, expected) => expect(canonical(raw, { type })).toBe(expected));
 
   it('rounds half up to the places that count', () => {
-    expect(canonical('0.125', { type: 'decimal', places: 2 })).toBe('0.13');
-    expect(canonical('-0.004', { type: 'decimal', places: 2 })).toBe('0');
-    expect(canonical('0.125', { type: 'decimal', places: 0 })).toBe('0');
+    expect(canonical('0.125', { type: 'decimal', scale: 2 })).toBe('0.13');
+    expect(canonical('-0.004', { type: 'decimal', scale: 2 })).toBe('0');
+    expect(canonical('0.125', { type: 'decimal', scale: 0 })).toBe('0');
   });
 
   it('its hash is 16 characters of it, always the same', () => {
@@ -351,8 +351,8 @@ describe('digits', () => {
   it('of a decimal are kept too, and counted up to the places that count', () => {
     const exact = new ExactNumber('12345678901234.123456789');
     expect(toJson(exact, { type: 'decimal' }, { type: 'number' })).toEqual(exact);
-    expect(toJson(exact, { type: 'decimal', places: 2 }, { type: 'number' })).toBe(12345678901234.12);
-    expect(toJson(exact, { type: 'decimal', places: 2 }, { type: 'string' })).toBe('12345678901234.12');
+    expect(toJson(exact, { type: 'decimal', scale: 2 }, { type: 'number' })).toBe(12345678901234.12);
+    expect(toJson(exact, { type: 'decimal', scale: 2 }, { type: 'string' })).toBe('12345678901234.12');
     expect(toJson(new ExactNumber('1e400'), { type: 'decimal' }, { type: 'string' })).toBe(`1${'0'.repeat(400)}`);
     expect(() => toJson(new ExactNumber('1e999999999'), { type: 'decimal' })).toThrow(
       'The value is a number, not a decimal.',
@@ -432,7 +432,7 @@ describe('a table knows', () => {
     ['decimal', 'about ten', 'about ten'],
   ])('the %s %j as %s', (type, raw, expected) => expect(tableKey(raw, { type })).toBe(expected));
 
-  it('the places that count', () => expect(tableKey('1.004', { type: 'decimal', places: 2 })).toBe('1.00'));
+  it('the places that count', () => expect(tableKey('1.004', { type: 'decimal', scale: 2 })).toBe('1.00'));
 });
 
 describe('stable JSON', () => {

@@ -81,7 +81,7 @@ const drawn: fc.Arbitrary<Drawn> = fc
   .record({
     properties: fc.tuple(property, property),
     deletes: fc.tuple(deletes, deletes),
-    found: fc.constantFrom('link' as const, 'review' as const),
+    onMatch: fc.constantFrom('link' as const, 'review' as const),
     limited: fc.boolean(),
     views: fc.tuple(given(0), given(1)),
     base: fc.option(base, { nil: undefined, freq: 4 }),
@@ -97,13 +97,13 @@ const drawn: fc.Arbitrary<Drawn> = fc
     candidate: fc.boolean(),
     look: fc.constantFrom(0 as const, 1 as const),
   })
-  .map(({ properties: [name, phone], deletes: [first, second], found, base: agreed, ...rest }) => ({
+  .map(({ properties: [name, phone], deletes: [first, second], onMatch, base: agreed, ...rest }) => ({
     ...rest,
     link: agreed ? link(agreed) : undefined,
     mapping: mappingOf({
       properties: { name, phone },
       sides: [{ deletes: first }, { deletes: second }],
-      match: [{ name: 'email', found }],
+      match: [{ name: 'email', onMatch }],
       brake: rest.limited ? { deletes: LIMIT, creates: LIMIT, clears: LIMIT } : {},
     }),
   }));

@@ -196,9 +196,9 @@ describe('a record that nothing matches', () => {
         mapping: mappingOf({
           sides: [{}, { create: false as never }],
           match: [
-            { name: 'a', found: 'link' },
-            { name: 'b', found: 'link' },
-            { name: 'c', found: 'link' },
+            { name: 'a', onMatch: 'link' },
+            { name: 'b', onMatch: 'link' },
+            { name: 'c', onMatch: 'link' },
           ],
         }),
         records: [view(0, ['Ann', 'p1'], { keys: ['x', undefined, 'y'] }), undefined],
@@ -488,7 +488,7 @@ describe('a record with several candidates', () => {
   it('is in review with one where the rule asks a person', () =>
     expect(
       play({
-        mapping: mappingOf({ match: [{ name: 'email', found: 'review' }] }),
+        mapping: mappingOf({ match: [{ name: 'email', onMatch: 'review' }] }),
         records: [ann, undefined],
         rules: [found({ candidates: [shop] })],
       }),
@@ -516,8 +516,8 @@ describe('a record with several candidates', () => {
       play({
         mapping: mappingOf({
           match: [
-            { name: 'email', found: 'link' },
-            { name: 'phone', found: 'link' },
+            { name: 'email', onMatch: 'link' },
+            { name: 'phone', onMatch: 'link' },
           ],
         }),
         records: [view(0, ['Ann', 'p1'], { keys: ['x', 'y'] }), undefined],
@@ -530,8 +530,8 @@ describe('a record with several candidates', () => {
       play({
         mapping: mappingOf({
           match: [
-            { name: 'email', found: 'link' },
-            { name: 'phone', found: 'link' },
+            { name: 'email', onMatch: 'link' },
+            { name: 'phone', onMatch: 'link' },
           ],
         }),
         records: [view(0, ['Ann', 'p1'], { keys: [undefined, 'y'] }), undefined],

@@ -17,7 +17,7 @@ import { load, told } from '../config/fixture.ts';
 
 interface Row {
   readonly type: ValueType;
-  readonly places: number | undefined;
+  readonly scale: number | undefined;
   readonly direction: 'both' | 'crm' | 'shop';
   readonly conflict: 'latest' | 'crm' | 'shop' | 'review';
   readonly drift: 'keep' | 'revert';
@@ -43,7 +43,7 @@ const CONVERSIONS = [
 const row: fc.Arbitrary<Row> = fc
   .record({
     type: fc.constantFrom<ValueType>('string', 'integer', 'decimal', 'boolean', 'date', 'datetime', 'list'),
-    places: fc.constantFrom(undefined, 0, 2),
+    scale: fc.constantFrom(undefined, 0, 2),
     direction: fc.constantFrom('both' as const, 'both' as const, 'crm' as const, 'shop' as const),
     conflict: fc.constantFrom('latest' as const, 'crm' as const, 'shop' as const, 'review' as const),
     drift: fc.constantFrom('keep' as const, 'revert' as const),
@@ -97,7 +97,7 @@ function mappingOf(all: readonly Row[]): Mapping {
       `    shop: ${one.nested[1] ? `n${i}.v` : `f${i}`}`,
       `    type: ${one.type}`,
       `    conflict: ${one.conflict}`,
-      ...(one.type === 'decimal' && one.places !== undefined ? [`    places: ${one.places}`] : []),
+      ...(one.type === 'decimal' && one.scale !== undefined ? [`    scale: ${one.scale}`] : []),
       ...(one.direction === 'both' ? [] : [`    direction: ${one.direction}`, `    drift: ${one.drift}`]),
       ...(one.required ? ['    required: true'] : []),
       ...(one.table
@@ -406,7 +406,7 @@ describe('any mapping', () => {
 });
 
 /** The same value as another system, or the same one on another day, might write it. */
-function otherForm(value: Json | undefined, { type, places }: Property): Json | undefined {
+function otherForm(value: Json | undefined, { type, scale }: Property): Json | undefined {
   if (isEmpty(value)) return value === null ? '' : value === '' ? undefined : null;
   const text = String(value);
   if ((type === 'integer' || type === 'decimal') && /^-?\d+(\.\d+)?$/.test(text) && text.length < 15)
@@ -414,7 +414,7 @@ function otherForm(value: Json | undefined, { type, places }: Property): Json | 
       ? text.includes('.')
         ? `${text}0`
         : `${text}.00`
-      : places === 0
+      : scale === 0
         ? value
         : Number(text);
   if (type === 'boolean') return value === true ? 'true' : value === 'true' ? 1 : value === false ? '0' : value;

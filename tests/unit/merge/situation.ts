@@ -39,7 +39,7 @@ export interface MappingOptions {
   readonly sides?: Pair<Partial<Omit<MappingSide, 'entity'>> & EntityOptions>;
   /** Properties `name` and `phone`, unless others are named. */
   readonly properties?: Readonly<Record<string, Partial<Property>>>;
-  readonly match?: readonly Pick<Mapping['match'][number], 'name' | 'found'>[];
+  readonly match?: readonly Pick<Mapping['match'][number], 'name' | 'onMatch'>[];
   /** Without a limit, unless one is named. */
   readonly brake?: Partial<Mapping['brake']>;
 }
@@ -47,7 +47,7 @@ export interface MappingOptions {
 /** Reads may show what was there before a write for so long, in ms. */
 export const LAG = 60_000;
 
-export const LIMIT = { count: 10, percent: 10, floor: 2 };
+export const LIMIT = { count: 10, percent: 10, minimum: 2 };
 
 export function mappingOf({
   version = 'v1',
@@ -81,7 +81,7 @@ export function mappingOf({
     name: 'people',
     version,
     sides: [side(0), side(1)],
-    match: match ?? [{ name: 'email', found: 'link' }],
+    match: match ?? [{ name: 'email', onMatch: 'link' }],
     brake: { deletes: undefined, creates: undefined, clears: undefined, ...brake },
     properties: all.map(([name, more]) => ({
       name,

@@ -105,7 +105,7 @@ describe('a sentence', () => {
 
   it('says by what records match, in which order, and what goes to review', () => {
     const rules =
-      'match:\n  - crm: name\n    shop: $trim(name)\n    found: review\n  - crm: name & ref\n    shop: name\n';
+      'match:\n  - crm: name\n    shop: $trim(name)\n    onMatch: review\n  - crm: name & ref\n    shop: name\n';
     const said = sentences(['match:\n', rules]);
     expect(said).toContain(
       'Match 1: Full Name of the CRM Person equals Name of the Shop Customer without outer spaces; every candidate goes to a person for review.',
