@@ -4,6 +4,7 @@ import { formatProblem } from '../engine/config/format.ts';
 import { type ConfigStore, createConfigStore } from '../engine/config/store.ts';
 import { createEngine } from '../engine/engine.ts';
 import { shownRedisUrl } from '../engine/queue/connection.ts';
+import { tellMissing } from '../engine/queue/missing.ts';
 import { startWorkers } from '../engine/runtime/workers.ts';
 import type { Tracing } from '../engine/tracing.ts';
 import { createEvents } from '../server/events.ts';
@@ -164,6 +165,7 @@ async function start(
   if (!roles.workers) {
     const member = await engine.versions.join({ server: true, workers: false }, config.current);
     closers.push({ what: 'place among the processes', limit: MOMENT, close: () => member.leave() });
+    await tellMissing(engine);
   }
   if (roles.server && environment.publicUrl !== undefined) {
     const registration = keepRegistered(engine, environment.publicUrl, webhookKey);

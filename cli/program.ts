@@ -4,6 +4,7 @@ import { docCommand } from './commands/doc.ts';
 import { explainCommand } from './commands/explain.ts';
 import { historyCommand } from './commands/history.ts';
 import { linksCommand } from './commands/links.ts';
+import { mappingCommand } from './commands/mapping.ts';
 import { planCommand } from './commands/plan.ts';
 import { qaCommand } from './commands/qa.ts';
 import { queueCommand } from './commands/queue.ts';
@@ -28,6 +29,7 @@ const COMMANDS = [
   workerCommand,
   statusCommand,
   linksCommand,
+  mappingCommand,
   explainCommand,
   historyCommand,
   reviewCommand,

@@ -16,6 +16,7 @@ import type { Logger } from './logger.ts';
 import { silent } from './logger.ts';
 import { recordKey } from './model/record-key.ts';
 import { connect } from './queue/connection.ts';
+import { createRetirements, type Retirements } from './queue/retirements.ts';
 import { createVersions, type VersionOptions, type Versions } from './queue/versions.ts';
 import { createQueues, type Queues } from './runtime/queues.ts';
 import type { Brake } from './store/brake.ts';
@@ -107,6 +108,7 @@ export interface Engine {
   readonly throughput: Throughput;
   readonly runs: Runs;
   readonly versions: Versions;
+  readonly retirements: Retirements;
   /** @throws TandemError NOT_FOUND */
   mapping(name: string): Mapping;
   links(mapping: string): Links;
@@ -142,6 +144,7 @@ export function createEngine(options: EngineOptions): Engine {
   const throughput = createThroughput(redis, prefix);
   const runs = createRuns(redis, prefix);
   const versions = createVersions(redis, prefix, options.versions, () => engine.statuses());
+  const retirements = createRetirements(redis, prefix, options.versions?.ttl);
   const links = new Map<string, { rules: string; links: Links }>();
   /** Of each system the one in force, and the one before it: work under way finishes on what it began with. */
   const clients = new Map<string, { version: string; client: SystemClient }[]>();
@@ -164,6 +167,7 @@ export function createEngine(options: EngineOptions): Engine {
     throughput,
     runs,
     versions,
+    retirements,
 
     mapping(name) {
       const mapping = options.config.current().mappings.get(name);

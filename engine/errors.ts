@@ -177,6 +177,12 @@ export const ERRORS = {
     'Answer continue or discard in the reviews; then it goes by itself.',
   ),
   REDIS_UNSAFE: entry('Redis could lose link keys', 'never', 500, 'Set maxmemory-policy noeviction.'),
+  MAPPING_MISSING: entry(
+    'The file of a mapping that has links is missing',
+    'never',
+    409,
+    'Restore the file, or its name; or run: tandem mapping retire NAME.',
+  ),
   // HTTP surface
   NOT_FOUND: entry('There is no such thing', 'never', 404, 'Check the name or the id.'),
   BAD_REQUEST: entry('The request cannot be understood', 'never', 400, 'Send what the message asks for.'),

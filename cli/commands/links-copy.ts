@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
 import { formatProblem } from '../../engine/config/format.ts';
 import { connect } from '../../engine/queue/connection.ts';
+import { createRetirements } from '../../engine/queue/retirements.ts';
 import {
   type CopiedMapping,
   type ExportCounts,
@@ -17,6 +18,7 @@ import {
 } from '../../engine/store/copy.ts';
 import { adoptFingerprints, fingerprintRecord } from '../../engine/store/fingerprints.ts';
 import { openTransfer } from '../../engine/store/store.ts';
+import type { Pair } from '../../engine/types.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
@@ -43,7 +45,7 @@ export function copyCommands(links: Command): void {
     .option('--allow-empty', 'write a copy also where there is nothing to copy')
     .action(
       action<{ out?: string; allowEmpty?: boolean }, [string | undefined]>((context, { out, allowEmpty }, mapping) =>
-        withMappings(context, mapping, { safe: false }, async (mappings, redis, left) => {
+        withMappings(context, mapping, { safe: false, missing: true }, async (mappings, redis, left) => {
           const counts = { links: 0, records: 0 };
           const fingerprints = await fingerprintRecord(redis, context.environment.prefix);
           const copied = exportLines([...mappings.values()], counts, fingerprints);
@@ -108,6 +110,17 @@ export function copyCommands(links: Command): void {
     );
 }
 
+/** Copies the links of one mapping to a file. */
+export const copyLinks = async (context: CommandContext, mapping: string, file: string): Promise<ExportCounts> => {
+  const counts = { links: 0, records: 0 };
+  await withMappings(context, mapping, { safe: false, missing: true }, async (mappings, redis) => {
+    const fingerprints = await fingerprintRecord(redis, context.environment.prefix);
+    await toFile(Readable.from(exportLines([...mappings.values()], counts, fingerprints)), file);
+    return OK;
+  });
+  return counts;
+};
+
 /** An empty copy looks like a backup, and is none: most likely Redis or the prefix is another one than meant. */
 async function* unlessEmpty(
   lines: AsyncIterable<string>,
@@ -130,11 +143,14 @@ async function* unlessEmpty(
   );
 }
 
-/** @param safe refuse a Redis that evicts keys: nothing is put there, but what is there can be saved */
+/**
+ * @param options.safe refuse a Redis that evicts keys: nothing is put there, but what is there can be saved
+ * @param options.missing also mappings whose file is missing, or cannot be used
+ */
 async function withMappings(
   { environment, output }: CommandContext,
   only: string | undefined,
-  { safe }: { safe: boolean },
+  { safe, missing = false }: { safe: boolean; missing?: boolean },
   work: (mappings: ReadonlyMap<string, CopiedMapping>, redis: Redis, left: readonly string[]) => Promise<number>,
 ): Promise<number> {
   const url = requireRedisUrl(environment);
@@ -143,12 +159,14 @@ async function withMappings(
   for (const problem of problems) output.note(formatProblem(problem));
   const left = [...new Set(problems.map(({ file }) => file))];
   if (left.length > 0) output.note(`Mappings that these problems concern are left out: ${left.join(', ')}`);
-  const wanted = [...config.mappings.values()].filter(({ name }) => only === undefined || name === only);
-  if (only !== undefined && wanted.length === 0)
-    throw new Failure('NOT_FOUND', `There is no mapping "${only}".`, 'Check its name, or its file: tandem validate.');
+  const current = [...config.mappings.values()];
   await checkRedis(url, environment.prefix, createLogger(environment.logLevel, process.stderr, true), { safe });
   const redis = connect(url, environment.prefix);
   try {
+    const kept = missing ? await keptWithoutFile(redis, environment.prefix, new Set(config.mappings.keys())) : [];
+    const wanted = [...current, ...kept].filter(({ name }) => only === undefined || name === only);
+    if (only !== undefined && wanted.length === 0)
+      throw new Failure('NOT_FOUND', `There is no mapping "${only}".`, 'Check its name, or its file: tandem validate.');
     const mappings = new Map(
       wanted.map((mapping): [string, CopiedMapping] => [
         mapping.name,
@@ -165,6 +183,25 @@ async function withMappings(
     redis.disconnect();
   }
 }
+
+/** Mappings that were in force and have no file that can be used: their links are copied too. */
+async function keptWithoutFile(redis: Redis, prefix: string, current: ReadonlySet<string>) {
+  const names = (await createRetirements(redis, prefix).known()).filter((name) => !current.has(name));
+  const found = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      match: [],
+      ...(await openTransfer(redis, prefix, { name, match: [] }).kept()),
+    })),
+  );
+  return found.flatMap(({ sides, ...mapping }) => (sides ? [{ ...mapping, sides: withoutRules(sides) }] : []));
+}
+
+const withoutRules = ([a, b]: Pair<{ readonly name: string }>) =>
+  [
+    { name: a.name, correlate: undefined },
+    { name: b.name, correlate: undefined },
+  ] as const;
 
 /** Beside the file first: a copy that was cut short never takes the place of a whole one. */
 async function toFile(lines: Readable, file: string): Promise<void> {

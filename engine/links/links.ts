@@ -231,6 +231,7 @@ export function createLinks(
     },
 
     heldCounts: issues.counts,
+    openCount: issues.openCount,
 
     /** Lets records be looked at again: their states and what was held are forgotten, but not what is still to be named. */
     async release(records: readonly RecordRef[]): Promise<void> {

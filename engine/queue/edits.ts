@@ -8,6 +8,7 @@ import { definitionChanges } from '../sync/backfill.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
 import { mappingScope } from '../sync/mapping-scope.ts';
 import { releaseEdited } from '../sync/scan.ts';
+import { keptSides } from './missing.ts';
 
 /**
  * - Another version: what was held under the former one gets another try.
@@ -19,6 +20,8 @@ export async function followEdit(engine: Engine, mapping: Mapping, scans: boolea
   const { name, version } = mapping;
   const links = engine.links(name);
   const followed = await links.followed();
+  const sides = keptSides(mapping);
+  if (JSON.stringify(followed.sides) !== JSON.stringify(sides)) await links.follow({ sides });
   const definitions = definitionsOf(mapping);
   if (followed.definitions === undefined || (await links.count()) === 0) await links.follow({ definitions });
   else if (scans && definitionChanges(followed.definitions, definitions))

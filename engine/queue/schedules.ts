@@ -14,6 +14,15 @@ const FIRST_SCAN = 60_000;
 /** Whether anything of the mapping is read by itself. */
 export const isScheduled = ({ changes, full }: ScheduleConfig): boolean => changes !== undefined || full !== undefined;
 
+/** The schedules of one mapping, by the scan that they begin. */
+export async function schedulesOf({ queues }: Engine, mapping: string): Promise<{ scan: ScanKind; key: string }[]> {
+  const keys = (['changes', 'full'] as const).map((scan) => ({ scan, key: keyOf(scan, mapping) }));
+  const found = await Promise.all(keys.map(({ key }) => queues.scan.getJobScheduler(key)));
+  return keys.filter((_, i) => found[i]);
+}
+
+const keyOf = (scan: ScanKind, mapping: string): string => `${PREFIX}.${scan}.${mapping}`;
+
 /**
  * Makes the schedulers in Redis those that the mappings declare. Idempotent; every worker process does it, now and then:
  * webhooks come and go.
@@ -35,7 +44,7 @@ export async function applySchedules(
     for (const scan of ['changes', 'full'] as const) {
       const told = scan === 'changes' && sides.every(({ system }) => registered.has(system.name));
       const every = schedule[told ? 'webhooks' : scan];
-      if (every !== undefined) wanted.set(`${PREFIX}.${scan}.${name}`, { every, mapping: name, scan });
+      if (every !== undefined) wanted.set(keyOf(scan, name), { every, mapping: name, scan });
     }
     // So that it can be told for how long a side was waited for that was never read.
     if (isScheduled(schedule)) await engine.links(name).noteScheduled();

@@ -57,7 +57,7 @@ export interface InForce {
 
 /**
  * KEYS processes (HASH id -> JSON), beats (ZSET id by time), heard (ZSET id by the time of the last answer that it got),
- * in force (HASH mapping -> JSON)
+ * in force (HASH mapping -> JSON), retiring (HASH mapping -> JSON): a mapping that is being retired is in force nowhere
  * ARGV id, JSON of the process, ttl, time of its last answer ('' when it starts), JSON of mapping -> version before an edit
  * Answers the time, the time since when all have had an answer, then mapping and JSON of all that is in force. These
  * times are in µs: in one ms somebody may have had an answer and another taken over after it.
@@ -99,7 +99,7 @@ end
 for mapping, version in pairs(own.workers and own.mappings or {}) do
   local json = redis.call('HGET', KEYS[4], mapping)
   local current = json and cjson.decode(json) or nil
-  if not current or current.version ~= version then
+  if redis.call('HEXISTS', KEYS[5], mapping) == 0 and (not current or current.version ~= version) then
     -- The newest first.
     local history = {}
     if current then
@@ -148,6 +148,19 @@ export interface VersionOptions {
 export type Versions = ReturnType<typeof createVersions>;
 export type Membership = Awaited<ReturnType<Versions['join']>>;
 
+/** Where it is kept which processes live, and which versions of the mappings are in force. */
+export const versionKeys = (prefix: string) => {
+  const base = `${prefix}:{versions}:`;
+  return {
+    processes: `${base}processes`,
+    beats: `${base}beats`,
+    heard: `${base}heard`,
+    inForce: `${base}in-force`,
+    /** HASH mapping -> JSON: see retirements.ts. */
+    retiring: `${base}retiring`,
+  } as const;
+};
+
 /** @param statuses how the systems stand as this process sees them, told with every sign of life */
 export function createVersions(
   connection: Redis,
@@ -156,10 +169,10 @@ export function createVersions(
   statuses: () => Readonly<Record<string, SystemStatus>> = () => ({}),
 ) {
   const { beat = BEAT, ttl = TTL } = options;
-  connection.defineCommand('tandemTell', { lua: TELL, numberOfKeys: 4 });
+  connection.defineCommand('tandemTell', { lua: TELL, numberOfKeys: 5 });
   const redis = connection as Redis & VersionCommands;
-  const base = `${prefix}:{versions}:`;
-  const keys = [`${base}processes`, `${base}beats`, `${base}heard`, `${base}in-force`] as const;
+  const names = versionKeys(prefix);
+  const keys = [names.processes, names.beats, names.heard, names.inForce, names.retiring] as const;
 
   async function living(): Promise<ProcessInfo[]> {
     const [seconds, micros] = await redis.time();

@@ -74,6 +74,8 @@ export interface Queues {
   retry(job: Omit<RecordJob, 'tried' | 'refused'>, id: string): Promise<Job>;
   /** Shows a record that was refused among the jobs that failed. @param id of its job */
   refuse(job: RecordJob, id: string): Promise<Job>;
+  /** Deletes the queue of a mapping and all its jobs. */
+  drop(mapping: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -131,6 +133,12 @@ export function createQueues(
         backoff: { ...backoff, delay: 2 * firstRetry },
       }),
     refuse: (job, id) => add(job, id, {}),
+    async drop(mapping) {
+      const queue = queueOf(mapping);
+      await queue.obliterate({ force: true });
+      reconcile.delete(mapping);
+      await queue.close();
+    },
     async close() {
       await Promise.all([scan.close(), ...[...reconcile.values()].map((queue) => queue.close())]);
     },

@@ -2,8 +2,9 @@
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
 import type { Config, Mapping } from '../config/types.ts';
 import type { Engine, Failure } from '../engine.ts';
-import { asTandemError, type ErrorCode, type TandemError } from '../errors.ts';
+import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
 import { type Logger, withFields } from '../logger.ts';
+import { formerOf } from '../queue/missing.ts';
 import { planScan } from '../queue/plan.ts';
 import { failureText, noteRetry, noteWait, WAITS, type Wait, waitOf } from '../queue/reasons.ts';
 import type { Membership } from '../queue/versions.ts';
@@ -88,6 +89,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
       await engine.runs.scanned(run, await planScan(engine, context, mapping, run, kind, record));
       return 'planned';
     }
+    await refuseRenamed(engine, mapping);
     // An answer that a process noted, and did not live to carry out.
     const scope = mappingScope(context, mapping);
     const answered = await liftUnlimited(scope);
@@ -155,6 +157,22 @@ async function scanFailed({ engine, job, token, mapping, run, log }: Scanning, e
   // Only since when it fails: what it fails with must not be lost over it.
   await noteRetry(job, error.code).catch(() => {});
   throw new Error(text);
+}
+
+/** A first sync under another name would match and create what is linked under the former one. @throws TandemError MAPPING_MISSING */
+async function refuseRenamed(engine: Engine, mapping: Mapping): Promise<void> {
+  const former = await formerOf(engine, mapping);
+  if (!former) return;
+  const { name, links } = former;
+  const [words, undo] = [
+    `the same two sides as ${name}, which has ${links} links and no file`,
+    `name it ${name} again`,
+  ];
+  throw new TandemError(
+    'MAPPING_MISSING',
+    `${mapping.name} has ${words}: ${undo}, or run "tandem mapping retire ${name}". Until then nothing is read for it.`,
+    { mapping: mapping.name },
+  );
 }
 
 /** Puts the job back for later without counting a failed try. */

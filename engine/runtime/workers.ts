@@ -7,6 +7,7 @@ import type { Engine } from '../engine.ts';
 import { asTandemError } from '../errors.ts';
 import { connect } from '../queue/connection.ts';
 import { followEdit } from '../queue/edits.ts';
+import { tellMissing } from '../queue/missing.ts';
 import { applySchedules } from '../queue/schedules.ts';
 import { batchJob } from './batch-job.ts';
 import {
@@ -208,6 +209,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     isRecordJob(job.data) ? recordJob(work, job as Job<RecordJob>, token) : batchJob(work, job as Job<BatchJob>, token);
   syncWorkers();
   await follow(member.held());
+  inBackground(tellMissing(engine));
   const findStuck = createStuckRuns(engine);
   const findingStuck = setInterval(() => {
     findStuck().catch((error: unknown) => engine.logger.warn({ reason: String(error) }, 'looking after runs'));
@@ -238,6 +240,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       await member.refresh();
       syncWorkers();
       await follow([...pending]);
+      await tellMissing(engine);
     };
     inBackground(work());
   });

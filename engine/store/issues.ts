@@ -79,6 +79,9 @@ export function createIssues(context: StoreContext, reader: Reader, unlinked: Un
       ) as unknown as IssueCounts;
     },
 
+    /** Records of which something is open: an issue that waits for something, a decision, a write that was begun. */
+    openCount: (): Promise<number> => redis.hlen(`${base}open`),
+
     /** Records with an issue of these kinds, a batch at a time. Only failed, waiting, blocked and review are found without reading all. */
     async *list(kinds: readonly IssueKind[]): AsyncGenerator<RecordIssue[]> {
       for (const kind of kinds) if (LISTED.includes(kind)) yield* listed(kind);

@@ -1,5 +1,5 @@
 /** How far a mapping has been read, and which edits of it have been followed up. */
-import type { SideIndex } from '../types.ts';
+import type { Pair, SideIndex } from '../types.ts';
 import { redisTime, type StoreContext } from './context.ts';
 import type { Unlinked } from './unlinked.ts';
 
@@ -11,6 +11,14 @@ export interface Followed {
   readonly definitions: Readonly<Record<string, string>>;
   /** Which records are in scope and how they find each other, when everything was read last. */
   readonly scope: string;
+  /** Its sides as they were last: what is known of them where its file is missing. */
+  readonly sides: Pair<KeptSide>;
+}
+
+export interface KeptSide {
+  readonly name: string;
+  readonly system: string;
+  readonly entity: string;
 }
 
 export function createProgress({ redis, base, rules }: StoreContext, unlinked: Unlinked) {
@@ -110,24 +118,27 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
     },
 
     async followed(): Promise<Partial<Followed>> {
-      const [version, definitions, scope] = await redis.hmget(
+      const [version, definitions, scope, sides] = await redis.hmget(
         key,
         'followed:version',
         'followed:definitions',
         'followed:scope',
+        'followed:sides',
       );
       return {
         ...(version ? { version } : {}),
         ...(definitions ? { definitions: JSON.parse(definitions) as Followed['definitions'] } : {}),
         ...(scope ? { scope } : {}),
+        ...(sides ? { sides: JSON.parse(sides) as Followed['sides'] } : {}),
       };
     },
 
-    async follow({ version, definitions, scope }: Partial<Followed>): Promise<void> {
+    async follow({ version, definitions, scope, sides }: Partial<Followed>): Promise<void> {
       await redis.hset(key, {
         ...(version === undefined ? {} : { 'followed:version': version }),
         ...(definitions === undefined ? {} : { 'followed:definitions': JSON.stringify(definitions) }),
         ...(scope === undefined ? {} : { 'followed:scope': scope }),
+        ...(sides === undefined ? {} : { 'followed:sides': JSON.stringify(sides) }),
       });
     },
   };

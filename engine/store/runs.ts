@@ -446,6 +446,13 @@ export function createRuns(connection: Redis, prefix: string) {
       await redis.tandemRunScanned(runKey(run.id), base, run.id, now(), 'failed', reason);
     },
 
+    /** Ends the scans of a mapping that is retired, and forgets what is retried. What waits for its records ends by itself. */
+    async forget(mapping: string, reason: string): Promise<void> {
+      for (const id of await redis.smembers(activeKey(mapping)))
+        await redis.tandemRunScanned(runKey(id), base, id, now(), 'failed', reason);
+      await redis.unlink(retryingKey(mapping), againKey(mapping));
+    },
+
     /**
      * Ends the work on records of one mapping: see FINISH.
      * @returns per record whether it is done with; false: it was marked again meanwhile

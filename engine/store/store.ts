@@ -50,6 +50,6 @@ export function createStore(
 
 /** What copies of links need: they hold fingerprints as they are, so no key. */
 export function openTransfer(redis: Redis, prefix: string, rules: StoreRules) {
-  const { transfer, links } = createStore(redis, prefix, rules, unkeyed);
-  return { ...transfer, count: links.count };
+  const { transfer, links, progress } = createStore(redis, prefix, rules, unkeyed);
+  return { ...transfer, count: links.count, kept: progress.followed };
 }

@@ -4,6 +4,7 @@ import { formatProblem } from '../../engine/config/format.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { checkSafety } from '../../engine/queue/connection.ts';
+import { missingMappings, missingReason, wantsDecision } from '../../engine/queue/missing.ts';
 import { brakeOn } from '../../engine/sync/brake.ts';
 import type { RouteDeps } from '../options.ts';
 import { answers, within } from '../patience.ts';
@@ -41,6 +42,10 @@ const readySchema = object({
     additionalProperties: object({ paused: flag, waiting: count, active: count, delayed: count, failed: count }),
   },
   brakes: described('Mappings whose brake is on', list(text)),
+  missing: described(
+    'Mappings with links whose file is missing: their work is paused until the file is restored or the mapping is retired',
+    list(object({ mapping: text, links: count })),
+  ),
   notes: described('What else keeps it from being ready, in words', list(text)),
   systems: {
     type: 'object',
@@ -98,10 +103,17 @@ export async function health(app: FastifyInstance, { engine, options }: RouteDep
       const current = engine.config.current();
       const problems = engine.config.problems();
       const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
-      const [brakes, processes] = queues
-        ? await Promise.all([within(PATIENCE, brakesOn(engine)), within(PATIENCE, engine.versions.processes())])
+      const [brakes, processes, known] = queues
+        ? await Promise.all([
+            within(PATIENCE, brakesOn(engine)),
+            within(PATIENCE, engine.versions.processes()),
+            within(PATIENCE, missingMappings(engine)),
+          ])
         : [];
-      const notes = queues ? [...pausedNotes(queues), ...processNotes(brakes, processes)] : [];
+      const missing = (known ?? []).filter(wantsDecision);
+      const notes = queues
+        ? [...missing.map(missingReason), ...pausedNotes(queues), ...processNotes(brakes, processes)]
+        : [];
       const systems = Object.fromEntries(
         Object.entries(systemStates(engine, processes ?? [])).map(([name, { state, reason, ...times }]) => [
           name,
@@ -129,6 +141,7 @@ export async function health(app: FastifyInstance, { engine, options }: RouteDep
         config: { version: current.version, mappings: current.mappings.size, problems: problems.map(formatProblem) },
         queues: queues ?? {},
         brakes: brakes ?? [],
+        missing: missing.map(({ name, links }) => ({ mapping: name, links })),
         notes,
         systems,
       });

@@ -5,6 +5,9 @@ import { tooLarge } from '../../engine/connectors/http/record.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { printJson } from '../../engine/json.ts';
+import { type MissingMapping, missingMappings, missingReason } from '../../engine/queue/missing.ts';
+import { retireMapping } from '../../engine/queue/retire.ts';
+import { schedulesOf } from '../../engine/queue/schedules.ts';
 import { createThreads } from '../../engine/threads/pool.ts';
 import { type JsonObject, otherSide } from '../../engine/types.ts';
 import { braked, brakedSchema } from '../brake.ts';
@@ -89,6 +92,27 @@ const previewSchema = object({
   faults: list(ref('Fault')),
 });
 
+const missingSchema = object({
+  name: text,
+  reason: described('What is wrong, and what to do', text),
+  links: described('Links that are paused', count),
+  records: described('Records with an issue, a decision or a write that was begun', count),
+  queued: described('Records and jobs that wait', count),
+  schedules: list({ type: 'string', enum: ['changes', 'full'] }),
+  retiring: described('Its retirement was begun and is not finished', flag),
+});
+
+const RETIRED = {
+  follows:
+    'The records of both systems stay as they are, and Tandem does nothing for them any more. If a mapping of this name comes back, it begins with a first sync: its records are matched again, and those without a counterpart may be created.',
+  undo: 'Before it comes back, put its file in place where no worker runs, and put back a copy: tandem links import FILE',
+};
+
+const unfinished = (name: string) => ({
+  follows: 'The rest is still to be deleted: send the same request again.',
+  undo: `tandem mapping retire ${name}`,
+});
+
 export async function mappings(app: FastifyInstance, { engine, options }: RouteDeps): Promise<void> {
   const tags = ['mappings'];
   const threads = createThreads({ config: engine.config, ...options.drafts });
@@ -111,6 +135,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
             offset: count,
             limit: count,
             problems: list(ref('ConfigProblem')),
+            missing: described('Mappings that were in force, and whose file is missing', list(missingSchema)),
           }),
           ...problems(),
         },
@@ -118,6 +143,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
     },
     async ({ query: { offset, limit } }) => {
       const { version, mappings } = engine.config.current();
+      const missing = await missingMappings(engine);
       const page = [...mappings.values()].slice(offset, offset + limit);
       return {
         version,
@@ -126,7 +152,36 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
         offset,
         limit,
         problems: engine.config.problems(),
+        missing: await Promise.all(missing.map((one) => presentMissing(engine, one))),
       };
+    },
+  );
+
+  app.post<{ Params: { name: string }; Body: { links: number } }>(
+    '/mappings/:name/retire',
+    {
+      schema: {
+        operationId: 'retireMapping',
+        tags,
+        summary: 'Delete what is kept of a mapping whose file is missing',
+        description:
+          'Deletes its links, queue, schedules, issues and history, and calls no system. Take a copy of the links first. One request deletes for 5 seconds at most: send it again until `done` is true, also after a crash.',
+        params,
+        body: object({ links: described('How many links it has, as GET /mappings shows: the confirmation', count) }),
+        response: {
+          200: object({
+            mapping: text,
+            done: flag,
+            follows: text,
+            undo: described('The command that brings it back', text),
+          }),
+          ...problems(400, 404, 409),
+        },
+      },
+    },
+    async ({ params: { name }, body }) => {
+      const done = await retireMapping(engine, name, body.links);
+      return { mapping: name, done, ...(done ? RETIRED : unfinished(name)) };
     },
   );
 
@@ -246,6 +301,19 @@ function untilAnswered({ raw }: FastifyReply): AbortSignal {
   const controller = new AbortController();
   raw.once('close', () => controller.abort());
   return controller.signal;
+}
+
+async function presentMissing(engine: Engine, missing: MissingMapping) {
+  const { name, links, records, retiring } = missing;
+  const queue = engine.queues.reconcile(name);
+  const [{ count }, jobs, schedules] = await Promise.all([
+    engine.dirty.stats(name),
+    queue.getJobCountByTypes('waiting', 'prioritized', 'delayed', 'failed'),
+    schedulesOf(engine, name),
+  ]);
+  const reason = missingReason(missing);
+  const queued = count + jobs;
+  return { name, reason, links, records, queued, schedules: schedules.map(({ scan }) => scan), retiring };
 }
 
 async function summary(engine: Engine, mapping: Mapping) {

@@ -96,6 +96,11 @@ const GOOD = (made: World): Values => {
     'pauseQueue.name': 'scan',
     'resumeQueue.name': 'scan',
     'getMapping.name': 'people',
+    // One that is being retired, and of which nothing is left.
+    'retireMapping.name': async () => {
+      await made.engine.retirements.begin('former');
+      return 'former';
+    },
     'previewRecord.name': 'people',
     'previewRecord.body': { side: 'crm', id: '1' },
     'validateMapping.yaml': MAPPING,

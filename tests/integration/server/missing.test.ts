@@ -1,0 +1,179 @@
+// A mapping whose file disappears: nothing is lost, everybody is told, and a person restores it or retires it.
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { listen } from '../../../server/server.ts';
+import { tandem } from '../../unit/cli/spawn.ts';
+import { API, closeAll, MAPPING, person, READ, redisUrl, until, type World, world } from './support.ts';
+
+afterEach(closeAll);
+
+const people = (count: number) =>
+  Array.from({ length: count }, (_, i) => person(String(i + 1), `Person ${i + 1}`, `p${i + 1}@x.test`));
+
+/** Three linked pairs. The file of another mapping stays when that of these disappears. */
+async function linked(log: string[] = []): Promise<World & { file: string }> {
+  const warn = (_: object, text: string) => void log.push(text);
+  const all = await world({ crm: people(3), log: { debug() {}, info() {}, warn, error: warn } });
+  await all.sync();
+  expect(await all.engine.links('people').count()).toBe(3);
+  return { ...all, file: join(all.root, 'mappings', 'people.yaml') };
+}
+
+async function removeFile({ engine, file }: World & { file: string }): Promise<void> {
+  await rename(file, `${file}.away`);
+  await engine.config.reload();
+  await until(async () => !(await engine.versions.worked('people')));
+}
+
+const keysOf = async ({ engine }: World): Promise<string[]> =>
+  (await engine.redis.keys(`${engine.prefix}:{people}:*`)).concat(
+    await engine.redis.keys(`{${engine.prefix}}:reconcile-people:*`),
+  );
+
+test('a mapping whose file disappears is reported with its paused links and both ways out, and goes on when the file is back', async () => {
+  const log: string[] = [];
+  const all = await linked(log);
+  const { call, engine, crm, shop, file } = all;
+  expect((await call('GET', '/health/ready')).body).toMatchObject({ status: 'ready', missing: [] });
+  await removeFile(all);
+
+  const reason = expect.stringMatching(
+    /people is missing.* 3 links are paused.*Restore the file.*tandem mapping retire people/,
+  );
+  expect((await call('GET', '/health/ready')).body).toMatchObject({
+    status: 'degraded',
+    missing: [{ mapping: 'people', links: 3 }],
+    notes: [reason],
+  });
+  expect((await call('GET', '/mappings')).body.missing).toMatchObject([
+    { name: 'people', links: 3, schedules: [], retiring: false, reason },
+  ]);
+  await until(async () => log.some((line) => line.includes('3 links are paused')));
+  crm.records.set('1', { ...crm.records.get('1'), name: 'Edited meanwhile', updated_at: new Date().toISOString() });
+
+  const written = shop.writes.length;
+  await rename(`${file}.away`, file);
+  await engine.config.reload();
+  await all.sync();
+  expect(shop.writes.slice(written)).toEqual([expect.stringMatching(/^PATCH /)]);
+  expect(await engine.links('people').count()).toBe(3);
+  expect((await call('GET', '/health/ready')).body).toMatchObject({ status: 'ready', missing: [] });
+});
+
+test('a mapping under another name does not begin a first sync while the former one has links and no file', async () => {
+  const all = await linked();
+  const { call, engine, shop, file } = all;
+  // Without its address in the CRM the pair would not be found again, and a second customer would be made.
+  for (const [id, one] of shop.records) shop.records.set(id, { ...one, email: null });
+  const written = shop.writes.length;
+  await writeFile(file, MAPPING.replace('mapping: people', 'mapping: persons'));
+  await engine.config.reload();
+  await until(async () => !(await engine.versions.worked('people')) && (await engine.versions.worked('persons')));
+  const { body } = await call('POST', '/triggers/persons', { scan: 'full' });
+  const run = await until(async () => {
+    const { body: now } = await call('GET', `/runs/${body.id}`);
+    return now.state === 'failed' && now;
+  });
+  expect(run.reason).toMatch(/same two sides as people, which has 3 links.*name it people again.*retire people/);
+  expect((await call('GET', '/health/ready')).body.notes[0]).toMatch(/persons has the same two sides/);
+  expect(shop.writes).toHaveLength(written);
+  await writeFile(file, MAPPING);
+  await engine.config.reload();
+  await all.sync();
+  expect(await engine.links('people').count()).toBe(3);
+  expect(shop.records.size).toBe(3);
+});
+
+test('retiring deletes all that is kept of a mapping, once it is confirmed and no process has its file', async () => {
+  const all = await linked();
+  const { app, call, engine, crm, shop } = all;
+  const retire = (links: number, name = 'people') => call('POST', `/mappings/${name}/retire`, { links });
+  expect(await retire(3)).toMatchObject({
+    status: 409,
+    body: { code: 'CONFLICT', detail: expect.stringContaining('has a file') },
+  });
+  expect(await retire(0, 'nobody')).toMatchObject({ status: 404 });
+  await removeFile(all);
+  const reading = await app.inject({
+    method: 'POST',
+    url: '/mappings/people/retire',
+    headers: { authorization: `Bearer ${READ}`, 'content-type': 'application/json' },
+    payload: { links: 3 },
+  });
+  expect(reading.statusCode).toBe(403);
+  expect(await retire(2)).toMatchObject({ status: 409, body: { detail: expect.stringContaining('3 links, not 2') } });
+  expect(await engine.links('people').count()).toBe(3);
+
+  const written = [crm.writes.length, shop.writes.length];
+  expect(await retire(3)).toMatchObject({
+    status: 200,
+    body: {
+      mapping: 'people',
+      done: true,
+      follows: expect.any(String),
+      undo: expect.stringContaining('tandem links import'),
+    },
+  });
+  expect(await keysOf(all)).toEqual([]);
+  expect([crm.writes.length, shop.writes.length]).toEqual(written);
+  expect((await call('GET', '/health/ready')).body).toMatchObject({ status: 'ready', missing: [] });
+  expect(await retire(3)).toMatchObject({ status: 404 });
+});
+
+test('a retirement that was cut short is finished by asking again, and nobody works on the mapping until then', async () => {
+  const all = await linked();
+  const { call, engine, shop, file } = all;
+  await removeFile(all);
+  // A process is killed right after it marked the mapping, and the file comes back.
+  expect(await engine.retirements.begin('people')).toBeUndefined();
+  await rename(`${file}.away`, file);
+  await engine.config.reload();
+  expect((await call('GET', '/health/ready')).body.notes[0]).toMatch(
+    /being retired.*run "tandem mapping retire people" again/,
+  );
+  const { body: run } = await call('POST', '/triggers/people', { scan: 'full' });
+  expect(await engine.versions.inForce()).toEqual(new Map());
+  expect((await call('POST', '/mappings/people/retire', { links: 3 })).body).toMatchObject({ done: true });
+  // From now on the mapping of that name is a new one: its records are matched again, and none is made twice.
+  await until(async () => (await call('GET', `/runs/${run.id}`)).body.state === 'done');
+  expect(await engine.links('people').count()).toBe(3);
+  expect(shop.records.size).toBe(3);
+}, 60_000);
+
+test('the command line shows what is missing, keeps a copy, retires, and the copy brings the links back', async () => {
+  const all = await linked();
+  const { app, engine, root, shop, file } = all;
+  await removeFile(all);
+  const env = {
+    TANDEM_URL: await listen(app, { host: '127.0.0.1' }),
+    TANDEM_API_TOKEN: API,
+    REDIS_URL: redisUrl(),
+    TANDEM_PREFIX: engine.prefix,
+    TANDEM_CONFIG: root,
+  };
+  const copy = join(root, 'people.ndjson');
+  const status = await tandem(['status'], env);
+  expect(status.stdout).toMatch(/! The file of the mapping people is missing.*3 links are paused/);
+  const unasked = await tandem(['mapping', 'retire', 'people'], env);
+  expect(unasked).toMatchObject({ status: 2, stderr: expect.stringMatching(/people: 3 links.*--yes/s) });
+  expect(await engine.links('people').count()).toBe(3);
+  const retired = await tandem(['mapping', 'retire', 'people', '--yes', '--out', copy], env);
+  expect(retired).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(new RegExp(`people is retired.*tandem links import ${copy}`, 's')),
+  });
+  expect(await keysOf(all)).toEqual([]);
+  expect(await tandem(['mapping', 'retire', 'people', '--yes'], env)).toMatchObject({ status: 2 });
+
+  await rename(`${file}.away`, file);
+  expect(await tandem(['links', 'import', copy], env)).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('3 links'),
+  });
+  const written = shop.writes.length;
+  await engine.config.reload();
+  await all.sync();
+  expect(await engine.links('people').count()).toBe(3);
+  expect(shop.writes).toHaveLength(written);
+}, 120_000);
