@@ -21,12 +21,16 @@ export interface Budget {
 
 /** When evaluating began in this turn of the event loop. */
 let began = Number.POSITIVE_INFINITY;
+/** What the process had computed when that was last asked for, which costs a call of the system. */
 let cpu: NodeJS.CpuUsage = { user: 0, system: 0 };
+let asked = Number.NEGATIVE_INFINITY;
+/** Of a turn that begins with something new, it may have been asked for so many ms before. */
+const CPU_AGE = 50;
 const waiting: (() => void)[] = [];
 
 export function openBudget(): Budget {
   const now = performance.now();
-  if (began === Number.POSITIVE_INFINITY) open(now);
+  if (began === Number.POSITIVE_INFINITY) open(now, CPU_AGE);
   return { used: 0, since: now, calls: 0, ranged: 0 };
 }
 
@@ -41,11 +45,12 @@ export function pause(budget: Budget): Promise<void> | undefined {
   if (ran >= 0 && ran <= SLICE_MILLISECONDS) return undefined;
   if (began === Number.POSITIVE_INFINITY) {
     // It goes on after a wait for something else.
-    open(now);
+    open(now, CPU_AGE);
     budget.since = now;
     return undefined;
   }
   // A process that was stopped, or whose processor was busy with others, did not compute meanwhile.
+  // Where that was asked for before the turn began, a little more may be counted than was computed.
   const { user, system } = process.cpuUsage(cpu);
   budget.used += Math.min(now - Math.max(began, budget.since), (user + system) / 1_000);
   budget.since = now;
@@ -59,9 +64,13 @@ export function pause(budget: Budget): Promise<void> | undefined {
   });
 }
 
-function open(now: number): void {
+function open(now: number, cpuAge = 0): void {
   began = now;
-  cpu = process.cpuUsage();
+  const age = now - asked;
+  if (age < 0 || age >= cpuAge) {
+    cpu = process.cpuUsage();
+    asked = now;
+  }
   setImmediate(next);
 }
 
