@@ -9,13 +9,28 @@ import { TandemError } from '../errors.ts';
 import { canonical, EMPTY, type Fingerprinter } from '../expression/values.ts';
 
 const BYTES = 8;
+/** A value is met several times on its way: in a record, converted, and in what the other system answers. */
+const REMEMBERED = 10_000;
+/** Characters of a text that is remembered. */
+const SHORT = 200;
 const KEY_BYTES = 32;
 
 /** Tokens are 11 characters of base64url; '' stays ''. Two bytes sequences are kept free for "empty" and "unknown". */
 export function createFingerprinter(key: Uint8Array): Fingerprinter {
   const secret = createSecretKey(key);
+  const tokens = new Map<string, string>();
   const token = (text: string): string => {
     if (text === '') return EMPTY;
+    if (text.length > SHORT) return digestOf(text);
+    let known = tokens.get(text);
+    if (known === undefined) {
+      if (tokens.size >= REMEMBERED) tokens.clear();
+      known = digestOf(text);
+      tokens.set(text, known);
+    }
+    return known;
+  };
+  const digestOf = (text: string): string => {
     const digest = createHmac('sha256', secret).update(text).digest().subarray(0, BYTES);
     if (digest.every((byte) => byte === 0) || digest.every((byte) => byte === 0xff)) digest[0] = 1;
     return digest.toString('base64url');

@@ -12,8 +12,20 @@ type Version = Pick<Mapping, 'version'>;
 export const rawHash = (fingerprinter: Fingerprinter, mapping: Version, record: SystemRecord): string =>
   rawHashAndSize(fingerprinter, mapping, record).hash;
 
-/** @returns `size`: of the record as characters of JSON */
-export function rawHashAndSize({ token }: Fingerprinter, { version }: Version, { data }: SystemRecord) {
+interface HashAndSize {
+  readonly hash: string;
+  /** Of the record as characters of JSON. */
+  readonly size: number;
+}
+
+/** A record is asked about when it is read, and again when what became of it is recorded. Its data never change. */
+const known = new WeakMap<SystemRecord['data'], { version: string; by: Fingerprinter; of: HashAndSize }>();
+
+export function rawHashAndSize(by: Fingerprinter, { version }: Version, { data }: SystemRecord): HashAndSize {
+  const before = known.get(data);
+  if (before && before.version === version && before.by === by) return before.of;
   const text = JSON.stringify(data);
-  return { hash: token(`${version}\n${text}`), size: text.length };
+  const of = { hash: by.token(`${version}\n${text}`), size: text.length };
+  known.set(data, { version, by, of });
+  return of;
 }
