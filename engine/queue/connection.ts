@@ -1,4 +1,5 @@
 /** Connections to Redis, and whether that Redis may be trusted with link keys. */
+import type { Socket } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import { TandemError } from '../errors.ts';
 import { clusterConnector, ELSEWHERE, type Node } from './cluster.ts';
@@ -8,6 +9,21 @@ import { clusterConnector, ELSEWHERE, type Node } from './cluster.ts';
  * gone closes nothing. Longer than BullMQ ever waits for a job.
  */
 const SILENCE = 30_000;
+
+/**
+ * Commands of one turn of the event loop leave together: a call of the operating system costs more than most commands.
+ * Connections that are duplicated from one, to block or to listen, send at once.
+ */
+class Connection extends Redis {
+  override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
+    const { stream } = this as unknown as { stream?: Socket };
+    if (stream && stream.writableCorked === 0) {
+      stream.cork();
+      setImmediate(() => stream.uncork());
+    }
+    return super.sendCommand(...args);
+  }
+}
 
 /** What REDIS_URL may be, in words. */
 export const REDIS_URL_FORMS =
@@ -83,10 +99,10 @@ export function connect(url: string, prefix: string): Redis {
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
   } as const;
   if (parsed === undefined) throw new TandemError('STARTUP_REFUSED', `REDIS_URL must be ${REDIS_URL_FORMS}.`);
-  if (typeof parsed === 'string') return new Redis(parsed, common);
+  if (typeof parsed === 'string') return new Connection(parsed, common);
   const { nodes, ...options } = parsed;
-  if (!nodes) return new Redis({ ...common, ...options });
-  return new Redis({
+  if (!nodes) return new Connection({ ...common, ...options });
+  return new Connection({
     ...common,
     ...options,
     Connector: clusterConnector(nodes, prefix),
