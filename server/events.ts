@@ -28,6 +28,8 @@ export interface Events {
  * on which no answer comes is given up.
  */
 const ASK = 10_000;
+/** Ms for which an outcome waits for others, to be told by the same message. */
+const LINGER = 20;
 
 export function createEvents(): Events {
   const listeners = new Set<Listener>();
@@ -41,11 +43,20 @@ export function createEvents(): Events {
   const tell = (event: LiveEvent): void => {
     for (const listener of listeners) listener(event);
   };
+  let collected: LiveEvent[] = [];
   const publish = (event: LiveEvent): void => {
     if (!attached) tell(event);
+    else if (collected.push(event) === 1) setTimeout(send, LINGER);
+  };
+  const send = (): void => {
+    const events = collected;
+    collected = [];
     // Events are a courtesy: while Redis is away they are not queued up.
-    else if (attached.redis.status === 'ready')
-      attached.redis.publish(channel(event.type), JSON.stringify(event)).catch(() => {});
+    if (attached?.redis.status !== 'ready') return;
+    for (const type of ['outcome', 'brake'] as const) {
+      const some = events.filter((event) => event.type === type);
+      if (some.length > 0) attached.redis.publish(channel(type), JSON.stringify(some)).catch(() => {});
+    }
   };
   const leave = (): void => {
     clearInterval(asking);
@@ -68,7 +79,7 @@ export function createEvents(): Events {
         subscriber.on('error', (error) =>
           attached?.logger.warn({ reason: error.message }, 'Redis connection of live events'),
         );
-        subscriber.on('message', (_, message) => tell({ type: 'outcome', ...JSON.parse(message) } as LiveEvent));
+        subscriber.on('message', (_, message) => (JSON.parse(message) as LiveEvent[]).forEach(tell));
         const asked = subscriber;
         asking = setInterval(() => asked.ping().catch(() => {}), ASK).unref();
         subscribed = subscriber.subscribe(channel('outcome'), channel('brake'));

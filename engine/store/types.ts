@@ -264,6 +264,8 @@ export interface Taken {
 export interface Mark extends MappingRecord {
   /** In so many ms; default now. */
   readonly inMs?: number;
+  /** Not yet: it waits until both sides were read fully. */
+  readonly park?: boolean;
   /** Not where the raw record last handled there is this one. */
   readonly unlessRaw?: Token;
 }

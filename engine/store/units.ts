@@ -71,11 +71,11 @@ export async function packUnit(context: StoreContext, unit: CommitUnit, used: Se
     ],
     ws: unit.wake,
     wa: unit.wakeAll,
-    mk: unit.mark?.map(({ mapping, side, id, inMs = 0, unlessRaw }) => [
+    mk: unit.mark?.map(({ mapping, side, id, park, inMs = 0, unlessRaw }) => [
       mapping,
       String(side),
       id,
-      inMs,
+      park ? -1 : inMs,
       unlessRaw ? tokenBytes(unlessRaw) : '',
     ]),
     run: unit.run && packRun(unit.run, unit),

@@ -8,7 +8,7 @@ import type { MappingScope } from './scope.ts';
 /** Units that are recorded by one script at most: while it runs, Redis does nothing else. */
 const COMMITTED = 25;
 /** Ms for which a unit that ends waits for others, to be recorded by the same script. */
-const LINGER = 3;
+const LINGER = 10;
 
 /** A unit under claims. */
 export interface ClaimedUnit {

@@ -35,7 +35,6 @@ export async function commit(
     const entries = what.index[side].map(({ id, keys, correlationId }) => ({ id, keys, names: correlationId }));
     if (entries.length > 0) await links.index(side, entries);
   }
-  if (what.park) await links.parkUntilReady(facts.side, [facts.id]);
   if (isLink) await scope.step?.(isNew ? 'before-link' : 'before-base');
   const { recent, waitFor, watch, wake, wakeAll } = what;
   const answer = await claimed.commit({
@@ -46,7 +45,12 @@ export async function commit(
     ...(watch ? { watch } : {}),
     ...(wake ? { wake } : {}),
     ...(wakeAll ? { wakeAll } : {}),
-    mark: [...(what.mark ?? []), ...(await siblingMarks(scope, what)), ...(ending?.mark ?? [])],
+    mark: [
+      ...(what.park ? [{ mapping: mapping.name, side: facts.side, id: facts.id, park: true }] : []),
+      ...(what.mark ?? []),
+      ...(await siblingMarks(scope, what)),
+      ...(ending?.mark ?? []),
+    ],
     blockedBy: what.blockedBy,
     ...(ending ? { run: ending.run, holdMs: ending.holdMs } : { goesOn: true }),
   });
@@ -105,7 +109,7 @@ async function siblingMarks(scope: MappingScope, { written, handled }: Commit): 
     for (const sibling of id === undefined ? [] : scope.siblings[side]) {
       const { name } = sibling.mapping;
       if (!(await scope.siblingReady(sibling))) {
-        await scope.linksOf(name).parkUntilReady(sibling.side, [id!]);
+        marks.push({ mapping: name, side: sibling.side, id: id!, park: true });
         continue;
       }
       if (view) scope.deliver?.(sibling, view);

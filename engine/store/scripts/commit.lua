@@ -27,7 +27,7 @@
       rc     recent writes as stored, '' for none, with k = 'L'
       wf     { mapping, side, id, T } of records that it waits for (w) or watches (c); own: its record key
       ws, wa record keys: who waits (ws), or waits or watches (wa), is marked dirty. quiet: a new link wakes nobody
-      mk     marks: { mapping, side, id, in ms, raw that makes it needless or '' }
+      mk     marks: { mapping, side, id, in ms (-1: once both sides were read fully), raw that makes it needless or '' }
       bk     id of a brake: where it is not on, the record `own` is marked dirty
       run    { place, did, link name, field, by, field, by ... }
   Answers { -1 } where a word is gone: nothing was stored. Else per unit { code, revision or 0, due time with `h` or '' }: 0 done,
@@ -257,6 +257,8 @@ local function waitFor(unit)
   end
 end
 
+local parked = {}
+
 local function markOthers(unit)
   for _, key in ipairs(unit.ws or {}) do wake(key, false, prefix, at) end
   for _, key in ipairs(unit.wa or {}) do wake(key, true, prefix, at) end
@@ -272,7 +274,13 @@ local function markOthers(unit)
         known = entry and sub(entry, 10, 17) == one[5]
       end
     end
-    if not known then mark(there, one[2] .. '/' .. one[3], at + one[4]) end
+    if one[4] < 0 then
+      local room = there .. 'unready:' .. one[2]
+      parked[room] = parked[room] or {}
+      table.insert(parked[room], one[3])
+    elseif not known then
+      mark(there, one[2] .. '/' .. one[3], at + one[4])
+    end
   end
 end
 
@@ -296,6 +304,7 @@ for i, unit in ipairs(units) do
     answers[i] = unit.answer
   end
 end
+for room, ids in pairs(parked) do each('SADD', room, ids) end
 each('HDEL', base .. 'link', linksGone)
 each('HSET', base .. 'link', linkWrites)
 
