@@ -287,8 +287,7 @@ export function createLinks(
     /** Writes that were begun last from the record on side 0, under whatever revision of its link. */
     pendingWrites: async (id: string) => (await issues.open(0, id)).pendingWrites,
 
-    /** Who waits for the link of a record: `MAPPING|SIDE|ID`. */
-    waiters: (side: SideIndex, id: string): Promise<string[]> => dependents.of(side, id, 'w'),
+    isWaitedFor: dependents.isWaitedFor,
 
     ...store.history,
     ...store.transfer,

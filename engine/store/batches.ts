@@ -10,6 +10,7 @@ import { isToken, tokenBytes } from './tokens.ts';
 import type { Batches, Begin, OpenEntry, RecordRef, Taken, TakenUnit, TakeRequest } from './types.ts';
 import { commitUnits, packIndex, packUnit, parseRecent, type WireUnit } from './units.ts';
 import { decodeUnlinked, packState } from './unlinked-codec.ts';
+import { textOfWaiting, unpackWaiting } from './waiting-codec.ts';
 import { staleWord } from './words.ts';
 
 const LIMIT = 50;
@@ -44,11 +45,18 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
     );
     if (!links) return undefined;
     const entries = answers.map(([, , , , entry]) => (entry ? decodeUnlinked(entry) : undefined));
-    const texts = await words.texts(entries.flatMap((entry) => (entry?.issue ? [entry.issue.text] : [])));
+    const waiting = answers.flatMap(([, , , , , open]) => open.filter((value, i) => i % 3 === 2 && value.length > 0));
+    const texts = await words.texts([
+      ...entries.flatMap((entry) => (entry?.issue ? [entry.issue.text] : [])),
+      ...waiting.map(textOfWaiting),
+    ]);
     let next = 0;
     return answers.map(([keys, claims, , link, , open, recent], i) => {
       const opened: Record<string, OpenEntry> = {};
-      for (const [key, value] of pairs(open)) opened[key] = parseOpen(value);
+      for (let at = 0; at < open.length; at += 3) {
+        const issue = open[at + 2]!.length > 0 ? unpackWaiting(open[at + 2]!, texts) : undefined;
+        opened[open[at]!.toString()] = { ...parseOpen(open[at + 1]!.toString()), ...(issue ? { issue } : {}) };
+      }
       const own = keys[0]!.toString();
       const quiet = quietIssue(entries[i], texts);
       if (quiet) opened[own] = { ...opened[own], issue: quiet };

@@ -1,23 +1,11 @@
-/** Who waits for the link of a record, and who is in review because of it. Both are woken by marking them dirty. */
-
-import { recordKey } from '../model/record-key.ts';
+/** Who waits for the link of a record. They are noted, and woken by marking them dirty, in the commit of other records. */
 import type { SideIndex } from '../types.ts';
 import type { StoreContext } from './context.ts';
 
-/** `MAPPING|SIDE|ID` */
-export type Dependent = string;
-/** w: waits for its link, c: watches it as a candidate. */
-type Kind = 'w' | 'c';
-
-export function createDependents({ redis, base }: StoreContext) {
-  const key = `${base}dependents`;
+export function createDependents({ scripts }: StoreContext) {
   return {
-    async of(side: SideIndex, id: string, kind: Kind): Promise<Dependent[]> {
-      const start = `${recordKey(side, id)}\0${kind}`;
-      const found = await redis.zrangebylex(key, `[${start}`, `[${start}\xff`);
-      return found.map((one) => one.slice(start.length));
-    },
+    /** Whether a record of any mapping waits for the link of this one. */
+    isWaitedFor: async (side: SideIndex, id: string): Promise<boolean> =>
+      (await scripts.text<number>('waited', String(side), id)) === 1,
   };
 }
-
-export type Dependents = ReturnType<typeof createDependents>;

@@ -1,11 +1,13 @@
 /**
  * What is open about a record, as lines that scripts can change one by one: a letter, then JSON. The issue, which comes first,
- * has its kind between the two. Issues of records without a link that wait for nothing may be hundreds of thousands:
- * those stand in the entry of their record as a number (engine/store/words.ts).
+ * has its kind between the two. Issues that may be hundreds of thousands share their text as a number (words.ts): those of
+ * records without a link that wait for nothing stand in the entry of their record, those of records that wait for links
+ * in a place of their own (waiting-codec.ts).
  */
 import type { Packable } from './msgpack.ts';
 import type { Issue, IssueKind, OpenEntry, OpenPatch } from './types.ts';
 import { packQuiet, type UnlinkedEntry } from './unlinked-codec.ts';
+import { packWaiting, sharedText } from './waiting-codec.ts';
 import type { Words } from './words.ts';
 
 const LETTERS = {
@@ -59,6 +61,11 @@ export async function packOpen(patch: OpenPatch, words: Words, used: Set<number>
 }
 
 export async function packIssue(issue: Issue, words: Words, used: Set<number>): Promise<Packable> {
+  if (issue.kind === 'waiting') {
+    const number = await words.numberOf(sharedText(issue));
+    used.add(number);
+    return { k: KIND_LETTERS.waiting, w: packWaiting(issue, number) };
+  }
   const shape = { k: KIND_LETTERS[issue.kind], j: JSON.stringify(issue) };
   if (!QUIET.has(issue.kind) || issue.refs || issue.candidates) return shape;
   // A job that is over says nothing of a record for which nothing is to be done, and would make each text another one.

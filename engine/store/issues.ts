@@ -8,10 +8,11 @@ import type { Reader } from './reader.ts';
 import type { Issue, IssueKind, OpenPatch, PendingCreate, RecordKey, RecordRef } from './types.ts';
 import { commitUnits, type WireUnit } from './units.ts';
 import type { Unlinked } from './unlinked.ts';
+import { textOfWaiting, unpackWaiting } from './waiting-codec.ts';
 
 const BATCH = 500;
-/** Kinds that are few, of which the records are listed. */
-const LISTED: readonly IssueKind[] = ['failed', 'waiting', 'blocked', 'review'];
+/** Kinds of which the records are listed, beside those that wait, which have a place of their own. */
+const LISTED: readonly IssueKind[] = ['failed', 'blocked', 'review'];
 
 export interface RecordIssue extends RecordRef {
   readonly issue: Issue;
@@ -31,6 +32,18 @@ export function createIssues(context: StoreContext, reader: Reader, unlinked: Un
         const { issue } = parseOpen(values[i] ?? undefined);
         return issue?.kind === kind ? [{ ...parseRecordKey(key), issue }] : [];
       });
+    }
+  }
+
+  async function* waiting(): AsyncGenerator<RecordIssue[]> {
+    for (const side of [0, 1] as const) {
+      for await (const batch of unlinked.waiting(side)) {
+        const texts = await words.texts(batch.map(({ value }) => textOfWaiting(value)));
+        yield batch.flatMap(({ id, value }) => {
+          const issue = unpackWaiting(value, texts);
+          return issue ? [{ side, id, issue }] : [];
+        });
+      }
     }
   }
 
@@ -85,7 +98,8 @@ export function createIssues(context: StoreContext, reader: Reader, unlinked: Un
     /** Records with an issue of these kinds, a batch at a time. Only failed, waiting, blocked and review are found without reading all. */
     async *list(kinds: readonly IssueKind[]): AsyncGenerator<RecordIssue[]> {
       for (const kind of kinds) if (LISTED.includes(kind)) yield* listed(kind);
-      const rest = new Set(kinds.filter((kind) => !LISTED.includes(kind)));
+      if (kinds.includes('waiting')) yield* waiting();
+      const rest = new Set(kinds.filter((kind) => kind !== 'waiting' && !LISTED.includes(kind)));
       if (rest.size > 0) yield* others(rest);
     },
 

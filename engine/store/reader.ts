@@ -5,6 +5,7 @@ import { kindOf, parseOpen, quietIssue } from './issue-codec.ts';
 import { decodeLink, setNumber } from './link-codec.ts';
 import type { FoundRecord, Link, OpenEntry } from './types.ts';
 import { decodeUnlinked, type UnlinkedEntry } from './unlinked-codec.ts';
+import { textOfWaiting, unpackWaiting } from './waiting-codec.ts';
 import { staleWord } from './words.ts';
 
 /** Records read in one round trip. */
@@ -70,17 +71,27 @@ export function createReader(context: StoreContext) {
     },
 
     async records(side: SideIndex, ids: readonly string[]): Promise<StoredRecord[]> {
-      const found = await rows<[Buffer | null, Buffer | null]>(side, ids, true);
+      const found = await rows<(Buffer | null)[]>(side, ids, true);
       const entries = found.map(({ row }) => (row[2] ? decodeUnlinked(row[2]) : undefined));
-      const texts = await words.texts(entries.flatMap((entry) => (entry?.issue ? [entry.issue.text] : [])));
+      const waiting = found.flatMap(({ row }) => row[3].slice(2).flatMap((value) => (value ? [value] : [])));
+      const texts = await words.texts([
+        ...entries.flatMap((entry) => (entry?.issue ? [entry.issue.text] : [])),
+        ...waiting.map(textOfWaiting),
+      ]);
+      const openOf = (value: Buffer | null | undefined, waits: Buffer | null | undefined): OpenEntry => {
+        const open = parseOpen(value?.toString());
+        const issue = waits ? unpackWaiting(waits, texts) : undefined;
+        return issue ? { ...open, issue } : open;
+      };
       return found.map(({ row, link }, i) => {
-        const open = parseOpen(row[3][0]?.toString());
+        const [own, ofLink, waits, linkWaits] = row[3];
+        const open = openOf(own, waits);
         const quiet = quietIssue(entries[i], texts);
         return {
           ...(link ? { link } : {}),
           ...(entries[i] ? { unlinked: entries[i] } : {}),
           open: quiet ? { ...open, issue: quiet } : open,
-          openOfLink: parseOpen(row[3][1]?.toString()),
+          openOfLink: openOf(ofLink, linkWaits),
         };
       });
     },

@@ -23,6 +23,7 @@ const SCRIPTS = [
   'take',
   'trip',
   'unbrake',
+  'waited',
 ] as const;
 
 export type ScriptName = (typeof SCRIPTS)[number];

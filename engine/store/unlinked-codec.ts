@@ -13,12 +13,9 @@
  *
  * scripts/lib.lua reads and writes it too.
  */
+import { readShortTime, shortTime } from './short-time.ts';
 import { getToken, isToken, TOKEN_BYTES, tokenBytes } from './tokens.ts';
 import type { Token, UnlinkedRecord } from './types.ts';
-
-/** 2020-01-01. */
-const EPOCH = 1_577_836_800_000;
-const SHORT_TIME = 2 ** 40 - 1;
 
 /** First byte of a packed state: '' stands for one that was left open. */
 const OPEN = 0;
@@ -46,10 +43,9 @@ export function unpackState(packed: Buffer): string | undefined {
 
 /** How a quiet issue is kept in an entry, after its kind. @param number of the text that holds the rest */
 export function packQuiet(since: number, number: number): Buffer {
-  const packed = Buffer.alloc(9);
-  packed.writeUIntBE(Math.min(Math.max(since - EPOCH, 0), SHORT_TIME), 0, 5);
-  packed.writeUInt32BE(number, 5);
-  return packed;
+  const text = Buffer.alloc(4);
+  text.writeUInt32BE(number);
+  return Buffer.concat([shortTime(since), text]);
 }
 
 export interface UnlinkedEntry extends UnlinkedRecord {
@@ -70,7 +66,7 @@ export function decodeUnlinked(value: Buffer): UnlinkedEntry {
   const end = at + 1 + value[at]!;
   const issue = value.subarray(end);
   return {
-    firstSeen: seen === 0 ? undefined : seen + EPOCH,
+    firstSeen: seen === 0 ? undefined : readShortTime(value, 1),
     tag: value.toString('latin1', 6, 9),
     raw: getToken(value, 9),
     matchKeys,
@@ -79,6 +75,6 @@ export function decodeUnlinked(value: Buffer): UnlinkedEntry {
     issue:
       issue.length === 0
         ? undefined
-        : { kind: String.fromCharCode(issue[0]!), since: issue.readUIntBE(1, 5) + EPOCH, text: issue.readUInt32BE(6) },
+        : { kind: String.fromCharCode(issue[0]!), since: readShortTime(issue, 1), text: issue.readUInt32BE(6) },
   };
 }

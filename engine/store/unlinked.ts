@@ -16,6 +16,16 @@ export function createUnlinked(context: StoreContext, reader: Reader) {
     scripts.text<string[]>('candidates', family(rule, side), key, limit);
   const bytes = (token: Token): Buffer => Buffer.from(token, 'base64url');
 
+  async function* buckets(side: SideIndex, which: string, met = ''): AsyncGenerator<{ id: string; value: Buffer }[]> {
+    for (let bucket = 0; bucket >= 0; ) {
+      const [next, ...flat] = await scripts.run<[number, ...Buffer[]]>('entries', String(side), bucket, which, met);
+      const found: { id: string; value: Buffer }[] = [];
+      for (let i = 0; i < flat.length; i += 2) found.push({ id: flat[i]!.toString(), value: flat[i + 1]! });
+      if (found.length > 0) yield found;
+      bucket = next;
+    }
+  }
+
   return {
     /** Puts records into the index under their present keys; one that has a link stays out of it. */
     async index(side: SideIndex, records: readonly UnlinkedIndex[]): Promise<void> {
@@ -57,6 +67,9 @@ export function createUnlinked(context: StoreContext, reader: Reader) {
       if (firstRead !== undefined && firstRead > 0) await scripts.text('leave', String(side), id, firstRead);
     },
 
+    /** Records of a side that wait for links, each with its issue (waiting-codec.ts), some buckets at a time. */
+    waiting: (side: SideIndex) => buckets(side, 'waiting'),
+
     /**
      * Entries of a side, some buckets at a time.
      * @param which with an issue, or not in the set `met` and not known to be orphaned
@@ -65,21 +78,8 @@ export function createUnlinked(context: StoreContext, reader: Reader) {
       side: SideIndex,
       which: { kind: 'issue' } | { kind: 'unmet'; met: string },
     ): AsyncGenerator<{ id: string; entry: UnlinkedEntry }[]> {
-      for (let bucket = 0; bucket >= 0; ) {
-        const met = which.kind === 'unmet' ? which.met : '';
-        const [next, ...flat] = await scripts.run<[number, ...Buffer[]]>(
-          'entries',
-          String(side),
-          bucket,
-          which.kind,
-          met,
-        );
-        const found: { id: string; entry: UnlinkedEntry }[] = [];
-        for (let i = 0; i < flat.length; i += 2)
-          found.push({ id: flat[i]!.toString(), entry: decodeUnlinked(flat[i + 1]!) });
-        if (found.length > 0) yield found;
-        bucket = next;
-      }
+      for await (const batch of buckets(side, which.kind, which.kind === 'unmet' ? which.met : ''))
+        yield batch.map(({ id, value }) => ({ id, entry: decodeUnlinked(value) }));
     },
   };
 }

@@ -32,7 +32,7 @@ export async function gather(
     case 'record':
       return gatherRecord(scope, facts, unit, question.side, question.id);
     case 'waiters':
-      return { waitedFor: (await scope.links.waiters(facts.side, facts.id)).length > 0 };
+      return { waitedFor: await scope.links.isWaitedFor(facts.side, facts.id) };
     case 'correlation':
       return { correlation: await gatherCorrelation(scope, question.view) };
     case 'rule': {

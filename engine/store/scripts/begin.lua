@@ -48,7 +48,7 @@ local function begin(request)
   for _, name in ipairs(request.c) do
     if held[name] ~= request.o then return { 'lost' } end
   end
-  local record = load(request.k, true)
+  local record = load(request.k, true, nil, true)
   local key = record.open.C and cjson.decode(record.open.C).key
   if request.D then
     if key ~= request.D then return { 'changed' } end

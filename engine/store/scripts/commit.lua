@@ -23,7 +23,7 @@
         'K'    a link ends, the records stay: a, b, rev (nil: whatever it is), ix what of 'U' concerns the index, per side, or false
         'R'    the raw record is one of a known state: s, i, raw, st and s8 as for 'H': not if the state is another one by now
         'N'    nothing of these
-      open   record key -> part letter -> text, false to delete it, or for I: false or { k, j, q }
+      open   record key -> part letter -> text, false to delete it, or for I: false or { k, j, q, w }
       rc     recent writes as stored, '' for none, with k = 'L'
       wf     { mapping, side, id, T } of records that it waits for (w) or watches (c); own: its record key
       ws, wa record keys: who waits (ws), or waits or watches (wa), is marked dirty. quiet: a new link wakes nobody
@@ -245,9 +245,9 @@ end
 
 local function waitFor(unit)
   for _, ref in ipairs(unit.wf or {}) do
+    local side, id = sub(unit.own, 1, 1), sub(unit.own, 3)
     local there = prefix .. ':{' .. ref[1] .. '}:'
-    local self = mapping .. '|' .. sub(unit.own, 1, 1) .. '|' .. sub(unit.own, 3)
-    call('ZADD', there .. 'dependents', 0, ref[2] .. '/' .. ref[3] .. '\0' .. ref[4] .. self)
+    addMember(there, familyOf(ref[2], ref[4], mapping, side), ref[3], id)
     -- It was linked between its reading and this: nobody else would wake it.
     local linked = false
     if ref[4] == 'w' then

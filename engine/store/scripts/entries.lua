@@ -1,13 +1,14 @@
 --[[
-  Some of the records without a link of a side, bucket by bucket.
+  Some of the records without a link of a side, or of those that wait for links, bucket by bucket.
 
   KEYS[1]  see lib.lua
-  ARGV     side, bucket to begin with, 'issue' (only those with an issue), or `unmet` with the key of a SET: only those whose id
+  ARGV     side, bucket to begin with, 'waiting' (those that wait, each with its issue), 'issue' (only those with an issue), or `unmet` with the key of a SET: only those whose id
            is not in it and that are not known to be orphaned
   Answers { next bucket or -1, id, entry, ... }.
 ]]
 -- @include lib
-local family = 'unlinked:' .. ARGV[1]
+local waiting = ARGV[3] == 'waiting'
+local family = (waiting and 'waiting:' or 'unlinked:') .. ARGV[1]
 local buckets = tonumber(sizesOf(base)[family .. '/n'] or 1)
 local at = tonumber(ARGV[2])
 local found = {}
@@ -19,7 +20,7 @@ while at < buckets and looked < 2000 do
   local met = ARGV[3] == 'unmet' and many('SMISMEMBER', ARGV[4], ids) or {}
   for i, id in ipairs(ids) do
     local value = flat[2 * i]
-    local issue = parseUnlinked(value).issue
+    local issue = waiting and value or parseUnlinked(value).issue
     local fits = issue ~= ''
     if ARGV[3] == 'unmet' then fits = met[i] == 0 and sub(issue, 1, 1) ~= 'o' end
     if fits then

@@ -10,11 +10,14 @@
     unlinked:S:N HASH id -> entry of a record without a link (engine/store/unlinked-codec.ts), in buckets
     free:T:R:S:N HASH match key -> ids of records without a link, joined by a zero byte; T: tag of the rules, R: number of
                  the rule or `c` for the correlation id, S: side; in buckets
+    waiting:S:N  HASH id -> issue of a record that waits for links (engine/store/waiting-codec.ts), in buckets
+    dependents:S:K:T:MAPPING:N
+                 ZSET of `ID\0OTHER`, all scores 0: record OTHER on side T of MAPPING waits for (K = w) or watches (K = c) record
+                 ID on side S; in buckets by ID
     open         HASH record key -> lines: I issue (its kind, then JSON), D decision, W pending writes, C pending create,
                  U unsettled properties, J failed job
     issues       HASH kind -> how many records have such an issue; issues:KIND SET of record keys, of kinds that are few
     creates:S    SET of ids with a pending create
-    dependents   ZSET of `RECORD\0Tmapping|side|id`, all scores 0: who waits for (T = w) or watches (T = c) a record
     dirty        ZSET of record keys by due time in ms; half a millisecond is added while a record is being worked on
     claims       HASH name -> `END OWNER`, END in ms
     words        HASH number -> text (definition sets, issues), `#number` -> how often it is used, `next` -> number given last
@@ -24,7 +27,7 @@
 ]]
 local base = KEYS[1]
 local call = redis.call
-local sub, byte, find, format = string.sub, string.byte, string.find, string.format
+local sub, byte, find, format, match = string.sub, string.byte, string.find, string.format, string.match
 local NONE = string.rep('\0', 8)
 -- Times of records without a link count from 2020-01-01: five bytes last until 2054.
 local EPOCH = 1577836800000
@@ -86,20 +89,40 @@ local function bucketKey(at, family, field)
   return at .. family .. ':' .. integer(bucket)
 end
 
+-- A key that has once held more entries than a list takes stays a table, however few are left: it is written again.
+local function rewrite(put, from, to, kept, moved)
+  each(put, to, moved)
+  call('DEL', from)
+  each(put, from, kept)
+end
+
+-- Members of a sorted set go by what stands in front of their first zero byte, so that those of one record stay together.
+local function splitSet(from, to, belongs)
+  local lists = { [true] = {}, [false] = {} }
+  for _, member in ipairs(call('ZRANGE', from, 0, -1)) do
+    local list = lists[belongs(match(member, '^[^%z]*'))]
+    list[#list + 1] = 0
+    list[#list + 1] = member
+  end
+  if #lists[true] > 0 then rewrite('ZADD', from, to, lists[false], lists[true]) end
+end
+
+local function splitHash(from, to, belongs)
+  local lists, flat = { [true] = {}, [false] = {} }, call('HGETALL', from)
+  for i = 1, #flat, 2 do
+    local list = lists[belongs(flat[i])]
+    list[#list + 1] = flat[i]
+    list[#list + 1] = flat[i + 1]
+  end
+  if #lists[true] > 0 then rewrite('HSET', from, to, lists[false], lists[true]) end
+end
+
 local function splitOne(at, family, n)
   local power = powerUpTo(n)
-  local from, to = at .. family .. ':' .. integer(n - power), at .. family .. ':' .. integer(n)
-  local moved, fields = {}, {}
-  local flat = call('HGETALL', from)
-  for i = 1, #flat, 2 do
-    if hashOf(flat[i]) % (power * 2) == n then
-      fields[#fields + 1] = flat[i]
-      moved[#moved + 1] = flat[i]
-      moved[#moved + 1] = flat[i + 1]
-    end
-  end
-  each('HSET', to, moved)
-  each('HDEL', from, fields)
+  local split = sub(family, 1, 11) == 'dependents:' and splitSet or splitHash
+  split(at .. family .. ':' .. integer(n - power), at .. family .. ':' .. integer(n), function(field)
+    return hashOf(field) % (power * 2) == n
+  end)
 end
 
 local function resize(at, family, by)
@@ -124,6 +147,27 @@ end
 
 local function deleteIn(at, family, field)
   if call('HDEL', bucketKey(at, family, field), field) == 1 then resize(at, family, -1) end
+end
+
+local function hasFamily(at, family) return sizesOf(at)[family] ~= nil end
+
+-- Members of a sorted set in buckets: `ID\0REST`.
+local function addMember(at, family, id, rest)
+  if call('ZADD', bucketKey(at, family, id), 0, id .. '\0' .. rest) == 1 then resize(at, family, 1) end
+end
+
+local function dropMember(at, family, id, rest)
+  if call('ZREM', bucketKey(at, family, id), id .. '\0' .. rest) == 1 then resize(at, family, -1) end
+end
+
+local function membersOf(at, family, id)
+  return call('ZRANGEBYLEX', bucketKey(at, family, id), '[' .. id .. '\0', '(' .. id .. '\1')
+end
+
+local function dropMembers(at, family, id, members)
+  if #members == 0 then return end
+  each('ZREM', bucketKey(at, family, id), members)
+  resize(at, family, -#members)
 end
 
 local function flushSizes()
@@ -253,7 +297,7 @@ end
 ------------------------------------------------------------------ records: what is open about them
 
 local LETTERS = { 'I', 'D', 'W', 'C', 'U', 'J' }
-local FEW = { f = true, w = true, b = true, r = true }
+local FEW = { f = true, b = true, r = true }
 local records = {}
 
 local function parseOpen(value)
@@ -262,13 +306,20 @@ local function parseOpen(value)
   return parts
 end
 
+-- The issue of a record that waits, as it is stored; nothing where it does not wait. side: '0' or '1'
+local function waitingOf(side, id)
+  local family = 'waiting:' .. side
+  return hasFamily(base, family) and getIn(base, family, id) or nil
+end
+
 local function kindOf(record)
+  if record.waiting then return 'w' end
   if record.entry and record.entry.issue ~= '' then return sub(record.entry.issue, 1, 1) end
   return record.open.I and sub(record.open.I, 1, 1) or ''
 end
 
--- linked: the record is known to have a link, so that it has no entry among those without one.
-local function load(key, linked, openValue)
+-- linked: the record is known to have a link, so that it has no entry among those without one. parts: its issue stays as it is.
+local function load(key, linked, openValue, parts)
   local record = records[key]
   if record then return record end
   record = { key = key, side = sub(key, 1, 1), id = sub(key, 3) }
@@ -276,6 +327,8 @@ local function load(key, linked, openValue)
   record.openValue = openValue or nil
   record.open = parseOpen(openValue)
   record.hadCreate = record.open.C ~= nil
+  record.waiting = not parts and waitingOf(record.side, record.id) or nil
+  record.waited = record.waiting
   if not linked then
     record.stored = getIn(base, 'unlinked:' .. record.side, record.id) or nil
     record.entry = record.stored and parseUnlinked(record.stored)
@@ -301,28 +354,57 @@ local function setQuiet(record, issue)
   useWord(wordOfIssue(issue), 1)
 end
 
--- Who waits or watches stands with the records concerned; what an issue names is taken off there with the issue.
-local function forgetDependencies(record, prefix, mapping)
-  local issue = record.open.I
-  if not issue or not (find(issue, '"refs"', 1, true) or find(issue, '"candidates"', 1, true)) then return end
-  local own = mapping .. '|' .. record.side .. '|' .. record.id
-  local decoded = cjson.decode(sub(issue, 2))
-  for _, ref in ipairs(decoded.refs or {}) do
-    local name = integer(ref.side) .. '/' .. ref.id
-    call('ZREM', prefix .. ':{' .. ref.mapping .. '}:dependents', name .. '\0w' .. own)
+local function familyOf(side, kind, mapping, own) return 'dependents:' .. side .. ':' .. kind .. ':' .. own .. ':' .. mapping end
+
+local function wordOfWaiting(value) return (struct.unpack('>I4', value, 6)) end
+
+-- The records that an issue waits for: { mapping, side, id }, and its candidates: record keys.
+local function namedBy(record)
+  if record.waiting then
+    local issue = cjson.decode(call('HGET', base .. 'words', integer(wordOfWaiting(record.waiting))) or '{}')
+    local at = 10
+    local refs = issue.refs or {}
+    for i, ref in ipairs(refs) do
+      local length = i < #refs and struct.unpack('>I2', record.waiting, at)
+      ref.id = length and sub(record.waiting, at + 2, at + 1 + length) or sub(record.waiting, at)
+      at = at + 2 + #ref.id
+    end
+    return refs, issue.candidates or {}
   end
-  for _, name in ipairs(decoded.candidates or {}) do call('ZREM', base .. 'dependents', name .. '\0c' .. own) end
+  local issue = record.open.I
+  if not issue or not (find(issue, '"refs"', 1, true) or find(issue, '"candidates"', 1, true)) then return {}, {} end
+  local decoded = cjson.decode(sub(issue, 2))
+  return decoded.refs or {}, decoded.candidates or {}
 end
 
--- issue: false, or { k = kind, j = JSON, q = how it is stored in an entry without a link, if it is a quiet one }
+-- Who waits or watches stands with the records concerned; what an issue names is taken off there with the issue.
+local function forgetDependencies(record, prefix, mapping)
+  local refs, candidates = namedBy(record)
+  for _, ref in ipairs(refs) do
+    local family = familyOf(integer(ref.side), 'w', mapping, record.side)
+    dropMember(prefix .. ':{' .. ref.mapping .. '}:', family, ref.id, record.id)
+  end
+  for _, key in ipairs(candidates) do
+    dropMember(base, familyOf(sub(key, 1, 1), 'c', mapping, record.side), sub(key, 3), record.id)
+  end
+end
+
+-- issue: false, or { k = kind, j = JSON }, or { k, w = what is stored of one that waits }; q = how it is stored in an entry
+-- without a link, if it is a quiet one
 local function setIssue(record, issue, prefix, mapping)
   forgetDependencies(record, prefix, mapping)
-  record.open.I = nil
+  if record.waiting then useWord(wordOfWaiting(record.waiting), -1) end
+  record.open.I, record.waiting = nil, nil
   if issue and issue.q and record.entry then
     setQuiet(record, issue.k .. issue.q)
-  else
-    setQuiet(record, '')
-    if issue then record.open.I = issue.k .. issue.j end
+    return
+  end
+  setQuiet(record, '')
+  if issue and issue.w then
+    record.waiting = issue.w
+    useWord(wordOfWaiting(issue.w), 1)
+  elseif issue then
+    record.open.I = issue.k .. issue.j
   end
 end
 
@@ -359,6 +441,10 @@ local function flushRecords()
       end
       if value then putIn(base, 'unlinked:' .. record.side, record.id, value)
       else deleteIn(base, 'unlinked:' .. record.side, record.id) end
+    end
+    if record.waiting ~= record.waited then
+      if record.waiting then putIn(base, 'waiting:' .. record.side, record.id, record.waiting)
+      else deleteIn(base, 'waiting:' .. record.side, record.id) end
     end
     local lines = {}
     for _, letter in ipairs(LETTERS) do
@@ -427,20 +513,26 @@ local function flushMarks()
   end
 end
 
+-- Families of those that wait for records of a side, and with `all` of those that watch them.
+local function dependentsOf(side, all)
+  local families = {}
+  for family in pairs(sizesOf(base)) do
+    local kind, own, mapping = match(family, '^dependents:' .. side .. ':(%a):(%d):([^/]+)$')
+    if kind and (all or kind == 'w') then families[#families + 1] = { name = family, own = own, mapping = mapping } end
+  end
+  return families
+end
+
 -- Marks whoever waits for a record dirty, and with `all` whoever watches it.
 local function wake(key, all, prefix, at)
-  local set = base .. 'dependents'
-  local found = call('ZRANGEBYLEX', set, '[' .. key .. '\0', '(' .. key .. '\1')
-  local gone = {}
-  for _, member in ipairs(found) do
-    local kind = sub(member, #key + 2, #key + 2)
-    local mapping, side, id = string.match(sub(member, #key + 3), '^(.-)|(%d)|(.*)$')
-    if mapping and (all or kind == 'w') then
-      mark(prefix .. ':{' .. mapping .. '}:', side .. '/' .. id, at)
-      gone[#gone + 1] = member
+  local id = sub(key, 3)
+  for _, family in ipairs(dependentsOf(sub(key, 1, 1), all)) do
+    local members = membersOf(base, family.name, id)
+    for _, member in ipairs(members) do
+      mark(prefix .. ':{' .. family.mapping .. '}:', family.own .. '/' .. sub(member, #id + 2), at)
     end
+    dropMembers(base, family.name, id, members)
   end
-  each('ZREM', set, gone)
 end
 
 ------------------------------------------------------------------ claims

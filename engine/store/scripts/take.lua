@@ -7,7 +7,7 @@
   ARGV[1]  request (msgpack): o owner, ttl of the claims in ms, n how many due records at most, or r the record keys to take
   Answers { now, brake as HGETALL, due records left, busy record keys, units }; per unit:
     { { record key, due or '', event or '', ... }, { claim, ... }, id on side 0 or false, value of the link or false,
-      entry without a link or false, { record key, open value, ... }, recent writes or false }
+      entry without a link or false, { record key, open value or '', waiting issue or '', ... }, recent writes or false }
 ]]
 -- @include lib
 local BUSY_MS = 250
@@ -117,9 +117,11 @@ for i, unit in ipairs(taken) do
     keys[#keys + 1] = events[key] or ''
   end
   for _, name in ipairs(unit.claims) do
-    if openOf[name] then
+    local waiting = waitingOf(sub(name, 1, 1), sub(name, 3))
+    if openOf[name] or waiting then
       open[#open + 1] = name
-      open[#open + 1] = openOf[name]
+      open[#open + 1] = openOf[name] or ''
+      open[#open + 1] = waiting or ''
     end
   end
   local entry = false

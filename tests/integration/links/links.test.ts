@@ -27,7 +27,7 @@ const held = (kind: Held['kind'], more: Partial<Held> = {}): Held => ({
   kind,
   reason: 'because',
   mapping: 'v1',
-  since: 1,
+  since: Date.parse('2026-01-01'),
   ...more,
 });
 

@@ -5,7 +5,7 @@ import { createDirty } from '../../../engine/store/dirty.ts';
 import type { Store } from '../../../engine/store/store.ts';
 import type { CommitUnit, TakenUnit } from '../../../engine/store/types.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
-import { contradictions, issue, linkState, makeLink, storeOf, token, unit } from './support.ts';
+import { contradictions, dependentsIn, issue, linkState, makeLink, storeOf, token, unit } from './support.ts';
 
 const redis = connectTestRedis();
 afterAll(() => redis.quit());
@@ -356,7 +356,55 @@ describe('waking', () => {
     await makeLink(store, '1', 'b1');
     expect((await other.batches.dirtyRecords(0, 9)).map(({ id }) => id)).toEqual(['w1']);
     expect(await dirty()).toEqual(['0/w2']);
-    expect(await redis.exists(`${store.context.base}dependents`)).toBe(0);
+    expect(await dependentsIn(redis, store)).toEqual([]);
+  });
+
+  it('shows what a record waits for, whatever its ids hold, also of a link', async () => {
+    const refs = [
+      { mapping: 'other', side: 1, id: 'a|b\n/ü' },
+      { mapping: 'm', side: 0, id: '' },
+    ] as const;
+    const raised = issue('waiting', { refs, property: 'p', code: 'REFERENCE_WAITING' });
+    await makeLink(store, '1', 'b1');
+    await store.batches.commit('w', [waits('w', refs, { open: { '0/w': { issue: raised } } })]);
+    await store.issues.patch([['0/1', { issue: raised, decision: { kind: 'deletes' } }]]);
+    for (const id of ['w', '1']) {
+      expect((await store.reader.record(0, id)).open.issue).toEqual(raised);
+      expect((await store.batches.lookup(0, [id]))[0]!.issue).toBe('waiting');
+      const { units } = await store.batches.take({ owner: id, ttlMs: 1_000, records: [{ side: 0, id }] });
+      expect(units[0]!.open[`0/${id}`]!.issue).toEqual(raised);
+    }
+    expect((await store.reader.record(1, 'b1')).openOfLink).toEqual({ issue: raised, decision: { kind: 'deletes' } });
+    expect((await store.batches.lookup(1, ['b1']))[0]!.issue).toBe('waiting');
+    const listed = [];
+    for await (const batch of store.issues.list(['waiting'])) listed.push(...batch);
+    expect(listed.map(({ id }) => id).sort()).toEqual(['1', 'w']);
+    expect(await contradictions(redis, store)).toEqual([]);
+  });
+
+  it('finds who waits among thousands, and forgets all of them with their issues', async () => {
+    const ids = Array.from({ length: 3_000 }, (_, i) => String(i));
+    // Every tenth waits for the same record.
+    const refOf = (id: string) => ({ mapping: 'm', side: 1 as const, id: id.endsWith('7') ? 'all' : `b${id}` });
+    for (let i = 0; i < ids.length; i += 500)
+      await store.batches.commit(
+        'w',
+        ids.slice(i, i + 500).map((id) => waits(id, [refOf(id)])),
+      );
+    expect(await contradictions(redis, store)).toEqual([]);
+    expect(await store.dependents.isWaitedFor(1, 'b1234')).toBe(true);
+    expect(await store.dependents.isWaitedFor(1, 'b1237')).toBe(false);
+    for (const id of ids.filter((_, i) => i % 300 === 1)) {
+      await store.batches.commit('w', [unit({ kind: 'none' }, { wake: [`1/b${id}`] })]);
+      expect(await dirty()).toEqual([`0/${id}`]);
+      await redis.del(`${store.context.base}dirty`);
+    }
+    await store.batches.commit('w', [unit({ kind: 'none' }, { wake: ['1/all'] })]);
+    expect((await store.batches.dirtyStats()).count).toBe(300);
+    for (let i = 0; i < ids.length; i += 500)
+      await store.issues.patch(ids.slice(i, i + 500).map((id) => [`0/${id}`, { issue: null }]));
+    expect(await dependentsIn(redis, store)).toEqual([]);
+    expect(await contradictions(redis, store)).toEqual([]);
   });
 
   it('marks at once who begins to wait for a link that was made meanwhile', async () => {
@@ -385,7 +433,7 @@ describe('waking', () => {
     await store.batches.commit('w', [unit({ kind: 'removed', record: { side: 0, id: 'v' } })]);
     await makeLink(store, '1', 'b1');
     expect(await dirty()).toEqual([]);
-    expect(await redis.exists(`${store.context.base}dependents`)).toBe(0);
+    expect(await dependentsIn(redis, store)).toEqual([]);
   });
 
   it('marks records of sibling mappings, unless they know the record like this', async () => {

@@ -3,7 +3,7 @@ import { afterAll, expect, it } from 'vitest';
 import type { Store } from '../../../engine/store/store.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 import { loadReal } from '../../unit/config/real.ts';
-import { issue, keysOf, linkState, storeOf, token, unit } from './support.ts';
+import { dependentsIn, issue, keysOf, linkState, storeOf, token, unit } from './support.ts';
 
 const redis = connectTestRedis();
 afterAll(() => redis.quit());
@@ -63,6 +63,47 @@ it.each([3_000, 20_000])('a link of company-customer takes 400 bytes at most, of
   console.log(`${count} links of ${mapping.properties.length} properties: ${perLink.toFixed(1)} bytes each`);
   expect(perLink).toBeLessThanOrEqual(400);
 });
+
+it.each([
+  [3_000, 0],
+  [10_000, 2],
+])(
+  'a record that waits for the link of another one takes 150 bytes at most, of %i with %i match keys',
+  async (count, keys) => {
+    const match = mapping.match.slice(0, keys);
+    expect(match).toHaveLength(keys);
+    const store = storeOf(redis, uniquePrefix(), { name: 'opportunity-order', match });
+    await inBatches(count, (numbers) =>
+      store.batches.commit(
+        'o',
+        numbers.map((n) => {
+          const refs = [{ mapping: 'contact-customer', side: 1, id: String(n + 7) }] as const;
+          const [property, code] = ['contact', 'REFERENCE_WAITING'] as const;
+          const reason = 'contact_id refers to a record that has no counterpart in "contact-customer" yet.';
+          return unit(
+            {
+              kind: 'unlinked',
+              record: { side: 1, id: String(n) },
+              state: `${token(`s${n}`)}.${token(`k${n}`)}`,
+              raw: token(`r${n}`),
+              index: { id: String(n), keys: [token(`mail${n}`), token(`name${n}`)].slice(0, keys) },
+            },
+            {
+              open: { [`1/${n}`]: { issue: issue('waiting', { since: Date.now(), code, reason, property, refs }) } },
+              waitFor: refs,
+            },
+          );
+        }),
+      ),
+    );
+    expect((await store.issues.counts()).waiting).toBe(count);
+    const contacts = storeOf(redis, store.context.prefix, { name: 'contact-customer', match: [] });
+    expect(await dependentsIn(redis, contacts)).toHaveLength(count);
+    const perRecord = ((await bytesOf(store)) + (await bytesOf(contacts))) / count;
+    console.log(`${count} records that wait, ${keys} match keys: ${perRecord.toFixed(1)} bytes each`);
+    expect(perRecord).toBeLessThanOrEqual(150);
+  },
+);
 
 it.each([3_000, 20_000])('a record that nothing matches takes 150 bytes at most, of %i', async (count) => {
   const store = storeOf(redis, uniquePrefix(), mapping);

@@ -5,6 +5,7 @@ import { setNumber } from '../../../engine/store/link-codec.ts';
 import { createStore, type Store } from '../../../engine/store/store.ts';
 import type { CommitUnit, Issue, IssueKind, LinkState } from '../../../engine/store/types.ts';
 import { decodeUnlinked } from '../../../engine/store/unlinked-codec.ts';
+import { textOfWaiting } from '../../../engine/store/waiting-codec.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
 
 export const token = (text: string): string => testFingerprinter.token(text);
@@ -73,6 +74,12 @@ export function pairs(flat: readonly Buffer[]): [string, Buffer][] {
   return found;
 }
 
+/** Members `ID\0OTHER` of a family of sorted sets: OTHER waits for, or watches, ID. */
+export async function dependentsIn(redis: Redis, store: Store, name = 'dependents'): Promise<string[]> {
+  const keys = (await keysOf(redis, store)).filter((key) => key.startsWith(`${store.context.base}${name}:`));
+  return (await Promise.all(keys.map((key) => redis.zrange(key, '0', '-1')))).flat();
+}
+
 /** Whatever is an index agrees with what it is an index of; @returns what does not, in words. */
 export async function contradictions(redis: Redis, store: Store): Promise<string[]> {
   const { base } = store.context;
@@ -119,6 +126,13 @@ export async function contradictions(redis: Redis, store: Store): Promise<string
     sorted([...index].map(([place, ids]) => [place, [...ids].sort().join()]));
   check('free', flat(found), flat(free));
 
+  for (const side of [0, 1] as const)
+    for (const [id, value] of await family(redis, store, `waiting:${side}`)) {
+      if (kinds.has(`${side}/${id}`)) wrong.push(`${side}/${id} has two issues`);
+      kinds.set(`${side}/${id}`, 'w');
+      use(textOfWaiting(value));
+    }
+
   const creates = [new Set<string>(), new Set<string>()] as const;
   for (const [key, value] of Object.entries(await redis.hgetall(`${base}open`))) {
     if (value.startsWith('I')) {
@@ -130,7 +144,7 @@ export async function contradictions(redis: Redis, store: Store): Promise<string
   const counts: Record<string, string> = {};
   for (const kind of kinds.values()) counts[kind] = String(Number(counts[kind] ?? 0) + 1);
   check('issues', sorted(Object.entries(await redis.hgetall(`${base}issues`))), sorted(Object.entries(counts)));
-  for (const kind of ['f', 'w', 'b', 'r']) {
+  for (const kind of ['f', 'b', 'r']) {
     const keys = [...kinds].flatMap(([key, one]) => (one === kind ? [key] : []));
     check(`issues:${kind}`, (await redis.smembers(`${base}issues:${kind}`)).sort(), keys.sort());
   }
@@ -143,6 +157,10 @@ export async function contradictions(redis: Redis, store: Store): Promise<string
   for (const number of uses.keys()) if (stored[number] === undefined) wrong.push(`the text ${number} is gone`);
 
   const sizes = Object.entries(await redis.hgetall(`${base}sizes`)).filter(([name]) => !name.endsWith('/n'));
-  for (const [name, size] of sizes) check(`size of ${name}`, size, String((await family(redis, store, name)).size));
+  for (const [name, size] of sizes) {
+    const ordered = name.startsWith('dependents:');
+    const entries = ordered ? (await dependentsIn(redis, store, name)).length : (await family(redis, store, name)).size;
+    check(`size of ${name}`, size, String(entries));
+  }
   return wrong;
 }
