@@ -60,7 +60,7 @@ function link(facts: Facts, { ids }: Kind<'link'>): Step {
     const fact = facts.records[one];
     if (!fact) return ask({ ask: 'record', side: one, id: ids[one] });
     if (fact.kind === 'unreadable') return fail(fact.error);
-    if (fact.kind === 'absent') return fail(absentError(mapping, one, ids[one]));
+    if (fact.kind !== 'present') return fail(absentError(mapping, one, ids[one]));
   }
   const views = mapPair(SIDES, (one) => viewOn(facts, one)!);
   const creates = flip(side, [entryOf(facts).pendingCreate, facts.partner.pendingCreate]);

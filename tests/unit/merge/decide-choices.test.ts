@@ -97,6 +97,16 @@ describe('linking two records by hand', () => {
       "
     `));
 
+  it('is refused where a system answers another record for one: the two were merged there', () =>
+    expect(
+      play({
+        choice,
+        answers: partner(),
+        delivered: [undefined, { kind: 'other', id: 'w' }],
+        records: [a, undefined],
+      }),
+    ).toContain('fails: SYSTEM_NOT_FOUND "shop has no record \\"b\\" of customers."'));
+
   it('is refused where one cannot be read', () =>
     expect(play({ choice, records: [broken, undefined] })).toMatchInlineSnapshot(`
       "

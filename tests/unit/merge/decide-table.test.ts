@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import { flip } from '../../../engine/model/pair.ts';
 import type { Brake } from '../../../engine/store/brake.ts';
-import type { Facts, FoundRecords, OpenCreate, RecordFact } from '../../../engine/sync/facts.ts';
+import type { Choice, Facts, FoundRecords, OpenCreate, RecordFact } from '../../../engine/sync/facts.ts';
 import type { Pair, SideIndex } from '../../../engine/types.ts';
 import { agreedOn, LIMIT, link, mappingOf, pendingCreate, type Situation, state, steps, view } from './situation.ts';
 
@@ -23,7 +23,8 @@ function verdict(given: Situation): string {
     return 'side' in step.action ? [`${step.action.do} ${step.action.side}`] : [step.action.do];
   });
   const last = all.at(-1)!;
-  const ends = last.kind === 'fail' || last.kind === 'ask' ? 'is tried again' : last.outcome.kind;
+  const ends =
+    last.kind === 'fail' ? `fails with ${last.error.code}` : last.kind === 'ask' ? 'asks' : last.outcome.kind;
   return [ends, ...effects].join(', ');
 }
 
@@ -218,7 +219,7 @@ const UNLINKED: Cells<Unlinked> = [
   [
     'it may be the result of a create that is under way',
     (one) => isSuspected(one) && one.suspected === 'under way',
-    () => 'is tried again',
+    () => 'fails with RECORD_LOCKED',
   ],
   [
     'it may be the result of a create that a person looks at',
@@ -232,7 +233,11 @@ const UNLINKED: Cells<Unlinked> = [
   ],
   ['it cannot be sent', (one) => mayCreate(one) && one.sendable === 'never', () => 'failed'],
   ['it refers to another one', (one) => mayCreate(one) && one.sendable === 'after another record', () => 'waiting'],
-  ['it cannot be sent just now', (one) => mayCreate(one) && one.sendable === 'not now', () => 'is tried again'],
+  [
+    'it cannot be sent just now',
+    (one) => mayCreate(one) && one.sendable === 'not now',
+    () => 'fails with SYSTEM_UNREACHABLE',
+  ],
   [
     'its counterpart was made by an earlier try',
     (one) => isMade(one) && mayCreate(one) && one.sendable === 'yes',
@@ -307,5 +312,122 @@ describe('what becomes of a record without a link', () => {
     });
     expect(all).toHaveLength(13_824);
     expect(counts.every((count) => count > 0)).toBe(true);
+  });
+});
+
+// ---------------------------------------------------------------- what a person decides by hand
+
+const CHOICES = ['link', 'unlink', 'create', 'resolve-conflict', 'delete', 'dismiss', 'restore'] as const;
+
+interface ByHand extends Omit<Linked, 'both' | 'issue' | 'deletes'> {
+  readonly choice: (typeof CHOICES)[number];
+  readonly linked: boolean;
+  readonly ready: boolean;
+  readonly creates: boolean;
+  /** The record is in review. */
+  readonly review: boolean;
+}
+
+const cannotBeRead = ({ near, far: other }: ByHand): boolean => near === 'unreadable' || other === 'unreadable';
+const exist = ({ near, far: other }: ByHand): boolean => isThere(near) && isThere(other);
+/** What stands in the way of a choice between the two records is found as it is without a choice, and decided so. */
+const asWithout = (one: ByHand): Linked => ({ ...one, both: true, issue: true, deletes: 'keep' });
+const first = (one: ByHand, wanted: (kind: Record) => boolean): Record =>
+  (one.look === 0 ? [one.near, one.far] : [one.far, one.near]).find(wanted)!;
+
+const BY_HAND: { readonly [K in ByHand['choice']]: (one: ByHand) => string } = {
+  link: (one) => {
+    if (one.linked) return 'unchanged';
+    if (exist(one)) return 'matched';
+    return first(one, (kind) => !isThere(kind)) === 'unreadable'
+      ? 'fails with EXPRESSION_FAILED'
+      : 'fails with SYSTEM_NOT_FOUND';
+  },
+  unlink: (one) => {
+    if (!one.linked) return 'unchanged';
+    return cannotBeRead(one) ? 'fails with EXPRESSION_FAILED' : 'updated';
+  },
+  create: (one) => {
+    if (!one.creates || !one.ready) return 'fails with CONFLICT';
+    if (one.near === 'unreadable') return 'fails with EXPRESSION_FAILED';
+    if (!isThere(one.near)) return 'fails with SYSTEM_NOT_FOUND';
+    if (one.near === 'out of scope') return 'fails with CONFLICT';
+    if (one.linked && one.far !== 'absent') return 'fails with LINK_TAKEN';
+    return `created, begin, create ${far(one.look)}`;
+  },
+  'resolve-conflict': (one) => {
+    if (!one.linked) return 'fails with CONFLICT';
+    // The choice is between the values of two that were edited; the brake is not asked about what a person decides.
+    if (one.near === 'edited' && one.far === 'edited') return 'updated, begin, keep-overwritten, update 1';
+    const all = asWithout(one);
+    const [cell] = LINKED.filter(([, when]) => when(all));
+    return cell![2](all);
+  },
+  delete: (one) => {
+    if (!one.linked) return 'fails with CONFLICT';
+    if (cannotBeRead(one)) return 'fails with EXPRESSION_FAILED';
+    if (exist(one)) return 'fails with CONFLICT';
+    if (!isThere(one.near) && !isThere(one.far)) return 'gone';
+    return `deleted, keep-overwritten, delete ${isThere(one.near) ? one.look : far(one.look)}`;
+  },
+  dismiss: (one) => (one.review ? 'unchanged' : 'fails with NOT_FOUND'),
+  // To the record that is looked at; the other one is read first.
+  restore: (one) => {
+    if (!one.linked) return 'fails with CONFLICT';
+    const wrong = [one.far, one.near].find((kind) => kind !== 'as it was' && kind !== 'edited');
+    if (wrong === 'unreadable') return 'fails with EXPRESSION_FAILED';
+    if (wrong === 'out of scope') return 'fails with CONFLICT';
+    if (wrong) return 'fails with SYSTEM_NOT_FOUND';
+    const keeps = one.far === 'edited' ? 'keep-overwritten, ' : '';
+    return `updated, restore ${one.look}, begin, ${keeps}update ${far(one.look)}`;
+  },
+};
+
+describe('what becomes of a record about which a person decides', () => {
+  const synced = [state('Ann', 'p1'), state('Ann', 'p1')] as const;
+  const entry = { at: '2026-01-01T00:00:00.000Z', property: 'phone', value: 'p0', rule: 'conflict' };
+  const situation = (one: ByHand): Situation => {
+    const names = ['crm', 'shop'] as const;
+    const choices: { readonly [K in ByHand['choice']]: Choice } = {
+      link: { kind: 'link', ids: ['a', 'b'] },
+      unlink: { kind: 'unlink', ids: ['a', 'b'] },
+      create: { kind: 'create' },
+      'resolve-conflict': { kind: 'resolve-conflict', winner: 0, properties: new Map() },
+      delete: { kind: 'delete' },
+      dismiss: { kind: 'dismiss' },
+      restore: { kind: 'restore', entry: { ...entry, side: names[one.look] }, property: 'phone', side: one.look },
+    };
+    const write = { property: 'phone', value: 'p0', fingerprint: 'p0' };
+    return {
+      mapping: mappingOf({
+        sides: flip(far(one.look), [one.creates ? {} : { create: false as never }, {}]),
+        properties: { name: {}, phone: { conflict: 'review' } },
+        brake: limits,
+      }),
+      look: [one.look, ['a', 'b'][one.look]!],
+      choice: choices[one.choice],
+      ...(one.linked ? { link: link(agreedOn('Ann', 'p1'), { lastSynced: synced }) } : {}),
+      delivered: flip(one.look, [factOf(one.near, one.look), factOf(one.far, far(one.look))]) as Pair<RecordFact>,
+      ...(one.review ? { open: { issue: { kind: 'review', reason: 'Why.', mapping: 'v1', since: 5 } } } : {}),
+      stored: { ready: one.ready, brake: one.brake ? brake : undefined },
+      answers: { restored: { ok: true, write, toward: 'p0' } },
+      effects: { restored: { view: view(one.look, ['Ann', 'p0']) } },
+    };
+  };
+
+  it.each(CHOICES)('stands in the table, for every combination: %s', (choice) => {
+    const all = combinations<ByHand>({
+      choice: [choice],
+      look: [0, 1],
+      near: RECORDS,
+      far: RECORDS,
+      linked: bools,
+      ready: bools,
+      creates: bools,
+      review: bools,
+      brake: bools,
+    });
+    expect(all).toHaveLength(2304);
+    tabled(all, [[choice, () => true, BY_HAND[choice]]], situation);
   });
 });
