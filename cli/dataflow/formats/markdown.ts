@@ -9,7 +9,7 @@ export function renderMarkdown(blocks: readonly Block[]): string {
 function renderBlock(block: Block): string {
   switch (block.kind) {
     case 'heading':
-      return `${'#'.repeat(block.level)} ${block.anchor === undefined ? '' : `<a id="${block.anchor}"></a>`}${line(block.text)}`;
+      return `${'#'.repeat(block.level)} ${block.anchor === undefined ? '' : `<a id="${block.anchor}"></a>`}${title(block.text)}`;
     case 'paragraph':
       return line(block.text);
     case 'list':
@@ -28,6 +28,9 @@ const line = (text: Text): string =>
   inline(text)
     .replace(/^([-+=#])/, '\\$1')
     .replace(/^(\d{1,9})([.)])/, '$1\\$2');
+
+/** Number signs after a space would close the heading and not be part of it (CommonMark 4.2). */
+const title = (text: Text): string => line(text).replace(/(?<=\s)#+$/, '\\$&');
 
 /** A bar would begin a new cell, even within a code span (GFM 4.10). */
 const cell = (text: Text): string =>

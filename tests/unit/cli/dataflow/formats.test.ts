@@ -67,6 +67,11 @@ describe.each(FORMATS)('a document as %s', (format) => {
     );
   });
 
+  it.each(['a #', 'a ##', '# #', 'a# #', 'a#'])('keeps number signs at the end of a heading: %s', (title) => {
+    const source = render(format, [{ kind: 'heading', level: 1, text: [title] }]);
+    expect(parse(format, source)).toMatchObject([{ kind: 'heading', level: 1, text: title }]);
+  });
+
   it('tells the line of each part', () => {
     const source = render(format, [
       { kind: 'heading', level: 1, text: ['Title'] },
