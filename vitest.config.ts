@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
+    globalSetup: ['tests/support/build.ts'],
     pool: 'forks',
     // Tests mostly wait for Redis and HTTP: a process per core, not one less.
     maxWorkers: '100%',

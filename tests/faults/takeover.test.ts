@@ -3,14 +3,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { ATTACKS, type Attack, type AttackName } from '../../sandbox/hostile/attacks.ts';
 import { pathOf } from '../../sandbox/hostile/server.ts';
 import { closeAll, later, ownPrefix, redisUrl, startTandem, until } from '../integration/cli/support.ts';
-import { ROOT } from '../unit/cli/spawn.ts';
+import { program, ROOT } from '../unit/cli/spawn.ts';
 import { mappingFile, SCHEMA, systemFile, writeConfig } from './hostile-config.ts';
 
 afterEach(closeAll);
@@ -25,7 +24,7 @@ type Answer = any;
 
 /** The system that is taken over, as a process of its own: what it sends must not keep this one from measuring. */
 async function takenSystem(): Promise<string> {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'sandbox/hostile/main.ts')], {
+  const child = spawn(process.execPath, program('sandbox/hostile/main.ts'), {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

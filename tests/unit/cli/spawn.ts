@@ -1,8 +1,9 @@
-/** Runs the CLI as a user does: another process, from the sources. */
+/** Runs the CLI as a user does: another process. */
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VARIABLES } from '../../../cli/environment.ts';
+import { BUILD } from '../../support/build.ts';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
@@ -33,7 +34,14 @@ export function cleanEnv(env: Record<string, string> = {}): NodeJS.ProcessEnv {
   return { ...NOTHING_SET, ...Object.fromEntries(kept), NO_COLOR: '1', ...env };
 }
 
-export const ARGUMENTS = ['--import', import.meta.resolve('tsx'), join(ROOT, 'cli', 'main.ts')];
+/** Arguments of node for a program of this repository: from the build of this test run, or from its source. */
+export function program(source: string): string[] {
+  const build = process.env[BUILD];
+  if (build !== undefined) return [join(build, source.replace(/\.ts$/, '.js'))];
+  return ['--import', import.meta.resolve('tsx'), join(ROOT, source)];
+}
+
+export const ARGUMENTS = program('cli/main.ts');
 
 export function tandem(args: readonly string[], env: Record<string, string> = {}, cwd = ROOT): Promise<Ended> {
   return new Promise((resolve, reject) => {

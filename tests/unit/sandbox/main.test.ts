@@ -6,15 +6,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { program, ROOT } from '../cli/spawn.ts';
 import { caller } from './support.ts';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-
 async function start(...args: string[]): Promise<{ child: ChildProcess; shopUrl: string; keapUrl: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'sandbox/main.ts', '--size', 'small', ...args], {
-    cwd: root,
+  const child = spawn(process.execPath, [...program('sandbox/main.ts'), '--size', 'small', ...args], {
+    cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
