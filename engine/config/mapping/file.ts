@@ -1,0 +1,114 @@
+/** What a mapping file says, and reading it against its format. */
+
+import type { Form } from '../../expression/forms.ts';
+import { isObject } from '../../json.ts';
+import type { Json } from '../../types.ts';
+import type { BrakeFile } from '../brake.ts';
+import { createReport, type Report } from '../report.ts';
+import type { DeleteRule, JsonSchema, Problem, ValueType } from '../types.ts';
+import { schemaFaults } from '../validate.ts';
+import { isFault, parseYaml } from '../yaml.ts';
+
+export type BySide<T> = Readonly<Record<string, T>>;
+
+export interface PropertyFile {
+  type?: ValueType;
+  scale?: number;
+  equal?: Form[];
+  required?: boolean;
+  direction?: string;
+  conflict?: string;
+  drift?: 'keep' | 'revert';
+  convert?: BySide<string>;
+  values?: string | Record<string, Json>;
+  reference?: string;
+  fallback?: BySide<string>;
+  lookup?: BySide<string>;
+  lossy?: boolean;
+}
+
+export interface MappingFile {
+  mapping: string;
+  description?: string;
+  between: BySide<string | { system: string; entity: string }>;
+  when?: BySide<string>;
+  match?: (BySide<string> & { onMatch?: 'link' | 'review' })[];
+  create?: string[] | BySide<'missing' | 'always'>;
+  correlate?: BySide<string>;
+  conflict?: string;
+  deletes?: DeleteRule | BySide<DeleteRule>;
+  brake?: BrakeFile;
+  schedule?: 'off' | { changes?: string; webhooks?: string; full?: string };
+  properties: (PropertyFile & Record<string, unknown>)[];
+}
+
+/** A mapping file that has the right form; its names are not resolved yet. */
+export interface MappingDraft {
+  readonly file: string;
+  readonly text: string;
+  readonly name: string;
+  readonly sides: readonly [SideDraft, SideDraft];
+  readonly content: MappingFile;
+  readonly report: Report;
+}
+
+export interface SideDraft {
+  readonly name: string;
+  readonly system: string;
+  readonly entity: string;
+}
+
+/** Keys of a property that are not sides. */
+export const PROPERTY_KEYS = [
+  'description',
+  'type',
+  'scale',
+  'equal',
+  'required',
+  'direction',
+  'conflict',
+  'drift',
+  'convert',
+  'values',
+  'reference',
+  'fallback',
+  'lookup',
+  'lossy',
+];
+
+/** Words that would be read as something else than a side. */
+const RESERVED_SIDES = new Set([...PROPERTY_KEYS, 'onMatch', 'latest', 'review', 'both', 'keep', 'propagate', 'off']);
+
+/** @returns the draft, or the problems that keep the file from being read as a mapping */
+export function readMapping(
+  file: string,
+  text: string,
+  format: JsonSchema,
+): { draft: MappingDraft | undefined; name: string | undefined; problems: readonly Problem[] } {
+  const document = parseYaml(text);
+  if (isFault(document)) return { draft: undefined, name: undefined, problems: [{ ...document, file, where: '' }] };
+  const report = createReport(file, document);
+  const { value } = document;
+  const name = isObject(value) && typeof value.mapping === 'string' ? value.mapping : undefined;
+  for (const fault of schemaFaults(format, value)) report.add('CONFIG_SCHEMA', fault.path, fault.message, fault.of);
+  if (report.problems.length > 0) return { draft: undefined, name, problems: report.problems };
+  const content = value as unknown as MappingFile;
+  const sides = Object.entries(content.between).map(([side, target]): SideDraft => {
+    if (RESERVED_SIDES.has(side))
+      report.add(
+        'CONFIG_SCHEMA',
+        ['between', side],
+        `A side cannot be called "${side}", as that word means something else here. Choose another, and write { system, entity }.`,
+        'key',
+      );
+    return typeof target === 'string'
+      ? { name: side, system: side, entity: target }
+      : { name: side, system: target.system, entity: target.entity };
+  });
+  if (report.problems.length > 0) return { draft: undefined, name, problems: report.problems };
+  return {
+    draft: { file, text, name: content.mapping, sides: [sides[0]!, sides[1]!], content, report },
+    name,
+    problems: [],
+  };
+}
