@@ -6,6 +6,7 @@ export interface Health {
   readonly redis: { readonly state: string; readonly warnings: readonly string[] };
   readonly config: { readonly version: string; readonly mappings: number; readonly problems: readonly string[] };
   readonly brakes?: readonly string[];
+  readonly warnings?: readonly string[];
   readonly notes?: readonly string[];
   readonly systems: Readonly<
     Record<

@@ -194,7 +194,7 @@ export function presentRecord(engine: Engine, mapping: string, held: HeldRecord,
     id: held.id,
     ...(counterpart === undefined ? {} : { ids: bySide(names, ids) }),
     ...presentHeld(engine, mapping, held),
-    ...(held.kind === 'review'
+    ...(['review', 'gone', 'unmatched'].includes(held.kind)
       ? {
           review: reviewId({ mapping, side: names[held.side], id: held.id }),
           actions: reviewActions(held, counterpart !== undefined),

@@ -12,7 +12,12 @@ export interface ReviewName {
 export type ReviewAction = 'link' | 'create' | 'take' | 'delete' | 'ignore';
 
 /** What can be done about a review. */
-export function reviewActions({ code }: Pick<HeldRecord, 'code'>, linked: boolean): ReviewAction[] {
+export function reviewActions(
+  { code, kind }: Partial<Pick<HeldRecord, 'code' | 'kind'>>,
+  linked: boolean,
+): ReviewAction[] {
+  if (kind === 'gone') return ['create', 'delete'];
+  if (kind === 'unmatched') return ['link', 'create'];
   if (!linked) return ['link', 'create', 'ignore'];
   return code === undefined ? ['create', 'delete', 'ignore'] : ['take', 'ignore'];
 }

@@ -82,12 +82,16 @@ export function reviewCommand(program: Command): void {
           action: string;
           outcome?: Outcome;
           released?: number;
+          follows?: string;
+          undo?: string;
         }>(path('reviews', id, 'resolve'), body);
-        const { outcome, released } = answer;
+        const { outcome, released, follows, undo } = answer;
         output.result(answer, () =>
           plain(
             `${answer.review}: ${chosen(options)}${outcome ? ` -> ${outcomeWords(outcome)}` : ''}${released === undefined ? '' : ` -> ${releasedWords(answer.action, released)}`}`,
-          ),
+          )
+            .concat(follows === undefined ? '' : plain(`\n${follows}`))
+            .concat(undo === undefined ? '' : plain(`\n${undo}`)),
         );
         return OK;
       }),

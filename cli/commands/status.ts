@@ -65,12 +65,13 @@ function headline(url: string, { status, version, workers, redis }: Health): str
 }
 
 function notes(health: Health, mappings: readonly MappingState[]): string[] {
-  const { redis, config, notes: others = [] } = health;
+  const { redis, config, warnings = [], notes: others = [] } = health;
   return [
     ...mappings.flatMap(({ brake }) => (brake ? [brake.reason] : [])),
     ...redis.warnings,
     ...config.problems,
     ...others,
+    ...warnings,
     ...systemNotes(health),
   ].map((note) => `  ${colors.yellow('!')} ${plain(note)}`);
 }

@@ -46,6 +46,7 @@ const readySchema = object({
     'Mappings with links whose file is missing: their work is paused until the file is restored or the mapping is retired',
     list(object({ mapping: text, links: count })),
   ),
+  warnings: described('What somebody may want to look at, though all works, in words', list(text)),
   notes: described('What else keeps it from being ready, in words', list(text)),
   systems: {
     type: 'object',
@@ -103,11 +104,12 @@ export async function health(app: FastifyInstance, { engine, options }: RouteDep
       const current = engine.config.current();
       const problems = engine.config.problems();
       const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
-      const [brakes, processes, known] = queues
+      const [brakes, processes, known, orphans] = queues
         ? await Promise.all([
             within(PATIENCE, brakesOn(engine)),
             within(PATIENCE, engine.versions.processes()),
             within(PATIENCE, missingMappings(engine)),
+            within(PATIENCE, orphanWarnings(engine)),
           ])
         : [];
       const missing = (known ?? []).filter(wantsDecision);
@@ -142,6 +144,7 @@ export async function health(app: FastifyInstance, { engine, options }: RouteDep
         queues: queues ?? {},
         brakes: brakes ?? [],
         missing: missing.map(({ name, links }) => ({ mapping: name, links })),
+        warnings: orphans ?? [],
         notes,
         systems,
       });
@@ -153,6 +156,27 @@ async function brakesOn(engine: Engine): Promise<string[]> {
   const mappings = [...engine.config.current().mappings.values()];
   const brakes = await Promise.all(mappings.map((mapping) => brakeOn(engine, mapping)));
   return mappings.filter((_, i) => brakes[i]).map(({ name }) => name);
+}
+
+/** So many records without their counterpart, and such a share of the links, are more than people delete by the way. */
+const MANY_ORPHANED = { least: 20, percent: 5 };
+
+async function orphanWarnings(engine: Engine): Promise<string[]> {
+  const names = [...engine.config.current().mappings.keys()];
+  const counts = await Promise.all(
+    names.map(async (name) => {
+      const links = engine.links(name);
+      const [{ orphaned }, linked] = await Promise.all([links.heldCounts(), links.count()]);
+      return { name, orphaned, linked };
+    }),
+  );
+  const { least, percent } = MANY_ORPHANED;
+  return counts
+    .filter(({ orphaned, linked }) => orphaned >= least && orphaned * 100 >= linked * percent)
+    .map(
+      ({ name, orphaned, linked }) =>
+        `${orphaned} of ${linked} links of ${name} have lost one of their two records, and the other one stays: "tandem records ${name} --kind gone --list" lists them.`,
+    );
 }
 
 type QueueStates = Record<string, Pick<QueueStand, 'paused'> & Omit<QueueStand['counts'], 'completed'>>;

@@ -11,6 +11,7 @@ import { schedulesOf } from '../../engine/queue/schedules.ts';
 import { createThreads } from '../../engine/threads/pool.ts';
 import { type JsonObject, otherSide } from '../../engine/types.ts';
 import { braked, brakedSchema } from '../brake.ts';
+import { AFTER_RETIREMENT, consequenceSchema, duringRetirement } from '../follows.ts';
 import { HELD_KINDS, heldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { previewHost } from '../preview-host.ts';
@@ -102,17 +103,6 @@ const missingSchema = object({
   retiring: described('Its retirement was begun and is not finished', flag),
 });
 
-const RETIRED = {
-  follows:
-    'The records of both systems stay as they are, and Tandem does nothing for them any more. If a mapping of this name comes back, it begins with a first sync: its records are matched again, and those without a counterpart may be created.',
-  undo: 'Before it comes back, put its file in place where no worker runs, and put back a copy: tandem links import FILE',
-};
-
-const unfinished = (name: string) => ({
-  follows: 'The rest is still to be deleted: send the same request again.',
-  undo: `tandem mapping retire ${name}`,
-});
-
 export async function mappings(app: FastifyInstance, { engine, options }: RouteDeps): Promise<void> {
   const tags = ['mappings'];
   const threads = createThreads({ config: engine.config, ...options.drafts });
@@ -172,8 +162,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
           200: object({
             mapping: text,
             done: flag,
-            follows: text,
-            undo: described('The command that brings it back', text),
+            ...consequenceSchema,
           }),
           ...problems(400, 404, 409),
         },
@@ -181,7 +170,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
     },
     async ({ params: { name }, body }) => {
       const done = await retireMapping(engine, name, body.links);
-      return { mapping: name, done, ...(done ? RETIRED : unfinished(name)) };
+      return { mapping: name, done, ...(done ? AFTER_RETIREMENT : duringRetirement(name)) };
     },
   );
 

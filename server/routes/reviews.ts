@@ -5,12 +5,16 @@ import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import type { BrakeAnswer } from '../../engine/store/brake.ts';
-import { answerBrake } from '../../engine/sync/brake.ts';
+import type { RecordRef } from '../../engine/store/types.ts';
+import { answerBrake, brakeOn } from '../../engine/sync/brake.ts';
 import { createByHand, deleteSurvivor, dismiss, linkByHand, resolveConflict } from '../../engine/sync/manual.ts';
 import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { Outcome } from '../../engine/sync/outcome.ts';
+import type { MappingScope } from '../../engine/sync/scope.ts';
+import { otherSide } from '../../engine/types.ts';
 import { brakeReview, brakeSchema } from '../brake.ts';
 import { pageOfHeld } from '../find-held.ts';
+import { afterBrake } from '../follows.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentFound, presentOutcome } from '../present.ts';
 import { parseBrakeReviewId, parseReviewId, type ReviewAction, reviewActions } from '../review-id.ts';
@@ -36,6 +40,9 @@ const reviewSchema = object({
   actions: described('What can be done about it', list(text)),
   'brake?': brakeSchema,
 });
+
+/** Beside reviews: what a person, or the mapping, decided to leave without a counterpart may be decided otherwise. */
+const DECIDABLE: ReadonlySet<string> = new Set(['review', 'gone', 'unmatched']);
 
 export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['reviews'];
@@ -86,6 +93,7 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
           '`take` with `side`: the values of this side win. With `property` only of this one; with `properties` each by its own side, and by `side`, where it is sent, all others.',
           '`delete`: the counterpart was deleted, delete this record too.',
           '`ignore`: leave the record as it is until it changes.',
+          'Records that were left (`gone`, `unmatched`) are named `MAPPING~SIDE~ID` and can be decided otherwise: `create`; `delete` of what is left of a pair; `link` of one without a link.',
           'Of a brake, `continue`: all that waits for it goes on. `discard`: what the brake is about is not done, the rest goes on.',
         ].join('\n\n'),
         params: object({ id: text }),
@@ -111,6 +119,8 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
             action: text,
             'outcome?': ref('Outcome'),
             'released?': described('Of a brake: records that go on', count),
+            'follows?': described('Of a brake: what happens next', text),
+            'undo?': described('Of a brake: the command that stops it or brings it back', text),
           }),
           ...problems(400, 404, 409, 422, 502),
         },
@@ -119,8 +129,7 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
     async ({ params, body }) => {
       const braked = parseBrakeReviewId(params.id);
       if (braked !== undefined) {
-        const released = await resolveBrake(engine, engine.mapping(braked), body.action);
-        return { review: params.id, action: body.action, released };
+        return { review: params.id, ...(await resolveBrake(engine, engine.mapping(braked), body.action)) };
       }
       const outcome = await resolve(engine, params.id, body);
       return { review: params.id, action: body.action, ...(outcome ? { outcome } : {}) };
@@ -128,16 +137,15 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
   );
 }
 
-/** @returns how many records go on */
-async function resolveBrake(engine: Engine, mapping: Mapping, action: Resolution['action']): Promise<number> {
+async function resolveBrake(engine: Engine, mapping: Mapping, action: Resolution['action']) {
   if (action !== 'continue' && action !== 'discard')
     throw new TandemError('CONFLICT', `A brake is answered with continue or discard; not with ${action}.`, {
       mapping: mapping.name,
     });
-  try {
-    return await answerBrake(mappingScope(engine.context({ owner: `review-${randomUUID()}` }), mapping), action);
-  } finally {
-  }
+  const brake = await brakeOn(engine, mapping);
+  const scope = mappingScope(engine.context({ owner: `review-${randomUUID()}` }), mapping);
+  const released = await answerBrake(scope, action);
+  return { action, released, ...afterBrake(mapping.name, brake?.kind, action) };
 }
 
 async function resolve(engine: Engine, review: string, body: Resolution) {
@@ -147,13 +155,16 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
   const names = namesOf(mapping);
   const side = sideIndex(mapping, name.side, 'address');
   const links = engine.links(mapping.name);
-  const held = await links.held(side, name.id);
-  if (held?.kind !== 'review')
+  const partner = await links.counterpart(side, name.id);
+  const pair = partner === undefined ? undefined : { side: otherSide(side), id: partner };
+  // What a link waits for is kept under one of its two records, and it may be named by either.
+  const held = (await links.held(side, name.id)) ?? (pair && (await links.held(pair.side, pair.id)));
+  if (!held || !DECIDABLE.has(held.kind))
     throw new TandemError('NOT_FOUND', 'There is no such review: it may have been decided already.', {
       mapping: mapping.name,
       id: name.id,
     });
-  const allowed = reviewActions(held, (await links.counterpart(side, name.id)) !== undefined);
+  const allowed = reviewActions(held, pair !== undefined);
   if (action === 'continue' || action === 'discard' || !allowed.includes(action))
     throw new TandemError('CONFLICT', `This review can be decided by ${allowed.join(', ')}; not by ${action}.`, {
       mapping: mapping.name,
@@ -180,7 +191,7 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
         return undefined;
       }
       case 'create':
-        return told(await createByHand(scope, record));
+        return told(await createAgain(scope, record, pair));
       case 'take': {
         const { winner, chosen } = choice(mapping, names, body);
         return told(await resolveConflict(scope, record, winner, chosen));
@@ -192,6 +203,16 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
         return undefined;
     }
   } finally {
+  }
+}
+
+/** Of a pair of which one record is gone, the counterpart of the other one is made. */
+async function createAgain(scope: MappingScope, record: RecordRef, pair: RecordRef | undefined): Promise<Outcome> {
+  try {
+    return await createByHand(scope, record);
+  } catch (error) {
+    if (!pair || !(error instanceof TandemError) || error.code !== 'SYSTEM_NOT_FOUND') throw error;
+    return await createByHand(scope, pair);
   }
 }
 

@@ -83,7 +83,16 @@ test.each([
   expect((await call('GET', '/reviews')).body.reviews[0].brake.waiting).toMatchObject({ deletes: 4, other: 1 });
 
   const answered = await call('POST', '/reviews/people~brake/resolve', { action });
-  expect(answered).toMatchObject({ status: 200, body: { review: 'people~brake', action, released: 5 } });
+  expect(answered).toMatchObject({
+    status: 200,
+    body: {
+      review: 'people~brake',
+      action,
+      released: 5,
+      follows: expect.stringContaining(action === 'discard' ? 'stays' : 'read once more'),
+      undo: expect.stringContaining(action === 'discard' ? '--kind gone --list' : 'tandem queue pause people'),
+    },
+  });
   await until(async () => (await call('GET', '/records?code=BRAKE_ON')).body.total === 0);
   await until(async () => [...shop.records.values()].some((one) => one.name === 'Changed'));
   await until(async () => shop.records.size === left);
@@ -92,6 +101,34 @@ test.each([
   expect((await call('GET', '/metrics')).body).toContain('tandem_brake_on{mapping="people"} 0');
   const again = await call('POST', '/reviews/people~brake/resolve', { action });
   expect(again).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
+});
+
+test('what was discarded shows as a warning with the command that lists it, and each record can be decided otherwise', async () => {
+  const { call, crm, shop, sync } = await world({ crm: people(40), mapping });
+  await sync();
+  for (let id = 1; id <= 20; id++) crm.records.delete(String(id));
+  await sync();
+  const { body } = await call('POST', '/reviews/people~brake/resolve', { action: 'discard' });
+  expect(body.undo).toContain('tandem review resolve people~SIDE~ID --delete');
+  const health = await until(async () => {
+    const { body: now } = await call('GET', '/health/ready');
+    return now.warnings.length > 0 && now;
+  });
+  // It works as it was told to.
+  expect(health).toMatchObject({
+    status: 'ready',
+    warnings: [expect.stringMatching(/^20 of 40 links of people .*"tandem records people --kind gone --list"/)],
+  });
+  const { records } = (await call('GET', '/records?mapping=people&kind=gone&limit=2')).body;
+  expect(records[0].actions).toEqual(['create', 'delete']);
+  const resolve = (one: Answer, action: string) => call('POST', `/reviews/${one.review}/resolve`, { action });
+  expect(await resolve(records[0], 'ignore')).toMatchObject({ status: 409 });
+  expect(await resolve(records[0], 'delete')).toMatchObject({ status: 200, body: { outcome: { kind: 'deleted' } } });
+  expect(shop.records.size).toBe(39);
+  const created = await resolve(records[1], 'create');
+  expect(created).toMatchObject({ status: 200, body: { outcome: { kind: 'created' } } });
+  expect(crm.records.size).toBe(21);
+  expect((await call('GET', '/health/ready')).body.warnings).toEqual([]);
 });
 
 test('the command line tells of it and answers it', async () => {
@@ -108,7 +145,7 @@ test('the command line tells of it and answers it', async () => {
   const answered = await tandem(['review', 'resolve', 'people~brake', '--continue'], env);
   expect(answered).toMatchObject({
     status: 0,
-    stdout: expect.stringContaining('people~brake: continue -> 4 records go on'),
+    stdout: expect.stringMatching(/people~brake: continue -> 4 records go on.*tandem queue pause people/s),
   });
   await until(async () => shop.records.size === 6);
 }, 120_000);
