@@ -6,7 +6,7 @@ export type Form = (typeof FORMS)[number];
 const APPLY: Readonly<Record<Form, (text: string) => string>> = {
   'line-ends': (text) => text.replaceAll(/\r\n?/g, '\n'),
   composition: (text) => text.normalize('NFC'),
-  'outer-spaces': (text) => text.replaceAll(/[^\S\r\n]+(?=[\r\n]|$)/g, '').trim(),
+  'outer-spaces': (text) => text.replaceAll(/[^\S\r\n]+(?=[\r\n])/g, '').trim(),
   case: (text) => text.toLowerCase(),
 };
 
@@ -31,4 +31,4 @@ const bare = (text: string): string =>
   text
     .normalize('NFKC')
     .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}]+/gu, '');
+    .replaceAll(/[^\p{L}\p{N}]/gu, '');

@@ -6,7 +6,7 @@ import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
 import type { MergeResult } from './merge.ts';
 
-/** Fingerprints of written properties as the target answered them, by name; undefined for a side that refused the write. */
+/** Fingerprints of written properties as the target answered them, by name; none for a side that refused the write. */
 export type Answered = ReadonlyMap<string, string>;
 
 export const entryFrom = (side: SideIndex, own: string, other: string, definition?: string): PropertyBase => {
@@ -49,7 +49,7 @@ export function baseOfMatch(mapping: Mapping, views: Pair<RecordView>, creates: 
   for (const side of [0, 1] as const) {
     for (const { name } of mapping.properties) {
       const sent = creates[side]?.sent[name];
-      if (sent !== undefined && fingerprintOf(mapping, views[otherSide(side)], name) === sent)
+      if (fingerprintOf(mapping, views[otherSide(side)], name) === sent)
         base[name] = entryFrom(side, UNKNOWN_VALUE, sent);
     }
   }
@@ -104,13 +104,13 @@ export function marked(mapping: Mapping, base: Base): Base {
 export function unconfirmedWrites(
   mapping: Mapping,
   { writes }: MergeResult,
-  answers: Pair<Answered | undefined>,
+  answers: Pair<Answered>,
   before: readonly string[],
 ): string[] {
   return ([0, 1] as const).flatMap((side) => {
     if (mapping.sides[side].entity.update?.answer === 'record') return [];
     return writes[side].flatMap(({ property, fingerprint }) => {
-      const answer = answers[side]?.get(property);
+      const answer = answers[side].get(property);
       return answer !== undefined && answer !== fingerprint && !before.includes(property) ? [property] : [];
     });
   });
@@ -120,14 +120,14 @@ export function unconfirmedWrites(
 export function baseAfter(
   { base: decided, writes }: MergeResult,
   former: Base,
-  answers: Pair<Answered | undefined>,
+  answers: Pair<Answered>,
   unconfirmed: readonly string[],
 ): Base {
   const base: Record<string, PropertyBase> = { ...decided };
   for (const side of [0, 1] as const) {
     for (const { property } of writes[side]) {
       if (unconfirmed.includes(property)) continue;
-      const answer = answers[side]?.get(property);
+      const answer = answers[side].get(property);
       const before = baseEntry(former, property);
       const entry = base[property]!;
       if (answer !== undefined) base[property] = entryFrom(side, answer, entry[otherSide(side)]);

@@ -26,7 +26,7 @@ export type BrakeGate =
       readonly kind: 'block';
       readonly block: Block;
       readonly change: BrakeKind | undefined;
-      readonly decision?: Decision | null;
+      readonly decision: Decision | null | undefined;
     };
 
 export type OpenGate = Extract<BrakeGate, { kind: 'open' }>;
@@ -73,7 +73,7 @@ export function brakeGate(facts: Facts, pair: Gated, merged: MergeResult): Brake
     change: BrakeKind | undefined,
     decision: Decision | null | undefined,
   ): BrakeGate {
-    if (personal.size === 0) return { kind: 'block', block, change, ...(decision === undefined ? {} : { decision }) };
+    if (personal.size === 0) return { kind: 'block', block, change, decision };
     return { kind: 'open', merged: only(wanted, personal, pair.base), consume: undefined, stopped: { block, change } };
   }
 }
@@ -81,15 +81,16 @@ export function brakeGate(facts: Facts, pair: Gated, merged: MergeResult): Brake
 /** Whether a person decides this now: the conflicts of the choice, or the value that is restored. */
 function isPersonal({ choice, mapping }: Facts, { property, rule }: PropertyDecision): boolean {
   if (choice?.kind === 'restore') return property === choice.property;
-  if (choice?.kind !== 'resolve-conflict' || rule !== 'conflict') return false;
-  // An edit of one side alone is no choice between two.
-  const left = mapping.properties.some(({ name, conflict }) => name === property && conflict === 'review');
-  return left && (choice.properties.get(property) ?? choice.winner) !== undefined;
+  // Only a person makes a conflict between two edits of what is left to a person.
+  return (
+    rule === 'conflict' && mapping.properties.some(({ name, conflict }) => name === property && conflict === 'review')
+  );
 }
 
 /** Writes these properties alone: of the others that would be written nothing is decided yet. */
 function only({ writes, base, decisions }: MergeResult, names: ReadonlySet<string>, former: Base): MergeResult {
-  const waits = new Set(writes.flat().flatMap(({ property }) => (names.has(property) ? [] : [property])));
+  const all = writes.flat().map(({ property }) => property);
+  const waits = new Set(all.filter((property) => !names.has(property)));
   const entries = Object.entries(base).filter(([name]) => !waits.has(name));
   const before = Object.entries(former).filter(([name]) => waits.has(name));
   return {
@@ -112,6 +113,6 @@ function without(
   return {
     writes: mapPair(writes, (some) => some.filter(({ property }) => !names.has(property))),
     base: { ...base, ...Object.fromEntries(kept) },
-    decisions: decisions.map((one) => (names.has(one.property) ? { property: one.property, rule: 'agreed' } : one)),
+    decisions: decisions.filter(({ property }) => !names.has(property)),
   };
 }

@@ -21,30 +21,31 @@ import { act, entryOf, issueOf, linkResult, nothing, openOfLink, type Trouble, t
 
 /** All is done that can be done: what is recorded, and what it came to. */
 export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settled: Settled): Step {
-  const { mapping, results, conversions } = facts;
+  const { mapping, results } = facts;
+  const { refs } = facts.conversions!;
   const { merged, stopped } = gate;
   const responses = mapPair(pair.views, (view, side) =>
     responsesOf(facts, view, merged.writes[side], results.written[side]),
   );
-  const answers = mapPair(responses, (response) => response?.answered);
+  const answers = mapPair(responses, ({ answered }) => answered);
   const rejected =
     results.written.map(refusalOf).find((error) => error !== undefined) ??
-    responses.flatMap((response) => [...(response?.refused.values() ?? [])])[0];
+    responses.flatMap(({ refused }) => [...refused.values()])[0];
   const disagreement = disagreementOf(merged, pair.base);
   const problem = rejected ?? disagreement;
-  const undecided = problem !== undefined && problem === disagreement && isReview(merged);
+  const undecided = problem === disagreement && isReview(merged);
   const trouble: Trouble | undefined = stopped
     ? blockedTrouble(mapping, stopped.block, stopped.change)
-    : problem && { ...troubleOf(problem, conversions?.refs), ...(undecided ? { kind: 'review' as const } : {}) };
-  const refused = responses.flatMap((response) => [...(response?.refused.keys() ?? [])]);
+    : problem && { ...troubleOf(problem, refs), ...(undecided ? { kind: 'review' as const } : {}) };
   const unconfirmed = unconfirmedWrites(mapping, merged, answers, pair.unconfirmed).filter(
-    (name) => !refused.includes(name),
+    (name) => !responses.some(({ refused }) => refused.has(name)),
   );
   const looks = looksAgain(facts, pair, settled, responses);
   const correlation = mapPair(pair.correlation, (note, side) => noteAfter(note, results.correlated[side]));
   const again = unconfirmed.length > 0 ? [{ mapping: mapping.name, side: 0 as const, id: pair.ids[0] }] : [];
-  const refs = trouble?.kind === 'waiting' ? (conversions?.refs ?? []) : [];
-  const { mark = [], ...waits } = waiting(refs);
+  // Also where something else is the matter first: the rest is written once the record that it refers to has a counterpart.
+  const waits = merged.decisions.some(({ error }) => error?.code === 'REFERENCE_WAITING');
+  const { mark = [], ...waitFor } = waiting(waits ? refs : []);
   const commit: Commit = {
     ...nothing,
     result: linkResult(facts, {
@@ -67,9 +68,9 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
     }),
     recent: recentAfter(facts, writtenNow(facts, pair, merged, answers)),
     mark: [...again, ...looks, ...mark],
-    ...waits,
+    ...waitFor,
     handled: mapPair(pair.views, (view, side) => handledView(facts, view, side)),
-    written: mapPair(answers, (answered, side) => (answered && answered.size > 0 ? pair.ids[side] : undefined)),
+    written: mapPair(answers, (answered, side) => (answered.size > 0 ? pair.ids[side] : undefined)),
     ownWrites: mapPair(pair.views, (view, side) => {
       const after = handledView(facts, view, side);
       return after && after !== view ? ownWriteOf(view, after, facts.stored.ownWrites[side]) : undefined;
@@ -80,14 +81,9 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
 }
 
 /** Records that have shown an old reading are read again, ever later. */
-function looksAgain(
-  { mapping }: Facts,
-  { ids }: PairToMerge,
-  { read }: Settled,
-  responses: Pair<Responses | undefined>,
-): Mark[] {
+function looksAgain({ mapping }: Facts, { ids }: PairToMerge, { read }: Settled, responses: Pair<Responses>): Mark[] {
   return ([0, 1] as const).flatMap((side) => {
-    const age = responses[side]?.old ? 0 : read.old[side];
+    const age = responses[side].old ? 0 : read.old[side];
     return age === undefined ? [] : [{ mapping: mapping.name, side, id: ids[side], inMs: nextLook(age) }];
   });
 }
@@ -97,7 +93,7 @@ function unsettledAfter(
   facts: Facts,
   { views }: PairToMerge,
   { read, unsettled }: Settled,
-  responses: Pair<Responses | undefined>,
+  responses: Pair<Responses>,
 ): Pick<OpenPatch, 'unsettled'> {
   const { mapping, stored } = facts;
   const former = entryOf(facts).unsettled ?? {};
@@ -108,9 +104,8 @@ function unsettledAfter(
   };
   const shown = (name: string) => mapPair(views, (view) => fingerprintOf(mapping, view, name));
   for (const { property, error } of read.left) if (error) halt(property, error, shown(property));
-  for (const response of responses)
-    for (const [name, error] of response?.refused ?? [])
-      halt(name, error, replaceSide(shown(name), response!.side, response!.answered.get(name)!));
+  for (const { side, answered, refused } of responses)
+    for (const [name, error] of refused) halt(name, error, replaceSide(shown(name), side, answered.get(name)!));
   const entries = [...after].flatMap(([name, one]) => (one ? [[name, one] as const] : []));
   if (entries.length > 0) return { unsettled: Object.fromEntries(entries) };
   return Object.keys(former).length > 0 ? { unsettled: null } : {};
@@ -119,18 +114,17 @@ function unsettledAfter(
 const noteAfter = (
   note: CorrelationNote | undefined,
   result: Facts['results']['correlated'][SideIndex],
-): CorrelationNote | undefined =>
-  result === undefined ? note : result === false || 'error' in result ? 'refused' : undefined;
+): CorrelationNote | undefined => (result === undefined ? note : result === false ? 'refused' : undefined);
 
 /** The states that the next scan will see: written properties as the target answered them, the others as they were read. */
 function statesAfter(
   { mapping }: Facts,
   { views }: PairToMerge,
-  answers: Pair<Answered | undefined>,
+  answers: Pair<Answered>,
   correlation: Pair<CorrelationNote | undefined>,
 ): Pair<string> {
   return mapPair(views, (view, side) => {
-    const fingerprints = mapping.properties.map(({ name }, i) => answers[side]?.get(name) ?? view.fingerprints[i]!);
+    const fingerprints = mapping.properties.map(({ name }, i) => answers[side].get(name) ?? view.fingerprints[i]!);
     return stateToStore(mapping, { ...view, fingerprints }, correlation[side]);
   });
 }
@@ -148,12 +142,12 @@ function writtenNow(
   facts: Facts,
   { views }: PairToMerge,
   { writes }: MergeResult,
-  answers: Pair<Answered | undefined>,
+  answers: Pair<Answered>,
 ): RecentWrite[] {
   const { mapping, stored } = facts;
   return ([0, 1] as const).flatMap((side) =>
     writes[side]
-      .filter(({ property }) => answers[side]?.has(property))
+      .filter(({ property }) => answers[side].has(property))
       .map(({ property, fingerprint }): RecentWrite => {
         const before = fingerprintOf(mapping, views[side], property);
         return { property, side, before, sent: fingerprint, at: stored.now, times: turnsOf(facts, property, side) };

@@ -52,7 +52,7 @@ export function breakLoops(facts: Facts, { base, views }: Read, merged: MergeRes
       unsettled.set(write.property, unsettledAs(facts, views, write.property, returns, error));
     }
   }
-  return { merged: stopped.size === 0 ? merged : without(merged, base, stopped), unsettled };
+  return { merged: without(merged, base, stopped), unsettled };
 }
 
 /** How often in a row the property was written to and fro, this write included. */
@@ -104,7 +104,7 @@ function loopError(facts: Facts, view: RecordView, { property, value }: Property
 /** The line that would end it. */
 function advice(value: Json, shown: unknown): string {
   const forms = typeof value === 'string' && typeof shown === 'string' ? formsBetween(value, shown) : undefined;
-  return forms && forms.length > 0 ? `Its two forms are the same with: equal: [${forms.join(', ')}]` : '';
+  return forms ? `Its two forms are the same with: equal: [${forms.join(', ')}]` : '';
 }
 
 function without(

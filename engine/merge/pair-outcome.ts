@@ -20,12 +20,12 @@ export const plannedOutcome = ({ ids }: PairToMerge, { writes, decisions }: Merg
 export function outcomeAfter(
   pair: PairToMerge,
   merged: MergeResult,
-  answers: Pair<Answered | undefined>,
+  answers: Pair<Answered>,
   problem: TandemError | undefined,
   undecided: boolean,
 ): Outcome {
   const planned = plannedOutcome(pair, merged);
-  const writes = mapPair(planned.writes, (names, side) => names.filter((name) => answers[side]?.has(name)));
+  const writes = mapPair(planned.writes, (names, side) => names.filter((name) => answers[side].has(name)));
   const done = { ...planned, ...changesOf(pair, merged, writes) };
   if (!problem) return done;
   const kind = problem.code === 'REFERENCE_WAITING' ? 'waiting' : undecided ? 'review' : 'failed';
@@ -38,7 +38,7 @@ function changesOf({ base, views }: PairToMerge, { decisions }: MergeResult, wri
   const isEdit = ({ property, rule }: PropertyDecision): boolean =>
     rule === 'one-changed' || (rule === 'conflict' && baseEntry(base, property) !== undefined);
   const changes = mapPair(written, (names, side) => {
-    const edited = decisions.some((one) => one.writes === side && names.includes(one.property) && isEdit(one));
+    const edited = decisions.some((one) => names.includes(one.property) && isEdit(one));
     return edited ? (views[otherSide(side)].record.modified ?? '') : undefined;
   });
   return changes.some((change) => change !== undefined) ? { changes } : {};

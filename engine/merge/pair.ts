@@ -26,7 +26,7 @@ export function decidePair(facts: Facts, pair: PairToMerge): Step {
   const settled = settle(facts, pair, facts.conversions);
   const gate = brakeGate(facts, pair, settled.merged);
   if (gate.kind === 'ask') return ask({ ask: 'allowance', kind: 'clears' });
-  if (gate.kind === 'block') return block(facts, pair, gate);
+  if (gate.kind !== 'open') return block(facts, pair, gate);
   // What a system could not answer just now is asked again: nobody has to fix anything.
   const passing = gate.merged.decisions.find(({ error }) => error !== undefined && error.retry !== 'never');
   if (passing?.error) return fail(passing.error);
@@ -38,7 +38,7 @@ function nextEffect(facts: Facts, pair: PairToMerge, gate: OpenGate, settled: Se
   const { mapping, results } = facts;
   const { merged } = gate;
   const planned = plannedOutcome(pair, merged);
-  const correlate = gate.stopped ? [] : correlationsToWrite(facts, pair, merged);
+  const correlate = gate.stopped ? [] : correlationsToWrite(facts, pair);
   const writes = pendingWritesOf(mapping, pair.views, merged);
   if (!results.begun && (writes.length > 0 || correlate.length > 0)) {
     const revision = facts.stored.link?.revision ?? 0;
@@ -89,18 +89,16 @@ const pendingWritesOf = (mapping: Mapping, views: Pair<RecordView>, merged: Merg
       property,
       side,
       sent: fingerprint,
-      definition: mapping.properties.find(({ name }) => name === property)?.definition ?? '',
+      definition: mapping.properties.find(({ name }) => name === property)!.definition,
       from: fingerprintOf(mapping, views[otherSide(side)], property),
     })),
   );
 
 /** Sides whose record is to be told its counterpart now; not where the write to it was rejected. */
-function correlationsToWrite({ results }: Facts, { correlation }: PairToMerge, { writes }: MergeResult): SideIndex[] {
+function correlationsToWrite({ results }: Facts, { correlation }: PairToMerge): SideIndex[] {
   return ([0, 1] as const).filter(
     (side) =>
-      correlation[side] !== undefined &&
-      correlation[side] !== 'refused' &&
-      (writes[side].length === 0 || results.written[side]?.kind !== 'rejected'),
+      correlation[side] !== undefined && correlation[side] !== 'refused' && results.written[side]?.kind !== 'rejected',
   );
 }
 

@@ -10,7 +10,7 @@ import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
 import { baseEntry, entryFrom, fingerprintOf } from './base.ts';
 import { lossOf } from './loss.ts';
-import type { PropertyState } from './merge.ts';
+import type { PropertyState, PropertyWrite } from './merge.ts';
 import { entryOf } from './unit.ts';
 
 /** A property of which nothing is decided now: its agreement stays as `entry`. */
@@ -18,7 +18,7 @@ export interface LeftAlone {
   readonly property: string;
   readonly entry: PropertyBase | undefined;
   /** Undefined: one of the sides has shown an old reading only; it is read again. */
-  readonly error?: TandemError;
+  readonly error?: TandemError | undefined;
 }
 
 export interface Readback {
@@ -36,7 +36,7 @@ export interface Readback {
 type Shown =
   /** What the base says, or an edit. */
   | { readonly kind: 'plain' }
-  | { readonly kind: 'old'; readonly age: number }
+  | { readonly kind: 'old'; readonly age: number; readonly error?: undefined }
   | { readonly kind: 'refused'; readonly error: TandemError }
   | { readonly kind: 'third' };
 
@@ -72,11 +72,11 @@ export function readback(facts: Facts, { base, views }: Read, { properties }: Co
       merged.push(state);
       continue;
     }
-    const found = shown[side]!;
+    const found = shown[side] as Extract<Shown, { kind: 'old' | 'refused' }>;
     const other = otherSide(side);
     const kept = found.kind === 'old' ? entry : entryFrom(side, own[side], UNKNOWN_VALUE, entry[2]);
     if (shown[other]!.kind === 'old' || own[other] === entry[other]) {
-      left.push({ property: name, entry: kept, ...(found.kind === 'refused' ? { error: found.error } : {}) });
+      left.push({ property: name, entry: kept, error: found.error });
       continue;
     }
     // The other side was edited since: that is written. What this side holds by now is what we wrote, or what was there before.
@@ -103,15 +103,16 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   const writes = facts.stored.recent.filter((one) => one.property === name && one.side === side);
   const last = writes.at(-1);
   if (!last || own[side] === last.sent || isNewer(facts, view)) return PLAIN;
-  const sent = state.toward[side];
+  const now = state.toward[side];
+  // What we have sent, where it is still known: the other side was not edited since.
+  const sent = now?.ok && now.fingerprint === last.sent ? now.value : null;
   const shown = rawOf(facts, view, name);
-  const otherForm = sent?.ok === true && sameButForm(sent.value, shown);
-  if (!otherForm && writes.some((one) => one.before === own[side] || one.sent === own[side])) {
+  if (!sameButForm(sent, shown) && writes.some((one) => one.before === own[side] || one.sent === own[side])) {
     const age = facts.stored.now - last.at;
     if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age };
     return { kind: 'refused', error: notStored(facts, name, side) };
   }
-  const loss = sent?.ok && sent.fingerprint === last.sent ? lossOf(sent.value, shown) : undefined;
+  const loss = lossOf(sent, shown);
   return loss === undefined ? { kind: 'third' } : { kind: 'refused', error: lossError(facts, name, side, loss) };
 }
 
@@ -141,41 +142,28 @@ export function lossError({ mapping }: Facts, property: string, side: SideIndex,
   });
 }
 
-/** What a target made of one write. */
-export type Stored =
-  | { readonly kind: 'stored' }
-  /** It answers with what it held before: a replica may not have the write yet. */
-  | { readonly kind: 'old' }
-  | { readonly kind: 'refused'; readonly error: TandemError };
-
 /**
- * What the response to our own write shows of one property.
+ * Why the response to our own write does not show one property as it was sent.
  * @param view the record as it was before
  * @param after as the response shows it, or as it was read after a write without a response
+ * @returns `old`: it shows what it held before, for a replica may not have the write yet; undefined: it is stored, or the
+ *   system has a form of its own for it
  */
-export function storedOf(
+export function notStoredBy(
   facts: Facts,
   view: RecordView,
   after: RecordView,
-  {
-    property,
-    value,
-    fingerprint,
-  }: { readonly property: string; readonly value: unknown; readonly fingerprint: string },
-): Stored {
+  { property, value, fingerprint }: PropertyWrite,
+): 'old' | TandemError | undefined {
   const { mapping, stored } = facts;
   const { side } = view;
   const [shown, raw] = [fingerprintOf(mapping, after, property), rawOf(facts, after, property)];
-  // The system has a form of its own for it.
-  if (shown === fingerprint || sameButForm(value, raw)) return { kind: 'stored' };
+  if (shown === fingerprint || sameButForm(value, raw)) return undefined;
   const writes = stored.recent.filter((one) => one.property === property && one.side === side);
   const former = [fingerprintOf(mapping, view, property), ...writes.flatMap(({ before, sent }) => [before, sent])];
-  if (former.includes(shown)) {
-    if (mapping.sides[side].entity.lag > 0) return { kind: 'old' };
-    return { kind: 'refused', error: notStored(facts, property, side) };
-  }
+  if (former.includes(shown)) return mapping.sides[side].entity.lag > 0 ? 'old' : notStored(facts, property, side);
   const loss = lossOf(value, raw);
-  return loss === undefined ? { kind: 'stored' } : { kind: 'refused', error: lossError(facts, property, side, loss) };
+  return loss === undefined ? undefined : lossError(facts, property, side, loss);
 }
 
 /** How long to wait before a record is read again that has shown an old reading, in ms: as long as it has taken until now. */
@@ -190,8 +178,8 @@ const REMEMBERED = 4;
 export function recentAfter(facts: Facts, written: readonly RecentWrite[]): RecentWrite[] {
   const { mapping, stored } = facts;
   const same = (a: RecentWrite, b: RecentWrite): boolean => a.property === b.property && a.side === b.side;
-  const kept = stored.recent.filter((one) => {
-    const later = stored.recent.filter((other) => same(one, other) && other.at >= one.at && other !== one).length;
+  const kept = stored.recent.filter((one, i) => {
+    const later = stored.recent.slice(i + 1).filter((other) => same(one, other)).length;
     const again = written.some((other) => same(one, other)) ? 1 : 0;
     if (later + again === 0) return true;
     return later + again < REMEMBERED && stored.now - one.at < mapping.sides[one.side].entity.lag;

@@ -6,7 +6,7 @@ import type { RecordView } from '../sync/view.ts';
 import type { Base, Pair, PropertyBase, SideIndex } from '../types.ts';
 import { type Answered, entryFrom, fingerprintOf } from './base.ts';
 import type { PropertyWrite } from './merge.ts';
-import { storedOf } from './readback.ts';
+import { notStoredBy } from './readback.ts';
 
 export const refusalOf = (result: WriteResult | undefined): TandemError | undefined =>
   result?.kind === 'rejected' ? result.error : result?.refused;
@@ -21,36 +21,35 @@ export interface Responses {
   readonly side: SideIndex;
 }
 
-/** @returns undefined for a side that rejected the write */
+/** @returns nothing of a side that rejected the write */
 export function responsesOf(
   facts: Facts,
   view: RecordView,
   writes: readonly PropertyWrite[],
   result: WriteResult | undefined,
-): Responses | undefined {
+): Responses {
   const { side } = view;
-  if (writes.length === 0) return { answered: new Map(), old: false, refused: new Map(), side };
-  if (result?.kind !== 'done') return undefined;
   const answered = new Map<string, string>();
   const refused = new Map<string, TandemError>();
   let old = false;
+  const done = result?.kind === 'done' ? result : undefined;
   for (const write of writes) {
-    if (!result.properties.includes(write.property)) continue;
-    const stored = storedOf(facts, view, result.view, write);
-    if (stored.kind === 'old') old = true;
-    if (stored.kind === 'refused') refused.set(write.property, stored.error);
-    const shown = fingerprintOf(facts.mapping, result.view, write.property);
-    answered.set(write.property, stored.kind === 'old' ? write.fingerprint : shown);
+    if (!done?.properties.includes(write.property)) continue;
+    const not = notStoredBy(facts, view, done.view, write);
+    if (not === 'old') old = true;
+    else if (not) refused.set(write.property, not);
+    const shown = fingerprintOf(facts.mapping, done.view, write.property);
+    answered.set(write.property, not === 'old' ? write.fingerprint : shown);
   }
   return { answered, old, refused, side };
 }
 
 /** What was not stored as it was sent is no agreement: an edit of either side is a change, and one of both a conflict. */
-export function withoutRefused(base: Base, responses: Pair<Responses | undefined>): Base {
-  const entries = responses.flatMap((response) =>
-    [...(response?.refused.keys() ?? [])].map((name): [string, PropertyBase] => [
+export function withoutRefused(base: Base, responses: Pair<Responses>): Base {
+  const entries = responses.flatMap(({ side, answered, refused }) =>
+    [...refused.keys()].map((name): [string, PropertyBase] => [
       name,
-      entryFrom(response!.side, response!.answered.get(name)!, UNKNOWN_VALUE),
+      entryFrom(side, answered.get(name)!, UNKNOWN_VALUE),
     ]),
   );
   return { ...base, ...Object.fromEntries(entries) };

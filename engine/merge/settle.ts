@@ -3,10 +3,10 @@ import { mapPair } from '../model/pair.ts';
 import type { CorrelationNote, PendingWrite } from '../store/types.ts';
 import type { Conversions, Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
-import type { Base, Pair } from '../types.ts';
+import type { Base, Pair, PropertyBase } from '../types.ts';
 import { foreignModified } from './foreign.ts';
 import { breakLoops, type Turns } from './loop.ts';
-import { type MergeResult, merge, type PropertyDecision, type PropertyState } from './merge.ts';
+import { type MergeResult, merge, type PropertyState } from './merge.ts';
 import { type Readback, readback } from './readback.ts';
 
 export interface PairToMerge {
@@ -47,10 +47,12 @@ function withChoice({ choice }: Facts, state: PropertyState): PropertyState {
 }
 
 /** A property of which nothing is decided now keeps its agreement; what stands in its way is the reason. */
-function withLeft({ writes, base, decisions }: MergeResult, left: Readback['left']): MergeResult {
-  const entries = left.flatMap(({ property, entry }) => (entry ? [[property, entry] as const] : []));
-  const blocked = left.flatMap(({ property, error }): PropertyDecision[] =>
-    error ? [{ property, rule: 'blocked', error }] : [],
-  );
-  return { writes, base: { ...base, ...Object.fromEntries(entries) }, decisions: [...decisions, ...blocked] };
+function withLeft(merged: MergeResult, left: Readback['left']): MergeResult {
+  const base: Record<string, PropertyBase> = { ...merged.base };
+  const decisions = [...merged.decisions];
+  for (const { property, entry, error } of left) {
+    if (entry) base[property] = entry;
+    if (error) decisions.push({ property, rule: 'blocked', error });
+  }
+  return { writes: merged.writes, base, decisions };
 }

@@ -42,6 +42,8 @@ describe('the forms between two texts', () => {
     ['a', 'A', ['case']],
     ['a\nb', 'a\r\nb ', ['line-ends', 'outer-spaces']],
     ['\u00c9 ', 'e\u0301', ['composition', 'outer-spaces', 'case']],
+    // One form where it will do, not two others: U+2000 is U+2002 once it is composed.
+    ['a\u2000\r', 'a\u2002\n', ['outer-spaces']],
     ['a', 'b', undefined],
     ['+1 5', '15', undefined],
   ])('%j and %j: %j', (a, b, wanted) => expect(formsBetween(a, b)).toEqual(wanted));
@@ -53,6 +55,7 @@ describe('two values that say the same', () => {
     ['+1 (555) 12', '155512', true],
     ['\uff21', 'a', true],
     [15, '15', true],
+    ['STRA\u1e9eE', 'stra\u00dfe', true],
     ['Ann', 'Anna', false],
     ['', '', false],
     ['--', '..', false],

@@ -165,6 +165,11 @@ describe('a clear', () => {
       "
     `));
 
+  it('that a person decided against is not done, and nothing waits, while another brake is on', () =>
+    expect(play({ ...cleared, open: { decision: { kind: 'clears', seen: SEEN } }, stored: { brake: on() } })).toContain(
+      '= unchanged',
+    ));
+
   it('that was discarded is remembered while another brake blocks the rest', () =>
     expect(
       play({

@@ -799,6 +799,16 @@ describe('putting a value of the history back', () => {
     ],
   ])('is refused where %s', (_, more, error) => expect(play({ ...given, ...more })).toContain(`fails: ${error}`));
 
+  it('leaves a conflict of another property to a person', () =>
+    expect(
+      play({
+        ...given,
+        mapping: mappingOf({ properties: { name: { conflict: 'review' }, phone: { conflict: 'review' } } }),
+        records: [view(0, ['Bob', 'p1']), view(1, ['Eve', 'p1'])],
+        effects: { restored: { view: view(0, ['Bob', 'p0']) } },
+      }),
+    ).toContain('= review'));
+
   it('is paused where the restored value takes the record out of scope', () =>
     expect(play({ ...given, effects: { restored: { view: view(0, ['Ann', 'p0'], { inScope: false }) } } })).toContain(
       '= excluded',

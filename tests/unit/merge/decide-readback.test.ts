@@ -1,8 +1,24 @@
 /** The decision table for what a record shows of our own writes: old readings, writes that were not stored, values to and fro. */
 import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
+import type { PropertyState } from '../../../engine/merge/merge.ts';
+import { readback } from '../../../engine/merge/readback.ts';
 import type { RecentWrite } from '../../../engine/store/types.ts';
-import { agreedOn, LAG, link, mappingOf, NOW, play, type Situation, state, steps, view } from './situation.ts';
+import type { Pair } from '../../../engine/types.ts';
+import {
+  agreedOn,
+  conversionsOf,
+  factsOf,
+  LAG,
+  link,
+  mappingOf,
+  NOW,
+  play,
+  type Situation,
+  state,
+  steps,
+  view,
+} from './situation.ts';
 
 const wrote = (more: Partial<RecentWrite> = {}): RecentWrite => ({
   property: 'phone',
@@ -148,9 +164,91 @@ describe('a record that shows the value from before our own write', () => {
       "
     `));
 
+  it.each([
+    ['second', 1],
+    ['first', 0],
+  ] as const)('of the %s side is written where the other side was edited back to that value', (_, side) =>
+    expect(
+      play({
+        link: link(agreed),
+        records: [view(0, ['Ann', 'p1']), view(1, ['Ann', 'p1'])],
+        recent: [wrote({ side })],
+      }),
+    ).toContain(`update {side: ${side}`),
+  );
+
+  it('is not written after its time where the other side was edited back to that value', () =>
+    expect(
+      play({
+        link: link(agreed),
+        records: [view(0, ['Ann', 'p1']), view(1, ['Ann', 'p1'])],
+        recent: [wrote({ at: NOW - LAG })],
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, p1), 1/b(Ann, p1)], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p1>", "<Ann, p1>"]}}
+          handled: [0/a(Ann, p1), 1/b(Ann, p1)]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 940000, times: 1}]
+          mark: []
+          = unchanged {ids: [a, b]}
+      "
+    `));
+
+  it('shows no old reading where that value was agreed on since', () =>
+    expect(
+      play({
+        link: link(agreedOn('Ann', 'p1')),
+        records: [view(0, ['Ann', 'p1']), view(1, ['Ann', 'p1'])],
+        recent: [wrote()],
+      }),
+    ).toContain('mark: []'));
+
+  it('shows no old reading where that value is another form of what we wrote', () =>
+    expect(play(showing(['Ann', '+p2'], { recent: [wrote({ before: '+p2' })] }))).toContain('update {side: 0'));
+
+  it.each<readonly [string, Pair<PropertyState['toward'][0]>]>([
+    ['nothing flows there any more', [{ ok: true, value: 'p1', fingerprint: 'p1' }, undefined]],
+    [
+      'what would be written there cannot be converted any more',
+      [
+        { ok: true, value: 'p1', fingerprint: 'p1' },
+        { ok: false, error: new TandemError('VALUE_TYPE', 'No number.') },
+      ],
+    ],
+  ])('has shown an old reading also where %s', (_, phone) =>
+    expect(play(showing(['Ann', 'p1'], { toward: { phone } }))).toContain('inMs: 5000'),
+  );
+
+  it('is not taken for an edit while a person puts another property back', () =>
+    expect(
+      play(
+        showing(['Ann', 'p1'], {
+          choice: {
+            kind: 'restore',
+            property: 'name',
+            side: 0,
+            entry: { at: '', property: 'name', side: 'crm', value: 'Eve', rule: 'conflict' },
+          },
+          answers: {
+            restored: { ok: true, write: { property: 'name', value: 'Eve', fingerprint: 'Eve' }, toward: 'Eve' },
+          },
+          effects: { restored: { view: view(0, ['Eve', 'p2']) } },
+        }),
+      ).match(/! update .*/g),
+    ).toEqual([
+      '! update {side: 1, view: 1/b(Ann, p1), writes: [{property: name, value: Eve, fingerprint: Eve}], readFirst: true}',
+    ]));
+
   it('may show any of our former writes, or what was before them', () => {
     const recent = [wrote({ before: 'p0', sent: 'p1' }), wrote()];
     for (const shown of ['p0', 'p1']) expect(play(showing(['Ann', shown], { recent }))).toContain('inMs: 5000');
+    const between = [wrote({ before: 'p0', sent: 'p7' }), wrote()];
+    expect(play(showing(['Ann', 'p7'], { recent: between }))).toContain('inMs: 5000');
   });
 
   it('was edited where somebody modified it after our own write', () => {
@@ -310,6 +408,43 @@ describe('a write that was not stored', () => {
       "
     `));
 
+  it('is read again where the target shows what a former write had put there, or what was there before that', () => {
+    const recent = [wrote({ before: 'p0', sent: 'p5' }), wrote({ before: 'p5', sent: 'p1' })];
+    for (const shown of ['p0', 'p5'])
+      expect(play({ ...changed, recent, effects: { written: [undefined, ['Ann', shown]] } })).toContain('inMs: 1000');
+  });
+
+  it.each([
+    ['of another property', wrote({ property: 'name', before: 'p0', sent: 'p5' })],
+    ['of the other side', wrote({ side: 0, before: 'p0', sent: 'p5' })],
+  ])('is none where the target makes a former value %s of it', (_, former) => {
+    for (const shown of ['p0', 'p5']) {
+      const played = play({ ...changed, recent: [former], effects: { written: [undefined, ['Ann', shown]] } });
+      expect(played).toContain(`phone: [p2, ${shown}, phone#1]`);
+      expect(played).toContain('mark: []');
+      expect(played).toContain('issue: null');
+    }
+  });
+
+  it('is none where a former value is written again and is there', () => {
+    const given: Situation = {
+      link: link(agreed),
+      records: [view(0, ['Ann', 'p1']), view(1, ['Ann', 'p2'])],
+      recent: [wrote()],
+    };
+    expect(play(given)).toContain('mark: []');
+    expect(play(given)).toContain('issue: null');
+  });
+
+  it('is none where the target keeps its own form of it', () =>
+    expect(
+      play({
+        link: link(agreedOn('Ann', '+p1')),
+        records: [view(0, ['Ann', 'p1']), view(1, ['Ann', '+p1'])],
+        effects: { written: [undefined, ['Ann', '+p1']] },
+      }),
+    ).toContain('mark: []'));
+
   it('is an issue at once where the system never lags', () =>
     expect(
       play({
@@ -408,10 +543,28 @@ describe('a write that was not stored', () => {
     expect(
       play({
         link: link(agreedOn('Ann', 'a long text')),
-        records: [view(0, ['Ann', 'another']), view(1, ['Ann', 'a long'])],
+        records: [view(0, ['Ann', 'a long story']), view(1, ['Ann', 'a long'])],
         recent: [wrote({ sent: 'a long text' })],
       }),
-    ).toContain('rule: '));
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: conversions, views: [0/a(Ann, a long story), 1/b(Ann, a long)], base: {name: [Ann, Ann, name#1], phone: [a long text, a long text, phone#1]}}
+      ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 1, sent: a long story, definition: phone#1, from: a long story}]}}
+          = updated {writes: [[], [phone]], ids: [a, b], conflicts: [phone]}
+      ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: phone, side: shop, value: a long, rule: conflict}]}
+      ! update {side: 1, view: 1/b(Ann, a long), writes: [{property: phone, value: a long story, fingerprint: a long story}], readFirst: false}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [a long story, a long story, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, a long story>", "<Ann, a long story>"]}}
+          handled: [0/a(Ann, a long story), 1/b(Ann, a long story)]
+          written: [-, b]
+          open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          recent: [{property: phone, side: 1, before: p1, sent: a long text, at: 995000, times: 1}, {property: phone, side: 1, before: a long, sent: a long story, at: 1000000, times: 1}]
+          mark: []
+          = updated {writes: [[], [phone]], ids: [a, b], conflicts: [phone], changes: [-, ""]}
+      "
+    `));
 
   it('does not keep another one from being recorded', () =>
     expect(
@@ -546,6 +699,21 @@ describe('a property that was left alone', () => {
       "
     `));
 
+  it('has no agreement where it never had one', () => {
+    const played = play({ ...left, link: link({ name: ['Ann', 'Ann', 'name#1'] }, { lastSynced }) });
+    expect(played).toContain('base: {name: [Ann, Ann, name#1]}');
+    expect(played).toContain('reason: "Why."');
+  });
+
+  it('does not stand in the way of a new link', () =>
+    expect(
+      play({
+        ...left,
+        link: undefined as never,
+        rules: [{ candidates: [view(1, ['Ann', 'p1'])], rivals: [], doubtful: [] }],
+      }),
+    ).toContain('= matched'));
+
   it('does not stand in the way of a person who decides', () =>
     expect(
       play({
@@ -593,6 +761,27 @@ describe('a third value after our own write', () => {
       play(showing([], { records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p9'])] })).match(/rule: \w+/g),
     ).toEqual(['rule: conflict']));
 
+  it('keeps the loser once where it wins a conflict', () =>
+    expect(
+      play(
+        showing([], {
+          records: [
+            view(0, ['Ann', 'p3'], { modified: '2026-01-01T00:00:00Z' }),
+            view(1, ['Ann', 'p9'], { modified: '2026-01-02T00:00:00Z' }),
+          ],
+        }),
+      ).match(/side: crm, value: p3, rule: \w+/g),
+    ).toEqual(['side: crm, value: p3, rule: conflict']));
+
+  it('keeps nothing where the other side holds it too', () =>
+    expect(
+      play({
+        link: link(agreed),
+        records: [view(0, ['Ann', 'p9']), view(1, ['Ann', 'p9'])],
+        recent: [wrote({ side: 0 })],
+      }),
+    ).not.toContain('keep-overwritten'));
+
   it('keeps nothing where the value that we wrote flows on', () =>
     expect(
       play({
@@ -601,6 +790,18 @@ describe('a third value after our own write', () => {
         recent: [wrote({ side: 0, before: 'p1', sent: 'p2' })],
       }),
     ).toContain('update {side: 1'));
+});
+
+it('records that nobody has written show nothing but what they hold', () => {
+  const views = [a, view(1, ['Ann', 'p2'])] as const;
+  const conversions = conversionsOf(mappingOf(), views);
+  expect(readback(factsOf({ link: link(agreed) }), { base: agreed, views }, conversions)).toStrictEqual({
+    properties: conversions.properties,
+    base: agreed,
+    left: [],
+    old: [undefined, undefined],
+    third: new Map(),
+  });
 });
 
 describe('own writes that are remembered', () => {
@@ -622,6 +823,11 @@ describe('own writes that are remembered', () => {
     const many = [5, 4, 3, 2, 1].map((ago) => wrote({ at: NOW - ago }));
     expect(recentOf({ ...write, recent: many })).toEqual([...many.slice(2), next]);
     expect(recentOf({ ...showing(['Ann', 'p2']), recent: many })).toEqual(many.slice(1));
+  });
+
+  it('of one moment are those that were recorded last', () => {
+    const [first, last] = [wrote({ before: 'p0', sent: 'p1', at: NOW - LAG }), wrote({ at: NOW - LAG })];
+    expect(recentOf({ ...showing(['Ann', 'p2']), recent: [first, last] })).toEqual([last]);
   });
 
   it('are apart by property and side', () => {
@@ -680,6 +886,11 @@ describe('values that go to and fro', () => {
       "
     `);
   });
+
+  it('are stopped after six turns although another property was written since', () =>
+    expect(
+      play({ ...returned(6), recent: [...returned(6).recent!, wrote({ property: 'name', at: NOW - 1 })] }),
+    ).toContain('code: WRITE_LOOP'));
 
   const forms = (
     returns: number,
@@ -742,6 +953,15 @@ describe('values that go to and fro', () => {
         toward: { name: [undefined, { ok: true, value: 15, fingerprint: '15' }] },
         records: [view(0, ['15', 'p1']), view(1, ['1.5', 'p1'])],
         link: link(agreedOn('1.5', 'p1')),
+      }),
+    ).toContain('nobody edits it."'));
+
+  it('have a line only where both sides hold a text', () =>
+    expect(
+      play({
+        ...forms(3),
+        records: [view(0, ['1 5', 'p1']), { ...view(1, ['15', 'p1']), raw: [15, 'p1'] }],
+        link: link(agreedOn('15', 'p1')),
       }),
     ).toContain('nobody edits it."'));
 

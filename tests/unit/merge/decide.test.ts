@@ -4,7 +4,18 @@
  */
 import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
-import { agreedOn, link, mappingOf, NOW, PLACE, play, state, view } from './situation.ts';
+import {
+  agreedOn,
+  conversionsOf,
+  link,
+  mappingOf,
+  NOW,
+  PLACE,
+  play,
+  type Situation,
+  state,
+  view,
+} from './situation.ts';
 
 const base = agreedOn('Ann', 'p1');
 const synced = { lastSynced: [state('Ann', 'p1'), state('Ann', 'p1')] as const };
@@ -475,6 +486,26 @@ describe('a change of one side', () => {
       "
     `));
 
+  it('of which one property is refused is confirmed without it where the target answers nothing', () =>
+    expect(
+      play({
+        mapping: mappingOf({ sides: [{}, { update: { answer: 'none' } }] }),
+        link: link(base),
+        records: [view(0, ['Bob', 'p2']), view(1, ['Ann', 'p1'])],
+        effects: {
+          written: [
+            undefined,
+            {
+              kind: 'done',
+              view: view(1, ['Bob', 'p1']),
+              properties: ['name'],
+              refused: new TandemError('RECORD_SCHEMA', 'Too long.', { property: 'phone' }),
+            },
+          ],
+        },
+      }),
+    ).toContain('unconfirmed: []'));
+
   it('of which nothing can be sent writes nothing', () =>
     expect(
       play({
@@ -863,6 +894,29 @@ describe('a value that cannot be written', () => {
     `);
   });
 
+  it('waits for the records that it refers to beside a write that the target rejects', () => {
+    const error = new TandemError('REFERENCE_WAITING', 'It waits.', { property: 'phone' });
+    const views = [view(0, ['Bob', 'p2']), same[1]] as const;
+    const refs = [{ mapping: 'firms', side: 0 as const, id: 'f', settled: false }];
+    const given: Situation = {
+      link: link(base),
+      records: views,
+      answers: { conversions: { ...conversionsOf(mappingOf(), views, stuck(error)), refs } },
+      effects: { written: [undefined, { kind: 'rejected', error: new TandemError('SYSTEM_REJECTED', 'No.') }] },
+    };
+    expect(play(given)).toContain('issue: {kind: failed, code: SYSTEM_REJECTED');
+    expect(play(given)).toContain('waitFor: [{mapping: firms, side: 0, id: f}]');
+    expect(play(given)).toContain('mark: [{mapping: firms, side: 0, id: f}]');
+  });
+
+  it('waits for no record where another value cannot be written', () => {
+    const conversions = conversionsOf(mappingOf(), changed, stuck(new TandemError('VALUE_TYPE', 'No number.')));
+    const refs = [{ mapping: 'firms', side: 0 as const, id: 'f', settled: false }];
+    expect(
+      play({ link: link(base), records: changed, answers: { conversions: { ...conversions, refs } } }),
+    ).not.toContain('firms');
+  });
+
   it('does not keep the others from being written', () =>
     expect(
       play({
@@ -941,7 +995,7 @@ describe('a record out of scope', () => {
         records: [view(0, ['Ann', 'p2'], { inScope: false }), same[1]],
         open: { decision: { kind: 'deletes' } },
       }),
-    ).toContain('decision: null'));
+    ).toContain('0/a: {decision: null'));
 
   it('keeps another decision', () =>
     expect(

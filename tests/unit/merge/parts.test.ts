@@ -12,6 +12,8 @@ import {
 } from '../../../engine/merge/base.ts';
 import { foreignModified, ownWriteOf } from '../../../engine/merge/foreign.ts';
 import { deletedValues, overwrittenValue } from '../../../engine/merge/overwritten.ts';
+import { mustReadFirst } from '../../../engine/merge/pair.ts';
+import { mergePair } from '../../../engine/merge/settle.ts';
 import {
   indexEntry,
   isSynced,
@@ -24,7 +26,7 @@ import {
 } from '../../../engine/merge/state.ts';
 import { sameSent } from '../../../engine/merge/unconfirmed.ts';
 import { isSettled, troubleOf, viewOn } from '../../../engine/merge/unit.ts';
-import { factsOf, mappingOf, pendingCreate, readable, state, view } from './situation.ts';
+import { conversionsOf, factsOf, mappingOf, pendingCreate, readable, state, view } from './situation.ts';
 
 const mapping = mappingOf();
 const ann = view(0, ['Ann', 'p1']);
@@ -197,6 +199,28 @@ describe('the last modification that was not our own', () => {
   ])('our own write where %s', (_, before, after, own, wanted) =>
     expect(ownWriteOf(before, after, own)).toEqual(wanted),
   );
+});
+
+it('a record of an entity without updates is read first like any other', () => {
+  const facts = factsOf({ mapping: mappingOf({ sides: [{ update: null }, {}] }) });
+  expect(mustReadFirst(facts, { views: [ann, view(1, ['Ann', 'p1'])] }, 0)).toBe(true);
+});
+
+it('what two records come to can be asked without deciding', () => {
+  const views = [ann, view(1, ['Ann', 'p2'])] as const;
+  const base = { name: ['Ann', 'Ann'], phone: ['p1', 'p1'] } as const;
+  const pair = {
+    ids: ['a', 'b'],
+    views,
+    base,
+    applied: [],
+    unconfirmed: [],
+    correlation: [undefined, undefined],
+  } as const;
+  expect(mergePair(factsOf({}), pair, conversionsOf(mapping, views)).decisions).toEqual([
+    { property: 'name', rule: 'in-step' },
+    { property: 'phone', rule: 'one-changed', writes: 0 },
+  ]);
 });
 
 it('two creates have sent the same whatever the order of their properties', () => {
