@@ -1,5 +1,7 @@
 /** What is open about records: issues, decisions, what was begun. Counts and kinds that are few are found without reading all. */
 
+import { coalesce } from '../coalesce.ts';
+import { mapPair } from '../model/pair.ts';
 import { parseRecordKey, recordKey } from '../model/record-key.ts';
 import type { SideIndex } from '../types.ts';
 import type { StoreContext } from './context.ts';
@@ -16,6 +18,12 @@ const LISTED: readonly IssueKind[] = ['failed', 'blocked', 'review'];
 
 export interface RecordIssue extends RecordRef {
   readonly issue: Issue;
+}
+
+/** A create for a record that was begun. */
+export interface RecordCreate {
+  readonly id: string;
+  readonly pending: PendingCreate;
 }
 
 export type IssueCounts = Readonly<Record<IssueKind, number>>;
@@ -67,6 +75,23 @@ export function createIssues(context: StoreContext, reader: Reader, unlinked: Un
     }
   }
 
+  async function readCreates(side: SideIndex): Promise<RecordCreate[]> {
+    const ids = await redis.smembers(`${base}creates:${side}`);
+    if (ids.length === 0) return [];
+    const values = await redis.hmget(`${base}open`, ...ids.map((id) => recordKey(side, id)));
+    return ids.flatMap((id, i) => {
+      const { pendingCreate } = parseOpen(values[i] ?? undefined);
+      return pendingCreate ? [{ id, pending: pendingCreate }] : [];
+    });
+  }
+  /** Those who ask together are told the same. */
+  const askCreates = mapPair([0, 1] as const, (side) =>
+    coalesce<undefined, readonly RecordCreate[]>(async (some) => {
+      const found = await readCreates(side);
+      return some.map(() => found);
+    }),
+  );
+
   /** Changes parts of what is open about records, whether they have a link or not. */
   async function patch(changes: readonly (readonly [RecordKey, OpenPatch])[]): Promise<void> {
     for (let i = 0; i < changes.length; i += BATCH) {
@@ -104,15 +129,7 @@ export function createIssues(context: StoreContext, reader: Reader, unlinked: Un
     },
 
     /** Creates of counterparts for records on `side` that were begun and are not known to have ended. */
-    async pendingCreates(side: SideIndex): Promise<{ id: string; pending: PendingCreate }[]> {
-      const ids = await redis.smembers(`${base}creates:${side}`);
-      if (ids.length === 0) return [];
-      const values = await redis.hmget(`${base}open`, ...ids.map((id) => recordKey(side, id)));
-      return ids.flatMap((id, i) => {
-        const { pendingCreate } = parseOpen(values[i] ?? undefined);
-        return pendingCreate ? [{ id, pending: pendingCreate }] : [];
-      });
-    },
+    pendingCreates: (side: SideIndex): Promise<readonly RecordCreate[]> => askCreates[side](undefined),
 
     /** Tries are used up, for a reason that may pass: these are looked at again after the next scan. */
     async noteGivenUp(key: RecordKey): Promise<void> {

@@ -1,4 +1,5 @@
 /** Records without a link: the index by which others find them, when they were first read, what the mapping leaves alone. */
+import { coalesce } from '../coalesce.ts';
 import type { SideIndex } from '../types.ts';
 import type { StoreContext } from './context.ts';
 import type { Reader } from './reader.ts';
@@ -12,8 +13,11 @@ const BATCH = 200;
 export function createUnlinked(context: StoreContext, reader: Reader) {
   const { redis, scripts, base, rules, fingerprinter } = context;
   const family = (rule: number | 'c', side: SideIndex): string => `free:${rules.tag}:${rule}:${side}`;
+  const ask = coalesce<readonly [family: string, key: Buffer, limit: number], string[]>((questions) =>
+    scripts.text<string[][]>('candidates', ...questions.flat()),
+  );
   const find = (side: SideIndex, rule: number | 'c', key: Buffer, limit: number): Promise<string[]> =>
-    scripts.text<string[]>('candidates', family(rule, side), key, limit);
+    ask([family(rule, side), key, limit]);
   const bytes = (token: Token): Buffer => Buffer.from(token, 'base64url');
 
   async function* buckets(side: SideIndex, which: string, met = ''): AsyncGenerator<{ id: string; value: Buffer }[]> {

@@ -13,10 +13,12 @@
 -- @include lib
 -- @include brake
 local requests, at = cmsgpack.unpack(ARGV[1]), now()
-local names, held = {}, {}
+local names, keys, held = {}, {}, {}
 for _, request in ipairs(requests) do
+  keys[#keys + 1] = request.k
   for _, name in ipairs(request.c) do names[#names + 1] = name end
 end
+readOpen(keys)
 for i, value in ipairs(many('HMGET', base .. 'claims', names)) do held[names[i]] = ownerOf(value, at) end
 
 -- Writes that were begun at the same revision may have been applied: they are kept beside the new ones.
@@ -48,7 +50,7 @@ local function begin(request)
   for _, name in ipairs(request.c) do
     if held[name] ~= request.o then return { 'lost' } end
   end
-  local record = load(request.k, true, nil, true)
+  local record = load(request.k, true, true)
   local key = record.open.C and cjson.decode(record.open.C).key
   if request.D then
     if key ~= request.D then return { 'changed' } end

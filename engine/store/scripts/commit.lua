@@ -44,7 +44,13 @@ local names, firsts, opens = {}, {}, {}
 for _, unit in ipairs(units) do
   for _, name in ipairs(unit.c) do names[#names + 1] = name end
   if unit.a then firsts[#firsts + 1] = unit.a end
+  if unit.s == '0' then firsts[#firsts + 1] = unit.i end
   for key in pairs(unit.open or {}) do opens[#opens + 1] = key end
+  if unit.k == 'U' then opens[#opens + 1] = unit.s .. '/' .. unit.i end
+  if unit.k == 'L' and unit.rev == 0 then
+    opens[#opens + 1] = '0/' .. unit.a
+    opens[#opens + 1] = '1/' .. unit.b
+  end
 end
 local held, values = {}, {}
 for i, value in ipairs(many('HMGET', base .. 'claims', names)) do held[names[i]] = ownerOf(value, at) end
@@ -60,8 +66,7 @@ end
 for _, word in ipairs(many('HMGET', base .. 'words', words)) do
   if not word then return { -1 } end
 end
-local openValues = {}
-for i, value in ipairs(many('HMGET', base .. 'open', opens)) do openValues[opens[i]] = value end
+readOpen(opens)
 
 -- As `linkOf`, with what this commit has changed so far.
 local function linkOfRecord(side, id)
@@ -131,7 +136,7 @@ local function putLink(unit)
     putIn(base, 'rev', unit.b, unit.a)
     -- Whichever way the two came together: what was open about them is settled, a create begun for either included.
     for _, key in ipairs({ '0/' .. unit.a, '1/' .. unit.b }) do
-      local record = load(key, false, openValues[key])
+      local record = load(key)
       setIssue(record, false, prefix, mapping)
       dropEntry(record)
       record.open.D, record.open.C, record.open.U = nil, nil, nil
@@ -157,7 +162,7 @@ end
 
 local function putUnlinked(unit)
   local key = unit.s .. '/' .. unit.i
-  local entry = newEntry(load(key, false, openValues[key]))
+  local entry = newEntry(load(key))
   putIndex(entry, unit, at)
   if unit.lv and entry.seen > 0 and entry.seen <= unit.lv - EPOCH then entry.seen = unit.lv - EPOCH + 1 end
   if unit.raw then entry.raw = unit.raw end
@@ -210,7 +215,7 @@ local function remove(unit)
   end
   if unit.s then gone[#gone + 1] = unit.s .. '/' .. unit.i end
   for _, key in ipairs(gone) do
-    local record = load(key, false, openValues[key])
+    local record = load(key)
     setIssue(record, false, prefix, mapping)
     dropEntry(record)
     record.open.D, record.open.W, record.open.U = nil, nil, nil
@@ -220,7 +225,7 @@ end
 local function endLink(unit)
   dropLink(unit)
   for i, key in ipairs({ '0/' .. unit.a, '1/' .. unit.b }) do
-    local record = load(key, false, openValues[key])
+    local record = load(key)
     setIssue(record, false, prefix, mapping)
     record.open.D, record.open.W, record.open.U = nil, nil, nil
     if unit.ix and unit.ix[i] then putIndex(newEntry(record), unit.ix[i], at) end
@@ -230,7 +235,7 @@ end
 local function putOpen(unit)
   for key, parts in pairs(unit.open or {}) do
     local linked = unit.k == 'L' and (key == '0/' .. unit.a or key == '1/' .. unit.b)
-    local record = load(key, linked, openValues[key])
+    local record = load(key, linked)
     for letter, text in pairs(parts) do
       if letter == 'I' then
         -- Without an entry there is nowhere to keep a quiet issue compactly, unless the record has no link.

@@ -139,7 +139,11 @@ local function resize(at, family, by)
   end
 end
 
-local function getIn(at, family, field) return call('HGET', bucketKey(at, family, field), field) end
+local function getIn(at, family, field)
+  -- A family without entries has no size, and is not looked into.
+  if not sizesOf(at)[family] then return false end
+  return call('HGET', bucketKey(at, family, field), field)
+end
 
 local function putIn(at, family, field, value)
   if call('HSET', bucketKey(at, family, field), field, value) == 1 then resize(at, family, 1) end
@@ -318,11 +322,19 @@ local function kindOf(record)
   return record.open.I and sub(record.open.I, 1, 1) or ''
 end
 
+-- Open values that were read together, by record key; false where nothing is open.
+local openValues = {}
+
+local function readOpen(keys)
+  for i, value in ipairs(many('HMGET', base .. 'open', keys)) do openValues[keys[i]] = value end
+end
+
 -- linked: the record is known to have a link, so that it has no entry among those without one. parts: its issue stays as it is.
-local function load(key, linked, openValue, parts)
+local function load(key, linked, parts)
   local record = records[key]
   if record then return record end
   record = { key = key, side = sub(key, 1, 1), id = sub(key, 3) }
+  local openValue = openValues[key]
   if openValue == nil then openValue = call('HGET', base .. 'open', key) end
   record.openValue = openValue or nil
   record.open = parseOpen(openValue)

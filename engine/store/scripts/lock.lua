@@ -9,7 +9,11 @@
 ]]
 -- @include lib
 local requests, at = cmsgpack.unpack(ARGV[1]), now()
-local names, held = {}, {}
+local names, held, indexes = {}, {}, {}
+for _, request in ipairs(requests) do
+  if request.s then indexes[#indexes + 1] = request.s .. '/' .. request.i end
+end
+readOpen(indexes)
 for _, request in ipairs(requests) do
   if request.s and not linkOf(base, request.s, request.i) then
     putIndex(newEntry(load(request.s .. '/' .. request.i)), request, at)

@@ -12,12 +12,22 @@ local function endGroup(runs, group, time)
   end
 end
 
+local PLACES = { 'waiting', 'review', 'failed', 'retrying' }
+
+-- Whether a record waits, failed, is in review or in retry.
+local function hasPlaces(run)
+  local keys = {}
+  for i, place in ipairs(PLACES) do keys[i] = run.key .. ':' .. place end
+  return call('EXISTS', unpack(keys)) > 0
+end
+
 -- What a run knows of these records: which it waits for, and which are in retry.
 local function knownTo(run, keys, entries)
   local waited, retried = {}, {}
   if run.pending then
     for i, member in ipairs(many('SMISMEMBER', run.pending, entries)) do waited[keys[i]] = member == 1 end
   end
+  if not run.places then return waited, retried end
   for i, member in ipairs(many('SMISMEMBER', run.key .. ':retrying', keys)) do
     retried[keys[i]] = member == 1 and not waited[keys[i]]
   end
@@ -26,6 +36,7 @@ end
 
 -- Counts units in one run. Answers whether it concerns one of them.
 local function countIn(run, units, stays, earlier, keys, entries, mapping)
+  run.places = hasPlaces(run)
   local waited, retried = knownTo(run, keys, entries)
   local finished, sums, left, places, hit = {}, {}, {}, {}, false
   for _, unit in ipairs(units) do
@@ -58,10 +69,11 @@ local function countIn(run, units, stays, earlier, keys, entries, mapping)
     sums.done = (sums.done or 0) + #finished
   end
   for field, sum in pairs(sums) do call('HINCRBY', run.key, field, sum) end
-  for _, place in ipairs({ 'waiting', 'review', 'failed', 'retrying' }) do
-    each('SREM', run.key .. ':' .. place, left)
+  for _, place in ipairs(PLACES) do
+    if run.places then each('SREM', run.key .. ':' .. place, left) end
     if places[place] then each('SADD', run.key .. ':' .. place, places[place]) end
   end
+  run.retries = places.retrying ~= nil
   return true
 end
 
@@ -112,7 +124,9 @@ local function finishRuns(request, units, stays)
       local lease = call('HGET', run.key, 'lease')
       if lease then call('PEXPIRE', lease, request.l) end
       if run.pending then endGroup(runs, run.group, request.t) end
-      call(call('EXISTS', run.key .. ':retrying') == 1 and 'SADD' or 'SREM', retrying, id)
+      if run.places or run.retries or not isActive then
+        call(call('EXISTS', run.key .. ':retrying') == 1 and 'SADD' or 'SREM', retrying, id)
+      end
     end
   end
   local noted, forgotten = {}, {}
