@@ -29,7 +29,29 @@ export interface Settled extends Turns {
   readonly read: Readback;
 }
 
-export function settle(facts: Facts, { base, views }: PairToMerge, conversions: Conversions): Settled {
+/** `decide` is asked at each step of a unit, and what this follows from does not change between most of them. */
+const known = new WeakMap<
+  Conversions,
+  Pick<Facts, 'mapping' | 'stored' | 'choice'> & { readonly views: Pair<RecordView>; readonly settled: Settled }
+>();
+
+export function settle(facts: Facts, pair: PairToMerge, conversions: Conversions): Settled {
+  const { mapping, stored, choice } = facts;
+  const { views } = pair;
+  const before = known.get(conversions);
+  const same =
+    before?.mapping === mapping &&
+    before.stored === stored &&
+    before.choice === choice &&
+    before.views[0] === views[0] &&
+    before.views[1] === views[1];
+  if (same) return before.settled;
+  const settled = settleValues(facts, pair, conversions);
+  known.set(conversions, { mapping, stored, choice, views, settled });
+  return settled;
+}
+
+function settleValues(facts: Facts, { base, views }: PairToMerge, conversions: Conversions): Settled {
   const read = readback(facts, { base, views }, conversions);
   const merged = merge({
     base: read.base,

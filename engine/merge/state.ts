@@ -9,11 +9,21 @@ type Seen = Pick<RecordView, 'inScope' | 'fingerprints' | 'fingerprinter'>;
 /** The constant state of a record that `when` excludes: edits of it make no work. */
 export const outOfScope = ({ token }: Fingerprinter): string => token('out');
 
+/** `decide` asks for the state of a record at each step of a unit; the fingerprints of a view never change. */
+const linkedStates = new WeakMap<
+  Seen['fingerprints'],
+  { readonly mapping: Mapping; readonly by: Fingerprinter; readonly state: string }
+>();
+
 /** The state of a record with a link. Under another definition of a property the same values are another state. */
 export function linkedState(mapping: Mapping, { inScope, fingerprints, fingerprinter }: Seen): string {
   if (!inScope) return outOfScope(fingerprinter);
+  const known = linkedStates.get(fingerprints);
+  if (known?.mapping === mapping && known.by === fingerprinter) return known.state;
   const values = mapping.properties.map(({ name, definition }, i) => `${name}=${fingerprints[i]}\n${definition}`);
-  return fingerprinter.token(values.join('\n'));
+  const state = fingerprinter.token(values.join('\n'));
+  linkedStates.set(fingerprints, { mapping, by: fingerprinter, state });
+  return state;
 }
 
 /** The state of a record without a link: its match keys and the counterpart that it names count too. */
