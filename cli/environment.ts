@@ -105,7 +105,7 @@ export const VARIABLES: readonly Variable[] = [
     'a random one, kept in Redis',
     'Makes the fingerprints of values that are kept in Redis. Once set it must stay the same.',
   ),
-  variable('TANDEM_CONCURRENCY', '10', 'Records that one process brings into agreement at once, per mapping.'),
+  variable('TANDEM_CONCURRENCY', '25', 'Records that one process brings into agreement at once, per mapping.'),
   variable(
     'TANDEM_DRAFTS',
     '2',
@@ -188,7 +188,7 @@ export function readEnvironment(env: Env = process.env): Environment {
   if (lockDuration < 1_000 || lockDuration > 600_000) {
     complain('TANDEM_LOCK_DURATION', 'a duration from 1s to 10m, such as 30s');
   }
-  const concurrency = whole('TANDEM_CONCURRENCY', 10, 1, 1_000);
+  const concurrency = whole('TANDEM_CONCURRENCY', 25, 1, 1_000);
   const drafts = whole('TANDEM_DRAFTS', 2, 1, 100);
   const draftTimeout = parseDuration(text('TANDEM_DRAFT_TIMEOUT') ?? '10s') ?? 0;
   if (draftTimeout < 100 || draftTimeout > 60_000)

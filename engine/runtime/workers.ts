@@ -54,7 +54,7 @@ const BATCHES = 4;
 const TAKEOVERS = 1_000;
 
 export async function startWorkers(engine: Engine, options: WorkerOptions = {}): Promise<Workers> {
-  const { concurrency = 10, lockDuration = 30_000, schedules = true, server = false } = options;
+  const { concurrency = 25, lockDuration = 30_000, schedules = true, server = false } = options;
   // Blocking commands need a connection of their own; BullMQ duplicates this one for each worker.
   const connection = connect(engine.options.redisUrl, engine.prefix);
   connection.on('error', (error) => engine.logger.warn({ reason: error.message }, 'Redis connection of the workers'));

@@ -30,7 +30,7 @@ describe('readEnvironment', () => {
       publicUrl: undefined,
       webhookSecret: undefined,
       encryptionKey: undefined,
-      concurrency: 10,
+      concurrency: 25,
       drafts: 2,
       draftTimeout: 10_000,
       schedules: true,
