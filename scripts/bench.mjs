@@ -8,7 +8,7 @@ import { prepare, ROOT, runScript } from './prepare.mjs';
 const HELP = `Usage: npm run bench [-- OPTIONS]
        npm run bench NAME [-- OPTIONS OF THAT MEASUREMENT]
 
-  npm run bench                  all tables: speed, latency, scale, memory
+  npm run bench                  all tables: speed, first, latency, scale, memory
   npm run bench -- --quick       the same with few records, to see that it works
   npm run bench -- --write       and keeps them in bench/RESULTS.md
   npm run bench -- --json        for machines
@@ -20,6 +20,7 @@ Each figure stands beside the bare cost of the same work in the same run. Leave 
 const FOLDER = join(ROOT, 'bench');
 const TABLES = {
   speed: ['--records', '300', '--rounds', '1'],
+  first: ['--records', '300'],
   latency: ['--rates', '1,20', '--seconds', '2'],
   scale: ['--records', '100', '--workers', '1,2'],
   memory: ['--records', '300'],
@@ -54,6 +55,7 @@ function run(name, args, stdout) {
 
 async function all(args) {
   const json = args.includes('--json');
+  const began = Date.now();
   const found = {};
   for (const [name, few] of Object.entries(TABLES)) {
     console.error(`${name} ...`);
@@ -67,19 +69,29 @@ async function all(args) {
   }
   const machine = {
     date: new Date().toISOString().slice(0, 10),
+    commit: commit(),
+    minutes: Math.round((Date.now() - began) / 6_000) / 10,
     node: process.version,
     cores: cpus().length,
     processor: cpus()[0]?.model ?? '',
     memoryGiB: Math.round(totalmem() / 2 ** 30),
   };
   if (json) return console.log(JSON.stringify({ machine, ...found }));
-  const head = `${machine.date}, Node ${machine.node}, ${machine.cores} cores (${machine.processor}), ${machine.memoryGiB} GiB.`;
+  const head = `${machine.date}, commit ${machine.commit}, Node ${machine.node}, ${machine.cores} cores (${machine.processor}), ${machine.memoryGiB} GiB; it took ${machine.minutes} minutes.`;
   const parts = await Promise.all(
     Object.entries(found).map(async ([name, table]) => `## ${await titleOf(name)}\n\n${table}`),
   );
   const text = `# Results of the last \`npm run bench\`\n\n${head}\n\n${parts.join('\n\n')}\n`;
   console.log(text);
   if (args.includes('--write')) await writeFile(join(FOLDER, 'RESULTS.md'), text);
+}
+
+/** Of a folder without Git, unknown; with changes that are not committed, marked so. */
+function commit() {
+  const git = (...args) => spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' }).stdout?.trim() ?? '';
+  const hash = git('rev-parse', '--short', 'HEAD');
+  if (hash === '') return 'unknown';
+  return git('status', '--porcelain', '--untracked-files=no') === '' ? hash : `${hash} with changes`;
 }
 
 async function titleOf(name) {
