@@ -5,6 +5,7 @@ import { isObject, seenExact } from '../json.ts';
 import type { JsonObject } from '../types.ts';
 import { type Analysis, analyse, type Calls, RECORD_FUNCTION } from './analyse.ts';
 import { BUDGET, boundBuiltins } from './builtins.ts';
+import { type Direct, directOf, NOT_DIRECT } from './direct.ts';
 import type { Expression, ExpressionFunctions } from './expression.ts';
 import { MAX_CALLS, MAX_DEPTH, MAX_RANGES, MAX_SEQUENCE, MAX_SOURCE, MAX_STRING, MAX_VALUES } from './limits.ts';
 import { MONEY_FUNCTIONS } from './money.ts';
@@ -72,12 +73,16 @@ export function errorPosition(error: TandemError): number | undefined {
 }
 
 function compileFull(source: string, missing: boolean): CompiledExpression {
-  const { expression, analysis } = parse(source);
+  const { expression, analysis, direct } = parse(source);
   const see = (value: unknown): unknown => {
     const seen = missing ? withoutNulls(value) : seenExact(value);
     return analysis.marksInput ? copyJson(seen) : seen;
   };
   const evaluate: Expression['evaluate'] = async (input, context = {}) => {
+    if (direct) {
+      const answer = isObject(input) ? direct(see(input)) : NOT_DIRECT;
+      if (answer !== NOT_DIRECT) return answer;
+    }
     const budget = openBudget();
     try {
       const seen = see(input);
@@ -93,7 +98,11 @@ function compileFull(source: string, missing: boolean): CompiledExpression {
   return { source, path: undefined, calls: analysis.calls, evaluate };
 }
 
-function parse(source: string): { expression: jsonata.Expression; analysis: Analysis } {
+function parse(source: string): {
+  expression: jsonata.Expression;
+  analysis: Analysis;
+  direct: Direct | undefined;
+} {
   let expression: jsonata.Expression;
   try {
     expression = jsonata(source, {
@@ -110,7 +119,7 @@ function parse(source: string): { expression: jsonata.Expression; analysis: Anal
   boundBuiltins(expression);
   for (const [name, work] of Object.entries(MONEY_FUNCTIONS)) expression.assign(name, work);
   expression.assign(EXIT, guard);
-  return { expression, analysis };
+  return { expression, analysis, direct: directOf(expression.ast()) };
 }
 
 /** JSONata calls this after each evaluated node, and awaits it. */
