@@ -56,17 +56,17 @@ export async function propertyStates(
       !change &&
       former[0] === views[0].fingerprints[i] &&
       former[1] === views[1].fingerprints[i];
-    const toward = async (target: SideIndex): Promise<Converted | undefined> =>
-      !inStep && flowsTo(property, target)
-        ? convertProperty(mapping, property, views[otherSide(target)], target, context)
-        : undefined;
+    const toward: [Converted | undefined, Converted | undefined] = [undefined, undefined];
+    for (const target of [0, 1] as const)
+      if (!inStep && flowsTo(property, target))
+        toward[target] = await convertProperty(mapping, property, views[otherSide(target)], target, context);
     states.push({
       name: property.name,
       direction: property.direction,
       conflict: property.conflict,
       drift: property.drift,
       own: [views[0].fingerprints[i]!, views[1].fingerprints[i]!],
-      toward: [await toward(0), await toward(1)],
+      toward,
       ...(change ? { redefined: change } : {}),
     });
   }

@@ -37,7 +37,11 @@ export async function viewRecord(
   const keyTexts: (string | undefined)[] = [];
   for (const rule of mapping.match) keyTexts.push(matchKey(await rule.keys[side].evaluate(record.data, context)));
   const raw: unknown[] = [];
-  for (const property of mapping.properties) raw.push(await readProperty(property, side, record, functions));
+  for (const property of mapping.properties) {
+    const { path } = property.sides[side];
+    // Most are read at once: nothing is awaited for these.
+    raw.push(path ? path.get(record.data) : await readProperty(property, side, record, functions));
+  }
   return {
     side,
     record,
