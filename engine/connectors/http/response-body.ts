@@ -39,28 +39,38 @@ export const mostRecords = (size: number | undefined): number =>
 /** The response holds more than it may; what it said is not known. */
 export class TooMuch extends Error {}
 
-interface Body extends AsyncIterable<Uint8Array> {
-  destroy(error?: Error): unknown;
-}
-
 /**
- * @param within milliseconds for the whole of it: the timeout of the pool only watches the pauses between two parts
- * @throws TooMuch
+ * Collects the parts of a body.
+ * @param within milliseconds for the whole of it
  */
-export async function readBody(body: Body, limits: ResponseLimits, within: number): Promise<Buffer> {
+export function createBody(limits: ResponseLimits, within: number) {
   const end = performance.now() + within;
   const parts: Uint8Array[] = [];
   const count = createCount();
   let size = 0;
-  for await (const part of body) {
-    size += part.length;
-    if (size > limits.bytes) throw new TooMuch(`answered more than ${shown(limits.bytes)}`);
-    if (count.add(part) > limits.values) throw new TooMuch(`answered more than ${limits.values} values`);
-    if (count.digits() > MAX_DIGITS) throw new TooMuch(`answered a number of more than ${MAX_DIGITS} digits`);
-    if (performance.now() > end) throw new TooMuch('took too long for one answer');
-    parts.push(part);
-  }
-  return Buffer.concat(parts, size);
+  return {
+    /** @throws TooMuch */
+    add(part: Uint8Array): void {
+      size += part.length;
+      if (size > limits.bytes) throw new TooMuch(`answered more than ${shown(limits.bytes)}`);
+      if (count.add(part) > limits.values) throw new TooMuch(`answered more than ${limits.values} values`);
+      if (count.digits() > MAX_DIGITS) throw new TooMuch(`answered a number of more than ${MAX_DIGITS} digits`);
+      if (performance.now() > end) throw new TooMuch('took too long for one answer');
+      parts.push(part);
+    },
+    bytes: (): Buffer => Buffer.concat(parts, size),
+  };
+}
+
+/** @throws TooMuch */
+export async function readBody(
+  parts: AsyncIterable<Uint8Array>,
+  limits: ResponseLimits,
+  within: number,
+): Promise<Buffer> {
+  const body = createBody(limits, within);
+  for await (const part of parts) body.add(part);
+  return body.bytes();
 }
 
 const shown = (bytes: number): string => (bytes < MiB ? `${bytes / 1024} KiB` : `${bytes / MiB} MiB`);

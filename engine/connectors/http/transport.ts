@@ -1,5 +1,5 @@
 /** One HTTP exchange with a system: credentials, request, response as JSON, failures as coded errors. */
-import { type Dispatcher, Pool } from 'undici';
+import { Pool } from 'undici';
 import type { SystemConfig } from '../../config/types.ts';
 import { TandemError } from '../../errors.ts';
 import { hash } from '../../expression/values.ts';
@@ -9,11 +9,11 @@ import type { ConnectorHost, Effect, Operation, SystemCall, Turn } from '../conn
 import { effectOf, withoutRepeat } from '../host.ts';
 import { throttled } from '../limiter.ts';
 import { networkFailure } from '../network.ts';
-import { type Guarded, guarding } from './guard.ts';
+import { exchange } from './exchange.ts';
 import { createTokenSource } from './oauth.ts';
 import { parseBody } from './parse.ts';
 import { failureOf, type Headers, headerOf, quotaLeft, quotaWait, unreadable, valuesOf } from './response.ts';
-import { RECORD_LIMITS, REFUSAL_LIMITS, type ResponseLimits, readBody, TooMuch } from './response-body.ts';
+import { RECORD_LIMITS, REFUSAL_LIMITS, type ResponseLimits, TooMuch } from './response-body.ts';
 
 export interface Call {
   readonly entity: string;
@@ -72,13 +72,12 @@ export function createTransport(config: SystemConfig, host: ConnectorHost): Tran
   const { clock, now } = host;
   const base = new URL(config.baseUrl);
   // A pool knows one origin only: no request can leave for another host. Redirects are not followed.
-  const connections = new Pool(base.origin, {
+  const pool = new Pool(base.origin, {
     connections: Math.max(1, config.concurrency),
     connect: { timeout: config.timeout },
     headersTimeout: config.timeout,
     bodyTimeout: config.timeout,
   });
-  const pool = connections.compose(guarding);
   const credentials = createCredentials(config, host);
 
   function send(call: Call): Promise<HttpResponse> {
@@ -119,28 +118,31 @@ export function createTransport(config: SystemConfig, host: ConnectorHost): Tran
     let systemTime: number | undefined;
     const sent = Date.now();
     try {
-      const options: Dispatcher.RequestOptions & Guarded = {
-        path: `${url.pathname}${url.search}`,
-        method: call.method as 'GET',
-        headers: {
-          accept: 'application/json',
-          'user-agent': 'tandem',
-          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...lowerCased(config.headers),
-          ...lowerCased(auth),
-          ...lowerCased(call.headers ?? {}),
+      bytes = await exchange(pool, {
+        request: {
+          path: `${url.pathname}${url.search}`,
+          method: call.method as 'GET',
+          headers: {
+            accept: 'application/json',
+            'user-agent': 'tandem',
+            ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...lowerCased(config.headers),
+            ...lowerCased(auth),
+            ...lowerCased(call.headers ?? {}),
+          },
+          body: call.body === undefined ? null : printJson(call.body),
         },
-        body: call.body === undefined ? null : printJson(call.body),
-        ...(call.signal === undefined ? {} : { signal: call.signal }),
         guard: call.guard,
-      };
-      const response = await pool.request(options);
-      status = response.statusCode;
-      headers = response.headers;
-      systemTime = clock.note(headerOf(headers, 'date'), sent, Date.now(), entity);
-      good = status >= 200 && status < 300;
-      const limits = good ? (call.limits ?? RECORD_LIMITS) : REFUSAL_LIMITS;
-      bytes = await readBody(response.body, limits, config.timeout * PATIENCE);
+        signal: call.signal,
+        within: config.timeout * PATIENCE,
+        begun(statusCode, given) {
+          status = statusCode;
+          headers = given;
+          systemTime = clock.note(headerOf(headers, 'date'), sent, Date.now(), entity);
+          good = status >= 200 && status < 300;
+          return good ? (call.limits ?? RECORD_LIMITS) : REFUSAL_LIMITS;
+        },
+      });
     } catch (error) {
       if (error instanceof TandemError) throw error;
       if (!(error instanceof TooMuch)) throw networkFailure(effect, system, entity, error);
@@ -206,7 +208,7 @@ export function createTransport(config: SystemConfig, host: ConnectorHost): Tran
     );
   }
 
-  return { send, close: () => connections.close() };
+  return { send, close: () => pool.close() };
 }
 
 /** What was asked for: of creates, which all go to one path, the record. */
