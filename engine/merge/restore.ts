@@ -105,10 +105,9 @@ function replacedValues(
 
 /** The base as if the value had just been typed, also where the side held it already. */
 function asEdited(mapping: Mapping, base: Base, { property: name, side }: RestoreChoice, far: RecordView): Base {
-  const property = mapping.properties.find((candidate) => candidate.name === name);
+  const { direction } = mapping.properties.find((candidate) => candidate.name === name)!;
   // A follower's value is left alone only while the leader's does not change.
-  const theirs =
-    property?.direction === side ? fingerprintOf(mapping, far, name) : baseEntry(base, name)?.[otherSide(side)];
+  const theirs = direction === side ? fingerprintOf(mapping, far, name) : baseEntry(base, name)?.[otherSide(side)];
   return theirs === undefined ? base : { ...base, [name]: entryFrom(side, UNKNOWN_VALUE, theirs) };
 }
 

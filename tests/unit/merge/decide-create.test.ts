@@ -1,9 +1,10 @@
 /** The decision table for creating a counterpart: exactly one, whatever becomes of the request. */
 import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
+import { resultOfCreate, suspicionOf } from '../../../engine/merge/unconfirmed.ts';
 import type { Brake } from '../../../engine/store/brake.ts';
 import type { FoundRecords, OpenCreate } from '../../../engine/sync/facts.ts';
-import { LIMIT, mappingOf, NOW, PLACE, pendingCreate, play, type Situation, view } from './situation.ts';
+import { factsOf, LIMIT, mappingOf, NOW, PLACE, pendingCreate, play, type Situation, view } from './situation.ts';
 
 const ann = view(0, ['Ann', 'p1'], { modified: '2026-01-01T00:00:00Z' });
 const alone: Situation = { records: [ann, undefined] };
@@ -779,11 +780,17 @@ describe('which record an unconfirmed create has made', () => {
   ])('is not told by %s', (_, property) =>
     expect(
       verdict(
-        recent([at(['Ann', 'p9'])]),
-        undefined,
-        mappingOf({ properties: { name: property as never, phone: {} } }),
+        recent([at(['Ann', 'p1', 'm9'])]),
+        pendingCreate({ name: 'Ann', phone: 'p1', mail: 'm1' }),
+        mappingOf({ properties: { name: property as never, phone: {}, mail: {} } }),
       ),
     ).toBe('none'),
+  );
+
+  it.each(['search', 'recent'] as const)('is none where none is found: by %s', (by) =>
+    expect(resultOfCreate(mappingOf(), ann, pendingCreate({}), { by, records: [], others: [] })).toEqual({
+      kind: 'not-created',
+    }),
   );
 });
 
@@ -869,6 +876,16 @@ describe('a record that may be the result of another create', () => {
 
   it('does not wait where a person asks for the create', () =>
     expect(suspected([other({ underWay: true })], { choice: { kind: 'create' } })).toBe('! create'));
+
+  it.each([
+    ['names another source', view(0, ['Ann', 'p1'], { ref: 'y' }), {}],
+    ['has none of the match keys that were sent', view(0, ['Ann', 'p9']), { keys: ['eve@x'] }],
+  ] as const)('is none where it %s', (_, record, pending) =>
+    expect(suspicionOf(factsOf({}), record, [other({}, pending)])).toEqual({ kind: 'none' }),
+  );
+
+  it('is told apart from one that waits', () =>
+    expect(suspicionOf(factsOf({}), view(0, ['Ann', 'p1']), [other({}, { review: true })]).kind).toBe('review'));
 
   it('is named by its side', () =>
     expect(
