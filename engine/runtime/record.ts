@@ -92,6 +92,8 @@ export async function workOn(
     };
     const ending = async (ended: Outcome, facts: Facts): Promise<Ending> => {
       record.ends?.();
+      // Before it is recorded, which may end the run.
+      if (ended.code === 'BRAKE_ON') await engine.runs.warn(name, ended.reason ?? '');
       const end = await endingOf(work, mapping, unit, record, ended, facts);
       jobs = end.jobs;
       return end.ending;
@@ -107,7 +109,6 @@ export async function workOn(
     report(work, mapping, record, result, ms, await arrivals(scope, record.at, result));
     tracing?.note({ 'tandem.outcome': result.kind, 'tandem.code': result.code });
     log.info({ outcome: result.kind, writes: written(mapping, result), code: result.code, ms }, 'reconciled');
-    if (result.code === 'BRAKE_ON') await engine.runs.warn(name, result.reason ?? '');
     if (result.kind !== 'failed') return { kind: 'done', outcome: result };
     const reason = result.reason ?? 'It was refused.';
     return { kind: 'refused', outcome: result, code: result.code, reason, lease };
