@@ -131,7 +131,7 @@ function variable(name: string, standard: string, does: string): Variable {
   return { name, default: standard, does };
 }
 
-/** The table as the README holds it. */
+/** The table as docs/environment.md holds it. */
 export function variablesTable(): string {
   const rows = VARIABLES.map(({ name, default: standard, does }) => {
     const shown = standard === '' ? '' : standard.includes(' ') ? standard : `\`${standard}\``;

@@ -163,7 +163,7 @@ describe('the table of variables', () => {
     expect([...read].sort()).toEqual([...names].sort());
   });
 
-  it.skipIf(!existsSync(join(ROOT, 'README.md')))('stands in the README as it is', () => {
-    expect(readFileSync(join(packageRoot(), 'README.md'), 'utf8')).toContain(variablesTable());
+  it.skipIf(!existsSync(join(ROOT, 'docs', 'environment.md')))('stands in docs/environment.md as it is', () => {
+    expect(readFileSync(join(packageRoot(), 'docs', 'environment.md'), 'utf8')).toContain(variablesTable());
   });
 });
