@@ -52,8 +52,11 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
 
 const LOOKS = 60;
 
-/** What both sides held after each look, what was written then, and what the history keeps. */
-function play({ kinds, lag, answers, edit, edited, pace }: Drawn) {
+/**
+ * What both sides held after each look, what was written then, and what the history keeps.
+ * @param takenBackAt the look before which the one who edited puts the former value back
+ */
+function play({ kinds, lag, answers, edit, edited, pace }: Drawn, takenBackAt?: number) {
   const mapping = mappingOf({
     properties: { name: {} },
     sides: [{ update: { answer: answers[0] } }, { update: { answer: answers[1] } }],
@@ -71,6 +74,7 @@ function play({ kinds, lag, answers, edit, edited, pace }: Drawn) {
   const codes: (string | undefined)[] = [];
   for (let look = 0; look < LOOKS; look++) {
     now += pace;
+    if (look === takenBackAt) former[edited] = [BEFORE];
     const shown = mapPair(former, (all, side) => all[Math.max(0, all.length - 1 - lag[side])]!);
     const answered = (sent: string, side: SideIndex): string => {
       const system = SYSTEMS[kinds[side]];
@@ -148,4 +152,13 @@ describe('whatever two systems make of what they are sent', () => {
         kept: [],
       });
     }));
+
+  it('a sound system that lags gets an edit that takes the first one back', () =>
+    fc.assert(
+      fc.property(drawn, fc.integer({ min: 1, max: 6 }), (one, takenBackAt) => {
+        const { held, code } = play({ ...one, kinds: ['sound', 'sound'], pace: 10_000 }, takenBackAt);
+        expect({ held, code }).toEqual({ held: [BEFORE, BEFORE], code: undefined });
+      }),
+      { numRuns: RUNS },
+    ));
 });
