@@ -197,7 +197,10 @@ test('every operation answers good and bad input as its document says, and never
       return call(operation, what, { ...request, headers: { ...token, ...headers } });
     };
     // Good input: the least, and each optional parameter and every name that it may be.
-    const got = await good('good input');
+    let got = await good('good input');
+    // A record that is looked at in this moment has another job by then: the next one is taken.
+    for (let again = 0; again < 5 && got.status === 409 && got.text.includes('changed meanwhile'); again++)
+      got = await good('good input');
     expecting(operation, 'good input', got, got.status >= 200 && got.status < 300, '2xx');
     for (const { name, in: place, required, schema } of operation.parameters) {
       if (place !== 'query' || required) continue;
