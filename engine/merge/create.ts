@@ -3,6 +3,7 @@
  * one step. A pending create that is found on a retry means that the outcome is not known: its result is looked for
  * before anything is posted again. Pure.
  */
+import type { MappingSide } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { changeTo, type Outcome } from '../model/outcome.ts';
 import { flip, mapPair } from '../model/pair.ts';
@@ -17,6 +18,7 @@ import { ownWriteOf } from './foreign.ts';
 import { lacksCorrelation } from './linked.ts';
 import { merge } from './merge.ts';
 import { blockedTrouble, hasEnded, permitFor, seenIn } from './permit.ts';
+import { nextLook } from './readback.ts';
 import { linkedState, stateToStore, unlinkedState } from './state.ts';
 import { resultOfCreate, sameSent, suspicionOf } from './unconfirmed.ts';
 import {
@@ -120,6 +122,11 @@ function send(
   }
   const planned = createdOutcome(source, sent, undefined);
   if (results.begun) return act({ do: 'create', side: target.index, data: sent.data, key: results.begun.key }, planned);
+  // Where the system remembers the key, posting the same again makes no second record.
+  if (pending && !unknown && !(target.entity.create!.idempotency && same)) {
+    const wait = searchAgain(facts, source, pending, target, planned);
+    if (wait) return wait;
+  }
   const create = {
     side: source.side,
     id: source.record.id,
@@ -156,6 +163,28 @@ function send(
       });
     }
   }
+}
+
+/**
+ * A search may show a new record late. So after a create of unknown outcome nothing is posted again before the target has
+ * been searched in vain, ever later, for as long as its reads may lag.
+ */
+function searchAgain(
+  { stored, results }: Facts,
+  { side, record }: RecordView,
+  { key, notFoundSince }: PendingCreate,
+  { name, entity }: MappingSide,
+  planned: Outcome,
+): Step | undefined {
+  if (notFoundSince === undefined && !results.notFoundNoted && entity.lag > 0)
+    return act({ do: 'note-not-found', side, id: record.id, key, at: stored.now }, planned);
+  const age = stored.now - (notFoundSince ?? stored.now);
+  if (age >= entity.lag) return undefined;
+  const words =
+    `It is not known whether the record was created in ${name}, which does not show it. It is searched for again: ` +
+    'it is only created once it has not been found for as long as reads may lag.';
+  const retryAfter = Math.min(nextLook(age), entity.lag - age);
+  return fail(new TandemError('OUTCOME_UNKNOWN', words, { paused: true, retryAfter }));
 }
 
 const fingerprintsOf = ({ writes }: Sendable): PendingCreate['sent'] =>

@@ -24,7 +24,8 @@ export const WAITS = {
 } as const satisfies Record<string, Wait>;
 
 export function waitOf({ code, message }: TandemError): Wait {
-  const why = code === 'RECORD_LOCKED' ? 'busy' : code === 'SYSTEM_THROTTLED' ? 'quota' : 'away';
+  const why =
+    code === 'RECORD_LOCKED' || code === 'OUTCOME_UNKNOWN' ? 'busy' : code === 'SYSTEM_THROTTLED' ? 'quota' : 'away';
   return { why, code, reason: message };
 }
 

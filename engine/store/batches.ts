@@ -176,8 +176,8 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
       return result === 'begun' ? undefined : (result as 'changed' | 'lost');
     },
 
-    async noteMade(record, key, made) {
-      await begin({ b: {}, k: record, c: [], M: JSON.stringify(made), mk: key });
+    async noteCreate(record, key, learned) {
+      await begin({ b: {}, k: record, c: [], M: JSON.stringify(learned).slice(1, -1), mk: key });
     },
 
     async leaveToPerson(record, owner = '') {

@@ -171,6 +171,8 @@ export interface PendingCreate {
   readonly keys?: readonly (Token | null)[];
   /** Id that the system answered: the record exists, though it cannot be read yet. It is never posted again. */
   readonly made?: string;
+  /** Epoch ms since when the target was searched for the result in vain, after the last try to create it had ended. */
+  readonly notFoundSince?: number;
   /** Nobody works on it: a person must find out what became of it, or the source is gone or in trouble. */
   readonly review?: boolean;
 }
@@ -446,10 +448,10 @@ export interface Batches {
   /** Drops the pending create with this key. @returns `changed` where there is another one or none, `lost` */
   withdraw(begin: Pick<Begin, 'record' | 'owner' | 'claims'>, key: string): Promise<'changed' | 'lost' | undefined>;
   /**
-   * The system answered which record the pending create with this key has made: kept at once, for reads of it may fail or
-   * lag. Where there is another one or none, or the record is linked, nothing is noted.
+   * Adds what was learned of the pending create with this key. `made` is kept as soon as the system answers it, for reads of
+   * the record may fail or lag. Where another create is pending, or none as the record is linked, nothing is noted.
    */
-  noteMade(record: RecordKey, key: string, made: string): Promise<void>;
+  noteCreate(record: RecordKey, key: string, learned: Pick<PendingCreate, 'made' | 'notFoundSince'>): Promise<void>;
   /**
    * Nobody works on the pending create of a record: others no longer wait for its end, but go to review where they look like
    * its result. Where somebody else than the owner works on the record, nothing is noted.

@@ -68,6 +68,14 @@ export type Action =
       readonly readFirst: boolean;
     }
   | { readonly do: 'create'; readonly side: SideIndex; readonly data: JsonObject; readonly key: string | undefined }
+  /** The target was searched for what the pending create with this key has made, in vain. `at`: epoch ms on Redis' clock. */
+  | {
+      readonly do: 'note-not-found';
+      readonly side: SideIndex;
+      readonly id: string;
+      readonly key: string;
+      readonly at: number;
+    }
   /** Nothing was created: the pending create with this key is dropped. */
   | { readonly do: 'withdraw-create'; readonly side: SideIndex; readonly id: string; readonly key: string }
   | { readonly do: 'delete'; readonly side: SideIndex; readonly id: string }

@@ -36,6 +36,8 @@ export function apply(
       return update(scope, claims, facts, action);
     case 'create':
       return create(scope, claims, facts, action);
+    case 'note-not-found':
+      return noteNotFound(scope, facts, action);
     case 'withdraw-create':
       return withdrawCreate(scope, claims, facts, action);
     case 'delete':
@@ -185,7 +187,16 @@ async function create(
 
 async function noteMade({ links }: MappingScope, { side, id, results }: Facts, made: string): Promise<void> {
   const key = results.begun?.key;
-  if (key !== undefined) await links.batches.noteMade(recordKey(side, id), key, made);
+  if (key !== undefined) await links.batches.noteCreate(recordKey(side, id), key, { made });
+}
+
+async function noteNotFound(
+  { links }: MappingScope,
+  facts: Facts,
+  { side, id, key, at }: Do<'note-not-found'>,
+): Promise<Learned> {
+  await links.batches.noteCreate(recordKey(side, id), key, { notFoundSince: at });
+  return learned(facts, { notFoundNoted: true });
 }
 
 async function withdrawCreate(

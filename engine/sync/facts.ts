@@ -195,6 +195,8 @@ export interface Results {
   readonly overwrittenKept?: true;
   readonly written: Pair<WriteResult | undefined>;
   readonly created?: CreateResult;
+  /** It is noted since when the result of an unconfirmed create is not found. */
+  readonly notFoundNoted?: true;
   /** The pending create is dropped: nothing was created. */
   readonly withdrawn?: true;
   readonly deleted?: true;

@@ -1,5 +1,5 @@
 /** A whole Tandem against both stand-ins, over real HTTP and a real Redis, each test with its own. */
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,6 +57,15 @@ export interface Another {
 // biome-ignore lint/suspicious/noExplicitAny: what a stand-in answers is whatever the test asked for
 export type Json = any;
 
+/** Declares of every entity how long its reads may lag. */
+export async function setLag(dir: string, lag: string): Promise<void> {
+  for (const system of ['keap', 'customwebshop']) {
+    const file = join(dir, 'systems', `${system}.yaml`);
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace(/^ {4}schema: .*$/gm, `$&\n    lag: ${lag}`));
+  }
+}
+
 export async function startWorld(
   options: {
     size?: Size;
@@ -65,6 +74,8 @@ export async function startWorld(
     workers?: WorkerOptions;
     /** Milliseconds before the first try again; short, for most tests only wait for it. */
     retryDelay?: number;
+    /** How long reads may lag, of every entity; what the system files say unless it is given. */
+    lag?: `${number}s`;
     logger?: Logger;
   } = {},
 ): Promise<World> {
@@ -74,6 +85,7 @@ export async function startWorld(
   const dir = await mkdtemp(join(tmpdir(), 'tandem-world-'));
   for (const folder of ['mappings', 'systems', 'schemas'])
     await cp(join(root, folder), join(dir, folder), { recursive: true });
+  if (options.lag !== undefined) await setLag(dir, options.lag);
   await options.prepare?.(dir);
   const env = {
     KEAP_BASE_URL: `${keap.url}/crm/rest`,

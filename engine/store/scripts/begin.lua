@@ -4,8 +4,8 @@
   KEYS[1]  see lib.lua
   ARGV[1]  requests (msgpack), a list of: b spending, see brake.lua, empty where the brake is not asked; k record key; o owner, c claims that it must hold; W pending
            writes as JSON, or nil, with the revision wr of their link (0: there is none) and its ids wa, wb; C pending create as JSON, or nil, with its key ck, and cr the key of the one that it
-           replaces, or ''; or nothing but: D the pending create with this key is dropped; M the id, as JSON, of what the pending
-          create with the key mk has made; V a pending create is left to a person, unless somebody else than o works on the record
+           replaces, or ''; or nothing but: D the pending create with this key is dropped; M fields, as JSON, that the pending
+          create with the key mk gets; V a pending create is left to a person, unless somebody else than o works on the record
   Answers per request { 'lost' } where a claim was lost, { 'changed' } where the link is at another revision or the pending
   create there is another one's,
   { 'brake', fields of the brake ... }, or { 'begun' }.
@@ -59,7 +59,7 @@ local function begin(request)
   end
   if request.M then
     if key ~= request.mk then return { 'changed' } end
-    record.open.C = withField(record.open.C, '"made":' .. request.M)
+    record.open.C = withField(record.open.C, request.M)
     return { 'begun' }
   end
   if request.V then

@@ -499,9 +499,9 @@ describe('beginning', () => {
   });
 
   it('notes what a create has made only while that create is pending: never on a record that is linked by now', async () => {
-    const made = () => store.batches.noteMade('0/1', 'a', 'b"1');
+    const made = () => store.batches.noteCreate('0/1', 'a', { made: 'b"1' });
     await begin('a');
-    await store.batches.noteMade('0/1', 'other', 'b2');
+    await store.batches.noteCreate('0/1', 'other', { made: 'b2' });
     expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: create('a') }]);
     await made();
     expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: { ...create('a'), made: 'b"1' } }]);
@@ -510,7 +510,10 @@ describe('beginning', () => {
       const [id, counterpart] = [`r${i}`, `c${i}`];
       const record = `0/${id}`;
       await begin('a', { record });
-      const note = i % 2 === 0 ? store.batches.noteMade(record, 'a', counterpart) : store.batches.leaveToPerson(record);
+      const note =
+        i % 2 === 0
+          ? store.batches.noteCreate(record, 'a', { made: counterpart })
+          : store.batches.leaveToPerson(record);
       await Promise.all([note, makeLink(store, id, counterpart)]);
       expect((await store.reader.record(0, id)).openOfLink.pendingCreate).toBeUndefined();
     }

@@ -45,6 +45,7 @@ function worldWith(...edits: readonly (readonly [string, RegExp, string])[]): vo
   beforeAll(async () => {
     world = await startWorld({
       retryDelay: 1_000,
+      lag: '2s',
       prepare: rewrite(...edits.map((one): [string, RegExp, string] => [...one])),
     });
     await sync(world, 'full');
@@ -161,6 +162,22 @@ describe('the result of a create whose answer was lost is found', () => {
     });
     await reconcile(world, 'opportunity-order', 'keap', another);
     await linked(world, 'opportunity-order', 'keap', another);
+  });
+
+  it('although searches and lists show it late: it is searched for again, and not created again', async () => {
+    const name = unique('once');
+    const company = await make(world, 'keap', 'companies', { company_name: name });
+    await begin('company-customer', 'keap', company, { path: '/customers', action: 'lose-response' });
+    const before = posts('shop', '/customers');
+    world.shop.faults.add({ method: 'GET', path: '^/customers[?]', action: 'empty-list' });
+    await world.engine.queues.reconcile('company-customer').resume();
+    await expect.poll(() => world.shop.faults.list().at(-1)!.hits, { interval: 5, timeout: 10_000 }).toBeGreaterThan(1);
+    world.shop.faults.clear();
+    await world.settle();
+    const made = all(world, 'shop', 'customers').filter((one) => one.external_id === company);
+    expect(made).toHaveLength(1);
+    expect(await linked(world, 'company-customer', 'keap', company)).toBe(String(made[0].id));
+    expect(posts('shop', '/customers')).toBe(before);
   });
 
   it('not to be there where it was not made: then it is made', async () => {

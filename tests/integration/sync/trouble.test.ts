@@ -21,7 +21,7 @@ import {
 let world: World;
 let person: { contact: string; customer: string };
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startWorld({ lag: '1s' });
   await sync(world, 'full');
   const customer = await make(world, 'shop', 'customers', { email: 'buyer@x.example', last_name: 'Buyer' });
   await reconcile(world, 'contact-customer', 'shop', customer);

@@ -4,7 +4,7 @@ import { TandemError } from '../../../engine/errors.ts';
 import { resultOfCreate, suspicionOf } from '../../../engine/merge/unconfirmed.ts';
 import type { Brake } from '../../../engine/store/brake.ts';
 import type { FoundRecords, OpenCreate } from '../../../engine/sync/facts.ts';
-import { factsOf, LIMIT, mappingOf, NOW, PLACE, pendingCreate, play, type Situation, view } from './situation.ts';
+import { factsOf, LAG, LIMIT, mappingOf, NOW, PLACE, pendingCreate, play, type Situation, view } from './situation.ts';
 
 const ann = view(0, ['Ann', 'p1'], { modified: '2026-01-01T00:00:00Z' });
 const alone: Situation = { records: [ann, undefined] };
@@ -426,13 +426,69 @@ describe('a create whose outcome is not known', () => {
   const open = { pendingCreate: sent };
   const keyed = mappingOf({ sides: [{}, { create: { idempotency: 'Idempotency-Key' } as never }] });
 
+  describe('and whose result is not found', () => {
+    const missing = (notFoundSince?: number, more: Partial<Situation> = {}): string =>
+      play({
+        ...alone,
+        open: { pendingCreate: { ...sent, ...(notFoundSince === undefined ? {} : { notFoundSince }) } },
+        answers: { found: nothingFound },
+        ...more,
+      });
+
+    it('is not sent again at once: since when it is missing is noted, and the target is searched again', () =>
+      expect(missing()).toMatchInlineSnapshot(`
+        "
+        ? {ask: record, side: 0, id: a}
+        ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+            = unchanged
+        ? {ask: unconfirmed-create, view: 0/a(Ann, p1), pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}
+        ? {ask: correlation, view: 0/a(Ann, p1)}
+        ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
+        ? {ask: new-record, view: 0/a(Ann, p1)}
+        ! note-not-found {side: 0, id: a, key: key-0, at: 1000000}
+            = created {writes: [[], [name, phone]], side: 1}
+        fails: OUTCOME_UNKNOWN "It is not known whether the record was created in shop, which does not show it. It is searched for again: it is only created once it has not been found for as long as reads may lag." {paused: true, retryAfter: 1000}
+        "
+      `));
+
+    it.each([
+      [1_000, 1_000],
+      [8_000, 8_000],
+      [59_900, 100],
+    ])('for %i ms is searched for again in %i ms', (age, retryAfter) => {
+      expect(missing(NOW - age)).toMatch(/\nfails: OUTCOME_UNKNOWN .*\n$/);
+      expect(missing(NOW - age)).toContain(`{paused: true, retryAfter: ${retryAfter}}`);
+      expect(missing(NOW - age)).not.toContain('! note-not-found');
+    });
+
+    it('is sent again once it was missing for as long as reads may lag', () =>
+      expect(missing(NOW - LAG)).toContain('! create {side: 1'));
+
+    it('is sent again at once where reads never lag', () =>
+      expect(missing(undefined, { mapping: mappingOf({ sides: [{}, { lag: 0 }] }) })).toContain('! create {side: 1'));
+
+    it('is sent again at once where the target remembers the key', () =>
+      expect(missing(undefined, { mapping: keyed })).toContain('! create {side: 1'));
+
+    it('is not sent again at once where the target remembers the key, but the record has changed since', () => {
+      const changed = { pendingCreate: pendingCreate({ name: 'Bob' }) };
+      expect(missing(undefined, { mapping: keyed, open: changed })).toMatch(/\nfails: OUTCOME_UNKNOWN .*\n$/);
+    });
+  });
+
   it('is sent again under the same key where nothing was made', () =>
-    expect(play({ ...alone, open, answers: { found: nothingFound } })).toMatchInlineSnapshot(`
+    expect(
+      play({
+        ...alone,
+        open: { pendingCreate: { ...sent, notFoundSince: NOW - LAG } },
+        answers: { found: nothingFound },
+      }),
+    ).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
       ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
           = unchanged
-      ? {ask: unconfirmed-create, view: 0/a(Ann, p1), pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}
+      ? {ask: unconfirmed-create, view: 0/a(Ann, p1), pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], notFoundSince: 940000}}
       ? {ask: correlation, view: 0/a(Ann, p1)}
       ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
@@ -452,7 +508,11 @@ describe('a create whose outcome is not known', () => {
 
   it('is sent under a new key where the record has changed since', () =>
     expect(
-      play({ ...alone, open: { pendingCreate: pendingCreate({ name: 'Bob' }) }, answers: { found: nothingFound } }),
+      play({
+        ...alone,
+        open: { pendingCreate: pendingCreate({ name: 'Bob' }, { notFoundSince: NOW - LAG }) },
+        answers: { found: nothingFound },
+      }),
     ).toContain('pending: {at: 999990, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}'));
 
   it('is left to a person where the target cannot be searched', () =>
@@ -637,7 +697,8 @@ describe('which record an unconfirmed create has made', () => {
     pending = pendingCreate({ name: 'Ann', phone: 'p1' }),
     mapping = mappingOf(),
   ): string => {
-    const played = play({ ...alone, mapping, open: { pendingCreate: pending }, answers: { found: given } });
+    const long = { ...pending, notFoundSince: NOW - LAG };
+    const played = play({ ...alone, mapping, open: { pendingCreate: long }, answers: { found: given } });
     if (played.includes('= review')) return 'unknown';
     return played.includes('! create {') ? 'none' : /ids: \[a, (\w+)\]/.exec(played)![1]!;
   };
@@ -869,7 +930,7 @@ describe('a record that may be the result of another create', () => {
   it('does not wait where it began a create of its own: it was there before', () =>
     expect(
       suspected([other({ underWay: true })], {
-        open: { pendingCreate: sent },
+        open: { pendingCreate: { ...sent, notFoundSince: NOW - LAG } },
         answers: { found: nothingFound, openCreates: [other({ underWay: true })] },
       }),
     ).toBe('! create'));

@@ -12,9 +12,11 @@ import type { RecordView } from '../../../engine/sync/view.ts';
 import type { Base, Pair, PropertyBase, SideIndex } from '../../../engine/types.ts';
 import {
   type Given,
+  LAG,
   LIMIT,
   link,
   mappingOf,
+  NOW,
   PARTNER,
   pendingCreate,
   type Situation,
@@ -321,17 +323,19 @@ describe('decide', () => {
         fc.constantFrom<FoundRecords['by']>('search', 'recent', 'nothing'),
         fc.array(record(1), { maxLength: 2 }),
         fc.boolean(),
-        (source, by, views, linked) => {
+        fc.constantFrom(undefined, NOW - LAG, NOW - LAG + 1),
+        (source, by, views, linked, notFoundSince) => {
           const found = { by, others: [], records: views.map((one) => ({ view: one, linked, firstSeen: undefined })) };
           const sent = Object.fromEntries(NAMES.map((name, i) => [name, source.fingerprints[i]!]));
           const all = steps({
             records: [source, undefined],
-            open: { pendingCreate: pendingCreate(sent) },
+            open: { pendingCreate: pendingCreate(sent, notFoundSince === undefined ? {} : { notFoundSince }) },
             answers: { found },
           });
           const posts = actionsOf(all).filter(({ action }) => action.do === 'create');
           for (const { facts } of posts) expect(facts.found).toBeDefined();
-          // Nothing can be searched, or it is there: not posted.
+          // Nothing can be searched, or it is there, or a search may not show it yet: not posted.
+          if (notFoundSince !== NOW - LAG) expect(posts).toEqual([]);
           if (by === 'nothing' || (by === 'search' && !linked && views.length > 0)) expect(posts).toEqual([]);
         },
       ),
@@ -353,7 +357,8 @@ function resumed(
   const open: OpenEntry = {
     ...one.open,
     ...(begun?.writes ? { pendingWrites: begun.writes } : {}),
-    ...(begun?.create ? { pendingCreate: begun.create.pending } : {}),
+    // Its result was searched for in vain long enough.
+    ...(begun?.create ? { pendingCreate: { ...begun.create.pending, notFoundSince: 0 } } : {}),
   };
   const made = post ? views[post.side] : undefined;
   const records = made && made !== 'absent' ? [{ view: made, linked: false, firstSeen: undefined }] : [];

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import { flip } from '../../../engine/model/pair.ts';
 import type { Brake } from '../../../engine/store/brake.ts';
+import type { PendingCreate } from '../../../engine/store/types.ts';
 import type { Choice, Facts, FoundRecords, OpenCreate, RecordFact } from '../../../engine/sync/facts.ts';
 import type { Pair, SideIndex } from '../../../engine/types.ts';
 import { agreedOn, LIMIT, link, mappingOf, pendingCreate, type Situation, state, steps, view } from './situation.ts';
@@ -190,7 +191,7 @@ interface Unlinked {
   readonly creates: boolean;
   readonly brake: boolean;
   /** What became of an earlier create of its counterpart. */
-  readonly pending: 'none' | 'found' | 'not created' | 'unknown';
+  readonly pending: 'none' | 'found' | 'not shown yet' | 'not created' | 'unknown';
   readonly candidates: 0 | 1 | 2;
   /** Whether it may be the result of a create of the other side that is open. */
   readonly suspected: 'no' | 'under way' | 'left to a person';
@@ -249,8 +250,14 @@ const UNLINKED: Cells<Unlinked> = [
     () => 'review',
   ],
   [
+    'what an earlier try has made may not be shown yet',
+    (one) => isAlone(one) && mayCreate(one) && one.sendable === 'yes' && one.pending === 'not shown yet',
+    (one) => `fails with OUTCOME_UNKNOWN, note-not-found ${one.look}`,
+  ],
+  [
     'its counterpart is created',
-    (one) => isAlone(one) && mayCreate(one) && one.sendable === 'yes' && one.pending !== 'unknown',
+    (one) =>
+      isAlone(one) && mayCreate(one) && one.sendable === 'yes' && !['unknown', 'not shown yet'].includes(one.pending),
     (one) => (one.brake ? 'waiting' : `created, begin, create ${far(one.look)}`),
   ],
 ];
@@ -260,6 +267,10 @@ const NEW: { readonly [K in Exclude<Unlinked['sendable'], 'yes'>]: NonNullable<F
   'after another record': { ok: false, error: new TandemError('REFERENCE_WAITING', 'It waits.'), refs: [] },
   'not now': { ok: false, error: new TandemError('SYSTEM_UNREACHABLE', 'Away.'), refs: [] },
 };
+
+/** Searched for in vain since the beginning of time, or not yet. */
+const begun = (pending: Unlinked['pending']): PendingCreate =>
+  pendingCreate({ name: 'Ann', phone: 'p1' }, pending === 'not created' ? { notFoundSince: 0 } : {});
 
 function foundBy(pending: Unlinked['pending'], side: SideIndex): FoundRecords {
   const made = { view: view(side, ['Ann', 'p1'], { id: 'new' }), linked: false, firstSeen: undefined };
@@ -287,7 +298,7 @@ describe('what becomes of a record without a link', () => {
       ready: bools,
       creates: bools,
       brake: bools,
-      pending: ['none', 'found', 'not created', 'unknown'],
+      pending: ['none', 'found', 'not shown yet', 'not created', 'unknown'],
       candidates: [0, 1, 2],
       suspected: ['no', 'under way', 'left to a person'],
       sendable: ['yes', 'never', 'after another record', 'not now'],
@@ -301,7 +312,7 @@ describe('what becomes of a record without a link', () => {
         look: [one.look, ['a', 'b'][one.look]!],
         delivered: flip(one.look, [factOf(one.record, one.look), undefined]),
         stored: { ready: one.ready, brake: one.brake ? brake : undefined },
-        ...(one.pending === 'none' ? {} : { open: { pendingCreate: pendingCreate({ name: 'Ann', phone: 'p1' }) } }),
+        ...(one.pending === 'none' ? {} : { open: { pendingCreate: begun(one.pending) } }),
         rules: [{ candidates, rivals: [], doubtful: [] }],
         answers: {
           found: foundBy(one.pending, other),
@@ -310,7 +321,7 @@ describe('what becomes of a record without a link', () => {
         },
       };
     });
-    expect(all).toHaveLength(13_824);
+    expect(all).toHaveLength(17_280);
     expect(counts.every((count) => count > 0)).toBe(true);
   });
 });

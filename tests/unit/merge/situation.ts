@@ -363,6 +363,8 @@ export function carryOut({ effects = {} }: Situation, facts: Facts, action: Acti
       const created = { kind: 'created', view: view(action.side, values, { id: 'new' }) } as const;
       return learned({ created: effects.created ?? created });
     }
+    case 'note-not-found':
+      return learned({ notFoundNoted: true });
     case 'withdraw-create':
       return learned({ withdrawn: true });
     case 'delete':
