@@ -16,7 +16,8 @@ export interface MeetingName {
 
 export interface Meeting {
   readonly name: MeetingName;
-  met(ids: readonly string[]): Promise<void>;
+  /** @returns how many were met so far, each counted once */
+  met(ids: readonly string[]): Promise<number>;
   /** Linked ids that were not met, though they were linked before the meeting began. */
   missing(): Promise<string[]>;
   /** Ids of records without a link that are known and were not met, a batch at a time. */
@@ -36,12 +37,14 @@ export function createMeetings({ redis, scripts, base }: StoreContext, unlinked:
       return {
         name,
         async met(ids) {
-          if (ids.length > 0)
-            await redis
-              .multi()
-              .sadd(met, ...ids)
-              .expire(met, KEPT)
-              .exec();
+          if (ids.length === 0) return redis.scard(met);
+          const done = await redis
+            .multi()
+            .sadd(met, ...ids)
+            .expire(met, KEPT)
+            .scard(met)
+            .exec();
+          return Number(done?.[2]?.[1]);
         },
         async *heldMissing() {
           for await (const batch of unlinked.entries(side, { kind: 'unmet', met })) yield batch.map(({ id }) => id);

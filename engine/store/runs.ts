@@ -422,7 +422,7 @@ export function createRuns(connection: Redis, prefix: string) {
     },
 
     async read(run: Run, progress: ScanProgress): Promise<void> {
-      const pipeline = redis.pipeline().hincrby(runKey(run.id), `read:${progress.side}`, progress.read);
+      const pipeline = redis.pipeline().hset(runKey(run.id), `read:${progress.side}`, progress.read);
       if (progress.failed > 0) pipeline.hincrby(runKey(run.id), 'failed', progress.failed);
       if (progress.unidentified)
         pipeline.hset(runKey(run.id), `unidentified:${progress.side}`, JSON.stringify(progress.unidentified));

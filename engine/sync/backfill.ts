@@ -21,10 +21,12 @@ export async function backfill(
   mapping: Mapping,
   { found, progress }: Pick<ScanOptions, 'found' | 'progress'>,
 ): Promise<void> {
+  let read = 0;
   for await (const batch of context.links(mapping.name).allBases()) {
     const ids = batch.filter(({ base }) => outdated(mapping, base)).map(({ id }) => id);
     if (ids.length > 0) await found(0, ids);
-    await progress?.({ side: 0, read: batch.length, work: ids.length, failed: 0 });
+    read += batch.length;
+    await progress?.({ side: 0, read, work: ids.length, failed: 0 });
   }
 }
 

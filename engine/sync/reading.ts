@@ -13,8 +13,9 @@ export type RunKind = ScanKind | 'backfill';
 
 export interface ScanProgress {
   readonly side: SideIndex;
-  /** Records in this page, and how many of them need work. */
+  /** Records of the side so far; of a full scan each counts once, however often lists show it. */
   readonly read: number;
+  /** Records of this page that need work. */
   readonly work: number;
   /** Records that could not even be read; each is held with its reason. */
   readonly failed: number;
@@ -45,7 +46,7 @@ export interface SideReading {
   readonly latest: string | undefined;
   /** When the first page was requested, on the clock of the system, in epoch ms. */
   readonly listedAt: number | undefined;
-  /** Items read so far. */
+  /** As of `ScanProgress`. */
   readonly read: number;
   /** Items of the first page, of the one before the last, and of the last. */
   readonly sizes: readonly number[];
@@ -109,7 +110,7 @@ export async function* pagesOf(
   side: SideIndex,
   { checkpoint, since }: SideReading,
   signal: AbortSignal | undefined,
-  begin: () => Promise<void>,
+  begin: () => void,
 ): AsyncGenerator<Page> {
   const { name } = mapping.sides[side].entity;
   const asked = { ...(since === undefined ? {} : { since }), signal };
@@ -117,7 +118,7 @@ export async function* pagesOf(
     yield* clients[side].list(name, { ...asked, from: checkpoint });
   } catch (cause) {
     if (!(cause instanceof CheckpointLost)) throw cause;
-    await begin();
+    begin();
     yield* clients[side].list(name, asked);
   }
 }

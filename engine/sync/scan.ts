@@ -145,8 +145,7 @@ async function readList(
   let reading = opened;
   // The page with which it goes on was counted before.
   let counted = opened.checkpoint !== undefined;
-  const begin = async (): Promise<void> => {
-    await options.progress?.({ side, read: -reading.read, work: 0, failed: 0 });
+  const begin = (): void => {
     reading = fromBeginning(reading);
     counted = false;
   };
@@ -159,9 +158,10 @@ async function readList(
     const work = await scanPage(scope, side, page, opened.first);
     const free = blind ? (await links.counterparts(side, work.inScope)).filter((one) => one === null).length : 0;
     // One that cannot be understood is there all the same.
-    await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
+    const met = await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
     if (work.ids.length > 0) await options.found(side, work.ids, { views: work.views, sizes: work.sizes, ...request });
-    const read = counted ? 0 : page.records.length + page.failed.length + page.unidentified.count;
+    const size = page.records.length + page.failed.length + page.unidentified.count;
+    const unidentified = counted ? reading.unidentified : withItemsOf(page, reading.unidentified);
     reading = {
       ...reading,
       checkpoint: page.checkpoint ?? reading.checkpoint,
@@ -171,19 +171,14 @@ async function readList(
         page.listedAt ?? reading.began,
       ),
       listedAt: reading.listedAt ?? page.listedAt,
-      read: reading.read + read,
-      ...(counted
-        ? {}
-        : {
-            beside: reading.beside + free,
-            sizes: withSize(reading.sizes, read),
-            unidentified: withItemsOf(page, reading.unidentified),
-          }),
+      read: met === undefined ? reading.read + (counted ? 0 : size) : met + unidentified.count,
+      unidentified,
+      ...(counted ? {} : { beside: reading.beside + free, sizes: withSize(reading.sizes, size) }),
     };
+    const failed = work.failed + page.failed.length + page.unidentified.count;
     counted = false;
     await noteReading(scope, side, options.run, reading);
-    const failed = work.failed + page.failed.length + page.unidentified.count;
-    await options.progress?.({ side, read, work: work.ids.length, failed, ...itemsOf(reading) });
+    await options.progress?.({ side, read: reading.read, work: work.ids.length, failed, ...itemsOf(reading) });
     request = await requested();
   }
   reading = { ...reading, over: true };
