@@ -1,0 +1,56 @@
+/** Before a create the target is asked for what changed there: what its list shows late, and what is new by now, is found. */
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { withRecent } from '../../../engine/sync/recent.ts';
+import type { MappingScope } from '../../../engine/sync/scope.ts';
+import { customers } from '../../../sandbox/shop/entities.ts';
+import { startWorld, type World } from '../../support/world.ts';
+import { all, linked, make, reconcile, sync, unique } from './support.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+  await sync(world, 'full');
+});
+afterAll(() => world?.close());
+
+/** A company in Keap, of which the shop is asked before it gets a counterpart. */
+async function company(name: string): Promise<string> {
+  const id = await make(world, 'keap', 'companies', {
+    company_name: name,
+    email_address: { email: `${name}@x.example`, field: 'EMAIL1' },
+  });
+  await reconcile(world, 'company-customer', 'keap', id);
+  return linked(world, 'company-customer', 'keap', id);
+}
+
+it('a record that appears in the list late, with a time before that of the last question, gets no second one', async () => {
+  // The second question ends at what the first one came before.
+  for (let i = 0; i < 2; i++) await company(unique('first'));
+  const name = unique('late');
+  const { store } = world.shop;
+  const { id } = store.add('customers', { ...customers.defaults, company: name, email: `${name}@x.example` } as never);
+  const updated_at = new Date(Date.now() - 30_000).toISOString();
+  store.customers.put({ ...store.customers.get(id)!, updated_at });
+  expect(await company(name)).toBe(String(id));
+  expect(all(world, 'shop', 'customers').filter((one) => one.company === name)).toHaveLength(1);
+});
+
+it('creates share an answer for two seconds; then the target is asked again', async () => {
+  const clock = vi.spyOn(performance, 'now');
+  try {
+    const read = vi.fn(async () => []);
+    const { recent } = withRecent({} as MappingScope, { read });
+    for (const [at, questions] of [
+      [0, 1],
+      [1_999, 1],
+      [2_000, 2],
+      [3_999, 2],
+    ] as const) {
+      clock.mockReturnValue(at);
+      await recent!(1);
+      expect(read).toHaveBeenCalledTimes(questions);
+    }
+  } finally {
+    clock.mockRestore();
+  }
+});
