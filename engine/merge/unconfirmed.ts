@@ -11,7 +11,7 @@ import type { RecordView } from '../sync/view.ts';
 import { otherSide } from '../types.ts';
 
 /** What appears so long after a create began, in ms, and does not hold just what was sent, is not its result. */
-const LATE = 172_800_000;
+export const LATE = 172_800_000;
 
 export type UnconfirmedCreate =
   | { readonly kind: 'found'; readonly view: RecordView }

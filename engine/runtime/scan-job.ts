@@ -13,6 +13,7 @@ import { backfill, definitionChanges } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, carryOut, liftUnlimited } from '../sync/brake.ts';
 import type { SyncContext } from '../sync/context.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
+import { dropCreatesOfGone } from '../sync/find-create.ts';
 import { mappingScope } from '../sync/mapping-scope.ts';
 import {
   type FoundOnPage,
@@ -134,7 +135,10 @@ async function scanAll(scanning: Scanning): Promise<string> {
     await releaseGivenUp(mappingScope(context, mapping), found);
     if (kind === 'full') await releaseRejected({ links }, found);
     if (result.weighed.lifted) log.warn({}, 'what was missing is there again: the brake is off');
-    if (kind === 'full') await links.follow({ scope: scopeOf(mapping) });
+    if (kind === 'full') {
+      await dropCreatesOfGone(mappingScope(context, mapping), Date.now());
+      await links.follow({ scope: scopeOf(mapping) });
+    }
     return true;
   }
 }

@@ -27,7 +27,7 @@ export function apply(
 ): Promise<Learned> {
   switch (action.do) {
     case 'lock':
-      return lock(scope, claims, facts, action);
+      return lock(claims, facts, action);
     case 'begin':
       return begin(scope, claims, facts, action);
     case 'keep-overwritten':
@@ -51,20 +51,8 @@ export function apply(
 
 const learned = ({ results }: Facts, more: Partial<Results>): Learned => ({ results: { ...results, ...more } });
 
-async function lock(
-  scope: MappingScope,
-  claims: Claims,
-  facts: Facts,
-  { claims: names, entry }: Do<'lock'>,
-): Promise<Learned> {
-  try {
-    await claims.add(names, entry);
-  } catch (error) {
-    // Another worker has the new record, by its event: this one links it later, by the id that its create answered.
-    const { created } = facts.results;
-    if (created?.kind === 'created') await noteMade(scope, facts, created.view.record.id);
-    throw error;
-  }
+async function lock(claims: Claims, facts: Facts, { claims: names, entry }: Do<'lock'>): Promise<Learned> {
+  await claims.add(names, entry);
   const own = entry?.side === facts.side && entry.entry.id === facts.id;
   return learned(facts, { locked: [...facts.results.locked, ...names], ...(own ? { indexed: true } : {}) });
 }
@@ -181,8 +169,24 @@ async function create(
     record = await clients[side].read(entity, id);
     if (record?.id !== id) throw error;
   }
-  const view = await viewRecord(mapping, side, record, scope.fingerprinter);
-  return learned(facts, { created: { kind: 'created', view } });
+  try {
+    const view = await viewRecord(mapping, side, record, scope.fingerprinter);
+    return learned(facts, { created: { kind: 'created', view } });
+  } catch (error) {
+    await noteMade(scope, facts, record.id);
+    throw error;
+  }
+}
+
+/**
+ * The system answered which record it created, and the two were not linked: another worker has the new record by its event,
+ * say. The id is kept whatever went wrong, so that the next try links that record.
+ */
+export async function keepMade(scope: MappingScope, facts: Facts): Promise<void> {
+  const { created, committed } = facts.results;
+  if (created?.kind !== 'created' || committed !== undefined) return;
+  // It is what went wrong before that is reported.
+  await noteMade(scope, facts, created.view.record.id).catch(() => {});
 }
 
 async function noteMade({ links }: MappingScope, { side, id, results }: Facts, made: string): Promise<void> {

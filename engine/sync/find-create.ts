@@ -1,7 +1,8 @@
 /** Looks for what unconfirmed creates have made. Collects and chooses nothing: that is engine/merge/unconfirmed.ts. */
 
 import { TandemError } from '../errors.ts';
-import { couldHaveMade } from '../merge/unconfirmed.ts';
+import { couldHaveMade, LATE } from '../merge/unconfirmed.ts';
+import { SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { PendingCreate } from '../store/types.ts';
 import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
@@ -124,4 +125,22 @@ export async function gatherOpenCreates(
       underWay: !intent.review && (await links.claimed(recordKey(sources, id))),
     })),
   );
+}
+
+/**
+ * Drops unconfirmed creates of sources that are gone. Nobody will try them again; so long a record that looks like their
+ * result goes to review.
+ */
+export async function dropCreatesOfGone({ links }: MappingScope, now: number): Promise<void> {
+  for (const side of SIDES) {
+    const old = (await links.openIntents(side)).filter(({ intent }) => intent.review && now - intent.at > LATE);
+    const known = await links.batches.lookup(
+      side,
+      old.map(({ id }) => id),
+    );
+    for (const [i, { id, intent }] of old.entries()) {
+      const { link, unlinked } = known[i]!;
+      if (!link && !unlinked) await links.batches.withdraw({ record: recordKey(side, id) }, intent.key);
+    }
+  }
 }

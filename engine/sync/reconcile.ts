@@ -9,7 +9,7 @@ import { nothing } from '../merge/unit.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Brake } from '../store/types.ts';
 import type { Step } from './actions.ts';
-import { apply } from './apply.ts';
+import { apply, keepMade } from './apply.ts';
 import { type ClaimedUnit, takeBatch } from './batch.ts';
 import { lockedError } from './claims.ts';
 import { commit, type Ending, type Recorded } from './commit.ts';
@@ -45,27 +45,32 @@ export async function reconcileUnit(
   const { now } = claimed;
   const stored = await storedFacts(scope, unit, claimed.taken, { now, brake, ready: scope.ready });
   let facts = startingFacts(scope, unit, stored, choice);
-  for (let steps = 0; steps < MOST_STEPS; steps++) {
-    const step = decide(facts);
-    if (step.kind === 'fail') throw step.error;
-    if (step.kind === 'end') {
-      recorded(await commit(scope, claimed, unit, facts, nothing, await ending(step.outcome, facts)));
-      return step.outcome;
-    }
-    if (step.kind === 'ask') {
-      facts = { ...facts, ...(await gather(scope, facts, unit, step.question)) };
-    } else if (step.action.do === 'commit') {
-      const { action, outcome } = step;
-      const end = action.last ? await ending(outcome, facts) : undefined;
-      const answer = await commit(scope, claimed, unit, facts, action.commit, end);
-      if (action.last) {
-        recorded(answer);
-        return outcome;
+  try {
+    for (let steps = 0; steps < MOST_STEPS; steps++) {
+      const step = decide(facts);
+      if (step.kind === 'fail') throw step.error;
+      if (step.kind === 'end') {
+        recorded(await commit(scope, claimed, unit, facts, nothing, await ending(step.outcome, facts)));
+        return step.outcome;
       }
-      facts = afterCommit(facts, action.commit, answer.revision);
-    } else facts = { ...facts, ...(await apply(scope, claimed.claims, facts, step.action)) };
+      if (step.kind === 'ask') {
+        facts = { ...facts, ...(await gather(scope, facts, unit, step.question)) };
+      } else if (step.action.do === 'commit') {
+        const { action, outcome } = step;
+        const end = action.last ? await ending(outcome, facts) : undefined;
+        const answer = await commit(scope, claimed, unit, facts, action.commit, end);
+        if (action.last) {
+          recorded(answer);
+          return outcome;
+        }
+        facts = afterCommit(facts, action.commit, answer.revision);
+      } else facts = { ...facts, ...(await apply(scope, claimed.claims, facts, step.action)) };
+    }
+    throw endless(scope, unit);
+  } catch (error) {
+    await keepMade(scope, facts);
+    throw error;
   }
-  throw endless(scope, unit);
 }
 
 const endless = ({ mapping }: MappingScope, { id }: Unit): TandemError =>

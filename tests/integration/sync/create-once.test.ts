@@ -211,6 +211,28 @@ describe('the result of a create whose answer was lost is found', () => {
   });
 });
 
+describe('the id that a create answered', () => {
+  const FAILS = [
+    'mappings/product-product.yaml',
+    /^between:\n/m,
+    `when: { customwebshop: "name = 'unreadable' ? $error('no') : true" }\nbetween:\n`,
+  ] as const;
+  worldWith(NO_IDEMPOTENCY, FAILS);
+
+  it('is kept where an expression fails on the record: it is linked once that is corrected, and not created again', async () => {
+    const id = await make(world, 'keap', 'products', product('unreadable'));
+    const before = posts('shop', '/products');
+    await reconcile(world, 'product-product', 'keap', id);
+    const [made] = all(world, 'shop', 'products').filter((one) => one.name === 'unreadable');
+    const { intent } = world.engine.links('product-product');
+    expect(await intent(0, id)).toMatchObject({ made: String(made.id), review: true });
+    await edit(world, 'shop', 'products', String(made.id), { name: 'corrected', external_id: '', sku: '' });
+    await reconcile(world, 'product-product', 'keap', id);
+    expect(await linked(world, 'product-product', 'keap', id)).toBe(String(made.id));
+    expect(posts('shop', '/products')).toBe(before + 1);
+  });
+});
+
 describe('where nothing can be searched', () => {
   const made = (name: string) => all(world, 'shop', 'products').filter((one) => one.name === name);
 

@@ -82,4 +82,19 @@ describe('between a lost answer to a create and its next try', () => {
       expect(all(world, 'shop', 'products').filter((one) => one.sku === sku).length).toBeLessThanOrEqual(1);
     },
   );
+
+  it('the source is deleted: its create is forgotten by a full scan, once its result would have been seen', async () => {
+    const sku = unique('lost');
+    const links = world.engine.links('product-product');
+    const pending = async () => (await links.openIntents(1)).map(({ id }) => id);
+    const product = await lose(sku, { name: sku, sku });
+    await world.shopApi('DELETE', `/products/${product}`);
+    await goOn();
+    await sync(world, 'full', 'product-product');
+    expect(await pending()).toContain(product);
+    const intent = (await links.intent(1, product))!;
+    await links.intend(1, product, { ...intent, at: intent.at - 3 * 86_400_000 });
+    await sync(world, 'full', 'product-product');
+    expect(await pending()).not.toContain(product);
+  });
 });
