@@ -13,10 +13,11 @@ import type { Decision, Link } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
-import { type Base, otherSide } from '../types.ts';
+import { type Base, otherSide, type SideIndex } from '../types.ts';
 import { appliedWrites, baseEntry, withApplied } from './base.ts';
 import { deletedValues } from './overwritten.ts';
 import { type Block, blockedTrouble, type Permit, permitFor } from './permit.ts';
+import { nextLook } from './readback.ts';
 import { stateToStore } from './state.ts';
 import {
   act,
@@ -43,6 +44,8 @@ export function decideOrphaned(facts: Facts, link: Link): Step {
   const kept = permit.kind === 'reject';
   const deletes = kept ? 'keep' : facts.mapping.sides[survivor.side].deletes;
   const own = ownValues(facts, link, survivor);
+  const early = !kept && deletes === 'propagate' ? tooEarly(facts, link, otherSide(survivor.side)) : undefined;
+  if (early) return early;
   if (!kept && deletes === 'propagate' && survivor.inScope && !own.edited && own.unagreed.length === 0)
     return propagate(facts, link, survivor, permit);
   const review = deletes === 'review' || deletes === 'propagate';
@@ -52,6 +55,18 @@ export function decideOrphaned(facts: Facts, link: Link): Step {
 }
 
 export const survivorOf = (facts: Facts): RecordView | undefined => viewOn(facts, 0) ?? viewOn(facts, 1);
+
+/**
+ * Reads may not show a record yet that was created or linked a moment ago. That it is absent is believed once the link is
+ * older than such a lag: nothing is deleted because of it before.
+ */
+function tooEarly({ mapping, stored }: Facts, { created }: Link, missing: SideIndex): Step | undefined {
+  const { name, entity } = mapping.sides[missing];
+  const age = Math.max(0, stored.now - created);
+  if (age >= entity.lag) return undefined;
+  const words = `${name} does not show the record, which was linked a moment ago: it is looked at again.`;
+  return fail(new TandemError('RECORD_LOCKED', words, { retryAfter: Math.min(nextLook(age), entity.lag - age) }));
+}
 
 /** A delete cannot be taken back: the missing record is looked for a second time, and the brake is asked. */
 function propagate(facts: Facts, link: Link, survivor: RecordView, permit: Exclude<Permit, { kind: 'reject' }>): Step {

@@ -127,8 +127,17 @@ async function write(
     guard: claims.check,
   });
   await scope.step?.('after-update');
+  expectSame(scope, side, record.id, response);
   const answered = await viewRecord(mapping, side, response, scope.fingerprinter);
   return { kind: 'done', view: answered, properties, refused };
+}
+
+/** What a write answers under another id is another record. @throws TandemError RECORD_CHANGED */
+function expectSame({ mapping }: MappingScope, side: SideIndex, id: string, answered: SystemRecord): void {
+  if (answered.id === id) return;
+  const { name } = mapping.sides[side];
+  const words = `${name} answered record ${answered.id} to a write of ${id}: it is looked at again.`;
+  throw new TandemError('RECORD_CHANGED', words, { mapping: mapping.name, side: name, id });
 }
 
 /** @throws TandemError RECORD_CHANGED where it is not as it was seen */
@@ -238,6 +247,7 @@ async function correlate(
     const data = path.set(record.data, counterpart ?? null);
     const change = { data, changed: [path], version: record.version, before: record.data };
     const named = await clients[side].update(entity.name, record.id, change, { guard: claims.check });
+    expectSame(scope, side, record.id, named);
     return known({ view: await viewRecord(mapping, side, named, scope.fingerprinter) });
   } catch (cause) {
     const error = asTandemError(cause);

@@ -47,6 +47,8 @@ export interface StandIn {
   readonly records: Map<string, JsonObject>;
   /** Instead of records: answers as they go over the wire, by id. */
   readonly texts: Map<string, string>;
+  /** What the next update of a record is answered with, by its id: it is not done. */
+  readonly answers: Map<string, JsonObject>;
   /** Requests that wrote, as `METHOD /path`. */
   readonly writes: string[];
   /** Status to answer every request with, instead of doing it. */
@@ -64,6 +66,7 @@ export async function standIn(records: readonly JsonObject[]): Promise<StandIn> 
     url: '',
     records: store,
     texts: new Map(),
+    answers: new Map(),
     writes: [],
     fail: undefined,
     reject: undefined,
@@ -91,6 +94,9 @@ export async function standIn(records: readonly JsonObject[]): Promise<StandIn> 
   app.patch<{ Params: { id: string }; Body: JsonObject }>('/things/:id', async ({ params, body }, reply) => {
     const record = store.get(params.id);
     if (!record) return reply.code(404).send({});
+    const answer = state.answers.get(params.id);
+    state.answers.delete(params.id);
+    if (answer) return answer;
     const changed = { ...record, ...body, updated_at: stamp() };
     store.set(params.id, changed);
     return changed;
@@ -122,6 +128,7 @@ entities:
     schema: ${name}/things
     id: id
     modified: updated_at
+    lag: 0s
     list: { path: /things, items: "", paging: { kind: none } }
     read: { path: "/things/{id}" }
     create: { path: /things, answer: record }

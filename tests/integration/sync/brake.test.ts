@@ -61,6 +61,7 @@ async function start(
   { conflict = 'latest', ...options }: { retryDelay?: number; conflict?: string } = {},
 ): Promise<Pair[]> {
   world = await startWorld({
+    lag: '0s',
     ...options,
     async prepare(dir) {
       const file = join(dir, 'mappings', `${MAPPING}.yaml`);
@@ -365,6 +366,7 @@ describe('records that a full scan does not meet', () => {
 describe('creates', () => {
   it('of the first sync are not counted, however late they come about; later ones are', async () => {
     world = await startWorld({
+      lag: '0s',
       async prepare(dir) {
         const file = join(dir, 'mappings', `${MAPPING}.yaml`);
         await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: keep', RULES));
@@ -403,6 +405,7 @@ describe('creates', () => {
     'that an edit of the mapping allows to records left alone until then are counted%s',
     async (how) => {
       world = await startWorld({
+        lag: '0s',
         retryDelay: 1,
         async prepare(dir) {
           const file = join(dir, 'mappings', `${MAPPING}.yaml`);
@@ -511,6 +514,7 @@ describe('creates', () => {
 
   it('children of a record that the brake holds wait for it', async () => {
     world = await startWorld({
+      lag: '0s',
       async prepare(dir) {
         const file = join(dir, 'mappings', 'contact-customer.yaml');
         const text = await readFile(file, 'utf8');

@@ -35,6 +35,7 @@ const product = (name: string) => ({ name, sku: name, price: 100, short_descript
 
 async function start(rule: Rule | string): Promise<void> {
   world = await startWorld({
+    lag: '0s',
     async prepare(dir) {
       const file = join(dir, 'mappings', `${MAPPING}.yaml`);
       await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: keep', `deletes: ${rule}\nbrake: off`));
@@ -240,6 +241,7 @@ describe('a conflict that waits for a person', () => {
 describe('a survivor with values that never agreed with those of the record that is gone', () => {
   beforeAll(async () => {
     world = await startWorld({
+      lag: '0s',
       async prepare(dir) {
         const file = join(dir, 'mappings', `${MAPPING}.yaml`);
         const text = (await readFile(file, 'utf8')).replace('conflict: latest', 'conflict: review');

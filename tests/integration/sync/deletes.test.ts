@@ -35,6 +35,7 @@ let person: { contact: string; customer: string };
 
 async function start(deletes: Partial<Record<MappingName, string>>): Promise<void> {
   world = await startWorld({
+    lag: '0s',
     async prepare(dir) {
       for (const [mapping, rule] of Object.entries(deletes)) {
         const file = join(dir, 'mappings', `${mapping}.yaml`);

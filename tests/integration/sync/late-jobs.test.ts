@@ -13,6 +13,7 @@ const MAPPING = 'product-product';
 let world: World;
 beforeAll(async () => {
   world = await startWorld({
+    lag: '0s',
     async prepare(dir) {
       const file = join(dir, 'mappings', `${MAPPING}.yaml`);
       await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: keep', 'deletes: propagate'));

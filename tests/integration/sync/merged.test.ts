@@ -45,6 +45,25 @@ test('of two records that were merged, the data of one is never written over the
   expect(await counterpart('1')).toBeDefined();
 });
 
+test('what an update answers under another id is never taken for the record: the edit arrives, and none comes back', async () => {
+  const made = await world({ crm: [person('1', 'Ann', 'ann@x.test'), person('2', 'Eve', 'eve@x.test')] });
+  const { crm, shop, call } = made;
+  await made.sync();
+  const [ann, eve] = await Promise.all(
+    ['1', '2'].map(
+      async (id): Promise<string> => (await call('GET', `/links/people?side=crm&id=${id}`)).body.links[0]?.ids.shop,
+    ),
+  );
+  shop.answers.set(ann!, shop.records.get(eve!)!);
+  crm.records.set('1', { ...crm.records.get('1')!, name: 'Anna', updated_at: new Date().toISOString() });
+  await made.sync();
+  await until(async () => shop.records.get(ann!)?.name === 'Anna');
+  await made.sync();
+  expect(shop.records.get(eve!)).toMatchObject({ name: 'Eve' });
+  expect(crm.records.get('1')).toMatchObject({ name: 'Anna' });
+  expect(crm.writes).toEqual([]);
+});
+
 test('a record that an event spells otherwise is looked at under its own id, and gets one counterpart', async () => {
   const made = await world();
   const { crm, shop } = made;

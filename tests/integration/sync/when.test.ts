@@ -21,7 +21,7 @@ import {
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startWorld({ lag: '0s' });
   await sync(world, 'full');
 });
 afterAll(() => world?.close());

@@ -1,7 +1,7 @@
 /** The decision table for links of which one or both records are absent. */
 import { describe, expect, it } from 'vitest';
 import type { Brake } from '../../../engine/store/brake.ts';
-import { agreedOn, LIMIT, link, mappingOf, play, type Situation, steps, view } from './situation.ts';
+import { agreedOn, LAG, LIMIT, link, mappingOf, NOW, play, type Situation, steps, view } from './situation.ts';
 
 const base = agreedOn('Ann', 'p1');
 const propagates = mappingOf({ sides: [{ deletes: 'propagate' }, { deletes: 'propagate' }] });
@@ -53,6 +53,26 @@ describe('a link of which one record is absent', () => {
           = gone {ids: [a, b], reason: "The counterpart in shop was deleted; crm keeps its record."}
       "
     `));
+
+  it.each([
+    [0, 1_000],
+    [20_000, 20_000],
+    [LAG - 300, 300],
+  ])('is looked at again where it was made %i ms ago and reads may lag: nothing is deleted yet', (age, retryAfter) =>
+    expect(
+      play({ ...gone, link: link(base, { created: NOW - age }), mapping: propagates })
+        .split('\n')
+        .slice(3),
+    ).toEqual([
+      `fails: RECORD_LOCKED "crm does not show the record, which was linked a moment ago: it is looked at again." {retryAfter: ${retryAfter}}`,
+      '',
+    ]),
+  );
+
+  it('is believed to be absent once its link is older than reads may lag', () =>
+    expect(play({ ...gone, link: link(base, { created: NOW - LAG }), mapping: propagates })).toContain(
+      '! delete {side: 1, id: b}',
+    ));
 
   it('deletes the other one, after the absent one was looked for again and its values were kept', () =>
     expect(play({ ...gone, mapping: propagates })).toMatchInlineSnapshot(`
