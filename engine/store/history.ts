@@ -71,13 +71,18 @@ export function createHistory({ redis, base }: StoreContext, reader: Reader) {
       const fresh = distinct(lost.map((entry) => named(fitted(entry))));
       const again = before.filter((entry) => fresh.some((one) => one.id === entry.id));
       const pushed = fresh.map(({ id: _, ...entry }) => JSON.stringify(entry));
-      const stay = before.filter((entry) => !again.includes(entry) && isAlive(entry)).map(({ json }) => json);
+      const others = before.filter((entry) => !again.includes(entry));
+      const stay = others.filter(isAlive).map(({ json }) => json);
+      const gone = others.filter((entry) => !isAlive(entry)).map(({ json }) => json);
+      const fits = fitting([...pushed, ...stay]);
+      const beyond = stay.slice(Math.max(0, fits - pushed.length));
       const seconds = HISTORY_DAYS * 24 * 3600;
       const work = redis.multi();
-      for (const { json } of again) work.lrem(key, 0, json);
+      // One by one: a worker that was stopped since it read the list knows nothing of what others have kept meanwhile.
+      for (const json of [...again.map((entry) => entry.json), ...gone, ...beyond]) work.lrem(key, 0, json);
       await work
-        .lpush(key, ...pushed.toReversed())
-        .ltrim(key, 0, fitting([...pushed, ...stay]) - 1)
+        .lpush(key, ...pushed.slice(0, fits).toReversed())
+        .ltrim(key, 0, HISTORY_ENTRIES - 1)
         .expire(key, seconds)
         .set(ownerKey(ids[1]), id, 'EX', seconds)
         .exec();

@@ -256,6 +256,11 @@ describe('the history of values that lost', () => {
     expect(new Set((await links.history('1')).map(({ id }) => id)).size).toBe(4);
   });
 
+  it('keeps what several workers keep at the same time, as one that was stopped and goes on does', async () => {
+    await Promise.all(Array.from({ length: 10 }, (_, i) => links.keepLost(['1', 'b1'], [lost(i)])));
+    expect((await links.history('1')).map(({ value }) => value).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
   it('forgets values after their time', async () => {
     const old = new Date(Date.now() - (HISTORY_DAYS + 1) * 86_400_000).toISOString();
     await links.keepLost(['1', 'b1'], [lost('old', { at: old }), lost('new')]);
