@@ -323,7 +323,8 @@ test('decided many times at once, a review is decided once', async () => {
   expect((await call('GET', '/records?kind=unmatched')).body.records).toMatchObject([
     { id: '11', reason: expect.not.stringMatching(/decided.*decided/) },
   ]);
-  expect((await call('POST', `/reviews/${left.review}/resolve`, { action: 'create' })).status).toBe(404);
+  // What was left can be decided otherwise, by its name.
+  expect((await call('POST', `/reviews/${left.review}/resolve`, { action: 'create' })).status).toBe(200);
 });
 
 test('the inbox is paged, the oldest first', async () => {
