@@ -3,7 +3,7 @@
 // The same work as `speed`, with a sampling profiler in the worker. A sample counts for the innermost part of the list below
 // that is on the stack, so that a call of the system counts for whoever made it. `--top 20` adds the functions themselves,
 // `--keep FOLDER` the profiles, which developer tools of browsers read. A profile costs time: CPU per record is higher here.
-// npm run bench profile -- --records 2000 --top 0
+// npm run bench profile -- --records 2000 --top 0 --json
 import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     records: { type: 'string', default: '2000' },
     top: { type: 'string', default: '0' },
     keep: { type: 'string' },
+    json: { type: 'boolean', default: false },
   },
 });
 const RECORDS = Number(values.records);
@@ -97,17 +98,11 @@ const table = (title: string, map: ReadonlyMap<string, number>, most: number): s
   return [`| ${title} | ms per record | part |`, '| --- | --- | --- |', ...lines].join('\n');
 };
 
-/** Commands of Redis since its statistics were reset, those inside scripts included. */
-function commands(info: string): string {
-  const rows = [...info.matchAll(/cmdstat_(\S+):calls=(\d+),usec=(\d+)/g)].map(([, name, calls]) => ({
-    name: name!,
-    calls: Number(calls) / RECORDS,
-  }));
-  const sum = rows.reduce((all, { calls }) => all + calls, 0);
-  const most = rows.sort((a, b) => b.calls - a.calls).filter(({ calls }) => calls >= 0.1);
-  return `Redis commands per record: ${sum.toFixed(1)}, of which ${most.map(({ name, calls }) => `${name} ${calls.toFixed(2)}`).join(', ')}.`;
-}
+/** Commands of Redis per record since its statistics were reset, those inside scripts included. */
+const commands = (info: string): Map<string, number> =>
+  new Map([...info.matchAll(/cmdstat_(\S+):calls=(\d+)/g)].map(([, name, calls]) => [name!, Number(calls) / RECORDS]));
 
+const results: object[] = [];
 const lab = await createLab();
 const dir = await mkdtemp(join(tmpdir(), 'tandem-profile-'));
 try {
@@ -131,9 +126,19 @@ try {
     await until(async () => existsSync(done));
     if (values.keep) await copyFile(done, join(values.keep, `${phase}.cpuprofile`));
     const { parts, functions } = summary(JSON.parse(await readFile(done, 'utf8')) as Profile);
-    console.log(`\n## ${name}: ${used.toFixed(2)} ms CPU of the process per record\n\n${table('part', parts, 99)}`);
-    if (TOP > 0) console.log(`\n${table('function', functions, TOP)}`);
-    console.log(`\n${commands(await lab.redis.info('commandstats'))}`);
+    const redis = commands(await lab.redis.info('commandstats'));
+    results.push({ work: name, cpuMs: used, parts: Object.fromEntries(parts), redis: Object.fromEntries(redis) });
+    if (values.json) return;
+    const total = [...redis.values()].reduce((sum, calls) => sum + calls, 0);
+    const most = [...redis].sort((one, two) => two[1] - one[1]).filter(([, calls]) => calls >= 0.1);
+    console.log(
+      [
+        `### ${name}: ${used.toFixed(2)} ms CPU of the process per record`,
+        table('part', parts, 99),
+        ...(TOP > 0 ? [table('function', functions, TOP)] : []),
+        `Redis commands per record: ${total.toFixed(1)}, of which ${most.map(([command, calls]) => `${command} ${calls.toFixed(2)}`).join(', ')}.\n`,
+      ].join('\n\n'),
+    );
   };
   await profiled('A create, found by a full scan', { scan: 'full' });
   await profiled('A quiet full scan, per pair of records read', { scan: 'full' });
@@ -141,6 +146,7 @@ try {
     keap.call('PATCH', `/crm/rest/v2/companies/${ids[i]}?update_mask=notes`, { notes: `edited ${i}` }),
   );
   await profiled('A change, found by a scan', { scan: 'changes' });
+  if (values.json) console.log(JSON.stringify(results));
   await close();
 } finally {
   await lab.close();

@@ -8,7 +8,7 @@ import { prepare, ROOT, runScript } from './prepare.mjs';
 const HELP = `Usage: npm run bench [-- OPTIONS]
        npm run bench NAME [-- OPTIONS OF THAT MEASUREMENT]
 
-  npm run bench                  all tables: speed, first, latency, scale, memory
+  npm run bench                  all tables: speed, profile, first, latency, scale, memory
   npm run bench -- --quick       the same with few records, to see that it works
   npm run bench -- --write       and keeps them in bench/RESULTS.md
   npm run bench -- --json        for machines
@@ -20,6 +20,7 @@ Each figure stands beside the bare cost of the same work in the same run. Leave 
 const FOLDER = join(ROOT, 'bench');
 const TABLES = {
   speed: ['--records', '300', '--rounds', '1'],
+  profile: ['--records', '300'],
   first: ['--records', '300'],
   latency: ['--rates', '1,20', '--seconds', '2'],
   scale: ['--records', '100', '--workers', '1,2'],
