@@ -170,6 +170,19 @@ describe('a clear', () => {
       '= unchanged',
     ));
 
+  it('that was discarded is no conflict: nothing is overwritten', () =>
+    expect(
+      play({
+        ...cleared,
+        records: [
+          view(0, ['Ann', ''], { modified: '2026-01-02T00:00:00Z' }),
+          view(1, ['Ann', 'p3'], { modified: '2026-01-01T00:00:00Z' }),
+        ],
+        open: blockedBy(),
+        stored: { answered: { clears: 'discard' } },
+      }),
+    ).not.toMatch(/keep-overwritten|conflicts/));
+
   it('that was discarded is remembered while another brake blocks the rest', () =>
     expect(
       play({

@@ -436,6 +436,15 @@ describe('a write that was not stored', () => {
     expect(play(given)).toContain('issue: null');
   });
 
+  it('is none where a value is cleared that was empty before', () =>
+    expect(
+      play({
+        link: link(agreed),
+        records: [view(0, ['Ann', '']), view(1, ['Ann', 'p2'])],
+        recent: [wrote({ before: '' })],
+      }),
+    ).toContain('mark: []'));
+
   it('is none where the target keeps its own form of it', () =>
     expect(
       play({
