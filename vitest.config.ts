@@ -1,9 +1,20 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+const UNITS = 'tests/unit/**/*.test.ts';
+
+/** Unit tests last and side by side: only then do they share a process, and they fill the time in which the last long file ends. */
+class UnitsLast extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isUnit = ({ project }: TestSpecification): boolean => project.name === 'unit';
+    const sorted = await super.sort(files);
+    return [...sorted.filter((file) => !isUnit(file)), ...sorted.filter(isUnit)];
+  }
+}
 
 // Unit tests need nothing; integration and fault tests get their Redis from the run that starts them (REDIS_URL).
 export default defineConfig({
   test: {
-    include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/support/build.ts'],
     pool: 'forks',
     // Tests mostly wait for Redis and HTTP: a process per core, not one less.
@@ -11,5 +22,14 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
+    sequence: { sequencer: UnitsLast },
+    projects: [
+      // To begin a process costs more than most of these files take.
+      { extends: true, test: { name: 'unit', include: [UNITS], isolate: false } },
+      {
+        extends: true,
+        test: { name: 'whole', include: ['tests/**/*.test.ts'], exclude: [UNITS, '**/node_modules/**'] },
+      },
+    ],
   },
 });

@@ -14,8 +14,9 @@ const FOLDERS = ['engine', 'server', 'cli', 'sandbox'];
 /** Names the folder to the processes of the tests; where it is unset, they start from the sources. */
 export const BUILD = 'TANDEM_TEST_BUILD';
 
-/** vitest's `globalSetup`. */
+/** vitest's `globalSetup`, called for each of its projects. */
 export default async function setUp(): Promise<() => Promise<void>> {
+  if (process.env[BUILD] !== undefined) return async () => {};
   const folder = join(ROOT, '.cache', `test-build-${randomUUID()}`);
   await buildInto(folder);
   process.env[BUILD] = folder;

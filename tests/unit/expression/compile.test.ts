@@ -258,11 +258,14 @@ describe('what a failure says', () => {
       },
     };
     await run('[$link("m", 7), $record("e", "x"), $find("f", {"a": [1, b]})]', { b: 2 }, { functions });
-    expect(asked).toEqual([
-      ['m', '7'],
-      ['e', 'x'],
-      ['f', { a: [1, 2] }],
-    ]);
+    // The items of an array are calculated at once: in any order.
+    expect(new Set(asked)).toEqual(
+      new Set([
+        ['m', '7'],
+        ['e', 'x'],
+        ['f', { a: [1, 2] }],
+      ]),
+    );
   });
 
   it('what they answer is seen without nulls where mappings read it, and as it is elsewhere', async () => {

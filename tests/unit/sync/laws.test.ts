@@ -109,7 +109,7 @@ describe('there and back', () => {
   });
 
   it('takes what is equal under the declared type for the same', async () => {
-    const rows = '  - { crm: ref, shop: street, type: decimal, places: 2 }\n';
+    const rows = '  - { crm: ref, shop: street, type: decimal, scale: 2 }\n';
     expect(await found(rows, { crm: [{ ref: '1.005' }, { ref: '10' }, { ref: '10.00' }] })).toEqual([]);
   });
 
