@@ -10,6 +10,7 @@ import { marked } from '../engine/merge/base.ts';
 import { createFingerprinter } from '../engine/store/fingerprints.ts';
 import { backfill } from '../engine/sync/backfill.ts';
 import { startRedis } from '../scripts/redis.mjs';
+import { linksIn } from '../tests/support/links.ts';
 
 const COUNT = 20_000;
 const ROUNDS = 5;
@@ -41,7 +42,7 @@ const base = marked(mapping, Object.fromEntries(mapping.properties.map(({ name }
 for (let i = 0; i < COUNT; i += 500)
   await Promise.all(
     Array.from({ length: 500 }, (_, k) =>
-      links.commit({ ids: [`a${i + k}`, `b${i + k}`], version: '', base, states: ['x', 'y'] }),
+      linksIn(links).commit({ ids: [`a${i + k}`, `b${i + k}`], version: '', base, states: ['x', 'y'] }),
     ),
   );
 

@@ -18,6 +18,7 @@ import { viewRecord } from '../engine/sync/view.ts';
 import { startKeap } from '../sandbox/keap/server.ts';
 import { startShop } from '../sandbox/shop/server.ts';
 import { startRedis } from '../scripts/redis.mjs';
+import { linksIn } from '../tests/support/links.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ROUNDS = 5;
@@ -82,7 +83,7 @@ for (const side of [0, 1] as const) {
   for await (const page of engine.client(system.name).list(entity.name)) {
     for (const record of page.records) {
       records[side].push(record);
-      await links.handled(
+      await linksIn(links).handled(
         side,
         record.id,
         unlinkedState(mapping, await viewRecord(mapping, side, record, fingerprinter)),

@@ -13,8 +13,8 @@ import { openHttpConnector } from '../engine/connectors/http/connector.ts';
 import { createTransport } from '../engine/connectors/http/transport.ts';
 import { asTandemError, TandemError } from '../engine/errors.ts';
 import { unkeyed } from '../engine/expression/values.ts';
-import { createLinks } from '../engine/links/links.ts';
 import { connect } from '../engine/queue/connection.ts';
+import { createStore } from '../engine/store/store.ts';
 import type { ConvertContext } from '../engine/sync/convert.ts';
 import { convertContext } from '../engine/sync/references.ts';
 import type { Environment } from './environment.ts';
@@ -121,7 +121,7 @@ async function openWorld(
   const world = {
     config: { ...config, mappings: all },
     clientOf: (name: string) => open(name).client,
-    linksOf: (name: string) => createLinks(redis, prefix, all.get(name) ?? { name, match: [] }, unkeyed),
+    linksOf: (name: string) => createStore(redis, prefix, all.get(name) ?? { name, match: [] }, unkeyed),
     // Nothing is compared with what is stored: the key of this installation is not needed, and none is made.
     fingerprinter: unkeyed,
   };

@@ -11,7 +11,6 @@ import type { CallInfo, SystemDeps } from './connectors/host.ts';
 import { type Connectors, connectorOf } from './connectors/registry.ts';
 import { type ErrorCode, TandemError } from './errors.ts';
 import type { Fingerprinter } from './expression/values.ts';
-import { createLinks, type Links, rulesOf } from './links/links.ts';
 import type { Logger } from './logger.ts';
 import { silent } from './logger.ts';
 import { recordKey } from './model/record-key.ts';
@@ -20,9 +19,11 @@ import { createRetirements, type Retirements } from './queue/retirements.ts';
 import { createVersions, type VersionOptions, type Versions } from './queue/versions.ts';
 import { createQueues, type Queues } from './runtime/queues.ts';
 import type { Brake } from './store/brake.ts';
+import { rulesOf } from './store/context.ts';
 import { createDirty, type Dirty, type MarkEvent } from './store/dirty.ts';
 import { type KeptFingerprinter, watchKey } from './store/fingerprints.ts';
 import { createRuns, type Run, type Runs } from './store/runs.ts';
+import { createStore, type Store } from './store/store.ts';
 import { createThroughput, type Throughput } from './store/throughput.ts';
 import type { Step, SyncContext } from './sync/context.ts';
 import type { Outcome } from './sync/outcome.ts';
@@ -111,7 +112,7 @@ export interface Engine {
   readonly retirements: Retirements;
   /** @throws TandemError NOT_FOUND */
   mapping(name: string): Mapping;
-  links(mapping: string): Links;
+  links(mapping: string): Store;
   /** @param config the configuration under which the work began; what it has of the system is kept until the next edit but one */
   client(system: string, config?: Config): SystemClient;
   /** How each system that this process has called stands, by name. */
@@ -145,7 +146,7 @@ export function createEngine(options: EngineOptions): Engine {
   const runs = createRuns(redis, prefix);
   const versions = createVersions(redis, prefix, options.versions, () => engine.statuses());
   const retirements = createRetirements(redis, prefix, options.versions?.ttl);
-  const links = new Map<string, { rules: string; links: Links }>();
+  const links = new Map<string, { rules: string; links: Store }>();
   /** Of each system the one in force, and the one before it: work under way finishes on what it began with. */
   const clients = new Map<string, { version: string; client: SystemClient }[]>();
 
@@ -180,7 +181,7 @@ export function createEngine(options: EngineOptions): Engine {
       const rules = rulesOf(mapping);
       const known = links.get(name);
       if (known?.rules === rules) return known.links;
-      const made = createLinks(redis, prefix, mapping, options.fingerprinter, (on, brake) =>
+      const made = createStore(redis, prefix, mapping, options.fingerprinter, (on, brake) =>
         options.onBrake?.({ mapping: mapping.name, on, brake }),
       );
       links.set(name, { rules, links: made });
@@ -290,7 +291,7 @@ export function createEngine(options: EngineOptions): Engine {
       if (record && !plan) {
         await runs.scanning(run);
         // Asked for by name: it is looked at even if nothing seems to have changed.
-        await engine.links(name).release([record]);
+        await engine.links(name).states.forget([record]);
         await engine.context({ owner: run.id, run }).enqueue(name, record.side, [record.id]);
         await runs.scanned(run);
       } else {

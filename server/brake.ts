@@ -46,8 +46,12 @@ export async function brakeReview(engine: Engine, mapping: Mapping) {
   const names = namesOf(mapping);
   const waiting = { deletes: 0, creates: 0, clears: 0, other: 0 };
   const sample: { side: string; id: string }[] = [];
-  for await (const batch of links.allHeld(['blocked'])) {
-    for (const { change, side, id } of batch) {
+  for await (const batch of links.issues.list(['blocked'])) {
+    for (const {
+      issue: { change },
+      side,
+      id,
+    } of batch) {
       waiting[change ?? 'other']++;
       if (change === brake.kind && sample.length < SAMPLE) sample.push({ side: names[side], id });
     }

@@ -2,9 +2,9 @@
 import type { Mapping } from '../engine/config/types.ts';
 import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
-import type { Held, HeldRecord } from '../engine/links/links.ts';
-import type { IssueKind } from '../engine/store/types.ts';
+import { ISSUE_KINDS, type IssueKind } from '../engine/store/types.ts';
 import type { SideIndex } from '../engine/types.ts';
+import { type Held, type HeldRecord, heldRecord } from './held.ts';
 import { namesOf, sideIndex } from './sides.ts';
 
 /** As a request states it; sides by name. */
@@ -27,8 +27,8 @@ export interface Found {
 const WAITING: readonly Held['kind'][] = ['failed', 'waiting', 'review'];
 
 /** Of all these records only some are read, where the filter names kinds that are few. */
-function kindsOf({ kind, id }: HeldFilter): readonly IssueKind[] | undefined {
-  if (kind === undefined) return id === undefined ? ['failed', 'waiting', 'blocked', 'review'] : undefined;
+function kindsOf({ kind, id }: HeldFilter): readonly IssueKind[] {
+  if (kind === undefined) return id === undefined ? ['failed', 'waiting', 'blocked', 'review'] : ISSUE_KINDS;
   return kind === 'gone' ? ['orphaned'] : kind === 'waiting' ? ['waiting', 'blocked'] : [kind];
 }
 
@@ -136,16 +136,17 @@ async function* batches(
   filter: HeldFilter,
 ): AsyncGenerator<HeldRecord[]> {
   const { id } = filter;
-  if (id === undefined || side === undefined) yield* engine.links(mapping.name).allHeld(kindsOf(filter));
-  else yield await one(engine, mapping, side, id);
+  if (id === undefined || side === undefined) {
+    for await (const batch of engine.links(mapping.name).issues.list(kindsOf(filter))) yield batch.map(heldRecord);
+  } else yield await one(engine, mapping, side, id);
 }
 
 /** What is held of a link is held under the name of its first record. */
 async function one(engine: Engine, mapping: Mapping, side: SideIndex, id: string): Promise<HeldRecord[]> {
   const links = engine.links(mapping.name);
-  const own = await links.held(side, id);
-  if (own) return [{ ...own, side, id }];
-  const first = side === 1 ? await links.counterpart(1, id) : undefined;
-  const held = first === undefined ? undefined : await links.held(0, first);
-  return held && first !== undefined ? [{ ...held, side: 0, id: first }] : [];
+  const own = (await links.issues.open(side, id)).issue;
+  if (own) return [heldRecord({ side, id, issue: own })];
+  const first = side === 1 ? await links.reader.counterpart(1, id) : undefined;
+  const issue = first === undefined ? undefined : (await links.issues.open(0, first)).issue;
+  return issue && first !== undefined ? [heldRecord({ side: 0, id: first, issue })] : [];
 }

@@ -1,6 +1,21 @@
 /** How many records of each mapping wait, and why. */
 import type { Engine } from '../engine/engine.ts';
-import type { Held } from '../engine/links/links.ts';
+import type { RecordIssue } from '../engine/store/issues.ts';
+import type { Issue, RecordRef } from '../engine/store/types.ts';
+
+/** An issue as it is shown. */
+export interface Held extends Omit<Issue, 'kind'> {
+  readonly kind: 'failed' | 'waiting' | 'review' | 'unmatched' | 'paused' | 'gone';
+}
+
+export interface HeldRecord extends Held, RecordRef {}
+
+export const heldOf = (issue: Issue): Held => ({
+  ...issue,
+  kind: issue.kind === 'orphaned' ? 'gone' : issue.kind === 'blocked' ? 'waiting' : issue.kind,
+});
+
+export const heldRecord = ({ side, id, issue }: RecordIssue): HeldRecord => ({ side, id, ...heldOf(issue) });
 
 export const HELD_KINDS = [
   'failed',
@@ -14,6 +29,6 @@ export const HELD_KINDS = [
 export type HeldCounts = Record<Held['kind'], number>;
 
 export async function heldCounts(engine: Engine, mapping: string): Promise<HeldCounts> {
-  const { failed, waiting, blocked, review, unmatched, paused, orphaned } = await engine.links(mapping).heldCounts();
+  const { failed, waiting, blocked, review, unmatched, paused, orphaned } = await engine.links(mapping).issues.counts();
   return { failed, waiting: waiting + blocked, review, unmatched, paused, gone: orphaned };
 }

@@ -224,12 +224,16 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
       Promise.all(
         [...mappings.values()].map(async (mapping) => ({
           mapping,
-          links: await engine.links(mapping.name).count(),
+          links: await engine.links(mapping.name).links.count(),
           held: await within(HELD_PATIENCE, heldCounts(engine, mapping.name)),
           marked: (await engine.dirty.stats(mapping.name)).count,
           brake: await brakeOn(engine, mapping),
-          scheduled: isScheduled(mapping.schedule) ? await engine.links(mapping.name).scheduledSince() : undefined,
-          read: await Promise.all(mapping.sides.map(({ index }) => engine.links(mapping.name).lastRead(index))),
+          scheduled: isScheduled(mapping.schedule)
+            ? await engine.links(mapping.name).progress.scheduledSince()
+            : undefined,
+          read: await Promise.all(
+            mapping.sides.map(({ index }) => engine.links(mapping.name).progress.lastRead(index)),
+          ),
         })),
       ),
     ]);

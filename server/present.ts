@@ -1,7 +1,6 @@
 /** Runs, outcomes, jobs and held records as they are shown: sides by name, times as ISO 8601, references to other things by id. */
 import type { Job, Queue } from 'bullmq';
 import type { Engine } from '../engine/engine.ts';
-import type { Held, HeldRecord } from '../engine/links/links.ts';
 import { parseRecordKey } from '../engine/model/record-key.ts';
 import { reasonOfJob } from '../engine/queue/reasons.ts';
 import { isRecordJob, type MappingJob, type RecordJob, type ScanJob } from '../engine/runtime/queues.ts';
@@ -11,6 +10,7 @@ import type { Outcome } from '../engine/sync/outcome.ts';
 import type { UnidentifiedItems } from '../engine/sync/scan.ts';
 import type { LiveEvent } from './events.ts';
 import type { Found } from './find-held.ts';
+import type { Held, HeldRecord } from './held.ts';
 import type { JobState, Rest } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
 import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
@@ -207,7 +207,12 @@ export function presentRecord(engine: Engine, mapping: string, held: HeldRecord,
 export const presentFound = (engine: Engine, found: readonly Found[]) =>
   Promise.all(
     found.map(async ({ mapping, held }) =>
-      presentRecord(engine, mapping.name, held, await engine.links(mapping.name).counterpart(held.side, held.id)),
+      presentRecord(
+        engine,
+        mapping.name,
+        held,
+        await engine.links(mapping.name).reader.counterpart(held.side, held.id),
+      ),
     ),
   );
 

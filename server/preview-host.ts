@@ -30,6 +30,6 @@ export function previewHost(engine: Engine, mapping: Mapping): Host {
     },
     lookup,
     lookupId,
-    counterpart: (side, id) => engine.links(mapping.name).counterpart(side, id),
+    counterpart: (side, id) => engine.links(mapping.name).reader.counterpart(side, id),
   };
 }

@@ -1,6 +1,6 @@
 /** Names of reviews: `MAPPING~SIDE~ID`, and `MAPPING~brake`, made of characters that stand in an address as they are, whatever the record's id holds. */
 import { TandemError } from '../engine/errors.ts';
-import type { HeldRecord } from '../engine/links/links.ts';
+import type { HeldRecord } from './held.ts';
 
 export interface ReviewName {
   readonly mapping: string;

@@ -1,7 +1,7 @@
 /** Values that are overwritten, for the history from which they can be put back. Pure. */
 import type { Mapping } from '../config/types.ts';
 import { isEmpty } from '../expression/values.ts';
-import type { Lost } from '../links/links.ts';
+import type { Lost } from '../store/history.ts';
 import type { RecordView } from '../sync/view.ts';
 import type { Pair } from '../types.ts';
 import type { MergeResult } from './merge.ts';

@@ -1,8 +1,8 @@
 /** Two records that belong together: what is written to which of them, and what is recorded after that. Pure. */
 import type { Mapping } from '../config/types.ts';
-import type { Lost } from '../links/links.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { mapPair } from '../model/pair.ts';
+import type { Lost } from '../store/history.ts';
 import type { OpenPatch, PendingWrite } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';

@@ -4,9 +4,9 @@
  */
 import type { Mapping, Property } from '../config/types.ts';
 import { stableJson } from '../expression/values.ts';
-import type { Lost } from '../links/links.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { flip, mapPair, replaceSide, SIDES } from '../model/pair.ts';
+import type { Lost } from '../store/history.ts';
 import { type Link, UNKNOWN_VALUE } from '../store/types.ts';
 import type { Step } from '../sync/actions.ts';
 import type { Choice, Facts, RestoredValue } from '../sync/facts.ts';

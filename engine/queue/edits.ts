@@ -19,20 +19,21 @@ import { keptSides } from './missing.ts';
 export async function followEdit(engine: Engine, mapping: Mapping, scans: boolean): Promise<void> {
   const { name, version } = mapping;
   const links = engine.links(name);
-  const followed = await links.followed();
+  const followed = await links.progress.followed();
   const sides = keptSides(mapping);
-  if (JSON.stringify(followed.sides) !== JSON.stringify(sides)) await links.follow({ sides });
+  if (JSON.stringify(followed.sides) !== JSON.stringify(sides)) await links.progress.follow({ sides });
   const definitions = definitionsOf(mapping);
-  if (followed.definitions === undefined || (await links.count()) === 0) await links.follow({ definitions });
+  if (followed.definitions === undefined || (await links.links.count()) === 0)
+    await links.progress.follow({ definitions });
   else if (scans && definitionChanges(followed.definitions, definitions))
     await engine.trigger({ mapping: name, scan: 'backfill' }, 'edit');
   if (followed.version !== version) {
     const context = engine.context({ owner: `config-${version}` });
     await releaseEdited(mappingScope(context, mapping), (side, ids) => context.enqueue(name, side, ids));
-    await links.follow({ version });
+    await links.progress.follow({ version });
   }
-  if (followed.scope === undefined) await links.follow({ scope: scopeOf(mapping) });
+  if (followed.scope === undefined) await links.progress.follow({ scope: scopeOf(mapping) });
   // Before the first sync, that or its schedule reads everything anyway.
-  else if (scans && followed.scope !== scopeOf(mapping) && (await links.ready()))
+  else if (scans && followed.scope !== scopeOf(mapping) && (await links.progress.ready()))
     await engine.trigger({ mapping: name, scan: 'full' }, 'edit');
 }

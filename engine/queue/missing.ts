@@ -39,7 +39,11 @@ export async function missingMappings(engine: Engine): Promise<MissingMapping[]>
       const retiring = (await engine.retirements.get(name)) !== undefined;
       if (!retiring && (mappings.has(name) || worked.has(name))) return undefined;
       const links = engine.links(name);
-      const [count, records, { sides }] = await Promise.all([links.count(), links.openCount(), links.followed()]);
+      const [count, records, { sides }] = await Promise.all([
+        links.links.count(),
+        links.issues.openCount(),
+        links.progress.followed(),
+      ]);
       return { name, sides, links: count, records, retiring, renamed: sides && likeIt(engine, name, sides) };
     }),
   );
@@ -72,7 +76,7 @@ export function missingReason({ name, links, retiring, renamed }: MissingMapping
  * name was changed, and a first sync would match and create what is linked already.
  */
 export async function formerOf(engine: Engine, mapping: Mapping): Promise<MissingMapping | undefined> {
-  if ((await engine.links(mapping.name).count()) > 0) return undefined;
+  if ((await engine.links(mapping.name).links.count()) > 0) return undefined;
   return (await missingMappings(engine)).find((one) => one.links > 0 && one.sides && areSame(one.sides, mapping));
 }
 

@@ -33,7 +33,7 @@ export async function planScan(
       planned.kind === 'matched' &&
       side === 1 &&
       planned.ids &&
-      (await links.states(0, [planned.ids[0]]))[0] === null
+      (await links.reader.lookup(0, [planned.ids[0]]))[0]?.unlinked?.state === undefined
     )
       return;
     await engine.runs.plan(run, { ...planned, record: { side, id } });
@@ -51,14 +51,14 @@ export async function planScan(
     const brake = await brakeOn(context, mapping);
     return brake ? brakeReason(mapping, brake) : '';
   }
-  const wasReady = await links.ready();
+  const wasReady = await links.progress.ready();
   // Before both sides were read, nothing can be matched: what the reading finds is noted first, as in a real run.
   const found = async (side: SideIndex, ids: readonly string[]): Promise<void> => {
-    if (!wasReady) await links.parkUntilReady(side, ids);
+    if (!wasReady) await links.waitingRoom.parkUntilReady(side, ids);
     else for (const id of ids) await planOne(side, id);
   };
   const { weighed, refused } = await scan(context, mapping, kind, { found, progress, plan: true });
-  for await (const { side, ids } of links.allParked()) for (const id of ids) await planOne(side, id);
+  for await (const { side, ids } of links.waitingRoom.allParked()) for (const id of ids) await planOne(side, id);
   if (refused !== undefined) return `A run would refuse to begin: ${refused}`;
   return (await planWarning(engine, context, mapping, run, weighed)) ?? '';
 }
@@ -77,9 +77,9 @@ async function planWarning(
   const links = engine.links(mapping.name);
   const limit = mapping.brake.creates;
   // The first sync may create as much as there is.
-  if (!limit || !(await links.ready())) return undefined;
+  if (!limit || !(await links.progress.ready())) return undefined;
   const created = (await engine.runs.get(run.id))?.counts.created ?? [0, 0];
-  const most = allowance('creates', limit, await links.count());
+  const most = allowance('creates', limit, await links.links.count());
   const count = created[0] + created[1];
   return count > most
     ? `The brake may trip: ${count} records would be created, and ${most} may be in one run.`

@@ -63,7 +63,7 @@ async function begin(engine: Engine, name: string, confirmed: number): Promise<v
       `${faulty.file} cannot be used, and may be the file of "${name}": correct or remove it first.`,
       context,
     );
-  const links = await engine.links(name).count();
+  const links = await engine.links(name).links.count();
   if (links !== confirmed)
     throw new TandemError(
       'CONFLICT',

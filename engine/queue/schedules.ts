@@ -47,7 +47,7 @@ export async function applySchedules(
       if (every !== undefined) wanted.set(keyOf(scan, name), { every, mapping: name, scan });
     }
     // So that it can be told for how long a side was waited for that was never read.
-    if (isScheduled(schedule)) await engine.links(name).noteScheduled();
+    if (isScheduled(schedule)) await engine.links(name).progress.noteScheduled();
   }
   const { scan: queue } = engine.queues;
   for (const { key } of await queue.getJobSchedulers(0, -1)) {

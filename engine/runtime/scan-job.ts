@@ -109,7 +109,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
     if (!(await readSides(scanning, context, kind))) return delay(job, token, VERSION_WAIT, WAITS.version);
     await job.updateData({ ...job.data, run: run.id, read: true });
   }
-  if ((await links.parkedCount()) > 0 && (await links.ready())) {
+  if ((await links.waitingRoom.parkedCount()) > 0 && (await links.progress.ready())) {
     // Parents first: their first sync ends before this one begins, so that references find their links.
     if (await parentsBusy(engine, mapping)) return delay(job, token, PARENTS_WAIT, WAITS.parents);
     await reportRebuild(engine, mapping, log);
@@ -124,10 +124,10 @@ async function scanAll(scanning: Scanning): Promise<string> {
 
   /** @returns false where the mapping was edited meanwhile: whoever has the version in force reads again */
   async function readSides({ deliveries }: Scanning, context: SyncContext, kind: 'changes' | 'full'): Promise<boolean> {
-    const wasReady = await links.ready();
+    const wasReady = await links.progress.ready();
     const found: ScanOptions['found'] = async (side, ids, page) => {
       if (page) deliveries.put(name, side, deliveredOf(page));
-      await (wasReady ? context.enqueue(name, side, ids) : links.parkUntilReady(side, ids));
+      await (wasReady ? context.enqueue(name, side, ids) : links.waitingRoom.parkUntilReady(side, ids));
     };
     const progress: NonNullable<Parameters<typeof scan>[3]['progress']> = (page) => engine.runs.read(run, page);
     const result = await scan(context, mapping, kind, { found, progress, run: run.id });
@@ -137,7 +137,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
     if (result.weighed.lifted) log.warn({}, 'what was missing is there again: the brake is off');
     if (kind === 'full') {
       await dropCreatesOfGone(mappingScope(context, mapping), Date.now());
-      await links.follow({ scope: scopeOf(mapping) });
+      await links.progress.follow({ scope: scopeOf(mapping) });
     }
     return true;
   }
@@ -197,8 +197,8 @@ async function delay(job: Job, token: string | undefined, ms: number, wait: Wait
 /** Records that name a counterpart, and no links: this is no first sync, Redis has lost them. */
 async function reportRebuild(engine: Engine, mapping: Mapping, log: Logger): Promise<void> {
   const links = engine.links(mapping.name);
-  if ((await links.count()) > 0) return;
-  const naming = (await links.namerCount(0)) + (await links.namerCount(1));
+  if ((await links.links.count()) > 0) return;
+  const naming = (await links.unlinked.namerCount(0)) + (await links.unlinked.namerCount(1));
   if (naming > 0)
     log.warn(
       { naming },
@@ -220,7 +220,7 @@ async function backfillLinks({ engine, member, mapping, run }: Scanning, context
     progress: (progress) => engine.runs.read(run, progress),
   });
   if (!(await member.inForce(name, version))) return false;
-  await engine.links(name).follow({ definitions: definitionsOf(mapping) });
+  await engine.links(name).progress.follow({ definitions: definitionsOf(mapping) });
   await engine.runs.scanned(run);
   // Whoever edited the mapping in this moment found this run under way.
   await member.refresh();
@@ -229,7 +229,7 @@ async function backfillLinks({ engine, member, mapping, run }: Scanning, context
 }
 
 async function noteChanges(engine: Engine, mapping: Mapping, run: Run): Promise<void> {
-  const { definitions } = await engine.links(mapping.name).followed();
+  const { definitions } = await engine.links(mapping.name).progress.followed();
   const changes = definitions && definitionChanges(definitions, definitionsOf(mapping));
   if (changes) await engine.runs.note(run, changes);
 }
@@ -239,7 +239,7 @@ async function parentsBusy(engine: Engine, mapping: Mapping): Promise<boolean> {
   for (const parent of mapping.parents) {
     if (await engine.runs.scansOf(parent)) return true;
     const links = engine.links(parent);
-    if ((await links.ready()) && (await links.parkedCount()) > 0) return true;
+    if ((await links.progress.ready()) && (await links.waitingRoom.parkedCount()) > 0) return true;
     if ((await engine.dirty.stats(parent)).count > 0) return true;
   }
   return false;

@@ -71,11 +71,11 @@ export async function giveUp(
   { code, message, context }: TandemError,
 ): Promise<void> {
   const links = engine.links(mapping.name);
-  const former = await links.held(side, id);
+  const former = (await links.issues.open(side, id)).issue;
   const { property } = context;
   const same = former?.kind === 'failed' && former.code === code && former.property === property;
   const { brake, change } = former ?? {};
-  await links.hold(side, id, '', {
+  await links.states.raise(side, id, '', {
     kind: 'failed',
     code,
     reason: message,

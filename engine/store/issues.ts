@@ -118,7 +118,13 @@ export function createIssues(context: StoreContext, reader: Reader, unlinked: Un
     },
 
     /** Records of which something is open: an issue that waits for something, a decision, a write that was begun. */
-    openCount: (): Promise<number> => redis.hlen(`${base}open`),
+    async openCount(): Promise<number> {
+      const [open, waiting] = await Promise.all([
+        redis.hlen(`${base}open`),
+        redis.hmget(`${base}sizes`, 'waiting:0', 'waiting:1'),
+      ]);
+      return waiting.reduce((sum, count) => sum + Number(count ?? 0), open);
+    },
 
     /** Records with an issue of these kinds, a batch at a time. Only failed, waiting, blocked and review are found without reading all. */
     async *list(kinds: readonly IssueKind[]): AsyncGenerator<RecordIssue[]> {

@@ -101,6 +101,11 @@ export function createReader(context: StoreContext) {
       return found?.link?.ids[otherSide(side)];
     },
 
+    /** Counterparts in the order of the ids. */
+    async counterparts(side: SideIndex, ids: readonly string[]): Promise<(string | null)[]> {
+      return (await this.lookup(side, ids)).map(({ link }) => link?.ids[otherSide(side)] ?? null);
+    },
+
     async record(side: SideIndex, id: string): Promise<StoredRecord> {
       return (await this.records(side, [id]))[0]!;
     },

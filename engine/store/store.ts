@@ -12,6 +12,7 @@ import { createLinkStore } from './links.ts';
 import { createMeetings } from './meeting.ts';
 import { createProgress } from './progress.ts';
 import { createReader } from './reader.ts';
+import { createStates } from './states.ts';
 import { createTransfer } from './transfer.ts';
 import { createUnlinked } from './unlinked.ts';
 import { createWaitingRoom } from './waiting-room.ts';
@@ -43,6 +44,7 @@ export function createStore(
     history: createHistory(context, reader),
     meetings: createMeetings(context, unlinked),
     progress: createProgress(context, unlinked),
+    states: createStates(context, issues),
     transfer: createTransfer(context, reader, issues),
     waitingRoom: createWaitingRoom(context),
   };

@@ -101,6 +101,16 @@ export interface UnlinkedRecord {
 /** failed: fix the record or mapping. waiting: for links. blocked: by the brake. review: a person decides. others: nothing to do. */
 export type IssueKind = 'failed' | 'waiting' | 'blocked' | 'review' | 'unmatched' | 'paused' | 'orphaned';
 
+export const ISSUE_KINDS: readonly IssueKind[] = [
+  'failed',
+  'waiting',
+  'blocked',
+  'review',
+  'unmatched',
+  'paused',
+  'orphaned',
+];
+
 /** Why a record is not in agreement. Reasons are plain words and name properties, never values. */
 export interface Issue {
   readonly kind: IssueKind;

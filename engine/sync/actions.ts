@@ -4,9 +4,9 @@
  */
 import type { BrakeKind } from '../config/brake.ts';
 import type { TandemError } from '../errors.ts';
-import type { Lost } from '../links/links.ts';
 import type { PropertyWrite } from '../merge/merge.ts';
 import type { Spending } from '../store/brake.ts';
+import type { Lost } from '../store/history.ts';
 import type { CommitUnit, PendingCreate, PendingWrites, RecordKey, UnlinkedIndex } from '../store/types.ts';
 import type { Base, JsonObject, Pair, SideIndex } from '../types.ts';
 import type { Facts, OwnWrite } from './facts.ts';

@@ -93,7 +93,7 @@ async function keepOverwritten(
   facts: Facts,
   { ids, values }: Do<'keep-overwritten'>,
 ): Promise<Learned> {
-  await scope.links.keepLost(ids, values);
+  await scope.links.history.keepLost(ids, values);
   return learned(facts, { overwrittenKept: true });
 }
 
@@ -261,7 +261,7 @@ async function restore(
   facts: Facts,
   { side, view, write: value, readFirst, ids, values }: Do<'restore'>,
 ): Promise<Learned> {
-  await scope.links.keepLost(ids, values);
+  await scope.links.history.keepLost(ids, values);
   await scope.markDirty(scope.mapping.name, side, [ids[side]]);
   if (!value) return learned(facts, { restored: { view: undefined } });
   const { view: written } = await write(scope, claims, { side, view, writes: [value], readFirst });

@@ -22,8 +22,8 @@ export async function backfill(
   { found, progress }: Pick<ScanOptions, 'found' | 'progress'>,
 ): Promise<void> {
   let read = 0;
-  for await (const batch of context.links(mapping.name).allBases()) {
-    const ids = batch.filter(({ base }) => outdated(mapping, base)).map(({ id }) => id);
+  for await (const batch of context.links(mapping.name).links.all()) {
+    const ids = batch.filter((link) => outdated(mapping, link.base)).map((link) => link.ids[0]);
     if (ids.length > 0) await found(0, ids);
     read += batch.length;
     await progress?.({ side: 0, read, work: ids.length, failed: 0 });

@@ -5,10 +5,10 @@
 import { allowance } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
-import type { Links } from '../links/links.ts';
-import { toHeld } from '../links/shapes.ts';
 import { blockedTrouble } from '../merge/permit.ts';
+import { recordKey } from '../model/record-key.ts';
 import type { Brake, BrakeAnswer } from '../store/brake.ts';
+import type { Store } from '../store/store.ts';
 import { otherSide, type Pair } from '../types.ts';
 import type { SyncContext } from './context.ts';
 import { linkedBefore } from './linked-before.ts';
@@ -53,7 +53,7 @@ export async function weighMissing(
   const { mapping, links } = scope;
   const limit = mapping.brake.deletes;
   if (!limit) return undefined;
-  const counterparts = await links.counterparts(1, missing[1]);
+  const counterparts = await links.reader.counterparts(1, missing[1]);
   const ids = new Set([...missing[0], ...counterparts.filter((id) => id !== null)]);
   const { linked, spent } = await linkedBefore(scope, 'deletes');
   const count = ids.size + spent;
@@ -114,11 +114,11 @@ export async function carryOut(scope: MappingScope, brake: Brake): Promise<numbe
   const { links } = scope;
   // Before any record goes on: its issue may be replaced by any trouble, the decision is not.
   if (brake.answer === 'discard') {
-    for await (const batch of links.allHeld(['failed', 'waiting', 'blocked']))
-      await links.decide(
-        batch.filter((one) => one.brake === brake.id && one.change === brake.kind),
-        { kind: brake.kind },
-      );
+    for await (const batch of links.issues.list(['failed', 'waiting', 'blocked'])) {
+      const stopped = batch.filter(({ issue }) => issue.brake === brake.id && issue.change === brake.kind);
+      const decision = { kind: brake.kind };
+      await links.issues.patch(stopped.map(({ side, id }) => [recordKey(side, id), { decision }]));
+    }
   }
   // From now on they are known by their issues: no scan weighs them again, and each will find the answer.
   for await (const ids of links.brake.vanished()) await blockMissing(scope, links, brake, ids);
@@ -128,29 +128,20 @@ export async function carryOut(scope: MappingScope, brake: Brake): Promise<numbe
 
 async function blockMissing(
   { mapping, job }: MappingScope,
-  links: Links,
+  links: Store,
   brake: Brake,
   ids: readonly string[],
 ): Promise<void> {
-  if (brake.answer === 'discard')
-    await links.decide(
-      ids.map((id) => ({ side: 0, id })),
-      { kind: 'deletes' },
-    );
   const trouble = blockedTrouble(mapping, { kind: 'block', brake, blockedBy: brake.id }, 'deletes');
-  const held = toHeld({
-    ...trouble,
-    mapping: mapping.version,
-    since: Date.now(),
-    ...(job === undefined ? {} : { job }),
-  });
-  await links.holdLinks(ids, held);
+  const issue = { ...trouble, mapping: mapping.version, since: Date.now(), ...(job === undefined ? {} : { job }) };
+  const decision = brake.answer === 'discard' ? { decision: { kind: 'deletes' } as const } : {};
+  await links.issues.patch(ids.map((id) => [recordKey(0, id), { ...decision, issue }]));
 }
 
 /** Has all records looked at that a brake blocked. @returns how many */
 async function markBlocked({ links, mapping, markDirty }: MappingScope): Promise<number> {
   let released = 0;
-  for await (const blocked of links.allHeld(['blocked'])) {
+  for await (const blocked of links.issues.list(['blocked'])) {
     for (const side of [0, 1] as const) {
       const ids = blocked.filter((record) => record.side === side).map(({ id }) => id);
       if (ids.length > 0) await markDirty(mapping.name, side, ids);

@@ -30,9 +30,9 @@ async function partnersOf(
 ): Promise<Pick<CorrelationFacts, 'partners' | 'namedIsLinked'>> {
   const { links, mapping } = scope;
   const other = otherSide(view.side);
-  const naming = mapping.sides[other].correlate ? await links.namers(other, view.record.id) : [];
+  const naming = mapping.sides[other].correlate ? await links.unlinked.namers(other, view.record.id) : [];
   const ids = [...new Set([...naming, ...found.map(({ record }) => record.id), ...namedBy(view)])];
-  const counterparts = await links.counterparts(other, ids);
+  const counterparts = await links.reader.counterparts(other, ids);
   const views = await Promise.all(
     ids.map((id, i) => (counterparts[i] === null ? readNamed(scope, other, id) : undefined)),
   );
@@ -114,8 +114,8 @@ type Candidates = Pick<RuleFacts, 'candidates' | 'doubtful'>;
 
 async function indexed(scope: MappingScope, side: SideIndex, rule: number, key: string): Promise<Candidates> {
   const { links } = scope;
-  const ids = await links.candidates(side, rule, key);
-  const counterparts = await links.counterparts(side, ids);
+  const ids = await links.unlinked.candidates(side, rule, key);
+  const counterparts = await links.reader.counterparts(side, ids);
   const free = ids.filter((_, i) => counterparts[i] === null);
   const views = await Promise.all(free.map((id) => readView(scope, side, id)));
   return keepFree(
@@ -140,7 +140,7 @@ async function searched(
   const views =
     recent ?? (await viewAll(scope, side, await clients[side].find(mapping.sides[side].entity.name, field!, text)));
   const having = views.filter((view) => view.keys[rule] === key);
-  const counterparts = await links.counterparts(
+  const counterparts = await links.reader.counterparts(
     side,
     having.map(({ record }) => record.id),
   );
@@ -176,10 +176,13 @@ async function pairedByCorrelation(
   view: RecordView,
 ): Promise<{ kind: 'no' | 'sure' | 'doubtful'; partners: readonly string[] }> {
   const other = otherSide(view.side);
-  const naming = mapping.sides[other].correlate ? await links.namers(other, view.record.id) : [];
+  const naming = mapping.sides[other].correlate ? await links.unlinked.namers(other, view.record.id) : [];
   const all = [...new Set([...naming, ...namedBy(view)])];
   if (all.length === 0) return { kind: 'no', partners: [] };
-  const [counterparts, keys] = await Promise.all([links.counterparts(other, all), links.keysOf(other, all)]);
+  const [counterparts, keys] = await Promise.all([
+    links.reader.counterparts(other, all),
+    links.unlinked.keysOf(other, all),
+  ]);
   const free = all.flatMap((id, i) => (counterparts[i] === null && keys[i] ? [{ id, keys: keys[i] }] : []));
   if (free.length === 0) return { kind: 'no', partners: [] };
   const sure = free.some((one) => one.keys.some((key, rule) => key !== '' && key === view.keys[rule]));
@@ -190,8 +193,8 @@ async function pairedByBetterRule({ links }: MappingScope, rule: number, view: R
   const other = otherSide(view.side);
   for (const [better, key] of view.keys.slice(0, rule).entries()) {
     if (key === undefined) continue;
-    const partners = await links.candidates(other, better, key);
-    if ((await links.counterparts(other, partners)).includes(null)) return true;
+    const partners = await links.unlinked.candidates(other, better, key);
+    if ((await links.reader.counterparts(other, partners)).includes(null)) return true;
   }
   return false;
 }
@@ -204,7 +207,7 @@ export async function gatherMatching(
 ): Promise<RecordKey[]> {
   const other = otherSide(view.side);
   const ids = candidates.map(parseRecordKey).flatMap(({ side, id }) => (side === other ? [id] : []));
-  const counterparts = await scope.links.counterparts(other, ids);
+  const counterparts = await scope.links.reader.counterparts(other, ids);
   const linked = ids.filter((_, i) => counterparts[i] !== null);
   const views = await Promise.all(linked.map((id) => readView(scope, other, id)));
   return views.flatMap((one) => (one?.inScope && shareKey(one, view) ? [recordKey(other, one.record.id)] : []));

@@ -32,8 +32,8 @@ export async function commit(
   const isLink = result.kind === 'link';
   const isNew = isLink && result.link.revision === undefined;
   for (const side of SIDES) {
-    const entries = what.index[side].map(({ id, keys, correlationId }) => ({ id, keys, names: correlationId }));
-    if (entries.length > 0) await links.index(side, entries);
+    const entries = what.index[side];
+    if (entries.length > 0) await links.unlinked.index(side, entries);
   }
   if (isLink) await scope.step?.(isNew ? 'before-link' : 'before-base');
   const { recent, waitFor, watch, wake, wakeAll } = what;

@@ -2,14 +2,14 @@
 import type { Config } from '../config/types.ts';
 import type { SystemClient } from '../connectors/client.ts';
 import type { Fingerprinter } from '../expression/values.ts';
-import type { Links } from '../links/links.ts';
+import type { Store } from '../store/store.ts';
 import type { SideIndex } from '../types.ts';
 
 export interface SyncContext {
   /** The version in force when the work began; it does not change under it. */
   readonly config: Config;
   client(system: string): SystemClient;
-  links(mapping: string): Links;
+  links(mapping: string): Store;
   /** Makes the fingerprints that are stored, with the key of this installation. */
   readonly fingerprinter: Fingerprinter;
   /** Queues a reconcile of each record; at most one waits per link. */

@@ -3,9 +3,6 @@ import type { Mapping } from '../config/types.ts';
 import { hash, stableJson } from '../expression/values.ts';
 import type { Base } from '../types.ts';
 
-/** Marks in a base a property whose written value was read back otherwise. No property is looked up under such a name. */
-export const DOUBT = '~';
-
 /** Whether a property was added, removed or defined otherwise since this base was made, or never agreed. */
 export function outdated(mapping: Mapping, base: Base): boolean {
   let known = 0;
@@ -14,7 +11,7 @@ export function outdated(mapping: Mapping, base: Base): boolean {
     if (!entry || (entry[2] ?? definition) !== definition) return true;
     known++;
   }
-  return Object.keys(base).filter((name) => !name.startsWith(DOUBT)).length > known;
+  return Object.keys(base).length > known;
 }
 
 /** Definitions by the names of the properties. */

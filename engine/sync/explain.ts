@@ -2,8 +2,6 @@
 import { redefined } from '../config/definition.ts';
 import type { Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
-import type { Held, Intent, KeptLost } from '../links/links.ts';
-import { toHeld } from '../links/shapes.ts';
 import { baseEntry } from '../merge/base.ts';
 import { pairOfLink } from '../merge/linked.ts';
 import { decideMatch, type Match } from '../merge/match.ts';
@@ -12,6 +10,8 @@ import { mergePair, type PairToMerge } from '../merge/settle.ts';
 import { viewOn } from '../merge/unit.ts';
 import { flip, mapPair, SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
+import type { KeptLost } from '../store/history.ts';
+import type { Issue, PendingCreate } from '../store/types.ts';
 import { otherSide, type Pair, type SideIndex } from '../types.ts';
 import { convertProperty, flowsTo } from './convert.ts';
 import type { Facts } from './facts.ts';
@@ -50,9 +50,9 @@ export interface Explanation {
   readonly properties: readonly ExplainedProperty[];
   /** How a record without a link would find its counterpart. */
   readonly match: Exclude<Match, { kind: 'ask' }> | undefined;
-  readonly held: Held | undefined;
+  readonly held: Issue | undefined;
   /** A create was begun and is not known to have ended. */
-  readonly intent: Intent | undefined;
+  readonly intent: PendingCreate | undefined;
   readonly lost: readonly KeptLost[];
 }
 
@@ -63,7 +63,7 @@ export interface Explanation {
 export async function explainRecord(scope: MappingScope, side: SideIndex, id: string): Promise<Explanation> {
   const { mapping, links } = scope;
   const unit = { side, id };
-  let { facts } = await foresee(scope, unit, links.ready);
+  let { facts } = await foresee(scope, unit, links.progress.ready);
   const { link, ready } = facts.stored;
   const ids = link?.ids ?? flip<string | undefined>(side, [id, undefined]);
   for (const one of SIDES)
@@ -76,15 +76,16 @@ export async function explainRecord(scope: MappingScope, side: SideIndex, id: st
     const words = `${name} has no record "${id}" of ${entity.name}.`;
     throw new TandemError('SYSTEM_NOT_FOUND', words, { mapping: mapping.name, side: name, id });
   }
+  const open = await links.issues.open(side, id);
   return {
     sides: mapPair(ids, (one, of) => describe(facts, of, one)),
     linked: link !== undefined,
     ready,
     properties: await explainProperties(scope, facts),
     match: !link && ready && own?.inScope ? await explainMatch(scope, facts, own) : undefined,
-    held: issue ? toHeld(issue) : await links.held(side, id),
-    intent: await links.intent(side, id),
-    lost: ids[0] === undefined ? [] : await links.history(ids[0]),
+    held: issue ?? open.issue,
+    intent: open.pendingCreate,
+    lost: ids[0] === undefined ? [] : await links.history.history(ids[0]),
   };
 }
 

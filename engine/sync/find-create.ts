@@ -57,7 +57,7 @@ const viewAll = (scope: MappingScope, side: SideIndex, records: readonly SystemR
   Promise.all(records.map((record) => viewRecord(scope.mapping, side, record, scope.fingerprinter)));
 
 async function searchResult(scope: MappingScope, side: SideIndex, views: readonly RecordView[]): Promise<FoundRecords> {
-  const counterparts = await scope.links.counterparts(
+  const counterparts = await scope.links.reader.counterparts(
     side,
     views.map(({ record }) => record.id),
   );
@@ -68,20 +68,18 @@ async function searchResult(scope: MappingScope, side: SideIndex, views: readonl
 async function findRecent(scope: MappingScope, source: RecordView, pending: PendingCreate): Promise<FoundRecords> {
   const { links, mapping } = scope;
   const target = otherSide(source.side);
-  const open = await links.openIntents(source.side);
-  const others = open
-    .filter(({ id }) => id !== source.record.id)
-    .map(({ id, intent }) => ({ source: id, pending: intent }));
+  const open = await links.issues.pendingCreates(source.side);
+  const others = open.filter(({ id }) => id !== source.record.id).map(({ id, pending }) => ({ source: id, pending }));
   const found: FoundRecords['records'][number][] = [];
   const { name } = mapping.sides[target].entity;
   const client = scope.clients[target];
   const since = new Date(await client.clock.earliest(name, pending.at)).toISOString();
   for await (const page of client.list(name, { since })) {
     const ids = page.records.map(({ id }) => id);
-    const counterparts = await links.counterparts(target, ids);
+    const counterparts = await links.reader.counterparts(target, ids);
     for (const record of page.records.filter((_, i) => counterparts[i] === null)) {
       const view = await viewOrValues(scope, target, record);
-      found.push({ view, linked: false, firstSeen: await links.firstSeen(target, record.id) });
+      found.push({ view, linked: false, firstSeen: await links.unlinked.firstSeen(target, record.id) });
     }
   }
   return { by: 'recent', records: found, others };
@@ -117,12 +115,12 @@ export async function gatherOpenCreates(
   firstSeen: number,
 ): Promise<OpenCreate[]> {
   const sources = otherSide(view.side);
-  const open = (await links.openIntents(sources)).filter(({ intent }) => couldHaveMade(intent, firstSeen));
+  const open = (await links.issues.pendingCreates(sources)).filter(({ pending }) => couldHaveMade(pending, firstSeen));
   return Promise.all(
-    open.map(async ({ id, intent }) => ({
+    open.map(async ({ id, pending }) => ({
       source: id,
-      pending: intent,
-      underWay: !intent.review && (await links.claimed(recordKey(sources, id))),
+      pending,
+      underWay: !pending.review && (await links.claims.claimed(recordKey(sources, id))),
     })),
   );
 }
@@ -133,14 +131,16 @@ export async function gatherOpenCreates(
  */
 export async function dropCreatesOfGone({ links }: MappingScope, now: number): Promise<void> {
   for (const side of SIDES) {
-    const old = (await links.openIntents(side)).filter(({ intent }) => intent.review && now - intent.at > LATE);
+    const old = (await links.issues.pendingCreates(side)).filter(
+      ({ pending }) => pending.review && now - pending.at > LATE,
+    );
     const known = await links.batches.lookup(
       side,
       old.map(({ id }) => id),
     );
-    for (const [i, { id, intent }] of old.entries()) {
+    for (const [i, { id, pending }] of old.entries()) {
       const { link, unlinked } = known[i]!;
-      if (!link && !unlinked) await links.batches.withdraw({ record: recordKey(side, id) }, intent.key);
+      if (!link && !unlinked) await links.batches.withdraw({ record: recordKey(side, id) }, pending.key);
     }
   }
 }

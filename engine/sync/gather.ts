@@ -32,7 +32,7 @@ export async function gather(
     case 'record':
       return gatherRecord(scope, facts, unit, question.side, question.id);
     case 'waiters':
-      return { waitedFor: await scope.links.isWaitedFor(facts.side, facts.id) };
+      return { waitedFor: await scope.links.dependents.isWaitedFor(facts.side, facts.id) };
     case 'correlation':
       return { correlation: await gatherCorrelation(scope, question.view) };
     case 'rule': {

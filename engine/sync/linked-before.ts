@@ -8,7 +8,7 @@ export async function linkedBefore(
   { links, runSince }: Pick<MappingScope, 'links' | 'runSince'>,
   kind: BrakeKind,
 ): Promise<{ linked: number; spent: number; since: number | undefined }> {
-  const [count, since] = await Promise.all([links.count(), runSince()]);
+  const [count, since] = await Promise.all([links.links.count(), runSince()]);
   const spent = await links.brake.spent(kind, Math.min(Date.now() - BRAKE_WINDOW, since ?? Infinity));
   const linked = kind === 'deletes' ? count + spent : kind === 'creates' ? Math.max(0, count - spent) : count;
   return { linked, spent, since };

@@ -81,15 +81,15 @@ export async function dismiss(scope: MappingScope, record: Record): Promise<void
  */
 export async function restoreValue(scope: MappingScope, { side, id }: Record, entry: string): Promise<Outcome> {
   const { links, mapping } = scope;
-  const owner = await links.historyOf(side, id);
-  const value = owner === undefined ? undefined : (await links.history(owner)).find((one) => one.id === entry);
+  const owner = await links.history.historyOf(side, id);
+  const value = owner === undefined ? undefined : (await links.history.history(owner)).find((one) => one.id === entry);
   if (!value)
     throw new TandemError('NOT_FOUND', `The history of this record has no entry "${entry}".`, {
       mapping: mapping.name,
       side: mapping.sides[side].name,
       id,
     });
-  const linked = (await links.counterpart(side, id)) !== undefined;
+  const linked = (await links.reader.counterpart(side, id)) !== undefined;
   const place = placeOf(mapping, value);
   const refusal = whyNotRestorable(mapping, linked, value);
   if (refusal !== undefined || !place) throw conflictError(mapping, refusal ?? 'The mapping has no such property.');

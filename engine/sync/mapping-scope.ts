@@ -18,7 +18,7 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
   const lookUps = new Map<string, (id: string) => Promise<Link | undefined>>();
   const siblings = mapPair(mapping.sides, (_, side) => siblingsOf(config, mapping, side));
 
-  const readyOf = onceFor((name) => context.links(name).ready());
+  const readyOf = onceFor((name) => context.links(name).progress.ready());
 
   function siblingLink({ mapping: { name }, side }: Sibling, id: string): Promise<Link | undefined> {
     const key = `${side}/${name}`;
@@ -51,8 +51,8 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
       const found = await Promise.all(siblings[side].map(async (one) => ({ one, link: await siblingLink(one, id) })));
       return found.flatMap(({ one, link }) => (link ? ownWriteIn(link, one.side) : []));
     },
-    firstRead: once(links.firstRead),
-    ready: once(links.ready),
+    firstRead: once(links.progress.firstRead),
+    ready: once(links.progress.ready),
     answersTo: onceFor(async (brake) => {
       const answers = await Promise.all(BRAKE_KINDS.map((kind) => links.brake.answered(brake, kind)));
       return Object.fromEntries(

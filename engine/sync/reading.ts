@@ -79,16 +79,16 @@ export async function openReading(
   kind: ScanKind,
   { run, progress }: { readonly run?: string; readonly progress?: (progress: ScanProgress) => Promise<void> },
 ): Promise<SideReading> {
-  const former = run === undefined ? undefined : await links.reading<SideReading>(side, run, mapping.version);
-  if (former && (!former.meeting || (await links.goesOn(former.meeting)))) {
+  const former = run === undefined ? undefined : await links.progress.reading<SideReading>(side, run, mapping.version);
+  if (former && (!former.meeting || (await links.meetings.goesOn(former.meeting)))) {
     // The run has forgotten what it counted.
     if (former.read > 0) await progress?.({ side, read: former.read, work: 0, failed: 0, ...itemsOf(former) });
     return former;
   }
-  const { full, since } = await links.readBefore(side);
+  const { full, since } = await links.progress.readBefore(side);
   const { list } = mapping.sides[side].entity;
   const changesOnly = kind === 'changes' && full !== undefined && since !== undefined && list?.since !== undefined;
-  const meeting = changesOnly ? undefined : (await links.meet(side)).name;
+  const meeting = changesOnly ? undefined : (await links.meetings.meet(side)).name;
   const begun = { since: changesOnly ? since : undefined, changesOnly, first: full === undefined, began: Date.now() };
   return { ...begun, meeting, latest: since, ...NOTHING, unidentified: NO_ITEMS };
 }
@@ -99,7 +99,7 @@ export async function noteReading(
   run: string | undefined,
   reading: SideReading,
 ): Promise<void> {
-  if (run !== undefined) await links.noteReading(side, run, mapping.version, reading);
+  if (run !== undefined) await links.progress.noteReading(side, run, mapping.version, reading);
 }
 
 export const itemsOf = ({ unidentified }: SideReading) => (unidentified.count > 0 ? { unidentified } : {});

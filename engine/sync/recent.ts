@@ -49,7 +49,7 @@ export function createRecentReader(): RecentReader {
     async read(scope, side) {
       const { mapping, links } = scope;
       if (!mapping.sides[side].entity.list?.since) return undefined;
-      const { since: read, doubtful } = await links.readBefore(side);
+      const { since: read, doubtful } = await links.progress.readBefore(side);
       if (read === undefined) return undefined;
       const since = doubtful ? BEGINNING : read;
       const key = `${mapping.name}/${mapping.version}/${side}`;
@@ -61,7 +61,7 @@ export function createRecentReader(): RecentReader {
       const found = await changesSince(scope, side, known?.to ?? since, { overlaps, seen });
       if (!found) return undefined;
       const entries = found.views.filter((view) => view.inScope || view.correlationId !== undefined).map(indexEntry);
-      await links.store.unlinked.index(side, entries);
+      await links.unlinked.index(side, entries);
       asked.set(key, {
         from: since,
         to: found.to,

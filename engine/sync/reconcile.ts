@@ -116,7 +116,7 @@ export async function reconcileByHand(
 
 /** What a reconcile would do: the same decision, of which nothing is carried out. @throws as `reconcileUnit` */
 export async function plan(scope: MappingScope, unit: Unit): Promise<Outcome> {
-  const { step } = await foresee(scope, unit, scope.links.readyToPlan);
+  const { step } = await foresee(scope, unit, scope.links.progress.readyToPlan);
   if (step.kind === 'fail') throw step.error;
   return step.outcome;
 }

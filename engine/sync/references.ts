@@ -21,9 +21,9 @@ export function convertContext({
 
   const referred = async (record: Omit<Reference, 'settled'>): Promise<ReferenceAnswer> => {
     const links = linksOf(record.mapping);
-    const id = await links.counterpart(record.side, record.id);
+    const id = await links.reader.counterpart(record.side, record.id);
     if (id !== undefined) return { id };
-    const issue = await links.held(record.side, record.id);
+    const issue = (await links.issues.open(record.side, record.id)).issue;
     // What a brake blocks is not settled: it may be linked yet.
     const settled = issue !== undefined && issue.code !== 'BRAKE_ON';
     missing.push({ ...record, settled });

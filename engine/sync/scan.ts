@@ -5,9 +5,10 @@
 import type { Mapping } from '../config/types.ts';
 import type { Page } from '../connectors/connector.ts';
 import { asTandemError, ERRORS, TandemError } from '../errors.ts';
-import type { Links, Meeting } from '../links/links.ts';
 import { indexEntry, isSynced, unlinkedState, unreadableState } from '../merge/state.ts';
 import { recordKey } from '../model/record-key.ts';
+import type { Meeting } from '../store/meeting.ts';
+import type { Store } from '../store/store.ts';
 import type { Issue, IssueKind, RecordRef } from '../store/types.ts';
 import { takeTurns } from '../timing.ts';
 import type { SideIndex } from '../types.ts';
@@ -92,7 +93,7 @@ export async function scan(
   if (!weighed.tooMany)
     for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
   // Only now: until then the same run goes on from here.
-  await scope.links.endReading();
+  await scope.links.progress.endReading();
   for (const { meeting } of sides) await meeting?.end();
   return { vanished, weighed, refused: sides.map((side) => side.refused).find((reason) => reason !== undefined) };
 }
@@ -112,7 +113,7 @@ async function scanSide(
 ): Promise<SideResult> {
   const { links, mapping } = scope;
   const opened = await openReading(scope, side, kind, options);
-  const meeting = opened.meeting && (await links.meet(side, opened.meeting));
+  const meeting = opened.meeting && (await links.meetings.meet(side, opened.meeting));
   const { beside, changesOnly, latest, listedAt, sizes } = await readList(scope, side, opened, meeting, options);
   const refused = beside > 0 ? besideReason(mapping, side, beside) : undefined;
   if (refused !== undefined && !options.plan)
@@ -127,7 +128,12 @@ async function scanSide(
   // Where there was nothing, what comes is later than this list.
   const until = latest ?? (listedAt === undefined ? undefined : new Date(listedAt).toISOString());
   // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
-  await links.readThrough(side, options.plan ? 'plan' : changesOnly ? 'changes' : 'full', until, endedEarly(sizes));
+  await links.progress.readThrough(
+    side,
+    options.plan ? 'plan' : changesOnly ? 'changes' : 'full',
+    until,
+    endedEarly(sizes),
+  );
   return { meeting, missing: await meeting?.missing(), refused };
 }
 
@@ -156,7 +162,7 @@ async function readList(
   let request = await requested();
   for await (const page of pagesOf(scope, side, opened, options.signal, begin)) {
     const work = await scanPage(scope, side, page, opened.first);
-    const free = blind ? (await links.counterparts(side, work.inScope)).filter((one) => one === null).length : 0;
+    const free = blind ? (await links.reader.counterparts(side, work.inScope)).filter((one) => one === null).length : 0;
     // One that cannot be understood is there all the same.
     const met = await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
     if (work.ids.length > 0) await options.found(side, work.ids, { views: work.views, sizes: work.sizes, ...request });
@@ -259,7 +265,7 @@ async function scanPage(scope: MappingScope, side: SideIndex, page: Page, first:
     const { link, unlinked } = stored[records.length + i]!;
     await raiseUnreadable(scope, side, id, error, link ? link.lastSynced[side] : unlinked?.state);
   }
-  await links.store.unlinked.index(side, toIndex.map(indexEntry));
+  await links.unlinked.index(side, toIndex.map(indexEntry));
   await links.batches.noteRaw(side, sameState);
   const views = changed.map(({ view }) => view);
   return {
@@ -282,10 +288,10 @@ async function raiseUnreadable(
   const { links, mapping, job } = scope;
   const state = unreadableState(scope.fingerprinter, message);
   if (known === state) return;
-  const former = await links.held(side, id);
+  const former = (await links.issues.open(side, id)).issue;
   const since = former?.kind === 'failed' && former.code === code ? former.since : Date.now();
   const issue = { kind: 'failed', code, reason: message, mapping: mapping.version, since } as const;
-  await links.hold(side, id, state, job === undefined ? issue : { ...issue, job });
+  await links.states.raise(side, id, state, job === undefined ? issue : { ...issue, job });
   await links.batches.leaveToPerson(recordKey(side, id));
   if (former && former.code !== 'BRAKE_ON') return;
   const unit = { records: [], claims: [], result: { kind: 'none' }, wake: [recordKey(side, id)] } as const;
@@ -293,12 +299,16 @@ async function raiseUnreadable(
 }
 
 /** What was waiting for readiness, a batch at a time; each batch is forgotten once `found` has it. */
-export async function releaseParked(links: Links, found: ScanOptions['found']): Promise<number> {
+export async function releaseParked(links: Store, found: ScanOptions['found']): Promise<number> {
   let released = 0;
   for (const side of [0, 1] as const) {
-    for (let ids = await links.parked(side, 500); ids.length > 0; ids = await links.parked(side, 500)) {
+    for (
+      let ids = await links.waitingRoom.parked(side, 500);
+      ids.length > 0;
+      ids = await links.waitingRoom.parked(side, 500)
+    ) {
       await found(side, ids);
-      await links.unpark(side, ids);
+      await links.waitingRoom.unpark(side, ids);
       released += ids.length;
     }
   }
@@ -311,10 +321,10 @@ export async function releaseParked(links: Links, found: ScanOptions['found']): 
  * however many of those there are, none is read.
  */
 export async function releaseGivenUp({ links, mapping }: MappingScope, found: ScanOptions['found']): Promise<void> {
-  for await (const records of links.store.issues.givenUp()) await findAll(records, found);
+  for await (const records of links.issues.givenUp()) await findAll(records, found);
   if ((await liftUnlimited({ links, mapping })) !== undefined) return;
-  if ((await links.store.issues.counts()).blocked === 0) return;
-  for await (const records of links.store.issues.list(['blocked'])) await findAll(records, found);
+  if ((await links.issues.counts()).blocked === 0) return;
+  for await (const records of links.issues.list(['blocked'])) await findAll(records, found);
 }
 
 /**
@@ -325,7 +335,7 @@ export async function releaseRejected(
   { links }: Pick<MappingScope, 'links'>,
   found: ScanOptions['found'],
 ): Promise<void> {
-  for await (const batch of links.store.issues.list(['failed']))
+  for await (const batch of links.issues.list(['failed']))
     await findAll(
       batch.filter(({ issue }) => issue.code === 'SYSTEM_REJECTED'),
       found,
@@ -335,7 +345,7 @@ export async function releaseRejected(
 /** The mapping was edited: what was in trouble under the former version gets another try. */
 export async function releaseEdited({ links, mapping }: MappingScope, found: ScanOptions['found']): Promise<void> {
   const braked = (await liftUnlimited({ links, mapping })) !== undefined;
-  for await (const batch of links.store.issues.list(EDITED)) {
+  for await (const batch of links.issues.list(EDITED)) {
     const again = batch.filter(({ issue }) =>
       issue.kind === 'blocked' ? !braked : issue.mapping !== mapping.version || isPassing(issue),
     );

@@ -4,7 +4,7 @@ import type { BrakeKind } from '../config/brake.ts';
 import type { Config, Mapping } from '../config/types.ts';
 import type { SystemClient } from '../connectors/client.ts';
 import type { Fingerprinter } from '../expression/values.ts';
-import type { Links } from '../links/links.ts';
+import type { Store } from '../store/store.ts';
 import type { BrakeAnswer } from '../store/types.ts';
 import type { Pair, SideIndex } from '../types.ts';
 import type { Step as Moment } from './context.ts';
@@ -21,12 +21,12 @@ export interface MappingScope {
   /** The version in force when the work began; it does not change under it. */
   readonly config: Config;
   readonly mapping: Mapping;
-  readonly links: Links;
+  readonly links: Store;
   readonly fingerprinter: Fingerprinter;
   readonly clients: Pair<SystemClient>;
   readonly siblings: Pair<readonly Sibling[]>;
   /** Of any mapping, for references. */
-  linksOf(mapping: string): Links;
+  linksOf(mapping: string): Store;
   /** Of any system, for expressions. */
   clientOf(system: string): SystemClient;
   /** Has records looked at, of this mapping or another one. */

@@ -27,7 +27,7 @@ export async function storedFacts(
     blockedBy === undefined ? {} : scope.answersTo(blockedBy),
     ownWritesTo(scope, ids, link),
   ]);
-  const { rules } = scope.links;
+  const rules = scope.links.context.rules.id;
   return { link, unlinked, open, recent, brake, answered, ready: isReady, firstRead, rules, ownWrites, now };
 }
 
@@ -55,7 +55,7 @@ export async function lookUp(
   { links }: Pick<MappingScope, 'links'>,
   { side, id }: Record,
 ): Promise<Pick<TakenUnit, 'link' | 'unlinked' | 'open' | 'recent'>> {
-  const { link, unlinked, open, openOfLink } = await links.store.reader.record(side, id);
+  const { link, unlinked, open, openOfLink } = await links.reader.record(side, id);
   const entries: { [key: string]: OpenEntry } = { [`${side}/${id}`]: open };
   if (link) entries[`0/${link.ids[0]}`] = openOfLink;
   return { ...(link ? { link } : {}), ...(unlinked ? { unlinked } : {}), open: entries, recent: [] };

@@ -166,7 +166,7 @@ async function orphanWarnings(engine: Engine): Promise<string[]> {
   const counts = await Promise.all(
     names.map(async (name) => {
       const links = engine.links(name);
-      const [{ orphaned }, linked] = await Promise.all([links.heldCounts(), links.count()]);
+      const [{ orphaned }, linked] = await Promise.all([links.issues.counts(), links.links.count()]);
       return { name, orphaned, linked };
     }),
   );

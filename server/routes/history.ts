@@ -52,10 +52,10 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
       const side = sideIndex(mapping, params.side, 'address');
       const links = engine.links(mapping.name);
       const [owner, counterpart] = await Promise.all([
-        links.historyOf(side, params.id),
-        links.counterpart(side, params.id),
+        links.history.historyOf(side, params.id),
+        links.reader.counterpart(side, params.id),
       ]);
-      const all = owner === undefined ? [] : await links.history(owner);
+      const all = owner === undefined ? [] : await links.history.history(owner);
       const entries = all.slice(offset, offset + limit).map((entry) => {
         const why = whyNotRestorable(mapping, counterpart !== undefined, entry);
         return { ...entry, restorable: why === undefined, ...(why === undefined ? {} : { why }) };
@@ -105,7 +105,7 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
     async ({ params }) => {
       const mapping = engine.mapping(params.mapping);
       const side = sideIndex(mapping, params.side, 'address');
-      return { forgotten: await engine.links(mapping.name).forgetHistory(side, params.id) };
+      return { forgotten: await engine.links(mapping.name).history.forgetHistory(side, params.id) };
     },
   );
 }

@@ -7,6 +7,7 @@ import { TandemError } from '../../engine/errors.ts';
 import { linkByHand, unlinkByHand } from '../../engine/sync/manual.ts';
 import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { SideIndex } from '../../engine/types.ts';
+import { heldOf } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { presentHeld } from '../present.ts';
 import { anything, described, flag, limit, list, object, perSide, problems, ref, text, time } from '../schemas.ts';
@@ -76,7 +77,7 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
         const ids = await findPair(engine, mapping, query.side, query.id);
         return { links: ids ? [await oneLink(engine, mapping, ids)] : [] };
       }
-      const { next, ids } = await engine.links(mapping.name).page(query.cursor, query.limit);
+      const { next, ids } = await engine.links(mapping.name).links.page(query.cursor, query.limit);
       return { links: ids.map((pair) => ({ ids: bySide(names, pair) })), ...(next === '0' ? {} : { next }) };
     },
   );
@@ -160,17 +161,14 @@ async function findPair(
   if (side === undefined || id === undefined)
     throw new TandemError('BAD_REQUEST', 'Send "side" and "id" together.', { mapping: mapping.name });
   const index: SideIndex = sideIndex(mapping, side);
-  const counterpart = await engine.links(mapping.name).counterpart(index, id);
+  const counterpart = await engine.links(mapping.name).reader.counterpart(index, id);
   if (counterpart === undefined) return undefined;
   return index === 0 ? [id, counterpart] : [counterpart, id];
 }
 
 async function oneLink(engine: Engine, mapping: Mapping, ids: readonly [string, string]) {
   const links = engine.links(mapping.name);
-  const [{ version }, held, lost] = await Promise.all([
-    links.base(ids[0]),
-    links.held(0, ids[0]),
-    links.history(ids[0]),
-  ]);
-  return { ids: bySide(namesOf(mapping), ids), version, held: held && presentHeld(engine, mapping.name, held), lost };
+  const [{ link, open }, lost] = await Promise.all([links.reader.record(0, ids[0]), links.history.history(ids[0])]);
+  const held = open.issue && presentHeld(engine, mapping.name, heldOf(open.issue));
+  return { ids: bySide(namesOf(mapping), ids), version: String(link?.revision ?? ''), held, lost };
 }

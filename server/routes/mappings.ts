@@ -309,8 +309,8 @@ async function summary(engine: Engine, mapping: Mapping) {
   const { name, description, file, version, sides } = mapping;
   const links = engine.links(name);
   const [ready, linked, held, brake] = await Promise.all([
-    links.ready(),
-    links.count(),
+    links.progress.ready(),
+    links.links.count(),
     heldCounts(engine, name),
     braked(engine, mapping),
   ]);

@@ -490,17 +490,17 @@ async function restsNow(engine: Engine, queue: Queue) {
 async function jobsOfRecord(engine: Engine, mapping: string, side: SideIndex, id: string) {
   const queue = engine.queues.reconcile(mapping);
   const links = engine.links(mapping);
-  const counterpart = await links.counterpart(side, id);
+  const counterpart = await links.reader.counterpart(side, id);
   const records = [{ side, id }];
   if (counterpart !== undefined) records.push({ side: side === 0 ? 1 : 0, id: counterpart });
   const [noted, due] = await Promise.all([
-    Promise.all(records.map((record) => links.failedJob(record.side, record.id))),
+    Promise.all(records.map((record) => links.issues.open(record.side, record.id))),
     engine.dirty.dueOf(
       mapping,
       records.map((record) => recordKey(record.side, record.id)),
     ),
   ]);
-  const jobs = [...new Set(noted)].filter((job): job is string => typeof job === 'string');
+  const jobs = [...new Set(noted.flatMap(({ failedJob }) => failedJob ?? []))];
   const found = await Promise.all(jobs.map((job) => jobAndState(queue, job)));
   return {
     jobs: await presentJobs(

@@ -11,7 +11,7 @@ import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain
 import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import { findHeld, type HeldFilter, heldReasons, pageOfHeld } from '../find-held.ts';
-import { HELD_KINDS } from '../held.ts';
+import { HELD_KINDS, heldOf } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentFound, presentHeld } from '../present.ts';
 import {
@@ -262,7 +262,7 @@ async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: st
       names,
       mapPair(sides, ({ inScope, ...described }) => ({ ...described, takesPart: inScope })),
     ),
-    held: held && presentHeld(engine, mapping.name, held),
+    held: held && presentHeld(engine, mapping.name, heldOf(held)),
     intent: intent && { at: iso(intent.at), review: intent.review ?? false },
     match: match && {
       found: match.kind,

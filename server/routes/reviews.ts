@@ -15,6 +15,7 @@ import { otherSide } from '../../engine/types.ts';
 import { brakeReview, brakeSchema } from '../brake.ts';
 import { pageOfHeld } from '../find-held.ts';
 import { afterBrake } from '../follows.ts';
+import { heldOf } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentFound, presentOutcome } from '../present.ts';
 import { parseBrakeReviewId, parseReviewId, type ReviewAction, reviewActions } from '../review-id.ts';
@@ -155,10 +156,12 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
   const names = namesOf(mapping);
   const side = sideIndex(mapping, name.side, 'address');
   const links = engine.links(mapping.name);
-  const partner = await links.counterpart(side, name.id);
+  const partner = await links.reader.counterpart(side, name.id);
   const pair = partner === undefined ? undefined : { side: otherSide(side), id: partner };
   // What a link waits for is kept under one of its two records, and it may be named by either.
-  const held = (await links.held(side, name.id)) ?? (pair && (await links.held(pair.side, pair.id)));
+  const issue =
+    (await links.issues.open(side, name.id)).issue ?? (pair && (await links.issues.open(pair.side, pair.id)).issue);
+  const held = issue && heldOf(issue);
   if (!held || !DECIDABLE.has(held.kind))
     throw new TandemError('NOT_FOUND', 'There is no such review: it may have been decided already.', {
       mapping: mapping.name,

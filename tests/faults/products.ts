@@ -1,10 +1,10 @@
 /** Products as people make and edit them in the stand-ins: straight, not through the gate that Tandem goes through. */
 import type { Redis } from 'ioredis';
 import { expect } from 'vitest';
-import { createLinks } from '../../engine/links/links.ts';
 import type { KeapSandbox } from '../../sandbox/keap/server.ts';
 import type { ShopSandbox } from '../../sandbox/shop/server.ts';
 import { testFingerprinter } from '../support/fingerprints.ts';
+import { createLinks } from '../support/links.ts';
 
 export type SystemName = 'keap' | 'customwebshop';
 

@@ -1,7 +1,6 @@
 /** Real processes: Redis loses everything, and Tandem is killed in the midst of rebuilding, while events of edits come in. */
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
-import { createLinks } from '../../engine/links/links.ts';
 import {
   closeAll,
   freePort,
@@ -13,6 +12,7 @@ import {
   until,
 } from '../integration/cli/support.ts';
 import { testFingerprinter } from '../support/fingerprints.ts';
+import { createLinks } from '../support/links.ts';
 
 afterEach(closeAll);
 

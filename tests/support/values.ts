@@ -18,7 +18,7 @@ async function pairsOf(world: World): Promise<Pairs> {
       const links = world.engine.links(mapping);
       const found: Pair[] = [];
       for (const { id: keap } of world.keap.store.table(KEAP_ENTITIES[mapping]).values()) {
-        const shop = await links.counterpart(0, keap);
+        const shop = await links.reader.counterpart(0, keap);
         if (shop !== undefined) found.push({ keap, shop });
       }
       return [mapping, found] as const;

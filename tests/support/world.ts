@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ConfigStore, createConfigStore } from '../../engine/config/store.ts';
 import { createEngine, type Engine, type EngineOptions } from '../../engine/engine.ts';
-import type { HeldRecord } from '../../engine/links/links.ts';
 import type { Logger } from '../../engine/logger.ts';
 import { startWorkers, type WorkerOptions, type Workers } from '../../engine/runtime/workers.ts';
 import type { Run } from '../../engine/store/runs.ts';
@@ -13,7 +12,9 @@ import type { Outcome } from '../../engine/sync/outcome.ts';
 import { type KeapSandbox, startKeap } from '../../sandbox/keap/server.ts';
 import { makeSeed, type Seed, type Size } from '../../sandbox/seed/index.ts';
 import { type ShopSandbox, startShop } from '../../sandbox/shop/server.ts';
+import type { HeldRecord } from '../../server/held.ts';
 import { testFingerprinter } from './fingerprints.ts';
+import { linksIn } from './links.ts';
 import { redisUrl, uniquePrefix } from './redis.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -171,7 +172,7 @@ export async function startWorld(
     },
     async held(mapping) {
       const all: HeldRecord[] = [];
-      for await (const batch of engine.links(mapping).allHeld()) all.push(...batch);
+      for await (const batch of linksIn(engine.links(mapping)).allHeld()) all.push(...batch);
       return all;
     },
     async reconcile(mapping, side, id) {

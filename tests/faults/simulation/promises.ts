@@ -1,5 +1,6 @@
 /** Checks, once all is quiet, what Tandem promises: by the stand-ins' own data and what people did. */
 
+import { linksIn } from '../../support/links.ts';
 import { justified, madeTexts, type Odd, oddities, sameForm } from './hostile.ts';
 import type { Edit, FieldHistory, Model, Thing } from './model.ts';
 import { isOvertaken } from './overtaken.ts';
@@ -260,7 +261,7 @@ async function isKept(setting: Setting, thing: Thing, value: string): Promise<bo
   if (!value.includes(' of ')) return true;
   for (const [mapping, [place]] of Object.entries(pairs)) {
     for (const record of find(setting.stores, place, thing.name)) {
-      const history = await setting.engine.links(mapping).history(String(record.id));
+      const history = await setting.engine.links(mapping).history.history(String(record.id));
       if (history.some((lost) => String(lost.value).trim() === value)) return true;
     }
   }
@@ -275,8 +276,8 @@ async function heldOf(setting: Setting, thing: Thing): Promise<string[]> {
         const links = setting.engine.links(mapping);
         const id = String(record.id);
         // What is held of a link goes by its record on the first side, also where that one is gone.
-        const first = side === 1 ? await links.counterpart(1, id) : undefined;
-        const held = await (first === undefined ? links.held(side, id) : links.held(0, first));
+        const first = side === 1 ? await links.reader.counterpart(1, id) : undefined;
+        const held = await (first === undefined ? linksIn(links).held(side, id) : linksIn(links).held(0, first));
         if (held) all.push(`${mapping} ${side}/${String(record.id)} ${held.kind}: ${held.reason}`);
       }
     }
@@ -308,7 +309,7 @@ type Linked = readonly [mapping: string, a: string, b: string];
 async function allLinks(setting: Setting): Promise<Linked[]> {
   const all: Linked[] = [];
   for (const mapping of Object.keys(pairs)) {
-    for await (const batch of setting.engine.links(mapping).all())
+    for await (const batch of linksIn(setting.engine.links(mapping)).all())
       for (const [a, b] of batch) all.push([mapping, a, b]);
   }
   return all;

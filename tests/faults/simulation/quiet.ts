@@ -1,4 +1,5 @@
 /** Lets the engine come to rest: no faults, all processes up, waiting times over, full scans until they find no work. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { BrakeAnswer } from '../../../engine/store/brake.ts';
@@ -6,6 +7,7 @@ import type { Run } from '../../../engine/store/runs.ts';
 import { answerBrake } from '../../../engine/sync/brake.ts';
 import { createByHand, linkByHand } from '../../../engine/sync/manual.ts';
 import { mappingScope } from '../../../engine/sync/mapping-scope.ts';
+import { linksIn } from '../../support/links.ts';
 import type { Model } from './model.ts';
 import type { Setting } from './setting.ts';
 import { find, pairs } from './things.ts';
@@ -82,7 +84,7 @@ async function answerDoubts({ engine, stores }: Setting, model: Model): Promise<
     for (const [name, places] of Object.entries(pairs)) {
       for (const side of [0, 1] as const) {
         for (const { id } of find(stores, places[side], thing.name)) {
-          const held = await engine.links(name).held(side, String(id));
+          const held = await linksIn(engine.links(name)).held(side, String(id));
           if (held?.kind !== 'review' || held.code !== 'OUTCOME_UNKNOWN') continue;
           const mapping = engine.mapping(name);
           const [first, second] = places.map((place) => find(stores, place, thing.name)[0]);

@@ -27,8 +27,9 @@ describe('of real-looking data', () => {
     const found: Record<string, unknown> = {};
     for (const name of MAPPINGS) {
       const links = world.engine.links(name);
-      for await (const batch of links.copyLinks()) for (const one of batch) found[`${name} ${one.ids[0]}`] = one;
-      for await (const batch of links.copyRecords())
+      for await (const batch of links.transfer.copyLinks())
+        for (const one of batch) found[`${name} ${one.ids[0]}`] = one;
+      for await (const batch of links.transfer.copyRecords())
         for (const one of batch) found[`${name} ${one.side}/${one.id}`] = one;
     }
     return found;
@@ -52,7 +53,7 @@ describe('of real-looking data', () => {
     expect(await tandem(['links', 'import', file], env)).toMatchObject({ status: 0 });
     expect(await contents()).toEqual(before);
     // Nothing is matched or created before both sides were read again.
-    for (const name of MAPPINGS) expect(await world.engine.links(name).ready()).toBe(false);
+    for (const name of MAPPINGS) expect(await world.engine.links(name).progress.ready()).toBe(false);
 
     const writesBefore = writes(world);
     world.outcomes.length = 0;
@@ -82,14 +83,14 @@ describe('of real-looking data', () => {
     expect(await tandem(['links', 'export', '--out', file], env)).toMatchObject({ status: 0 });
     const since = await make(world, 'keap', 'companies', { company_name: 'Linked since the copy' });
     await sync(world, 'changes');
-    const twin = await world.engine.links('company-customer').counterpart(0, since);
+    const twin = await world.engine.links('company-customer').reader.counterpart(0, since);
     await wipe(world);
     const fresh = await make(world, 'shop', 'customers', { company: 'New since the loss' });
     expect(await tandem(['links', 'import', file], env)).toMatchObject({ status: 0 });
     const customers = world.shop.store.table('customers').values().length;
     await sync(world, 'full');
-    expect(await world.engine.links('company-customer').counterpart(0, since)).toBe(twin);
-    expect(await world.engine.links('company-customer').counterpart(1, fresh)).toBeDefined();
+    expect(await world.engine.links('company-customer').reader.counterpart(0, since)).toBe(twin);
+    expect(await world.engine.links('company-customer').reader.counterpart(1, fresh)).toBeDefined();
     expect(world.shop.store.table('customers').values()).toHaveLength(customers);
   }, 120_000);
 });

@@ -8,10 +8,10 @@ import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { webhookKeys } from '../../../cli/webhooks.ts';
 import { registeredSystems } from '../../../engine/connectors/registered.ts';
-import { createLinks } from '../../../engine/links/links.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import { startRedis } from '../../../scripts/redis.mjs';
 import { testFingerprinter } from '../../support/fingerprints.ts';
+import { createLinks } from '../../support/links.ts';
 import { SECRETS, tandem } from '../../unit/cli/spawn.ts';
 import {
   closeAll,

@@ -1,9 +1,9 @@
 /** Links in a real Redis: atomic commits, fencing, claims, the match index, what is held. */
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLinks, type Held, type Links, type Lost } from '../../../engine/links/links.ts';
 import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/store/history.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
+import { createLinks, type Held, type Links, type Lost } from '../../support/links.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
 const redis = connectTestRedis();

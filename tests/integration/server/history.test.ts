@@ -1,5 +1,7 @@
 // Values that lost are found, put back and forgotten over HTTP; conflicts are decided property by property.
+
 import { afterEach, expect, test } from 'vitest';
+import { linksIn } from '../../support/links.ts';
 import { type Answer, closeAll, MAPPING, person, until, type World, world } from './support.ts';
 
 afterEach(closeAll);
@@ -96,7 +98,10 @@ test('what cannot be put back is refused with its code, and nothing is written',
   const written = [crm.writes.length, shop.writes.length];
   const links = engine.links('people');
   const keep = (more: object) =>
-    links.keepLost(['1', '7'], [{ at: now(), property: 'name', side: 'crm', value: 'x', rule: 'conflict', ...more }]);
+    links.history.keepLost(
+      ['1', '7'],
+      [{ at: now(), property: 'name', side: 'crm', value: 'x', rule: 'conflict', ...more }],
+    );
 
   expect(await restore('nope')).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
   expect(await restore(7)).toMatchObject({ status: 400 });
@@ -332,13 +337,13 @@ test('the inbox is paged, the oldest first', async () => {
   await sync();
   const links = engine.links('people');
   for (let i = 0; i < 30; i++)
-    await links.hold(0, `r${i}`, 's', {
+    await linksIn(links).hold(0, `r${i}`, 's', {
       kind: 'review',
       reason: 'because',
       mapping: 'v',
       since: 1_000 + ((i * 7) % 30),
     });
-  await links.hold(0, 'other', 's', { kind: 'unmatched', reason: 'because', mapping: 'v', since: 1 });
+  await linksIn(links).hold(0, 'other', 's', { kind: 'unmatched', reason: 'because', mapping: 'v', since: 1 });
   const pages = [];
   for (const offset of [0, 10, 20, 30]) {
     const { body } = await call('GET', `/reviews?offset=${offset}&limit=10`);

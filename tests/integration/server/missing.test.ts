@@ -16,7 +16,7 @@ async function linked(log: string[] = []): Promise<World & { file: string }> {
   const warn = (_: object, text: string) => void log.push(text);
   const all = await world({ crm: people(3), log: { debug() {}, info() {}, warn, error: warn } });
   await all.sync();
-  expect(await all.engine.links('people').count()).toBe(3);
+  expect(await all.engine.links('people').links.count()).toBe(3);
   return { ...all, file: join(all.root, 'mappings', 'people.yaml') };
 }
 
@@ -57,7 +57,7 @@ test('a mapping whose file disappears is reported with its paused links and both
   await engine.config.reload();
   await all.sync();
   expect(shop.writes.slice(written)).toEqual([expect.stringMatching(/^PATCH /)]);
-  expect(await engine.links('people').count()).toBe(3);
+  expect(await engine.links('people').links.count()).toBe(3);
   expect((await call('GET', '/health/ready')).body).toMatchObject({ status: 'ready', missing: [] });
 });
 
@@ -81,7 +81,7 @@ test('a mapping under another name does not begin a first sync while the former 
   await writeFile(file, MAPPING);
   await engine.config.reload();
   await all.sync();
-  expect(await engine.links('people').count()).toBe(3);
+  expect(await engine.links('people').links.count()).toBe(3);
   expect(shop.records.size).toBe(3);
 });
 
@@ -103,7 +103,7 @@ test('retiring deletes all that is kept of a mapping, once it is confirmed and n
   });
   expect(reading.statusCode).toBe(403);
   expect(await retire(2)).toMatchObject({ status: 409, body: { detail: expect.stringContaining('3 links, not 2') } });
-  expect(await engine.links('people').count()).toBe(3);
+  expect(await engine.links('people').links.count()).toBe(3);
 
   const written = [crm.writes.length, shop.writes.length];
   expect(await retire(3)).toMatchObject({
@@ -137,7 +137,7 @@ test('a retirement that was cut short is finished by asking again, and nobody wo
   expect((await call('POST', '/mappings/people/retire', { links: 3 })).body).toMatchObject({ done: true });
   // From now on the mapping of that name is a new one: its records are matched again, and none is made twice.
   await until(async () => (await call('GET', `/runs/${run.id}`)).body.state === 'done');
-  expect(await engine.links('people').count()).toBe(3);
+  expect(await engine.links('people').links.count()).toBe(3);
   expect(shop.records.size).toBe(3);
 }, 60_000);
 
@@ -157,7 +157,7 @@ test('the command line shows what is missing, keeps a copy, retires, and the cop
   expect(status.stdout).toMatch(/! The file of the mapping people is missing.*3 links are paused/);
   const unasked = await tandem(['mapping', 'retire', 'people'], env);
   expect(unasked).toMatchObject({ status: 2, stderr: expect.stringMatching(/people: 3 links.*--yes/s) });
-  expect(await engine.links('people').count()).toBe(3);
+  expect(await engine.links('people').links.count()).toBe(3);
   const retired = await tandem(['mapping', 'retire', 'people', '--yes', '--out', copy], env);
   expect(retired).toMatchObject({
     status: 0,
@@ -174,6 +174,6 @@ test('the command line shows what is missing, keeps a copy, retires, and the cop
   const written = shop.writes.length;
   await engine.config.reload();
   await all.sync();
-  expect(await engine.links('people').count()).toBe(3);
+  expect(await engine.links('people').links.count()).toBe(3);
   expect(shop.writes).toHaveLength(written);
 }, 120_000);

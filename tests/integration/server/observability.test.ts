@@ -131,7 +131,7 @@ test('metrics tell since when a side is to be read, whether it ever was or not',
   ).toBeUndefined();
 
   const off = await world({ mapping: `${MAPPING}schedule: off\n` });
-  await off.engine.links('people').noteScheduled();
+  await off.engine.links('people').progress.noteScheduled();
   expect(await metric(off, 'tandem_read_scheduled_timestamp_seconds{mapping="people",side="crm"}')).toBeUndefined();
 });
 

@@ -84,7 +84,7 @@ test('a record that another worker holds stays among those that wait', async () 
   const made = await world({ crm: people(1, () => 'Ann') });
   // Somebody else works on the record.
   const { engine, call } = made;
-  await engine.links('people').claim([recordKey(0, '1')], 'somebody else', 60_000);
+  await engine.links('people').claims.claim([recordKey(0, '1')], 'somebody else', 60_000);
   await made.work();
   await mark(engine, 0, ['1']);
   // It goes on waiting in the dirty set, and no job is made for it.

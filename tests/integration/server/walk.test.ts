@@ -46,11 +46,11 @@ async function livelyWorld(): Promise<World> {
 async function loseAges(made: World): Promise<string> {
   const lost = { at: new Date().toISOString(), property: 'age', side: 'crm', rule: 'conflict' };
   const links = made.engine.links('people');
-  await links.keepLost(
+  await links.history.keepLost(
     ['1', 's1'],
     [1, 2].map((value) => ({ ...lost, value })),
   );
-  return (await links.history('1'))[0]?.id ?? '';
+  return (await links.history.history('1'))[0]?.id ?? '';
 }
 
 const firstOf =

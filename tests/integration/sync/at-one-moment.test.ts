@@ -1,7 +1,9 @@
 /** Things that happen in one moment: triggers, waiting and waking, links that end while a record is worked on. */
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { edit, heldOf, linked, make, read, reconcile, sync, unique } from './support.ts';
 
@@ -94,8 +96,8 @@ it('a link that is broken and made again while a record is worked on takes nothi
   await expect.poll(() => world.shop.faults.list()[0]?.hits, { interval: 2 }).toBe(1);
   const n = world.shop.requests.last;
   // The same ids, another link: the commit of what is under way must not pass for it.
-  await links.unlink(product, twin);
-  await links.commit({ ids: [product, twin], version: '', base: {}, states: ['', ''] });
+  await linksIn(links).unlink(product, twin);
+  await linksIn(links).commit({ ids: [product, twin], version: '', base: {}, states: ['', ''] });
   await reconciled;
   await world.settle();
   const reads = world.shop.requests

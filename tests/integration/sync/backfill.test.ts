@@ -1,8 +1,10 @@
 /** A property that is added, removed or defined otherwise is brought to every link by a run of its own. */
+
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Run } from '../../../engine/store/runs.ts';
+import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   edit,
@@ -90,7 +92,7 @@ const both = async (world: World, { keap, shop }: Pair, field = 'description'): 
   await value(world, 'shop', shop, field),
 ];
 const lost = async (world: World, { keap }: Pair): Promise<unknown[]> =>
-  (await world.engine.links(MAPPING).history(keap)).map((entry) => [entry.property, entry.side, entry.value]);
+  (await world.engine.links(MAPPING).history.history(keap)).map((entry) => [entry.property, entry.side, entry.value]);
 
 const ROW = '{ keap: description, customwebshop: description }';
 
@@ -210,7 +212,7 @@ describe('a backfill asked for', () => {
     const one = await pair(world, { description: 'agreed' });
     await define(world, []);
     expect((await backfill(world)).changes).toEqual({ added: [], changed: [], removed: ['description'] });
-    expect(Object.keys((await world.engine.links(MAPPING).base(one.keap)).base).sort()).toEqual([
+    expect(Object.keys((await linksIn(world.engine.links(MAPPING)).base(one.keap)).base).sort()).toEqual([
       'name',
       'short_description',
     ]);
@@ -338,7 +340,7 @@ describe('a backfill by itself', () => {
     // Nothing to look through: conflicts are decided when they come up.
     await define(world, [ROW], 'when: { keap: name != "excluded" }\nconflict: keap');
     await expect
-      .poll(async () => (await world.engine.links(MAPPING).followed()).version)
+      .poll(async () => (await world.engine.links(MAPPING).progress.followed()).version)
       .toBe(world.engine.mapping(MAPPING).version);
     expect((await world.engine.runs.list()).total).toBe(total + 2);
   });

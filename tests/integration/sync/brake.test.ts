@@ -1,4 +1,5 @@
 /** The brake: too many deletes, creates or clears in one run stop a mapping's writes, and a person is asked. */
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -11,6 +12,7 @@ import {
   restoreValue,
 } from '../../../engine/sync/manual.ts';
 import { convertContext } from '../../../engine/sync/references.ts';
+import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
@@ -327,7 +329,7 @@ describe('records that a full scan does not meet', () => {
   it('do not include those linked while the list was read: created, by hand or by a match', async () => {
     const pairs = await start(4);
     const links = world.engine.links(MAPPING);
-    const meetings = [await links.meet(0), await links.meet(1)] as const;
+    const meetings = [await links.meetings.meet(0), await links.meetings.meet(1)] as const;
     await tell('add', [await make(world, 'keap', 'products', product(unique('fresh')))]);
     const name = unique('match');
     await make(world, 'shop', 'products', { name, sku: name, price: '1.00' });
@@ -336,7 +338,7 @@ describe('records that a full scan does not meet', () => {
     const shop = await make(world, 'shop', 'products', { name: unique('two'), sku: unique('two'), price: '1.00' });
     await linkByHand(scopeOf(world, MAPPING, context()), [keap, shop]);
     await world.settle();
-    expect(await links.count()).toBe(7);
+    expect(await links.links.count()).toBe(7);
     const [lost, ...rest] = pairs;
     await meetings[0].met(rest.map((pair) => pair.keap));
     await meetings[1].met(rest.map((pair) => pair.shop));
@@ -473,10 +475,10 @@ describe('creates', () => {
     // A person says so, or the last of those that could have belonged to it goes: then one is made.
     await createByHand(scopeOf(world, MAPPING, context()), { side: 0, id: keap[0]! });
     await world.settle();
-    expect(await links().count()).toBe(1);
+    expect(await links().links.count()).toBe(1);
     await remove(world, 'shop', 'products', shop[1]!);
     await sync(world, 'full', MAPPING);
-    expect(await links().count()).toBe(3);
+    expect(await links().links.count()).toBe(3);
   });
 
   it('under match rules that were edited since the first sync are counted', async () => {
@@ -715,8 +717,8 @@ describe('what was discarded outlives', () => {
     const links = world.engine.links(MAPPING);
     await world.engine.trigger({ mapping: MAPPING, record: { side: 0, id: left[0]!.keap } });
     const trouble = { kind: 'failed', reason: 'down', mapping: 'x', since: 1 } as const;
-    await links.hold(0, left[1]!.keap, '', { ...trouble, code: 'SYSTEM_UNAVAILABLE' });
-    await links.hold(0, left[2]!.keap, 'error', { ...trouble, code: 'EXPRESSION_FAILED' });
+    await linksIn(links).hold(0, left[1]!.keap, '', { ...trouble, code: 'SYSTEM_UNAVAILABLE' });
+    await linksIn(links).hold(0, left[2]!.keap, 'error', { ...trouble, code: 'EXPRESSION_FAILED' });
     await sync(world, 'changes', MAPPING);
     expect(await kept(lost)).toEqual(left);
     for (const { keap } of left) expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'gone' });
@@ -726,7 +728,7 @@ describe('what was discarded outlives', () => {
     await deleteSurvivor(scopeOf(world, MAPPING, context()), { side: 0, id: left[0]!.keap });
     await createByHand(scopeOf(world, MAPPING, context()), { side: 0, id: left[1]!.keap });
     const anew = { keap: left[1]!.keap, shop: await linked(world, MAPPING, 'keap', left[1]!.keap) };
-    expect(await links.decided(0, left[0]!.keap)).toBeUndefined();
+    expect(await linksIn(links).decided(0, left[0]!.keap)).toBeUndefined();
     expect(await loseInShop([anew])).toEqual([]);
   });
 
@@ -756,10 +758,10 @@ describe('what was discarded outlives', () => {
     const [one] = await loseInShop(lost);
     await answer('discard');
     const links = world.engine.links(MAPPING);
-    expect(await links.decided(0, one!.keap)).toEqual({ kind: 'deletes' });
+    expect(await linksIn(links).decided(0, one!.keap)).toEqual({ kind: 'deletes' });
     world.shop.store.table('products').put(shop.get(one!.shop) as never);
     await reconcile(world, MAPPING, 'keap', one!.keap);
-    expect(await links.decided(0, one!.keap)).toBeUndefined();
+    expect(await linksIn(links).decided(0, one!.keap)).toBeUndefined();
     expect(await loseInShop([one!])).toEqual([]);
   });
 
@@ -790,7 +792,7 @@ describe('what was discarded outlives', () => {
     await sync(world, 'changes', MAPPING);
     await linked(world, MAPPING, 'keap', left[0]!);
     expect(products()).toEqual([8, 6]);
-    expect(await world.engine.links(MAPPING).decided(0, left[0]!)).toBeUndefined();
+    expect(await linksIn(world.engine.links(MAPPING)).decided(0, left[0]!)).toBeUndefined();
   });
 });
 
@@ -801,14 +803,14 @@ describe('what a person decides about one value while clears are braked', () => 
     return pair!;
   };
   const held = (pair: Pair) => heldOf(world, MAPPING, 'keap', pair.keap);
-  const history = (pair: Pair) => world.engine.links(MAPPING).history(pair.keap);
+  const history = (pair: Pair) => world.engine.links(MAPPING).history.history(pair.keap);
   const shown = (pair: Pair) => read(world, 'shop', 'products', pair.shop);
 
   it('put back: nothing else is written; once it goes on, what was cleared can be put back too', async () => {
     const pair = await cleared();
     await world.engine
       .links(MAPPING)
-      .keepLost(
+      .history.keepLost(
         [pair.keap, pair.shop],
         [{ at: new Date().toISOString(), property: 'sku', side: 'keap', value: 'old', rule: 'conflict' }],
       );

@@ -78,7 +78,7 @@ describe('the rule of a property goes before that of its mapping', () => {
     expect((await customer(shop)).billing).toMatchObject({ address_1: latest, address_2: 'K2', city: 'S3' });
     expect([(await company(keap)).notes, (await customer(shop)).note]).toEqual(['K4', 'S4']);
     expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review', property: 'notes' });
-    const lost = (await links().history(keap)).map(({ property, side, value }) => [property, side, value]);
+    const lost = (await links().history.history(keap)).map(({ property, side, value }) => [property, side, value]);
     expect(lost.sort()).toEqual([
       ['address.line1', ...(last === 'keap' ? ['customwebshop', 'S1'] : ['keap', 'K1'])],
       ['address.line2', 'customwebshop', 'S2'],
@@ -94,7 +94,7 @@ describe('a value that is put back', () => {
     await edit(world, 'shop', 'customers', shop, { billing: { address_2: 'lost' } });
     await edit(world, 'keap', 'companies', keap, { address: { line2: 'won' } });
     await sync(world, 'changes', MAPPING);
-    const [entry] = await links().history(keap);
+    const [entry] = await links().history.history(keap);
     expect(entry).toMatchObject({ side: 'customwebshop', value: 'lost' });
     return { keap, shop, entry: entry!.id };
   }
@@ -110,7 +110,7 @@ describe('a value that is put back', () => {
     await world.settle();
     await expectQuiet(world, MAPPING);
     expect(await both(keap, shop)).toEqual(['lost', 'lost']);
-    expect(await links().history(keap)).toMatchObject([{ value: 'won', rule: 'restored' }, { id: entry }]);
+    expect(await links().history.history(keap)).toMatchObject([{ value: 'won', rule: 'restored' }, { id: entry }]);
   });
 
   it.each<Step>(['before-update', 'after-update', 'before-base', 'after-base'])(
@@ -135,7 +135,7 @@ describe('a value that is put back', () => {
         const values = await both(keap, shop);
         expect(values[0]).toBe(values[1]);
         expect(values[0], `${came} at the ${nth}. ${end}`).toBe(end === 'before-update' && nth === 1 ? 'won' : 'lost');
-        expect((await links().history(keap)).map(({ value }) => value)).toEqual(
+        expect((await links().history.history(keap)).map(({ value }) => value)).toEqual(
           expect.arrayContaining(['won', 'lost']),
         );
         await expectQuiet(world, MAPPING);
@@ -145,11 +145,11 @@ describe('a value that is put back', () => {
 
   it('waits for a worker that has the record, and is refused where somebody keeps it', async () => {
     const { keap, shop, entry } = await lost();
-    await links().claim([`0/${keap}`], 'somebody', 60_000);
+    await links().claims.claim([`0/${keap}`], 'somebody', 60_000);
     const work = restoreValue(scopeOf(world, MAPPING), { side: 0, id: keap }, entry);
     await new Promise((resolve) => setImmediate(resolve));
     expect(await both(keap, shop)).toEqual(['won', 'won']);
-    await links().unclaim([`0/${keap}`], 'somebody');
+    await links().claims.unclaim([`0/${keap}`], 'somebody');
     await work;
     expect(await both(keap, shop)).toEqual(['lost', 'lost']);
   });

@@ -3,10 +3,12 @@
  * by a match rule that the target can search, among what was changed there since; by an idempotency key where nothing
  * can be searched; and where that is missing too, a person is asked.
  */
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
+import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
@@ -224,7 +226,7 @@ describe('the id that a create answered', () => {
     const before = posts('shop', '/products');
     await reconcile(world, 'product-product', 'keap', id);
     const [made] = all(world, 'shop', 'products').filter((one) => one.name === 'unreadable');
-    const { intent } = world.engine.links('product-product');
+    const { intent } = linksIn(world.engine.links('product-product'));
     expect(await intent(0, id)).toMatchObject({ made: String(made.id), review: true });
     await edit(world, 'shop', 'products', String(made.id), { name: 'corrected', external_id: '', sku: '' });
     await reconcile(world, 'product-product', 'keap', id);
@@ -244,7 +246,7 @@ describe('where nothing can be searched', () => {
       const id = await make(world, 'keap', 'products', product(name));
       const before = posts('shop', '/products');
       await begin('product-product', 'keap', id, { path: '/products', action });
-      const { key } = (await world.engine.links('product-product').intent(0, id))!;
+      const { key } = (await linksIn(world.engine.links('product-product')).intent(0, id))!;
       expect(key).not.toBe('');
       await goOn('product-product');
       expect(posts('shop', '/products')).toBe(before + 2);

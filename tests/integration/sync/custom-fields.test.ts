@@ -111,7 +111,7 @@ describe.each([
     if (mapping === 'contact-customer')
       await world.shopApi('POST', '/customers', { last_name: 'Diaz', email: unique.email_addresses[0].email });
     await settled();
-    counterpart = (await world.engine.links(mapping).counterpart(0, own)) ?? '';
+    counterpart = (await world.engine.links(mapping).reader.counterpart(0, own)) ?? '';
     expect(await inShop(counterpart)).toBe(`value of ${mapped}`);
   });
 
@@ -192,7 +192,7 @@ describe.each([
       [shopField]: 'made there',
     });
     await settled();
-    const id = await world.engine.links(mapping).counterpart(1, String(shopRecord.id));
+    const id = await world.engine.links(mapping).reader.counterpart(1, String(shopRecord.id));
     expect(await inKeap(id ?? '')).toEqual([{ id: mapped, content: 'made there' }]);
   });
 });

@@ -1,9 +1,11 @@
 /** Every cell of the rules for deletes: the rule of the side that is left, where it was deleted, edited or not, and how it is learnt. */
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { linkByHand } from '../../../engine/sync/manual.ts';
 import type { Base } from '../../../engine/types.ts';
+import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
@@ -290,7 +292,7 @@ describe('a survivor with values that never agreed with those of the record that
 
   it.each(['keap', 'shop'] as const)('linked, but never compared; left in %s', async (stays) => {
     const { keap, shop } = await two(unique('linked'));
-    await world.engine.links(MAPPING).commit({ ids: [keap, shop], version: '', base: {}, states: ['', ''] });
+    await linksIn(world.engine.links(MAPPING)).commit({ ids: [keap, shop], version: '', base: {}, states: ['', ''] });
     await remove(world, other(stays), 'products', { keap, shop }[other(stays)]);
     await event(other(stays), { keap, shop }[other(stays)], 'delete');
     await world.settle();
@@ -308,11 +310,16 @@ describe('a survivor with values that never agreed with those of the record that
     await reconcile(world, MAPPING, 'keap', keap);
     const ids = { keap, shop: await linked(world, MAPPING, 'keap', keap) };
     const links = world.engine.links(MAPPING);
-    const { version, base } = await links.base(keap);
+    const { version, base } = await linksIn(links).base(keap);
     const { description, ...others } = base;
     const [a, b] = description!;
     const entry: Base = definition === undefined ? {} : { description: [a, b, definition] };
-    await links.commit({ ids: [ids.keap, ids.shop], version, base: { ...others, ...entry }, states: ['', ''] });
+    await linksIn(links).commit({
+      ids: [ids.keap, ids.shop],
+      version,
+      base: { ...others, ...entry },
+      states: ['', ''],
+    });
     await remove(world, 'shop', 'products', ids.shop);
     if (kept) return expectKept(ids, 'in keap never agreed with it');
     await learn('webhook', 'shop', ids);

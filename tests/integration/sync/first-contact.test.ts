@@ -262,7 +262,7 @@ describe('values at first contact', () => {
         billing: { address_1: 'Keap St 1', country: 'FR', city: 'Lyon' },
         note: 'from the shop',
       });
-      expect(await world.engine.links('company-customer').history(keap)).toEqual([]);
+      expect(await world.engine.links('company-customer').history.history(keap)).toEqual([]);
     }
   });
 
@@ -281,7 +281,7 @@ describe('values at first contact', () => {
     expect(await read(world, 'shop', 'products', shop)).toMatchObject(
       later === 'keap' ? { name: 'Keap name', price: '5.00' } : { name: 'Shop name', price: '7.00' },
     );
-    const history = await world.engine.links('product-product').history(keap);
+    const history = await world.engine.links('product-product').history.history(keap);
     expect(history).toContainEqual(
       expect.objectContaining({ property: 'name', value: later === 'keap' ? 'Shop name' : 'Keap name' }),
     );

@@ -58,7 +58,7 @@ describe.each(Object.keys(entities) as MappingName[])('%s', (name) => {
         .filter((one) => one.kind === kind && one.side === side)
         .map((one) => one.id)
         .sort();
-    expect(await world.engine.links(name).count()).toBe(
+    expect(await world.engine.links(name).links.count()).toBe(
       expected.matched + expected.created.keap + expected.created.customwebshop,
     );
     expect(ids('review', 0)).toEqual([...expected.review.keap].sort());
@@ -88,7 +88,7 @@ it('the run counts each record once, where it stands at the end', async () => {
 it('conflicts of the first contact went to the later side', async () => {
   for (const conflict of world.seed.expected.conflicts) {
     const mapping = world.engine.mapping(conflict.mapping);
-    expect(await world.engine.links(mapping.name).counterpart(0, conflict.keapId)).toBe(conflict.shopId);
+    expect(await world.engine.links(mapping.name).reader.counterpart(0, conflict.keapId)).toBe(conflict.shopId);
   }
 });
 

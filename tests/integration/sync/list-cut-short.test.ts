@@ -35,7 +35,7 @@ it('a record on a page that was empty by mistake gets no second one', async () =
     } as never);
     await world.reconcile('company-customer', 1, String(id));
     expect(keap.store.companies.size).toBe(3);
-    expect(await world.engine.links('company-customer').counterpart(1, String(id))).toBe(made);
+    expect(await world.engine.links('company-customer').reader.counterpart(1, String(id))).toBe(made);
   } finally {
     await world.close();
   }

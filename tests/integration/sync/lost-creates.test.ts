@@ -1,5 +1,7 @@
 /** A create whose answer is lost may have been done: until that is known, nothing is made twice and no edit is lost. */
+
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { all, counterpart, edit, heldOf, linked, make, read, reconcile, sync, unique } from './support.ts';
 
@@ -86,14 +88,14 @@ describe('between a lost answer to a create and its next try', () => {
   it('the source is deleted: its create is forgotten by a full scan, once its result would have been seen', async () => {
     const sku = unique('lost');
     const links = world.engine.links('product-product');
-    const pending = async () => (await links.openIntents(1)).map(({ id }) => id);
+    const pending = async () => (await linksIn(links).openIntents(1)).map(({ id }) => id);
     const product = await lose(sku, { name: sku, sku });
     await world.shopApi('DELETE', `/products/${product}`);
     await goOn();
     await sync(world, 'full', 'product-product');
     expect(await pending()).toContain(product);
-    const intent = (await links.intent(1, product))!;
-    await links.intend(1, product, { ...intent, at: intent.at - 3 * 86_400_000 });
+    const intent = (await linksIn(links).intent(1, product))!;
+    await linksIn(links).intend(1, product, { ...intent, at: intent.at - 3 * 86_400_000 });
     await sync(world, 'full', 'product-product');
     expect(await pending()).not.toContain(product);
   });

@@ -137,7 +137,7 @@ describe.each(tables)('$mapping', (table) => {
         ...before,
         [row.name]: expected(table, to, pair.n, () => 1)[row.name],
       });
-      expect(await world.engine.links(table.mapping).history(pair.keap)).toEqual([]);
+      expect(await world.engine.links(table.mapping).history.history(pair.keap)).toEqual([]);
     });
 
     it.each(table.rows.filter((row) => row.clears))(
@@ -164,7 +164,7 @@ describe.each(tables)('$mapping', (table) => {
       expect(await values(table, to, pair[to])).toEqual(
         expected(table, to, pair.n, (one) => (differing.includes(one) ? 2 : 1)),
       );
-      const history = await world.engine.links(table.mapping).history(pair.keap);
+      const history = await world.engine.links(table.mapping).history.history(pair.keap);
       expect(history.map(({ property }) => property).sort()).toEqual(differing.map(({ name }) => name).sort());
       const loser = world.engine.mapping(table.mapping).sides[sideOf(to)].name;
       for (const lost of history) {
@@ -194,7 +194,7 @@ describe.each(tables)('$mapping', (table) => {
         expect([row.name, shop[row.name]]).toEqual([row.name, expected(table, 'shop', pair.n, () => 1)[row.name]]);
       else expect([row.name, keap[row.name]]).toEqual([row.name, expected(table, 'keap', pair.n, () => 2)[row.name]]);
     }
-    expect(await world.engine.links(table.mapping).history(pair.keap)).toEqual([]);
+    expect(await world.engine.links(table.mapping).history.history(pair.keap)).toEqual([]);
   });
 
   it('leaves nothing to do', async () => {

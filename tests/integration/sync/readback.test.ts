@@ -66,7 +66,7 @@ const textsOf = ({ keap, shop }: Product): unknown[] => [
   world.shop.store.products.get(Number(shop))?.description ?? '',
 ];
 const history = async ({ keap }: Product): Promise<unknown[]> => {
-  const kept = await world.engine.links('product-product').history(keap);
+  const kept = await world.engine.links('product-product').history.history(keap);
   return kept.map(({ property, side, value, rule }) => ({ property, side, value, rule }));
 };
 async function expectNoMoreWrites(): Promise<void> {

@@ -1,7 +1,9 @@
 /** Redis loses everything after a full sync: another one links what belongs together again, and makes nothing twice. */
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createByHand, linkByHand, unlinkByHand } from '../../../engine/sync/manual.ts';
 import type { Size } from '../../../sandbox/seed/index.ts';
+import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
@@ -61,7 +63,8 @@ async function linksOf(world: World): Promise<Record<MappingName, Map<string, st
   const found = {} as Record<MappingName, Map<string, string>>;
   for (const name of MAPPINGS) {
     found[name] = new Map();
-    for await (const batch of world.engine.links(name).all()) for (const [a, b] of batch) found[name].set(a, b);
+    for await (const batch of linksIn(world.engine.links(name)).all())
+      for (const [a, b] of batch) found[name].set(a, b);
   }
   return found;
 }
@@ -110,7 +113,7 @@ describe('after a full sync of real-looking data', () => {
     expect(writes(world)).toEqual(writesBefore);
     expect(lost).toEqual([]);
     // To the brake this is no first sync: what were created now would be counted.
-    expect(await world.engine.links('company-customer').firstRead()).toBe(0);
+    expect(await world.engine.links('company-customer').progress.firstRead()).toBe(0);
     await expectQuiet(world);
   });
 
@@ -391,13 +394,13 @@ describe('what a record names', () => {
 
   it('is searched for before anything is created, for a Redis restored from an older copy knows no better', async () => {
     const links = world.engine.links('company-customer');
-    const { since } = await links.readBefore(1);
+    const { since } = await links.progress.readBefore(1);
     const { keap, shop } = await pair();
     await edit(world, 'keap', 'companies', keap, { company_name: unique('Renamed') });
-    await links.readThrough(1, 'changes', since);
+    await links.progress.readThrough(1, 'changes', since);
     // What was linked after the copy was taken: nothing of it is known, but both sides count as read.
-    await links.unlink(keap, shop);
-    for (const [side, id] of [keap, shop].entries()) await links.forget(side as 0 | 1, id);
+    await linksIn(links).unlink(keap, shop);
+    for (const [side, id] of [keap, shop].entries()) await linksIn(links).forget(side as 0 | 1, id);
     const count = [companies(), customers()];
     await world.reconcile('company-customer', 0, keap);
     expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);

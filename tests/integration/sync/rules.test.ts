@@ -137,7 +137,7 @@ describe('a conflict', () => {
       line1: 'keap 1',
       line2: 'shop 2',
     });
-    const history = await world.engine.links('company-customer').history(company);
+    const history = await world.engine.links('company-customer').history.history(company);
     expect(
       history
         .map(({ property, side, value }) => ({ property, side, value }))
@@ -206,7 +206,7 @@ describe('a conflict', () => {
     expect((await read(world, 'shop', 'customers', customer)).phone).toBe(phone);
     expect((await read(world, 'keap', 'companies', company)).phone_number.number).toBe(phone);
     expect(await heldOf(world, 'company-customer', 'keap', company)).toBeUndefined();
-    expect(await world.engine.links('company-customer').history(company)).toMatchObject([
+    expect(await world.engine.links('company-customer').history.history(company)).toMatchObject([
       { property: 'phone_number.number', value: winner === 0 ? '222' : '333' },
     ]);
     await expectQuiet(world, 'company-customer');

@@ -1,8 +1,10 @@
 /** What must not follow: a plan that lets writes happen, one bad create that holds up others, a rule that depends on order. */
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordJob } from '../../../engine/runtime/queues.ts';
+import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { linked, make, reconcile, sync, unique } from './support.ts';
 
@@ -25,10 +27,10 @@ describe('a plan', () => {
     await world.engine.events('keap', [{ event: 'product.edit', id }]);
     await world.settle();
     expect(world.shop.stats().writes).toBe(before);
-    expect(await world.engine.links('product-product').counterpart(0, id)).toBeUndefined();
+    expect(await world.engine.links('product-product').reader.counterpart(0, id)).toBeUndefined();
 
     await world.sync('full');
-    expect(await world.engine.links('product-product').counterpart(0, id)).toBeDefined();
+    expect(await world.engine.links('product-product').reader.counterpart(0, id)).toBeDefined();
   });
 });
 
@@ -60,7 +62,7 @@ describe('with both sides read', () => {
       await (first === 'keap'
         ? reconcile(world, 'company-customer', 'keap', company)
         : reconcile(world, 'company-customer', 'shop', customer));
-      expect(await links.counterpart(0, company)).toBe(customer);
+      expect(await links.reader.counterpart(0, company)).toBe(customer);
     }
   });
 
@@ -68,8 +70,8 @@ describe('with both sides read', () => {
     world.shop.faults.add({ method: 'POST', path: '/products', action: 'status', status: 500 });
     const poison = await make(world, 'keap', 'products', product(unique('poison')));
     await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [poison]);
-    await expect.poll(() => world.engine.links('product-product').intent(0, poison)).toBeDefined();
-    await expect.poll(() => world.engine.links('product-product').claimed(`0/${poison}`)).toBe(false);
+    await expect.poll(() => linksIn(world.engine.links('product-product')).intent(0, poison)).toBeDefined();
+    await expect.poll(() => world.engine.links('product-product').claims.claimed(`0/${poison}`)).toBe(false);
 
     world.shop.faults.clear();
     const bystander = await make(world, 'shop', 'products', {
@@ -79,9 +81,9 @@ describe('with both sides read', () => {
     });
     await world.engine.context({ owner: 'test' }).enqueue('product-product', 1, [bystander]);
     await expect
-      .poll(() => world.engine.links('product-product').counterpart(1, bystander), { timeout: 10_000 })
+      .poll(() => world.engine.links('product-product').reader.counterpart(1, bystander), { timeout: 10_000 })
       .toBeDefined();
-    expect(await world.engine.links('product-product').counterpart(0, poison)).toBeUndefined();
+    expect(await world.engine.links('product-product').reader.counterpart(0, poison)).toBeUndefined();
   });
 });
 
@@ -105,11 +107,11 @@ describe('records that nobody edits', () => {
 
     const id = await make(world, 'keap', 'products', product(name));
     await world.sync('changes');
-    expect(await world.engine.links('product-product').counterpart(0, id)).toBeUndefined();
+    expect(await world.engine.links('product-product').reader.counterpart(0, id)).toBeUndefined();
 
     await writeFile(file, text);
     await expect
-      .poll(() => world.engine.links('product-product').counterpart(0, id), { timeout: 15_000 })
+      .poll(() => world.engine.links('product-product').reader.counterpart(0, id), { timeout: 15_000 })
       .toBeDefined();
   });
 });
@@ -141,8 +143,8 @@ describe('records whose tries are used up', () => {
       .toBe(id);
     world.shop.faults.clear();
     await world.settle();
-    if ((await links.counterpart(0, id)) === undefined) await sync(world, 'changes');
-    expect(await links.counterpart(0, id)).toBeDefined();
+    if ((await links.reader.counterpart(0, id)) === undefined) await sync(world, 'changes');
+    expect(await links.reader.counterpart(0, id)).toBeDefined();
     expect(await job()).toBeUndefined();
   });
 });

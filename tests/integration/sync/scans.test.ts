@@ -32,7 +32,7 @@ const asked = (system: SystemName, n: number): string[] =>
 // First in this file, for there is one first time only; the others make sure of it themselves.
 const first = async (): Promise<void> => {
   for (const mapping of world.engine.config.current().mappings.keys())
-    if (!(await world.engine.links(mapping).ready())) await sync(world, 'full', mapping as MappingName);
+    if (!(await world.engine.links(mapping).progress.ready())) await sync(world, 'full', mapping as MappingName);
 };
 
 describe('before both sides were read fully once', () => {

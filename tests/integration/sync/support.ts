@@ -2,7 +2,6 @@
 
 import type { Job } from 'bullmq';
 import { expect, vi } from 'vitest';
-import type { HeldRecord } from '../../../engine/links/links.ts';
 import type { Outcome } from '../../../engine/model/outcome.ts';
 import type { RecordJob } from '../../../engine/runtime/queues.ts';
 import type { Run } from '../../../engine/store/runs.ts';
@@ -11,6 +10,7 @@ import type { SyncContext } from '../../../engine/sync/context.ts';
 import { mappingScope } from '../../../engine/sync/mapping-scope.ts';
 import { reconcileUnit } from '../../../engine/sync/reconcile.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
+import type { HeldRecord } from '../../support/links.ts';
 import type { Json, World } from '../../support/world.ts';
 
 export type MappingName = 'company-customer' | 'contact-customer' | 'product-product' | 'opportunity-order';
@@ -125,7 +125,7 @@ export const counterpart = (
   mapping: MappingName,
   system: SystemName,
   id: string,
-): Promise<string | undefined> => world.engine.links(mapping).counterpart(sideOf(system), id);
+): Promise<string | undefined> => world.engine.links(mapping).reader.counterpart(sideOf(system), id);
 
 /** @returns the id of its counterpart, which it must have */
 export async function linked(world: World, mapping: MappingName, system: SystemName, id: string): Promise<string> {

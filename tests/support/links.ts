@@ -1,37 +1,40 @@
-/**
- * The store of one mapping under its former names, for those who have not moved to `engine/store` yet: links, bases, states of
- * handled records, intents, what is held.
- */
+/** Short words for what tests ask of the store of one mapping, and steps that the engine only does as parts of a batch. */
 import type { Redis } from 'ioredis';
-import { ERRORS, TandemError } from '../errors.ts';
-import type { Fingerprinter } from '../expression/values.ts';
-import { recordKey } from '../model/record-key.ts';
-import type { BrakeListener } from '../store/brake.ts';
-import type { StoreRules } from '../store/context.ts';
-import { packOpen } from '../store/issue-codec.ts';
-import { createStore } from '../store/store.ts';
-import { isToken, tokenBytes } from '../store/tokens.ts';
-import type { CorrelationNote, IssueKind, Link, OpenPatch, RecordRef, UnlinkedIndex } from '../store/types.ts';
-import { commitUnits, packLink, type WireUnit } from '../store/units.ts';
-import { packState } from '../store/unlinked-codec.ts';
-import { type Base, otherSide, type Pair, type SideIndex } from '../types.ts';
-import { type Decided, type Held, type Intent, toHeld, toIssue } from './shapes.ts';
+import { ERRORS, TandemError } from '../../engine/errors.ts';
+import type { Fingerprinter } from '../../engine/expression/values.ts';
+import { recordKey } from '../../engine/model/record-key.ts';
+import type { StoreRules } from '../../engine/store/context.ts';
+import { packOpen } from '../../engine/store/issue-codec.ts';
+import { createStore, type Store } from '../../engine/store/store.ts';
+import { isToken, tokenBytes } from '../../engine/store/tokens.ts';
+import {
+  type CorrelationNote,
+  ISSUE_KINDS,
+  type Issue,
+  type IssueKind,
+  type Link,
+  type OpenPatch,
+  type PendingCreate,
+  type RecordRef,
+  type UnlinkedIndex,
+} from '../../engine/store/types.ts';
+import { commitUnits, packLink, type WireUnit } from '../../engine/store/units.ts';
+import { packState } from '../../engine/store/unlinked-codec.ts';
+import { type Base, otherSide, type Pair, type SideIndex } from '../../engine/types.ts';
+import { type Held, type HeldRecord, heldOf } from '../../server/held.ts';
 
-export { rulesOf, type StoreRules as LinkRules } from '../store/context.ts';
-export type { KeptLost, Lost } from '../store/history.ts';
-export type { Meeting } from '../store/meeting.ts';
-export type { Followed } from '../store/progress.ts';
-export type { Decided, Held, Intent } from './shapes.ts';
+export type { Lost } from '../../engine/store/history.ts';
+export type { Held, HeldRecord };
+
+const toIssue = (held: Held): Issue => ({
+  ...held,
+  kind: held.kind === 'gone' ? 'orphaned' : held.code === 'BRAKE_ON' && held.kind === 'waiting' ? 'blocked' : held.kind,
+});
 
 export interface StoredBase {
   /** Counts the commits of the mapping; what fences a slow worker. '' for a link that does not exist yet. */
   readonly version: string;
   readonly base: Base;
-}
-
-export interface HeldRecord extends Held {
-  readonly side: SideIndex;
-  readonly id: string;
 }
 
 export interface Commit {
@@ -55,19 +58,13 @@ export type Links = ReturnType<typeof createLinks>;
 
 /** Marks in a base a property whose written value was read back otherwise. */
 const DOUBT = '~';
-const ALL: readonly IssueKind[] = ['failed', 'waiting', 'blocked', 'review', 'unmatched', 'paused', 'orphaned'];
 
-/** @param prefix first part of every Redis key; onBrake called when this process puts the brake on or takes it off */
-export function createLinks(
-  redis: Redis,
-  prefix: string,
-  mapping: StoreRules,
-  fingerprinter: Fingerprinter,
-  onBrake?: BrakeListener,
-) {
-  const store = createStore(redis, prefix, mapping, fingerprinter, onBrake);
-  const { context, reader, issues, unlinked, progress, dependents } = store;
-  const name = mapping.name;
+export const createLinks = (redis: Redis, prefix: string, mapping: StoreRules, fingerprinter: Fingerprinter) =>
+  linksIn(createStore(redis, prefix, mapping, fingerprinter));
+
+export function linksIn(store: Store) {
+  const { context, reader, issues, unlinked, progress } = store;
+  const { mapping: name, fingerprinter } = context;
   const tokenOf = (text: string): string => (isToken(text) ? text : fingerprinter.token(text));
   const patch = (side: SideIndex, id: string, change: OpenPatch): Promise<void> =>
     issues.patch([[recordKey(side, id), change]]);
@@ -140,11 +137,6 @@ export function createLinks(
       return link ? { version: String(link.revision), base: baseOf(link) } : { version: '', base: {} };
     },
 
-    /** All bases, a batch at a time. */
-    async *allBases(): AsyncGenerator<{ id: string; base: Base }[]> {
-      for await (const batch of store.links.all()) yield batch.map((link) => ({ id: link.ids[0], base: baseOf(link) }));
-    },
-
     /**
      * Records an agreement in one step: link keys, base and states together, the intents of both fulfilled.
      * @throws TandemError LINK_CHANGED, LINK_TAKEN
@@ -209,29 +201,19 @@ export function createLinks(
         await issues.noteGivenUp(recordKey(side, id));
     },
 
-    /** A linked record is known in this state: what is held of it stays. */
-    known: (side: SideIndex, id: string, state: string): Promise<void> => setState(side, id, state, false),
-
     handled: (side: SideIndex, id: string, state: string): Promise<void> =>
       setState(side, id, state, false, { issue: null }),
 
-    /** The links of these records wait for this, whatever they waited for before. @param ids on side 0 */
-    holdLinks: (ids: readonly string[], held: Held): Promise<void> =>
-      issues.patch(ids.map((id) => [recordKey(0, id), { issue: toIssue(held) }])),
-
     async held(side: SideIndex, id: string): Promise<Held | undefined> {
       const { issue } = (await reader.record(side, id)).open;
-      return issue && toHeld(issue);
+      return issue && heldOf(issue);
     },
 
     /** @param kinds only these; failed, waiting, blocked and review alone are found without reading all that is held */
-    async *allHeld(kinds: readonly IssueKind[] = ALL): AsyncGenerator<HeldRecord[]> {
+    async *allHeld(kinds: readonly IssueKind[] = ISSUE_KINDS): AsyncGenerator<HeldRecord[]> {
       for await (const batch of issues.list(kinds))
-        yield batch.map(({ side, id, issue }) => ({ side, id, ...toHeld(issue) }));
+        yield batch.map(({ side, id, issue }) => ({ side, id, ...heldOf(issue) }));
     },
-
-    heldCounts: issues.counts,
-    openCount: issues.openCount,
 
     /** Lets records be looked at again: their states and what was held are forgotten, but not what is still to be named. */
     async release(records: readonly RecordRef[]): Promise<void> {
@@ -240,18 +222,7 @@ export function createLinks(
 
     // ------------------------------------------------------------ what a person decided against
 
-    decided: async (side: SideIndex, id: string): Promise<Decided | undefined> =>
-      (await reader.record(side, id)).open.decision,
-
-    /** Outlives whatever is held of the records: ends with `undecide`, a new link, the end of the link or of the record. */
-    decide: (records: readonly RecordRef[], decision: Decided): Promise<void> =>
-      issues.patch(records.map(({ side, id }) => [recordKey(side, id), { decision }])),
-
-    // ------------------------------------------------------------ failed jobs
-
-    /** The job that failed last on a record for good. */
-    failedJob: async (side: SideIndex, id: string): Promise<string | null> =>
-      (await reader.record(side, id)).open.failedJob ?? null,
+    decided: async (side: SideIndex, id: string) => (await reader.record(side, id)).open.decision,
 
     // ------------------------------------------------------------ match index
 
@@ -261,13 +232,7 @@ export function createLinks(
         records.map(({ id, keys, names }): UnlinkedIndex => ({ id, keys, correlationId: names })),
       ),
     candidates: unlinked.candidates,
-    namers: unlinked.namers,
-    namerCount: unlinked.namerCount,
-    keysOf: unlinked.keysOf,
     firstSeen: unlinked.firstSeen,
-
-    /** The mapping leaves it without a counterpart deliberately: should it get one later, that is no first sync. */
-    leave: async (side: SideIndex, id: string): Promise<void> => unlinked.leave(side, id, await progress.firstRead()),
 
     async forget(side: SideIndex, id: string): Promise<void> {
       await one({ c: [], d: [], k: 'X', s: String(side), i: id });
@@ -275,19 +240,15 @@ export function createLinks(
 
     // ------------------------------------------------------------ intents
 
-    intent: async (side: SideIndex, id: string): Promise<Intent | undefined> =>
+    intent: async (side: SideIndex, id: string): Promise<PendingCreate | undefined> =>
       (await issues.open(side, id)).pendingCreate,
 
     /** Open intents of source records on `side`, that is creates on the other side. */
-    openIntents: async (side: SideIndex): Promise<{ id: string; intent: Intent }[]> =>
+    openIntents: async (side: SideIndex): Promise<{ id: string; intent: PendingCreate }[]> =>
       (await issues.pendingCreates(side)).map(({ id, pending }) => ({ id, intent: pending })),
 
-    intend: (side: SideIndex, id: string, pendingCreate: Intent): Promise<void> => patch(side, id, { pendingCreate }),
-
-    /** Writes that were begun last from the record on side 0, under whatever revision of its link. */
-    pendingWrites: async (id: string) => (await issues.open(0, id)).pendingWrites,
-
-    isWaitedFor: dependents.isWaitedFor,
+    intend: (side: SideIndex, id: string, pendingCreate: PendingCreate): Promise<void> =>
+      patch(side, id, { pendingCreate }),
 
     ...store.history,
     ...store.transfer,
