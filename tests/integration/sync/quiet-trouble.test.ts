@@ -1,10 +1,12 @@
 /** However many records are in trouble, a scan that finds nothing new reads none of them. */
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recordKey } from '../../../engine/model/record-key.ts';
 import type { Issue } from '../../../engine/store/types.ts';
 import { mappingScope } from '../../../engine/sync/mapping-scope.ts';
 import { scan } from '../../../engine/sync/scan.ts';
-import { connectTestRedis } from '../../support/redis.ts';
+import { connectTestRedis, redisUrl } from '../../support/redis.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { issue, linkState, token, unit } from '../store/support.ts';
 import { sync } from './support.ts';
@@ -29,20 +31,28 @@ afterAll(async () => {
 /** Commands on keys of this world while something is done, those inside scripts included. */
 async function commandsOf(work: () => Promise<unknown>): Promise<{ args: string[]; bytes: number }[]> {
   const { prefix } = world.engine.links(MAPPING).context;
-  const monitor = await redis.duplicate().monitor();
-  const found: { args: string[]; bytes: number }[] = [];
-  let last = false;
-  const end = `the last of ${prefix}`;
-  monitor.on('monitor', (_time: string, args: string[]) => {
-    if (args[1] === end) last = true;
-    else if (!last && args.some((arg) => arg.startsWith(`${prefix}:`)))
-      found.push({ args, bytes: args.reduce((sum, arg) => sum + arg.length, 0) });
-  });
+  // A socket of its own: ioredis may meet the first lines of MONITOR before it expects them.
+  const { hostname, port } = new URL(redisUrl());
+  const socket = connect(Number(port), hostname);
+  const lines: string[] = [];
+  createInterface({ input: socket }).on('line', (line) => lines.push(line));
+  const seen = (text: string) => expect.poll(() => lines.some((line) => line.includes(text)), { timeout: 10_000 });
+  socket.write('MONITOR\r\n');
+  await seen('+OK').toBe(true);
+  const [start, end] = [`first of ${prefix} ${lines.length}`, `last of ${prefix} ${lines.length}`];
+  await redis.echo(start);
   await work();
   await redis.echo(end);
-  await expect.poll(() => last).toBe(true);
-  monitor.disconnect();
-  return found;
+  await seen(end).toBe(true);
+  socket.destroy();
+  const at = (text: string): number => lines.findIndex((line) => line.includes(text));
+  return lines
+    .slice(at(start) + 1, at(end))
+    .filter((line) => line.includes(`"${prefix}:`))
+    .map((line) => ({
+      args: [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, arg]) => arg!),
+      bytes: line.length,
+    }));
 }
 
 async function putInTrouble(): Promise<void> {
@@ -82,7 +92,7 @@ it(`a scan with ${COUNT} failed, waiting and blocked records reads nothing of wh
   const after = await commandsOf(changes);
   const touched = (commands: typeof after, names: RegExp) =>
     commands.filter(({ args }) => args.some((arg) => names.test(arg)));
-  expect(touched(after, /\}:(open|issues:\w|waiting:\d:\d+|unlinked:\d:\d+)$/)).toEqual([]);
+  expect(touched(after, /\}:(open|issues:\w|waiting:\d:\d+|unlinked:\d:\d+)$/).slice(0, 3)).toEqual([]);
   const bytes = (commands: typeof after) => commands.reduce((sum, one) => sum + one.bytes, 0);
   console.log(
     `${COUNT} in trouble: ${without.length} commands of ${bytes(without)} bytes before, ${after.length} of ${bytes(after)} after`,
@@ -90,7 +100,7 @@ it(`a scan with ${COUNT} failed, waiting and blocked records reads nothing of wh
   // What watches the queues ticks meanwhile.
   expect(after.length).toBeLessThan(without.length * 2 + 100);
 
-  // A full scan compares what it was shown with what it knows, but reads no issue.
+  // A full scan asks about each link that it did not meet, by its name, but goes through no list of issues.
   const { mapping } = mappingScope(world.engine.context({ owner: 'test' }), world.engine.mapping(MAPPING));
   const missing: string[] = [];
   const full = await commandsOf(() =>
@@ -99,6 +109,6 @@ it(`a scan with ${COUNT} failed, waiting and blocked records reads nothing of wh
       found: async (_, ids) => void missing.push(...ids),
     }),
   );
-  expect(touched(full, /\}:(issues:\w|waiting:\d:\d+)$/)).toEqual([]);
-  expect(touched(full, /\}:open$/).filter(({ args }) => !/^hget$/i.test(args[0]!))).toEqual([]);
+  const listed = touched(full, /\}:(open|issues:\w|waiting:\d:\d+)$/).filter(({ args }) => !/^hget$/i.test(args[0]!));
+  expect(listed.slice(0, 3)).toEqual([]);
 });
