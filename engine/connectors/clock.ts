@@ -7,7 +7,7 @@
 import type { Redis } from 'ioredis';
 
 /** Beyond this somebody should set a clock, in ms. */
-export const CLOCK_WARNING = 60_000;
+const CLOCK_WARNING = 60_000;
 /** Redis is asked for its time again after this time, in ms. */
 const REDIS_LOOK = 60_000;
 /** `Date` leaves out the milliseconds: on average half a second. */

@@ -31,7 +31,7 @@ export interface LimiterOptions {
   readonly maxWait?: number;
 }
 
-export const MAX_WAIT = 2_000;
+const MAX_WAIT = 2_000;
 
 /** In ms. */
 const FIRST_PAUSE = 1_000;

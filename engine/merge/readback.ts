@@ -130,13 +130,13 @@ export function isPersonal({ choice }: Facts, name: string): boolean {
   return choice?.kind === 'resolve-conflict' || (choice?.kind === 'restore' && choice.property === name);
 }
 
-export function notStored({ mapping }: Facts, property: string, side: SideIndex): TandemError {
+function notStored({ mapping }: Facts, property: string, side: SideIndex): TandemError {
   const { name } = mapping.sides[side];
   const words = `${name} took the write of ${property} without an error, and still holds the value from before.`;
   return new TandemError('WRITE_NOT_STORED', words, { property });
 }
 
-export function lossError({ mapping }: Facts, property: string, side: SideIndex, loss: string): TandemError {
+function lossError({ mapping }: Facts, property: string, side: SideIndex, loss: string): TandemError {
   return new TandemError('WRITE_NOT_STORED', `${mapping.sides[side].name} stored ${property} otherwise: ${loss}.`, {
     property,
   });

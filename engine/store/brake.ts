@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { BrakeKind } from '../config/brake.ts';
 import type { StoreContext } from './context.ts';
-import { type Packable, pack } from './msgpack.ts';
+import type { Packable } from './msgpack.ts';
 import type { Brake, BrakeAnswer, Spending } from './types.ts';
 
 export type { Brake, BrakeAnswer, Spending } from './types.ts';
@@ -15,8 +15,6 @@ export const BRAKE_WINDOW = 600_000;
 /** A run that goes on for longer counts no further back, in ms. */
 const LONGEST = 86_400_000;
 const BATCH = 500;
-
-export type BrakeStore = ReturnType<typeof createBrakeStore>;
 
 /** Told when the brake goes on or off, by whoever did it. */
 export type BrakeListener = (on: boolean, brake: Brake) => void;
@@ -42,19 +40,6 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
 
     /** How many writes of a kind were done since then. @param since epoch ms */
     spent: (kind: BrakeKind, since: number): Promise<number> => redis.zcount(keys.spent(kind), since, '+inf'),
-
-    /**
-     * To be called before each write.
-     * @param off kinds that have no limit
-     * @param spending undefined for a write that is not counted
-     * @returns the brake that is on, by this write or before it; undefined when the write may be done
-     */
-    async spend(off: readonly BrakeKind[], spending: Spending | undefined): Promise<Brake | undefined> {
-      const wanted = spendingOf(off, spending);
-      const brake = parseBrake(pairs(await scripts.text<string[]>('spend', pack(wanted))));
-      if (brake && brake.id === wanted.id) tell(true, brake);
-      return brake;
-    },
 
     /** @returns the brake that is on now: this one, or the one that was on before */
     async trip(brake: Pick<Brake, 'kind' | 'by' | 'count' | 'limit' | 'linked'>): Promise<Brake> {

@@ -13,7 +13,7 @@ export const HISTORY_ENTRIES = 50;
 /** Longer values are cut (texts) or left out (lists, objects), in characters of JSON. */
 export const HISTORY_VALUE = 65_536;
 /** All values of a link together, in characters of JSON: beyond it the oldest go. */
-export const HISTORY_SIZE = 262_144;
+const HISTORY_SIZE = 262_144;
 /** A value is forgotten after this many days. */
 export const HISTORY_DAYS = 90;
 
@@ -37,8 +37,6 @@ export interface KeptLost extends Lost {
   /** Names the entry; stays the same as long as the entry is kept. */
   readonly id: string;
 }
-
-export type History = ReturnType<typeof createHistory>;
 
 export function createHistory({ redis, base }: StoreContext, reader: Reader) {
   /** LIST of losing values of a link, newest first. */

@@ -19,7 +19,6 @@ const SCRIPTS = [
   'missing',
   'release',
   'restore',
-  'spend',
   'take',
   'trip',
   'unbrake',
@@ -30,7 +29,7 @@ export type ScriptName = (typeof SCRIPTS)[number];
 type Argument = string | number | Buffer;
 
 /** `scripts/NAME.lua`, which the build copies beside the compiled code; `-- @include NAME` puts another one in. */
-export function readScript(name: string): string {
+function readScript(name: string): string {
   const text = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
   return text.replace(/^-- @include (\w+)$/gm, (_, included: string) => readScript(included));
 }

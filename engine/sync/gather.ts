@@ -118,7 +118,7 @@ async function gatherRecord(
 }
 
 /** What would be sent to create the counterpart of a record. */
-export async function convertNew(scope: MappingScope, source: RecordView): Promise<NewRecord> {
+async function convertNew(scope: MappingScope, source: RecordView): Promise<NewRecord> {
   const { mapping } = scope;
   const target = mapping.sides[otherSide(source.side)];
   const converting = convertContext(scope);

@@ -158,7 +158,7 @@ function withLock(
   };
 }
 
-export const startingFacts = (
+const startingFacts = (
   { mapping, fingerprinter }: MappingScope,
   { side, id, both }: Unit,
   stored: StoredFacts,

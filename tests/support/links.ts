@@ -256,6 +256,16 @@ export function linksIn(store: Store) {
     ...store.waitingRoom,
     ...store.meetings,
     ...store.claims,
+
+    // ------------------------------------------------------------ claims
+
+    /** Redis' time in ms once every claim is held, undefined when another owner holds one of them. */
+    claim: (names: readonly string[], owner: string, ttl: number): Promise<number | undefined> =>
+      store.batches.claim(owner, names, ttl),
+    extend: async (names: readonly string[], owner: string, ttl: number): Promise<boolean> =>
+      (await store.batches.extend(owner, names, ttl)) !== undefined,
+    unclaim: (names: readonly string[], owner: string): Promise<void> =>
+      store.batches.releaseTaken(owner, [{ records: [], claims: names }]),
   };
 }
 

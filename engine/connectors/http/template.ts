@@ -27,7 +27,7 @@ export function fillQuery(template: Readonly<Record<string, string>>, values: Va
   return query;
 }
 
-export function fillText(template: string, values: Values): string {
+function fillText(template: string, values: Values): string {
   return template.replace(PLACE, (place, name: string) => values[name] ?? place);
 }
 

@@ -2,8 +2,7 @@
   Takes every claim or none. A claim that the same owner holds counts as free, so that another try does not wait for itself.
 
   KEYS[1]  see lib.lua
-  ARGV     owner, ttl in ms, how, names...; how is 'take', 'extend' (only if all are held by the owner), or 'work': as
-           'extend', and the records of these names that were taken from the dirty set come back that much later
+  ARGV     owner, ttl in ms, how, names...; how is 'take', or 'work': only if all are held by the owner, and the records of these names that were taken from the dirty set come back that much later
   Answers Redis' time in ms, 0 where they were not taken.
 ]]
 -- @include lib

@@ -1,7 +1,9 @@
 // Queue inspection as whoever runs Tandem at night needs it: why jobs wait or failed, how fast they go, and acting on many.
+
 import { afterEach, expect, test } from 'vitest';
 import { recordKey } from '../../../engine/model/record-key.ts';
 import { listen } from '../../../server/server.ts';
+import { linksIn } from '../../support/links.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
 import { type Answer, API, closeAll, person, READ, until, type World, world } from './support.ts';
 
@@ -84,7 +86,7 @@ test('a record that another worker holds stays among those that wait', async () 
   const made = await world({ crm: people(1, () => 'Ann') });
   // Somebody else works on the record.
   const { engine, call } = made;
-  await engine.links('people').claims.claim([recordKey(0, '1')], 'somebody else', 60_000);
+  await linksIn(engine.links('people')).claim([recordKey(0, '1')], 'somebody else', 60_000);
   await made.work();
   await mark(engine, 0, ['1']);
   // It goes on waiting in the dirty set, and no job is made for it.

@@ -1,9 +1,11 @@
 /** Who wins where both sides changed, what is kept of the other, and how it comes back; what a review does when its cause changes. */
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Step } from '../../../engine/sync/context.ts';
 import { linkByHand, restoreValue, unlinkByHand } from '../../../engine/sync/manual.ts';
+import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {
   counterpart,
@@ -145,11 +147,11 @@ describe('a value that is put back', () => {
 
   it('waits for a worker that has the record, and is refused where somebody keeps it', async () => {
     const { keap, shop, entry } = await lost();
-    await links().claims.claim([`0/${keap}`], 'somebody', 60_000);
+    await linksIn(links()).claim([`0/${keap}`], 'somebody', 60_000);
     const work = restoreValue(scopeOf(world, MAPPING), { side: 0, id: keap }, entry);
     await new Promise((resolve) => setImmediate(resolve));
     expect(await both(keap, shop)).toEqual(['won', 'won']);
-    await links().claims.unclaim([`0/${keap}`], 'somebody');
+    await linksIn(links()).unclaim([`0/${keap}`], 'somebody');
     await work;
     expect(await both(keap, shop)).toEqual(['lost', 'lost']);
   });
