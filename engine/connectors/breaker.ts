@@ -50,6 +50,7 @@ export const LONGEST_PAUSE = 30_000;
 /** Down again within this time after it came back, in ms: it never was back, and the pauses go on growing. */
 const RELAPSE = 60_000;
 
+// Over 60 lines: a factory. What it returns are short functions that share one state.
 export function createBreaker({ system, words, firstPause, now, onChange }: BreakerOptions): Breaker {
   /** In a row: addresses that failed, calls of which nothing was sent. */
   let failures = new Set<string>();

@@ -34,6 +34,7 @@ const CACHED_RECORDS = 10_000;
  * @param open makes the connector; by default the one that the system file asks for
  * @throws TandemError STARTUP_REFUSED where the system cannot be used as it is set up
  */
+// Over 60 lines: a factory. What it returns are the operations of a connector, each with what all of them need around it.
 export function createSystemClient(
   config: SystemConfig,
   deps: SystemDeps,

@@ -42,6 +42,7 @@ export interface SystemClock {
  * @param key hash of Redis that keeps the measures (by entity; '': by `Date`): another process may need them before it has made a call
  * @param onOffset called when the offset goes beyond CLOCK_WARNING, and when it is within it again
  */
+// Over 60 lines: a factory. What it returns are short functions that share one offset.
 export function createSystemClock(
   redis: Redis,
   key: string,

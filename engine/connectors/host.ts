@@ -61,6 +61,7 @@ const LONGEST_DELAY = 2_000;
 /** The first pause of a system that is down is this many times the first delay. */
 const FIRST_PAUSE = 5;
 
+// Over 60 lines: a factory. What it returns are short functions that share the limits, the circuit and the clock of a system.
 export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
   const system = config.name;
   const retryDelay = deps.retryDelay ?? FIRST_DELAY;

@@ -84,6 +84,7 @@ interface Waiter {
   readonly refuse: (error: unknown) => void;
 }
 
+// Over 60 lines: a factory. What it returns are short functions that share the calls that wait.
 export function createLimiter(options: LimiterOptions): Limiter {
   const { redis, system, limits, maxWait = MAX_WAIT } = options;
   const keys = keysOf(options.prefix, system, limits);

@@ -80,6 +80,7 @@ export interface Queues {
 }
 
 /** @param firstRetry ms before the first try again; doubled with each further one */
+// Over 60 lines: a factory. What it returns are short functions over the queues.
 export function createQueues(
   connection: Redis,
   prefix: string,

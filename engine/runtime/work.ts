@@ -45,6 +45,7 @@ export interface Work extends WorkOptions {
 /** What is noted for many records alike is noted once in this time, in ms. */
 const ONCE = 1_000;
 
+// Over 60 lines: a factory. What it returns are short functions that share what is under way in this process.
 export function createWork(engine: Engine, member: Membership, options: WorkOptions): Work {
   const slots = new Map<string, Semaphore>();
   const finishing = new Map<string, (finished: Finished) => Promise<boolean>>();

@@ -53,6 +53,7 @@ const BATCHES = 4;
 /** A job whose worker was killed may be taken over this often; it is harmless and must not be lost. */
 const TAKEOVERS = 1_000;
 
+// Over 60 lines: a factory. The parts of a process are started and closed here in one order, and share its state.
 export async function startWorkers(engine: Engine, options: WorkerOptions = {}): Promise<Workers> {
   const { concurrency = 25, lockDuration = 30_000, schedules = true, server = false } = options;
   // Blocking commands need a connection of their own; BullMQ duplicates this one for each worker.

@@ -20,6 +20,7 @@ const BATCH = 500;
 export type BrakeListener = (on: boolean, brake: Brake) => void;
 
 /** @param tell called when this process puts the brake on or takes it off */
+// Over 60 lines: a factory. What it returns are short functions over the same keys.
 export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: BrakeListener = () => {}) {
   const keys = {
     /** HASH: the brake that is on, else absent. */

@@ -112,6 +112,7 @@ export interface ImportOptions {
  * @param text chunks of the copy
  * @throws TandemError BAD_REQUEST where it is no copy of links at all
  */
+// Over 60 lines: one pass over a text, line by line, whose steps share what was counted so far.
 export async function importLines(
   text: AsyncIterable<string>,
   mappings: ReadonlyMap<string, CopiedMapping>,

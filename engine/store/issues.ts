@@ -28,6 +28,7 @@ export interface RecordCreate {
 
 export type IssueCounts = Readonly<Record<IssueKind, number>>;
 
+// Over 60 lines: a factory. What it returns are short functions over the same keys.
 export function createIssues(context: StoreContext, reader: Reader, unlinked: Unlinked) {
   const { redis, base, words } = context;
   /** SET of record keys. */

@@ -21,6 +21,7 @@ export interface KeptSide {
   readonly entity: string;
 }
 
+// Over 60 lines: a factory. What it returns are short functions over one hash.
 export function createProgress({ redis, base, rules }: StoreContext, unlinked: Unlinked) {
   const key = `${base}progress`;
   // What was read under other match rules does not count, and is overwritten.

@@ -24,6 +24,7 @@ export interface StoredRecord {
 
 type Row<Open> = [first: Buffer | null, link: Buffer | null, entry: Buffer | null, open: Open];
 
+// Over 60 lines: a factory. What it returns are ways to read by one script.
 export function createReader(context: StoreContext) {
   const { scripts, words } = context;
 

@@ -266,6 +266,7 @@ interface RunCommands {
 
 export type Runs = ReturnType<typeof createRuns>;
 
+// Over 60 lines: a factory. What it returns are short functions that share the names of keys and the scripts.
 export function createRuns(connection: Redis, prefix: string) {
   connection.defineCommand('tandemRunFinish', { lua: FINISH, numberOfKeys: 4 });
   connection.defineCommand('tandemRunScanning', { lua: SCANNING, numberOfKeys: 2 });

@@ -49,6 +49,7 @@ const KEPT: readonly IssueKind[] = ['orphaned', 'paused', 'unmatched'];
 
 export type Transfer = ReturnType<typeof createTransfer> & { count(): Promise<number> };
 
+// Over 60 lines: a factory. What it returns are four functions, two per direction.
 export function createTransfer(context: StoreContext, reader: Reader, issues: Issues) {
   const { redis, base, scripts, words } = context;
 

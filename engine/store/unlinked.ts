@@ -10,6 +10,7 @@ import { decodeUnlinked, type UnlinkedEntry } from './unlinked-codec.ts';
 /** Records written in one step. */
 const BATCH = 200;
 
+// Over 60 lines: a factory. What it returns are short functions over the same families of keys.
 export function createUnlinked(context: StoreContext, reader: Reader) {
   const { redis, scripts, base, rules, fingerprinter } = context;
   const family = (rule: number | 'c', side: SideIndex): string => `free:${rules.tag}:${rule}:${side}`;

@@ -10,6 +10,7 @@ import type { MappingScope } from './scope.ts';
 export type ConversionScope = Pick<MappingScope, 'mapping' | 'config' | 'clientOf' | 'linksOf' | 'fingerprinter'>;
 
 /** Conversions of one reconcile. `missing` collects the records that had no link when they were asked for. */
+// Over 60 lines: a factory. What it returns are the functions that expressions call.
 export function convertContext({
   mapping,
   config,

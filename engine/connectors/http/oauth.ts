@@ -58,6 +58,7 @@ const RESEAL = createScript(
 );
 
 /** @throws TandemError STARTUP_REFUSED where the encryption key is missing or the token endpoint is not encrypted */
+// Over 60 lines: a factory. What it returns are short functions that share the token and the request under way.
 export function createTokenSource(config: OAuthConfig, options: TokenOptions): TokenSource {
   const { redis, prefix, system, timeout } = options;
   const now = options.now ?? Date.now;
@@ -146,6 +147,7 @@ export function createTokenSource(config: OAuthConfig, options: TokenOptions): T
     }
   }
 
+  // Over 60 lines: one request for a token, and what each kind of its answers means.
   async function ask(refreshToken: string): Promise<TokenSet> {
     const server: oauth.AuthorizationServer = { issuer: endpoint.origin, token_endpoint: config.tokenUrl };
     const client: oauth.Client = { client_id: config.clientId };

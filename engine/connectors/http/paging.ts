@@ -58,6 +58,7 @@ export function createPager(paging: PagingConfig, from?: PageRequest): Pager {
 
 const request = (query: Readonly<Record<string, string>>, url?: string): PageRequest => ({ query, url });
 
+// Over 60 lines: one case per kind of paging, each a few lines.
 function createSteps(paging: PagingConfig, from?: PageRequest): Pager {
   switch (paging.kind) {
     case 'none':

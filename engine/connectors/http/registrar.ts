@@ -33,6 +33,7 @@ interface Hook {
 }
 
 /** @throws TandemError OPERATION_UNSUPPORTED at `ensure` where the system file declares no registration */
+// Over 60 lines: a factory. What it returns are short functions over the declared operations.
 export function createWebhookRegistrar(config: SystemConfig, deps: SystemDeps): WebhookRegistrar {
   const host = createHost(config, deps);
   const transport = createTransport(config, host);

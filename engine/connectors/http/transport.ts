@@ -67,6 +67,7 @@ export interface Transport {
 /** A whole response may take this many times the timeout between two parts of it. */
 const PATIENCE = 10;
 
+// Over 60 lines: a factory. What it returns are functions that share the connections.
 export function createTransport(config: SystemConfig, host: ConnectorHost): Transport {
   const system = config.name;
   const { clock, now } = host;
@@ -108,6 +109,7 @@ export function createTransport(config: SystemConfig, host: ConnectorHost): Tran
     }
   }
 
+  // Over 60 lines: one request in the order in which it is sent and answered; each part needs what the last one found.
   async function request(call: Call, effect: Effect, auth: Readonly<Record<string, string>>): Promise<HttpResponse> {
     const url = urlOf(call);
     const { entity } = call;
