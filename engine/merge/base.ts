@@ -2,6 +2,7 @@
 import type { Mapping } from '../config/types.ts';
 import { EMPTY } from '../expression/values.ts';
 import { type PendingCreate, type PendingWrite, UNKNOWN_VALUE } from '../store/types.ts';
+import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
 import type { MergeResult } from './merge.ts';
@@ -102,13 +103,13 @@ export function marked(mapping: Mapping, base: Base): Base {
  * @param before those for which this was so at the last commit
  */
 export function unconfirmedWrites(
-  mapping: Mapping,
+  { capabilities }: Pick<Facts, 'capabilities'>,
   { writes }: MergeResult,
   answers: Pair<Answered>,
   before: readonly string[],
 ): string[] {
   return ([0, 1] as const).flatMap((side) => {
-    if (mapping.sides[side].entity.update?.answer === 'record') return [];
+    if (capabilities[side].update?.returns === 'record') return [];
     return writes[side].flatMap(({ property, fingerprint }) => {
       const answer = answers[side].get(property);
       return answer !== undefined && answer !== fingerprint && !before.includes(property) ? [property] : [];

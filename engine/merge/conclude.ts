@@ -37,7 +37,7 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
   const trouble: Trouble | undefined = stopped
     ? blockedTrouble(mapping, stopped.block, stopped.change)
     : problem && { ...troubleOf(problem, refs), ...(undecided ? { kind: 'review' as const } : {}) };
-  const unconfirmed = unconfirmedWrites(mapping, merged, answers, pair.unconfirmed).filter(
+  const unconfirmed = unconfirmedWrites(facts, merged, answers, pair.unconfirmed).filter(
     (name) => !responses.some(({ refused }) => refused.has(name)),
   );
   const looks = looksAgain(facts, pair, settled, responses);

@@ -116,7 +116,7 @@ function send(
   const fingerprints = fingerprintsOf(sent);
   const same = pending !== undefined && sameSent(pending.sent, fingerprints);
   // Where nothing can be searched, only a key that the system remembers makes it safe to post the same again.
-  if (unknown && !(target.entity.create!.idempotency && same)) {
+  if (unknown && !(facts.capabilities[otherSide(source.side)].create!.idempotent && same)) {
     const reason = `It is not known whether the record was created in ${target.name}, and it cannot be searched for there: a person decides.`;
     return unknownOutcome(facts, source, reason);
   }
@@ -226,14 +226,14 @@ function linkCreated(
   const outcome = createdOutcome(source, sent, ids);
   const claim = recordKey(counterpart.side, counterpart.record.id);
   if (!results.locked.includes(claim)) return act({ do: 'lock', claims: [claim] }, outcome);
-  const exact = mapping.sides[counterpart.side].entity.create!.answer === 'record';
+  const exact = facts.capabilities[counterpart.side].create!.returns === 'record';
   const base = baseOfCreate(mapping, source, counterpart, fingerprintsOf(sent), { begun: pending, exact });
   if (!facts.conversions) return ask({ ask: 'conversions', views, base });
   // What the target filled in by itself, and what flows back, has had no first contact yet.
   const rest = merge({ base, modified: [undefined, undefined], properties: facts.conversions.properties });
   const unfinished = rest.decisions.some(({ rule, writes }) => writes !== undefined || rule === 'review');
   const link = { ids, base: marked(mapping, unfinished ? base : rest.base), views, unfinished };
-  const correlate = lacksCorrelation(mapping.sides[side], source, counterpart.record.id);
+  const correlate = lacksCorrelation(facts, source, counterpart.record.id);
   if (results.committed === undefined) return commitCreated(facts, source, link, correlate, outcome);
   return correlateSource(facts, source, counterpart, link, pending !== undefined, outcome);
 }

@@ -1,5 +1,4 @@
 /** A record that has a link: which records are read, and which pair they make. Pure. */
-import type { MappingSide } from '../config/types.ts';
 import type { TandemError } from '../errors.ts';
 import { mapPair, replaceSide } from '../model/pair.ts';
 import type { CorrelationNote, Link, PendingWrite } from '../store/types.ts';
@@ -58,22 +57,24 @@ export function pairOfLink(facts: Facts, link: Link, views: Pair<RecordView>): P
 }
 
 /** What is still to be done about the correlation id in one record of a link. */
-function correlationNote(
-  { mapping }: Facts,
-  link: Link,
-  view: RecordView,
-  counterpart: string,
-): CorrelationNote | undefined {
+function correlationNote(facts: Facts, link: Link, view: RecordView, counterpart: string): CorrelationNote | undefined {
+  const { mapping } = facts;
   const note = link.correlation[view.side];
-  if (note === undefined || !lacksCorrelation(mapping.sides[view.side], view, counterpart)) return undefined;
+  if (note === undefined || !lacksCorrelation(facts, view, counterpart)) return undefined;
   if (note === 'new' || (note === 'refused' && isSynced(mapping, link, view))) return note;
   // What somebody wrote there is only replaced where the link has just been made.
   return view.correlationId === undefined ? 'open' : undefined;
 }
 
 /** Whether the record has a place for the id of its counterpart, and something else stands there. */
-export const lacksCorrelation = ({ correlate, entity }: MappingSide, view: RecordView, counterpart: string): boolean =>
-  correlate !== undefined && entity.update !== undefined && view.correlationId !== counterpart;
+export const lacksCorrelation = (
+  { mapping, capabilities }: Facts,
+  { side, correlationId }: Pick<RecordView, 'side' | 'correlationId'>,
+  counterpart: string,
+): boolean =>
+  mapping.sides[side].correlate !== undefined &&
+  capabilities[side].update !== undefined &&
+  correlationId !== counterpart;
 
 /** The link stays as it is; its record fails in the same way until it, the mapping or the system file is edited. */
 function unreadable(facts: Facts, link: Link, side: SideIndex, error: TandemError): Step {

@@ -72,12 +72,12 @@ function nextEffect(facts: Facts, pair: PairToMerge, gate: OpenGate, settled: Se
  * written.
  */
 export function mustReadFirst(
-  { mapping, records, results }: Facts,
+  { capabilities, records, results }: Facts,
   { views }: Pick<PairToMerge, 'views'>,
   side: SideIndex,
 ): boolean {
   if (views[side].record.version !== undefined) return false;
-  if (mapping.sides[side].entity.update?.version !== undefined) return true;
+  if (capabilities[side].update?.versioned) return true;
   const [own, other] = [records[side], records[otherSide(side)]];
   if (own?.kind !== 'present' || own.from === 'list' || results.written[otherSide(side)]) return true;
   return own.from === 'read' && other?.kind === 'present' && other.order > own.order;

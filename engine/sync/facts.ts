@@ -4,6 +4,7 @@
  */
 import type { BrakeKind } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
+import type { Capabilities } from '../connectors/connector.ts';
 import type { TandemError } from '../errors.ts';
 import type { Fingerprint, Fingerprinter } from '../expression/values.ts';
 import type { PropertyState, PropertyWrite } from '../merge/merge.ts';
@@ -225,6 +226,8 @@ export type CreateResult =
 
 export interface Facts {
   readonly mapping: Mapping;
+  /** What the system of each side offers for its entity. */
+  readonly capabilities: Pair<Capabilities>;
   readonly side: SideIndex;
   readonly id: string;
   /** Both records of the link are to be looked at. */

@@ -41,7 +41,9 @@ export async function findUnconfirmedCreate(
       views.filter((view) => view.keys[rule] === source.keys[rule]),
     );
   }
-  return entity.list?.since ? findRecent(scope, source, pending) : { by: 'nothing', records: [], others: [] };
+  return client.capabilities(entity.name).list?.since
+    ? findRecent(scope, source, pending)
+    : { by: 'nothing', records: [], others: [] };
 }
 
 /** @throws TandemError SYSTEM_UNAVAILABLE where the record that was created cannot be read yet: it is looked at again */

@@ -47,8 +47,8 @@ export function createRecentReader(): RecentReader {
 
   return {
     async read(scope, side) {
-      const { mapping, links } = scope;
-      if (!mapping.sides[side].entity.list?.since) return undefined;
+      const { mapping, links, clients } = scope;
+      if (!clients[side].capabilities(mapping.sides[side].entity.name).list?.since) return undefined;
       const { since: read, doubtful } = await links.progress.readBefore(side);
       if (read === undefined) return undefined;
       const since = doubtful ? BEGINNING : read;

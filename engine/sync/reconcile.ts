@@ -7,6 +7,7 @@ import { TandemError } from '../errors.ts';
 import { decide } from '../merge/decide.ts';
 import { nothing } from '../merge/unit.ts';
 import type { Outcome } from '../model/outcome.ts';
+import { mapPair } from '../model/pair.ts';
 import type { Brake } from '../store/types.ts';
 import type { Step } from './actions.ts';
 import { apply, keepMade } from './apply.ts';
@@ -159,12 +160,13 @@ function withLock(
 }
 
 const startingFacts = (
-  { mapping, fingerprinter }: MappingScope,
+  { mapping, clients, fingerprinter }: MappingScope,
   { side, id, both }: Unit,
   stored: StoredFacts,
   choice?: Choice,
 ): Facts => ({
   mapping,
+  capabilities: mapPair(clients, (client, on) => client.capabilities(mapping.sides[on].entity.name)),
   fingerprinter,
   side,
   id,

@@ -35,7 +35,15 @@ export function openHttpConnector(
   };
 }
 
-function capabilitiesOf({ modified, list, read, find, create, update, delete: remove }: EntityConfig): Capabilities {
+export function capabilitiesOf({
+  modified,
+  list,
+  read,
+  find,
+  create,
+  update,
+  delete: remove,
+}: EntityConfig): Capabilities {
   return {
     modified: modified !== undefined,
     list: list && { since: list.since !== undefined },

@@ -5,11 +5,12 @@
  * Fingerprints are the values themselves and tokens stand in angle brackets, so that the rows can be read.
  */
 import type { EntityConfig, Mapping, MappingSide, Property } from '../../../engine/config/types.ts';
+import { capabilitiesOf } from '../../../engine/connectors/http/connector.ts';
 import type { TandemError } from '../../../engine/errors.ts';
 import type { Fingerprinter } from '../../../engine/expression/values.ts';
 import { decide } from '../../../engine/merge/decide.ts';
 import type { PropertyState } from '../../../engine/merge/merge.ts';
-import { replaceSide } from '../../../engine/model/pair.ts';
+import { mapPair, replaceSide } from '../../../engine/model/pair.ts';
 import type { Brake } from '../../../engine/store/brake.ts';
 import type { Link, OpenEntry, PendingCreate, RecentWrite } from '../../../engine/store/types.ts';
 import type { Action, Question, Step } from '../../../engine/sync/actions.ts';
@@ -237,6 +238,7 @@ export function factsOf(given: Situation): Facts {
   const key = given.link ? `0/${given.link.ids[0]}` : `${side}/${id}`;
   return {
     mapping,
+    capabilities: mapPair(mapping.sides, ({ entity }) => capabilitiesOf(entity)),
     side,
     id,
     both: given.both,
