@@ -80,7 +80,8 @@ export function mustReadFirst(
   if (capabilities[side].update?.versioned) return true;
   const [own, other] = [records[side], records[otherSide(side)]];
   if (own?.kind !== 'present' || own.from === 'list' || results.written[otherSide(side)]) return true;
-  return own.from === 'read' && other?.kind === 'present' && other.order > own.order;
+  // A partner that was found by a search was read after the record itself.
+  return own.from === 'read' && (other?.kind !== 'present' || other.order > own.order);
 }
 
 const pendingWritesOf = (mapping: Mapping, views: Pair<RecordView>, merged: MergeResult): PendingWrite[] =>
