@@ -4,8 +4,6 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recordKey } from '../../../engine/model/record-key.ts';
 import type { Issue } from '../../../engine/store/types.ts';
-import { mappingScope } from '../../../engine/sync/mapping-scope.ts';
-import { scan } from '../../../engine/sync/scan.ts';
 import { connectTestRedis, redisUrl } from '../../support/redis.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { issue, linkState, token, unit } from '../store/support.ts';
@@ -99,16 +97,4 @@ it(`a scan with ${COUNT} failed, waiting and blocked records reads nothing of wh
   );
   // What watches the queues ticks meanwhile.
   expect(after.length).toBeLessThan(without.length * 2 + 100);
-
-  // A full scan asks about each link that it did not meet, by its name, but goes through no list of issues.
-  const { mapping } = mappingScope(world.engine.context({ owner: 'test' }), world.engine.mapping(MAPPING));
-  const missing: string[] = [];
-  const full = await commandsOf(() =>
-    scan(world.engine.context({ owner: 'test' }), mapping, 'full', {
-      plan: true,
-      found: async (_, ids) => void missing.push(...ids),
-    }),
-  );
-  const listed = touched(full, /\}:(open|issues:\w|waiting:\d:\d+)$/).filter(({ args }) => !/^hget$/i.test(args[0]!));
-  expect(listed.slice(0, 3)).toEqual([]);
 });

@@ -341,7 +341,7 @@ describe('a record with one candidate', () => {
       ? {ask: conversions, views: [0/a(Ann, ), 1/b(Ann, p1)], base: {}}
       ! begin {consume: {allowance: -}, writes: {revision: 0, ids: [a, b], writes: [{property: phone, side: 0, sent: p1, definition: phone#1, from: p1}]}}
           = matched {writes: [[phone], []], ids: [a, b]}
-      ! update {side: 0, view: 0/a(Ann, ), writes: [{property: phone, value: p1, fingerprint: p1}], readFirst: false}
+      ! update {side: 0, view: 0/a(Ann, ), writes: [{property: phone, value: p1, fingerprint: p1}], readFirst: true}
       ! commit
           result: {kind: link, link: {revision: -, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p1>", "<Ann, p1>"]}}
           handled: [0/a(Ann, p1), 1/b(Ann, p1)]
@@ -375,7 +375,7 @@ describe('a record with one candidate', () => {
       ! begin {consume: {allowance: -}, writes: {revision: 0, ids: [a, b], writes: [{property: name, side: 0, sent: Bob, definition: name#1, from: Bob}, {property: phone, side: 1, sent: p2, definition: phone#1, from: p2}]}}
           = matched {writes: [[name], [phone]], ids: [a, b], conflicts: [phone]}
       ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: phone, side: shop, value: p3, rule: conflict}]}
-      ! update {side: 0, view: 0/a(Ann, p2), writes: [{property: name, value: Bob, fingerprint: Bob}], readFirst: false}
+      ! update {side: 0, view: 0/a(Ann, p2), writes: [{property: name, value: Bob, fingerprint: Bob}], readFirst: true}
       ! update {side: 1, view: 1/b(Bob, p3), writes: [{property: phone, value: p2, fingerprint: p2}], readFirst: true}
       ! commit
           result: {kind: link, link: {revision: -, ids: [a, b], base: {name: [Bob, Bob, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Bob, p2>", "<Bob, p2>"]}}
