@@ -15,14 +15,7 @@ import type { SyncContext } from '../sync/context.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
 import { dropCreatesOfGone } from '../sync/find-create.ts';
 import { mappingScope } from '../sync/mapping-scope.ts';
-import {
-  type FoundOnPage,
-  releaseGivenUp,
-  releaseParked,
-  releaseRejected,
-  type ScanOptions,
-  scan,
-} from '../sync/scan.ts';
+import { type FoundOnPage, releaseGivenUp, releaseParked, type ScanOptions, scan } from '../sync/scan.ts';
 import type { Delivered, Deliveries } from './deliveries.ts';
 import { SCAN_QUEUE, type ScanJob } from './queues.ts';
 import type { Work } from './work.ts';
@@ -133,7 +126,6 @@ async function scanAll(scanning: Scanning): Promise<string> {
     const result = await scan(context, mapping, kind, { found, progress, run: run.id });
     if (!(await member.inForce(name, mapping.version))) return false;
     await releaseGivenUp(mappingScope(context, mapping), found);
-    if (kind === 'full') await releaseRejected({ links }, found);
     if (result.weighed.lifted) log.warn({}, 'what was missing is there again: the brake is off');
     if (kind === 'full') {
       await dropCreatesOfGone(mappingScope(context, mapping), Date.now());

@@ -327,21 +327,6 @@ export async function releaseGivenUp({ links, mapping }: MappingScope, found: Sc
   for await (const records of links.issues.list(['blocked'])) await findAll(records, found);
 }
 
-/**
- * Records whose write a system rejected: what made it do so may be over there without an edit that Tandem sees, so each full
- * scan has one more write tried for each of them. What breaks a schema or an expression fails without a call, and needs an edit.
- */
-export async function releaseRejected(
-  { links }: Pick<MappingScope, 'links'>,
-  found: ScanOptions['found'],
-): Promise<void> {
-  for await (const batch of links.issues.list(['failed']))
-    await findAll(
-      batch.filter(({ issue }) => issue.code === 'SYSTEM_REJECTED'),
-      found,
-    );
-}
-
 /** The mapping was edited: what was in trouble under the former version gets another try. */
 export async function releaseEdited({ links, mapping }: MappingScope, found: ScanOptions['found']): Promise<void> {
   const braked = (await liftUnlimited({ links, mapping })) !== undefined;

@@ -19,7 +19,6 @@ const ROUNDS = 12;
 const MAPPINGS = Object.keys(pairs);
 
 export interface Scan {
-  /** Records that were queued, but for those whose write was rejected before. */
   readonly work: number;
   readonly writes: number;
   readonly failed: readonly string[];
@@ -108,8 +107,6 @@ async function answerDoubts({ engine, stores }: Setting, model: Model): Promise<
 export async function fullScan(setting: Setting): Promise<Scan | string> {
   const { engine } = setting;
   const before = setting.writes();
-  // Each full scan tries them once more, which is no unrest.
-  const rejected = await rejectedWrites(setting);
   const runs: string[] = [];
   for (const mapping of MAPPINGS) {
     const { run, fresh } = await engine.trigger({ mapping, scan: 'full' });
@@ -127,16 +124,7 @@ export async function fullScan(setting: Setting): Promise<Scan | string> {
     work += run.progress.work;
     if (run.state === 'failed') failed.push(`${run.mapping}: ${run.reason}`);
   }
-  return { work: Math.max(0, work - rejected), writes: setting.writes() - before, failed };
-}
-
-/** How many records wait because a system rejected their write. */
-async function rejectedWrites({ engine }: Setting): Promise<number> {
-  let count = 0;
-  for (const name of MAPPINGS)
-    for await (const batch of engine.links(name).issues.list(['failed']))
-      count += batch.filter(({ issue }) => issue.code === 'SYSTEM_REJECTED').length;
-  return count;
+  return { work, writes: setting.writes() - before, failed };
 }
 
 /** A run and what its group still waits for. */
