@@ -1,0 +1,28 @@
+/** A record that came while the first scan was still under way, and is recorded only after that scan has ended. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startWorld, type World } from '../../support/world.ts';
+import { make, reconcileOne, scopeOf } from './support.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world?.close());
+
+it('a record that a batch parks after the scan has released all others is looked at, and keeps no later mapping waiting', async () => {
+  const scope = scopeOf(world, 'product-product');
+  expect(await scope.ready()).toBe(false);
+  await world.sync();
+  const { waitingRoom } = world.engine.links('product-product');
+  const id = await make(world, 'keap', 'products', {
+    name: 'Late',
+    sku: 'late',
+    price: 100,
+    short_description: 'x',
+    description: 'said',
+  });
+  // What the batch knows is from before the scan.
+  await reconcileOne(scope, { side: 0, id });
+  expect(await waitingRoom.parkedCount()).toBe(0);
+  await expect.poll(async () => (await world.shopApi('GET', '/products')).length).toBe(1);
+});
