@@ -1,7 +1,7 @@
 // Where the CPU of a worker goes: creates, changes and quiet scans, by part of the program; npm run build first
 //
 // The same work as `speed`, with a sampling profiler in the worker. A sample counts for the innermost part of the list below
-// that is on the stack, so that a call of the system counts for whoever made it. `--top 20` adds the functions themselves,
+// that is on the stack, so that a call of the system counts for its caller. `--top 20` adds the functions themselves,
 // `--keep FOLDER` the profiles, which developer tools of browsers read. A profile costs time: CPU per record is higher here.
 // npm run bench profile -- --records 2000 --top 0 --json
 import { existsSync } from 'node:fs';

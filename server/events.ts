@@ -28,7 +28,7 @@ export interface Events {
  * on which no answer comes is given up.
  */
 const ASK = 10_000;
-/** Ms for which an outcome waits for others, to be told by the same message. */
+/** Ms for which an outcome waits for others, to be sent in the same message. */
 const LINGER = 20;
 
 export function createEvents(): Events {

@@ -98,7 +98,7 @@ for back = 3, 0, -1 do
   end
 end
 
--- Events of systems that marked these records. They stay as long as the marks: whoever gets the record after this worker
+-- Events of systems that marked these records. They stay as long as the marks: the worker that gets the record after this one
 -- must not use an older reading of it either.
 local events, marked = {}, {}
 for _, unit in ipairs(taken) do

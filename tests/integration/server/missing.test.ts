@@ -1,4 +1,4 @@
-// A mapping whose file disappears: nothing is lost, everybody is told, and a person restores it or retires it.
+// A mapping whose file disappears: nothing is lost, status and health report it, and a person restores it or retires it.
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';

@@ -136,7 +136,7 @@ describe('an event of a system', () => {
   const kept = () => redis.hlen(`${store.context.base}dirty:events`);
   beforeEach(() => createDirty(redis, prefix).mark('m', ['0/1'], 0, event));
 
-  it('is known to whoever gets the record next, where the one who had it gives it back or dies', async () => {
+  it('is known to the next worker of the record, where the one who had it gives it back or dies', async () => {
     const { units } = await take('w');
     expect(units[0]!.records[0]!.event).toEqual(event);
     await store.batches.releaseTaken('w', units);
