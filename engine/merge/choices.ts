@@ -12,7 +12,7 @@ import { otherSide, type SideIndex } from '../types.ts';
 import { baseOfMatch } from './base.ts';
 import { absentError, conflictError, takenError } from './choice-errors.ts';
 import { decideLinked } from './linked.ts';
-import { endLink, survivorOf } from './orphaned.ts';
+import { endLink, endOfAbsent, survivorOf, tooEarly } from './orphaned.ts';
 import { deletedValues } from './overwritten.ts';
 import { decideRestore } from './restore.ts';
 import { indexEntry } from './state.ts';
@@ -133,6 +133,8 @@ function create(facts: Facts): Step {
   const other = facts.records[target.index];
   if (!other) return ask({ ask: 'record', side: target.index, id: former });
   if (other.kind !== 'absent') return fail(takenError(mapping, side, id, former));
+  const early = tooEarly(facts, stored.link, target.index);
+  if (early) return early;
   const commit: Commit = { ...nothing, result: { kind: 'removed', ids: stored.link.ids } };
   return act({ do: 'commit', commit, last: false }, outcomeOf('created', { side: target.index }));
 }
@@ -165,7 +167,7 @@ function deleteSurvivor(facts: Facts): Step {
   if (SIDES.every((side) => viewOn(facts, side)))
     return refused(facts, 'Both records of the link exist: nothing is deleted.');
   const survivor = survivorOf(facts);
-  if (!survivor) return endLink(stored.link, outcomeOf('gone', { ids }));
+  if (!survivor) return endOfAbsent(facts, stored.link, SIDES);
   const { side } = survivor;
   const deleted = outcomeOf('deleted', { ids, side });
   const values = deletedValues(mapping, survivor, stored.now);

@@ -7,7 +7,7 @@ import type { DeleteRule, Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { EMPTY } from '../expression/values.ts';
 import { changeTo, type Outcome } from '../model/outcome.ts';
-import { flip } from '../model/pair.ts';
+import { flip, SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { Decision, Link } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
@@ -38,7 +38,7 @@ const KEPT: Decision = { kind: 'deletes' };
 export function decideOrphaned(facts: Facts, link: Link): Step {
   const { ids } = link;
   const survivor = survivorOf(facts);
-  if (!survivor) return endLink(link, outcomeOf('gone', { ids }));
+  if (!survivor) return endOfAbsent(facts, link, SIDES);
   const permit = permitFor(facts, 'deletes', { sameState: true });
   // A person decided that the survivor stays.
   const kept = permit.kind === 'reject';
@@ -58,9 +58,10 @@ export const survivorOf = (facts: Facts): RecordView | undefined => viewOn(facts
 
 /**
  * Reads may not show a record yet that was created or linked a moment ago. That it is absent is believed once the link is
- * older than such a lag: nothing is deleted because of it before.
+ * older than such a lag. Nothing is deleted because of it before, and no link ends: a record that shows after its link has
+ * ended would get another counterpart.
  */
-function tooEarly({ mapping, stored }: Facts, { created }: Link, missing: SideIndex): Step | undefined {
+export function tooEarly({ mapping, stored }: Facts, { created }: Link, missing: SideIndex): Step | undefined {
   const { name, entity } = mapping.sides[missing];
   const age = Math.max(0, stored.now - created);
   if (age >= entity.lag) return undefined;
@@ -116,6 +117,15 @@ function keepLink(
     ...(blockedBy === undefined ? {} : { blockedBy }),
   };
   return act({ do: 'commit', commit, last: true }, outcome);
+}
+
+/** A link of which no record is left; `absent`: the sides whose records were not found. */
+export function endOfAbsent(facts: Facts, link: Link, absent: readonly SideIndex[]): Step {
+  for (const side of absent) {
+    const early = tooEarly(facts, link, side);
+    if (early) return early;
+  }
+  return endLink(link, outcomeOf('gone', { ids: link.ids }));
 }
 
 /** Both records are gone, and so is their link: whoever waits because of one of them is looked at again. */

@@ -7,7 +7,7 @@ import type { Link } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import { otherSide, type SideIndex } from '../types.ts';
-import { endLink } from './orphaned.ts';
+import { endOfAbsent } from './orphaned.ts';
 import { stateToStore } from './state.ts';
 import { abandoned, act, ask, entryOf, issueOf, keyOf, linkResult, nothing, openOfLink, outcomeOf } from './unit.ts';
 
@@ -34,7 +34,7 @@ export function decideMerged(facts: Facts, link: Link, side: SideIndex, winner: 
   const other = otherSide(side);
   const survivor = facts.records[other];
   if (!survivor) return ask({ ask: 'record', side: other, id: ids[other] });
-  if (survivor.kind === 'absent') return endLink(link, outcomeOf('gone', { ids }));
+  if (survivor.kind === 'absent') return endOfAbsent(facts, link, [other]);
   const { sides } = facts.mapping;
   const reason =
     `${sides[side].name} answers record ${winner} for ${ids[side]}: the two were merged there. ` +

@@ -5,9 +5,11 @@ import { placeOf, whyNotRestorable } from '../../../engine/merge/restore.ts';
 import type { Choice } from '../../../engine/sync/facts.ts';
 import {
   agreedOn,
+  LAG,
   LIMIT,
   link,
   mappingOf,
+  NOW,
   PARTNER,
   PLACE,
   pendingCreate,
@@ -217,6 +219,11 @@ describe('creating a counterpart by hand', () => {
           mark: []
       "
     `));
+
+  it('creates none while reads may not show the counterpart yet that was made a moment ago', () =>
+    expect(play({ choice, link: link(base, { created: NOW - LAG + 300 }), records: [a, 'absent'] })).toContain(
+      'fails: RECORD_LOCKED "shop does not show the record,',
+    ));
 
   it('creates it again after the counterpart was deleted', () =>
     expect(play({ choice, link: link(base), records: [a, 'absent'] })).toMatchInlineSnapshot(`

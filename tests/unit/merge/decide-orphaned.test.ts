@@ -20,6 +20,27 @@ describe('a link of which both records are absent', () => {
           = gone {ids: [a, b]}
       "
     `));
+
+  it.each([
+    ['crm', 0, 1_000],
+    ['crm', LAG - 300, 300],
+    ['shop', LAG - 300, 300],
+  ])(
+    'stays while reads of %s may lag %i ms after it was made: the record would be made again once it shows',
+    (name, age, retryAfter) => {
+      const mapping = mappingOf({ sides: [{ lag: name === 'crm' ? LAG : 0 }, { lag: name === 'shop' ? LAG : 0 }] });
+      const both: Situation = { link: link(base, { created: NOW - age }), records: ['absent', 'absent'], mapping };
+      const words = `${name} does not show the record, which was linked a moment ago: it is looked at again.`;
+      expect(play(both).split('\n').slice(3)).toEqual([
+        `fails: RECORD_LOCKED "${words}" {retryAfter: ${retryAfter}}`,
+        '',
+      ]);
+      expect(play({ ...both, choice: { kind: 'delete' } })).toContain(`fails: RECORD_LOCKED "${words}"`);
+      expect(play({ ...both, link: link(base, { created: NOW - LAG }) })).toContain(
+        'result: {kind: removed, ids: [a, b]}',
+      );
+    },
+  );
 });
 
 describe('a link of which one record is absent', () => {

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import type { RecordFact } from '../../../engine/sync/facts.ts';
-import { agreedOn, link, mappingOf, PLACE, pendingCreate, play, state, view } from './situation.ts';
+import { agreedOn, LAG, link, mappingOf, NOW, PLACE, pendingCreate, play, state, view } from './situation.ts';
 
 const winner: RecordFact = { kind: 'other', id: 'w' };
 const base = agreedOn('Ann', 'p1');
@@ -109,4 +109,13 @@ describe('a linked record that was merged into another one', () => {
           = gone {ids: [a, b]}
       "
     `));
+
+  it('keeps its link while reads may not show its counterpart yet', () =>
+    expect(
+      play({
+        link: link(base, { created: NOW - LAG + 300 }),
+        delivered: merged.delivered,
+        records: [undefined, 'absent'],
+      }),
+    ).toContain('fails: RECORD_LOCKED "shop does not show the record,'));
 });
