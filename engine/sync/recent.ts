@@ -5,6 +5,7 @@
  */
 import { indexEntry } from '../merge/state.ts';
 import type { SideIndex, SystemRecord } from '../types.ts';
+import { rawHash } from './raw.ts';
 import type { MappingScope } from './scope.ts';
 import { type RecordView, viewRecord } from './view.ts';
 import { watermarkAfter } from './watermark.ts';
@@ -35,7 +36,7 @@ interface Asked {
   /** The watermark of scans from which was asked first, and up to which modification was asked since. */
   readonly from: string;
   readonly to: string;
-  /** Id and modification of records that were answered since the last question with an overlap: the index has them. */
+  /** Id and raw hash of records that were answered since the last question with an overlap: the index has them. */
   readonly seen: ReadonlySet<string>;
   /** `performance.now()` of that question. */
   readonly overlapped: number;
@@ -88,9 +89,10 @@ async function changesSince(
   for await (const page of clients[side].list(mapping.sides[side].entity.name, asked)) {
     // Nobody knows whether one that cannot be read is the record that is looked for.
     if (page.failed.length > 0 || page.unidentified.count > 0) return undefined;
-    const nameOf = ({ id, modified }: SystemRecord): string => `${id} ${modified}`;
+    // Not its time: one that was edited twice within a second has the same time as before.
+    const nameOf = (record: SystemRecord): string => `${record.id} ${rawHash(fingerprinter, mapping, record)}`;
     for (const record of page.records) seen.add(nameOf(record));
-    const fresh = page.records.filter((record) => record.modified === undefined || !before.has(nameOf(record)));
+    const fresh = page.records.filter((record) => !before.has(nameOf(record)));
     count += fresh.length;
     if (count > MOST) return undefined;
     // Most have been made by ourselves.

@@ -35,6 +35,23 @@ it('a record that appears in the list late, with a time before that of the last 
   expect(all(world, 'shop', 'customers').filter((one) => one.company === name)).toHaveLength(1);
 });
 
+it('a record that is edited again within the second in which it was seen gets no second one', async () => {
+  const name = unique('again');
+  const { store } = world.shop;
+  const { id } = store.add('customers', {
+    ...customers.defaults,
+    company: 'x',
+    email: `${name}-former@x.example`,
+  } as never);
+  const updated_at = new Date(Date.now() - 1_000).toISOString();
+  store.customers.put({ ...store.customers.get(id)!, updated_at });
+  // It is seen by this create's question, as it is now.
+  await company(unique('before'));
+  store.customers.put({ ...store.customers.get(id)!, email: `${name}@x.example`, company: name, updated_at });
+  expect(await company(name)).toBe(String(id));
+  expect(all(world, 'shop', 'customers').filter((one) => one.company === name)).toHaveLength(1);
+});
+
 it('creates share an answer for two seconds; then the target is asked again', async () => {
   const clock = vi.spyOn(performance, 'now');
   try {
