@@ -8,6 +8,7 @@ import { type Wait, waitOf } from '../queue/reasons.ts';
 import { runCount } from '../store/runs.ts';
 import type { Brake } from '../store/types.ts';
 import type { ClaimedUnit } from '../sync/batch.ts';
+import { lockedError } from '../sync/claims.ts';
 import type { Ending } from '../sync/commit.ts';
 import type { Facts, Unit } from '../sync/facts.ts';
 import { type Outcome, outcome } from '../sync/outcome.ts';
@@ -44,6 +45,9 @@ export interface RecordWork {
   /** Called when nothing is left but to record what became of it. */
   readonly ends?: () => void;
 }
+
+/** When a record is looked at again that another worker took over before it was given up, in ms. */
+const LOST_WAIT = 250;
 
 /** All but `later` and `retry` are recorded: those are still held. */
 export type RecordResult =
@@ -127,7 +131,8 @@ export async function workOn(
     if (error.code === 'INTERNAL') log.error({ ...fields, err: error.cause }, words);
     else log.warn(fields, words);
     if (!over) return { kind: 'retry', error };
-    await giveUp(engine, mapping, record, job, unit.claims.owner, error);
+    if (!(await giveUp(engine, mapping, record, job, unit.claims, error)))
+      return { kind: 'later', wait: waitOf(lockedError()), ms: LOST_WAIT };
     const held = { holdMs: work.lease, open: { [unit.taken.records[0]!.key]: { failedJob: job } } };
     const answer = await unit.commit({ result: { kind: 'none' }, ...held });
     if (answer.kind !== 'done') await unit.giveBack();

@@ -4,6 +4,8 @@ import type { Engine } from '../engine.ts';
 import type { ErrorCode, TandemError } from '../errors.ts';
 import { recordKey } from '../model/record-key.ts';
 import { noteFirstTry } from '../queue/reasons.ts';
+import type { Issue } from '../store/types.ts';
+import type { Claims } from '../sync/claims.ts';
 import type { SideIndex } from '../types.ts';
 
 interface RecordName {
@@ -60,22 +62,22 @@ export async function retryLater(
 
 /**
  * Nobody tries it any more: it is among the records in trouble, and scans bring it back once the reason may be over.
- * @param owner of the claims on it
+ * @returns false where the claims on it were lost: somebody else has it, and nothing was stored
  */
 export async function giveUp(
   engine: Engine,
   mapping: Mapping,
   { side, id }: RecordName,
   job: string,
-  owner: string,
+  claims: Pick<Claims, 'owner' | 'names'>,
   { code, message, context }: TandemError,
-): Promise<void> {
+): Promise<boolean> {
   const links = engine.links(mapping.name);
   const former = (await links.issues.open(side, id)).issue;
   const { property } = context;
   const same = former?.kind === 'failed' && former.code === code && former.property === property;
   const { brake, change } = former ?? {};
-  await links.states.raise(side, id, '', {
+  const issue: Issue = {
     kind: 'failed',
     code,
     reason: message,
@@ -85,8 +87,11 @@ export async function giveUp(
     job,
     // Failing does not take it out of a brake, whose answer is about it too.
     ...(brake !== undefined && change !== undefined ? { brake, change } : {}),
-  });
-  await links.batches.leaveToPerson(recordKey(side, id), owner);
+  };
+  const held = { owner: claims.owner, claims: claims.names() };
+  if (!(await links.states.raise({ side, id }, '', issue, held))) return false;
+  await links.batches.leaveToPerson(recordKey(side, id), claims.owner);
+  return true;
 }
 
 export interface Refusal {

@@ -177,8 +177,10 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
       return result === 'begun' ? undefined : (result as 'changed' | 'lost');
     },
 
-    async noteCreate(record, key, learned) {
-      await begin({ b: {}, k: record, c: [], M: JSON.stringify(learned).slice(1, -1), mk: key });
+    async noteCreate({ record, owner = '', claims = [] }, key, learned) {
+      const fields = JSON.stringify(learned).slice(1, -1);
+      const [result] = await begin({ b: {}, k: record, o: owner, c: claims, M: fields, mk: key });
+      return result === 'begun' ? undefined : (result as 'changed' | 'lost');
     },
 
     async leaveToPerson(record, owner = '') {

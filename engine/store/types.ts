@@ -460,8 +460,13 @@ export interface Batches {
   /**
    * Adds what was learned of the pending create with this key. `made` is kept as soon as the system answers it, for reads of
    * the record may fail or lag. Where another create is pending, or none as the record is linked, nothing is noted.
+   * @returns as `withdraw`
    */
-  noteCreate(record: RecordKey, key: string, learned: Pick<PendingCreate, 'made' | 'notFoundSince'>): Promise<void>;
+  noteCreate(
+    begin: Pick<Begin, 'record' | 'owner' | 'claims'>,
+    key: string,
+    learned: Pick<PendingCreate, 'made' | 'notFoundSince'>,
+  ): Promise<'changed' | 'lost' | undefined>;
   /**
    * Nobody works on the pending create of a record: others no longer wait for its end, but go to review where they look like
    * its result. Where somebody else than the owner works on the record, nothing is noted.

@@ -37,7 +37,7 @@ export function apply(
     case 'create':
       return create(scope, claims, facts, action);
     case 'note-not-found':
-      return noteNotFound(scope, facts, action);
+      return noteNotFound(scope, claims, facts, action);
     case 'withdraw-create':
       return withdrawCreate(scope, claims, facts, action);
     case 'delete':
@@ -200,15 +200,20 @@ export async function keepMade(scope: MappingScope, facts: Facts): Promise<void>
 
 async function noteMade({ links }: MappingScope, { side, id, results }: Facts, made: string): Promise<void> {
   const key = results.begun?.key;
-  if (key !== undefined) await links.batches.noteCreate(recordKey(side, id), key, { made });
+  // Also by a worker that has lost its claims: what was made is linked by whoever has the record now.
+  if (key !== undefined) await links.batches.noteCreate({ record: recordKey(side, id) }, key, { made });
 }
 
 async function noteNotFound(
-  { links }: MappingScope,
+  { links, mapping }: MappingScope,
+  claims: Claims,
   facts: Facts,
   { side, id, key, at }: Do<'note-not-found'>,
 ): Promise<Learned> {
-  await links.batches.noteCreate(recordKey(side, id), key, { notFoundSince: at });
+  const begun = { record: recordKey(side, id), owner: claims.owner, claims: claims.names() };
+  const result = await links.batches.noteCreate(begun, key, { notFoundSince: at });
+  if (result === 'lost') throw expiredError();
+  if (result === 'changed') throw createChanged(mapping.name, id);
   return learned(facts, { notFoundNoted: true });
 }
 

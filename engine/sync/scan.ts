@@ -291,7 +291,7 @@ async function raiseUnreadable(
   const former = (await links.issues.open(side, id)).issue;
   const since = former?.kind === 'failed' && former.code === code ? former.since : Date.now();
   const issue = { kind: 'failed', code, reason: message, mapping: mapping.version, since } as const;
-  await links.states.raise(side, id, state, job === undefined ? issue : { ...issue, job });
+  await links.states.raise({ side, id }, state, job === undefined ? issue : { ...issue, job });
   await links.batches.leaveToPerson(recordKey(side, id));
   if (former && former.code !== 'BRAKE_ON') return;
   const unit = { records: [], claims: [], result: { kind: 'none' }, wake: [recordKey(side, id)] } as const;

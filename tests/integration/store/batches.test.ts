@@ -1,9 +1,16 @@
 /** Batches: dirty records taken under claims, committed with a fence, whatever other workers and marks do meanwhile. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Engine } from '../../../engine/engine.ts';
+import { TandemError } from '../../../engine/errors.ts';
+import { giveUp } from '../../../engine/runtime/trouble.ts';
 import { createDirty } from '../../../engine/store/dirty.ts';
 import type { Store } from '../../../engine/store/store.ts';
 import type { CommitUnit, TakenUnit } from '../../../engine/store/types.ts';
+import { apply, keepMade } from '../../../engine/sync/apply.ts';
+import type { Claims } from '../../../engine/sync/claims.ts';
+import type { Facts } from '../../../engine/sync/facts.ts';
+import type { MappingScope } from '../../../engine/sync/scope.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 import { contradictions, dependentsIn, issue, linkState, makeLink, storeOf, token, unit } from './support.ts';
 
@@ -461,6 +468,13 @@ describe('waking', () => {
 });
 
 describe('beginning', () => {
+  /** The record 0/1 was begun with the key `a`, and the system answered which record it made of it. */
+  const madeFacts = (id: string) =>
+    ({
+      side: 0,
+      id: '1',
+      results: { begun: { key: 'a' }, created: { kind: 'created', view: { record: { id } } } },
+    }) as unknown as Facts;
   const create = (key: string) => ({ at: 1, key, sent: {} });
   const begin = (key: string, more: object = {}) =>
     store.batches.begin({ record: '0/1', create: create(key), unlimited: [], allowance: undefined, ...more });
@@ -498,10 +512,38 @@ describe('beginning', () => {
     expect(await store.issues.pendingCreates(0)).toEqual([]);
   });
 
-  it('notes what a create has made only while that create is pending: never on a record that is linked by now', async () => {
-    const made = () => store.batches.noteCreate('0/1', 'a', { made: 'b"1' });
+  it('a worker whose claims ended notes no search in vain and gives no record up, but keeps what it has made', async () => {
+    const claims = ['0/1'];
+    await store.batches.claim('slow', claims, 20);
+    await expect.poll(() => store.batches.claim('w1', claims, TTL), { interval: 5 }).toBeTypeOf('number');
     await begin('a');
-    await store.batches.noteCreate('0/1', 'other', { made: 'b2' });
+    const by = (owner: string) => ({ owner, names: () => claims }) as Claims;
+    const scope = { links: store, mapping: { name: 'm', version: 'v1' } } as unknown as MappingScope;
+    const search = (owner: string) =>
+      apply(scope, by(owner), { results: {} } as Facts, { do: 'note-not-found', side: 0, id: '1', key: 'a', at: 5 });
+    await expect(search('slow')).rejects.toMatchObject({ code: 'LINK_CHANGED' });
+    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: create('a') }]);
+    const engine = { links: () => store } as unknown as Engine;
+    const error = new TandemError('SYSTEM_UNAVAILABLE', 'It is down.');
+    const giveUpBy = (owner: string) => giveUp(engine, scope.mapping, { side: 0, id: '1' }, 'job', by(owner), error);
+    expect(await giveUpBy('slow')).toBe(false);
+    expect(await store.issues.counts()).toMatchObject({ failed: 0 });
+    expect(await store.issues.givenUp().next()).toMatchObject({ done: true });
+
+    await keepMade(scope, madeFacts('b1'));
+    await search('w1');
+    const pending = { ...create('a'), made: 'b1', notFoundSince: 5 };
+    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending }]);
+    expect(await giveUpBy('w1')).toBe(true);
+    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: { ...pending, review: true } }]);
+    expect(await store.issues.counts()).toMatchObject({ failed: 1 });
+    expect(await contradictions(redis, store)).toEqual([]);
+  });
+
+  it('notes what a create has made only while that create is pending: never on a record that is linked by now', async () => {
+    const made = () => store.batches.noteCreate({ record: '0/1' }, 'a', { made: 'b"1' });
+    await begin('a');
+    expect(await store.batches.noteCreate({ record: '0/1' }, 'other', { made: 'b2' })).toBe('changed');
     expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: create('a') }]);
     await made();
     expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: { ...create('a'), made: 'b"1' } }]);
@@ -512,7 +554,7 @@ describe('beginning', () => {
       await begin('a', { record });
       const note =
         i % 2 === 0
-          ? store.batches.noteCreate(record, 'a', { made: counterpart })
+          ? store.batches.noteCreate({ record }, 'a', { made: counterpart })
           : store.batches.leaveToPerson(record);
       await Promise.all([note, makeLink(store, id, counterpart)]);
       expect((await store.reader.record(0, id)).openOfLink.pendingCreate).toBeUndefined();
