@@ -38,10 +38,26 @@ import {
 
 type Sendable = Extract<NewRecord, { ok: true }>;
 
-/** A create of this record's counterpart that was begun before; a person who says so has found out that it came to nothing. */
+/**
+ * A create of this record's counterpart that was begun before; a person who says so has found out that it came to nothing. A
+ * record that is known to be made is linked all the same, unless it is gone by now.
+ */
 export function pendingCreateOf(facts: Facts): PendingCreate | undefined {
   const { pendingCreate } = entryOf(facts);
-  return facts.choice?.kind === 'create' && pendingCreate?.review ? undefined : pendingCreate;
+  if (facts.choice?.kind !== 'create' || !pendingCreate?.review) return pendingCreate;
+  return pendingCreate.made === undefined || madeIsGone(facts, pendingCreate) ? undefined : pendingCreate;
+}
+
+function madeIsGone({ mapping, side, stored, found }: Facts, { at }: PendingCreate): boolean {
+  return found?.records.length === 0 && stored.now - at >= mapping.sides[otherSide(side)].entity.lag;
+}
+
+/** The record that a create has made, by its id, is not shown: it is not created again, and linked once it shows. */
+export function notShown({ mapping, side }: Facts, made: string): Step {
+  const { name, entity } = mapping.sides[otherSide(side)];
+  const words = `${name} created record ${made} and does not show it yet: it is linked as soon as it does, and not created again.`;
+  const context = { system: entity.system, entity: entity.name, id: made };
+  return fail(new TandemError('SYSTEM_UNAVAILABLE', words, context));
 }
 
 /** The record has no link and no candidate; its claims are held. */

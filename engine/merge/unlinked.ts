@@ -7,7 +7,7 @@ import type { Facts, PartnerFacts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { otherSide } from '../types.ts';
 import { appliedWrites, baseOfMatch, withApplied } from './base.ts';
-import { decideCreate, pendingCreateOf } from './create.ts';
+import { decideCreate, notShown, pendingCreateOf } from './create.ts';
 import { decideMatch } from './match.ts';
 import { decideOtherId } from './other.ts';
 import { decidePair } from './pair.ts';
@@ -91,6 +91,7 @@ function decideCounterpart(facts: Facts, view: RecordView): Step {
   const pending = pendingCreateOf(facts);
   if (pending) {
     if (!facts.found) return ask({ ask: 'unconfirmed-create', view, pending });
+    if (pending.made !== undefined && facts.found.records.length === 0) return notShown(facts, pending.made);
     if (resultOfCreate(mapping, view, pending, facts.found).kind === 'found') return decideCreate(facts, view);
   }
   if (choice?.kind === 'create') return decideCreate(facts, view);

@@ -106,7 +106,7 @@ export interface RuleFacts {
 
 /** Records of the target that an unconfirmed create may have made, and how they were looked for. */
 export interface FoundRecords {
-  /** `search`: by the correlation id or a match key; `recent`: what changed since the create began; `nothing`: it cannot be searched. */
+  /** `search`: by the id that the create is known to have made, the correlation id or a match key; `recent`: what changed since the create began; `nothing`: it cannot be searched. */
   readonly by: 'search' | 'recent' | 'nothing';
   readonly records: readonly {
     readonly view: RecordView;

@@ -1,6 +1,4 @@
 /** Looks for what unconfirmed creates have made. Collects and chooses nothing: that is engine/merge/unconfirmed.ts. */
-
-import { TandemError } from '../errors.ts';
 import { couldHaveMade, LATE } from '../merge/unconfirmed.ts';
 import { SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
@@ -22,7 +20,10 @@ export async function findUnconfirmedCreate(
   const target = otherSide(source.side);
   const { correlate, entity } = scope.mapping.sides[target];
   const client = scope.clients[target];
-  if (pending.made !== undefined) return searchResult(scope, target, [await viewMade(scope, target, pending.made)]);
+  if (pending.made !== undefined) {
+    const record = await client.read(entity.name, pending.made);
+    return searchResult(scope, target, record?.id === pending.made ? await viewAll(scope, target, [record]) : []);
+  }
   if (correlate)
     return searchResult(
       scope,
@@ -44,15 +45,6 @@ export async function findUnconfirmedCreate(
   return client.capabilities(entity.name).list?.since
     ? findRecent(scope, source, pending)
     : { by: 'nothing', records: [], others: [] };
-}
-
-/** @throws TandemError SYSTEM_UNAVAILABLE where the record that was created cannot be read yet: it is looked at again */
-async function viewMade(scope: MappingScope, side: SideIndex, id: string): Promise<RecordView> {
-  const { name, system, entity } = scope.mapping.sides[side];
-  const record = await scope.clients[side].read(entity.name, id);
-  if (record?.id === id) return viewRecord(scope.mapping, side, record, scope.fingerprinter);
-  const words = `${name} created record ${id} and does not show it yet: it is linked as soon as it does, and not created again.`;
-  throw new TandemError('SYSTEM_UNAVAILABLE', words, { system: system.name, entity: entity.name, id });
 }
 
 const viewAll = (scope: MappingScope, side: SideIndex, records: readonly SystemRecord[]): Promise<RecordView[]> =>

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import { placeOf, whyNotRestorable } from '../../../engine/merge/restore.ts';
-import type { Choice } from '../../../engine/sync/facts.ts';
+import type { Choice, Facts } from '../../../engine/sync/facts.ts';
+import type { RecordView } from '../../../engine/sync/view.ts';
 import {
   agreedOn,
   LAG,
@@ -249,6 +250,46 @@ describe('creating a counterpart by hand', () => {
           mark: []
       "
     `));
+
+  describe('of which an earlier create is known to have made a record', () => {
+    const made = (age: number, review = true): Situation => ({
+      choice,
+      records: [a, undefined],
+      open: {
+        pendingCreate: pendingCreate(
+          { name: 'Ann', phone: 'p1' },
+          { made: 'b', at: NOW - age, ...(review ? { review } : {}) },
+        ),
+      },
+    });
+    const found = (...views: RecordView[]): Partial<Facts> => ({
+      found: {
+        by: 'search',
+        records: views.map((one) => ({ view: one, linked: false, firstSeen: undefined })),
+        others: [],
+      },
+    });
+
+    it('links that one, and creates none beside it', () => {
+      const played = play({ ...made(LAG), answers: found(b) });
+      expect(played).toContain('result: {kind: link, link: {revision: -, ids: [a, b],');
+      expect(played).not.toContain('! create');
+    });
+
+    it.each([
+      ['another worker may link it', made(LAG, false)],
+      ['it may not be shown yet', made(LAG - 1)],
+    ])('creates none where it is not shown and %s', (_, given) =>
+      expect(play({ ...given, answers: found() })).toContain(
+        'fails: SYSTEM_UNAVAILABLE "shop created record b and does not show it yet: it is linked as soon as it does, and not created again." {system: shop, entity: customers, id: b}',
+      ),
+    );
+
+    it('creates another one where that one is gone', () =>
+      expect(play({ ...made(LAG), answers: found() })).toContain(
+        '! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}',
+      ));
+  });
 
   it('creates it from the second side', () =>
     expect(play({ choice, look: [1, 'b'], link: link(base), records: ['absent', b] })).toContain(
