@@ -34,6 +34,9 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
   const disagreement = disagreementOf(merged, pair.base);
   const problem = rejected ?? disagreement;
   const undecided = problem === disagreement && isReview(merged);
+  // Also where something else is the matter first: the rest is written once the record that it refers to has a counterpart.
+  const waits = merged.decisions.some(({ error }) => error?.code === 'REFERENCE_WAITING');
+  const { mark = [], waitFor } = waiting(waits ? refs : []);
   const trouble: Trouble | undefined = stopped
     ? blockedTrouble(mapping, stopped.block, stopped.change)
     : problem && { ...troubleOf(problem, refs), ...(undecided ? { kind: 'review' as const } : {}) };
@@ -43,9 +46,6 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
   const looks = looksAgain(facts, pair, settled, responses);
   const correlation = mapPair(pair.correlation, (note, side) => noteAfter(note, results.correlated[side]));
   const again = unconfirmed.length > 0 ? [{ mapping: mapping.name, side: 0 as const, id: pair.ids[0] }] : [];
-  // Also where something else is the matter first: the rest is written once the record that it refers to has a counterpart.
-  const waits = merged.decisions.some(({ error }) => error?.code === 'REFERENCE_WAITING');
-  const { mark = [], ...waitFor } = waiting(waits ? refs : []);
   const commit: Commit = {
     ...nothing,
     result: linkResult(facts, {
@@ -62,13 +62,14 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
     }),
     // A decision against a clear is in the base by now, or there is nothing to be cleared any more.
     open: openOfLink(pair.ids, {
-      issue: trouble ? issueOf(facts, trouble) : null,
+      // It names whom it waits for, so that this ends with it.
+      issue: trouble ? issueOf(facts, waitFor ? { ...trouble, refs: waitFor } : trouble) : null,
       decision: null,
       ...unsettledAfter(facts, pair, settled, responses),
     }),
     recent: recentAfter(facts, writtenNow(facts, pair, merged, answers)),
     mark: [...again, ...looks, ...mark],
-    ...waitFor,
+    ...(waitFor ? { waitFor } : {}),
     handled: mapPair(pair.views, (view, side) => handledView(facts, view, side)),
     written: mapPair(answers, (answered, side) => (answered.size > 0 ? pair.ids[side] : undefined)),
     ownWrites: mapPair(pair.views, (view, side) => {

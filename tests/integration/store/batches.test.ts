@@ -438,6 +438,9 @@ describe('waking', () => {
     await store.issues.patch([['0/w', { issue: issue('failed') }]]);
     await store.batches.commit('w', [waits('v', refs)]);
     await store.batches.commit('w', [unit({ kind: 'removed', record: { side: 0, id: 'v' } })]);
+    // Something else is the matter with it as well.
+    await store.batches.commit('w', [waits('u', refs, { open: { '0/u': { issue: issue('failed', { refs }) } } })]);
+    await store.issues.patch([['0/u', { issue: null }]]);
     await makeLink(store, '1', 'b1');
     expect(await dirty()).toEqual([]);
     expect(await dependentsIn(redis, store)).toEqual([]);

@@ -904,7 +904,10 @@ describe('a value that cannot be written', () => {
       answers: { conversions: { ...conversionsOf(mappingOf(), views, stuck(error)), refs } },
       effects: { written: [undefined, { kind: 'rejected', error: new TandemError('SYSTEM_REJECTED', 'No.') }] },
     };
-    expect(play(given)).toContain('issue: {kind: failed, code: SYSTEM_REJECTED');
+    // The issue names it too: without this it would go on waiting when the issue has ended.
+    expect(play(given)).toContain(
+      'issue: {kind: failed, code: SYSTEM_REJECTED, reason: "No.", refs: [{mapping: firms, side: 0, id: f}], mapping',
+    );
     expect(play(given)).toContain('waitFor: [{mapping: firms, side: 0, id: f}]');
     expect(play(given)).toContain('mark: [{mapping: firms, side: 0, id: f}]');
   });
