@@ -521,7 +521,8 @@ export function spoilable(kind: Kind): { origin: readonly Place[]; place: Place;
 
 /** Lists without a search and without a time to begin at. */
 const NO_SEARCH = '\\?(?!.*(filter|order_by|updated_since|sku|email|company|external_id|name)=)';
-const WHOLE_LIST = `^/[^?]*${NO_SEARCH}`;
+/** The path ends with the name of an entity: a read of one record ends with its id, and is not a list though it has a query. */
+const WHOLE_LIST = `^/([^?]*/)?[a-z]+${NO_SEARCH}`;
 
 /** Any page of the whole list of an entity. */
 export const wholeList = (entity: string): RegExp => new RegExp(`^/([^?]*/)?${entity}${NO_SEARCH}`);
