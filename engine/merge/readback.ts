@@ -9,6 +9,7 @@ import type { Conversions, Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
 import { baseEntry, entryFrom, fingerprintOf } from './base.ts';
+import { foreignModified } from './foreign.ts';
 import { lossOf } from './loss.ts';
 import type { PropertyState, PropertyWrite } from './merge.ts';
 import { entryOf } from './unit.ts';
@@ -119,10 +120,15 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
 export const rawOf = ({ mapping }: Facts, view: RecordView, name: string): unknown =>
   view.raw[mapping.properties.findIndex((property) => property.name === name)];
 
-/** Somebody modified the record after our own last write. */
-function isNewer({ stored }: Facts, { side, record: { modified } }: RecordView): boolean {
-  const own = stored.ownWrites[side];
-  return modified !== undefined && own.length > 0 && own.every(({ at }) => Date.parse(modified) > at);
+/**
+ * Somebody modified the record after our own last write through this mapping. Our own write through another mapping may have
+ * given the record a later time since. A reading older than any own write says nothing.
+ */
+function isNewer({ stored }: Facts, view: RecordView): boolean {
+  const [own, all] = [stored.link?.ownWriteAt[view.side] ?? 0, stored.ownWrites[view.side]];
+  const foreign = foreignModified(view, all);
+  if (own === 0 || foreign === undefined || all.some(({ at }) => Date.parse(view.record.modified!) < at)) return false;
+  return Date.parse(foreign) > own;
 }
 
 /** A person decides now what becomes of it. */

@@ -4,6 +4,7 @@ import { TandemError } from '../../../engine/errors.ts';
 import type { PropertyState } from '../../../engine/merge/merge.ts';
 import { readback } from '../../../engine/merge/readback.ts';
 import type { RecentWrite } from '../../../engine/store/types.ts';
+import type { OwnWrite } from '../../../engine/sync/facts.ts';
 import type { Pair } from '../../../engine/types.ts';
 import {
   agreedOn,
@@ -252,8 +253,14 @@ describe('a record that shows the value from before our own write', () => {
   });
 
   it('was edited where somebody modified it after our own write', () => {
-    const edited = (modified: string, own = [{ at: OWN, before: undefined }]) =>
-      play(showing([], { records: [a, view(1, ['Ann', 'p1'], { modified })], stored: { ownWrites: [[], own] } }));
+    const edited = (modified: string, own: readonly OwnWrite[] = [{ at: OWN, before: undefined }]) =>
+      play(
+        showing([], {
+          link: link(agreed, { ownWriteAt: [0, own[0]?.at ?? 0] }),
+          records: [a, view(1, ['Ann', 'p1'], { modified })],
+          stored: { ownWrites: [[], own] },
+        }),
+      );
     expect(edited('2026-01-02T00:00:01Z')).toContain('update {side: 0');
     expect(edited('2026-01-02T00:00:00Z')).not.toContain('update {');
     expect(edited('2026-01-02T00:00:01Z', [])).not.toContain('update {');
@@ -263,6 +270,14 @@ describe('a record that shows the value from before our own write', () => {
         { at: OWN + 5_000, before: undefined },
       ]),
     ).not.toContain('update {');
+    // Our own write through another mapping came after the edit, and saw it.
+    const later = (before: number | undefined) =>
+      edited('2026-01-02T00:00:05Z', [
+        { at: OWN, before: undefined },
+        { at: OWN + 5_000, before },
+      ]);
+    expect(later(OWN + 1_000)).toContain('update {side: 0');
+    for (const before of [OWN, OWN - 1_000, undefined]) expect(later(before)).not.toContain('update {');
   });
 
   it('may lag on both sides at once', () =>
@@ -759,6 +774,7 @@ describe('a third value after our own write', () => {
     expect(
       play(
         showing([], {
+          link: link(agreed, { ownWriteAt: [0, OWN] }),
           records: [a, view(1, ['Ann', 'p9'], { modified: '2026-01-02T00:00:01Z' })],
           stored: { ownWrites: [[], [{ at: OWN, before: undefined }]] },
         }),
