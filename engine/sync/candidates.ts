@@ -89,7 +89,9 @@ export async function searchCorrelation(scope: MappingScope, view: RecordView): 
       ? await viewAll(scope, other, await scope.clients[other].find(entity.name, correlate.source, view.record.id))
       : []);
   const naming = all.filter(({ correlationId }) => correlationId === view.record.id);
-  return naming.length > 0
+  // As in `searched`: what another batch has seen meanwhile is in the index only.
+  const again = recent && correlate ? await scope.links.unlinked.namers(other, view.record.id) : [];
+  return naming.length > 0 || again.length > 0
     ? gatherCorrelation(scope, view, naming)
     : { partners: [], namedIsLinked: false, rivals: [], matched: [] };
 }
@@ -145,7 +147,8 @@ async function searched(
     having.map(({ record }) => record.id),
   );
   const free = having.filter((_, i) => counterparts[i] === null);
-  return keepFree(scope, rule, key, free);
+  // What another batch has seen since this one asked the index is not answered again: it is in the index by now.
+  return recent && free.length === 0 ? indexed(scope, side, rule, key) : keepFree(scope, rule, key, free);
 }
 
 /** Candidates that still have the key, and that nothing pairs with another record. */

@@ -1,10 +1,10 @@
 /** Before a create the target is asked for what changed there: what its list shows late, and what is new by now, is found. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { withRecent } from '../../../engine/sync/recent.ts';
+import { createRecentReader, withRecent } from '../../../engine/sync/recent.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
 import { customers } from '../../../sandbox/shop/entities.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, linked, make, reconcile, sync, unique } from './support.ts';
+import { all, linked, make, reconcile, reconcileOne, scopeOf, sync, unique } from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -50,6 +50,20 @@ it('a record that is edited again within the second in which it was seen gets no
   store.customers.put({ ...store.customers.get(id)!, email: `${name}@x.example`, company: name, updated_at });
   expect(await company(name)).toBe(String(id));
   expect(all(world, 'shop', 'customers').filter((one) => one.company === name)).toHaveLength(1);
+});
+
+it('a record that another batch was shown between two questions of this one gets no second one', async () => {
+  const name = unique('between');
+  const email = `${name}@x.example`;
+  const { id } = world.shop.store.add('customers', { ...customers.defaults, company: name, email } as never);
+  const { id: keap } = world.keap.store.add('companies', { company_name: name, email_address: { email } } as never);
+  const reader = createRecentReader();
+  const scope = withRecent(scopeOf(world, 'company-customer'), {
+    // The index was asked already. The other batch of the same worker asks the list first, and so it alone is shown the record.
+    read: async (...question) => (await reader.read(...question)) && reader.read(...question),
+  });
+  const outcome = await reconcileOne(scope, { side: 0, id: keap });
+  expect(outcome).toMatchObject({ kind: 'matched', ids: [keap, String(id)] });
 });
 
 it('creates share an answer for two seconds; then the target is asked again', async () => {
