@@ -53,8 +53,17 @@ function link(facts: Facts, { ids }: Kind<'link'>): Step {
   const links = flip(side, [stored.link, facts.partner.link]);
   if (stored.link?.ids[other] === ids[other]) return end(outcomeOf('unchanged', { ids }));
   for (const one of SIDES) {
-    const counterpart = links[one]?.ids[otherSide(one)];
-    if (counterpart !== undefined) return fail(takenError(mapping, one, ids[one], counterpart));
+    const former = links[one];
+    if (!former) continue;
+    const counterpart = former.ids[otherSide(one)];
+    if (facts.absentTwice === undefined) return ask({ ask: 'absent-twice', side: otherSide(one), id: counterpart });
+    if (!facts.absentTwice) return fail(takenError(mapping, one, ids[one], counterpart));
+    const early = tooEarly(facts, former, otherSide(one));
+    if (early) return early;
+    // Its counterpart is gone: it may have another one.
+    const result = { kind: 'unlink', ids: former.ids, revision: former.revision } as const;
+    const wakeAll = former.ids.map((id, of) => recordKey(of as SideIndex, id));
+    return act({ do: 'commit', commit: { ...nothing, result, wakeAll }, last: false }, outcomeOf('matched', { ids }));
   }
   for (const one of SIDES) {
     const fact = facts.records[one];

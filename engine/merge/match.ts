@@ -1,16 +1,16 @@
 /**
  * Which record is the counterpart of one without a link: whom it names, then by the match rules in their order. Pure.
  *
- * Records that are linked already are nobody's candidates. A record that a better rule pairs with another one is nobody's
- * candidate under a lesser rule; so the result does not depend on which record comes first. The best rule is correlation:
- * a record that names another one was made for it. Only where the two have no match key in common, and somebody else
- * has, a person decides.
+ * Records that are linked already are nobody's candidates, unless their counterpart is gone: see `survivors`. A record that
+ * a better rule pairs with another one is nobody's candidate under a lesser rule; so the result does not depend on which
+ * record comes first. The best rule is correlation: a record that names another one was made for it. Only where the two
+ * have no match key in common, and somebody else has, a person decides.
  */
 import type { MappingSide } from '../config/types.ts';
 import { recordKey } from '../model/record-key.ts';
-import type { RecordKey } from '../store/types.ts';
+import type { Link, RecordKey } from '../store/types.ts';
 import type { Question } from '../sync/actions.ts';
-import type { CorrelationFacts, Facts } from '../sync/facts.ts';
+import type { CorrelationFacts, Facts, RuleFacts, Survivor } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { otherSide } from '../types.ts';
 
@@ -18,7 +18,8 @@ export type Match =
   | { readonly kind: 'ask'; readonly question: Question }
   | { readonly kind: 'none' }
   /** Exactly one candidate, and this record is the only one that it could belong to. */
-  | { readonly kind: 'one'; readonly view: RecordView; readonly rule: string }
+  /** `former`: the link that it still has, to a record that is gone. */
+  | { readonly kind: 'one'; readonly view: RecordView; readonly rule: string; readonly former?: Link }
   /** Several could belong together, or the rule asks for a person. Record keys of all concerned but the record itself. */
   | {
       readonly kind: 'review';
@@ -49,6 +50,7 @@ function byCorrelation(facts: Facts, view: RecordView, found: CorrelationFacts):
   const own = facts.mapping.sides[view.side];
   const other = facts.mapping.sides[otherSide(view.side)];
   const rule = own.correlate && view.correlationId !== undefined ? placeOf(own) : placeOf(other);
+  if (found.survivor) return byNamedSurvivor(facts, found, found.survivor, rule);
   if (found.namedIsLinked)
     return {
       kind: 'review',
@@ -77,6 +79,19 @@ function byCorrelation(facts: Facts, view: RecordView, found: CorrelationFacts):
   };
 }
 
+/** The record names one whose counterpart is gone: it was made for it, unless somebody else has its match keys. */
+function byNamedSurvivor(
+  { mapping }: Facts,
+  { matched }: CorrelationFacts,
+  { view, link, kept }: Survivor,
+  rule: string,
+): Match {
+  if (!kept && matched.length === 0) return { kind: 'one', view, rule, former: link };
+  const why = kept ? 'a person decided that it stays without one' : 'the match rules find another record';
+  const reason = `${rule} names a record in ${mapping.sides[view.side].name} whose counterpart was deleted, but ${why}: a person decides.`;
+  return { kind: 'review', rule, candidates: [keyOfView(view), ...matched], reason, found: [] };
+}
+
 /** Whether two records have a match key in common. */
 export const shareKey = (a: Pick<RecordView, 'keys'>, b: Pick<RecordView, 'keys'>): boolean =>
   a.keys.some((key, rule) => key !== undefined && key === b.keys[rule]);
@@ -86,8 +101,9 @@ function byRules(facts: Facts, view: RecordView): Match {
     if (view.keys[index] === undefined) continue;
     const found = facts.rules[index];
     if (!found) return { kind: 'ask', question: { ask: 'rule', rule: index, view } };
-    const { candidates, rivals, doubtful } = found;
+    const { candidates, rivals, doubtful, survivors = [] } = found;
     const [only, ...more] = candidates;
+    if (!only && survivors.length > 0) return bySurvivors(facts, index, found, survivors);
     if (!only) continue;
     if (more.length === 0 && rivals.length === 0 && doubtful.length === 0 && onMatch === 'link')
       return { kind: 'one', view: only, rule: name };
@@ -99,6 +115,26 @@ function byRules(facts: Facts, view: RecordView): Match {
     return { kind: 'review', rule: name, candidates: concerned, reason, found: candidates };
   }
   return NONE;
+}
+
+/** Records with the same match key whose counterpart is gone. */
+function bySurvivors({ mapping }: Facts, rule: number, { rivals }: RuleFacts, survivors: readonly Survivor[]): Match {
+  const { name, onMatch } = mapping.match[rule]!;
+  const [{ view, link, kept }, ...more] = survivors as [Survivor, ...Survivor[]];
+  const sure = more.length === 0 && rivals.length === 0;
+  if (sure && !kept && onMatch === 'link') return { kind: 'one', view, rule: name, former: link };
+  const why = !sure
+    ? 'several records could belong together'
+    : kept
+      ? 'a person decided that it stays without one'
+      : 'the rule asks a person to confirm it';
+  return {
+    kind: 'review',
+    rule: name,
+    candidates: [...survivors.map((one) => one.view), ...rivals].map(keyOfView),
+    reason: `It matches a record in ${mapping.sides[view.side].name} whose counterpart was deleted, by the rule "${name}"; ${why}: a person decides.`,
+    found: [],
+  };
 }
 
 /**

@@ -8,8 +8,8 @@ import { TandemError } from '../errors.ts';
 import { EMPTY } from '../expression/values.ts';
 import { changeTo, type Outcome } from '../model/outcome.ts';
 import { flip, SIDES } from '../model/pair.ts';
-import { recordKey } from '../model/record-key.ts';
-import type { Decision, Link } from '../store/types.ts';
+import { parseRecordKey, recordKey } from '../model/record-key.ts';
+import type { Decision, Link, RecordKey } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
@@ -77,6 +77,8 @@ function propagate(facts: Facts, link: Link, survivor: RecordView, permit: Exclu
   const missing = otherSide(side);
   const deleted = outcomeOf('deleted', { ids, side, changes: changeTo(side, undefined) });
   if (results.deleted) return endLink(link, deleted);
+  if (!facts.successors) return ask({ ask: 'successors', view: survivor });
+  if (facts.successors.length > 0) return awaitSuccessor(facts, link, survivor, facts.successors);
   if (facts.absentTwice === undefined) return ask({ ask: 'absent-twice', side: missing, id: ids[missing] });
   if (!facts.absentTwice) {
     const words = `The record in ${mapping.sides[missing].name} is there again.`;
@@ -92,17 +94,29 @@ function propagate(facts: Facts, link: Link, survivor: RecordView, permit: Exclu
   return act({ do: 'delete', side, id: ids[side] }, deleted);
 }
 
+/** Whoever was deleted seems to be there under another id: that record is looked at, and the survivor is its candidate. */
+function awaitSuccessor(facts: Facts, link: Link, survivor: RecordView, successors: readonly RecordKey[]): Step {
+  const { mapping } = facts;
+  const { name } = mapping.sides[otherSide(survivor.side)];
+  const reason = `The counterpart in ${name} was deleted, and ${successors.length === 1 ? 'a record' : 'records'} there could take its place: nothing is deleted until that is decided.`;
+  const trouble: Trouble = { kind: 'orphaned', reason, candidates: successors };
+  const mark = successors.map((key) => ({ mapping: mapping.name, ...parseRecordKey(key) }));
+  const more = { mark, watch: successors };
+  return keepLink(facts, link, survivor, { trouble, kept: false, more }, outcomeOf('gone', { ids: link.ids, reason }));
+}
+
 function block(facts: Facts, link: Link, survivor: RecordView, permit: Block): Step {
   const trouble = blockedTrouble(facts.mapping, permit, 'deletes');
   const outcome = outcomeOf('waiting', { ids: link.ids, code: trouble.code!, reason: trouble.reason });
-  return keepLink(facts, link, survivor, { trouble, kept: false, blockedBy: permit.brake.id }, outcome);
+  const more = { blockedBy: permit.brake.id };
+  return keepLink(facts, link, survivor, { trouble, kept: false, more }, outcome);
 }
 
 function keepLink(
   facts: Facts,
   link: Link,
   survivor: RecordView,
-  { trouble, kept, blockedBy }: { trouble: Trouble; kept: boolean; blockedBy?: string },
+  { trouble, kept, more = {} }: { trouble: Trouble; kept: boolean; more?: Partial<Commit> },
   outcome: Outcome,
 ): Step {
   const { mapping } = facts;
@@ -114,7 +128,7 @@ function keepLink(
     result: linkResult(facts, { ids, base: baseOf(facts, link, survivor), unconfirmed, correlation, lastSynced }),
     handled: flip(survivor.side, [survivor, undefined]),
     open: openOfLink(ids, open),
-    ...(blockedBy === undefined ? {} : { blockedBy }),
+    ...more,
   };
   return act({ do: 'commit', commit, last: true }, outcome);
 }

@@ -11,6 +11,7 @@ import { decideCreate, notShown, pendingCreateOf } from './create.ts';
 import { decideMatch } from './match.ts';
 import { decideOtherId } from './other.ts';
 import { decidePair } from './pair.ts';
+import { decideReturn } from './returning.ts';
 import { indexEntry, unreadableState } from './state.ts';
 import { resultOfCreate } from './unconfirmed.ts';
 import {
@@ -100,7 +101,9 @@ function decideCounterpart(facts: Facts, view: RecordView): Step {
     case 'ask':
       return ask(match.question);
     case 'one':
-      return decideNewPair(facts, view, match.view);
+      return match.former
+        ? decideReturn(facts, view, { ...match, former: match.former })
+        : decideNewPair(facts, view, match.view);
     case 'review': {
       const { candidates, reason, found } = match;
       const more = { index: flip(otherSide(view.side), [found.map(indexEntry), []]) };

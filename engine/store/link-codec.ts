@@ -2,7 +2,8 @@
  * The value of a link in Redis, binary: a link of 11 properties takes about 250 bytes. Numbers are big endian.
  *
  *   0  1  format, 1
- *   1  1  flags: bits 0-1 and 2-3 the correlation notes of side 0 and 1, 4: presence follows, 5: unconfirmed follows
+ *   1  1  flags: bits 0-1 and 2-3 the correlation notes of side 0 and 1, 4: presence follows, 5: unconfirmed follows,
+ *         6-7: how many match keys follow
  *   2  6  revision                  } filled in by commit.lua
  *   8  6  time of creation in ms    }
  *  14  4  number of the definition set
@@ -13,6 +14,7 @@
  *  74  2  length of the id on side 1 in bytes, then the id
  *   then  presence and unconfirmed: a bit per entry of the definition set, where the flags say so; without presence all are there
  *   then  two fingerprints of 8 bytes per property that is there
+ *   then  the match keys of both records, 8 bytes each; where the flags say 3, their number in one byte: put there by commit.lua
  *
  * scripts/lib.lua knows the offsets up to the id.
  */

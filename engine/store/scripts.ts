@@ -13,6 +13,7 @@ const SCRIPTS = [
   'free',
   'intern',
   'leave',
+  'linked',
   'lock',
   'lookup',
   'mark',

@@ -295,6 +295,8 @@ export interface LinkState {
   readonly foreignAt?: Pair<number | undefined>;
   /** Undefined: as it was; '': not known. */
   readonly raw?: Pair<Token | undefined>;
+  /** Match keys of both records, each once: by them the link is found again. Undefined: as they were. */
+  readonly matchKeys?: readonly Token[] | undefined;
 }
 
 /** What the index of records without a link holds of one of them: by it others find it as a candidate. */

@@ -14,6 +14,8 @@ import { packState } from './unlinked-codec.ts';
 export type WireUnit = { readonly [name: string]: Packable | undefined };
 
 const ANSWERS = ['done', 'fenced', 'taken', 'lost'] as const;
+/** Match keys by which a link is found, at most. */
+const MOST_KEYS = 20;
 /** A text that goes between its interning and the commit is interned again; that it goes each time is no chance. */
 const TRIES = 5;
 
@@ -148,6 +150,7 @@ export async function packLink(context: StoreContext, link: LinkState, used: Set
     v: value,
     rev: link.revision ?? 0,
     keep: bits(raw) + 4 * bits(ownWriteAt),
+    ky: link.matchKeys && tokenBytes(...link.matchKeys.slice(0, MOST_KEYS)),
   };
 }
 

@@ -2,13 +2,17 @@
 import { coalesce } from '../coalesce.ts';
 import type { SideIndex } from '../types.ts';
 import type { StoreContext } from './context.ts';
+import { pack } from './msgpack.ts';
 import type { Reader } from './reader.ts';
+import { tokenBytes } from './tokens.ts';
 import type { Token, UnlinkedIndex } from './types.ts';
 import { commitUnits, packIndex, type WireUnit } from './units.ts';
 import { decodeUnlinked, type UnlinkedEntry } from './unlinked-codec.ts';
 
 /** Records written in one step. */
 const BATCH = 200;
+/** Records asked about in one script. */
+const LOOKED = 500;
 
 // Over 60 lines: a factory. What it returns are short functions over the same families of keys.
 export function createUnlinked(context: StoreContext, reader: Reader) {
@@ -19,6 +23,7 @@ export function createUnlinked(context: StoreContext, reader: Reader) {
   );
   const find = (side: SideIndex, rule: number | 'c', key: Buffer, limit: number): Promise<string[]> =>
     ask([family(rule, side), key, limit]);
+  const linked = coalesce<Buffer, string[][]>((requests) => scripts.text('linked', pack(requests)), LOOKED);
   const bytes = (token: Token): Buffer => Buffer.from(token, 'base64url');
 
   async function* buckets(side: SideIndex, which: string, met = ''): AsyncGenerator<{ id: string; value: Buffer }[]> {
@@ -50,6 +55,12 @@ export function createUnlinked(context: StoreContext, reader: Reader) {
     /** Ids on a side whose records name the record `id` of the other side as their counterpart; at most `limit`. */
     namers: (side: SideIndex, id: string, limit = 10): Promise<string[]> =>
       find(side, 'c', bytes(fingerprinter.token(id)), limit),
+
+    /**
+     * Links whose records have a match key, by their ids on side 0: per key, at most 11. Calls of one moment are one script.
+     */
+    linkedBy: async (keys: readonly Token[]): Promise<string[][]> =>
+      keys.length === 0 ? [] : linked(tokenBytes(...keys)),
 
     /** How many counterparts the records of a side name. */
     namerCount: async (side: SideIndex): Promise<number> =>

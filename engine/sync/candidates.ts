@@ -1,12 +1,12 @@
-/** Which records could be the counterpart of one without a link. Collects and chooses nothing: that is `decideMatch`. */
-import { TandemError } from '../errors.ts';
 import { shareKey } from '../merge/match.ts';
 import { parseRecordKey, recordKey } from '../model/record-key.ts';
 import type { RecordKey } from '../store/types.ts';
-import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
+import { otherSide, type SideIndex } from '../types.ts';
 import type { CorrelationFacts, RuleFacts } from './facts.ts';
+import { readNamed, readView, viewAll } from './read-view.ts';
+import { survivorNamed, survivorsWith } from './returning.ts';
 import type { MappingScope } from './scope.ts';
-import { type RecordView, viewRecord } from './view.ts';
+import type { RecordView } from './view.ts';
 
 /** The free records that a record names, or that name it, read again; `found`: such that the match index need not know. */
 export async function gatherCorrelation(
@@ -15,6 +15,11 @@ export async function gatherCorrelation(
   found: readonly RecordView[] = [],
 ): Promise<CorrelationFacts> {
   const { partners, namedIsLinked } = await partnersOf(scope, view, found);
+  if (namedIsLinked) {
+    const survivor = await survivorNamed(scope, view.side, view.correlationId!);
+    const sure = !survivor || shareKey(view, survivor.view);
+    return { partners, namedIsLinked, survivor, rivals: [], matched: sure ? [] : await matchedBy(scope, [view]) };
+  }
   const [only, ...more] = partners;
   if (!only || more.length > 0) return { partners, namedIsLinked, rivals: [], matched: [] };
   const { partners: ofPartner } = await partnersOf(scope, only, []);
@@ -45,25 +50,6 @@ async function partnersOf(
 }
 
 const namedBy = ({ correlationId }: RecordView): string[] => (correlationId === undefined ? [] : [correlationId]);
-
-/** What a person wrote into the place of an id need not look like one: then the system has no such record. */
-export async function readNamed(scope: MappingScope, side: SideIndex, id: string): Promise<RecordView | undefined> {
-  try {
-    return await readView(scope, side, id);
-  } catch (error) {
-    if (error instanceof TandemError && error.code === 'SYSTEM_REJECTED') return undefined;
-    throw error;
-  }
-}
-
-async function readView(scope: MappingScope, side: SideIndex, id: string): Promise<RecordView | undefined> {
-  const record = await scope.clients[side].read(scope.mapping.sides[side].entity.name, id);
-  // Another record than was asked for: there is none under this id.
-  return record?.id === id ? viewRecord(scope.mapping, side, record, scope.fingerprinter) : undefined;
-}
-
-const viewAll = (scope: MappingScope, side: SideIndex, records: readonly SystemRecord[]): Promise<RecordView[]> =>
-  Promise.all(records.map((record) => viewRecord(scope.mapping, side, record, scope.fingerprinter)));
 
 /** Whom match rules find for either of two records. */
 async function matchedBy(scope: MappingScope, views: readonly RecordView[]): Promise<string[]> {
@@ -107,9 +93,10 @@ export async function gatherRule(scope: MappingScope, view: RecordView, rule: nu
   const other = otherSide(view.side);
   let found = await indexed(scope, other, rule, key);
   if (found.candidates.length === 0) found = await searched(scope, other, rule, key, text);
-  if (found.candidates.length === 0) return { candidates: [], doubtful: [], rivals: [] };
+  const survivors = found.candidates.length === 0 ? await survivorsWith(scope, view.side, rule, key) : [];
+  if (found.candidates.length === 0 && survivors.length === 0) return { candidates: [], doubtful: [], rivals: [] };
   const rivals = (await indexed(scope, view.side, rule, key)).candidates;
-  return { ...found, rivals: rivals.filter(({ record }) => record.id !== view.record.id) };
+  return { ...found, survivors, rivals: rivals.filter(({ record }) => record.id !== view.record.id) };
 }
 
 type Candidates = Pick<RuleFacts, 'candidates' | 'doubtful'>;
@@ -200,6 +187,12 @@ async function pairedByBetterRule({ links }: MappingScope, rule: number, view: R
     if ((await links.reader.counterparts(other, partners)).includes(null)) return true;
   }
   return false;
+}
+
+/** Free records of the other side that name a survivor, or have a match key in common with it. Redis is asked, and those read. */
+export async function gatherSuccessors(scope: MappingScope, view: RecordView): Promise<RecordKey[]> {
+  const named = (await partnersOf(scope, view, [])).partners.map(({ side, record }) => recordKey(side, record.id));
+  return [...new Set([...named, ...(await matchedBy(scope, [view]))])];
 }
 
 /** Which of these records of the other side are linked by now and have a match key in common with a record. */

@@ -90,11 +90,18 @@ function storable({ rawOf }: MappingScope, { stored }: Facts, { result, handled,
     kind: 'link',
     link: {
       ...result.link,
+      matchKeys: matchKeysOf(handled),
       raw: mapPair(result.link.lastSynced, (state, side) => (state === '' ? '' : hashOf(handled[side]))),
       ownWriteAt: mapPair(what.ownWrites, (write) => write?.at),
       foreignAt: mapPair(what.ownWrites, (write) => write && (write.before ?? 0)),
     },
   };
+}
+
+/** Where both records were handled: those of one that is gone say still who it was. */
+function matchKeysOf([a, b]: Commit['handled']): readonly string[] | undefined {
+  if (!a || !b) return undefined;
+  return [...new Set([...a.keys, ...b.keys].filter((key) => key !== undefined))];
 }
 
 /** Pending writes of a link that was committed are history, and so is a create of either record. */

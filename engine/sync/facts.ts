@@ -83,11 +83,21 @@ export type RecordFact =
   /** It is there, but an expression of the mapping or system file fails on it; another try would meet the same. */
   | { readonly kind: 'unreadable'; readonly error: TandemError };
 
+/** A linked record of the other side whose counterpart is gone, read again. */
+export interface Survivor {
+  readonly view: RecordView;
+  readonly link: Link;
+  /** A person decided that it stays without a counterpart. */
+  readonly kept: boolean;
+}
+
 /** Free records that the record names, or that name it (`correlate`), read again. */
 export interface CorrelationFacts {
   readonly partners: readonly RecordView[];
   /** The record that it names is linked to another one. */
   readonly namedIsLinked: boolean;
+  /** The record that it names, where that is linked to one that is gone. */
+  readonly survivor?: Survivor | undefined;
   /** Other records of its own side that are named by its only partner, or name it. */
   readonly rivals: readonly RecordView[];
   /** Whom match rules find for either of the two, where they have no match key in common. */
@@ -102,6 +112,8 @@ export interface RuleFacts {
   readonly doubtful: readonly RecordKey[];
   /** Free records of its own side with the same match key. */
   readonly rivals: readonly RecordView[];
+  /** Where there is no candidate: linked records with the same match key whose counterpart is gone. */
+  readonly survivors?: readonly Survivor[];
 }
 
 /** Records of the target that an unconfirmed create may have made, and how they were looked for. */
@@ -240,7 +252,7 @@ export interface Facts {
   readonly records: Pair<RecordFact | undefined>;
   /** Other records wait for the link of this one. */
   readonly waitedFor?: boolean;
-  readonly correlation?: CorrelationFacts;
+  readonly correlation?: CorrelationFacts | undefined;
   /** By the index of the match rule. */
   readonly rules: readonly (RuleFacts | undefined)[];
   /** Records of the other side that name this one, as the system finds them: asked after the rules. */
@@ -254,12 +266,14 @@ export interface Facts {
   readonly matching?: readonly RecordKey[];
   /** Whether one of the candidates of an earlier review exists and is in scope. */
   readonly candidatesExist?: boolean;
-  readonly partner?: PartnerFacts;
+  readonly partner?: PartnerFacts | undefined;
   readonly newRecord?: NewRecord;
   readonly conversions?: Conversions;
   readonly allowance?: AllowanceFacts;
+  /** Free records that could take the place of the one that is gone, read again. */
+  readonly successors?: readonly RecordKey[];
   /** Looked at a second time before a delete, and still absent. */
-  readonly absentTwice?: boolean;
+  readonly absentTwice?: boolean | undefined;
   readonly restored?: RestoredValue;
   readonly results: Results;
 }

@@ -9,12 +9,13 @@ import {
   gatherCorrelation,
   gatherMatching,
   gatherRule,
-  readNamed,
+  gatherSuccessors,
   searchCorrelation,
 } from './candidates.ts';
 import { convertProperty, flowsTo, propertyStates } from './convert.ts';
 import type { DeliveredRecord, Facts, NewRecord, RecordFact, RestoredValue, Unit } from './facts.ts';
 import { findUnconfirmedCreate, gatherOpenCreates } from './find-create.ts';
+import { readNamed } from './read-view.ts';
 import { convertContext } from './references.ts';
 import type { MappingScope } from './scope.ts';
 import { gatherPartner } from './stored.ts';
@@ -63,6 +64,8 @@ export async function gather(
     }
     case 'allowance':
       return { allowance: await scope.allowanceOf(question.kind) };
+    case 'successors':
+      return { successors: await gatherSuccessors(scope, question.view) };
     case 'absent-twice':
       return { absentTwice: (await readRecord(scope, question.side, question.id)) === undefined };
     case 'restored-value':

@@ -81,6 +81,16 @@ const endless = ({ mapping }: MappingScope, { id }: Unit): TandemError =>
 function afterCommit(facts: Facts, { result }: { result: { kind: string } }, revision: number | undefined): Facts {
   if (result.kind === 'removed')
     return { ...facts, stored: { ...facts.stored, link: undefined, unlinked: undefined, open: {}, recent: [] } };
+  // Its survivor is a candidate now: whom the record belongs to is asked again.
+  if (result.kind === 'unlink')
+    return {
+      ...facts,
+      stored: { ...facts.stored, link: undefined },
+      rules: [],
+      correlation: undefined,
+      absentTwice: undefined,
+      partner: undefined,
+    };
   return revision === undefined ? facts : { ...facts, results: { ...facts.results, committed: revision } };
 }
 

@@ -13,7 +13,8 @@
       h      they do not leave it yet: for so many ms they count as taken
       k      what it came to:
         'L'    a link: a, b ids; v value (revision and creation are filled in); rev: of the link that was read, 0 for a new
-               one; keep: bits 1, 2 (raw), 4, 8 (own write) of what stays as it was on side 0, 1
+               one; keep: bits 1, 2 (raw), 4, 8 (own write) of what stays as it was on side 0, 1; ky: match keys of both
+               records joined, nil: as they were
         'U'    a record without a link: s side, i id, and what changes in its entry: seen (true: first seen now, if not
                before), n match keys joined, g tag of the rules, corr, raw, st state as packed, lv: it counts as read after
                these ms, where it was read before. `x` 'skip': not if it has a link
@@ -146,6 +147,9 @@ local function putLink(unit)
       wake('1/' .. unit.b, true, prefix, at)
     end
   end
+  local keys = keysOf(old)
+  value = withKeys(value, unit.ky or keys)
+  indexLink(keys, unit.ky or keys, unit.a)
   useWord(setOf(value), 1)
   values[unit.a] = value
   linkWrites[#linkWrites + 1] = unit.a
@@ -155,6 +159,7 @@ end
 
 local function dropLink(unit)
   useWord(setOf(values[unit.a]), -1)
+  indexLink(keysOf(values[unit.a]), '', unit.a)
   values[unit.a] = false
   linksGone[#linksGone + 1] = unit.a
   deleteIn(base, 'rev', unit.b)

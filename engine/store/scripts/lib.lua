@@ -14,6 +14,7 @@
     dependents:S:K:T:MAPPING:N
                  ZSET of `ID\0OTHER`, all scores 0: record OTHER on side T of MAPPING waits for (K = w) or watches (K = c) record
                  ID on side S; in buckets by ID
+    linked:N     HASH beginning of a match key (3 bytes) -> ids on side 0 of links whose records have such a one, joined by a zero byte; in buckets
     open         HASH record key -> lines: I issue (its kind, then JSON), D decision, W pending writes, C pending create,
                  U unsettled properties, J failed job
     issues       HASH kind -> how many records have such an issue; issues:KIND SET of record keys, of kinds that are few
@@ -221,6 +222,16 @@ local function otherIdOf(value)
   return sub(value, L.id + 2, L.id + 1 + length)
 end
 
+-- The match keys of both records stand at the end of a link's value. Its flags from bit 6 on state how many, 3: their number
+-- follows them. The index of links holds the beginning of each, so that it stays small.
+local COUNT_FLAG, BEGINNING, MOST_BYTES = 64, 3, 1000
+local function keysOf(value)
+  local count = value and math.floor(byte(value, L.flags) / COUNT_FLAG) or 0
+  if count == 0 then return '' end
+  if count < 3 then return sub(value, -8 * count) end
+  return sub(value, -1 - 8 * byte(value, #value), -2)
+end
+
 local function spliced(value, at, bytes) return sub(value, 1, at - 1) .. bytes .. sub(value, at + #bytes) end
 
 -- The id on side 0 and the value of the link of a record; nothing where it has none. side: '0' or '1'
@@ -296,6 +307,31 @@ local function indexed(entry, side)
   end
   if entry and entry.corr ~= '' then found[freeFamily(entry.tag, 'c', side)] = entry.corr end
   return found
+end
+
+local function beginnings(keys)
+  local set = {}
+  for i = 1, #keys, 8 do set[sub(keys, i, i + BEGINNING - 1)] = true end
+  return set
+end
+
+-- The index of links finds the link under the keys after, and under those before no more. A key that very many links have
+-- is nobody's own: later ones are not entered, so that a step takes as long with them as without.
+local function indexLink(before, after, id)
+  if before == after then return end
+  local old, new = beginnings(before), beginnings(after)
+  for key in pairs(old) do
+    if not new[key] then dropFree('linked', key, id) end
+  end
+  for key in pairs(new) do
+    if not old[key] and #(getIn(base, 'linked', key) or '') < MOST_BYTES then addFree('linked', key, id) end
+  end
+end
+
+local function withKeys(value, keys)
+  local count = #keys / 8
+  value = spliced(value, L.flags, string.char(byte(value, L.flags) + COUNT_FLAG * math.min(count, 3))) .. keys
+  return count < 3 and value or value .. string.char(count)
 end
 
 ------------------------------------------------------------------ records: what is open about them

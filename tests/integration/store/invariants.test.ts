@@ -25,8 +25,10 @@ const open = fc.record(
 );
 const definitions = fc.constantFrom({ p: 'd1' }, { p: 'd2' }, { p: 'd1', q: 'd1' });
 
+const matchKeys = fc.option(fc.uniqueArray(fc.constantFrom(token('k1'), token('k2'), token('k3'))), { nil: undefined });
+
 const step = fc.oneof(
-  fc.record({ do: fc.constant('link' as const), a: id, b: id, definitions }),
+  fc.record({ do: fc.constant('link' as const), a: id, b: id, definitions, matchKeys }),
   fc.record({ do: fc.constant('unlink' as const), a: id, b: id }),
   fc.record({
     do: fc.constant('index' as const),
@@ -57,6 +59,7 @@ it('after any history of links, issues, removals and edits of the rules', async 
           );
           const link = linkState(one.a, one.b, {
             base,
+            matchKeys: one.matchKeys,
             revision: known?.ids[1] === one.b ? known.revision : undefined,
           });
           await store.batches.commit('o', [unit({ kind: 'link', link })]);

@@ -35,6 +35,7 @@ it.each([3_000, 20_000])('a link of company-customer takes 400 bytes at most, of
         ]),
       ),
       raw: [token(`r${n}`), token(`R${n}`)],
+      matchKeys: [token(`mail${n}`), token(`name${n}`)],
       ownWriteAt: [1_790_000_000_000, 1_790_000_000_000],
       foreignAt: [1_780_000_000_000, 1_780_000_000_000],
     });

@@ -80,6 +80,14 @@ export async function dependentsIn(redis: Redis, store: Store, name = 'dependent
   return (await Promise.all(keys.map((key) => redis.zrange(key, '0', '-1')))).flat();
 }
 
+/** Match keys at the end of a link's value. */
+function matchKeysIn(value: Buffer): string[] {
+  const noted = value[1]! >> 6;
+  const count = noted < 3 ? noted : value[value.length - 1]!;
+  const start = value.length - (noted < 3 ? 0 : 1) - 8 * count;
+  return Array.from({ length: count }, (_, i) => value.toString('base64url', start + 8 * i, start + 8 * i + 3));
+}
+
 /** Whatever is an index agrees with what it is an index of; @returns what does not, in words. */
 export async function contradictions(redis: Redis, store: Store): Promise<string[]> {
   const { base } = store.context;
@@ -91,7 +99,11 @@ export async function contradictions(redis: Redis, store: Store): Promise<string
   const links: Awaited<ReturnType<Store['reader']['decode']>> & {} = [];
   const uses = new Map<number, number>();
   const use = (number: number): void => void uses.set(number, (uses.get(number) ?? 0) + 1);
-  for (const [, value] of pairs((await redis.callBuffer('HGETALL', `${base}link`)) as Buffer[])) use(setNumber(value));
+  const keysOfLinks = new Map<string, Set<string>>();
+  for (const [id, value] of pairs((await redis.callBuffer('HGETALL', `${base}link`)) as Buffer[])) {
+    use(setNumber(value));
+    for (const key of matchKeysIn(value)) keysOfLinks.set(key, (keysOfLinks.get(key) ?? new Set()).add(id));
+  }
   for await (const batch of store.links.all()) links.push(...batch);
   const sorted = (map: Iterable<[string, string]>): [string, string][] => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
   const rev = [...(await family(redis, store, 'rev'))].map(([id, first]): [string, string] => [id, first.toString()]);
@@ -132,6 +144,12 @@ export async function contradictions(redis: Redis, store: Store): Promise<string
       kinds.set(`${side}/${id}`, 'w');
       use(textOfWaiting(value));
     }
+
+  const linkedBy = [...(await family(redis, store, 'linked'))].map(([key, ids]): [string, Set<string>] => [
+    Buffer.from(key, 'latin1').toString('base64url'),
+    new Set(ids.toString().split('\0')),
+  ]);
+  check('linked', flat(new Map(linkedBy)), flat(keysOfLinks));
 
   const creates = [new Set<string>(), new Set<string>()] as const;
   for (const [key, value] of Object.entries(await redis.hgetall(`${base}open`))) {

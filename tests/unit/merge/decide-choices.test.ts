@@ -75,17 +75,23 @@ describe('linking two records by hand', () => {
     `));
 
   it('is refused where one is linked to another', () =>
-    expect(play({ choice, link: link(base, { ids: ['a', 'c'] }) })).toMatchInlineSnapshot(`
+    expect(
+      play({ choice, link: link(base, { ids: ['a', 'c'] }), answers: { absentTwice: false } }),
+    ).toMatchInlineSnapshot(`
       "
       ? {ask: partner, side: 1, id: b}
+      ? {ask: absent-twice, side: 1, id: c}
       fails: LINK_TAKEN "crm \\"a\\" is linked to shop \\"c\\"." {mapping: people, side: crm, id: a}
       "
     `));
 
   it('is refused where the other one is linked to another', () =>
-    expect(play({ choice, answers: partner({ link: link(base, { ids: ['c', 'b'] }) }) })).toMatchInlineSnapshot(`
+    expect(
+      play({ choice, answers: { ...partner({ link: link(base, { ids: ['c', 'b'] }) }), absentTwice: false } }),
+    ).toMatchInlineSnapshot(`
       "
       ? {ask: partner, side: 1, id: b}
+      ? {ask: absent-twice, side: 0, id: c}
       fails: LINK_TAKEN "shop \\"b\\" is linked to crm \\"c\\"." {mapping: people, side: shop, id: b}
       "
     `));

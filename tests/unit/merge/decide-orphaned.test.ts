@@ -100,6 +100,7 @@ describe('a link of which one record is absent', () => {
       "
       ? {ask: record, side: 0, id: a}
       ? {ask: record, side: 1, id: b}
+      ? {ask: successors, view: 1/b(Ann, p1)}
       ? {ask: absent-twice, side: 0, id: a}
       ! begin {consume: {allowance: -}}
           = deleted {ids: [a, b], side: 1, changes: [-, ""]}
@@ -118,6 +119,7 @@ describe('a link of which one record is absent', () => {
       "
       ? {ask: record, side: 0, id: a}
       ? {ask: record, side: 1, id: b}
+      ? {ask: successors, view: 0/a(, )}
       ? {ask: absent-twice, side: 1, id: b}
       ! begin {consume: {allowance: -}}
           = deleted {ids: [a, b], side: 0, changes: ["", -]}
@@ -133,6 +135,7 @@ describe('a link of which one record is absent', () => {
       "
       ? {ask: record, side: 0, id: a}
       ? {ask: record, side: 1, id: b}
+      ? {ask: successors, view: 1/b(Ann, p1)}
       ? {ask: absent-twice, side: 0, id: a}
       fails: RECORD_CHANGED "The record in crm is there again." {mapping: people}
       "
@@ -145,6 +148,7 @@ describe('a link of which one record is absent', () => {
       "
       ? {ask: record, side: 0, id: a}
       ? {ask: record, side: 1, id: b}
+      ? {ask: successors, view: 1/b(Ann, p1)}
       ? {ask: absent-twice, side: 0, id: a}
       ? {ask: allowance, kind: deletes}
       ! begin {consume: {allowance: {kind: deletes, record: 0/a, limit: 10, linked: 100, since: -}}}
@@ -168,6 +172,7 @@ describe('a link of which one record is absent', () => {
       "
       ? {ask: record, side: 0, id: a}
       ? {ask: record, side: 1, id: b}
+      ? {ask: successors, view: 1/b(Ann, p1)}
       ? {ask: absent-twice, side: 0, id: a}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", "<Ann, p1>"]}}

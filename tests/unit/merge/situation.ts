@@ -278,6 +278,7 @@ export function answer(given: Situation, facts: Facts, question: Question): Part
     candidatesExist: false,
     partner: PARTNER,
     allowance: { limit: 10, linked: 100, since: undefined },
+    successors: [],
     absentTwice: true,
     ...given.answers,
   };
@@ -309,6 +310,7 @@ const FACT = {
   'candidates-exist': 'candidatesExist',
   partner: 'partner',
   allowance: 'allowance',
+  successors: 'successors',
   'absent-twice': 'absentTwice',
   'restored-value': 'restored',
 } as const satisfies Record<string, keyof Facts>;
@@ -404,13 +406,13 @@ export const isEnd = (step: Step): boolean =>
   (step.kind === 'act' && step.action.do === 'commit' && step.action.last);
 
 /** @returns every step up to the end */
-export function steps(given: Situation): readonly { readonly step: Step; readonly facts: Facts }[] {
+export function steps(given: Situation, stops = isEnd): readonly { readonly step: Step; readonly facts: Facts }[] {
   const all: { step: Step; facts: Facts }[] = [];
   let facts = factsOf(given);
   for (let i = 0; i < 50; i++) {
     const step = decide(facts);
     all.push({ step, facts });
-    if (isEnd(step)) return all;
+    if (stops(step)) return all;
     if (step.kind === 'ask') facts = { ...facts, ...answer(given, facts, step.question) };
     else if (step.kind === 'act') facts = { ...facts, ...carryOut(given, facts, step.action) };
   }
@@ -418,7 +420,8 @@ export function steps(given: Situation): readonly { readonly step: Step; readonl
 }
 
 /** A row of the table: everything that is asked and done, line by line. */
-export const play = (given: Situation): string => `\n${described(steps(given).map(({ step }) => step))}\n`;
+export const play = (given: Situation, stops = isEnd): string =>
+  `\n${described(steps(given, stops).map(({ step }) => step))}\n`;
 
 export const pendingCreate = (sent: PendingCreate['sent'], more: Partial<PendingCreate> = {}): PendingCreate => ({
   at: NOW - 10,

@@ -1,0 +1,45 @@
+/**
+ * Somebody who comes back: a customer who deleted the account registers again, a shop is imported again under new ids. The
+ * record on the other side, the survivor, is still linked to the one that is gone. It becomes the counterpart of the new
+ * one if that names it, or if a match rule finds it and nobody else. So nobody is created a second time. Pure.
+ */
+import { TandemError } from '../errors.ts';
+import { flip } from '../model/pair.ts';
+import { recordKey } from '../model/record-key.ts';
+import type { Commit, Step } from '../sync/actions.ts';
+import type { Facts } from '../sync/facts.ts';
+import type { RecordView } from '../sync/view.ts';
+import type { Match } from './match.ts';
+import { tooEarly } from './orphaned.ts';
+import { indexEntry } from './state.ts';
+import { act, ask, fail, nothing, outcomeOf } from './unit.ts';
+
+/**
+ * The former link ends, and the survivor is a candidate like others. Its former counterpart is looked for once more
+ * before: a system may have missed it by mistake.
+ */
+export function decideReturn(
+  facts: Facts,
+  { side }: RecordView,
+  { view: survivor, former }: Required<Extract<Match, { kind: 'one' }>>,
+): Step {
+  const { mapping, results, absentTwice } = facts;
+  const { ids, revision } = former;
+  const both = [recordKey(0, ids[0]), recordKey(1, ids[1])];
+  const matched = outcomeOf('matched');
+  const early = tooEarly(facts, former, side);
+  if (early) return early;
+  const claims = both.filter((name) => !results.locked.includes(name));
+  if (claims.length > 0) return act({ do: 'lock', claims }, matched);
+  if (absentTwice === undefined) return ask({ ask: 'absent-twice', side, id: ids[side] });
+  if (!absentTwice) {
+    const words = `The former counterpart in ${mapping.sides[side].name} is there again.`;
+    return fail(new TandemError('RECORD_CHANGED', words, { mapping: mapping.name }));
+  }
+  const commit: Commit = {
+    ...nothing,
+    result: { kind: 'unlink', ids, revision, index: flip(survivor.side, [indexEntry(survivor), undefined]) },
+    wakeAll: both,
+  };
+  return act({ do: 'commit', commit, last: false }, matched);
+}
