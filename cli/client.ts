@@ -84,11 +84,13 @@ interface ProblemDetails {
   readonly code?: string;
   readonly title?: string;
   readonly detail?: string;
-  readonly todo?: string;
+  readonly remedy?: string;
 }
 
 function failureOf(status: number, answer: unknown, url: string): Failure {
-  const { code, title, detail, todo } = (typeof answer === 'object' && answer !== null ? answer : {}) as ProblemDetails;
+  const { code, title, detail, remedy } = (
+    typeof answer === 'object' && answer !== null ? answer : {}
+  ) as ProblemDetails;
   if (status === 401 || status === 403) {
     return new Failure(
       'UNAUTHORIZED',
@@ -97,7 +99,7 @@ function failureOf(status: number, answer: unknown, url: string): Failure {
     );
   }
   if (code === undefined || !isErrorCode(code)) return strange(url, status);
-  return new Failure(code, detail ?? title ?? ERRORS[code].title, todo ?? ERRORS[code].todo, statusOf(code));
+  return new Failure(code, detail ?? title ?? ERRORS[code].title, remedy ?? ERRORS[code].remedy, statusOf(code));
 }
 
 const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);

@@ -12,13 +12,13 @@ export type ExitStatus = typeof OK | typeof FAILED | typeof USAGE;
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly code: ErrorCode;
-  readonly todo: string;
+  readonly remedy: string;
   readonly status: ExitStatus;
 
-  constructor(code: ErrorCode, message: string, todo: string, status: ExitStatus = USAGE, cause?: unknown) {
+  constructor(code: ErrorCode, message: string, remedy: string, status: ExitStatus = USAGE, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.todo = todo;
+    this.remedy = remedy;
     this.status = status;
   }
 }
@@ -43,8 +43,8 @@ export const statusOf = (code: ErrorCode): ExitStatus =>
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   const known = asTandemError(error);
-  const { code, todo } = known;
+  const { code, remedy } = known;
   // Whoever types a command may see it all: it goes to nobody else.
   const message = known !== error && error instanceof Error ? error.message : known.message;
-  return new Failure(code, message, todo, statusOf(code), error);
+  return new Failure(code, message, remedy, statusOf(code), error);
 }

@@ -12,10 +12,10 @@ export function findingLines(findings: readonly Finding[]): string[] {
     groups.set(key, [...(groups.get(key) ?? []), finding]);
   }
   return [...groups.values()].map(([first, ...more]) => {
-    const { file, line, column, kind, property, message, todo } = first!;
+    const { file, line, column, kind, property, message, remedy } = first!;
     const others = more.map((other) => ` Also ${journey(other)}.`).join('');
     return plain(
-      `${file}:${line}:${column} ${kind.toUpperCase()} ${property}: ${journey(first!)}. ${message} ${todo}${others}`,
+      `${file}:${line}:${column} ${kind.toUpperCase()} ${property}: ${journey(first!)}. ${message} ${remedy}${others}`,
     );
   });
 }
@@ -54,16 +54,16 @@ export function untriedLines(untried: readonly Untried[]): string[] {
   );
 }
 
-/** One line per finding: `FILE:LINE:COLUMN KIND SYSTEM.ENTITY OPERATION: REQUEST -> ANSWER. MESSAGE TODO`. */
+/** One line per finding: `FILE:LINE:COLUMN KIND SYSTEM.ENTITY OPERATION: REQUEST -> ANSWER. MESSAGE REMEDY`. */
 export const liveFindingLines = (findings: readonly LiveFinding[]): string[] =>
-  findings.map(({ file, line, column, kind, system, entity, operation, request, answer, message, todo }) =>
+  findings.map(({ file, line, column, kind, system, entity, operation, request, answer, message, remedy }) =>
     plain(
-      `${file}:${line}:${column} ${kind.toUpperCase()} ${system}.${entity} ${operation}: ${request} -> ${answer}. ${message} ${todo}`,
+      `${file}:${line}:${column} ${kind.toUpperCase()} ${system}.${entity} ${operation}: ${request} -> ${answer}. ${message} ${remedy}`,
     ),
   );
 
 /** One line per sentence that the rules contradict. */
 export const descriptionLines = (findings: readonly DescriptionFinding[]): string[] =>
-  findings.map(({ file, line, column, quote, message, todo }) =>
-    plain(`${file}:${line}:${column} DESCRIPTION "${quote}": ${message} ${todo}`),
+  findings.map(({ file, line, column, quote, message, remedy }) =>
+    plain(`${file}:${line}:${column} DESCRIPTION "${quote}": ${message} ${remedy}`),
   );

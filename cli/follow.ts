@@ -63,7 +63,7 @@ export async function followRuns(
         away ??= performance.now();
         // Without Redis nothing is done, however long: there is a Tandem that says so, and waits for it.
         if (seen.code !== 'UNAVAILABLE' && performance.now() - away > AWAY)
-          throw new Failure(seen.code, `${seen.message} ${goesOn(ids)}`, seen.todo, FAILED, seen);
+          throw new Failure(seen.code, `${seen.message} ${goesOn(ids)}`, seen.remedy, FAILED, seen);
       } else {
         away = undefined;
         display.show(seen.flatMap(leaves));

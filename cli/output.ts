@@ -36,10 +36,10 @@ export function createOutput({ json }: { json: boolean }): Output {
 /** `CODE: message`, then what to do. @returns the exit status that belongs to it */
 export function printFailure(error: unknown, json = false): number {
   const failure = asFailure(error);
-  const { code, message, todo, status } = failure;
-  if (json) process.stdout.write(`${JSON.stringify({ error: { code, message, todo } })}\n`);
+  const { code, message, remedy, status } = failure;
+  if (json) process.stdout.write(`${JSON.stringify({ error: { code, message, remedy } })}\n`);
   process.stderr.write(`${code}: ${message}\n`);
-  if (todo !== '') process.stderr.write(`${todo}\n`);
+  if (remedy !== '') process.stderr.write(`${remedy}\n`);
   if (process.env.TANDEM_DEBUG) {
     for (let cause: unknown = failure; cause instanceof Error; cause = cause.cause)
       process.stderr.write(`${cause.stack}\n`);

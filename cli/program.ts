@@ -85,8 +85,8 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
     process.exitCode = error.exitCode === 0 ? 0 : USAGE;
     if (error.exitCode !== 0 && error.code !== 'commander.help' && argv.includes('--json')) {
       const message = error.message.replace(/^error: /, '');
-      const todo = seeHelp(named(program, argv));
-      process.stdout.write(`${JSON.stringify({ error: { code: 'BAD_REQUEST', message, todo } })}\n`);
+      const remedy = seeHelp(named(program, argv));
+      process.stdout.write(`${JSON.stringify({ error: { code: 'BAD_REQUEST', message, remedy } })}\n`);
     }
   }
 }

@@ -5,10 +5,10 @@ import { ago } from './times.ts';
 
 export interface QueueReason {
   readonly state: 'waiting' | 'delayed' | 'failed';
-  readonly why?: string;
+  readonly reason?: string;
   readonly code?: string;
-  readonly reason: string;
-  readonly todo?: string;
+  readonly detail: string;
+  readonly remedy?: string;
   readonly count: number;
   readonly since: string;
 }
@@ -19,7 +19,7 @@ export interface Queue {
   readonly counts: Readonly<Record<'waiting' | 'active' | 'delayed' | 'failed' | 'completed', number>>;
   readonly oldestWaiting?: number;
   readonly perSecond: number;
-  readonly emptyIn?: number;
+  readonly etaMs?: number;
   readonly marked?: number;
   readonly reasons?: readonly QueueReason[];
 }
@@ -27,7 +27,7 @@ export interface Queue {
 export const queueTable = (queues: readonly Queue[]): string =>
   textTable(
     ['queue', 'waiting', 'active', 'delayed', 'failed', 'oldest', 'per second', 'empty in', ''],
-    queues.map(({ name, counts, oldestWaiting, perSecond, emptyIn, paused }) => [
+    queues.map(({ name, counts, oldestWaiting, perSecond, etaMs, paused }) => [
       name,
       counts.waiting,
       counts.active,
@@ -35,7 +35,7 @@ export const queueTable = (queues: readonly Queue[]): string =>
       counts.failed,
       oldestWaiting === undefined ? '' : ago(oldestWaiting),
       perSecond === 0 ? '' : perSecond < 0.05 ? '< 0.1' : perSecond < 10 ? perSecond.toFixed(1) : perSecond.toFixed(0),
-      emptyIn === undefined || emptyIn === 0 ? '' : ago(emptyIn),
+      etaMs === undefined || etaMs === 0 ? '' : ago(etaMs),
       paused ? 'paused' : '',
     ]),
   );
@@ -44,11 +44,11 @@ export const queueTable = (queues: readonly Queue[]): string =>
 export const reasonsOfQueues = (queues: readonly Queue[]): string[] =>
   queues.flatMap(({ name, reasons = [] }) =>
     reasons
-      .filter(({ why }) => why !== 'scheduled')
-      .map(({ state, why, code, count, reason, since }) => {
-        const words = [code, state !== 'failed' && why !== code ? why : undefined].filter(Boolean).join(', ');
+      .filter(({ reason }) => reason !== 'scheduled')
+      .map(({ state, reason, code, count, detail, since }) => {
+        const words = [code, state !== 'failed' && reason !== code ? reason : undefined].filter(Boolean).join(', ');
         const paint = state === 'failed' ? colors.red : colors.yellow;
         const age = ago(Math.max(0, Date.now() - Date.parse(since)));
-        return `  ${name}: ${paint(`${count} ${state}`)}${plain(`${words === '' ? '' : ` (${words})`}: ${reason} The first for ${age}.`).replace(/([^.]) The first/, '$1. The first')}`;
+        return `  ${name}: ${paint(`${count} ${state}`)}${plain(`${words === '' ? '' : ` (${words})`}: ${detail} The first for ${age}.`).replace(/([^.]) The first/, '$1. The first')}`;
       }),
   );

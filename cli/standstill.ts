@@ -22,7 +22,7 @@ interface ScanJob {
   readonly data: { readonly run?: string };
   readonly attempts: number;
   readonly attemptsAllowed: number;
-  readonly reason?: string;
+  readonly detail?: string;
   readonly until?: string;
 }
 
@@ -95,12 +95,12 @@ async function scanReasons(client: Client, runs: readonly Standing[]): Promise<s
     .catch(() => ({ jobs: [] }));
   return reading.flatMap((run) => {
     const job = jobs.find((one) => one.data.run === run.id);
-    if (job?.reason === undefined) return [];
+    if (job?.detail === undefined) return [];
     const when = [
       ...(job.attempts > 0 ? [`try ${job.attempts} of ${job.attemptsAllowed}`] : []),
       ...(job.until === undefined ? [] : [`again at ${job.until}`]),
     ];
-    return [plain(`${run.mapping}: ${job.reason}${when.length > 0 ? ` (${when.join(', ')})` : ''}`)];
+    return [plain(`${run.mapping}: ${job.detail}${when.length > 0 ? ` (${when.join(', ')})` : ''}`)];
   });
 }
 
@@ -131,9 +131,9 @@ async function reasons(client: Client, mappings: ReadonlySet<string>): Promise<s
 function keptBack({ name, reasons = [] }: Queue, mappings: ReadonlySet<string>): string[] {
   if (![...mappings].some((mapping) => name === `reconcile-${mapping}`)) return [];
   return reasons
-    .filter(({ state, why }) => state === 'delayed' || (state === 'waiting' && why === 'version'))
-    .map(({ state, why, code, count, reason }) => {
-      const words = [code, why].filter(Boolean).join(', ');
-      return `${name}: ${count} ${state}${words === '' ? '' : ` (${words})`}: ${reason}`;
+    .filter(({ state, reason }) => state === 'delayed' || (state === 'waiting' && reason === 'version'))
+    .map(({ state, reason, code, count, detail }) => {
+      const words = [code, reason].filter(Boolean).join(', ');
+      return `${name}: ${count} ${state}${words === '' ? '' : ` (${words})`}: ${detail}`;
     });
 }

@@ -40,7 +40,7 @@ export async function triggerAndFollow(
 ): Promise<number> {
   const plan = options.plan === true;
   const begun = await begin(client, mappings, options);
-  for (const run of begun.filter((one) => one.fresh === false)) {
+  for (const run of begun.filter((one) => one.started === false)) {
     output.note(`${run.mapping}: a run that does the same is under way already; this follows it.`);
   }
   const ids = begun.map((run) => run.id);
@@ -68,14 +68,14 @@ export async function triggerAndFollow(
 
 /** What waited or failed before these runs began, and still does; without what is told as failed anyway. */
 async function heldSince(client: Client, runs: readonly Run[], failed: readonly HeldRecord[]): Promise<HeldReason[]> {
-  const begun = runs.map((run) => run.created).sort()[0];
+  const begun = runs.map((run) => run.createdAt).sort()[0];
   if (begun === undefined) return [];
   const mappings = runs.map((run) => run.mapping);
   const told = new Set(failed.map((one) => one.mapping));
   return (await heldBefore(client, mappings, begun)).filter((one) => one.kind !== 'failed' || !told.has(one.mapping));
 }
 
-type Begun = Run & { readonly fresh?: boolean };
+type Begun = Run & { readonly started?: boolean };
 
 /** One run for all mappings, which ends when what they cause in each other is done too; else one per mapping named. */
 async function begin(

@@ -126,9 +126,9 @@ export interface Engine {
     run?: Pick<Run, 'id' | 'mapping'>;
   }): SyncContext;
   /** Begins a run, or returns the one that does the same already. */
-  trigger(request: TriggerRequest, by?: Run['trigger']): Promise<{ run: Run; fresh: boolean }>;
+  trigger(request: TriggerRequest, by?: Run['trigger']): Promise<{ run: Run; started: boolean }>;
   /** Begins a run of every mapping, or returns the one that does the same already. */
-  triggerAll(request: { scan: RunKind; plan?: boolean }): Promise<{ run: Run; fresh: boolean }>;
+  triggerAll(request: { scan: RunKind; plan?: boolean }): Promise<{ run: Run; started: boolean }>;
   /** Queues whatever concerns the records named by a system's webhook. @returns how many records were queued */
   events(system: string, events: readonly { event: string; id: string }[]): Promise<number>;
   close(): Promise<void>;
@@ -273,7 +273,7 @@ export function createEngine(options: EngineOptions): Engine {
 
     async trigger({ mapping: name, scan, record, plan = false, group }, by = 'api') {
       const mapping = engine.mapping(name);
-      const { run, fresh } = await runs.begin(
+      const { run, started } = await runs.begin(
         {
           mapping: name,
           scan: record ? 'record' : (scan ?? 'changes'),
@@ -283,10 +283,10 @@ export function createEngine(options: EngineOptions): Engine {
         },
         group,
       );
-      if (!fresh) {
+      if (!started) {
         // Whoever asks again may have edited it after it was read: the same run looks once more.
         if (record && !plan) await engine.context({ owner: run.id, run }).enqueue(name, record.side, [record.id]);
-        return { run, fresh };
+        return { run, started };
       }
       if (record && !plan) {
         await runs.scanning(run);
@@ -304,28 +304,28 @@ export function createEngine(options: EngineOptions): Engine {
         } as const;
         await queues.scan.add('scan', job, { jobId: `run-${run.id}` });
       }
-      return { run: (await runs.get(run.id)) ?? run, fresh };
+      return { run: (await runs.get(run.id)) ?? run, started };
     },
 
     async triggerAll({ scan, plan = false }) {
       const mappings = [...options.config.current().mappings.values()].sort((a, b) => a.depth - b.depth);
       const group = await runs.beginGroup({ scan, plan, trigger: 'api' });
-      const begun: { run: Run; fresh: boolean }[] = [];
+      const begun: { run: Run; started: boolean }[] = [];
       for (const { name } of mappings) begun.push(await engine.trigger({ mapping: name, scan, plan, group }));
-      if (begun.length > 0 && begun.every(({ fresh }) => !fresh)) {
+      if (begun.length > 0 && begun.every(({ started }) => !started)) {
         const groups = new Set(await Promise.all(begun.map(({ run }) => runs.groupOf(run.id))));
         const [same, ...others] = groups;
         const run = same && others.length === 0 ? await runs.get(same) : undefined;
         if (run?.mapping === '*') {
           await runs.dropGroup(group);
-          return { run, fresh: false };
+          return { run, started: false };
         }
       }
       const run = await runs.setChildren(
         group,
         begun.map(({ run }) => run.id),
       );
-      return { run, fresh: true };
+      return { run, started: true };
     },
 
     async events(system, events) {

@@ -11,7 +11,7 @@ interface ErrorEntry {
   readonly title: string;
   readonly retry: Retry;
   readonly status: number;
-  readonly todo: string;
+  readonly remedy: string;
 }
 
 export const ERRORS = {
@@ -204,8 +204,8 @@ export const ERRORS = {
   INTERNAL: entry('Tandem itself failed', 'later', 500, 'Report it with the log around it.'),
 } as const satisfies Record<string, ErrorEntry>;
 
-function entry(title: string, retry: Retry, status: number, todo: string): ErrorEntry {
-  return { title, retry, status, todo };
+function entry(title: string, retry: Retry, status: number, remedy: string): ErrorEntry {
+  return { title, retry, status, remedy };
 }
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -245,8 +245,8 @@ export class TandemError extends Error {
     return ERRORS[this.code].retry;
   }
 
-  get todo(): string {
-    return ERRORS[this.code].todo;
+  get remedy(): string {
+    return ERRORS[this.code].remedy;
   }
 }
 

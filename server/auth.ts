@@ -73,9 +73,9 @@ const mayOnlyRead = (operable: boolean): string =>
     : 'This token may only read, and no API token is set: set TANDEM_API_TOKEN where the server runs.';
 
 const refusal = (detail: string, page: boolean): HttpProblem =>
-  new HttpProblem('UNAUTHORIZED', ERRORS.UNAUTHORIZED.status, detail, page ? { todo: PAGE_TODO } : {});
+  new HttpProblem('UNAUTHORIZED', ERRORS.UNAUTHORIZED.status, detail, page ? { remedy: PAGE_REMEDY } : {});
 
-const PAGE_TODO = `In a browser: any user name, and a token as the password. ${ERRORS.UNAUTHORIZED.todo.replace(/^Send/, 'Programs send')}`;
+const PAGE_REMEDY = `In a browser: any user name, and a token as the password. ${ERRORS.UNAUTHORIZED.remedy.replace(/^Send/, 'Programs send')}`;
 
 function challenge(request: FastifyRequest, reply: FastifyReply): void {
   reply.header(

@@ -29,7 +29,7 @@ const WAITING: readonly Held['kind'][] = ['failed', 'waiting', 'review'];
 /** Of all these records only some are read, where the filter names kinds that are few. */
 function kindsOf({ kind, id }: HeldFilter): readonly IssueKind[] {
   if (kind === undefined) return id === undefined ? ['failed', 'waiting', 'blocked', 'review'] : ISSUE_KINDS;
-  return kind === 'gone' ? ['orphaned'] : kind === 'waiting' ? ['waiting', 'blocked'] : [kind];
+  return kind === 'waiting' ? ['waiting', 'blocked'] : [kind];
 }
 
 /** @throws TandemError NOT_FOUND for a mapping, BAD_REQUEST for a side that no mapping has */

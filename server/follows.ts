@@ -22,7 +22,7 @@ export function afterBrake(mapping: string, kind: BrakeKind | undefined, answer:
       case 'deletes':
         return {
           follows: 'What is left of these pairs stays, with its link, and is not looked at again until it changes.',
-          undo: `${list('gone')} lists it; ${decide} --delete deletes one after all, --create makes its counterpart again`,
+          undo: `${list('orphaned')} lists it; ${decide} --delete deletes one after all, --create makes its counterpart again`,
         };
       case 'creates':
         return {

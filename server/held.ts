@@ -5,14 +5,14 @@ import type { Issue, RecordRef } from '../engine/store/types.ts';
 
 /** An issue as it is shown. */
 export interface Held extends Omit<Issue, 'kind'> {
-  readonly kind: 'failed' | 'waiting' | 'review' | 'unmatched' | 'paused' | 'gone';
+  readonly kind: 'failed' | 'waiting' | 'review' | 'unmatched' | 'paused' | 'orphaned';
 }
 
 export interface HeldRecord extends Held, RecordRef {}
 
 export const heldOf = (issue: Issue): Held => ({
   ...issue,
-  kind: issue.kind === 'orphaned' ? 'gone' : issue.kind === 'blocked' ? 'waiting' : issue.kind,
+  kind: issue.kind === 'blocked' ? 'waiting' : issue.kind,
 });
 
 export const heldRecord = ({ side, id, issue }: RecordIssue): HeldRecord => ({ side, id, ...heldOf(issue) });
@@ -23,12 +23,12 @@ export const HELD_KINDS = [
   'review',
   'unmatched',
   'paused',
-  'gone',
+  'orphaned',
 ] as const satisfies readonly Held['kind'][];
 
 export type HeldCounts = Record<Held['kind'], number>;
 
 export async function heldCounts(engine: Engine, mapping: string): Promise<HeldCounts> {
   const { failed, waiting, blocked, review, unmatched, paused, orphaned } = await engine.links(mapping).issues.counts();
-  return { failed, waiting: waiting + blocked, review, unmatched, paused, gone: orphaned };
+  return { failed, waiting: waiting + blocked, review, unmatched, paused, orphaned };
 }

@@ -28,7 +28,7 @@ export interface Metrics {
 
 const SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 /** From a webhook that arrives at once to a record that waited for a person since yesterday. */
-const CHANGE_SECONDS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600, 14_400, 86_400];
+const PROPAGATION_SECONDS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600, 14_400, 86_400];
 
 /** Every metric is told in docs/metrics.md. Labels name what the configuration declares, never records. */
 export function createMetrics(): Metrics {
@@ -64,10 +64,10 @@ export function createMetrics(): Metrics {
     'Records created, updated and deleted in the systems, by the side on which.',
     ...(['mapping', 'side', 'operation'] as const),
   );
-  const changeTime = histogram(
-    'tandem_change_seconds',
+  const propagation = histogram(
+    'tandem_propagation_seconds',
     'From a change of a record to its arrival on the other side, which the label names: since the source says that it was modified, or since its event came where it says nothing.',
-    CHANGE_SECONDS,
+    PROPAGATION_SECONDS,
     ...(['mapping', 'side'] as const),
   );
   const conflicts = counter('tandem_conflicts_total', 'Properties that a conflict rule decided.', 'mapping');
@@ -78,8 +78,8 @@ export function createMetrics(): Metrics {
   );
   const webhooks = counter('tandem_webhooks_total', 'Webhooks, by HTTP status.', ...(['system', 'status'] as const));
   const named = counter('tandem_webhook_records_total', 'Records queued because a webhook named them.', 'system');
-  const quotaTold = new Gauge({
-    name: 'tandem_quota_told',
+  const quotaReported = new Gauge({
+    name: 'tandem_quota_reported_remaining',
     help: 'Calls that a system said are left, in its latest answer that this process read.',
     labelNames: ['system'] as const,
     registers,
@@ -91,7 +91,7 @@ export function createMetrics(): Metrics {
       if (status === undefined && error === 'SYSTEM_THROTTLED') return;
       calls.inc({ system, operation, status: status === undefined ? 'none' : String(status) });
       callTime.observe({ system, operation }, ms / 1000);
-      if (quotaLeft !== undefined) quotaTold.set({ system }, quotaLeft);
+      if (quotaLeft !== undefined) quotaReported.set({ system }, quotaLeft);
     },
     onOutcome({ mapping, sides, outcome, ms, arrived }) {
       const { kind, side } = outcome;
@@ -108,7 +108,7 @@ export function createMetrics(): Metrics {
               : undefined;
         if (operation) writes.inc({ mapping, side: sides[target], operation });
         const since = arrived[target];
-        if (since !== undefined) changeTime.observe({ mapping, side: sides[target] }, since / 1000);
+        if (since !== undefined) propagation.observe({ mapping, side: sides[target] }, since / 1000);
       }
     },
     onFailure({ mapping, work, code, result }) {

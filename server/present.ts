@@ -17,7 +17,12 @@ import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
 
 type Counts = Run['counts'];
 
-export interface PresentedRun extends Omit<Run, 'progress' | 'counts' | 'unidentified'> {
+export interface PresentedRun
+  extends Omit<Run, 'created' | 'started' | 'finished' | 'progress' | 'counts' | 'unidentified'> {
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
   readonly unidentified?: BySide<UnidentifiedItems>;
   readonly progress: { read: BySide<number>; work: number; done: number };
   readonly counts: Omit<Counts, 'created' | 'updated' | 'deleted'> &
@@ -29,7 +34,7 @@ export interface PresentedRun extends Omit<Run, 'progress' | 'counts' | 'unident
 /** A group's runs are of several mappings, so its numbers are added up by the names of their sides. */
 export async function presentRun(engine: Engine, run: Run, withChildren = false): Promise<PresentedRun> {
   if (!run.children) {
-    const { unidentified, ...rest } = run;
+    const { unidentified, ...rest } = withTimes(run);
     const names = sideNames(engine, run.mapping);
     return {
       ...rest,
@@ -45,7 +50,7 @@ export async function presentRun(engine: Engine, run: Run, withChildren = false)
       for (const [side, count] of Object.entries(of(child))) total[side] = (total[side] ?? 0) + count;
     return total;
   };
-  const { unidentified: _, ...rest } = run;
+  const { unidentified: _, ...rest } = withTimes(run);
   return {
     ...rest,
     progress: { ...run.progress, read: sum((child) => child.progress.read) },
@@ -58,6 +63,13 @@ export async function presentRun(engine: Engine, run: Run, withChildren = false)
     ...(withChildren ? { runs: children } : {}),
   };
 }
+
+const withTimes = ({ created, started, finished, ...rest }: Run) => ({
+  ...rest,
+  createdAt: created,
+  ...(started === undefined ? {} : { startedAt: started }),
+  ...(finished === undefined ? {} : { finishedAt: finished }),
+});
 
 const itemsBySide = (names: SideNames, items: NonNullable<Run['unidentified']>): BySide<UnidentifiedItems> =>
   Object.fromEntries(names.flatMap((name, side) => (items[side] ? [[name, items[side]]] : [])));
@@ -118,7 +130,7 @@ export function presentJob(
   { until, rest }: { readonly until?: number | undefined; readonly rest?: Rest | undefined } = {},
 ) {
   const { tried = 0 } = job.data as Partial<RecordJob>;
-  const ended = job.finishedOn === undefined ? {} : { finished: iso(job.finishedOn) };
+  const ended = job.finishedOn === undefined ? {} : { finishedAt: iso(job.finishedOn) };
   return {
     id: job.id ?? '',
     queue: queue.name,
@@ -129,15 +141,15 @@ export function presentJob(
     attemptsAllowed: (job.opts.attempts ?? 1) + tried,
     ...(state === 'completed' ? {} : (shownRest(rest) ?? reasonOfJob(job, state === 'delayed'))),
     ...(state === 'completed' && typeof job.returnvalue === 'string' ? { result: job.returnvalue } : {}),
-    created: iso(job.timestamp),
-    ...(job.processedOn === undefined ? {} : { started: iso(job.processedOn) }),
+    createdAt: iso(job.timestamp),
+    ...(job.processedOn === undefined ? {} : { startedAt: iso(job.processedOn) }),
     ...ended,
     ...(state === 'delayed' && until !== undefined ? { until: iso(until) } : {}),
   };
 }
 
 const shownRest = (rest: Rest | undefined): Partial<Rest> | undefined =>
-  rest && { why: rest.why, reason: rest.reason, ...(rest.code ? { code: rest.code } : {}) };
+  rest && { reason: rest.reason, detail: rest.detail, ...(rest.code ? { code: rest.code } : {}) };
 
 function presentData(engine: Engine, data: MappingJob | ScanJob): Record<string, unknown> {
   const names = sideNames(engine, data.mapping);
@@ -194,7 +206,7 @@ export function presentRecord(engine: Engine, mapping: string, held: HeldRecord,
     id: held.id,
     ...(counterpart === undefined ? {} : { ids: bySide(names, ids) }),
     ...presentHeld(engine, mapping, held),
-    ...(['review', 'gone', 'unmatched'].includes(held.kind)
+    ...(['review', 'orphaned', 'unmatched'].includes(held.kind)
       ? {
           review: reviewId({ mapping, side: names[held.side], id: held.id }),
           actions: reviewActions(held, counterpart !== undefined),

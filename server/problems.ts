@@ -17,7 +17,7 @@ export interface Problem {
   readonly status: number;
   readonly detail: string;
   readonly code: ErrorCode;
-  readonly todo: string;
+  readonly remedy: string;
   /** Each fault of the request, where there are several. */
   readonly errors?: readonly Fault[];
   /** What it concerns, where that is known; never a value of a record. */
@@ -36,7 +36,7 @@ export class HttpProblem extends Error {
   readonly more: {
     readonly errors?: readonly Fault[];
     readonly title?: string;
-    readonly todo?: string;
+    readonly remedy?: string;
     readonly retryAfter?: number;
   };
 
@@ -53,12 +53,12 @@ export const PROBLEM_TYPE = 'application/problem+json';
 /** @param requestId told where only the log knows more */
 export function problemOf(error: unknown, requestId: string): Problem {
   if (error instanceof HttpProblem) {
-    const { errors, title, todo } = error.more;
+    const { errors, title, remedy } = error.more;
     return problem(error.code, error.message, {
       status: error.status,
       ...(errors ? { errors } : {}),
       ...(title ? { title } : {}),
-      ...(todo ? { todo } : {}),
+      ...(remedy ? { remedy } : {}),
     });
   }
   if (error instanceof TandemError && error.code !== 'INTERNAL')
@@ -125,8 +125,8 @@ export function refuseExpectation(_: IncomingMessage, response: ServerResponse):
 }
 
 function problem(code: ErrorCode, detail: string, more: Partial<Problem> = {}): Problem {
-  const { title, status, todo } = ERRORS[code];
-  return { type: `/errors/${code}`, title, status, detail, code, todo, ...more };
+  const { title, status, remedy } = ERRORS[code];
+  return { type: `/errors/${code}`, title, status, detail, code, remedy, ...more };
 }
 
 function namesOf({ context }: TandemError): Partial<Problem> {

@@ -4,7 +4,7 @@ import { callsPause } from '../engine/connectors/circuit.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ERRORS, TandemError } from '../engine/errors.ts';
 import { pageOfJobs } from '../engine/queue/hand.ts';
-import { reasonOfJob, sinceOfReason, WAITS, type Wait } from '../engine/queue/reasons.ts';
+import { reasonOfJob, sinceOfReason, WAITS, type Wait, type WaitReason } from '../engine/queue/reasons.ts';
 import type { LivingProcess } from '../engine/queue/versions.ts';
 import { reconcileQueue, SCAN_QUEUE } from '../engine/runtime/queues.ts';
 import { systemStates } from './system-states.ts';
@@ -81,7 +81,7 @@ export interface QueuePace {
   /** Records (of scans: scans) that were done per second, in every process, over the last five minutes in which some did. */
   readonly perSecond: number;
   /** ms until it is empty if it goes on like this and nothing comes in; undefined where nothing is done. */
-  readonly emptyIn: number | undefined;
+  readonly etaMs: number | undefined;
 }
 
 /** @param rests whether no worker takes anything of it now */
@@ -95,17 +95,17 @@ export async function paceOfQueue(
   // A scan that is delayed waits for its time, not for a worker.
   const left =
     queue.name === SCAN_QUEUE ? counts.waiting + counts.active : counts.delayed + Math.max(marked, counts.waiting);
-  const emptyIn = left === 0 ? 0 : rests || perSecond === 0 ? undefined : Math.round((left / perSecond) * 1_000);
-  return { perSecond: Number(perSecond.toFixed(3)), emptyIn };
+  const etaMs = left === 0 ? 0 : rests || perSecond === 0 ? undefined : Math.round((left / perSecond) * 1_000);
+  return { perSecond: Number(perSecond.toFixed(3)), etaMs };
 }
 
 export interface QueueReason {
   /** `waiting`: no worker takes them now. */
   readonly state: 'waiting' | 'delayed' | 'failed';
-  readonly why?: Wait['why'];
+  readonly reason?: WaitReason;
   readonly code?: string;
-  readonly reason: string;
-  readonly todo?: string;
+  readonly detail: string;
+  readonly remedy?: string;
   readonly count: number;
   /** Epoch ms: since when this keeps the one of them that it keeps longest, or when the first of them failed. */
   readonly since: number;
@@ -113,7 +113,7 @@ export interface QueueReason {
 
 /** What keeps workers from taking anything of a queue. */
 export interface Rest extends Wait {
-  readonly todo?: string;
+  readonly remedy?: string;
   /** Epoch ms, where that is known. */
   readonly since?: number;
 }
@@ -143,10 +143,10 @@ function awayOf(engine: Engine, mapping: string | undefined, processes: readonly
   );
   if (names.length === 0) return undefined;
   return {
-    why: 'away',
+    reason: 'away',
     code: 'SYSTEM_DOWN',
-    reason: names.map((name) => `${states[name]?.reason ?? `${name} is down`}.`).join(' '),
-    todo: ERRORS.SYSTEM_DOWN.todo,
+    detail: names.map((name) => `${states[name]?.reason ?? `${name} is down`}.`).join(' '),
+    remedy: ERRORS.SYSTEM_DOWN.remedy,
     since: Math.min(...names.map((name) => states[name]?.since ?? Date.now())),
   };
 }
@@ -172,25 +172,31 @@ export async function reasonsOf(engine: Engine, queue: Queue, { counts, later }:
   const found = new Map<string, QueueReason>();
   const mapping = mappingOf(queue);
   const waits = mapping === undefined || later === 0 ? [] : await engine.dirty.waits(mapping);
-  for (const { why, code, since } of waits) {
+  for (const { reason, code, since } of waits) {
     const known = code === undefined ? undefined : ERRORS[code as keyof typeof ERRORS];
     const words = known
-      ? { code: code!, reason: known.title, todo: known.todo }
-      : { reason: 'They are to be looked at later.' };
-    found.set(`delayed ${why} ${code}`, { state: 'delayed', why: why as Wait['why'], ...words, count: later, since });
+      ? { code: code!, detail: known.title, remedy: known.remedy }
+      : { detail: 'They are to be looked at later.' };
+    found.set(`delayed ${reason} ${code}`, {
+      state: 'delayed',
+      reason: reason as WaitReason,
+      ...words,
+      count: later,
+      since,
+    });
   }
   for (const state of ['delayed', 'failed'] as const) {
     if (counts[state] === 0) continue;
     for (const job of await pageOfJobs(queue, state, 0, REASONS_OF)) {
-      const { why, code, reason } = reasonOfJob(job, state === 'delayed') ?? { reason: 'It is not known why.' };
-      const key = `${state} ${why} ${code ?? reason}`;
+      const { reason, code, detail } = reasonOfJob(job, state === 'delayed') ?? { detail: 'It is not known why.' };
+      const key = `${state} ${reason} ${code ?? detail}`;
       const former = found.get(key);
       const since = sinceOfReason(job, state === 'delayed');
       found.set(key, {
         state,
-        ...(why === undefined ? {} : { why }),
+        ...(reason === undefined ? {} : { reason }),
         // The words of one job name its property or system; those of the code stand for all.
-        ...(code === undefined ? { reason } : { code, reason: ERRORS[code].title, todo: ERRORS[code].todo }),
+        ...(code === undefined ? { detail } : { code, detail: ERRORS[code].title, remedy: ERRORS[code].remedy }),
         count: (former?.count ?? 0) + 1,
         since: Math.min(former?.since ?? since, since),
       });

@@ -16,7 +16,7 @@ export function reviewActions(
   { code, kind }: Partial<Pick<HeldRecord, 'code' | 'kind'>>,
   linked: boolean,
 ): ReviewAction[] {
-  if (kind === 'gone') return ['create', 'delete'];
+  if (kind === 'orphaned') return ['create', 'delete'];
   if (kind === 'unmatched') return ['link', 'create'];
   if (!linked) return ['link', 'create', 'ignore'];
   return code === undefined ? ['create', 'delete', 'ignore'] : ['take', 'ignore'];

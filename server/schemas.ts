@@ -1,6 +1,6 @@
 /** JSON Schemas that several routes share. What a schema of an answer does not name is not sent. */
 import { ERRORS } from '../engine/errors.ts';
-import { RESTS, WHYS } from '../engine/queue/reasons.ts';
+import { DELAY_REASONS, IDLE_REASONS } from '../engine/queue/reasons.ts';
 import { ORIGINS } from '../engine/sync/samples.ts';
 import { HELD_KINDS } from './held.ts';
 import { JOB_STATES, REASONS_OF } from './queue-counts.ts';
@@ -72,9 +72,9 @@ const run = {
   plan: described('It only tells what would be done', flag),
   trigger: { type: 'string', enum: ['api', 'schedule', 'start', 'edit'] },
   state: { type: 'string', enum: ['queued', 'scanning', 'working', 'done', 'failed'] },
-  created: time,
-  'started?': time,
-  'finished?': time,
+  createdAt: time,
+  'startedAt?': time,
+  'finishedAt?': time,
   progress: object({
     read: described('Records read; of a backfill, links looked at, on the first side', perSide(count)),
     work: described('Records that need work', count),
@@ -109,7 +109,8 @@ const outcome = {
       'failed',
       'excluded',
       'unmatched',
-      'gone',
+      'orphaned',
+      'missing',
     ],
   },
   writes: described('Names of the properties written', perSide(list(text))),
@@ -132,18 +133,22 @@ export const held = {
   'job?': described('The failed job', text),
 } as const;
 
-export const why = {
+const sentences = (table: Readonly<Record<string, string>>): string =>
+  Object.entries(table)
+    .map(([name, words]) => `${name}: ${words}`)
+    .join('; ');
+
+export const delayReason = {
   type: 'string',
-  enum: WHYS,
-  description:
-    'Why a delayed job waits. quota: the system lets no more calls through now; busy: the record, or one that matches it, is worked on; away: the system does not answer and is left alone; version: another version of the mapping is in force; mapping: the mapping was removed; parents: mappings that it refers to are in their first sync; retry: a try failed and is repeated; scheduled: its time has not come; later: it was put off',
+  enum: Object.keys(DELAY_REASONS),
+  description: `Why a delayed job waits. ${sentences(DELAY_REASONS)}`,
 } as const;
 
 /** Also of those that wait. */
-const whyWaits = {
+const waitReason = {
   type: 'string',
-  enum: [...WHYS, ...RESTS],
-  description: `${why.description}. Why nobody takes a waiting one: paused: the queue is paused; worker: no worker is alive; away: a system of the mapping is down; version: no worker has the version in force`,
+  enum: [...new Set([...Object.keys(DELAY_REASONS), ...Object.keys(IDLE_REASONS)])],
+  description: `${delayReason.description}. Why nobody takes a waiting one: ${sentences(IDLE_REASONS)}`,
 } as const;
 
 const states = Object.fromEntries(JOB_STATES.map((state) => [state, count]));
@@ -157,7 +162,7 @@ export const SHARED: readonly Schema[] = [
       status: { type: 'integer' },
       detail: text,
       code: { type: 'string', enum: Object.keys(ERRORS) },
-      todo: described('What can be done about it', text),
+      remedy: described('What can be done about it', text),
       'errors?': list(object({ path: text, message: text })),
       'mapping?': text,
       'system?': text,
@@ -180,7 +185,7 @@ export const SHARED: readonly Schema[] = [
           'Whether trying again can help: later; after a wait; never, until somebody mends something; unknown: look first',
       },
       status: described('The usual HTTP status', { type: 'integer' }),
-      todo: described('What can be done about it', text),
+      remedy: described('What can be done about it', text),
     },
     { $id: 'ErrorEntry' },
   ),
@@ -196,7 +201,7 @@ export const SHARED: readonly Schema[] = [
   object(
     {
       ...run,
-      fresh: described('False: a run that does the same was under way already, and is this one', flag),
+      started: described('False: a run that does the same was under way already, and is this one', flag),
       'runs?': described('Of a group: the runs of the single mappings', list(ref('Run'))),
     },
     { $id: 'Triggered' },
@@ -227,7 +232,7 @@ export const SHARED: readonly Schema[] = [
         'Records (of the scan queue: scans) done per second, well or not, in every process, since the first of the last five minutes',
         { type: 'number', minimum: 0 },
       ),
-      'emptyIn?': described(
+      'etaMs?': described(
         'Milliseconds until nothing waits, if it goes on like this and nothing comes in; absent while nothing is done, or nobody takes what waits',
         count,
       ),
@@ -241,10 +246,10 @@ export const SHARED: readonly Schema[] = [
   object(
     {
       state: described('waiting: no worker takes them now', { type: 'string', enum: ['waiting', 'delayed', 'failed'] }),
-      'why?': whyWaits,
+      'reason?': waitReason,
       'code?': text,
-      reason: text,
-      'todo?': text,
+      detail: text,
+      'remedy?': text,
       count,
       since: described('Since when this keeps the one of them that it keeps longest, or when the first failed', time),
     },
@@ -267,13 +272,13 @@ export const SHARED: readonly Schema[] = [
       state: { type: 'string', enum: JOB_STATES },
       attempts: described('Tries that failed so far', count),
       attemptsAllowed: count,
-      'reason?': described('Why it waits, or why the last try failed', text),
-      'code?': described('Of the error behind the reason', text),
-      'why?': whyWaits,
+      'detail?': described('In words: why it waits, or why the last try failed', text),
+      'code?': described('Of the error behind it', text),
+      'reason?': waitReason,
       'result?': text,
-      created: time,
-      'started?': time,
-      'finished?': time,
+      createdAt: time,
+      'startedAt?': time,
+      'finishedAt?': time,
       'until?': described('When a delayed job goes on', time),
     },
     { $id: 'Job' },
@@ -306,7 +311,7 @@ export const SHARED: readonly Schema[] = [
       }),
       'code?': text,
       message: text,
-      todo: text,
+      remedy: text,
     },
     {
       $id: 'ConfigWarning',

@@ -142,7 +142,7 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
     if (engine.redis.status === 'ready' && !redis.silent()) return;
     if (!(await answers(engine, REDIS_PATIENCE))) {
       throw new HttpProblem('UNAVAILABLE', 503, 'Redis does not answer.', {
-        todo: 'Nothing, if it comes back; else start it, or correct REDIS_URL.',
+        remedy: 'Nothing, if it comes back; else start it, or correct REDIS_URL.',
         retryAfter: 5_000,
       });
     }

@@ -16,7 +16,7 @@ interface Entry {
   readonly cut?: boolean;
   readonly rule: string;
   readonly restorable: boolean;
-  readonly why?: string;
+  readonly reason?: string;
 }
 
 interface Options {
@@ -72,14 +72,14 @@ export function historyCommand(program: Command): void {
 function listed(entries: readonly Entry[], record: string, mapping: string): string {
   if (entries.length === 0)
     return plain(`Nothing is kept of ${record}: no value of it has lost, or ${mapping} never met such a record.`);
-  const rows = entries.map(({ id, at, property, side, value, cut, rule, why }) => [
+  const rows = entries.map(({ id, at, property, side, value, cut, rule, reason }) => [
     id,
     at,
     property,
     side,
     `${shown(value)}${cut ? ' (cut)' : ''}`,
     rule,
-    why ?? '',
+    reason ?? '',
   ]);
   return textTable(['id', 'lost at', 'property', 'side', 'value', 'lost to', 'cannot be put back'], rows);
 }

@@ -1,6 +1,6 @@
 /** `tandem queue`: what waits in the queues and why, and what a person does about many jobs at once. */
 import { type Command, Option } from 'commander';
-import { WHYS } from '../../engine/queue/reasons.ts';
+import { DELAY_REASONS } from '../../engine/queue/reasons.ts';
 import { JOB_STATES } from '../../server/queue-counts.ts';
 import { type Client, path, query } from '../client.ts';
 import { errorCode } from '../codes.ts';
@@ -14,7 +14,7 @@ import { textTable } from '../tables.ts';
 
 interface Filter {
   readonly code?: string;
-  readonly why?: string;
+  readonly reason?: string;
   readonly job?: string;
 }
 
@@ -24,10 +24,10 @@ interface Job {
   readonly data: { readonly mapping: string; readonly side?: string; readonly id?: string; readonly scan?: string };
   readonly attempts: number;
   readonly attemptsAllowed: number;
-  readonly reason?: string;
+  readonly detail?: string;
   readonly code?: string;
-  readonly why?: string;
-  readonly created: string;
+  readonly reason?: string;
+  readonly createdAt: string;
   readonly until?: string;
 }
 
@@ -41,7 +41,8 @@ interface Marked {
 /** Options that choose jobs, the same for every command that has them. */
 const CHOICES = {
   code: () => new Option('--code <code>', 'only those with this code').argParser(errorCode),
-  why: () => new Option('--why <why>', 'only delayed ones that wait for this').choices(WHYS),
+  reason: () =>
+    new Option('--reason <reason>', 'only delayed ones that wait for this').choices(Object.keys(DELAY_REASONS)),
   job: () => new Option('--job <id>', 'only this one'),
 } as const;
 
@@ -77,22 +78,22 @@ export function queueCommand(program: Command): void {
     details: 'Of jobs that wait it tells why nobody takes them, where that is so.',
     examples: [
       ['queue jobs company-customer', 'those that failed, the latest first'],
-      ['queue jobs company-customer --state delayed --why quota', 'those that wait for quota'],
+      ['queue jobs company-customer --state delayed --reason quota', 'those that wait for quota'],
     ],
   }).addOption(new Option('--state <state>', 'state of the jobs').choices(JOB_STATES).default('failed'));
-  choosing(jobs, 'code', 'why')
+  choosing(jobs, 'code', 'reason')
     .option('--limit <n>', 'how many at most', wholeNumber, 50)
     .option('--offset <n>', 'how many to leave out first', wholeNumber)
     .action(
       action<Filter & { state: string; limit: number; offset?: number }, [string]>(
-        async ({ client, output }, { state, code, why, limit, offset = 0 }, name) => {
+        async ({ client, output }, { state, code, reason, limit, offset = 0 }, name) => {
           const most = Math.min(limit, 500);
           const found = await client.get<{ jobs: Job[]; total: number }>(
-            `${path('queues', name, 'jobs')}${query({ state, code, why, limit: most, offset })}`,
+            `${path('queues', name, 'jobs')}${query({ state, code, reason, limit: most, offset })}`,
           );
           output.result(found, () => {
             if (found.jobs.length === 0) return `No ${state} job like that.`;
-            const rows = found.jobs.map((job) => [job.id, what(job), job.created, tries(job), words(job)]);
+            const rows = found.jobs.map((job) => [job.id, what(job), job.createdAt, tries(job), words(job)]);
             const left = found.total - offset - found.jobs.length;
             const more = left > 0 ? `\n... and ${left} more: --offset ${offset + found.jobs.length}` : '';
             return `${textTable(['job', 'of', 'queued', 'tries', 'why'], rows)}${more}`;
@@ -141,15 +142,15 @@ export function queueCommand(program: Command): void {
     usage: 'promote <queue>',
     summary: 'do delayed jobs now, not when their time comes',
     details: 'What waits for quota may have to go on waiting. Scheduled scans stay where they are.',
-    examples: [['queue promote company-customer --why retry', 'those that wait for their next try']],
+    examples: [['queue promote company-customer --reason retry', 'those that wait for their next try']],
   });
-  choosing(promote, 'code', 'why', 'job').action(acting('promote', 'promoted', 'promoted'));
+  choosing(promote, 'code', 'reason', 'job').action(acting('promote', 'promoted', 'promoted'));
 
   const discard = declare(queue, {
     usage: 'discard <queue>',
     summary: 'discard jobs of one state, those that failed unless --state says otherwise; runs no longer wait for them',
     details:
-      'Say which: --code, --why, --job, or --all. What they were for is found again by the next full scan, if it still needs work. Not what is under way, nor ' +
+      'Say which: --code, --reason, --job, or --all. What they were for is found again by the next full scan, if it still needs work. Not what is under way, nor ' +
       'scheduled scans. A record that failed goes on being listed by tandem records.',
     examples: [
       ['queue discard company-customer --state failed --code SYSTEM_REJECTED', 'failed jobs with this code'],
@@ -159,8 +160,8 @@ export function queueCommand(program: Command): void {
   }).addOption(
     new Option('--state <state>', 'state of the jobs').choices(['waiting', 'delayed', 'failed']).default('failed'),
   );
-  choosing(discard, 'code', 'why', 'job')
-    .addOption(new Option('--all', 'all of this state').conflicts(['code', 'why', 'job']))
+  choosing(discard, 'code', 'reason', 'job')
+    .addOption(new Option('--all', 'all of this state').conflicts(['code', 'reason', 'job']))
     .action(acting('discard', 'discarded', 'discarded'));
 
   declare(queue, {
@@ -212,9 +213,9 @@ const what = ({ data }: Job): string =>
 const tries = ({ state, attempts, attemptsAllowed }: Job): string =>
   state === 'failed' && attempts < attemptsAllowed ? `${attempts}, given up` : `${attempts} of ${attemptsAllowed}`;
 
-const words = ({ code, why, reason = '', until }: Job): string =>
+const words = ({ code, reason, detail = '', until }: Job): string =>
   plain(
-    `${[code, why].filter(Boolean).join(', ')}${code || why ? ': ' : ''}${reason}${until === undefined ? '' : ` Again at ${until}.`}`,
+    `${[code, reason].filter(Boolean).join(', ')}${code || reason ? ': ' : ''}${detail}${until === undefined ? '' : ` Again at ${until}.`}`,
   );
 
 type Doing = 'retry' | 'promote' | 'discard' | 'drain';
@@ -227,7 +228,7 @@ interface Choice extends Filter {
 
 function acting(doing: Doing, field: string, done: string) {
   return action<Choice, [string]>(async ({ client, output }, choice, queue) => {
-    const { job, code, why, state } = choice;
+    const { job, code, reason, state } = choice;
     if (doing === 'discard') requireChoice(choice, queue);
     if (doing === 'drain' && !choice.yes && !(await confirmDrain(client, output, queue))) {
       output.note('Nothing was discarded.');
@@ -235,22 +236,22 @@ function acting(doing: Doing, field: string, done: string) {
     }
     const touched =
       job === undefined
-        ? await all(client, queue, doing, field, { code, why, state })
+        ? await all(client, queue, doing, field, { code, reason, state })
         : await one(client, queue, doing, job);
     output.result({ queue, [field]: touched }, () => `${queue}: ${jobs(touched)} ${done}.`);
     // Asked for by its code, and none is there: that is most likely a code misspelt.
-    return touched === 0 && (code !== undefined || why !== undefined) ? FAILED : OK;
+    return touched === 0 && (code !== undefined || reason !== undefined) ? FAILED : OK;
   });
 }
 
 const jobs = (count: number): string => `${count} ${count === 1 ? 'job' : 'jobs'}`;
 
 /** All failed jobs of a queue would be easily discarded by who means to look at what there is. */
-function requireChoice({ job, code, why, all, state = 'failed' }: Choice, queue: string): void {
-  if (all || job !== undefined || code !== undefined || why !== undefined) return;
+function requireChoice({ job, code, reason, all, state = 'failed' }: Choice, queue: string): void {
+  if (all || job !== undefined || code !== undefined || reason !== undefined) return;
   throw new Failure(
     'BAD_REQUEST',
-    `Say which of the ${state} jobs of ${queue} to discard: --code, --why, --job, or --all.`,
+    `Say which of the ${state} jobs of ${queue} to discard: --code, --reason, --job, or --all.`,
     `tandem queue jobs ${queue} --state ${state} lists them.`,
   );
 }

@@ -23,7 +23,7 @@ export function recordsCommand(program: Command): void {
     usage: 'records [mapping]',
     summary: 'records that failed, wait for links or ask for a person: how many for which reason, and which',
     details:
-      'Without --kind: those that failed, wait, or are in review. "unmatched", "paused" and "gone" need nothing. What is ' +
+      'Without --kind: those that failed, wait, or are in review. "unmatched", "paused" and "orphaned" need nothing. What is ' +
       'mended where Tandem does not see it is tried again with tandem retry; tandem explain tells of one record.',
     examples: [
       ['records', 'why, over all mappings'],

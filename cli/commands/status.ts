@@ -28,7 +28,7 @@ interface Processes {
 }
 
 /** Kinds of held records, in the order of how much they ask for somebody. */
-const KINDS = ['failed', 'review', 'waiting', 'paused', 'unmatched', 'gone'];
+const KINDS = ['failed', 'review', 'waiting', 'paused', 'unmatched', 'orphaned'];
 
 export function statusCommand(program: Command): void {
   declare(program, {

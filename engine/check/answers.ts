@@ -71,7 +71,7 @@ export function checkSince(
       kind: 'ignored',
       at: QUERY,
       message: `${stale.length} of the ${count(found.length, 'record')} answered were modified before ${iso(start)}, such as ${text(stale[0])}. The system does not know the parameter, or filters by something else: every scan of changes reads everything.`,
-      todo: COMPARE_API,
+      remedy: COMPARE_API,
     };
   if (!tells) return { notChecked: 'all records of the list were modified just now, so no filter shows' };
   if (!expectsNewest || found.some(({ id }) => id === newest.id)) return undefined;
@@ -80,7 +80,7 @@ export function checkSince(
     kind: 'missing',
     at: QUERY,
     message: `The answer lacks record ${text(newest)}: a scan of changes from that time would miss it.`,
-    todo: `${COMPARE_API} It names the parameter, and the form of its time.`,
+    remedy: `${COMPARE_API} It names the parameter, and the form of its time.`,
   };
 }
 
@@ -91,7 +91,7 @@ function checkOrder(newest: Moment, found: readonly SystemRecord[]): Remark | Un
     kind: 'ignored',
     at: QUERY,
     message: `${message} A scan of changes stops at the first old record, so it would miss changes.`,
-    todo: COMPARE_API,
+    remedy: COMPARE_API,
   });
   const rising = moments.findIndex(({ at }, i) => i > 0 && at > moments[i - 1]!.at + SECOND);
   if (rising > 0)
@@ -131,7 +131,7 @@ export function checkRead(
     kind: 'differs',
     at,
     message,
-    todo: COMPARE_API,
+    remedy: COMPARE_API,
     ...more,
   });
   if (read === undefined)
@@ -152,7 +152,7 @@ export function checkRead(
         ['read'],
         {
           severity: 'warning',
-          todo: 'Ask for it in the query of "read", where the system offers it there.',
+          remedy: 'Ask for it in the query of "read", where the system offers it there.',
         },
       ),
     );
@@ -165,7 +165,7 @@ export function checkRead(
         : `is in ${isEmpty(b) ? 'the list, but not in what "read" answers' : 'what "read" answers, but not in the list'}: it would be taken for empty.`;
     remarks.push(
       remark(`${path.source} of record ${listed.id} ${how}`, [isEmpty(a) ? 'list' : 'read', 'query'], {
-        todo: `Ask for ${path.root} in the queries of both.`,
+        remedy: `Ask for ${path.root} in the queries of both.`,
       }),
     );
   }
@@ -198,7 +198,7 @@ export function checkFind(
       kind: 'ignored',
       at,
       message: `The answer is the list itself: ${others.length} of ${count(found.length, 'record')} have another ${field}. The system does not know the parameter.`,
-      todo: COMPARE_API,
+      remedy: COMPARE_API,
     };
   if (found.some(({ id }) => id === sought.id)) return undefined;
   return {
@@ -206,7 +206,7 @@ export function checkFind(
     kind: 'missing',
     at,
     message: `The answer lacks record ${sought.id}, whose ${field} was searched for: a counterpart would not be found, and be created a second time.`,
-    todo: COMPARE_API,
+    remedy: COMPARE_API,
   };
 }
 

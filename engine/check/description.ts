@@ -13,10 +13,10 @@ export interface DescriptionFinding extends Located {
   readonly quote: string;
   /** What the rules say. */
   readonly message: string;
-  readonly todo: string;
+  readonly remedy: string;
 }
 
-const TODO = 'Correct the description, or the rule.';
+const REMEDY = 'Correct the description, or the rule.';
 
 export function checkDescription(mapping: Mapping): DescriptionFinding[] {
   return mapping.description
@@ -30,7 +30,7 @@ export function checkDescription(mapping: Mapping): DescriptionFinding[] {
         ...mapping.descriptionAt,
         quote: sentence.trim(),
         message,
-        todo: TODO,
+        remedy: REMEDY,
       })),
     );
 }

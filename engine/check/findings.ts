@@ -37,7 +37,7 @@ export interface Remark {
   readonly at: Located | YamlPath;
   /** In plain words. No value of a record, but for amounts. */
   readonly message: string;
-  readonly todo: string;
+  readonly remedy: string;
 }
 
 /** Why something could not be checked. */

@@ -199,7 +199,7 @@ class EntityCheck {
         kind: 'refused',
         at,
         message: `The request is not answered as declared: the system may not know a parameter, or not take its value.${CONSEQUENCE[operation] ?? ''}`,
-        todo: COMPARE_API,
+        remedy: COMPARE_API,
       });
     return [];
   }

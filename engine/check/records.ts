@@ -33,7 +33,7 @@ function unheld({ entity, records, raw }: Listed, uses: readonly Use[]): Remark[
         kind: 'absent',
         at: { file, line, column },
         message: `None of ${count(records.length, 'record')} holds ${path.source}${other}: it is not asked for, has another name, or is empty in all of them.`,
-        todo: `Look at the query of "list", and at the schema of ${entity.name}.`,
+        remedy: `Look at the query of "list", and at the schema of ${entity.name}.`,
       };
     });
 }
@@ -62,7 +62,7 @@ function modifiedTimes({ entity: { modified }, records }: Listed): Remark[] {
       kind: 'absent',
       at: ['modified'],
       message: `${values.length - given.length} of ${count(values.length, 'record')} have no ${modified}. ${consequence}`,
-      todo: 'Ask for it in the query of "list", or name the property that holds the time of modification.',
+      remedy: 'Ask for it in the query of "list", or name the property that holds the time of modification.',
     });
   if (unreadable.length > 0)
     remarks.push({
@@ -70,7 +70,7 @@ function modifiedTimes({ entity: { modified }, records }: Listed): Remark[] {
       kind: 'time',
       at: ['modified'],
       message: `${modified} of ${unreadable.length} of ${count(values.length, 'record')} is no time that can be read (of the form ${formOf(unreadable[0])}). ${consequence}`,
-      todo: 'Convert it to ISO 8601 with "normalize", or name another property.',
+      remedy: 'Convert it to ISO 8601 with "normalize", or name another property.',
     });
   return remarks;
 }
@@ -102,7 +102,7 @@ function schemaFaults({ entity, records }: Listed): Remark[] {
     kind: time ? 'time' : 'schema',
     at: ['schema'],
     message: `${found} of ${count(records.length, 'record')} (the first is ${id}) ${found === 1 ? 'breaks' : 'break'} the schema at ${fault}`,
-    todo: 'Correct the schema, or the records.',
+    remedy: 'Correct the schema, or the records.',
   }));
 }
 
@@ -130,6 +130,6 @@ function amounts({ entity, records, raw }: Listed): Remark[] {
       kind: 'amount',
       at: [entity.normalize ? 'normalize' : 'schema'],
       message: `${property} of ${wrong.length} of ${count(of, 'record')} disagrees with the formatted amount beside it, both in major units and in the smallest unit of the currency (record ${wrong[0]}).`,
-      todo: 'Correct the unit in "normalize".',
+      remedy: 'Correct the unit in "normalize".',
     }));
 }

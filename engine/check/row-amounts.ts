@@ -49,7 +49,7 @@ export async function checkRowAmounts(
       line,
       column,
       message: `${property.name} of ${wrong.length} of ${of} records arrives as another amount than the formatted one beside it (record ${wrong[0]}).`,
-      todo: 'Correct the conversion of this row, or "normalize" of the system file.',
+      remedy: 'Correct the conversion of this row, or "normalize" of the system file.',
     });
   }
   return findings;

@@ -51,7 +51,7 @@ export function decideOrphaned(facts: Facts, link: Link): Step {
   const review = deletes === 'review' || deletes === 'propagate';
   const reason = reasonFor(facts, survivor, deletes, kept, own);
   const trouble: Trouble = { kind: review ? 'review' : 'orphaned', reason, ...(kept ? { kept: true } : {}) };
-  return keepLink(facts, link, survivor, { trouble, kept }, outcomeOf(review ? 'review' : 'gone', { ids, reason }));
+  return keepLink(facts, link, survivor, { trouble, kept }, outcomeOf(review ? 'review' : 'orphaned', { ids, reason }));
 }
 
 export const survivorOf = (facts: Facts): RecordView | undefined => viewOn(facts, 0) ?? viewOn(facts, 1);
@@ -102,7 +102,13 @@ function awaitSuccessor(facts: Facts, link: Link, survivor: RecordView, successo
   const trouble: Trouble = { kind: 'orphaned', reason, candidates: successors };
   const mark = successors.map((key) => ({ mapping: mapping.name, ...parseRecordKey(key) }));
   const more = { mark, watch: successors };
-  return keepLink(facts, link, survivor, { trouble, kept: false, more }, outcomeOf('gone', { ids: link.ids, reason }));
+  return keepLink(
+    facts,
+    link,
+    survivor,
+    { trouble, kept: false, more },
+    outcomeOf('orphaned', { ids: link.ids, reason }),
+  );
 }
 
 function block(facts: Facts, link: Link, survivor: RecordView, permit: Block): Step {
@@ -139,7 +145,7 @@ export function endOfAbsent(facts: Facts, link: Link, absent: readonly SideIndex
     const early = tooEarly(facts, link, side);
     if (early) return early;
   }
-  return endLink(link, outcomeOf('gone', { ids: link.ids }));
+  return endLink(link, outcomeOf('missing', { ids: link.ids }));
 }
 
 /** Both records are gone, and so is their link: whoever waits because of one of them is looked at again. */

@@ -22,7 +22,7 @@ export function decideOtherId(facts: Facts, answered: string): Step {
     mark: [{ mapping: mapping.name, side, id: answered }],
     wakeAll: [key],
   };
-  return act({ do: 'commit', commit, last: true }, outcomeOf('gone'));
+  return act({ do: 'commit', commit, last: true }, outcomeOf('missing'));
 }
 
 /**

@@ -68,7 +68,7 @@ function absent(facts: Facts): Step {
     open: { [key]: { ...abandoned(entryOf(facts).pendingCreate), issue } },
     wakeAll: [key],
   };
-  return act({ do: 'commit', commit, last: true }, outcomeOf('gone'));
+  return act({ do: 'commit', commit, last: true }, outcomeOf('missing'));
 }
 
 /** It fails in the same way until it, the mapping or the system file is edited. */

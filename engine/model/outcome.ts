@@ -18,7 +18,10 @@ export type OutcomeKind =
   | 'excluded'
   /** No counterpart, and the mapping creates none there. */
   | 'unmatched'
-  | 'gone';
+  /** One record of a link was deleted, and the other one stays. */
+  | 'orphaned'
+  /** The record does not exist. Of a link: neither does. */
+  | 'missing';
 
 export type Changes = readonly [string | undefined, string | undefined];
 

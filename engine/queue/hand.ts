@@ -7,7 +7,7 @@ import type { Engine } from '../engine.ts';
 import { recordKey } from '../model/record-key.ts';
 import { isRecordJob, type MappingJob, type ScanJob } from '../runtime/queues.ts';
 import { outcome } from '../sync/outcome.ts';
-import { reasonOfJob, type Why } from './reasons.ts';
+import { reasonOfJob, type WaitReason } from './reasons.ts';
 
 export type State = 'waiting' | 'active' | 'delayed' | 'failed' | 'completed';
 
@@ -16,7 +16,7 @@ export interface JobFilter {
   /** Of the error that they failed with, or wait for. */
   readonly code?: string | undefined;
   /** Of delayed jobs. */
-  readonly why?: Why | undefined;
+  readonly reason?: WaitReason | undefined;
 }
 
 const PAGE = 200;
@@ -38,10 +38,10 @@ export async function pageOfJobs(
   return jobs.filter((job): job is Job => Boolean(job?.id)).slice(0, limit);
 }
 
-export function fitsFilter(job: Job, state: State, { code, why }: JobFilter): boolean {
-  if (code === undefined && why === undefined) return true;
-  const reason = reasonOfJob(job, state === 'delayed');
-  return (code === undefined || reason?.code === code) && (why === undefined || reason?.why === why);
+export function fitsFilter(job: Job, state: State, { code, reason }: JobFilter): boolean {
+  if (code === undefined && reason === undefined) return true;
+  const wait = reasonOfJob(job, state === 'delayed');
+  return (code === undefined || wait?.code === code) && (reason === undefined || wait?.reason === reason);
 }
 
 export interface Touched {

@@ -164,7 +164,7 @@ async function settle(
       return;
     case 'later': {
       const ms = await waitFor(work, mapping, result);
-      if (work.firstOf(`${name} ${result.wait.why}`)) await engine.dirty.noteWait(name, result.wait, ms);
+      if (work.firstOf(`${name} ${result.wait.reason}`)) await engine.dirty.noteWait(name, result.wait, ms);
       await unit.giveBack(ms);
       work.wakeLater(name, ms);
       return;
@@ -181,8 +181,8 @@ async function settle(
 
 /** @returns ms until the record is looked at again; of very many, when it is its turn */
 async function waitFor(work: Work, mapping: Mapping, { wait, ms }: Extract<RecordResult, { kind: 'later' }>) {
-  if (wait.why === 'quota') work.pause(mapping.name, ms);
-  if (wait.why !== 'away') return ms;
+  if (wait.reason === 'quota') work.pause(mapping.name, ms);
+  if (wait.reason !== 'away') return ms;
   const { count } = await work.engine.dirty.stats(mapping.name);
   return jittered(Math.max(ms, (count * 1_000) / LOOKS));
 }

@@ -56,8 +56,8 @@ export async function scanJob(
   if (!(await member.inForce(name, mapping.version))) return delay(job, token, VERSION_WAIT, WAITS.version);
   let run = begun;
   if (!run) {
-    const { run: own, fresh } = await engine.runs.begin({ mapping: name, scan: kind, plan, trigger: 'schedule' });
-    if (!fresh) return 'runs already';
+    const { run: own, started } = await engine.runs.begin({ mapping: name, scan: kind, plan, trigger: 'schedule' });
+    if (!started) return 'runs already';
     run = own;
     await job.updateData({ ...job.data, run: run.id });
   }

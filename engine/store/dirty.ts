@@ -14,7 +14,7 @@ export interface MarkEvent {
 
 /** Why records of a mapping are due later. */
 export interface MarkWait {
-  readonly why: string;
+  readonly reason: string;
   readonly code?: string;
   /** Epoch ms: since when, and until when they wait at least. */
   readonly since: number;
@@ -156,19 +156,19 @@ export function createDirty(connection: Redis, prefix: string) {
     },
 
     /** Notes why records wait; since when is kept while it goes on. @param ms for which they wait now */
-    async noteWait(mapping: string, { why, code }: Pick<MarkWait, 'why' | 'code'>, ms: number): Promise<void> {
+    async noteWait(mapping: string, { reason, code }: Pick<MarkWait, 'reason' | 'code'>, ms: number): Promise<void> {
       const key = `${setOf(mapping)}:waits`;
       const now = Date.now();
-      const stored = await redis.hget(key, why);
+      const stored = await redis.hget(key, reason);
       const former = stored === null ? undefined : (JSON.parse(stored) as MarkWait);
       const goesOn = former !== undefined && former.code === code && former.until + WAIT_GAP > now;
       const wait: MarkWait = {
-        why,
+        reason,
         ...(code === undefined ? {} : { code }),
         since: goesOn ? former.since : now,
         until: Math.max(goesOn ? former.until : 0, now + Math.ceil(ms)),
       };
-      await redis.hset(key, why, JSON.stringify(wait));
+      await redis.hset(key, reason, JSON.stringify(wait));
       await redis.pexpire(key, Math.max(WAIT_GAP, wait.until - now) + WAIT_GAP);
     },
 

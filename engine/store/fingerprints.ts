@@ -146,8 +146,8 @@ export async function adoptFingerprints(
   const place = placeOf(prefix);
   const present = await redis.hget(place, 'check');
   if (present === copied.check || copied.check === '') return;
-  const fail = (todo: string): never => {
-    throw new TandemError('BAD_REQUEST', `The fingerprints of the copy were made with another key: ${todo}`);
+  const fail = (words: string): never => {
+    throw new TandemError('BAD_REQUEST', `The fingerprints of the copy were made with another key: ${words}`);
   };
   if (present !== null && !unused) return fail('there are links in this Redis already, made with the present one.');
   if (keys.fingerprintKey ?? !copied.key) {

@@ -360,7 +360,7 @@ export function createRuns(connection: Redis, prefix: string) {
      * A new run, or the one that does the same already.
      * @param group the group it belongs to, if any
      */
-    async begin(request: RunRequest, group?: string): Promise<{ run: Run; fresh: boolean }> {
+    async begin(request: RunRequest, group?: string): Promise<{ run: Run; started: boolean }> {
       const id = randomUUID();
       const key = currentKey(request);
       for (let tries = 0; ; tries++) {
@@ -375,11 +375,11 @@ export function createRuns(connection: Redis, prefix: string) {
         // One that has found all its work does not see what was edited since: it holds back nothing that comes after it.
         const found = run?.state === 'working' && request.record === undefined;
         const over = run?.state === 'done' || run?.state === 'failed' || found;
-        if (run && !over) return { run, fresh: false };
+        if (run && !over) return { run, started: false };
         if (current !== null) await redis.tandemRunOver(key, current);
       }
       await store(id, request, group ?? id, { lease: key });
-      return { run: (await get(id))!, fresh: true };
+      return { run: (await get(id))!, started: true };
     },
 
     /** A run of several mappings: they end together, because the writes of one may be work for another. */
@@ -585,7 +585,8 @@ function increments(outcome: Outcome): [string, number][] {
     case 'unchanged':
       if (outcome.kind === 'unchanged') count('unchanged');
       break;
-    case 'gone':
+    case 'orphaned':
+    case 'missing':
     case 'unmatched':
     case 'excluded':
       count('excluded');

@@ -61,7 +61,7 @@ export interface Finding {
   /** What follows from it, in plain words, without the example. */
   readonly message: string;
   /** What to write instead. */
-  readonly todo: string;
+  readonly remedy: string;
 }
 
 export interface Untried {
@@ -353,9 +353,9 @@ class Trial {
         message: back
           ? `What it becomes in ${to} cannot come back: ${result.error.message} After an edit there the record waits.`
           : `${result.error.message} Such a record waits.`,
-        todo: back
+        remedy: back
           ? `Let ${from} take what ${to} may hold, or set "direction: ${to}".`
-          : ERRORS[result.error.code].todo,
+          : ERRORS[result.error.code].remedy,
       };
     }
     const law = result.is === 'lossy' ? result.law : 'there-and-back';
@@ -371,15 +371,15 @@ class Trial {
     };
   }
 
-  #writeBackWords(property: Property, side: SideIndex): Pick<Finding, 'message' | 'todo'> {
+  #writeBackWords(property: Property, side: SideIndex): Pick<Finding, 'message' | 'remedy'> {
     const { source } = property.sides[side];
     return {
       message: `${source} in ${this.#mapping.sides[side].name} reads another place than it writes: writing back what was read changes the record.`,
-      todo: 'Select the one element that is meant, such as emails[0].address.',
+      remedy: 'Select the one element that is meant, such as emails[0].address.',
     };
   }
 
-  #wayBack(property: Property, side: SideIndex): Pick<Finding, 'message' | 'todo'> {
+  #wayBack(property: Property, side: SideIndex): Pick<Finding, 'message' | 'remedy'> {
     const { sides } = this.#mapping;
     const from = sides[side].name;
     const to = sides[otherSide(side)].name;
@@ -388,19 +388,19 @@ class Trial {
     const meant = 'or "lossy: true" where that is meant';
     const lookup = places[side].lookup;
     if (lookup)
-      return { message, todo: `Give each record of ${lookup.entity} a ${lookup.field} of its own, ${meant}.` };
+      return { message, remedy: `Give each record of ${lookup.entity} a ${lookup.field} of its own, ${meant}.` };
     if (property.reference)
       return {
         message,
-        todo: `Link what it refers to by itself, without "fallback"; or set "direction: ${to}", ${meant}.`,
+        remedy: `Link what it refers to by itself, without "fallback"; or set "direction: ${to}", ${meant}.`,
       };
     if (!convert[0] && !convert[1])
-      return { message, todo: `Choose places and a "type" that hold the same; or set "direction: ${to}", ${meant}.` };
+      return { message, remedy: `Choose places and a "type" that hold the same; or set "direction: ${to}", ${meant}.` };
     const missing = convert[side] ? undefined : from;
     const mend = missing
       ? `Write a "convert" toward ${missing} that undoes the other`
       : 'Let the two expressions of "convert" undo each other';
-    return { message, todo: `${mend}; or set "direction: ${to}", ${meant}.` };
+    return { message, remedy: `${mend}; or set "direction: ${to}", ${meant}.` };
   }
 }
 

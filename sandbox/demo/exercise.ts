@@ -28,8 +28,8 @@ export async function pickExample({ keap, tandem }: Apis): Promise<Pick<Example,
   await keap.get(`/v2/companies/${company.keap}`);
   const queue = 'reconcile-company-customer';
   const { jobs } = await tandem.get(`/queues/${queue}/jobs?state=failed`);
-  const job = jobs.find((one: { reason?: string }) => one.reason?.includes('country_code')) ?? jobs[0];
-  return { company, order, failed: job && { queue, job: job.id, reason: job.reason } };
+  const job = jobs.find((one: { detail?: string }) => one.detail?.includes('country_code')) ?? jobs[0];
+  return { company, order, failed: job && { queue, job: job.id, reason: job.detail } };
 }
 
 interface Trial {
@@ -235,7 +235,7 @@ async function failedJob({ apis }: Trial): Promise<string> {
   await tandem.send('POST', `${path}/retry`);
   const again = await until('the job fails again, for the record is as it was', async () => {
     const now = await tandem.get(path);
-    return now.state === 'failed' && now.finished !== job.finished && now;
+    return now.state === 'failed' && now.finishedAt !== job.finishedAt && now;
   });
   const company = await keap.get(`/v2/companies/${job.data.id}?fields=address`);
   // Without what is only read: the country's long name, and the ZIP code beside the postal code.
@@ -252,7 +252,7 @@ async function failedJob({ apis }: Trial): Promise<string> {
     const { jobs } = await tandem.get(`/queues/${failed.queue}/jobs?state=failed`);
     return !jobs.some((one: { id: string }) => one.id === failed.job);
   });
-  return `  job ${failed.job}: ${again.reason}\n  retried: the same; mended in Keap -> shop customer ${customer.id}, ${customer.billing.country}; the failed job is gone`;
+  return `  job ${failed.job}: ${again.detail}\n  retried: the same; mended in Keap -> shop customer ${customer.id}, ${customer.billing.country}; the failed job is gone`;
 }
 
 function same(what: string, found: unknown, wanted: unknown): void {

@@ -85,7 +85,7 @@ async function requireJob(engine: Engine, { params, routeOptions }: FastifyReque
 }
 
 /** The board's page shows these two of an error, and nothing else. */
-const shown = ({ title, detail, todo }: Problem): object => ({ error: title, message: `${detail} ${todo}` });
+const shown = ({ title, detail, remedy }: Problem): object => ({ error: title, message: `${detail} ${remedy}` });
 
 interface BoardError {
   /** A text of the page that shows it, by its key. */

@@ -175,7 +175,7 @@ async function orphanWarnings(engine: Engine): Promise<string[]> {
     .filter(({ orphaned, linked }) => orphaned >= least && orphaned * 100 >= linked * percent)
     .map(
       ({ name, orphaned, linked }) =>
-        `${orphaned} of ${linked} links of ${name} have lost one of their two records, and the other one stays: "tandem records ${name} --kind gone --list" lists them.`,
+        `${orphaned} of ${linked} links of ${name} have lost one of their two records, and the other one stays: "tandem records ${name} --kind orphaned --list" lists them.`,
     );
 }
 

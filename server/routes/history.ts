@@ -36,7 +36,7 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
               object({
                 ...lostFields,
                 restorable: described('Whether it can be put back, as far as the mapping tells', flag),
-                'why?': described('Why not', text),
+                'reason?': described('Why not', text),
               }),
             ),
             total: count,
@@ -57,8 +57,8 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
       ]);
       const all = owner === undefined ? [] : await links.history.history(owner);
       const entries = all.slice(offset, offset + limit).map((entry) => {
-        const why = whyNotRestorable(mapping, counterpart !== undefined, entry);
-        return { ...entry, restorable: why === undefined, ...(why === undefined ? {} : { why }) };
+        const reason = whyNotRestorable(mapping, counterpart !== undefined, entry);
+        return { ...entry, restorable: reason === undefined, ...(reason === undefined ? {} : { reason }) };
       });
       return { entries, total: all.length, offset, limit };
     },

@@ -35,6 +35,7 @@ import {
 } from '../queue-counts.ts';
 import {
   count,
+  delayReason,
   described,
   flag,
   limit,
@@ -46,7 +47,6 @@ import {
   type Schema,
   text,
   time,
-  why,
   wideLimit,
 } from '../schemas.ts';
 import { sideIndex, sideNames } from '../sides.ts';
@@ -60,7 +60,7 @@ const reasons = described('Tell also why jobs are delayed or failed, or nobody t
   default: false,
 });
 const code = described('Only jobs with this code', text);
-const byReason = { 'code?': code, 'why?': why } as const;
+const byReason = { 'code?': code, 'reason?': delayReason } as const;
 
 /** How many jobs one request touches; whoever wants more goes on from `next`. */
 const bulk = {
@@ -146,9 +146,9 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
         },
       },
     },
-    async ({ params, query: { state, code, why, offset, limit } }) => {
+    async ({ params, query: { state, code, reason, offset, limit } }) => {
       const queue = queueNamed(engine, params.name);
-      const { page, total } = await listed(queue, state, { code, why }, offset, limit);
+      const { page, total } = await listed(queue, state, { code, reason }, offset, limit);
       return {
         jobs: await presentJobs(
           engine,
@@ -340,7 +340,7 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
       },
     );
   };
-  const touch = ({ code, why, limit = 1_000, offset = 0 }: Bulk) => ({ filter: { code, why }, limit, offset });
+  const touch = ({ code, reason, limit = 1_000, offset = 0 }: Bulk) => ({ filter: { code, reason }, limit, offset });
 
   many(
     'retry',
@@ -446,7 +446,7 @@ async function listed(
   offset: number,
   limit: number,
 ): Promise<{ page: Job[]; total: number }> {
-  if (filter.code === undefined && filter.why === undefined) {
+  if (filter.code === undefined && filter.reason === undefined) {
     const [counts, page] = await Promise.all([
       queue.getJobCounts(...(state === 'waiting' ? (['waiting', 'prioritized'] as const) : [state])),
       pageOfJobs(queue, state, offset, limit),

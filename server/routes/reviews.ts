@@ -43,7 +43,7 @@ const reviewSchema = object({
 });
 
 /** Beside reviews: what a person, or the mapping, decided to leave without a counterpart may be decided otherwise. */
-const DECIDABLE: ReadonlySet<string> = new Set(['review', 'gone', 'unmatched']);
+const DECIDABLE: ReadonlySet<string> = new Set(['review', 'orphaned', 'unmatched']);
 
 export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['reviews'];
@@ -94,7 +94,7 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
           '`take` with `side`: the values of this side win. With `property` only of this one; with `properties` each by its own side, and by `side`, where it is sent, all others.',
           '`delete`: the counterpart was deleted, delete this record too.',
           '`ignore`: leave the record as it is until it changes.',
-          'Records that were left (`gone`, `unmatched`) are named `MAPPING~SIDE~ID` and can be decided otherwise: `create`; `delete` of what is left of a pair; `link` of one without a link.',
+          'Records that were left (`orphaned`, `unmatched`) are named `MAPPING~SIDE~ID` and can be decided otherwise: `create`; `delete` of what is left of a pair; `link` of one without a link.',
           'Of a brake, `continue`: all that waits for it goes on. `discard`: what the brake is about is not done, the rest goes on.',
         ].join('\n\n'),
         params: object({ id: text }),

@@ -46,11 +46,11 @@ export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Pro
       const what = record
         ? { record: { side: sideIndex(mapping, record.side), id: record.id } }
         : { scan: scan ?? 'changes' };
-      const { run, fresh } = await engine.trigger({ mapping: mapping.name, ...what, plan });
+      const { run, started } = await engine.trigger({ mapping: mapping.name, ...what, plan });
       return reply
         .code(202)
         .header('location', `/runs/${run.id}`)
-        .send({ ...(await presentRun(engine, run)), fresh });
+        .send({ ...(await presentRun(engine, run)), started });
     },
   );
 
@@ -67,11 +67,11 @@ export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Pro
     },
     async (request, reply) => {
       const { scan = 'changes', plan = false } = request.body ?? {};
-      const { run, fresh } = await engine.triggerAll({ scan, plan });
+      const { run, started } = await engine.triggerAll({ scan, plan });
       return reply
         .code(202)
         .header('location', `/runs/${run.id}`)
-        .send({ ...(await presentRun(engine, run, true)), fresh });
+        .send({ ...(await presentRun(engine, run, true)), started });
     },
   );
 }

@@ -85,7 +85,8 @@ export async function webhooks(app: FastifyInstance, { engine, options, metrics 
         request.log.warn({ system, code: error.code, reason: error.message }, 'webhook refused');
         throw new HttpProblem('UNAUTHORIZED', 401, error.message, {
           title: 'The webhook is not signed as it should be',
-          todo: 'Sign it with the secret that the system file names under webhooks, and check that both sides have the same one, and the same time.',
+          remedy:
+            'Sign it with the secret that the system file names under webhooks, and check that both sides have the same one, and the same time.',
         });
       });
       if (verified.kind === 'handshake') return reply.code(200).header(verified.header, verified.value).send({});

@@ -67,12 +67,12 @@ it.each<[system: SystemName, how: Outage]>([
     await fetch(`${url}/triggers/product-product`, { method: 'POST' });
     // What nobody takes says why.
     const queue = await until(async () => {
-      const now = await get<{ reasons: { state: string; code?: string }[]; emptyIn?: number }>(
+      const now = await get<{ reasons: { state: string; code?: string }[]; etaMs?: number }>(
         '/queues/reconcile-product-product',
       );
       return now.reasons.some(({ state, code }) => state === 'waiting' && code === 'SYSTEM_DOWN') && now;
     }, PATIENCE);
-    expect(queue.emptyIn).toBeUndefined();
+    expect(queue.etaMs).toBeUndefined();
     await sleep(Math.max(0, (OUTAGE * 2) / 3 - (Date.now() - began)));
     for (let i = 2 * third; i < RECORDS; i++) await editAs(other, i);
     await sleep(Math.max(0, OUTAGE - (Date.now() - began)));

@@ -111,7 +111,7 @@ test('no answer of a system ends a process with 768 MB of heap, nor keeps it fro
       if (progress.read[mapping] > 50_000) return `still reading after ${progress.read[mapping]} records`;
       const { jobs } = await call('GET', '/queues/scan/jobs?state=delayed&limit=500');
       const job = jobs.find((one: Answer) => one.data.mapping === mapping);
-      return job && `${job.code ?? job.why}: ${job.reason}`;
+      return job && `${job.code ?? job.reason}: ${job.detail}`;
     }, 120_000);
   };
 

@@ -28,7 +28,7 @@ export type { Held, HeldRecord };
 
 const toIssue = (held: Held): Issue => ({
   ...held,
-  kind: held.kind === 'gone' ? 'orphaned' : held.code === 'BRAKE_ON' && held.kind === 'waiting' ? 'blocked' : held.kind,
+  kind: held.code === 'BRAKE_ON' && held.kind === 'waiting' ? 'blocked' : held.kind,
 });
 
 export interface StoredBase {

@@ -25,8 +25,8 @@ took too long to arrive is 408.
 | --- | --- | --- | --- | --- |
 ${Object.entries(ERRORS)
   .map(
-    ([code, { title, retry, status, todo }]) =>
-      `| <a id="${code}"></a>\`${code}\` | ${title} | ${RETRY[retry]} | ${status} | ${todo} |`,
+    ([code, { title, retry, status, remedy }]) =>
+      `| <a id="${code}"></a>\`${code}\` | ${title} | ${RETRY[retry]} | ${status} | ${remedy} |`,
   )
   .join('\n')}
 `;
@@ -38,9 +38,9 @@ test('docs/errors.md tells every code, its title, whether to try again, its stat
 test.each(Object.entries(ERRORS))('%s reads as a sentence and has a status of its kind', (code, entry) => {
   expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
   expect(entry.title).toMatch(/^[A-Z].*[^.]$/);
-  expect(entry.todo).toMatch(/\.$/);
+  expect(entry.remedy).toMatch(/\.$/);
   expect(entry.status).toBeGreaterThanOrEqual(400);
-  expect(`${entry.title}${entry.todo}`).not.toContain('|');
+  expect(`${entry.title}${entry.remedy}`).not.toContain('|');
 });
 
 test.each([

@@ -109,8 +109,9 @@ export async function fullScan(setting: Setting): Promise<Scan | string> {
   const before = setting.writes();
   const runs: string[] = [];
   for (const mapping of MAPPINGS) {
-    const { run, fresh } = await engine.trigger({ mapping, scan: 'full' });
-    if (!fresh) return `P10 a run of ${mapping} never ends, so it is never scanned again: ${await told(setting, run)}`;
+    const { run, started } = await engine.trigger({ mapping, scan: 'full' });
+    if (!started)
+      return `P10 a run of ${mapping} never ends, so it is never scanned again: ${await told(setting, run)}`;
     runs.push(run.id);
   }
   const restless = await idle(setting);

@@ -35,7 +35,7 @@ test('a run that nobody works on is told of, left at will, and goes on', async (
   // The same run, for it is under way.
   expect(told).toMatchObject({ status: 0, stdout: expect.stringMatching(`^people: run ${id}\n.*GET /runs/${id} `) });
   expect(late).toMatchObject({ status: 1, stderr: expect.stringMatching(/^people: .*\nTIMEOUT: .* after 1 s/) });
-  expect(JSON.parse(late.stdout).error).toMatchObject({ code: 'TIMEOUT', todo: expect.stringContaining(id) });
+  expect(JSON.parse(late.stdout).error).toMatchObject({ code: 'TIMEOUT', remedy: expect.stringContaining(id) });
 
   const notes: string[] = [];
   const output = { json: true, tty: false, line() {}, note: (text: string) => void notes.push(text), result() {} };

@@ -105,7 +105,7 @@ it('one trace leads from a request over its jobs in another process to the write
     body: JSON.stringify({ event_key: 'product.edit', object_keys: many }),
   });
   expect(await burst.json()).toEqual({ queued: many.length });
-  await until(() => worker.log.filter((line) => line.includes('"gone"')).length === many.length);
+  await until(() => worker.log.filter((line) => line.includes('"missing"')).length === many.length);
 
   worker.child.kill('SIGTERM');
   expect(await worker.ended).toEqual({ status: 0, signal: null });

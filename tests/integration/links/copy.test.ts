@@ -65,7 +65,7 @@ it('holds link keys, bases, states, what was decided and creates that were begun
   const held = { reason: 'because', mapping: 'v', since };
   await commit('1', '11');
   await commit('1b', '11b');
-  await links.hold(0, '1b', token('gone'), { ...held, kind: 'gone', job: 'a job' });
+  await links.hold(0, '1b', token('gone'), { ...held, kind: 'orphaned', job: 'a job' });
   await commit('2', '12');
   await links.hold(0, '2', token('s2'), { ...held, kind: 'failed' });
   await links.hold(1, '20', token('left'), { ...held, kind: 'unmatched' });
@@ -86,7 +86,7 @@ it('holds link keys, bases, states, what was decided and creates that were begun
   expect(await links.base('1')).toMatchObject({ base: { p: [token('x'), token('y'), 'd'] } });
   expect(await links.states(0, ['1', '1b', '2'])).toEqual([token('s1'), token('gone'), 'open.']);
   expect(await links.states(1, ['11', '12', '20', '21'])).toEqual([token('t11'), 'open.', token('left'), null]);
-  expect(await links.held(0, '1b')).toEqual({ ...held, kind: 'gone' });
+  expect(await links.held(0, '1b')).toEqual({ ...held, kind: 'orphaned' });
   // Waits for another try: it is looked at again.
   expect(await links.held(0, '2')).toBeUndefined();
   expect(await links.held(1, '20')).toEqual({ ...held, kind: 'unmatched' });

@@ -198,7 +198,7 @@ describe('reading progress', () => {
 
   it('tells which linked records a full read did not meet, those known to be gone apart', async () => {
     for (const id of ['1', '2', '3']) await commit(id, `b${id}`);
-    await commit('2', 'b2', (await links.base('2')).version, { held: held('gone') });
+    await commit('2', 'b2', (await links.base('2')).version, { held: held('orphaned') });
     const [ofA, ofB] = await Promise.all([links.meet(0), links.meet(1)]);
     await ofA.met(['1', '99']);
     await ofB.met(['b1']);

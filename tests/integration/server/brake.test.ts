@@ -90,7 +90,7 @@ test.each([
       action,
       released: 5,
       follows: expect.stringContaining(action === 'discard' ? 'stays' : 'read once more'),
-      undo: expect.stringContaining(action === 'discard' ? '--kind gone --list' : 'tandem queue pause people'),
+      undo: expect.stringContaining(action === 'discard' ? '--kind orphaned --list' : 'tandem queue pause people'),
     },
   });
   await until(async () => (await call('GET', '/records?code=BRAKE_ON')).body.total === 0);
@@ -117,7 +117,7 @@ test('what was discarded shows as a warning with the command that lists it, and 
   // It works as it was told to.
   expect(health).toMatchObject({
     status: 'ready',
-    warnings: [expect.stringMatching(/^20 of 40 links of people .*"tandem records people --kind gone --list"/)],
+    warnings: [expect.stringMatching(/^20 of 40 links of people .*"tandem records people --kind orphaned --list"/)],
   });
   const { records } = (await call('GET', '/records?mapping=people&kind=gone&limit=2')).body;
   expect(records[0].actions).toEqual(['create', 'delete']);

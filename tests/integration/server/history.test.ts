@@ -112,7 +112,7 @@ test('what cannot be put back is refused with its code, and nothing is written',
   expect(await entryOf(made, 'name')).toMatchObject({
     cut: true,
     restorable: false,
-    why: expect.stringContaining('too long'),
+    reason: expect.stringContaining('too long'),
   });
   expect(await restore((await entryOf(made, 'name')).id)).toMatchObject({ status: 409, body: { code: 'CONFLICT' } });
   await keep({ property: 'former' });
@@ -136,7 +136,7 @@ test('what cannot be put back is refused with its code, and nothing is written',
   expect((await call('DELETE', '/links/people?side=crm&id=1')).status).toBe(200);
   expect((await call('GET', '/records/people/shop/7/history')).body.entries.at(-1)).toMatchObject({
     restorable: false,
-    why: expect.stringContaining('no link'),
+    reason: expect.stringContaining('no link'),
   });
   expect(await restore()).toMatchObject({ status: 409, body: { code: 'CONFLICT' } });
   expect([crm.writes.length, shop.writes.length]).toEqual(written);

@@ -96,7 +96,7 @@ test.each([
     'GET',
     `/queues/${encodeURIComponent(made.engine.queues.reconcile('people').name)}/jobs?state=delayed`,
   );
-  for (const { data, reason } of retried.jobs) told.set(data.id, { id: data.id, reason });
+  for (const { data, detail } of retried.jobs) told.set(data.id, { id: data.id, reason: detail });
   for (const [id] of HOSTILE) {
     // An id that cannot be written is none: the record is counted among the unreadable, and nothing is made of it.
     if (/\p{Surrogate}/u.test(id)) continue;

@@ -76,7 +76,7 @@ test('the board answers errors as everything else does, with the words that its 
     const refused = await ask('GET', path, headers);
     expect(refused).toMatchObject({
       code: 'UNAUTHORIZED',
-      todo: expect.stringMatching(/any user name, and a token as the password.*Authorization: Bearer TOKEN/),
+      remedy: expect.stringMatching(/any user name, and a token as the password.*Authorization: Bearer TOKEN/),
       error: 'A token is needed',
       message: expect.stringContaining('any user name'),
     });
@@ -276,7 +276,7 @@ test('what does not exist is told as such', async () => {
       status: 404,
       title: expect.any(String),
       detail: expect.any(String),
-      todo: expect.any(String),
+      remedy: expect.any(String),
     });
   }
 });

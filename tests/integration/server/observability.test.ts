@@ -27,8 +27,8 @@ const webhook = async ({ app }: World, id: string): Promise<number> => {
 const seen = (all: World, name: string) =>
   until(async () => [...all.shop.records.values()].some((record) => record.name === name));
 
-const COUNT = 'tandem_change_seconds_count{mapping="people",side="shop"}';
-const SUM = 'tandem_change_seconds_sum{mapping="people",side="shop"}';
+const COUNT = 'tandem_propagation_seconds_count{mapping="people",side="shop"}';
+const SUM = 'tandem_propagation_seconds_sum{mapping="people",side="shop"}';
 
 test('how old a change is when it arrives: from the time of modification, never below zero, not of a first sync', async () => {
   const all = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
@@ -53,7 +53,7 @@ test('how old a change is when it arrives: from the time of modification, never 
   all.crm.records.set('2', person('2', 'Bob', 'bob@x.test', { updated_at: ago(0) }));
   await webhook(all, '2');
   await until(async () => (await metric(all, COUNT)) === 3);
-  expect(await metric(all, 'tandem_change_seconds_count{mapping="people",side="crm"}')).toBeUndefined();
+  expect(await metric(all, 'tandem_propagation_seconds_count{mapping="people",side="crm"}')).toBeUndefined();
   expect(await metric(all, 'tandem_webhooks_total{system="crm",status="202"}')).toBe(3);
   expect(await metric(all, 'tandem_webhook_records_total{system="crm"}')).toBe(3);
   await all.app.inject({ method: 'POST', url: '/webhooks/nobody/x' });

@@ -44,8 +44,8 @@ test('why jobs failed or wait is told by code, in words, with how many and since
     {
       state: 'failed',
       code: 'VALUE_REQUIRED',
-      reason: 'A required value is empty',
-      todo: 'Fill it in.',
+      detail: 'A required value is empty',
+      remedy: 'Fill it in.',
       count: 2,
       since: expect.any(String),
     },
@@ -58,15 +58,15 @@ test('why jobs failed or wait is told by code, in words, with how many and since
     return body.jobs[0] as Answer;
   });
   expect(delayed).toMatchObject({
-    why: 'retry',
+    reason: 'retry',
     code: 'SYSTEM_UNAVAILABLE',
-    reason: expect.not.stringMatching(/^[A-Z_]+:/),
+    detail: expect.not.stringMatching(/^[A-Z_]+:/),
   });
   // Since when it fails is counted from its first failure with this code.
   const noted = (await engine.queues.reconcile('people').getJob(delayed.id))?.progress;
-  expect(noted).toMatchObject({ why: 'retry', code: 'SYSTEM_UNAVAILABLE', since: expect.any(Number) });
+  expect(noted).toMatchObject({ reason: 'retry', code: 'SYSTEM_UNAVAILABLE', since: expect.any(Number) });
   const { reasons } = (await call('GET', '/queues?reasons=true')).body.queues[1];
-  expect(reasons.map((one: Answer) => [one.state, one.why, one.code, one.count])).toEqual(
+  expect(reasons.map((one: Answer) => [one.state, one.reason, one.code, one.count])).toEqual(
     expect.arrayContaining([
       ['delayed', 'retry', 'SYSTEM_UNAVAILABLE', 1],
       ['failed', undefined, 'VALUE_REQUIRED', 2],
@@ -76,9 +76,9 @@ test('why jobs failed or wait is told by code, in words, with how many and since
   const listed = async (query: string) => (await call('GET', `/queues/${NAME}/jobs?${query}`)).body;
   expect(await listed('code=VALUE_REQUIRED&limit=1')).toMatchObject({ total: 2, jobs: [{ code: 'VALUE_REQUIRED' }] });
   expect(await listed('code=SYSTEM_REJECTED')).toMatchObject({ total: 0, jobs: [] });
-  expect(await listed('state=delayed&why=retry')).toMatchObject({ total: 1 });
-  expect(await listed('state=delayed&why=quota')).toMatchObject({ total: 0 });
-  expect((await call('GET', `/queues/${NAME}/jobs?why=nonsense`)).status).toBe(400);
+  expect(await listed('state=delayed&reason=retry')).toMatchObject({ total: 1 });
+  expect(await listed('state=delayed&reason=quota')).toMatchObject({ total: 0 });
+  expect((await call('GET', `/queues/${NAME}/jobs?reason=nonsense`)).status).toBe(400);
   await engine.queues.reconcile('people').pause();
 });
 
@@ -112,17 +112,17 @@ test('what waits says why nobody takes it, each job and the queue', async () => 
   };
   const unattended = await told();
   expect(unattended.jobs).toMatchObject([
-    { state: 'waiting', why: 'worker', reason: expect.stringMatching(/No worker/) },
+    { state: 'waiting', reason: 'worker', detail: expect.stringMatching(/No worker/) },
   ]);
-  expect(unattended.reasons).toMatchObject([{ why: 'worker', count: 1, reason: unattended.jobs[0].reason }]);
+  expect(unattended.reasons).toMatchObject([{ reason: 'worker', count: 1, detail: unattended.jobs[0].detail }]);
   expect(Date.parse(unattended.reasons[0].since)).toBeGreaterThanOrEqual(began - 1);
   await call('POST', `/queues/${NAME}/pause`);
   // What a person must end first comes first.
   const paused = await told();
-  expect(paused.jobs).toMatchObject([{ why: 'paused', reason: expect.stringMatching(/paused/) }]);
-  expect(paused.reasons.map(({ why }: Answer) => why)).toEqual(['paused', 'worker']);
+  expect(paused.jobs).toMatchObject([{ reason: 'paused', detail: expect.stringMatching(/paused/) }]);
+  expect(paused.reasons.map(({ reason }: Answer) => reason)).toEqual(['paused', 'worker']);
   await made.work();
-  expect((await told()).reasons.map(({ why }: Answer) => why)).toEqual(['paused']);
+  expect((await told()).reasons.map(({ reason }: Answer) => reason)).toEqual(['paused']);
 
   // The system has been down for longer than the job waits: only what the job waited counts.
   const processes = await engine.versions.processes();
@@ -133,11 +133,11 @@ test('what waits says why nobody takes it, each job and the queue', async () => 
   });
   await engine.queues.reconcile('people').pause();
   const both = await told();
-  expect(both.reasons.map(({ why }: Answer) => why)).toEqual(['paused', 'away']);
+  expect(both.reasons.map(({ reason }: Answer) => reason)).toEqual(['paused', 'away']);
   expect(Date.parse(both.reasons[1].since)).toBeGreaterThanOrEqual(began - 1);
   // Where another version is in force everywhere, nobody does it either.
   Object.assign(engine.versions, { processes: async () => processes.map((one) => ({ ...one, idle: ['people'] })) });
-  expect((await told()).reasons.map(({ why }: Answer) => why)).toEqual(['paused', 'version']);
+  expect((await told()).reasons.map(({ reason }: Answer) => reason)).toEqual(['paused', 'version']);
   Object.assign(engine.versions, { processes: real });
   // Somebody takes it: nothing keeps it.
   await call('POST', `/queues/${NAME}/resume`);
@@ -163,11 +163,11 @@ test('the pace of a queue comes from every process, and says when it will be emp
   await made.sync();
   const { body } = await made.call('GET', `/queues/${NAME}`);
   expect(body.perSecond).toBeGreaterThan(0);
-  expect(body.emptyIn).toBe(0);
+  expect(body.etaMs).toBe(0);
   await made.call('POST', `/queues/${NAME}/pause`);
   await mark(made.engine, 0, ['1', '2']);
   // Nothing is done while it is paused: there is no telling.
-  expect((await made.call('GET', `/queues/${NAME}`)).body.emptyIn).toBeUndefined();
+  expect((await made.call('GET', `/queues/${NAME}`)).body.etaMs).toBeUndefined();
 });
 
 test('failed jobs are tried again or discarded by their code, and asking twice does nothing twice', async () => {
@@ -198,12 +198,12 @@ test('a request touches a part of them, and the next one goes on where it ended'
   for (let i = 0; i < 450; i++) {
     const job = await queue.add('reconcile', { mapping: 'people', side: 0, id: String(i) }, { delay: 600_000 + i });
     if (i % 3 === 0)
-      await job.updateProgress({ why: 'quota', code: 'SYSTEM_THROTTLED', reason: 'No more now.', tries: 0 });
+      await job.updateProgress({ reason: 'quota', code: 'SYSTEM_THROTTLED', detail: 'No more now.', tries: 0 });
   }
   const answers: Answer[] = [];
   for (let next: number | undefined = 0; next !== undefined; ) {
     const { body }: { body: Answer } = await call('POST', `/queues/${NAME}/promote`, {
-      why: 'quota',
+      reason: 'quota',
       limit: 40,
       offset: next,
     });
@@ -212,7 +212,7 @@ test('a request touches a part of them, and the next one goes on where it ended'
   }
   expect(answers.map(({ promoted }) => promoted)).toEqual([40, 40, 40, 30]);
   expect(await counts(made)).toMatchObject({ waiting: 150, delayed: 300 });
-  expect((await call('POST', `/queues/${NAME}/promote`, { why: 'quota' })).body).toEqual({ promoted: 0 });
+  expect((await call('POST', `/queues/${NAME}/promote`, { reason: 'quota' })).body).toEqual({ promoted: 0 });
   expect((await call('POST', `/queues/${NAME}/discard`, { state: 'delayed', code: 'SYSTEM_THROTTLED' })).body).toEqual({
     discarded: 0,
   });
@@ -277,9 +277,9 @@ test('scheduled scans are neither drained nor promoted, and of a scan that is di
   expect((await call('POST', '/queues/scan/discard', { state: 'delayed' })).body).toEqual({ discarded: 0 });
   expect(before).toMatchObject({ waiting: 1, delayed: 1 });
   expect((await call('GET', '/queues/scan')).body.reasons).toMatchObject([
-    { state: 'waiting', why: 'paused' },
-    { state: 'waiting', why: 'worker' },
-    { state: 'delayed', why: 'scheduled' },
+    { state: 'waiting', reason: 'paused' },
+    { state: 'waiting', reason: 'worker' },
+    { state: 'delayed', reason: 'scheduled' },
   ]);
   expect((await call('POST', '/queues/scan/drain')).body).toEqual({ discarded: 1 });
   expect((await call('GET', '/queues/scan')).body.counts).toMatchObject({ waiting: 0, delayed: before.delayed });

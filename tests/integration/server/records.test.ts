@@ -436,7 +436,7 @@ test('webhooks: the key, the handshake, the signature, the events', async () => 
   expect((await send(`/webhooks/shop/${key}`, body)).json()).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
   const unsigned = await send(`/webhooks/shop/${key}`, `${body} `, { 'x-signature': signature });
   expect(unsigned.statusCode).toBe(401);
-  expect(unsigned.json()).toMatchObject({ code: 'UNAUTHORIZED', todo: expect.stringContaining('Sign it') });
+  expect(unsigned.json()).toMatchObject({ code: 'UNAUTHORIZED', remedy: expect.stringContaining('Sign it') });
   expect(
     (await send(`/webhooks/shop/${key}`, body, { 'x-signature': signature, 'content-type': 'text/strange' })).json(),
   ).toEqual({ queued: 1 });

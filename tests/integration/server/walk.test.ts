@@ -318,7 +318,7 @@ test('every list is given a page at a time: the pages together are the whole', a
       expect((await made.call('GET', at(`offset=${whole[key].length}`))).body[key]).toEqual([]);
     }
     const plain = (list: Answer[]) =>
-      list.map((one) => JSON.stringify({ ...one, oldestWaiting: 0, emptyIn: 0, perSecond: 0 }));
+      list.map((one) => JSON.stringify({ ...one, oldestWaiting: 0, etaMs: 0, perSecond: 0 }));
     if (names.includes('cursor')) expect(plain(pages).sort()).toEqual(plain(whole[key]).sort());
     else expect(plain(pages)).toEqual(plain(whole[key]));
     paged.push(operation.id);
@@ -350,7 +350,7 @@ test('the same trigger at the same moment, many times, is one run', async () => 
     const answers = await Promise.all(Array.from({ length: 20 }, () => call('POST', url, body)));
     expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([202]));
     expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
-    expect(answers.filter((answer) => answer.body.fresh)).toHaveLength(1);
+    expect(answers.filter((answer) => answer.body.started)).toHaveLength(1);
   }
   const all = await Promise.all(Array.from({ length: 5 }, () => call('POST', '/triggers', { scan: 'full' })));
   // Groups are many, what they do is one: the run of the mapping that is under way.

@@ -95,11 +95,11 @@ export function checker(document: object): (operation: Operation, got: Got) => s
 /** What is wrong with a problem document (RFC 9457), whoever answered it. */
 export function faultOfProblem(got: Got): string | undefined {
   if (!got.type.startsWith('application/problem+json')) return `answers ${got.status} as ${got.type}`;
-  const { type, title, status, detail, code, todo } = JSON.parse(got.text) as Record<string, unknown>;
+  const { type, title, status, detail, code, remedy } = JSON.parse(got.text) as Record<string, unknown>;
   if (typeof code !== 'string' || !Object.hasOwn(ERRORS, code)) return `has the code ${code}, which is not in the list`;
   if (type !== `/errors/${code}`) return `has the type ${type}`;
   if (status !== got.status) return `says ${status} in its body and ${got.status} outside`;
-  for (const text of [title, detail, todo]) if (typeof text !== 'string' || text === '') return 'leaves a text empty';
+  for (const text of [title, detail, remedy]) if (typeof text !== 'string' || text === '') return 'leaves a text empty';
   if (/\bat .+:\d+:\d+|node_modules|\/engine\/|\/server\//.test(got.text)) return `tells of its inside: ${got.text}`;
   return undefined;
 }

@@ -20,7 +20,7 @@ test('a trigger answers a run, and the run tells what it did by the names of the
     scan: 'full',
     plan: false,
     trigger: 'api',
-    fresh: true,
+    started: true,
     counts: { created: { crm: 0, shop: 0 } },
   });
   const run = await until(async () => {
@@ -80,22 +80,22 @@ test('asked twice, a run of one record or of every mapping is the same run until
     call('POST', '/triggers/people', one),
   ]);
   expect(new Set([first.body.id, second.body.id]).size).toBe(1);
-  expect([first.body.fresh, second.body.fresh].sort()).toEqual([false, true]);
+  expect([first.body.started, second.body.started].sort()).toEqual([false, true]);
   const other = await call('POST', '/triggers/people', { record: { side: 'crm', id: '2' } });
-  expect(other.body).toMatchObject({ fresh: true });
+  expect(other.body).toMatchObject({ started: true });
   expect(other.body.id).not.toBe(first.body.id);
 
   const all = await call('POST', '/triggers', { scan: 'full' });
-  expect(all.body).toMatchObject({ mapping: '*', fresh: true, runs: [{ mapping: 'people' }] });
-  expect((await call('POST', '/triggers', { scan: 'full' })).body).toMatchObject({ id: all.body.id, fresh: false });
-  expect((await call('POST', '/triggers', { scan: 'changes' })).body).toMatchObject({ fresh: true });
+  expect(all.body).toMatchObject({ mapping: '*', started: true, runs: [{ mapping: 'people' }] });
+  expect((await call('POST', '/triggers', { scan: 'full' })).body).toMatchObject({ id: all.body.id, started: false });
+  expect((await call('POST', '/triggers', { scan: 'changes' })).body).toMatchObject({ started: true });
   expect((await call('GET', '/runs')).body.total).toBe(6);
 
   await work();
   for (const { id } of [first.body, all.body])
     await until(async () => (await call('GET', `/runs/${id}`)).body.state === 'done');
-  expect((await call('POST', '/triggers/people', one)).body).toMatchObject({ fresh: true });
-  expect((await call('POST', '/triggers', { scan: 'full' })).body).toMatchObject({ fresh: true });
+  expect((await call('POST', '/triggers/people', one)).body).toMatchObject({ started: true });
+  expect((await call('POST', '/triggers', { scan: 'full' })).body).toMatchObject({ started: true });
 });
 
 test('an empty body is a scan of changes; a run that does the same is joined', async () => {
@@ -105,13 +105,13 @@ test('an empty body is a scan of changes; a run that does the same is joined', a
     url: '/triggers/people',
     headers: { authorization: `Bearer ${API}` },
   });
-  expect(first.json()).toMatchObject({ scan: 'changes', fresh: true });
+  expect(first.json()).toMatchObject({ scan: 'changes', started: true });
   const second = await app.inject({
     method: 'POST',
     url: '/triggers/people',
     headers: { authorization: `Bearer ${API}`, 'content-type': 'application/json' },
   });
-  expect(second.json()).toMatchObject({ id: first.json().id, fresh: false });
+  expect(second.json()).toMatchObject({ id: first.json().id, started: false });
   expect((await call('POST', '/triggers/people', {})).body.id).toBe(first.json().id);
 });
 
@@ -185,9 +185,9 @@ test('queues tell their jobs and why they failed; a failed job can be tried agai
   expect(job).toMatchObject({
     state: 'failed',
     data: { mapping: 'people', side: 'crm', id: '1' },
-    reason: expect.stringContaining('required'),
-    created: expect.any(String),
-    finished: expect.any(String),
+    detail: expect.stringContaining('required'),
+    createdAt: expect.any(String),
+    finishedAt: expect.any(String),
   });
   expect(JSON.stringify(all)).not.toMatch(/stacktrace|\.ts:|node_modules/);
   expect((await call('GET', `/queues/reconcile-people/jobs/${job.id}`)).body).toEqual(job);

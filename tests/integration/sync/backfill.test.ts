@@ -399,7 +399,7 @@ it('a failed job of a backfill leaves its link to the next try; the others are d
     const run = await backfill(world);
     expect(run.state).toBe('done');
     expect(await both(world, good)).toEqual(['good', 'good']);
-    expect(await heldOf(world, MAPPING, 'keap', gone.keap)).toMatchObject({ kind: 'gone' });
+    expect(await heldOf(world, MAPPING, 'keap', gone.keap)).toMatchObject({ kind: 'orphaned' });
     await reconcile(world, MAPPING, 'keap', good.keap);
     await expectQuiet(world, MAPPING);
   } finally {

@@ -157,7 +157,7 @@ describe('deletes that are told one by one', () => {
     expect(await survivors(lost)).toEqual(left);
     for (const { keap } of left)
       expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({
-        kind: 'gone',
+        kind: 'orphaned',
         reason: 'The counterpart in keap was deleted; a person decided that customwebshop keeps its record.',
       });
     expect(await read(world, 'shop', 'products', rest[0]!.shop)).toMatchObject({ description: 'edited' });
@@ -273,7 +273,7 @@ describe('records that a full scan does not meet', () => {
     await answer('discard');
     for (const { keap } of lost) {
       expect(await read(world, 'keap', 'products', keap)).toBeDefined();
-      expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'gone' });
+      expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'orphaned' });
     }
     await expectQuiet(world, MAPPING);
     expect(await store().on()).toBeUndefined();
@@ -600,7 +600,7 @@ describe('an answer', () => {
     await sync(world, 'changes', MAPPING);
     expect(await store().on()).toBeUndefined();
     expect(await survivors(pairs)).toEqual(pairs);
-    expect((await world.held(MAPPING)).filter(({ kind }) => kind === 'gone')).toHaveLength(5);
+    expect((await world.held(MAPPING)).filter(({ kind }) => kind === 'orphaned')).toHaveLength(5);
 
     // Died after the brake was taken off, before the records were queued.
     await lose(pairs.slice(5));
@@ -705,7 +705,7 @@ describe('what was discarded outlives', () => {
     await sync(world, 'full', MAPPING);
     expect(await store().on()).toBeUndefined();
     expect(await kept(lost)).toEqual(lost);
-    expect((await world.held(MAPPING)).map(({ kind }) => kind)).toEqual(Array(7).fill('gone'));
+    expect((await world.held(MAPPING)).map(({ kind }) => kind)).toEqual(Array(7).fill('orphaned'));
     await expectQuiet(world, MAPPING);
   });
 
@@ -721,7 +721,7 @@ describe('what was discarded outlives', () => {
     await linksIn(links).hold(0, left[2]!.keap, 'error', { ...trouble, code: 'EXPRESSION_FAILED' });
     await sync(world, 'changes', MAPPING);
     expect(await kept(lost)).toEqual(left);
-    for (const { keap } of left) expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'gone' });
+    for (const { keap } of left) expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'orphaned' });
     await expectQuiet(world, MAPPING);
 
     // Another decision of a person ends it.
@@ -748,7 +748,7 @@ describe('what was discarded outlives', () => {
     await answer('discard');
     await sync(world, 'full', MAPPING);
     expect(await kept(left)).toEqual(left);
-    expect(await heldOf(world, MAPPING, 'keap', one!.keap)).toMatchObject({ kind: 'gone' });
+    expect(await heldOf(world, MAPPING, 'keap', one!.keap)).toMatchObject({ kind: 'orphaned' });
     await expectQuiet(world, MAPPING);
   });
 

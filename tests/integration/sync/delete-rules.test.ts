@@ -91,8 +91,8 @@ async function lose({ gone, edited }: { gone: SystemName; edited: boolean }): Pr
   return ids;
 }
 
-describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'gone' | 'review' | 'deleted'> }>([
-  { rule: 'keep', left: { edited: 'gone', untouched: 'gone' } },
+describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'review' | 'deleted'> }>([
+  { rule: 'keep', left: { edited: 'orphaned', untouched: 'orphaned' } },
   { rule: 'review', left: { edited: 'review', untouched: 'review' } },
   { rule: 'propagate', left: { edited: 'review', untouched: 'deleted' } },
 ])('$rule', ({ rule, left }) => {

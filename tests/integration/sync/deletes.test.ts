@@ -118,7 +118,7 @@ describe('keep, which is the default', () => {
       await sync(world, 'full', mapping);
       expect(await read(world, stays, entities[stays], ids[stays])).toBeDefined();
       expect(await heldOf(world, mapping, 'keap', ids.keap)).toMatchObject({
-        kind: 'gone',
+        kind: 'orphaned',
         reason: expect.stringContaining(`${names[gone]} was deleted`),
       });
 
@@ -214,7 +214,7 @@ describe('propagate', () => {
     await remove(world, 'keap', 'opportunities', second.keap);
     await sync(world, 'full', kind.mapping);
     expect(await read(world, 'shop', 'orders', second.shop)).toBeDefined();
-    expect(await heldOf(world, 'opportunity-order', 'keap', second.keap)).toMatchObject({ kind: 'gone' });
+    expect(await heldOf(world, 'opportunity-order', 'keap', second.keap)).toMatchObject({ kind: 'orphaned' });
   });
 
   it.each(['keap', 'shop'] as const)(

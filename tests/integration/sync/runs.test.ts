@@ -44,7 +44,7 @@ it('a run that waits stays the one of its kind meanwhile, also that of one recor
     await signOfLife();
     expect(await redis.pttl(lease)).toBeGreaterThan(200_000);
   }
-  expect(await runs.begin(request)).toMatchObject({ fresh: false, run: { id: own.id } });
+  expect(await runs.begin(request)).toMatchObject({ started: false, run: { id: own.id } });
   await runs.scanned(own);
 });
 
@@ -131,7 +131,7 @@ describe('a scan', () => {
     await world.engine.queues.scan.add('scan', { ...REQUEST, run: run.id });
     await world.settle();
     expect(await now(run)).toMatchObject({ state: 'done' });
-    expect((await world.engine.trigger(REQUEST)).fresh).toBe(true);
+    expect((await world.engine.trigger(REQUEST)).started).toBe(true);
     await world.settle();
   });
 

@@ -85,7 +85,7 @@ describe('a description', () => {
         column: 3,
         quote: 'Every people is synchronized.',
         message: '"when" leaves records of crm out: name != ""',
-        todo: 'Correct the description, or the rule.',
+        remedy: 'Correct the description, or the rule.',
       },
     ]);
   });

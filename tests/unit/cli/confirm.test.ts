@@ -29,7 +29,7 @@ it.each([
 });
 
 it('asks nobody in a pipe, or where a program reads the answer: then it takes the option', async () => {
-  const refused = { code: 'BAD_REQUEST', status: 2, todo: 'Say so: --yes' };
+  const refused = { code: 'BAD_REQUEST', status: 2, remedy: 'Say so: --yes' };
   await expect(ask(terminal('y', false))).rejects.toMatchObject(refused);
   await expect(ask(terminal('y'), true)).rejects.toMatchObject(refused);
 });

@@ -23,7 +23,7 @@ function run(
     plan: false,
     trigger: 'api',
     state,
-    created: '2026-01-01T00:00:00.000Z',
+    createdAt: '2026-01-01T00:00:00.000Z',
     progress: { read: sides(...read), work, done },
     counts: {
       matched: 1,
@@ -163,11 +163,14 @@ describe('a run that does not go on', () => {
           {
             name: 'reconcile-a',
             reasons: [
-              { state: 'delayed', why: 'quota', code: 'SYSTEM_THROTTLED', reason: 'The quota is used up', count: 2 },
-              { state: 'failed', code: 'VALUE_REQUIRED', reason: 'A required value is empty', count: 1 },
+              { state: 'delayed', reason: 'quota', code: 'SYSTEM_THROTTLED', detail: 'The quota is used up', count: 2 },
+              { state: 'failed', code: 'VALUE_REQUIRED', detail: 'A required value is empty', count: 1 },
             ],
           },
-          { name: 'reconcile-other', reasons: [{ state: 'delayed', why: 'busy', reason: 'Another works', count: 1 }] },
+          {
+            name: 'reconcile-other',
+            reasons: [{ state: 'delayed', reason: 'busy', detail: 'Another works', count: 1 }],
+          },
         ],
       },
     });
@@ -215,7 +218,7 @@ describe('a run that does not go on', () => {
       code: 'TIMEOUT',
       status: 1,
       message: expect.stringContaining('no longer followed'),
-      todo: expect.stringContaining('GET /runs/x'),
+      remedy: expect.stringContaining('GET /runs/x'),
     });
     expect(process.listenerCount('SIGINT')).toBe(listeners);
   });
@@ -227,7 +230,7 @@ describe('a Tandem that is not there', () => {
     await expect(client.get('/runs')).rejects.toMatchObject({
       code: 'SYSTEM_UNREACHABLE',
       status: 1,
-      todo: expect.stringContaining('tandem start'),
+      remedy: expect.stringContaining('tandem start'),
     });
   });
 
@@ -236,7 +239,7 @@ describe('a Tandem that is not there', () => {
     const client = createClient({ url, readToken: undefined, apiToken: undefined });
     await expect(client.get('/runs/x')).rejects.toMatchObject({
       code: 'SYSTEM_BAD_RESPONSE',
-      todo: expect.stringContaining('TANDEM_URL'),
+      remedy: expect.stringContaining('TANDEM_URL'),
     });
   });
 });

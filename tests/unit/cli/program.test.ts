@@ -58,7 +58,7 @@ describe('wrong use', () => {
       error: {
         code: 'BAD_REQUEST',
         message: expect.stringMatching(/--all.*--code/),
-        todo: 'See tandem queue discard --help.',
+        remedy: 'See tandem queue discard --help.',
       },
     });
   });

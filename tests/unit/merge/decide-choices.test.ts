@@ -524,7 +524,7 @@ describe('deleting a survivor by hand', () => {
     ));
 
   it('ends a link of which nothing is left', () =>
-    expect(play({ choice, link: link(base), records: ['absent', 'absent'] })).toContain('= gone {ids: [a, b]}'));
+    expect(play({ choice, link: link(base), records: ['absent', 'absent'] })).toContain('= missing {ids: [a, b]}'));
 
   it.each<readonly [string, Situation, string]>([
     [

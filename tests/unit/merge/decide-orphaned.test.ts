@@ -17,7 +17,7 @@ describe('a link of which both records are absent', () => {
       ! commit
           result: {kind: removed, ids: [a, b]}
           wakeAll: [0/a, 1/b]
-          = gone {ids: [a, b]}
+          = missing {ids: [a, b]}
       "
     `));
 
@@ -53,7 +53,7 @@ describe('a link of which one record is absent', () => {
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", "<Ann, p1>"]}}
           handled: [-, 1/b(Ann, p1)]
           open: {0/a: {issue: {kind: orphaned, reason: "The counterpart in crm was deleted; shop keeps its record.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          = gone {ids: [a, b], reason: "The counterpart in crm was deleted; shop keeps its record."}
+          = orphaned {ids: [a, b], reason: "The counterpart in crm was deleted; shop keeps its record."}
       "
     `));
 
@@ -71,7 +71,7 @@ describe('a link of which one record is absent', () => {
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [phone], correlation: [open, -], lastSynced: ["<v1\\n<Ann, p1>>", ""]}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: orphaned, reason: "The counterpart in shop was deleted; crm keeps its record.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          = gone {ids: [a, b], reason: "The counterpart in shop was deleted; crm keeps its record."}
+          = orphaned {ids: [a, b], reason: "The counterpart in shop was deleted; crm keeps its record."}
       "
     `));
 
@@ -201,7 +201,7 @@ describe('a link of which one record is absent', () => {
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", "<Ann, p1>"]}}
           handled: [-, 1/b(Ann, p1)]
           open: {0/a: {issue: {kind: orphaned, reason: "The counterpart in crm was deleted; a person decided that shop keeps its record.", kept: true, mapping: v1, since: 1000000}, decision: {kind: deletes}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          = gone {ids: [a, b], reason: "The counterpart in crm was deleted; a person decided that shop keeps its record."}
+          = orphaned {ids: [a, b], reason: "The counterpart in crm was deleted; a person decided that shop keeps its record."}
       "
     `));
 
@@ -212,7 +212,7 @@ describe('a link of which one record is absent', () => {
         mapping: mappingOf({ sides: [{}, { deletes: 'review' }] }),
         open: { issue: { kind: 'orphaned', reason: '', mapping: 'v1', since: 1, kept: true } },
       }),
-    ).toContain('= gone'));
+    ).toContain('= orphaned'));
 });
 
 describe('the survivor, for every rule and state', () => {
@@ -320,7 +320,7 @@ describe('the survivor, for every rule and state', () => {
     }
     const kind = wanted === 'keep' ? 'orphaned' : 'review';
     expect(outcome).toEqual({
-      kind: wanted === 'keep' ? 'gone' : 'review',
+      kind: wanted === 'keep' ? 'orphaned' : 'review',
       writes: [[], []],
       ids: ['a', 'b'],
       reason: reasons[wanted],

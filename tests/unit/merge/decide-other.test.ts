@@ -20,7 +20,7 @@ describe('a record without a link, for which its system answers another one', ()
           open: {0/a: {issue: null}}
           mark: [{mapping: people, side: 0, id: w}]
           wakeAll: [0/a]
-          = gone
+          = missing
       "
     `));
 
@@ -41,7 +41,7 @@ describe('a record without a link, for which its system answers another one', ()
           open: {1/b: {pendingCreate: {at: 999990, key: key-0, sent: {}, review: true}, issue: null}}
           mark: [{mapping: people, side: 1, id: w}]
           wakeAll: [1/b]
-          = gone
+          = missing
       "
     `));
 });
@@ -106,7 +106,7 @@ describe('a linked record that was merged into another one', () => {
       ! commit
           result: {kind: removed, ids: [a, b]}
           wakeAll: [0/a, 1/b]
-          = gone {ids: [a, b]}
+          = missing {ids: [a, b]}
       "
     `));
 

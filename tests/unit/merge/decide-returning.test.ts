@@ -233,7 +233,7 @@ describe('the survivor of a deletion that propagates', () => {
           open: {0/a: {issue: {kind: orphaned, reason: "The counterpart in crm was deleted, and a record there could take its place: nothing is deleted until that is decided.", candidates: [0/c], mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
           mark: [{mapping: people, side: 0, id: c}]
           watch: [0/c]
-          = gone {ids: [a, b], reason: "The counterpart in crm was deleted, and a record there could take its place: nothing is deleted until that is decided."}
+          = orphaned {ids: [a, b], reason: "The counterpart in crm was deleted, and a record there could take its place: nothing is deleted until that is decided."}
       "
     `));
 });

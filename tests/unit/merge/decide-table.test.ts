@@ -102,7 +102,7 @@ const LINKED: Cells<Linked> = [
   [
     'it was merged into another one, and the other one does not exist',
     (one) => one.near === 'other' && one.far === 'absent',
-    () => 'gone',
+    () => 'missing',
   ],
   ['it cannot be read', ({ near }) => near === 'unreadable', () => 'failed'],
   [
@@ -113,15 +113,15 @@ const LINKED: Cells<Linked> = [
   [
     'the other one was merged into another one, and it does not exist',
     (one) => one.near === 'absent' && one.far === 'other',
-    () => 'gone',
+    () => 'missing',
   ],
   [
     'the other one cannot be read',
     (one) => (isThere(one.near) || one.near === 'absent') && !isQuiet(one) && one.far === 'unreadable',
     () => 'failed',
   ],
-  ['neither exists', ({ near, far: f }) => near === 'absent' && f === 'absent', () => 'gone'],
-  ['one is left, and stays', (one) => isOrphaned(one) && one.deletes === 'keep', () => 'gone'],
+  ['neither exists', ({ near, far: f }) => near === 'absent' && f === 'absent', () => 'missing'],
+  ['one is left, and stays', (one) => isOrphaned(one) && one.deletes === 'keep', () => 'orphaned'],
   ['one is left, and a person decides', (one) => isOrphaned(one) && one.deletes === 'review', () => 'review'],
   [
     'one is left as it was, and is deleted',
@@ -207,7 +207,7 @@ const isSuspected = (one: Unlinked): boolean => isAlone(one) && one.pending === 
 const mayCreate = (one: Unlinked): boolean => (isMade(one) || isAlone(one)) && !isSuspected(one) && one.creates;
 
 const UNLINKED: Cells<Unlinked> = [
-  ['it does not exist', ({ record }) => record === 'absent' || record === 'other', () => 'gone'],
+  ['it does not exist', ({ record }) => record === 'absent' || record === 'other', () => 'missing'],
   ['it cannot be read', ({ record }) => record === 'unreadable', () => 'failed'],
   ['it is out of scope', ({ record }) => record === 'out of scope', () => 'excluded'],
   [
@@ -378,7 +378,7 @@ const BY_HAND: { readonly [K in ByHand['choice']]: (one: ByHand) => string } = {
     if (!one.linked) return 'fails with CONFLICT';
     if (cannotBeRead(one)) return 'fails with EXPRESSION_FAILED';
     if (exist(one)) return 'fails with CONFLICT';
-    if (!isThere(one.near) && !isThere(one.far)) return 'gone';
+    if (!isThere(one.near) && !isThere(one.far)) return 'missing';
     return `deleted, keep-overwritten, delete ${isThere(one.near) ? one.look : far(one.look)}`;
   },
   dismiss: (one) => (one.review ? 'unchanged' : 'fails with NOT_FOUND'),

@@ -35,7 +35,7 @@ describe('a record that does not exist', () => {
         result: {kind: removed, record: {side: 0, id: a}}
         open: {0/a: {issue: null}}
         wakeAll: [0/a]
-        = gone
+        = missing
     "
   `));
 
@@ -48,7 +48,7 @@ describe('a record that does not exist', () => {
           result: {kind: removed, record: {side: 0, id: a}}
           open: {0/a: {issue: {kind: orphaned, reason: "The record does not exist.", mapping: v1, since: 1000000}}}
           wakeAll: [0/a]
-          = gone
+          = missing
       "
     `));
 

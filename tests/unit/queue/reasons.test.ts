@@ -1,7 +1,9 @@
 // What a job says of itself: why it waits, why it failed.
+import { readFileSync } from 'node:fs';
 import type { Job } from 'bullmq';
 import { expect, test } from 'vitest';
 import {
+  DELAY_REASONS,
   failureText,
   noteRetry,
   noteWait,
@@ -16,39 +18,39 @@ const job = (fields: object): Job => ({ progress: 0, attemptsMade: 0, ...fields 
 test('a failure keeps its code, and texts of others are left as they are', () => {
   expect(parseFailure(failureText('SYSTEM_REJECTED', 'Price: must be a number'))).toEqual({
     code: 'SYSTEM_REJECTED',
-    reason: 'Price: must be a number',
+    detail: 'Price: must be a number',
   });
-  expect(parseFailure(failureText(undefined, 'refused'))).toEqual({ reason: 'refused' });
+  expect(parseFailure(failureText(undefined, 'refused'))).toEqual({ detail: 'refused' });
   expect(parseFailure('job stalled more than allowable limit')).toEqual({
-    reason: 'job stalled more than allowable limit',
+    detail: 'job stalled more than allowable limit',
   });
-  expect(parseFailure('NO_SUCH_CODE: x')).toEqual({ reason: 'NO_SUCH_CODE: x' });
-  expect(parseFailure('toString: x')).toEqual({ reason: 'toString: x' });
+  expect(parseFailure('NO_SUCH_CODE: x')).toEqual({ detail: 'NO_SUCH_CODE: x' });
+  expect(parseFailure('toString: x')).toEqual({ detail: 'toString: x' });
 });
 
 test('a delayed job waits for what it was put back for last: a wait, or its next try', () => {
   const failedReason = failureText('SYSTEM_UNREACHABLE', 'It did not answer.');
-  const quota = { why: 'quota', code: 'SYSTEM_THROTTLED', reason: 'The quota is used up.' };
+  const quota = { reason: 'quota', code: 'SYSTEM_THROTTLED', detail: 'The quota is used up.' };
   expect(reasonOfJob(job({ failedReason, attemptsMade: 1 }), true)).toEqual({
-    why: 'retry',
+    reason: 'retry',
     code: 'SYSTEM_UNREACHABLE',
-    reason: 'It did not answer.',
+    detail: 'It did not answer.',
   });
   // It failed, and was put back after that.
   expect(reasonOfJob(job({ failedReason, attemptsMade: 1, progress: { ...quota, tries: 1 } }), true)).toEqual(quota);
   // It was put back, and failed after that.
   expect(reasonOfJob(job({ failedReason, attemptsMade: 2, progress: { ...quota, tries: 1 } }), true)).toMatchObject({
-    why: 'retry',
+    reason: 'retry',
   });
   expect(reasonOfJob(job({ progress: { ...WAITS.parents, tries: 0 }, repeatJobKey: 'x' }), true)).toEqual(
     WAITS.parents,
   );
-  expect(reasonOfJob(job({ repeatJobKey: 'x' }), true)).toMatchObject({ why: 'scheduled' });
-  expect(reasonOfJob(job({}), true)).toMatchObject({ why: 'later' });
+  expect(reasonOfJob(job({ repeatJobKey: 'x' }), true)).toMatchObject({ reason: 'scheduled' });
+  expect(reasonOfJob(job({}), true)).toMatchObject({ reason: 'later' });
 });
 
 test('another job tells why it failed last, if it did', () => {
-  expect(reasonOfJob(job({ failedReason: 'SYSTEM_AUTH: no' }), false)).toEqual({ code: 'SYSTEM_AUTH', reason: 'no' });
+  expect(reasonOfJob(job({ failedReason: 'SYSTEM_AUTH: no' }), false)).toEqual({ code: 'SYSTEM_AUTH', detail: 'no' });
   expect(reasonOfJob(job({ progress: { ...WAITS.version, tries: 0 } }), false)).toBeUndefined();
 });
 
@@ -58,7 +60,7 @@ test('how long a reason holds is counted from when it began, not from when the j
     made.updateProgress = async (progress: object) => void Object.assign(made, { progress });
     return made as unknown as Job;
   };
-  const quota = { why: 'quota', code: 'SYSTEM_THROTTLED', reason: 'The quota is used up.' } as const;
+  const quota = { reason: 'quota', code: 'SYSTEM_THROTTLED', detail: 'The quota is used up.' } as const;
   const waits = noted({});
   expect(sinceOfReason(waits, true)).toBe(1_000);
   const before = Date.now();
@@ -79,9 +81,16 @@ test('how long a reason holds is counted from when it began, not from when the j
   Object.assign(retried, { attemptsMade: 2, processedOn: first + 60_000 });
   await noteRetry(retried, 'SYSTEM_UNAVAILABLE');
   expect(sinceOfReason(retried, true)).toBe(first);
-  expect(reasonOfJob(retried, true)).toEqual({ why: 'retry', code: 'SYSTEM_UNAVAILABLE', reason: 'It is down.' });
+  expect(reasonOfJob(retried, true)).toEqual({ reason: 'retry', code: 'SYSTEM_UNAVAILABLE', detail: 'It is down.' });
   // Another trouble began with its own try.
   Object.assign(retried, { failedReason: failureText('SYSTEM_REJECTED', 'No.') });
   expect(sinceOfReason(retried, true)).toBe(first + 60_000);
   expect(sinceOfReason(noted({ finishedOn: 9_000 }), false)).toBe(9_000);
+});
+
+test('docs/http.md lists every reason of a delayed job in the words of the list', () => {
+  const docs = readFileSync(new URL('../../../docs/http.md', import.meta.url), 'utf8');
+  const [, table = ''] = /<!-- reasons of delayed jobs -->\n(.*?)<!-- \/reasons -->/s.exec(docs) ?? [];
+  const rows = Object.entries(DELAY_REASONS).map(([name, words]) => `| \`${name}\` | ${words} |`);
+  expect(table.trim().split('\n').slice(2)).toEqual(rows);
 });

@@ -4,16 +4,16 @@ import { ERRORS, type ErrorCode, TandemError } from '../../../engine/errors.ts';
 import { HttpProblem, problemOf } from '../../../server/problems.ts';
 
 test.each(Object.keys(ERRORS).filter((code) => code !== 'INTERNAL') as ErrorCode[])(
-  '%s is told with its status, title and todo',
+  '%s is told with its status, title and remedy',
   (code) => {
-    const { title, status, todo } = ERRORS[code];
+    const { title, status, remedy } = ERRORS[code];
     expect(problemOf(new TandemError(code, 'What happened.'), 'r')).toEqual({
       type: `/errors/${code}`,
       title,
       status,
       detail: 'What happened.',
       code,
-      todo,
+      remedy,
     });
   },
 );

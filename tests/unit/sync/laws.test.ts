@@ -68,7 +68,7 @@ describe('there and back', () => {
       records: { found: 2, of: 3 },
       example: { origin: 'record' },
       message: 'Once it is edited in shop, crm gets what came back.',
-      todo: expect.stringMatching(/"convert" toward crm.*"direction: shop".*"lossy: true"/),
+      remedy: expect.stringMatching(/"convert" toward crm.*"direction: shop".*"lossy: true"/),
     });
     expect(findings[0]!.values.found).toBeGreaterThan(0);
     expect(findings[1]).toMatchObject({ from: 'shop', records: { found: 0, of: 0 }, example: { origin: 'made-up' } });
@@ -158,7 +158,7 @@ describe('there and back', () => {
     expect(await found(rows, { crm: crm.slice(0, 1), stages })).toEqual([]);
     const twice = await check(rows, { crm, stages: [...stages, { id: '4', name: 'Won' }] });
     expect(twice.findings.map(brief)).toEqual(['lossy stage_id crm: "4" > "gold" > "2"']);
-    expect(twice.findings[0]!.todo).toMatch(/^Give each record of stages a name of its own/);
+    expect(twice.findings[0]!.remedy).toMatch(/^Give each record of stages a name of its own/);
   });
 });
 
@@ -198,7 +198,7 @@ describe('values that cannot be converted', () => {
       intended: false,
       records: { found: 1, of: 2 },
       message: expect.stringMatching(/no entry in the value table of .*:\d+\./),
-      todo: expect.stringMatching(/Add the value to the table.*tandem explain/),
+      remedy: expect.stringMatching(/Add the value to the table.*tandem explain/),
     });
     expect(findings[1]).toMatchObject({ example: { origin: 'schema' }, values: { found: 1, of: 3 } });
   });
