@@ -1,6 +1,6 @@
 /** Why a record is as it is, as the server explains it. */
 import { type Client, path } from './client.ts';
-import type { HeldRecord } from './held.ts';
+import type { RecordIssue } from './issues.ts';
 
 export interface Fault {
   readonly code: string;
@@ -43,7 +43,7 @@ export interface Explanation {
       { readonly id?: string; readonly exists?: boolean; readonly takesPart?: boolean; readonly modified?: string }
     >
   >;
-  readonly held?: Pick<HeldRecord, 'kind' | 'code' | 'reason' | 'property' | 'since'>;
+  readonly held?: Pick<RecordIssue, 'kind' | 'code' | 'reason' | 'property' | 'since'>;
   readonly intent?: { readonly at: string; readonly review: boolean };
   readonly match?: {
     readonly found: string;

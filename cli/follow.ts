@@ -4,7 +4,7 @@ import progress from 'cli-progress';
 import type { PresentedRun } from '../server/present.ts';
 import { type Client, path } from './client.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
-import { type HeldRecord, reasonWords } from './held.ts';
+import { type RecordIssue, reasonWords } from './issues.ts';
 import { colors, type Output, plain } from './output.ts';
 import { watchStandstill } from './standstill.ts';
 import { type Cell, textTable } from './tables.ts';
@@ -255,8 +255,8 @@ interface Column {
 const REASONS = 15;
 
 /** Equal reasons once, the most frequent first, each with some of its records. */
-export function reasonLines(records: readonly HeldRecord[], most = REASONS): string[] {
-  const groups = new Map<string, HeldRecord[]>();
+export function reasonLines(records: readonly RecordIssue[], most = REASONS): string[] {
+  const groups = new Map<string, RecordIssue[]>();
   for (const record of records) {
     const key = `${record.mapping}: ${reasonWords(record)}`;
     groups.set(key, [...(groups.get(key) ?? []), record]);
@@ -282,7 +282,7 @@ function itemWords(side: string, { count, first }: NonNullable<Run['unidentified
   ].join('\n');
 }
 
-export function printSummary(runs: readonly Run[], failed: readonly HeldRecord[], output: Output): void {
+export function printSummary(runs: readonly Run[], failed: readonly RecordIssue[], output: Output): void {
   output.line();
   output.line(summaryTable(runs));
   for (const run of runs.flatMap(leaves)) {

@@ -4,7 +4,7 @@ import { type Client, path } from './client.ts';
 import type { CommandContext } from './command.ts';
 import { FAILED, Failure, OK } from './failure.ts';
 import { followRuns, goesOn, leaves, printSummary, type Run } from './follow.ts';
-import { type HeldReason, type HeldRecord, heldBefore, heldRecords, reasonTable } from './held.ts';
+import { type IssueReason, issuesBefore, type RecordIssue, reasonTable, recordIssues } from './issues.ts';
 import { wholeNumber } from './numbers.ts';
 import { printPlan, readPlans } from './plans.ts';
 
@@ -55,7 +55,7 @@ export async function triggerAndFollow(
   const runs = (await followRuns(client, ids, output, { timeout: options.timeout })).flatMap(leaves);
   const failed = plan ? [] : await failedRecords(client, runs);
   const plans = plan ? await readPlans(client, runs, options.all === true) : [];
-  const before = plan ? [] : await heldSince(client, runs, failed);
+  const before = plan ? [] : await issuesSince(client, runs, failed);
   if (output.json) output.result({ runs, ...(plan ? { plans } : { failed, before }) }, () => '');
   else {
     printSummary(runs, failed, output);
@@ -67,12 +67,16 @@ export async function triggerAndFollow(
 }
 
 /** What waited or failed before these runs began, and still does; without what is told as failed anyway. */
-async function heldSince(client: Client, runs: readonly Run[], failed: readonly HeldRecord[]): Promise<HeldReason[]> {
+async function issuesSince(
+  client: Client,
+  runs: readonly Run[],
+  failed: readonly RecordIssue[],
+): Promise<IssueReason[]> {
   const begun = runs.map((run) => run.createdAt).sort()[0];
   if (begun === undefined) return [];
   const mappings = runs.map((run) => run.mapping);
   const told = new Set(failed.map((one) => one.mapping));
-  return (await heldBefore(client, mappings, begun)).filter((one) => one.kind !== 'failed' || !told.has(one.mapping));
+  return (await issuesBefore(client, mappings, begun)).filter((one) => one.kind !== 'failed' || !told.has(one.mapping));
 }
 
 type Begun = Run & { readonly started?: boolean };
@@ -110,7 +114,7 @@ async function begin(
 }
 
 /** Records of these mappings that failed, where some did. */
-export async function failedRecords(client: Client, runs: readonly Run[]): Promise<HeldRecord[]> {
+export async function failedRecords(client: Client, runs: readonly Run[]): Promise<RecordIssue[]> {
   const some = runs.filter((run) => run.counts.failed > 0);
-  return (await Promise.all(some.map((run) => heldRecords(client, run.mapping, 'failed', FAILED_SHOWN)))).flat();
+  return (await Promise.all(some.map((run) => recordIssues(client, run.mapping, 'failed', FAILED_SHOWN)))).flat();
 }

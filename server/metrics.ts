@@ -6,8 +6,8 @@ import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
 import { checkSafety } from '../engine/queue/connection.ts';
 import { isScheduled } from '../engine/queue/schedules.ts';
+import { ISSUE_KINDS } from '../engine/store/types.ts';
 import { brakeOn } from '../engine/sync/brake.ts';
-import { HELD_KINDS, heldCounts } from './held.ts';
 import { answers, within } from './patience.ts';
 import { JOB_STATES, queuesOf, standOf } from './queue-counts.ts';
 import { systemStates } from './system-states.ts';
@@ -124,7 +124,7 @@ export function createMetrics(): Metrics {
 /** How long a scrape waits for what Redis holds, in ms. */
 const PATIENCE = 5_000;
 /** How long it waits for what is counted one by one: all else is told without, and the next scrape has it. */
-const HELD_PATIENCE = 2_000;
+const ISSUES_PATIENCE = 2_000;
 
 export interface Gauges {
   /** Brings them up to date. */
@@ -163,9 +163,9 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
   );
   const paused = shared('tandem_queue_paused', 'Whether the queue is paused.', 'queue');
   const links = shared('tandem_links', 'Linked pairs.', 'mapping');
-  const held = shared(
-    'tandem_held_records',
-    'Records that wait, by why; kind "review": a person must decide.',
+  const issues = shared(
+    'tandem_issues',
+    'Records with an issue, by its kind; "review": a person must decide.',
     ...(['mapping', 'kind'] as const),
   );
   const brake = shared(
@@ -199,8 +199,8 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     'system',
   );
   const living = shared('tandem_processes', 'Processes that show signs of life, by what they do.', 'role');
-  const idle = shared(
-    'tandem_idle_processes',
+  const yielded = shared(
+    'tandem_yielded_processes',
     'Processes that leave a mapping to others, because they have another version than the one in force.',
     'mapping',
   );
@@ -225,7 +225,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
         [...mappings.values()].map(async (mapping) => ({
           mapping,
           links: await engine.links(mapping.name).links.count(),
-          held: await within(HELD_PATIENCE, heldCounts(engine, mapping.name)),
+          issues: await within(ISSUES_PATIENCE, engine.links(mapping.name).issues.counts()),
           marked: (await engine.dirty.stats(mapping.name)).count,
           brake: await brakeOn(engine, mapping),
           scheduled: isScheduled(mapping.schedule)
@@ -256,11 +256,11 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     }
     for (const count of counts) {
       const { name, sides } = count.mapping;
-      idle.set({ mapping: name }, processes.filter((process) => process.idle.includes(name)).length);
+      yielded.set({ mapping: name }, processes.filter((process) => process.yielded.includes(name)).length);
       links.set({ mapping: name }, count.links);
       marked.set({ mapping: name }, count.marked);
       brake.set({ mapping: name }, count.brake ? 1 : 0);
-      if (count.held) for (const kind of HELD_KINDS) held.set({ mapping: name, kind }, count.held[kind]);
+      if (count.issues) for (const kind of ISSUE_KINDS) issues.set({ mapping: name, kind }, count.issues[kind]);
       for (const { index, name: side } of sides) {
         if (count.scheduled !== undefined) scheduled.set({ mapping: name, side }, Date.parse(count.scheduled) / 1000);
         for (const scan of ['full', 'changes'] as const) {

@@ -5,12 +5,12 @@ import { parseRecordKey } from '../engine/model/record-key.ts';
 import { reasonOfJob } from '../engine/queue/reasons.ts';
 import { isRecordJob, type MappingJob, type RecordJob, type ScanJob } from '../engine/runtime/queues.ts';
 import type { PlanEntry, Run } from '../engine/store/runs.ts';
+import type { Issue } from '../engine/store/types.ts';
 import { brakeReason } from '../engine/sync/brake.ts';
 import type { Outcome } from '../engine/sync/outcome.ts';
 import type { UnidentifiedItems } from '../engine/sync/scan.ts';
 import type { LiveEvent } from './events.ts';
-import type { Found } from './find-held.ts';
-import type { Held, HeldRecord } from './held.ts';
+import type { Found, RecordIssue } from './issues.ts';
 import type { JobState, Rest } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
 import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
@@ -167,37 +167,37 @@ function presentData(engine: Engine, data: MappingJob | ScanJob): Record<string,
   };
 }
 
-export function presentHeld(engine: Engine, mapping: string, held: Held) {
+export function presentIssue(engine: Engine, mapping: string, issue: Issue) {
   const names = sideNames(engine, mapping);
   return {
-    kind: held.kind,
-    ...(held.code ? { code: held.code } : {}),
-    reason: held.reason,
-    ...(held.property ? { property: held.property } : {}),
-    since: iso(held.since),
-    ...(held.candidates
+    kind: issue.kind,
+    ...(issue.code ? { code: issue.code } : {}),
+    reason: issue.reason,
+    ...(issue.property ? { property: issue.property } : {}),
+    since: iso(issue.since),
+    ...(issue.candidates
       ? {
-          candidates: held.candidates.map((key) => {
+          candidates: issue.candidates.map((key) => {
             const { side, id } = parseRecordKey(key);
             return { side: names[side], id };
           }),
         }
       : {}),
-    ...(held.refs
+    ...(issue.refs
       ? {
-          waitsFor: held.refs.map((ref) => ({
+          waitsFor: issue.refs.map((ref) => ({
             mapping: ref.mapping,
             side: sideNames(engine, ref.mapping)[ref.side],
             id: ref.id,
           })),
         }
       : {}),
-    ...(held.job ? { job: held.job } : {}),
+    ...(issue.job ? { job: issue.job } : {}),
   };
 }
 
 /** @param counterpart id of the record that it is linked to, if any */
-export function presentRecord(engine: Engine, mapping: string, held: HeldRecord, counterpart: string | undefined) {
+export function presentRecord(engine: Engine, mapping: string, held: RecordIssue, counterpart: string | undefined) {
   const names = sideNames(engine, mapping);
   const ids = held.side === 0 ? ([held.id, counterpart] as const) : ([counterpart, held.id] as const);
   return {
@@ -205,7 +205,7 @@ export function presentRecord(engine: Engine, mapping: string, held: HeldRecord,
     side: names[held.side],
     id: held.id,
     ...(counterpart === undefined ? {} : { ids: bySide(names, ids) }),
-    ...presentHeld(engine, mapping, held),
+    ...presentIssue(engine, mapping, held),
     ...(['review', 'orphaned', 'unmatched'].includes(held.kind)
       ? {
           review: reviewId({ mapping, side: names[held.side], id: held.id }),
@@ -215,15 +215,15 @@ export function presentRecord(engine: Engine, mapping: string, held: HeldRecord,
   };
 }
 
-/** Held records with the ids that they are linked to. */
+/** Records with an issue, with the ids that they are linked to. */
 export const presentFound = (engine: Engine, found: readonly Found[]) =>
   Promise.all(
-    found.map(async ({ mapping, held }) =>
+    found.map(async ({ mapping, issue }) =>
       presentRecord(
         engine,
         mapping.name,
-        held,
-        await engine.links(mapping.name).reader.counterpart(held.side, held.id),
+        issue,
+        await engine.links(mapping.name).reader.counterpart(issue.side, issue.id),
       ),
     ),
   );

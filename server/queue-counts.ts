@@ -129,7 +129,8 @@ export function restsOf(
   const rests: Rest[] = [];
   if (paused) rests.push(WAITS.paused);
   if (workers.length === 0) rests.push(WAITS.worker);
-  else if (mapping !== undefined && workers.every(({ idle }) => idle.includes(mapping))) rests.push(WAITS.version);
+  else if (mapping !== undefined && workers.every(({ yielded }) => yielded.includes(mapping)))
+    rests.push(WAITS.version);
   const away = awayOf(engine, mapping, processes);
   return away ? [...rests, away] : rests;
 }

@@ -1,6 +1,6 @@
 /** Names of reviews: `MAPPING~SIDE~ID`, and `MAPPING~brake`, made of characters that stand in an address as they are, whatever the record's id holds. */
 import { TandemError } from '../engine/errors.ts';
-import type { HeldRecord } from './held.ts';
+import type { RecordIssue } from './issues.ts';
 
 export interface ReviewName {
   readonly mapping: string;
@@ -13,7 +13,7 @@ export type ReviewAction = 'link' | 'create' | 'take' | 'delete' | 'ignore';
 
 /** What can be done about a review. */
 export function reviewActions(
-  { code, kind }: Partial<Pick<HeldRecord, 'code' | 'kind'>>,
+  { code, kind }: Partial<Pick<RecordIssue, 'code' | 'kind'>>,
   linked: boolean,
 ): ReviewAction[] {
   if (kind === 'orphaned') return ['create', 'delete'];

@@ -1,8 +1,8 @@
 /** JSON Schemas that several routes share. What a schema of an answer does not name is not sent. */
 import { ERRORS } from '../engine/errors.ts';
 import { DELAY_REASONS, IDLE_REASONS } from '../engine/queue/reasons.ts';
+import { ISSUE_KINDS } from '../engine/store/types.ts';
 import { ORIGINS } from '../engine/sync/samples.ts';
-import { HELD_KINDS } from './held.ts';
 import { JOB_STATES, REASONS_OF } from './queue-counts.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
@@ -123,7 +123,7 @@ const outcome = {
 } as const;
 
 export const held = {
-  kind: { type: 'string', enum: HELD_KINDS },
+  kind: { type: 'string', enum: ISSUE_KINDS },
   'code?': text,
   reason: text,
   'property?': text,
@@ -219,7 +219,7 @@ export const SHARED: readonly Schema[] = [
       'review?': described('Name of the review, for POST /reviews/:id/resolve', text),
       'actions?': described('What can be done about the review', list(text)),
     },
-    { $id: 'HeldRecord' },
+    { $id: 'RecordIssue' },
   ),
   object(
     {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { action, declare } from '../command.ts';
 import { type ExplainedProperty, type Explanation, explain } from '../explanation.ts';
 import { OK } from '../failure.ts';
-import { reasonWords } from '../held.ts';
+import { reasonWords } from '../issues.ts';
 import { colors, plain } from '../output.ts';
 import { shown } from '../shown.ts';
 import { textTable } from '../tables.ts';

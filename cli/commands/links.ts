@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
-import { reasonWords } from '../held.ts';
+import { reasonWords } from '../issues.ts';
 import { type Link, listLinks } from '../links.ts';
 import { plain } from '../output.ts';
 import { textTable } from '../tables.ts';

@@ -1,11 +1,11 @@
 /** `tandem records`: what waits or failed, over all mappings, by reason. */
 import { type Command, Option } from 'commander';
-import { HELD_KINDS } from '../../server/held.ts';
+import { ISSUE_KINDS } from '../../engine/store/types.ts';
 import { query } from '../client.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { OK } from '../failure.ts';
-import { type HeldReason, type HeldRecord, reasonTable, reasonWords } from '../held.ts';
+import { type IssueReason, type RecordIssue, reasonTable, reasonWords } from '../issues.ts';
 import { wholeNumber } from '../numbers.ts';
 import { plain } from '../output.ts';
 import { textTable } from '../tables.ts';
@@ -31,7 +31,7 @@ export function recordsCommand(program: Command): void {
       ['records --kind failed --code SYSTEM_REJECTED --list', 'those with this code'],
     ],
   })
-    .addOption(new Option('--kind <kind>', 'only these').choices(HELD_KINDS))
+    .addOption(new Option('--kind <kind>', 'only these').choices(ISSUE_KINDS))
     .option('--code <code>', 'only those held for this reason', errorCode)
     .option('--list', 'list the records too')
     .option('--limit <n>', 'with --list: how many at most', wholeNumber, 50)
@@ -40,10 +40,10 @@ export function recordsCommand(program: Command): void {
       action<Options, [string | undefined]>(
         async ({ client, output }, { kind, code, list, limit, offset = 0 }, mapping) => {
           const which = { mapping, kind, code };
-          const { reasons } = await client.get<{ reasons: HeldReason[] }>(`/records/reasons${query(which)}`);
+          const { reasons } = await client.get<{ reasons: IssueReason[] }>(`/records/reasons${query(which)}`);
           const most = Math.min(limit, 500);
           const page = list
-            ? await client.get<{ records: HeldRecord[]; total: number }>(
+            ? await client.get<{ records: RecordIssue[]; total: number }>(
                 `/records${query({ ...which, limit: most, offset })}`,
               )
             : undefined;

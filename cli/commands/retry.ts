@@ -1,6 +1,6 @@
 /** `tandem retry`: has records that wait looked at again, and tells what became of them. */
 import type { Command } from 'commander';
-import { HELD_KINDS } from '../../server/held.ts';
+import { ISSUE_KINDS } from '../../engine/store/types.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
@@ -29,7 +29,7 @@ export function retryCommand(program: Command): void {
       ['retry product-product --record keap/17', 'one record'],
     ],
   })
-    .option('--kind <kind>', `only these: ${HELD_KINDS.join(', ')}`)
+    .option('--kind <kind>', `only these: ${ISSUE_KINDS.join(', ')}`)
     .option('--code <code>', 'only those held for this reason', errorCode)
     .option('--record <side/id>', 'only this record');
   following(retry).action(

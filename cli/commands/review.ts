@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { Failure, OK } from '../failure.ts';
-import { type HeldRecord, reasonWords } from '../held.ts';
+import { type RecordIssue, reasonWords } from '../issues.ts';
 import { plain } from '../output.ts';
 import { textTable } from '../tables.ts';
 
@@ -34,7 +34,7 @@ export function reviewCommand(program: Command): void {
     ],
   }).action(
     action<object, [string | undefined]>(async ({ client, output }, _options, mapping) => {
-      const found = await client.get<{ reviews: HeldRecord[]; total: number }>(
+      const found = await client.get<{ reviews: RecordIssue[]; total: number }>(
         `/reviews${query({ mapping, limit: 500 })}`,
       );
       output.result(found, () => {
@@ -125,7 +125,7 @@ const releasedWords = (action: string, released: number): string =>
     ? `what the brake is about is left undone; ${released} records that waited are looked at again`
     : `${released} records go on`;
 
-function why(one: HeldRecord): string {
+function why(one: RecordIssue): string {
   const named = (rivals: boolean): string =>
     (one.candidates ?? [])
       .filter(({ side }) => (side === one.side) === rivals)

@@ -23,12 +23,12 @@ interface Processes {
     readonly workers: boolean;
     readonly since: string;
     readonly config: string;
-    readonly idle: readonly string[];
+    readonly yielded: readonly string[];
   }[];
 }
 
 /** Kinds of held records, in the order of how much they ask for somebody. */
-const KINDS = ['failed', 'review', 'waiting', 'paused', 'unmatched', 'orphaned'];
+const KINDS = ['failed', 'review', 'waiting', 'blocked', 'paused', 'unmatched', 'orphaned'];
 
 export function statusCommand(program: Command): void {
   declare(program, {
@@ -90,12 +90,12 @@ const mappingTable = (mappings: readonly MappingState[]): string =>
 const processTable = (processes: Processes['processes']): string =>
   textTable(
     ['process', 'pid', 'does', 'since', 'configuration', ''],
-    processes.map(({ host, pid, server, workers, since, config, idle }) => [
+    processes.map(({ host, pid, server, workers, since, config, yielded }) => [
       host,
       pid,
       [...(server ? ['server'] : []), ...(workers ? ['workers'] : [])].join(', '),
       since,
       config,
-      idle.length > 0 ? `leaves to others, whose version is in force: ${idle.join(', ')}` : '',
+      yielded.length > 0 ? `leaves to others, whose version is in force: ${yielded.join(', ')}` : '',
     ]),
   );

@@ -41,16 +41,19 @@ export interface PropertyWrite {
   readonly fingerprint: Fingerprint;
 }
 
-export type Rule =
-  | 'in-step' // neither side changed
-  | 'agreed' // the sides agree: taken as the new base
-  | 'one-changed' // one side changed: it flows to the other
-  | 'filled' // first contact: a value fills an empty place
-  | 'redefined' // nobody edited it, but the mapping defines it otherwise now: converted again
-  | 'conflict' // both changed, or differ at first contact: the conflict rule chose
-  | 'review' // a person must choose
-  | 'drift' // one-way: the follower was edited
-  | 'blocked'; // the value cannot be written; see `error`
+/** What the merge decides about a property: the list from which types, the HTTP schema and the CLI follow. */
+export const RULES = {
+  'in-step': 'neither side changed',
+  agreed: 'both sides agree, which is the new base',
+  'one-changed': 'one side changed: it flows to the other',
+  filled: 'first contact: a value fills an empty place',
+  redefined: 'nobody edited it, but the mapping defines it otherwise now: it is converted again',
+  conflict: 'both sides changed, or differ at first contact: the conflict rule chooses',
+  review: 'a person must choose',
+  drift: 'one-way: the side that follows was edited',
+  blocked: 'the value cannot be written',
+} as const;
+export type Rule = keyof typeof RULES;
 
 export interface PropertyDecision {
   readonly property: string;

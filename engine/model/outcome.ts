@@ -2,26 +2,62 @@
 import type { ErrorCode } from '../errors.ts';
 import type { SideIndex } from '../types.ts';
 
-export type OutcomeKind =
-  | 'unchanged'
-  /** Two records that were there already were linked. */
-  | 'matched'
-  | 'created'
-  | 'updated'
-  | 'deleted'
-  /** Waits for the link of a record that it refers to. */
-  | 'waiting'
-  /** A person must decide. */
-  | 'review'
-  | 'failed'
-  /** `when` excludes it. */
-  | 'excluded'
-  /** No counterpart, and the mapping creates none there. */
-  | 'unmatched'
-  /** One record of a link was deleted, and the other one stays. */
-  | 'orphaned'
-  /** The record does not exist. Of a link: neither does. */
-  | 'missing';
+/**
+ * What a reconcile may come to, with the counter of the run that it adds to. The one list: types, counters, the HTTP schema
+ * and docs follow from it. Beside these, records updated are counted per side, by what was written there.
+ */
+export const OUTCOMES = {
+  unchanged: { counter: 'unchanged', words: 'nothing was to be done' },
+  matched: { counter: 'matched', words: 'two records that were there already were linked' },
+  created: { counter: 'created', words: 'its counterpart was created' },
+  updated: { counter: undefined, words: 'values were written' },
+  deleted: { counter: 'deleted', words: 'a record was deleted, as its counterpart was' },
+  waiting: { counter: 'waiting', words: 'it waits for the link of a record that it refers to, or for a brake' },
+  review: { counter: 'review', words: 'a person must decide' },
+  failed: { counter: 'failed', words: 'it cannot be done until somebody corrects the record or the mapping' },
+  excluded: { counter: 'excluded', words: '`when` leaves it out' },
+  unmatched: { counter: 'excluded', words: 'it has no counterpart, and the mapping creates none there' },
+  orphaned: { counter: 'excluded', words: 'one record of a link was deleted, and the other one stays' },
+  missing: { counter: 'excluded', words: 'the record does not exist; of a link: neither does' },
+} as const satisfies Record<string, { readonly counter: Counter | undefined; readonly words: string }>;
+
+export type OutcomeKind = keyof typeof OUTCOMES;
+
+/** What a run counts. `perSide`: on which side. The one list: types, sums, the HTTP schema and docs follow from it. */
+export const COUNTERS = {
+  matched: { perSide: false, words: 'pairs of records that were there already and were linked' },
+  created: { perSide: true, words: 'records created' },
+  updated: { perSide: true, words: 'records written to' },
+  deleted: { perSide: true, words: 'records deleted' },
+  unchanged: { perSide: false, words: 'records looked at, with nothing to do' },
+  waiting: { perSide: false, words: 'records that wait for a link, or for a brake' },
+  review: { perSide: false, words: 'records that a person must decide' },
+  failed: { perSide: false, words: 'records that cannot be synced as they are' },
+  retrying: {
+    perSide: false,
+    words: 'records that a try failed on: the run does not wait for them, they are tried again',
+  },
+  excluded: { perSide: false, words: 'records that are left out, or have no counterpart and get none' },
+  conflicts: { perSide: false, words: 'properties that a conflict rule decided' },
+} as const;
+
+type Counter = keyof typeof COUNTERS;
+type PerSide = { [K in Counter]: (typeof COUNTERS)[K]['perSide'] extends true ? K : never }[Counter];
+
+/** Per side of the mapping, in its order, or one number. */
+export type Counts<Sides = [number, number]> = { [K in Counter]: K extends PerSide ? Sides : number };
+
+/** One value for each counter. @param one of a counter, @param pair of a counter per side */
+export const countsBy = <Sides>(
+  one: (counter: Exclude<Counter, PerSide>) => number,
+  pair: (counter: PerSide) => Sides,
+): Counts<Sides> =>
+  Object.fromEntries(
+    Object.entries(COUNTERS).map(([name, { perSide }]) => [
+      name,
+      perSide ? pair(name as PerSide) : one(name as Exclude<Counter, PerSide>),
+    ]),
+  ) as Counts<Sides>;
 
 export type Changes = readonly [string | undefined, string | undefined];
 

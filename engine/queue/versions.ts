@@ -46,7 +46,7 @@ export interface ProcessInfo {
 
 export interface LivingProcess extends ProcessInfo {
   /** Mappings of which it has another version than the one in force: it leaves their work to others. */
-  readonly idle: readonly string[];
+  readonly yielded: readonly string[];
 }
 
 export interface InForce {
@@ -196,7 +196,7 @@ export function createVersions(
       return processes
         .map((one) => ({
           ...one,
-          idle: one.workers
+          yielded: one.workers
             ? Object.keys(one.mappings).filter((name) => force.get(name)?.version !== one.mappings[name])
             : [],
         }))

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { type Counts, countsBy, OUTCOMES } from '../model/outcome.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { DefinitionChanges } from '../sync/backfill.ts';
 import type { Outcome } from '../sync/outcome.ts';
@@ -26,22 +27,6 @@ const KEPT = 500;
 const PLAN_KEPT = 10_000;
 
 export type RunState = 'queued' | 'scanning' | 'working' | 'done' | 'failed';
-
-export interface Counts {
-  matched: number;
-  /** Per side of the mapping, in its order. */
-  created: [number, number];
-  updated: [number, number];
-  deleted: [number, number];
-  unchanged: number;
-  waiting: number;
-  review: number;
-  failed: number;
-  /** Records that a try failed on and that are tried again: the run does not wait for them. */
-  retrying: number;
-  excluded: number;
-  conflicts: number;
-}
 
 export interface Run {
   readonly id: string;
@@ -575,27 +560,13 @@ const didSomething = ({ kind, writes }: Outcome): boolean =>
 
 function increments(outcome: Outcome): [string, number][] {
   const fields: [string, number][] = [];
-  const count = (field: string): number => fields.push([field, 1]);
-  switch (outcome.kind) {
-    case 'created':
-    case 'deleted':
-      count(`${outcome.kind}:${outcome.side ?? 0}`);
-      break;
-    case 'updated':
-    case 'unchanged':
-      if (outcome.kind === 'unchanged') count('unchanged');
-      break;
-    case 'orphaned':
-    case 'missing':
-    case 'unmatched':
-    case 'excluded':
-      count('excluded');
-      break;
-    default:
-      count(outcome.kind);
+  const { counter } = OUTCOMES[outcome.kind];
+  if (counter !== undefined) {
+    const perSide = counter === 'created' || counter === 'deleted';
+    fields.push([perSide ? `${counter}:${outcome.side ?? 0}` : counter, 1]);
   }
   if (outcome.kind !== 'created')
-    for (const side of [0, 1] as const) if (outcome.writes[side].length > 0) count(`updated:${side}`);
+    for (const side of [0, 1] as const) if (outcome.writes[side].length > 0) fields.push([`updated:${side}`, 1]);
   if (outcome.conflicts) fields.push(['conflicts', outcome.conflicts.length]);
   return fields;
 }
@@ -617,19 +588,8 @@ function parseRun(fields: Record<string, string>): Run {
     ...(fields.started ? { started: fields.started } : {}),
     ...(fields.finished ? { finished: fields.finished } : {}),
     progress: { read: pair('read'), work: number('work'), done: number('done') },
-    counts: {
-      matched: number('matched'),
-      created: pair('created'),
-      updated: pair('updated'),
-      deleted: pair('deleted'),
-      unchanged: number('unchanged'),
-      waiting: number('waiting'),
-      review: number('review'),
-      failed: number('failed'),
-      retrying: 0,
-      excluded: number('excluded'),
-      conflicts: number('conflicts'),
-    },
+    // Records in retry are counted by record, in a set of their own.
+    counts: countsBy((counter) => (counter === 'retrying' ? 0 : number(counter)), pair),
     ...(fields.reason ? { reason: fields.reason } : {}),
     ...(fields.children ? { children: fields.children.split(',') } : {}),
     ...(fields.changes ? { changes: JSON.parse(fields.changes) as DefinitionChanges } : {}),
@@ -672,18 +632,9 @@ function groupOf(run: Run, children: readonly Run[]): Run {
       work: sum((child) => child.progress.work),
       done: sum((child) => child.progress.done),
     },
-    counts: {
-      matched: sum((child) => child.counts.matched),
-      created: pair((child) => child.counts.created),
-      updated: pair((child) => child.counts.updated),
-      deleted: pair((child) => child.counts.deleted),
-      unchanged: sum((child) => child.counts.unchanged),
-      waiting: sum((child) => child.counts.waiting),
-      review: sum((child) => child.counts.review),
-      failed: sum((child) => child.counts.failed),
-      retrying: sum((child) => child.counts.retrying),
-      excluded: sum((child) => child.counts.excluded),
-      conflicts: sum((child) => child.counts.conflicts),
-    },
+    counts: countsBy(
+      (counter) => sum((child) => child.counts[counter]),
+      (counter) => pair((child) => child.counts[counter]),
+    ),
   };
 }

@@ -98,18 +98,19 @@ export interface UnlinkedRecord {
 
 // ---------------------------------------------------------------- what is open
 
-/** failed: fix the record or mapping. waiting: for links. blocked: by the brake. review: a person decides. others: nothing to do. */
-export type IssueKind = 'failed' | 'waiting' | 'blocked' | 'review' | 'unmatched' | 'paused' | 'orphaned';
+/** Why a record is not in agreement: the one list, from which types, the HTTP schema, metrics and the CLI follow. */
+export const ISSUES = {
+  failed: 'it cannot be synced until somebody corrects the record or the mapping',
+  waiting: 'it waits for the link of a record that it refers to',
+  blocked: 'the brake of its mapping is on',
+  review: 'a person must decide',
+  unmatched: 'it has no counterpart, and the mapping creates none; nothing to do',
+  paused: '`when` leaves it out, and its link stays; nothing to do',
+  orphaned: 'its counterpart was deleted, and it stays; nothing to do',
+} as const;
 
-export const ISSUE_KINDS: readonly IssueKind[] = [
-  'failed',
-  'waiting',
-  'blocked',
-  'review',
-  'unmatched',
-  'paused',
-  'orphaned',
-];
+export type IssueKind = keyof typeof ISSUES;
+export const ISSUE_KINDS = Object.keys(ISSUES) as readonly IssueKind[];
 
 /** Why a record is not in agreement. Reasons are plain words and name properties, never values. */
 export interface Issue {

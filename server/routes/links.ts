@@ -7,9 +7,8 @@ import { TandemError } from '../../engine/errors.ts';
 import { linkByHand, unlinkByHand } from '../../engine/sync/manual.ts';
 import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { SideIndex } from '../../engine/types.ts';
-import { heldOf } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
-import { presentHeld } from '../present.ts';
+import { presentIssue } from '../present.ts';
 import { anything, described, flag, limit, list, object, perSide, problems, ref, text, time } from '../schemas.ts';
 import { bySide, namesOf, sideIndex } from '../sides.ts';
 
@@ -169,6 +168,6 @@ async function findPair(
 async function oneLink(engine: Engine, mapping: Mapping, ids: readonly [string, string]) {
   const links = engine.links(mapping.name);
   const [{ link, open }, lost] = await Promise.all([links.reader.record(0, ids[0]), links.history.history(ids[0])]);
-  const held = open.issue && presentHeld(engine, mapping.name, heldOf(open.issue));
+  const held = open.issue && presentIssue(engine, mapping.name, open.issue);
   return { ids: bySide(namesOf(mapping), ids), version: String(link?.revision ?? ''), held, lost };
 }

@@ -8,11 +8,11 @@ import { printJson } from '../../engine/json.ts';
 import { type MissingMapping, missingMappings, missingReason } from '../../engine/queue/missing.ts';
 import { retireMapping } from '../../engine/queue/retire.ts';
 import { schedulesOf } from '../../engine/queue/schedules.ts';
+import { ISSUE_KINDS } from '../../engine/store/types.ts';
 import { createThreads } from '../../engine/threads/pool.ts';
 import { type JsonObject, otherSide } from '../../engine/types.ts';
 import { braked, brakedSchema } from '../brake.ts';
 import { AFTER_RETIREMENT, consequenceSchema, duringRetirement } from '../follows.ts';
-import { HELD_KINDS, heldCounts } from '../held.ts';
 import type { RouteDeps } from '../options.ts';
 import { previewHost } from '../preview-host.ts';
 import {
@@ -39,7 +39,7 @@ const summarySchema = {
   sides: list(object({ name: text, system: text, entity: text })),
   ready: described('Both sides were read fully once; before that nothing is matched or created', flag),
   links: count,
-  held: object(Object.fromEntries(HELD_KINDS.map((kind) => [kind, count]))),
+  held: object(Object.fromEntries(ISSUE_KINDS.map((kind) => [kind, count]))),
   'brake?': described('The brake is on: nothing of this mapping is written', brakedSchema),
   problems: described('Faults of its file as it is now; an older version runs meanwhile', list(ref('ConfigProblem'))),
 } as const;
@@ -311,7 +311,7 @@ async function summary(engine: Engine, mapping: Mapping) {
   const [ready, linked, held, brake] = await Promise.all([
     links.progress.ready(),
     links.links.count(),
-    heldCounts(engine, name),
+    links.issues.counts(),
     braked(engine, mapping),
   ]);
   return {

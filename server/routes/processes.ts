@@ -28,7 +28,7 @@ export async function processes(app: FastifyInstance, { engine }: RouteDeps): Pr
                   type: 'object',
                   additionalProperties: text,
                 }),
-                idle: described(
+                yielded: described(
                   'Mappings that it leaves to others: it has another version than the one in force',
                   list(text),
                 ),

@@ -7,13 +7,13 @@ import type { Converted } from '../../engine/merge/merge.ts';
 import { mapPair } from '../../engine/model/pair.ts';
 import { parseRecordKey } from '../../engine/model/record-key.ts';
 import type { Run } from '../../engine/store/runs.ts';
+import { ISSUE_KINDS } from '../../engine/store/types.ts';
 import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain.ts';
 import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { SideIndex } from '../../engine/types.ts';
-import { findHeld, type HeldFilter, heldReasons, pageOfHeld } from '../find-held.ts';
-import { HELD_KINDS, heldOf } from '../held.ts';
+import { findIssues, type IssueFilter, issueReasons, pageOfIssues } from '../issues.ts';
 import type { RouteDeps } from '../options.ts';
-import { iso, presentFound, presentHeld } from '../present.ts';
+import { iso, presentFound, presentIssue } from '../present.ts';
 import {
   anything,
   count,
@@ -33,7 +33,7 @@ import {
 import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
 import { lostSchema } from './links.ts';
 
-const kind = { type: 'string', enum: HELD_KINDS } as const;
+const kind = { type: 'string', enum: ISSUE_KINDS } as const;
 const record = object({ side: text, id: text });
 const sideSchema = object({
   'id?': text,
@@ -99,7 +99,7 @@ const before = {
 export async function records(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const tags = ['records'];
 
-  app.get<{ Querystring: HeldFilter & { offset: number; limit: number } }>(
+  app.get<{ Querystring: IssueFilter & { offset: number; limit: number } }>(
     '/records',
     {
       schema: {
@@ -118,18 +118,18 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
           'limit?': limit,
         }),
         response: {
-          200: object({ records: list(ref('HeldRecord')), total: count, offset: count, limit: count }),
+          200: object({ records: list(ref('RecordIssue')), total: count, offset: count, limit: count }),
           ...problems(400, 404),
         },
       },
     },
     async ({ query: { offset, limit, ...filter } }) => {
-      const { page, total } = await pageOfHeld(engine, filter, 'latest', offset, limit);
+      const { page, total } = await pageOfIssues(engine, filter, 'latest', offset, limit);
       return { records: await presentFound(engine, page), total, offset, limit };
     },
   );
 
-  app.get<{ Querystring: HeldFilter & { offset: number; limit: number } }>(
+  app.get<{ Querystring: IssueFilter & { offset: number; limit: number } }>(
     '/records/reasons',
     {
       schema: {
@@ -168,13 +168,13 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
       },
     },
     async ({ query: { offset, limit, ...filter } }) => {
-      const reasons = await heldReasons(engine, filter);
+      const reasons = await issueReasons(engine, filter);
       const page = reasons.slice(offset, offset + limit).map((one) => ({ ...one, since: iso(one.since) }));
       return { reasons: page, total: reasons.length, offset, limit };
     },
   );
 
-  app.post<{ Body: HeldFilter }>(
+  app.post<{ Body: IssueFilter }>(
     '/records/retry',
     {
       schema: {
@@ -210,7 +210,7 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
 }
 
 /** What is held stays until the reconcile says otherwise: it knows the failed job, and a crash here loses nothing. */
-async function retry(engine: Engine, filter: HeldFilter): Promise<{ queued: number; runs: string[] }> {
+async function retry(engine: Engine, filter: IssueFilter): Promise<{ queued: number; runs: string[] }> {
   const runs = new Map<string, Run>();
   let queued = 0;
   const runOf = async (mapping: string): Promise<Run> => {
@@ -222,7 +222,7 @@ async function retry(engine: Engine, filter: HeldFilter): Promise<{ queued: numb
     return run;
   };
   try {
-    for await (const { mapping, records } of findHeld(engine, filter)) {
+    for await (const { mapping, records } of findIssues(engine, filter)) {
       const run = await runOf(mapping.name);
       const context = engine.context({ owner: run.id, run });
       for (const side of [0, 1] as const) {
@@ -262,7 +262,7 @@ async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: st
       names,
       mapPair(sides, ({ inScope, ...described }) => ({ ...described, takesPart: inScope })),
     ),
-    held: held && presentHeld(engine, mapping.name, heldOf(held)),
+    held: held && presentIssue(engine, mapping.name, held),
     intent: intent && { at: iso(intent.at), review: intent.review ?? false },
     match: match && {
       found: match.kind,

@@ -13,9 +13,8 @@ import type { Outcome } from '../../engine/sync/outcome.ts';
 import type { MappingScope } from '../../engine/sync/scope.ts';
 import { otherSide } from '../../engine/types.ts';
 import { brakeReview, brakeSchema } from '../brake.ts';
-import { pageOfHeld } from '../find-held.ts';
 import { afterBrake } from '../follows.ts';
-import { heldOf } from '../held.ts';
+import { pageOfIssues } from '../issues.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentFound, presentOutcome } from '../present.ts';
 import { parseBrakeReviewId, parseReviewId, type ReviewAction, reviewActions } from '../review-id.ts';
@@ -68,7 +67,7 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
         .filter((brake) => brake !== undefined)
         .sort((a, b) => a.since - b.since);
       const first = brakes.slice(offset, offset + limit).map((brake) => ({ ...brake, since: iso(brake.since) }));
-      const { page, total } = await pageOfHeld(
+      const { page, total } = await pageOfIssues(
         engine,
         { mapping: name, kind: 'review' },
         'oldest',
@@ -161,7 +160,7 @@ async function resolve(engine: Engine, review: string, body: Resolution) {
   // What a link waits for is kept under one of its two records, and it may be named by either.
   const issue =
     (await links.issues.open(side, name.id)).issue ?? (pair && (await links.issues.open(pair.side, pair.id)).issue);
-  const held = issue && heldOf(issue);
+  const held = issue;
   if (!held || !DECIDABLE.has(held.kind))
     throw new TandemError('NOT_FOUND', 'There is no such review: it may have been decided already.', {
       mapping: mapping.name,

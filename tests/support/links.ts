@@ -21,15 +21,10 @@ import {
 import { commitUnits, packLink, type WireUnit } from '../../engine/store/units.ts';
 import { packState } from '../../engine/store/unlinked-codec.ts';
 import { type Base, otherSide, type Pair, type SideIndex } from '../../engine/types.ts';
-import { type Held, type HeldRecord, heldOf } from '../../server/held.ts';
 
 export type { Lost } from '../../engine/store/history.ts';
-export type { Held, HeldRecord };
-
-const toIssue = (held: Held): Issue => ({
-  ...held,
-  kind: held.code === 'BRAKE_ON' && held.kind === 'waiting' ? 'blocked' : held.kind,
-});
+export type Held = Issue;
+export interface HeldRecord extends Issue, RecordRef {}
 
 export interface StoredBase {
   /** Counts the commits of the mapping; what fences a slow worker. '' for a link that does not exist yet. */
@@ -161,7 +156,7 @@ export function linksIn(store: Store) {
         quiet: true,
         open: {
           [recordKey(0, ids[0])]: await packOpen(
-            { issue: held ? toIssue(held) : null, pendingCreate: null },
+            { issue: held ? held : null, pendingCreate: null },
             context.words,
             used,
           ),
@@ -196,7 +191,7 @@ export function linksIn(store: Store) {
      * one stays.
      */
     async hold(side: SideIndex, id: string, state: string, held: Held): Promise<void> {
-      await setState(side, id, state, true, { issue: toIssue(held) });
+      await setState(side, id, state, true, { issue: held });
       if (held.kind === 'failed' && held.code && ERRORS[held.code].retry !== 'never')
         await issues.noteGivenUp(recordKey(side, id));
     },
@@ -206,13 +201,12 @@ export function linksIn(store: Store) {
 
     async held(side: SideIndex, id: string): Promise<Held | undefined> {
       const { issue } = (await reader.record(side, id)).open;
-      return issue && heldOf(issue);
+      return issue;
     },
 
     /** @param kinds only these; failed, waiting, blocked and review alone are found without reading all that is held */
     async *allHeld(kinds: readonly IssueKind[] = ISSUE_KINDS): AsyncGenerator<HeldRecord[]> {
-      for await (const batch of issues.list(kinds))
-        yield batch.map(({ side, id, issue }) => ({ side, id, ...heldOf(issue) }));
+      for await (const batch of issues.list(kinds)) yield batch.map(({ side, id, issue }) => ({ side, id, ...issue }));
     },
 
     /** Lets records be looked at again: their states and what was held are forgotten, but not what is still to be named. */

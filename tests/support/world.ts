@@ -12,8 +12,8 @@ import type { Outcome } from '../../engine/sync/outcome.ts';
 import { type KeapSandbox, startKeap } from '../../sandbox/keap/server.ts';
 import { makeSeed, type Seed, type Size } from '../../sandbox/seed/index.ts';
 import { type ShopSandbox, startShop } from '../../sandbox/shop/server.ts';
-import type { HeldRecord } from '../../server/held.ts';
 import { testFingerprinter } from './fingerprints.ts';
+import type { HeldRecord } from './links.ts';
 import { linksIn } from './links.ts';
 import { redisUrl, uniquePrefix } from './redis.ts';
 

@@ -213,7 +213,7 @@ export async function runSchedule(
     for (let looks = 0; looks < PATIENCE; looks++) {
       const living = (await setting.engine.versions.processes()).filter(({ pid }) => pids.has(pid));
       const { version } = setting.engine.config.current();
-      const same = living.every(({ config, idle }) => config === version && idle.length === 0);
+      const same = living.every(({ config, yielded }) => config === version && yielded.length === 0);
       if (version === setting.version && same && living.length === pids.size) return [];
       await sleep(LOOK);
     }

@@ -122,9 +122,9 @@ it('of two processes with different versions the newer works; the older takes ov
   };
   await until(() => short().length > 5 && short().every(([a, b]) => b === a.toUpperCase()), 60_000);
   const processes = (await (await fetch(`${old.ready.url}/processes`)).json()) as {
-    processes: { pid: number; idle: string[] }[];
+    processes: { pid: number; yielded: string[] }[];
   };
-  expect(processes.processes.map(({ pid, idle }) => [pid, idle])).toEqual([
+  expect(processes.processes.map(({ pid, yielded }) => [pid, yielded])).toEqual([
     [old.child.pid, [MAPPING]],
     [fresh.child.pid, []],
   ]);
@@ -133,7 +133,7 @@ it('of two processes with different versions the newer works; the older takes ov
   const told = (): string[] => old.log.filter((line) => line.includes('another version of this mapping is in force'));
   expect(told()).toHaveLength(1);
   const metrics = await (await fetch(`${old.ready.url}/metrics`)).text();
-  expect(metrics).toContain(`tandem_idle_processes{mapping="${MAPPING}"} 1`);
+  expect(metrics).toContain(`tandem_yielded_processes{mapping="${MAPPING}"} 1`);
 
   fresh.child.kill('SIGTERM');
   await fresh.ended;

@@ -76,7 +76,7 @@ it('a version that nobody had takes over; the processes with the former one hear
   const fresh = await start('v2');
   expect([await old.works(), await fresh.works()]).toEqual([false, true]);
   expect(old.lost).toEqual(['m']);
-  expect(await old.versions.processes()).toMatchObject([{ idle: ['m'] }, { idle: [] }]);
+  expect(await old.versions.processes()).toMatchObject([{ yielded: ['m'] }, { yielded: [] }]);
 });
 
 it('a process that restarts with the former one in the middle of a roll-out takes nothing over', async () => {
@@ -143,7 +143,7 @@ it('a process without workers neither takes over nor keeps others from it', asyn
   await worker.edit('v3');
   await worker.edit('v1');
   expect(await worker.works()).toBe(true);
-  expect((await worker.versions.processes()).map((process) => process.idle)).toEqual([[], []]);
+  expect((await worker.versions.processes()).map((process) => process.yielded)).toEqual([[], []]);
 });
 
 it('is known only once every living process has heard of it', async () => {

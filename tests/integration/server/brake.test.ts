@@ -78,7 +78,7 @@ test.each([
   await until(async () => (await call('GET', `/runs/${run.id}`)).body.state === 'done');
   expect((await call('GET', '/records?code=BRAKE_ON')).body).toMatchObject({
     total: 1,
-    records: [{ id: '5', kind: 'waiting', code: 'BRAKE_ON' }],
+    records: [{ id: '5', kind: 'blocked', code: 'BRAKE_ON' }],
   });
   expect((await call('GET', '/reviews')).body.reviews[0].brake.waiting).toMatchObject({ deletes: 4, other: 1 });
 
@@ -119,7 +119,7 @@ test('what was discarded shows as a warning with the command that lists it, and 
     status: 'ready',
     warnings: [expect.stringMatching(/^20 of 40 links of people .*"tandem records people --kind orphaned --list"/)],
   });
-  const { records } = (await call('GET', '/records?mapping=people&kind=gone&limit=2')).body;
+  const { records } = (await call('GET', '/records?mapping=people&kind=orphaned&limit=2')).body;
   expect(records[0].actions).toEqual(['create', 'delete']);
   const resolve = (one: Answer, action: string) => call('POST', `/reviews/${one.review}/resolve`, { action });
   expect(await resolve(records[0], 'ignore')).toMatchObject({ status: 409 });

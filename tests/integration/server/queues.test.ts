@@ -136,7 +136,7 @@ test('what waits says why nobody takes it, each job and the queue', async () => 
   expect(both.reasons.map(({ reason }: Answer) => reason)).toEqual(['paused', 'away']);
   expect(Date.parse(both.reasons[1].since)).toBeGreaterThanOrEqual(began - 1);
   // Where another version is in force everywhere, nobody does it either.
-  Object.assign(engine.versions, { processes: async () => processes.map((one) => ({ ...one, idle: ['people'] })) });
+  Object.assign(engine.versions, { processes: async () => processes.map((one) => ({ ...one, yielded: ['people'] })) });
   expect((await told()).reasons.map(({ reason }: Answer) => reason)).toEqual(['paused', 'version']);
   Object.assign(engine.versions, { processes: real });
   // Somebody takes it: nothing keeps it.

@@ -482,5 +482,5 @@ test('a webhook with a thousand ids is answered before they are queued, and what
   expect(shop.writes.length - writes).toBe(1);
   expect((await call('GET', '/queues/reconcile-people')).body.counts.failed).toBe(0);
   expect((await call('GET', '/records')).body.total).toBe(0);
-  expect((await call('GET', '/records?kind=gone')).body.total).toBe(0);
+  expect((await call('GET', '/records?kind=orphaned')).body.total).toBe(0);
 });

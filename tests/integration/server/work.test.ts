@@ -321,7 +321,7 @@ test('metrics count calls, outcomes, jobs, links and what is held', async () => 
     'tandem_redis_up 1',
     'tandem_config_problems 0',
     'tandem_links{mapping="people"} 1',
-    'tandem_held_records{mapping="people",kind="failed"} 1',
+    'tandem_issues{mapping="people",kind="failed"} 1',
     'tandem_queue_jobs{queue="reconcile-people",state="failed"} 1',
     'tandem_queue_paused{queue="scan"} 0',
     'tandem_outcomes_total{mapping="people",kind="created"} 1',

@@ -106,7 +106,7 @@ describe('deletes that are told one by one', () => {
     expect(await braked()).toHaveLength(5);
     for (const one of await braked())
       expect(one).toMatchObject({
-        kind: 'waiting',
+        kind: 'blocked',
         change: 'deletes',
         reason: expect.stringMatching(
           /^The brake of product-product is on: one run wanted to delete more than 3 records.*continue or discard/,

@@ -90,7 +90,7 @@ it('a newer version takes over and is brought to all links; the older process id
   await bothBusy(second, [one.keap, two.keap]);
   await expectQuiet(world, MAPPING);
   expect(writes(world)).toEqual(before);
-  expect((await world.engine.versions.processes()).map((process) => process.idle)).toEqual([[MAPPING], []]);
+  expect((await world.engine.versions.processes()).map((process) => process.yielded)).toEqual([[MAPPING], []]);
 
   await second.close();
   await expect.poll(() => values(one), { timeout: 15_000 }).toEqual(['From keap', 'From keap']);
@@ -150,7 +150,9 @@ it.each(['before-update', 'before-link'] as const)(
     const second = await world.another(having(UPPER));
     const { versions, runs } = slow!.engine;
     await expect
-      .poll(async () => (await versions.processes()).filter((one) => one.idle.length > 0).length, { timeout: 10_000 })
+      .poll(async () => (await versions.processes()).filter((one) => one.yielded.length > 0).length, {
+        timeout: 10_000,
+      })
       .toBe(2);
     // The backfill has looked at all links by now: it is not what finds this one.
     await expect

@@ -4,7 +4,7 @@ import { plain } from './output.ts';
 import { textTable } from './tables.ts';
 import { ago } from './times.ts';
 
-export interface HeldRecord {
+export interface RecordIssue {
   readonly mapping: string;
   readonly side: string;
   readonly id: string;
@@ -28,7 +28,7 @@ export interface HeldRecord {
 }
 
 /** Records held for the same reason. */
-export interface HeldReason {
+export interface IssueReason {
   readonly mapping: string;
   readonly kind: string;
   readonly code?: string;
@@ -38,7 +38,7 @@ export interface HeldReason {
   readonly since: string;
 }
 
-export const reasonTable = (reasons: readonly HeldReason[]): string =>
+export const reasonTable = (reasons: readonly IssueReason[]): string =>
   textTable(
     ['mapping', '', 'records', 'for', 'why (of one of them)'],
     reasons.map((one) => [
@@ -51,17 +51,26 @@ export const reasonTable = (reasons: readonly HeldReason[]): string =>
   );
 
 /** What waits or failed since before then. @param before ISO 8601 */
-export async function heldBefore(client: Client, mappings: readonly string[], before: string): Promise<HeldReason[]> {
-  const { reasons } = await client.get<{ reasons: HeldReason[] }>(`/records/reasons${query({ before })}`);
+export async function issuesBefore(
+  client: Client,
+  mappings: readonly string[],
+  before: string,
+): Promise<IssueReason[]> {
+  const { reasons } = await client.get<{ reasons: IssueReason[] }>(`/records/reasons${query({ before })}`);
   return reasons.filter(({ mapping }) => mappings.includes(mapping));
 }
 
 /** Why a record waits, as one line. */
-export const reasonWords = ({ code, property, reason }: Pick<HeldRecord, 'code' | 'property' | 'reason'>): string =>
+export const reasonWords = ({ code, property, reason }: Pick<RecordIssue, 'code' | 'property' | 'reason'>): string =>
   `${code ? `${code} ` : ''}${property ? `${property}: ` : ''}${reason}`;
 
 /** The latest first. @param most 500 at most */
-export async function heldRecords(client: Client, mapping: string, kind: string, most: number): Promise<HeldRecord[]> {
-  const { records } = await client.get<{ records: HeldRecord[] }>(`/records${query({ mapping, kind, limit: most })}`);
+export async function recordIssues(
+  client: Client,
+  mapping: string,
+  kind: string,
+  most: number,
+): Promise<RecordIssue[]> {
+  const { records } = await client.get<{ records: RecordIssue[] }>(`/records${query({ mapping, kind, limit: most })}`);
   return records;
 }

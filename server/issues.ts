@@ -1,45 +1,48 @@
-/** Held records that fit a filter: a batch at a time, or a page of them in order. However many wait, few are in memory. */
+/** Records with an issue that fit a filter: a batch at a time, or a page of them in order. However many wait, few are in memory. */
 import type { Mapping } from '../engine/config/types.ts';
 import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
-import { ISSUE_KINDS, type IssueKind } from '../engine/store/types.ts';
+import type { RecordIssue as StoredIssue } from '../engine/store/issues.ts';
+import { ISSUE_KINDS, type Issue, type IssueKind, type RecordRef } from '../engine/store/types.ts';
 import type { SideIndex } from '../engine/types.ts';
-import { type Held, type HeldRecord, heldRecord } from './held.ts';
 import { namesOf, sideIndex } from './sides.ts';
 
 /** As a request states it; sides by name. */
-export interface HeldFilter {
+export interface IssueFilter {
   readonly mapping?: string | undefined;
   /** Default: those that somebody or something is waiting for; of one record, any. */
-  readonly kind?: Held['kind'] | undefined;
+  readonly kind?: IssueKind | undefined;
   readonly side?: string | undefined;
   readonly id?: string | undefined;
   readonly code?: string | undefined;
-  /** ISO 8601: only those held since before then. */
+  /** ISO 8601: only those that wait since before then. */
   readonly before?: string | undefined;
 }
 
+export interface RecordIssue extends Issue, RecordRef {}
+
 export interface Found {
   readonly mapping: Mapping;
-  readonly held: HeldRecord;
+  readonly issue: RecordIssue;
 }
 
-const WAITING: readonly Held['kind'][] = ['failed', 'waiting', 'review'];
+/** Somebody or something is waiting for these. */
+const WAITING: readonly IssueKind[] = ['failed', 'waiting', 'blocked', 'review'];
 
 /** Of all these records only some are read, where the filter names kinds that are few. */
-function kindsOf({ kind, id }: HeldFilter): readonly IssueKind[] {
-  if (kind === undefined) return id === undefined ? ['failed', 'waiting', 'blocked', 'review'] : ISSUE_KINDS;
-  return kind === 'waiting' ? ['waiting', 'blocked'] : [kind];
+function kindsOf({ kind, id }: IssueFilter): readonly IssueKind[] {
+  if (kind !== undefined) return [kind];
+  return id === undefined ? WAITING : ISSUE_KINDS;
 }
 
 /** @throws TandemError NOT_FOUND for a mapping, BAD_REQUEST for a side that no mapping has */
-export async function* findHeld(
+export async function* findIssues(
   engine: Engine,
-  filter: HeldFilter,
-): AsyncGenerator<{ mapping: Mapping; records: HeldRecord[] }> {
+  filter: IssueFilter,
+): AsyncGenerator<{ mapping: Mapping; records: RecordIssue[] }> {
   for (const { mapping, side } of mappingsOf(engine, filter)) {
     for await (const batch of batches(engine, mapping, side, filter)) {
-      const records = batch.filter((held) => fits(held, side, filter));
+      const records = batch.filter((issue) => fits(issue, side, filter));
       if (records.length > 0) yield { mapping, records };
     }
   }
@@ -49,41 +52,41 @@ export async function* findHeld(
  * @param order the oldest first, or the latest
  * @returns the page, and how many there are in all
  */
-export async function pageOfHeld(
+export async function pageOfIssues(
   engine: Engine,
-  filter: HeldFilter,
+  filter: IssueFilter,
   order: 'oldest' | 'latest',
   offset: number,
   limit: number,
 ): Promise<{ page: Found[]; total: number }> {
   const sign = order === 'oldest' ? 1 : -1;
   const sorted = (found: Found[]): Found[] =>
-    found.sort((a, b) => sign * (a.held.since - b.held.since) || compare(a, b));
+    found.sort((a, b) => sign * (a.issue.since - b.issue.since) || compare(a, b));
   const most = offset + limit;
   let first: Found[] = [];
   let total = 0;
-  for await (const { mapping, records } of findHeld(engine, filter)) {
+  for await (const { mapping, records } of findIssues(engine, filter)) {
     total += records.length;
-    for (const held of records) first.push({ mapping, held });
+    for (const issue of records) first.push({ mapping, issue });
     // What lies beyond the page is counted, not kept.
     if (first.length > 2 * most + 1_000) first = sorted(first).slice(0, most);
   }
   return { page: sorted(first).slice(offset, most), total };
 }
 
-export interface HeldReason extends Pick<HeldRecord, 'kind' | 'code' | 'property'> {
+export interface IssueReason extends Pick<RecordIssue, 'kind' | 'code' | 'property'> {
   readonly mapping: string;
   /** In words, of one of them. */
   readonly reason: string;
   readonly count: number;
-  /** Epoch ms of the one that is held longest. */
+  /** Epoch ms of the one that waits longest. */
   readonly since: number;
 }
 
-/** Why records are held, the most frequent first: as many as there are mappings, codes and properties. */
-export async function heldReasons(engine: Engine, filter: HeldFilter): Promise<HeldReason[]> {
-  const found = new Map<string, HeldReason>();
-  for await (const { mapping, records } of findHeld(engine, filter)) {
+/** Why records wait, the most frequent first: as many as there are mappings, codes and properties. */
+export async function issueReasons(engine: Engine, filter: IssueFilter): Promise<IssueReason[]> {
+  const found = new Map<string, IssueReason>();
+  for await (const { mapping, records } of findIssues(engine, filter)) {
     for (const { kind, code, property, reason, since } of records) {
       const key = JSON.stringify([mapping.name, kind, code, property]);
       const former = found.get(key);
@@ -104,11 +107,14 @@ export async function heldReasons(engine: Engine, filter: HeldFilter): Promise<H
 }
 
 const compare = (a: Found, b: Found): number => {
-  const [one, other] = [a, b].map(({ mapping, held }) => `${mapping.name}|${held.side}|${held.id}`) as [string, string];
+  const [one, other] = [a, b].map(({ mapping, issue }) => `${mapping.name}|${issue.side}|${issue.id}`) as [
+    string,
+    string,
+  ];
   return one < other ? -1 : one > other ? 1 : 0;
 };
 
-function mappingsOf(engine: Engine, { mapping: name, side }: HeldFilter): { mapping: Mapping; side?: SideIndex }[] {
+function mappingsOf(engine: Engine, { mapping: name, side }: IssueFilter): { mapping: Mapping; side?: SideIndex }[] {
   if (name !== undefined) {
     const mapping = engine.mapping(name);
     return [{ mapping, ...(side === undefined ? {} : { side: sideIndex(mapping, side) }) }];
@@ -120,33 +126,35 @@ function mappingsOf(engine: Engine, { mapping: name, side }: HeldFilter): { mapp
   return having.map((mapping) => ({ mapping, side: sideIndex(mapping, side) }));
 }
 
-function fits(held: HeldRecord, side: SideIndex | undefined, { kind, id, code, before }: HeldFilter): boolean {
-  if (before !== undefined && held.since >= Date.parse(before)) return false;
-  if (kind === undefined ? id === undefined && !WAITING.includes(held.kind) : held.kind !== kind) return false;
-  if (code !== undefined && held.code !== code) return false;
-  // Asked for one record, what is held of its link was found under the name of the other one.
-  if (id !== undefined) return side !== undefined || held.id === id;
-  return side === undefined || held.side === side;
+function fits(issue: RecordIssue, side: SideIndex | undefined, { kind, id, code, before }: IssueFilter): boolean {
+  if (before !== undefined && issue.since >= Date.parse(before)) return false;
+  if (kind === undefined ? id === undefined && !WAITING.includes(issue.kind) : issue.kind !== kind) return false;
+  if (code !== undefined && issue.code !== code) return false;
+  // Asked for one record, the issue of its link was found under the name of the other one.
+  if (id !== undefined) return side !== undefined || issue.id === id;
+  return side === undefined || issue.side === side;
 }
 
 async function* batches(
   engine: Engine,
   mapping: Mapping,
   side: SideIndex | undefined,
-  filter: HeldFilter,
-): AsyncGenerator<HeldRecord[]> {
+  filter: IssueFilter,
+): AsyncGenerator<RecordIssue[]> {
   const { id } = filter;
   if (id === undefined || side === undefined) {
-    for await (const batch of engine.links(mapping.name).issues.list(kindsOf(filter))) yield batch.map(heldRecord);
+    for await (const batch of engine.links(mapping.name).issues.list(kindsOf(filter))) yield batch.map(flat);
   } else yield await one(engine, mapping, side, id);
 }
 
-/** What is held of a link is held under the name of its first record. */
-async function one(engine: Engine, mapping: Mapping, side: SideIndex, id: string): Promise<HeldRecord[]> {
+const flat = ({ side, id, issue }: StoredIssue): RecordIssue => ({ side, id, ...issue });
+
+/** The issue of a link is kept under the name of its first record. */
+async function one(engine: Engine, mapping: Mapping, side: SideIndex, id: string): Promise<RecordIssue[]> {
   const links = engine.links(mapping.name);
   const own = (await links.issues.open(side, id)).issue;
-  if (own) return [heldRecord({ side, id, issue: own })];
+  if (own) return [{ side, id, ...own }];
   const first = side === 1 ? await links.reader.counterpart(1, id) : undefined;
   const issue = first === undefined ? undefined : (await links.issues.open(0, first)).issue;
-  return issue && first !== undefined ? [heldRecord({ side: 0, id: first, issue })] : [];
+  return issue && first !== undefined ? [{ side: 0, id: first, ...issue }] : [];
 }
