@@ -125,7 +125,7 @@ async function whenThereIsQuota<T>(work: () => Promise<T>): Promise<T> {
 }
 
 const comparable = ({ linked, sides }: Explanation): boolean =>
-  linked && Object.values(sides).every((side) => side.exists !== false && side.takesPart !== false);
+  linked && Object.values(sides).every((side) => side.exists !== false && side.inScope !== false);
 
 export function verdictOf({ decision, direction, sides }: ExplainedProperty): Verdict {
   const quiet =

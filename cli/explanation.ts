@@ -40,7 +40,7 @@ export interface Explanation {
   readonly sides: Readonly<
     Record<
       string,
-      { readonly id?: string; readonly exists?: boolean; readonly takesPart?: boolean; readonly modified?: string }
+      { readonly id?: string; readonly exists?: boolean; readonly inScope?: boolean; readonly modified?: string }
     >
   >;
   readonly held?: Pick<RecordIssue, 'kind' | 'code' | 'reason' | 'property' | 'since'>;

@@ -1,7 +1,7 @@
 /** What `tandem validate` says about round trips, one line per property with an example, and about live systems. */
 import type { DescriptionFinding } from '../engine/check/description.ts';
 import type { LiveFinding } from '../engine/check/findings.ts';
-import type { Finding, Untried } from '../engine/sync/laws.ts';
+import type { Finding, UncheckedProperty } from '../engine/sync/laws.ts';
 import { plain } from './output.ts';
 
 /** Lines as `FILE:LINE:COLUMN LOSSY PROPERTY: …`; a property that loses both ways is told once, with both examples. */
@@ -43,9 +43,9 @@ function shown(value: unknown): string {
 }
 
 /** One line per reason. */
-export function untriedLines(untried: readonly Untried[]): string[] {
+export function uncheckedLines(notChecked: readonly UncheckedProperty[]): string[] {
   const reasons = new Map<string, string[]>();
-  for (const { mapping, property, reason } of untried)
+  for (const { mapping, property, reason } of notChecked)
     reasons.set(reason, [...(reasons.get(reason) ?? []), `${mapping} ${property}`]);
   return [...reasons].map(([reason, properties]) =>
     plain(

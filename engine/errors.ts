@@ -5,7 +5,13 @@
  * retry: `later` (transient: backoff), `quota` (wait for `retryAfter`, no failed attempt), `never` (a person or an
  * edit must mend it), `unknown` (the outcome of a write is not known: look before writing again).
  */
-export type Retry = 'later' | 'quota' | 'never' | 'unknown';
+export const RETRIES = {
+  later: 'by itself, with growing pauses',
+  quota: 'after a wait; it counts as no failed try',
+  never: 'only once somebody corrects something',
+  unknown: 'it is not known whether it was done: look first',
+} as const;
+export type Retry = keyof typeof RETRIES;
 
 interface ErrorEntry {
   readonly title: string;

@@ -6,7 +6,7 @@ import { ROOT, runScript } from './prepare.mjs';
 
 await runScript(async () => {
   // dependency-cruiser fails on a folder that is not there.
-  const folders = ['engine', 'server', 'cli', 'sandbox'].filter(hasSources);
+  const folders = ['api', 'engine', 'server', 'cli', 'sandbox'].filter(hasSources);
   if (folders.length === 0) return console.log('No sources yet, so no dependencies to check.');
   const cruiser = join(ROOT, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruise.mjs');
   const { code } = await runToEnd(process.execPath, [cruiser, ...folders, '--config', '.dependency-cruiser.cjs'], {

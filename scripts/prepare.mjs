@@ -120,7 +120,7 @@ function hasOutputs(sources) {
 /** The files that decide what the build yields, and one hash over their contents (a checkout changes times, not contents). */
 async function sourceState() {
   const files = ['tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json'];
-  for (const folder of ['engine', 'server', 'cli']) {
+  for (const folder of ['api', 'engine', 'server', 'cli']) {
     const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
       if (!entry.isFile() || !/\.(ts|mts|cts|json|lua)$/.test(entry.name)) continue;

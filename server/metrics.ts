@@ -5,11 +5,12 @@ import { limiterState } from '../engine/connectors/limiter.ts';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
 import { checkSafety } from '../engine/queue/connection.ts';
+import { JOB_STATES } from '../engine/queue/hand.ts';
 import { isScheduled } from '../engine/queue/schedules.ts';
 import { ISSUE_KINDS } from '../engine/store/types.ts';
 import { brakeOn } from '../engine/sync/brake.ts';
 import { answers, within } from './patience.ts';
-import { JOB_STATES, queuesOf, standOf } from './queue-counts.ts';
+import { queuesOf, standOf } from './queue-counts.ts';
 import { systemStates } from './system-states.ts';
 
 export type OnCall = NonNullable<EngineOptions['onCall']>;

@@ -2,6 +2,7 @@
 import type { Job, Queue } from 'bullmq';
 import type { Engine } from '../engine/engine.ts';
 import { parseRecordKey } from '../engine/model/record-key.ts';
+import type { JobState } from '../engine/queue/hand.ts';
 import { reasonOfJob } from '../engine/queue/reasons.ts';
 import { isRecordJob, type MappingJob, type RecordJob, type ScanJob } from '../engine/runtime/queues.ts';
 import type { PlanEntry, Run } from '../engine/store/runs.ts';
@@ -11,7 +12,7 @@ import type { Outcome } from '../engine/sync/outcome.ts';
 import type { UnidentifiedItems } from '../engine/sync/scan.ts';
 import type { LiveEvent } from './events.ts';
 import type { Found, RecordIssue } from './issues.ts';
-import type { JobState, Rest } from './queue-counts.ts';
+import type { Rest } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
 import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
 

@@ -3,14 +3,11 @@ import type { Queue } from 'bullmq';
 import { callsPause } from '../engine/connectors/circuit.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ERRORS, TandemError } from '../engine/errors.ts';
-import { pageOfJobs } from '../engine/queue/hand.ts';
+import { type JobState, pageOfJobs } from '../engine/queue/hand.ts';
 import { reasonOfJob, sinceOfReason, WAITS, type Wait, type WaitReason } from '../engine/queue/reasons.ts';
 import type { LivingProcess } from '../engine/queue/versions.ts';
 import { reconcileQueue, SCAN_QUEUE } from '../engine/runtime/queues.ts';
 import { systemStates } from './system-states.ts';
-
-export const JOB_STATES = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
-export type JobState = (typeof JOB_STATES)[number];
 
 export interface QueueStand {
   readonly name: string;

@@ -1,9 +1,10 @@
 /** JSON Schemas that several routes share. What a schema of an answer does not name is not sent. */
 import { ERRORS } from '../engine/errors.ts';
+import { JOB_STATES } from '../engine/queue/hand.ts';
 import { DELAY_REASONS, IDLE_REASONS } from '../engine/queue/reasons.ts';
 import { ISSUE_KINDS } from '../engine/store/types.ts';
 import { ORIGINS } from '../engine/sync/samples.ts';
-import { JOB_STATES, REASONS_OF } from './queue-counts.ts';
+import { REASONS_OF } from './queue-counts.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 

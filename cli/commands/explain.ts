@@ -55,7 +55,7 @@ function explanationText({
     const words =
       state.exists === false
         ? 'does not exist'
-        : state.takesPart === false
+        : state.inScope === false
           ? 'does not take part (see `when` of the mapping)'
           : 'takes part';
     parts.push(

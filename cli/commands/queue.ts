@@ -1,7 +1,7 @@
 /** `tandem queue`: what waits in the queues and why, and what a person does about many jobs at once. */
 import { type Command, Option } from 'commander';
+import { JOB_STATES } from '../../engine/queue/hand.ts';
 import { DELAY_REASONS } from '../../engine/queue/reasons.ts';
-import { JOB_STATES } from '../../server/queue-counts.ts';
 import { type Client, path, query } from '../client.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';

@@ -6,11 +6,11 @@ import { checkDescription, type DescriptionFinding } from '../../engine/check/de
 import type { LiveFinding, LiveRequest, NotChecked } from '../../engine/check/findings.ts';
 import { formatProblem } from '../../engine/config/format.ts';
 import type { Config, EntityConfig, Mapping, Problem, SystemConfig } from '../../engine/config/types.ts';
-import { checkLaws, type Finding, type LawOptions, type Untried } from '../../engine/sync/laws.ts';
+import { checkLaws, type Finding, type LawOptions, type UncheckedProperty } from '../../engine/sync/laws.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { checkFiles, howToBegin, loadFolder, shownFile } from '../configuration.ts';
 import { type ExitStatus, FAILED, OK, USAGE } from '../failure.ts';
-import { descriptionLines, findingLines, liveFindingLines, untriedLines } from '../findings.ts';
+import { descriptionLines, findingLines, liveFindingLines, uncheckedLines } from '../findings.ts';
 import type { Live } from '../live.ts';
 import { wholeNumber } from '../numbers.ts';
 import { plain } from '../output.ts';
@@ -84,7 +84,7 @@ async function validate(context: CommandContext, options: Options, files: string
     warnings,
     descriptions,
     intended,
-    untried: tried.untried,
+    notChecked: tried.notChecked,
     ...(tried.unreadable.length > 0 ? { unreadable: tried.unreadable } : {}),
     ...(live ? { live } : {}),
     ...(!some && mappings.size === 0 && problems.length === 0 ? { notes: [NO_MAPPING] } : {}),
@@ -120,19 +120,19 @@ interface Result {
   readonly warnings: readonly Finding[];
   readonly descriptions: readonly DescriptionFinding[];
   readonly intended: readonly Finding[];
-  readonly untried: readonly Untried[];
+  readonly notChecked: readonly UncheckedProperty[];
   readonly unreadable?: Live['unreadable'];
   readonly live?: LiveResult;
   readonly notes?: readonly string[];
 }
 
-const resultLines = ({ problems, live, warnings, descriptions, unreadable = [], untried }: Result): string[] => [
+const resultLines = ({ problems, live, warnings, descriptions, unreadable = [], notChecked }: Result): string[] => [
   ...problems.map(formatProblem),
   ...(live ? liveLines(live) : []),
   ...descriptionLines(descriptions),
   ...findingLines(warnings),
   ...unreadable.map(({ entity, count: n, reason }) => `${count(n, 'record')} of ${entity} not tried: ${reason}`),
-  ...untriedLines(untried),
+  ...uncheckedLines(notChecked),
 ];
 
 const NO_MAPPING = 'There is no mapping, so nothing would be synchronized.';
@@ -148,7 +148,7 @@ interface Checked {
 
 interface Tried {
   readonly findings: readonly Finding[];
-  readonly untried: readonly Untried[];
+  readonly notChecked: readonly UncheckedProperty[];
   readonly unreadable: Live['unreadable'];
   readonly live?: LiveResult;
 }
@@ -165,10 +165,10 @@ async function tryMappings(
   checked: Checked,
   { live, records, sample }: Options,
 ): Promise<Tried> {
-  const all = async (optionsFor: (mapping: Mapping) => LawOptions): Promise<Pick<Tried, 'findings' | 'untried'>> => {
+  const all = async (optionsFor: (mapping: Mapping) => LawOptions): Promise<Pick<Tried, 'findings' | 'notChecked'>> => {
     const reports = [];
     for (const mapping of checked.mappings) reports.push(await checkLaws(mapping, optionsFor(mapping)));
-    return { findings: reports.flatMap((one) => one.findings), untried: reports.flatMap((one) => one.untried) };
+    return { findings: reports.flatMap((one) => one.findings), notChecked: reports.flatMap((one) => one.notChecked) };
   };
   if (records === undefined && !live) return { ...(await all(() => ({}))), unreadable: [] };
   // What speaks with Redis and the systems is loaded only where it is needed.

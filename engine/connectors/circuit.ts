@@ -7,13 +7,24 @@ import type { ErrorCode, TandemError } from '../errors.ts';
 import { type Breaker, createBreaker, type Verdict } from './breaker.ts';
 import { isNotSent } from './network.ts';
 
+/** How the last call of a system went, or why its calls wait. */
+export const SYSTEM_STATES = {
+  up: 'the last call was answered',
+  failing: 'the last call failed',
+  'read-only': 'its writes wait, reads are answered',
+  down: 'its calls wait; one now and then tries it',
+  unauthorized: 'so too, for it refuses the credentials',
+  refusing: 'so too, for it refuses everything',
+  unknown: 'it was not called yet',
+} as const;
+
 /** The state of a system, as far as one process has seen. */
 export interface SystemStatus {
   /**
    * How its last call went, if there was one. Calls pause where it is `down`, refuses the credentials (`unauthorized`) or
    * refuses everything (`refusing`); only writes pause where it is `read-only`.
    */
-  readonly state: 'unknown' | 'up' | 'failing' | 'read-only' | 'down' | 'unauthorized' | 'refusing';
+  readonly state: keyof typeof SYSTEM_STATES;
   /** Epoch ms of the last call. */
   readonly at?: number;
   /** While calls pause: epoch ms since when, and when the next one may go. */

@@ -9,7 +9,8 @@ import { isRecordJob, type MappingJob, type ScanJob } from '../runtime/queues.ts
 import { outcome } from '../sync/outcome.ts';
 import { reasonOfJob, type WaitReason } from './reasons.ts';
 
-export type State = 'waiting' | 'active' | 'delayed' | 'failed' | 'completed';
+export const JOB_STATES = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
+export type JobState = (typeof JOB_STATES)[number];
 
 /** Jobs that fit all that is given. */
 export interface JobFilter {
@@ -26,7 +27,7 @@ export const LOOKED = 20_000;
 /** What is next, or was last, comes first. @param flip the other end first */
 export async function pageOfJobs(
   queue: Queue,
-  state: State,
+  state: JobState,
   offset: number,
   limit: number,
   flip = false,
@@ -38,7 +39,7 @@ export async function pageOfJobs(
   return jobs.filter((job): job is Job => Boolean(job?.id)).slice(0, limit);
 }
 
-export function fitsFilter(job: Job, state: State, { code, reason }: JobFilter): boolean {
+export function fitsFilter(job: Job, state: JobState, { code, reason }: JobFilter): boolean {
   if (code === undefined && reason === undefined) return true;
   const wait = reasonOfJob(job, state === 'delayed');
   return (code === undefined || wait?.code === code) && (reason === undefined || wait?.reason === reason);
@@ -51,7 +52,7 @@ export interface Touched {
 }
 
 export interface Touch {
-  readonly state: State;
+  readonly state: JobState;
   readonly filter: JobFilter;
   /** Jobs touched at most. */
   readonly limit: number;
@@ -82,7 +83,7 @@ export const discardJobs = (engine: Engine, queue: Queue, what: Touch): Promise<
  * Takes jobs out, with the keys that keep their records from being queued twice, and ends their runs' waiting for them.
  * @returns how many: not those that began or ended meanwhile, nor the next scan of a schedule
  */
-export async function discard(engine: Engine, jobs: readonly Job[], state: State): Promise<number> {
+export async function discard(engine: Engine, jobs: readonly Job[], state: JobState): Promise<number> {
   const free = jobs.filter((job) => !(job.repeatJobKey && state === 'delayed'));
   const gone: Job[] = [];
   await each(free, async (job) => {

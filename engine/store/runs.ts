@@ -26,15 +26,23 @@ const KEPT = 500;
 /** Entries of a plan kept per run. */
 const PLAN_KEPT = 10_000;
 
-export type RunState = 'queued' | 'scanning' | 'working' | 'done' | 'failed';
+export const RUN_STATES = ['queued', 'scanning', 'working', 'done', 'failed'] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+/** What may begin a run. */
+export const RUN_TRIGGERS = {
+  api: 'a request',
+  schedule: 'the schedule of the mapping',
+  start: 'the start of a worker',
+  edit: 'an edit of the mapping',
+} as const;
 
 export interface Run {
   readonly id: string;
   readonly mapping: string;
   readonly scan: RunKind | 'record';
   readonly plan: boolean;
-  /** `edit`: an edit of the mapping asked for it. */
-  readonly trigger: 'api' | 'schedule' | 'start' | 'edit';
+  readonly trigger: keyof typeof RUN_TRIGGERS;
   readonly state: RunState;
   /** ISO 8601. */
   readonly created: string;

@@ -20,7 +20,8 @@ import {
 } from './samples.ts';
 import { inScope, type RecordView, readProperty } from './view.ts';
 
-export type Law = 'there-and-back' | 'write-back';
+export const LAWS = ['there-and-back', 'write-back'] as const;
+export type Law = (typeof LAWS)[number];
 
 export interface Example {
   readonly origin: Origin;
@@ -64,7 +65,7 @@ export interface Finding {
   readonly remedy: string;
 }
 
-export interface Untried {
+export interface UncheckedProperty {
   readonly mapping: string;
   readonly property: string;
   readonly reason: string;
@@ -73,7 +74,7 @@ export interface Untried {
 export interface LawReport {
   readonly findings: readonly Finding[];
   /** Properties of which some or all values could not be tried, and why. */
-  readonly untried: readonly Untried[];
+  readonly notChecked: readonly UncheckedProperty[];
 }
 
 export interface LawOptions {
@@ -81,7 +82,7 @@ export interface LawOptions {
   readonly records?: SideRecords;
   /** What conversions ask of the world; default: the examples in the schemas, and no links. */
   readonly context?: ConvertContext;
-  /** Milliseconds after which what is left stays untried; default 10,000. */
+  /** Milliseconds after which what is left is not checked; default 10,000. */
   readonly within?: number;
 }
 
@@ -98,7 +99,7 @@ type Result =
   | { readonly is: 'kept' }
   | { readonly is: 'lossy'; readonly law: Law; readonly there?: Json; readonly back?: Json }
   | { readonly is: 'refused'; readonly error: Pick<TandemError, 'code' | 'message'>; readonly there?: Json }
-  | { readonly is: 'untried' };
+  | { readonly is: 'notChecked' };
 
 /** A record as it stands on its side, and what the mapping makes of it on the other. */
 interface Pair {
@@ -120,10 +121,10 @@ class Trial {
   readonly #mapping: Mapping;
   readonly #context: ConvertContext;
   readonly #end: number;
-  /** Why what is REFERENCE_WAITING stays untried. */
+  /** Why what is REFERENCE_WAITING is not checked. */
   readonly #waiting: string;
   readonly #tallies = new Map<string, Tally>();
-  readonly #untried = new Map<string, string>();
+  readonly #notChecked = new Map<string, string>();
   /** Per side a record on which made-up values are tried, and its counterpart. */
   readonly #base: [Pair | undefined, Pair | undefined] = [undefined, undefined];
 
@@ -137,7 +138,7 @@ class Trial {
   async records(side: SideIndex, records: readonly SystemRecord[]): Promise<void> {
     const functions = this.#context.functions(side);
     for (const record of records) {
-      if (!(await this.#takesPart(side, record, functions))) continue;
+      if (!(await this.#isInScope(side, record, functions))) continue;
       const pair = await this.#pair(side, record);
       this.#base[side] ??= pair;
       for (const [i, property] of this.#mapping.properties.entries()) {
@@ -189,7 +190,7 @@ class Trial {
     if (property.direction !== 'both') return undefined;
     const mapping = this.#mapping;
     const i = mapping.properties.indexOf(property);
-    if (this.#untried.get(property.name) === LATE) return undefined;
+    if (this.#notChecked.get(property.name) === LATE) return undefined;
     if (performance.now() > this.#end) return this.#leave(property, LATE);
     const from = view.side;
     const to = otherSide(from);
@@ -229,13 +230,13 @@ class Trial {
   }
 
   #leave(property: Property, reason: string): Result {
-    this.#untried.set(property.name, reason);
-    return { is: 'untried' };
+    this.#notChecked.set(property.name, reason);
+    return { is: 'notChecked' };
   }
 
   // -------------------------------------------------------------- records
 
-  async #takesPart(side: SideIndex, record: SystemRecord, functions: ExpressionFunctions): Promise<boolean> {
+  async #isInScope(side: SideIndex, record: SystemRecord, functions: ExpressionFunctions): Promise<boolean> {
     try {
       return await inScope(this.#mapping, side, record, functions);
     } catch {
@@ -278,7 +279,7 @@ class Trial {
   // -------------------------------------------------------------- counting
 
   #count(property: Property, side: SideIndex, value: Json, origin: Origin, result: Result): void {
-    if (result.is === 'untried') return;
+    if (result.is === 'notChecked') return;
     const place = `${this.#mapping.properties.indexOf(property)} ${side}`;
     const tally = this.#tallies.get(place) ?? { of: { record: 0, other: 0 }, broken: new Map() };
     this.#tallies.set(place, tally);
@@ -315,12 +316,13 @@ class Trial {
         }
       }
     }
-    const untried = properties.flatMap((property, i) => {
+    const notChecked = properties.flatMap((property, i) => {
       const tried = this.#tallies.has(`${i} 0`) || this.#tallies.has(`${i} 1`);
-      const reason = this.#untried.get(property.name) ?? (tried || property.direction !== 'both' ? undefined : NOTHING);
+      const reason =
+        this.#notChecked.get(property.name) ?? (tried || property.direction !== 'both' ? undefined : NOTHING);
       return reason === undefined ? [] : [{ mapping: name, property: property.name, reason }];
     });
-    return { findings, untried };
+    return { findings, notChecked };
   }
 
   #finding(

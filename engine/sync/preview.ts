@@ -19,7 +19,7 @@ export interface PreviewProperty {
 
 export interface Preview {
   /** False: `when` excludes the record. */
-  readonly takesPart: boolean;
+  readonly inScope: boolean;
   /** Match keys in the order of the rules. */
   readonly keys: readonly (string | undefined)[];
   readonly properties: readonly PreviewProperty[];
@@ -62,7 +62,7 @@ export async function previewRecord(
     faults.push(asTandemError(error));
   }
   return {
-    takesPart: view.inScope,
+    inScope: view.inScope,
     keys: view.keyTexts,
     properties,
     record: faults.length === 0 ? sent : undefined,

@@ -4,7 +4,7 @@ import type { Env } from '../config/env.ts';
 import type { Files } from '../config/files.ts';
 import type { Problem } from '../config/types.ts';
 import { type ErrorCode, type ErrorContext, TandemError } from '../errors.ts';
-import type { Finding, Untried } from '../sync/laws.ts';
+import type { Finding, UncheckedProperty } from '../sync/laws.ts';
 import type { SideIndex } from '../types.ts';
 
 /** What a thread compiles: the texts that run, and the variables that they name. */
@@ -40,10 +40,10 @@ export interface Results {
     readonly mapping?: string;
     readonly problems: readonly Problem[];
     readonly warnings: readonly Finding[];
-    readonly untried: readonly Untried[];
+    readonly notChecked: readonly UncheckedProperty[];
   };
   readonly preview: {
-    readonly takesPart: boolean;
+    readonly inScope: boolean;
     readonly counterpart?: string;
     readonly keys: readonly (string | null)[];
     readonly properties: readonly object[];

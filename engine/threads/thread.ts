@@ -50,13 +50,13 @@ async function work(task: number, given: DraftTask | PreviewTask): Promise<void>
 
 async function checkDraft({ yaml, file = 'mappings/draft.yaml' }: DraftTask): Promise<Results['draft']> {
   const { mapping, problems } = loadMappingText(yaml, file, files, env);
-  const laws = mapping ? await checkLaws(mapping, { within: LAWS_PATIENCE }) : { findings: [], untried: [] };
+  const laws = mapping ? await checkLaws(mapping, { within: LAWS_PATIENCE }) : { findings: [], notChecked: [] };
   return {
     valid: mapping !== undefined && problems.length === 0,
     ...(mapping ? { mapping: mapping.name } : {}),
     problems,
     warnings: laws.findings.filter(({ intended }) => !intended),
-    untried: laws.untried,
+    notChecked: laws.notChecked,
   };
 }
 

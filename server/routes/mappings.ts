@@ -85,7 +85,7 @@ const previewSchema = object({
   mapping: text,
   from: text,
   to: text,
-  takesPart: described('Whether `when` lets the record take part', flag),
+  inScope: described('Whether `when` lets the record take part', flag),
   'counterpart?': described('Id of its counterpart, where it is linked', text),
   matchKeys: list(object({ rule: text, 'key?': text })),
   properties: list(object({ property: text, flows: flag, from: valueSchema, to: valueSchema, 'fault?': ref('Fault') })),
@@ -221,7 +221,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
                 'Conversions that lose information, tried on the examples of the schemas and on made-up values',
                 list(ref('ConfigWarning')),
               ),
-              untried: list(object({ mapping: text, property: text, reason: text })),
+              notChecked: list(object({ mapping: text, property: text, reason: text })),
             }),
           },
         },
@@ -265,7 +265,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
       const reason = tooLarge(body.record);
       if (reason !== undefined) throw new TandemError('BAD_REQUEST', `${reason}.`, { mapping: mapping.name });
       const given = body.record === undefined ? { id: body.id ?? '' } : { record: printJson(body.record) };
-      const { takesPart, counterpart, keys, properties, record, faults } = await threads.run(
+      const { inScope, counterpart, keys, properties, record, faults } = await threads.run(
         { kind: 'preview', mapping: mapping.name, side, ...given },
         { host: previewHost(engine, mapping), signal: untilAnswered(reply) },
       );
@@ -274,7 +274,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
         mapping: mapping.name,
         from: names[side],
         to: names[otherSide(side)],
-        takesPart,
+        inScope,
         counterpart,
         matchKeys: mapping.match.map(({ name }, i) => ({ rule: name, key: keys[i] ?? undefined })),
         properties,

@@ -9,7 +9,9 @@ import {
   discardJobs,
   discardMarked,
   fitsFilter,
+  JOB_STATES,
   type JobFilter,
+  type JobState,
   LOOKED,
   pageOfJobs,
   promoteJobs,
@@ -22,8 +24,6 @@ import type { SideIndex } from '../../engine/types.ts';
 import type { RouteDeps } from '../options.ts';
 import { iso, presentJob } from '../present.ts';
 import {
-  JOB_STATES,
-  type JobState,
   mappingOf,
   paceOfQueue,
   queueNamed,

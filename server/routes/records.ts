@@ -38,7 +38,7 @@ const record = object({ side: text, id: text });
 const sideSchema = object({
   'id?': text,
   'exists?': flag,
-  'takesPart?': described('Whether `when` lets it take part', flag),
+  'inScope?': described('Whether `when` lets it take part', flag),
   'modified?': time,
 });
 const explainedSide = object({
@@ -260,7 +260,7 @@ async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: st
     ready,
     sides: bySide(
       names,
-      mapPair(sides, ({ inScope, ...described }) => ({ ...described, takesPart: inScope })),
+      mapPair(sides, ({ inScope, ...described }) => ({ ...described, inScope: inScope })),
     ),
     held: held && presentIssue(engine, mapping.name, held),
     intent: intent && { at: iso(intent.at), review: intent.review ?? false },

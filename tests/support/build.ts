@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDERS = ['engine', 'server', 'cli', 'sandbox'];
+const FOLDERS = ['api', 'engine', 'server', 'cli', 'sandbox'];
 
 /** Names the folder to the processes of the tests; where it is unset, they start from the sources. */
 export const BUILD = 'TANDEM_TEST_BUILD';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LiveFinding, LiveRequest, NotChecked } from '../../../engine/check/findings.ts';
-import type { Finding, Untried } from '../../../engine/sync/laws.ts';
+import type { Finding, UncheckedProperty } from '../../../engine/sync/laws.ts';
 import { redisUrl } from '../../support/redis.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
@@ -37,7 +37,7 @@ interface Answer {
   };
   readonly warnings: readonly Finding[];
   readonly intended: readonly Finding[];
-  readonly untried: readonly Untried[];
+  readonly notChecked: readonly UncheckedProperty[];
 }
 
 /** Writes that the stand-ins took, and the links and held records in Redis. */
@@ -64,7 +64,7 @@ describe('validate --live', () => {
     expect(status).toBe(1);
     expect(await state()).toEqual(before);
     expect(world.keap.stats().reads).toBeGreaterThan(reads);
-    const { warnings, intended, untried } = JSON.parse(stdout) as Answer;
+    const { warnings, intended, notChecked } = JSON.parse(stdout) as Answer;
     expect(warnings.map(({ kind, property, from, code }) => ({ kind, property, from, code }))).toEqual([
       { kind: 'refused', property: 'email_address.email', from: 'keap', code: 'RECORD_SCHEMA' },
       { kind: 'refused', property: 'address.line1', from: 'customwebshop', code: 'RECORD_SCHEMA' },
@@ -78,7 +78,7 @@ describe('validate --live', () => {
     const { example, records } = intended[1]!;
     expect(records.found).toBeGreaterThan(0);
     expect(example.back).not.toBe(example.value);
-    expect(untried.map(({ property }) => property)).toEqual(['contact_id']);
+    expect(notChecked.map(({ property }) => property)).toEqual(['contact_id']);
   });
 
   it('asks each system once for what its file declares, and finds no disagreement', async () => {

@@ -110,7 +110,7 @@ test('a preview is tried the same way, with what is asked of the systems outside
   expect((await preview).status).toBeLessThan(500);
   expect(await post(made, '/mappings/people/preview', { side: 'crm', id: '1' })).toMatchObject({
     status: 200,
-    body: { takesPart: true },
+    body: { inScope: true },
   });
   const large = { ...person('2', 'Bob', 'bob@example.com'), list: new Array(60_000).fill(0) };
   expect(await post(made, '/mappings/people/preview', { side: 'crm', record: large })).toMatchObject({

@@ -59,7 +59,7 @@ test('a draft is checked, as JSON or as YAML, and changes nothing', async () => 
     mapping: 'people',
     problems: [],
     warnings: [],
-    untried: expect.any(Array),
+    notChecked: expect.any(Array),
   });
   const shouting = MAPPING.replace('crm: note', 'crm: note\n    convert: { shop: $uppercase($) }');
   expect((await call('POST', '/mappings/validate', { yaml: shouting })).body).toMatchObject({
@@ -97,7 +97,7 @@ test('one record can be previewed, from its system or as sent, without writing',
   expect(body).toMatchObject({
     from: 'crm',
     to: 'shop',
-    takesPart: true,
+    inScope: true,
     matchKeys: [{ key: 'ann@x.test' }],
     record: { name: 'Ann', email: 'ann@x.test', age: 40 },
     faults: [],
@@ -251,7 +251,7 @@ test('explain tells both values, what changed and what would be decided', async 
     id: '7',
     linked: true,
     ready: true,
-    sides: { crm: { id: '1', exists: true, takesPart: true }, shop: { id: '7', exists: true } },
+    sides: { crm: { id: '1', exists: true, inScope: true }, shop: { id: '7', exists: true } },
     held: { kind: 'review', code: 'CONFLICT', property: 'note' },
     lost: [],
   });

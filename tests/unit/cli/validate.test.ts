@@ -129,7 +129,7 @@ describe('validate', () => {
         { kind: 'lossy', property: 'notes', from: 'customwebshop' },
       ],
       intended: [{ property: 'phone_number.number', intended: true }],
-      untried: [],
+      notChecked: [],
     });
   });
 

@@ -84,7 +84,7 @@ describe('there and back', () => {
       '',
     ].join('\n');
     const person = { name: 'Ann', mail: 'a@b.test', level: 3, phones: [{ kind: 'home', number: '1' }] };
-    expect(await check(rows, { crm: [person, {}] })).toEqual({ findings: [], untried: [] });
+    expect(await check(rows, { crm: [person, {}] })).toEqual({ findings: [], notChecked: [] });
   });
 
   it('accuses no two conversions that undo each other', async () => {
@@ -248,9 +248,9 @@ describe('values that cannot be converted', () => {
   });
 });
 
-describe('what stays untried', () => {
-  const untried = async (rows: string, given?: Given) => {
-    const { findings, untried: left } = await check(rows, given);
+describe('what is not checked', () => {
+  const notChecked = async (rows: string, given?: Given) => {
+    const { findings, notChecked: left } = await check(rows, given);
     expect(findings).toEqual([]);
     return left.map(({ property, reason }) => `${property}: ${reason}`);
   };
@@ -264,20 +264,20 @@ describe('what stays untried', () => {
     ],
     ['a lookup without examples', '  - { crm: stage_id, shop: street, lookup: { crm: stages.name } }\n', 'stage_id'],
   ])('is %s without the systems', async (_, rows, property) => {
-    const [left, ...more] = await untried(rows, { crm: [{ [property]: '7' }] });
+    const [left, ...more] = await notChecked(rows, { crm: [{ [property]: '7' }] });
     expect(left).toMatch(new RegExp(`^${property}: only the systems and the links can tell`));
     expect(more).toEqual([]);
   });
 
   it('is a property without any value', async () => {
-    expect(await untried('  - { crm: boss_id, shop: parent_id, reference: people-customers }\n')).toEqual([
+    expect(await notChecked('  - { crm: boss_id, shop: parent_id, reference: people-customers }\n')).toEqual([
       'boss_id: there are no values to try it on',
     ]);
   });
 
   it('is all that the time does not suffice for', async () => {
     const rows = '  - crm: name\n    shop: name\n    convert: { shop: $uppercase($) }\n';
-    expect(await untried(rows, { options: { within: 0 } })).toEqual(['name: the time for trying is up']);
+    expect(await notChecked(rows, { options: { within: 0 } })).toEqual(['name: the time for trying is up']);
   });
 });
 
@@ -342,7 +342,7 @@ describe('the mappings of this repository', () => {
     expect(findings[0]!.records.found).toBeGreaterThan(2);
     // The other one shows only where there are links: tests/integration/cli/validate-live.test.ts.
     expect(
-      reports.flatMap(({ untried: left }) => left.map(({ mapping, property }) => `${mapping} ${property}`)),
+      reports.flatMap(({ notChecked: left }) => left.map(({ mapping, property }) => `${mapping} ${property}`)),
     ).toEqual(['opportunity-order contact_id']);
     const declared = [...config.mappings.values()].flatMap(({ name: mapping, properties }) =>
       properties.filter(({ lossy }) => lossy).map((property) => `${mapping} ${property.name}`),

@@ -85,7 +85,7 @@ it('a preview asks its host and is given what that has, to the last digit', asyn
       }),
     },
   );
-  expect(result).toMatchObject({ counterpart: '1', takesPart: true });
+  expect(result).toMatchObject({ counterpart: '1', inScope: true });
   expect(asked).toEqual([[0, '12345678901234567890']]);
 });
 
@@ -145,7 +145,7 @@ it('waiting for a system is not computing', async () => {
   };
   await expect(
     short.run({ kind: 'preview', mapping: 'people-customers', side: 0, id: '7' }, { host: host({ read }) }),
-  ).resolves.toMatchObject({ takesPart: true });
+  ).resolves.toMatchObject({ inScope: true });
 });
 
 it('whom nobody waits for is ended', async () => {
@@ -164,7 +164,7 @@ it('an edit of the files is seen by the next task', async () => {
   const pool = createThreads({ config: { sources: () => sources } });
   made.push(pool);
   const preview = { kind: 'preview', mapping: 'people-customers', side: 0, record: JSON.stringify(PERSON) } as const;
-  await expect(pool.run(preview, { host: host() })).resolves.toMatchObject({ takesPart: true });
+  await expect(pool.run(preview, { host: host() })).resolves.toMatchObject({ inScope: true });
   sources = { files: files(edited(FILE, ['mapping: people-customers', 'mapping: others'])), env: ENV };
   await expect(pool.run(preview, { host: host() })).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
