@@ -7,9 +7,11 @@ import type { MeetingName } from '../store/meeting.ts';
 import type { SideIndex } from '../types.ts';
 import type { MappingScope } from './scope.ts';
 
-export type ScanKind = 'changes' | 'full';
+export const SCAN_KINDS = ['changes', 'full'] as const;
+export type ScanKind = (typeof SCAN_KINDS)[number];
 /** What a run may look through: records of the systems, or the links. */
-export type RunKind = ScanKind | 'backfill';
+export const RUN_KINDS = [...SCAN_KINDS, 'backfill'] as const;
+export type RunKind = (typeof RUN_KINDS)[number];
 
 export interface ScanProgress {
   readonly side: SideIndex;
