@@ -163,6 +163,16 @@ const SNAPSHOTS =
 const UNKNOWN =
   'CONFIG GET is not allowed on this Redis: make sure yourself that maxmemory-policy is noeviction and that persistence is on.';
 
+/** Another one after each restart of Redis, and after a failover; '' where the service forbids to ask. */
+export async function serverId(redis: Redis): Promise<string> {
+  try {
+    return /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1] ?? '';
+  } catch (error) {
+    if (isForbidden(error)) return '';
+    throw error;
+  }
+}
+
 /** These sections are in every Redis; a service may still forbid INFO. */
 async function readInfo(redis: Redis): Promise<Record<string, string>> {
   try {

@@ -5,6 +5,7 @@
 import type { Engine } from '../engine.ts';
 import { TandemError } from '../errors.ts';
 import { SCAN_QUEUE } from '../runtime/queues.ts';
+import { serverId } from './connection.ts';
 import { schedulesOf } from './schedules.ts';
 
 /** One request deletes for this long, in ms. */
@@ -23,21 +24,26 @@ export async function retireMapping(
 ): Promise<boolean> {
   const end = performance.now() + patience;
   if (!(await engine.retirements.get(name))) await begin(engine, name, confirmed);
-  const mark = (await engine.retirements.get(name)) ?? { since: new Date().toISOString(), cursor: '0' };
+  const mark = (await engine.retirements.get(name)) ?? { since: new Date().toISOString(), cursor: '0', server: '' };
   // The links first, in one step: no reader finds half of them.
   const base = `${engine.prefix}:{${name}}:`;
   await engine.redis.unlink(`${base}link`, `${base}progress`);
   await engine.queues.drop(name);
   for (const { key } of await schedulesOf(engine, name)) await engine.queues.scan.removeJobScheduler(key);
   await engine.runs.forget(name, `The mapping "${name}" was retired.`);
-  let { cursor } = mark;
+  for (const other of await engine.retirements.known())
+    if (other !== name) await engine.links(other).dependents.forget(name);
+  const server = await serverId(engine.redis);
+  let cursor = mark.server === server ? mark.cursor : '0';
   do {
     const [next, keys] = await engine.redis.scan(cursor, 'MATCH', `${escapeGlob(base)}*`, 'COUNT', STEP);
     if (keys.length > 0) await engine.redis.unlink(...keys);
     cursor = next;
-    await engine.retirements.note(name, { ...mark, cursor });
+    await engine.retirements.note(name, { ...mark, cursor, server });
     if (cursor !== '0' && performance.now() > end) return false;
   } while (cursor !== '0');
+  // Another server took over meanwhile: its keys are searched from the start.
+  if ((await serverId(engine.redis)) !== server) return false;
   await engine.retirements.end(name);
   return true;
 }

@@ -14,6 +14,8 @@ export interface Retiring {
   readonly since: string;
   /** Where the search for keys goes on. */
   readonly cursor: string;
+  /** The Redis server that gave the cursor, as `serverId` has it: on another one it would lead past some keys. */
+  readonly server: string;
 }
 
 /**
@@ -59,7 +61,7 @@ export function createRetirements(connection: Redis, prefix: string, ttl = TTL) 
 
     /** @returns undefined when the mapping is marked; else a living process that has its file, in words */
     async begin(mapping: string): Promise<string | undefined> {
-      const mark: Retiring = { since: new Date().toISOString(), cursor: '0' };
+      const mark: Retiring = { since: new Date().toISOString(), cursor: '0', server: '' };
       const args = [mapping, String(ttl), JSON.stringify(mark)];
       const has = await redis.tandemRetire(keys.processes, keys.beats, keys.inForce, keys.retiring, ...args);
       return has || undefined;

@@ -7,5 +7,8 @@ export function createDependents({ scripts }: StoreContext) {
     /** Whether a record of any mapping waits for the link of this one. */
     isWaitedFor: async (side: SideIndex, id: string): Promise<boolean> =>
       (await scripts.text<number>('waited', String(side), id)) === 1,
+
+    /** Records of a mapping that is retired wait for nothing any more. @returns how many did */
+    forget: (mapping: string): Promise<number> => scripts.text('undepend', mapping),
   };
 }

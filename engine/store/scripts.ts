@@ -23,6 +23,7 @@ const SCRIPTS = [
   'take',
   'trip',
   'unbrake',
+  'undepend',
   'waited',
 ] as const;
 

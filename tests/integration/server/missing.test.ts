@@ -2,6 +2,8 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { versionKeys } from '../../../engine/queue/versions.ts';
+import type { CommitUnit } from '../../../engine/store/types.ts';
 import { listen } from '../../../server/server.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
 import { API, closeAll, MAPPING, person, READ, redisUrl, until, type World, world } from './support.ts';
@@ -119,6 +121,33 @@ test('retiring deletes all that is kept of a mapping, once it is confirmed and n
   expect([crm.writes.length, shop.writes.length]).toEqual(written);
   expect((await call('GET', '/health/ready')).body).toMatchObject({ status: 'ready', missing: [] });
   expect(await retire(3)).toMatchObject({ status: 404 });
+});
+
+test('a retired mapping leaves nothing behind in others, and is searched from the start after a failover of Redis', async () => {
+  const all = await linked();
+  const { call, engine } = all;
+  const other = engine.links('others');
+  // Records of either mapping wait for records of the other one.
+  const waits = (mapping: string, id: string): CommitUnit => {
+    const refs = [{ mapping, side: 0, id }] as const;
+    const issue = { kind: 'waiting', reason: 'It waits.', mapping: 'v1', since: 1, refs } as const;
+    const result = { kind: 'unlinked', record: { side: 0, id: `w-${id}` }, state: 's' } as const;
+    return { records: [], claims: [], result, open: { [`0/w-${id}`]: { issue } }, waitFor: refs };
+  };
+  await engine.redis.hset(versionKeys(engine.prefix).inForce, 'others', '{}');
+  await engine.links('people').batches.commit('', [waits('others', 'x')]);
+  await other.batches.commit('', [waits('others', 'x'), waits('people', 'y')]);
+  expect(await other.dependents.isWaitedFor(0, 'x')).toBe(true);
+  await removeFile(all);
+  // What was begun on another server: here this cursor leads to the last keys only.
+  expect(await engine.retirements.begin('people')).toBeUndefined();
+  await engine.retirements.note('people', { ...(await engine.retirements.get('people'))!, cursor: '1099511627775' });
+
+  expect((await call('POST', '/mappings/people/retire', { links: 3 })).body).toMatchObject({ done: true });
+  expect(await keysOf(all)).toEqual([]);
+  expect(await engine.redis.keys(`${engine.prefix}:{others}:dependents:*:people:*`)).toEqual([]);
+  expect(Object.keys(await engine.redis.hgetall(`${engine.prefix}:{others}:sizes`)).join()).not.toContain('people');
+  expect(await engine.redis.keys(`${engine.prefix}:{others}:dependents:*:others:*`)).toHaveLength(1);
 });
 
 test('a retirement that was cut short is finished by asking again, and nobody works on the mapping until then', async () => {
