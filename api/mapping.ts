@@ -118,7 +118,12 @@ export const MappingDetail = object({
   schedule: object({ changes: optional(ms), webhooks: optional(ms), full: optional(ms) }),
   limits: described(
     'Of its brake, by kind; a kind that is off is absent',
-    object({ deletes: optional(brakeLimit), creates: optional(brakeLimit), clears: optional(brakeLimit) }),
+    object({
+      deletes: optional(brakeLimit),
+      creates: optional(brakeLimit),
+      clears: optional(brakeLimit),
+      firstSync: optional(count),
+    }),
   ),
   parents: list(text),
   depth: count,

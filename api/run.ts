@@ -121,11 +121,18 @@ const scan = optional(
 );
 const plan = optional(described('Only tell what would be done; nothing is written to either system', flag));
 
+const allowCreates = optional(
+  described(
+    'The first sync may create as much as there is, see `brake.firstSync`; not with a plan or one record',
+    flag,
+  ),
+);
+
 export const TriggerParams = object({ mapping: text });
 export const TriggerBody = nullable(
-  object({ scan, record: optional(object({ side: RecordRef.properties.side, id })), plan }),
+  object({ scan, record: optional(object({ side: RecordRef.properties.side, id })), plan, allowCreates }),
 );
-export const TriggerAllBody = nullable(object({ scan, plan }));
+export const TriggerAllBody = nullable(object({ scan, plan, allowCreates }));
 
 /** The answer of a trigger: the run. */
 export const Triggered = object(

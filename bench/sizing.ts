@@ -79,7 +79,11 @@ const http = await start('server', { TANDEM_PORT: '0' });
 const worker = await start('worker', { TANDEM_HEALTH_PORT: '0' });
 const before = { redis: await used(), http: await resident(http), worker: await resident(worker) };
 const begun = performance.now();
-const answer = await fetch(`${http.url}/triggers/${MAPPING}`, { method: 'POST' });
+const answer = await fetch(`${http.url}/triggers/${MAPPING}`, {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ allowCreates: true }),
+});
 const { id } = (await answer.json()) as { id: string };
 let state = '';
 while (state !== 'done' && state !== 'failed') {

@@ -12,6 +12,8 @@ export interface TriggerOptions {
   readonly full?: boolean;
   readonly backfill?: boolean;
   readonly plan?: boolean;
+  /** The first sync may create as much as there is. */
+  readonly allowCreates?: boolean;
   /** Of one record: its side and id. */
   readonly side?: string;
   readonly id?: string;
@@ -85,13 +87,20 @@ type Begun = Run & { readonly started?: boolean };
 async function begin(
   client: Client,
   mappings: readonly string[],
-  { full, backfill, plan = false, side, id }: TriggerOptions,
+  { full, backfill, plan = false, allowCreates, side, id }: TriggerOptions,
 ): Promise<Begun[]> {
   if (full && backfill) {
     throw new Failure(
       'BAD_REQUEST',
       '--full and --backfill cannot go together.',
       'A full scan reads both systems; a backfill looks through the links only. Ask for one after the other.',
+    );
+  }
+  if (allowCreates && (plan || side !== undefined || id !== undefined)) {
+    throw new Failure(
+      'BAD_REQUEST',
+      '--allow-creates cannot go with --plan, --side or --id.',
+      'It allows the first sync of the whole mapping. Look at the plan first, then: tandem sync --full --allow-creates',
     );
   }
   const scan = full ? 'full' : backfill ? 'backfill' : 'changes';
@@ -106,10 +115,10 @@ async function begin(
     }
     return [await client.post<Begun>(path('triggers', mapping), { record: { side, id }, plan })];
   }
-  if (mappings.length === 0) return [await client.post<Begun>('/triggers', { scan, plan })];
+  const what = { scan, plan, ...(allowCreates ? { allowCreates } : {}) };
+  if (mappings.length === 0) return [await client.post<Begun>('/triggers', what)];
   const begun: Begun[] = [];
-  for (const mapping of new Set(mappings))
-    begun.push(await client.post<Begun>(path('triggers', mapping), { scan, plan }));
+  for (const mapping of new Set(mappings)) begun.push(await client.post<Begun>(path('triggers', mapping), what));
   return begun;
 }
 

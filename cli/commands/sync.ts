@@ -18,11 +18,16 @@ export function syncCommand(program: Command): void {
       ['sync company-customer --side keap --id 17', 'one record'],
       ['sync --plan', 'only tell what would be done'],
       ['sync --full --no-wait', 'begin it, tell the run, and end'],
+      ['sync --full --allow-creates', 'the first sync, once you have looked at: tandem plan --full'],
       ['sync --timeout 600', 'follow it for ten minutes at most'],
     ],
   })
     .option('--full', 'read everything, not only what changed since the last time')
     .option('--backfill', 'bring properties that were added or defined otherwise to all links')
+    .option(
+      '--allow-creates',
+      'the first sync may create as many records as it wants: look at tandem plan --full first',
+    )
     .option('--plan', 'only tell what would be done; nothing is written')
     .option('--side <side>', 'with --id: only this record')
     .option('--id <id>', 'with --side: only this record')

@@ -310,12 +310,16 @@ function brake({ mapping }: About): Text[] {
   const lost = mapping.sides.some((side) => side.deletes === 'propagate');
   const few = (kind: BrakeKind): string =>
     kind === 'deletes' && lost ? ', or three or more that are half of them,' : '';
-  return BRAKE_KINDS.map((kind) => {
+  const { firstSync } = mapping.brake;
+  const first = firstSync === undefined ? 'as many records as there are' : `${firstSync} records`;
+  const allowed = firstSync === undefined ? '' : ' before a person allows more';
+  const kinds = BRAKE_KINDS.map((kind) => {
     const limit = mapping.brake[kind];
     return limit
       ? text`A run that would ${BRAKED[kind]} ${limitWords(limit)}${few(kind)} stops writing until a person decides.`
       : text`No limit holds for the number of records that one run may ${BRAKED[kind]}.`;
   });
+  return [...kinds, text`The first sync may create ${first}${allowed}.`];
 }
 
 const limitWords = ({ count, percent, minimum }: BrakeLimit): string =>

@@ -13,10 +13,15 @@ export interface BrakeLimit {
 }
 
 /** undefined: no limit. */
-export type BrakeConfig = Readonly<Record<BrakeKind, BrakeLimit | undefined>>;
+export type BrakeConfig = Readonly<Record<BrakeKind, BrakeLimit | undefined>> & {
+  /** Counterparts that the first sync may create before it waits for a person who has seen what it would do. */
+  readonly firstSync: number | undefined;
+};
 
 /** As it stands in a mapping file. */
-export type BrakeFile = 'off' | Partial<Record<BrakeKind, 'off' | Partial<BrakeLimit>>>;
+export type BrakeFile =
+  | 'off'
+  | (Partial<Record<BrakeKind, 'off' | Partial<BrakeLimit>>> & { readonly firstSync?: 'off' | number });
 
 /** `schemas/mapping.schema.json` tells the same to editors. */
 export const BRAKE_DEFAULTS: Readonly<Record<BrakeKind, BrakeLimit>> = {
@@ -24,6 +29,8 @@ export const BRAKE_DEFAULTS: Readonly<Record<BrakeKind, BrakeLimit>> = {
   creates: { count: 1_000, percent: 25, minimum: 100 },
   clears: { count: 500, percent: 10, minimum: 20 },
 };
+
+export const FIRST_SYNC_DEFAULT = 100;
 
 /** One or two deletes are an ordinary day, however few the links. */
 const FEW = 2;
@@ -33,7 +40,13 @@ export function brakeConfig(given: BrakeFile = {}): BrakeConfig {
     const own = given === 'off' ? 'off' : given[kind];
     return own === 'off' ? undefined : { ...BRAKE_DEFAULTS[kind], ...own };
   };
-  return { deletes: limit('deletes'), creates: limit('creates'), clears: limit('clears') };
+  const first = given === 'off' ? 'off' : (given.firstSync ?? FIRST_SYNC_DEFAULT);
+  return {
+    deletes: limit('deletes'),
+    creates: limit('creates'),
+    clears: limit('clears'),
+    firstSync: first === 'off' ? undefined : first,
+  };
 }
 
 /**

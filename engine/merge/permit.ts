@@ -1,5 +1,5 @@
 /** Whether the brake lets a write through, and what a person decided against. Pure. */
-import type { BrakeKind } from '../config/brake.ts';
+import type { BrakeConfig, BrakeKind } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import { EMPTY } from '../expression/values.ts';
 import type { Brake, Spending } from '../store/brake.ts';
@@ -43,16 +43,24 @@ export function permitFor(
   const brake = brakeOn(facts);
   if (brake) return { kind: 'block', brake, blockedBy: (answer && issue!.brake) || brake.id };
   // Stryker disable next-line ConditionalExpression: without a kind there is no limit either
-  if (kind === undefined || answer !== undefined || !facts.mapping.brake[kind] || isFirstSync(facts, kind))
-    return { kind: 'allow', allowance: undefined };
+  if (kind === undefined || answer !== undefined) return { kind: 'allow', allowance: undefined };
+  const first = isFirstSync(facts, kind);
+  const { firstSync } = facts.mapping.brake;
+  const limited = first ? firstSync !== undefined && !facts.stored.firstSyncAllowed : facts.mapping.brake[kind];
+  if (!limited) return { kind: 'allow', allowance: undefined };
   if (!facts.allowance) return { kind: 'ask' };
-  return { kind: 'allow', allowance: { kind, record: keyOf(facts), ...facts.allowance } };
+  const counted = first ? ({ counter: 'firstSync', limit: firstSync! } as const) : {};
+  return { kind: 'allow', allowance: { kind, record: keyOf(facts), ...facts.allowance, ...counted } };
 }
+
+/** Whether any limit may put on a brake of this kind. */
+export const isLimited = (brake: BrakeConfig, kind: BrakeKind): boolean =>
+  brake[kind] !== undefined || (kind === 'creates' && brake.firstSync !== undefined);
 
 /** The brake that is on; one whose kind has no limit any more is taken off by the write itself, unless it was answered. */
 function brakeOn({ stored: { brake }, mapping }: Facts): Brake | undefined {
   const unlimited = Object.values(mapping.brake).every((limit) => limit === undefined);
-  return brake && !unlimited && (brake.answer || mapping.brake[brake.kind]) ? brake : undefined;
+  return brake && !unlimited && (brake.answer || isLimited(mapping.brake, brake.kind)) ? brake : undefined;
 }
 
 function standingDecision(facts: Facts, kind: BrakeKind, seen: SeenValues | undefined): boolean {
@@ -124,8 +132,9 @@ export function brakeReason(
     by === 'scan'
       ? `${count} of ${linked} linked records were missing when everything was read, and ${limit} may be; nothing was deleted for that`
       : `one run wanted to ${WANTED[kind]} more than ${limit} records, with ${linked} linked records; ${limit} were done before it stopped`;
-  const how = mapping.brake[kind]
-    ? 'Nothing is written until a person answers continue or discard in the reviews.'
+  const look = kind === 'creates' ? ` "tandem records ${mapping.name} --code BRAKE_ON --list" lists what waits.` : '';
+  const how = isLimited(mapping.brake, kind)
+    ? `Nothing is written until a person answers continue or discard in the reviews.${look}`
     : `The mapping has no limit for ${kind} any more: the next scan takes it off.`;
   return `The brake of ${mapping.name} is on: ${what}. ${how}`;
 }

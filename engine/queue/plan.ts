@@ -75,12 +75,16 @@ async function planWarning(
   if (tooMany)
     return `The brake would trip: ${tooMany.count} of ${tooMany.linked} linked records are missing, and ${tooMany.limit} may be.`;
   const links = engine.links(mapping.name);
-  const limit = mapping.brake.creates;
-  // The first sync may create as much as there is.
-  if (!limit || !(await links.progress.ready())) return undefined;
   const created = (await engine.runs.get(run.id))?.counts.created ?? [0, 0];
-  const most = allowance('creates', limit, await links.links.count());
   const count = created[0] + created[1];
+  if (!(await links.progress.ready())) {
+    const { firstSync = Infinity } = mapping.brake;
+    if (count <= firstSync || (await links.progress.firstSyncAllowed())) return undefined;
+    return `The brake would trip: the first sync would create ${count} records, and ${firstSync} may be before a person has seen them. If they are right: tandem sync ${mapping.name} --full --allow-creates`;
+  }
+  const limit = mapping.brake.creates;
+  if (!limit) return undefined;
+  const most = allowance('creates', limit, await links.links.count());
   return count > most
     ? `The brake may trip: ${count} records would be created, and ${most} may be in one run.`
     : undefined;

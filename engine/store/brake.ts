@@ -111,8 +111,9 @@ function pairs(flat: readonly string[]): Record<string, string> {
 
 /** A write as scripts/brake.lua takes it, with the id that a brake gets which it trips. */
 export function spendingOf(off: readonly BrakeKind[], spending: Spending | undefined) {
-  const { kind, record, limit, linked, since } = spending ?? { kind: '', record: '', limit: 0, linked: 0 };
-  const fields = { off: `,${off.join(',')},`, id: randomUUID(), kind, record, limit, linked, since: since ?? 0 };
+  const { kind, record, limit, linked } = spending ?? { kind: '', record: '', limit: 0, linked: 0 };
+  const counted = { kind, counter: spending?.counter ?? kind, record, limit, linked, since: spending?.since ?? 0 };
+  const fields = { off: `,${off.join(',')},`, id: randomUUID(), ...counted };
   return { ...fields, window: BRAKE_WINDOW, longest: LONGEST } satisfies Packable;
 }
 

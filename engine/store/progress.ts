@@ -118,6 +118,12 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
       return at === undefined ? undefined : Number(at);
     },
 
+    /** A person allowed the first sync under the present match rules to create as much as there is. */
+    firstSyncAllowed: async (): Promise<boolean> => unmarked(await redis.hget(key, 'first:allowed')) !== undefined,
+
+    allowFirstSync: async (): Promise<void> =>
+      void (await redis.hset(key, 'first:allowed', marked(new Date().toISOString()))),
+
     async followed(): Promise<Partial<Followed>> {
       const [version, definitions, scope, sides] = await redis.hmget(
         key,

@@ -46,6 +46,8 @@ export interface Brake {
 /** A write that wants to be done. */
 export interface Spending {
   readonly kind: BrakeKind;
+  /** Creates of the first sync are counted by themselves; undefined: among its kind. */
+  readonly counter?: 'firstSync';
   /** Name of the record: spent once, however often the write is tried. */
   readonly record: string;
   readonly limit: number;

@@ -3,6 +3,7 @@ import { BRAKE_KINDS } from '../config/brake.ts';
 import type { UpdateConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
+import { isLimited } from '../merge/permit.ts';
 import { linkedState } from '../merge/state.ts';
 import { entryOf, keyOf } from '../merge/unit.ts';
 import { flip, replaceSide } from '../model/pair.ts';
@@ -66,7 +67,7 @@ async function begin(
 ): Promise<Learned> {
   const { links, mapping } = scope;
   const record = writes ? recordKey(0, writes.ids[0]) : keyOf(facts);
-  const unlimited = BRAKE_KINDS.filter((kind) => mapping.brake[kind] === undefined);
+  const unlimited = BRAKE_KINDS.filter((kind) => !isLimited(mapping.brake, kind));
   if (created) await scope.step?.('before-intent');
   const result = await links.batches.begin({
     record,

@@ -5,7 +5,7 @@
 import { allowance } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
-import { blockedTrouble } from '../merge/permit.ts';
+import { blockedTrouble, isLimited } from '../merge/permit.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { Brake, BrakeAnswer } from '../store/brake.ts';
 import type { Store } from '../store/store.ts';
@@ -31,7 +31,7 @@ type Scope = Pick<MappingScope, 'mapping' | 'links'>;
 export async function liftUnlimited({ mapping, links }: Scope): Promise<Brake | undefined> {
   const brake = await links.brake.on();
   // An answer goes first: it is carried out, and takes the brake off.
-  if (!brake || brake.answer || mapping.brake[brake.kind]) return brake;
+  if (!brake || brake.answer || isLimited(mapping.brake, brake.kind)) return brake;
   await links.brake.release(brake);
   return undefined;
 }
@@ -120,6 +120,8 @@ export async function carryOut(scope: MappingScope, brake: Brake): Promise<numbe
       await links.issues.patch(stopped.map(({ side, id }) => [recordKey(side, id), { decision }]));
     }
   }
+  // What a person allowed once is not counted from the beginning again.
+  if (brake.answer === 'continue' && brake.kind === 'creates') await links.progress.allowFirstSync();
   // From now on they are known by their issues: no scan weighs them again, and each will find the answer.
   for await (const ids of links.brake.vanished()) await blockMissing(scope, links, brake, ids);
   await links.brake.release(brake);

@@ -49,6 +49,8 @@ export interface StoredFacts extends Pick<TakenUnit, 'open' | 'recent'> {
   readonly ready: boolean;
   /** Epoch ms when both sides had been read fully for the first time; 0: not by a first sync; undefined: they were not. */
   readonly firstRead: number | undefined;
+  /** A person allowed the first sync to create as much as there is. */
+  readonly firstSyncAllowed: boolean;
   /** Names the present match rules and correlations. */
   readonly rules: string;
   /** Our own last write to each record, through each mapping of its entity. */

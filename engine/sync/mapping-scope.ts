@@ -52,6 +52,7 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
       return found.flatMap(({ one, link }) => (link ? ownWriteIn(link, one.side) : []));
     },
     firstRead: once(links.progress.firstRead),
+    firstSyncAllowed: once(links.progress.firstSyncAllowed),
     ready: once(links.progress.ready),
     answersTo: onceFor(async (brake) => {
       const answers = await Promise.all(BRAKE_KINDS.map((kind) => links.brake.answered(brake, kind)));

@@ -44,6 +44,7 @@ export interface MappingScope {
   siblingWrites(side: SideIndex, id: string | undefined): Promise<readonly OwnWrite[]>;
   /** Epoch ms when both sides had been read fully for the first time; 0: not by a first sync; undefined: they were not. */
   firstRead(): Promise<number | undefined>;
+  firstSyncAllowed(): Promise<boolean>;
   /** Whether both sides were read fully. */
   ready(): Promise<boolean>;
   /** What people answered to a brake, by what was wanted. */

@@ -21,14 +21,16 @@ export async function storedFacts(
   const { link, unlinked, open, recent } = found;
   const ids = link?.ids ?? flip<string | undefined>(side, [id, undefined]);
   const blockedBy = Object.values(open).find(({ issue }) => issue?.brake !== undefined)?.issue?.brake;
-  const [isReady, firstRead, answered, ownWrites] = await Promise.all([
+  const [isReady, firstRead, firstSyncAllowed, answered, ownWrites] = await Promise.all([
     ready(),
     scope.firstRead(),
+    scope.firstSyncAllowed(),
     blockedBy === undefined ? {} : scope.answersTo(blockedBy),
     ownWritesTo(scope, ids, link),
   ]);
   const rules = scope.links.context.rules.id;
-  return { link, unlinked, open, recent, brake, answered, ready: isReady, firstRead, rules, ownWrites, now };
+  const first = { firstRead, firstSyncAllowed };
+  return { link, unlinked, open, recent, brake, answered, ready: isReady, ...first, rules, ownWrites, now };
 }
 
 /** Our own last writes to each record: through this mapping, and through the others of its entity. */

@@ -128,7 +128,7 @@ async function main(): Promise<number> {
   const { apis, tandem, env, config, log } = await start();
   say(`\n${pc.bold('First sync')}`);
   const synced = performance.now();
-  const code = await runProcess(['cli/main.ts', 'sync', '--full'], env);
+  const code = await runProcess(['cli/main.ts', 'sync', '--full', '--allow-creates'], env);
   if (code !== 0) {
     process.stderr.write(`${tandem.log().slice(-20).join('\n')}\n`);
     throw new Error(`The first sync ended with code ${code}.`);

@@ -73,7 +73,7 @@ const detailSchema = object({
   schedule: object({ 'changes?': ms, 'webhooks?': ms, 'full?': ms }),
   limits: described(
     'Of its brake, by kind; a kind that is off is absent',
-    object({ 'deletes?': brakeLimit, 'creates?': brakeLimit, 'clears?': brakeLimit }),
+    object({ 'deletes?': brakeLimit, 'creates?': brakeLimit, 'clears?': brakeLimit, 'firstSync?': count }),
   ),
   parents: list(text),
   depth: count,

@@ -11,6 +11,7 @@ interface Body {
   readonly scan?: RunKind;
   readonly record?: { readonly side: string; readonly id: string };
   readonly plan?: boolean;
+  readonly allowCreates?: boolean;
 }
 
 const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
@@ -22,6 +23,15 @@ const scan = {
 } as const;
 const plan = described('Only tell what would be done; nothing is written to either system', flag);
 
+const allowCreates = described(
+  'The plan of the first sync was looked at: it may create as much as there is, see `brake.firstSync`',
+  flag,
+);
+
+/** It holds for the whole mapping from then on: a plan or a run of one record must not allow it by the way. */
+const allowedAlone = (): TandemError =>
+  new TandemError('BAD_REQUEST', 'Send "allowCreates" with a scan that writes, not with "plan" or "record".');
+
 export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   app.post<{ Params: { mapping: string }; Body: Body | null | undefined }>(
     '/triggers/:mapping',
@@ -32,7 +42,7 @@ export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Pro
         summary: 'Begin a run of a mapping, or of one record of it',
         params: object({ mapping: text }),
         body: object(
-          { 'scan?': scan, 'record?': object({ side: text, id }), 'plan?': plan },
+          { 'scan?': scan, 'record?': object({ side: text, id }), 'plan?': plan, 'allowCreates?': allowCreates },
           { type: ['object', 'null'] },
         ),
         response: { 202: ref('Triggered'), ...problems(400, 404) },
@@ -40,12 +50,14 @@ export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Pro
     },
     async (request, reply) => {
       const mapping = engine.mapping(request.params.mapping);
-      const { scan, record, plan = false } = request.body ?? {};
+      const { scan, record, plan = false, allowCreates = false } = request.body ?? {};
       if (scan && record)
         throw new TandemError('BAD_REQUEST', 'Send either "scan" or "record", not both.', { mapping: mapping.name });
+      if (allowCreates && (plan || record)) throw allowedAlone();
       const what = record
         ? { record: { side: sideIndex(mapping, record.side), id: record.id } }
         : { scan: scan ?? 'changes' };
+      if (allowCreates) await engine.links(mapping.name).progress.allowFirstSync();
       const { run, started } = await engine.trigger({ mapping: mapping.name, ...what, plan });
       return reply
         .code(202)
@@ -61,12 +73,15 @@ export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Pro
         operationId: 'triggerAll',
         tags: ['triggers'],
         summary: 'Begin a run of every mapping',
-        body: object({ 'scan?': scan, 'plan?': plan }, { type: ['object', 'null'] }),
+        body: object({ 'scan?': scan, 'plan?': plan, 'allowCreates?': allowCreates }, { type: ['object', 'null'] }),
         response: { 202: ref('Triggered'), ...problems(400) },
       },
     },
     async (request, reply) => {
-      const { scan = 'changes', plan = false } = request.body ?? {};
+      const { scan = 'changes', plan = false, allowCreates = false } = request.body ?? {};
+      if (allowCreates && plan) throw allowedAlone();
+      if (allowCreates)
+        for (const name of engine.config.current().mappings.keys()) await engine.links(name).progress.allowFirstSync();
       const { run, started } = await engine.triggerAll({ scan, plan });
       return reply
         .code(202)

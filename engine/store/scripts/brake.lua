@@ -1,15 +1,15 @@
 --[[
   The allowance of the brake: how many deletes, creates and clears count at present.
-  Keys behind the mapping's: brake HASH of the brake that is on; brake:vanished; brake:spent:KIND ZSET of records by time.
+  Keys behind the mapping's: brake HASH of the brake that is on; brake:vanished; brake:spent:COUNTER ZSET of records by time.
 ]]
 
 -- Consumes one write of the allowance, or trips the brake. A brake whose kind has no limit any more is taken off, but for
 -- one that was answered: that is carried out first.
--- spending: off (`,kind,kind,` without a limit), id of a new brake, kind ('' for a write that is not counted), record, limit,
+-- spending: off (`,kind,kind,` without a limit), id of a new brake, kind ('' for a write that is not counted), counter (what it counts among), record, limit,
 -- linked, since (0: no run), window, longest
 -- Answers the fields of the brake where it is on, an empty table where the write may be done.
 local function spend(spending, at)
-  local brake, spent = base .. 'brake', base .. 'brake:spent:' .. spending.kind
+  local brake, spent = base .. 'brake', base .. 'brake:spent:' .. spending.counter
   local on = call('HGET', brake, 'kind')
   if on and call('HEXISTS', brake, 'answer') == 0 and find(spending.off, ',' .. on .. ',', 1, true) then
     call('DEL', brake, base .. 'brake:vanished')

@@ -18,4 +18,5 @@ if ARGV[2] ~= '' then
   call('HSET', answers, ARGV[1], ARGV[2] .. '|' .. integer(at))
 end
 call('DEL', brake, brake .. ':vanished', brake .. ':spent:' .. ARGV[3])
+if ARGV[3] == 'creates' then call('DEL', brake .. ':spent:firstSync') end
 return 1

@@ -66,7 +66,7 @@ export async function createSetting(
   for (const system of ['keap', 'customwebshop']) await hurry(join(root, 'systems', `${system}.yaml`));
   if (!brakeOnCreates)
     for (const mapping of Object.keys(pairs))
-      await appendFile(join(root, 'mappings', `${mapping}.yaml`), '\nbrake: { creates: off }\n');
+      await appendFile(join(root, 'mappings', `${mapping}.yaml`), '\nbrake: { creates: off, firstSync: off }\n');
   await prepare?.(root);
   await followDeletes(join(root, 'mappings', 'product-product.yaml'));
   const env = {

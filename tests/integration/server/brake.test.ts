@@ -131,6 +131,62 @@ test('what was discarded shows as a warning with the command that lists it, and 
   expect((await call('GET', '/health/ready')).body.warnings).toEqual([]);
 });
 
+test('the first sync waits for a person before it creates more than its mapping allows', async () => {
+  const first = MAPPING.replace('deletes: review', 'deletes: review\nbrake: { firstSync: 3 }');
+  const { call, shop, sync, work } = await world({ crm: people(8), mapping: first });
+  await work();
+  const plan = async () => {
+    const { id } = (await call('POST', '/triggers/people', { scan: 'full', plan: true })).body;
+    return until(async () => {
+      const { body: run } = await call('GET', `/runs/${id}`);
+      return run.state === 'done' && run;
+    });
+  };
+  expect(await plan()).toMatchObject({
+    counts: { created: { shop: 8 } },
+    reason: expect.stringMatching(/would create 8 records, and 3 may be.*tandem sync people --full --allow-creates/),
+  });
+  await sync();
+  expect(shop.records.size).toBe(3);
+  const [review] = (await call('GET', '/reviews')).body.reviews;
+  expect(review).toMatchObject({
+    reason: expect.stringMatching(/create more than 3 records.*tandem records people --code BRAKE_ON --list/),
+    brake: { kind: 'creates', limit: 3, waiting: { creates: 5 } },
+  });
+  expect((await call('GET', '/records?code=BRAKE_ON')).body.total).toBe(5);
+  await call('POST', '/reviews/people~brake/resolve', { action: 'continue' });
+  await until(async () => shop.records.size === 8);
+  expect((await call('GET', '/reviews')).body.total).toBe(0);
+});
+
+test('the first sync creates as much as there is once a person allowed it', async () => {
+  const { call, shop, work } = await world({
+    crm: people(8),
+    mapping: MAPPING.replace('deletes: review', 'deletes: review\nbrake: { firstSync: 3 }'),
+  });
+  await work();
+  for (const beside of [{ plan: true }, { record: { side: 'crm', id: '1' } }])
+    expect((await call('POST', '/triggers/people', { ...beside, allowCreates: true })).status).toBe(400);
+  expect((await call('POST', '/triggers', { plan: true, allowCreates: true })).status).toBe(400);
+  expect((await call('POST', '/triggers/people', { scan: 'full', allowCreates: true })).status).toBe(202);
+  await until(async () => shop.records.size === 8);
+  expect((await call('GET', '/reviews')).body.total).toBe(0);
+});
+
+test('creates of the first sync use up nothing of what later runs may create', async () => {
+  const limits = 'deletes: review\nbrake: { creates: { count: 4 }, firstSync: 4 }';
+  const { call, crm, shop, sync } = await world({
+    crm: people(4),
+    mapping: MAPPING.replace('deletes: review', limits),
+  });
+  await sync();
+  expect(shop.records.size).toBe(4);
+  for (const one of people(8).slice(4)) crm.records.set(String(one.id), one);
+  await sync();
+  expect(shop.records.size).toBe(8);
+  expect((await call('GET', '/reviews')).body.total).toBe(0);
+});
+
 test('the command line tells of it and answers it', async () => {
   const { app, shop } = await missing();
   const env = { TANDEM_URL: await listen(app, { host: '127.0.0.1' }), TANDEM_API_TOKEN: API };

@@ -10,7 +10,8 @@ describe('defaults', () => {
     const schema = JSON.parse(await readFile(`${ROOT}schemas/mapping.schema.json`, 'utf8'));
     const docs = await readFile(`${ROOT}docs/mappings.md`, 'utf8');
     const kinds = schema.properties.brake.anyOf[1].properties;
-    expect(Object.keys(kinds)).toEqual([...BRAKE_KINDS]);
+    expect(Object.keys(kinds).sort()).toEqual([...BRAKE_KINDS, 'firstSync'].sort());
+    expect(kinds.firstSync.default).toBe(brakeConfig().firstSync);
     for (const kind of BRAKE_KINDS) {
       const { count, percent, minimum } = BRAKE_DEFAULTS[kind];
       expect(kinds[kind].default).toEqual({ count, percent, minimum });
@@ -19,13 +20,19 @@ describe('defaults', () => {
   });
 
   it('fill what a file leaves out', () => {
-    expect(brakeConfig()).toEqual(BRAKE_DEFAULTS);
+    expect(brakeConfig()).toEqual({ ...BRAKE_DEFAULTS, firstSync: 100 });
     expect(brakeConfig({ deletes: { count: 7 }, clears: 'off' })).toEqual({
       deletes: { ...BRAKE_DEFAULTS.deletes, count: 7 },
       creates: BRAKE_DEFAULTS.creates,
       clears: undefined,
+      firstSync: 100,
     });
-    expect(brakeConfig('off')).toEqual({ deletes: undefined, creates: undefined, clears: undefined });
+    expect(brakeConfig('off')).toEqual({
+      deletes: undefined,
+      creates: undefined,
+      clears: undefined,
+      firstSync: undefined,
+    });
   });
 });
 
@@ -83,15 +90,18 @@ describe('in a file', () => {
       ({ where, message }) => `${where}: ${message}`,
     );
 
-  it.each(['{ deletes: { count: 20 }, creates: off }', 'off', '{ clears: { percent: 2.5, minimum: 0 } }'])(
-    '%s is taken',
-    (brake) => {
-      expect(problems(brake)).toEqual([]);
-    },
-  );
+  it.each([
+    '{ deletes: { count: 20 }, creates: off }',
+    'off',
+    '{ clears: { percent: 2.5, minimum: 0 } }',
+    '{ firstSync: 0 }',
+  ])('%s is taken', (brake) => {
+    expect(problems(brake)).toEqual([]);
+  });
 
   it.each([
     ['{ deletes: 20 }', 'brake.deletes'],
+    ['{ firstSync: -1 }', 'brake.firstSync'],
     ['{ updates: off }', 'brake'],
     ['{ deletes: { percent: 120 } }', 'brake.deletes.percent'],
     ['{ deletes: { max: 3 } }', 'brake.deletes'],

@@ -603,3 +603,44 @@ describe('what a person decides about a link while the brake is on', () => {
       "
     `));
 });
+
+describe('permitFor, for creates of the first sync', () => {
+  const allowance = { limit: 1_000, linked: 7, since: undefined };
+  const first = (firstSync: number | undefined, firstSyncAllowed = false): Facts => ({
+    ...factsOf({
+      mapping: mappingOf({ brake: { creates: LIMIT, firstSync } }),
+      stored: {
+        firstRead: 10,
+        firstSyncAllowed,
+        unlinked: { firstSeen: 5, state: '', matchKeys: [], correlationId: '', raw: '' },
+      },
+      answers: {},
+    }),
+    allowance,
+  });
+
+  it('counts them by a limit of their own', () =>
+    expect(permitFor(first(3), 'creates')).toEqual({
+      kind: 'allow',
+      allowance: { kind: 'creates', counter: 'firstSync', record: '0/a', limit: 3, linked: 7, since: undefined },
+    }));
+
+  it('asks how many there are first', () => {
+    const { allowance: _, ...facts } = first(3);
+    expect(permitFor(facts, 'creates')).toEqual({ kind: 'ask' });
+  });
+
+  it('counts nothing once a person allowed it, or without a limit', () => {
+    for (const facts of [first(3, true), first(undefined)])
+      expect(permitFor(facts, 'creates')).toEqual({ kind: 'allow', allowance: undefined });
+  });
+
+  it('leaves other creates to the limit of each run', () => {
+    const { stored, ...facts } = first(3);
+    const later = { ...facts, stored: { ...stored, firstRead: 4 } };
+    expect(permitFor(later, 'creates')).toEqual({
+      kind: 'allow',
+      allowance: { kind: 'creates', record: '0/a', ...allowance },
+    });
+  });
+});

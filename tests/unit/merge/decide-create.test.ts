@@ -206,10 +206,10 @@ describe('a record that needs a counterpart', () => {
       ! commit
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
-          open: {0/a: {issue: {kind: blocked, code: BRAKE_ON, reason: "The brake of people is on: one run wanted to create more than 10 records, with 100 linked records; 10 were done before it stopped. Nothing is written until a person answers continue or discard in the reviews.", brake: brake-1, change: creates, mapping: v1, since: 1000000}}}
+          open: {0/a: {issue: {kind: blocked, code: BRAKE_ON, reason: "The brake of people is on: one run wanted to create more than 10 records, with 100 linked records; 10 were done before it stopped. Nothing is written until a person answers continue or discard in the reviews. \\"tandem records people --code BRAKE_ON --list\\" lists what waits.", brake: brake-1, change: creates, mapping: v1, since: 1000000}}}
           wakeAll: [0/a]
           blockedBy: brake-1
-          = waiting {code: BRAKE_ON, reason: "The brake of people is on: one run wanted to create more than 10 records, with 100 linked records; 10 were done before it stopped. Nothing is written until a person answers continue or discard in the reviews."}
+          = waiting {code: BRAKE_ON, reason: "The brake of people is on: one run wanted to create more than 10 records, with 100 linked records; 10 were done before it stopped. Nothing is written until a person answers continue or discard in the reviews. \\"tandem records people --code BRAKE_ON --list\\" lists what waits."}
       "
     `));
 

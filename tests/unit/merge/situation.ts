@@ -253,6 +253,7 @@ export function factsOf(given: Situation): Facts {
       answered: {},
       ready: true,
       firstRead: undefined,
+      firstSyncAllowed: false,
       rules: 'rules-1',
       ownWrites: [[], []],
       now: NOW,
