@@ -114,7 +114,7 @@ test('a record that was deleted by mistake and is there again is linked as befor
   const id = String(record!.id);
   shop.records.clear();
   await made.sync();
-  expect((await made.call('GET', '/records?limit=500&kind=gone')).body.records).toHaveLength(1);
+  expect((await made.call('GET', '/records?limit=500&kind=orphaned')).body.records).toHaveLength(1);
   // Meanwhile one side was edited, and it comes back with an edit of its own.
   crm.records.set('1', { ...crm.records.get('1')!, name: 'Anna', updated_at: new Date().toISOString() });
   shop.records.set(id, { ...record!, age: 31 });
@@ -124,5 +124,5 @@ test('a record that was deleted by mistake and is there again is linked as befor
   expect(shop.records.get(id)).toMatchObject({ name: 'Anna', age: 31 });
   expect(crm.records.get('1')).toMatchObject({ name: 'Anna', age: 31 });
   expect(shop.writes.slice(before)).toEqual([`PATCH /things/${id}`]);
-  expect((await made.call('GET', '/records?limit=500&kind=gone')).body.records).toEqual([]);
+  expect((await made.call('GET', '/records?limit=500&kind=orphaned')).body.records).toEqual([]);
 });
