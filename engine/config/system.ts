@@ -109,6 +109,8 @@ interface EntityFile {
   schema: string;
   id: string;
   modified?: string;
+  deleted?: { field: string; values?: (string | number | boolean)[] };
+  archived?: { field: string; values?: (string | number | boolean)[] };
   normalize?: string;
   denormalize?: string;
   optional?: { param: string; names?: string[] };
@@ -258,6 +260,7 @@ function buildEntity(
   };
   checkPath(entity.id, at('id'));
   if (entity.modified !== undefined) checkPath(entity.modified, at('modified'));
+  for (const key of ['deleted', 'archived'] as const) if (entity[key]) checkPath(entity[key].field, at(key, 'field'));
   const operation = (key: 'read' | 'delete', method: string): OperationConfig | undefined =>
     entity[key] && buildOperation(entity[key], method, ['id'], ['id'], report, at(key));
   const read = operation('read', 'GET');
@@ -362,6 +365,8 @@ function buildEntity(
     schema: schema ?? {},
     id: entity.id,
     modified: entity.modified,
+    deleted: entity.deleted && { field: entity.deleted.field, values: entity.deleted.values },
+    archived: entity.archived && { field: entity.archived.field, values: entity.archived.values },
     normalize: entity.normalize === undefined ? undefined : expression(entity.normalize, report, at('normalize')),
     denormalize:
       entity.denormalize === undefined
@@ -385,7 +390,7 @@ function buildEntity(
 
 /** What the file itself reads of a record must be asked for. */
 function checkOptional(entity: EntityConfig, report: Report, at: (...rest: string[]) => YamlPath): void {
-  const { optional, modified, id, find } = entity;
+  const { optional, modified, deleted, archived, id, find } = entity;
   if (!optional) return;
   const check = (source: string | undefined, path: YamlPath, of: 'value' | 'key', only?: string): void => {
     const root = source === undefined ? undefined : quietRoot(source);
@@ -396,6 +401,8 @@ function checkOptional(entity: EntityConfig, report: Report, at: (...rest: strin
   };
   check(id, at('id'), 'value');
   check(modified, at('modified'), 'value');
+  check(deleted?.field, at('deleted', 'field'), 'value');
+  check(archived?.field, at('archived', 'field'), 'value');
   for (const field of Object.keys(find?.by ?? {})) check(field, at('find', 'by', field), 'key', 'find');
 }
 

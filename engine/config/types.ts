@@ -102,6 +102,10 @@ export interface EntityConfig {
   readonly id: string;
   /** Path of the time of last modification; undefined where the entity has none. */
   readonly modified: string | undefined;
+  /** How a record shows that it was deleted, though it can still be read. */
+  readonly deleted?: MarkConfig | undefined;
+  /** How a record shows that it was put away. */
+  readonly archived?: MarkConfig | undefined;
   readonly normalize: Expression | undefined;
   /** Makes what is written from the normalized form of it: the way back from `normalize`. */
   readonly denormalize: Expression | undefined;
@@ -121,6 +125,12 @@ export interface EntityConfig {
   readonly delete: OperationConfig | undefined;
   /** Event names of the system's webhooks that concern this entity. */
   readonly events: readonly string[];
+}
+
+/** A field of a record that says so where it holds one of these values; without `values`, any but null, false, 0 and ''. */
+export interface MarkConfig {
+  readonly field: string;
+  readonly values: readonly (string | number | boolean)[] | undefined;
 }
 
 /** `{id}`, `{since}`, `{value}` in path and query are filled in, URL-encoded. */

@@ -35,7 +35,8 @@ export interface Connector {
 
   /**
    * The record as it is now, or undefined where the system says that it does not exist. A record under another id is
-   * returned as it is: what that means is decided by the engine. An empty or unreadable response is an error, no deletion.
+   * returned as it is: what that means is decided by the engine. One that is shown as deleted does not exist. An empty or
+   * unreadable response is an error, no deletion.
    */
   read(entity: string, id: string): Promise<SystemRecord | undefined>;
 
@@ -104,6 +105,8 @@ export interface Page {
   readonly listedAt?: number | undefined;
   /** From it the list can be read on, by another process too: plain JSON, of at most 10 kB. */
   readonly checkpoint?: unknown;
+  /** Ids of records that the list still shows, though they were deleted. */
+  readonly deleted?: readonly string[];
   /** Records that could not be read. */
   readonly failed: readonly { readonly id: string; readonly error: TandemError }[];
   /** Records without a usable id, of which nothing can be made: how many, and the first of them. */

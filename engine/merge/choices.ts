@@ -15,7 +15,7 @@ import { decideLinked } from './linked.ts';
 import { endLink, endOfAbsent, survivorOf, tooEarly } from './orphaned.ts';
 import { deletedValues } from './overwritten.ts';
 import { decideRestore } from './restore.ts';
-import { indexEntry } from './state.ts';
+import { indexEntry, whyExcluded } from './state.ts';
 import { act, ask, end, entryOf, fail, issueOf, keyOf, linkResult, nothing, outcomeOf, viewOn } from './unit.ts';
 import { decideUnlinked } from './unlinked.ts';
 
@@ -136,7 +136,7 @@ function create(facts: Facts): Step {
   if (!fact) return ask({ ask: 'record', side, id });
   if (fact.kind === 'unreadable') return fail(fact.error);
   if (fact.kind !== 'present') return fail(absentError(mapping, side, id));
-  if (!fact.view.inScope) return refused(facts, `${mapping.sides[side].name}.when excludes the record.`);
+  if (!fact.view.inScope) return refused(facts, `${whyExcluded(mapping, fact.view)}.`);
   if (!stored.link) return decideUnlinked(facts);
   const former = stored.link.ids[target.index];
   const other = facts.records[target.index];

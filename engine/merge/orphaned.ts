@@ -18,7 +18,7 @@ import { appliedWrites, baseEntry, withApplied } from './base.ts';
 import { deletedValues } from './overwritten.ts';
 import { type Block, blockedTrouble, type Permit, permitFor } from './permit.ts';
 import { nextLook } from './readback.ts';
-import { stateToStore } from './state.ts';
+import { stateToStore, whyExcluded } from './state.ts';
 import {
   act,
   ask,
@@ -191,15 +191,19 @@ function ownValues(facts: Facts, link: Link, view: RecordView): OwnValues {
 
 function reasonFor(
   { mapping }: { readonly mapping: Mapping },
-  { side, inScope }: RecordView,
+  survivor: RecordView,
   deletes: DeleteRule,
   kept: boolean,
   own: OwnValues,
 ): string {
+  const { side, inScope } = survivor;
   const { name } = mapping.sides[side];
   const gone = `The counterpart in ${mapping.sides[otherSide(side)].name} was deleted`;
   if (deletes === 'keep') return `${gone}; ${kept ? 'a person decided that ' : ''}${name} keeps its record.`;
-  if (!inScope && deletes === 'propagate') return `${gone}, but ${name}.when excludes the record: a person decides.`;
+  if (!inScope && deletes === 'propagate') {
+    const why = survivor.record.archived ? `the record is archived in ${name}` : whyExcluded(mapping, survivor);
+    return `${gone}, but ${why}: a person decides.`;
+  }
   if (own.edited) return `${gone}, but the record was edited in ${name}: a person decides.`;
   if (deletes === 'propagate')
     return `${gone}, but ${own.unagreed.join(', ')} in ${name} never agreed with it: a person decides.`;

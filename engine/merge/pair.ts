@@ -16,7 +16,7 @@ import { overwrittenValue, overwrittenValues } from './overwritten.ts';
 import { plannedOutcome } from './pair-outcome.ts';
 import { blockedTrouble } from './permit.ts';
 import { type PairToMerge, type Settled, settle } from './settle.ts';
-import { stateToStore } from './state.ts';
+import { stateToStore, whyExcluded } from './state.ts';
 import { act, ask, entryOf, fail, issueOf, linkResult, nothing, openOfLink, outcomeOf } from './unit.ts';
 
 export function decidePair(facts: Facts, pair: PairToMerge): Step {
@@ -122,8 +122,8 @@ function returnedValues(
 // ------------------------------------------------------------ nothing is written
 
 /** A link of which a record is out of scope keeps its last state. */
-function pause(facts: Facts, pair: PairToMerge, { side }: RecordView): Step {
-  const reason = `${facts.mapping.sides[side].name}.when excludes the record: the link is kept, nothing is written.`;
+function pause(facts: Facts, pair: PairToMerge, excluded: RecordView): Step {
+  const reason = `${whyExcluded(facts.mapping, excluded)}: the link is kept, nothing is written.`;
   const issue = issueOf(facts, { kind: 'paused', reason });
   return asItIs(facts, pair, { issue }, outcomeOf('excluded', { ids: pair.ids }));
 }

@@ -17,6 +17,7 @@ import { absentError, conflictError } from './choice-errors.ts';
 import { pairOfLink } from './linked.ts';
 import { overwrittenValue } from './overwritten.ts';
 import { decidePair, mustReadFirst } from './pair.ts';
+import { whyExcluded } from './state.ts';
 import { act, ask, fail, outcomeOf, viewOn } from './unit.ts';
 
 export type RestoreChoice = Extract<Choice, { kind: 'restore' }>;
@@ -55,7 +56,7 @@ export function decideRestore(facts: Facts, link: Link, choice: RestoreChoice): 
     if (fact.kind === 'unreadable') return fail(fact.error);
     if (fact.kind !== 'present') return fail(absentError(mapping, side, link.ids[side]));
     if (!fact.view.inScope && !facts.results.restored)
-      return fail(conflictError(mapping, `${mapping.sides[side].name}.when excludes the record.`));
+      return fail(conflictError(mapping, `${whyExcluded(mapping, fact.view)}.`));
   }
   const pair = pairOfLink(
     facts,

@@ -6,6 +6,10 @@ import type { RecordView } from '../sync/view.ts';
 
 type Seen = Pick<RecordView, 'inScope' | 'fingerprints' | 'fingerprinter'>;
 
+/** Why a record is not in scope, as the beginning of a sentence. */
+export const whyExcluded = ({ sides }: Mapping, { side, record }: Pick<RecordView, 'side' | 'record'>): string =>
+  record.archived ? `The record is archived in ${sides[side].name}` : `${sides[side].name}.when excludes the record`;
+
 /** The constant state of a record that `when` excludes: edits of it make no work. */
 export const outOfScope = ({ token }: Fingerprinter): string => token('out');
 

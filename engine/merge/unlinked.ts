@@ -12,7 +12,7 @@ import { decideMatch } from './match.ts';
 import { decideOtherId } from './other.ts';
 import { decidePair } from './pair.ts';
 import { decideReturn } from './returning.ts';
-import { indexEntry, unreadableState } from './state.ts';
+import { indexEntry, unreadableState, whyExcluded } from './state.ts';
 import { resultOfCreate } from './unconfirmed.ts';
 import {
   abandoned,
@@ -38,7 +38,7 @@ export function decideUnlinked(facts: Facts): Step {
   if (fact.kind === 'unreadable') return unreadable(facts, fact.error);
   const { view } = fact;
   if (!view.inScope) {
-    const reason = `${mapping.sides[side].name}.when excludes the record.`;
+    const reason = `${whyExcluded(mapping, view)}.`;
     return raiseIssue(facts, view, { kind: 'unmatched', reason }, outcomeOf('excluded'), {
       open: { decision: null },
       commit: { noFirstSync: true },

@@ -166,7 +166,11 @@ async function readList(
     // One that cannot be understood is there all the same.
     const met = await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
     if (work.ids.length > 0) await options.found(side, work.ids, { views: work.views, sizes: work.sizes, ...request });
-    const size = page.records.length + page.failed.length + page.unidentified.count;
+    const { deleted = [] } = page;
+    // A full read misses those among the linked ones, and weighs them all together.
+    const gone = meeting ? [] : await knownAsThere(scope, side, deleted);
+    if (gone.length > 0) await options.found(side, gone);
+    const size = page.records.length + deleted.length + page.failed.length + page.unidentified.count;
     const unidentified = counted ? reading.unidentified : withItemsOf(page, reading.unidentified);
     reading = {
       ...reading,
@@ -184,12 +188,27 @@ async function readList(
     const failed = work.failed + page.failed.length + page.unidentified.count;
     counted = false;
     await noteReading(scope, side, options.run, reading);
-    await options.progress?.({ side, read: reading.read, work: work.ids.length, failed, ...itemsOf(reading) });
+    await options.progress?.({
+      side,
+      read: reading.read,
+      work: work.ids.length + gone.length,
+      failed,
+      ...itemsOf(reading),
+    });
     request = await requested();
   }
   reading = { ...reading, over: true };
   await noteReading(scope, side, options.run, reading);
   return reading;
+}
+
+/** Of records that were deleted, those that were there when they were last looked at. */
+async function knownAsThere({ links }: MappingScope, side: SideIndex, ids: readonly string[]): Promise<string[]> {
+  const found = await links.batches.lookup(side, ids);
+  return ids.filter((_, i) => {
+    const { link, unlinked, issue } = found[i]!;
+    return link ? link.lastSynced[side] !== '' || issue === undefined : unlinked !== undefined;
+  });
 }
 
 function withItemsOf({ number, unidentified: { count, first } }: Page, before: UnidentifiedItems): UnidentifiedItems {

@@ -8,7 +8,7 @@ import type { SideIndex, SystemRecord } from '../types.ts';
 export interface RecordView {
   readonly side: SideIndex;
   readonly record: SystemRecord;
-  /** False: `when` excludes the record. */
+  /** False: `when` excludes the record, or it is archived. */
   readonly inScope: boolean;
   /** Fingerprint of the match key per match rule; undefined where the record has none. No customer data goes to Redis. */
   readonly keys: readonly (string | undefined)[];
@@ -45,7 +45,7 @@ export async function viewRecord(
   return {
     side,
     record,
-    inScope: taking,
+    inScope: taking && record.archived !== true,
     keyTexts,
     keys: keyTexts.map((text) => (text === undefined ? undefined : fingerprinter.token(text))),
     correlationId: matchKey(correlate?.get(record.data)),

@@ -6,7 +6,7 @@ import type { SystemRecord } from '../../types.ts';
 import type { ListOptions, Page, Unidentified } from '../connector.ts';
 import { type HttpCheckpoint, isNumbered, type PageSource, type RawPage, readPages } from './pages.ts';
 import { createPager } from './paging.ts';
-import { toMillis, toRecord } from './record.ts';
+import { isDeleted, toMillis, toRecord } from './record.ts';
 import { pageLimits } from './response-body.ts';
 import { type Reading, readSettled } from './settled.ts';
 import { callOf, entityOf, type HttpSystem, located, offered, sendPatiently } from './system.ts';
@@ -103,13 +103,16 @@ async function* readOnce(
 
 export async function readPage(entity: EntityConfig, raw: readonly unknown[]): Promise<Omit<Page, 'number'>> {
   const records: SystemRecord[] = [];
+  const deleted: string[] = [];
   const failed: { id: string; error: TandemError }[] = [];
   const first: Unidentified[] = [];
   let count = 0;
   const turn = takeTurns();
   for (const [position, item] of raw.entries()) {
     try {
-      records.push(await toRecord(entity, item));
+      const record = await toRecord(entity, item);
+      if (isDeleted(entity, record)) deleted.push(record.id);
+      else records.push(record);
     } catch (cause) {
       const error = asTandemError(cause);
       const { id } = error.context;
@@ -118,7 +121,7 @@ export async function readPage(entity: EntityConfig, raw: readonly unknown[]): P
     }
     await turn();
   }
-  return { records, failed, unidentified: { count, first } };
+  return { records, deleted, failed, unidentified: { count, first } };
 }
 
 function cutoff(since: string, overlap: number, entity: EntityConfig): number {

@@ -2,6 +2,7 @@
 import { TandemError } from '../../errors.ts';
 import type { SystemRecord } from '../../types.ts';
 import { itemsOf } from './paging.ts';
+import { isDeleted } from './record.ts';
 import { callOf, entityOf, type HttpSystem, offered, recordOf, sendPatiently, withId } from './system.ts';
 
 /** Milliseconds that reading back what was just written waits for quota: giving up would cost a search for it later. */
@@ -18,13 +19,14 @@ export async function read(
   const call = callOf(operation, name, 'read', { id });
   try {
     const answer = await sendPatiently(http, { ...call, single: operation.items === undefined }, patience);
-    if (operation.items === undefined) return await recordOf(entity, answer);
+    const there = (record: SystemRecord): SystemRecord | undefined => (isDeleted(entity, record) ? undefined : record);
+    if (operation.items === undefined) return there(await recordOf(entity, answer));
     const [found, ...more] = itemsOf(answer.body, operation.items);
     if (more.length > 0) {
       const words = `${http.config.name} answered several records of ${name} where one was asked for by its id`;
       throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: http.config.name, entity: name });
     }
-    if (found !== undefined) return await recordOf(entity, { ...answer, body: found });
+    if (found !== undefined) return there(await recordOf(entity, { ...answer, body: found }));
     if (operation.exists === undefined) return undefined;
     // A list may lag behind, or be empty by mistake: neither is a deletion. A 404 here is one.
     await http.transport.send(callOf({ method: 'GET', path: operation.exists, query: {} }, name, 'read', { id }));

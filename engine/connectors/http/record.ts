@@ -1,5 +1,5 @@
 /** From what a system answers to a record: normalized shape, id as text, time as ISO 8601 UTC. */
-import type { EntityConfig } from '../../config/types.ts';
+import type { EntityConfig, MarkConfig } from '../../config/types.ts';
 import { asTandemError, TandemError } from '../../errors.ts';
 import { MAX_NESTING, MAX_VALUES } from '../../expression/limits.ts';
 import { sizeOf } from '../../expression/size.ts';
@@ -43,7 +43,20 @@ export async function toRecord(entity: EntityConfig, raw: unknown, version?: str
     );
   }
   const modified = entity.modified === undefined ? undefined : toInstant(readPath(data, entity.modified));
-  return { id, modified, version, data: data as JsonObject };
+  const archived = says(entity.archived, data) ? { archived: true } : {};
+  return { id, modified, version, ...archived, data: data as JsonObject };
+}
+
+/** Whether a record that can still be read was deleted. */
+export const isDeleted = (entity: Pick<EntityConfig, 'deleted'>, { data }: Pick<SystemRecord, 'data'>): boolean =>
+  says(entity.deleted, data);
+
+function says(mark: MarkConfig | undefined, data: unknown): boolean {
+  if (!mark) return false;
+  const given = readPath(data, mark.field);
+  const value = given instanceof ExactNumber ? Number(given.text) : given;
+  if (mark.values) return mark.values.some((one) => one === value || String(one) === String(value));
+  return value !== undefined && value !== null && value !== false && value !== 0 && value !== '';
 }
 
 /** Why a record is given to no expression; undefined where it may be. */

@@ -135,7 +135,7 @@ webhooks:
   events: '(body.ids ? body.ids : body.id).{ "event": $$.body.topic, "id": $string($) }'
 `;
 
-const schema = JSON.stringify({
+const schema = {
   type: 'object',
   required: ['name'],
   properties: {
@@ -146,7 +146,7 @@ const schema = JSON.stringify({
     note: { type: ['string', 'null'] },
     age: { type: ['integer', 'null'] },
   },
-});
+};
 
 export const MAPPING = `
 mapping: people
@@ -213,6 +213,8 @@ export async function world(
     crm?: readonly JsonObject[];
     shop?: readonly JsonObject[];
     mapping?: string;
+    /** Further fields of the records. */
+    fields?: JsonObject;
     /** Changes a system file. */
     system?: (name: string, yaml: string) => string;
     /** Of the engine. */
@@ -223,6 +225,7 @@ export async function world(
     crm: crmRecords = [],
     shop: shopRecords = [],
     mapping = MAPPING,
+    fields = {},
     system: changed = (_, yaml) => yaml,
     log,
     ...server
@@ -230,6 +233,7 @@ export async function world(
   const [crm, shop] = [await standIn(crmRecords), await standIn(shopRecords)];
   const root = await mkdtemp(join(tmpdir(), 'tandem-server-'));
   later(() => rm(root, { recursive: true, force: true }));
+  const schemaFile = JSON.stringify({ ...schema, properties: { ...schema.properties, ...fields } });
   const files = {
     'systems/crm.yaml': changed('crm', system('crm', crm.url, 'handshake: X-Hook-Secret')),
     'systems/shop.yaml': changed(
@@ -237,8 +241,8 @@ export async function world(
       // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how system files name variables
       system('shop', shop.url, 'signature: { header: X-Signature, secret: "${SHOP_WEBHOOK_SECRET}", format: hex }'),
     ),
-    'schemas/crm/things.schema.json': schema,
-    'schemas/shop/things.schema.json': schema,
+    'schemas/crm/things.schema.json': schemaFile,
+    'schemas/shop/things.schema.json': schemaFile,
     'mappings/people.yaml': mapping,
   };
   for (const [name, text] of Object.entries(files)) {

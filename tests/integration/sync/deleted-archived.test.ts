@@ -1,0 +1,99 @@
+// Records that can still be read though they were deleted, put into the trash or archived, as the system file says.
+import { afterEach, expect, test } from 'vitest';
+import { type Answer, closeAll, MAPPING, person, until, type World, world } from '../server/support.ts';
+
+afterEach(closeAll);
+
+const MARKS = `    deleted: { field: status, values: [trash] }
+    archived: { field: hidden_since }
+    list:`;
+const fields = { status: { type: ['string', 'null'] }, hidden_since: { type: ['string', 'null'] } };
+const system = (_: string, yaml: string): string => yaml.replace('    list:', MARKS);
+const issues = async ({ call }: World, kind: string): Promise<Answer[]> =>
+  (await call('GET', `/records?limit=500&kind=${kind}`)).body.records;
+const links = async ({ call }: World): Promise<number> =>
+  (await call('GET', '/links/people?limit=100')).body.links.length;
+const later = (): string => new Date().toISOString();
+
+/** Ann is on both sides; her record in the shop. */
+async function pair(deletes: string) {
+  const made = await world({
+    system,
+    fields,
+    mapping: MAPPING.replace('deletes: review', `deletes: ${deletes}\nbrake: off`),
+    crm: [person('1', 'Ann', 'ann@x.test', { age: 30 })],
+  });
+  await made.sync();
+  const [id] = [...made.shop.records.keys()] as [string];
+  const show = (more: object): void => {
+    made.shop.records.set(id, { ...made.shop.records.get(id)!, ...more });
+  };
+  return { ...made, id, show };
+}
+
+test('a record in the trash counts as deleted, and once it is restored its link goes on and both sides are compared', async () => {
+  const made = await pair('keep');
+  const { crm, shop, id, show } = made;
+  show({ status: 'trash' });
+  await made.sync();
+  expect(await issues(made, 'orphaned')).toMatchObject([{ reason: expect.stringContaining('in shop was deleted') }]);
+  const before = shop.writes.length;
+  crm.records.set('1', { ...crm.records.get('1')!, name: 'Anna', updated_at: later() });
+  await made.sync();
+  expect(shop.writes).toHaveLength(before);
+  show({ status: 'active', age: 31 });
+  await made.sync();
+  expect(shop.records.get(id)).toMatchObject({ name: 'Anna', age: 31 });
+  expect(crm.records.get('1')).toMatchObject({ name: 'Anna', age: 31 });
+  expect(await issues(made, 'orphaned')).toEqual([]);
+  expect([crm.records.size, shop.records.size, await links(made)]).toEqual([1, 1, 1]);
+});
+
+test('a record in the trash is deleted on the other side where deletions propagate, an archived one is not', async () => {
+  const made = await pair('propagate');
+  const { crm, shop, show } = made;
+  const before = shop.writes.length;
+  show({ hidden_since: '2026-01-01' });
+  await made.sync();
+  crm.records.set('1', { ...crm.records.get('1')!, name: 'Anna', updated_at: later() });
+  await made.sync();
+  expect(await issues(made, 'paused')).toMatchObject([
+    { reason: 'The record is archived in shop: the link is kept, nothing is written.' },
+  ]);
+  expect([crm.writes, shop.writes.slice(before)]).toEqual([[], []]);
+  show({ hidden_since: null });
+  await made.sync();
+  expect([...shop.records.values()]).toMatchObject([{ name: 'Anna' }]);
+  show({ status: 'trash' });
+  await made.sync();
+  expect(crm.writes).toEqual(['DELETE /things/1']);
+});
+
+test('nothing is created for a record that is deleted or archived', async () => {
+  const made = await world({
+    system,
+    fields,
+    crm: [
+      person('1', 'Ann', 'ann@x.test', { status: 'trash' }),
+      person('2', 'Ben', 'ben@x.test', { hidden_since: '2026-01-01' }),
+    ],
+  });
+  await made.sync();
+  expect(made.shop.records.size).toBe(0);
+});
+
+test('a record in the trash is seen by a read of the changes, and is looked at once', async () => {
+  const made = await pair('keep');
+  const changes = async (): Promise<Answer> => {
+    const { body } = await made.call('POST', '/triggers/people', { scan: 'changes' });
+    return until(async () => {
+      const run = (await made.call('GET', `/runs/${body.id}`)).body;
+      return run.state === 'done' && run;
+    });
+  };
+  made.show({ status: 'trash', updated_at: later() });
+  expect(await changes()).toMatchObject({ counts: { excluded: 1 } });
+  expect(await issues(made, 'orphaned')).toHaveLength(1);
+  expect((await changes()).counts.excluded ?? 0).toBe(0);
+  expect(await issues(made, 'orphaned')).toHaveLength(1);
+});
