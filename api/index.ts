@@ -24,7 +24,7 @@ export * from './queue.ts';
 export * from './record.ts';
 export * from './review.ts';
 export * from './run.ts';
-export { nothing, object, ref, type Static, type TSchema, text } from './schema.ts';
+export { described, nothing, object, ref, type Static, type TSchema, text } from './schema.ts';
 
 /** Those that others refer to by their name, so that the OpenAPI document holds each once. */
 export const SHARED = [

@@ -156,17 +156,28 @@ const bulk = {
 const touched = described('Jobs that this was done to', count);
 const next = optional(described('There may be more: send this as "offset" to go on', count));
 
-/** What can be done to many jobs: the body of each request, and its answer. */
+/** What can be done to many jobs: the body of each request, its answer, and the member of the answer that counts them. */
 export const BULK = {
-  retry: { body: nullable(object({ code, ...bulk })), answer: object({ retried: touched, next }) },
-  promote: { body: nullable(object({ code, reason, ...bulk })), answer: object({ promoted: touched, next }) },
+  retry: { body: nullable(object({ code, ...bulk })), answer: object({ retried: touched, next }), done: 'retried' },
+  promote: {
+    body: nullable(object({ code, reason, ...bulk })),
+    answer: object({ promoted: touched, next }),
+    done: 'promoted',
+  },
   discard: {
     body: object({ state: oneOf(['waiting', 'delayed', 'failed']), code, reason, ...bulk }),
     answer: object({ discarded: touched, next }),
+    done: 'discarded',
   },
-  drain: { body: nullable(object({ limit: bulk.limit })), answer: object({ discarded: touched, next }) },
-};
+  drain: {
+    body: nullable(object({ limit: bulk.limit })),
+    answer: object({ discarded: touched, next }),
+    done: 'discarded',
+  },
+} as const;
 export type BulkAction = keyof typeof BULK;
+/** Of `discard`, which takes all that the others take. */
+export type BulkBody = Static<(typeof BULK)['discard']['body']>;
 export type BulkAnswer = Static<(typeof BULK)[BulkAction]['answer']>;
 
 export const Discarded = nothing('Discarded');

@@ -1,9 +1,10 @@
 /** The quality checklist: do the properties of linked records agree in the systems as they are now? */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExplainedProperty, Explanation, Link } from '../api/index.ts';
 import type { Client } from './client.ts';
-import { type ExplainedProperty, type Explanation, explain } from './explanation.ts';
+import { explain } from './explanation.ts';
 import { asFailure } from './failure.ts';
-import { type Link, listLinks } from './links.ts';
+import { listLinks } from './links.ts';
 
 /** `kept`: they agree, in the form that one of the systems keeps it in, or as the mapping lets a follower differ. */
 export type Verdict = 'agree' | 'kept' | 'differ';

@@ -1,4 +1,5 @@
 /** HTTP client to a running Tandem: JSON in and out, its problem details as Failures. */
+import type { Problem } from '../api/index.ts';
 import { ERRORS, type ErrorCode } from '../engine/errors.ts';
 import type { Environment } from './environment.ts';
 import { FAILED, Failure, statusOf } from './failure.ts';
@@ -79,18 +80,10 @@ function reasonOf(error: unknown): string {
   return code !== '' ? code : cause instanceof Error ? cause.message : String(cause);
 }
 
-/** RFC 9457, as the server writes it. */
-interface ProblemDetails {
-  readonly code?: string;
-  readonly title?: string;
-  readonly detail?: string;
-  readonly remedy?: string;
-}
-
 function failureOf(status: number, answer: unknown, url: string): Failure {
   const { code, title, detail, remedy } = (
     typeof answer === 'object' && answer !== null ? answer : {}
-  ) as ProblemDetails;
+  ) as Partial<Problem>;
   if (status === 401 || status === 403) {
     return new Failure(
       'UNAUTHORIZED',

@@ -1,15 +1,13 @@
 /** Follows runs of a running Tandem to their end, and tells what they came to: bars on a terminal, lines in a pipe. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import progress from 'cli-progress';
-import type { PresentedRun } from '../server/present.ts';
+import type { RecordIssue, Run } from '../api/index.ts';
 import { type Client, path } from './client.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
-import { type RecordIssue, reasonWords } from './issues.ts';
+import { reasonWords } from './issues.ts';
 import { colors, type Output, plain } from './output.ts';
 import { watchStandstill } from './standstill.ts';
 import { type Cell, textTable } from './tables.ts';
-
-export type Run = PresentedRun;
 
 /** Between two looks, in ms. */
 const LOOK = 300;

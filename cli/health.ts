@@ -1,26 +1,5 @@
 /** Health of a running Tandem as people read it. */
-export interface Health {
-  readonly status: 'ready' | 'degraded' | 'down';
-  readonly version: string;
-  readonly workers: boolean;
-  readonly redis: { readonly state: string; readonly warnings: readonly string[] };
-  readonly config: { readonly version: string; readonly mappings: number; readonly problems: readonly string[] };
-  readonly brakes?: readonly string[];
-  readonly warnings?: readonly string[];
-  readonly notes?: readonly string[];
-  readonly systems: Readonly<
-    Record<
-      string,
-      {
-        readonly state: string;
-        readonly at?: string;
-        readonly since?: string;
-        readonly next?: string;
-        readonly reason?: string;
-      }
-    >
-  >;
-}
+import type { Health } from '../api/index.ts';
 
 /** What is to be said of systems: nothing of those that answer. */
 export const systemNotes = ({ systems }: Health): string[] =>

@@ -1,42 +1,9 @@
 /** Records that wait, as the server tells them. */
+import type { IssuePage, IssueReason, IssueReasonPage, RecordIssue } from '../api/index.ts';
 import { type Client, query } from './client.ts';
 import { plain } from './output.ts';
 import { textTable } from './tables.ts';
 import { ago } from './times.ts';
-
-export interface RecordIssue {
-  readonly mapping: string;
-  readonly side: string;
-  readonly id: string;
-  /** Both ids, where it is linked. */
-  readonly ids?: Readonly<Record<string, string>>;
-  readonly kind: string;
-  readonly code?: string;
-  readonly reason: string;
-  readonly property?: string;
-  readonly since: string;
-  readonly candidates?: readonly { readonly side: string; readonly id: string }[];
-  /** Name of the review, and what can be done about it. */
-  readonly review?: string;
-  readonly actions?: readonly string[];
-  /** Of a review of a brake. */
-  readonly brake?: {
-    readonly kind: 'deletes' | 'creates' | 'clears';
-    readonly waiting: Readonly<Record<'deletes' | 'creates' | 'clears' | 'other', number>>;
-    readonly sample: readonly { readonly side: string; readonly id: string }[];
-  };
-}
-
-/** Records held for the same reason. */
-export interface IssueReason {
-  readonly mapping: string;
-  readonly kind: string;
-  readonly code?: string;
-  readonly property?: string;
-  readonly reason: string;
-  readonly count: number;
-  readonly since: string;
-}
 
 export const reasonTable = (reasons: readonly IssueReason[]): string =>
   textTable(
@@ -55,8 +22,8 @@ export async function issuesBefore(
   client: Client,
   mappings: readonly string[],
   before: string,
-): Promise<IssueReason[]> {
-  const { reasons } = await client.get<{ reasons: IssueReason[] }>(`/records/reasons${query({ before })}`);
+): Promise<readonly IssueReason[]> {
+  const { reasons } = await client.get<IssueReasonPage>(`/records/reasons${query({ before })}`);
   return reasons.filter(({ mapping }) => mappings.includes(mapping));
 }
 
@@ -70,7 +37,7 @@ export async function recordIssues(
   mapping: string,
   kind: string,
   most: number,
-): Promise<RecordIssue[]> {
-  const { records } = await client.get<{ records: RecordIssue[] }>(`/records${query({ mapping, kind, limit: most })}`);
+): Promise<readonly RecordIssue[]> {
+  const { records } = await client.get<IssuePage>(`/records${query({ mapping, kind, limit: most })}`);
   return records;
 }

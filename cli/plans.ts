@@ -1,20 +1,9 @@
 /** What a plan would do, record by record. */
+import type { PlanEntry, PlanPage, Run } from '../api/index.ts';
 import { type Client, path, query } from './client.ts';
-import { isOver, type Run } from './follow.ts';
+import { isOver } from './follow.ts';
 import { colors, type Output, plain } from './output.ts';
 import { textTable } from './tables.ts';
-
-export interface PlanEntry {
-  readonly record: { readonly side: string; readonly id: string };
-  readonly kind: string;
-  readonly writes: Readonly<Record<string, readonly string[]>>;
-  readonly side?: string;
-  readonly ids?: Readonly<Record<string, string>>;
-  readonly code?: string;
-  readonly reason?: string;
-  readonly property?: string;
-  readonly conflicts?: readonly string[];
-}
 
 export interface Plan {
   readonly mapping: string;
@@ -33,7 +22,7 @@ export async function readPlans(client: Client, runs: readonly Run[], all: boole
     let total = 0;
     do {
       const limit = all ? PAGE : SHOWN;
-      const page = await client.get<{ entries: PlanEntry[]; total: number }>(
+      const page = await client.get<PlanPage>(
         `${path('runs', run.id, 'plan')}${query({ offset: entries.length, limit })}`,
       );
       total = page.total;

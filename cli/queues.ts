@@ -1,28 +1,8 @@
 /** Queues of a running Tandem as people read them. */
+import type { Queue } from '../api/index.ts';
 import { colors, plain } from './output.ts';
 import { textTable } from './tables.ts';
 import { ago } from './times.ts';
-
-export interface QueueReason {
-  readonly state: 'waiting' | 'delayed' | 'failed';
-  readonly reason?: string;
-  readonly code?: string;
-  readonly detail: string;
-  readonly remedy?: string;
-  readonly count: number;
-  readonly since: string;
-}
-
-export interface Queue {
-  readonly name: string;
-  readonly paused: boolean;
-  readonly counts: Readonly<Record<'waiting' | 'active' | 'delayed' | 'failed' | 'completed', number>>;
-  readonly oldestWaiting?: number;
-  readonly perSecond: number;
-  readonly etaMs?: number;
-  readonly marked?: number;
-  readonly reasons?: readonly QueueReason[];
-}
 
 export const queueTable = (queues: readonly Queue[]): string =>
   textTable(

@@ -1,9 +1,9 @@
 /** Why runs that are followed do not go on: what Tandem tells of Redis, systems, brakes, workers and queues. */
+import type { Health, JobPage, Queue, QueuePage } from '../api/index.ts';
 import type { Client } from './client.ts';
 import { asFailure, type Failure } from './failure.ts';
-import { type Health, systemNotes } from './health.ts';
+import { systemNotes } from './health.ts';
 import { plain } from './output.ts';
-import type { Queue } from './queues.ts';
 
 /** Of a run, what this looks at. */
 export interface Standing {
@@ -17,14 +17,6 @@ export interface Standing {
 const READING = 3_000;
 /** Runs that stand still for this long are looked into as a whole, in ms. */
 export const STILL = 10_000;
-
-interface ScanJob {
-  readonly data: { readonly run?: string };
-  readonly attempts: number;
-  readonly attemptsAllowed: number;
-  readonly detail?: string;
-  readonly until?: string;
-}
 
 /**
  * To be asked with each look: the runs as they are, or why they could not be had.
@@ -91,7 +83,7 @@ async function scanReasons(client: Client, runs: readonly Standing[]): Promise<s
   if (reading.length === 0) return [];
   // Only a hint: where it cannot be had, the run is followed without.
   const { jobs } = await client
-    .get<{ jobs: ScanJob[] }>('/queues/scan/jobs?state=delayed&limit=100')
+    .get<Pick<JobPage, 'jobs'>>('/queues/scan/jobs?state=delayed&limit=100')
     .catch(() => ({ jobs: [] }));
   return reading.flatMap((run) => {
     const job = jobs.find((one) => one.data.run === run.id);
@@ -113,7 +105,7 @@ async function reasons(client: Client, mappings: ReadonlySet<string>): Promise<s
   }
   const { redis, brakes = [], notes = [] } = health;
   if (redis.state === 'down') return redis.warnings.map(plain);
-  const { queues } = await client.get<{ queues: Queue[] }>('/queues?reasons=true').catch(() => ({ queues: [] }));
+  const { queues } = await client.get<Pick<QueuePage, 'queues'>>('/queues?reasons=true').catch(() => ({ queues: [] }));
   return [
     ...systemNotes(health),
     ...brakes

@@ -1,10 +1,11 @@
 /** Begins runs in a running Tandem and follows them: what `sync` and `plan` share. */
 import type { Command } from 'commander';
+import type { IssueReason, RecordIssue, Run, Triggered } from '../api/index.ts';
 import { type Client, path } from './client.ts';
 import type { CommandContext } from './command.ts';
 import { FAILED, Failure, OK } from './failure.ts';
-import { followRuns, goesOn, leaves, printSummary, type Run } from './follow.ts';
-import { type IssueReason, issuesBefore, type RecordIssue, reasonTable, recordIssues } from './issues.ts';
+import { followRuns, goesOn, leaves, printSummary } from './follow.ts';
+import { issuesBefore, reasonTable, recordIssues } from './issues.ts';
 import { wholeNumber } from './numbers.ts';
 import { printPlan, readPlans } from './plans.ts';
 
@@ -42,7 +43,7 @@ export async function triggerAndFollow(
 ): Promise<number> {
   const plan = options.plan === true;
   const begun = await begin(client, mappings, options);
-  for (const run of begun.filter((one) => one.started === false)) {
+  for (const run of begun.filter((one) => !one.started)) {
     output.note(`${run.mapping}: a run that does the same is under way already; this follows it.`);
   }
   const ids = begun.map((run) => run.id);
@@ -73,7 +74,7 @@ async function issuesSince(
   client: Client,
   runs: readonly Run[],
   failed: readonly RecordIssue[],
-): Promise<IssueReason[]> {
+): Promise<readonly IssueReason[]> {
   const begun = runs.map((run) => run.createdAt).sort()[0];
   if (begun === undefined) return [];
   const mappings = runs.map((run) => run.mapping);
@@ -81,14 +82,12 @@ async function issuesSince(
   return (await issuesBefore(client, mappings, begun)).filter((one) => one.kind !== 'failed' || !told.has(one.mapping));
 }
 
-type Begun = Run & { readonly started?: boolean };
-
 /** One run for all mappings, which ends when what they cause in each other is done too; else one per mapping named. */
 async function begin(
   client: Client,
   mappings: readonly string[],
   { full, backfill, plan = false, allowCreates, side, id }: TriggerOptions,
-): Promise<Begun[]> {
+): Promise<Triggered[]> {
   if (full && backfill) {
     throw new Failure(
       'BAD_REQUEST',
@@ -113,17 +112,17 @@ async function begin(
         'For example: tandem sync company-customer --side keap --id 17',
       );
     }
-    return [await client.post<Begun>(path('triggers', mapping), { record: { side, id }, plan })];
+    return [await client.post<Triggered>(path('triggers', mapping), { record: { side, id }, plan })];
   }
   const what = { scan, plan, ...(allowCreates ? { allowCreates } : {}) };
-  if (mappings.length === 0) return [await client.post<Begun>('/triggers', what)];
-  const begun: Begun[] = [];
-  for (const mapping of new Set(mappings)) begun.push(await client.post<Begun>(path('triggers', mapping), what));
+  if (mappings.length === 0) return [await client.post<Triggered>('/triggers', what)];
+  const begun: Triggered[] = [];
+  for (const mapping of new Set(mappings)) begun.push(await client.post<Triggered>(path('triggers', mapping), what));
   return begun;
 }
 
 /** Records of these mappings that failed, where some did. */
-export async function failedRecords(client: Client, runs: readonly Run[]): Promise<RecordIssue[]> {
+export async function failedRecords(client: Client, runs: readonly Run[]): Promise<readonly RecordIssue[]> {
   const some = runs.filter((run) => run.counts.failed > 0);
   return (await Promise.all(some.map((run) => recordIssues(client, run.mapping, 'failed', FAILED_SHOWN)))).flat();
 }

@@ -1,36 +1,13 @@
 /** Brakes that are on, as they are shown: one entry among the reviews, and a word in the state of the whole. */
-import { BRAKE_KINDS } from '../engine/config/brake.ts';
 import type { Mapping } from '../engine/config/types.ts';
 import type { Engine } from '../engine/engine.ts';
 import { brakeOn, brakeReason } from '../engine/sync/brake.ts';
 import { iso } from './present.ts';
 import { brakeReviewId } from './review-id.ts';
-import { count, described, list, object, record, text, time } from './schemas.ts';
 import { namesOf } from './sides.ts';
 
 /** Records named in a review of a brake. */
 const SAMPLE = 10;
-
-const kind = { type: 'string', enum: BRAKE_KINDS } as const;
-
-export const brakedSchema = object({ kind, reason: text, since: time });
-
-export const brakeSchema = object({
-  kind: described('What there was too much of', kind),
-  by: {
-    type: 'string',
-    enum: ['scan', 'writes'],
-    description: 'scan: linked records were missing when everything was read; writes: they were counted one by one',
-  },
-  count: described('Records concerned when it went on, or in the latest scan', count),
-  limit: described('Records that may be', count),
-  linked: described('Linked records, of which these are a part', count),
-  waiting: described(
-    'Records that wait for the answer, by what would be done to them; `other` are plain updates',
-    object({ deletes: count, creates: count, clears: count, other: count }),
-  ),
-  sample: described('Some of the records that the brake is about', list(record)),
-});
 
 /** The brake of a mapping in few words, if it is on. */
 export async function braked(engine: Engine, mapping: Mapping) {

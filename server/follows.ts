@@ -1,17 +1,11 @@
 /** What follows from a decision that concerns many records, and which command brings it back. */
 import type { BrakeKind } from '../engine/config/brake.ts';
 import type { BrakeAnswer } from '../engine/store/brake.ts';
-import { described, text } from './schemas.ts';
 
 export interface Consequence {
   readonly follows: string;
   readonly undo: string;
 }
-
-export const consequenceSchema = {
-  follows: described('What happens next', text),
-  undo: described('The command that stops it or brings it back', text),
-} as const;
 
 /** @param kind what the brake was about; undefined where it is off by now, and only the rest of an answer was carried out */
 export function afterBrake(mapping: string, kind: BrakeKind | undefined, answer: BrakeAnswer): Consequence {

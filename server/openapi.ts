@@ -3,10 +3,11 @@ import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { FastifyContextConfig, FastifyInstance, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
-import { object, problems, type Schema } from './schemas.ts';
+import { object } from '../api/index.ts';
+import { problems } from './responses.ts';
 
 /** What any route may answer, whatever it does; told in one place, so that no route can forget it. */
-function commonProblems({ config, method }: RouteOptions): Record<number, Schema> {
+function commonProblems({ config, method }: RouteOptions): object {
   const open = (config as FastifyContextConfig | undefined)?.open === true;
   const reads = [method].flat().every((one) => one === 'GET' || one === 'HEAD');
   return problems(400, 414, 500, 503, ...(open ? [] : [401, 403, 429]), ...(reads ? [] : [413, 415]));

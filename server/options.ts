@@ -1,5 +1,6 @@
 /** What a server is made with, and what every route gets. */
-import type { FastifyBaseLogger } from 'fastify';
+import type { FastifyBaseLogger, FastifyPluginAsync, FastifyTypeProvider, RawServerDefault } from 'fastify';
+import type { Static, TSchema } from '../api/index.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Events } from './events.ts';
 import type { Metrics } from './metrics.ts';
@@ -37,3 +38,12 @@ export interface RouteDeps {
   readonly metrics: Metrics;
   readonly events: Events;
 }
+
+/** What a route is sent has the type of its schemas, and so has what it answers. */
+export interface Contract extends FastifyTypeProvider {
+  readonly validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
+  readonly serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
+}
+
+/** A plugin of `routes/`. */
+export type Routes = FastifyPluginAsync<RouteDeps, RawServerDefault, Contract>;

@@ -1,5 +1,6 @@
 /** Runs, outcomes, jobs and held records as they are shown: sides by name, times as ISO 8601, references to other things by id. */
 import type { Job, Queue } from 'bullmq';
+import type * as api from '../api/index.ts';
 import type { Engine } from '../engine/engine.ts';
 import { parseRecordKey } from '../engine/model/record-key.ts';
 import type { JobState } from '../engine/queue/hand.ts';
@@ -16,24 +17,8 @@ import type { Rest } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
 import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
 
-type Counts = Run['counts'];
-
-export interface PresentedRun
-  extends Omit<Run, 'created' | 'started' | 'finished' | 'progress' | 'counts' | 'unidentified'> {
-  /** ISO 8601. */
-  readonly createdAt: string;
-  readonly startedAt?: string;
-  readonly finishedAt?: string;
-  readonly unidentified?: BySide<UnidentifiedItems>;
-  readonly progress: { read: BySide<number>; work: number; done: number };
-  readonly counts: Omit<Counts, 'created' | 'updated' | 'deleted'> &
-    Record<'created' | 'updated' | 'deleted', BySide<number>>;
-  /** Of a group, when asked for: the runs that belong to it. */
-  readonly runs?: readonly PresentedRun[];
-}
-
 /** A group's runs are of several mappings, so its numbers are added up by the names of their sides. */
-export async function presentRun(engine: Engine, run: Run, withChildren = false): Promise<PresentedRun> {
+export async function presentRun(engine: Engine, run: Run, withChildren = false): Promise<api.Run> {
   if (!run.children) {
     const { unidentified, ...rest } = withTimes(run);
     const names = sideNames(engine, run.mapping);
@@ -45,7 +30,7 @@ export async function presentRun(engine: Engine, run: Run, withChildren = false)
   }
   const found = await Promise.all(run.children.map((id) => engine.runs.get(id)));
   const children = await Promise.all(found.flatMap((child) => (child ? [presentRun(engine, child)] : [])));
-  const sum = (of: (child: PresentedRun) => BySide<number>): BySide<number> => {
+  const sum = (of: (child: api.Run) => BySide<number>): BySide<number> => {
     const total: BySide<number> = {};
     for (const child of children)
       for (const [side, count] of Object.entries(of(child))) total[side] = (total[side] ?? 0) + count;
@@ -75,7 +60,7 @@ const withTimes = ({ created, started, finished, ...rest }: Run) => ({
 const itemsBySide = (names: SideNames, items: NonNullable<Run['unidentified']>): BySide<UnidentifiedItems> =>
   Object.fromEntries(names.flatMap((name, side) => (items[side] ? [[name, items[side]]] : [])));
 
-const numbers = (names: SideNames, { progress, counts }: Run): Pick<PresentedRun, 'progress' | 'counts'> => ({
+const numbers = (names: SideNames, { progress, counts }: Run): Pick<api.Run, 'progress' | 'counts'> => ({
   progress: { ...progress, read: bySide(names, progress.read) },
   counts: {
     ...counts,
@@ -85,7 +70,7 @@ const numbers = (names: SideNames, { progress, counts }: Run): Pick<PresentedRun
   },
 });
 
-export function presentOutcome(names: SideNames, outcome: Outcome) {
+export function presentOutcome(names: SideNames, outcome: Outcome): api.Outcome {
   const { writes, side, ids, changes: _, ...rest } = outcome;
   return {
     ...rest,
@@ -95,12 +80,15 @@ export function presentOutcome(names: SideNames, outcome: Outcome) {
   };
 }
 
-export function presentOutcomeEvent(engine: Engine, { at, mapping, side, id, outcome, ms }: Live<'outcome'>) {
+export function presentOutcomeEvent(
+  engine: Engine,
+  { at, mapping, side, id, outcome, ms }: Live<'outcome'>,
+): api.OutcomeEvent {
   const names = sideNames(engine, mapping);
   return { at, mapping, record: { side: names[side], id }, ms, outcome: presentOutcome(names, outcome) };
 }
 
-export function presentBrakeEvent(engine: Engine, { at, mapping, on, brake }: Live<'brake'>) {
+export function presentBrakeEvent(engine: Engine, { at, mapping, on, brake }: Live<'brake'>): api.BrakeEvent {
   const { kind, by, count, limit, linked, answer } = brake;
   const known = engine.config.current().mappings.get(mapping);
   return {
@@ -114,7 +102,7 @@ export function presentBrakeEvent(engine: Engine, { at, mapping, on, brake }: Li
 
 type Live<T> = Extract<LiveEvent, { type: T }>;
 
-export const presentPlanEntry = (names: SideNames, { record, ...outcome }: PlanEntry) => ({
+export const presentPlanEntry = (names: SideNames, { record, ...outcome }: PlanEntry): api.PlanEntry => ({
   record: { side: names[record.side], id: record.id },
   ...presentOutcome(names, outcome),
 });
@@ -129,7 +117,7 @@ export function presentJob(
   job: Job,
   state: JobState,
   { until, rest }: { readonly until?: number | undefined; readonly rest?: Rest | undefined } = {},
-) {
+): api.Job {
   const { tried = 0 } = job.data as Partial<RecordJob>;
   const ended = job.finishedOn === undefined ? {} : { finishedAt: iso(job.finishedOn) };
   return {
@@ -152,7 +140,7 @@ export function presentJob(
 const shownRest = (rest: Rest | undefined): Partial<Rest> | undefined =>
   rest && { reason: rest.reason, detail: rest.detail, ...(rest.code ? { code: rest.code } : {}) };
 
-function presentData(engine: Engine, data: MappingJob | ScanJob): Record<string, unknown> {
+function presentData(engine: Engine, data: MappingJob | ScanJob): api.Job['data'] {
   const names = sideNames(engine, data.mapping);
   if (!('scan' in data))
     return isRecordJob(data)
@@ -168,7 +156,7 @@ function presentData(engine: Engine, data: MappingJob | ScanJob): Record<string,
   };
 }
 
-export function presentIssue(engine: Engine, mapping: string, issue: Issue) {
+export function presentIssue(engine: Engine, mapping: string, issue: Issue): api.Issue {
   const names = sideNames(engine, mapping);
   return {
     kind: issue.kind,
@@ -198,14 +186,20 @@ export function presentIssue(engine: Engine, mapping: string, issue: Issue) {
 }
 
 /** @param counterpart id of the record that it is linked to, if any */
-export function presentRecord(engine: Engine, mapping: string, held: RecordIssue, counterpart: string | undefined) {
+export function presentRecord(
+  engine: Engine,
+  mapping: string,
+  held: RecordIssue,
+  counterpart: string | undefined,
+): api.RecordIssue {
   const names = sideNames(engine, mapping);
-  const ids = held.side === 0 ? ([held.id, counterpart] as const) : ([counterpart, held.id] as const);
   return {
     mapping,
     side: names[held.side],
     id: held.id,
-    ...(counterpart === undefined ? {} : { ids: bySide(names, ids) }),
+    ...(counterpart === undefined
+      ? {}
+      : { ids: bySide(names, held.side === 0 ? [held.id, counterpart] : [counterpart, held.id]) }),
     ...presentIssue(engine, mapping, held),
     ...(['review', 'orphaned', 'unmatched'].includes(held.kind)
       ? {

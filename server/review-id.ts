@@ -1,4 +1,6 @@
 /** Names of reviews: `MAPPING~SIDE~ID`, and `MAPPING~brake`, made of characters that stand in an address as they are, whatever the record's id holds. */
+
+import type { ReviewAction } from '../api/index.ts';
 import { TandemError } from '../engine/errors.ts';
 import type { RecordIssue } from './issues.ts';
 
@@ -8,8 +10,6 @@ export interface ReviewName {
   readonly side: string;
   readonly id: string;
 }
-
-export type ReviewAction = 'link' | 'create' | 'take' | 'delete' | 'ignore';
 
 /** What can be done about a review. */
 export function reviewActions(

@@ -8,11 +8,11 @@ import rateLimit from '@fastify/rate-limit';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
-  type FastifyPluginAsync,
   type FastifyRequest,
   type FastifyServerOptions,
   LogController,
 } from 'fastify';
+import { SHARED } from '../api/index.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Span, Tracing } from '../engine/tracing.ts';
 import { auth } from './auth.ts';
@@ -20,7 +20,7 @@ import { createEvents } from './events.ts';
 import { methodsByPath } from './methods.ts';
 import { createMetrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
-import type { RouteDeps, ServerOptions } from './options.ts';
+import type { RouteDeps, Routes, ServerOptions } from './options.ts';
 import { answers, watchSilence } from './patience.ts';
 import { HttpProblem, notFound, refuseConnection, refuseExpectation, sendProblem } from './problems.ts';
 import { board } from './routes/board.ts';
@@ -38,7 +38,6 @@ import { reviews } from './routes/reviews.ts';
 import { runs } from './routes/runs.ts';
 import { triggers } from './routes/triggers.ts';
 import { webhooks } from './routes/webhooks.ts';
-import { SHARED } from './schemas.ts';
 import { requestValidator } from './validation.ts';
 
 export { createEvents, type Events } from './events.ts';
@@ -46,7 +45,7 @@ export { type ListenOptions, listen } from './listen.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export type { ServerOptions } from './options.ts';
 
-const ROUTES: readonly FastifyPluginAsync<RouteDeps>[] = [
+const ROUTES: readonly Routes[] = [
   health,
   processes,
   triggers,
@@ -65,7 +64,7 @@ const ROUTES: readonly FastifyPluginAsync<RouteDeps>[] = [
 ];
 
 /** What a process tells of itself, whatever else it does. */
-const HEALTH_ROUTES: readonly FastifyPluginAsync<RouteDeps>[] = [health, metrics];
+const HEALTH_ROUTES: readonly Routes[] = [health, metrics];
 
 const BODY_LIMIT = 256 * 1024;
 /** How long a request may take to arrive, and an answer to be made, in ms. Systems may be slow and may have to be waited for. */

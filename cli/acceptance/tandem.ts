@@ -1,27 +1,22 @@
 /** The running Tandem as an acceptance test sees it: through its HTTP API only. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  HistoryPage,
+  Issue,
+  IssuePage,
+  LinkPage,
+  MappingPage,
+  MappingSummary,
+  Run,
+  Triggered,
+} from '../../api/index.ts';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import { type Client, path, query } from '../client.ts';
 import { asFailure } from '../failure.ts';
-import type { Link } from '../links.ts';
-
-export interface MappingState {
-  readonly name: string;
-  readonly version: string;
-  readonly ready: boolean;
-  readonly brake?: unknown;
-}
-
-export interface Issue {
-  readonly kind: string;
-  readonly code?: string;
-  readonly property?: string;
-  readonly reason: string;
-}
 
 export interface TestedTandem {
-  states(): Promise<readonly MappingState[]>;
+  states(): Promise<readonly MappingSummary[]>;
   /** Asks for a record to be synchronized, and waits until that is done. @returns whether it was done in time */
   sync(mapping: Mapping, side: SideIndex, id: string): Promise<boolean>;
   counterpart(mapping: Mapping, side: SideIndex, id: string): Promise<string | undefined>;
@@ -55,14 +50,14 @@ export function testedTandem(client: Client, limit: number, signal: AbortSignal)
   };
   const queue = (name: string, action: 'pause' | 'resume') => client.post(path('queues', name, action));
   const tandem: TestedTandem = {
-    states: async () => (await client.get<{ mappings: MappingState[] }>(`/mappings${query({ limit: 500 })}`)).mappings,
+    states: async () => (await client.get<MappingPage>(`/mappings${query({ limit: 500 })}`)).mappings,
     async sync(mapping, side, id) {
       const until = performance.now() + limit;
-      const run = await client.post<{ id: string }>(path('triggers', mapping.name), {
+      const run = await client.post<Triggered>(path('triggers', mapping.name), {
         record: { side: sideName(mapping, side), id },
       });
       for (let look = 0; performance.now() < until; look++) {
-        const { state } = await client.get<{ state: string }>(path('runs', run.id));
+        const { state } = await client.get<Run>(path('runs', run.id));
         if (state === 'done' || state === 'failed') return true;
         await sleep(LOOKS[Math.min(look, LOOKS.length - 1)], undefined, { signal });
       }
@@ -70,19 +65,20 @@ export function testedTandem(client: Client, limit: number, signal: AbortSignal)
     },
     async counterpart(mapping, side, id) {
       const found = await orNothing(
-        client.get<{ links: Link[] }>(`${path('links', mapping.name)}${query({ side: sideName(mapping, side), id })}`),
+        client.get<Pick<LinkPage, 'links'>>(
+          `${path('links', mapping.name)}${query({ side: sideName(mapping, side), id })}`,
+        ),
         { links: [] },
       );
       return found.links[0]?.ids[sideName(mapping, side === 0 ? 1 : 0)];
     },
     async issue(mapping, side, id) {
       const filter = query({ mapping: mapping.name, side: sideName(mapping, side), id });
-      return (await client.get<{ records: Issue[] }>(`/records${filter}`)).records[0];
+      return (await client.get<IssuePage>(`/records${filter}`)).records[0];
     },
     async lost(mapping, side, id) {
       const address = path('records', mapping.name, sideName(mapping, side), id, 'history');
-      return (await orNothing(client.get<{ entries: { property: string; side: string }[] }>(address), { entries: [] }))
-        .entries;
+      return (await orNothing(client.get<Pick<HistoryPage, 'entries'>>(address), { entries: [] })).entries;
     },
     async link(mapping, ids) {
       await client.post(path('links', mapping.name), {

@@ -1,23 +1,14 @@
 /** `tandem explain`: why a record is as it is, property by property. */
 import type { Command } from 'commander';
+import type { ExplainedProperty, Explanation } from '../../api/index.ts';
+import { RULES } from '../../engine/merge/merge.ts';
 import { action, declare } from '../command.ts';
-import { type ExplainedProperty, type Explanation, explain } from '../explanation.ts';
+import { explain } from '../explanation.ts';
 import { OK } from '../failure.ts';
 import { reasonWords } from '../issues.ts';
 import { colors, plain } from '../output.ts';
 import { shown } from '../shown.ts';
 import { textTable } from '../tables.ts';
-
-const RULES: Readonly<Record<string, string>> = {
-  'in-step': 'in step',
-  agreed: 'both agree',
-  'one-changed': 'changed on one side',
-  filled: 'fills an empty place',
-  conflict: 'changed on both sides',
-  review: 'a person decides',
-  drift: 'the follower was edited',
-  blocked: 'cannot be written',
-};
 
 export function explainCommand(program: Command): void {
   declare(program, {
@@ -41,8 +32,8 @@ function explanationText({
   sides,
   linked,
   ready,
-  held,
-  intent,
+  issue,
+  pendingCreate,
   match,
   properties,
   lost,
@@ -62,11 +53,11 @@ function explanationText({
       plain(`${name} ${state.id}: ${words}${state.modified === undefined ? '' : `, modified ${state.modified}`}`),
     );
   }
-  if (held) parts.push(colors.yellow(plain(`${held.kind} since ${held.since}: ${reasonWords(held)}`)));
-  if (intent)
+  if (issue) parts.push(colors.yellow(plain(`${issue.kind} since ${issue.since}: ${reasonWords(issue)}`)));
+  if (pendingCreate)
     parts.push(
       plain(
-        `A create was begun at ${intent.at} and is not known to have ended${intent.review ? '; a person must look' : ''}.`,
+        `A create was begun at ${pendingCreate.at} and is not known to have ended${pendingCreate.review ? '; a person must look' : ''}.`,
       ),
     );
   if (match && !linked) parts.push(plain(matchText(match)));
@@ -104,5 +95,5 @@ function row({ property, sides, decision }: ExplainedProperty, names: readonly s
   const write = decision.writes === undefined ? '' : `: ${decision.writes} becomes ${shown(target?.value)}`;
   const fault = decision.fault ?? names.map((name) => sides[name]?.wouldBecome?.fault).find((one) => one !== undefined);
   const trouble = fault === undefined ? '' : `: ${fault.code} ${fault.message}`;
-  return [property, ...values, `${RULES[decision.rule] ?? decision.rule}${write}${trouble}`];
+  return [property, ...values, `${RULES[decision.rule]}${write}${trouble}`];
 }

@@ -1,23 +1,12 @@
 /** `tandem history`: values of a record that lost, putting one back, forgetting them. */
 import type { Command } from 'commander';
+import type { Forgotten, HistoryEntry, HistoryPage, Restored } from '../../api/index.ts';
 import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { Failure, OK } from '../failure.ts';
 import { plain } from '../output.ts';
 import { shown } from '../shown.ts';
 import { textTable } from '../tables.ts';
-
-interface Entry {
-  readonly id: string;
-  readonly at: string;
-  readonly property: string;
-  readonly side: string;
-  readonly value?: unknown;
-  readonly cut?: boolean;
-  readonly rule: string;
-  readonly restorable: boolean;
-  readonly reason?: string;
-}
 
 interface Options {
   readonly restore?: string;
@@ -45,12 +34,9 @@ export function historyCommand(program: Command): void {
         if (restore !== undefined && forget)
           throw new Failure('BAD_REQUEST', 'It is either --restore or --forget.', 'Give one of them.');
         if (restore !== undefined) {
-          const done = await client.post<{ entry: string; outcome: { kind: string; reason?: string } }>(
-            `${at}/restore`,
-            {
-              entry: restore,
-            },
-          );
+          const done = await client.post<Restored>(`${at}/restore`, {
+            entry: restore,
+          });
           const { kind, reason } = done.outcome;
           output.result(done, () =>
             plain(
@@ -58,10 +44,10 @@ export function historyCommand(program: Command): void {
             ),
           );
         } else if (forget) {
-          const done = await client.delete<{ forgotten: number }>(`${at}/history`);
+          const done = await client.delete<Forgotten>(`${at}/history`);
           output.result(done, () => `forgotten: ${done.forgotten}`);
         } else {
-          const found = await client.get<{ entries: Entry[]; total: number }>(`${at}/history${query({ limit: 500 })}`);
+          const found = await client.get<HistoryPage>(`${at}/history${query({ limit: 500 })}`);
           output.result(found, () => listed(found.entries, `${side} ${id}`, mapping));
         }
         return OK;
@@ -69,7 +55,7 @@ export function historyCommand(program: Command): void {
     );
 }
 
-function listed(entries: readonly Entry[], record: string, mapping: string): string {
+function listed(entries: readonly HistoryEntry[], record: string, mapping: string): string {
   if (entries.length === 0)
     return plain(`Nothing is kept of ${record}: no value of it has lost, or ${mapping} never met such a record.`);
   const rows = entries.map(({ id, at, property, side, value, cut, rule, reason }) => [

@@ -1,10 +1,11 @@
 /** `tandem links`: which record belongs to which. */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { BrokenLink, Link, LinkPage, MadeLink } from '../../api/index.ts';
 import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { reasonWords } from '../issues.ts';
-import { type Link, listLinks } from '../links.ts';
+import { listLinks } from '../links.ts';
 import { plain } from '../output.ts';
 import { textTable } from '../tables.ts';
 import { copyCommands } from './links-copy.ts';
@@ -27,7 +28,7 @@ export function linksCommand(program: Command): void {
     .requiredOption('--id <id>', 'id of the record')
     .action(
       action<{ side: string; id: string }, [string]>(async ({ client, output }, { side, id }, mapping) => {
-        const found = await client.get<{ links: Link[] }>(`${path('links', mapping)}${query({ side, id })}`);
+        const found = await client.get<LinkPage>(`${path('links', mapping)}${query({ side, id })}`);
         const [link] = found.links;
         output.result(link ?? null, () =>
           link
@@ -73,7 +74,7 @@ export function linksCommand(program: Command): void {
   }).action(
     action<object, [string, string[]]>(async ({ client, output }, _options, mapping, records) => {
       const ids = Object.fromEntries(records.map(sideAndId));
-      const made = await client.post<{ ids: Link['ids']; created: boolean }>(path('links', mapping), { ids });
+      const made = await client.post<MadeLink>(path('links', mapping), { ids });
       output.result(made, () => `${idsText(made.ids)}: ${made.created ? 'linked' : 'were linked already'}`);
       return OK;
     }),
@@ -91,7 +92,7 @@ export function linksCommand(program: Command): void {
     .requiredOption('--id <id>', 'id of the record')
     .action(
       action<{ side: string; id: string }, [string]>(async ({ client, output }, { side, id }, mapping) => {
-        const broken = await client.delete<{ ids: Link['ids'] }>(`${path('links', mapping)}${query({ side, id })}`);
+        const broken = await client.delete<BrokenLink>(`${path('links', mapping)}${query({ side, id })}`);
         output.result(broken, () => `${idsText(broken.ids)}: no longer linked`);
         return OK;
       }),
@@ -116,9 +117,9 @@ const idsText = (ids: Link['ids']): string =>
     .map(([side, id]) => plain(`${side} ${id}`))
     .join(' = ');
 
-function linkText({ ids, held, lost = [] }: Link): string {
+function linkText({ ids, issue, lost = [] }: Link): string {
   const lines = [idsText(ids)];
-  if (held) lines.push(plain(`${held.kind}: ${reasonWords(held)}`));
+  if (issue) lines.push(plain(`${issue.kind}: ${reasonWords(issue)}`));
   for (const { at, property, side, value } of lost)
     lines.push(plain(`lost ${at}: ${property} of ${side} was ${JSON.stringify(value)}`));
   return lines.join('\n');

@@ -1,28 +1,12 @@
 /** `tandem mapping`: what is kept of a mapping, and how it ends. */
 import type { Command } from 'commander';
+import type { MappingPage, MissingMapping, Retirement } from '../../api/index.ts';
 import { path } from '../client.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { confirm } from '../confirm.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { plain } from '../output.ts';
 import { copyLinks } from './links-copy.ts';
-
-interface Missing {
-  readonly name: string;
-  readonly reason: string;
-  readonly links: number;
-  readonly records: number;
-  readonly queued: number;
-  readonly schedules: readonly string[];
-  readonly retiring: boolean;
-}
-
-interface Retirement {
-  readonly mapping: string;
-  readonly done: boolean;
-  readonly follows: string;
-  readonly undo: string;
-}
 
 interface RetireOptions {
   readonly yes?: boolean;
@@ -77,8 +61,8 @@ async function retire(context: CommandContext, { yes, out, copy }: RetireOptions
 }
 
 /** @throws Failure where there is nothing to retire */
-async function find({ client }: CommandContext, name: string): Promise<Missing> {
-  const { mappings, missing } = await client.get<{ mappings: { name: string }[]; missing: Missing[] }>('/mappings');
+async function find({ client }: CommandContext, name: string): Promise<MissingMapping> {
+  const { mappings, missing } = await client.get<MappingPage>('/mappings');
   const found = missing.find((one) => one.name === name);
   if (found) return found;
   if (mappings.some((one) => one.name === name))
@@ -95,7 +79,7 @@ async function find({ client }: CommandContext, name: string): Promise<Missing> 
   );
 }
 
-const contents = ({ links, records, queued, schedules }: Missing): string =>
+const contents = ({ links, records, queued, schedules }: MissingMapping): string =>
   [
     `${links} links`,
     `${records} records with an issue, a decision or a write that was begun`,
@@ -105,7 +89,7 @@ const contents = ({ links, records, queued, schedules }: Missing): string =>
   ].join(', ');
 
 /** Nothing is deleted unless the copy holds as many links as will be deleted. */
-async function keepCopy(context: CommandContext, { name, links }: Missing, file: string): Promise<void> {
+async function keepCopy(context: CommandContext, { name, links }: MissingMapping, file: string): Promise<void> {
   if (context.environment.redisUrl === undefined)
     throw new Failure(
       'BAD_REQUEST',

@@ -1,6 +1,8 @@
 /** `tandem qa`: runs the checklist of `tandem doc` against the systems as they are now, or (`--write`) on records that it makes. */
+
 import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
+import type { MappingPage, MappingSummary } from '../../api/index.ts';
 import type { Mapping } from '../../engine/config/types.ts';
 import { type AcceptanceReport, acceptance, exitStatus, requireYes } from '../acceptance/acceptance.ts';
 import { type Check, countsOf } from '../acceptance/checks.ts';
@@ -14,12 +16,6 @@ import { FAILED, Failure, OK } from '../failure.ts';
 import { wholeNumber } from '../numbers.ts';
 import { colors, plain } from '../output.ts';
 import { textTable } from '../tables.ts';
-
-interface MappingState {
-  readonly name: string;
-  readonly links: number;
-  readonly held: Readonly<Record<string, number>>;
-}
 
 export function qaCommand(program: Command): void {
   declare(program, {
@@ -54,7 +50,7 @@ export function qaCommand(program: Command): void {
         if (options.write) return write(context, options, names);
         const { client, output } = context;
         const { sample } = options;
-        const { mappings } = await client.get<{ mappings: MappingState[] }>('/mappings');
+        const { mappings } = await client.get<MappingPage>('/mappings');
         const unknown = names.find((name) => !mappings.some((mapping) => mapping.name === name));
         if (unknown !== undefined) {
           throw new Failure(
@@ -190,16 +186,16 @@ function verdict(good: boolean, count: number, checks: readonly MappingCheck[]):
 
 function checkText(
   { mapping, checked, links, apart, errors, properties }: MappingCheck,
-  { held }: MappingState,
+  { issues }: MappingSummary,
 ): string {
   const lines = [
     colors.bold(mapping),
     `${checked - errors.length} of ${links} linked records checked${apart > 0 ? `; ${apart} of them no longer take part on both sides` : ''}`,
     ...(errors.length > 0 ? [`not checked, as they could not be read: ${errors.length}`] : []),
   ];
-  const waiting = ['failed', 'review', 'waiting']
-    .filter((kind) => (held[kind] ?? 0) > 0)
-    .map((kind) => `${held[kind]} ${kind}`);
+  const waiting = (['failed', 'review', 'waiting', 'blocked'] as const)
+    .filter((kind) => issues[kind] > 0)
+    .map((kind) => `${issues[kind]} ${kind}`);
   if (waiting.length > 0) lines.push(`records that wait: ${waiting.join(', ')}`);
   const [first] = properties;
   if (first) {

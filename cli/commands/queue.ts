@@ -1,5 +1,7 @@
 /** `tandem queue`: what waits in the queues and why, and what a person does about many jobs at once. */
 import { type Command, Option } from 'commander';
+import type { BulkAction, BulkAnswer, Job, JobPage, MarkedPage, Queue, QueuePage } from '../../api/index.ts';
+import { BULK } from '../../api/index.ts';
 import { JOB_STATES } from '../../engine/queue/hand.ts';
 import { DELAY_REASONS } from '../../engine/queue/reasons.ts';
 import { type Client, path, query } from '../client.ts';
@@ -9,33 +11,13 @@ import { confirm } from '../confirm.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { wholeNumber } from '../numbers.ts';
 import { type Output, plain } from '../output.ts';
-import { type Queue, queueTable, reasonsOfQueues } from '../queues.ts';
+import { queueTable, reasonsOfQueues } from '../queues.ts';
 import { textTable } from '../tables.ts';
 
 interface Filter {
   readonly code?: string;
   readonly reason?: string;
   readonly job?: string;
-}
-
-interface Job {
-  readonly id: string;
-  readonly state: string;
-  readonly data: { readonly mapping: string; readonly side?: string; readonly id?: string; readonly scan?: string };
-  readonly attempts: number;
-  readonly attemptsAllowed: number;
-  readonly detail?: string;
-  readonly code?: string;
-  readonly reason?: string;
-  readonly createdAt: string;
-  readonly until?: string;
-}
-
-interface Marked {
-  readonly mapping: string;
-  readonly side: string;
-  readonly id: string;
-  readonly due: string;
 }
 
 /** Options that choose jobs, the same for every command that has them. */
@@ -66,7 +48,7 @@ export function queueCommand(program: Command): void {
     examples: [['queue list', 'all queues']],
   }).action(
     action(async ({ client, output }) => {
-      const found = await client.get<{ queues: Queue[] }>('/queues?reasons=true');
+      const found = await client.get<QueuePage>('/queues?reasons=true');
       output.result(found, () => [queueTable(found.queues), ...reasonsOfQueues(found.queues)].join('\n'));
       return OK;
     }),
@@ -88,7 +70,7 @@ export function queueCommand(program: Command): void {
       action<Filter & { state: string; limit: number; offset?: number }, [string]>(
         async ({ client, output }, { state, code, reason, limit, offset = 0 }, name) => {
           const most = Math.min(limit, 500);
-          const found = await client.get<{ jobs: Job[]; total: number }>(
+          const found = await client.get<JobPage>(
             `${path('queues', name, 'jobs')}${query({ state, code, reason, limit: most, offset })}`,
           );
           output.result(found, () => {
@@ -114,9 +96,7 @@ export function queueCommand(program: Command): void {
     .action(
       action<{ limit: number; offset?: number }, [string]>(async ({ client, output }, { limit, offset = 0 }, name) => {
         const page = query({ limit: Math.min(limit, 500), offset });
-        const found = await client.get<{ records: Marked[]; total: number }>(
-          `${path('queues', name, 'records')}${page}`,
-        );
+        const found = await client.get<MarkedPage>(`${path('queues', name, 'records')}${page}`);
         output.result(found, () => {
           if (found.records.length === 0) return 'No record waits.';
           const rows = found.records.map(({ mapping, side, id, due }) => [`${mapping} ${side} ${id}`, due]);
@@ -136,7 +116,7 @@ export function queueCommand(program: Command): void {
       ['queue retry scan', 'scans that failed'],
     ],
   });
-  choosing(retry, 'code', 'job').action(acting('retry', 'retried', 'tried again'));
+  choosing(retry, 'code', 'job').action(acting('retry', 'tried again'));
 
   const promote = declare(queue, {
     usage: 'promote <queue>',
@@ -144,7 +124,7 @@ export function queueCommand(program: Command): void {
     details: 'What waits for quota may have to go on waiting. Scheduled scans stay where they are.',
     examples: [['queue promote company-customer --reason retry', 'those that wait for their next try']],
   });
-  choosing(promote, 'code', 'reason', 'job').action(acting('promote', 'promoted', 'promoted'));
+  choosing(promote, 'code', 'reason', 'job').action(acting('promote', 'promoted'));
 
   const discard = declare(queue, {
     usage: 'discard <queue>',
@@ -162,7 +142,7 @@ export function queueCommand(program: Command): void {
   );
   choosing(discard, 'code', 'reason', 'job')
     .addOption(new Option('--all', 'all of this state').conflicts(['code', 'reason', 'job']))
-    .action(acting('discard', 'discarded', 'discarded'));
+    .action(acting('discard', 'discarded'));
 
   declare(queue, {
     usage: 'drain <queue>',
@@ -176,7 +156,7 @@ export function queueCommand(program: Command): void {
     ],
   })
     .option('--yes', 'do not ask')
-    .action(acting('drain', 'discarded', 'discarded'));
+    .action(acting('drain', 'discarded'));
 
   for (const [name, summary] of [
     ['pause', 'let nothing new begin, in any process, until it is resumed'],
@@ -191,7 +171,7 @@ export function queueCommand(program: Command): void {
       ],
     }).action(
       action<object, [string | undefined]>(async ({ client, output }, _options, one) => {
-        const { queues } = await client.get<{ queues: Queue[] }>('/queues');
+        const { queues } = await client.get<QueuePage>('/queues');
         const names = one === undefined ? queues.map((queue) => queue.name) : [one];
         const after: Queue[] = [];
         for (const each of names) after.push(await client.post<Queue>(path('queues', each, name)));
@@ -218,15 +198,14 @@ const words = ({ code, reason, detail = '', until }: Job): string =>
     `${[code, reason].filter(Boolean).join(', ')}${code || reason ? ': ' : ''}${detail}${until === undefined ? '' : ` Again at ${until}.`}`,
   );
 
-type Doing = 'retry' | 'promote' | 'discard' | 'drain';
-
 interface Choice extends Filter {
   readonly state?: string;
   readonly all?: boolean;
   readonly yes?: boolean;
 }
 
-function acting(doing: Doing, field: string, done: string) {
+function acting(doing: BulkAction, words: string) {
+  const { done } = BULK[doing];
   return action<Choice, [string]>(async ({ client, output }, choice, queue) => {
     const { job, code, reason, state } = choice;
     if (doing === 'discard') requireChoice(choice, queue);
@@ -236,9 +215,9 @@ function acting(doing: Doing, field: string, done: string) {
     }
     const touched =
       job === undefined
-        ? await all(client, queue, doing, field, { code, reason, state })
+        ? await all(client, queue, doing, { code, reason, state })
         : await one(client, queue, doing, job);
-    output.result({ queue, [field]: touched }, () => `${queue}: ${jobs(touched)} ${done}.`);
+    output.result({ queue, [done]: touched }, () => `${queue}: ${jobs(touched)} ${words}.`);
     // Asked for by its code, and none is there: that is most likely a code misspelt.
     return touched === 0 && (code !== undefined || reason !== undefined) ? FAILED : OK;
   });
@@ -261,21 +240,21 @@ async function confirmDrain(client: Client, output: Output, queue: string): Prom
   return confirm(`Discard ${counts.waiting} waiting and ${counts.delayed} delayed jobs of ${name}`, '--yes', output);
 }
 
-async function one(client: Client, queue: string, doing: Doing, job: string): Promise<number> {
+async function one(client: Client, queue: string, doing: BulkAction, job: string): Promise<number> {
   if (doing === 'discard') await client.delete(path('queues', queue, 'jobs', job));
   else await client.post(path('queues', queue, 'jobs', job, doing));
   return 1;
 }
 
 /** A request touches a part of them: the next one goes on where it ended. */
-async function all(client: Client, queue: string, doing: Doing, field: string, body: object): Promise<number> {
+async function all(client: Client, queue: string, doing: BulkAction, body: object): Promise<number> {
   let touched = 0;
   for (let next: number | undefined = 0; next !== undefined; ) {
-    const answer: Readonly<Record<string, number | undefined>> = await client.post(path('queues', queue, doing), {
+    const answer: BulkAnswer = await client.post<BulkAnswer>(path('queues', queue, doing), {
       ...body,
       ...(doing === 'drain' ? {} : { offset: next }),
     });
-    touched += answer[field] ?? 0;
+    touched += (answer as Readonly<Record<string, number | undefined>>)[BULK[doing].done] ?? 0;
     next = answer.next;
   }
   return touched;

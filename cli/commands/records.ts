@@ -1,11 +1,12 @@
 /** `tandem records`: what waits or failed, over all mappings, by reason. */
 import { type Command, Option } from 'commander';
+import type { IssuePage, IssueReasonPage } from '../../api/index.ts';
 import { ISSUE_KINDS } from '../../engine/store/types.ts';
 import { query } from '../client.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { OK } from '../failure.ts';
-import { type IssueReason, type RecordIssue, reasonTable, reasonWords } from '../issues.ts';
+import { reasonTable, reasonWords } from '../issues.ts';
 import { wholeNumber } from '../numbers.ts';
 import { plain } from '../output.ts';
 import { textTable } from '../tables.ts';
@@ -40,12 +41,10 @@ export function recordsCommand(program: Command): void {
       action<Options, [string | undefined]>(
         async ({ client, output }, { kind, code, list, limit, offset = 0 }, mapping) => {
           const which = { mapping, kind, code };
-          const { reasons } = await client.get<{ reasons: IssueReason[] }>(`/records/reasons${query(which)}`);
+          const { reasons } = await client.get<IssueReasonPage>(`/records/reasons${query(which)}`);
           const most = Math.min(limit, 500);
           const page = list
-            ? await client.get<{ records: RecordIssue[]; total: number }>(
-                `/records${query({ ...which, limit: most, offset })}`,
-              )
+            ? await client.get<IssuePage>(`/records${query({ ...which, limit: most, offset })}`)
             : undefined;
           output.result({ reasons, ...page }, () => {
             if (reasons.length === 0) return 'Nothing like that waits.';

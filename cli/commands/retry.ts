@@ -1,5 +1,6 @@
 /** `tandem retry`: has records that wait looked at again, and tells what became of them. */
 import type { Command } from 'commander';
+import type { Retried } from '../../api/index.ts';
 import { ISSUE_KINDS } from '../../engine/store/types.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
@@ -35,7 +36,7 @@ export function retryCommand(program: Command): void {
   following(retry).action(
     action<Options, [string | undefined]>(
       async ({ client, output }, { kind, code, record, wait, timeout }, mapping) => {
-        const { queued, runs } = await client.post<{ queued: number; runs: string[] }>('/records/retry', {
+        const { queued, runs } = await client.post<Retried>('/records/retry', {
           mapping,
           kind,
           code,

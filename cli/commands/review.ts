@@ -1,9 +1,10 @@
 /** `tandem review`: the inbox of what a person must decide, and the deciding. */
 import type { Command } from 'commander';
+import type { Outcome, Resolved, Review, ReviewPage } from '../../api/index.ts';
 import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { Failure, OK } from '../failure.ts';
-import { type RecordIssue, reasonWords } from '../issues.ts';
+import { reasonWords } from '../issues.ts';
 import { plain } from '../output.ts';
 import { textTable } from '../tables.ts';
 
@@ -34,12 +35,10 @@ export function reviewCommand(program: Command): void {
     ],
   }).action(
     action<object, [string | undefined]>(async ({ client, output }, _options, mapping) => {
-      const found = await client.get<{ reviews: RecordIssue[]; total: number }>(
-        `/reviews${query({ mapping, limit: 500 })}`,
-      );
+      const found = await client.get<ReviewPage>(`/reviews${query({ mapping, limit: 500 })}`);
       output.result(found, () => {
         if (found.total === 0) return 'Nothing to decide.';
-        const rows = found.reviews.map((one) => [one.review ?? '', why(one), (one.actions ?? []).join(', ')]);
+        const rows = found.reviews.map((one) => [one.review, why(one), one.actions.join(', ')]);
         const table = textTable(['review', 'why', 'can be decided by'], rows);
         const left = found.total - found.reviews.length;
         return left > 0 ? `${table}\n... and ${left} more, once these are decided.` : table;
@@ -77,14 +76,7 @@ export function reviewCommand(program: Command): void {
     .action(
       action<Resolution, [string]>(async ({ client, output }, options, id) => {
         const body = decision(options);
-        const answer = await client.post<{
-          review: string;
-          action: string;
-          outcome?: Outcome;
-          released?: number;
-          follows?: string;
-          undo?: string;
-        }>(path('reviews', id, 'resolve'), body);
+        const answer = await client.post<Resolved>(path('reviews', id, 'resolve'), body);
         const { outcome, released, follows, undo } = answer;
         output.result(answer, () =>
           plain(
@@ -96,12 +88,6 @@ export function reviewCommand(program: Command): void {
         return OK;
       }),
     );
-}
-
-interface Outcome {
-  readonly kind: string;
-  readonly ids?: Readonly<Record<string, string>>;
-  readonly reason?: string;
 }
 
 /** As it was asked for: which record, which side. */
@@ -125,7 +111,7 @@ const releasedWords = (action: string, released: number): string =>
     ? `what the brake is about is left undone; ${released} records that waited are looked at again`
     : `${released} records go on`;
 
-function why(one: RecordIssue): string {
+function why(one: Review): string {
   const named = (rivals: boolean): string =>
     (one.candidates ?? [])
       .filter(({ side }) => (side === one.side) === rivals)

@@ -1,34 +1,15 @@
 /** `tandem status`: how a running Tandem stands. */
 import type { Command } from 'commander';
+import type { Health, MappingPage, MappingSummary, ProcessPage, QueuePage } from '../../api/index.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, OK } from '../failure.ts';
-import { type Health, systemNotes } from '../health.ts';
+import { systemNotes } from '../health.ts';
 import { colors, plain } from '../output.ts';
-import { type Queue, queueTable, reasonsOfQueues } from '../queues.ts';
+import { queueTable, reasonsOfQueues } from '../queues.ts';
 import { textTable } from '../tables.ts';
 
-interface MappingState {
-  readonly name: string;
-  readonly ready: boolean;
-  readonly links: number;
-  readonly held: Readonly<Record<string, number>>;
-  readonly brake?: { readonly reason: string };
-}
-
-interface Processes {
-  readonly processes: readonly {
-    readonly host: string;
-    readonly pid: number;
-    readonly server: boolean;
-    readonly workers: boolean;
-    readonly since: string;
-    readonly config: string;
-    readonly yielded: readonly string[];
-  }[];
-}
-
-/** Kinds of held records, in the order of how much they ask for somebody. */
-const KINDS = ['failed', 'review', 'waiting', 'blocked', 'paused', 'unmatched', 'orphaned'];
+/** Kinds of issues, in the order of how much they ask for somebody. */
+const KINDS = ['failed', 'review', 'waiting', 'blocked', 'paused', 'unmatched', 'orphaned'] as const;
 
 export function statusCommand(program: Command): void {
   declare(program, {
@@ -44,9 +25,9 @@ export function statusCommand(program: Command): void {
       const health = await client.get<Health>('/health/ready', [503]);
       // Without Redis there is nothing to tell of what is kept in it.
       const down = health.status === 'down';
-      const { mappings } = down ? { mappings: [] } : await client.get<{ mappings: MappingState[] }>('/mappings');
-      const { queues } = down ? { queues: [] } : await client.get<{ queues: Queue[] }>('/queues?reasons=true');
-      const { processes } = down ? { processes: [] } : await client.get<Processes>('/processes');
+      const { mappings } = down ? { mappings: [] } : await client.get<MappingPage>('/mappings');
+      const { queues } = down ? { queues: [] } : await client.get<QueuePage>('/queues?reasons=true');
+      const { processes } = down ? { processes: [] } : await client.get<ProcessPage>('/processes');
       output.result({ url: client.url, health, mappings, queues, processes }, () => {
         const parts = [headline(client.url, health), ...notes(health, mappings)];
         if (mappings.length > 0) parts.push('', mappingTable(mappings));
@@ -64,7 +45,7 @@ function headline(url: string, { status, version, workers, redis }: Health): str
   return `Tandem ${version} at ${url}: ${paint(status)} (Redis ${redis.state}; ${workers ? 'server and workers' : 'server only'})`;
 }
 
-function notes(health: Health, mappings: readonly MappingState[]): string[] {
+function notes(health: Health, mappings: readonly MappingSummary[]): string[] {
   const { redis, config, warnings = [], notes: others = [] } = health;
   return [
     ...mappings.flatMap(({ brake }) => (brake ? [brake.reason] : [])),
@@ -76,18 +57,18 @@ function notes(health: Health, mappings: readonly MappingState[]): string[] {
   ].map((note) => `  ${colors.yellow('!')} ${plain(note)}`);
 }
 
-const mappingTable = (mappings: readonly MappingState[]): string =>
+const mappingTable = (mappings: readonly MappingSummary[]): string =>
   textTable(
     ['mapping', 'links', ...KINDS, ''],
-    mappings.map(({ name, links, held, ready, brake }) => [
+    mappings.map(({ name, links, issues, ready, brake }) => [
       name,
       links,
-      ...KINDS.map((kind) => held[kind] ?? 0),
+      ...KINDS.map((kind) => issues[kind]),
       brake ? 'brake on' : ready ? '' : 'not read fully yet',
     ]),
   );
 
-const processTable = (processes: Processes['processes']): string =>
+const processTable = (processes: ProcessPage['processes']): string =>
   textTable(
     ['process', 'pid', 'does', 'since', 'configuration', ''],
     processes.map(({ host, pid, server, workers, since, config, yielded }) => [

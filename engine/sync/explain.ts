@@ -50,9 +50,9 @@ export interface Explanation {
   readonly properties: readonly ExplainedProperty[];
   /** How a record without a link would find its counterpart. */
   readonly match: Exclude<Match, { kind: 'ask' }> | undefined;
-  readonly held: Issue | undefined;
+  readonly issue: Issue | undefined;
   /** A create was begun and is not known to have ended. */
-  readonly intent: PendingCreate | undefined;
+  readonly pendingCreate: PendingCreate | undefined;
   readonly lost: readonly KeptLost[];
 }
 
@@ -83,8 +83,8 @@ export async function explainRecord(scope: MappingScope, side: SideIndex, id: st
     ready,
     properties: await explainProperties(scope, facts),
     match: !link && ready && own?.inScope ? await explainMatch(scope, facts, own) : undefined,
-    held: issue ?? open.issue,
-    intent: open.pendingCreate,
+    issue: issue ?? open.issue,
+    pendingCreate: open.pendingCreate,
     lost: ids[0] === undefined ? [] : await links.history.history(ids[0]),
   };
 }

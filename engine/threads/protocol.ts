@@ -3,9 +3,9 @@
 import type { Env } from '../config/env.ts';
 import type { Files } from '../config/files.ts';
 import type { Problem } from '../config/types.ts';
-import { type ErrorCode, type ErrorContext, TandemError } from '../errors.ts';
+import { type ErrorCode, type ErrorContext, type faultOf, TandemError } from '../errors.ts';
 import type { Finding, UncheckedProperty } from '../sync/laws.ts';
-import type { SideIndex } from '../types.ts';
+import type { JsonObject, SideIndex } from '../types.ts';
 
 /** What a thread compiles: the texts that run, and the variables that they name. */
 export interface Sources {
@@ -34,6 +34,21 @@ export interface PreviewTask {
 
 export type Task = DraftTask | PreviewTask;
 
+type Fault = ReturnType<typeof faultOf>;
+
+interface PreviewedValue {
+  readonly source: string;
+  readonly value?: unknown;
+}
+
+interface PreviewedProperty {
+  readonly property: string;
+  readonly flows: boolean;
+  readonly from: PreviewedValue;
+  readonly to: PreviewedValue;
+  readonly fault?: Fault;
+}
+
 export interface Results {
   readonly draft: {
     readonly valid: boolean;
@@ -46,9 +61,9 @@ export interface Results {
     readonly inScope: boolean;
     readonly counterpart?: string;
     readonly keys: readonly (string | null)[];
-    readonly properties: readonly object[];
-    readonly record?: object;
-    readonly faults: readonly object[];
+    readonly properties: readonly PreviewedProperty[];
+    readonly record?: JsonObject;
+    readonly faults: readonly Fault[];
   };
 }
 

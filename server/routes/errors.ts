@@ -1,15 +1,16 @@
 /** The list of errors, where the `type` of every problem document leads. Open to all: it is documentation. */
-import type { FastifyInstance } from 'fastify';
+import { ErrorEntry, ErrorPage, ErrorParams, ErrorsQuery, ref } from '../../api/index.ts';
 import { ERRORS, type ErrorCode, TandemError } from '../../engine/errors.ts';
-import { count, described, limit, list, object, offset, problems, ref, text } from '../schemas.ts';
+import type { Routes } from '../options.ts';
+import { problems } from '../responses.ts';
 
 const entryOf = (code: ErrorCode) => ({ type: `/errors/${code}`, code, ...ERRORS[code] });
 
-export async function errors(app: FastifyInstance): Promise<void> {
+export const errors: Routes = async (app) => {
   const tags = ['errors'];
   const config = { open: true, withoutRedis: true };
 
-  app.get<{ Querystring: { offset: number; limit: number } }>(
+  app.get(
     '/errors',
     {
       config,
@@ -18,11 +19,8 @@ export async function errors(app: FastifyInstance): Promise<void> {
         tags,
         summary: 'Every error that Tandem tells, by its code',
         security: [],
-        querystring: object({ 'offset?': offset, 'limit?': limit }),
-        response: {
-          200: object({ errors: list(ref('ErrorEntry')), total: count, offset: count, limit: count }),
-          ...problems(),
-        },
+        querystring: ErrorsQuery,
+        response: { 200: ErrorPage, ...problems() },
       },
     },
     async ({ query: { offset, limit } }) => {
@@ -31,7 +29,7 @@ export async function errors(app: FastifyInstance): Promise<void> {
     },
   );
 
-  app.get<{ Params: { code: string } }>(
+  app.get(
     '/errors/:code',
     {
       config,
@@ -40,8 +38,8 @@ export async function errors(app: FastifyInstance): Promise<void> {
         tags,
         summary: 'What an error means, and what can be done about it',
         security: [],
-        params: object({ code: described('The code of a problem document', text) }),
-        response: { 200: ref('ErrorEntry'), ...problems(404) },
+        params: ErrorParams,
+        response: { 200: ref(ErrorEntry), ...problems(404) },
       },
     },
     async ({ params: { code } }) => {
@@ -49,4 +47,4 @@ export async function errors(app: FastifyInstance): Promise<void> {
       return entryOf(code as ErrorCode);
     },
   );
-}
+};

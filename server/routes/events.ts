@@ -1,11 +1,11 @@
 /** Live events as server-sent events: what each reconcile came to, and brakes that go on or off. */
 import type { ServerResponse } from 'node:http';
-import type { FastifyInstance } from 'fastify';
+import { EventsQuery, text } from '../../api/index.ts';
 import { TandemError } from '../../engine/errors.ts';
 import type { LiveEvent } from '../events.ts';
-import type { RouteDeps } from '../options.ts';
+import type { Routes } from '../options.ts';
 import { presentBrakeEvent, presentOutcomeEvent } from '../present.ts';
-import { object, problems, text } from '../schemas.ts';
+import { problems } from '../responses.ts';
 
 /** Listeners at once per process. */
 const LISTENERS = 50;
@@ -13,13 +13,13 @@ const LISTENERS = 50;
 const BUFFER = 256 * 1024;
 const HEARTBEAT = 15_000;
 
-export async function events(app: FastifyInstance, { engine, events }: RouteDeps): Promise<void> {
+export const events: Routes = async (app, { engine, events }) => {
   const open = new Set<ServerResponse>();
   app.addHook('preClose', async () => {
     for (const response of open) response.end();
   });
 
-  app.get<{ Querystring: { mapping?: string } }>(
+  app.get(
     '/events',
     {
       // It would not end.
@@ -29,11 +29,11 @@ export async function events(app: FastifyInstance, { engine, events }: RouteDeps
         tags: ['events'],
         summary:
           'Server-sent events "outcome" (what each reconcile came to) and "brake" (it went on or off), as it happens. Nothing is kept for who does not listen',
-        querystring: object({ 'mapping?': text }),
+        querystring: EventsQuery,
         response: {
           200: {
             description: 'A stream that does not end',
-            content: { 'text/event-stream': { schema: { type: 'string' } } },
+            content: { 'text/event-stream': { schema: text } },
           },
           ...problems(400),
         },
@@ -69,4 +69,4 @@ export async function events(app: FastifyInstance, { engine, events }: RouteDeps
       heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT);
     },
   );
-}
+};

@@ -1,73 +1,22 @@
 /** Health: is this process up, and can it do its work? Open to all, so it tells states and no secrets; it calls no system. */
-import type { FastifyInstance } from 'fastify';
+import { Health, Live } from '../../api/index.ts';
 import { formatProblem } from '../../engine/config/format.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { checkSafety } from '../../engine/queue/connection.ts';
 import { missingMappings, missingReason, wantsDecision } from '../../engine/queue/missing.ts';
 import { brakeOn } from '../../engine/sync/brake.ts';
-import type { RouteDeps } from '../options.ts';
+import type { Routes } from '../options.ts';
 import { answers, within } from '../patience.ts';
 import { iso } from '../present.ts';
-import { type QueueStand, queuesOf, standOf } from '../queue-counts.ts';
-import { count, described, flag, list, object, text, time } from '../schemas.ts';
+import { queuesOf, standOf } from '../queue-counts.ts';
 import { systemStates } from '../system-states.ts';
 
 const PATIENCE = 2_000;
 
-const state = { type: 'string', enum: ['ready', 'degraded', 'down'] } as const;
-const readySchema = object({
-  status: state,
-  'stopping?': described('The process was told to stop and finishes what is under way', flag),
-  version: text,
-  workers: described('Whether this process works itself', flag),
-  redis: object({
-    state: {
-      type: 'string',
-      enum: ['up', 'unsafe', 'down'],
-      description:
-        'unsafe: links can be lost, because it evicts keys, persistence is off, or it could not save lately; then the metric tandem_redis_warnings is not 0',
-    },
-    'policy?': described('maxmemory-policy', text),
-    'persistence?': { type: 'string', enum: ['on', 'off'] },
-    warnings: described('Why it is not up or not safe, or what could be better, in words', list(text)),
-  }),
-  config: object({
-    version: text,
-    mappings: count,
-    problems: described('FILE:LINE:COLUMN CODE WHERE: MESSAGE', list(text)),
-  }),
-  queues: {
-    type: 'object',
-    additionalProperties: object({ paused: flag, waiting: count, active: count, delayed: count, failed: count }),
-  },
-  brakes: described('Mappings whose brake is on', list(text)),
-  missing: described(
-    'Mappings with links whose file is missing: their work is paused until the file is restored or the mapping is retired',
-    list(object({ mapping: text, links: count })),
-  ),
-  warnings: described('What somebody may want to look at, though all works, in words', list(text)),
-  notes: described('What else keeps it from being ready, in words', list(text)),
-  systems: {
-    type: 'object',
-    additionalProperties: object({
-      state: {
-        type: 'string',
-        enum: ['up', 'failing', 'read-only', 'down', 'unauthorized', 'refusing', 'unknown'],
-        description:
-          'How the last call of the processes that work went; down: its calls wait, one now and then tries it; unauthorized: so too, for it refuses the credentials; refusing: so too, for it refuses everything; read-only: its writes wait, reads are answered',
-      },
-      'at?': described('When it was last called', time),
-      'since?': described('Since when calls or writes wait', time),
-      'next?': described('When it is tried next', time),
-      'reason?': described('Why they wait, and what to check', { type: 'string' }),
-    }),
-  },
-});
+type RedisState = Health['redis'];
 
-type RedisState = { state: 'up' | 'unsafe' | 'down'; policy?: string; persistence?: 'on' | 'off'; warnings: string[] };
-
-export async function health(app: FastifyInstance, { engine, options }: RouteDeps): Promise<void> {
+export const health: Routes = async (app, { engine, options }) => {
   const config = { open: true, withoutRedis: true };
 
   app.get(
@@ -80,7 +29,7 @@ export async function health(app: FastifyInstance, { engine, options }: RouteDep
         tags: ['health'],
         summary: 'The process is up',
         security: [],
-        response: { 200: object({ status: { type: 'string', enum: ['up'] } }) },
+        response: { 200: Live },
       },
     },
     async () => ({ status: 'up' as const }),
@@ -96,7 +45,7 @@ export async function health(app: FastifyInstance, { engine, options }: RouteDep
         tags: ['health'],
         summary: 'Whether work can be done: 200 (ready, or degraded and working), 503 (down)',
         security: [],
-        response: { 200: readySchema, 503: readySchema },
+        response: { 200: Health, 503: Health },
       },
     },
     async (_, reply) => {
@@ -150,7 +99,7 @@ export async function health(app: FastifyInstance, { engine, options }: RouteDep
       });
     },
   );
-}
+};
 
 async function brakesOn(engine: Engine): Promise<string[]> {
   const mappings = [...engine.config.current().mappings.values()];
@@ -179,7 +128,7 @@ async function orphanWarnings(engine: Engine): Promise<string[]> {
     );
 }
 
-type QueueStates = Record<string, Pick<QueueStand, 'paused'> & Omit<QueueStand['counts'], 'completed'>>;
+type QueueStates = Health['queues'];
 
 const pausedNotes = (queues: QueueStates): string[] =>
   Object.entries(queues)

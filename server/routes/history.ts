@@ -1,27 +1,20 @@
 /** The history of a record: values that lost, to be found, put back, or forgotten. */
 import { randomUUID } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
+import { Forgotten, HistoryPage, HistoryQuery, RecordParams, RestoreBody, Restored } from '../../api/index.ts';
 import { whyNotRestorable } from '../../engine/merge/restore.ts';
 import { HISTORY_DAYS, HISTORY_ENTRIES } from '../../engine/store/history.ts';
 import { restoreValue } from '../../engine/sync/manual.ts';
 import { mappingScope } from '../../engine/sync/mapping-scope.ts';
-import type { RouteDeps } from '../options.ts';
+import type { Routes } from '../options.ts';
 import { presentOutcome } from '../present.ts';
-import { count, described, flag, limit, list, object, offset, problems, ref, text } from '../schemas.ts';
+import { problems } from '../responses.ts';
 import { namesOf, sideIndex } from '../sides.ts';
-import { lostFields } from './links.ts';
 
-interface RecordParams {
-  readonly mapping: string;
-  readonly side: string;
-  readonly id: string;
-}
-
-export async function history(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
+export const history: Routes = async (app, { engine }) => {
   const tags = ['history'];
-  const params = object({ mapping: text, side: text, id: text });
+  const params = RecordParams;
 
-  app.get<{ Params: RecordParams; Querystring: { offset: number; limit: number } }>(
+  app.get(
     '/records/:mapping/:side/:id/history',
     {
       schema: {
@@ -29,22 +22,8 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
         tags,
         summary: `Values of a record that lost, the newest first, from both sides. At most ${HISTORY_ENTRIES}, for ${HISTORY_DAYS} days; also after its link is gone. Shows values`,
         params,
-        querystring: object({ 'offset?': offset, 'limit?': limit }),
-        response: {
-          200: object({
-            entries: list(
-              object({
-                ...lostFields,
-                restorable: described('Whether it can be put back, as far as the mapping tells', flag),
-                'reason?': described('Why not', text),
-              }),
-            ),
-            total: count,
-            offset: count,
-            limit: count,
-          }),
-          ...problems(400, 404),
-        },
+        querystring: HistoryQuery,
+        response: { 200: HistoryPage, ...problems(400, 404) },
       },
     },
     async ({ params, query: { offset, limit } }) => {
@@ -64,7 +43,7 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
     },
   );
 
-  app.post<{ Params: RecordParams; Body: { entry: string } }>(
+  app.post(
     '/records/:mapping/:side/:id/restore',
     {
       schema: {
@@ -73,10 +52,8 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
         summary:
           'Put back a value that lost: it becomes the value on both sides (of a one-way property, on the side that follows), as if a person typed it in now. What it replaces is kept in the history. Doing it twice changes nothing more',
         params,
-        body: object({
-          entry: { type: 'string', minLength: 1, maxLength: 100, description: 'Id of the entry of the history' },
-        }),
-        response: { 200: object({ entry: text, outcome: ref('Outcome') }), ...problems(400, 404, 409, 422, 502) },
+        body: RestoreBody,
+        response: { 200: Restored, ...problems(400, 404, 409, 422, 502) },
       },
     },
     async ({ params, body: { entry } }) => {
@@ -91,7 +68,7 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
     },
   );
 
-  app.delete<{ Params: RecordParams }>(
+  app.delete(
     '/records/:mapping/:side/:id/history',
     {
       schema: {
@@ -99,7 +76,7 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
         tags,
         summary: 'Forget all values of a record that lost, at once',
         params,
-        response: { 200: object({ forgotten: count }), ...problems(404) },
+        response: { 200: Forgotten, ...problems(404) },
       },
     },
     async ({ params }) => {
@@ -108,4 +85,4 @@ export async function history(app: FastifyInstance, { engine }: RouteDeps): Prom
       return { forgotten: await engine.links(mapping.name).history.forgetHistory(side, params.id) };
     },
   );
-}
+};

@@ -1,35 +1,31 @@
 /** Links: find the counterpart of a record, make a link by hand, break one. */
 import { randomUUID } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
+import {
+  BreakLinkQuery,
+  BrokenLink,
+  described,
+  LinkPage,
+  LinksParams,
+  LinksQuery,
+  MadeLink,
+  MakeLinkBody,
+} from '../../api/index.ts';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { linkByHand, unlinkByHand } from '../../engine/sync/manual.ts';
 import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { SideIndex } from '../../engine/types.ts';
-import type { RouteDeps } from '../options.ts';
+import type { Routes } from '../options.ts';
 import { presentIssue } from '../present.ts';
-import { anything, described, flag, limit, list, object, perSide, problems, ref, text, time } from '../schemas.ts';
+import { problems } from '../responses.ts';
 import { bySide, namesOf, sideIndex } from '../sides.ts';
 
-const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
-const idsSchema = perSide(text);
-export const lostFields = {
-  id: described('Names the entry, for putting it back', text),
-  at: time,
-  property: text,
-  side: described('Whose value lost', text),
-  'value?': anything,
-  'cut?': described('It was too long to be kept whole', flag),
-  rule: described('What it lost to', text),
-};
-export const lostSchema = object(lostFields);
-
-export async function links(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
+export const links: Routes = async (app, { engine }) => {
   const tags = ['links'];
-  const params = object({ mapping: text });
+  const params = LinksParams;
 
-  app.get<{ Params: { mapping: string }; Querystring: { side?: string; id?: string; cursor: string; limit: number } }>(
+  app.get(
     '/links/:mapping',
     {
       schema: {
@@ -37,36 +33,8 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
         tags,
         summary: 'The link of one record (side and id), or all links a page at a time',
         params,
-        querystring: object({
-          'side?': text,
-          'id?': id,
-          'cursor?': {
-            type: 'string',
-            // Redis takes 64 bits; a cursor that it gives is below twice the number of links.
-            pattern: '^\\d{1,19}$',
-            default: '0',
-            description: 'What the page before gave as "next"',
-          },
-          'limit?': {
-            ...limit,
-            default: 100,
-            description: 'About how many; a page may hold more, or none, until "next" is absent',
-          },
-        }),
-        response: {
-          200: object({
-            links: list(
-              object({
-                ids: idsSchema,
-                'version?': described('Number of the commit that recorded its last agreement: it only grows', text),
-                'held?': ref('Held'),
-                'lost?': described('Values that lost a conflict, the newest first', list(lostSchema)),
-              }),
-            ),
-            'next?': described('Cursor of the next page', text),
-          }),
-          ...problems(400, 404),
-        },
+        querystring: LinksQuery,
+        response: { 200: LinkPage, ...problems(400, 404) },
       },
     },
     async ({ params, query }) => {
@@ -81,7 +49,7 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
     },
   );
 
-  app.post<{ Params: { mapping: string }; Body: { ids: Record<string, string> } }>(
+  app.post(
     '/links/:mapping',
     {
       schema: {
@@ -90,12 +58,10 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
         summary:
           'Link two records by hand. They are then brought into agreement as two that meet for the first time: an empty value never beats a value, two different ones go by the conflict rule',
         params,
-        body: object({
-          ids: described('The id of the record on each side', { type: 'object', additionalProperties: id }),
-        }),
+        body: MakeLinkBody,
         response: {
-          200: object({ ids: idsSchema, created: flag }, { description: 'They were linked to each other already' }),
-          201: object({ ids: idsSchema, created: flag }, { description: 'Linked' }),
+          200: described('They were linked to each other already', MadeLink),
+          201: described('Linked', MadeLink),
           ...problems(400, 404, 409, 502),
         },
       },
@@ -119,7 +85,7 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
     },
   );
 
-  app.delete<{ Params: { mapping: string }; Querystring: { side: string; id: string } }>(
+  app.delete(
     '/links/:mapping',
     {
       schema: {
@@ -128,9 +94,9 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
         summary:
           'Break the link of a record. Both records stay as they are; the next scan that reads them looks for their counterparts anew, and may link them again or create what is missing',
         params,
-        querystring: object({ side: text, id }),
+        querystring: BreakLinkQuery,
         response: {
-          200: object({ ids: idsSchema }, { description: 'What was linked until now' }),
+          200: described('What was linked until now', BrokenLink),
           ...problems(400, 404, 409),
         },
       },
@@ -149,7 +115,7 @@ export async function links(app: FastifyInstance, { engine }: RouteDeps): Promis
       return { ids: bySide(namesOf(mapping), ids) };
     },
   );
-}
+};
 
 async function findPair(
   engine: Engine,
@@ -168,6 +134,6 @@ async function findPair(
 async function oneLink(engine: Engine, mapping: Mapping, ids: readonly [string, string]) {
   const links = engine.links(mapping.name);
   const [{ link, open }, lost] = await Promise.all([links.reader.record(0, ids[0]), links.history.history(ids[0])]);
-  const held = open.issue && presentIssue(engine, mapping.name, open.issue);
-  return { ids: bySide(namesOf(mapping), ids), version: String(link?.revision ?? ''), held, lost };
+  const issue = open.issue && presentIssue(engine, mapping.name, open.issue);
+  return { ids: bySide(namesOf(mapping), ids), version: String(link?.revision ?? ''), issue, lost };
 }

@@ -1,5 +1,17 @@
 /** Mappings: those in force as they were loaded, drafts checked, and what one record would become. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyReply } from 'fastify';
+import {
+  DraftBody,
+  DraftReport,
+  MappingDetail,
+  MappingPage,
+  MappingParams,
+  MappingsQuery,
+  Preview,
+  PreviewBody,
+  RetireBody,
+  Retirement,
+} from '../../api/index.ts';
 import type { Mapping, Property } from '../../engine/config/types.ts';
 import { tooLarge } from '../../engine/connectors/http/record.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -8,127 +20,30 @@ import { printJson } from '../../engine/json.ts';
 import { type MissingMapping, missingMappings, missingReason } from '../../engine/queue/missing.ts';
 import { retireMapping } from '../../engine/queue/retire.ts';
 import { schedulesOf } from '../../engine/queue/schedules.ts';
-import { ISSUE_KINDS } from '../../engine/store/types.ts';
 import { createThreads } from '../../engine/threads/pool.ts';
-import { type JsonObject, otherSide } from '../../engine/types.ts';
-import { braked, brakedSchema } from '../brake.ts';
-import { AFTER_RETIREMENT, consequenceSchema, duringRetirement } from '../follows.ts';
-import type { RouteDeps } from '../options.ts';
+import { otherSide } from '../../engine/types.ts';
+import { braked } from '../brake.ts';
+import { AFTER_RETIREMENT, duringRetirement } from '../follows.ts';
+import type { Contract, Routes } from '../options.ts';
 import { previewHost } from '../preview-host.ts';
-import {
-  anything,
-  count,
-  described,
-  flag,
-  list,
-  object,
-  offset,
-  perSide,
-  problems,
-  ref,
-  text,
-  wideLimit,
-} from '../schemas.ts';
+import { problems } from '../responses.ts';
 import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
 
-const summarySchema = {
-  name: text,
-  description: text,
-  file: text,
-  version: text,
-  sides: list(object({ name: text, system: text, entity: text })),
-  ready: described('Both sides were read fully once; before that nothing is matched or created', flag),
-  links: count,
-  held: object(Object.fromEntries(ISSUE_KINDS.map((kind) => [kind, count]))),
-  'brake?': described('The brake is on: nothing of this mapping is written', brakedSchema),
-  problems: described('Faults of its file as it is now; an older version runs meanwhile', list(ref('ConfigProblem'))),
-} as const;
-
-const rule = described('"latest", "review", or the side that wins', text);
-const ms = { type: 'integer', description: 'Milliseconds' } as const;
-const brakeLimit = object({ count, percent: { type: 'number' }, minimum: count });
-const propertySchema = object({
-  name: text,
-  sources: described('Path or expression on each side', perSide(text)),
-  type: text,
-  'scale?': count,
-  required: flag,
-  direction: described('"both", or the side that it flows to', text),
-  conflict: rule,
-  drift: text,
-  'convert?': described('Expression toward each side', perSide(text)),
-  'values?': described('Name of the value table', text),
-  'reference?': object({ mapping: text, 'fallback?': perSide(text) }),
-  'lookup?': perSide(text),
-  lossy: described('That a value may come back from the other side as another is meant', flag),
-  line: count,
-});
-const detailSchema = object({
-  ...summarySchema,
-  sides: list(
-    object({ name: text, system: text, entity: text, 'when?': text, create: flag, deletes: text, 'correlate?': text }),
-  ),
-  match: list(object({ name: text, keys: perSide(text), onMatch: text })),
-  conflict: rule,
-  schedule: object({ 'changes?': ms, 'webhooks?': ms, 'full?': ms }),
-  limits: described(
-    'Of its brake, by kind; a kind that is off is absent',
-    object({ 'deletes?': brakeLimit, 'creates?': brakeLimit, 'clears?': brakeLimit, 'firstSync?': count }),
-  ),
-  parents: list(text),
-  depth: count,
-  properties: list(propertySchema),
-});
-
-const valueSchema = object({ source: text, 'value?': anything });
-const previewSchema = object({
-  mapping: text,
-  from: text,
-  to: text,
-  inScope: described('Whether `when` lets the record take part', flag),
-  'counterpart?': described('Id of its counterpart, where it is linked', text),
-  matchKeys: list(object({ rule: text, 'key?': text })),
-  properties: list(object({ property: text, flows: flag, from: valueSchema, to: valueSchema, 'fault?': ref('Fault') })),
-  'record?': described('What would be sent to create the counterpart', { type: 'object', additionalProperties: true }),
-  faults: list(ref('Fault')),
-});
-
-const missingSchema = object({
-  name: text,
-  reason: described('What is wrong, and what to do', text),
-  links: described('Links that are paused', count),
-  records: described('Records with an issue, a decision or a write that was begun', count),
-  queued: described('Records and jobs that wait', count),
-  schedules: list({ type: 'string', enum: ['changes', 'full'] }),
-  retiring: described('Its retirement was begun and is not finished', flag),
-});
-
-export async function mappings(app: FastifyInstance, { engine, options }: RouteDeps): Promise<void> {
+export const mappings: Routes = async (app, { engine, options }) => {
   const tags = ['mappings'];
   const threads = createThreads({ config: engine.config, ...options.drafts });
   app.addHook('onClose', () => threads.close());
-  const params = object({ name: text });
+  const params = MappingParams;
 
-  app.get<{ Querystring: { offset: number; limit: number } }>(
+  app.get(
     '/mappings',
     {
       schema: {
         operationId: 'listMappings',
         tags,
         summary: 'The mappings in force, and the faults of all files',
-        querystring: object({ 'offset?': offset, 'limit?': wideLimit }),
-        response: {
-          200: object({
-            version: text,
-            mappings: list(object(summarySchema)),
-            total: count,
-            offset: count,
-            limit: count,
-            problems: list(ref('ConfigProblem')),
-            missing: described('Mappings that were in force, and whose file is missing', list(missingSchema)),
-          }),
-          ...problems(),
-        },
+        querystring: MappingsQuery,
+        response: { 200: MappingPage, ...problems() },
       },
     },
     async ({ query: { offset, limit } }) => {
@@ -147,7 +62,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
     },
   );
 
-  app.post<{ Params: { name: string }; Body: { links: number } }>(
+  app.post(
     '/mappings/:name/retire',
     {
       schema: {
@@ -157,15 +72,8 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
         description:
           'Deletes its links, queue, schedules, issues and history, and calls no system. Take a copy of the links first. One request deletes for 5 seconds at most: send it again until `done` is true, also after a crash.',
         params,
-        body: object({ links: described('How many links it has, as GET /mappings shows: the confirmation', count) }),
-        response: {
-          200: object({
-            mapping: text,
-            done: flag,
-            ...consequenceSchema,
-          }),
-          ...problems(400, 404, 409),
-        },
+        body: RetireBody,
+        response: { 200: Retirement, ...problems(400, 404, 409) },
       },
     },
     async ({ params: { name }, body }) => {
@@ -174,7 +82,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
     },
   );
 
-  app.get<{ Params: { name: string } }>(
+  app.get(
     '/mappings/:name',
     {
       schema: {
@@ -182,19 +90,20 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
         tags,
         summary: 'One mapping as it was loaded',
         params,
-        response: { 200: detailSchema, ...problems(404) },
+        response: { 200: MappingDetail, ...problems(404) },
       },
     },
     async ({ params }) => detail(engine, engine.mapping(params.name)),
   );
 
-  app.register(async (scope) => {
+  app.register(async (plugin) => {
+    const scope = plugin.withTypeProvider<Contract>();
     scope.addContentTypeParser(
       ['text/yaml', 'application/yaml', 'application/x-yaml', 'text/x-yaml', 'text/plain'],
       { parseAs: 'string' },
       (_, body, done) => done(null, { yaml: String(body) }),
     );
-    scope.post<{ Body: { yaml: string; file?: string } }>(
+    scope.post(
       '/mappings/validate',
       {
         config: { reads: true },
@@ -203,27 +112,8 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
           tags,
           summary:
             'Check a draft of a mapping file against the files that run; nothing is changed, so that the read token is enough. Takes JSON, or the YAML itself (text/yaml)',
-          body: object({
-            yaml: text,
-            'file?': {
-              type: 'string',
-              pattern: '^mappings/[A-Za-z0-9_.-]+\\.ya?ml$',
-              description: 'Name to show in the problems; a draft takes the place of the file of the same name',
-            },
-          }),
-          response: {
-            ...problems(400, 422, 429),
-            200: object({
-              valid: flag,
-              'mapping?': text,
-              problems: list(ref('ConfigProblem')),
-              warnings: described(
-                'Conversions that lose information, tried on the examples of the schemas and on made-up values',
-                list(ref('ConfigWarning')),
-              ),
-              notChecked: list(object({ mapping: text, property: text, reason: text })),
-            }),
-          },
+          body: DraftBody,
+          response: { 200: DraftReport, ...problems(400, 422, 429) },
         },
       },
       async ({ body: { yaml, file } }, reply) =>
@@ -231,7 +121,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
     );
   });
 
-  app.post<{ Params: { name: string }; Body: { side: string; id?: string; record?: JsonObject } }>(
+  app.post(
     '/mappings/:name/preview',
     {
       config: { reads: true },
@@ -240,21 +130,8 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
         tags,
         summary: 'What one record would become on the other side; nothing is written, so that the read token is enough',
         params,
-        body: object({
-          side: text,
-          'id?': {
-            type: 'string',
-            minLength: 1,
-            maxLength: 500,
-            description: 'A record to read from the system of that side',
-          },
-          'record?': {
-            type: 'object',
-            additionalProperties: true,
-            description: 'Or a record as that system would answer it',
-          },
-        }),
-        response: { 200: previewSchema, ...problems(400, 404, 422, 429, 502) },
+        body: PreviewBody,
+        response: { 200: Preview, ...problems(400, 404, 422, 429, 502) },
       },
     },
     async ({ params, body }, reply) => {
@@ -283,7 +160,7 @@ export async function mappings(app: FastifyInstance, { engine, options }: RouteD
       };
     },
   );
-}
+};
 
 /** Aborts once the answer is sent, or nobody waits for it. `request.signal` aborts once the body has been read. */
 function untilAnswered({ raw }: FastifyReply): AbortSignal {
@@ -308,7 +185,7 @@ async function presentMissing(engine: Engine, missing: MissingMapping) {
 async function summary(engine: Engine, mapping: Mapping) {
   const { name, description, file, version, sides } = mapping;
   const links = engine.links(name);
-  const [ready, linked, held, brake] = await Promise.all([
+  const [ready, linked, issues, brake] = await Promise.all([
     links.progress.ready(),
     links.links.count(),
     links.issues.counts(),
@@ -322,7 +199,7 @@ async function summary(engine: Engine, mapping: Mapping) {
     sides: sides.map((side) => ({ name: side.name, system: side.system.name, entity: side.entity.name })),
     ready,
     links: linked,
-    held,
+    issues,
     ...(brake ? { brake } : {}),
     problems: engine.config.problems().filter((problem) => problem.file === file),
   };

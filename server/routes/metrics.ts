@@ -1,10 +1,10 @@
 /** Metrics for Prometheus. */
-import type { FastifyInstance } from 'fastify';
+import { text } from '../../api/index.ts';
 import { gauges } from '../metrics.ts';
-import type { RouteDeps } from '../options.ts';
-import { problems } from '../schemas.ts';
+import type { Routes } from '../options.ts';
+import { problems } from '../responses.ts';
 
-export async function metrics(app: FastifyInstance, { engine, options, metrics }: RouteDeps): Promise<void> {
+export const metrics: Routes = async (app, { engine, options, metrics }) => {
   const { refresh } = gauges(metrics, engine, options.version);
 
   app.get(
@@ -17,7 +17,7 @@ export async function metrics(app: FastifyInstance, { engine, options, metrics }
         tags: ['metrics'],
         summary: 'Metrics in the text format of Prometheus',
         response: {
-          200: { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } },
+          200: { description: 'Metrics', content: { 'text/plain': { schema: text } } },
           ...problems(),
         },
       },
@@ -27,4 +27,4 @@ export async function metrics(app: FastifyInstance, { engine, options, metrics }
       return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
     },
   );
-}
+};

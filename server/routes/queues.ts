@@ -1,6 +1,26 @@
 /** Queue inspection: how many jobs stand where, why, how fast they go; retry, promote, discard, drain, pause. */
 import type { Job, Queue } from 'bullmq';
-import type { FastifyInstance } from 'fastify';
+import {
+  BULK,
+  type BulkAction,
+  type BulkAnswer,
+  type BulkBody,
+  Discarded,
+  JobPage,
+  JobParams,
+  Job as JobSchema,
+  JobsQuery,
+  LOOKED,
+  MarkedPage,
+  MarkedQuery,
+  QueuePage,
+  QueueParams,
+  Queue as QueueSchema,
+  QueuesQuery,
+  RecordJobs,
+  RecordParams,
+  ref,
+} from '../../api/index.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { parseRecordKey, recordKey } from '../../engine/model/record-key.ts';
@@ -9,10 +29,8 @@ import {
   discardJobs,
   discardMarked,
   fitsFilter,
-  JOB_STATES,
   type JobFilter,
   type JobState,
-  LOOKED,
   pageOfJobs,
   promoteJobs,
   retryJob,
@@ -21,7 +39,7 @@ import {
 } from '../../engine/queue/hand.ts';
 import type { LivingProcess } from '../../engine/queue/versions.ts';
 import type { SideIndex } from '../../engine/types.ts';
-import type { RouteDeps } from '../options.ts';
+import type { Routes } from '../options.ts';
 import { iso, presentJob } from '../present.ts';
 import {
   mappingOf,
@@ -33,69 +51,23 @@ import {
   restsOf,
   standOf,
 } from '../queue-counts.ts';
-import {
-  count,
-  delayReason,
-  described,
-  flag,
-  limit,
-  list,
-  object,
-  offset,
-  problems,
-  ref,
-  type Schema,
-  text,
-  time,
-  wideLimit,
-} from '../schemas.ts';
+import { problems } from '../responses.ts';
 import { sideIndex, sideNames } from '../sides.ts';
 
-const queueParams = object({
-  name: described('"scan", or the name of a mapping, with "reconcile-" before it or without', text),
-});
-const jobParams = object({ name: text, id: text });
-const reasons = described('Tell also why jobs are delayed or failed, or nobody takes those that wait', {
-  ...flag,
-  default: false,
-});
-const code = described('Only jobs with this code', text);
-const byReason = { 'code?': code, 'reason?': delayReason } as const;
+type Bulk = Partial<BulkBody>;
 
-/** How many jobs one request touches; whoever wants more goes on from `next`. */
-const bulk = {
-  'limit?': { type: 'integer', minimum: 1, maximum: 5_000, default: 1_000, description: 'Jobs touched at most' },
-  'offset?': described('Jobs to pass over first: the "next" of the answer before', offset),
-} as const;
-const next = described('There may be more: send this as "offset" to go on', count);
-const markedRecord = object({
-  mapping: text,
-  side: text,
-  id: text,
-  due: described('From when on it is looked at', time),
-});
-const nullable = { type: ['object', 'null'] } as const;
-
-interface Bulk extends JobFilter {
-  readonly limit?: number;
-  readonly offset?: number;
-}
-
-export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
+export const queues: Routes = async (app, { engine }) => {
   const tags = ['queues'];
 
-  app.get<{ Querystring: { offset: number; limit: number; reasons: boolean } }>(
+  app.get(
     '/queues',
     {
       schema: {
         operationId: 'listQueues',
         tags,
         summary: 'Every queue with its counts, how fast it is worked off and when it will be empty',
-        querystring: object({ 'reasons?': reasons, 'offset?': offset, 'limit?': wideLimit }),
-        response: {
-          200: object({ queues: list(ref('Queue')), total: count, offset: count, limit: count }),
-          ...problems(),
-        },
+        querystring: QueuesQuery,
+        response: { 200: QueuePage, ...problems() },
       },
     },
     async ({ query: { offset, limit, reasons } }) => {
@@ -107,43 +79,30 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     },
   );
 
-  app.get<{ Params: { name: string } }>(
+  app.get(
     '/queues/:name',
     {
       schema: {
         operationId: 'getQueue',
         tags,
         summary: 'One queue, and why its jobs are delayed or failed, or nobody takes those that wait',
-        params: queueParams,
-        response: { 200: ref('Queue'), ...problems(404) },
+        params: QueueParams,
+        response: { 200: ref(QueueSchema), ...problems(404) },
       },
     },
     ({ params }) => presentQueue(engine, queueNamed(engine, params.name), true),
   );
 
-  app.get<{ Params: { name: string }; Querystring: JobFilter & { state: JobState; offset: number; limit: number } }>(
+  app.get(
     '/queues/:name/jobs',
     {
       schema: {
         operationId: 'listJobs',
         tags,
         summary: `Jobs in a state, all or those with one reason: those that wait in their order, those that ended the latest first. By reason, the first ${LOOKED} are looked at`,
-        params: queueParams,
-        querystring: object({
-          'state?': {
-            type: 'string',
-            enum: JOB_STATES,
-            default: 'failed',
-            description: 'Where the jobs stand; failed unless another is named',
-          },
-          ...byReason,
-          'offset?': offset,
-          'limit?': limit,
-        }),
-        response: {
-          200: object({ jobs: list(ref('Job')), total: count, offset: count, limit: count }),
-          ...problems(400, 404),
-        },
+        params: QueueParams,
+        querystring: JobsQuery,
+        response: { 200: JobPage, ...problems(400, 404) },
       },
     },
     async ({ params, query: { state, code, reason, offset, limit } }) => {
@@ -162,19 +121,16 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     },
   );
 
-  app.get<{ Params: { name: string }; Querystring: { offset: number; limit: number } }>(
+  app.get(
     '/queues/:name/records',
     {
       schema: {
         operationId: 'listMarkedRecords',
         tags,
         summary: 'Records that wait to be looked at, the longest due first, those that are being worked on included',
-        params: queueParams,
-        querystring: object({ 'offset?': offset, 'limit?': limit }),
-        response: {
-          200: object({ records: list(markedRecord), total: count, offset: count, limit: count }),
-          ...problems(404),
-        },
+        params: QueueParams,
+        querystring: MarkedQuery,
+        response: { 200: MarkedPage, ...problems(404) },
       },
     },
     async ({ params, query: { offset, limit } }) => {
@@ -188,15 +144,15 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     },
   );
 
-  app.get<{ Params: { name: string; id: string } }>(
+  app.get(
     '/queues/:name/jobs/:id',
     {
       schema: {
         operationId: 'getJob',
         tags,
         summary: 'One job',
-        params: jobParams,
-        response: { 200: ref('Job'), ...problems(404) },
+        params: JobParams,
+        response: { 200: ref(JobSchema), ...problems(404) },
       },
     },
     async ({ params }) => {
@@ -206,24 +162,15 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     },
   );
 
-  app.get<{ Params: { mapping: string; side: string; id: string } }>(
+  app.get(
     '/records/:mapping/:side/:id/jobs',
     {
       schema: {
         operationId: 'getRecordJobs',
         tags,
         summary: 'The jobs of one record and of the record that it is linked to: what waits, is under way, or failed',
-        params: object({ mapping: text, side: text, id: text }),
-        response: {
-          200: object({
-            jobs: list(ref('Job')),
-            marked: described(
-              'Where the record, or the one it is linked to, waits to be looked at',
-              list(markedRecord),
-            ),
-          }),
-          ...problems(404),
-        },
+        params: RecordParams,
+        response: { 200: RecordJobs, ...problems(404) },
       },
     },
     async ({ params }) => {
@@ -232,15 +179,15 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     },
   );
 
-  app.post<{ Params: { name: string; id: string } }>(
+  app.post(
     '/queues/:name/jobs/:id/retry',
     {
       schema: {
         operationId: 'retryJob',
         tags,
         summary: 'Try a failed job again, with all its tries',
-        params: jobParams,
-        response: { 202: ref('Job'), ...problems(404, 409) },
+        params: JobParams,
+        response: { 202: ref(JobSchema), ...problems(404, 409) },
       },
     },
     async ({ params }, reply) => {
@@ -257,15 +204,15 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     },
   );
 
-  app.delete<{ Params: { name: string; id: string } }>(
+  app.delete(
     '/queues/:name/jobs/:id',
     {
       schema: {
         operationId: 'discardJob',
         tags,
         summary: 'Discard a job. What it was for is found again by the next full scan, if it still needs work',
-        params: jobParams,
-        response: { 204: { type: 'null', description: 'Discarded' }, ...problems(404, 409) },
+        params: JobParams,
+        response: { 204: Discarded, ...problems(404, 409) },
       },
     },
     async ({ params }, reply) => {
@@ -283,15 +230,15 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     },
   );
 
-  app.post<{ Params: { name: string; id: string } }>(
+  app.post(
     '/queues/:name/jobs/:id/promote',
     {
       schema: {
         operationId: 'promoteJob',
         tags,
         summary: 'Do a delayed job as soon as a worker is free. One that waits for quota may have to go on waiting',
-        params: jobParams,
-        response: { 202: ref('Job'), ...problems(404, 409) },
+        params: JobParams,
+        response: { 202: ref(JobSchema), ...problems(404, 409) },
       },
     },
     async ({ params }, reply) => {
@@ -309,34 +256,27 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
   );
 
   const many = (
-    name: 'retry' | 'promote' | 'discard' | 'drain',
+    action: BulkAction,
     operationId: string,
     summary: string,
-    fields: Readonly<Record<string, Schema>>,
-    optional: boolean,
-    work: (queue: Queue, body: Bulk & { state?: JobState }) => Promise<Touched>,
+    work: (queue: Queue, body: Bulk) => Promise<Touched>,
   ): void => {
-    const touched = { retry: 'retried', promote: 'promoted', discard: 'discarded', drain: 'discarded' }[name];
-    app.post<{ Params: { name: string }; Body: (Bulk & { state?: JobState }) | null | undefined }>(
-      `/queues/:name/${name}`,
+    const { body, answer, done } = BULK[action];
+    app.post(
+      `/queues/:name/${action}`,
       {
         schema: {
           operationId,
           tags,
           summary,
-          params: queueParams,
-          body: object(fields, optional ? nullable : {}),
-          response: {
-            202: object({ [touched]: described('Jobs that this was done to', count), 'next?': next }),
-            ...problems(400, 404),
-          },
+          params: QueueParams,
+          body,
+          response: { 202: answer, ...problems(400, 404) },
         },
       },
       async ({ params, body }, reply) => {
-        const done = await work(queueNamed(engine, params.name), body ?? {});
-        return reply
-          .code(202)
-          .send({ [touched]: done.touched, ...(done.next === undefined ? {} : { next: done.next }) });
+        const { touched, next } = await work(queueNamed(engine, params.name), body ?? {});
+        return reply.code(202).send({ [done]: touched, next } as BulkAnswer);
       },
     );
   };
@@ -346,32 +286,24 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     'retry',
     'retryFailed',
     'Try failed jobs of a queue again, all or those with one code, with all their tries',
-    { 'code?': code, ...bulk },
-    true,
     (queue, body) => retryJobs(queue, touch(body)),
   );
   many(
     'promote',
     'promoteDelayed',
     'Do delayed jobs as soon as workers are free, all or those with one reason; not scheduled scans. Those that wait for quota may have to go on waiting',
-    { ...byReason, ...bulk },
-    true,
     (queue, body) => promoteJobs(queue, touch(body)),
   );
   many(
     'discard',
     'discardJobs',
     'Discard jobs of one state, all or those with one reason; not what is under way, nor scheduled scans. Runs no longer wait for them; what they were for is found again by the next full scan, if it still needs work. A record that failed goes on being listed among the records that wait',
-    { state: { type: 'string', enum: ['waiting', 'delayed', 'failed'] }, ...byReason, ...bulk },
-    false,
     (queue, { state = 'failed', ...body }) => discardJobs(engine, queue, { ...touch(body), state }),
   );
   many(
     'drain',
     'drainQueue',
     'Discard everything that waits or is delayed; not what is under way, nor scheduled scans. Ask again while there is a "next"',
-    { 'limit?': bulk['limit?'] },
-    true,
     async (queue, { limit = 1_000 }) => {
       const mapping = mappingOf(queue);
       let touched = mapping === undefined ? 0 : await discardMarked(engine, mapping, limit);
@@ -389,15 +321,15 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
     ['pause', 'Let nothing new begin in a queue, in any process, until it is resumed', true],
     ['resume', 'Go on with a paused queue', false],
   ] as const) {
-    app.post<{ Params: { name: string } }>(
+    app.post(
       `/queues/:name/${path}`,
       {
         schema: {
           operationId: `${path}Queue`,
           tags,
           summary,
-          params: queueParams,
-          response: { 200: ref('Queue'), ...problems(404) },
+          params: QueueParams,
+          response: { 200: ref(QueueSchema), ...problems(404) },
         },
       },
       async ({ params }) => {
@@ -407,7 +339,7 @@ export async function queues(app: FastifyInstance, { engine }: RouteDeps): Promi
       },
     );
   }
-}
+};
 
 async function findJob(engine: Engine, name: string, id: string): Promise<FoundJob & { queue: Queue }> {
   const queue = queueNamed(engine, name);

@@ -1,105 +1,33 @@
 /** Records that wait: which, why, and another try for them; and why any one record is as it is. */
-import type { FastifyInstance } from 'fastify';
+import {
+  Explanation,
+  IssuePage,
+  IssueReasonPage,
+  IssueReasonsQuery,
+  IssuesQuery,
+  RecordParams,
+  Retried,
+  RetryBody,
+} from '../../api/index.ts';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { faultOf } from '../../engine/errors.ts';
 import type { Converted } from '../../engine/merge/merge.ts';
-import { mapPair } from '../../engine/model/pair.ts';
 import { parseRecordKey } from '../../engine/model/record-key.ts';
 import type { Run } from '../../engine/store/runs.ts';
-import { ISSUE_KINDS } from '../../engine/store/types.ts';
 import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain.ts';
 import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { SideIndex } from '../../engine/types.ts';
 import { findIssues, type IssueFilter, issueReasons, pageOfIssues } from '../issues.ts';
-import type { RouteDeps } from '../options.ts';
+import type { Routes } from '../options.ts';
 import { iso, presentFound, presentIssue } from '../present.ts';
-import {
-  anything,
-  count,
-  described,
-  flag,
-  limit,
-  list,
-  object,
-  offset,
-  perSide,
-  problems,
-  ref,
-  text,
-  time,
-  wideLimit,
-} from '../schemas.ts';
+import { problems } from '../responses.ts';
 import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
-import { lostSchema } from './links.ts';
 
-const kind = { type: 'string', enum: ISSUE_KINDS } as const;
-const record = object({ side: text, id: text });
-const sideSchema = object({
-  'id?': text,
-  'exists?': flag,
-  'inScope?': described('Whether `when` lets it take part', flag),
-  'modified?': time,
-});
-const explainedSide = object({
-  source: text,
-  'value?': described('What is there now', anything),
-  'changed?': described('Whether it differs from the last agreement; absent where there was none', flag),
-  'wouldBecome?': described(
-    'What would be here if it were written from the other side',
-    object({ 'value?': anything, 'fault?': ref('Fault') }),
-  ),
-});
-const explanationSchema = object({
-  mapping: text,
-  side: text,
-  id: text,
-  linked: flag,
-  ready: described('Both sides were read fully once; before that nothing is matched or created', flag),
-  sides: perSide(sideSchema),
-  'held?': ref('Held'),
-  'intent?': described('A create that was begun and is not known to have ended', object({ at: time, review: flag })),
-  'match?': described(
-    'How it would find its counterpart',
-    object({ found: { type: 'string', enum: ['none', 'one', 'review'] }, 'rule?': text, candidates: list(record) }),
-  ),
-  properties: list(
-    object({
-      property: text,
-      type: text,
-      direction: text,
-      conflict: text,
-      base: described('Whether a last agreement is known', flag),
-      sides: perSide(explainedSide),
-      'decision?': described(
-        'What a reconcile would decide now',
-        object({
-          rule: text,
-          'writes?': described('The side written to', text),
-          'loser?': described('The side whose own change is overwritten', text),
-          'fault?': ref('Fault'),
-        }),
-      ),
-    }),
-  ),
-  lost: described('Values that lost a conflict, the newest first', list(lostSchema)),
-});
-
-/** A page is put together in memory: it may not begin anywhere. */
-const shallowOffset = { ...offset, maximum: 100_000 } as const;
-const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
-const before = {
-  type: 'string',
-  format: 'date-time',
-  // In UTC, and without leap seconds, which no Date can hold.
-  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:[0-5]\\d(\\.\\d{1,9})?Z$',
-  description: 'ISO 8601: only those that wait since before then',
-} as const;
-
-export async function records(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
+export const records: Routes = async (app, { engine }) => {
   const tags = ['records'];
 
-  app.get<{ Querystring: IssueFilter & { offset: number; limit: number } }>(
+  app.get(
     '/records',
     {
       schema: {
@@ -107,20 +35,8 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
         tags,
         summary:
           'Records that wait, and why, the latest first. Without "kind": those that failed, wait for links, or ask for a person',
-        querystring: object({
-          'mapping?': text,
-          'kind?': kind,
-          'side?': text,
-          'id?': id,
-          'code?': text,
-          'before?': before,
-          'offset?': shallowOffset,
-          'limit?': limit,
-        }),
-        response: {
-          200: object({ records: list(ref('RecordIssue')), total: count, offset: count, limit: count }),
-          ...problems(400, 404),
-        },
+        querystring: IssuesQuery,
+        response: { 200: IssuePage, ...problems(400, 404) },
       },
     },
     async ({ query: { offset, limit, ...filter } }) => {
@@ -129,7 +45,7 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
     },
   );
 
-  app.get<{ Querystring: IssueFilter & { offset: number; limit: number } }>(
+  app.get(
     '/records/reasons',
     {
       schema: {
@@ -137,34 +53,8 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
         tags,
         summary:
           'Why records wait, over all mappings: how many by mapping, kind, code and property, the most frequent first',
-        querystring: object({
-          'mapping?': text,
-          'kind?': kind,
-          'side?': text,
-          'code?': text,
-          'before?': before,
-          'offset?': offset,
-          'limit?': wideLimit,
-        }),
-        response: {
-          200: object({
-            reasons: list(
-              object({
-                mapping: text,
-                kind,
-                'code?': text,
-                'property?': text,
-                reason: described('In words, of one of them', text),
-                count,
-                since: described('Since when the first of them waits', time),
-              }),
-            ),
-            total: count,
-            offset: count,
-            limit: count,
-          }),
-          ...problems(400, 404),
-        },
+        querystring: IssueReasonsQuery,
+        response: { 200: IssueReasonPage, ...problems(400, 404) },
       },
     },
     async ({ query: { offset, limit, ...filter } }) => {
@@ -174,7 +64,7 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
     },
   );
 
-  app.post<{ Body: IssueFilter }>(
+  app.post(
     '/records/retry',
     {
       schema: {
@@ -182,14 +72,14 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
         tags,
         summary:
           'Look again at records that wait: one, those held for one reason, or all; of one mapping or of every one. Without "kind": at those that failed, wait for links, or ask for a person. Each mapping that has some gets a run, which tells what became of them',
-        body: object({ 'mapping?': text, 'kind?': kind, 'side?': text, 'id?': id, 'code?': text }),
-        response: { 202: object({ queued: count, runs: list(text) }), ...problems(400, 404) },
+        body: RetryBody,
+        response: { 202: Retried, ...problems(400, 404) },
       },
     },
     async ({ body }, reply) => reply.code(202).send(await retry(engine, body)),
   );
 
-  app.get<{ Params: { mapping: string; side: string; id: string } }>(
+  app.get(
     '/records/:mapping/:side/:id/explain',
     {
       schema: {
@@ -197,8 +87,8 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
         tags,
         summary:
           'Why a record is as it is: both values, what changed, what a reconcile would decide, what it waits for. Shows values; reads both systems',
-        params: object({ mapping: text, side: text, id: text }),
-        response: { 200: explanationSchema, ...problems(404, 422, 502) },
+        params: RecordParams,
+        response: { 200: Explanation, ...problems(404, 422, 502) },
       },
     },
     async ({ params }) => {
@@ -207,7 +97,7 @@ export async function records(app: FastifyInstance, { engine }: RouteDeps): Prom
       return explain(engine, mapping, side, params.id);
     },
   );
-}
+};
 
 /** What is held stays until the reconcile says otherwise: it knows the failed job, and a crash here loses nothing. */
 async function retry(engine: Engine, filter: IssueFilter): Promise<{ queued: number; runs: string[] }> {
@@ -241,7 +131,7 @@ async function retry(engine: Engine, filter: IssueFilter): Promise<{ queued: num
 
 async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: string) {
   const names = namesOf(mapping);
-  const { sides, linked, ready, properties, match, held, intent, lost } = await explainRecord(
+  const { sides, linked, ready, properties, match, issue, pendingCreate, lost } = await explainRecord(
     mappingScope(engine.context({ owner: 'explain' }), mapping),
     side,
     id,
@@ -258,12 +148,9 @@ async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: st
     id,
     linked,
     ready,
-    sides: bySide(
-      names,
-      mapPair(sides, ({ inScope, ...described }) => ({ ...described, inScope: inScope })),
-    ),
-    held: held && presentIssue(engine, mapping.name, held),
-    intent: intent && { at: iso(intent.at), review: intent.review ?? false },
+    sides: bySide(names, sides),
+    issue: issue && presentIssue(engine, mapping.name, issue),
+    pendingCreate: pendingCreate && { at: iso(pendingCreate.at), review: pendingCreate.review ?? false },
     match: match && {
       found: match.kind,
       ...(match.kind === 'none' ? {} : { rule: match.rule }),

@@ -1,10 +1,9 @@
 /** Reviews: the inbox of what a person must decide, and the deciding. */
 import { randomUUID } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
+import { ResolveBody, Resolved, ResolveParams, ReviewPage, ReviewsQuery } from '../../api/index.ts';
 import type { Mapping } from '../../engine/config/types.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
-import type { BrakeAnswer } from '../../engine/store/brake.ts';
 import type { RecordRef } from '../../engine/store/types.ts';
 import { answerBrake, brakeOn } from '../../engine/sync/brake.ts';
 import { createByHand, deleteSurvivor, dismiss, linkByHand, resolveConflict } from '../../engine/sync/manual.ts';
@@ -12,53 +11,30 @@ import { mappingScope } from '../../engine/sync/mapping-scope.ts';
 import type { Outcome } from '../../engine/sync/outcome.ts';
 import type { MappingScope } from '../../engine/sync/scope.ts';
 import { otherSide } from '../../engine/types.ts';
-import { brakeReview, brakeSchema } from '../brake.ts';
+import { brakeReview } from '../brake.ts';
 import { afterBrake } from '../follows.ts';
 import { pageOfIssues } from '../issues.ts';
-import type { RouteDeps } from '../options.ts';
+import type { Routes } from '../options.ts';
 import { iso, presentFound, presentOutcome } from '../present.ts';
-import { parseBrakeReviewId, parseReviewId, type ReviewAction, reviewActions } from '../review-id.ts';
-import { count, described, held, limit, list, object, offset, perSide, problems, ref, text } from '../schemas.ts';
+import { problems } from '../responses.ts';
+import { parseBrakeReviewId, parseReviewId, reviewActions } from '../review-id.ts';
 import { namesOf, type SideNames, sideIndex } from '../sides.ts';
-
-interface Resolution {
-  readonly action: ReviewAction | BrakeAnswer;
-  readonly counterpart?: string;
-  readonly side?: string;
-  readonly property?: string;
-  readonly properties?: Readonly<Record<string, string>>;
-}
-
-const reviewSchema = object({
-  mapping: text,
-  'side?': described('Of a record', text),
-  'id?': described('Of a record', text),
-  'ids?': described('Both ids, where it is linked', perSide(text)),
-  ...held,
-  kind: { type: 'string', enum: ['review', 'brake'] },
-  review: described('Its name, for POST /reviews/:id/resolve', text),
-  actions: described('What can be done about it', list(text)),
-  'brake?': brakeSchema,
-});
 
 /** Beside reviews: what a person, or the mapping, decided to leave without a counterpart may be decided otherwise. */
 const DECIDABLE: ReadonlySet<string> = new Set(['review', 'orphaned', 'unmatched']);
 
-export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
+export const reviews: Routes = async (app, { engine }) => {
   const tags = ['reviews'];
 
-  app.get<{ Querystring: { mapping?: string; offset: number; limit: number } }>(
+  app.get(
     '/reviews',
     {
       schema: {
         operationId: 'listReviews',
         tags,
         summary: 'What a person must decide: brakes that are on, then records, the oldest first',
-        querystring: object({ 'mapping?': text, 'offset?': { ...offset, maximum: 100_000 }, 'limit?': limit }),
-        response: {
-          200: object({ reviews: list(reviewSchema), total: count, offset: count, limit: count }),
-          ...problems(400, 404),
-        },
+        querystring: ReviewsQuery,
+        response: { 200: ReviewPage, ...problems(400, 404) },
       },
     },
     async ({ query: { mapping: name, offset, limit } }) => {
@@ -75,11 +51,17 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
         limit - first.length,
       );
       const records = await presentFound(engine, page);
-      return { reviews: [...first, ...records], total: brakes.length + total, offset, limit };
+      const decidable = records.map(({ review = '', actions = [], ...one }) => ({
+        ...one,
+        kind: 'review' as const,
+        review,
+        actions,
+      }));
+      return { reviews: [...first, ...decidable], total: brakes.length + total, offset, limit };
     },
   );
 
-  app.post<{ Params: { id: string }; Body: Resolution }>(
+  app.post(
     '/reviews/:id/resolve',
     {
       schema: {
@@ -96,34 +78,9 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
           'Records that were left (`orphaned`, `unmatched`) are named `MAPPING~SIDE~ID` and can be decided otherwise: `create`; `delete` of what is left of a pair; `link` of one without a link.',
           'Of a brake, `continue`: all that waits for it goes on. `discard`: what the brake is about is not done, the rest goes on.',
         ].join('\n\n'),
-        params: object({ id: text }),
-        body: object({
-          action: { type: 'string', enum: ['link', 'create', 'take', 'delete', 'ignore', 'continue', 'discard'] },
-          'counterpart?': {
-            type: 'string',
-            minLength: 1,
-            maxLength: 500,
-            description: 'For link: id of the record on the other side',
-          },
-          'side?': described('For take: the side whose values win', text),
-          'property?': described('For take: only this property', text),
-          'properties?': described('For take: the side that wins, by the name of the property', {
-            type: 'object',
-            additionalProperties: text,
-            minProperties: 1,
-          }),
-        }),
-        response: {
-          200: object({
-            review: text,
-            action: text,
-            'outcome?': ref('Outcome'),
-            'released?': described('Of a brake: records that go on', count),
-            'follows?': described('Of a brake: what happens next', text),
-            'undo?': described('Of a brake: the command that stops it or brings it back', text),
-          }),
-          ...problems(400, 404, 409, 422, 502),
-        },
+        params: ResolveParams,
+        body: ResolveBody,
+        response: { 200: Resolved, ...problems(400, 404, 409, 422, 502) },
       },
     },
     async ({ params, body }) => {
@@ -135,9 +92,9 @@ export async function reviews(app: FastifyInstance, { engine }: RouteDeps): Prom
       return { review: params.id, action: body.action, ...(outcome ? { outcome } : {}) };
     },
   );
-}
+};
 
-async function resolveBrake(engine: Engine, mapping: Mapping, action: Resolution['action']) {
+async function resolveBrake(engine: Engine, mapping: Mapping, action: ResolveBody['action']) {
   if (action !== 'continue' && action !== 'discard')
     throw new TandemError('CONFLICT', `A brake is answered with continue or discard; not with ${action}.`, {
       mapping: mapping.name,
@@ -148,7 +105,7 @@ async function resolveBrake(engine: Engine, mapping: Mapping, action: Resolution
   return { action, released, ...afterBrake(mapping.name, brake?.kind, action) };
 }
 
-async function resolve(engine: Engine, review: string, body: Resolution) {
+async function resolve(engine: Engine, review: string, body: ResolveBody) {
   const { action, counterpart } = body;
   const name = parseReviewId(review);
   const mapping = engine.mapping(name.mapping);
@@ -219,7 +176,7 @@ async function createAgain(scope: MappingScope, record: RecordRef, pair: RecordR
 }
 
 /** @throws TandemError BAD_REQUEST */
-function choice(mapping: Mapping, names: SideNames, { side, property, properties }: Resolution) {
+function choice(mapping: Mapping, names: SideNames, { side, property, properties }: ResolveBody) {
   const wrong = (message: string): TandemError => new TandemError('BAD_REQUEST', message, { mapping: mapping.name });
   const winner = side === undefined ? undefined : sideIndex(mapping, side);
   if (property !== undefined) {

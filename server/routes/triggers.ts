@@ -1,51 +1,26 @@
 /** Triggers: begin a run of one mapping, of one record, or of every mapping. */
-import type { FastifyInstance } from 'fastify';
+import { ref, TriggerAllBody, TriggerBody, Triggered, TriggerParams } from '../../api/index.ts';
 import { TandemError } from '../../engine/errors.ts';
-import type { RunKind } from '../../engine/sync/scan.ts';
-import type { RouteDeps } from '../options.ts';
+import type { Routes } from '../options.ts';
 import { presentRun } from '../present.ts';
-import { described, flag, object, problems, ref, text } from '../schemas.ts';
+import { problems } from '../responses.ts';
 import { sideIndex } from '../sides.ts';
-
-interface Body {
-  readonly scan?: RunKind;
-  readonly record?: { readonly side: string; readonly id: string };
-  readonly plan?: boolean;
-  readonly allowCreates?: boolean;
-}
-
-const id = { type: 'string', minLength: 1, maxLength: 500 } as const;
-const scan = {
-  type: 'string',
-  enum: ['changes', 'full', 'backfill'],
-  description:
-    'Default: changes. backfill: bring properties that were added, removed or defined otherwise to all links; systems are asked for those records only',
-} as const;
-const plan = described('Only tell what would be done; nothing is written to either system', flag);
-
-const allowCreates = described(
-  'The plan of the first sync was looked at: it may create as much as there is, see `brake.firstSync`',
-  flag,
-);
 
 /** It holds for the whole mapping from then on: a plan or a run of one record must not allow it by the way. */
 const allowedAlone = (): TandemError =>
   new TandemError('BAD_REQUEST', 'Send "allowCreates" with a scan that writes, not with "plan" or "record".');
 
-export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
-  app.post<{ Params: { mapping: string }; Body: Body | null | undefined }>(
+export const triggers: Routes = async (app, { engine }) => {
+  app.post(
     '/triggers/:mapping',
     {
       schema: {
         operationId: 'trigger',
         tags: ['triggers'],
         summary: 'Begin a run of a mapping, or of one record of it',
-        params: object({ mapping: text }),
-        body: object(
-          { 'scan?': scan, 'record?': object({ side: text, id }), 'plan?': plan, 'allowCreates?': allowCreates },
-          { type: ['object', 'null'] },
-        ),
-        response: { 202: ref('Triggered'), ...problems(400, 404) },
+        params: TriggerParams,
+        body: TriggerBody,
+        response: { 202: ref(Triggered), ...problems(400, 404) },
       },
     },
     async (request, reply) => {
@@ -66,15 +41,15 @@ export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Pro
     },
   );
 
-  app.post<{ Body: Omit<Body, 'record'> | null | undefined }>(
+  app.post(
     '/triggers',
     {
       schema: {
         operationId: 'triggerAll',
         tags: ['triggers'],
         summary: 'Begin a run of every mapping',
-        body: object({ 'scan?': scan, 'plan?': plan, 'allowCreates?': allowCreates }, { type: ['object', 'null'] }),
-        response: { 202: ref('Triggered'), ...problems(400) },
+        body: TriggerAllBody,
+        response: { 202: ref(Triggered), ...problems(400) },
       },
     },
     async (request, reply) => {
@@ -89,4 +64,4 @@ export async function triggers(app: FastifyInstance, { engine }: RouteDeps): Pro
         .send({ ...(await presentRun(engine, run, true)), started });
     },
   );
-}
+};

@@ -1,11 +1,12 @@
 /** Webhooks: events of systems come in here. Open to whoever knows the key in the address; the signature is checked where the system has one. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
+import { Accepted, Handshake, type Static, WebhookParams } from '../../api/index.ts';
 import { verifyWebhook } from '../../engine/connectors/http/webhooks.ts';
 import { TandemError } from '../../engine/errors.ts';
 import { sameSecret } from '../auth.ts';
-import type { RouteDeps } from '../options.ts';
+import type { Routes } from '../options.ts';
 import { HttpProblem } from '../problems.ts';
-import { count, described, object, problems, text } from '../schemas.ts';
+import { problems } from '../responses.ts';
 
 const BODY_LIMIT = 1024 * 1024;
 /** Wrong keys per address and minute. A right key is never refused because of them. */
@@ -13,12 +14,7 @@ const GUESSES = 30;
 /** Requests per address and minute; a system that is told to slow down sends again, and scans repair what it gives up. */
 const REQUESTS = 3_000;
 
-interface Address {
-  readonly system: string;
-  readonly key: string;
-}
-
-export async function webhooks(app: FastifyInstance, { engine, options, metrics }: RouteDeps): Promise<void> {
+export const webhooks: Routes = async (app, { engine, options, metrics }) => {
   const rate = app.createRateLimit({ max: REQUESTS, timeWindow: '1 minute' });
   const guesses = app.createRateLimit({ max: GUESSES, timeWindow: '1 minute' });
 
@@ -26,7 +22,7 @@ export async function webhooks(app: FastifyInstance, { engine, options, metrics 
 
   /** Before the body is read: nobody without the key makes this process hold one. */
   const letIn = async (request: FastifyRequest): Promise<void> => {
-    const { system, key } = request.params as Address;
+    const { system, key } = request.params as Static<typeof WebhookParams>;
     const declared = engine.config.current().systems.get(system)?.webhooks !== undefined;
     const expected = declared ? options.webhookKey(system) : undefined;
     const right = sameSecret(key, expected ?? '') && expected !== undefined && expected !== '';
@@ -47,7 +43,7 @@ export async function webhooks(app: FastifyInstance, { engine, options, metrics 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_, body, done) => done(null, body));
 
-  app.post<{ Params: Address; Body: Buffer | undefined }>(
+  app.post(
     '/webhooks/:system/:key',
     {
       config: { open: true },
@@ -63,12 +59,8 @@ export async function webhooks(app: FastifyInstance, { engine, options, metrics 
         tags: ['webhooks'],
         summary: 'Events of a system. The body is whatever that system sends',
         security: [],
-        params: object({ system: text, key: described("Secret of this system's webhook address", text) }),
-        response: {
-          200: object({}, { description: 'Handshake: the header came back' }),
-          202: object({ queued: described('Records that will be looked at', count) }),
-          ...problems(401, 404, 422, 429),
-        },
+        params: WebhookParams,
+        response: { 200: Handshake, 202: Accepted, ...problems(401, 404, 422, 429) },
       },
     },
     async (request, reply) => {
@@ -77,7 +69,7 @@ export async function webhooks(app: FastifyInstance, { engine, options, metrics 
       if (!webhooks) throw new TandemError('NOT_FOUND', 'There is no such webhook.');
       const verified = await verifyWebhook(webhooks, {
         headers: request.headers,
-        rawBody: request.body ?? Buffer.alloc(0),
+        rawBody: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
         now: Date.now(),
       }).catch((error: unknown) => {
         if (!(error instanceof TandemError && error.code === 'UNAUTHORIZED')) throw error;
@@ -95,4 +87,4 @@ export async function webhooks(app: FastifyInstance, { engine, options, metrics 
       return reply.code(202).send({ queued });
     },
   );
-}
+};

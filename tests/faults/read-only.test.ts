@@ -103,8 +103,8 @@ it(
     expect(looked).toBeLessThanOrEqual(6 * (RECORDS + NEW) + 30 * (6 + lasted / REST));
     expect(recovered).toBeLessThan(1.25 * REST + 30_000);
     expect(end.failed).toBe(0);
-    const { held } = await get<{ held: Record<string, number> }>('/mappings/product-product');
-    expect(held).toMatchObject({ failed: 0, review: 0 });
+    const { issues } = await get<{ issues: Record<string, number> }>('/mappings/product-product');
+    expect(issues).toMatchObject({ failed: 0, review: 0 });
     expect(await sync()).toMatchObject({ state: 'done', progress: { work: 0 } });
     await until(async () => (await get<Health>('/health/ready')).status === 'ready');
   },

@@ -112,8 +112,8 @@ it.each(['hangs', 'is killed'] as const)(
     expect(errors).toEqual([]);
     const counts = (): number[] => [keap.store.products.values().length, shop.store.products.values().length];
     expect(counts()).toEqual([RECORDS + 1, RECORDS + 1]);
-    const { held } = await get<{ held: Record<string, number> }>('/mappings/product-product');
-    expect(held).toMatchObject({ failed: 0, review: 0 });
+    const { issues } = await get<{ issues: Record<string, number> }>('/mappings/product-product');
+    expect(issues).toMatchObject({ failed: 0, review: 0 });
     // Neither process ended, nor was started anew.
     expect([server.child.exitCode, worker.child.exitCode]).toEqual([null, null]);
     expect(await get('/processes')).toMatchObject({

@@ -103,10 +103,10 @@ it.each<[system: SystemName, how: Outage]>([
     expect(otherCalled).toBeLessThanOrEqual(BEGINNING);
     expect(recovered).toBeLessThan(1.25 * REST + 30_000);
     expect(end.failed).toBe(0);
-    const held = await get<{ counts: Record<string, number> } & { held: Record<string, number> }>(
+    const mapping = await get<{ counts: Record<string, number> } & { issues: Record<string, number> }>(
       '/mappings/product-product',
     );
-    expect(held.held).toMatchObject({ failed: 0, review: 0 });
+    expect(mapping.issues).toMatchObject({ failed: 0, review: 0 });
     const run = await sync();
     expect(run).toMatchObject({ state: 'done', progress: { work: 0 } });
     await until(async () => (await get<Health>('/health/ready')).status === 'ready');

@@ -17,7 +17,7 @@ test('mappings are shown as they were loaded', async () => {
         file: 'mappings/people.yaml',
         ready: true,
         links: 1,
-        held: { failed: 1, review: 0 },
+        issues: { failed: 1, review: 0 },
         problems: [],
       },
     ],
@@ -252,7 +252,7 @@ test('explain tells both values, what changed and what would be decided', async 
     linked: true,
     ready: true,
     sides: { crm: { id: '1', exists: true, inScope: true }, shop: { id: '7', exists: true } },
-    held: { kind: 'review', code: 'CONFLICT', property: 'note' },
+    issue: { kind: 'review', code: 'CONFLICT', property: 'note' },
     lost: [],
   });
   const of = (name: string): Answer => body.properties.find((property: Answer) => property.property === name);

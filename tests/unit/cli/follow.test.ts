@@ -2,10 +2,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Run } from '../../../api/index.ts';
 import { verdictOf } from '../../../cli/checklist.ts';
 import { createClient } from '../../../cli/client.ts';
-import { followRun, type Run, reasonLines, summaryTable } from '../../../cli/follow.ts';
+import { followRun, reasonLines, summaryTable } from '../../../cli/follow.ts';
 import type { Output } from '../../../cli/output.ts';
+import type { Rule } from '../../../engine/merge/merge.ts';
 
 const listeners = process.listenerCount('SIGINT');
 const sides = (keap: number, shop: number) => ({ keap, shop });
@@ -269,7 +271,7 @@ describe('reasonLines', () => {
       mapping: 'm',
       side: 'keap',
       id,
-      kind: 'failed',
+      kind: 'failed' as const,
       code: 'VALUE_TYPE',
       reason,
       since: '',
@@ -283,8 +285,8 @@ describe('reasonLines', () => {
 });
 
 describe('verdictOf', () => {
-  const fault = { code: 'INTERNAL', message: 'x' };
-  const property = (a: object, b: object, rule: string, more: object = {}) => ({
+  const fault = { code: 'INTERNAL' as const, message: 'x' };
+  const property = (a: object, b: object, rule: Rule, more: object = {}) => ({
     property: 'p',
     type: 'string',
     direction: 'both',
