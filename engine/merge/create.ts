@@ -3,22 +3,22 @@
  * one step. A pending create that is found on a retry means that the outcome is not known: its result is looked for
  * before anything is posted again. Pure.
  */
-import type { MappingSide } from '../config/types.ts';
+import type { Mapping, MappingSide } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { changeTo, type Outcome } from '../model/outcome.ts';
 import { flip, mapPair } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
-import type { PendingCreate } from '../store/types.ts';
+import { type PendingCreate, UNKNOWN_VALUE, type Unsettled } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts, NewRecord } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
-import { type Base, otherSide, type Pair } from '../types.ts';
-import { baseOfCreate, marked } from './base.ts';
+import { type Base, otherSide, type Pair, type PropertyBase } from '../types.ts';
+import { baseOfCreate, entryFrom, fingerprintOf, marked } from './base.ts';
 import { ownWriteOf } from './foreign.ts';
 import { lacksCorrelation } from './linked.ts';
 import { merge } from './merge.ts';
 import { blockedTrouble, hasEnded, permitFor, seenIn } from './permit.ts';
-import { nextLook } from './readback.ts';
+import { lossIn, nextLook } from './readback.ts';
 import { linkedState, stateToStore, unlinkedState } from './state.ts';
 import { resultOfCreate, sameSent, suspicionOf } from './unconfirmed.ts';
 import {
@@ -27,8 +27,10 @@ import {
   end,
   entryOf,
   fail,
+  issueOf,
   linkResult,
   nothing,
+  openOfLink,
   outcomeOf,
   outcomeOfError,
   raiseIssue,
@@ -243,12 +245,16 @@ function linkCreated(
   const claim = recordKey(counterpart.side, counterpart.record.id);
   if (!results.locked.includes(claim)) return act({ do: 'lock', claims: [claim] }, outcome);
   const exact = facts.capabilities[counterpart.side].create!.returns === 'record';
-  const base = baseOfCreate(mapping, source, counterpart, fingerprintsOf(sent), { begun: pending, exact });
+  const lost = lostOf(facts, counterpart, sent);
+  const begun = baseOfCreate(mapping, source, counterpart, fingerprintsOf(sent), { begun: pending, exact });
+  const base = withoutLost(mapping, begun, counterpart, lost);
   if (!facts.conversions) return ask({ ask: 'conversions', views, base });
   // What the target filled in by itself, and what flows back, has had no first contact yet.
-  const rest = merge({ base, modified: [undefined, undefined], properties: facts.conversions.properties });
+  const properties = facts.conversions.properties.filter(({ name }) => !lost.has(name));
+  const rest = merge({ base, modified: [undefined, undefined], properties });
   const unfinished = rest.decisions.some(({ rule, writes }) => writes !== undefined || rule === 'review');
-  const link = { ids, base: marked(mapping, unfinished ? base : rest.base), views, unfinished };
+  const agreed = unfinished ? base : withoutLost(mapping, rest.base, counterpart, lost);
+  const link = { ids, base: marked(mapping, agreed), views, unfinished, lost };
   const correlate = lacksCorrelation(facts, source, counterpart.record.id);
   if (results.committed === undefined) return commitCreated(facts, source, link, correlate, outcome);
   return correlateSource(facts, source, counterpart, link, pending !== undefined, outcome);
@@ -260,6 +266,40 @@ interface NewLink {
   readonly base: Base;
   /** Something is still to be written back, so the pair is looked at once more. */
   readonly unfinished: boolean;
+  /** What the target did not store as it was sent, by property. */
+  readonly lost: ReadonlyMap<string, TandemError>;
+}
+
+/** The new record shows less than was sent: a cut text, a rounded number, nothing. Nobody has edited it there. */
+function lostOf(facts: Facts, counterpart: RecordView, { writes }: Sendable): NewLink['lost'] {
+  return new Map(
+    writes.flatMap((write) => {
+      const same = fingerprintOf(facts.mapping, counterpart, write.property) === write.fingerprint;
+      const error = same ? undefined : lossIn(facts, counterpart, write);
+      return error ? [[write.property, error] as const] : [];
+    }),
+  );
+}
+
+/** What was not stored as it was sent is no agreement: an edit of either side is a change. */
+function withoutLost(mapping: Mapping, base: Base, counterpart: RecordView, lost: NewLink['lost']): Base {
+  const entries = [...lost.keys()].map((name): [string, PropertyBase] => [
+    name,
+    entryFrom(counterpart.side, fingerprintOf(mapping, counterpart, name), UNKNOWN_VALUE),
+  ]);
+  return { ...base, ...Object.fromEntries(entries) };
+}
+
+/** Each of these is left alone until it is edited, and a person learns of the first. */
+function openOfLost(facts: Facts, { ids, views, lost }: NewLink): Pick<Commit, 'open'> {
+  const [first] = lost.values();
+  if (!first) return {};
+  const unsettled = [...lost].map(([name, error]): [string, Unsettled] => {
+    const values = mapPair(views, (view) => fingerprintOf(facts.mapping, view, name));
+    return [name, { halt: { values, code: error.code, reason: error.message }, returns: 0, at: facts.stored.now }];
+  });
+  const issue = issueOf(facts, troubleOf(first));
+  return { open: openOfLink(ids, { issue, unsettled: Object.fromEntries(unsettled) }) };
 }
 
 /** Until the source names its counterpart too, its state is not known: were this process to end now, the next scan goes on. */
@@ -281,6 +321,7 @@ function commitCreated(facts: Facts, source: RecordView, link: NewLink, correlat
     handled: views,
     written: flip(counterpart.side, [counterpart.record.id, undefined]),
     ownWrites: flip(counterpart.side, [ownWriteOf(undefined, counterpart, []), undefined]),
+    ...openOfLost(facts, link),
   };
   return act({ do: 'commit', commit, last: !correlate }, outcome);
 }

@@ -168,8 +168,18 @@ export function notStoredBy(
   const writes = stored.recent.filter((one) => one.property === property && one.side === side);
   const former = [fingerprintOf(mapping, view, property), ...writes.flatMap(({ before, sent }) => [before, sent])];
   if (former.includes(shown)) return mapping.sides[side].entity.lag > 0 ? 'old' : notStored(facts, property, side);
-  const loss = lossOf(value, raw);
-  return loss === undefined ? undefined : lossError(facts, property, side, loss);
+  return lossIn(facts, after, { property, value });
+}
+
+/** What the system has lost of one property that it was sent. */
+export function lossIn(
+  facts: Facts,
+  after: RecordView,
+  { property, value }: Pick<PropertyWrite, 'property' | 'value'>,
+): TandemError | undefined {
+  const raw = rawOf(facts, after, property);
+  const loss = sameButForm(value, raw) ? undefined : lossOf(value, raw);
+  return loss === undefined ? undefined : lossError(facts, property, after.side, loss);
 }
 
 /** How long to wait before a record is read again that has shown an old reading, in ms: as long as it has taken until now. */

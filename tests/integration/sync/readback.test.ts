@@ -143,6 +143,34 @@ describe('a shop that stores less than it is sent', () => {
     expect(await issueOf(one)).toBeUndefined();
   });
 
+  it('cuts a text as the record is created: the whole text stays, and the issue counts the characters', async () => {
+    const rule = shopDoes({ behaviour: 'cut', property: 'description', length: 12 });
+    const one = await product(long);
+    expect(await issueOf(one)).toMatchObject({
+      code: 'WRITE_NOT_STORED',
+      reason: 'customwebshop stored description otherwise: 12 of 42 characters.',
+    });
+    expect(textsOf(one)).toEqual([long, long.slice(0, 12)]);
+    await expectNoMoreWrites();
+    world.shop.behaviours.clear(rule.id);
+    edit('keap', one.keap, { description: `${long} And more.` });
+    await changes();
+    expect(textsOf(one)).toEqual([`${long} And more.`, `${long} And more.`]);
+    expect(await issueOf(one)).toBeUndefined();
+  });
+
+  it('cuts a text as the record is created, and answers an id only: it is no edit, and nothing flows back', async () => {
+    world.keap.behaviours.add({ entity: 'companies', behaviour: 'cut', property: 'notes', length: 12 });
+    const company = unique('Cut');
+    const email = `${company}@example.test`;
+    const id = await make(world, 'shop', 'customers', { company, email, note: long });
+    await sync(world, 'full', 'company-customer');
+    const keap = await linked(world, 'company-customer', 'shop', id);
+    expect(await heldOf(world, 'company-customer', 'keap', keap)).toMatchObject({ code: 'WRITE_NOT_STORED' });
+    expect(world.keap.store.table('companies').get(keap)?.notes).toBe(long.slice(0, 12));
+    expect(world.shop.store.customers.get(Number(id))?.note).toBe(long);
+  });
+
   it('ignores that a text is cleared: it stays cleared where it was, and nothing flows back', async () => {
     const one = await product('before');
     shopDoes({ behaviour: 'ignore', property: 'description' });

@@ -352,6 +352,84 @@ describe('a record that needs a counterpart', () => {
     `));
 });
 
+describe('a create of which the target stored less than was sent', () => {
+  const long = view(0, ['Ann', 'a long text']);
+  const cut = view(1, ['Ann', 'a long'], { id: 'new' });
+  const idOnly = mappingOf({ sides: [{}, { create: { answer: 'id' } as never }] });
+
+  it('is linked, and the cut value is an issue and no agreement: nothing flows back', () =>
+    expect(
+      play({ records: [long, undefined], effects: { created: { kind: 'created', view: cut } } }),
+    ).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: correlation, view: 0/a(Ann, a long text)}
+      ? {ask: rule, rule: 0, view: 0/a(Ann, a long text)}
+      ? {ask: open-creates, view: 0/a(Ann, a long text)}
+      ? {ask: new-record, view: 0/a(Ann, a long text)}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: a long text}, keys: [ann@x]}}}
+          = created {writes: [[], [name, phone]], side: 1}
+      ! create {side: 1, data: {name: Ann, phone: a long text}, key: key-1}
+      ! lock {claims: [1/new]}
+          = created {writes: [[], [name, phone]], side: 1, ids: [a, new], changes: [-, ""]}
+      ? {ask: conversions, views: [0/a(Ann, a long text), 1/new(Ann, a long)], base: {name: [Ann, Ann], phone: ["?", a long]}}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [a, new], base: {name: [Ann, Ann, name#1], phone: ["?", a long, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, a long text>", "<Ann, a long>"]}}
+          handled: [0/a(Ann, a long text), 1/new(Ann, a long)]
+          written: [-, new]
+          mark: []
+          open: {0/a: {issue: {kind: failed, code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters.", property: phone, mapping: v1, since: 1000000}, unsettled: {phone: {halt: {values: [a long text, a long], code: WRITE_NOT_STORED, reason: "shop stored phone otherwise: 6 of 11 characters."}, returns: 0, at: 1000000}}}, 1/new: {issue: null, decision: null, pendingCreate: null}}
+      "
+    `));
+
+  it.each<[string, Situation]>([
+    ['the target answered only an id', { mapping: idOnly }],
+    [
+      'it is found after the response was lost',
+      {
+        open: { pendingCreate: pendingCreate({ name: 'Ann', phone: 'a long text' }, { keys: ['ann@x'] }) },
+        answers: {
+          found: { by: 'search', records: [{ view: cut, linked: false, firstSeen: undefined }], others: [] },
+        },
+      },
+    ],
+  ])('does not take the cut value for an edit where %s', (_, more) => {
+    const played = play({ records: [long, undefined], effects: { created: { kind: 'created', view: cut } }, ...more });
+    expect(played).toContain('phone: ["?", a long, phone#1]');
+    expect(played).toContain('code: WRITE_NOT_STORED');
+    expect(played).toContain('mark: []');
+  });
+
+  it('is an issue where nothing of a value was stored', () =>
+    expect(
+      play({
+        records: [long, undefined],
+        effects: { created: { kind: 'created', view: view(1, ['Ann', ''], { id: 'new' }) } },
+      }),
+    ).toContain('reason: "shop stored phone otherwise: nothing of it."'));
+
+  it('agrees where the target keeps its own form of a value', () =>
+    expect(
+      play({
+        records: [view(0, ['Ann', '(12) 34']), undefined],
+        effects: { created: { kind: 'created', view: view(1, ['Ann', '1234'], { id: 'new' }) } },
+      }),
+    ).toContain('phone: ["(12) 34", "1234", phone#1]'));
+
+  it('is looked at once more for the rest, and its issue stands', () => {
+    const played = play({
+      mapping: mappingOf({ properties: { name: {}, phone: {}, fax: {} } }),
+      records: [view(0, ['Ann', 'a long text', '']), undefined],
+      effects: { created: { kind: 'created', view: view(1, ['Ann', 'a long', 'f9'], { id: 'new' }) } },
+    });
+    expect(played).toContain('base: {name: [Ann, Ann, name#1], phone: ["?", a long, phone#1]}');
+    expect(played).toContain('code: WRITE_NOT_STORED');
+    expect(played).toContain('mark: [{mapping: people, side: 0, id: a}]');
+  });
+});
+
 describe('a create that came to nothing', () => {
   it('is an issue where the system rejected it, and nothing of it stays open', () =>
     expect(play({ ...alone, effects: { created: { kind: 'rejected', error: rejected } } })).toMatchInlineSnapshot(`
