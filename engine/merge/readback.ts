@@ -4,6 +4,7 @@
  */
 import { TandemError } from '../errors.ts';
 import { sameButForm } from '../expression/forms.ts';
+import { isEmpty } from '../expression/values.ts';
 import { type RecentWrite, UNKNOWN_VALUE } from '../store/types.ts';
 import type { Conversions, Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
@@ -113,7 +114,8 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
     if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age };
     return { kind: 'refused', error: notStored(facts, name, side) };
   }
-  const loss = lossOf(sent, shown);
+  // The response has shown that it was stored: what is empty by now was cleared by somebody.
+  const loss = isEmpty(shown) ? undefined : lossOf(sent, shown);
   return loss === undefined ? { kind: 'third' } : { kind: 'refused', error: lossError(facts, name, side, loss) };
 }
 

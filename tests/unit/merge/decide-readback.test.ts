@@ -770,6 +770,13 @@ describe('a third value after our own write', () => {
     "
   `));
 
+  it('flows back where it is empty: somebody cleared it, for the response had shown what we wrote', () => {
+    const played = play(showing(['Ann', '']));
+    expect(played).toContain('update {side: 0');
+    expect(played).toContain('property: phone, side: crm, value: p2, rule: cleared');
+    expect(played).not.toContain('WRITE_NOT_STORED');
+  });
+
   it('flows back without that where somebody modified the record since', () =>
     expect(
       play(
