@@ -21,7 +21,7 @@ export function openHttpConnector(
   transport: Transport = createTransport(config, host),
 ): Connector {
   const account = createAccount({ config, host, transport });
-  const http: HttpSystem = { config, host, transport, account, forms: new Map() };
+  const http: HttpSystem = { config, host, transport, account, forms: new Map(), refused: new Map() };
   return {
     capabilities: (name) => capabilitiesOf(entityOf(http, name)),
     check: (name) => check(http, name),

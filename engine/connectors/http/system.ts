@@ -18,6 +18,8 @@ export interface HttpSystem {
   readonly account: () => Promise<unknown>;
   /** Per entity: in which form the system took a version last. */
   readonly forms: Map<string, (tag: string) => string>;
+  /** Since when the version of a record is refused that its reads show, by entity and id; `performance.now()`. */
+  readonly refused: Map<string, number>;
 }
 
 export function entityOf(http: HttpSystem, name: string): EntityConfig {

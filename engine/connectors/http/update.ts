@@ -56,12 +56,17 @@ async function sendVersioned(
   const known = http.forms.get(entity.name) ?? FORMS[0]!;
   const tried = new Set([known(change.version)]);
   try {
-    return await send(known(change.version));
+    const answer = await send(known(change.version));
+    http.refused.delete(keyOf(entity, id));
+    return answer;
   } catch (error) {
     const refused = asTandemError(error);
     if (refused.code !== 'RECORD_CHANGED' || change.before === undefined) throw error;
     const now = await read(http, entity.name, id, WRITTEN_PATIENCE);
-    if (now === undefined || stableJson(now.data) !== stableJson(change.before)) throw error;
+    if (now === undefined || stableJson(now.data) !== stableJson(change.before)) {
+      http.refused.delete(keyOf(entity, id));
+      throw error;
+    }
     if (refused.context.status !== 412)
       throw new TandemError(
         'SYSTEM_REJECTED',
@@ -75,12 +80,33 @@ async function sendVersioned(
       try {
         const answer = await send(version);
         http.forms.set(entity.name, form);
+        http.refused.delete(keyOf(entity, id));
         return answer;
       } catch (again) {
         if (asTandemError(again).code !== 'RECORD_CHANGED') throw again;
       }
     }
+    if (mayBeOld(http, entity, id)) throw error;
     const words = `${http.config.name} refuses the version (${header}) that it gave itself, and the record of ${entity.name} did not change`;
     throw new TandemError('VERSION_REFUSED', words, { ...refused.context, cause: error });
   }
+}
+
+const keyOf = ({ name }: EntityConfig, id: string): string => `${name} ${id}`;
+
+/** Records whose versions are refused that are remembered at most. */
+const REMEMBERED = 1_000;
+
+/**
+ * Reads may lag behind a write, by somebody else or by us: they show the record as it was, with its version of then, and the
+ * system rightly refuses that. So it is read and tried again for as long as that may last.
+ */
+function mayBeOld({ refused }: HttpSystem, entity: EntityConfig, id: string): boolean {
+  const key = keyOf(entity, id);
+  const since = refused.get(key) ?? performance.now();
+  refused.delete(key);
+  if (performance.now() - since >= entity.lag) return false;
+  refused.set(key, since);
+  for (const oldest of refused.keys()) if (refused.size > REMEMBERED) refused.delete(oldest);
+  return true;
 }

@@ -670,19 +670,27 @@ describe('update and delete', () => {
   describe('a version that the system refuses', () => {
     const record = { id: '1', updated_at: '2026-01-01T00:00:00Z', name: 'Old' };
     /** Tags of the origin count up with each write; `shown` is what a proxy or the origin makes of them. */
-    async function tagged(shown: (tag: string, reads: number) => string, edit?: () => object) {
+    async function tagged(
+      shown: (tag: string, reads: number) => string,
+      edit?: () => object,
+      entity: Partial<EntityConfig> = { lag: 0 },
+    ) {
       let [version, reads] = [1, 0];
       let now: object = record;
-      const made = await setUp({
-        read: (_, reply) => reply.header('etag', shown(`"v${version}"`, ++reads)).send(now),
-        update: (request, reply) => {
-          if (edit) now = { ...now, ...edit() };
-          if (request.headers['if-match'] !== `"v${version}"`) return reply.code(412).send({ message: 'precondition' });
-          version++;
-          now = { ...now, ...(request.body as object) };
-          return reply.header('etag', shown(`"v${version}"`, reads)).send(now);
+      const made = await setUp(
+        {
+          read: (_, reply) => reply.header('etag', shown(`"v${version}"`, ++reads)).send(now),
+          update: (request, reply) => {
+            if (edit) now = { ...now, ...edit() };
+            if (request.headers['if-match'] !== `"v${version}"`)
+              return reply.code(412).send({ message: 'precondition' });
+            version++;
+            now = { ...now, ...(request.body as object) };
+            return reply.header('etag', shown(`"v${version}"`, reads)).send(now);
+          },
         },
-      });
+        entity,
+      );
       const write = async (name: string) => {
         const before = (await made.client.read('things', '1'))!;
         const data = { ...before.data, name };
@@ -720,6 +728,21 @@ describe('update and delete', () => {
         context: { id: '1', status: 412 },
       });
       expect(patches()).toBe(2);
+    });
+
+    test('because reads lag is a record that changed, for as long as they may lag', async () => {
+      let behind = 1;
+      const { write, patches } = await tagged(() => `"v${1 - behind}"`, undefined, { lag: 300 });
+      const changed = { code: 'RECORD_CHANGED', retry: 'later' };
+      await expect(write('One')).rejects.toMatchObject(changed);
+      behind = 0;
+      expect((await write('One')).data).toMatchObject({ name: 'One' });
+      expect(patches()).toBe(2);
+      // It was taken meanwhile: the time begins again.
+      await delay(310);
+      await expect(write('Two')).rejects.toMatchObject(changed);
+      await delay(310);
+      await expect(write('Two')).rejects.toMatchObject({ code: 'VERSION_REFUSED', retry: 'never' });
     });
 
     test('because somebody edited the record stays a record that changed, and the edit stays', async () => {
