@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { allowance } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
-import { asTandemError } from '../errors.ts';
+import { asTandemError, type TandemError } from '../errors.ts';
 import type { Run } from '../store/runs.ts';
 import { backfill } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, type Missing } from '../sync/brake.ts';
@@ -90,12 +90,20 @@ async function planWarning(
     : undefined;
 }
 
+function tooEarly({ code, message, context: { retryAfter = 1_000 } }: TandemError): Outcome {
+  const reason = `${message} It is too early to say: plan it again after ${Math.ceil(retryAfter / 1_000)} s.`;
+  return outcome('waiting', { code, reason });
+}
+
+/** Waits for quota and for a system that is down: all that follows would meet the same. */
 async function planRecord(scope: MappingScope, side: SideIndex, id: string): Promise<Outcome> {
   for (;;) {
     try {
       return await plan(scope, { side, id });
     } catch (cause) {
       const error = asTandemError(cause);
+      // It may last as long as reads lag, for each of many records: the plan says so and goes on.
+      if (error.code === 'RECORD_LOCKED') return tooEarly(error);
       if (error.retry !== 'quota') return outcome('failed', { code: error.code, reason: error.message });
       await setTimeout(error.context.retryAfter ?? 1_000);
     }

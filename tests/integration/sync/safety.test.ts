@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordJob } from '../../../engine/runtime/queues.ts';
 import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { linked, make, reconcile, sync, unique } from './support.ts';
+import { linked, make, reconcile, remove, sync, unique } from './support.ts';
 
 const product = (name: string) => ({ name, short_description: 'x', price: 100 });
 
@@ -31,6 +31,24 @@ describe('a plan', () => {
 
     await world.sync('full');
     expect(await world.engine.links('product-product').reader.counterpart(0, id)).toBeDefined();
+  });
+
+  it('says of a record that may only not be shown yet that it is too early to say, and waits for none', async () => {
+    const id = await make(world, 'keap', 'products', product(unique('early')));
+    await reconcile(world, 'product-product', 'keap', id);
+    const twin = await linked(world, 'product-product', 'keap', id);
+    await remove(world, 'keap', 'products', id);
+    await remove(world, 'shop', 'products', twin);
+    const record = { side: 0, id } as const;
+    const { run } = await world.engine.trigger({ mapping: 'product-product', record, plan: true });
+    await expect.poll(async () => (await world.engine.runs.get(run.id))?.state, { timeout: 8_000 }).toBe('done');
+    expect(await world.engine.runs.planned(run.id)).toMatchObject([
+      {
+        kind: 'waiting',
+        code: 'RECORD_LOCKED',
+        reason: expect.stringMatching(/too early to say: plan it again after \d+ s/),
+      },
+    ]);
   });
 });
 
