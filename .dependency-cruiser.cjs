@@ -1,5 +1,5 @@
 // Which folder may import which (DESIGN.md, section 7). Dependencies point one way:
-//   cli, server -> engine/queue -> engine/sync -> engine/{merge,links,connectors} -> engine/store -> engine/{expression,config} -> engine/*.ts
+//   cli, server -> api; cli, server -> engine/queue -> engine/sync -> engine/{merge,links,connectors} -> engine/store -> engine/{expression,config} -> engine/*.ts
 // Imports of types count like any other, but where a rule says otherwise. `npm run deps` checks it.
 
 const TYPES = ['type-only'];
@@ -26,7 +26,7 @@ module.exports = {
       name: 'no-dev-dependency-at-run-time',
       severity: 'error',
       comment: 'The product runs without devDependencies (npm ci --omit=dev): move the package to dependencies.',
-      from: { path: '^(engine|server|cli)/' },
+      from: { path: '^(api|engine|server|cli)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: TYPES },
     },
 
@@ -36,7 +36,7 @@ module.exports = {
       severity: 'error',
       comment: 'engine/ knows neither who serves it nor who tests it.',
       from: { path: '^engine/' },
-      to: { path: '^(server|cli|sandbox|tests|bench|scripts)/' },
+      to: { path: '^(api|server|cli|sandbox|tests|bench|scripts)/' },
     },
     {
       name: 'engine-has-no-server-and-no-terminal',
@@ -49,6 +49,27 @@ module.exports = {
           '(^|/)node_modules/(commander|cli-progress|cli-table3|picocolors)/',
         ],
       },
+    },
+    {
+      name: 'one-contract',
+      severity: 'error',
+      comment: 'Shapes of requests and answers are made in api/ only; server and cli name them from api/index.ts.',
+      from: { pathNot: '^api/' },
+      to: { path: ['^api/(?!index\\.ts$)', '(^|/)node_modules/typebox/'] },
+    },
+    {
+      name: 'contract-knows-no-server',
+      severity: 'error',
+      comment: 'api/ takes the lists of words from the engine, and knows neither who serves it nor who calls it.',
+      from: { path: '^api/' },
+      to: { path: '^(server|cli|sandbox|tests|bench|scripts)/' },
+    },
+    {
+      name: 'cli-calls-the-server',
+      severity: 'error',
+      comment: 'Commands ask a running Tandem over HTTP. Only what starts a server may import how one is made.',
+      from: { path: '^cli/', pathNot: '^cli/(processes|environment)\\.ts$' },
+      to: { path: '^server/' },
     },
     {
       name: 'server-not-to-cli',

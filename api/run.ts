@@ -26,10 +26,8 @@ import {
   wordOf,
 } from './schema.ts';
 
-type BySide = Readonly<Record<string, number>>;
-
 /** As the list of counters says. */
-const counts = Type.Unsafe<Counts<BySide>>(
+const counts = Type.Unsafe<Counts<Readonly<Record<string, number>>>>(
   object(
     Object.fromEntries(
       Object.entries(COUNTERS).map(([name, { perSide, words }]) => [

@@ -1,11 +1,9 @@
 /** What follows from a decision that concerns many records, and which command brings it back. */
+import type { Retirement } from '../api/index.ts';
 import type { BrakeKind } from '../engine/config/brake.ts';
 import type { BrakeAnswer } from '../engine/store/brake.ts';
 
-export interface Consequence {
-  readonly follows: string;
-  readonly undo: string;
-}
+type Consequence = Pick<Retirement, 'follows' | 'undo'>;
 
 /** @param kind what the brake was about; undefined where it is off by now, and only the rest of an answer was carried out */
 export function afterBrake(mapping: string, kind: BrakeKind | undefined, answer: BrakeAnswer): Consequence {

@@ -1,8 +1,10 @@
 /** Records with an issue that fit a filter: a batch at a time, or a page of them in order. However many wait, few are in memory. */
+
+import type * as api from '../api/index.ts';
 import type { Mapping } from '../engine/config/types.ts';
 import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../engine/errors.ts';
-import type { RecordIssue as StoredIssue } from '../engine/store/issues.ts';
+import type { RecordIssue } from '../engine/store/issues.ts';
 import { ISSUE_KINDS, type Issue, type IssueKind, type RecordRef } from '../engine/store/types.ts';
 import type { SideIndex } from '../engine/types.ts';
 import { namesOf, sideIndex } from './sides.ts';
@@ -19,11 +21,12 @@ export interface IssueFilter {
   readonly before?: string | undefined;
 }
 
-export interface RecordIssue extends Issue, RecordRef {}
+/** An issue and its record. */
+export interface FlatIssue extends Issue, RecordRef {}
 
 export interface Found {
   readonly mapping: Mapping;
-  readonly issue: RecordIssue;
+  readonly issue: FlatIssue;
 }
 
 /** Somebody or something is waiting for these. */
@@ -39,7 +42,7 @@ function kindsOf({ kind, id }: IssueFilter): readonly IssueKind[] {
 export async function* findIssues(
   engine: Engine,
   filter: IssueFilter,
-): AsyncGenerator<{ mapping: Mapping; records: RecordIssue[] }> {
+): AsyncGenerator<{ mapping: Mapping; records: FlatIssue[] }> {
   for (const { mapping, side } of mappingsOf(engine, filter)) {
     for await (const batch of batches(engine, mapping, side, filter)) {
       const records = batch.filter((issue) => fits(issue, side, filter));
@@ -74,18 +77,12 @@ export async function pageOfIssues(
   return { page: sorted(first).slice(offset, most), total };
 }
 
-export interface IssueReason extends Pick<RecordIssue, 'kind' | 'code' | 'property'> {
-  readonly mapping: string;
-  /** In words, of one of them. */
-  readonly reason: string;
-  readonly count: number;
-  /** Epoch ms of the one that waits longest. */
-  readonly since: number;
-}
+/** `since` in epoch ms. */
+type Reason = Omit<api.IssueReason, 'since'> & { readonly since: number };
 
 /** Why records wait, the most frequent first: as many as there are mappings, codes and properties. */
-export async function issueReasons(engine: Engine, filter: IssueFilter): Promise<IssueReason[]> {
-  const found = new Map<string, IssueReason>();
+export async function issueReasons(engine: Engine, filter: IssueFilter): Promise<Reason[]> {
+  const found = new Map<string, Reason>();
   for await (const { mapping, records } of findIssues(engine, filter)) {
     for (const { kind, code, property, reason, since } of records) {
       const key = JSON.stringify([mapping.name, kind, code, property]);
@@ -126,7 +123,7 @@ function mappingsOf(engine: Engine, { mapping: name, side }: IssueFilter): { map
   return having.map((mapping) => ({ mapping, side: sideIndex(mapping, side) }));
 }
 
-function fits(issue: RecordIssue, side: SideIndex | undefined, { kind, id, code, before }: IssueFilter): boolean {
+function fits(issue: FlatIssue, side: SideIndex | undefined, { kind, id, code, before }: IssueFilter): boolean {
   if (before !== undefined && issue.since >= Date.parse(before)) return false;
   if (kind === undefined ? id === undefined && !WAITING.includes(issue.kind) : issue.kind !== kind) return false;
   if (code !== undefined && issue.code !== code) return false;
@@ -140,17 +137,17 @@ async function* batches(
   mapping: Mapping,
   side: SideIndex | undefined,
   filter: IssueFilter,
-): AsyncGenerator<RecordIssue[]> {
+): AsyncGenerator<FlatIssue[]> {
   const { id } = filter;
   if (id === undefined || side === undefined) {
     for await (const batch of engine.links(mapping.name).issues.list(kindsOf(filter))) yield batch.map(flat);
   } else yield await one(engine, mapping, side, id);
 }
 
-const flat = ({ side, id, issue }: StoredIssue): RecordIssue => ({ side, id, ...issue });
+const flat = ({ side, id, issue }: RecordIssue): FlatIssue => ({ side, id, ...issue });
 
 /** The issue of a link is kept under the name of its first record. */
-async function one(engine: Engine, mapping: Mapping, side: SideIndex, id: string): Promise<RecordIssue[]> {
+async function one(engine: Engine, mapping: Mapping, side: SideIndex, id: string): Promise<FlatIssue[]> {
   const links = engine.links(mapping.name);
   const own = (await links.issues.open(side, id)).issue;
   if (own) return [{ side, id, ...own }];

@@ -1,7 +1,8 @@
-/** Runs, outcomes, jobs and held records as they are shown: sides by name, times as ISO 8601, references to other things by id. */
+/** Runs, outcomes, jobs and issues as they are shown: sides by name, times as ISO 8601, references to other things by id. */
 import type { Job, Queue } from 'bullmq';
 import type * as api from '../api/index.ts';
 import type { Engine } from '../engine/engine.ts';
+import { countsBy } from '../engine/model/outcome.ts';
 import { parseRecordKey } from '../engine/model/record-key.ts';
 import type { JobState } from '../engine/queue/hand.ts';
 import { reasonOfJob } from '../engine/queue/reasons.ts';
@@ -12,7 +13,7 @@ import { brakeReason } from '../engine/sync/brake.ts';
 import type { Outcome } from '../engine/sync/outcome.ts';
 import type { UnidentifiedItems } from '../engine/sync/scan.ts';
 import type { LiveEvent } from './events.ts';
-import type { Found, RecordIssue } from './issues.ts';
+import type { FlatIssue, Found } from './issues.ts';
 import type { Rest } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
 import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
@@ -40,12 +41,10 @@ export async function presentRun(engine: Engine, run: Run, withChildren = false)
   return {
     ...rest,
     progress: { ...run.progress, read: sum((child) => child.progress.read) },
-    counts: {
-      ...run.counts,
-      created: sum((child) => child.counts.created),
-      updated: sum((child) => child.counts.updated),
-      deleted: sum((child) => child.counts.deleted),
-    },
+    counts: countsBy(
+      (counter) => run.counts[counter],
+      (counter) => sum((child) => child.counts[counter]),
+    ),
     ...(withChildren ? { runs: children } : {}),
   };
 }
@@ -62,12 +61,10 @@ const itemsBySide = (names: SideNames, items: NonNullable<Run['unidentified']>):
 
 const numbers = (names: SideNames, { progress, counts }: Run): Pick<api.Run, 'progress' | 'counts'> => ({
   progress: { ...progress, read: bySide(names, progress.read) },
-  counts: {
-    ...counts,
-    created: bySide(names, counts.created),
-    updated: bySide(names, counts.updated),
-    deleted: bySide(names, counts.deleted),
-  },
+  counts: countsBy(
+    (counter) => counts[counter],
+    (counter) => bySide(names, counts[counter]),
+  ),
 });
 
 export function presentOutcome(names: SideNames, outcome: Outcome): api.Outcome {
@@ -189,22 +186,22 @@ export function presentIssue(engine: Engine, mapping: string, issue: Issue): api
 export function presentRecord(
   engine: Engine,
   mapping: string,
-  held: RecordIssue,
+  issue: FlatIssue,
   counterpart: string | undefined,
 ): api.RecordIssue {
   const names = sideNames(engine, mapping);
   return {
     mapping,
-    side: names[held.side],
-    id: held.id,
+    side: names[issue.side],
+    id: issue.id,
     ...(counterpart === undefined
       ? {}
-      : { ids: bySide(names, held.side === 0 ? [held.id, counterpart] : [counterpart, held.id]) }),
-    ...presentIssue(engine, mapping, held),
-    ...(['review', 'orphaned', 'unmatched'].includes(held.kind)
+      : { ids: bySide(names, issue.side === 0 ? [issue.id, counterpart] : [counterpart, issue.id]) }),
+    ...presentIssue(engine, mapping, issue),
+    ...(['review', 'orphaned', 'unmatched'].includes(issue.kind)
       ? {
-          review: reviewId({ mapping, side: names[held.side], id: held.id }),
-          actions: reviewActions(held, counterpart !== undefined),
+          review: reviewId({ mapping, side: names[issue.side], id: issue.id }),
+          actions: reviewActions(issue, counterpart !== undefined),
         }
       : {}),
   };

@@ -2,39 +2,18 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
+import type { Problem } from '../api/index.ts';
 import { ERRORS, type ErrorCode, TandemError } from '../engine/errors.ts';
 
-export interface Fault {
-  /** Where in the request: `body.scan`, `query.limit`. */
-  readonly path: string;
-  readonly message: string;
-}
-
-export interface Problem {
-  /** `/errors/CODE`, where the server explains it (relative to its address). */
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly code: ErrorCode;
-  readonly remedy: string;
-  /** Each fault of the request, where there are several. */
-  readonly errors?: readonly Fault[];
-  /** What it concerns, where that is known; never a value of a record. */
-  readonly mapping?: string;
-  readonly system?: string;
-  readonly entity?: string;
-  readonly property?: string;
-  readonly side?: string;
-  readonly id?: string;
-}
+/** Where in the request (`body.scan`, `query.limit`), and what is wrong. */
+type RequestFault = NonNullable<Problem['errors']>[number];
 
 /** An error of the HTTP surface whose status or faults the list of errors cannot know. */
 export class HttpProblem extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly more: {
-    readonly errors?: readonly Fault[];
+    readonly errors?: readonly RequestFault[];
     readonly title?: string;
     readonly remedy?: string;
     readonly retryAfter?: number;
@@ -139,7 +118,7 @@ function namesOf({ context }: TandemError): Partial<Problem> {
 }
 
 /** One fault of ajv in words that say what to send instead. */
-function faultOf(fault: FastifySchemaValidationError, part: string): Fault {
+function faultOf(fault: FastifySchemaValidationError, part: string): RequestFault {
   const at = fault.instancePath.replace(/^\//, '').replace(/\//g, '.');
   const where = part === 'querystring' ? 'query' : part;
   const path = at === '' ? where : `${where}.${at}`;

@@ -1,5 +1,6 @@
 /** The queues by name, how many jobs stand where, why, and how fast they go. */
 import type { Queue } from 'bullmq';
+import type * as api from '../api/index.ts';
 import { callsPause } from '../engine/connectors/circuit.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ERRORS, TandemError } from '../engine/errors.ts';
@@ -96,17 +97,8 @@ export async function paceOfQueue(
   return { perSecond: Number(perSecond.toFixed(3)), etaMs };
 }
 
-export interface QueueReason {
-  /** `waiting`: no worker takes them now. */
-  readonly state: 'waiting' | 'delayed' | 'failed';
-  readonly reason?: WaitReason;
-  readonly code?: string;
-  readonly detail: string;
-  readonly remedy?: string;
-  readonly count: number;
-  /** Epoch ms: since when this keeps the one of them that it keeps longest, or when the first of them failed. */
-  readonly since: number;
-}
+/** `since` in epoch ms. */
+type Reason = Omit<api.QueueReason, 'since'> & { readonly since: number };
 
 /** What keeps workers from taking anything of a queue. */
 export interface Rest extends Wait {
@@ -150,7 +142,7 @@ function awayOf(engine: Engine, mapping: string | undefined, processes: readonly
 }
 
 /** Why nobody takes what waits, for all of it. */
-export function reasonsOfRest(rests: readonly Rest[], { counts, oldestWaiting = 0 }: QueueStand): QueueReason[] {
+export function reasonsOfRest(rests: readonly Rest[], { counts, oldestWaiting = 0 }: QueueStand): Reason[] {
   if (counts.waiting === 0) return [];
   const queued = Date.now() - oldestWaiting;
   return rests.map(({ since = queued, ...rest }) => ({
@@ -166,8 +158,8 @@ export function reasonsOfRest(rests: readonly Rest[], { counts, oldestWaiting = 
 export const REASONS_OF = 1_000;
 
 /** Why jobs are delayed or failed, and records due later, the most frequent first. */
-export async function reasonsOf(engine: Engine, queue: Queue, { counts, later }: QueueStand): Promise<QueueReason[]> {
-  const found = new Map<string, QueueReason>();
+export async function reasonsOf(engine: Engine, queue: Queue, { counts, later }: QueueStand): Promise<Reason[]> {
+  const found = new Map<string, Reason>();
   const mapping = mappingOf(queue);
   const waits = mapping === undefined || later === 0 ? [] : await engine.dirty.waits(mapping);
   for (const { reason, code, since } of waits) {

@@ -2,7 +2,7 @@
 
 import type { ReviewAction } from '../api/index.ts';
 import { TandemError } from '../engine/errors.ts';
-import type { RecordIssue } from './issues.ts';
+import type { FlatIssue } from './issues.ts';
 
 export interface ReviewName {
   readonly mapping: string;
@@ -13,7 +13,7 @@ export interface ReviewName {
 
 /** What can be done about a review. */
 export function reviewActions(
-  { code, kind }: Partial<Pick<RecordIssue, 'code' | 'kind'>>,
+  { code, kind }: Partial<Pick<FlatIssue, 'code' | 'kind'>>,
   linked: boolean,
 ): ReviewAction[] {
   if (kind === 'orphaned') return ['create', 'delete'];

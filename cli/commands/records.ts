@@ -33,7 +33,7 @@ export function recordsCommand(program: Command): void {
     ],
   })
     .addOption(new Option('--kind <kind>', 'only these').choices(ISSUE_KINDS))
-    .option('--code <code>', 'only those held for this reason', errorCode)
+    .option('--code <code>', 'only those with this code', errorCode)
     .option('--list', 'list the records too')
     .option('--limit <n>', 'with --list: how many at most', wholeNumber, 50)
     .option('--offset <n>', 'with --list: how many to leave out first', wholeNumber)

@@ -31,7 +31,7 @@ export function retryCommand(program: Command): void {
     ],
   })
     .option('--kind <kind>', `only these: ${ISSUE_KINDS.join(', ')}`)
-    .option('--code <code>', 'only those held for this reason', errorCode)
+    .option('--code <code>', 'only those with this code', errorCode)
     .option('--record <side/id>', 'only this record');
   following(retry).action(
     action<Options, [string | undefined]>(

@@ -3,10 +3,11 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Problem } from '../../api/index.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TandemError } from '../../engine/errors.ts';
 import type { RouteDeps } from '../options.ts';
-import { HttpProblem, PROBLEM_TYPE, type Problem, problemOf, sendProblem } from '../problems.ts';
+import { HttpProblem, PROBLEM_TYPE, problemOf, sendProblem } from '../problems.ts';
 import { queuesOf } from '../queue-counts.ts';
 
 export const BOARD = '/queues/board';

@@ -71,7 +71,7 @@ export const records: Routes = async (app, { engine }) => {
         operationId: 'retryRecords',
         tags,
         summary:
-          'Look again at records that wait: one, those held for one reason, or all; of one mapping or of every one. Without "kind": at those that failed, wait for links, or ask for a person. Each mapping that has some gets a run, which tells what became of them',
+          'Look again at records that wait: one, those with one reason, or all; of one mapping or of every one. Without "kind": at those that failed, wait for links, or ask for a person. Each mapping that has some gets a run, which tells what became of them',
         body: RetryBody,
         response: { 202: Retried, ...problems(400, 404) },
       },
@@ -99,7 +99,7 @@ export const records: Routes = async (app, { engine }) => {
   );
 };
 
-/** What is held stays until the reconcile says otherwise: it knows the failed job, and a crash here loses nothing. */
+/** An issue stays until the reconcile says otherwise: it knows the failed job, and a crash here loses nothing. */
 async function retry(engine: Engine, filter: IssueFilter): Promise<{ queued: number; runs: string[] }> {
   const runs = new Map<string, Run>();
   let queued = 0;
@@ -116,7 +116,7 @@ async function retry(engine: Engine, filter: IssueFilter): Promise<{ queued: num
       const run = await runOf(mapping.name);
       const context = engine.context({ owner: run.id, run });
       for (const side of [0, 1] as const) {
-        const ids = records.filter((held) => held.side === side).map((held) => held.id);
+        const ids = records.filter((one) => one.side === side).map((one) => one.id);
         await context.enqueue(mapping.name, side, ids);
       }
       queued += records.length;

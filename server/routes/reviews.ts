@@ -117,13 +117,12 @@ async function resolve(engine: Engine, review: string, body: ResolveBody) {
   // What a link waits for is kept under one of its two records, and it may be named by either.
   const issue =
     (await links.issues.open(side, name.id)).issue ?? (pair && (await links.issues.open(pair.side, pair.id)).issue);
-  const held = issue;
-  if (!held || !DECIDABLE.has(held.kind))
+  if (!issue || !DECIDABLE.has(issue.kind))
     throw new TandemError('NOT_FOUND', 'There is no such review: it may have been decided already.', {
       mapping: mapping.name,
       id: name.id,
     });
-  const allowed = reviewActions(held, pair !== undefined);
+  const allowed = reviewActions(issue, pair !== undefined);
   if (action === 'continue' || action === 'discard' || !allowed.includes(action))
     throw new TandemError('CONFLICT', `This review can be decided by ${allowed.join(', ')}; not by ${action}.`, {
       mapping: mapping.name,

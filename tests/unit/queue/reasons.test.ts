@@ -1,9 +1,7 @@
 // What a job says of itself: why it waits, why it failed.
-import { readFileSync } from 'node:fs';
 import type { Job } from 'bullmq';
 import { expect, test } from 'vitest';
 import {
-  DELAY_REASONS,
   failureText,
   noteRetry,
   noteWait,
@@ -86,11 +84,4 @@ test('how long a reason holds is counted from when it began, not from when the j
   Object.assign(retried, { failedReason: failureText('SYSTEM_REJECTED', 'No.') });
   expect(sinceOfReason(retried, true)).toBe(first + 60_000);
   expect(sinceOfReason(noted({ finishedOn: 9_000 }), false)).toBe(9_000);
-});
-
-test('docs/http.md lists every reason of a delayed job in the words of the list', () => {
-  const docs = readFileSync(new URL('../../../docs/http.md', import.meta.url), 'utf8');
-  const [, table = ''] = /<!-- reasons of delayed jobs -->\n(.*?)<!-- \/reasons -->/s.exec(docs) ?? [];
-  const rows = Object.entries(DELAY_REASONS).map(([name, words]) => `| \`${name}\` | ${words} |`);
-  expect(table.trim().split('\n').slice(2)).toEqual(rows);
 });
