@@ -245,7 +245,7 @@ function linkCreated(
   const claim = recordKey(counterpart.side, counterpart.record.id);
   if (!results.locked.includes(claim)) return act({ do: 'lock', claims: [claim] }, outcome);
   const exact = facts.capabilities[counterpart.side].create!.returns === 'record';
-  const lost = lostOf(facts, counterpart, sent);
+  const lost = lostOf(facts, counterpart, sent, pending);
   const begun = baseOfCreate(mapping, source, counterpart, fingerprintsOf(sent), { begun: pending, exact });
   const base = withoutLost(mapping, begun, counterpart, lost);
   if (!facts.conversions) return ask({ ask: 'conversions', views, base });
@@ -270,10 +270,19 @@ interface NewLink {
   readonly lost: ReadonlyMap<string, TandemError>;
 }
 
-/** The new record shows less than was sent: a cut text, a rounded number, nothing. Nobody has edited it there. */
-function lostOf(facts: Facts, counterpart: RecordView, { writes }: Sendable): NewLink['lost'] {
+/**
+ * The new record shows less than was sent: a cut text, a rounded number, nothing. Nobody has edited it there.
+ * @param pending the create of an earlier try that has made it: what was edited in the source since was not sent by it
+ */
+function lostOf(
+  facts: Facts,
+  counterpart: RecordView,
+  { writes }: Sendable,
+  pending: PendingCreate | undefined,
+): NewLink['lost'] {
   return new Map(
     writes.flatMap((write) => {
+      if (pending && pending.sent[write.property] !== write.fingerprint) return [];
       const same = fingerprintOf(facts.mapping, counterpart, write.property) === write.fingerprint;
       const error = same ? undefined : lossIn(facts, counterpart, write);
       return error ? [[write.property, error] as const] : [];

@@ -3,8 +3,22 @@ import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import { resultOfCreate, suspicionOf } from '../../../engine/merge/unconfirmed.ts';
 import type { Brake } from '../../../engine/store/brake.ts';
+import { UNKNOWN_VALUE } from '../../../engine/store/types.ts';
 import type { FoundRecords, OpenCreate } from '../../../engine/sync/facts.ts';
-import { factsOf, LAG, LIMIT, mappingOf, NOW, PLACE, pendingCreate, play, type Situation, view } from './situation.ts';
+import type { Base } from '../../../engine/types.ts';
+import {
+  factsOf,
+  LAG,
+  LIMIT,
+  link,
+  mappingOf,
+  NOW,
+  PLACE,
+  pendingCreate,
+  play,
+  type Situation,
+  view,
+} from './situation.ts';
 
 const ann = view(0, ['Ann', 'p1'], { modified: '2026-01-01T00:00:00Z' });
 const alone: Situation = { records: [ann, undefined] };
@@ -400,6 +414,28 @@ describe('a create of which the target stored less than was sent', () => {
     expect(played).toContain('phone: ["?", a long, phone#1]');
     expect(played).toContain('code: WRITE_NOT_STORED');
     expect(played).toContain('mark: []');
+  });
+
+  it.each([
+    ['a value that was added', { name: 'Ann' }, '', ['Ann', 'p1']],
+    ['a text that was continued', { name: 'Ann', phone: 'abc' }, 'abc', ['Ann', 'abc def']],
+    ['a number with more places', { name: 'Ann', phone: '10.5' }, '10.5', ['Ann', '10.55']],
+  ] as const)('takes %s after the create for an edit, which is written to the result', (_, then, stored, now) => {
+    const [edited, made] = [view(0, now), view(1, ['Ann', stored], { id: 'new' })];
+    const played = play({
+      records: [edited, undefined],
+      open: { pendingCreate: pendingCreate(then, { keys: ['ann@x'] }) },
+      answers: {
+        found: { by: 'search', records: [{ view: made, linked: false, firstSeen: undefined }], others: [] },
+      },
+    });
+    expect(played).not.toContain('WRITE_NOT_STORED');
+    expect(played).toContain('mark: [{mapping: people, side: 0, id: a}]');
+    const base: Base = { name: ['Ann', 'Ann', 'name#1'], phone: [UNKNOWN_VALUE, stored, 'phone#1'] };
+    expect(played).toContain(`phone: ["?", ${stored || '""'}, phone#1]`);
+    const next = play({ link: link(base, { ids: ['a', 'new'] }), records: [edited, made] });
+    expect(next).toContain(`update {side: 1, view: 1/new(Ann, ${stored}), writes: [{property: phone, value: ${now[1]}`);
+    expect(next).not.toContain('issue: {');
   });
 
   it('is an issue where nothing of a value was stored', () =>
