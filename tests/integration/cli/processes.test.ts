@@ -284,7 +284,7 @@ describe('a server and a worker', () => {
 
     const explain = await tandem(['explain', 'product-product', 'keap', ids.keap ?? ''], ask);
     expect(explain.status).toBe(0);
-    expect(explain.stdout).toMatch(/^price .*in step$/m);
+    expect(explain.stdout).toMatch(/^price .*neither side changed$/m);
 
     const qa = await tandem(['qa'], ask);
     expect(qa.status, qa.stdout).toBe(0);
