@@ -62,20 +62,10 @@ export async function commit(
     throw new TandemError('LINK_TAKEN', 'One of the two records is linked to another one.', place);
   if (answer.kind !== 'done') throw expiredError();
   if (isLink) await scope.step?.(isNew ? 'after-link' : 'after-base');
-  if (what.park) await releaseIfReady(scope, { mapping: mapping.name, side: facts.side, id: facts.id });
-  for (const mark of siblings) if (mark.park) await releaseIfReady(scope, mark);
+  const parked = siblings.filter(({ park }) => park);
+  if (what.park) parked.push({ mapping: mapping.name, side: facts.side, id: facts.id });
+  await Promise.all(parked.map(scope.releaseIfReady));
   return answer;
-}
-
-/**
- * Whether both sides were read fully is asked once for a batch. A scan that ended since then has released who waited for it
- * before this record did: nobody would look at it until a later scan, and mappings that come after this one would wait.
- */
-async function releaseIfReady({ linksOf, markDirty }: MappingScope, { mapping, side, id }: Mark): Promise<void> {
-  const { progress, waitingRoom } = linksOf(mapping);
-  if (!(await progress.ready())) return;
-  await markDirty(mapping, side, [id]);
-  await waitingRoom.unpark(side, [id]);
 }
 
 /** With the hashes of the raw records that were handled, and our own writes. */

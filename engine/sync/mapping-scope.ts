@@ -2,14 +2,18 @@
 import { coalesce } from '../coalesce.ts';
 import { BRAKE_KINDS, type BrakeKind, allowance as limitOf } from '../config/brake.ts';
 import type { Config, Mapping } from '../config/types.ts';
-import { mapPair } from '../model/pair.ts';
-import type { BrakeAnswer, Link } from '../store/types.ts';
+import { mapPair, SIDES } from '../model/pair.ts';
+import type { BrakeAnswer, Link, RecordRef } from '../store/types.ts';
 import type { SideIndex } from '../types.ts';
 import type { SyncContext } from './context.ts';
 import { linkedBefore } from './linked-before.ts';
 import { rawHash } from './raw.ts';
 import type { MappingScope, Sibling } from './scope.ts';
 import { ownWriteIn } from './stored.ts';
+
+/** Records that were parked and are asked about together, and how long the first one waits for others, in ms. */
+const MOST_PARKED = 500;
+const LINGER = 20;
 
 export function mappingScope(context: SyncContext, mapping: Mapping): MappingScope {
   const { config, owner, claimTtl, job, step, fingerprinter } = context;
@@ -32,6 +36,32 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
     return ask(id);
   }
 
+  const releases = new Map<string, (parked: RecordRef) => Promise<void>>();
+
+  /** Units of a batch that are recorded soon after each other ask together. */
+  function releaseOf(name: string): (parked: RecordRef) => Promise<void> {
+    const known = releases.get(name);
+    if (known) return known;
+    const { progress, waitingRoom } = context.links(name);
+    const release = coalesce<RecordRef, void>(
+      async (parked) => {
+        if (await progress.ready()) {
+          for (const side of SIDES) {
+            const ids = parked.flatMap((one) => (one.side === side ? [one.id] : []));
+            if (ids.length === 0) continue;
+            await context.enqueue(name, side, ids);
+            await waitingRoom.unpark(side, ids);
+          }
+        }
+        return parked.map(() => undefined);
+      },
+      MOST_PARKED,
+      LINGER,
+    );
+    releases.set(name, release);
+    return release;
+  }
+
   return {
     config,
     mapping,
@@ -51,6 +81,7 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
       const found = await Promise.all(siblings[side].map(async (one) => ({ one, link: await siblingLink(one, id) })));
       return found.flatMap(({ one, link }) => (link ? ownWriteIn(link, one.side) : []));
     },
+    releaseIfReady: ({ mapping: name, ...parked }) => releaseOf(name)(parked),
     firstRead: once(links.progress.firstRead),
     firstSyncAllowed: once(links.progress.firstSyncAllowed),
     ready: once(links.progress.ready),

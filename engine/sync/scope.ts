@@ -5,7 +5,7 @@ import type { Config, Mapping } from '../config/types.ts';
 import type { SystemClient } from '../connectors/client.ts';
 import type { Fingerprinter } from '../expression/values.ts';
 import type { Store } from '../store/store.ts';
-import type { BrakeAnswer } from '../store/types.ts';
+import type { BrakeAnswer, RecordRef } from '../store/types.ts';
 import type { Pair, SideIndex } from '../types.ts';
 import type { Step as Moment } from './context.ts';
 import type { AllowanceFacts, OwnWrite } from './facts.ts';
@@ -38,6 +38,11 @@ export interface MappingScope {
   siblingRaw(mapping: Mapping, of: Pick<RecordView, 'record'>): string;
   /** Whether the sides of a sibling were read fully: before that its records are parked, not looked at. */
   siblingReady(sibling: Sibling): Promise<boolean>;
+  /**
+   * A record was parked. A scan that ended since the batch asked whether both sides were read fully has released who waited
+   * before this record did: nobody would look at it until a later scan, and mappings that come after this one would wait.
+   */
+  releaseIfReady(parked: RecordRef & { readonly mapping: string }): Promise<void>;
   /** The record as a write has just left it, for the looks of sibling mappings; unset where nobody keeps it. */
   readonly deliver?: ((sibling: Sibling, view: RecordView) => void) | undefined;
   /** Our own last writes to a record through other mappings of its entity. */

@@ -1,5 +1,5 @@
 /** A record that came while the first scan was still under way, and is recorded only after that scan has ended. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { startWorld, type World } from '../../support/world.ts';
 import { make, reconcileOne, scopeOf } from './support.ts';
 
@@ -8,6 +8,15 @@ beforeAll(async () => {
   world = await startWorld();
 });
 afterAll(() => world?.close());
+
+it('records of a batch that are parked at the same time ask once whether the scan has ended', async () => {
+  const scope = scopeOf(world, 'product-product');
+  const ready = vi.spyOn(scope.links.progress, 'ready');
+  const ids = Array.from({ length: 50 }, (_, i) => String(i));
+  await Promise.all(ids.map((id) => scope.releaseIfReady({ mapping: 'product-product', side: 0, id })));
+  expect(ready).toHaveBeenCalledTimes(1);
+  ready.mockRestore();
+});
 
 it('a record that a batch parks after the scan has released all others is looked at, and keeps no later mapping waiting', async () => {
   const scope = scopeOf(world, 'product-product');
