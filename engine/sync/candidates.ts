@@ -57,7 +57,8 @@ async function matchedBy(scope: MappingScope, views: readonly RecordView[]): Pro
   for (const view of views) {
     for (const [rule, key] of view.keys.entries()) {
       if (key === undefined) continue;
-      const { candidates } = await indexed(scope, otherSide(view.side), rule, key);
+      const wanted = { side: otherSide(view.side), rule, key, asker: view.record.id };
+      const { candidates } = await indexed(scope, wanted);
       found.push(...candidates.map(({ side, record }) => recordKey(side, record.id)));
     }
   }
@@ -91,38 +92,42 @@ export async function gatherRule(scope: MappingScope, view: RecordView, rule: nu
   const text = view.keyTexts[rule];
   if (key === undefined || text === undefined) return { candidates: [], doubtful: [], rivals: [] };
   const other = otherSide(view.side);
-  let found = await indexed(scope, other, rule, key);
-  if (found.candidates.length === 0) found = await searched(scope, other, rule, key, text);
+  const wanted = { side: other, rule, key, asker: view.record.id };
+  let found = await indexed(scope, wanted);
+  if (found.candidates.length === 0) found = await searched(scope, wanted, text);
   const survivors = found.candidates.length === 0 ? await survivorsWith(scope, view.side, rule, key) : [];
   if (found.candidates.length === 0 && survivors.length === 0) return { candidates: [], doubtful: [], rivals: [] };
-  const rivals = (await indexed(scope, view.side, rule, key)).candidates;
+  const rivals = (await indexed(scope, { side: view.side, rule, key })).candidates;
   return { ...found, survivors, rivals: rivals.filter(({ record }) => record.id !== view.record.id) };
 }
 
 type Candidates = Pick<RuleFacts, 'candidates' | 'doubtful'>;
 
-async function indexed(scope: MappingScope, side: SideIndex, rule: number, key: string): Promise<Candidates> {
+interface Wanted {
+  readonly side: SideIndex;
+  readonly rule: number;
+  readonly key: string;
+  /** The id of the record for which a counterpart is looked for, where it is of the other side. */
+  readonly asker?: string;
+}
+
+async function indexed(scope: MappingScope, wanted: Wanted): Promise<Candidates> {
   const { links } = scope;
+  const { side, rule, key } = wanted;
   const ids = await links.unlinked.candidates(side, rule, key);
   const counterparts = await links.reader.counterparts(side, ids);
   const free = ids.filter((_, i) => counterparts[i] === null);
   const views = await Promise.all(free.map((id) => readView(scope, side, id)));
   return keepFree(
     scope,
-    rule,
-    key,
+    wanted,
     views.filter((view) => view !== undefined),
   );
 }
 
-async function searched(
-  scope: MappingScope,
-  side: SideIndex,
-  rule: number,
-  key: string,
-  text: string,
-): Promise<Candidates> {
+async function searched(scope: MappingScope, wanted: Wanted, text: string): Promise<Candidates> {
   const { links, mapping, clients } = scope;
+  const { side, rule, key } = wanted;
   const field = mapping.match[rule]!.find[side];
   const recent = await scope.recent?.(side);
   if (!recent && field === undefined) return { candidates: [], doubtful: [] };
@@ -135,22 +140,21 @@ async function searched(
   );
   const free = having.filter((_, i) => counterparts[i] === null);
   // What another batch has seen since this one asked the index is not answered again: it is in the index by now.
-  return recent && free.length === 0 ? indexed(scope, side, rule, key) : keepFree(scope, rule, key, free);
+  return recent && free.length === 0 ? indexed(scope, wanted) : keepFree(scope, wanted, free);
 }
 
 /** Candidates that still have the key, and that nothing pairs with another record. */
 async function keepFree(
   scope: MappingScope,
-  rule: number,
-  key: string,
+  { rule, key, asker }: Wanted,
   views: readonly RecordView[],
 ): Promise<Candidates> {
   const candidates: RecordView[] = [];
   const doubtful: string[] = [];
   for (const view of views) {
     if (!view.inScope || view.keys[rule] !== key) continue;
-    const paired = await pairedByCorrelation(scope, view);
-    if (paired.kind === 'sure' || (await pairedByBetterRule(scope, rule, view))) continue;
+    const paired = await pairedByCorrelation(scope, view, asker);
+    if (paired.kind === 'sure' || (await pairedByBetterRule(scope, rule, view, asker))) continue;
     candidates.push(view);
     doubtful.push(...paired.partners);
   }
@@ -164,10 +168,12 @@ async function keepFree(
 async function pairedByCorrelation(
   { links, mapping }: MappingScope,
   view: RecordView,
+  asker: string | undefined,
 ): Promise<{ kind: 'no' | 'sure' | 'doubtful'; partners: readonly string[] }> {
   const other = otherSide(view.side);
   const naming = mapping.sides[other].correlate ? await links.unlinked.namers(other, view.record.id) : [];
-  const all = [...new Set([...naming, ...namedBy(view)])];
+  // Not who asks: were it the counterpart by correlation, it would have been found as that. The index may be older than the record.
+  const all = [...new Set([...naming, ...namedBy(view)])].filter((id) => id !== asker);
   if (all.length === 0) return { kind: 'no', partners: [] };
   const [counterparts, keys] = await Promise.all([
     links.reader.counterparts(other, all),
@@ -179,11 +185,16 @@ async function pairedByCorrelation(
   return { kind: sure ? 'sure' : 'doubtful', partners: free.map(({ id }) => recordKey(other, id)) };
 }
 
-async function pairedByBetterRule({ links }: MappingScope, rule: number, view: RecordView): Promise<boolean> {
+async function pairedByBetterRule(
+  { links }: MappingScope,
+  rule: number,
+  view: RecordView,
+  asker: string | undefined,
+): Promise<boolean> {
   const other = otherSide(view.side);
   for (const [better, key] of view.keys.slice(0, rule).entries()) {
     if (key === undefined) continue;
-    const partners = await links.unlinked.candidates(other, better, key);
+    const partners = (await links.unlinked.candidates(other, better, key)).filter((id) => id !== asker);
     if ((await links.reader.counterparts(other, partners)).includes(null)) return true;
   }
   return false;

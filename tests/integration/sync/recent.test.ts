@@ -1,8 +1,10 @@
 /** Before a create the target is asked for what changed there: what its list shows late, and what is new by now, is found. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { indexEntry } from '../../../engine/merge/state.ts';
 import { createRecentReader, withRecent } from '../../../engine/sync/recent.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
-import { customers } from '../../../sandbox/shop/entities.ts';
+import { viewRecord } from '../../../engine/sync/view.ts';
+import { customers, products } from '../../../sandbox/shop/entities.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { all, linked, make, reconcile, reconcileOne, scopeOf, sync, unique } from './support.ts';
 
@@ -63,6 +65,26 @@ it('a record that another batch was shown between two questions of this one gets
     read: async (...question) => (await reader.read(...question)) && reader.read(...question),
   });
   const outcome = await reconcileOne(scope, { side: 0, id: keap });
+  expect(outcome).toMatchObject({ kind: 'matched', ids: [keap, String(id)] });
+});
+
+it('a record that the index pairs with itself by a correlation that was cleared is found by its match key', async () => {
+  const sku = unique('unlinked');
+  const { id } = world.shop.store.add('products', { ...products.defaults, name: sku, sku } as never);
+  const { id: keap } = world.keap.store.add('products', { product_name: sku, sku } as never);
+  const scope = scopeOf(world, 'product-product');
+  const { unlinked } = scope.links;
+  const viewOf = async (side: 0 | 1, one: string) =>
+    viewRecord(scope.mapping, side, (await scope.clients[side].read('products', one))!, scope.fingerprinter);
+  const views = [await viewOf(0, keap), await viewOf(1, String(id))] as const;
+  // A person unlinked the two. A scan that read its page before that puts it into the index while the record is looked at.
+  const candidates: typeof unlinked.candidates = async (...question) => {
+    await unlinked.index(0, [indexEntry(views[0])]);
+    await unlinked.index(1, [indexEntry({ ...views[1], correlationId: keap })]);
+    return unlinked.candidates(...question);
+  };
+  const raced = { ...scope, links: { ...scope.links, unlinked: { ...unlinked, candidates } } };
+  const outcome = await reconcileOne(raced, { side: 1, id: String(id) });
   expect(outcome).toMatchObject({ kind: 'matched', ids: [keap, String(id)] });
 });
 
