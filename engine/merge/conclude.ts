@@ -67,7 +67,7 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
       decision: null,
       ...unsettledAfter(facts, pair, settled, responses),
     }),
-    recent: recentAfter(facts, writtenNow(facts, pair, merged, answers)),
+    recent: recentAfter(facts, pair.views, writtenNow(facts, pair, merged, responses)),
     mark: [...again, ...looks, ...mark],
     ...(waitFor ? { waitFor } : {}),
     handled: mapPair(pair.views, (view, side) => handledView(facts, view, side)),
@@ -84,7 +84,7 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
 /** Records that have shown an old reading are read again, ever later. */
 function looksAgain({ mapping }: Facts, { ids }: PairToMerge, { read }: Settled, responses: Pair<Responses>): Mark[] {
   return ([0, 1] as const).flatMap((side) => {
-    const age = responses[side].old ? 0 : read.old[side];
+    const age = responses[side].old.size > 0 ? 0 : read.old[side];
     return age === undefined ? [] : [{ mapping: mapping.name, side, id: ids[side], inMs: nextLook(age) }];
   });
 }
@@ -143,15 +143,17 @@ function writtenNow(
   facts: Facts,
   { views }: PairToMerge,
   { writes }: MergeResult,
-  answers: Pair<Answered>,
+  responses: Pair<Responses>,
 ): RecentWrite[] {
   const { mapping, stored } = facts;
-  return ([0, 1] as const).flatMap((side) =>
+  return responses.flatMap(({ side, answered, old }) =>
     writes[side]
-      .filter(({ property }) => answers[side].has(property))
+      .filter(({ property }) => answered.has(property))
       .map(({ property, fingerprint }): RecentWrite => {
         const before = fingerprintOf(mapping, views[side], property);
-        return { property, side, before, sent: fingerprint, at: stored.now, times: turnsOf(facts, property, side) };
+        const times = turnsOf(facts, property, side);
+        const unshown = old.has(property) ? ({ unshown: true } as const) : {};
+        return { property, side, before, sent: fingerprint, at: stored.now, times, ...unshown };
       }),
   );
 }

@@ -2,6 +2,7 @@
  * What a record shows of our own writes. A system may read back old values for a while, ignore a field, cut a text or write it
  * in a form of its own. None of these is an edit by a person, so none of them overwrites the value that was sent. Pure.
  */
+import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { sameButForm } from '../expression/forms.ts';
 import { isEmpty } from '../expression/values.ts';
@@ -114,8 +115,8 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
     if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age };
     return { kind: 'refused', error: notStored(facts, name, side) };
   }
-  // The response has shown that it was stored: what is empty by now was cleared by somebody.
-  const loss = isEmpty(shown) ? undefined : lossOf(sent, shown);
+  // Once it was shown, it was stored: what is empty by now was cleared by somebody.
+  const loss = isEmpty(shown) && !last.unshown ? undefined : lossOf(sent, shown);
   return loss === undefined ? { kind: 'third' } : { kind: 'refused', error: lossError(facts, name, side, loss) };
 }
 
@@ -192,8 +193,12 @@ const LAST_LOOK = 60_000;
 /** Older writes of one property to one side that are remembered: a replica may show any of them. */
 const REMEMBERED = 4;
 
-/** @param written our own writes of just now. @returns all that are remembered */
-export function recentAfter(facts: Facts, written: readonly RecentWrite[]): RecentWrite[] {
+/**
+ * @param views both records as they were read
+ * @param written our own writes of just now
+ * @returns all that are remembered
+ */
+export function recentAfter(facts: Facts, views: Pair<RecordView>, written: readonly RecentWrite[]): RecentWrite[] {
   const { mapping, stored } = facts;
   const same = (a: RecentWrite, b: RecentWrite): boolean => a.property === b.property && a.side === b.side;
   const kept = stored.recent.filter((one, i) => {
@@ -202,5 +207,11 @@ export function recentAfter(facts: Facts, written: readonly RecentWrite[]): Rece
     if (later + again === 0) return true;
     return later + again < REMEMBERED && stored.now - one.at < mapping.sides[one.side].entity.lag;
   });
-  return [...kept, ...written];
+  return [...kept.map((one) => shownBy(mapping, views[one.side], one)), ...written];
+}
+
+/** Nothing is open about a write whose value has been read. */
+function shownBy(mapping: Mapping, view: RecordView, write: RecentWrite): RecentWrite {
+  const { unshown, ...shown } = write;
+  return unshown && fingerprintOf(mapping, view, write.property) === write.sent ? shown : write;
 }

@@ -14,8 +14,8 @@ export const refusalOf = (result: WriteResult | undefined): TandemError | undefi
 export interface Responses {
   /** Fingerprints of what was written, as the target answered: it may trim or reformat. An old reading counts as what was sent. */
   readonly answered: Answered;
-  /** Written, but the target shows what was there before: it is read again. */
-  readonly old: boolean;
+  /** Properties that were written, but the target shows what was there before: it is read again. */
+  readonly old: ReadonlySet<string>;
   /** What the target did not store as it was sent. */
   readonly refused: ReadonlyMap<string, TandemError>;
   readonly side: SideIndex;
@@ -31,12 +31,12 @@ export function responsesOf(
   const { side } = view;
   const answered = new Map<string, string>();
   const refused = new Map<string, TandemError>();
-  let old = false;
+  const old = new Set<string>();
   const done = result?.kind === 'done' ? result : undefined;
   for (const write of writes) {
     if (!done?.properties.includes(write.property)) continue;
     const not = notStoredBy(facts, view, done.view, write);
-    if (not === 'old') old = true;
+    if (not === 'old') old.add(write.property);
     else if (not) refused.set(write.property, not);
     const shown = fingerprintOf(facts.mapping, done.view, write.property);
     answered.set(write.property, not === 'old' ? write.fingerprint : shown);

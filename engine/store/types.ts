@@ -216,6 +216,8 @@ export interface RecentWrite {
   readonly at: number;
   /** How many times in a row the property was written to the one side and then to the other. */
   readonly times: number;
+  /** The response still showed an old value, and no reading has shown what we sent. */
+  readonly unshown?: true;
 }
 
 // ---------------------------------------------------------------- batches

@@ -179,17 +179,18 @@ const packRun = ({ place, did, fields }: RunCount, unit: CommitUnit): Packable =
   ...fields.flat(),
 ];
 
-/** Property, side, before, sent, at, times. */
-type Packed = [string, 0 | 1, string, string, number, number];
+/** Property, side, before, sent, at, times, and 1 where no reading has shown it. */
+type Packed = [string, 0 | 1, string, string, number, number, 1?];
 
 const packRecent = (recent: readonly RecentWrite[]): string =>
-  recent.length === 0
-    ? ''
-    : JSON.stringify(
-        recent.map(({ property, side, before, sent, at, times }): Packed => [property, side, before, sent, at, times]),
-      );
+  recent.length === 0 ? '' : JSON.stringify(recent.map(packedWrite));
+
+function packedWrite({ property, side, before, sent, at, times, unshown }: RecentWrite): Packed {
+  return unshown ? [property, side, before, sent, at, times, 1] : [property, side, before, sent, at, times];
+}
 
 export const parseRecent = (json: string | undefined, since: number): RecentWrite[] =>
-  (json === undefined ? [] : (JSON.parse(json) as Packed[])).flatMap(([property, side, before, sent, at, times]) =>
-    at < since ? [] : [{ property, side, before, sent, at, times }],
+  (json === undefined ? [] : (JSON.parse(json) as Packed[])).flatMap(
+    ([property, side, before, sent, at, times, unshown]) =>
+      at < since ? [] : [{ property, side, before, sent, at, times, ...(unshown ? { unshown: true } : {}) }],
   );

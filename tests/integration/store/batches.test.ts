@@ -634,11 +634,10 @@ it('answers to brakes are forgotten after 90 days', async () => {
 it('remembers own recent writes of a link for a quarter of an hour, and nothing of quiet ones', async () => {
   const revision = await makeLink(store, '1', 'b1');
   const write = { property: 'p', side: 1, before: token('b'), sent: token('s'), at: Date.now(), times: 2 } as const;
-  await store.batches.commit('w', [
-    unit({ kind: 'link', link: linkState('1', 'b1', { revision }) }, { recent: [write] }),
-  ]);
+  const recent = [write, { ...write, side: 0, unshown: true }] as const;
+  await store.batches.commit('w', [unit({ kind: 'link', link: linkState('1', 'b1', { revision }) }, { recent })]);
   await mark('0/1');
-  expect((await take('w1')).units[0]!.recent).toEqual([write]);
+  expect((await take('w1')).units[0]!.recent).toEqual(recent);
   const [key] = await redis.keys(`${store.context.base.replace(/[{}]/g, '?')}recent:*`);
   expect(await redis.pttl(key!)).toBeGreaterThan(15 * 60_000);
 });

@@ -395,7 +395,7 @@ describe('a write that was not stored', () => {
           handled: [0/a(Ann, p2), 1/b(Ann, p1)]
           written: [-, b]
           open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1}]
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1, unshown: true}]
           mark: [{mapping: people, side: 1, id: b, inMs: 1000}]
           = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
       "
@@ -417,7 +417,7 @@ describe('a write that was not stored', () => {
           handled: [0/a(Ann, p2), 1/b(Ann, p1)]
           written: [-, b]
           open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1}]
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1, unshown: true}]
           mark: [{mapping: people, side: 1, id: b, inMs: 1000}]
           = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
       "
@@ -775,6 +775,29 @@ describe('a third value after our own write', () => {
     expect(played).toContain('update {side: 0');
     expect(played).toContain('property: phone, side: crm, value: p2, rule: cleared');
     expect(played).not.toContain('WRITE_NOT_STORED');
+  });
+
+  it('is no clear where the response had shown an old value: the system has stored nothing of it', () => {
+    const played = play(showing(['Ann', ''], { recent: [wrote({ unshown: true })] }));
+    expect(played).not.toContain('update {');
+    expect(played).toContain('reason: "shop stored phone otherwise: nothing of it."');
+  });
+
+  it('is a clear again once a reading has shown what we wrote', () => {
+    const old = play(
+      showing(['Ann', 'p1'], {
+        link: link(agreedOn('Ann', 'p1')),
+        recent: [],
+        effects: { written: [undefined, ['Ann', 'p1']] },
+      }),
+    );
+    expect(old).toContain(
+      'recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1, unshown: true}]',
+    );
+    const still = play(showing(['Ann', 'p1'], { recent: [wrote({ unshown: true })] }));
+    expect(still).toContain('times: 1, unshown: true}]');
+    const shown = play(showing(['Ann', 'p2'], { recent: [wrote({ unshown: true })] }));
+    expect(shown).toContain('times: 1}]');
   });
 
   it('flows back without that where somebody modified the record since', () =>
