@@ -5,7 +5,7 @@
 import { TandemError } from '../errors.ts';
 import { flip, mapPair, SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
-import type { UnlinkedIndex } from '../store/types.ts';
+import type { Link, UnlinkedIndex } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Choice, Facts } from '../sync/facts.ts';
 import { otherSide, type SideIndex } from '../types.ts';
@@ -16,7 +16,20 @@ import { endLink, endOfAbsent, survivorOf, tooEarly } from './orphaned.ts';
 import { deletedValues } from './overwritten.ts';
 import { decideRestore } from './restore.ts';
 import { indexEntry, whyExcluded } from './state.ts';
-import { act, ask, end, entryOf, fail, issueOf, keyOf, linkResult, nothing, outcomeOf, viewOn } from './unit.ts';
+import {
+  absentTwice,
+  act,
+  ask,
+  end,
+  entryOf,
+  fail,
+  issueOf,
+  keyOf,
+  linkResult,
+  nothing,
+  outcomeOf,
+  viewOn,
+} from './unit.ts';
 import { decideUnlinked } from './unlinked.ts';
 
 type Kind<K extends Choice['kind']> = Extract<Choice, { kind: K }>;
@@ -50,20 +63,13 @@ function link(facts: Facts, { ids }: Kind<'link'>): Step {
   const { mapping, stored, side } = facts;
   const other = otherSide(side);
   if (!facts.partner) return ask({ ask: 'partner', side: other, id: ids[other] });
-  const links = flip(side, [stored.link, facts.partner.link]);
   if (stored.link?.ids[other] === ids[other]) return end(outcomeOf('unchanged', { ids }));
+  const formers = flip(side, [stored.link, facts.partner.link]);
+  // Whatever can stand in the way is known before a link ends: a record whose link has ended in vain would get a counterpart.
   for (const one of SIDES) {
-    const former = links[one];
-    if (!former) continue;
-    const counterpart = former.ids[otherSide(one)];
-    if (facts.absentTwice === undefined) return ask({ ask: 'absent-twice', side: otherSide(one), id: counterpart });
-    if (!facts.absentTwice) return fail(takenError(mapping, one, ids[one], counterpart));
-    const early = tooEarly(facts, former, otherSide(one));
-    if (early) return early;
-    // Its counterpart is gone: it may have another one.
-    const result = { kind: 'unlink', ids: former.ids, revision: former.revision } as const;
-    const wakeAll = former.ids.map((id, of) => recordKey(of as SideIndex, id));
-    return act({ do: 'commit', commit: { ...nothing, result, wakeAll }, last: false }, outcomeOf('matched', { ids }));
+    const former = formers[one];
+    const refusal = former && refusalToEnd(facts, former, one);
+    if (refusal) return refusal;
   }
   for (const one of SIDES) {
     const fact = facts.records[one];
@@ -72,6 +78,14 @@ function link(facts: Facts, { ids }: Kind<'link'>): Step {
     if (fact.kind !== 'present') return fail(absentError(mapping, one, ids[one]));
   }
   const views = mapPair(SIDES, (one) => viewOn(facts, one)!);
+  for (const one of SIDES) {
+    const former = formers[one];
+    if (!former || facts.results.ended?.some((ended) => ended[0] === former.ids[0])) continue;
+    const index = flip(one, [indexEntry(views[one]), undefined]);
+    const result = { kind: 'unlink', ids: former.ids, revision: former.revision, index } as const;
+    const wakeAll = former.ids.map((id, of) => recordKey(of as SideIndex, id));
+    return act({ do: 'commit', commit: { ...nothing, result, wakeAll }, last: false }, outcomeOf('matched', { ids }));
+  }
   const creates = flip(side, [entryOf(facts).pendingCreate, facts.partner.pendingCreate]);
   const commit: Commit = {
     ...nothing,
@@ -82,9 +96,19 @@ function link(facts: Facts, { ids }: Kind<'link'>): Step {
       correlation: ['new', 'new'],
       lastSynced: ['', ''],
     }),
+    handled: views,
     mark: [{ mapping: mapping.name, side: 0, id: ids[0] }],
   };
   return act({ do: 'commit', commit, last: true }, outcomeOf('matched', { ids }));
+}
+
+/** A link may end for another one of its record on this side where its counterpart is gone. */
+function refusalToEnd(facts: Facts, former: Link, side: SideIndex): Step | undefined {
+  const missing = otherSide(side);
+  const id = former.ids[missing];
+  const absent = absentTwice(facts, missing, id);
+  if (absent === undefined) return ask({ ask: 'absent-twice', side: missing, id });
+  return absent ? tooEarly(facts, former, missing) : fail(takenError(facts.mapping, side, former.ids[side], id));
 }
 
 /** Both records stay, but for the correlation: one that goes on naming the other would be linked to it again. */

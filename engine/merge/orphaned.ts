@@ -20,6 +20,7 @@ import { type Block, blockedTrouble, type Permit, permitFor } from './permit.ts'
 import { nextLook } from './readback.ts';
 import { stateToStore, whyExcluded } from './state.ts';
 import {
+  absentTwice,
   act,
   ask,
   fail,
@@ -79,8 +80,9 @@ function propagate(facts: Facts, link: Link, survivor: RecordView, permit: Exclu
   if (results.deleted) return endLink(link, deleted);
   if (!facts.successors) return ask({ ask: 'successors', view: survivor });
   if (facts.successors.length > 0) return awaitSuccessor(facts, link, survivor, facts.successors);
-  if (facts.absentTwice === undefined) return ask({ ask: 'absent-twice', side: missing, id: ids[missing] });
-  if (!facts.absentTwice) {
+  const absent = absentTwice(facts, missing, ids[missing]);
+  if (absent === undefined) return ask({ ask: 'absent-twice', side: missing, id: ids[missing] });
+  if (!absent) {
     const words = `The record in ${mapping.sides[missing].name} is there again.`;
     return fail(new TandemError('RECORD_CHANGED', words, { mapping: mapping.name }));
   }

@@ -9,30 +9,35 @@ import { recordKey } from '../model/record-key.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
+import { baseOfMatch } from './base.ts';
+import { pendingCreateOf } from './create.ts';
 import type { Match } from './match.ts';
 import { tooEarly } from './orphaned.ts';
 import { indexEntry } from './state.ts';
-import { act, ask, fail, nothing, outcomeOf } from './unit.ts';
+import { absentTwice, act, ask, fail, linkResult, nothing, outcomeOf } from './unit.ts';
 
 /**
- * The former link ends, and the survivor is a candidate like others. Its former counterpart is looked for once more
- * before: a system may have missed it by mistake.
+ * The former link ends, and the new one follows at once. The former counterpart is looked for once more before: a system
+ * may have missed it by mistake.
  */
 export function decideReturn(
   facts: Facts,
-  { side }: RecordView,
+  view: RecordView,
   { view: survivor, former }: Required<Extract<Match, { kind: 'one' }>>,
 ): Step {
-  const { mapping, results, absentTwice } = facts;
+  const { mapping, results } = facts;
+  const { side } = view;
   const { ids, revision } = former;
+  if (results.ended?.some((ended) => ended[0] === ids[0])) return linkReturned(facts, view, survivor);
   const both = [recordKey(0, ids[0]), recordKey(1, ids[1])];
   const matched = outcomeOf('matched');
   const early = tooEarly(facts, former, side);
   if (early) return early;
   const claims = both.filter((name) => !results.locked.includes(name));
   if (claims.length > 0) return act({ do: 'lock', claims }, matched);
-  if (absentTwice === undefined) return ask({ ask: 'absent-twice', side, id: ids[side] });
-  if (!absentTwice) {
+  const absent = absentTwice(facts, side, ids[side]);
+  if (absent === undefined) return ask({ ask: 'absent-twice', side, id: ids[side] });
+  if (!absent) {
     const words = `The former counterpart in ${mapping.sides[side].name} is there again.`;
     return fail(new TandemError('RECORD_CHANGED', words, { mapping: mapping.name }));
   }
@@ -42,4 +47,22 @@ export function decideReturn(
     wakeAll: both,
   };
   return act({ do: 'commit', commit, last: false }, matched);
+}
+
+/**
+ * Nothing is asked of a system or written between the two links: a survivor without a link would get another counterpart
+ * should the record that came back be gone again meanwhile. The next look treats them as two that meet for the first time.
+ */
+function linkReturned(facts: Facts, view: RecordView, survivor: RecordView): Step {
+  const { mapping } = facts;
+  const views = flip(view.side, [view, survivor]);
+  const ids = [views[0].record.id, views[1].record.id] as const;
+  const base = baseOfMatch(mapping, views, flip(view.side, [pendingCreateOf(facts), undefined]));
+  const commit: Commit = {
+    ...nothing,
+    result: linkResult(facts, { ids, base, unconfirmed: [], correlation: ['new', 'new'], lastSynced: ['', ''] }),
+    handled: views,
+    mark: [{ mapping: mapping.name, side: 0, id: ids[0] }],
+  };
+  return act({ do: 'commit', commit, last: true }, outcomeOf('matched', { ids }));
 }

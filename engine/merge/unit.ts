@@ -47,6 +47,10 @@ export function issueOf(facts: Facts, trouble: Trouble): Issue {
   return { ...trouble, mapping: facts.mapping.version, since: same ? former.since : facts.stored.now };
 }
 
+/** Whether a record that was absent is so when it is read once more; undefined: not asked yet. */
+export const absentTwice = (facts: Facts, side: SideIndex, id: string): boolean | undefined =>
+  facts.absentTwice?.[recordKey(side, id)];
+
 /** What a unit is in trouble for, after an error that another try would meet too. */
 export const troubleOf = (error: TandemError, refs: readonly Reference[] = []): Trouble => ({
   kind: error.code === 'REFERENCE_WAITING' ? 'waiting' : 'failed',

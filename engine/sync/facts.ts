@@ -217,6 +217,8 @@ export interface Results {
   readonly deleted?: true;
   /** `view`: the record as it is then. False: the system does not take it. An error is one that another try may not meet. */
   readonly correlated: Pair<{ readonly view: RecordView } | false | { readonly error: TandemError } | undefined>;
+  /** Ids of links that ended within this unit, where another link follows. */
+  readonly ended?: readonly Pair<string>[];
   /** Revision of the link after a commit that was not the last. */
   readonly committed?: number;
   /** `view`: the record after the restored value was written, where it had to be. */
@@ -274,8 +276,8 @@ export interface Facts {
   readonly allowance?: AllowanceFacts;
   /** Free records that could take the place of the one that is gone, read again. */
   readonly successors?: readonly RecordKey[];
-  /** Looked at a second time before a delete, and still absent. */
-  readonly absentTwice?: boolean | undefined;
+  /** By record: looked at a second time before a delete or the end of a link, and whether it is still absent. */
+  readonly absentTwice?: Readonly<Record<RecordKey, boolean>>;
   readonly restored?: RestoredValue;
   readonly results: Results;
 }

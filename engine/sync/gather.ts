@@ -2,6 +2,7 @@
 import { asTandemError, type TandemError } from '../errors.ts';
 import { firstSeen } from '../merge/unconfirmed.ts';
 import { flip } from '../model/pair.ts';
+import { recordKey } from '../model/record-key.ts';
 import { type Json, otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import type { Question } from './actions.ts';
 import {
@@ -66,8 +67,10 @@ export async function gather(
       return { allowance: await scope.allowanceOf(question.kind) };
     case 'successors':
       return { successors: await gatherSuccessors(scope, question.view) };
-    case 'absent-twice':
-      return { absentTwice: (await readRecord(scope, question.side, question.id)) === undefined };
+    case 'absent-twice': {
+      const absent = (await readRecord(scope, question.side, question.id)) === undefined;
+      return { absentTwice: { ...facts.absentTwice, [recordKey(question.side, question.id)]: absent } };
+    }
     case 'restored-value':
       return { restored: await convertRestored(scope, question) };
   }

@@ -9,7 +9,7 @@ import { nothing } from '../merge/unit.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { mapPair } from '../model/pair.ts';
 import type { Brake } from '../store/types.ts';
-import type { Step } from './actions.ts';
+import type { Commit, Step } from './actions.ts';
 import { apply, keepMade } from './apply.ts';
 import { type ClaimedUnit, takeBatch } from './batch.ts';
 import { lockedError } from './claims.ts';
@@ -78,19 +78,18 @@ const endless = ({ mapping }: MappingScope, { id }: Unit): TandemError =>
   new TandemError('INTERNAL', 'The decision about a record does not end.', { mapping: mapping.name, id });
 
 /** A commit that was not the last: a new link that is worked on further, or one that ended and is followed by another. */
-function afterCommit(facts: Facts, { result }: { result: { kind: string } }, revision: number | undefined): Facts {
+function afterCommit(facts: Facts, { result }: Commit, revision: number | undefined): Facts {
   if (result.kind === 'removed')
     return { ...facts, stored: { ...facts.stored, link: undefined, unlinked: undefined, open: {}, recent: [] } };
-  // Its survivor is a candidate now: whom the record belongs to is asked again.
-  if (result.kind === 'unlink')
+  if (result.kind === 'unlink') {
+    const { stored, results } = facts;
+    const own = stored.link?.ids[0] === result.ids[0];
     return {
       ...facts,
-      stored: { ...facts.stored, link: undefined },
-      rules: [],
-      correlation: undefined,
-      absentTwice: undefined,
-      partner: undefined,
+      stored: own ? { ...stored, link: undefined } : stored,
+      results: { ...results, ended: [...(results.ended ?? []), result.ids] },
     };
+  }
   return revision === undefined ? facts : { ...facts, results: { ...facts.results, committed: revision } };
 }
 

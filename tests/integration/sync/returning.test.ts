@@ -106,6 +106,34 @@ test('of two that come back alike a person decides, and links one of them', asyn
   expect(await links(made)).toContainEqual(['1', 'a']);
 });
 
+test('a link by hand that cannot be made leaves the record whose counterpart is gone as it is', async () => {
+  const made = await world({
+    mapping: keeping,
+    crm: [person('1', 'Ann', 'ann@x.test'), person('2', 'Ben', 'ben@x.test')],
+  });
+  const { crm, shop, call } = made;
+  await made.sync();
+  const before = await links(made);
+  const [[, gone], [, taken]] = before as [string[], string[]];
+  shop.records.delete(gone!);
+  await made.sync();
+  shop.records.set('new', person('new', 'Anna', 'other@x.test', { note: 'not matched by a rule' }));
+  const linkTo = async (id: string): Promise<number> =>
+    (await call('POST', '/links/people', { ids: { crm: '1', shop: id } })).status;
+  expect(await linkTo('mistyped')).toBe(404);
+  expect(await links(made)).toEqual(before);
+  expect(await linkTo(taken!)).toBe(409);
+  expect(await links(made)).toEqual(before);
+  crm.fail = 400;
+  expect(await linkTo('new')).toBeGreaterThanOrEqual(400);
+  crm.fail = undefined;
+  expect(await links(made)).toEqual(before);
+  shop.records.delete('new');
+  await made.sync();
+  expect([...shop.records.keys()]).toEqual([taken]);
+  expect(await links(made)).toEqual(before);
+});
+
 test('a record that was deleted by mistake and is there again is linked as before, and values of both sides are compared', async () => {
   const made = await world({ mapping: keeping, crm: [person('1', 'Ann', 'ann@x.test', { age: 30 })] });
   const { crm, shop } = made;

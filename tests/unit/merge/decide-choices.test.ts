@@ -17,6 +17,7 @@ import {
   play,
   type Situation,
   state,
+  steps,
   view,
 } from './situation.ts';
 
@@ -40,6 +41,7 @@ describe('linking two records by hand', () => {
       ? {ask: record, side: 1, id: b}
       ! commit
           result: {kind: link, link: {revision: -, ids: [a, b], base: {}, unconfirmed: [], correlation: [new, new], lastSynced: ["", ""]}}
+          handled: [0/a(Ann, p1), 1/b(Ann, p1)]
           mark: [{mapping: people, side: 0, id: a}]
           = matched {ids: [a, b]}
       "
@@ -75,9 +77,7 @@ describe('linking two records by hand', () => {
     `));
 
   it('is refused where one is linked to another', () =>
-    expect(
-      play({ choice, link: link(base, { ids: ['a', 'c'] }), answers: { absentTwice: false } }),
-    ).toMatchInlineSnapshot(`
+    expect(play({ choice, link: link(base, { ids: ['a', 'c'] }), absent: () => false })).toMatchInlineSnapshot(`
       "
       ? {ask: partner, side: 1, id: b}
       ? {ask: absent-twice, side: 1, id: c}
@@ -87,7 +87,7 @@ describe('linking two records by hand', () => {
 
   it('is refused where the other one is linked to another', () =>
     expect(
-      play({ choice, answers: { ...partner({ link: link(base, { ids: ['c', 'b'] }) }), absentTwice: false } }),
+      play({ choice, answers: partner({ link: link(base, { ids: ['c', 'b'] }) }), absent: () => false }),
     ).toMatchInlineSnapshot(`
       "
       ? {ask: partner, side: 1, id: b}
@@ -124,6 +124,62 @@ describe('linking two records by hand', () => {
       fails: EXPRESSION_FAILED "It fails."
       "
     `));
+});
+
+describe('linking a record by hand whose counterpart is gone', () => {
+  const choice: Choice = { kind: 'link', ids: ['a', 'b'] };
+  const former = link(base, { ids: ['a', 'gone'] });
+  /** What was committed, and how it ended. */
+  const ended = (given: Situation) => {
+    const all = steps({ choice, link: former, records: both, ...given }).map(({ step }) => step);
+    const commits = all.flatMap((step) => (step.kind === 'act' && step.action.do === 'commit' ? [step.action] : []));
+    return { commits: commits.map(({ commit }) => commit.result.kind), last: all.at(-1) };
+  };
+
+  it('ends the former link when the new one can be made, and the record can be found until then', () =>
+    expect(play({ choice, link: former, records: both })).toMatchInlineSnapshot(`
+      "
+      ? {ask: partner, side: 1, id: b}
+      ? {ask: absent-twice, side: 1, id: gone}
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ! commit, not the last
+          result: {kind: unlink, ids: [a, gone], revision: 3, index: [{id: a, keys: [ann@x], correlationId: -}, -]}
+          wakeAll: [0/a, 1/gone]
+          = matched {ids: [a, b]}
+      ! commit
+          result: {kind: link, link: {revision: -, ids: [a, b], base: {}, unconfirmed: [], correlation: [new, new], lastSynced: ["", ""]}}
+          handled: [0/a(Ann, p1), 1/b(Ann, p1)]
+          mark: [{mapping: people, side: 0, id: a}]
+      "
+    `));
+
+  it('leaves the former link where the other record does not exist', () =>
+    expect(ended({ records: [a, 'absent'] })).toMatchObject({
+      commits: [],
+      last: { kind: 'fail', error: { code: 'SYSTEM_NOT_FOUND' } },
+    }));
+
+  it('leaves the former link where a record cannot be read', () =>
+    expect(ended({ records: [a, broken] })).toMatchObject({ commits: [], last: { kind: 'fail', error: broken } }));
+
+  it('leaves the former link where the other record is linked to one that exists', () =>
+    expect(
+      ended({
+        answers: partner({ link: link(base, { ids: ['c', 'b'] }) }),
+        absent: (id) => id === 'gone',
+      }),
+    ).toMatchObject({ commits: [], last: { kind: 'fail', error: { code: 'LINK_TAKEN', context: { side: 'shop' } } } }));
+
+  it('leaves the former link where the other record was linked a moment ago', () =>
+    expect(
+      ended({ answers: partner({ link: link(base, { ids: ['c', 'b'], created: NOW - LAG + 300 }) }) }),
+    ).toMatchObject({ commits: [], last: { kind: 'fail', error: { code: 'RECORD_LOCKED' } } }));
+
+  it('ends the links of both where both counterparts are gone', () =>
+    expect(ended({ answers: partner({ link: link(base, { ids: ['c', 'b'] }) }) })).toMatchObject({
+      commits: ['unlink', 'unlink', 'link'],
+    }));
 });
 
 describe('breaking a link by hand', () => {

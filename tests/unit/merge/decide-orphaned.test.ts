@@ -131,7 +131,7 @@ describe('a link of which one record is absent', () => {
     `));
 
   it('is looked at again where the absent record is there the second time', () =>
-    expect(play({ ...gone, mapping: propagates, answers: { absentTwice: false } })).toMatchInlineSnapshot(`
+    expect(play({ ...gone, mapping: propagates, absent: () => false })).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
       ? {ask: record, side: 1, id: b}

@@ -61,8 +61,24 @@ describe('a record that matches one whose counterpart is gone', () => {
       "
     `));
 
+  it('is linked to it right after the former link, before anything else is asked or written', () => {
+    const all = steps(comesBack()).map(({ step }) => step);
+    const [next, ...more] = all.slice(all.findIndex(freed) + 1);
+    expect(more).toEqual([]);
+    expect(next).toMatchObject({
+      action: {
+        do: 'commit',
+        last: true,
+        commit: {
+          result: { kind: 'link', link: { ids: ['a', 'b'], base: {}, lastSynced: ['', ''] } },
+          mark: [{ mapping: 'people', side: 0, id: 'a' }],
+        },
+      },
+    });
+  });
+
   it('does not where the former one is there again', () =>
-    expect(steps(comesBack({}, { answers: { absentTwice: false } })).at(-1)!.step).toMatchObject({
+    expect(steps(comesBack({}, { absent: () => false })).at(-1)!.step).toMatchObject({
       kind: 'fail',
       error: { code: 'RECORD_CHANGED' },
     }));
@@ -263,8 +279,10 @@ describe('two records that a person links', () => {
       "
       ? {ask: partner, side: 1, id: b}
       ? {ask: absent-twice, side: 0, id: old}
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
       ! commit, not the last
-          result: {kind: unlink, ids: [old, b], revision: 3}
+          result: {kind: unlink, ids: [old, b], revision: 3, index: [-, {id: b, keys: [ann@x], correlationId: -}]}
           wakeAll: [0/old, 1/b]
           = matched {ids: [a, b]}
       "

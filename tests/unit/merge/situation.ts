@@ -11,6 +11,7 @@ import type { Fingerprinter } from '../../../engine/expression/values.ts';
 import { decide } from '../../../engine/merge/decide.ts';
 import type { PropertyState } from '../../../engine/merge/merge.ts';
 import { mapPair, replaceSide } from '../../../engine/model/pair.ts';
+import { recordKey } from '../../../engine/model/record-key.ts';
 import type { Brake } from '../../../engine/store/brake.ts';
 import type { Link, OpenEntry, PendingCreate, RecentWrite } from '../../../engine/store/types.ts';
 import type { Action, Question, Step } from '../../../engine/sync/actions.ts';
@@ -199,7 +200,9 @@ export interface Situation {
   readonly recent?: readonly RecentWrite[];
   readonly choice?: Choice;
   /** Answers to questions other than those for records. */
-  readonly answers?: Partial<Facts>;
+  readonly answers?: Partial<Omit<Facts, 'absentTwice'>>;
+  /** Whether a record that is looked for a second time is still absent. It is, where nothing is named. */
+  readonly absent?: (id: string) => boolean;
   /** By match rule. */
   readonly rules?: Facts['rules'];
   /** Toward both sides, by property. */
@@ -280,7 +283,6 @@ export function answer(given: Situation, facts: Facts, question: Question): Part
     partner: PARTNER,
     allowance: { limit: 10, linked: 100, since: undefined },
     successors: [],
-    absentTwice: true,
     ...given.answers,
   };
   switch (question.ask) {
@@ -290,6 +292,10 @@ export function answer(given: Situation, facts: Facts, question: Question): Part
       const rules = [...facts.rules];
       rules[question.rule] = given.rules?.[question.rule] ?? none;
       return { rules };
+    }
+    case 'absent-twice': {
+      const absent = given.absent?.(question.id) ?? true;
+      return { absentTwice: { ...facts.absentTwice, [recordKey(question.side, question.id)]: absent } };
     }
     case 'conversions':
       return { conversions: answers.conversions ?? conversionsOf(mapping, question.views, given.toward) };
@@ -312,7 +318,6 @@ const FACT = {
   partner: 'partner',
   allowance: 'allowance',
   successors: 'successors',
-  'absent-twice': 'absentTwice',
   'restored-value': 'restored',
 } as const satisfies Record<string, keyof Facts>;
 
@@ -394,9 +399,16 @@ export function carryOut({ effects = {} }: Situation, facts: Facts, action: Acti
       };
     }
     case 'commit': {
-      const ended = action.commit.result.kind === 'removed';
       const stored = { ...facts.stored, link: undefined, open: {}, ...effects.after };
-      return ended ? { stored } : learned({ committed: 7 });
+      const { result } = action.commit;
+      if (result.kind === 'removed') return { stored };
+      if (result.kind !== 'unlink') return learned({ committed: 7 });
+      const { ids } = result;
+      const own = facts.stored.link?.ids[0] === ids[0];
+      return {
+        ...learned({ ended: [...(results.ended ?? []), ids] }),
+        stored: own ? { ...facts.stored, link: undefined } : facts.stored,
+      };
     }
   }
 }
