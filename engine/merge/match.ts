@@ -79,16 +79,23 @@ function byCorrelation(facts: Facts, view: RecordView, found: CorrelationFacts):
   };
 }
 
+const MERGED = 'was merged into another record';
+
 /** The record names one whose counterpart is gone: it was made for it, unless somebody else has its match keys. */
 function byNamedSurvivor(
   { mapping }: Facts,
   { matched }: CorrelationFacts,
-  { view, link, kept }: Survivor,
+  { view, link, kept, merged }: Survivor,
   rule: string,
 ): Match {
-  if (!kept && matched.length === 0) return { kind: 'one', view, rule, former: link };
-  const why = kept ? 'a person decided that it stays without one' : 'the match rules find another record';
-  const reason = `${rule} names a record in ${mapping.sides[view.side].name} whose counterpart was deleted, but ${why}: a person decides.`;
+  if (!kept && !merged && matched.length === 0) return { kind: 'one', view, rule, former: link };
+  const lost = merged ? MERGED : 'was deleted';
+  const why = kept
+    ? ', but a person decided that it stays without one'
+    : matched.length > 0
+      ? ', but the match rules find another record'
+      : '';
+  const reason = `${rule} names a record in ${mapping.sides[view.side].name} whose counterpart ${lost}${why}: a person decides.`;
   return { kind: 'review', rule, candidates: [keyOfView(view), ...matched], reason, found: [] };
 }
 
@@ -120,19 +127,22 @@ function byRules(facts: Facts, view: RecordView): Match {
 /** Records with the same match key whose counterpart is gone. */
 function bySurvivors({ mapping }: Facts, rule: number, { rivals }: RuleFacts, survivors: readonly Survivor[]): Match {
   const { name, onMatch } = mapping.match[rule]!;
-  const [{ view, link, kept }, ...more] = survivors as [Survivor, ...Survivor[]];
+  const [{ view, link, kept, merged }, ...more] = survivors as [Survivor, ...Survivor[]];
   const sure = more.length === 0 && rivals.length === 0;
-  if (sure && !kept && onMatch === 'link') return { kind: 'one', view, rule: name, former: link };
+  if (sure && !kept && !merged && onMatch === 'link') return { kind: 'one', view, rule: name, former: link };
+  const lost = merged ? MERGED : 'was deleted';
   const why = !sure
     ? 'several records could belong together'
     : kept
       ? 'a person decided that it stays without one'
-      : 'the rule asks a person to confirm it';
+      : merged
+        ? 'unlink it first if it belongs to this one'
+        : 'the rule asks a person to confirm it';
   return {
     kind: 'review',
     rule: name,
     candidates: [...survivors.map((one) => one.view), ...rivals].map(keyOfView),
-    reason: `It matches a record in ${mapping.sides[view.side].name} whose counterpart was deleted, by the rule "${name}"; ${why}: a person decides.`,
+    reason: `It matches a record in ${mapping.sides[view.side].name} whose counterpart ${lost}, by the rule "${name}"; ${why}: a person decides.`,
     found: [],
   };
 }

@@ -85,12 +85,14 @@ export type RecordFact =
   /** It is there, but an expression of the mapping or system file fails on it; another try would meet the same. */
   | { readonly kind: 'unreadable'; readonly error: TandemError };
 
-/** A linked record of the other side whose counterpart is gone, read again. */
+/** A linked record of the other side whose counterpart is gone or was merged into another record, read again. */
 export interface Survivor {
   readonly view: RecordView;
   readonly link: Link;
   /** A person decided that it stays without a counterpart. */
   readonly kept: boolean;
+  /** The system answers another record for its counterpart: the two were merged there. */
+  readonly merged?: boolean;
 }
 
 /** Free records that the record names, or that name it (`correlate`), read again. */

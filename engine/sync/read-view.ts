@@ -5,9 +5,16 @@ import type { MappingScope } from './scope.ts';
 import { type RecordView, viewRecord } from './view.ts';
 
 /** What a person wrote into the place of an id need not look like one: then the system has no such record. */
-export async function readNamed(scope: MappingScope, side: SideIndex, id: string): Promise<RecordView | undefined> {
+export const readNamed = (scope: MappingScope, side: SideIndex, id: string): Promise<RecordView | undefined> =>
+  unlessRejected(() => readView(scope, side, id));
+
+/** As the system answers it: it may be another record than was asked for. */
+export const readRecord = (scope: MappingScope, side: SideIndex, id: string): Promise<SystemRecord | undefined> =>
+  unlessRejected(() => scope.clients[side].read(scope.mapping.sides[side].entity.name, id));
+
+async function unlessRejected<T>(read: () => Promise<T | undefined>): Promise<T | undefined> {
   try {
-    return await readView(scope, side, id);
+    return await read();
   } catch (error) {
     if (error instanceof TandemError && error.code === 'SYSTEM_REJECTED') return undefined;
     throw error;

@@ -2,7 +2,7 @@
 import type { Link } from '../store/types.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import type { Survivor } from './facts.ts';
-import { readNamed, readView } from './read-view.ts';
+import { readRecord, readView } from './read-view.ts';
 import type { MappingScope } from './scope.ts';
 
 /** A match key that more links have is nobody's own: their records are not read one by one. */
@@ -40,7 +40,8 @@ async function survivorOf(
   link: Link,
   kept: boolean,
 ): Promise<Survivor | undefined> {
-  if (await readNamed(scope, side, link.ids[side])) return undefined;
+  const former = await readRecord(scope, side, link.ids[side]);
+  if (former?.id === link.ids[side]) return undefined;
   const view = await readView(scope, otherSide(side), link.ids[otherSide(side)]);
-  return view && { view, link, kept };
+  return view && { view, link, kept, merged: former !== undefined };
 }

@@ -106,6 +106,24 @@ test('of two that come back alike a person decides, and links one of them', asyn
   expect(await links(made)).toContainEqual(['1', 'a']);
 });
 
+test('a record that another one was merged into is in review for the counterpart of that one, and is not looked at over and over', async () => {
+  const made = await world({ mapping: keeping, crm: [person('1', 'Ann', 'ann@x.test')] });
+  const { crm, shop, call } = made;
+  await made.sync();
+  const before = await links(made);
+  const winner = person('2', 'Ann', 'ann@x.test');
+  crm.records.delete('1');
+  crm.records.set('2', winner);
+  crm.texts.set('1', JSON.stringify(winner));
+  const { body: run } = await call('POST', '/triggers/people', { record: { side: 'crm', id: '2' } });
+  await until(async () => (await call('GET', `/runs/${run.id}`)).body.state === 'done');
+  expect(await issues(made)).toMatchObject([
+    { kind: 'review', side: 'crm', id: '2', reason: expect.stringContaining('was merged into another record') },
+  ]);
+  expect(await links(made)).toEqual(before);
+  expect(shop.records.size).toBe(1);
+});
+
 test('a link by hand that cannot be made leaves the record whose counterpart is gone as it is', async () => {
   const made = await world({
     mapping: keeping,

@@ -168,6 +168,11 @@ describe('a record that matches one whose counterpart is gone', () => {
       "
     `));
 
+  it('is in review where the former counterpart was merged into another record', () =>
+    expect(play(comesBack({ survivors: [survivor({ merged: true })] }))).toContain(
+      'whose counterpart was merged into another record, by the rule',
+    ));
+
   it('is linked to a free record with the same key before a survivor', () =>
     expect(play(comesBack({ candidates: [view(1, ['Ann', 'p2'], { id: 'c' })] }))).toContain('ids: [a, c]'));
 });
@@ -224,6 +229,11 @@ describe('a record that names one whose counterpart is gone', () => {
           = review {reason: "crm.ref names a record in shop whose counterpart was deleted, but a person decided that it stays without one: a person decides."}
       "
     `));
+
+  it('is in review where the counterpart of that one was merged into another record', () =>
+    expect(play(names({ survivor: survivor({ merged: true }) }))).toContain(
+      'crm.ref names a record in shop whose counterpart was merged into another record: a person decides.',
+    ));
 
   it('is in review where the counterpart of that one exists', () =>
     expect(play(names({ survivor: undefined }))).toContain('that is linked to another one: a person decides.'));
