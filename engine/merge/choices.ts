@@ -9,27 +9,14 @@ import type { Link, UnlinkedIndex } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Choice, Facts } from '../sync/facts.ts';
 import { otherSide, type SideIndex } from '../types.ts';
-import { baseOfMatch } from './base.ts';
 import { absentError, conflictError, takenError } from './choice-errors.ts';
 import { decideLinked } from './linked.ts';
 import { endLink, endOfAbsent, survivorOf, tooEarly } from './orphaned.ts';
 import { deletedValues } from './overwritten.ts';
+import { endFormer, linkUnmerged } from './relink.ts';
 import { decideRestore } from './restore.ts';
 import { indexEntry, whyExcluded } from './state.ts';
-import {
-  absentTwice,
-  act,
-  ask,
-  end,
-  entryOf,
-  fail,
-  issueOf,
-  keyOf,
-  linkResult,
-  nothing,
-  outcomeOf,
-  viewOn,
-} from './unit.ts';
+import { absentTwice, act, ask, end, entryOf, fail, issueOf, keyOf, nothing, outcomeOf, viewOn } from './unit.ts';
 import { decideUnlinked } from './unlinked.ts';
 
 type Kind<K extends Choice['kind']> = Extract<Choice, { kind: K }>;
@@ -81,25 +68,13 @@ function link(facts: Facts, { ids }: Kind<'link'>): Step {
   for (const one of SIDES) {
     const former = formers[one];
     if (!former || facts.results.ended?.some((ended) => ended[0] === former.ids[0])) continue;
-    const index = flip(one, [indexEntry(views[one]), undefined]);
-    const result = { kind: 'unlink', ids: former.ids, revision: former.revision, index } as const;
-    const wakeAll = former.ids.map((id, of) => recordKey(of as SideIndex, id));
-    return act({ do: 'commit', commit: { ...nothing, result, wakeAll }, last: false }, outcomeOf('matched', { ids }));
+    return act({ do: 'commit', commit: endFormer(former, views[one]), last: false }, outcomeOf('matched', { ids }));
   }
   const creates = flip(side, [entryOf(facts).pendingCreate, facts.partner.pendingCreate]);
-  const commit: Commit = {
-    ...nothing,
-    result: linkResult(facts, {
-      ids,
-      base: baseOfMatch(mapping, views, creates),
-      unconfirmed: [],
-      correlation: ['new', 'new'],
-      lastSynced: ['', ''],
-    }),
-    handled: views,
-    mark: [{ mapping: mapping.name, side: 0, id: ids[0] }],
-  };
-  return act({ do: 'commit', commit, last: true }, outcomeOf('matched', { ids }));
+  return act(
+    { do: 'commit', commit: linkUnmerged(facts, ids, views, creates), last: true },
+    outcomeOf('matched', { ids }),
+  );
 }
 
 /** A link may end for another one of its record on this side where its counterpart is gone. */

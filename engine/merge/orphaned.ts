@@ -96,7 +96,7 @@ function propagate(facts: Facts, link: Link, survivor: RecordView, permit: Exclu
   return act({ do: 'delete', side, id: ids[side] }, deleted);
 }
 
-/** Whoever was deleted seems to be there under another id: that record is looked at, and the survivor is its candidate. */
+/** The deleted record seems to be there under another id: that record is looked at, and the survivor is its candidate. */
 function awaitSuccessor(facts: Facts, link: Link, survivor: RecordView, successors: readonly RecordKey[]): Step {
   const { mapping } = facts;
   const { name } = mapping.sides[otherSide(survivor.side)];

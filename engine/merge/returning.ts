@@ -6,15 +6,14 @@
 import { TandemError } from '../errors.ts';
 import { flip } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
-import type { Commit, Step } from '../sync/actions.ts';
+import type { Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
-import { baseOfMatch } from './base.ts';
 import { pendingCreateOf } from './create.ts';
 import type { Match } from './match.ts';
 import { tooEarly } from './orphaned.ts';
-import { indexEntry } from './state.ts';
-import { absentTwice, act, ask, fail, linkResult, nothing, outcomeOf } from './unit.ts';
+import { endFormer, linkUnmerged } from './relink.ts';
+import { absentTwice, act, ask, fail, outcomeOf } from './unit.ts';
 
 /**
  * The former link ends, and the new one follows at once. The former counterpart is looked for once more before: a system
@@ -27,7 +26,7 @@ export function decideReturn(
 ): Step {
   const { mapping, results } = facts;
   const { side } = view;
-  const { ids, revision } = former;
+  const { ids } = former;
   if (results.ended?.some((ended) => ended[0] === ids[0])) return linkReturned(facts, view, survivor);
   const both = [recordKey(0, ids[0]), recordKey(1, ids[1])];
   const matched = outcomeOf('matched');
@@ -41,12 +40,7 @@ export function decideReturn(
     const words = `The former counterpart in ${mapping.sides[side].name} is there again.`;
     return fail(new TandemError('RECORD_CHANGED', words, { mapping: mapping.name }));
   }
-  const commit: Commit = {
-    ...nothing,
-    result: { kind: 'unlink', ids, revision, index: flip(survivor.side, [indexEntry(survivor), undefined]) },
-    wakeAll: both,
-  };
-  return act({ do: 'commit', commit, last: false }, matched);
+  return act({ do: 'commit', commit: endFormer(former, survivor), last: false }, matched);
 }
 
 /**
@@ -54,15 +48,8 @@ export function decideReturn(
  * should the record that came back be gone again meanwhile. The next look treats them as two that meet for the first time.
  */
 function linkReturned(facts: Facts, view: RecordView, survivor: RecordView): Step {
-  const { mapping } = facts;
   const views = flip(view.side, [view, survivor]);
   const ids = [views[0].record.id, views[1].record.id] as const;
-  const base = baseOfMatch(mapping, views, flip(view.side, [pendingCreateOf(facts), undefined]));
-  const commit: Commit = {
-    ...nothing,
-    result: linkResult(facts, { ids, base, unconfirmed: [], correlation: ['new', 'new'], lastSynced: ['', ''] }),
-    handled: views,
-    mark: [{ mapping: mapping.name, side: 0, id: ids[0] }],
-  };
+  const commit = linkUnmerged(facts, ids, views, flip(view.side, [pendingCreateOf(facts), undefined]));
   return act({ do: 'commit', commit, last: true }, outcomeOf('matched', { ids }));
 }
