@@ -30,7 +30,7 @@ export const BRAKE_DEFAULTS: Readonly<Record<BrakeKind, BrakeLimit>> = {
   clears: { count: 500, percent: 10, minimum: 20 },
 };
 
-export const FIRST_SYNC_DEFAULT = 100;
+export const FIRST_SYNC_DEFAULT = 500;
 
 /** One or two deletes are an ordinary day, however few the links. */
 const FEW = 2;

@@ -11,7 +11,9 @@ describe('defaults', () => {
     const docs = await readFile(`${ROOT}docs/mappings.md`, 'utf8');
     const kinds = schema.properties.brake.anyOf[1].properties;
     expect(Object.keys(kinds).sort()).toEqual([...BRAKE_KINDS, 'firstSync'].sort());
-    expect(kinds.firstSync.default).toBe(brakeConfig().firstSync);
+    const { firstSync } = brakeConfig();
+    expect(kinds.firstSync.default).toBe(firstSync);
+    expect(docs).toContain(`  firstSync: ${firstSync}\n`);
     for (const kind of BRAKE_KINDS) {
       const { count, percent, minimum } = BRAKE_DEFAULTS[kind];
       expect(kinds[kind].default).toEqual({ count, percent, minimum });
@@ -20,12 +22,12 @@ describe('defaults', () => {
   });
 
   it('fill what a file leaves out', () => {
-    expect(brakeConfig()).toEqual({ ...BRAKE_DEFAULTS, firstSync: 100 });
+    expect(brakeConfig()).toEqual({ ...BRAKE_DEFAULTS, firstSync: 500 });
     expect(brakeConfig({ deletes: { count: 7 }, clears: 'off' })).toEqual({
       deletes: { ...BRAKE_DEFAULTS.deletes, count: 7 },
       creates: BRAKE_DEFAULTS.creates,
       clears: undefined,
-      firstSync: 100,
+      firstSync: 500,
     });
     expect(brakeConfig('off')).toEqual({
       deletes: undefined,

@@ -197,7 +197,7 @@ describe('a sentence', () => {
     expect(sentences(['create:', 'brake: { creates: off }\ncreate:'])).toContain(
       'No limit holds for the number of records that one run may create (the first sync aside).',
     );
-    expect(sentences()).toContain('The first sync may create 100 records before a person allows more.');
+    expect(sentences()).toContain('The first sync may create 500 records before a person allows more.');
     expect(sentences(['create:', 'brake: { firstSync: off }\ncreate:'])).toContain(
       'The first sync may create as many records as there are.',
     );
