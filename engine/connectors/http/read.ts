@@ -4,9 +4,21 @@ import type { SystemRecord } from '../../types.ts';
 import { itemsOf } from './paging.ts';
 import { isDeleted } from './record.ts';
 import { callOf, entityOf, type HttpSystem, offered, recordOf, sendPatiently, withId } from './system.ts';
+import type { Call, HttpResponse } from './transport.ts';
 
 /** Milliseconds that reading back what was just written waits for quota: giving up would cost a search for it later. */
 export const WRITTEN_PATIENCE = 30_000;
+
+/** So often a read is sent on: from a merged record to the one that it was merged into, and from that to another one. */
+const MOST_REDIRECTS = 3;
+
+/** Asked for a record that was merged, a system may redirect to the other one, whose id tells what happened. */
+async function follow(http: HttpSystem, call: Call, patience: number): Promise<HttpResponse> {
+  let answer = await sendPatiently(http, { ...call, redirects: true }, patience);
+  for (let left = MOST_REDIRECTS; answer.movedTo !== undefined; left--)
+    answer = await sendPatiently(http, { ...call, url: answer.movedTo, redirects: left > 1 }, patience);
+  return answer;
+}
 
 export async function read(
   http: HttpSystem,
@@ -18,7 +30,7 @@ export async function read(
   const operation = offered(http, entity.read, 'read', name);
   const call = callOf(operation, name, 'read', { id });
   try {
-    const answer = await sendPatiently(http, { ...call, single: operation.items === undefined }, patience);
+    const answer = await follow(http, { ...call, single: operation.items === undefined }, patience);
     const there = (record: SystemRecord): SystemRecord | undefined => (isDeleted(entity, record) ? undefined : record);
     if (operation.items === undefined) return there(await recordOf(entity, answer));
     const [found, ...more] = itemsOf(answer.body, operation.items);

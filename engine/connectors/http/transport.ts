@@ -24,7 +24,7 @@ export interface Call {
   /** The path as it is declared, without values. */
   readonly template: string;
   readonly query?: URLSearchParams;
-  /** Instead of path and query: where a `Link` header leads. Another host is refused. */
+  /** Instead of path and query: where a `Link` header or a redirect leads. Another host is refused. */
   readonly url?: string | undefined;
   readonly body?: JsonObject;
   readonly headers?: Readonly<Record<string, string>>;
@@ -37,6 +37,8 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
   /** Path of the list in its response, where it is one. */
   readonly list?: string;
+  /** A redirect to another place of the same system is a response: see `movedTo`. */
+  readonly redirects?: boolean;
   /** What its response may hold; one record, unless said otherwise. */
   readonly limits?: ResponseLimits;
   /** Called right before the bytes leave, at each try; what it throws ends the call, and nothing was sent. */
@@ -56,6 +58,8 @@ export interface HttpResponse {
   readonly body: unknown;
   /** The URL that was asked. */
   readonly url: string;
+  /** The URL to which the system sends whoever asks for the record; the response has no body then. */
+  readonly movedTo?: string;
 }
 
 export interface Transport {
@@ -72,7 +76,7 @@ export function createTransport(config: SystemConfig, host: ConnectorHost): Tran
   const system = config.name;
   const { clock, now } = host;
   const base = new URL(config.baseUrl);
-  // A pool knows one origin only: no request can leave for another host. Redirects are not followed.
+  // A pool knows one origin only: no request can leave for another host. A redirect is not followed here.
   const pool = new Pool(base.origin, {
     connections: Math.max(1, config.concurrency),
     connect: { timeout: config.timeout },
@@ -160,6 +164,8 @@ export function createTransport(config: SystemConfig, host: ConnectorHost): Tran
       const what = isPage(headers) ? 'a web page instead of JSON' : 'no readable JSON';
       throw unreadable(effect, system, entity, `answered ${what}`);
     }
+    const movedTo = call.redirects === true ? targetOf(status, headers, url) : undefined;
+    if (movedTo !== undefined) return { status, headers, body: undefined, url: url.href, systemTime, movedTo };
     const body = parsed.ok ? parsed.value : undefined;
     const error = failureOf({
       system,
@@ -211,6 +217,17 @@ export function createTransport(config: SystemConfig, host: ConnectorHost): Tran
   }
 
   return { send, close: () => pool.close() };
+}
+
+const REDIRECTS: readonly number[] = [301, 302, 307, 308];
+
+/** Where a redirect leads within the same system (RFC 9110, section 15.4); a query that it does not repeat still holds. */
+function targetOf(status: number, headers: Headers, from: URL): string | undefined {
+  const location = headerOf(headers, 'location');
+  if (!REDIRECTS.includes(status) || location === undefined || !URL.canParse(location, from.href)) return undefined;
+  const target = new URL(location, from);
+  if (target.search === '') target.search = from.search;
+  return target.origin === from.origin ? target.href : undefined;
 }
 
 /** What was asked for: of creates, which all go to one path, the record. */

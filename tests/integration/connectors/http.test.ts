@@ -547,6 +547,31 @@ describe('read and find', () => {
     await expect(client.delete('things', '1')).rejects.toMatchObject(refused);
   });
 
+  test.each([301, 302, 307, 308])('a record that was merged leads to the other one (%i)', async (status) => {
+    const winner = { id: '2', name: 'Winner', updated_at: '2026-01-01T00:00:00Z' };
+    const { client, requests } = await setUp(
+      { read: ({ params }, reply) => (params.id === '1' ? reply.redirect('/things/2', status) : winner) },
+      { read: { ...operation('GET', '/things/{id}', { fields: 'all' }), items: undefined, exists: undefined } },
+    );
+    expect(await client.read('things', '1')).toMatchObject({ id: '2', data: { name: 'Winner' } });
+    expect(requests.map(({ url }) => url)).toEqual(['/things/1?fields=all', '/things/2?fields=all']);
+  });
+
+  test('a record that was merged into one that was merged leads on, but not for ever', async () => {
+    let last = 4;
+    const { client, requests } = await setUp({
+      read: ({ params: { id } }, reply) =>
+        Number(id) < last
+          ? reply.redirect(`/things/${Number(id) + 1}`, 301)
+          : { id, updated_at: '2026-01-01T00:00:00Z' },
+    });
+    expect(await client.read('things', '1')).toMatchObject({ id: '4' });
+    last = Number.POSITIVE_INFINITY;
+    requests.length = 0;
+    await expect(client.read('things', '1')).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
+    expect(requests.length).toBeLessThan(20);
+  });
+
   test('cached reads once for many, and again after its time', async () => {
     let now = 0;
     let fail = true;
