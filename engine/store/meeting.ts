@@ -53,10 +53,11 @@ export function createMeetings({ redis, scripts, base }: StoreContext, unlinked:
           const missing: string[] = [];
           for (let cursor = '0'; ; ) {
             const [next, ...found] = await scripts.text<string[]>('missing', String(side), met, cursor, began);
-            for (let i = 0; i < found.length; i += 3) {
-              const { issue, decision } = parseOpen(found[i + 2] || undefined);
-              // Known to be gone, and waiting as such: asking again every time would never end.
-              if (!(issue && knownGone(issue)) && decision?.kind !== 'deletes') missing.push(found[i + side]!);
+            for (let i = 0; i < found.length; i += 4) {
+              const { issue, decision } = parseOpen(found[i + 3] || undefined);
+              // Known to be gone, and waiting as such: asking again every time would never end. The other one may go later.
+              const known = found[i + 2] === '' && issue && knownGone(issue);
+              if (!known && decision?.kind !== 'deletes') missing.push(found[i + side]!);
             }
             if (next === '0') break;
             cursor = next!;
@@ -73,4 +74,4 @@ export function createMeetings({ redis, scripts, base }: StoreContext, unlinked:
 
 /** Asking about such a record again would tell nothing new. A conflict (which has a code) knows nothing of a deletion. */
 const knownGone = ({ kind, code }: Issue): boolean =>
-  kind === 'orphaned' || (kind === 'review' && code === undefined) || kind === 'blocked';
+  kind === 'orphaned' || (kind === 'review' && (code === undefined || code === 'RECORD_MERGED')) || kind === 'blocked';

@@ -38,6 +38,13 @@ test('of two records that were merged, the data of one is never written over the
   await made.sync();
   expect(crm.writes).toEqual([]);
   expect(shop.writes).toHaveLength(before);
+  // No scan asks for it again, nor does one hide that the other one goes.
+  const { body: run } = await call('POST', '/triggers/people', { scan: 'full' });
+  const ended = await until(async () => {
+    const { body } = await call('GET', `/runs/${run.id}`);
+    return body.state === 'done' && body;
+  });
+  expect(ended.progress.work).toBe(0);
   // Merged there too, nothing is left to decide.
   shop.records.delete(loser);
   await made.sync();
