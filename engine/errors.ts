@@ -130,6 +130,12 @@ export const ERRORS = {
     409,
     'Merge the counterparts too, if they are the same, or unlink this one.',
   ),
+  ID_REUSED: entry(
+    'The id of the record belongs to another one now',
+    'never',
+    409,
+    'Unlink the two, and link the right ones by hand; if it is the same record, link them again.',
+  ),
   RECORD_CHANGED: entry(
     'The record changed while it was being written',
     'later',

@@ -20,6 +20,8 @@ export interface SystemRecord {
   readonly modified: string | undefined;
   /** What `If-Match` needs (an ETag or a version), where the system has one. */
   readonly version: string | undefined;
+  /** Time of creation as the system states it, ISO 8601 UTC; undefined where the system file names none. */
+  readonly created?: string;
   /** The system keeps it and has put it away: nothing is written to it, or because of it. */
   readonly archived?: boolean;
   /** The record in its normalized shape: what is read is what can be written. */

@@ -109,6 +109,7 @@ interface EntityFile {
   schema: string;
   id: string;
   modified?: string;
+  created?: string;
   deleted?: { field: string; values?: (string | number | boolean)[] };
   archived?: { field: string; values?: (string | number | boolean)[] };
   normalize?: string;
@@ -260,6 +261,7 @@ function buildEntity(
   };
   checkPath(entity.id, at('id'));
   if (entity.modified !== undefined) checkPath(entity.modified, at('modified'));
+  if (entity.created !== undefined) checkPath(entity.created, at('created'));
   for (const key of ['deleted', 'archived'] as const) if (entity[key]) checkPath(entity[key].field, at(key, 'field'));
   const operation = (key: 'read' | 'delete', method: string): OperationConfig | undefined =>
     entity[key] && buildOperation(entity[key], method, ['id'], ['id'], report, at(key));
@@ -365,6 +367,7 @@ function buildEntity(
     schema: schema ?? {},
     id: entity.id,
     modified: entity.modified,
+    created: entity.created,
     deleted: entity.deleted && { field: entity.deleted.field, values: entity.deleted.values },
     archived: entity.archived && { field: entity.archived.field, values: entity.archived.values },
     normalize: entity.normalize === undefined ? undefined : expression(entity.normalize, report, at('normalize')),
@@ -390,7 +393,7 @@ function buildEntity(
 
 /** What the file itself reads of a record must be asked for. */
 function checkOptional(entity: EntityConfig, report: Report, at: (...rest: string[]) => YamlPath): void {
-  const { optional, modified, deleted, archived, id, find } = entity;
+  const { optional, modified, created, deleted, archived, id, find } = entity;
   if (!optional) return;
   const check = (source: string | undefined, path: YamlPath, of: 'value' | 'key', only?: string): void => {
     const root = source === undefined ? undefined : quietRoot(source);
@@ -401,6 +404,7 @@ function checkOptional(entity: EntityConfig, report: Report, at: (...rest: strin
   };
   check(id, at('id'), 'value');
   check(modified, at('modified'), 'value');
+  check(created, at('created'), 'value');
   check(deleted?.field, at('deleted', 'field'), 'value');
   check(archived?.field, at('archived', 'field'), 'value');
   for (const field of Object.keys(find?.by ?? {})) check(field, at('find', 'by', field), 'key', 'find');

@@ -102,6 +102,8 @@ export interface EntityConfig {
   readonly id: string;
   /** Path of the time of last modification; undefined where the entity has none. */
   readonly modified: string | undefined;
+  /** Path of the time of creation. */
+  readonly created?: string | undefined;
   /** How a record shows that it was deleted, though it can still be read. */
   readonly deleted?: MarkConfig | undefined;
   /** How a record shows that it was put away. */

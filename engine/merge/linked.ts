@@ -10,6 +10,7 @@ import { appliedWrites, withApplied } from './base.ts';
 import { decideOrphaned } from './orphaned.ts';
 import { decideMerged } from './other.ts';
 import { decidePair } from './pair.ts';
+import { decideReused, reusedRecord } from './reused.ts';
 import type { PairToMerge } from './settle.ts';
 import { isSynced, unreadableState } from './state.ts';
 import {
@@ -45,7 +46,9 @@ export function decideLinked(facts: Facts, link: Link): Step {
       return end(outcomeOf('unchanged', { ids: link.ids }));
   }
   const [a, b] = [viewOn(facts, 0), viewOn(facts, 1)];
-  return a && b ? decidePair(facts, pairOfLink(facts, link, [a, b])) : decideOrphaned(facts, link);
+  if (!a || !b) return decideOrphaned(facts, link);
+  const reused = reusedRecord(facts, link, [a, b]);
+  return reused ? decideReused(facts, link, [a, b], reused) : decidePair(facts, pairOfLink(facts, link, [a, b]));
 }
 
 export function pairOfLink(facts: Facts, link: Link, views: Pair<RecordView>): PairToMerge {

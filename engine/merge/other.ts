@@ -35,10 +35,15 @@ export function decideMerged(facts: Facts, link: Link, side: SideIndex, winner: 
   const survivor = facts.records[other];
   if (!survivor) return ask({ ask: 'record', side: other, id: ids[other] });
   if (survivor.kind === 'absent') return endOfAbsent(facts, link, [other]);
+  const { winnersCounterpart } = facts;
+  if (winnersCounterpart === undefined) return ask({ ask: 'counterpart', side, id: winner });
   const { sides } = facts.mapping;
+  const there = sides[other].name;
   const reason =
     `${sides[side].name} answers record ${winner} for ${ids[side]}: the two were merged there. ` +
-    `Merge their counterparts in ${sides[other].name} too, if they are the same, or unlink this one.`;
+    (winnersCounterpart === null
+      ? `Record ${winner} has no counterpart in ${there}: unlink this one, and link ${ids[other]} to it by hand if they are the same.`
+      : `Their counterparts in ${there} are ${winnersCounterpart} and ${ids[other]}: merge them there if they are the same, or unlink this one.`);
   const state = survivor.kind === 'present' ? stateToStore(facts.mapping, survivor.view, correlation[other]) : '';
   const commit: Commit = {
     ...nothing,

@@ -7,7 +7,7 @@ import type { Facts, PartnerFacts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { otherSide } from '../types.ts';
 import { appliedWrites, baseOfMatch, withApplied } from './base.ts';
-import { decideCreate, notShown, pendingCreateOf } from './create.ts';
+import { decideCreate, madeIsTaken, notShown, pendingCreateOf } from './create.ts';
 import { decideMatch } from './match.ts';
 import { decideOtherId } from './other.ts';
 import { decidePair } from './pair.ts';
@@ -93,6 +93,8 @@ function decideCounterpart(facts: Facts, view: RecordView): Step {
   if (pending) {
     if (!facts.found) return ask({ ask: 'unconfirmed-create', view, pending });
     if (pending.made !== undefined && facts.found.records.length === 0) return notShown(facts, pending.made);
+    if (pending.made !== undefined && facts.found.records.every(({ linked }) => linked))
+      return madeIsTaken(facts, view, pending.made);
     if (resultOfCreate(mapping, view, pending, facts.found).kind === 'found') return decideCreate(facts, view);
   }
   if (choice?.kind === 'create') return decideCreate(facts, view);

@@ -29,6 +29,7 @@ export type Question =
   | { readonly ask: 'new-record'; readonly view: RecordView }
   | { readonly ask: 'conversions'; readonly views: Pair<RecordView>; readonly base: Base }
   | { readonly ask: 'allowance'; readonly kind: BrakeKind }
+  | { readonly ask: 'counterpart'; readonly side: SideIndex; readonly id: string }
   | { readonly ask: 'successors'; readonly view: RecordView }
   | { readonly ask: 'absent-twice'; readonly side: SideIndex; readonly id: string }
   | {

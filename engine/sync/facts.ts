@@ -276,6 +276,8 @@ export interface Facts {
   readonly newRecord?: NewRecord;
   readonly conversions?: Conversions;
   readonly allowance?: AllowanceFacts;
+  /** Whom the record is linked to that was answered for another one; null: nobody. */
+  readonly winnersCounterpart?: string | null;
   /** Free records that could take the place of the one that is gone, read again. */
   readonly successors?: readonly RecordKey[];
   /** By record: looked at a second time before a delete or the end of a link, and whether it is still absent. */

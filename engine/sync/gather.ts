@@ -65,6 +65,10 @@ export async function gather(
     }
     case 'allowance':
       return { allowance: await scope.allowanceOf(question.kind) };
+    case 'counterpart': {
+      const [found] = await scope.links.reader.counterparts(question.side, [question.id]);
+      return { winnersCounterpart: found ?? null };
+    }
     case 'successors':
       return { successors: await gatherSuccessors(scope, question.view) };
     case 'absent-twice': {

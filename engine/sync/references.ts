@@ -2,7 +2,7 @@
 import type { Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
-import type { SideIndex, SystemRecord } from '../types.ts';
+import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import type { ConvertContext, ReferenceAnswer } from './convert.ts';
 import type { Reference } from './facts.ts';
 import type { MappingScope } from './scope.ts';
@@ -22,9 +22,17 @@ export function convertContext({
 
   const referred = async (record: Omit<Reference, 'settled'>): Promise<ReferenceAnswer> => {
     const links = linksOf(record.mapping);
-    const id = await links.reader.counterpart(record.side, record.id);
-    if (id !== undefined) return { id };
-    const issue = (await links.issues.open(record.side, record.id)).issue;
+    const [found] = await links.reader.lookup(record.side, [record.id]);
+    const link = found?.link;
+    // Whether a link is in doubt, its issue tells: only one in review has to be read.
+    const doubtful = link !== undefined && found?.issue === 'review';
+    const issue =
+      link && !doubtful
+        ? undefined
+        : (await links.issues.open(link ? 0 : record.side, link ? link.ids[0] : record.id)).issue;
+    // The record that is referred to has the id of the linked one, and is another.
+    const reused = issue?.code === 'ID_REUSED';
+    if (link && !reused) return { id: link.ids[otherSide(record.side)] };
     // What a brake blocks is not settled: it may be linked yet.
     const settled = issue !== undefined && issue.code !== 'BRAKE_ON';
     missing.push({ ...record, settled });

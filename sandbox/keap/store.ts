@@ -1,7 +1,8 @@
 // All records of the Keap stand-in. Tests may edit them here directly, as Keap's own users and bulk tools do:
 // modification times move on, but no hook fires.
 
-import { Clock } from '../kit/clock.ts';
+import { REUSED_LATER } from '../kit/behaviours.ts';
+import { Clock, later } from '../kit/clock.ts';
 import { isEmpty, type JsonObject } from '../kit/json.ts';
 import { Table } from '../kit/table.ts';
 import {
@@ -105,10 +106,11 @@ export class KeapStore implements KeapTables {
   add<E extends KeapEntity>(entity: E, fields: Partial<RecordOf<E>>): RecordOf<E> {
     const table = this.table(entity);
     const time = this.clock.next();
+    const reused = this.idFor(entity);
     const record = {
       ...fields,
-      id: String(this.idFor(entity) ?? table.takeId()),
-      ...this.#times(entity, time),
+      id: String(reused ?? table.takeId()),
+      ...this.#times(entity, reused === undefined ? time : later(time, REUSED_LATER)),
       ...this.#modified(entity, time),
     };
     return table.put(withoutEmpty(record) as RecordOf<E>);

@@ -38,6 +38,12 @@ export interface BehaviourRule {
   form?: Form;
 }
 
+/**
+ * An id is given again long after its record was deleted: so much later than the clock shows, in ms, the new record states that it
+ * was created. So nobody has to wait for it.
+ */
+export const REUSED_LATER = 3 * 86_400_000;
+
 /** One thing that a behaviour did. */
 export interface Happened {
   /** Counts up from 1. */

@@ -1,6 +1,9 @@
 // The clock of a stand-in. It may be off by hours, and never stands still: every write gets a later millisecond than the
 // one before. A sync that compares modification times can then tell any two writes apart.
 
+/** @param time ISO 8601 */
+export const later = (time: string, ms: number): string => new Date(Date.parse(time) + ms).toISOString();
+
 export class Clock {
   /** So for the `Date` header of responses; undefined: as `ahead`. */
   headerAhead: number | undefined;

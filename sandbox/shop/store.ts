@@ -1,6 +1,7 @@
 // All records of the shop stand-in. Tests may edit them here directly: `updated_at` moves on, but no webhook fires.
 
-import { Clock } from '../kit/clock.ts';
+import { REUSED_LATER } from '../kit/behaviours.ts';
+import { Clock, later } from '../kit/clock.ts';
 import { isEmpty, type JsonObject } from '../kit/json.ts';
 import { Table } from '../kit/table.ts';
 import type { Customer, Order, Product, ShopData, StoredWebhook } from './data.ts';
@@ -69,10 +70,12 @@ export class ShopStore implements ShopTables {
     fields: Omit<RecordOf<E>, 'id' | 'number' | 'created_at' | 'updated_at'>,
   ): RecordOf<E> {
     const table = this.table(entity);
-    const id = this.idFor(entity) ?? table.takeId();
+    const reused = this.idFor(entity);
+    const id = reused ?? table.takeId();
     const time = this.clock.next();
+    const created = reused === undefined ? time : later(time, REUSED_LATER);
     const number = entity === 'orders' ? { number: `W${String(id).padStart(6, '0')}` } : {};
-    const record = { id, ...number, ...fields, created_at: time, updated_at: time };
+    const record = { id, ...number, ...fields, created_at: created, updated_at: time };
     // Put together from all parts of the type; TypeScript cannot see that through Omit.
     return table.put(record as unknown as RecordOf<E>);
   }

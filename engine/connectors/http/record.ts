@@ -43,8 +43,16 @@ export async function toRecord(entity: EntityConfig, raw: unknown, version?: str
     );
   }
   const modified = entity.modified === undefined ? undefined : toInstant(readPath(data, entity.modified));
+  const created = entity.created === undefined ? undefined : toInstant(readPath(data, entity.created));
   const archived = says(entity.archived, data) ? { archived: true } : {};
-  return { id, modified, version, ...archived, data: data as JsonObject };
+  return {
+    id,
+    modified,
+    version,
+    ...(created === undefined ? {} : { created }),
+    ...archived,
+    data: data as JsonObject,
+  };
 }
 
 /** Whether a record that can still be read was deleted. */

@@ -253,6 +253,12 @@ local function putOpen(unit)
   end
 end
 
+-- Whether a link is of a record that has the id of another one: nobody goes by it, until a person has ended it.
+local function isReused(there, first)
+  local open = call('HGET', there .. 'open', '0/' .. first)
+  return open and string.find(open, '"ID_REUSED"', 1, true) ~= nil
+end
+
 local function waitFor(unit)
   for _, ref in ipairs(unit.wf or {}) do
     local side, id = sub(unit.own, 1, 1), sub(unit.own, 3)
@@ -263,7 +269,7 @@ local function waitFor(unit)
     if ref[4] == 'w' then
       if there == base then linked = linkOfRecord(ref[2], ref[3]) else linked = linkOf(there, ref[2], ref[3]) end
     end
-    if linked then mark(base, unit.own, at) end
+    if linked and not isReused(there, linked) then mark(base, unit.own, at) end
   end
 end
 

@@ -8,7 +8,7 @@ afterEach(closeAll);
 
 const now = (ms = 0): string => new Date(Date.now() + ms).toISOString();
 
-/** crm 1 and shop 7 are linked; both edited every property, the shop later. Its values won. */
+/** crm 1 and shop 7 are linked; both edited name and age, the shop later. Its values won. */
 async function conflicted(mapping = MAPPING): Promise<World> {
   const made = await world({
     crm: [person('1', 'Ann', 'ann@x.test', { age: 1 })],
@@ -16,7 +16,7 @@ async function conflicted(mapping = MAPPING): Promise<World> {
     mapping,
   });
   await made.sync();
-  made.crm.records.set('1', person('1', 'Anna', 'anna@x.test', { age: 2, updated_at: now(-2_000) }));
+  made.crm.records.set('1', person('1', 'Anna', 'ann@x.test', { age: 2, updated_at: now(-2_000) }));
   made.shop.records.set('7', person('7', 'Annie', 'ann@x.test', { age: 3, updated_at: now(-1_000) }));
   await made.sync();
   return made;

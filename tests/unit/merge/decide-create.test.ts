@@ -793,6 +793,41 @@ describe('a create whose outcome is not known', () => {
     `));
 });
 
+describe('a create that was answered with the id of a linked record', () => {
+  const made = (linked: boolean): Situation => ({
+    ...alone,
+    open: { pendingCreate: { ...sent, made: 'b7' } },
+    answers: {
+      found: {
+        by: 'search',
+        records: [{ view: view(1, ['Ann', 'p1'], { id: 'b7' }), linked, firstSeen: undefined }],
+        others: [],
+      },
+    },
+  });
+
+  it('is left to a person, and never sent again: that other record is gone', () =>
+    expect(play(made(true))).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
+          = unchanged
+      ? {ask: unconfirmed-create, view: 0/a(Ann, p1), pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], made: b7}}
+      ! commit
+          result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
+          handled: [0/a(Ann, p1), -]
+          open: {0/a: {pendingCreate: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], made: b7, review: true}, issue: {kind: review, code: ID_REUSED, reason: "shop gave the new record the id b7 of another one, which is linked: unlink that one, and this one is linked.", candidates: [1/b7], mapping: v1, since: 1000000}}}
+          wake: [0/a]
+          wakeAll: [0/a]
+          watch: [1/b7]
+          = review {code: ID_REUSED, reason: "shop gave the new record the id b7 of another one, which is linked: unlink that one, and this one is linked."}
+      "
+    `));
+
+  it('is linked once that link has ended', () =>
+    expect(play(made(false))).toContain('result: {kind: link, link: {revision: -, ids: [a, b7]'));
+});
+
 describe('which record an unconfirmed create has made', () => {
   const at = (
     values: readonly string[],

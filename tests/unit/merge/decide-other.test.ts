@@ -53,10 +53,11 @@ describe('a linked record that was merged into another one', () => {
     expect(play({ link: link(base), ...merged })).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 1, id: b}
+      ? {ask: counterpart, side: 0, id: w}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", "<Ann, p1>"]}}
-          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Merge their counterparts in shop too, if they are the same, or unlink this one.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          = review {ids: [a, b], code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Merge their counterparts in shop too, if they are the same, or unlink this one."}
+          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Record w has no counterpart in shop: unlink this one, and link b to it by hand if they are the same.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          = review {ids: [a, b], code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Record w has no counterpart in shop: unlink this one, and link b to it by hand if they are the same."}
       "
     `));
 
@@ -71,10 +72,11 @@ describe('a linked record that was merged into another one', () => {
     ).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
+      ? {ask: counterpart, side: 1, id: w}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [phone], correlation: [open, -], lastSynced: ["<v1\\n<Ann, p1>>", ""]}}
-          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "shop answers record w for b: the two were merged there. Merge their counterparts in crm too, if they are the same, or unlink this one.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          = review {ids: [a, b], code: RECORD_MERGED, reason: "shop answers record w for b: the two were merged there. Merge their counterparts in crm too, if they are the same, or unlink this one."}
+          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "shop answers record w for b: the two were merged there. Record w has no counterpart in crm: unlink this one, and link a to it by hand if they are the same.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          = review {ids: [a, b], code: RECORD_MERGED, reason: "shop answers record w for b: the two were merged there. Record w has no counterpart in crm: unlink this one, and link a to it by hand if they are the same."}
       "
     `));
 

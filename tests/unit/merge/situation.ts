@@ -181,7 +181,7 @@ export function conversionsOf(
 
 // ---------------------------------------------------------------- situations
 
-export type Given = RecordView | 'absent' | TandemError | undefined;
+export type Given = RecordView | Extract<RecordFact, { kind: 'other' }> | 'absent' | TandemError | undefined;
 
 export interface Situation {
   readonly mapping?: Mapping;
@@ -283,6 +283,7 @@ export function answer(given: Situation, facts: Facts, question: Question): Part
     partner: PARTNER,
     allowance: { limit: 10, linked: 100, since: undefined },
     successors: [],
+    winnersCounterpart: null,
     ...given.answers,
   };
   switch (question.ask) {
@@ -317,6 +318,7 @@ const FACT = {
   'candidates-exist': 'candidatesExist',
   partner: 'partner',
   allowance: 'allowance',
+  counterpart: 'winnersCounterpart',
   successors: 'successors',
   'restored-value': 'restored',
 } as const satisfies Record<string, keyof Facts>;
@@ -325,6 +327,7 @@ function read(given: Situation, facts: Facts, { side, id }: Extract<Question, { 
   const found = given.records?.[side];
   if (found === undefined) throw new Error(`The record ${side}/${id} is not part of the situation.`);
   if (found === 'absent') return { kind: 'absent' };
+  if ('kind' in found) return found;
   if (!('side' in found)) return { kind: 'unreadable', error: found };
   const order = facts.records.filter((fact) => fact !== undefined).length;
   return { kind: 'present', view: found, from: 'read', askedFor: id, order };

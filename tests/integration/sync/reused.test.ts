@@ -1,0 +1,98 @@
+/** Systems that give the id of a deleted record to a new one: never is one person's data written over another's. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { unlinkByHand } from '../../../engine/sync/manual.ts';
+import { startWorld, type World } from '../../support/world.ts';
+import { all, heldOf, linked, make, scopeOf, sync, unique } from './support.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({
+    async prepare(dir) {
+      for (const system of ['keap', 'customwebshop']) {
+        const file = join(dir, 'systems', `${system}.yaml`);
+        await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/^ {4}schema: .*$/gm, '$&\n    lag: 0s'));
+      }
+    },
+  });
+  await sync(world, 'full');
+});
+afterAll(() => world?.close());
+afterEach(() => {
+  for (const system of [world.keap, world.shop]) system.behaviours.clear();
+});
+
+const person = (name: string) => ({ email: `${name}@x.example`, first_name: name, last_name: `${name}sen` });
+
+/** A customer whose id a deleted one had before, with the contact of that one. @returns ids, and the e-mail of the contact */
+async function reused(): Promise<{ customer: string; contact: string; email: string }> {
+  const [former, next] = [person(unique('Ann')), person(unique('Zoe'))];
+  const customer = await make(world, 'shop', 'customers', former);
+  await sync(world, 'changes', 'contact-customer');
+  const contact = await linked(world, 'contact-customer', 'shop', customer);
+  world.shop.behaviours.add({ behaviour: 'reuse-ids', entity: 'customers', times: 1 });
+  world.shop.store.remove('customers', Number(customer));
+  expect(await make(world, 'shop', 'customers', next)).toBe(customer);
+  return { customer, contact, email: former.email };
+}
+
+const emailOf = (contact: string): unknown =>
+  world.keap.store.table('contacts').get(contact)?.email_addresses?.[0]?.email;
+
+it('a new record is not written over the counterpart of the one that had its id, and a person is asked', async () => {
+  const { contact, email } = await reused();
+  await sync(world, 'full', 'contact-customer');
+  expect(emailOf(contact)).toBe(email);
+  expect(await heldOf(world, 'contact-customer', 'keap', contact)).toMatchObject({
+    kind: 'review',
+    code: 'ID_REUSED',
+    reason: expect.stringContaining('it was created later'),
+  });
+});
+
+it('what refers to it waits, and does not go to the counterpart of the one that had its id', async () => {
+  const { customer, contact, email } = await reused();
+  await sync(world, 'full', 'contact-customer');
+  const title = unique('order');
+  const order = await make(world, 'shop', 'orders', { title, customer_id: Number(customer) });
+  await sync(world, 'full', 'opportunity-order');
+  expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({
+    kind: 'waiting',
+    code: 'REFERENCE_WAITING',
+  });
+  const made = () => all(world, 'keap', 'opportunities').filter((one) => one.opportunity_title === title);
+  expect(made()).toEqual([]);
+  // A person breaks the link: the new record gets a counterpart of its own, and what waits goes on.
+  await unlinkByHand(scopeOf(world, 'contact-customer'), [contact, customer]);
+  await sync(world, 'full', 'contact-customer');
+  const own = await linked(world, 'contact-customer', 'shop', customer);
+  expect(own).not.toBe(contact);
+  expect(made()).toMatchObject([{ contact_id: own }]);
+  expect(emailOf(contact)).toBe(email);
+});
+
+it('a counterpart that is created under the id of a linked record is not created again, and is linked once that link ends', async () => {
+  const former = await make(world, 'shop', 'customers', person(unique('Ann')));
+  await sync(world, 'changes', 'contact-customer');
+  const contact = await linked(world, 'contact-customer', 'shop', former);
+  world.keap.store.remove('contacts', contact);
+  world.keap.behaviours.add({ behaviour: 'reuse-ids', entity: 'contacts', times: 1 });
+  const next = person(unique('Zoe'));
+  const customer = await make(world, 'shop', 'customers', next);
+  for (let i = 0; i < 3; i++) await sync(world, 'full', 'contact-customer');
+  const made = () =>
+    world.keap.store
+      .table('contacts')
+      .values()
+      .filter(({ email_addresses: all = [] }) => all[0]?.email === next.email);
+  expect(made().map(({ id }) => id)).toEqual([contact]);
+  expect(await heldOf(world, 'contact-customer', 'shop', customer)).toMatchObject({
+    kind: 'review',
+    code: 'ID_REUSED',
+  });
+  await unlinkByHand(scopeOf(world, 'contact-customer'), [contact, former]);
+  await sync(world, 'full', 'contact-customer');
+  expect(await linked(world, 'contact-customer', 'shop', customer)).toBe(contact);
+  expect(made()).toHaveLength(1);
+});
