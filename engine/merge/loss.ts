@@ -29,6 +29,13 @@ function numberOf(value: unknown): Decimal | undefined {
 
 /** Whether the second is the first with fewer places, by whatever way of rounding. */
 function isRounded(before: Decimal, after: Decimal): boolean {
-  const places = after.decimalPlaces();
-  return places < before.decimalPlaces() && before.minus(after).abs().lt(new Decimal(10).pow(-places));
+  if (after.isZero()) return !before.isZero();
+  const places = placesOf(after);
+  return places < placesOf(before) && before.minus(after).abs().lt(new Decimal(10).pow(-places));
+}
+
+/** Places after the point; below 0 for a number that ends with zeros before it: -1 of 150. */
+function placesOf(number: Decimal): number {
+  const [, zeros = ''] = /[1-9](0+)$/.exec(number.toFixed()) ?? [];
+  return number.decimalPlaces() - (number.isInteger() ? zeros.length : 0);
 }
