@@ -41,7 +41,10 @@ export async function read(
     if (found !== undefined) return there(await recordOf(entity, { ...answer, body: found }));
     if (operation.exists === undefined) return undefined;
     // A list may lag behind, or be empty by mistake: neither is a deletion. A 404 here is one.
-    await http.transport.send(callOf({ method: 'GET', path: operation.exists, query: {} }, name, 'read', { id }));
+    const exists = callOf({ method: 'GET', path: operation.exists, query: {} }, name, 'read', { id });
+    const other = await recordOf(entity, await follow(http, exists, patience));
+    // It was merged: the list rightly shows nothing under this id.
+    if (other.id !== id) return other;
     const words = `${http.config.name} has a record of ${name} that its list does not show`;
     throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: http.config.name, entity: name });
   } catch (error) {

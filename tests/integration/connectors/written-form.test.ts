@@ -23,7 +23,11 @@ async function shop(entity: Partial<EntityConfig> = {}, more: Partial<SystemConf
       items: query.id === 'two' ? [stored, stored] : query.id === '1' ? [stored] : [],
     }));
     app.get<{ Params: { id: string } }>('/things/:id', ({ params }, reply) =>
-      params.id === 'gone' ? reply.code(404).send({}) : stored,
+      params.id === 'gone'
+        ? reply.code(404).send({})
+        : params.id === 'moved'
+          ? reply.redirect('/things/1', 301)
+          : { ...stored, id: params.id === 'merged' ? '1' : params.id },
     );
     app.post('/things', () => stored);
     app.patch('/things/:id', () => stored);
@@ -134,6 +138,14 @@ describe('a record that is read through a list', () => {
     expect(await client.read('things', 'gone')).toBeUndefined();
     expect(requests.map(({ url }) => url)).toEqual(['/things?id=3', '/things/3', '/things?id=gone', '/things/gone']);
   });
+
+  test.each(['merged', 'moved'])(
+    'is another one where its own address leads to that: the two were merged (%s)',
+    async (id) => {
+      const { client } = await shop({ read: { ...read, exists: '/things/{id}' } });
+      expect(await client.read('things', id)).toMatchObject({ id: '1' });
+    },
+  );
 
   test('is no record where the list holds several', async () => {
     const { client } = await shop({ read });
