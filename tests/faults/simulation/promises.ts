@@ -16,11 +16,12 @@ import { find, kinds, type Place, pairs, places, type RecordData, recordsOf, thi
 export async function check(setting: Setting, model: Model, hostile = false): Promise<string[]> {
   const broken: string[] = [];
   const odd = oddities(setting);
+  const unreachable = await nobodysCounterparts(setting, model, odd);
   model.issues = 0;
   for (const thing of model.things.values()) {
     const happened = odd.get(thing.name) ?? [];
-    broken.push(...(await checkThing(setting, model, thing, happened)));
-    if (hostile) broken.push(...(await checkIssues(setting, model, thing, happened)));
+    broken.push(...(await checkThing(setting, model, unreachable, thing, happened)));
+    if (hostile) broken.push(...(await checkIssues(setting, model, unreachable, thing, happened)));
   }
   broken.push(...strangers(setting, model), ...(await wrongLinks(await allLinks(setting), setting)));
   broken.push(...refusedOrders(setting));
@@ -31,7 +32,13 @@ export async function check(setting: Setting, model: Model, hostile = false): Pr
   return broken;
 }
 
-async function checkThing(setting: Setting, model: Model, thing: Thing, odd: readonly Odd[]): Promise<string[]> {
+async function checkThing(
+  setting: Setting,
+  model: Model,
+  unreachable: Unreachable,
+  thing: Thing,
+  odd: readonly Odd[],
+): Promise<string[]> {
   if (wasReplaced(setting, thing)) return [];
   if (thing.merged.size > 0) return await checkMerged(setting, thing);
   const broken: string[] = [];
@@ -48,7 +55,12 @@ async function checkThing(setting: Setting, model: Model, thing: Thing, odd: rea
     if (record) records.set(place, record);
     else if (deleted === undefined && (thing.settled || thing.origins.has(place)) && !mayFollow(thing))
       broken.push(`P6 ${thing.name} is gone from ${place}, and nobody deleted it`);
-    else if (deleted === undefined && !thing.spoilt && thing.deleted.size === 0 && !waits(setting, model, thing)) {
+    else if (
+      deleted === undefined &&
+      !thing.spoilt &&
+      thing.deleted.size === 0 &&
+      !waits(setting, unreachable, thing)
+    ) {
       // Its record has the id of another one that was deleted: a person may have to look.
       if (odd.some(({ behaviour }) => behaviour === 'reuse-ids') && (await heldOf(setting, thing)).length > 0) continue;
       broken.push(`P1 ${thing.name} has no record in ${place}; ${await whyHeld(setting, thing)}`);
@@ -71,6 +83,7 @@ async function checkThing(setting: Setting, model: Model, thing: Thing, odd: rea
       ...(await checkField(
         setting,
         model,
+        unreachable,
         thing,
         name,
         history,
@@ -120,12 +133,27 @@ const wasReplaced = (setting: Setting, thing: Thing): boolean =>
 /** It was deleted somewhere, and the mapping lets deletes follow. */
 const mayFollow = (thing: Thing): boolean => kinds[thing.kind].deletesFollow === true && thing.deleted.size > 0;
 
-/** Whether a deal refers to somebody whom the other system refuses: it has to wait. */
-function waits(setting: Setting, model: Model, thing: Thing): boolean {
+type Unreachable = ReadonlySet<string>;
+
+/** Names of those to whom nothing on the other side is known to belong: it refuses them, or a person is asked who they are. */
+async function nobodysCounterparts(
+  setting: Setting,
+  model: Model,
+  odd: ReadonlyMap<string, readonly Odd[]>,
+): Promise<Unreachable> {
+  const names = new Set<string>();
+  for (const thing of model.things.values()) {
+    if (thing.spoilt || (await isOfReusedId(setting, thing, odd.get(thing.name) ?? []))) names.add(thing.name);
+  }
+  return names;
+}
+
+/** Whether a deal refers to one of them: it has to wait. */
+function waits(setting: Setting, unreachable: Unreachable, thing: Thing): boolean {
   const { customer } = kinds[thing.kind].fields;
   return Object.entries(customer?.at ?? {}).some(([place, access]) =>
-    find(setting.stores, place as Place, thing.name).some(
-      (record) => model.things.get(access.get(record, setting.stores))?.spoilt === true,
+    find(setting.stores, place as Place, thing.name).some((record) =>
+      unreachable.has(access.get(record, setting.stores)),
     ),
   );
 }
@@ -144,6 +172,7 @@ function isSpoilt(setting: Setting, thing: Thing, records: ReadonlyMap<Place, Re
 async function checkField(
   setting: Setting,
   model: Model,
+  unreachable: Unreachable,
   thing: Thing,
   name: string,
   history: FieldHistory,
@@ -167,7 +196,8 @@ async function checkField(
     const [one, other] = [values.get(a), values.get(b)];
     if (one === undefined || other === undefined || one === other) continue;
     // A deal that got somebody whom the other system refuses: this one field of it has to wait, and says so.
-    if (name === 'customer' && waits(setting, model, thing) && (await isHeld(setting, thing, 'waiting'))) return [];
+    if (name === 'customer' && waits(setting, unreachable, thing) && (await isHeld(setting, thing, 'waiting')))
+      return [];
     return [`P1 the sides do not agree on ${about}; ${await whyHeld(setting, thing)}`];
   }
   if (thing.deleted.size > 0) return [];
@@ -274,11 +304,17 @@ async function checkMerged(setting: Setting, thing: Thing): Promise<string[]> {
 }
 
 /** Nobody is asked about a thing to which nothing happened. */
-async function checkIssues(setting: Setting, model: Model, thing: Thing, odd: readonly Odd[]): Promise<string[]> {
+async function checkIssues(
+  setting: Setting,
+  model: Model,
+  unreachable: Unreachable,
+  thing: Thing,
+  odd: readonly Odd[],
+): Promise<string[]> {
   // A record that takes no part, or has no counterpart by choice, asks nobody anything.
   const held = (await heldOf(setting, thing)).filter((one) => !one.includes(' unmatched: '));
   model.issues += held.length;
-  if (held.length === 0 || justified(thing, odd) || waits(setting, model, thing)) return [];
+  if (held.length === 0 || justified(thing, odd) || waits(setting, unreachable, thing)) return [];
   return held.map((one) => `P7 nothing happened to ${thing.name} that explains: ${one}`);
 }
 
