@@ -54,9 +54,17 @@ function madeIsGone({ mapping, side, stored, found }: Facts, { at }: PendingCrea
   return found?.records.length === 0 && stored.now - at >= mapping.sides[otherSide(side)].entity.lag;
 }
 
-/** The record that a create has made, by its id, is not shown: it is not created again, and linked once it shows. */
-export function notShown({ mapping, side }: Facts, made: string): Step {
-  const { name, entity } = mapping.sides[otherSide(side)];
+/**
+ * The record that a create has made, by its id, is not shown: it is not created again, and linked once it shows. Where it is not
+ * shown for longer than reads may lag, somebody has deleted it.
+ */
+export function notShown(facts: Facts, source: RecordView, pending: PendingCreate, made: string): Step {
+  const { name, entity, index } = facts.mapping.sides[otherSide(source.side)];
+  if (madeIsGone(facts, pending)) {
+    const reason = `${name} created record ${made} and does not show it: it may have been deleted. A person decides whether it is created again.`;
+    const trouble = { kind: 'review', code: 'OUTCOME_UNKNOWN', reason, candidates: [recordKey(index, made)] } as const;
+    return raiseIssue(facts, source, trouble, outcomeOf('review', { code: 'OUTCOME_UNKNOWN', reason }));
+  }
   const words = `${name} created record ${made} and does not show it yet: it is linked as soon as it does, and not created again.`;
   const context = { system: entity.system, entity: entity.name, id: made };
   return fail(new TandemError('SYSTEM_UNAVAILABLE', words, context));

@@ -92,7 +92,8 @@ function decideCounterpart(facts: Facts, view: RecordView): Step {
   const pending = pendingCreateOf(facts);
   if (pending) {
     if (!facts.found) return ask({ ask: 'unconfirmed-create', view, pending });
-    if (pending.made !== undefined && facts.found.records.length === 0) return notShown(facts, pending.made);
+    if (pending.made !== undefined && facts.found.records.length === 0)
+      return notShown(facts, view, pending, pending.made);
     if (pending.made !== undefined && facts.found.records.every(({ linked }) => linked))
       return madeIsTaken(facts, view, pending.made);
     if (resultOfCreate(mapping, view, pending, facts.found).kind === 'found') return decideCreate(facts, view);

@@ -793,6 +793,26 @@ describe('a create whose outcome is not known', () => {
     `));
 });
 
+describe('a create whose record, known by its id, is not shown', () => {
+  const made = (age: number): Situation => ({
+    ...alone,
+    open: { pendingCreate: { ...sent, made: 'b7', at: NOW - age } },
+    answers: { found: nothingFound },
+  });
+
+  it('is looked at again for as long as reads may lag, and never sent again', () => {
+    expect(play(made(LAG - 1))).toContain('fails: SYSTEM_UNAVAILABLE "shop created record b7 and does not show it yet');
+  });
+
+  it('is left to a person then, who may have deleted it, and is looked at again once it shows', () => {
+    const played = play(made(LAG));
+    expect(played).toContain('= review {code: OUTCOME_UNKNOWN');
+    expect(played).toContain('made: b7, review: true');
+    expect(played).toContain('watch: [1/b7]');
+    expect(played).not.toContain('! create');
+  });
+});
+
 describe('a create that was answered with the id of a linked record', () => {
   const made = (linked: boolean): Situation => ({
     ...alone,
