@@ -31,7 +31,7 @@ export interface Readback {
   readonly left: readonly LeftAlone[];
   /** How long ago the write was of which a side still shows nothing, in ms. */
   readonly old: Pair<number | undefined>;
-  /** Sides by property whose value differs from what was there before our own write and from what we wrote. */
+  /** Sides by property that hold neither what was there before our own write nor what we wrote, or were edited since. */
   readonly third: ReadonlyMap<string, SideIndex>;
 }
 
@@ -105,7 +105,11 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   if (!entry || state.redefined || own[side] === entry[side] || isPersonal(facts, name)) return PLAIN;
   const writes = facts.stored.recent.filter((one) => one.property === name && one.side === side);
   const last = writes.at(-1);
-  if (!last || own[side] === last.sent || isNewer(facts, view)) return PLAIN;
+  if (!last || own[side] === last.sent) return PLAIN;
+  // An edit, though nobody knows whether the person saw what we wrote. Where our own response has not shown that, and the
+  // value is still the one from before, something else of the record was edited.
+  const ignored = last.unshown && last.before === own[side] && facts.capabilities[side].update?.returns === 'record';
+  if (isNewer(facts, view) && !ignored) return { kind: 'third' };
   const now = state.toward[side];
   // What we have sent, where it is still known: the other side was not edited since.
   const sent = now?.ok && now.fingerprint === last.sent ? now.value : null;

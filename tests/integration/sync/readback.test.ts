@@ -110,6 +110,43 @@ describe.each(['ignore', 'echo'] as const)('a shop that answers 200 and does not
   });
 });
 
+describe('a shop in which somebody edits the record right after a write that it did not store', () => {
+  afterEach(() => {
+    world.shop.requests.onEnd = undefined;
+  });
+
+  /** The text is edited in Keap. */
+  async function edited(behaviour: 'ignore' | 'echo', fields: object): Promise<Product> {
+    const one = await product('before');
+    shopDoes({ behaviour, property: 'description' });
+    world.shop.requests.onEnd = ({ method }) => {
+      if (method !== 'PATCH') return;
+      world.shop.requests.onEnd = undefined;
+      setTimeout(() => edit('shop', one.shop, fields), 5);
+    };
+    edit('keap', one.keap, { description: 'typed in Keap' });
+    await changes();
+    await changes();
+    return one;
+  }
+
+  it('keeps the text in the other system where something else was edited', async () => {
+    const one = await edited('ignore', { weight: 7 });
+    expect(world.keap.store.table('products').get(one.keap)?.weight).toBe(7);
+    expect(textsOf(one)).toEqual(['typed in Keap', 'before']);
+    await vi.waitFor(async () => expect(await issueOf(one)).toMatchObject({ code: 'WRITE_NOT_STORED' }), {
+      timeout: 15_000,
+    });
+  });
+
+  it('loses no text where that very text was edited: the other one is in the history', async () => {
+    const one = await edited('echo', { description: 'typed in the shop' });
+    expect(textsOf(one)).toEqual(['typed in the shop', 'typed in the shop']);
+    const kept = { property: 'description', side: 'keap', value: 'typed in Keap', rule: 'returned' };
+    expect(await history(one)).toContainEqual(kept);
+  });
+});
+
 describe('a shop that stores less than it is sent', () => {
   const long = 'A description of forty characters or more.';
 

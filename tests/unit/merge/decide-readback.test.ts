@@ -280,6 +280,29 @@ describe('a record that shows the value from before our own write', () => {
     for (const before of [OWN, OWN - 1_000, undefined]) expect(later(before)).not.toContain('update {');
   });
 
+  it('was not edited where something else was, and neither our own response nor a reading has shown what we wrote', () => {
+    const edited = (phone: string, more: Partial<RecentWrite> = {}, response: 'old' | 'good' = 'old') =>
+      play(
+        showing([], {
+          link: link(agreed, { ownWriteAt: [0, OWN] }),
+          records: [a, view(1, ['Bob', phone], { modified: '2026-01-02T00:00:01Z' })],
+          recent: [{ ...wrote(more), ...(response === 'old' ? { unshown: true } : {}) }],
+          stored: { ownWrites: [[], [{ at: OWN, before: undefined }]] },
+        }),
+      );
+    const name = 'writes: [{property: name, value: Bob, fingerprint: Bob}]';
+    const phone = 'property: phone, value: p1';
+    const early = edited('p1');
+    expect(early).toContain(name);
+    expect(early).toContain('inMs: 5000');
+    const late = edited('p1', { at: NOW - LAG });
+    expect(late).toContain(name);
+    expect(late).toContain('code: WRITE_NOT_STORED');
+    for (const one of [early, late]) expect(one).not.toContain(phone);
+    expect(edited('p1', {}, 'good')).toContain(phone);
+    expect(edited('p9')).toContain('property: phone, value: p9');
+  });
+
   it('may lag on both sides at once', () =>
     expect(
       play({
@@ -800,7 +823,7 @@ describe('a third value after our own write', () => {
     expect(shown).toContain('times: 1}]');
   });
 
-  it('flows back without that where somebody modified the record since', () =>
+  it('flows back, and what it overwrites is kept, where somebody modified the record since: who did may not have seen what we wrote', () =>
     expect(
       play(
         showing([], {
@@ -809,7 +832,7 @@ describe('a third value after our own write', () => {
           stored: { ownWrites: [[], [{ at: OWN, before: undefined }]] },
         }),
       ),
-    ).not.toContain('keep-overwritten'));
+    ).toContain('property: phone, side: crm, value: p2, rule: returned'));
 
   it('keeps the loser once where it is a conflict', () =>
     expect(
