@@ -6,7 +6,7 @@ import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { sameButForm } from '../expression/forms.ts';
 import { isEmpty } from '../expression/values.ts';
-import { type RecentWrite, UNKNOWN_VALUE } from '../store/types.ts';
+import { RECENT, type RecentWrite, UNKNOWN_VALUE } from '../store/types.ts';
 import type { Conversions, Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
@@ -105,7 +105,8 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   if (!entry || state.redefined || own[side] === entry[side] || isPersonal(facts, name)) return PLAIN;
   const writes = facts.stored.recent.filter((one) => one.property === name && one.side === side);
   const last = writes.at(-1);
-  if (!last || own[side] === last.sent) return PLAIN;
+  if (!last) return wasCreatedNow(facts, side) ? { kind: 'third' } : PLAIN;
+  if (own[side] === last.sent) return PLAIN;
   // An edit, though nobody knows whether the person saw what we wrote. Where our own response has not shown that, and the
   // value is still the one from before, something else of the record was edited.
   const ignored = last.unshown && last.before === own[side] && facts.capabilities[side].update?.returns === 'record';
@@ -122,6 +123,11 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   // Once it was shown, it was stored: what is empty by now was cleared by somebody.
   const loss = isEmpty(shown) && !last.unshown ? undefined : lossOf(sent, shown);
   return loss === undefined ? { kind: 'third' } : { kind: 'refused', error: lossError(facts, name, side, loss) };
+}
+
+/** Whether we created the record so short a time ago that a write to it would be remembered. */
+function wasCreatedNow({ stored: { link, now } }: Facts, side: SideIndex): boolean {
+  return link !== undefined && link.ownWriteAt[side] > 0 && now - link.created < RECENT;
 }
 
 export const rawOf = ({ mapping }: Facts, view: RecordView, name: string): unknown =>

@@ -7,7 +7,16 @@ import { parseOpen, quietIssue } from './issue-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
 import type { Reader } from './reader.ts';
 import { isToken, tokenBytes } from './tokens.ts';
-import type { Batches, Begin, OpenEntry, RecordRef, Taken, TakenUnit, TakeRequest } from './types.ts';
+import {
+  type Batches,
+  type Begin,
+  type OpenEntry,
+  RECENT,
+  type RecordRef,
+  type Taken,
+  type TakenUnit,
+  type TakeRequest,
+} from './types.ts';
 import { commitUnits, packIndex, packUnit, parseRecent, type WireUnit } from './units.ts';
 import { decodeUnlinked, packState } from './unlinked-codec.ts';
 import { textOfWaiting, unpackWaiting } from './waiting-codec.ts';
@@ -18,8 +27,6 @@ const LIMIT = 50;
 const LINGER = 1;
 /** Records asked about in one script. */
 const LOOKED = 500;
-/** Own writes are remembered for so long, in ms. */
-const RECENT = 900_000;
 /** What stands in the way of another run of the same kind, in ms: see engine/store/runs.ts. */
 const LEASE = 300_000;
 

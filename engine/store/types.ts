@@ -22,6 +22,9 @@ export interface RecordRef {
   readonly id: string;
 }
 
+/** Own writes are remembered for so long, in ms. */
+export const RECENT = 900_000;
+
 // ---------------------------------------------------------------- the brake
 
 export type BrakeAnswer = 'continue' | 'discard';

@@ -145,6 +145,16 @@ describe('a shop in which somebody edits the record right after a write that it 
     const kept = { property: 'description', side: 'keap', value: 'typed in Keap', rule: 'returned' };
     expect(await history(one)).toContainEqual(kept);
   });
+
+  it('loses no text that was echoed as the record was created: it is in the history', async () => {
+    shopDoes({ behaviour: 'echo', property: 'description' });
+    const one = await product('typed in Keap');
+    edit('shop', one.shop, { description: 'typed in the shop' });
+    await changes();
+    expect(textsOf(one)).toEqual(['typed in the shop', 'typed in the shop']);
+    const kept = { property: 'description', side: 'keap', value: 'typed in Keap', rule: 'returned' };
+    expect(await history(one)).toContainEqual(kept);
+  });
 });
 
 describe('a shop that stores less than it is sent', () => {

@@ -793,6 +793,21 @@ describe('a third value after our own write', () => {
     "
   `));
 
+  it.each([
+    ['within a quarter of an hour after we created the record, keeps what it overwrites', 0, OWN, true],
+    ['a quarter of an hour after we created the record, keeps nothing', 900_000, OWN, false],
+    ['in a record that we have never written, keeps nothing', 0, 0, false],
+  ])('that stands there %s', (_, age, written, keeps) =>
+    expect(
+      play(
+        showing(['Ann', 'p9'], {
+          link: link(agreed, { created: NOW - age, ownWriteAt: [0, written] }),
+          recent: [],
+        }),
+      ).includes('property: phone, side: crm, value: p2, rule: returned'),
+    ).toBe(keeps),
+  );
+
   it('flows back where it is empty: somebody cleared it, for the response had shown what we wrote', () => {
     const played = play(showing(['Ann', '']));
     expect(played).toContain('update {side: 0');
