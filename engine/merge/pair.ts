@@ -11,7 +11,7 @@ import { otherSide, type Pair, type SideIndex } from '../types.ts';
 import { fingerprintOf, marked } from './base.ts';
 import { type BrakeGate, brakeGate, type OpenGate } from './brake-gate.ts';
 import { conclude } from './conclude.ts';
-import type { MergeResult } from './merge.ts';
+import type { MergeResult, PropertyWrite } from './merge.ts';
 import { overwrittenValue, overwrittenValues } from './overwritten.ts';
 import { plannedOutcome } from './pair-outcome.ts';
 import { blockedTrouble } from './permit.ts';
@@ -55,16 +55,27 @@ function nextEffect(facts: Facts, pair: PairToMerge, gate: OpenGate, settled: Se
   for (const side of [0, 1] as const) {
     if (merged.writes[side].length === 0 || results.written[side]) continue;
     const readFirst = mustReadFirst(facts, pair, side);
-    return act({ do: 'update', side, view: pair.views[side], writes: merged.writes[side], readFirst }, planned);
+    const unshown = some(settled.read.unshown[side]);
+    const [view, own] = [pair.views[side], merged.writes[side]];
+    return act({ do: 'update', side, view, writes: own, ...unshown, readFirst }, planned);
   }
   for (const side of correlate) {
     const result = results.correlated[side];
-    if (result === undefined)
-      return act({ do: 'correlate', side, view: pair.views[side], counterpart: pair.ids[otherSide(side)] }, planned);
+    if (result === undefined) {
+      const [view, counterpart] = [pair.views[side], pair.ids[otherSide(side)]];
+      const written = results.written[side];
+      const sent = merged.writes[side].filter(
+        ({ property }) => written?.kind === 'done' && written.properties.includes(property),
+      );
+      const unshown = some([...settled.read.unshown[side], ...sent]);
+      return act({ do: 'correlate', side, view, counterpart, ...unshown }, planned);
+    }
     if (result && 'error' in result) return fail(result.error);
   }
   return undefined;
 }
+
+const some = (unshown: readonly PropertyWrite[]) => (unshown.length > 0 ? { unshown } : {});
 
 /**
  * Without a version the system would let an edit be overwritten that was made since the record was read. So one from a

@@ -31,6 +31,8 @@ export interface Readback {
   readonly left: readonly LeftAlone[];
   /** How long ago the write was of which a side still shows nothing, in ms. */
   readonly old: Pair<number | undefined>;
+  /** What was sent to a side that still shows old values: what is written to it as a whole holds these too. */
+  readonly unshown: Pair<readonly PropertyWrite[]>;
   /** Sides by property that hold neither what was there before our own write nor what we wrote, or were edited since. */
   readonly third: ReadonlyMap<string, SideIndex>;
 }
@@ -39,7 +41,7 @@ export interface Readback {
 type Shown =
   /** What the base says, or an edit. */
   | { readonly kind: 'plain' }
-  | { readonly kind: 'old'; readonly age: number; readonly error?: undefined }
+  | { readonly kind: 'old'; readonly age: number; readonly sent: PropertyWrite | undefined; readonly error?: undefined }
   | { readonly kind: 'refused'; readonly error: TandemError }
   | { readonly kind: 'third' };
 
@@ -55,6 +57,7 @@ export function readback(facts: Facts, { base, views }: Read, { properties }: Co
   const entries: Record<string, PropertyBase> = {};
   const left: LeftAlone[] = [];
   const old: [number | undefined, number | undefined] = [undefined, undefined];
+  const unshown: [PropertyWrite[], PropertyWrite[]] = [[], []];
   const third = new Map<string, SideIndex>();
   for (const state of properties) {
     const { name, own } = state;
@@ -67,9 +70,12 @@ export function readback(facts: Facts, { base, views }: Read, { properties }: Co
     const shown = ([0, 1] as const).map((side) => shownOf(facts, views[side], state, entry));
     const side = shown.findIndex(({ kind }) => kind === 'old' || kind === 'refused') as SideIndex | -1;
     for (const one of [0, 1] as const) {
-      const { kind, age } = { age: 0, ...shown[one]! };
-      if (kind === 'old') old[one] = Math.min(age, old[one] ?? age);
-      if (kind === 'third') third.set(name, one);
+      const found = shown[one]!;
+      if (found.kind === 'old') {
+        old[one] = Math.min(found.age, old[one] ?? found.age);
+        if (found.sent) unshown[one].push(found.sent);
+      }
+      if (found.kind === 'third') third.set(name, one);
     }
     if (side === -1 || !entry) {
       merged.push(state);
@@ -87,7 +93,7 @@ export function readback(facts: Facts, { base, views }: Read, { properties }: Co
     merged.push({ ...state, own: side === 0 ? [held, own[1]] : [own[0], held] });
     entries[name] = entryFrom(side, held, entry[other], entry[2]);
   }
-  return { properties: merged, base: { ...base, ...entries }, left, old, third };
+  return { properties: merged, base: { ...base, ...entries }, left, old, unshown, third };
 }
 
 /** Nothing changed since the property was left alone, and nobody asked to try again. */
@@ -113,11 +119,13 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   if (isNewer(facts, view) && !ignored) return { kind: 'third' };
   const now = state.toward[side];
   // What we have sent, where it is still known: the other side was not edited since.
-  const sent = now?.ok && now.fingerprint === last.sent ? now.value : null;
+  const known = now?.ok && now.fingerprint === last.sent;
+  const sent = known ? now.value : null;
   const shown = rawOf(facts, view, name);
   if (!sameButForm(sent, shown) && writes.some((one) => one.before === own[side] || one.sent === own[side])) {
     const age = facts.stored.now - last.at;
-    if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age };
+    const write = known ? { property: name, value: now.value, fingerprint: now.fingerprint } : undefined;
+    if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age, sent: write };
     return { kind: 'refused', error: notStored(facts, name, side) };
   }
   // Once it was shown, it was stored: what is empty by now was cleared by somebody.

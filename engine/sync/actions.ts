@@ -66,6 +66,8 @@ export type Action =
       readonly side: SideIndex;
       readonly view: RecordView;
       readonly writes: readonly PropertyWrite[];
+      /** Sent before and not shown yet: what is sent as a whole, such as a nested object, holds these values too. */
+      readonly unshown?: readonly PropertyWrite[];
       /** It is read again right before. */
       readonly readFirst: boolean;
     }
@@ -87,6 +89,8 @@ export type Action =
       readonly side: SideIndex;
       readonly view: RecordView;
       readonly counterpart: string | undefined;
+      /** As for an update. */
+      readonly unshown?: readonly PropertyWrite[];
     }
   /** Writes a value of the history, if it is not there already. Whatever happens then, the record is looked at again. */
   | {

@@ -14,7 +14,7 @@ import { type Claims, expiredError } from './claims.ts';
 import type { Facts, RecordFact, Results, WriteResult } from './facts.ts';
 import type { MappingScope } from './scope.ts';
 import { type RecordView, viewRecord } from './view.ts';
-import { sendable } from './write.ts';
+import { sendable, withUnshown } from './write.ts';
 
 type Do<K extends Action['do']> = Extract<Action, { do: K }>;
 type Learned = Partial<Facts>;
@@ -117,11 +117,12 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
 async function write(
   scope: MappingScope,
   claims: Claims,
-  { side, view, writes, readFirst }: Omit<Do<'update'>, 'do'>,
+  { side, view, writes, unshown, readFirst }: Omit<Do<'update'>, 'do'>,
 ): Promise<Extract<WriteResult, { kind: 'done' }>> {
   const { mapping, clients } = scope;
   const record = readFirst ? await readAgain(scope, view) : view.record;
-  const { data, changed, properties, refused } = sendable(mapping, side, record, writes);
+  const known = { ...record, data: withUnshown(mapping, side, record.data, unshown) };
+  const { data, changed, properties, refused } = sendable(mapping, side, known, writes);
   await scope.step?.('before-update');
   const change = { data, changed, version: record.version, before: record.data };
   const response = await clients[side].update(mapping.sides[side].entity.name, record.id, change, {
@@ -239,7 +240,7 @@ async function correlate(
   scope: MappingScope,
   claims: Claims,
   facts: Facts,
-  { side, view, counterpart }: Do<'correlate'>,
+  { side, view, counterpart, unshown }: Do<'correlate'>,
 ): Promise<Learned> {
   const { mapping, clients } = scope;
   const { correlate: path, entity } = mapping.sides[side];
@@ -250,7 +251,7 @@ async function correlate(
     // What is known may be from a page, which has no version, or from before a write of this very look.
     const record = sendsOnly(entity.update, path) ? view.record : await clients[side].read(entity.name, view.record.id);
     if (record?.id !== view.record.id) return known(false);
-    const data = path.set(record.data, counterpart ?? null);
+    const data = path.set(withUnshown(mapping, side, record.data, unshown), counterpart ?? null);
     const change = { data, changed: [path], version: record.version, before: record.data };
     const named = await clients[side].update(entity.name, record.id, change, { guard: claims.check });
     expectSame(scope, side, record.id, named);

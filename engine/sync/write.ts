@@ -19,6 +19,7 @@ export interface Sendable {
 
 /**
  * Where values of single properties would break the schema, the others are sent all the same.
+ * @param record as it was read; with what was sent before and is not shown yet, see `withUnshown`
  * @throws TandemError RECORD_SCHEMA where nothing can be sent
  */
 export function sendable(
@@ -33,6 +34,17 @@ export function sendable(
   if (refused && good.length === 0) throw refused;
   return { ...apply(mapping, side, record.data, good), properties: good.map(({ property }) => property), refused };
 }
+
+/**
+ * A record as it was read, with what we sent to it a short time ago: a reading may be older than our own write, and what is sent as
+ * a whole (a nested object, or all of it by PUT) would take that back.
+ */
+export const withUnshown = (
+  mapping: Mapping,
+  index: SideIndex,
+  data: JsonObject,
+  unshown: readonly PropertyWrite[] = [],
+): JsonObject => apply(mapping, mapping.sides[index], data, unshown).data;
 
 /** Why the target's schema does not let a single write through, if so. */
 export function refusalOf(

@@ -264,6 +264,30 @@ describe('reads that show what was there before a write', () => {
   });
 });
 
+describe('a nested object that is sent whole while reads show what was there before', () => {
+  it('holds what was sent a moment ago too', async () => {
+    const company = unique('nested');
+    const billing = { address_1: 'One street', city: 'Paris', postcode: '75001', country: 'FR' };
+    const customer = await make(world, 'shop', 'customers', { company, email: `${company}@firm.example`, billing });
+    await sync(world, 'full', 'company-customer');
+    const id = await linked(world, 'company-customer', 'shop', customer);
+    const addressOf = () => world.keap.store.table('companies').get(id)?.address;
+    expect(addressOf()).toMatchObject({ locality: 'Paris', line1: 'One street' });
+    world.keap.behaviours.add({ behaviour: 'lag', entity: 'companies', ms: 10_000 });
+    const { billing: stored } = world.shop.store.customers.get(Number(customer))!;
+    const typed = async (fields: object, arrived: object): Promise<void> => {
+      world.shop.store.edit('customers', Number(customer), { billing: { ...stored, ...fields } });
+      await world.engine.context({ owner: 'test' }).enqueue('company-customer', 1, [customer]);
+      await vi.waitFor(() => expect(addressOf()).toMatchObject(arrived), { timeout: 10_000 });
+    };
+    await typed({ city: 'Lyon' }, { locality: 'Lyon' });
+    await typed({ city: 'Lyon', address_1: 'Two street' }, { line1: 'Two street' });
+    expect(addressOf()).toMatchObject({ locality: 'Lyon', line1: 'Two street' });
+    world.keap.behaviours.settle();
+    await world.settle();
+  });
+});
+
 describe('systems that write a value in a form of their own some time later', () => {
   it('stop after a few turns, with the line to add, and both values in the history', async () => {
     const one = await product('Typed In Keap');

@@ -116,6 +116,11 @@ describe('a record that shows the value from before our own write', () => {
       "
     `));
 
+  it('is sent again with another property that is written, for what is sent as a whole would take it back', () =>
+    expect(play(showing(['Ann', 'p1'], { records: [view(0, ['Bob', 'p2']), view(1, ['Ann', 'p1'])] }))).toContain(
+      'writes: [{property: name, value: Bob, fingerprint: Bob}], unshown: [{property: phone, value: p2, fingerprint: p2}]',
+    ));
+
   it('does not keep an edit of the other side from being written', () =>
     expect(
       play(showing(['Ann', 'p1'], { records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p1'])] })),
@@ -242,7 +247,7 @@ describe('a record that shows the value from before our own write', () => {
         }),
       ).match(/! update .*/g),
     ).toEqual([
-      '! update {side: 1, view: 1/b(Ann, p1), writes: [{property: name, value: Eve, fingerprint: Eve}], readFirst: true}',
+      '! update {side: 1, view: 1/b(Ann, p1), writes: [{property: name, value: Eve, fingerprint: Eve}], unshown: [{property: phone, value: p2, fingerprint: p2}], readFirst: true}',
     ]));
 
   it('may show any of our former writes, or what was before them', () => {
@@ -893,6 +898,7 @@ it('records that nobody has written show nothing but what they hold', () => {
     base: agreed,
     left: [],
     old: [undefined, undefined],
+    unshown: [[], []],
     third: new Map(),
   });
 });
