@@ -208,7 +208,13 @@ export class Behaviours {
           change('cut', property, value, [...String(value)].slice(0, rule.length).join(''));
         else if (rule.behaviour === 'round') change('round', property, value, rounded(value, rule.places ?? 0));
         else if (rule.ms === undefined || rule.ms === 0)
-          change('reformat', property, value, reformatted(String(value), rule.form as Form));
+          // An ignored property holds no text.
+          change(
+            'reformat',
+            property,
+            value,
+            typeof value === 'string' ? reformatted(value, rule.form as Form) : value,
+          );
         else later.push({ property, form: rule.form as Form, ms: rule.ms });
       }
     }
