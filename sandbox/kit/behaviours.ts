@@ -205,7 +205,7 @@ export class Behaviours {
           answered = withLeaf(answered ?? {}, property, value);
           change('echo', property, value, leafAt(before, property));
         } else if (rule.behaviour === 'cut')
-          change('cut', property, value, [...String(value)].slice(0, rule.length).join(''));
+          change('cut', property, value, typeof value === 'string' ? [...value].slice(0, rule.length).join('') : value);
         else if (rule.behaviour === 'round') change('round', property, value, rounded(value, rule.places ?? 0));
         else if (rule.ms === undefined || rule.ms === 0)
           // An ignored property holds no text.
