@@ -143,7 +143,9 @@ function create(facts: Facts): Step {
   if (other.kind !== 'absent') return fail(takenError(mapping, side, id, former));
   const early = tooEarly(facts, stored.link, target.index);
   if (early) return early;
-  const commit: Commit = { ...nothing, result: { kind: 'removed', ids: stored.link.ids } };
+  // Marked: where the create fails now, or this process ends, nothing else says that the record has lost its link.
+  const mark = [{ mapping: mapping.name, side, id }];
+  const commit: Commit = { ...nothing, result: { kind: 'removed', ids: stored.link.ids }, mark };
   return act({ do: 'commit', commit, last: false }, outcomeOf('created', { side: target.index }));
 }
 

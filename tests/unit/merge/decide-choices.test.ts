@@ -295,6 +295,7 @@ describe('creating a counterpart by hand', () => {
       ? {ask: record, side: 1, id: b}
       ! commit, not the last
           result: {kind: removed, ids: [a, b]}
+          mark: [{mapping: people, side: 0, id: a}]
           = created {side: 1}
       ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
           = unchanged
@@ -312,6 +313,17 @@ describe('creating a counterpart by hand', () => {
           mark: []
       "
     `));
+
+  it('is looked at again by a worker where it fails after the link to the deleted counterpart has ended', () => {
+    const error = new TandemError('SYSTEM_UNAVAILABLE', 'It is down.');
+    const created = { kind: 'rejected', error } as const;
+    const given: Situation = { choice, link: link(base), records: [a, 'absent'], effects: { created } };
+    const marks = steps(given).flatMap(({ step }) =>
+      step.kind === 'act' && step.action.do === 'commit' ? [step.action.commit.mark] : [],
+    );
+    expect(play(given)).toContain('fails: SYSTEM_UNAVAILABLE');
+    expect(marks).toEqual([[{ mapping: 'people', side: 0, id: 'a' }]]);
+  });
 
   describe('of which an earlier create is known to have made a record', () => {
     const made = (age: number, review = true): Situation => ({
