@@ -118,6 +118,8 @@ export async function reconcileByHand(
     return outcome;
   } catch (error) {
     await first?.giveBack();
+    // A create that was begun and not confirmed is tried again by a worker: else all that may be its result waits for it.
+    if (first && choice.kind === 'create') await scope.markDirty(scope.mapping.name, record.side, [record.id]);
     throw error;
   } finally {
     batch.close();

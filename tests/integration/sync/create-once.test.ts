@@ -7,6 +7,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createByHand } from '../../../engine/sync/manual.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
@@ -19,6 +20,7 @@ import {
   make,
   reconcile,
   type SystemName,
+  scopeOf,
   sync,
   unique,
 } from './support.ts';
@@ -271,6 +273,20 @@ describe('where nothing can be searched', () => {
 
   describe('and no idempotency key is taken', () => {
     worldWith(NO_IDEMPOTENCY, ...NO_SEARCH);
+
+    it('a create by hand without a response is left to a person again, and nothing waits for it without end', async () => {
+      const id = await make(world, 'keap', 'products', product(unique('once')));
+      await begin('product-product', 'keap', id, { path: '/products', action: 'reset' });
+      await goOn('product-product');
+      const { intent } = linksIn(world.engine.links('product-product'));
+      const { key } = (await intent(0, id))!;
+      world.shop.faults.add({ method: 'POST', path: '/products', times: 1, action: 'reset' });
+      const byHand = createByHand(scopeOf(world, 'product-product'), { side: 0, id });
+      await expect(byHand).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+      expect((await intent(0, id))!.key).not.toBe(key);
+      await world.settle();
+      expect(await intent(0, id)).toMatchObject({ review: true });
+    });
 
     it('a person is asked and nothing is sent again, until the result itself is read', async () => {
       const name = unique('once');
