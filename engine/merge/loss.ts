@@ -2,6 +2,8 @@
 import { Decimal } from 'decimal.js';
 import { isEmpty } from '../expression/values.ts';
 
+export const NOTHING_STORED = 'nothing of it';
+
 const NUMBER = /^[+-]?\d{1,100}(\.\d{1,100})?$/;
 
 /**
@@ -12,7 +14,7 @@ const NUMBER = /^[+-]?\d{1,100}(\.\d{1,100})?$/;
  */
 export function lossOf(sent: unknown, stored: unknown): string | undefined {
   if (isEmpty(sent)) return undefined;
-  if (isEmpty(stored)) return 'nothing of it';
+  if (isEmpty(stored)) return NOTHING_STORED;
   const [before, after] = [numberOf(sent), numberOf(stored)];
   if (before && after && isRounded(before, after)) return 'a rounded number';
   if (typeof sent !== 'string' || typeof stored !== 'string') return undefined;

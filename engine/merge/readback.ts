@@ -12,7 +12,7 @@ import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
 import { baseEntry, entryFrom, fingerprintOf } from './base.ts';
 import { foreignModified } from './foreign.ts';
-import { lossOf } from './loss.ts';
+import { lossOf, NOTHING_STORED } from './loss.ts';
 import type { PropertyState, PropertyWrite } from './merge.ts';
 import { entryOf } from './unit.ts';
 
@@ -129,7 +129,8 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
     return { kind: 'refused', error: notStored(facts, name, side) };
   }
   // Once it was shown, it was stored: what is empty by now was cleared by somebody.
-  const loss = isEmpty(shown) && !last.unshown ? undefined : lossOf(sent, shown);
+  const cleared = last.unshown ? NOTHING_STORED : undefined;
+  const loss = isEmpty(shown) ? cleared : lossOf(sent, shown);
   return loss === undefined ? { kind: 'third' } : { kind: 'refused', error: lossError(facts, name, side, loss) };
 }
 

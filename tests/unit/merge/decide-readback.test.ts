@@ -826,6 +826,19 @@ describe('a third value after our own write', () => {
     expect(played).toContain('reason: "shop stored phone otherwise: nothing of it."');
   });
 
+  it('is no clear either where the other side was edited since: that edit is written, and no conflict', () => {
+    const played = play(
+      showing([], {
+        mapping: mappingOf({ properties: { name: {}, phone: { conflict: 1 } } }),
+        records: [view(0, ['Ann', 'p3']), view(1, ['Ann', ''])],
+        recent: [wrote({ unshown: true })],
+      }),
+    );
+    expect(played).toContain('update {side: 1, view: 1/b(Ann, ), writes: [{property: phone, value: p3');
+    expect(played).not.toContain('update {side: 0');
+    expect(played).not.toContain('rule: conflict');
+  });
+
   it('is a clear again once a reading has shown what we wrote', () => {
     const old = play(
       showing(['Ann', 'p1'], {
