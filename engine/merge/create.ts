@@ -16,7 +16,7 @@ import { type Base, otherSide, type Pair, type PropertyBase } from '../types.ts'
 import { baseOfCreate, entryFrom, fingerprintOf, marked } from './base.ts';
 import { ownWriteOf } from './foreign.ts';
 import { lacksCorrelation } from './linked.ts';
-import { merge } from './merge.ts';
+import { merge, type PropertyWrite } from './merge.ts';
 import { blockedTrouble, hasEnded, permitFor, seenIn } from './permit.ts';
 import { lossIn, nextLook } from './readback.ts';
 import { linkedState, stateToStore, unlinkedState } from './state.ts';
@@ -261,15 +261,23 @@ function linkCreated(
   const claim = recordKey(counterpart.side, counterpart.record.id);
   if (!results.locked.includes(claim)) return act({ do: 'lock', claims: [claim] }, outcome);
   const exact = facts.capabilities[counterpart.side].create!.returns === 'record';
-  const lost = lostOf(facts, counterpart, sent, pending);
+  // What was edited in the source since an earlier try was not sent by it.
+  const edited = ({ property, fingerprint }: PropertyWrite): boolean =>
+    pending !== undefined && pending.sent[property] !== fingerprint;
+  const lost = lostOf(
+    facts,
+    counterpart,
+    sent.writes.filter((write) => !edited(write)),
+  );
+  const cut = lostOf(facts, counterpart, sent.writes.filter(edited));
   const begun = baseOfCreate(mapping, source, counterpart, fingerprintsOf(sent), { begun: pending, exact });
-  const base = withoutLost(mapping, begun, counterpart, lost);
+  const base = withoutLost(mapping, begun, counterpart, [...lost.keys(), ...cut.keys()]);
   if (!facts.conversions) return ask({ ask: 'conversions', views, base });
   // What the target filled in by itself, and what flows back, has had no first contact yet.
   const properties = facts.conversions.properties.filter(({ name }) => !lost.has(name));
   const rest = merge({ base, modified: [undefined, undefined], properties });
   const unfinished = rest.decisions.some(({ rule, writes }) => writes !== undefined || rule === 'review');
-  const agreed = unfinished ? base : withoutLost(mapping, rest.base, counterpart, lost);
+  const agreed = unfinished ? base : withoutLost(mapping, rest.base, counterpart, [...lost.keys()]);
   const link = { ids, base: marked(mapping, agreed), views, unfinished, lost };
   const correlate = lacksCorrelation(facts, source, counterpart.record.id);
   if (results.committed === undefined) return commitCreated(facts, source, link, correlate, outcome);
@@ -286,19 +294,10 @@ interface NewLink {
   readonly lost: ReadonlyMap<string, TandemError>;
 }
 
-/**
- * The new record shows less than was sent: a cut text, a rounded number, nothing. Nobody has edited it there.
- * @param pending the create of an earlier try that has made it: what was edited in the source since was not sent by it
- */
-function lostOf(
-  facts: Facts,
-  counterpart: RecordView,
-  { writes }: Sendable,
-  pending: PendingCreate | undefined,
-): NewLink['lost'] {
+/** The new record shows less than was sent: a cut text, a rounded number, nothing. Nobody has edited it there. */
+function lostOf(facts: Facts, counterpart: RecordView, writes: readonly PropertyWrite[]): NewLink['lost'] {
   return new Map(
     writes.flatMap((write) => {
-      if (pending && pending.sent[write.property] !== write.fingerprint) return [];
       const same = fingerprintOf(facts.mapping, counterpart, write.property) === write.fingerprint;
       const error = same ? undefined : lossIn(facts, counterpart, write);
       return error ? [[write.property, error] as const] : [];
@@ -307,8 +306,8 @@ function lostOf(
 }
 
 /** What was not stored as it was sent is no agreement: an edit of either side is a change. */
-function withoutLost(mapping: Mapping, base: Base, counterpart: RecordView, lost: NewLink['lost']): Base {
-  const entries = [...lost.keys()].map((name): [string, PropertyBase] => [
+function withoutLost(mapping: Mapping, base: Base, counterpart: RecordView, lost: readonly string[]): Base {
+  const entries = lost.map((name): [string, PropertyBase] => [
     name,
     entryFrom(counterpart.side, fingerprintOf(mapping, counterpart, name), UNKNOWN_VALUE),
   ]);

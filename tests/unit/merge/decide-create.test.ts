@@ -438,6 +438,26 @@ describe('a create of which the target stored less than was sent', () => {
     expect(next).not.toContain('issue: {');
   });
 
+  it('does not take the cut value for an edit where the source was edited after the create: that edit is written', () => {
+    const mapping = mappingOf({ properties: { name: {}, phone: { conflict: 1 } } });
+    const edited = view(0, ['Ann', 'a long text and more']);
+    const played = play({
+      mapping,
+      records: [edited, undefined],
+      open: { pendingCreate: pendingCreate({ name: 'Ann', phone: 'a long text' }, { keys: ['ann@x'] }) },
+      answers: {
+        found: { by: 'search', records: [{ view: cut, linked: false, firstSeen: undefined }], others: [] },
+      },
+    });
+    expect(played).toContain('phone: ["?", a long, phone#1]');
+    expect(played).toContain('mark: [{mapping: people, side: 0, id: a}]');
+    const base: Base = { name: ['Ann', 'Ann', 'name#1'], phone: [UNKNOWN_VALUE, 'a long', 'phone#1'] };
+    const next = play({ mapping, link: link(base, { ids: ['a', 'new'] }), records: [edited, cut] });
+    expect(next).toContain(
+      'update {side: 1, view: 1/new(Ann, a long), writes: [{property: phone, value: a long text and more',
+    );
+  });
+
   it('is an issue where nothing of a value was stored', () =>
     expect(
       play({
