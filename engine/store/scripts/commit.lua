@@ -330,7 +330,8 @@ local RECENT = 300000
 local KEPT = 50000
 local recent, forgotten = {}, {}
 for _, unit in ipairs(done) do
-  if unit.rc == '' then
+  -- Those of a link that has ended say nothing about the next one of the same record.
+  if unit.rc == '' or unit.k == 'K' or unit.k == 'X' then
     forgotten[#forgotten + 1] = unit.a
   elseif unit.rc then
     recent[#recent + 1] = unit.a

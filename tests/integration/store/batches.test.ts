@@ -642,6 +642,21 @@ it('remembers own recent writes of a link for a quarter of an hour, and nothing 
   expect(await redis.pttl(key!)).toBeGreaterThan(15 * 60_000);
 });
 
+it.each<[string, (revision: number) => CommitUnit['result']]>([
+  ['was broken', (revision) => ({ kind: 'unlink', ids: ['1', 'b1'], revision })],
+  ['ended with its records', () => ({ kind: 'removed', ids: ['1', 'b1'] })],
+  ['ended with one of its records', () => ({ kind: 'removed', record: { side: 1, id: 'b1' } })],
+])('forgets own recent writes of a link that %s: the next link of a record begins without them', async (_, end) => {
+  const made = await makeLink(store, '1', 'b1');
+  const recent = [{ property: 'p', side: 1, before: token('b'), sent: token('s'), at: Date.now(), times: 2 }] as const;
+  const written = unit({ kind: 'link', link: linkState('1', 'b1', { revision: made }) }, { recent });
+  const [answer] = await store.batches.commit('w', [written]);
+  expect(await one('w', unit(end((answer as { revision: number }).revision)))).toBe('done');
+  await makeLink(store, '1', 'b2');
+  await mark('0/1');
+  expect((await take('w1')).units).toMatchObject([{ link: { ids: ['1', 'b2'] }, recent: [] }]);
+});
+
 it('counts issues by kind, and lists those of a kind, without reading the others', async () => {
   await store.issues.patch(
     Array.from({ length: 50 }, (_, i) => [`0/${i}`, { issue: issue(i < 3 ? 'failed' : 'unmatched') }] as const),
