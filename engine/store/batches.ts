@@ -126,7 +126,8 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
     async releaseTaken(owner, units, inMs = 0) {
       const claims = units.flatMap((unit) => unit.claims);
       const keys = units.flatMap((unit) => unit.records.map(({ key }) => key));
-      if (claims.length > 0) await scripts.text('release', owner, inMs, claims.length, ...claims, ...keys);
+      if (claims.length + keys.length > 0)
+        await scripts.text('release', owner, inMs, claims.length, ...claims, ...keys);
     },
 
     async markDirty(records, inMs = 0) {

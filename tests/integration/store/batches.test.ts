@@ -8,6 +8,7 @@ import { createDirty } from '../../../engine/store/dirty.ts';
 import type { Store } from '../../../engine/store/store.ts';
 import type { CommitUnit, TakenUnit } from '../../../engine/store/types.ts';
 import { apply, keepMade } from '../../../engine/sync/apply.ts';
+import { takeBatch } from '../../../engine/sync/batch.ts';
 import type { Claims } from '../../../engine/sync/claims.ts';
 import type { Facts } from '../../../engine/sync/facts.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
@@ -96,6 +97,16 @@ describe('taking', () => {
       expect(units.map(({ claims }) => claims)).toEqual([['0/1', '1/b1'], ['0/new']]);
     }
     expect(await one('w1', own((await store.batches.take(named)).units[1]!, { kind: 'none' }))).toBe('done');
+  });
+
+  it('for a person leaves the mark of a record, which is due again as soon as the person has decided', async () => {
+    await mark('0/1');
+    const scope = { links: store, owner: 'person', claimTtl: TTL, wake: () => undefined };
+    const batch = await takeBatch(scope, { records: [{ side: 0, id: '1' }], keepMarks: true });
+    expect((await store.batches.dirtyStats()).due).toBe(0);
+    await batch.units[0]!.commit({ result: { kind: 'none' } });
+    batch.close();
+    expect((await store.batches.dirtyStats()).due).toBe(1);
   });
 
   it('brings a record back by itself when its worker is silent', async () => {
