@@ -166,6 +166,7 @@ async function readList(
     // One that cannot be understood is there all the same.
     const met = await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
     if (work.ids.length > 0) await options.found(side, work.ids, { views: work.views, sizes: work.sizes, ...request });
+    if (work.again.length > 0) await options.found(side, work.again);
     const { deleted = [] } = page;
     // A full read misses those among the linked ones, and weighs them all together.
     const gone = meeting ? [] : await knownAsThere(scope, side, deleted);
@@ -191,7 +192,7 @@ async function readList(
     await options.progress?.({
       side,
       read: reading.read,
-      work: work.ids.length + gone.length,
+      work: work.ids.length + work.again.length + gone.length,
       failed,
       ...itemsOf(reading),
     });
@@ -234,6 +235,8 @@ interface PageWork {
   /** Of records that are in scope, where all were looked at. */
   readonly inScope: readonly string[];
   readonly failed: number;
+  /** Unreadable records that somebody works on: an older reading may settle their issue. They are looked at after that. */
+  readonly again: readonly string[];
 }
 
 /**
@@ -257,6 +260,10 @@ async function scanPage(scope: MappingScope, side: SideIndex, page: Page, first:
   const toIndex: RecordView[] = [];
   const inScope: string[] = [];
   const sameState: { id: string; raw: string; state: string }[] = [];
+  const again: string[] = [];
+  const raise = async (id: string, error: TandemError, known: string | undefined): Promise<void> => {
+    if (await raiseUnreadable(scope, side, id, error, known)) again.push(id);
+  };
   let failed = 0;
   const turn = takeTurns();
   for (const [i, record] of records.entries()) {
@@ -277,12 +284,12 @@ async function scanPage(scope: MappingScope, side: SideIndex, page: Page, first:
       if ((view.inScope || view.correlationId !== undefined) && (first || !same)) toIndex.push(view);
     } catch (cause) {
       failed++;
-      await raiseUnreadable(scope, side, record.id, asTandemError(cause), state);
+      await raise(record.id, asTandemError(cause), state);
     }
   }
   for (const [i, { id, error }] of page.failed.entries()) {
     const { link, unlinked } = stored[records.length + i]!;
-    await raiseUnreadable(scope, side, id, error, link ? link.lastSynced[side] : unlinked?.state);
+    await raise(id, error, link ? link.lastSynced[side] : unlinked?.state);
   }
   await links.unlinked.index(side, toIndex.map(indexEntry));
   await links.batches.noteRaw(side, sameState);
@@ -293,28 +300,34 @@ async function scanPage(scope: MappingScope, side: SideIndex, page: Page, first:
     sizes: changed.map(({ size }) => size),
     inScope,
     failed,
+    again,
   };
 }
 
-/** A record that fails in the same way as before is no news: nobody who waits for it learns anything new. */
+/**
+ * A record that fails in the same way as before is no news: nobody who waits for it learns anything new.
+ * @returns whether somebody has worked on it meanwhile
+ */
 async function raiseUnreadable(
   scope: MappingScope,
   side: SideIndex,
   id: string,
   { code, message }: TandemError,
   known: string | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const { links, mapping, job } = scope;
   const state = unreadableState(scope.fingerprinter, message);
-  if (known === state) return;
+  if (known === state) return false;
+  const claimed = await links.claims.claimed(recordKey(side, id));
   const former = (await links.issues.open(side, id)).issue;
   const since = former?.kind === 'failed' && former.code === code ? former.since : Date.now();
   const issue = { kind: 'failed', code, reason: message, mapping: mapping.version, since } as const;
   await links.states.raise({ side, id }, state, job === undefined ? issue : { ...issue, job });
   await links.batches.leaveToPerson(recordKey(side, id));
-  if (former && former.code !== 'BRAKE_ON') return;
+  if (former && former.code !== 'BRAKE_ON') return claimed;
   const unit = { records: [], claims: [], result: { kind: 'none' }, wake: [recordKey(side, id)] } as const;
   await links.batches.commit('', [unit], scope.wake);
+  return claimed;
 }
 
 /** What was waiting for readiness, a batch at a time; each batch is forgotten once `found` has it. */

@@ -3,9 +3,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { SyncContext } from '../../../engine/sync/context.ts';
+import { scan } from '../../../engine/sync/scan.ts';
 import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { edit, heldOf, linked, make, read, reconcile, sync, unique } from './support.ts';
+import { edit, heldOf, linked, make, read, reconcile, reconcileOne, scopeOf, sync, unique } from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -63,6 +65,29 @@ it('a record that cannot be read has those that wait for it looked at once, not 
   await sync(world);
   await sync(world);
   await linked(world, 'opportunity-order', 'shop', order);
+});
+
+it('a record that cannot be read any more is an issue, though a worker with an older reading ends after the scan', async () => {
+  const name = unique('older');
+  const company = await make(world, 'keap', 'companies', { company_name: name });
+  await reconcile(world, 'company-customer', 'keap', company);
+  const customer = await linked(world, 'company-customer', 'keap', company);
+  await edit(world, 'keap', 'companies', company, { company_name: `${name} Ltd` });
+  const context = world.engine.context({ owner: 'worker' });
+  const step: SyncContext['step'] = async (at) => {
+    if (at !== 'before-base') return;
+    world.shop.store.edit('customers', Number(customer), { note: 'unreadable' });
+    await scan(context, world.engine.mapping('company-customer'), 'changes', {
+      // The company, which was edited, would have both looked at anyway.
+      async found(side, ids) {
+        if (side === 1) await context.enqueue('company-customer', side, ids);
+      },
+    });
+  };
+  await reconcileOne(scopeOf(world, 'company-customer', { ...context, step }), { side: 0, id: company });
+  await world.settle();
+  // Of a link the issue stands under its first record.
+  expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({ code: 'EXPRESSION_FAILED' });
 });
 
 it('a look that fails keeps the edit of the other record of the link: the next try reads both', async () => {
