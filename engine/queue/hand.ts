@@ -100,6 +100,7 @@ export async function discardMarked(engine: Engine, mapping: string, limit: numb
   while (discarded < limit) {
     const records = await engine.dirty.discard(mapping, Math.min(PAGE, limit - discarded));
     if (records.length === 0) break;
+    await leaveToPerson(engine, mapping, records);
     const discardedOutcome = outcome('excluded', { reason: 'Its mark was discarded.' });
     await engine.runs.finish(
       mapping,
@@ -108,6 +109,12 @@ export async function discardMarked(engine: Engine, mapping: string, limit: numb
     discarded += records.length;
   }
   return discarded;
+}
+
+/** Nobody tries creates of these records again: what may be the result of one must not wait for it. */
+async function leaveToPerson(engine: Engine, mapping: string, records: readonly string[]): Promise<void> {
+  const { batches } = engine.links(mapping);
+  await Promise.all(records.map((record) => batches.leaveToPerson(record)));
 }
 
 const isScan = (data: MappingJob | ScanJob): data is ScanJob => 'scan' in data;
@@ -120,6 +127,7 @@ async function endWaits(engine: Engine, jobs: readonly Job<MappingJob | ScanJob>
       if (run) await engine.runs.failed(run, reason);
     } else if (isRecordJob(data)) {
       const record = recordKey(data.side, data.id);
+      await leaveToPerson(engine, data.mapping, [record]);
       const lease = data.refused?.lease;
       await engine.runs.finish(data.mapping, [
         { record, ...(lease === undefined ? {} : { lease }), outcome: outcome('excluded', { reason }) },

@@ -264,6 +264,27 @@ test('a drained queue leaves no run open, and its records can be queued anew', a
   expect(shop.writes).toHaveLength(1);
 });
 
+test('a create without a response whose job or mark is discarded is left to a person: nothing waits for it any longer', async () => {
+  const made = await world({ crm: people(2, (i) => `Name ${i}`) });
+  const { call, engine } = made;
+  const links = engine.links('people');
+  await call('POST', `/queues/${NAME}/pause`);
+  for (const id of ['1', '2']) {
+    const pending = { at: Date.now(), key: `key-${id}`, sent: {} };
+    await links.batches.begin({
+      record: recordKey(0, id),
+      create: pending,
+      unlimited: 'unasked',
+      allowance: undefined,
+    });
+  }
+  await engine.queues.reconcile('people').add('reconcile', { mapping: 'people', side: 0, id: '1' }, { delay: 600_000 });
+  await mark(made.engine, 0, ['2']);
+  expect((await call('POST', `/queues/${NAME}/drain`)).body).toEqual({ discarded: 2 });
+  const { intent } = linksIn(links);
+  for (const id of ['1', '2']) expect(await intent(0, id)).toMatchObject({ key: `key-${id}`, review: true });
+});
+
 test('scheduled scans are neither drained nor promoted, and of a scan that is discarded the run ends', async () => {
   const made = await world();
   const { call, engine } = made;
