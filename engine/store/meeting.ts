@@ -14,12 +14,19 @@ export interface MeetingName {
   readonly began: number;
 }
 
+export interface Missed {
+  /** All that are to be looked at. */
+  readonly ids: readonly string[];
+  /** Of these, those of which no issue tells yet that something is the matter: too many of them are not believed. */
+  readonly unexpected: readonly string[];
+}
+
 export interface Meeting {
   readonly name: MeetingName;
   /** @returns how many were met so far, each counted once */
   met(ids: readonly string[]): Promise<number>;
   /** Linked ids that were not met, though they were linked before the meeting began. */
-  missing(): Promise<string[]>;
+  missing(): Promise<Missed>;
   /** Ids of records without a link that are known and were not met, a batch at a time. */
   heldMissing(): AsyncGenerator<string[]>;
   end(): Promise<void>;
@@ -50,19 +57,24 @@ export function createMeetings({ redis, scripts, base }: StoreContext, unlinked:
           for await (const batch of unlinked.entries(side, { kind: 'unmet', met })) yield batch.map(({ id }) => id);
         },
         async missing() {
-          const missing: string[] = [];
+          const ids: string[] = [];
+          const unexpected: string[] = [];
           for (let cursor = '0'; ; ) {
             const [next, ...found] = await scripts.text<string[]>('missing', String(side), met, cursor, began);
-            for (let i = 0; i < found.length; i += 4) {
-              const { issue, decision } = parseOpen(found[i + 3] || undefined);
+            for (let i = 0; i < found.length; i += 5) {
+              const id = found[i + side]!;
+              const { issue, decision } = parseOpen(found[i + 3]);
               // Known to be gone, and waiting as such: asking again every time would never end. The other one may go later.
               const known = found[i + 2] === '' && issue && knownGone(issue);
-              if (!known && decision?.kind !== 'deletes') missing.push(found[i + side]!);
+              if (known || decision?.kind === 'deletes') continue;
+              ids.push(id);
+              // A job that failed for good leaves its issue under the record that it was about.
+              if (![issue, parseOpen(found[i + 4]).issue].some((one) => one && isExpected(one))) unexpected.push(id);
             }
             if (next === '0') break;
             cursor = next!;
           }
-          return missing;
+          return { ids, unexpected };
         },
         async end() {
           await redis.del(met);
@@ -75,3 +87,6 @@ export function createMeetings({ redis, scripts, base }: StoreContext, unlinked:
 /** Asking about such a record again would tell nothing new. A conflict (which has a code) knows nothing of a deletion. */
 const knownGone = ({ kind, code }: Issue): boolean =>
   kind === 'orphaned' || (kind === 'review' && (code === undefined || code === 'RECORD_MERGED')) || kind === 'blocked';
+
+/** Each full scan would miss it again: a list may hide archived records, and a system may refuse to delete a counterpart. */
+const isExpected = (issue: Issue): boolean => knownGone(issue) || issue.kind === 'failed' || issue.kind === 'paused';

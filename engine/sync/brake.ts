@@ -45,7 +45,10 @@ export interface Missing {
   readonly lifted: boolean;
 }
 
-/** Weighs all linked records that a scan missed, before any of them is looked at. */
+/**
+ * Weighs the linked records that a scan missed, before any of them is looked at.
+ * @param missing without those of which an issue tells already that something is the matter: they would be counted each time
+ */
 export async function weighMissing(
   scope: Pick<MappingScope, 'mapping' | 'links' | 'runSince'>,
   missing: Pair<readonly string[]>,

@@ -7,7 +7,7 @@ import type { Page } from '../connectors/connector.ts';
 import { asTandemError, ERRORS, TandemError } from '../errors.ts';
 import { indexEntry, isSynced, unlinkedState, unreadableState } from '../merge/state.ts';
 import { recordKey } from '../model/record-key.ts';
-import type { Meeting } from '../store/meeting.ts';
+import type { Meeting, Missed } from '../store/meeting.ts';
 import type { Store } from '../store/store.ts';
 import type { Issue, IssueKind, RecordRef } from '../store/types.ts';
 import { takeTurns } from '../timing.ts';
@@ -86,9 +86,9 @@ export async function scan(
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   const sides = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const missing = sides.map((side) => side.missing);
-  const vanished = [missing[0] ?? [], missing[1] ?? []] as const;
-  const complete = missing.every((ids) => ids !== undefined);
-  const tooMany = await weighMissing(scope, vanished);
+  const vanished = [missing[0]?.ids ?? [], missing[1]?.ids ?? []] as const;
+  const complete = missing.every((side) => side !== undefined);
+  const tooMany = await weighMissing(scope, [missing[0]?.unexpected ?? [], missing[1]?.unexpected ?? []]);
   const weighed = options.plan ? { tooMany, lifted: false } : await brakeForMissing(scope, tooMany, complete);
   if (!weighed.tooMany)
     for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
@@ -101,7 +101,7 @@ export async function scan(
 interface SideResult {
   readonly meeting: Meeting | undefined;
   /** Linked ids that a full read did not meet; undefined when only changes were read. */
-  readonly missing: string[] | undefined;
+  readonly missing: Missed | undefined;
   readonly refused: string | undefined;
 }
 

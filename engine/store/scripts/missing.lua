@@ -4,7 +4,7 @@
   KEYS[1]  see lib.lua
   ARGV     side, key of the SET, cursor, since when a link is too new to be missed in ms
   Answers { next cursor, id on side 0, id on side 1, '1' where the record was there at the last look or '',
-            open value of the link or '', ... }.
+            open value of the link or '', open value under its record on side 1 or '', ... }.
 ]]
 -- @include lib
 local page = call('HSCAN', base .. 'link', ARGV[3], 'COUNT', 500)
@@ -27,6 +27,7 @@ for i, met in ipairs(many('SMISMEMBER', ARGV[2], ids)) do
     answer[#answer + 1] = values[i]
     answer[#answer + 1] = there[i]
     answer[#answer + 1] = call('HGET', base .. 'open', '0/' .. firsts[i]) or ''
+    answer[#answer + 1] = call('HGET', base .. 'open', '1/' .. values[i]) or ''
   end
 end
 return answer

@@ -198,13 +198,30 @@ describe('reading progress', () => {
 
   it('tells which linked records a full read did not meet, those known to be gone apart', async () => {
     for (const id of ['1', '2', '3']) await commit(id, `b${id}`);
-    await commit('2', 'b2', (await links.base('2')).version, { held: held('orphaned') });
+    await commit('2', 'b2', (await links.base('2')).version, { states: ['', s1], held: held('orphaned') });
     const [ofA, ofB] = await Promise.all([links.meet(0), links.meet(1)]);
     await ofA.met(['1', '99']);
     await ofB.met(['b1']);
     await ofB.met(['b3']);
-    expect(await ofA.missing()).toEqual(['3']);
-    expect(await ofB.missing()).toEqual([]);
+    expect(await ofA.missing()).toEqual({ ids: ['3'], unexpected: ['3'] });
+    // That the other one goes too is news, yet no sign that the list is wrong.
+    expect(await ofB.missing()).toEqual({ ids: ['b2'], unexpected: [] });
+  });
+
+  it('counts no linked record that a full read did not meet where its issue says so already', async () => {
+    const issues = [held('failed'), held('paused'), held('blocked'), held('review'), held('orphaned')];
+    const others = [held('review', { code: 'CONFLICT' }), held('waiting', { code: 'REFERENCE_WAITING' })];
+    for (const [i, issue] of [...issues, ...others].entries()) await commit(`${i}`, `b${i}`, '', { held: issue });
+    await commit('job', 'bjob');
+    await links.hold(1, 'bjob', '', held('failed'));
+    for (const [side, last] of [
+      [0, 'job'],
+      [1, 'bjob'],
+    ] as const) {
+      const { ids, unexpected } = await (await links.meet(side)).missing();
+      expect([...ids].sort()).toEqual([...[...issues, ...others].map((_, i) => `${side === 0 ? '' : 'b'}${i}`), last]);
+      expect([...unexpected].sort()).toEqual(side === 0 ? ['5', '6'] : ['b5', 'b6']);
+    }
   });
 });
 

@@ -47,6 +47,8 @@ export interface StandIn {
   readonly records: Map<string, JsonObject>;
   /** Instead of records: answers as they go over the wire, by id. */
   readonly texts: Map<string, string>;
+  /** Ids that the list does not show, and a read does. */
+  readonly hidden: Set<string>;
   /** What the next update of a record is answered with, by its id: it is not done. */
   readonly answers: Map<string, JsonObject>;
   /** Requests that wrote, as `METHOD /path`. */
@@ -64,6 +66,7 @@ export async function standIn(records: readonly JsonObject[]): Promise<StandIn> 
     url: '',
     records: store,
     texts: new Map(),
+    hidden: new Set(),
     answers: new Map(),
     writes: [],
     fail: undefined,
@@ -76,7 +79,11 @@ export async function standIn(records: readonly JsonObject[]): Promise<StandIn> 
   // As text: a test may have it answer what no serializer would write.
   const written = (id: string): string => state.texts.get(id) ?? JSON.stringify(store.get(id));
   app.get('/things', async (_, reply) =>
-    reply.type('application/json').send(`[${[...new Set([...store.keys(), ...state.texts.keys()])].map(written)}]`),
+    reply
+      .type('application/json')
+      .send(
+        `[${[...new Set([...store.keys(), ...state.texts.keys()])].filter((id) => !state.hidden.has(id)).map(written)}]`,
+      ),
   );
   app.get<{ Params: { id: string } }>('/things/:id', async ({ params: { id } }, reply) =>
     store.has(id) || state.texts.has(id) ? reply.type('application/json').send(written(id)) : reply.code(404).send({}),

@@ -97,3 +97,35 @@ test('a record in the trash is seen by a read of the changes, and is looked at o
   expect((await changes()).counts.excluded ?? 0).toBe(0);
   expect(await issues(made, 'orphaned')).toHaveLength(1);
 });
+
+test.each(['continue', 'discard'])(
+  'archived records that a list hides are looked at, and put no brake on after "%s"',
+  async (answer) => {
+    const made = await world({
+      system,
+      fields,
+      mapping: MAPPING.replace('deletes: review', 'deletes: propagate\nbrake: { deletes: { count: 1 } }'),
+      crm: [person('1', 'Ann', 'ann@x.test'), person('2', 'Ben', 'ben@x.test'), person('3', 'Cem', 'cem@x.test')],
+    });
+    const { crm, shop, call } = made;
+    await made.sync();
+    const [first, second] = [...shop.records.keys()] as [string, string];
+    for (const id of [first, second]) {
+      shop.records.set(id, { ...shop.records.get(id)!, hidden_since: '2026-01-01' });
+      shop.hidden.add(id);
+    }
+    await made.sync();
+    const brake = async (): Promise<Answer> => (await call('GET', '/mappings/people')).body.brake;
+    expect((await brake()).reason).toContain('2 of 3 linked records were missing');
+    await call('POST', '/reviews/people~brake/resolve', { action: answer });
+    await until(async () => (await issues(made, 'paused')).length === 2);
+    await made.sync();
+    expect(await brake()).toBeUndefined();
+    expect([await issues(made, 'paused'), crm.writes]).toMatchObject([{ length: 2 }, []]);
+    // That one of them goes is seen all the same.
+    shop.records.delete(first);
+    await made.sync();
+    await until(async () => crm.writes.length === 1);
+    expect([crm.records.size, shop.records.size]).toEqual([2, 2]);
+  },
+);
