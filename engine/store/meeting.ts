@@ -65,8 +65,8 @@ export function createMeetings({ redis, scripts, base }: StoreContext, unlinked:
               const id = found[i + side]!;
               const { issue, decision } = parseOpen(found[i + 3]);
               // Known to be gone, and waiting as such: asking again every time would never end. The other one may go later.
-              const known = found[i + 2] === '' && issue && knownGone(issue);
-              if (known || decision?.kind === 'deletes') continue;
+              const known = (issue && knownGone(issue)) || decision?.kind === 'deletes';
+              if (known && found[i + 2] === '') continue;
               ids.push(id);
               // A job that failed for good leaves its issue under the record that it was about.
               if (![issue, parseOpen(found[i + 4]).issue].some((one) => one && isExpected(one))) unexpected.push(id);
