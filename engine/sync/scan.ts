@@ -208,7 +208,7 @@ async function knownAsThere({ links }: MappingScope, side: SideIndex, ids: reado
   const found = await links.batches.lookup(side, ids);
   return ids.filter((_, i) => {
     const { link, unlinked, issue } = found[i]!;
-    return link ? link.lastSynced[side] !== '' || issue === undefined : unlinked !== undefined;
+    return link ? link.lastSynced[side] !== '' || issue === undefined : unlinked !== undefined && issue !== 'orphaned';
   });
 }
 

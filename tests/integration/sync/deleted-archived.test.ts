@@ -8,7 +8,8 @@ const MARKS = `    deleted: { field: status, values: [trash] }
     archived: { field: hidden_since }
     list:`;
 const fields = { status: { type: ['string', 'null'] }, hidden_since: { type: ['string', 'null'] } };
-const system = (_: string, yaml: string): string => yaml.replace('    list:', MARKS);
+const SINCE = 'kind: none }, since: { kind: filter, query: { since: "{since}" } }';
+const system = (_: string, yaml: string): string => yaml.replace('    list:', MARKS).replace('kind: none }', SINCE);
 const issues = async ({ call }: World, kind: string): Promise<Answer[]> =>
   (await call('GET', `/records?limit=500&kind=${kind}`)).body.records;
 const links = async ({ call }: World): Promise<number> =>
@@ -82,20 +83,43 @@ test('nothing is created for a record that is deleted or archived', async () => 
   expect(made.shop.records.size).toBe(0);
 });
 
+async function changes({ call }: World): Promise<Answer> {
+  const { body } = await call('POST', '/triggers/people', { scan: 'changes' });
+  return until(async () => {
+    const run = (await call('GET', `/runs/${body.id}`)).body;
+    return run.state === 'done' && run;
+  });
+}
+
 test('a record in the trash is seen by a read of the changes, and is looked at once', async () => {
   const made = await pair('keep');
-  const changes = async (): Promise<Answer> => {
-    const { body } = await made.call('POST', '/triggers/people', { scan: 'changes' });
-    return until(async () => {
-      const run = (await made.call('GET', `/runs/${body.id}`)).body;
-      return run.state === 'done' && run;
-    });
-  };
   made.show({ status: 'trash', updated_at: later() });
-  expect(await changes()).toMatchObject({ counts: { excluded: 1 } });
+  expect(await changes(made)).toMatchObject({ counts: { excluded: 1 } });
   expect(await issues(made, 'orphaned')).toHaveLength(1);
-  expect((await changes()).counts.excluded ?? 0).toBe(0);
+  expect((await changes(made)).counts.excluded ?? 0).toBe(0);
   expect(await issues(made, 'orphaned')).toHaveLength(1);
+});
+
+test('a record in the trash that another one refers to is looked at once by reads of the changes', async () => {
+  const boss = '  - crm: boss\n    shop: boss\n    type: string\n    reference: people\n';
+  const made = await world({
+    system,
+    fields: { ...fields, boss: { type: ['string', 'null'] } },
+    mapping: MAPPING + boss,
+    crm: [
+      person('1', 'Ann', 'ann@x.test', { status: 'trash', updated_at: later() }),
+      person('2', 'Ben', 'ben@x.test', { boss: '1' }),
+    ],
+  });
+  await made.sync();
+  const waits = [await issues(made, 'orphaned'), await issues(made, 'waiting')];
+  expect(waits).toMatchObject([[{ id: '1', reason: 'The record does not exist.' }], [{ id: '2' }]]);
+  for (let reads = 0; reads < 2; reads++) expect((await changes(made)).progress.work).toBe(0);
+  expect([await issues(made, 'orphaned'), await issues(made, 'waiting')]).toEqual(waits);
+  // Restored, it lets the other one go on.
+  made.crm.records.set('1', { ...made.crm.records.get('1')!, status: null, updated_at: later() });
+  await changes(made);
+  await until(async () => [...made.shop.records.values()].some(({ name, boss: id }) => name === 'Ben' && id !== null));
 });
 
 test.each(['continue', 'discard'])(
