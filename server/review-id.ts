@@ -19,7 +19,8 @@ export function reviewActions(
   if (kind === 'orphaned') return ['create', 'delete'];
   if (kind === 'unmatched') return ['link', 'create'];
   if (!linked) return ['link', 'create', 'ignore'];
-  return code === undefined ? ['create', 'delete', 'ignore'] : ['take', 'ignore'];
+  if (code === undefined) return ['create', 'delete', 'ignore'];
+  return code === 'CONFLICT' ? ['take', 'ignore'] : ['ignore'];
 }
 
 /** An id with other characters is given in base64url, behind a second tilde. */

@@ -195,10 +195,10 @@ function dismiss(facts: Facts): Step {
       new TandemError('NOT_FOUND', 'Nothing waits for a decision on this record.', { mapping: mapping.name, id }),
     );
   // A conflict stays one, and comes back when either side changes; explain shows it meanwhile. `orphaned` keeps full scans
-  // from asking again for the lost counterpart.
+  // from asking again for the lost counterpart, or for one that was merged into another record.
   const kind = stored.link ? 'orphaned' : 'unmatched';
-  const isConflict = stored.link !== undefined && issue.code !== undefined;
-  const left = isConflict
+  const areThere = stored.link !== undefined && issue.code !== undefined && issue.code !== 'RECORD_MERGED';
+  const left = areThere
     ? null
     : issueOf(facts, { kind, reason: `A person decided to leave it as it is. Before: ${issue.reason}` });
   const key = keyOf(facts);

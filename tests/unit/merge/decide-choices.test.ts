@@ -639,6 +639,14 @@ describe('leaving a record as it is', () => {
           = unchanged
       "
     `));
+  it('leaves a link whose record was merged into another one known to full scans, which never meet it', () =>
+    expect(play({ choice, link: link(base), open: { issue: { ...issue, code: 'RECORD_MERGED' } } })).toContain(
+      'kind: orphaned',
+    ));
+  it('ends the issue of an id that was given again, as both records are there', () =>
+    expect(play({ choice, link: link(base), open: { issue: { ...issue, code: 'ID_REUSED' } } })).toContain(
+      'open: {0/a: {issue: null}}',
+    ));
   it('keeps a record without a link whose create has no known outcome', () =>
     expect(play({ choice, open: { issue: { ...issue, code: 'OUTCOME_UNKNOWN' } } })).toContain('kind: unmatched'));
 

@@ -27,5 +27,8 @@ test('what can be done depends on why a person is asked', () => {
   expect(reviewActions({}, false)).toEqual(['link', 'create', 'ignore']);
   expect(reviewActions({ code: 'OUTCOME_UNKNOWN' }, false)).toEqual(['link', 'create', 'ignore']);
   expect(reviewActions({ code: 'CONFLICT' }, true)).toEqual(['take', 'ignore']);
+  // Which values win is no question where the two are not known to belong together.
+  expect(reviewActions({ code: 'RECORD_MERGED' }, true)).toEqual(['ignore']);
+  expect(reviewActions({ code: 'ID_REUSED' }, true)).toEqual(['ignore']);
   expect(reviewActions({}, true)).toEqual(['create', 'delete', 'ignore']);
 });
