@@ -52,6 +52,7 @@ const fields = {
     read: described('Records read; of a backfill, links looked at, on the first side', byName(count)),
     work: described('Records that need work', count),
     done: count,
+    retried: described('Records whose rejected write a full scan tries once more: no work', count),
   }),
   counts,
   reason: optional(described('Why it failed, or what it warns of', text)),

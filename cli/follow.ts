@@ -132,20 +132,22 @@ export const changeWords = ({ changes }: Run): string =>
     .join('; ');
 
 function stateWords(run: Run): string {
-  const { work, done } = run.progress;
+  const { work, done, retried } = run.progress;
+  const again =
+    retried === 0 ? '' : `; ${retried === 1 ? '1 rejected write' : `${retried} rejected writes`} tried again`;
   switch (run.state) {
     case 'queued':
       return 'queued';
     case 'scanning':
       return `reading: ${readWords(run)}`;
     case 'working':
-      return `${done} of ${work} records`;
+      return `${done} of ${work} records${again}`;
     case 'failed':
       return `failed: ${run.reason ?? 'no reason is known'}`;
     case 'done':
       return work === 0
-        ? `done: read ${readWords(run)}; ${run.reason === undefined ? 'nothing to do' : 'nothing to do beside what is told below'}`
-        : `done: ${done} records`;
+        ? `done: read ${readWords(run)}; ${run.reason === undefined ? 'nothing to do' : 'nothing to do beside what is told below'}${again}`
+        : `done: ${done} records${again}`;
   }
 }
 

@@ -262,10 +262,10 @@ export function createEngine(options: EngineOptions): Engine {
                 logger.debug({ mapping: name, reason: String(error) }, 'waking: looked at again soon'),
               );
         },
-        async enqueue(mapping, side, ids) {
+        async enqueue(mapping, side, ids, retried = false) {
           const records = ids.map((id) => recordKey(side, id));
           const active = run?.mapping === mapping ? [run.id] : await runs.active(mapping);
-          for (const id of active) await runs.expect({ id }, mapping, records);
+          for (const id of active) await runs.expect({ id }, mapping, records, retried);
           await mark(mapping, records);
         },
       };

@@ -117,7 +117,12 @@ export const ERRORS = {
     502,
     'Nothing at first: it is tried again with growing delays. Where it stays, see what the message says.',
   ),
-  SYSTEM_REJECTED: entry('The system rejected the record', 'never', 422, 'Mend the properties named.'),
+  SYSTEM_REJECTED: entry(
+    'The system rejected the record',
+    'never',
+    422,
+    'Correct the properties named. Each full scan tries it once more.',
+  ),
   SYSTEM_NOT_FOUND: entry(
     'The record does not exist in the system',
     'never',

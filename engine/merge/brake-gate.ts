@@ -9,6 +9,7 @@ import type { RecordView } from '../sync/view.ts';
 import type { Base, Pair } from '../types.ts';
 import type { MergeResult, PropertyDecision } from './merge.ts';
 import { type Block, clearsOf, hasEnded, permitFor, seenInBoth } from './permit.ts';
+import { isSynced } from './state.ts';
 
 export type BrakeGate =
   | {
@@ -49,7 +50,9 @@ export function brakeGate(facts: Facts, pair: Gated, merged: MergeResult): Brake
   for (const property of personal) clears.delete(property);
   const kind = clears.size > 0 ? 'clears' : undefined;
   const seen = seenInBoth(mapping, pair.views, clears);
-  const permit = permitFor(facts, kind, { seen });
+  const { link } = facts.stored;
+  const untouched = link !== undefined && pair.views.every((view) => isSynced(mapping, link, view));
+  const permit = permitFor(facts, kind, { seen, untouched });
   switch (permit.kind) {
     case 'ask':
       return permit;

@@ -175,7 +175,7 @@ function send(
   if (facts.choice?.kind === 'create') return act({ do: 'begin', consume: undefined, create }, planned);
   const sameState = stored.unlinked?.state === unlinkedState(mapping, source);
   const seen = seenIn(mapping, source);
-  const permit = permitFor(facts, 'creates', { seen, sameState });
+  const permit = permitFor(facts, 'creates', { seen, sameState, untouched: sameState });
   switch (permit.kind) {
     case 'ask':
       return ask({ ask: 'allowance', kind: 'creates' });

@@ -23,6 +23,7 @@ import {
   absentTwice,
   act,
   ask,
+  entryOf,
   fail,
   issueOf,
   linkResult,
@@ -31,6 +32,7 @@ import {
   outcomeOf,
   pendingOf,
   type Trouble,
+  troubleOf,
   viewOn,
 } from './unit.ts';
 
@@ -40,7 +42,8 @@ export function decideOrphaned(facts: Facts, link: Link): Step {
   const { ids } = link;
   const survivor = survivorOf(facts);
   if (!survivor) return endOfAbsent(facts, link, SIDES);
-  const permit = permitFor(facts, 'deletes', { sameState: true });
+  const untouched = entryOf(facts).issue?.change === 'deletes';
+  const permit = permitFor(facts, 'deletes', { sameState: true, untouched });
   // A person decided that the survivor stays.
   const kept = permit.kind === 'reject';
   const deletes = kept ? 'keep' : facts.mapping.sides[survivor.side].deletes;
@@ -78,6 +81,11 @@ function propagate(facts: Facts, link: Link, survivor: RecordView, permit: Exclu
   const missing = otherSide(side);
   const deleted = outcomeOf('deleted', { ids, side, changes: changeTo(side, undefined) });
   if (results.deleted) return endLink(link, deleted);
+  if (results.notDeleted) {
+    const { code, message: reason } = results.notDeleted;
+    const trouble: Trouble = { ...troubleOf(results.notDeleted), change: 'deletes' };
+    return keepLink(facts, link, survivor, { trouble, kept: false }, outcomeOf('failed', { ids, code, reason }));
+  }
   if (!facts.successors) return ask({ ask: 'successors', view: survivor });
   if (facts.successors.length > 0) return awaitSuccessor(facts, link, survivor, facts.successors);
   const absent = absentTwice(facts, missing, ids[missing]);

@@ -23,16 +23,23 @@ export type Permit =
 export type Block = Extract<Permit, { kind: 'block' }>;
 export type SeenValues = NonNullable<Decision['seen']>;
 
+interface Circumstances {
+  readonly seen?: SeenValues;
+  readonly sameState?: boolean;
+  readonly untouched?: boolean;
+}
+
 /**
  * To be asked for each write.
  * @param kind undefined for a write that neither deletes, creates nor clears
  * @param seen what the write is about: what a person decided against stays undone while that is as it was
  * @param sameState the record is as it was when a person decided that it stays without a counterpart
+ * @param untouched the write would be the same as at the last look
  */
 export function permitFor(
   facts: Facts,
   kind: BrakeKind | undefined,
-  { seen, sameState = false }: { readonly seen?: SeenValues; readonly sameState?: boolean } = {},
+  { seen, sameState = false, untouched = false }: Circumstances = {},
 ): Permit {
   const { issue } = entryOf(facts);
   if (kind !== undefined && standingDecision(facts, kind, seen)) return { kind: 'reject' };
@@ -44,6 +51,9 @@ export function permitFor(
   if (brake) return { kind: 'block', brake, blockedBy: (answer && issue!.brake) || brake.id };
   // Stryker disable next-line ConditionalExpression: without a kind there is no limit either
   if (kind === undefined || answer !== undefined) return { kind: 'allow', allowance: undefined };
+  // It was counted when the system rejected it: else a hundred rejected writes would put the brake on at each full scan.
+  if (untouched && issue?.code === 'SYSTEM_REJECTED' && issue.mapping === facts.mapping.version)
+    return { kind: 'allow', allowance: undefined };
   const first = isFirstSync(facts, kind);
   const { firstSync } = facts.mapping.brake;
   const limited = first ? firstSync !== undefined && !facts.stored.firstSyncAllowed : facts.mapping.brake[kind];

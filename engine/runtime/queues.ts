@@ -42,6 +42,8 @@ export interface ScanJob {
   readonly run?: string;
   /** Both sides were read; what is left is to mark what waited for that. */
   readonly read?: boolean;
+  /** Rejected writes were marked to be tried again. */
+  readonly retried?: boolean;
   /** Tell what would be done, for all that needs work or for one record. */
   readonly plan?: boolean;
   readonly record?: { readonly side: SideIndex; readonly id: string };

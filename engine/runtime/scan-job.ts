@@ -15,7 +15,14 @@ import type { SyncContext } from '../sync/context.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
 import { dropCreatesOfGone } from '../sync/find-create.ts';
 import { mappingScope } from '../sync/mapping-scope.ts';
-import { type FoundOnPage, releaseGivenUp, releaseParked, type ScanOptions, scan } from '../sync/scan.ts';
+import {
+  type FoundOnPage,
+  releaseGivenUp,
+  releaseParked,
+  retryRejected,
+  type ScanOptions,
+  scan,
+} from '../sync/scan.ts';
 import type { Delivered, Deliveries } from './deliveries.ts';
 import { SCAN_QUEUE, type ScanJob } from './queues.ts';
 import type { Work } from './work.ts';
@@ -122,6 +129,11 @@ async function scanAll(scanning: Scanning): Promise<string> {
       if (page) deliveries.put(name, side, deliveredOf(page));
       await (wasReady ? context.enqueue(name, side, ids) : links.waitingRoom.parkUntilReady(side, ids));
     };
+    // Once for each scan, however often it waits or is tried again, and first: what this scan finds is not tried twice.
+    if (kind === 'full' && wasReady && !job.data.retried) {
+      await retryRejected({ links }, (side, ids) => context.enqueue(name, side, ids, true));
+      await job.updateData({ ...job.data, run: run.id, retried: true });
+    }
     const progress: NonNullable<Parameters<typeof scan>[3]['progress']> = (page) => engine.runs.read(run, page);
     const result = await scan(context, mapping, kind, { found, progress, run: run.id });
     if (!(await member.inForce(name, mapping.version))) return false;

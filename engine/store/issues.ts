@@ -34,14 +34,19 @@ export function createIssues(context: StoreContext, reader: Reader, unlinked: Un
   /** SET of record keys. */
   const givenUp = `${base}given-up`;
 
+  const setOf = (kind: IssueKind): string => `${base}issues:${KIND_LETTERS[kind]}`;
+
+  async function withIssue(kind: IssueKind, keys: readonly RecordKey[]): Promise<RecordIssue[]> {
+    const values = keys.length === 0 ? [] : await redis.hmget(`${base}open`, ...keys);
+    return keys.flatMap((key, i) => {
+      const { issue } = parseOpen(values[i] ?? undefined);
+      return issue?.kind === kind ? [{ ...parseRecordKey(key), issue }] : [];
+    });
+  }
+
   async function* listed(kind: IssueKind): AsyncGenerator<RecordIssue[]> {
-    for await (const keys of redis.sscanStream(`${base}issues:${KIND_LETTERS[kind]}`, { count: BATCH })) {
-      const values = keys.length === 0 ? [] : await redis.hmget(`${base}open`, ...(keys as string[]));
-      yield (keys as string[]).flatMap((key, i) => {
-        const { issue } = parseOpen(values[i] ?? undefined);
-        return issue?.kind === kind ? [{ ...parseRecordKey(key), issue }] : [];
-      });
-    }
+    for await (const keys of redis.sscanStream(setOf(kind), { count: BATCH }))
+      yield await withIssue(kind, keys as RecordKey[]);
   }
 
   async function* waiting(): AsyncGenerator<RecordIssue[]> {
@@ -133,6 +138,16 @@ export function createIssues(context: StoreContext, reader: Reader, unlinked: Un
       if (kinds.includes('waiting')) yield* waiting();
       const rest = new Set(kinds.filter((kind) => kind !== 'waiting' && !LISTED.includes(kind)));
       if (rest.size > 0) yield* others(rest);
+    },
+
+    /**
+     * Some of the records that failed, about a hundred, and where to go on; '0': at the beginning, and there are no more. One that
+     * is there all the time is met on the way, whatever is added or removed meanwhile. A cursor of another server (a replica that
+     * took over) may pass some over: the next way round meets them.
+     */
+    async failedFrom(cursor: string): Promise<{ next: string; records: RecordIssue[] }> {
+      const [next, keys] = await redis.sscan(setOf('failed'), cursor, 'COUNT', 100);
+      return { next, records: await withIssue('failed', keys as RecordKey[]) };
     },
 
     /** Creates of counterparts for records on `side` that were begun and are not known to have ended. */

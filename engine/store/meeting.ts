@@ -84,9 +84,15 @@ export function createMeetings({ redis, scripts, base }: StoreContext, unlinked:
   };
 }
 
-/** Asking about such a record again would tell nothing new. A conflict (which has a code) knows nothing of a deletion. */
-const knownGone = ({ kind, code }: Issue): boolean =>
-  kind === 'orphaned' || (kind === 'review' && (code === undefined || code === 'RECORD_MERGED')) || kind === 'blocked';
+/**
+ * Asking about such a record again would tell nothing new. A conflict (which has a code) knows nothing of a deletion; a delete
+ * that was rejected does.
+ */
+const knownGone = ({ kind, code, change }: Issue): boolean =>
+  kind === 'orphaned' ||
+  (kind === 'review' && (code === undefined || code === 'RECORD_MERGED')) ||
+  kind === 'blocked' ||
+  (code === 'SYSTEM_REJECTED' && change === 'deletes');
 
 /** Each full scan would miss it again: a list may hide archived records, and a system may refuse to delete a counterpart. */
 const isExpected = (issue: Issue): boolean => knownGone(issue) || issue.kind === 'failed' || issue.kind === 'paused';

@@ -124,6 +124,12 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
     allowFirstSync: async (): Promise<void> =>
       void (await redis.hset(key, 'first:allowed', marked(new Date().toISOString()))),
 
+    /** Where the next full scan goes on to try rejected writes again: a cursor of `issues.failedFrom`. */
+    retriedTo: async (): Promise<string> => (await redis.hget(key, 'retried')) ?? '0',
+
+    noteRetriedTo: async (cursor: string): Promise<void> =>
+      void (await (cursor === '0' ? redis.hdel(key, 'retried') : redis.hset(key, 'retried', cursor))),
+
     async followed(): Promise<Partial<Followed>> {
       const [version, definitions, scope, sides] = await redis.hmget(
         key,

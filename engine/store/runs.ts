@@ -37,6 +37,16 @@ export const RUN_TRIGGERS = {
   edit: 'an edit of the mapping',
 } as const;
 
+export interface Progress {
+  /** Records read per side; of a backfill, links on the first side. */
+  readonly read: [number, number];
+  /** Records that need work, and how many of those are done. */
+  readonly work: number;
+  readonly done: number;
+  /** Records whose rejected write a full scan tries once more: they are no work. */
+  readonly retried: number;
+}
+
 export interface Run {
   readonly id: string;
   readonly mapping: string;
@@ -48,8 +58,7 @@ export interface Run {
   readonly created: string;
   readonly started?: string;
   readonly finished?: string;
-  /** Records read per side (of a backfill, links on the first side), records that need work, and how many of those are done. */
-  readonly progress: { readonly read: [number, number]; readonly work: number; readonly done: number };
+  readonly progress: Progress;
   readonly counts: Counts;
   /** Why it failed, or what it warns of. */
   readonly reason?: string;
@@ -221,15 +230,17 @@ return endGroup(ARGV[1], group, ARGV[3])`;
 
 /**
  * These records are a run's to wait for, while it is not over.
- * KEYS run, set of active runs; ARGV prefix, run, mapping, records... Answers how many are new.
+ * KEYS run, set of active runs; ARGV prefix, run, mapping, 1 where rejected writes are only tried again, records... Answers how many
+ * are new.
  */
 const EXPECT = `
 local group = redis.call('HGET', KEYS[1], 'group')
 if not group or redis.call('SISMEMBER', KEYS[2], ARGV[2]) == 0 then return 0 end
 local members = {}
-for i = 4, #ARGV do members[#members + 1] = ARGV[3] .. '|' .. ARGV[i] end
+for i = 5, #ARGV do members[#members + 1] = ARGV[3] .. '|' .. ARGV[i] end
 local added = redis.call('SADD', ARGV[1] .. group .. ':pending', unpack(members))
 redis.call('HINCRBY', KEYS[1], 'work', added)
+if ARGV[4] == '1' then redis.call('HINCRBY', KEYS[1], 'retried', added) end
 return added`;
 
 /** A run joins its group, once: a command that is sent again after a lost answer must not count twice. KEYS members, group; ARGV run */
@@ -423,12 +434,15 @@ export function createRuns(connection: Redis, prefix: string) {
       await Promise.all([pipeline.exec(), redis.tandemRunKeep(runKey(run.id), String(LEASE))]);
     },
 
-    /** These records of the run's own mapping are its to wait for, unless it is over. Call before they are queued. */
-    async expect(run: Pick<Run, 'id'>, mapping: string, records: readonly string[]): Promise<void> {
+    /**
+     * These records of the run's own mapping are its to wait for, unless it is over. Call before they are queued.
+     * @param retried rejected writes of theirs are tried again: they are counted apart
+     */
+    async expect(run: Pick<Run, 'id'>, mapping: string, records: readonly string[], retried = false): Promise<void> {
       for (let i = 0; i < records.length; i += 500)
         await redis.tandemRunExpect(
           ...[runKey(run.id), activeKey(mapping)],
-          ...[base, run.id, mapping, ...records.slice(i, i + 500)],
+          ...[base, run.id, mapping, retried ? '1' : '', ...records.slice(i, i + 500)],
         );
     },
 
@@ -585,6 +599,8 @@ function parseRun(fields: Record<string, string>): Run {
   const items = (side: 0 | 1): UnidentifiedItems | undefined =>
     fields[`unidentified:${side}`] ? (JSON.parse(fields[`unidentified:${side}`]!) as UnidentifiedItems) : undefined;
   const sides = [items(0), items(1)] as const;
+  const retried = number('retried');
+  const work = number('work') - retried;
   return {
     id: fields.id!,
     mapping: fields.mapping!,
@@ -595,7 +611,8 @@ function parseRun(fields: Record<string, string>): Run {
     created: fields.created!,
     ...(fields.started ? { started: fields.started } : {}),
     ...(fields.finished ? { finished: fields.finished } : {}),
-    progress: { read: pair('read'), work: number('work'), done: number('done') },
+    // What is tried again is marked first, and so most of it is done first.
+    progress: { read: pair('read'), work, done: Math.max(0, number('done') - retried), retried },
     // Records in retry are counted by record, in a set of their own.
     counts: countsBy((counter) => (counter === 'retrying' ? 0 : number(counter)), pair),
     ...(fields.reason ? { reason: fields.reason } : {}),
@@ -639,6 +656,7 @@ function groupOf(run: Run, children: readonly Run[]): Run {
       read: pair((child) => child.progress.read),
       work: sum((child) => child.progress.work),
       done: sum((child) => child.progress.done),
+      retried: sum((child) => child.progress.retried),
     },
     counts: countsBy(
       (counter) => sum((child) => child.counts[counter]),

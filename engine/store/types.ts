@@ -134,7 +134,7 @@ export interface Issue {
   /** Records whose links it waits for. */
   readonly refs?: readonly MappingRecord[];
   readonly job?: string;
-  /** The brake that blocked it, and what it would have consumed, if anything. */
+  /** The brake that blocked it, and what it would have consumed, if anything; `change` alone: a delete that was rejected. */
   readonly brake?: string;
   readonly change?: BrakeKind;
   /** A person decided that the record stays without a counterpart: another look does not change that. */

@@ -232,8 +232,15 @@ async function withdrawCreate(
 }
 
 async function remove(scope: MappingScope, claims: Claims, facts: Facts, { side, id }: Do<'delete'>): Promise<Learned> {
-  await scope.clients[side].delete(scope.mapping.sides[side].entity.name, id, { guard: claims.check });
-  return learned(facts, { deleted: true });
+  try {
+    await scope.clients[side].delete(scope.mapping.sides[side].entity.name, id, { guard: claims.check });
+    return learned(facts, { deleted: true });
+  } catch (cause) {
+    const error = asTandemError(cause);
+    // A person who asked for it gets the error.
+    if (error.code !== 'SYSTEM_REJECTED' || facts.choice) throw error;
+    return learned(facts, { notDeleted: error });
+  }
 }
 
 async function correlate(

@@ -12,8 +12,11 @@ export interface SyncContext {
   links(mapping: string): Store;
   /** Makes the fingerprints that are stored, with the key of this installation. */
   readonly fingerprinter: Fingerprinter;
-  /** Queues a reconcile of each record; at most one waits per link. */
-  enqueue(mapping: string, side: SideIndex, ids: readonly string[]): Promise<void>;
+  /**
+   * Queues a reconcile of each record; at most one waits per link.
+   * @param retried rejected writes are tried again: runs wait for them, but do not count them as work
+   */
+  enqueue(mapping: string, side: SideIndex, ids: readonly string[], retried?: boolean): Promise<void>;
   /** Has workers look into the dirty sets of these mappings. */
   wake(mappings: readonly string[]): void;
   /** Names whoever does this work, for claims. */

@@ -217,6 +217,8 @@ export interface Results {
   /** The pending create is dropped: nothing was created. */
   readonly withdrawn?: true;
   readonly deleted?: true;
+  /** The system rejected the delete. */
+  readonly notDeleted?: TandemError;
   /** `view`: the record as it is then. False: the system does not take it. An error is one that another try may not meet. */
   readonly correlated: Pair<{ readonly view: RecordView } | false | { readonly error: TandemError } | undefined>;
   /** Ids of links that ended within this unit, where another link follows. */

@@ -359,6 +359,30 @@ export async function releaseGivenUp({ links, mapping }: MappingScope, found: Sc
   for await (const records of links.issues.list(['blocked'])) await findAll(records, found);
 }
 
+/** A full scan that has had so many rejected writes tried again leaves the others to the next one: each costs a call. */
+export const RETRIED = 1_000;
+
+/**
+ * Writes that a system rejected: what made it do so may be changed over there, where Tandem sees nothing of it. What breaks a
+ * schema or an expression fails without a call, and needs an edit.
+ */
+export async function retryRejected(
+  { links }: Pick<MappingScope, 'links'>,
+  found: ScanOptions['found'],
+): Promise<void> {
+  if (await links.brake.on()) return;
+  let cursor = await links.progress.retriedTo();
+  let retried = 0;
+  do {
+    const { next, records } = await links.issues.failedFrom(cursor);
+    const rejected = records.filter(({ issue }) => issue.code === 'SYSTEM_REJECTED');
+    await findAll(rejected, found);
+    retried += rejected.length;
+    cursor = next;
+    await links.progress.noteRetriedTo(cursor);
+  } while (cursor !== '0' && retried < RETRIED);
+}
+
 /** The mapping was edited: what was in trouble under the former version gets another try. */
 export async function releaseEdited({ links, mapping }: MappingScope, found: ScanOptions['found']): Promise<void> {
   const braked = (await liftUnlimited({ links, mapping })) !== undefined;

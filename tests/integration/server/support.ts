@@ -55,6 +55,8 @@ export interface StandIn {
   readonly writes: string[];
   /** Status to answer every request with, instead of doing it. */
   fail: number | undefined;
+  /** Status to answer every request with that writes, instead of doing it. */
+  reject: number | undefined;
 }
 
 /** A system with one entity: a list, and records by id. */
@@ -70,10 +72,13 @@ export async function standIn(records: readonly JsonObject[]): Promise<StandIn> 
     answers: new Map(),
     writes: [],
     fail: undefined,
+    reject: undefined,
   };
   app.addHook('onRequest', async (request, reply) => {
     if (state.fail !== undefined) return reply.code(state.fail).send({});
-    if (request.method !== 'GET') state.writes.push(`${request.method} ${request.url}`);
+    if (request.method === 'GET') return;
+    state.writes.push(`${request.method} ${request.url}`);
+    if (state.reject !== undefined) return reply.code(state.reject).send({ message: 'Not today.' });
   });
   const stamp = (): string => new Date().toISOString();
   // As text: a test may have it answer what no serializer would write.

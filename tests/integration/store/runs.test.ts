@@ -86,6 +86,27 @@ it('counts, places and ends of runs are the same for records of a batch as for s
   );
 });
 
+it('rejected writes that are tried again are waited for, and are no work', async () => {
+  const [{ runs, store }] = createTwo();
+  const { run } = await runs.begin({ mapping: 'm', scan: 'full', plan: false, trigger: 'api' });
+  await runs.scanning(run);
+  await runs.expect(run, 'm', ['0/1', '0/2'], true);
+  await runs.expect(run, 'm', ['0/2', '0/3']);
+  await runs.scanned(run);
+  const count = runCount({ kind: 'unchanged', writes: [[], []] });
+  for (const [record, progress] of [
+    ['0/1', { work: 1, done: 0, retried: 2 }],
+    ['0/2', { work: 1, done: 0, retried: 2 }],
+    ['0/3', { work: 1, done: 1, retried: 2 }],
+  ] as const) {
+    expect(await runs.get(run.id)).toMatchObject({ state: 'working' });
+    await store.batches.claim('w', [record], 60_000);
+    await store.batches.commit('w', [unit({ kind: 'none' }, { records: [record], claims: [record], run: count })]);
+    expect(await runs.get(run.id)).toMatchObject({ progress });
+  }
+  expect(await runs.get(run.id)).toMatchObject({ state: 'done', counts: { unchanged: 3 } });
+});
+
 it('the two records of a link that are both waited for are one record of the counts, and both done', async () => {
   const [{ runs, store }] = createTwo();
   const { run } = await runs.begin({ mapping: 'm', scan: 'full', plan: false, trigger: 'api' });

@@ -15,9 +15,9 @@ const sides = (keap: number, shop: number) => ({ keap, shop });
 function run(
   id: string,
   state: Run['state'],
-  change: { work?: number; done?: number; read?: [number, number]; reason?: string } = {},
+  change: { work?: number; done?: number; retried?: number; read?: [number, number]; reason?: string } = {},
 ): Run {
-  const { work = 0, done = 0, read = [0, 0], reason } = change;
+  const { work = 0, done = 0, retried = 0, read = [0, 0], reason } = change;
   return {
     id,
     mapping: id,
@@ -26,7 +26,7 @@ function run(
     trigger: 'api',
     state,
     createdAt: '2026-01-01T00:00:00.000Z',
-    progress: { read: sides(...read), work, done },
+    progress: { read: sides(...read), work, done, retried },
     counts: {
       matched: 1,
       created: sides(2, 3),
@@ -93,7 +93,11 @@ describe('followRun', () => {
       group('queued', run('a', 'queued'), run('b', 'queued')),
       group('scanning', run('a', 'scanning', { read: [10, 20] }), run('b', 'queued')),
       group('working', run('a', 'working', { read: [10, 20], work: 5, done: 2 }), run('b', 'scanning')),
-      group('done', run('a', 'done', { read: [10, 20], work: 5, done: 5 }), run('b', 'done', { read: [1, 1] })),
+      group(
+        'done',
+        run('a', 'done', { read: [10, 20], work: 5, done: 5, retried: 1 }),
+        run('b', 'done', { read: [1, 1], retried: 2 }),
+      ),
     ]);
     const output = recorder();
     const ended = await followRun(createClient({ url, readToken: undefined, apiToken: undefined }), 'x', output);
@@ -104,8 +108,8 @@ describe('followRun', () => {
       'a: reading: keap 10, shop 20',
       'a: 2 of 5 records',
       'b: reading: keap 0, shop 0',
-      'a: done: 5 records',
-      'b: done: read keap 1, shop 1; nothing to do',
+      'a: done: 5 records; 1 rejected write tried again',
+      'b: done: read keap 1, shop 1; nothing to do; 2 rejected writes tried again',
     ]);
   });
 

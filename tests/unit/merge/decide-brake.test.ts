@@ -5,7 +5,7 @@ import { brakeReason, permitFor } from '../../../engine/merge/permit.ts';
 import type { Brake } from '../../../engine/store/brake.ts';
 import type { OpenEntry } from '../../../engine/store/types.ts';
 import type { Facts } from '../../../engine/sync/facts.ts';
-import { agreedOn, factsOf, LIMIT, link, mappingOf, PLACE, play, type Situation, view } from './situation.ts';
+import { agreedOn, factsOf, LIMIT, link, mappingOf, PLACE, play, type Situation, state, view } from './situation.ts';
 
 const base = agreedOn('Ann', 'p1');
 const on = (more: Partial<Brake> = {}): Brake => ({
@@ -642,5 +642,48 @@ describe('permitFor, for creates of the first sync', () => {
       kind: 'allow',
       allowance: { kind: 'creates', record: '0/a', ...allowance },
     });
+  });
+});
+
+describe('permitFor, for a write that a system rejected before', () => {
+  const allowance = { limit: 10, linked: 7, since: undefined };
+  const rejected = (issue: Partial<NonNullable<OpenEntry['issue']>> = {}): Facts => {
+    const facts = factsOf({ mapping: mappingOf({ brake: { creates: LIMIT, firstSync: 3 } }), stored: {}, answers: {} });
+    const version = facts.mapping.version;
+    const before = {
+      kind: 'failed',
+      code: 'SYSTEM_REJECTED',
+      reason: 'No.',
+      mapping: version,
+      since: 1,
+      ...issue,
+    } as const;
+    return { ...facts, stored: { ...facts.stored, open: { '0/a': { issue: before } } }, allowance };
+  };
+  const counted = { kind: 'allow', allowance: { kind: 'creates', record: '0/a', ...allowance } };
+
+  it('does not count it again where nothing was edited', () =>
+    expect(permitFor(rejected(), 'creates', { untouched: true })).toEqual({ kind: 'allow', allowance: undefined }));
+
+  it('counts it after an edit of a record or of the mapping, and after any other trouble', () => {
+    expect(permitFor(rejected(), 'creates', { untouched: false })).toEqual(counted);
+    expect(permitFor(rejected({ mapping: 'another' }), 'creates', { untouched: true })).toEqual(counted);
+    expect(permitFor(rejected({ code: 'SYSTEM_UNAVAILABLE' }), 'creates', { untouched: true })).toEqual(counted);
+  });
+
+  it('does not count a clear again where both records are as they were', () => {
+    const rejection = { kind: 'failed', code: 'SYSTEM_REJECTED', reason: 'No.', mapping: 'v1', since: 1 } as const;
+    const begun = (a: string, b: string) =>
+      play({ ...cleared, link: link(base, { lastSynced: [a, b] }), open: { issue: rejection } });
+    const states = [state('Ann', ''), state('Ann', 'p1')] as const;
+    expect(begun(...states)).toContain('! begin {consume: {allowance: -}');
+    expect(begun(state('Ann', 'p1'), states[1])).toContain('! begin {consume: {allowance: {kind: clears');
+    expect(begun(states[0], state('Bob', 'p1'))).toContain('! begin {consume: {allowance: {kind: clears');
+  });
+
+  it('does not let it through while a brake is on', () => {
+    const facts = rejected();
+    const braked = { ...facts, stored: { ...facts.stored, brake: on({ kind: 'creates' }) } };
+    expect(permitFor(braked, 'creates', { untouched: true })).toMatchObject({ kind: 'block' });
   });
 });

@@ -1,5 +1,6 @@
 /** The decision table for links of which one or both records are absent. */
 import { describe, expect, it } from 'vitest';
+import { TandemError } from '../../../engine/errors.ts';
 import type { Brake } from '../../../engine/store/brake.ts';
 import { agreedOn, LAG, LIMIT, link, mappingOf, NOW, play, type Situation, steps, view } from './situation.ts';
 
@@ -111,6 +112,46 @@ describe('a link of which one record is absent', () => {
           wakeAll: [0/a, 1/b]
       "
     `));
+
+  const limited = mappingOf({ sides: [{ deletes: 'propagate' }, { deletes: 'propagate' }], brake: { deletes: LIMIT } });
+  const notDeleted = new TandemError('SYSTEM_REJECTED', 'No.');
+
+  it('is known to be gone where the other system rejects the delete', () =>
+    expect(play({ ...gone, mapping: limited, effects: { notDeleted } })).toMatchInlineSnapshot(`
+      "
+      ? {ask: record, side: 0, id: a}
+      ? {ask: record, side: 1, id: b}
+      ? {ask: successors, view: 1/b(Ann, p1)}
+      ? {ask: absent-twice, side: 0, id: a}
+      ? {ask: allowance, kind: deletes}
+      ! begin {consume: {allowance: {kind: deletes, record: 0/a, limit: 10, linked: 100, since: -}}}
+          = deleted {ids: [a, b], side: 1, changes: [-, ""]}
+      ! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: name, side: shop, value: Ann, rule: deleted}, {at: "1970-01-01T00:16:40.000Z", property: phone, side: shop, value: p1, rule: deleted}]}
+      ! delete {side: 1, id: b}
+      ! commit
+          result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", "<Ann, p1>"]}}
+          handled: [-, 1/b(Ann, p1)]
+          open: {0/a: {issue: {kind: failed, code: SYSTEM_REJECTED, reason: "No.", change: deletes, mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          = failed {ids: [a, b], code: SYSTEM_REJECTED, reason: "No."}
+      "
+    `));
+
+  it.each([
+    ['is not counted by the brake where a delete was rejected before', { change: 'deletes' }, false],
+    ['is counted by the brake where another write was rejected before', {}, true],
+    [
+      'is counted by the brake where it was rejected under another version of the mapping',
+      { change: 'deletes', mapping: 'v0' },
+      true,
+    ],
+  ] as const)('%s', (_, more, counted) => {
+    const issue = { kind: 'failed', code: 'SYSTEM_REJECTED', reason: 'No.', mapping: 'v1', since: 1, ...more } as const;
+    const played = play({ ...gone, mapping: limited, open: { issue } });
+    expect(played).toContain('! delete {side: 1, id: b}');
+    expect(played).toContain(
+      counted ? '! begin {consume: {allowance: {kind: deletes,' : '! begin {consume: {allowance: -}}',
+    );
+  });
 
   it('deletes an empty record without anything to keep', () =>
     expect(

@@ -216,6 +216,7 @@ export interface Situation {
     /** What the target makes of these values, and answers. */
     readonly writing?: (side: SideIndex, values: readonly string[]) => readonly string[];
     readonly created?: Results['created'];
+    readonly notDeleted?: Results['notDeleted'];
     readonly correlated?: Results['correlated'];
     readonly restored?: { readonly view: RecordView | undefined };
     /** What is stored once a link was ended within the unit. */
@@ -381,7 +382,7 @@ export function carryOut({ effects = {} }: Situation, facts: Facts, action: Acti
     case 'withdraw-create':
       return learned({ withdrawn: true });
     case 'delete':
-      return learned({ deleted: true });
+      return learned(effects.notDeleted ? { notDeleted: effects.notDeleted } : { deleted: true });
     case 'correlate': {
       const done = { view: { ...action.view, correlationId: action.counterpart } };
       const correlated = effects.correlated?.[action.side] ?? done;
