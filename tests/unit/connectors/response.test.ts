@@ -65,6 +65,34 @@ describe('codes', () => {
     expect(error.context.status).toBe(given.status);
   });
 
+  const EFFECTS = ['read', 'create', 'update', 'delete'] as const;
+
+  test.each<[string, Partial<Failure>, 'later' | 'quota']>([
+    ...[401, 402, 403, 405, 407, 408, 409, 413, 423, 425, 500, 502, 503, 504, 507, 522, 529].map(
+      (status) => [String(status), { status }, 'later'] as [string, Partial<Failure>, 'later'],
+    ),
+    ['429', { status: 429 }, 'quota'],
+    ...[400, 403, 404, 405, 422, 451, 500].map(
+      (status) => [`a web page with ${status}`, { status, page: true }, 'later'] as [string, Partial<Failure>, 'later'],
+    ),
+  ])('%s is tried again automatically, whatever was asked for', (_, given, retry) => {
+    for (const effect of EFFECTS)
+      for (const single of [true, false]) {
+        const error = failureOf(failure({ ...given, effect, single }));
+        // A create of which it is not known whether it was done is looked for before it is tried again.
+        expect([effect, error.retry]).toEqual([effect, error.code === 'OUTCOME_UNKNOWN' ? 'unknown' : retry]);
+        if (error.code === 'OUTCOME_UNKNOWN') expect(effect).toBe('create');
+      }
+  });
+
+  test.each([400, 406, 411, 414, 415, 422, 428, 431, 451])(
+    '%i waits for an edit, or for the next full scan',
+    (status) => {
+      for (const effect of EFFECTS)
+        expect(failureOf(failure({ status, effect }))).toMatchObject({ code: 'SYSTEM_REJECTED', retry: 'never' });
+    },
+  );
+
   test.each([
     ['create', 'ECONNREFUSED', 'SYSTEM_UNREACHABLE'],
     ['create', 'UND_ERR_CONNECT_TIMEOUT', 'SYSTEM_UNREACHABLE'],
