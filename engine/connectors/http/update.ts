@@ -69,8 +69,8 @@ async function sendVersioned(
     }
     if (refused.context.status !== 412)
       throw new TandemError(
-        'SYSTEM_REJECTED',
-        refused.message.replace(/^[^:]*/, `${http.config.name} rejected the record`),
+        'SYSTEM_REFUSED',
+        refused.message.replace(/^[^:]*/, `${http.config.name} refuses this for now`),
         refused.context,
       );
     for (const form of now.version === undefined ? [] : FORMS) {

@@ -788,7 +788,11 @@ describe('update and delete', () => {
       const before = (await client.read('things', '1'))!;
       await expect(
         client.update('things', '1', { ...before, before: before.data, changed: [path('name')] }),
-      ).rejects.toMatchObject({ code: 'SYSTEM_REJECTED', message: 'shop rejected the record: The name is taken' });
+      ).rejects.toMatchObject({
+        code: 'SYSTEM_REFUSED',
+        retry: 'later',
+        message: 'shop refuses this for now: The name is taken',
+      });
     });
   });
 
