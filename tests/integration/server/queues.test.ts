@@ -63,9 +63,11 @@ test('why jobs failed or wait is told by code, in words, with how many and since
     code: 'SYSTEM_UNAVAILABLE',
     detail: expect.not.stringMatching(/^[A-Z_]+:/),
   });
+  const job = await engine.queues.reconcile('people').getJob(delayed.id);
+  // With growing delays: 11 tries beside the first one, 2 s to 1024 s apart, a random half of that left out.
+  expect(job?.opts).toMatchObject({ attempts: 11, backoff: { type: 'exponential', delay: 2_000, jitter: 0.5 } });
   // Since when it fails is counted from its first failure with this code.
-  const noted = (await engine.queues.reconcile('people').getJob(delayed.id))?.progress;
-  expect(noted).toMatchObject({ reason: 'retry', code: 'SYSTEM_UNAVAILABLE', since: expect.any(Number) });
+  expect(job?.progress).toMatchObject({ reason: 'retry', code: 'SYSTEM_UNAVAILABLE', since: expect.any(Number) });
   const { reasons } = (await call('GET', '/queues?reasons=true')).body.queues[1];
   expect(reasons.map((one: Answer) => [one.state, one.reason, one.code, one.count])).toEqual(
     expect.arrayContaining([
