@@ -10,7 +10,7 @@ export const DELAY_REASONS = {
   version: 'another version of the mapping is in force',
   mapping: 'the mapping was removed',
   parents: 'a scan: mappings that this one refers to are in their first sync',
-  retry: 'a try failed, with this `code`; it is repeated ever later, 12 times in about an hour',
+  retry: 'a try failed, with this `code`; it is repeated ever later, 12 times in about half an hour',
   scheduled: 'its time, which the mapping sets, has not come',
   later: 'its time has not come',
 } as const;

@@ -49,7 +49,7 @@ export interface ScanJob {
   readonly record?: { readonly side: SideIndex; readonly id: string };
 }
 
-/** 1 s, 2 s, 4 s ... with half of it random: 12 tries spread over about an hour. */
+/** 1 s, 2 s, 4 s ... with half of it random: 12 tries within about half an hour. */
 const FIRST_RETRY = 1_000;
 const TRIES = 12;
 const KEEP = {
