@@ -23,6 +23,10 @@ export function lossOf(sent: unknown, stored: unknown): string | undefined {
   return `${[...part].length} of ${[...whole].length} characters`;
 }
 
+/** A whole number in the place of another one. Rounded to tens or to 0, it cannot be told from what a person types: 20 after 19. */
+export const areWhole = (sent: unknown, stored: unknown): boolean =>
+  [sent, stored].every((value) => numberOf(value)?.isInteger() === true);
+
 function numberOf(value: unknown): Decimal | undefined {
   if (typeof value !== 'number' && typeof value !== 'string') return undefined;
   const text = String(value).trim();

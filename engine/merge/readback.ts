@@ -12,7 +12,7 @@ import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
 import { baseEntry, entryFrom, fingerprintOf } from './base.ts';
 import { foreignModified } from './foreign.ts';
-import { lossOf, NOTHING_STORED } from './loss.ts';
+import { areWhole, lossOf, NOTHING_STORED } from './loss.ts';
 import type { PropertyState, PropertyWrite } from './merge.ts';
 import { entryOf } from './unit.ts';
 
@@ -128,9 +128,9 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
     if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age, sent: write };
     return { kind: 'refused', error: notStored(facts, name, side) };
   }
-  // Once it was shown, it was stored: what is empty by now was cleared by somebody.
-  const cleared = last.unshown ? NOTHING_STORED : undefined;
-  const loss = isEmpty(shown) ? cleared : lossOf(sent, shown);
+  // Once it was shown, it was stored: what is empty by now was cleared by somebody, and another whole number was typed.
+  const edited = !last.unshown && (isEmpty(shown) || areWhole(sent, shown));
+  const loss = edited ? undefined : isEmpty(shown) ? NOTHING_STORED : lossOf(sent, shown);
   return loss === undefined ? { kind: 'third' } : { kind: 'refused', error: lossError(facts, name, side, loss) };
 }
 

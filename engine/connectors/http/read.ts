@@ -15,9 +15,26 @@ const MOST_REDIRECTS = 3;
 /** Asked for a record that was merged, a system may redirect to the other one, whose id tells what happened. */
 async function follow(http: HttpSystem, call: Call, patience: number): Promise<HttpResponse> {
   let answer = await sendPatiently(http, { ...call, redirects: true }, patience);
-  for (let left = MOST_REDIRECTS; answer.movedTo !== undefined; left--)
-    answer = await sendPatiently(http, { ...call, url: answer.movedTo, redirects: left > 1 }, patience);
+  for (let left = MOST_REDIRECTS; answer.movedTo !== undefined; left--) {
+    const url = answer.movedTo;
+    answer = await sendPatiently(http, { ...call, url, redirects: left > 1 }, patience).catch((error) => {
+      if (!isNotFound(error) || isRecordUrl(call, url)) throw error;
+      // A page for signing in or of a maintenance, say: that it is not there is no deletion of the record.
+      const words = `${http.config.name} redirected the read of a record of ${call.entity} to a place that holds none`;
+      throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: http.config.name, entity: call.entity });
+    });
+  }
   return answer;
+}
+
+const isNotFound = (error: unknown): boolean => error instanceof TandemError && error.code === 'SYSTEM_NOT_FOUND';
+
+/** Whether a URL is that of a record of the same entity. */
+function isRecordUrl({ template }: Call, url: string): boolean {
+  const parts = (path: string): string[] => path.split('/').filter((part) => part !== '');
+  const [declared, found] = [parts(template), parts(new URL(url).pathname)];
+  const last = found.slice(-declared.length);
+  return last.length === declared.length && declared.every((part, i) => part.includes('{') || part === last[i]);
 }
 
 export async function read(
@@ -48,7 +65,7 @@ export async function read(
     const words = `${http.config.name} has a record of ${name} that its list does not show`;
     throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: http.config.name, entity: name });
   } catch (error) {
-    if (error instanceof TandemError && error.code === 'SYSTEM_NOT_FOUND') return undefined;
+    if (isNotFound(error)) return undefined;
     throw withId(error, id);
   }
 }

@@ -572,6 +572,19 @@ describe('read and find', () => {
     expect(requests.length).toBeLessThan(20);
   });
 
+  test.each([
+    ['to a record that was deleted too', '/things/2', undefined],
+    ['to another place, which is not there', '/login', 'SYSTEM_BAD_RESPONSE'],
+  ])('a redirect %s: the record is absent only in the first case', async (_, to, code) => {
+    const { client } = await setUp({
+      read: ({ params: { id } }, reply) =>
+        id === '1' ? reply.redirect(to, 302) : reply.code(404).send({ message: 'not found' }),
+    });
+    const found = client.read('things', '1');
+    if (code === undefined) expect(await found).toBeUndefined();
+    else await expect(found).rejects.toMatchObject({ code, retry: 'later' });
+  });
+
   test('cached reads once for many, and again after its time', async () => {
     let now = 0;
     let fail = true;

@@ -820,6 +820,27 @@ describe('a third value after our own write', () => {
     expect(played).not.toContain('WRITE_NOT_STORED');
   });
 
+  it.each([
+    ['5', '0'],
+    ['19', '20'],
+    ['250', '300'],
+  ])(
+    'flows back where it is another whole number: somebody typed it, for the response had shown %s, not %s',
+    (sent, typed) => {
+      const situation = (recent: Partial<RecentWrite>): Situation => ({
+        link: link(agreedOn('Ann', sent)),
+        records: [view(0, ['Ann', sent]), view(1, ['Ann', typed])],
+        recent: [wrote({ before: '3', sent, ...recent })],
+      });
+      const played = play(situation({}));
+      expect(played).toContain(
+        `update {side: 0, view: 0/a(Ann, ${sent}), writes: [{property: phone, value: "${typed}"`,
+      );
+      expect(played).toContain(`property: phone, side: crm, value: "${sent}", rule: returned`);
+      expect(play(situation({ unshown: true }))).toContain('WRITE_NOT_STORED');
+    },
+  );
+
   it('is no clear where the response had shown an old value: the system has stored nothing of it', () => {
     const played = play(showing(['Ann', ''], { recent: [wrote({ unshown: true })] }));
     expect(played).not.toContain('update {');
