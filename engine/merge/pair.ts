@@ -61,15 +61,8 @@ function nextEffect(facts: Facts, pair: PairToMerge, gate: OpenGate, settled: Se
   }
   for (const side of correlate) {
     const result = results.correlated[side];
-    if (result === undefined) {
-      const [view, counterpart] = [pair.views[side], pair.ids[otherSide(side)]];
-      const written = results.written[side];
-      const sent = merged.writes[side].filter(
-        ({ property }) => written?.kind === 'done' && written.properties.includes(property),
-      );
-      const unshown = some([...settled.read.unshown[side], ...sent]);
-      return act({ do: 'correlate', side, view, counterpart, ...unshown }, planned);
-    }
+    if (result === undefined)
+      return act({ do: 'correlate', side, view: pair.views[side], counterpart: pair.ids[otherSide(side)] }, planned);
     if (result && 'error' in result) return fail(result.error);
   }
   return undefined;

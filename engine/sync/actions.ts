@@ -89,8 +89,6 @@ export type Action =
       readonly side: SideIndex;
       readonly view: RecordView;
       readonly counterpart: string | undefined;
-      /** As for an update. */
-      readonly unshown?: readonly PropertyWrite[];
     }
   /** Writes a value of the history, if it is not there already. Whatever happens then, the record is looked at again. */
   | {

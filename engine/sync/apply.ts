@@ -1,10 +1,8 @@
 /** Carries out the actions of `decide`: one small executor per kind, which decides nothing. Its result is a fact. */
 import { BRAKE_KINDS } from '../config/brake.ts';
-import type { Mapping, UpdateConfig } from '../config/types.ts';
+import type { UpdateConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
-import { fingerprintOf } from '../merge/base.ts';
-import type { PropertyWrite } from '../merge/merge.ts';
 import { isLimited } from '../merge/permit.ts';
 import { linkedState } from '../merge/state.ts';
 import { entryOf, keyOf } from '../merge/unit.ts';
@@ -249,7 +247,7 @@ async function correlate(
   scope: MappingScope,
   claims: Claims,
   facts: Facts,
-  { side, view, counterpart, unshown }: Do<'correlate'>,
+  { side, view, counterpart }: Do<'correlate'>,
 ): Promise<Learned> {
   const { mapping, clients } = scope;
   const { correlate: path, entity } = mapping.sides[side];
@@ -260,9 +258,7 @@ async function correlate(
     // What is known may be from a page, which has no version, or from before a write of this very look.
     const record = sendsOnly(entity.update, path) ? view.record : await clients[side].read(entity.name, view.record.id);
     if (record?.id !== view.record.id) return known(false);
-    const old =
-      unshown && unchangedOf(mapping, view, await viewRecord(mapping, side, record, scope.fingerprinter), unshown);
-    const data = path.set(withUnshown(mapping, side, record.data, old), counterpart ?? null);
+    const data = path.set(record.data, counterpart ?? null);
     const change = { data, changed: [path], version: record.version, before: record.data };
     const named = await clients[side].update(entity.name, record.id, change, { guard: claims.check });
     expectSame(scope, side, record.id, named);
@@ -272,10 +268,6 @@ async function correlate(
     return known(error.retry === 'never' ? false : { error });
   }
 }
-
-/** Those of which the record still shows what was there before our own write; another value is an edit, and stays. */
-const unchangedOf = (mapping: Mapping, before: RecordView, now: RecordView, unshown: readonly PropertyWrite[]) =>
-  unshown.filter(({ property }) => fingerprintOf(mapping, now, property) === fingerprintOf(mapping, before, property));
 
 async function restore(
   scope: MappingScope,

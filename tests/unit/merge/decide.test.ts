@@ -1105,7 +1105,7 @@ describe('the correlation id in a record of a link', () => {
       ! begin {consume: {allowance: -}, writes: {revision: 3, ids: [a, b], writes: [{property: phone, side: 0, sent: p2, definition: phone#1, from: p2}]}}
           = updated {writes: [[phone], []], ids: [a, b]}
       ! update {side: 0, view: 0/a(Ann, p1), writes: [{property: phone, value: p2, fingerprint: p2}], readFirst: true}
-      ! correlate {side: 0, view: 0/a(Ann, p1), counterpart: b, unshown: [{property: phone, value: p2, fingerprint: p2}]}
+      ! correlate {side: 0, view: 0/a(Ann, p1), counterpart: b}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p2>", "<Ann, p2>"]}}
           handled: [0/a(Ann, p1), 1/b(Ann, p2)]
