@@ -16,7 +16,7 @@ export function reviewActions(
   { code, kind }: Partial<Pick<FlatIssue, 'code' | 'kind'>>,
   linked: boolean,
 ): ReviewAction[] {
-  if (kind === 'orphaned') return ['create', 'delete'];
+  if (kind === 'orphaned') return code === 'ID_REUSED' ? [] : ['create', 'delete'];
   if (kind === 'unmatched') return ['link', 'create'];
   if (!linked) return ['link', 'create', 'ignore'];
   if (code === undefined) return ['create', 'delete', 'ignore'];

@@ -198,9 +198,14 @@ function dismiss(facts: Facts): Step {
   // from asking again for the lost counterpart, or for one that was merged into another record.
   const kind = stored.link ? 'orphaned' : 'unmatched';
   const areThere = stored.link !== undefined && issue.code !== undefined && issue.code !== 'RECORD_MERGED';
-  const left = areThere
-    ? null
-    : issueOf(facts, { kind, reason: `A person decided to leave it as it is. Before: ${issue.reason}` });
+  const reason = `A person decided to leave it as it is. Before: ${issue.reason}`;
+  // Of an id that was given again, nothing but this code may tell: where both are there by now, the next look needs it.
+  const reused = stored.link !== undefined && issue.code === 'ID_REUSED';
+  const left = reused
+    ? issueOf(facts, { kind, code: 'ID_REUSED', reason })
+    : areThere
+      ? null
+      : issueOf(facts, { kind, reason });
   const key = keyOf(facts);
   const commit: Commit = { ...nothing, open: { [key]: { issue: left } } };
   return act({ do: 'commit', commit, last: true }, outcomeOf('unchanged'));

@@ -83,11 +83,12 @@ export const lacksCorrelation = (
 function unreadable(facts: Facts, link: Link, side: SideIndex, error: TandemError): Step {
   const { ids, base, unconfirmed, correlation } = link;
   const lastSynced = replaceSide(link.lastSynced, side, unreadableState(facts.fingerprinter, error.message));
-  const issue = issueOf(facts, troubleOf(error));
+  // That its id was given again may stand nowhere else.
+  const reused = entryOf(facts).issue?.code === 'ID_REUSED';
   const commit = {
     ...nothing,
     result: linkResult(facts, { ids, base, unconfirmed, correlation, lastSynced }),
-    open: openOfLink(ids, { issue }),
+    open: openOfLink(ids, reused ? {} : { issue: issueOf(facts, troubleOf(error)) }),
   };
   return act({ do: 'commit', commit, last: true }, { ...outcomeOfError(error), ids });
 }

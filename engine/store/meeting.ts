@@ -89,7 +89,7 @@ export function createMeetings({ redis, scripts, base }: StoreContext, unlinked:
  * that was rejected does.
  */
 const knownGone = ({ kind, code, change }: Issue): boolean =>
-  kind === 'orphaned' ||
+  (kind === 'orphaned' && code !== 'ID_REUSED') ||
   (kind === 'review' && (code === undefined || code === 'RECORD_MERGED')) ||
   kind === 'blocked' ||
   (code === 'SYSTEM_REJECTED' && change === 'deletes');

@@ -76,7 +76,8 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
         const copied = (await reader.records(0, ids)).flatMap(({ link, openOfLink: { issue } }): CopiedLink[] => {
           if (!link) return [];
           // Whatever waits for another try is looked at once more.
-          const open = issue !== undefined && !KEPT.includes(issue.kind);
+          // That an id was given again may stand nowhere else than in the issue.
+          const open = issue !== undefined && !KEPT.includes(issue.kind) && issue.code !== 'ID_REUSED';
           const { ids, base, unconfirmed, lastSynced, ownWriteAt, foreignAt } = link;
           const [a, b] = link.correlation;
           const correlation = open ? ([a ?? 'open', b ?? 'open'] as const) : link.correlation;

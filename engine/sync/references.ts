@@ -24,8 +24,8 @@ export function convertContext({
     const links = linksOf(record.mapping);
     const [found] = await links.reader.lookup(record.side, [record.id]);
     const link = found?.link;
-    // Whether a link is in doubt, its issue tells: only one in review has to be read.
-    const doubtful = link !== undefined && found?.issue === 'review';
+    // Whether a link is in doubt, its issue tells: only one in review, or left as it was, has to be read.
+    const doubtful = link !== undefined && (found?.issue === 'review' || found?.issue === 'orphaned');
     const issue =
       link && !doubtful
         ? undefined

@@ -124,10 +124,14 @@ async function resolve(engine: Engine, review: string, body: ResolveBody) {
     });
   const allowed = reviewActions(issue, pair !== undefined);
   if (action === 'continue' || action === 'discard' || !allowed.includes(action))
-    throw new TandemError('CONFLICT', `This review can be decided by ${allowed.join(', ')}; not by ${action}.`, {
-      mapping: mapping.name,
-      id: name.id,
-    });
+    throw new TandemError(
+      'CONFLICT',
+      `This review can be decided by ${allowed.join(', ') || 'unlinking'}; not by ${action}.`,
+      {
+        mapping: mapping.name,
+        id: name.id,
+      },
+    );
   const scope = mappingScope(engine.context({ owner: `review-${randomUUID()}` }), mapping);
   const record = { side, id: name.id };
   const started = performance.now();

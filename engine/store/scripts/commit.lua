@@ -19,7 +19,7 @@
                before), n match keys joined, g tag of the rules, corr, raw, st state as packed, lv: it counts as read after
                these ms, where it was read before. `x` 'skip': not if it has a link
         'H'    the state of a record, linked or not: s, i, st as packed, s8 for a link, note (-1: as it was),
-             open8: it is left open on purpose, rel: it is to be looked at again
+             open8: it is left open on purpose, rel: it is to be looked at again. The issue ID_REUSED of a link stays
         'X'    records are gone: s, i, with its link if it has one, or a, b of a link (rev: nil for any), or all of these
         'K'    a link ends, the records stay: a, b, rev (nil: whatever it is), ix what of 'U' concerns the index, per side, or false
         'R'    the raw record is one of a known state: s, i, raw, st and s8 as for 'H': not if the state is another one by now
@@ -237,6 +237,9 @@ local function endLink(unit)
   end
 end
 
+-- That an id was given again may stand nowhere else than in the issue of its link.
+local function saysReused(value) return value and string.find(value, '"ID_REUSED"', 1, true) ~= nil end
+
 local function putOpen(unit)
   for key, parts in pairs(unit.open or {}) do
     local linked = unit.k == 'L' and (key == '0/' .. unit.a or key == '1/' .. unit.b)
@@ -245,7 +248,9 @@ local function putOpen(unit)
       if letter == 'I' then
         -- Without an entry there is nowhere to keep a quiet issue compactly, unless the record has no link.
         if text and text.q and not record.entry and not linkOfRecord(record.side, record.id) then newEntry(record) end
-        setIssue(record, text, prefix, mapping)
+        -- Only a look knows whether that is over, and what 'H' says comes of none.
+        local stays = unit.k == 'H' and saysReused(record.open.I) and linkOfRecord(record.side, record.id)
+        if not stays then setIssue(record, text, prefix, mapping) end
       else
         record.open[letter] = text or nil
       end
@@ -255,8 +260,7 @@ end
 
 -- Whether a link is of a record that has the id of another one: nobody goes by it, until a person has ended it.
 local function isReused(there, first)
-  local open = call('HGET', there .. 'open', '0/' .. first)
-  return open and string.find(open, '"ID_REUSED"', 1, true) ~= nil
+  return saysReused(call('HGET', there .. 'open', '0/' .. first))
 end
 
 local function waitFor(unit)

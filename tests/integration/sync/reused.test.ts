@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { unlinkByHand } from '../../../engine/sync/manual.ts';
+import { dismiss, unlinkByHand } from '../../../engine/sync/manual.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { all, heldOf, linked, make, scopeOf, sync, unique } from './support.ts';
 
@@ -70,6 +70,34 @@ it('what refers to it waits, and does not go to the counterpart of the one that 
   expect(own).not.toBe(contact);
   expect(made()).toMatchObject([{ contact_id: own }]);
   expect(emailOf(contact)).toBe(email);
+});
+
+it('that an id was given again stays known while the record fails, when it is asked for by name, and after a person has left it', async () => {
+  const { customer, contact } = await reused();
+  await sync(world, 'full', 'contact-customer');
+  const { links } = scopeOf(world, 'contact-customer');
+  const record = { side: 0, id: contact } as const;
+  const held = () => heldOf(world, 'contact-customer', 'keap', contact);
+  const failed = { kind: 'failed', code: 'EXPRESSION_FAILED', reason: 'No.', mapping: '1', since: 1 } as const;
+  await links.states.raise(record, '', failed);
+  expect(await held()).toMatchObject({ kind: 'review', code: 'ID_REUSED' });
+  await links.states.forget([record]);
+  expect(await held()).toMatchObject({ kind: 'review', code: 'ID_REUSED' });
+  await dismiss(scopeOf(world, 'contact-customer'), record);
+  expect(await held()).toMatchObject({ kind: 'orphaned', code: 'ID_REUSED' });
+  const title = unique('order');
+  const order = await make(world, 'shop', 'orders', { title, customer_id: Number(customer) });
+  await sync(world, 'full', 'opportunity-order');
+  expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ code: 'REFERENCE_WAITING' });
+});
+
+it('a copy of the links says which ids were given again', async () => {
+  const { contact } = await reused();
+  await sync(world, 'full', 'contact-customer');
+  const copied = [];
+  for await (const batch of scopeOf(world, 'contact-customer').links.transfer.copyLinks()) copied.push(...batch);
+  const one = copied.find(({ ids }) => ids[0] === contact);
+  expect(one).toMatchObject({ issue: { kind: 'review', code: 'ID_REUSED' } });
 });
 
 it('a counterpart that is created under the id of a linked record is not created again, and is linked once that link ends', async () => {

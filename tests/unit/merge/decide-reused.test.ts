@@ -1,5 +1,6 @@
 /** The decision table for records that are others than were asked for, or than were linked. */
 import { describe, expect, it } from 'vitest';
+import { TandemError } from '../../../engine/errors.ts';
 import type { Issue } from '../../../engine/store/types.ts';
 import type { RecordView } from '../../../engine/sync/view.ts';
 import { agreedOn, link, mappingOf, PLACE, play, type Situation, view } from './situation.ts';
@@ -79,10 +80,18 @@ describe('an id that was given again', () => {
   it('is in review where the record was gone, and holds other values', () =>
     expect(given(stranger(['Zoe', 'p9', 'Bern']), gone)).toContain('code: ID_REUSED'));
 
-  it('stays in review when it is looked at again', () =>
+  it.each(['review', 'orphaned'] as const)('is in review again when it is looked at again (%s before)', (kind) =>
     expect(
-      given(stranger(['Zoe', 'p9', 'Bern']), { open: { issue: { ...issue, kind: 'review', code: 'ID_REUSED' } } }),
-    ).toContain('code: ID_REUSED'));
+      given(stranger(['Zoe', 'p9', 'Bern']), { open: { issue: { ...issue, kind, code: 'ID_REUSED' } } }),
+    ).toContain('kind: review, code: ID_REUSED'),
+  );
+
+  it('stays in review while it cannot be read', () => {
+    const records = [new TandemError('EXPRESSION_FAILED', 'No.'), shop] as const;
+    const steps = given(stranger(), { records, open: { issue: { ...issue, kind: 'review', code: 'ID_REUSED' } } });
+    expect(steps).toContain('open: {0/a: {}, 1/b:');
+    expect(steps).toContain('= failed {code: EXPRESSION_FAILED');
+  });
 
   it.each([
     ['a value is as it was', stranger(['Zoe', 'p9', 'Bern']), {}],
