@@ -6,9 +6,12 @@ import type { Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import { decideChoice } from './choices.ts';
 import { decideLinked } from './linked.ts';
+import { wakingAfterReuse } from './reused.ts';
 import { decideUnlinked } from './unlinked.ts';
 
-export function decide(facts: Facts): Step {
+export const decide = (facts: Facts): Step => wakingAfterReuse(facts, decideOne(facts));
+
+function decideOne(facts: Facts): Step {
   if (facts.choice) return decideChoice(facts, facts.choice);
   return facts.stored.link ? decideLinked(facts, facts.stored.link) : decideUnlinked(facts);
 }

@@ -5,6 +5,7 @@
 import type { Mapping } from '../config/types.ts';
 import { EMPTY } from '../expression/values.ts';
 import { mapPair, SIDES } from '../model/pair.ts';
+import { recordKey } from '../model/record-key.ts';
 import type { Link } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
@@ -13,7 +14,7 @@ import { otherSide, type Pair } from '../types.ts';
 import { baseEntry } from './base.ts';
 import { shareKey } from './match.ts';
 import { stateToStore } from './state.ts';
-import { act, entryOf, issueOf, linkResult, nothing, openOfLink, outcomeOf } from './unit.ts';
+import { act, entryOf, issueOf, keyOf, linkResult, nothing, openOfLink, outcomeOf } from './unit.ts';
 
 /** What the clocks of a system and of Redis may differ by, and time zones that it does not state, in ms. */
 const CLOCKS = 2 * 86_400_000;
@@ -99,4 +100,16 @@ export function decideReused(facts: Facts, link: Link, views: Pair<RecordView>, 
     open: openOfLink(ids, { issue: issueOf(facts, { kind: 'review', code: 'ID_REUSED', reason }) }),
   };
   return act({ do: 'commit', commit, last: true }, outcomeOf('review', { ids, code: 'ID_REUSED', reason }));
+}
+
+/** Who refers to either record waits while its id is another one's: however that ends, they are looked at. An end of the link wakes them too. */
+export function wakingAfterReuse(facts: Facts, step: Step): Step {
+  const { link } = facts.stored;
+  if (!link || entryOf(facts).issue?.code !== 'ID_REUSED') return step;
+  if (step.kind !== 'act' || step.action.do !== 'commit') return step;
+  const { commit } = step.action;
+  const after = commit.open?.[keyOf(facts)]?.issue;
+  if (after === undefined || after?.code === 'ID_REUSED') return step;
+  const wake = mapPair(link.ids, (id, side) => recordKey(side, id));
+  return { ...step, action: { ...step.action, commit: { ...commit, wake } } };
 }

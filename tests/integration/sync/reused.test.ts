@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { dismiss, unlinkByHand } from '../../../engine/sync/manual.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, heldOf, linked, make, scopeOf, sync, unique } from './support.ts';
+import { all, edit, heldOf, linked, make, scopeOf, sync, unique } from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -70,6 +70,20 @@ it('what refers to it waits, and does not go to the counterpart of the one that 
   expect(own).not.toBe(contact);
   expect(made()).toMatchObject([{ contact_id: own }]);
   expect(emailOf(contact)).toBe(email);
+});
+
+it('what waits for it goes on once it is the same record after all', async () => {
+  const { customer, contact, email } = await reused();
+  await sync(world, 'full', 'contact-customer');
+  const title = unique('order');
+  const order = await make(world, 'shop', 'orders', { title, customer_id: Number(customer) });
+  await sync(world, 'full', 'opportunity-order');
+  expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ code: 'REFERENCE_WAITING' });
+  await edit(world, 'shop', 'customers', customer, { email });
+  await sync(world, 'full', 'contact-customer');
+  expect(all(world, 'keap', 'opportunities').filter((one) => one.opportunity_title === title)).toMatchObject([
+    { contact_id: contact },
+  ]);
 });
 
 it('that an id was given again stays known while the record fails, when it is asked for by name, and after a person has left it', async () => {

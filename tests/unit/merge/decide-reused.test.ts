@@ -86,6 +86,16 @@ describe('an id that was given again', () => {
     ).toContain('kind: review, code: ID_REUSED'),
   );
 
+  it.each([
+    ['it is the same record again', [stranger(['Zoe', 'p9', 'Bern'], { keys: ['ann@x'] }), shop]],
+    ['its counterpart is gone', [stranger(), 'absent']],
+    ['it was merged into another one', [winner, shop]],
+  ] as const)('wakes who waits for either record once %s', (_, records) => {
+    const open = { issue: { ...issue, kind: 'review', code: 'ID_REUSED' } } as const;
+    expect(given(stranger(), { records, open })).toContain('wake: [0/a, 1/b]');
+    expect(given(stranger(), { records })).not.toContain('wake: [');
+  });
+
   it('stays in review while it cannot be read', () => {
     const records = [new TandemError('EXPRESSION_FAILED', 'No.'), shop] as const;
     const steps = given(stranger(), { records, open: { issue: { ...issue, kind: 'review', code: 'ID_REUSED' } } });
