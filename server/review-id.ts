@@ -18,6 +18,8 @@ export function reviewActions(
 ): ReviewAction[] {
   if (kind === 'orphaned') return code === 'ID_REUSED' ? [] : ['create', 'delete'];
   if (kind === 'unmatched') return ['link', 'create'];
+  // Its counterpart was created: that is linked once the link that has its id ends.
+  if (code === 'ID_REUSED') return ['ignore'];
   if (!linked) return ['link', 'create', 'ignore'];
   if (code === undefined) return ['create', 'delete', 'ignore'];
   return code === 'CONFLICT' ? ['take', 'ignore'] : ['ignore'];

@@ -36,7 +36,8 @@ export function convertContext({
     // What a brake blocks is not settled: it may be linked yet.
     const settled = issue !== undefined && issue.code !== 'BRAKE_ON';
     missing.push({ ...record, settled });
-    return settled ? 'settled' : 'pending';
+    // Whose the link of a reused id is, a person decides: until then nothing takes its place.
+    return settled && !link ? 'settled' : 'pending';
   };
 
   const functions = (side: SideIndex): ExpressionFunctions => {

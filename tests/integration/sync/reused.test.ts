@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { dismiss, unlinkByHand } from '../../../engine/sync/manual.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, edit, heldOf, linked, make, scopeOf, sync, unique } from './support.ts';
+import { all, edit, heldOf, linked, make, STAGES, scopeOf, sync, unique } from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -84,6 +84,24 @@ it('what waits for it goes on once it is the same record after all', async () =>
   expect(all(world, 'keap', 'opportunities').filter((one) => one.opportunity_title === title)).toMatchObject([
     { contact_id: contact },
   ]);
+});
+
+it('what refers to it waits also where a fallback would take its place', async () => {
+  const { contact } = await reused();
+  const company = await make(world, 'keap', 'companies', { company_name: unique('Firm') });
+  await edit(world, 'keap', 'contacts', contact, { company: { id: company } });
+  await sync(world, 'full');
+  expect(await heldOf(world, 'contact-customer', 'keap', contact)).toMatchObject({ code: 'ID_REUSED' });
+  await linked(world, 'company-customer', 'keap', company);
+  const title = unique('opportunity');
+  const opportunity = await make(world, 'keap', 'opportunities', {
+    opportunity_title: title,
+    contact_id: contact,
+    stage_id: STAGES.pending,
+  });
+  await sync(world, 'full', 'opportunity-order');
+  expect(all(world, 'shop', 'orders').filter((one) => one.title === title)).toEqual([]);
+  expect(await heldOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({ code: 'REFERENCE_WAITING' });
 });
 
 it('that an id was given again stays known while the record fails, when it is asked for by name, and after a person has left it', async () => {

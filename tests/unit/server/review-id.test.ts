@@ -30,6 +30,8 @@ test('what can be done depends on why a person is asked', () => {
   // Which values win is no question where the two are not known to belong together.
   expect(reviewActions({ code: 'RECORD_MERGED' }, true)).toEqual(['ignore']);
   expect(reviewActions({ code: 'ID_REUSED', kind: 'review' }, true)).toEqual(['ignore']);
+  // Its counterpart was created already: another create would end in the same review.
+  expect(reviewActions({ code: 'ID_REUSED', kind: 'review' }, false)).toEqual(['ignore']);
   // Both records are there: nothing is created or deleted in place of the link.
   expect(reviewActions({ code: 'ID_REUSED', kind: 'orphaned' }, true)).toEqual([]);
   expect(reviewActions({}, true)).toEqual(['create', 'delete', 'ignore']);
