@@ -52,12 +52,14 @@ function reusedBecause(facts: Facts, link: Link, view: RecordView, other: Record
 
 /**
  * Whether the record was created after the linked one was there: after our own last write to that, by the clock of the system.
+ * A system may state the one time in whole seconds and the other in ms.
  * @returns undefined where it is not known: of one that we never wrote, the time of its link is by another clock
  */
 function bornLater({ ownWriteAt, created }: Link, { side, record }: RecordView): boolean | undefined {
   if (record.created === undefined) return undefined;
   const born = Date.parse(record.created);
-  if (ownWriteAt[side] > 0) return born > ownWriteAt[side];
+  const own = ownWriteAt[side];
+  if (own > 0) return born - own >= ([born, own].some((time) => time % 1_000 === 0) ? 1_000 : 1);
   return Math.abs(born - created) < CLOCKS ? undefined : born > created;
 }
 

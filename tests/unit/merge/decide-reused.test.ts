@@ -59,13 +59,20 @@ describe('an id that was given again', () => {
     `));
 
   /** Created so many ms after our own last write to the linked record. */
-  const afterOurs = (ms: number) => ({
-    link: link(base, { created: Date.parse('2026-01-01'), ownWriteAt: [Date.parse('2025-12-01'), 0] }),
-    born: new Date(Date.parse('2025-12-01') + ms).toISOString(),
+  const afterOurs = (ms: number, wrote = '2025-12-01T00:00:00.007Z') => ({
+    link: link(base, { created: Date.parse('2026-01-01'), ownWriteAt: [Date.parse(wrote), 0] }),
+    born: new Date(Date.parse(wrote) + ms).toISOString(),
   });
+  const { link: inSeconds, born: inMs } = afterOurs(999, '2025-12-01T00:00:00Z');
+  const { link: writtenInMs, born: bornInSeconds } = afterOurs(500, '2025-12-01T00:00:00.500Z');
 
   it('is in review where the record was created after our own last write to it, however soon', () => {
     const { link: linked, born: at } = afterOurs(1);
+    expect(given(born(stranger(['Zoe', 'p9', 'Bern']), at), { link: linked })).toContain('code: ID_REUSED');
+  });
+
+  it('is in review where the record was created a second after our own last write to it, which states no ms', () => {
+    const { link: linked, born: at } = afterOurs(1_000, '2025-12-01T00:00:00Z');
     expect(given(born(stranger(['Zoe', 'p9', 'Bern']), at), { link: linked })).toContain('code: ID_REUSED');
   });
 
@@ -111,6 +118,16 @@ describe('an id that was given again', () => {
       'it was created before our own last write to it',
       born(stranger(), afterOurs(0).born),
       { link: afterOurs(0).link },
+    ],
+    [
+      'it was created in the second of our own last write, which states no ms',
+      born(stranger(), inMs),
+      { link: inSeconds },
+    ],
+    [
+      'it was created in the second of our own last write, and states no ms',
+      born(stranger(), bornInSeconds),
+      { link: writtenInMs },
     ],
     ['it may have been created before it was linked, as far as clocks tell', born(stranger(), '2026-01-02'), {}],
     [
