@@ -8,7 +8,7 @@ import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import { endOfAbsent } from './orphaned.ts';
-import { stateToStore } from './state.ts';
+import { stateToStore, unreadableState } from './state.ts';
 import { abandoned, act, ask, entryOf, issueOf, keyOf, linkResult, nothing, openOfLink, outcomeOf } from './unit.ts';
 
 /** What it answered is looked at under its own id; of the id that was asked for there is no record. */
@@ -44,7 +44,12 @@ export function decideMerged(facts: Facts, link: Link, side: SideIndex, winner: 
     (winnersCounterpart === null
       ? `Record ${winner} has no counterpart in ${there}: unlink this one, and link ${ids[other]} to it by hand if they are the same.`
       : `Their counterparts in ${there} are ${winnersCounterpart} and ${ids[other]}: merge them there if they are the same, or unlink this one.`);
-  const state = survivor.kind === 'present' ? stateToStore(facts.mapping, survivor.view, correlation[other]) : '';
+  const state =
+    survivor.kind === 'present'
+      ? stateToStore(facts.mapping, survivor.view, correlation[other])
+      : survivor.kind === 'unreadable'
+        ? unreadableState(facts.fingerprinter, survivor.error.message)
+        : '';
   const commit: Commit = {
     ...nothing,
     result: linkResult(facts, { ids, base, unconfirmed, correlation, lastSynced: flip(side, ['', state]) }),
