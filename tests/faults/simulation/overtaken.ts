@@ -11,11 +11,12 @@ import { places, type RecordData } from './things.ts';
 const CARRIED_OUT = 50;
 const CARRIED_OUT_LATE = 1_000;
 
+const pathOf = (request: { path: string }): string | undefined => request.path.split('?', 1)[0];
+
 export function isOvertaken(setting: Setting, edit: Edit, record: RecordData): boolean {
   const { system, entity } = places[edit.place];
   if (system !== 'keap') return false;
   const path = `/crm/rest/v2/${entity}/${String(record.id)}`;
-  const pathOf = (request: { path: string }) => request.path.split('?', 1)[0];
   const all = setting.keap.requests.since();
   const requests = all.filter((request) => pathOf(request) === path);
   const lists = all.filter((request) => pathOf(request) === `/crm/rest/v2/${entity}`);
@@ -28,4 +29,18 @@ export function isOvertaken(setting: Setting, edit: Edit, record: RecordData): b
       lists.findLast(({ method, n }) => method === 'GET' && n < write.n);
     return read === undefined || Date.parse(read.at) <= edit.at;
   });
+}
+
+/**
+ * Keap answers nothing to a write of a company: the record is read after it. What a person clears between the two looks as if
+ * Keap had stored nothing of the write, and nobody can tell: an issue asks.
+ */
+export function isClearedUnread({ keap }: Setting, { place, value, at }: Edit, record: RecordData): boolean {
+  if (place !== 'company' || value !== '') return false;
+  const path = `/crm/rest/v2/companies/${String(record.id)}`;
+  const requests = keap.requests.since().filter((request) => pathOf(request) === path);
+  const write = requests.findLastIndex((request) => request.method === 'PATCH' && Date.parse(request.at) <= at);
+  if (write === -1) return false;
+  const read = requests.slice(write).find(({ method }) => method === 'GET');
+  return read === undefined || Date.parse(read.at) >= at;
 }

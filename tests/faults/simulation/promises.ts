@@ -3,7 +3,7 @@
 import { linksIn } from '../../support/links.ts';
 import { justified, madeTexts, type Odd, oddities, sameForm } from './hostile.ts';
 import type { Edit, FieldHistory, Model, Thing } from './model.ts';
-import { isOvertaken } from './overtaken.ts';
+import { isClearedUnread, isOvertaken } from './overtaken.ts';
 import { fullScan } from './quiet.ts';
 import { spoilable } from './schedule.ts';
 import type { Setting } from './setting.ts';
@@ -201,7 +201,11 @@ async function checkField(
     // A deal that got somebody whom the other system refuses: this one field of it has to wait, and says so.
     if (name === 'customer' && waits(setting, unreachable, thing) && (await isHeld(setting, thing, 'waiting')))
       return [];
-    return [`P1 the sides do not agree on ${about}; ${await whyHeld(setting, thing)}`];
+    const why = await whyHeld(setting, thing);
+    const last = history.edits.at(-1);
+    const edited = last && records.get(last.place);
+    if (edited && isClearedUnread(setting, last, edited) && why.includes('nothing of it')) return [];
+    return [`P1 the sides do not agree on ${about}; ${why}`];
   }
   if (thing.deleted.size > 0) return [];
   const [value] = values.values();
