@@ -86,7 +86,8 @@ async function sendVersioned(
         if (asTandemError(again).code !== 'RECORD_CHANGED') throw again;
       }
     }
-    if (mayBeOld(http, entity, id)) throw error;
+    // Where each reading has another version of the same data, it is no old one.
+    if (now.version === change.version && mayBeOld(http, entity, id)) throw error;
     const words = `${http.config.name} refuses the version (${header}) that it gave itself, and the record of ${entity.name} did not change`;
     throw new TandemError('VERSION_REFUSED', words, { ...refused.context, cause: error });
   }

@@ -758,7 +758,9 @@ describe('update and delete', () => {
     });
 
     test('because it differs with each read is an error with this reason', async () => {
-      const { write, patches } = await tagged((tag, reads) => tag.replace(/"$/, `-${reads}"`));
+      const { write, patches } = await tagged((tag, reads) => tag.replace(/"$/, `-${reads}"`), undefined, {
+        lag: 60_000,
+      });
       await expect(write('One')).rejects.toMatchObject({
         code: 'VERSION_REFUSED',
         retry: 'never',
