@@ -81,7 +81,7 @@ export async function createSetting(
     SHOP_WEBHOOK_SECRET: 'test-webhook-secret',
   };
   const prefix = uniquePrefix();
-  const config = await createConfigStore({ root, env, debounce: 20, poll: 250 });
+  const config = await createConfigStore({ root, env, debounce: 20, poll: 2_000 });
   if (config.problems().length > 0)
     throw new Error(`the configuration has problems: ${JSON.stringify(config.problems(), null, 1)}`);
   const engine = createEngine({ redisUrl, prefix, config, fingerprinter: testFingerprinter, versions: BEATS });

@@ -20,7 +20,7 @@ const log =
     : (line: object) => console.error(JSON.stringify({ at: Date.now(), pid: process.pid, ...line }));
 
 async function begin(order: WorkOrder): Promise<Work> {
-  const config = await createConfigStore({ root: order.root, env: order.env, debounce: 20, poll: 250 });
+  const config = await createConfigStore({ root: order.root, env: order.env, debounce: 20, poll: 2_000 });
   let passed = 0;
   const engine = createEngine({
     redisUrl: order.redisUrl,
