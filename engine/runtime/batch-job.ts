@@ -60,7 +60,7 @@ export function shiftOf(work: Work, config: Config, mapping: Mapping, owner: str
     const size = JSON.stringify(record.data).length;
     // Of no use where the sibling has a link: whether that was committed since is not known. Like a record of a page it may be
     // some minutes old when it is used, so that it is read again before it is written.
-    const delivered = { record, from: 'list', size, requestedAt: performance.now(), revision: 0 } as const;
+    const delivered = { record, from: 'list', size, requestedAt: performance.now(), revision: undefined } as const;
     work.deliveries.put(sibling.mapping.name, sibling.side, [delivered]);
   };
   const own = { ...scope, deliver, claimTtl: scope.claimTtl ?? work.lease };

@@ -30,7 +30,7 @@ const LOOKED = 500;
 /** What stands in the way of another run of the same kind, in ms: see engine/store/runs.ts. */
 const LEASE = 300_000;
 
-type TakeAnswer = [now: Buffer, brake: Buffer[], left: number, busy: Buffer[], units: UnitAnswer[]];
+type TakeAnswer = [now: Buffer, brake: Buffer[], left: number, busy: Buffer[], units: UnitAnswer[], ended: Buffer];
 type UnitAnswer = [
   keys: Buffer[],
   claims: Buffer[],
@@ -86,13 +86,14 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
 
   async function take({ owner, ttlMs, limit = LIMIT, records }: TakeRequest): Promise<Taken> {
     const request = { o: owner, ttl: ttlMs, ...(records ? { r: keysOf(records) } : { n: limit }) };
-    const [time, brake, left, busy, answers] = await scripts.run<TakeAnswer>('take', pack(request as Packable));
+    const [time, brake, left, busy, answers, ended] = await scripts.run<TakeAnswer>('take', pack(request as Packable));
     const now = Number(time);
     const units = await decodeUnits(answers, now);
     if (units)
       return {
         units,
         now,
+        lastEnd: Number(ended),
         brake: parseBrake(Object.fromEntries(pairs(brake))),
         left,
         busy: busy.map((key) => parseRecordKey(key.toString())),

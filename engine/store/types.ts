@@ -273,6 +273,8 @@ export interface Taken {
   readonly units: readonly TakenUnit[];
   /** Redis' time: the claims end at `now + ttlMs`. */
   readonly now: number;
+  /** The revision at which a link of the mapping ended last; 0: none ever did. */
+  readonly lastEnd: number;
   readonly brake: Brake | undefined;
   /** Due records that are left. */
   readonly left: number;

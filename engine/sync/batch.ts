@@ -16,6 +16,8 @@ export interface ClaimedUnit {
   readonly claims: Claims;
   /** Redis' time when it was taken, in ms. */
   readonly now: number;
+  /** See `Taken`. */
+  readonly lastEnd: number;
   /** With `goesOn` the unit is worked on further; else it is done with. Units that come together are recorded by one script. */
   commit(what: Omit<CommitUnit, 'claims' | 'records'>): Promise<CommitAnswer>;
   /** Without a result: its records are due again in `inMs` (default now), as far as they were marked. */
@@ -45,7 +47,7 @@ export async function takeBatch(
   const { owner } = scope;
   const ttl = scope.claimTtl ?? CLAIM_TTL;
   const asked = createDeadline().now();
-  const { units, now, busy, left, brake } = await batches.take({ owner, ttlMs: ttl, ...what });
+  const { units, now, lastEnd, busy, left, brake } = await batches.take({ owner, ttlMs: ttl, ...what });
   const table = createClaimTable(batches, owner, ttl);
   const record = coalesce<CommitUnit, CommitAnswer>(
     (some) => batches.commit(owner, some, scope.wake),
@@ -59,6 +61,7 @@ export async function takeBatch(
       taken,
       claims,
       now,
+      lastEnd,
       async commit(what) {
         const records = keepMarks ? [] : taken.records.map(({ key }) => key);
         const answer = await record({ ...what, claims: claims.names(), records });

@@ -33,14 +33,19 @@ export interface DeliveredRecord {
   readonly from: 'list' | 'response';
   /** `performance.now()` when the page was requested, or the response was there. */
   readonly requestedAt: number;
-  /** The revision counter of the mapping when the page was requested: a link with a higher one was committed since. */
-  readonly revision: number;
+  /**
+   * The revision counter of the mapping when the page was requested: a link with a higher one was committed since. Undefined: not
+   * known.
+   */
+  readonly revision: number | undefined;
 }
 
 /** What Redis knows of a unit, under its claims. */
 export interface StoredFacts extends Pick<TakenUnit, 'open' | 'recent'> {
   readonly link: TakenUnit['link'] | undefined;
   readonly unlinked: TakenUnit['unlinked'] | undefined;
+  /** The revision at which a link of the mapping ended last. */
+  readonly lastEnd: number;
   /** The brake that is on. */
   readonly brake: Brake | undefined;
   /** What people answered to the brake that blocked this unit (`Issue.brake`), by what the unit wanted to do. */

@@ -89,16 +89,17 @@ const UNLINKED_AGE = 300_000;
 
 /**
  * A page's record is used while the page is fresh, and its link was not committed after the page was requested; or where it
- * is the one that was committed.
+ * is the one that was committed. Without a link, no link may have ended since: its record may be one that was deleted then.
  */
 function isCurrent(
   { rawOf }: MappingScope,
   known: DeliveredRecord,
   side: SideIndex,
-  { stored: { link } }: Facts,
+  { stored: { link, lastEnd } }: Facts,
 ): boolean {
   if (performance.now() - known.requestedAt > (link ? LINKED_AGE : UNLINKED_AGE)) return false;
-  return link === undefined || link.revision <= known.revision || link.raw[side] === rawOf(known);
+  if (link === undefined) return known.revision === undefined || lastEnd <= known.revision;
+  return (known.revision !== undefined && link.revision <= known.revision) || link.raw[side] === rawOf(known);
 }
 
 async function gatherRecord(

@@ -14,9 +14,15 @@ export async function storedFacts(
   found: Pick<TakenUnit, 'link' | 'unlinked' | 'open' | 'recent'>,
   {
     now,
+    lastEnd,
     brake,
     ready,
-  }: { readonly now: number; readonly brake: Brake | undefined; readonly ready: () => Promise<boolean> },
+  }: {
+    readonly now: number;
+    readonly lastEnd: number;
+    readonly brake: Brake | undefined;
+    readonly ready: () => Promise<boolean>;
+  },
 ): Promise<StoredFacts> {
   const { link, unlinked, open, recent } = found;
   const ids = link?.ids ?? flip<string | undefined>(side, [id, undefined]);
@@ -30,7 +36,7 @@ export async function storedFacts(
   ]);
   const rules = scope.links.context.rules.id;
   const first = { firstRead, firstSyncAllowed };
-  return { link, unlinked, open, recent, brake, answered, ready: isReady, ...first, rules, ownWrites, now };
+  return { link, unlinked, open, recent, lastEnd, brake, answered, ready: isReady, ...first, rules, ownWrites, now };
 }
 
 /** Our own last writes to each record: through this mapping, and through the others of its entity. */

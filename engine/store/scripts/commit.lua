@@ -163,6 +163,8 @@ local function dropLink(unit)
   values[unit.a] = false
   linksGone[#linksGone + 1] = unit.a
   deleteIn(base, 'rev', unit.b)
+  -- A page that was requested before shows records that this end may have deleted.
+  call('SET', base .. 'ended', integer(nextRevision()))
 end
 
 local function putUnlinked(unit)

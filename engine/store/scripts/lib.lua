@@ -24,6 +24,7 @@
     words        HASH number -> text (definition sets, issues), `#number` -> how often it is used, `next` -> number given last
     sizes        HASH family of buckets -> entries, `FAMILY/n` -> buckets
     revision     STRING: number of the last commit of a link
+    ended        STRING: the revision at which a link ended last
   A record key is `SIDE/ID`.
 ]]
 local base = KEYS[1]

@@ -5,7 +5,7 @@
 
   KEYS[1]  see lib.lua
   ARGV[1]  request (msgpack): o owner, ttl of the claims in ms, n how many due records at most, or r the record keys to take
-  Answers { now, brake as HGETALL, due records left, busy record keys, units }; per unit:
+  Answers { now, brake as HGETALL, due records left, busy record keys, units, revision at which a link ended last }; per unit:
     { { record key, due or '', event or '', ... }, { claim, ... }, id on side 0 or false, value of the link or false,
       entry without a link or false, { record key, open value or '', waiting issue or '', ... }, recent writes or false }
 ]]
@@ -139,4 +139,7 @@ if #due == 0 and not request.r then
   end
   each('HDEL', base .. 'claims', gone)
 end
-return { integer(at), call('HGETALL', base .. 'brake'), call('ZCOUNT', dirty, '-inf', integer(at)), busy, answer }
+return {
+  integer(at), call('HGETALL', base .. 'brake'), call('ZCOUNT', dirty, '-inf', integer(at)), busy, answer,
+  call('GET', base .. 'ended') or '0',
+}

@@ -44,6 +44,19 @@ const own = (
 const one = async (owner: string, wanted: CommitUnit) => (await store.batches.commit(owner, [wanted]))[0]!.kind;
 
 describe('taking', () => {
+  it('states at which revision a link ended last: a page that was requested before may show a record that was deleted', async () => {
+    await makeLink(store, '1', 'b1');
+    await mark('0/1');
+    const before = await store.batches.revision();
+    const taken = await take('w');
+    expect(taken.lastEnd).toBe(0);
+    expect(await one('w', own(taken.units[0]!, { kind: 'removed', ids: ['1', 'b1'] }))).toBe('done');
+    await mark('0/1');
+    const { lastEnd } = await take('w');
+    expect(lastEnd).toBeGreaterThan(before);
+    expect(lastEnd).toBeLessThanOrEqual(await store.batches.revision());
+  });
+
   it('gives each due record to one owner only, and what is known of it', async () => {
     await makeLink(store, '1', 'b1');
     await store.unlinked.index(1, [{ id: 'b2', keys: [token('k')] }]);

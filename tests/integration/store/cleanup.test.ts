@@ -57,6 +57,7 @@ it('edits of rules and properties, deleted records and broken links leave no key
   expect(names).toEqual(
     [
       ...[0, 1].flatMap((side) => [`free:${tag}:0:${side}:0`, `unlinked:${side}:0`]),
+      'ended',
       'link',
       'progress',
       'rev:0',
@@ -81,7 +82,12 @@ it('edits of rules and properties, deleted records and broken links leave no key
     unit({ kind: 'unlink', ids: ['1', 'b1'], revision }),
     ...([0, 1] as const).map((side) => unit({ kind: 'removed', record: { side, id: 'stays' } })),
   ]);
-  expect((await keysOf(redis, store)).map((key) => key.slice(base.length))).toEqual(['progress', 'revision', 'words']);
+  expect((await keysOf(redis, store)).map((key) => key.slice(base.length))).toEqual([
+    'ended',
+    'progress',
+    'revision',
+    'words',
+  ]);
 });
 
 it('texts that were given a number and then used by nobody do not pile up', async () => {

@@ -258,6 +258,7 @@ export function factsOf(given: Situation): Facts {
       ready: true,
       firstRead: undefined,
       firstSyncAllowed: false,
+      lastEnd: 0,
       rules: 'rules-1',
       ownWrites: [[], []],
       now: NOW,

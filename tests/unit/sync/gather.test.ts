@@ -1,0 +1,37 @@
+/** Which records of pages are used without being read again. */
+import { expect, it, vi } from 'vitest';
+import type { Unit } from '../../../engine/sync/facts.ts';
+import { gather } from '../../../engine/sync/gather.ts';
+import type { MappingScope } from '../../../engine/sync/scope.ts';
+import { factsOf, mappingOf, view } from '../merge/situation.ts';
+
+/** The record is gone; a page that was requested at this revision still shows it, and a link ended last at the other one. */
+async function looked(requested: number | undefined, lastEnd: number): Promise<{ kind: unknown; reads: number }> {
+  const read = vi.fn(async () => undefined);
+  const seen = view(0, ['Ann', 'p1']);
+  const { id } = seen.record;
+  const known = {
+    record: seen.record,
+    view: seen,
+    from: 'list',
+    requestedAt: performance.now(),
+    revision: requested,
+  } as const;
+  const scope = { mapping: mappingOf(), clients: [{ read }, { read }] } as unknown as MappingScope;
+  const unit = { side: 0, id, known: () => known } as unknown as Unit;
+  const facts = factsOf({ records: [seen, undefined], stored: { lastEnd } });
+  const { records } = await gather(scope, facts, unit, { ask: 'record', side: 0, id });
+  return { kind: records?.[0]?.kind, reads: read.mock.calls.length };
+}
+
+it('a record of a page that was requested before a link ended is read: it may be the one that was deleted then', async () => {
+  expect(await looked(4, 5)).toEqual({ kind: 'absent', reads: 1 });
+});
+
+it.each([
+  ['requested after the last link ended', 5, 5],
+  ['of a mapping of which no link has ended', 0, 0],
+  ['delivered by a sibling mapping', undefined, 5],
+])('a record without a link is used as its page shows it: %s', async (_, requested, lastEnd) => {
+  expect(await looked(requested, lastEnd)).toEqual({ kind: 'present', reads: 0 });
+});
