@@ -6,7 +6,7 @@ export interface Encryption {
   seal(text: string): Promise<string>;
   /**
    * undefined where no key opens it, or it was sealed for another purpose; `former`: a key other than the first opened
-   * it, so that it is to be sealed anew before that key goes
+   * it, so that it is to be sealed again before that key is removed
    */
   open(sealed: string): Promise<{ readonly text: string; readonly former: boolean } | undefined>;
 }

@@ -284,7 +284,7 @@ export function createEngine(options: EngineOptions): Engine {
         group,
       );
       if (!started) {
-        // Whoever asks again may have edited it after it was read: the same run looks once more.
+        // The caller that asks again may have edited it after it was read: the same run looks once more.
         if (record && !plan) await engine.context({ owner: run.id, run }).enqueue(name, record.side, [record.id]);
         return { run, started };
       }

@@ -3,7 +3,7 @@
  * (`retry`), the HTTP status under which the server tells it, and what a person can do.
  *
  * retry: `later` (transient: backoff), `quota` (wait for `retryAfter`, no failed attempt), `never` (a person or an
- * edit must mend it), `unknown` (the outcome of a write is not known: look before writing again).
+ * edit must fix it), `unknown` (the outcome of a write is not known: look before writing again).
  */
 export const RETRIES = {
   later: 'by itself, with growing pauses',

@@ -21,7 +21,7 @@ export class ExactNumber {
     return this.text;
   }
 
-  /** Where it is only shown or stored, it is text: whoever reads it again must not lose the digits either. */
+  /** Where it is only shown or stored, it is text: a later reader must not lose the digits either. */
   toJSON(): string {
     return this.text;
   }
@@ -99,7 +99,7 @@ function markNumbers(text: string): string {
     const quote = text.indexOf('"', at);
     const plain = text.slice(at, quote < 0 ? text.length : quote);
     parts.push(
-      isSuspect(plain) ? plain.replace(NUMBER, (number) => (isHeld(number) ? number : `"${MARK}${number}"`)) : plain,
+      isSuspect(plain) ? plain.replace(NUMBER, (number) => (isKept(number) ? number : `"${MARK}${number}"`)) : plain,
     );
     if (quote < 0) break;
     at = endOfText(text, quote);
@@ -118,7 +118,7 @@ export function endOfText(text: string, start: number): number {
   return text.length;
 }
 
-const isHeld = (text: string): boolean => {
+const isKept = (text: string): boolean => {
   const number = Number(text);
   return Number.isFinite(number) && new Decimal(text).equals(number);
 };

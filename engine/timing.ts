@@ -17,7 +17,7 @@ export function jittered(ms: number): number {
   return Math.ceil(ms * (1 + Math.random() / 4));
 }
 
-/** Milliseconds of work on end before others get their turn: whoever asks for health must not wait for a page. */
+/** Milliseconds of work on end before others get their turn: a request for health must not wait for a page. */
 const TURN = 20;
 
 /** @returns what long work awaits between its steps: it lets others run whenever a turn is over, and costs nothing else */

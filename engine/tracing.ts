@@ -1,6 +1,6 @@
 /**
- * What is told to whoever traces work across processes; nothing unless a tracer is given. Names are those of routes, queues,
- * systems and paths as they are declared; attributes may name records by id, and never hold values.
+ * What is passed to a tracer of work across processes; nothing unless a tracer is given. Names are those of routes,
+ * queues, systems and paths as they are declared; attributes may name records by id, and never hold values.
  */
 import type { Telemetry } from 'bullmq';
 

@@ -1,7 +1,7 @@
 /**
  * The definition of a property as a short mark: what decides which values of its two sides agree. It is kept beside the
- * fingerprints of each agreement, so that one made under another definition is recognized, and what became of it told.
- * Not part of it is what matters only once values differ or are refused: `conflict`, `required`.
+ * fingerprints of each agreement, so that one made under another definition is recognized, and what became of it is
+ * reported. Not part of it is what matters only once values differ or are refused: `conflict`, `required`.
  */
 import { hash, stableJson } from '../expression/values.ts';
 import { otherSide, type SideIndex } from '../types.ts';

@@ -1,4 +1,4 @@
-/** Loads the configuration: every valid file is in it, and every fault of every file is told. */
+/** Loads the configuration: every valid file is in it, and every fault of every file is reported. */
 
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

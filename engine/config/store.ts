@@ -13,7 +13,9 @@ export interface ConfigStoreOptions extends LoadOptions {
   readonly watch?: boolean;
   /** Milliseconds for which the files must stay as they are before an edit counts; default 150. */
   readonly debounce?: number;
-  /** Milliseconds between looks at the files for edits of which no event told (network drives, links); default 1,500. */
+  /**
+   * Milliseconds between looks at the files for edits that no event reported (network drives, links); default 1,500.
+   */
   readonly poll?: number;
 }
 
@@ -91,7 +93,7 @@ export async function createConfigStore(options: ConfigStoreOptions): Promise<Co
       unreadable = false;
       apply(settle(fresh, running, options));
     } catch (error) {
-      // What runs goes on running; a folder that cannot be read is told like a fault of a file.
+      // What runs goes on running; a folder that cannot be read is reported like a fault of a file.
       const message = error instanceof Error ? error.message : String(error);
       unreadable = true;
       apply({
@@ -214,10 +216,10 @@ function settle(fresh: Files, before: Running | undefined, options: ConfigStoreO
     const last = faulty.has(file) ? before?.good.get(file) : text;
     if (last !== undefined) good.set(file, last);
   }
-  const told = new Set<string>();
+  const reported = new Set<string>();
   const all = [...problems, ...result.problems].filter((problem) => {
     const line = formatProblem(problem);
-    return told.has(line) ? false : told.add(line);
+    return reported.has(line) ? false : reported.add(line);
   });
   return { config: result.config, problems: all, files: used, good };
 }

@@ -45,7 +45,7 @@ export interface SystemInput {
 export interface Loaded<T> {
   /** Undefined where the file has problems. */
   readonly value: T | undefined;
-  /** What the file calls itself, where that can be told. */
+  /** What the file calls itself, where that is known. */
   readonly name: string | undefined;
   readonly problems: readonly Problem[];
 }

@@ -111,12 +111,12 @@ export function faultsOfSchema(schema: JsonSchema): SchemaFault[] {
     ];
   const faults = faultsBy(metaValidator(draft), schema);
   // That no alternative fits is said by what is wrong with each.
-  const told = faults.filter(
+  const reported = faults.filter(
     ({ keyword, path }) =>
       keyword !== 'anyOf' ||
       !faults.some((other) => other.keyword !== 'anyOf' && path.every((part, i) => other.path[i] === part)),
   );
-  if (told.length > 0) return told;
+  if (reported.length > 0) return reported;
   const slow = slowPatterns(schema);
   if (slow.length > 0) return slow.map(({ path, of, message }) => ({ ...fault(path, message), of }));
   try {
@@ -182,7 +182,7 @@ function compile(schema: JsonSchema): ValidateFunction {
 
 const LONGEST_URL = 2_000;
 
-/** A text that is no duration is told by its pattern, or is a word such as `off`. */
+/** A text that is no duration is recognized by its pattern, or is a word such as `off`. */
 const isBetween = (ms: number | undefined, least = '0s', most = '365d'): boolean =>
   ms === undefined || (ms >= (parseDuration(least) ?? 0) && ms <= (parseDuration(most) ?? 0));
 
@@ -205,7 +205,7 @@ function faultsBy(validate: ValidateFunction, value: unknown): SchemaFault[] {
   const faults: SchemaFault[] = [];
   const said = new Set<string>();
   for (const error of errors) {
-    // That a condition led to a fault is told by the fault itself.
+    // That a condition led to a fault is reported by the fault itself.
     if (error.keyword === 'propertyNames' || error.keyword === 'if') continue;
     const parent = alternatives.find((candidate) => within(error, candidate));
     if (parent && oneOfMissing(parent).length > 0) continue;

@@ -56,7 +56,7 @@ export interface Circuit extends Pick<Breaker, 'open' | 'retryAfter'> {
    * @throws TandemError SYSTEM_DOWN with `retryAfter`
    */
   enter(effect: 'read' | 'write'): Passage;
-  /** Everything is refused, as a check shows: calls pause. @returns the error for whoever has just called */
+  /** Everything is refused, as a check shows: calls pause. @returns the error for the caller */
   refuse(error: TandemError): TandemError;
   status(): SystemStatus;
 }

@@ -1,4 +1,4 @@
-/** What an expression does, told from its syntax tree before it runs: calls, unknown names, comparisons with null. */
+/** What an expression does, read from its syntax tree before it runs: calls, unknown names, comparisons with null. */
 import { asTandemError } from '../errors.ts';
 import { BUILTINS, VOLATILE } from './builtins.ts';
 import { MONEY_FUNCTIONS } from './money.ts';

@@ -59,7 +59,7 @@ export function compileExpression(source: string, options: CompileOptions = {}):
   return compileFull(source, missing);
 }
 
-/** What an expression calls, told from its text. */
+/** What an expression calls, read from its text. */
 export function calls(expression: Expression): Calls {
   return 'calls' in expression ? (expression as CompiledExpression).calls : compileExpression(expression.source).calls;
 }

@@ -351,8 +351,8 @@ function commitCreated(facts: Facts, source: RecordView, link: NewLink, correlat
 }
 
 /**
- * The source is told its counterpart. The link stands, whatever becomes of this: what fails now is tried again by another
- * look.
+ * The counterpart is written to the source. The link stands, whatever becomes of this: what fails now is tried again by
+ * another look.
  * @param found the counterpart was not created just now, so the brake has not been asked
  */
 function correlateSource(

@@ -9,8 +9,8 @@ const NUMBER = /^[+-]?\d{1,100}(\.\d{1,100})?$/;
 /**
  * @param sent as it was sent
  * @param stored as the system shows it
- * @returns what it stored, in words that name no value; undefined where nothing was lost, as far as it can be told: the
- *   system has a form of its own
+ * @returns what it stored, in words that name no value; undefined where nothing was lost, as far as that can be seen:
+ * the   system has a form of its own
  */
 export function lossOf(sent: unknown, stored: unknown): string | undefined {
   if (isEmpty(sent)) return undefined;
@@ -23,7 +23,7 @@ export function lossOf(sent: unknown, stored: unknown): string | undefined {
   return `${[...part].length} of ${[...whole].length} characters`;
 }
 
-/** A whole number in the place of another one. Rounded to tens or to 0, it cannot be told from what a person types: 20 after 19. */
+/** A whole number in the place of another one. Rounded to tens or to 0, it looks like what a person types: 20 after 19. */
 export const areWhole = (sent: unknown, stored: unknown): boolean =>
   [sent, stored].every((value) => numberOf(value)?.isInteger() === true);
 

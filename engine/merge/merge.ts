@@ -68,9 +68,9 @@ export interface PropertyDecision {
 export interface MergeResult {
   readonly writes: readonly [readonly PropertyWrite[], readonly PropertyWrite[]];
   /**
-   * The base to record. For a property written to side t its entry at t is the fingerprint sent; whoever writes puts
-   * the fingerprint of the answer there instead. Entries under the present definitions carry none; one that was left as
-   * it was, because nothing was decided, carries its own.
+   * The base to record. For a property written to side t its entry at t is the fingerprint sent; the caller that writes
+   * puts the fingerprint of the answer there instead. Entries under the present definitions carry none; one that was
+   * left as it was, because nothing was decided, carries its own.
    */
   readonly base: Base;
   readonly decisions: readonly PropertyDecision[];
@@ -183,8 +183,8 @@ function decideOneWay(state: PropertyState, follower: SideIndex, base: PropertyB
   if (led) return (edited ? overwrite : flow)(state, follower, 'one-changed');
   if (!edited) return { property, rule: 'in-step' };
   // Where the leader never had a value to give, putting back would take the follower's own one away.
-  const putBack = state.drift === 'revert' && (base[follower] === '' || !saysNothing(state, leader));
-  return putBack ? overwrite(state, follower, 'drift') : { property, rule: 'drift' };
+  const flowsBack = state.drift === 'revert' && (base[follower] === '' || !saysNothing(state, leader));
+  return flowsBack ? overwrite(state, follower, 'drift') : { property, rule: 'drift' };
 }
 
 /** As `flow`, over a value that the target has of its own. */

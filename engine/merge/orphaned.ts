@@ -158,7 +158,7 @@ export function endOfAbsent(facts: Facts, link: Link, absent: readonly SideIndex
   return endLink(link, outcomeOf('missing', { ids: link.ids }));
 }
 
-/** Both records are gone, and so is their link: whoever waits because of one of them is looked at again. */
+/** Both records are gone, and so is their link: records that wait because of one of them are looked at again. */
 export function endLink({ ids }: Link, outcome: Outcome): Step {
   const commit: Commit = {
     ...nothing,

@@ -99,7 +99,7 @@ const pendingWritesOf = (mapping: Mapping, views: Pair<RecordView>, merged: Merg
     })),
   );
 
-/** Sides whose record is to be told its counterpart now; not where the write to it was rejected. */
+/** Sides to whose record its counterpart is to be written now; not where the write to it was rejected. */
 function correlationsToWrite({ results }: Facts, { correlation }: PairToMerge): SideIndex[] {
   return ([0, 1] as const).filter(
     (side) =>

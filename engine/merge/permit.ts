@@ -44,7 +44,7 @@ export function permitFor(
   const { issue } = entryOf(facts);
   if (kind !== undefined && standingDecision(facts, kind, seen)) return { kind: 'reject' };
   const given = kind !== undefined && !hasEnded(facts, kind, seen) ? facts.stored.answered[kind] : undefined;
-  // Whoever allowed what was blocked has not seen what became of it since.
+  // The person who allowed what was blocked has not seen what became of it since.
   const answer = given === 'continue' && issue?.change !== kind ? undefined : given;
   if (answer === 'discard' || (kind !== undefined && issue?.kept && sameState)) return { kind: 'reject' };
   const brake = brakeOn(facts);

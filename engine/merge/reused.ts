@@ -1,6 +1,7 @@
 /**
  * An id that its system gave to another record later: the linked one was deleted, and a new one took its id. The data of the
- * one is never written over the other's. Which it is, is told by facts; what they leave open is the same record. Pure.
+ * one is never written over the other's. Which it is, is decided by facts; what they leave open is the same record.
+ * Pure.
  */
 import type { Mapping } from '../config/types.ts';
 import { EMPTY } from '../expression/values.ts';

@@ -67,7 +67,10 @@ export const outcomeOfError = ({ code, message, context }: TandemError): Outcome
     ...(context.property === undefined ? {} : { property: context.property }),
   });
 
-/** Whoever refers to a record waits no longer to learn whether it gets a counterpart. What the brake blocks may get one yet. */
+/**
+ * Records that refer to this one wait no longer to learn whether it gets a counterpart. What the brake blocks may get
+ * one yet.
+ */
 export const isSettled = (issue: Issue | undefined): boolean => issue !== undefined && issue.kind !== 'blocked';
 
 export const nothing: Commit = {

@@ -56,7 +56,7 @@ export function decideUnlinked(facts: Facts): Step {
   return decideCounterpart(facts, view);
 }
 
-/** The record does not exist. Whoever refers to it learns so from its issue. */
+/** The record does not exist. Records that refer to it learn so from its issue. */
 function absent(facts: Facts): Step {
   const { side, id } = facts;
   if (facts.waitedFor === undefined) return ask({ ask: 'waiters' });

@@ -80,7 +80,8 @@ async function holderOf(key: string, node: Node, { username, password, tls }: Re
     const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(message) ?? [];
     // Without a host it is another port of the same one.
     if (port !== undefined) return { host: host || node.host, port: Number(port) };
-    // Whatever else it refuses, such as a wrong password, it tells whoever connects to it, who can say so.
+    // Whatever else it refuses, such as a wrong password, it reports to the process that connects to it, which can log
+    // it.
     if (name === 'ReplyError' && !message.startsWith('CLUSTERDOWN')) return node;
     throw lost ?? error;
   } finally {

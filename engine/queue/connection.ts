@@ -65,7 +65,7 @@ export function parseRedisUrl(url: string): Several | string | undefined {
     sentinels: nodes,
     ...(watch === undefined ? {} : { sentinelPassword: decodeURIComponent(watch) }),
     ...(scheme === 'rediss' ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
-    // Told by a sentinel that another one leads now, it does not wait until the former one is found to be silent.
+    // Informed by a sentinel that another one leads now, it does not wait until the former one is found to be silent.
     failoverDetector: true,
   };
 }

@@ -21,7 +21,7 @@ export interface JobFilter {
 }
 
 const PAGE = 200;
-/** Jobs looked at per request: whoever wants more asks again from `next` on. */
+/** Jobs looked at per request: for more, ask again from `next` on. */
 export const LOOKED = 20_000;
 
 /** What is next, or was last, comes first. @param flip the other end first */

@@ -27,7 +27,7 @@ const keyOf = (scan: ScanKind, mapping: string): string => `${PREFIX}.${scan}.${
  * Makes the schedulers in Redis those that the mappings declare. Idempotent; every worker process does it, now and then:
  * webhooks come and go.
  * @param failed is called for a mapping whose schedule could not be set; without it, the error is thrown
- * @param held mappings whose version in force this process has; the others are left to whoever has theirs
+ * @param held mappings whose version in force this process has; the others are left to processes that have theirs
  */
 export async function applySchedules(
   engine: Engine,
@@ -46,7 +46,7 @@ export async function applySchedules(
       const every = schedule[told ? 'webhooks' : scan];
       if (every !== undefined) wanted.set(keyOf(scan, name), { every, mapping: name, scan });
     }
-    // So that it can be told for how long a side was waited for that was never read.
+    // So that it can be shown for how long a side was waited for that was never read.
     if (isScheduled(schedule)) await engine.links(name).progress.noteScheduled();
   }
   const { scan: queue } = engine.queues;

@@ -8,8 +8,9 @@
  *   nothing, a roll-back does once the last process is replaced.
  * - An edit of the file in a running process takes over at once, also back to what was there before.
  *
- * Time is that of Redis alone. Nobody hears of a change in the same instant, so whoever did a job looks again afterwards,
- * and has the record looked at once more if the version under which it was done is not in force any more.
+ * Time is that of Redis alone. No process learns of a change in the same instant, so a worker that did a job looks
+ * again afterwards, and has the record looked at once more if the version under which it was done is not in force any
+ * more.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -161,7 +162,7 @@ export const versionKeys = (prefix: string) => {
   } as const;
 };
 
-/** @param statuses how the systems stand as this process sees them, told with every sign of life */
+/** @param statuses how the systems stand as this process sees them, reported with every heartbeat */
 export function createVersions(
   connection: Redis,
   prefix: string,
@@ -210,7 +211,7 @@ export function createVersions(
     /**
      * Tells of this process until it leaves.
      * @param config the configuration it has now
-     * @param changed told, after each look but the first, of mappings whose version in force came or went here
+     * @param changed called, after each look but the first, with mappings whose version in force came or went here
      */
     async join(
       roles: { readonly server: boolean; readonly workers: boolean },
@@ -219,7 +220,7 @@ export function createVersions(
     ) {
       const id = randomUUID();
       const since = new Date().toISOString();
-      let told: Readonly<Record<string, string>> | undefined;
+      let reported: Readonly<Record<string, string>> | undefined;
       let force = new Map<string, InForce>();
       let heard = '';
       let allHeard = 0;
@@ -236,7 +237,7 @@ export function createVersions(
         const mappings = versionsOf();
         const edited: Record<string, string> = {};
         for (const [name, version] of Object.entries(mappings))
-          if (told && told[name] !== version) edited[name] = told[name] ?? '';
+          if (reported && reported[name] !== version) edited[name] = reported[name] ?? '';
         const info: ProcessInfo = {
           id,
           host: hostname(),
@@ -256,8 +257,8 @@ export function createVersions(
         heard = now!;
         allHeard = Number(all);
         force = parseInForce(rest);
-        const started = told === undefined;
-        told = mappings;
+        const started = reported === undefined;
+        reported = mappings;
         const mine = new Map(
           Object.entries(mappings).filter(([name, version]) => force.get(name)?.version === version),
         );
@@ -267,7 +268,7 @@ export function createVersions(
         const lost = Object.keys(mappings).filter((name) => before.has(name) && !mine.has(name));
         if (!started && (gained.length > 0 || lost.length > 0)) changed(gained, lost);
       }
-      /** One after the other: what was told last is what holds. */
+      /** One after the other: what was reported last is what holds. */
       const refresh = (): Promise<void> => {
         queue = queue.catch(() => {}).then(look);
         return queue;
@@ -283,8 +284,8 @@ export function createVersions(
 
         /** Whether this version is in force, as known to all who looked within the last two beats. */
         async inForce(mapping: string, version: string): Promise<boolean> {
-          const untold = config().mappings.get(mapping)?.version !== told?.[mapping];
-          if (untold || performance.now() - looked > 2 * beat) await refresh();
+          const unseen = config().mappings.get(mapping)?.version !== reported?.[mapping];
+          if (unseen || performance.now() - looked > 2 * beat) await refresh();
           return force.get(mapping)?.version === version;
         },
 

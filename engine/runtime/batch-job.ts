@@ -53,7 +53,7 @@ export async function batchJob(work: Work, job: Job<BatchJob>, token: string | u
   return batch.units.length === 0 ? 'Nothing is due.' : `${batch.units.length} records`;
 }
 
-/** @param owner names whoever works, for claims */
+/** @param owner names the worker, for claims */
 export function shiftOf(work: Work, config: Config, mapping: Mapping, owner: string): Shift {
   const scope = mappingScope(work.engine.context({ owner, config }), mapping);
   const deliver: MappingScope['deliver'] = (sibling, { record }) => {
@@ -159,7 +159,7 @@ async function settle(
     case 'done':
       return;
     case 'refused':
-      // The job ends the work on the record: whoever finds its run done finds it among those that failed.
+      // The job ends the work on the record: a caller that finds its run done finds it among those that failed.
       await showRefusal(engine, name, record, result);
       return;
     case 'later': {

@@ -59,7 +59,7 @@ const KEEP = {
 /** Batches are many and tell little once they are done. */
 const KEEP_BATCHES = { removeOnComplete: { count: 20 }, removeOnFail: { count: 20 }, attempts: 1 } as const;
 
-/** Jobs are seen by whoever may look at the queues: the reason is for them, where in the code it arose is for the log. */
+/** Jobs are seen by all who may read the queues: the reason is for them, where in the code it arose is for the log. */
 const NO_STACKS = { stackTraceLimit: 0 } as const;
 
 export interface Queues {
@@ -96,7 +96,8 @@ export function createQueues(
     defaultJobOptions: { attempts: TRIES, backoff, ...KEEP, ...NO_STACKS },
     ...(telemetry ? { telemetry } : {}),
   };
-  // Without a listener BullMQ prints every failure of the connection; whoever made the connection hears of them already.
+  // Without a listener BullMQ prints every failure of the connection; the owner of the connection hears of them
+  // already.
   const open = <T>(name: string): Queue<T> => new Queue<T>(name, options).on('error', () => {});
   const scan = open<ScanJob>(SCAN_QUEUE);
   const reconcile = new Map<string, Queue<MappingJob>>();

@@ -23,7 +23,7 @@ export async function recordJob(work: Work, job: Job<RecordJob>, token: string |
   if (refused) return showFailed(work, job, record, refused);
   const config = engine.config.current();
   const mapping = config.mappings.get(name);
-  // Its worker is being stopped; whoever knows the mapping goes on.
+  // Its worker is being stopped; a worker that knows the mapping goes on.
   if (!mapping) return delay(job, token, MAPPING_WAIT, WAITS.mapping);
   if (!(await member.inForce(name, mapping.version))) return delay(job, token, VERSION_WAIT, WAITS.version);
   const pause = work.paused(name);

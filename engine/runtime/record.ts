@@ -1,4 +1,4 @@
-/** One record is brought into agreement: what came of it, told to the log, to listeners and to the trace. */
+/** One record is brought into agreement: what came of it, reported to the log, to listeners and to the trace. */
 import type { Config, Mapping } from '../config/types.ts';
 import type { OutcomeEvent } from '../engine.ts';
 import { asTandemError, type TandemError } from '../errors.ts';

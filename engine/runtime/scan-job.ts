@@ -122,7 +122,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
   await engine.runs.scanned(run, brake ? brakeReason(mapping, brake) : '');
   return brake ? 'braked' : 'scanned';
 
-  /** @returns false where the mapping was edited meanwhile: whoever has the version in force reads again */
+  /** @returns false where the mapping was edited meanwhile: a worker with the version in force reads again */
   async function readSides({ deliveries }: Scanning, context: SyncContext, kind: 'changes' | 'full'): Promise<boolean> {
     const wasReady = await links.progress.ready();
     const found: ScanOptions['found'] = async (side, ids, page) => {
@@ -226,7 +226,7 @@ async function backfillLinks({ engine, member, mapping, run }: Scanning, context
   if (!(await member.inForce(name, version))) return false;
   await engine.links(name).progress.follow({ definitions: definitionsOf(mapping) });
   await engine.runs.scanned(run);
-  // Whoever edited the mapping in this moment found this run under way.
+  // A caller that edited the mapping in this moment found this run under way.
   await member.refresh();
   if (!(await member.inForce(name, version))) await engine.trigger({ mapping: name, scan: 'backfill' }, 'edit');
   return true;

@@ -1,7 +1,8 @@
 /**
- * Runs that wait for work of which nothing is marked: whoever was to mark it has ended in between. Records are marked
- * again, and a run whose scan was never queued ends; so does the wait for records of a mapping that was removed. Like
- * BullMQ's own look for stalled jobs, every process with workers does this now and then; doing it twice is harmless.
+ * Runs that wait for work of which nothing is marked: the process that was to mark it has ended in between. Records are
+ * marked again, and a run whose scan was never queued ends; so does the wait for records of a mapping that was removed.
+ * Like BullMQ's own look for stalled jobs, every process with workers does this now and then; doing it twice is
+ * harmless.
  */
 import type { Engine } from '../engine.ts';
 import { outcome } from '../sync/outcome.ts';

@@ -27,9 +27,12 @@ export interface Work extends WorkOptions {
   slots(mapping: string): Semaphore;
   /** Ends the work on a record. @returns false where it was marked again meanwhile */
   finish(mapping: string, finished: Finished): Promise<boolean>;
-  /** Ends the work on a record once its job is among those that failed: whoever finds its run done finds the job there. */
+  /**
+   * Ends the work on a record once its job is among those that failed: a caller that finds its run done finds the job
+   * there.
+   */
   finishOnceFailed(mapping: string, job: string | undefined, finished: Finished): void;
-  /** To be told of every job that failed. */
+  /** Called for every job that failed. */
   failed(job: string | undefined): void;
   /** Whether something of this name was not done within the last second. */
   firstOf(name: string): boolean;

@@ -31,7 +31,7 @@ export interface WorkerOptions {
   /** How long a job may be silent before another worker takes it over, in ms. */
   readonly lockDuration?: number;
   readonly schedules?: boolean;
-  /** Whether this process serves HTTP too; only told to others. */
+  /** Whether this process serves HTTP too; only reported to others. */
   readonly server?: boolean;
   /** Each system is called once at the beginning, so that wrong credentials are known before there is work. */
   readonly checkSystems?: boolean;
@@ -216,7 +216,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     findStuck().catch((error: unknown) => engine.logger.warn({ reason: String(error) }, 'looking after runs'));
   }, lockDuration);
   let looking = false;
-  const wakeDue = async (): Promise<void> => {
+  const startDue = async (): Promise<void> => {
     const names = [...member.held()].filter((name) => work.paused(name) === 0 && !workers.get(name)?.isPaused());
     const due = await engine.dirty.due(names);
     for (const [i, name] of names.entries()) if (due[i]! > 0) await engine.queues.wake(name);
@@ -225,7 +225,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     if (looking) return;
     looking = true;
     try {
-      await wakeDue();
+      await startDue();
     } catch (error) {
       engine.logger.warn({ reason: String(error) }, 'looking for records that are due');
     } finally {

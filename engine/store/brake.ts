@@ -16,7 +16,7 @@ export const BRAKE_WINDOW = 600_000;
 const LONGEST = 86_400_000;
 const BATCH = 500;
 
-/** Told when the brake goes on or off, by whoever did it. */
+/** Called when the brake goes on or off, by the process that did it. */
 export type BrakeListener = (on: boolean, brake: Brake) => void;
 
 /** @param tell called when this process puts the brake on or takes it off */
@@ -77,7 +77,7 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
     /** Notes the links whose records a full scan did not meet, by their ids on side 0. */
     async noteVanished(ids: readonly string[]): Promise<void> {
       if (ids.length === 0) return void (await redis.del(keys.vanished));
-      // Built aside: whoever answers meanwhile sees all of the former ones or all of these.
+      // Built aside: an answer meanwhile sees all of the former ones or all of these.
       const fresh = `${keys.vanished}:${randomUUID()}`;
       for (let i = 0; i < ids.length; i += BATCH)
         await redis

@@ -1,7 +1,7 @@
 /**
  * The text of a copy of links: NDJSON. A head, a line per link or record, and an end that tells how many there are, so
- * that a copy that was cut short is told from a whole one. Sides go by their names. Reading and writing hold a batch at a
- * time, however many links there are.
+ * that a copy that was cut short is not taken for a whole one. Sides go by their names. Reading and writing hold a
+ * batch at a time, however many links there are.
  */
 import { setTimeout } from 'node:timers/promises';
 import { type ErrorCode, TandemError } from '../errors.ts';
@@ -14,7 +14,7 @@ import type { CorrelationNote, Issue, PendingCreate } from './types.ts';
 
 const FORMAT = 2;
 const BATCH = 500;
-/** Longer lines are no links: base and intent of some hundred properties. In characters. */
+/** Longer lines are no links: base and pending create of some hundred properties. In characters. */
 const LINE = 1_048_576;
 /** How long an import waits for workers that have a record just now, in ms. */
 const PATIENCE = 10_000;
@@ -218,7 +218,7 @@ function taken(item: Item & { kind: 'link' }): string {
 
 // ---------------------------------------------------------------- lines
 
-/** Lines of a text that comes in chunks; a line that is too long is told without its content. */
+/** Lines of a text that comes in chunks; a line that is too long is reported without its content. */
 async function* linesOf(text: AsyncIterable<string>): AsyncGenerator<{ number: number; content: string | undefined }> {
   let number = 0;
   let rest = '';

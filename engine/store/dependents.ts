@@ -1,4 +1,4 @@
-/** Who waits for the link of a record. They are noted, and woken by marking them dirty, in the commit of other records. */
+/** Who waits for the link of a record. They are noted, and marked dirty in the commit of other records. */
 import type { SideIndex } from '../types.ts';
 import type { StoreContext } from './context.ts';
 

@@ -161,12 +161,12 @@ export function createDirty(connection: Redis, prefix: string) {
       const now = Date.now();
       const stored = await redis.hget(key, reason);
       const former = stored === null ? undefined : (JSON.parse(stored) as MarkWait);
-      const goesOn = former !== undefined && former.code === code && former.until + WAIT_GAP > now;
+      const continued = former !== undefined && former.code === code && former.until + WAIT_GAP > now;
       const wait: MarkWait = {
         reason,
         ...(code === undefined ? {} : { code }),
-        since: goesOn ? former.since : now,
-        until: Math.max(goesOn ? former.until : 0, now + Math.ceil(ms)),
+        since: continued ? former.since : now,
+        until: Math.max(continued ? former.until : 0, now + Math.ceil(ms)),
       };
       await redis.hset(key, reason, JSON.stringify(wait));
       await redis.pexpire(key, Math.max(WAIT_GAP, wait.until - now) + WAIT_GAP);

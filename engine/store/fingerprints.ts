@@ -104,7 +104,7 @@ export function watchKey(redis: Redis, fingerprinter: Partial<KeptFingerprinter>
   const look = (): void => {
     if (redis.status !== 'ready') return;
     fingerprinter.keep?.(redis).catch((error: unknown) => {
-      // Of a lost connection the next look is told.
+      // The next look reports a lost connection.
       if (error instanceof TandemError) throw error;
     });
   };

@@ -86,7 +86,7 @@ export function createHistory({ redis, base }: StoreContext, reader: Reader) {
         .exec();
     },
 
-    /** Forgets all values of a record at once, for whoever must not keep its data. @returns how many there were */
+    /** Forgets all values of a record at once, where its data must not be kept. @returns how many there were */
     async forgetHistory(side: SideIndex, id: string): Promise<number> {
       const owner = await historyOf(side, id);
       if (owner === undefined) return 0;

@@ -90,7 +90,7 @@ export function createIssues(context: StoreContext, reader: Reader, unlinked: Un
       return pendingCreate ? [{ id, pending: pendingCreate }] : [];
     });
   }
-  /** Those who ask together are told the same. */
+  /** Those who ask together get the same. */
   const askCreates = mapPair([0, 1] as const, (side) =>
     coalesce<undefined, readonly RecordCreate[]>(async (some) => {
       const found = await readCreates(side);

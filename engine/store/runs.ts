@@ -12,8 +12,8 @@ import { dirtyKey } from './dirty.ts';
 import type { RunCount } from './types.ts';
 
 /**
- * How long a run that shows no sign of life stands in the way of a new one, in ms: whoever began it may have died before
- * its job was queued.
+ * How long a run that shows no sign of life stands in the way of a new one, in ms: the process that began it may have
+ * died before its job was queued.
  */
 const LEASE = 300_000;
 /** How often, and how many ms apart, is looked for a run that was begun but is not stored yet. */
@@ -372,7 +372,7 @@ export function createRuns(connection: Redis, prefix: string) {
         const current = await redis.get(key);
         const run = current === null ? undefined : await get(current);
         if (current !== null && !run && tries < STORING) {
-          // Whoever was first is about to store it.
+          // The first caller is about to store it.
           await setTimeout(STORING_LOOK);
           continue;
         }
@@ -410,7 +410,7 @@ export function createRuns(connection: Redis, prefix: string) {
 
     /**
      * The run waits for `ms`, and is to stay the one of its kind meanwhile.
-     * @param reason told until its scan begins again
+     * @param reason shown until its scan begins again
      */
     keep: async (run: Run, ms: number, reason?: string): Promise<void> => {
       await redis.tandemRunKeep(runKey(run.id), String(LEASE + Math.ceil(ms)));

@@ -334,8 +334,8 @@ export type CommitResult =
     }
   /**
    * These records are gone: what is stored of them, their link (that of `record` too) and what is open about them is deleted. A pending create
-   * stays, for it may have made a record: whoever commits marks it for review. So does the job that failed: whoever
-   * removes it forgets it.
+   * stays, for it may have made a record: the worker that commits marks it for review. So does the job that failed: the
+   * worker that removes it forgets it.
    */
   | { readonly kind: 'removed'; readonly ids?: Pair<string>; readonly record?: RecordRef }
   /** The link ends, both records stay: `index` is by what others find them as candidates from now on. */
@@ -371,15 +371,18 @@ export interface CommitUnit {
   /** Replaces the recent writes of the link. */
   readonly recent?: readonly RecentWrite[];
   /**
-   * Records whose links this one waits for: it is marked dirty once one of them is woken, or at once where one has a link
-   * by now. It waits no longer once its issue is replaced or deleted.
+   * Records whose links this one waits for: it is marked dirty once one of them is committed, or at once where one has
+   * a link by now. It waits no longer once its issue is replaced or deleted.
    */
   readonly waitFor?: readonly MappingRecord[];
-  /** Candidates of its review: it is marked dirty once one of them is woken by `wakeAll`. */
+  /** Candidates of its review: it is marked dirty once one of them is in `wakeAll`. */
   readonly watch?: readonly RecordKey[];
-  /** These have been looked at and have no link: whoever waits for theirs is marked dirty. */
+  /** These have been looked at and have no link: records that wait for theirs are marked dirty. */
   readonly wake?: readonly RecordKey[];
-  /** These are gone, or not the candidates they were: whoever waits for them or watches them is marked dirty. Both records of a new link are woken so anyway. */
+  /**
+   * These are gone, or not the candidates they were: records that wait for them or watch them are marked dirty. For
+   * both records of a new link this is done anyway.
+   */
   readonly wakeAll?: readonly RecordKey[];
   readonly mark?: readonly Mark[];
   /** The brake that blocks it: where that is off by now, the record is marked dirty. */

@@ -1,5 +1,5 @@
 /**
- * What `decide` answers: a question, an action, or the end. Whoever works asks and acts until the end is reached; a plan
+ * What `decide` answers: a question, an action, or the end. The worker asks and acts until the end is reached; a plan
  * asks too, but prints the first action instead of carrying it out.
  */
 import type { BrakeKind } from '../config/brake.ts';

@@ -202,7 +202,7 @@ export async function keepMade(scope: MappingScope, facts: Facts): Promise<void>
 
 async function noteMade({ links }: MappingScope, { side, id, results }: Facts, made: string): Promise<void> {
   const key = results.begun?.key;
-  // Also by a worker that has lost its claims: what was made is linked by whoever has the record now.
+  // Also by a worker that has lost its claims: what was made is linked by the worker that has the record now.
   if (key !== undefined) await links.batches.noteCreate({ record: recordKey(side, id) }, key, { made });
 }
 

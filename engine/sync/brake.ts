@@ -16,7 +16,9 @@ import type { MappingScope } from './scope.ts';
 
 export { brakeReason } from '../merge/permit.ts';
 
-/** The brake that is on, if one is: whoever asks may have another version of the mapping, so nothing follows from asking. */
+/**
+ * The brake that is on, if one is: the caller may have another version of the mapping, so nothing follows from asking.
+ */
 export const brakeOn = (
   context: Pick<SyncContext, 'links'>,
   mapping: Pick<Mapping, 'name'>,

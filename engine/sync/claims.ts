@@ -23,7 +23,8 @@ export interface Claims {
   names(): string[];
   /**
    * Takes more.
-   * @param entry of a record without a link that is to be found from now on, by whoever takes such claims after this
+   * @param entry of a record without a link that is to be found from now on, by workers that take such claims after
+   * this
    * @throws TandemError RECORD_LOCKED
    */
   add(

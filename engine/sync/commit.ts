@@ -1,4 +1,4 @@
-/** Records what became of a unit, in one step: link, issues, who is woken, which records are looked at next. */
+/** Records what became of a unit, in one step: link, issues, who is marked dirty, which records are looked at next. */
 import { TandemError } from '../errors.ts';
 import { mapPair, SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
@@ -62,9 +62,9 @@ export async function commit(
     throw new TandemError('LINK_TAKEN', 'One of the two records is linked to another one.', place);
   if (answer.kind !== 'done') throw expiredError();
   if (isLink) await scope.step?.(isNew ? 'after-link' : 'after-base');
-  const parked = siblings.filter(({ park }) => park);
-  if (what.park) parked.push({ mapping: mapping.name, side: facts.side, id: facts.id });
-  await Promise.all(parked.map(scope.releaseIfReady));
+  const waiting = siblings.filter(({ park }) => park);
+  if (what.park) waiting.push({ mapping: mapping.name, side: facts.side, id: facts.id });
+  await Promise.all(waiting.map(scope.releaseIfReady));
   return answer;
 }
 

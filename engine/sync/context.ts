@@ -19,9 +19,9 @@ export interface SyncContext {
   enqueue(mapping: string, side: SideIndex, ids: readonly string[], retried?: boolean): Promise<void>;
   /** Has workers look into the dirty sets of these mappings. */
   wake(mappings: readonly string[]): void;
-  /** Names whoever does this work, for claims. */
+  /** Names the worker, for claims. */
   readonly owner: string;
-  /** The job that does this work, so that a failed one can go once its record is mended. */
+  /** The job that does this work, so that a failed one is removed once its record is fixed. */
   readonly job: string | undefined;
   /** Epoch ms when the oldest run of a mapping that is under way began; undefined when none is. */
   runSince(mapping: string): Promise<number | undefined>;

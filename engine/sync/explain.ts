@@ -120,7 +120,7 @@ async function explainProperties(scope: MappingScope, facts: Facts): Promise<Exp
   const explained: ExplainedProperty[] = [];
   for (const [i, property] of scope.mapping.properties.entries()) {
     const known = baseEntry(base, property.name);
-    // Under another definition the value may be read differently: then its edits cannot be told.
+    // Under another definition the value may be read differently: then its edits cannot be recognized.
     const change = known && redefined(known[2] ?? property.definition, property.definition);
     const toward = async (target: SideIndex): Promise<Converted | undefined> => {
       const source = views[otherSide(target)];

@@ -89,10 +89,10 @@ export interface LawOptions {
 /** Never throws for what a mapping or a record does. */
 export async function checkLaws(mapping: Mapping, options: LawOptions = {}): Promise<LawReport> {
   const { records = exampleRecords(mapping), context, within = 10_000 } = options;
-  const trial = new Trial(mapping, performance.now() + within, context);
-  for (const side of [0, 1] as const) await trial.records(side, records[side]);
-  for (const side of [0, 1] as const) await trial.values(side);
-  return trial.report();
+  const probe = new Probe(mapping, performance.now() + within, context);
+  for (const side of [0, 1] as const) await probe.records(side, records[side]);
+  for (const side of [0, 1] as const) await probe.values(side);
+  return probe.report();
 }
 
 type Result =
@@ -117,7 +117,7 @@ const OFFLINE = 'only the systems and the links can tell what it becomes: tandem
 const WAITING = 'some of what they refer to is not linked yet';
 const NOTHING = 'there are no values to try it on';
 
-class Trial {
+class Probe {
   readonly #mapping: Mapping;
   readonly #context: ConvertContext;
   readonly #end: number;
@@ -270,7 +270,7 @@ class Trial {
       try {
         there = path.set(there, sent.value);
       } catch {
-        // Told where this property itself is tried.
+        // Reported where this property itself is tried.
       }
     }
     return { view, there };
@@ -281,17 +281,17 @@ class Trial {
   #count(property: Property, side: SideIndex, value: Json, origin: Origin, result: Result): void {
     if (result.is === 'notChecked') return;
     const place = `${this.#mapping.properties.indexOf(property)} ${side}`;
-    const tally = this.#tallies.get(place) ?? { of: { record: 0, other: 0 }, broken: new Map() };
-    this.#tallies.set(place, tally);
-    tally.of[origin === 'record' ? 'record' : 'other']++;
+    const losses = this.#tallies.get(place) ?? { of: { record: 0, other: 0 }, broken: new Map() };
+    this.#tallies.set(place, losses);
+    losses.of[origin === 'record' ? 'record' : 'other']++;
     if (result.is === 'kept') return;
     const kind = result.is === 'lossy' ? result.law : result.there === undefined ? 'refused' : 'refused back';
     const there = result.there === undefined ? {} : { there: result.there };
     const back = result.is === 'lossy' && result.back !== undefined ? { back: result.back } : {};
     const example: Example = { origin, value, ...there, ...back };
-    const known = tally.broken.get(kind) ?? { result, records: 0, values: 0, example };
+    const known = losses.broken.get(kind) ?? { result, records: 0, values: 0, example };
     const better = betterExample(known.example, example);
-    tally.broken.set(kind, {
+    losses.broken.set(kind, {
       result: better === known.example ? known.result : result,
       records: known.records + (origin === 'record' ? 1 : 0),
       values: known.values + (origin === 'record' ? 0 : 1),
@@ -304,12 +304,12 @@ class Trial {
     const findings: Finding[] = [];
     for (const [i, property] of properties.entries()) {
       for (const side of [0, 1] as const) {
-        const tally = this.#tallies.get(`${i} ${side}`);
-        for (const { result, records, values, example } of tally?.broken.values() ?? []) {
+        const losses = this.#tallies.get(`${i} ${side}`);
+        for (const { result, records, values, example } of losses?.broken.values() ?? []) {
           findings.push(
             this.#finding(property, side, result, {
-              records: { found: records, of: tally!.of.record },
-              values: { found: values, of: tally!.of.other },
+              records: { found: records, of: losses!.of.record },
+              values: { found: values, of: losses!.of.other },
               example,
             }),
           );
@@ -399,10 +399,10 @@ class Trial {
     if (!convert[0] && !convert[1])
       return { message, remedy: `Choose places and a "type" that hold the same; or set "direction: ${to}", ${meant}.` };
     const missing = convert[side] ? undefined : from;
-    const mend = missing
+    const fix = missing
       ? `Write a "convert" toward ${missing} that undoes the other`
       : 'Let the two expressions of "convert" undo each other';
-    return { message, remedy: `${mend}; or set "direction: ${to}", ${meant}.` };
+    return { message, remedy: `${fix}; or set "direction: ${to}", ${meant}.` };
   }
 }
 

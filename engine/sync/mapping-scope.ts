@@ -11,7 +11,7 @@ import { rawHash } from './raw.ts';
 import type { MappingScope, Sibling } from './scope.ts';
 import { ownWriteIn } from './stored.ts';
 
-/** Records that were parked and are asked about together, and how long the first one waits for others, in ms. */
+/** Records of the waiting room that are asked about together, and how long the first one waits for others, in ms. */
 const MOST_PARKED = 500;
 const LINGER = 20;
 
@@ -36,24 +36,24 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
     return ask(id);
   }
 
-  const releases = new Map<string, (parked: RecordRef) => Promise<void>>();
+  const releases = new Map<string, (waiters: RecordRef) => Promise<void>>();
 
   /** Units of a batch that are recorded soon after each other ask together. */
-  function releaseOf(name: string): (parked: RecordRef) => Promise<void> {
+  function releaseOf(name: string): (waiters: RecordRef) => Promise<void> {
     const known = releases.get(name);
     if (known) return known;
     const { progress, waitingRoom } = context.links(name);
     const release = coalesce<RecordRef, void>(
-      async (parked) => {
+      async (waiters) => {
         if (await progress.ready()) {
           for (const side of SIDES) {
-            const ids = parked.flatMap((one) => (one.side === side ? [one.id] : []));
+            const ids = waiters.flatMap((one) => (one.side === side ? [one.id] : []));
             if (ids.length === 0) continue;
             await context.enqueue(name, side, ids);
             await waitingRoom.unpark(side, ids);
           }
         }
-        return parked.map(() => undefined);
+        return waiters.map(() => undefined);
       },
       MOST_PARKED,
       LINGER,
@@ -81,7 +81,7 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
       const found = await Promise.all(siblings[side].map(async (one) => ({ one, link: await siblingLink(one, id) })));
       return found.flatMap(({ one, link }) => (link ? ownWriteIn(link, one.side) : []));
     },
-    releaseIfReady: ({ mapping: name, ...parked }) => releaseOf(name)(parked),
+    releaseIfReady: ({ mapping: name, ...waiters }) => releaseOf(name)(waiters),
     firstRead: once(links.progress.firstRead),
     firstSyncAllowed: once(links.progress.firstSyncAllowed),
     ready: once(links.progress.ready),

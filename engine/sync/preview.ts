@@ -1,4 +1,4 @@
-/** What one record would become on the other side: every property converted, every fault told, nothing written. */
+/** What one record would become on the other side: every property converted, every fault reported, nothing written. */
 import type { Mapping } from '../config/types.ts';
 import { asTandemError, type TandemError } from '../errors.ts';
 import type { PropertyWrite } from '../merge/merge.ts';

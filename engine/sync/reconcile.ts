@@ -142,7 +142,7 @@ export async function foresee(
   unit: Unit,
   ready: () => Promise<boolean>,
 ): Promise<{ readonly facts: Facts; readonly step: Exclude<Step, { kind: 'ask' }> }> {
-  // What the brake would say is told of the whole plan.
+  // What the brake would say is reported for the whole plan.
   const known = { now: Date.now(), lastEnd: 0, brake: undefined, ready };
   const facts = await storedFacts(scope, unit, await lookUp(scope, unit), known);
   return foreseeFrom(scope, unit, startingFacts(scope, unit, facts));

@@ -349,8 +349,8 @@ export async function releaseParked(links: Store, found: ScanOptions['found']): 
 
 /**
  * Records that were given up for a reason that passes (an outage, a bad token), or were blocked by a brake that is off: they
- * are looked at again. What waits for links is woken by them, and what is wrong with a record or the mapping needs an edit:
- * however many of those there are, none is read.
+ * are looked at again. What waits for links is marked dirty by them, and what is wrong with a record or the mapping
+ * needs an edit: however many of those there are, none is read.
  */
 export async function releaseGivenUp({ links, mapping }: MappingScope, found: ScanOptions['found']): Promise<void> {
   for await (const records of links.issues.givenUp()) await findAll(records, found);
@@ -385,10 +385,10 @@ export async function retryRejected(
 
 /** The mapping was edited: what was in trouble under the former version gets another try. */
 export async function releaseEdited({ links, mapping }: MappingScope, found: ScanOptions['found']): Promise<void> {
-  const braked = (await liftUnlimited({ links, mapping })) !== undefined;
+  const stopped = (await liftUnlimited({ links, mapping })) !== undefined;
   for await (const batch of links.issues.list(EDITED)) {
     const again = batch.filter(({ issue }) =>
-      issue.kind === 'blocked' ? !braked : issue.mapping !== mapping.version || isPassing(issue),
+      issue.kind === 'blocked' ? !stopped : issue.mapping !== mapping.version || isPassing(issue),
     );
     await findAll(again, found);
   }

@@ -36,13 +36,17 @@ export interface MappingScope {
   /** The hash of a raw record under this version of the mapping, and under that of a sibling. */
   rawOf(of: Pick<RecordView, 'record'>): string;
   siblingRaw(mapping: Mapping, of: Pick<RecordView, 'record'>): string;
-  /** Whether the sides of a sibling were read fully: before that its records are parked, not looked at. */
+  /**
+   * Whether the sides of a sibling were read fully: before that its records go to the waiting room and are not looked
+   * at.
+   */
   siblingReady(sibling: Sibling): Promise<boolean>;
   /**
-   * A record was parked. A scan that ended since the batch asked whether both sides were read fully has released who waited
-   * before this record did: nobody would look at it until a later scan, and mappings that come after this one would wait.
+   * A record went to the waiting room. A scan that ended since the batch asked whether both sides were read fully has
+   * released who waited before this record did: nobody would look at it until a later scan, and mappings that come
+   * after this one would wait.
    */
-  releaseIfReady(parked: RecordRef & { readonly mapping: string }): Promise<void>;
+  releaseIfReady(waiting: RecordRef & { readonly mapping: string }): Promise<void>;
   /** The record as a write has just left it, for the looks of sibling mappings; unset where nobody keeps it. */
   readonly deliver?: ((sibling: Sibling, view: RecordView) => void) | undefined;
   /** Our own last writes to a record through other mappings of its entity. */

@@ -111,7 +111,7 @@ class Thread {
     this.#ready = new Promise((resolve) => this.#worker.once('message', () => resolve()));
   }
 
-  /** @param error what a task is told that runs */
+  /** @param error what a running task fails with */
   async end(error = new TandemError('UNAVAILABLE', 'The server is being stopped.')): Promise<void> {
     if (!this.ended) {
       this.ended = true;

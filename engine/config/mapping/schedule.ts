@@ -4,7 +4,10 @@ import { parseDuration } from '../duration.ts';
 import type { ScheduleConfig } from '../types.ts';
 import type { MappingFile } from './file.ts';
 
-/** Milliseconds. A scan costs a call to each side and finds what nobody was told of: see docs/decisions/0018-how-often-to-scan.md. */
+/**
+ * Milliseconds. A scan costs a call to each side and finds what no event reported: see
+ * docs/decisions/0018-how-often-to-scan.md.
+ */
 const CHANGES = 10 * 60_000;
 const WITH_WEBHOOKS = 60 * 60_000;
 const FULL = 24 * 60 * 60_000;

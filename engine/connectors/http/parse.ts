@@ -48,7 +48,7 @@ export async function parsePage(text: string, path: string, small = SMALL): Prom
     }
   }
   const start = listStart(text, path);
-  // No list there, or a path that selects: whoever looks for the list tells it.
+  // No list there, or a path that selects: the caller that looks for the list reports it.
   if (start === undefined) return parseJson(text);
   const items: unknown[] = [];
   const turn = takeTurns();

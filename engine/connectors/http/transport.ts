@@ -58,7 +58,7 @@ export interface HttpResponse {
   readonly body: unknown;
   /** The URL that was asked. */
   readonly url: string;
-  /** The URL to which the system sends whoever asks for the record; the response has no body then. */
+  /** The URL to which the system redirects a request for the record; the response has no body then. */
   readonly movedTo?: string;
 }
 
