@@ -199,7 +199,7 @@ export function readEnvironment(env: Env = process.env): Environment {
   const apiToken = token('TANDEM_API_TOKEN');
 
   if (apiToken !== undefined && apiToken === readToken)
-    complain('TANDEM_READ_TOKEN', 'another than TANDEM_API_TOKEN, or whoever may look may operate');
+    complain('TANDEM_READ_TOKEN', 'another than TANDEM_API_TOKEN, or all who may read may operate');
   const trustProxy = (text('TANDEM_TRUST_PROXY') ?? 'off').split(',').map((one) => one.trim().toLowerCase());
   const trusted = trustProxy.join() === 'off' ? [] : trustProxy;
   if (!trusted.every(isProxy))

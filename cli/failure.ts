@@ -23,7 +23,7 @@ export class Failure extends Error {
   }
 }
 
-/** Errors that whoever typed the command or wrote the configuration can mend; all others are failed work. */
+/** Errors that the author of the command or of the configuration can fix; all others are failed work. */
 const MENDABLE: readonly ErrorCode[] = [
   'BAD_REQUEST',
   'NOT_FOUND',
@@ -44,7 +44,7 @@ export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   const known = asTandemError(error);
   const { code, remedy } = known;
-  // Whoever types a command may see it all: it goes to nobody else.
+  // The caller of a command may see it all: it goes to nobody else.
   const message = known !== error && error instanceof Error ? error.message : known.message;
   return new Failure(code, message, remedy, statusOf(code), error);
 }

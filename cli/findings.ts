@@ -4,7 +4,9 @@ import type { LiveFinding } from '../engine/check/findings.ts';
 import type { Finding, UncheckedProperty } from '../engine/sync/laws.ts';
 import { plain } from './output.ts';
 
-/** Lines as `FILE:LINE:COLUMN LOSSY PROPERTY: …`; a property that loses both ways is told once, with both examples. */
+/**
+ * Lines as `FILE:LINE:COLUMN LOSSY PROPERTY: …`; a property that loses both ways is reported once, with both examples.
+ */
 export function findingLines(findings: readonly Finding[]): string[] {
   const groups = new Map<string, Finding[]>();
   for (const finding of findings) {

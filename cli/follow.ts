@@ -6,7 +6,7 @@ import { type Client, path } from './client.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
 import { reasonWords } from './issues.ts';
 import { colors, type Output, plain } from './output.ts';
-import { watchStandstill } from './standstill.ts';
+import { stallReport } from './standstill.ts';
 import { type Cell, textTable } from './tables.ts';
 
 /** Between two looks, in ms. */
@@ -27,7 +27,7 @@ interface Display {
 export interface FollowOptions {
   /** Seconds after which it is no longer followed. */
   readonly timeout?: number | undefined;
-  /** ms without progress after which it is told why. */
+  /** ms without progress after which the reason is shown. */
   readonly still?: number | undefined;
 }
 
@@ -48,20 +48,25 @@ export async function followRuns(
   { timeout, still }: FollowOptions = {},
 ): Promise<Run[]> {
   const display = output.json ? silentDisplay(output) : output.tty ? bars() : lines(output);
-  const watch = watchStandstill(client, `Ctrl-C ends this command only. ${goesOn(ids)}`, still);
+  const watch = stallReport(client, `Ctrl-C ends this command only. ${followHint(ids)}`, still);
   const stop = stopOn(timeout);
   let away: number | undefined;
   try {
     for (;;) {
       const seen = await look(client, ids, stop.signal);
       if (stop.timedOut())
-        throw new Failure('TIMEOUT', `It is not done after ${timeout} s, and no longer followed.`, goesOn(ids), FAILED);
+        throw new Failure(
+          'TIMEOUT',
+          `It is not done after ${timeout} s, and no longer followed.`,
+          followHint(ids),
+          FAILED,
+        );
       if (stop.signal.aborted) break;
       if (seen instanceof Failure) {
         away ??= performance.now();
         // Without Redis nothing is done, however long: there is a Tandem that says so, and waits for it.
         if (seen.code !== 'UNAVAILABLE' && performance.now() - away > AWAY)
-          throw new Failure(seen.code, `${seen.message} ${goesOn(ids)}`, seen.remedy, FAILED, seen);
+          throw new Failure(seen.code, `${seen.message} ${followHint(ids)}`, seen.remedy, FAILED, seen);
       } else {
         away = undefined;
         display.show(seen.flatMap(leaves));
@@ -74,13 +79,13 @@ export async function followRuns(
     display.end();
     stop.end();
   }
-  output.note(goesOn(ids));
+  output.note(followHint(ids));
   process.kill(process.pid, stop.signal.reason as NodeJS.Signals);
   return new Promise(() => {});
 }
 
 /** How runs that nobody follows are looked at. */
-export const goesOn = (ids: readonly string[]): string =>
+export const followHint = (ids: readonly string[]): string =>
   `${ids.length === 1 ? 'The run goes' : 'The runs go'} on in Tandem: ${ids.map((id) => `GET ${path('runs', id)}`).join(', ')} and tandem status tell how it stands.`;
 
 /** Aborted with the signal that came; after the time it is aborted without one. */
@@ -110,7 +115,7 @@ async function look(client: Client, ids: readonly string[], signal: AbortSignal)
   }
 }
 
-/** What a Tandem that is restarted, or has no Redis, answers, or whoever stands before it. */
+/** Codes of a Tandem that restarts or has no Redis, and of a proxy before it. */
 const PASSING: readonly string[] = ['SYSTEM_UNREACHABLE', 'SYSTEM_BAD_RESPONSE', 'INTERNAL', 'UNAVAILABLE', 'TIMEOUT'];
 
 export const isOver = (run: Run): boolean => run.state === 'done' || run.state === 'failed';
@@ -146,7 +151,7 @@ function stateWords(run: Run): string {
       return `failed: ${run.reason ?? 'no reason is known'}`;
     case 'done':
       return work === 0
-        ? `done: read ${readWords(run)}; ${run.reason === undefined ? 'nothing to do' : 'nothing to do beside what is told below'}${again}`
+        ? `done: read ${readWords(run)}; ${run.reason === undefined ? 'nothing to do' : 'nothing to do beside what is shown below'}${again}`
         : `done: ${done} records${again}`;
   }
 }
@@ -157,18 +162,18 @@ const silentDisplay = (output: Output): Display => ({ show() {}, note: output.no
 
 /** One line whenever a run enters another state, and now and then in between. */
 function lines(output: Output): Display {
-  const told = new Map<string, { state: string; words: string; at: number }>();
+  const reported = new Map<string, { state: string; words: string; at: number }>();
   return {
     show(runs) {
       for (const run of runs) {
         const words = stateWords(run);
-        const before = told.get(run.id);
+        const before = reported.get(run.id);
         const due =
           before === undefined ||
           before.state !== run.state ||
           (before.words !== words && performance.now() - before.at > LINE);
         if (!due) continue;
-        told.set(run.id, { state: run.state, words, at: performance.now() });
+        reported.set(run.id, { state: run.state, words, at: performance.now() });
         output.line(plain(`${run.mapping}: ${words}`));
       }
     },
@@ -251,7 +256,7 @@ interface Column {
   readonly of: (run: Run) => Cell;
 }
 
-/** How many reasons of failed records are told; the rest is one line. */
+/** How many reasons of failed records are shown; the rest is one line. */
 const REASONS = 15;
 
 /** Equal reasons once, the most frequent first, each with some of its records. */

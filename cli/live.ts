@@ -180,7 +180,7 @@ function placeIn(system: SystemConfig, entity: EntityConfig, textOf: LiveInput['
 
 function unanswered(name: string, system: string, error: unknown): Failure {
   const known = asTandemError(error);
-  // Whoever asks once wants to know what went wrong, not that it is tried again later.
+  // A command asks once: its user wants to know what went wrong, not that it is tried again later.
   const { code, message } = known.code === 'SYSTEM_DOWN' && known.cause ? asTandemError(known.cause) : known;
   return new Failure(
     code,

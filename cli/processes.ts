@@ -194,7 +194,7 @@ async function openTracing(logger: Logger, secrets: Secrets, closers: Closers): 
   return tracing;
 }
 
-/** @throws Failure where no mapping can run; with some that can, the others are told and left out */
+/** @throws Failure where no mapping can run; with some that can, the others are reported and left out */
 async function openConfig(environment: Environment, output: Output, logger: Logger): Promise<ConfigStore> {
   const config = await createConfigStore({ root: environment.config, env: process.env });
   const problems = config.problems();
@@ -208,7 +208,7 @@ async function openConfig(environment: Environment, output: Output, logger: Logg
         : `No mapping in ${environment.config} can run: see the problems above.`,
       problems.length === 0
         ? `Write one into mappings/, or set TANDEM_CONFIG. ${howToBegin(environment.config)}`
-        : 'Mend them; tandem validate checks again.',
+        : 'Fix them; tandem validate checks again.',
     );
   }
   const tell = (found: ReturnType<ConfigStore['problems']>): void => {
@@ -229,7 +229,7 @@ async function openConfig(environment: Environment, output: Output, logger: Logg
     if (change.changed.length > 0)
       logger.info({ changed: change.changed, version: change.config.version }, 'configuration reloaded');
     else if (change.problems.length > 0) logger.warn({}, 'the edit is refused; the last good version runs on');
-    else logger.info({}, 'the problems of the configuration are mended');
+    else logger.info({}, 'the problems of the configuration are fixed');
   });
   return config;
 }
@@ -251,7 +251,7 @@ async function closeAll(closers: Closers, logger: Logger): Promise<void> {
   }
 }
 
-/** Nothing is held only in memory, so a process that met a bug in itself ends and is started anew by whoever watches it. */
+/** Nothing is held only in memory, so a process that met a bug in itself ends, and its supervisor starts it again. */
 function endOnBugs(logger: Logger): void {
   const end = (err: unknown): void => {
     logger.fatal({ err }, 'Tandem met a bug in itself and ends');

@@ -1,4 +1,4 @@
-/** The command line as a whole: its commands, its help, how a wrong use is told. */
+/** The command line as a whole: its commands, its help, how a wrong use is reported. */
 import { Command, CommanderError } from 'commander';
 import { docCommand } from './commands/doc.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -59,7 +59,7 @@ export function createProgram(): Command {
   return program;
 }
 
-/** A wrong use of a command is told together with where its own help is. */
+/** A wrong use of a command is reported together with where its own help is. */
 function pointToHelp(command: Command, before = ''): void {
   const name = `${before}${command.name()}`;
   command.showHelpAfterError(seeHelp(name));

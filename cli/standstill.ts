@@ -6,7 +6,7 @@ import { systemNotes } from './health.ts';
 import { plain } from './output.ts';
 
 /** Of a run, what this looks at. */
-export interface Standing {
+export interface RunProgress {
   readonly id: string;
   readonly mapping: string;
   readonly state: string;
@@ -20,28 +20,28 @@ export const STILL = 10_000;
 
 /**
  * To be asked with each look: the runs as they are, or why they could not be had.
- * @param still ms without progress after which the reasons are told
- * @param goesOn what is said together with them
- * @returns lines to be told; each once, until something goes on again
+ * @param still ms without progress after which the reasons are reported
+ * @param followHint what is said together with them
+ * @returns lines to be shown; each once, until something goes on again
  */
-export function watchStandstill(
+export function stallReport(
   client: Client,
-  goesOn: string,
+  followHint: string,
   still = STILL,
-): (runs: readonly Standing[] | Failure) => Promise<string[]> {
+): (runs: readonly RunProgress[] | Failure) => Promise<string[]> {
   const reached = new Map<string, number[]>();
   let since = performance.now();
   let looked = since;
-  let told = new Set<string>();
+  let reported = new Set<string>();
   let mappings: ReadonlySet<string> = new Set();
   return async (seen) => {
     const now = performance.now();
     if (Array.isArray(seen)) {
-      const runs = seen as readonly Standing[];
+      const runs = seen as readonly RunProgress[];
       mappings = new Set(runs.map((run) => run.mapping));
       if (runs.filter((run) => advances(reached, run)).length > 0) {
         since = looked = now;
-        told = new Set();
+        reported = new Set();
       }
     }
     const patience = Math.min(still, READING);
@@ -50,20 +50,20 @@ export function watchStandstill(
     const lines = [
       ...(Array.isArray(seen) ? await scanReasons(client, seen) : []),
       ...(now - since < still ? [] : await reasons(client, mappings)),
-    ].filter((line) => !told.has(gist(line)));
+    ].filter((line) => !reported.has(gist(line)));
     if (lines.length === 0) return [];
-    for (const line of lines) told.add(gist(line));
+    for (const line of lines) reported.add(gist(line));
     // Who reads why nothing goes on wonders whether to wait.
-    if (now - since < still || told.has(goesOn)) return lines;
-    told.add(goesOn);
-    return [...lines, goesOn];
+    if (now - since < still || reported.has(followHint)) return lines;
+    reported.add(followHint);
+    return [...lines, followHint];
   };
 }
 
 const STATES = ['queued', 'scanning', 'working', 'failed', 'done'];
 
 /** A scan that is tried again reads what it has read before: only what was never reached is progress. */
-function advances(reached: Map<string, number[]>, { id, state, progress: { read, work, done } }: Standing): boolean {
+function advances(reached: Map<string, number[]>, { id, state, progress: { read, work, done } }: RunProgress): boolean {
   const sum = Object.values(read).reduce((all, one) => all + one, 0);
   const now = [STATES.indexOf(state), sum, work, done];
   const before = reached.get(id);
@@ -78,7 +78,7 @@ function advances(reached: Map<string, number[]>, { id, state, progress: { read,
 const gist = (line: string): string => line.replace(/\d+/g, '#');
 
 /** A scan that cannot read waits ever longer for its next try, without any progress that would show why. */
-async function scanReasons(client: Client, runs: readonly Standing[]): Promise<string[]> {
+async function scanReasons(client: Client, runs: readonly RunProgress[]): Promise<string[]> {
   const reading = runs.filter((run) => run.state === 'scanning');
   if (reading.length === 0) return [];
   // Only a hint: where it cannot be had, the run is followed without.

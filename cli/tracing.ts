@@ -1,7 +1,7 @@
 /**
  * Traces over OpenTelemetry, where an OTLP endpoint is configured: from the request or schedule that queued work, through
  * its jobs, to the calls to systems. Its packages are loaded only then. Requests from outside begin traces of their own,
- * and systems are told nothing of them.
+ * and systems learn nothing of them.
  */
 import type { Logger } from '../engine/logger.ts';
 import type { Attributes, Span, Tracing } from '../engine/tracing.ts';
@@ -71,7 +71,7 @@ export async function startTracing(
   const tracer = trace.getTracer('tandem', version);
   const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT };
 
-  const told = (attributes: Attributes): Record<string, string | number> => {
+  const redacted = (attributes: Attributes): Record<string, string | number> => {
     const given: Record<string, string | number> = {};
     for (const [name, value] of Object.entries(attributes))
       if (value !== undefined) given[name] = typeof value === 'string' ? redact(value) : value;
@@ -81,18 +81,18 @@ export async function startTracing(
   const tracing: Tracing = {
     jobs: new BullMQOtel({ tracerName: 'bullmq' }),
     begin(kind, name, attributes): Span {
-      const span = tracer.startSpan(redact(name), { kind: kinds[kind], attributes: told(attributes) });
+      const span = tracer.startSpan(redact(name), { kind: kinds[kind], attributes: redacted(attributes) });
       const below = trace.setSpan(context.active(), span);
       return {
         run: (work) => context.with(below, work),
         end(more, error) {
-          span.setAttributes(told(error === undefined ? more : { ...more, 'error.type': error }));
+          span.setAttributes(redacted(error === undefined ? more : { ...more, 'error.type': error }));
           if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
           span.end();
         },
       };
     },
-    note: (attributes) => void trace.getActiveSpan()?.setAttributes(told(attributes)),
+    note: (attributes) => void trace.getActiveSpan()?.setAttributes(redacted(attributes)),
     id: () => trace.getActiveSpan()?.spanContext().traceId,
   };
   return { tracing, close: () => provider.shutdown() };

@@ -4,7 +4,7 @@ import type { IssueReason, RecordIssue, Run, Triggered } from '../api/index.ts';
 import { type Client, path } from './client.ts';
 import type { CommandContext } from './command.ts';
 import { FAILED, Failure, OK } from './failure.ts';
-import { followRuns, goesOn, leaves, printSummary } from './follow.ts';
+import { followHint, followRuns, leaves, printSummary } from './follow.ts';
 import { issuesBefore, reasonTable, recordIssues } from './issues.ts';
 import { wholeNumber } from './numbers.ts';
 import { printPlan, readPlans } from './plans.ts';
@@ -49,9 +49,10 @@ export async function triggerAndFollow(
   const ids = begun.map((run) => run.id);
   if (options.wait === false) {
     output.result({ runs: begun }, () =>
-      [...begun.map((run) => `${run.mapping === '*' ? 'all mappings' : run.mapping}: run ${run.id}`), goesOn(ids)].join(
-        '\n',
-      ),
+      [
+        ...begun.map((run) => `${run.mapping === '*' ? 'all mappings' : run.mapping}: run ${run.id}`),
+        followHint(ids),
+      ].join('\n'),
     );
     return OK;
   }
@@ -69,7 +70,7 @@ export async function triggerAndFollow(
   return runs.some((run) => run.state === 'failed') ? FAILED : OK;
 }
 
-/** What waited or failed before these runs began, and still does; without what is told as failed anyway. */
+/** What waited or failed before these runs began, and still does; without what is reported as failed anyway. */
 async function issuesSince(
   client: Client,
   runs: readonly Run[],
@@ -78,8 +79,10 @@ async function issuesSince(
   const begun = runs.map((run) => run.createdAt).sort()[0];
   if (begun === undefined) return [];
   const mappings = runs.map((run) => run.mapping);
-  const told = new Set(failed.map((one) => one.mapping));
-  return (await issuesBefore(client, mappings, begun)).filter((one) => one.kind !== 'failed' || !told.has(one.mapping));
+  const reported = new Set(failed.map((one) => one.mapping));
+  return (await issuesBefore(client, mappings, begun)).filter(
+    (one) => one.kind !== 'failed' || !reported.has(one.mapping),
+  );
 }
 
 /** One run for all mappings, which ends when what they cause in each other is done too; else one per mapping named. */

@@ -31,7 +31,7 @@ export async function webhookKeys(
 async function sharedSecret(redis: Redis, key: string): Promise<string> {
   await redis.set(key, randomBytes(32).toString('base64url'), 'NX');
   const secret = await redis.get(key);
-  if (secret === null) throw new Error(`${key} vanished from Redis while it was being made.`);
+  if (secret === null) throw new Error(`${key} was removed from Redis while it was being made.`);
   return secret;
 }
 

@@ -1,4 +1,4 @@
-// What both stand-ins have in common for whoever starts them.
+// What both stand-ins have in common for the code that starts them.
 
 import type { Behaviours } from './kit/behaviours.ts';
 import type { Clock } from './kit/clock.ts';

@@ -1,5 +1,6 @@
-// A Redis for tests, the demo and development: the one that REDIS_URL names, or one of its own that ends with whoever
-// started it. Run as a program, it keeps one in the foreground: node scripts/redis.mjs [--port N] [--dir D] [--no-appendonly]
+// A Redis for tests, the demo and development: the one that REDIS_URL names, or one of its own that ends with the
+// process that started it. Run as a program, it keeps one in the foreground:
+// node scripts/redis.mjs [--port N] [--dir D] [--no-appendonly]
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -166,7 +167,7 @@ async function startOne(server, { port, dir, appendonly, sentinel, log, args }) 
       log(line);
     });
   }
-  // Whoever started it ends when its own work is done; a Redis is no reason to wait.
+  // The process that started it ends when its own work is done; a Redis is no reason to wait.
   child.unref();
   for (const stream of child.stdio) stream?.unref?.();
 
@@ -216,7 +217,7 @@ async function startOne(server, { port, dir, appendonly, sentinel, log, args }) 
     dir: folder,
     how: server.how,
     get exited() {
-      child.ref(); // whoever asks for its end waits for it
+      child.ref(); // a caller that asks for its end waits for it
       return exited.then(({ code, signal }) => ({ code: code ?? null, signal: signal ?? null }));
     },
     stop: once(stop),

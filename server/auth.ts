@@ -19,7 +19,7 @@ declare module 'fastify' {
     withoutRedis?: boolean;
   }
   interface FastifyInstance {
-    /** No token is set: whoever reaches the server may do everything. */
+    /** No token is set: every caller may do everything. */
     unprotected: boolean;
   }
 }

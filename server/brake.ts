@@ -10,7 +10,7 @@ import { namesOf } from './sides.ts';
 const SAMPLE = 10;
 
 /** The brake of a mapping in few words, if it is on. */
-export async function braked(engine: Engine, mapping: Mapping) {
+export async function brakeState(engine: Engine, mapping: Mapping) {
   const brake = await brakeOn(engine, mapping);
   return brake && { kind: brake.kind, reason: brakeReason(mapping, brake), since: iso(brake.since) };
 }

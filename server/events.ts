@@ -87,7 +87,7 @@ export function createEvents(): Events {
       try {
         await subscribed;
       } catch (error) {
-        // Whoever listens next begins again.
+        // The next listener begins again.
         listeners.delete(listener);
         leave();
         throw error;

@@ -1,4 +1,7 @@
-/** Which methods an address takes, told from the routes as they are registered: a wrong method is another mistake than a wrong address. */
+/**
+ * Which methods an address takes, read from the routes as they are registered: a wrong method is another mistake than a
+ * wrong address.
+ */
 import type { FastifyInstance } from 'fastify';
 
 /** Call before the routes are registered. @returns the methods of a path, in order; none where no route fits */

@@ -31,7 +31,7 @@ const SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 /** From a webhook that arrives at once to a record that waited for a person since yesterday. */
 const PROPAGATION_SECONDS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600, 14_400, 86_400];
 
-/** Every metric is told in docs/metrics.md. Labels name what the configuration declares, never records. */
+/** Every metric is documented in docs/metrics.md. Labels name what the configuration declares, never records. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -124,7 +124,7 @@ export function createMetrics(): Metrics {
 
 /** How long a scrape waits for what Redis holds, in ms. */
 const PATIENCE = 5_000;
-/** How long it waits for what is counted one by one: all else is told without, and the next scrape has it. */
+/** How long it waits for what is counted one by one: all else is reported without, and the next scrape has it. */
 const ISSUES_PATIENCE = 2_000;
 
 export interface Gauges {

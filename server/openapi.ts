@@ -6,7 +6,7 @@ import fp from 'fastify-plugin';
 import { object } from '../api/index.ts';
 import { problems } from './responses.ts';
 
-/** What any route may answer, whatever it does; told in one place, so that no route can forget it. */
+/** What any route may answer, whatever it does; declared in one place, so that no route can forget it. */
 function commonProblems({ config, method }: RouteOptions): object {
   const open = (config as FastifyContextConfig | undefined)?.open === true;
   const reads = [method].flat().every((one) => one === 'GET' || one === 'HEAD');
@@ -72,7 +72,7 @@ export const openapi = fp(
       routePrefix: '/docs',
       uiConfig: { validatorUrl: null, docExpansion: 'list', tryItOutEnabled: true },
     });
-    // Whoever opens the server in a browser wants to see something.
+    // A person who opens the server in a browser wants to see something.
     const hidden = { config: { open: true, withoutRedis: true }, schema: { hide: true } } as const;
     app.get('/', hidden, async (_, reply) => reply.redirect('/docs'));
   },

@@ -16,7 +16,7 @@ export interface ServerOptions {
   readonly version: string;
   /** The secret part of the webhook URL of a system; undefined where it takes none. */
   webhookKey(system: string): string | undefined;
-  /** Whether this process has workers too; told by health. */
+  /** Whether this process has workers too; shown by health. */
   readonly workers: boolean;
   /** Whether the process was told to stop: it is not ready any more, while it finishes what is under way. */
   readonly stopping?: (() => boolean) | undefined;

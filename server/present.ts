@@ -14,7 +14,7 @@ import type { Outcome } from '../engine/sync/outcome.ts';
 import type { UnidentifiedItems } from '../engine/sync/scan.ts';
 import type { LiveEvent } from './events.ts';
 import type { FlatIssue, Found } from './issues.ts';
-import type { Rest } from './queue-counts.ts';
+import type { Pause } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
 import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
 
@@ -113,7 +113,7 @@ export function presentJob(
   queue: Queue,
   job: Job,
   state: JobState,
-  { until, rest }: { readonly until?: number | undefined; readonly rest?: Rest | undefined } = {},
+  { until, rest }: { readonly until?: number | undefined; readonly rest?: Pause | undefined } = {},
 ): api.Job {
   const { tried = 0 } = job.data as Partial<RecordJob>;
   const ended = job.finishedOn === undefined ? {} : { finishedAt: iso(job.finishedOn) };
@@ -125,7 +125,7 @@ export function presentJob(
     state,
     attempts: job.attemptsMade + tried,
     attemptsAllowed: (job.opts.attempts ?? 1) + tried,
-    ...(state === 'completed' ? {} : (shownRest(rest) ?? reasonOfJob(job, state === 'delayed'))),
+    ...(state === 'completed' ? {} : (presentPause(rest) ?? reasonOfJob(job, state === 'delayed'))),
     ...(state === 'completed' && typeof job.returnvalue === 'string' ? { result: job.returnvalue } : {}),
     createdAt: iso(job.timestamp),
     ...(job.processedOn === undefined ? {} : { startedAt: iso(job.processedOn) }),
@@ -134,7 +134,7 @@ export function presentJob(
   };
 }
 
-const shownRest = (rest: Rest | undefined): Partial<Rest> | undefined =>
+const presentPause = (rest: Pause | undefined): Partial<Pause> | undefined =>
   rest && { reason: rest.reason, detail: rest.detail, ...(rest.code ? { code: rest.code } : {}) };
 
 function presentData(engine: Engine, data: MappingJob | ScanJob): api.Job['data'] {

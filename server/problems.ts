@@ -29,7 +29,7 @@ export class HttpProblem extends Error {
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
-/** @param requestId told where only the log knows more */
+/** @param requestId given where only the log knows more */
 export function problemOf(error: unknown, requestId: string): Problem {
   if (error instanceof HttpProblem) {
     const { errors, title, remedy } = error.more;

@@ -75,25 +75,25 @@ export async function standOf(engine: Engine, queue: Queue): Promise<QueueStand>
   };
 }
 
-export interface QueuePace {
+export interface QueueThroughput {
   /** Records (of scans: scans) that were done per second, in every process, over the last five minutes in which some did. */
   readonly perSecond: number;
   /** ms until it is empty if it goes on like this and nothing comes in; undefined where nothing is done. */
   readonly etaMs: number | undefined;
 }
 
-/** @param rests whether no worker takes anything of it now */
-export async function paceOfQueue(
+/** @param pauses whether no worker takes anything of it now */
+export async function throughputOf(
   engine: Engine,
   queue: Queue,
   { counts, marked }: QueueStand,
-  rests: boolean,
-): Promise<QueuePace> {
+  pauses: boolean,
+): Promise<QueueThroughput> {
   const perSecond = await engine.throughput.perSecond(queue.name);
   // A scan that is delayed waits for its time, not for a worker.
   const left =
     queue.name === SCAN_QUEUE ? counts.waiting + counts.active : counts.delayed + Math.max(marked, counts.waiting);
-  const etaMs = left === 0 ? 0 : rests || perSecond === 0 ? undefined : Math.round((left / perSecond) * 1_000);
+  const etaMs = left === 0 ? 0 : pauses || perSecond === 0 ? undefined : Math.round((left / perSecond) * 1_000);
   return { perSecond: Number(perSecond.toFixed(3)), etaMs };
 }
 
@@ -101,31 +101,35 @@ export async function paceOfQueue(
 type Reason = Omit<api.QueueReason, 'since'> & { readonly since: number };
 
 /** What keeps workers from taking anything of a queue. */
-export interface Rest extends Wait {
+export interface Pause extends Wait {
   readonly remedy?: string;
   /** Epoch ms, where that is known. */
   readonly since?: number;
 }
 
 /** Why nobody takes what waits in a queue, what a person must end first; empty where somebody does. */
-export function restsOf(
+export function pausesOf(
   engine: Engine,
   { name, paused }: Pick<QueueStand, 'name' | 'paused'>,
   processes: readonly LivingProcess[],
-): Rest[] {
+): Pause[] {
   const mapping = mappingOf({ name });
   const workers = processes.filter((process) => process.workers);
-  const rests: Rest[] = [];
-  if (paused) rests.push(WAITS.paused);
-  if (workers.length === 0) rests.push(WAITS.worker);
+  const pauses: Pause[] = [];
+  if (paused) pauses.push(WAITS.paused);
+  if (workers.length === 0) pauses.push(WAITS.worker);
   else if (mapping !== undefined && workers.every(({ yielded }) => yielded.includes(mapping)))
-    rests.push(WAITS.version);
-  const away = awayOf(engine, mapping, processes);
-  return away ? [...rests, away] : rests;
+    pauses.push(WAITS.version);
+  const away = systemsDown(engine, mapping, processes);
+  return away ? [...pauses, away] : pauses;
 }
 
 /** Work for systems that are down stays in its queue. */
-function awayOf(engine: Engine, mapping: string | undefined, processes: readonly LivingProcess[]): Rest | undefined {
+function systemsDown(
+  engine: Engine,
+  mapping: string | undefined,
+  processes: readonly LivingProcess[],
+): Pause | undefined {
   const sides = (mapping && engine.config.current().mappings.get(mapping)?.sides) || [];
   const states = systemStates(engine, processes);
   const names = [...new Set(sides.map(({ system }) => system.name))].filter((name) =>
@@ -142,10 +146,10 @@ function awayOf(engine: Engine, mapping: string | undefined, processes: readonly
 }
 
 /** Why nobody takes what waits, for all of it. */
-export function reasonsOfRest(rests: readonly Rest[], { counts, oldestWaiting = 0 }: QueueStand): Reason[] {
+export function reasonsOfPauses(pauses: readonly Pause[], { counts, oldestWaiting = 0 }: QueueStand): Reason[] {
   if (counts.waiting === 0) return [];
   const queued = Date.now() - oldestWaiting;
-  return rests.map(({ since = queued, ...rest }) => ({
+  return pauses.map(({ since = queued, ...rest }) => ({
     state: 'waiting',
     ...rest,
     count: counts.waiting,

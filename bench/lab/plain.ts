@@ -32,7 +32,7 @@ export interface PlainOptions {
   readonly records: number;
   /** Ms before each answer. */
   readonly latency?: number;
-  /** Told of each note that was written by the API, as it arrives. */
+  /** Called for each note that was written by the API, as it arrives. */
   readonly onNote?: (note: string) => void;
 }
 

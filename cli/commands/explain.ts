@@ -7,7 +7,7 @@ import { explain } from '../explanation.ts';
 import { OK } from '../failure.ts';
 import { reasonWords } from '../issues.ts';
 import { colors, plain } from '../output.ts';
-import { shown } from '../shown.ts';
+import { truncate } from '../shown.ts';
 import { textTable } from '../tables.ts';
 
 export function explainCommand(program: Command): void {
@@ -72,7 +72,7 @@ function explanationText({
     );
   }
   for (const { at, property, side: loser, value, rule } of lost) {
-    parts.push(plain(`lost at ${at} (${rule}): ${property} of ${loser} was ${shown(value)}`));
+    parts.push(plain(`lost at ${at} (${rule}): ${property} of ${loser} was ${truncate(value)}`));
   }
   if (lost.length > 0) parts.push(plain(`To put one back: tandem history ${mapping} ${side} ${id}`));
   return parts.join('\n');
@@ -88,11 +88,11 @@ function matchText({ found, rule, candidates }: NonNullable<Explanation['match']
 function row({ property, sides, decision }: ExplainedProperty, names: readonly string[]): string[] {
   const values = names.map((name) => {
     const side = sides[name];
-    return `${shown(side?.value)}${side?.changed ? ' *' : ''}`;
+    return `${truncate(side?.value)}${side?.changed ? ' *' : ''}`;
   });
   if (!decision) return [property, ...values, ''];
   const target = decision.writes === undefined ? undefined : sides[decision.writes]?.wouldBecome;
-  const write = decision.writes === undefined ? '' : `: ${decision.writes} becomes ${shown(target?.value)}`;
+  const write = decision.writes === undefined ? '' : `: ${decision.writes} becomes ${truncate(target?.value)}`;
   const fault = decision.fault ?? names.map((name) => sides[name]?.wouldBecome?.fault).find((one) => one !== undefined);
   const trouble = fault === undefined ? '' : `: ${fault.code} ${fault.message}`;
   return [property, ...values, `${RULES[decision.rule]}${write}${trouble}`];

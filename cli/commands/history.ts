@@ -5,7 +5,7 @@ import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { Failure, OK } from '../failure.ts';
 import { plain } from '../output.ts';
-import { shown } from '../shown.ts';
+import { truncate } from '../shown.ts';
 import { textTable } from '../tables.ts';
 
 interface Options {
@@ -63,7 +63,7 @@ function listed(entries: readonly HistoryEntry[], record: string, mapping: strin
     at,
     property,
     side,
-    `${shown(value)}${cut ? ' (cut)' : ''}`,
+    `${truncate(value)}${cut ? ' (cut)' : ''}`,
     rule,
     reason ?? '',
   ]);

@@ -26,8 +26,8 @@ import { createLogger } from '../log.ts';
 import { plain } from '../output.ts';
 import { checkRedis, requireRedisUrl } from '../redis.ts';
 
-/** Lines that were not taken are told one by one up to here. */
-const TOLD = 50;
+/** Lines that were not taken are reported one by one up to here. */
+const REPORTED = 50;
 
 export function copyCommands(links: Command): void {
   declare(links, {
@@ -64,7 +64,7 @@ export function copyCommands(links: Command): void {
     usage: 'import [file]',
     summary: 'put links from a copy back into Redis',
     details:
-      'Writes to Redis directly (REDIS_URL). What is there already is never changed: a link that differs is told, and ' +
+      'Writes to Redis directly (REDIS_URL). What is there already is never changed: a link that differs is reported, and ' +
       'stays. Afterwards both sides are read fully before anything is matched or created. Ends with 1 when a line could ' +
       'not be used; the others are imported all the same, and importing again does no harm.',
     examples: [
@@ -87,14 +87,14 @@ export function copyCommands(links: Command): void {
               await adoptFingerprints(redis, environment.prefix, environment, fingerprints, { unused, dry: dryRun });
             },
             problem(one) {
-              if (problems.push(one) <= TOLD)
+              if (problems.push(one) <= REPORTED)
                 context.output.note(plain(`line ${one.line}: ${one.code}: ${one.message}`));
               else problems.pop();
             },
           });
           const { imported, records, there, conflicting, bad } = counts;
-          const untold = conflicting + bad - problems.length;
-          if (untold > 0) context.output.note(`... and ${untold} more lines that were not taken`);
+          const unreported = conflicting + bad - problems.length;
+          if (unreported > 0) context.output.note(`... and ${unreported} more lines that were not taken`);
           context.output.result({ dryRun, ...counts, problems }, () =>
             [
               `${imported} links${dryRun ? ' would be' : ''} imported`,

@@ -85,7 +85,7 @@ export function linksCommand(program: Command): void {
     summary: 'break the link of a record',
     details:
       'Both records stay; only the id that Tandem wrote into one of them (`correlate`) is cleared. The next event or scan ' +
-      'looks for their counterparts anew and may link them again: change what made the link first.',
+      'looks for their counterparts again and may link them again: change what made the link first.',
     examples: [['links break company-customer --side keap --id 17', 'these two do not belong together']],
   })
     .requiredOption('--side <side>', 'name of the side that the record is on')

@@ -70,7 +70,7 @@ export function qaCommand(program: Command): void {
           output.line(checkText(check, mapping));
         }
         const count = checks.reduce((sum, check) => sum + compared(check), 0);
-        // A check that looked at nothing has found nothing out: whoever relies on it must hear of that.
+        // A check that looked at nothing has found nothing out: the caller must learn of that.
         const good = count > 0 && checks.every(passed);
         if (output.json) output.result({ passed: good, compared: count, checks }, () => '');
         else output.line(verdict(good, count, checks));

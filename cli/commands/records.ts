@@ -25,7 +25,7 @@ export function recordsCommand(program: Command): void {
     summary: 'records that failed, wait for links or ask for a person: how many for which reason, and which',
     details:
       'Without --kind: those that failed, wait, or are in review. "unmatched", "paused" and "orphaned" need nothing. What is ' +
-      'mended where Tandem does not see it is tried again with tandem retry; tandem explain tells of one record.',
+      'fixed where Tandem does not see it is tried again with tandem retry; tandem explain shows one record.',
     examples: [
       ['records', 'why, over all mappings'],
       ['records company-customer --list', 'which, the latest first'],

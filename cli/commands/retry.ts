@@ -21,9 +21,9 @@ export function retryCommand(program: Command): void {
     usage: 'retry [mapping]',
     summary: 'look again at records that wait: one, those with one reason, or all',
     details:
-      'For what is mended where Tandem does not see it: records wait with their reasons (tandem sync tells them, GET /records ' +
-      'lists them) and go by themselves when the record, the mapping or the record referred to is mended. Without --kind: ' +
-      'those that failed, wait for links, or ask for a person. Ends with 0 also when some fail again; their reasons are told.',
+      'For what is fixed where Tandem does not see it: records wait with their reasons (tandem sync shows them, GET /records ' +
+      'lists them) and are retried automatically when the record, the mapping or the record referred to is fixed. Without --kind: ' +
+      'those that failed, wait for links, or ask for a person. Ends with 0 also when some fail again; their reasons are shown.',
     examples: [
       ['retry', 'all that wait, in all mappings'],
       ['retry product-product --code SYSTEM_REJECTED', 'those that the other system rejected'],

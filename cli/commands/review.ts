@@ -50,7 +50,7 @@ export function reviewCommand(program: Command): void {
   declare(review, {
     usage: 'resolve <id>',
     summary: 'decide one',
-    details: 'Which of the options a review allows is told by: tandem review list',
+    details: 'Which of the options a review allows is shown by: tandem review list',
     examples: [
       ['review resolve product-product~keap~17 --link 4', 'they belong together'],
       ['review resolve product-product~keap~17 --create', 'it has no counterpart: create one'],

@@ -9,7 +9,7 @@ export function syncCommand(program: Command): void {
     summary: 'sync now, and follow it to its end',
     details:
       'Asks the Tandem that runs at TANDEM_URL. Without names, all mappings. Ends with 0 when the run is done, also when ' +
-      'single records failed (they wait with their reasons, which are told), with 1 when the run itself failed or --timeout ' +
+      'single records failed (they wait with their reasons, which are shown), with 1 when the run itself failed or --timeout ' +
       'is over. Where nothing goes on for a while it tells why, and waits. Ctrl-C ends the command, never the run.',
     examples: [
       ['sync', 'what changed, in all mappings'],

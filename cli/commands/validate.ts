@@ -66,8 +66,8 @@ async function validate(context: CommandContext, options: Options, files: string
   const checked = some
     ? await checkFiles(files, loaded, folder, process.env, !options.env)
     : { problems: loaded.problems, mappings: [...mappings.values()], systems: [] };
-  const shown = <T extends Problem | Finding | LiveFinding | DescriptionFinding>(told: T): T =>
-    some && files.includes(told.file) ? told : { ...told, file: shownFile(told.file, folder) };
+  const shown = <T extends Problem | Finding | LiveFinding | DescriptionFinding>(reported: T): T =>
+    some && files.includes(reported.file) ? reported : { ...reported, file: shownFile(reported.file, folder) };
   const problems = checked.problems.map((problem) => shown(problem));
   const textOf = ({ file }: SystemConfig): Promise<string> | string => loaded.files.get(file) ?? readFile(file, 'utf8');
   const tried = await tryMappings(context, loaded.config, { ...checked, all: !some, textOf }, options);

@@ -299,7 +299,7 @@ function every(ms: number): string {
   return ms === size ? `every ${unit}` : `every ${ms / size} ${unit}s`;
 }
 
-const BRAKED: Readonly<Record<BrakeKind, string>> = {
+const LIMITED: Readonly<Record<BrakeKind, string>> = {
   deletes: 'delete',
   creates: 'create (the first sync aside)',
   clears: 'empty a value in',
@@ -316,8 +316,8 @@ function brake({ mapping }: About): Text[] {
   const kinds = BRAKE_KINDS.map((kind) => {
     const limit = mapping.brake[kind];
     return limit
-      ? text`A run that would ${BRAKED[kind]} ${limitWords(limit)}${few(kind)} stops writing until a person decides.`
-      : text`No limit holds for the number of records that one run may ${BRAKED[kind]}.`;
+      ? text`A run that would ${LIMITED[kind]} ${limitWords(limit)}${few(kind)} stops writing until a person decides.`
+      : text`No limit holds for the number of records that one run may ${LIMITED[kind]}.`;
   });
   return [...kinds, text`The first sync may create ${first}${allowed}.`];
 }

@@ -1,5 +1,5 @@
 // What `--once` tries and checks, through the systems' own APIs: edits cross in both directions, counts are right, a
-// second full scan is quiet, the rules change without a restart, a failed record is looked at, mended and goes.
+// second full scan is quiet, the rules change without a restart, a failed record is looked at, fixed and synced.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const entities: Record<MappingName, readonly [keap: string, shop: string]> = {
   'opportunity-order': ['opportunities', 'orders'],
 };
 
-/** A linked company, a linked order, and a job that failed and can be mended. */
+/** A linked company, a linked order, and a job that failed and can be fixed. */
 export async function pickExample({ keap, tandem }: Apis): Promise<Pick<Example, 'company' | 'order' | 'failed'>> {
   const [company, order] = await Promise.all(
     ['company-customer', 'opportunity-order'].map(async (mapping) => {
@@ -32,7 +32,7 @@ export async function pickExample({ keap, tandem }: Apis): Promise<Pick<Example,
   return { company, order, failed: job && { queue, job: job.id, reason: job.detail } };
 }
 
-interface Trial {
+interface Demo {
   readonly apis: Apis;
   readonly example: Example;
   /** Folder whose mappings this Tandem runs; a copy. */
@@ -42,8 +42,8 @@ interface Trial {
 }
 
 /** @returns whether all was as it should be */
-export async function tryItAll(trial: Trial): Promise<boolean> {
-  const trials: [string, (trial: Trial) => Promise<string>][] = [
+export async function tryItAll(demo: Demo): Promise<boolean> {
+  const steps: [string, (demo: Demo) => Promise<string>][] = [
     ['Counts on both sides, read through their own APIs', counts],
     ['Values on both sides, read through their own APIs', values],
     ['A second full scan of everything is quiet', quiet],
@@ -52,24 +52,24 @@ export async function tryItAll(trial: Trial): Promise<boolean> {
     ['Values on both sides, after the edits', values],
     ['A mapping file edited, without a restart', mappingEdited],
     ['A mapping file broken, without harm', mappingBroken],
-    ['A failed job looked at, retried, mended', failedJob],
+    ['A failed job looked at, retried, fixed', failedJob],
     ['Quiet again after all that', quiet],
   ];
   let good = true;
-  for (const [what, attempt] of trials) {
-    trial.say(`\n${pc.bold(what)}`);
+  for (const [what, attempt] of steps) {
+    demo.say(`\n${pc.bold(what)}`);
     const started = performance.now();
     try {
-      trial.say(`${await attempt(trial)}\n  ${pc.green('ok')} after ${Math.round(performance.now() - started)} ms`);
+      demo.say(`${await attempt(demo)}\n  ${pc.green('ok')} after ${Math.round(performance.now() - started)} ms`);
     } catch (error) {
       good = false;
-      trial.say(`  ${pc.red('NOT OK')} ${error instanceof Error ? error.message : String(error)}`);
+      demo.say(`  ${pc.red('NOT OK')} ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   return good;
 }
 
-async function counts({ apis: { keap, shop }, seed }: Trial): Promise<string> {
+async function counts({ apis: { keap, shop }, seed }: Demo): Promise<string> {
   const { expected } = makeSeed(seed, 'demo');
   const lines: string[] = [];
   for (const [mapping, [ofKeap, ofShop]] of Object.entries(entities) as [MappingName, readonly [string, string]][]) {
@@ -89,7 +89,7 @@ async function counts({ apis: { keap, shop }, seed }: Trial): Promise<string> {
  * @returns what was compared, for people
  * @throws where anything differs
  */
-export async function values({ apis, seed }: Pick<Trial, 'apis' | 'seed'>, size: Size = 'demo'): Promise<string> {
+export async function values({ apis, seed }: Pick<Demo, 'apis' | 'seed'>, size: Size = 'demo'): Promise<string> {
   const { expected } = makeSeed(seed, size);
   const comparisons = await compareLinked(apis);
   const lines = comparisonLines(comparisons).join('\n');
@@ -118,7 +118,7 @@ export async function compareLinked(apis: Apis): Promise<Comparison[]> {
   return compareValues({ keap: apis.keap.get, shop: apis.shop.get }, pairs);
 }
 
-async function quiet({ apis }: Trial): Promise<string> {
+async function quiet({ apis }: Demo): Promise<string> {
   await atRest(apis);
   const before = await writes(apis);
   const { id } = await apis.tandem.send('POST', '/triggers', { scan: 'full' });
@@ -156,7 +156,7 @@ async function writes({ keap, shop }: Apis): Promise<number[]> {
   return Promise.all([of(keap), of(shop)]);
 }
 
-async function companyCrosses({ apis: { keap, shop }, example }: Trial): Promise<string> {
+async function companyCrosses({ apis: { keap, shop }, example }: Demo): Promise<string> {
   const note = `Called at ${new Date().toISOString()}`;
   await keap.send('PATCH', `/v2/companies/${example.company.keap}?update_mask=notes`, { notes: note });
   const customer = await until('the note arrives in the shop', async () => {
@@ -166,7 +166,7 @@ async function companyCrosses({ apis: { keap, shop }, example }: Trial): Promise
   return `  Keap company ${example.company.keap}, notes -> shop customer ${customer.id}, note: "${customer.note}"`;
 }
 
-async function orderCrosses({ apis: { keap, shop }, example }: Trial): Promise<string> {
+async function orderCrosses({ apis: { keap, shop }, example }: Demo): Promise<string> {
   const { order } = example;
   const before = await shop.get(`/orders/${order.shop}`);
   const status = before.status === 'completed' ? 'cancelled' : 'completed';
@@ -180,7 +180,7 @@ async function orderCrosses({ apis: { keap, shop }, example }: Trial): Promise<s
   return `  shop order ${order.shop}, status ${status} -> Keap opportunity ${deal.id}, stage ${deal.stage.name}; next step: "${deal.next_action_notes}"`;
 }
 
-async function mappingEdited({ apis: { keap, shop, tandem }, example, config }: Trial): Promise<string> {
+async function mappingEdited({ apis: { keap, shop, tandem }, example, config }: Demo): Promise<string> {
   const file = join(config, 'mappings', 'company-customer.yaml');
   const text = await readFile(file, 'utf8');
   const { version } = await tandem.get('/mappings/company-customer');
@@ -202,12 +202,12 @@ async function mappingEdited({ apis: { keap, shop, tandem }, example, config }: 
   return `  notes now has a convert; in force after ${effect} ms; Keap "now in capitals" -> shop "${customer.note}"`;
 }
 
-async function mappingBroken({ apis: { keap, shop, tandem }, example, config }: Trial): Promise<string> {
+async function mappingBroken({ apis: { keap, shop, tandem }, example, config }: Demo): Promise<string> {
   const file = join(config, 'mappings', 'company-customer.yaml');
   const text = await readFile(file, 'utf8');
   const { version } = await tandem.get('/mappings/company-customer');
   await writeFile(file, text.replace('customwebshop: note\n', 'customwebshop: nota\n'));
-  const [problem] = await until('the problem is told', async () => {
+  const [problem] = await until('the problem is reported', async () => {
     const { problems } = await tandem.get('/mappings/company-customer');
     return problems.length > 0 && problems;
   });
@@ -225,9 +225,9 @@ async function mappingBroken({ apis: { keap, shop, tandem }, example, config }: 
   return `  refused: ${problem.file}:${problem.line}:${problem.column} ${problem.message}\n  the last good version ran on, and the file was put back`;
 }
 
-async function failedJob({ apis }: Trial): Promise<string> {
+async function failedJob({ apis }: Demo): Promise<string> {
   const { keap, shop, tandem } = apis;
-  // Asked anew: the edit of the mapping gave every failed record another try, under a new job.
+  // Asked again: the edit of the mapping gave every failed record another try, under a new job.
   const { failed } = await pickExample(apis);
   if (!failed) throw new Error('The seed data should have made a job fail.');
   const path = `/queues/${failed.queue}/jobs/${encodeURIComponent(failed.job)}`;
@@ -243,7 +243,7 @@ async function failedJob({ apis }: Trial): Promise<string> {
   await keap.send('PATCH', `/v2/companies/${company.id}?update_mask=address`, {
     address: { ...address, country_code: 'USA' },
   });
-  const customer = await until('the mended company arrives in the shop', async () => {
+  const customer = await until('the fixed company arrives in the shop', async () => {
     const { links } = await tandem.get(`/links/company-customer?side=keap&id=${company.id}`);
     return links[0] && shop.get(`/customers/${links[0].ids.customwebshop}`);
   });
@@ -252,7 +252,7 @@ async function failedJob({ apis }: Trial): Promise<string> {
     const { jobs } = await tandem.get(`/queues/${failed.queue}/jobs?state=failed`);
     return !jobs.some((one: { id: string }) => one.id === failed.job);
   });
-  return `  job ${failed.job}: ${again.detail}\n  retried: the same; mended in Keap -> shop customer ${customer.id}, ${customer.billing.country}; the failed job is gone`;
+  return `  job ${failed.job}: ${again.detail}\n  retried: the same; fixed in Keap -> shop customer ${customer.id}, ${customer.billing.country}; the failed job is gone`;
 }
 
 function same(what: string, found: unknown, wanted: unknown): void {

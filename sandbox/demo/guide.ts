@@ -65,7 +65,7 @@ export function guide({ keap, shop, tandem }: Apis, example: Example): string[] 
     ...heading('Take the shop down, and bring it back'),
     `  ${curl} -X POST '${shop.url}/_sandbox/faults' ${json} -d '{"action":"reset"}'      every call of it fails now`,
     `  TANDEM_URL=${tandem.url} npm run -s tandem -- sync --full      after a while it tells why nothing goes on; leave it running`,
-    `  ${curl} -X DELETE '${shop.url}/_sandbox/faults'      in another terminal: all goes on by itself`,
+    `  ${curl} -X DELETE '${shop.url}/_sandbox/faults'      in another terminal: all continues automatically`,
     `  ${pc.dim('Both stand-ins are one process; the same at')} ${keapRoot}/_sandbox/faults ${pc.dim('takes Keap down.')}`,
     ...heading('Start a run by hand'),
     `  ${curl} -X POST '${tandem.url}/triggers' ${json} -d '{"scan":"full"}'`,

@@ -19,7 +19,7 @@ const PATIENCE = 60_000;
 const KEPT_LINES = 200;
 
 /**
- * @param file takes all that the process writes, for whoever wants to follow it
+ * @param file takes all that the process writes, for a reader that follows it
  * @throws with the process' last words when it ends or stays silent instead of being ready
  */
 export async function startProcess(

@@ -1,4 +1,7 @@
-/** What a system that was taken over may answer: each attack is one way to stop whoever reads it. Texts are made as they are sent. */
+/**
+ * What a system that was taken over may answer: each attack is one way to stop its reader. Texts are made as they are
+ * sent.
+ */
 import { gzipSync } from 'node:zlib';
 
 export interface Reply {

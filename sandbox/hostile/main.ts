@@ -1,5 +1,5 @@
-// Runs the system that was taken over as a process of its own, until it is told to stop: what it sends must not keep whoever
-// measures from measuring. Prints one line of JSON when it listens.
+// Runs the system that was taken over as a process of its own, until it is told to stop: what it sends must not keep
+// the process that measures from measuring. Prints one line of JSON when it listens.
 import { startHostile } from './server.ts';
 
 const system = await startHostile(Number(process.argv[2] ?? 0));

@@ -63,6 +63,6 @@ export async function startHostile(port = 0): Promise<HostileSystem> {
 
 async function send(response: ServerResponse, { status = 200, headers = {}, parts }: Reply): Promise<void> {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
-  // Whoever is attacked may hang up.
+  // The process under attack may hang up.
   await pipeline(Readable.from(parts, { objectMode: false }), response).catch(() => {});
 }

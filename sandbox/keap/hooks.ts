@@ -26,7 +26,7 @@ interface ObjectKey {
 type OfHook = { Params: { key: string } };
 
 export interface Hooks {
-  /** Notes a change; hooks of that event are told after their delay. */
+  /** Notes a change; hooks of that event are called after their delay. */
   note(eventKey: string, entity: KeapEntity, id: string): void;
   /** Forgets what waits to be sent. */
   clear(): void;

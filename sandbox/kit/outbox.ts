@@ -29,7 +29,7 @@ export interface Delivery {
   accepted: (status: number) => boolean;
   /** Asked before each attempt; false gives up silently. */
   wanted?: () => boolean;
-  /** Told after each attempt. `status` 0: no answer. True stops retrying. */
+  /** Called after each attempt. `status` 0: no answer. True stops retrying. */
   tried?: (result: { ok: boolean; status: number; last: boolean }) => boolean | undefined;
 }
 

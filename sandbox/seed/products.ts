@@ -75,8 +75,8 @@ export function makeProducts(shop: Workshop): void {
   // Keap takes one sku twice.
   times(counts.doubleSku, () => {
     const article = makeArticle(100);
-    const twins = [addKeap(article), addKeap({ ...makeArticle(100), sku: article.sku })];
-    review(twins, [addShop({ ...article, name: productName() })]);
+    const candidates = [addKeap(article), addKeap({ ...makeArticle(100), sku: article.sku })];
+    review(candidates, [addShop({ ...article, name: productName() })]);
   });
 
   // Keap needs a short description.

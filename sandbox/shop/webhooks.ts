@@ -45,7 +45,7 @@ export function createWebhooks(
       created_at: new Date(store.clock.now()).toISOString(),
     });
     reply.code(201);
-    // A secret that the shop made is told once, here.
+    // A secret that the shop made is shown once, here.
     return { ...shown(webhook), ...(secret === undefined && { secret: webhook.secret }) };
   });
   app.delete<{ Params: { id: string } }>('/webhooks/:id', async (request, reply) => {
@@ -71,7 +71,7 @@ export function createWebhooks(
         outbox.send(
           {
             url: webhook.url,
-            // Signed anew on each attempt: a receiver refuses old times.
+            // Signed again on each attempt: a receiver refuses old times.
             headers: () => ({
               'content-type': 'application/json',
               'x-shop-signature': sign(webhook.secret, body, Math.floor(store.clock.now() / 1_000)),

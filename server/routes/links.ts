@@ -92,7 +92,7 @@ export const links: Routes = async (app, { engine }) => {
         operationId: 'breakLink',
         tags,
         summary:
-          'Break the link of a record. Both records stay as they are; the next scan that reads them looks for their counterparts anew, and may link them again or create what is missing',
+          'Break the link of a record. Both records stay as they are; the next scan that reads them looks for their counterparts again, and may link them again or create what is missing',
         params,
         querystring: BreakLinkQuery,
         response: {

@@ -22,7 +22,7 @@ import { retireMapping } from '../../engine/queue/retire.ts';
 import { schedulesOf } from '../../engine/queue/schedules.ts';
 import { createThreads } from '../../engine/threads/pool.ts';
 import { otherSide } from '../../engine/types.ts';
-import { braked } from '../brake.ts';
+import { brakeState } from '../brake.ts';
 import { AFTER_RETIREMENT, duringRetirement } from '../follows.ts';
 import type { Contract, Routes } from '../options.ts';
 import { previewHost } from '../preview-host.ts';
@@ -189,7 +189,7 @@ async function summary(engine: Engine, mapping: Mapping) {
     links.progress.ready(),
     links.links.count(),
     links.issues.counts(),
-    braked(engine, mapping),
+    brakeState(engine, mapping),
   ]);
   return {
     name,

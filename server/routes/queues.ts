@@ -43,13 +43,13 @@ import type { Routes } from '../options.ts';
 import { iso, presentJob } from '../present.ts';
 import {
   mappingOf,
-  paceOfQueue,
+  pausesOf,
   queueNamed,
   queuesOf,
   reasonsOf,
-  reasonsOfRest,
-  restsOf,
+  reasonsOfPauses,
   standOf,
+  throughputOf,
 } from '../queue-counts.ts';
 import { problems } from '../responses.ts';
 import { sideIndex, sideNames } from '../sides.ts';
@@ -354,12 +354,12 @@ async function findJob(engine: Engine, name: string, id: string): Promise<FoundJ
 /** @param living the processes that are alive, where it was asked for already */
 async function presentQueue(engine: Engine, queue: Queue, withReasons: boolean, living?: readonly LivingProcess[]) {
   const { later, ...stand } = await standOf(engine, queue);
-  const rests = restsOf(engine, stand, living ?? (await engine.versions.processes()));
+  const pauses = pausesOf(engine, stand, living ?? (await engine.versions.processes()));
   const [pace, reasons] = await Promise.all([
-    paceOfQueue(engine, queue, { ...stand, later }, rests.length > 0),
+    throughputOf(engine, queue, { ...stand, later }, pauses.length > 0),
     withReasons
       ? reasonsOf(engine, queue, { ...stand, later }).then((found) => [
-          ...reasonsOfRest(rests, { ...stand, later }),
+          ...reasonsOfPauses(pauses, { ...stand, later }),
           ...found,
         ])
       : undefined,
@@ -415,7 +415,7 @@ async function presentJobs(engine: Engine, queue: Queue, found: readonly FoundJo
 
 async function restsNow(engine: Engine, queue: Queue) {
   const [paused, processes] = await Promise.all([queue.isPaused(), engine.versions.processes()]);
-  return restsOf(engine, { name: queue.name, paused }, processes);
+  return pausesOf(engine, { name: queue.name, paused }, processes);
 }
 
 /** A record in trouble has a job of its own, which is noted; whatever else is to be looked at is marked. */

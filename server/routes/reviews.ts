@@ -69,7 +69,7 @@ export const reviews: Routes = async (app, { engine }) => {
         tags,
         summary: 'Decide a review',
         description: [
-          'Which actions a review allows is told with it:',
+          'Each review lists the actions that it allows:',
           '`link` with `counterpart`: the two belong together.',
           '`create`: there is no counterpart (any more), create one.',
           '`take` with `side`: the values of this side win. With `property` only of this one; with `properties` each by its own side, and by `side`, where it is sent, all others.',
@@ -84,9 +84,9 @@ export const reviews: Routes = async (app, { engine }) => {
       },
     },
     async ({ params, body }) => {
-      const braked = parseBrakeReviewId(params.id);
-      if (braked !== undefined) {
-        return { review: params.id, ...(await resolveBrake(engine, engine.mapping(braked), body.action)) };
+      const brakeOf = parseBrakeReviewId(params.id);
+      if (brakeOf !== undefined) {
+        return { review: params.id, ...(await resolveBrake(engine, engine.mapping(brakeOf), body.action)) };
       }
       const outcome = await resolve(engine, params.id, body);
       return { review: params.id, action: body.action, ...(outcome ? { outcome } : {}) };
@@ -136,7 +136,7 @@ async function resolve(engine: Engine, review: string, body: ResolveBody) {
   const record = { side, id: name.id };
   const started = performance.now();
   /** What a person had done is a live decision as any other. */
-  const told = (outcome: Outcome) => {
+  const reported = (outcome: Outcome) => {
     const ms = Math.round(performance.now() - started);
     const arrived = [undefined, undefined] as const;
     engine.options.onOutcome?.({ mapping: mapping.name, sides: names, side, id: name.id, outcome, ms, arrived });
@@ -153,13 +153,13 @@ async function resolve(engine: Engine, review: string, body: ResolveBody) {
         return undefined;
       }
       case 'create':
-        return told(await createAgain(scope, record, pair));
+        return reported(await createAgain(scope, record, pair));
       case 'take': {
         const { winner, chosen } = choice(mapping, names, body);
-        return told(await resolveConflict(scope, record, winner, chosen));
+        return reported(await resolveConflict(scope, record, winner, chosen));
       }
       case 'delete':
-        return told(await deleteSurvivor(scope, record));
+        return reported(await deleteSurvivor(scope, record));
       case 'ignore':
         await dismiss(scope, record);
         return undefined;

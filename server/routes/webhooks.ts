@@ -1,4 +1,7 @@
-/** Webhooks: events of systems come in here. Open to whoever knows the key in the address; the signature is checked where the system has one. */
+/**
+ * Webhooks: events of systems come in here. Open to all who know the key in the address; the signature is checked where
+ * the system has one.
+ */
 import type { FastifyRequest } from 'fastify';
 import { Accepted, Handshake, type Static, WebhookParams } from '../../api/index.ts';
 import { verifyWebhook } from '../../engine/connectors/http/webhooks.ts';
@@ -73,7 +76,7 @@ export const webhooks: Routes = async (app, { engine, options, metrics }) => {
         now: Date.now(),
       }).catch((error: unknown) => {
         if (!(error instanceof TandemError && error.code === 'UNAUTHORIZED')) throw error;
-        // Whoever has the key of the address is most likely the system: that its events are lost must be seen.
+        // A caller with the key of the address is most likely the system: that its events are lost must be seen.
         request.log.warn({ system, code: error.code, reason: error.message }, 'webhook refused');
         throw new HttpProblem('UNAUTHORIZED', 401, error.message, {
           title: 'The webhook is not signed as it should be',
