@@ -74,7 +74,7 @@ it('another node takes over, first at will, then because one is killed: all goes
   expect(keys.filter((key) => !key.startsWith('{tandem}:'))).toEqual([]);
   for (const node of nodes) if (node !== leader && node !== follower) expect(await node.redis.dbsize()).toBe(0);
 
-  // The former one lives on: it tells whoever asks it where to go.
+  // The former one lives on: it redirects its callers.
   await make(RECORDS / 3, (2 * RECORDS) / 3);
   await until(() => skus().length > RECORDS / 3, PATIENCE);
   await follower.redis.cluster('FAILOVER');

@@ -10,7 +10,7 @@ export interface Gate {
   /** Requests that came so far; where nothing listens nobody can count. */
   readonly requests: number;
   fail(how: Outage): Promise<void>;
-  mend(): Promise<void>;
+  fix(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export async function startGate(target: string): Promise<Gate> {
       outage = how;
       if (how === 'refused') await shut();
     },
-    async mend() {
+    async fix() {
       const before = outage;
       outage = undefined;
       if (before === 'refused') server = await open(port);

@@ -41,7 +41,7 @@ export const SCHEMA = JSON.stringify({
   },
 });
 
-/** @returns the folder; whoever asked for it removes it */
+/** @returns the folder; the caller removes it */
 export async function writeConfig(files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-hostile-'));
   for (const [name, text] of Object.entries(files)) {

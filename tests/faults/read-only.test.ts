@@ -62,7 +62,7 @@ it(
     expect((await tandem(['status'], { TANDEM_URL: url })).stdout).toContain('customwebshop takes no writes since');
     // What its own people edit arrives all the same, and who was made on both sides is linked.
     for (let i = 2 * third; i < RECORDS; i++) await editAs('customwebshop', i);
-    for (const system of ['keap', 'customwebshop'] as const) await make(system, 'twin');
+    for (const system of ['keap', 'customwebshop'] as const) await make(system, 'candidate');
     await until(
       () =>
         links.slice(2 * third).every(([a], i) => keap.store.products.get(a)?.description === wanted.get(2 * third + i)),
@@ -84,7 +84,7 @@ it(
     const looked = (await reads()) - read;
 
     // ------------------------------------------------------------ back
-    await gates.customwebshop.mend();
+    await gates.customwebshop.fix();
     const back = Date.now();
     const allInStep = (): boolean =>
       inStep(keap, shop, links, wanted) &&

@@ -18,13 +18,13 @@ const PATIENCE = 120_000;
 const RECORDS = OUTAGE < 60_000 ? 60 : 240;
 
 it.each(['hangs', 'is killed'] as const)(
-  'Redis %s in the midst of work: no process is started anew, no job and no edit is lost',
+  'Redis %s in the midst of work: no process restarts, no job and no edit is lost',
   async (how) => {
     const durable = await startDurableRedis();
     later(() => durable.close());
     const { keap, shop, env: addresses } = await standIns({ empty: true });
     const folder = await configFolder('product-product');
-    // Events that came while Redis was away were answered with 503: what they told is found by the next scan.
+    // Events that came while Redis was away were answered with 503: what they reported is found by the next scan.
     const file = join(folder, 'mappings', 'product-product.yaml');
     await writeFile(
       file,
@@ -79,18 +79,18 @@ it.each(['hangs', 'is killed'] as const)(
     const open = (await jobs()).open;
     const done = updates() - before;
     const began = Date.now();
-    const mend = await durable.fail(how);
+    const restore = await durable.fail(how);
     await until(async () => (await fetch(`${url}/health/ready`)).status === 503, PATIENCE);
     expect(await get('/health/ready')).toMatchObject({ status: 'down', redis: { state: 'down' } });
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
     for (let i = third; i < RECORDS; i++) await edit(i % 2 === 0 ? 'keap' : 'customwebshop', i);
     await people.make('keap', 'new');
-    // Who asks is told, and not kept waiting until Redis is back.
+    // The caller gets an error, and does not wait until Redis is back.
     const asked = await fetch(`${url}/runs`);
     expect(asked.status).toBe(503);
     expect(await asked.json()).toMatchObject({ code: 'UNAVAILABLE' });
     await sleep(Math.max(0, OUTAGE - (Date.now() - began)));
-    await mend();
+    await restore();
 
     // ------------------------------------------------------------ back
     const back = Date.now();
@@ -114,7 +114,7 @@ it.each(['hangs', 'is killed'] as const)(
     expect(counts()).toEqual([RECORDS + 1, RECORDS + 1]);
     const { issues } = await get<{ issues: Record<string, number> }>('/mappings/product-product');
     expect(issues).toMatchObject({ failed: 0, review: 0 });
-    // Neither process ended, nor was started anew.
+    // Neither process ended or restarted.
     expect([server.child.exitCode, worker.child.exitCode]).toEqual([null, null]);
     expect(await get('/processes')).toMatchObject({
       processes: [{ pid: server.child.pid }, { pid: worker.child.pid }],

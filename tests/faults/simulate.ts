@@ -103,11 +103,11 @@ async function simulate(options: Options): Promise<number> {
   function tell({ seed, ...report }: Report): void {
     for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key];
     const overtaken = report.overtaken > 0 ? `, ${report.overtaken} overtaken` : '';
-    const braked = report.brakes > 0 ? `, ${report.brakes} brakes answered` : '';
+    const brakes = report.brakes > 0 ? `, ${report.brakes} brakes answered` : '';
     const doubted = report.doubts > 0 ? `, ${report.doubts} lost creates found by people` : '';
     const odd =
       hostile.length > 0 ? `, ${report.edits} edits, ${report.oddities} odd deeds, ${report.issues} issues` : '';
-    const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped${odd}${braked}${doubted}${overtaken}`;
+    const counts = `${report.things} things, ${report.writes} writes, ${report.faults} faults, ${report.kills} kills, ${report.skipped} skipped${odd}${brakes}${doubted}${overtaken}`;
     const done = `${held + broken.length + 1}/${seeds}`;
     const verdict = report.broken.length === 0 ? 'held' : 'BROKEN';
     console.log(`seed ${seed}: ${verdict} (${counts}, ${(report.ms / 1000).toFixed(1)} s) ${done}`);

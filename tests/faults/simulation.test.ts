@@ -1,7 +1,7 @@
 /**
- * A short set of what `npm run simulate` runs at length. SEEDS (and FROM), HOSTILE_SEEDS, KILLS and TWINS in the environment make it longer.
- * Two processes at work, faults on both systems, processes and Redis killed: every promise is checked by the stand-ins'
- * own data.
+ * A short set of what `npm run simulate` runs at length. SEEDS (and FROM), HOSTILE_SEEDS, KILLS and PAIRS in the
+ * environment make it longer. Two processes at work, faults on both systems, processes and Redis killed: every promise
+ * is checked by the stand-ins' own data.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Crew, createCrew } from './simulation/crew.ts';
@@ -10,7 +10,7 @@ import type { Hostility } from './simulation/hostile.ts';
 import { runKills } from './simulation/kills.ts';
 import { moments } from './simulation/orders.ts';
 import { runSchedule } from './simulation/run.ts';
-import { makeSchedule, makeTwins } from './simulation/schedule.ts';
+import { makePairs, makeSchedule } from './simulation/schedule.ts';
 
 const SEEDS = Number(process.env.SEEDS ?? 2);
 const HOSTILE_SEEDS = Number(process.env.HOSTILE_SEEDS ?? 1);
@@ -18,7 +18,7 @@ const FROM = Number(process.env.FROM ?? 1);
 const KILLS = Number(process.env.KILLS ?? 1);
 /** Kills at each step before all is checked. */
 const TOGETHER = 5;
-const TWINS = Number(process.env.TWINS ?? 50);
+const PAIRS = Number(process.env.PAIRS ?? 50);
 const TIMEOUT = 1_800_000;
 
 let redis: DurableRedis;
@@ -65,9 +65,9 @@ it.each(Array.from({ length: HOSTILE_SEEDS }, (_, i) => FROM + 5 + i))(
 it(
   'two records that match, made at one moment on both sides, become one link, whichever of two processes comes first',
   async () => {
-    const { broken, things } = await runSchedule(makeTwins(1, TWINS), { crew, redis, dawdle: 40 });
+    const { broken, things } = await runSchedule(makePairs(1, PAIRS), { crew, redis, dawdle: 40 });
     expect(broken).toEqual([]);
-    expect(things).toBe(TWINS);
+    expect(things).toBe(PAIRS);
   },
   TIMEOUT,
 );

@@ -25,7 +25,7 @@ it.each<[system: SystemName, how: Outage]>([
   ['customwebshop', 'unavailable'],
   ['keap', 'hanging'],
 ])(
-  '%s is gone (%s): it is left in peace, and all goes on by itself once it is back',
+  '%s is gone (%s): it is not called, and all continues automatically once it is back',
   async (system, how) => {
     const all = await startOutage();
     const { keap, shop, gates, server, worker, url, get, counts, idle, sync } = all;
@@ -82,7 +82,7 @@ it.each<[system: SystemName, how: Outage]>([
     const otherCalled = (await calls(other)) - otherBefore;
 
     // ------------------------------------------------------------ back
-    await gates[system].mend();
+    await gates[system].fix();
     const back = Date.now();
     const allInStep = (): boolean =>
       inStep(keap, shop, links, wanted) &&
@@ -110,7 +110,7 @@ it.each<[system: SystemName, how: Outage]>([
     const run = await sync();
     expect(run).toMatchObject({ state: 'done', progress: { work: 0 } });
     await until(async () => (await get<Health>('/health/ready')).status === 'ready');
-    // Neither process was started anew.
+    // Neither process was restarted.
     expect([server.child.exitCode, worker.child.exitCode]).toEqual([null, null]);
   },
   OUTAGE + 3 * PATIENCE,

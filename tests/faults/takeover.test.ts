@@ -121,15 +121,15 @@ test('no answer of a system ends a process with 768 MB of heap, nor keeps it fro
   for (const [i, [name, attack]] of attacks.entries()) {
     const end = new AbortController();
     const gap = longestGap(url, end.signal);
-    const told: string[] = [];
-    if (attack.list) told.push(await scan(`taken-${i}`));
-    if (attack.read || attack.token) told.push(await preview(`taken-${i}`));
+    const reported: string[] = [];
+    if (attack.list) reported.push(await scan(`taken-${i}`));
+    if (attack.read || attack.token) reported.push(await preview(`taken-${i}`));
     end.abort();
     const row = { gap: Math.round(await gap), peak: await peak(child) };
     most.peak = Math.max(most.peak, row.peak);
     most.gap = Math.max(most.gap, row.gap);
     rows.push(
-      `${name.padEnd(40)} ${String(row.peak).padStart(5)} MB ${String(row.gap).padStart(6)} ms  ${told.join(' | ')}`,
+      `${name.padEnd(40)} ${String(row.peak).padStart(5)} MB ${String(row.gap).padStart(6)} ms  ${reported.join(' | ')}`,
     );
   }
   process.stdout.write(

@@ -52,7 +52,7 @@ export interface IndexEntry {
 export type Links = ReturnType<typeof createLinks>;
 
 /** Marks in a base a property whose written value was read back otherwise. */
-const DOUBT = '~';
+const UNCONFIRMED = '~';
 
 export const createLinks = (redis: Redis, prefix: string, mapping: StoreRules, fingerprinter: Fingerprinter) =>
   linksIn(createStore(redis, prefix, mapping, fingerprinter));
@@ -133,7 +133,7 @@ export function linksIn(store: Store) {
     },
 
     /**
-     * Records an agreement in one step: link keys, base and states together, the intents of both fulfilled.
+     * Records an agreement in one step: link keys, base and states together, the pending creates of both ended.
      * @throws TandemError LINK_CHANGED, LINK_TAKEN
      */
     async commit({ ids, version, base, states, held }: Commit): Promise<string> {
@@ -143,8 +143,10 @@ export function linksIn(store: Store) {
       const link = {
         ids,
         revision: version === '' ? undefined : Number(version),
-        base: Object.fromEntries(Object.entries(base).filter(([property]) => !property.startsWith(DOUBT))),
-        unconfirmed: Object.keys(base).flatMap((property) => (property.startsWith(DOUBT) ? [property.slice(1)] : [])),
+        base: Object.fromEntries(Object.entries(base).filter(([property]) => !property.startsWith(UNCONFIRMED))),
+        unconfirmed: Object.keys(base).flatMap((property) =>
+          property.startsWith(UNCONFIRMED) ? [property.slice(1)] : [],
+        ),
         correlation: [left(0), left(1)] as const,
         lastSynced: [parsed[0]!.token, parsed[1]!.token] as const,
         raw: ['', ''] as const,
@@ -205,7 +207,7 @@ export function linksIn(store: Store) {
     },
 
     /** @param kinds only these; failed, waiting, blocked and review alone are found without reading all that is held */
-    async *allHeld(kinds: readonly IssueKind[] = ISSUE_KINDS): AsyncGenerator<HeldRecord[]> {
+    async *allIssues(kinds: readonly IssueKind[] = ISSUE_KINDS): AsyncGenerator<HeldRecord[]> {
       for await (const batch of issues.list(kinds)) yield batch.map(({ side, id, issue }) => ({ side, id, ...issue }));
     },
 
@@ -232,16 +234,16 @@ export function linksIn(store: Store) {
       await one({ c: [], d: [], k: 'X', s: String(side), i: id });
     },
 
-    // ------------------------------------------------------------ intents
+    // ------------------------------------------------------------ pending creates
 
-    intent: async (side: SideIndex, id: string): Promise<PendingCreate | undefined> =>
+    pendingCreate: async (side: SideIndex, id: string): Promise<PendingCreate | undefined> =>
       (await issues.open(side, id)).pendingCreate,
 
-    /** Open intents of source records on `side`, that is creates on the other side. */
-    openIntents: async (side: SideIndex): Promise<{ id: string; intent: PendingCreate }[]> =>
-      (await issues.pendingCreates(side)).map(({ id, pending }) => ({ id, intent: pending })),
+    /** Pending creates of source records on `side`, that is creates on the other side. */
+    pendingCreates: async (side: SideIndex): Promise<{ id: string; pending: PendingCreate }[]> =>
+      (await issues.pendingCreates(side)).map(({ id, pending }) => ({ id, pending })),
 
-    intend: (side: SideIndex, id: string, pendingCreate: PendingCreate): Promise<void> =>
+    beginCreate: (side: SideIndex, id: string, pendingCreate: PendingCreate): Promise<void> =>
       patch(side, id, { pendingCreate }),
 
     ...store.history,
@@ -265,5 +267,5 @@ export function linksIn(store: Store) {
 
 const baseOf = ({ base, unconfirmed }: Link): Base => ({
   ...base,
-  ...Object.fromEntries(unconfirmed.map((property) => [DOUBT + property, base[property]!])),
+  ...Object.fromEntries(unconfirmed.map((property) => [UNCONFIRMED + property, base[property]!])),
 });

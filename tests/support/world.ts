@@ -174,7 +174,7 @@ export async function startWorld(
     },
     async held(mapping) {
       const all: HeldRecord[] = [];
-      for await (const batch of linksIn(engine.links(mapping)).allHeld()) all.push(...batch);
+      for await (const batch of linksIn(engine.links(mapping)).allIssues()) all.push(...batch);
       return all;
     },
     async reconcile(mapping, side, id) {

@@ -16,7 +16,7 @@ Every error that Tandem tells has one of these codes: problem documents over HTT
 with \`--json\`. Codes stay; titles and messages may change. The message beside a code says what happened in this case.
 
 *Again* says whether trying again can help. *later*: Tandem does so by itself where the error met a record, with growing
-pauses. *after a wait*: likewise, and it counts as no failed attempt. *no*: somebody has to mend something first. *look
+pauses. *after a wait*: likewise, and it counts as no failed attempt. *no*: a person has to correct something first. *look
 first*: it is not known whether it was done, and Tandem looks before it writes again. *Status* is the HTTP status under
 which the server usually tells it; a refusal by its size may also be 414 (address) or 431 (headers), and a request that
 took too long to arrive is 408.
@@ -50,12 +50,12 @@ test.each([
   ['An "Ann', 'An […]'],
   ["It can't be done", "It can't be done"],
   ['Maximum call stack size exceeded', 'Maximum call stack size exceeded'],
-])('an unforeseen error is told without what it quotes: %s', (message, told) => {
+])('an unforeseen error is reported without what it quotes: %s', (message, reported) => {
   const cause = new Error(message);
-  expect(asTandemError(cause)).toMatchObject({ code: 'INTERNAL', message: told, context: { cause } });
+  expect(asTandemError(cause)).toMatchObject({ code: 'INTERNAL', message: reported, context: { cause } });
 });
 
-test('an unforeseen error is told in bounds', () => {
+test('an unforeseen error is reported in bounds', () => {
   const begun = performance.now();
   expect(asTandemError(new Error(`${'"'.repeat(500_000)}${'x'.repeat(500_000)}`)).message.length).toBeLessThan(310);
   expect(performance.now() - begun).toBeLessThan(1_000);

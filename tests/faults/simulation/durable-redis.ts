@@ -6,7 +6,7 @@ import { type StartedRedis, startRedis } from '../../../scripts/redis.mjs';
 
 export interface DurableRedis {
   readonly url: string;
-  /** Kills it and, `downMs` later, starts it anew on what it had written. */
+  /** Kills it and, `downMs` later, starts it again on what it had written. */
   crash(downMs: number): Promise<void>;
   /** It hangs with all its connections, or is killed, until what this returns is called. */
   fail(how: 'hangs' | 'is killed'): Promise<() => Promise<void>>;
@@ -34,9 +34,9 @@ export async function startDurableRedis(): Promise<DurableRedis> {
   return {
     url,
     async crash(downMs) {
-      const mend = await fail('is killed');
+      const restore = await fail('is killed');
       await new Promise((resolve) => setTimeout(resolve, downMs));
-      await mend();
+      await restore();
     },
     fail,
     async close() {

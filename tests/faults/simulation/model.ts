@@ -5,7 +5,7 @@ import { type Kind, kinds, type Place, type RecordData, type Stores } from './th
 export interface Edit {
   readonly place: Place;
   readonly value: string;
-  /** What whoever made the edit had before their eyes. */
+  /** What the author of the edit had before their eyes. */
   readonly saw: string;
   /** Epoch ms. */
   readonly at: number;

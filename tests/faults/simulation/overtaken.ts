@@ -1,7 +1,8 @@
 /**
  * What no client can prevent: Keap writes without a condition and takes nested objects whole, so an edit that is made
- * after the engine has read a record and before Keap carries out the engine's write is overwritten unseen. It is told
- * from a bug by the requests: between the edit and the write that overtook it the engine did not read the record.
+ * after the engine has read a record and before Keap carries out the engine's write is overwritten unseen. It is
+ * distinguished from a bug by the requests: between the edit and the write that overtook it the engine did not read the
+ * record.
  */
 import type { Edit } from './model.ts';
 import type { Setting } from './setting.ts';

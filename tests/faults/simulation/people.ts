@@ -15,7 +15,7 @@ export function act(setting: Setting, model: Model, deed: Deed): string[] {
     case 'edit':
       return edit(setting, model, deed.thing, deed.in, deed.silent);
     case 'spoil':
-    case 'mend': {
+    case 'fix': {
       const skipped = edit(setting, model, deed.thing, { [deed.place]: deed.values }, false);
       const thing = model.things.get(deed.thing);
       if (thing && skipped.length === 0) thing.spoilt = deed.do === 'spoil';
@@ -148,8 +148,8 @@ export const entriesOf = <K extends string, V>(from: Partial<Record<K, V>>): [K,
   Object.entries(from) as [K, V][];
 
 /**
- * Breaks the link of a thing over the HTTP API and, if told, links the same records again. What the API refuses because of
- * work that goes on is no fault: the two match.
+ * Breaks the link of a thing over the HTTP API and, if asked to, links the same records again. What the API refuses
+ * because of work that goes on is no fault: the two match.
  * @returns what was not done
  */
 export async function relink(

@@ -62,18 +62,19 @@ async function checkThing(
       !waits(setting, unreachable, thing)
     ) {
       // Its record has the id of another one that was deleted: a person may have to look.
-      if (odd.some(({ behaviour }) => behaviour === 'reuse-ids') && (await heldOf(setting, thing)).length > 0) continue;
-      broken.push(`P1 ${thing.name} has no record in ${place}; ${await whyHeld(setting, thing)}`);
+      if (odd.some(({ behaviour }) => behaviour === 'reuse-ids') && (await issuesOf(setting, thing)).length > 0)
+        continue;
+      broken.push(`P1 ${thing.name} has no record in ${place}; ${await issueText(setting, thing)}`);
     }
   }
   if (spec.deletesFollow && !thing.discarded && records.size > 0 && [...thing.deleted.values()].includes('settled')) {
-    const held = await heldOf(setting, thing);
+    const held = await issuesOf(setting, thing);
     // What was edited meanwhile stays until a person decides.
     if (!held.some((one) => one.includes(' review: ')))
       broken.push(`P6 ${thing.name} was deleted in ${[...thing.deleted.keys()].join(', ')}, but not elsewhere`);
   }
   if (isSpoilt(setting, thing, records)) {
-    if (thing.deleted.size === 0 && !(await isHeld(setting, thing)))
+    if (thing.deleted.size === 0 && !(await hasIssue(setting, thing)))
       broken.push(`P7 ${thing.name} cannot be written, but nothing tells why`);
     return broken;
   }
@@ -98,7 +99,7 @@ async function checkThing(
 /** A record of it has the id of another one that was deleted, and a person is asked about that: it has no counterpart meanwhile. */
 const isOfReusedId = async (setting: Setting, thing: Thing, odd: readonly Odd[]): Promise<boolean> =>
   odd.some(({ behaviour }) => behaviour === 'reuse-ids') &&
-  (await heldOf(setting, thing)).some((one) => one.includes(' review: '));
+  (await issuesOf(setting, thing)).some((one) => one.includes(' review: '));
 
 /** Each of its records holds what people typed there last; what nobody has typed there came of another place. */
 function wasOverwritten(
@@ -189,19 +190,19 @@ async function checkField(
     if (at) values.set(place, at.get(record, setting.stores));
   }
   const shown = [...values].map(([place, value]) => `${place} "${value}"`).join(', ');
-  const told = history.edits.map(({ place, value, saw }) => `${place} "${saw}" -> "${value}"`).join(', ');
-  const about = `${thing.name}.${name}: ${shown}; before "${history.settled ?? ''}", edits: ${told || 'none'}`;
+  const reported = history.edits.map(({ place, value, saw }) => `${place} "${saw}" -> "${value}"`).join(', ');
+  const about = `${thing.name}.${name}: ${shown}; before "${history.settled ?? ''}", edits: ${reported || 'none'}`;
   if (odd.length > 0 && thing.deleted.size === 0)
     return await checkOddField(setting, thing, history, values, about, odd);
   // What is left of a thing that was deleted in part may differ for the same reason, where a person is asked.
-  if (odd.length > 0 && (await heldOf(setting, thing)).length > 0) return [];
+  if (odd.length > 0 && (await issuesOf(setting, thing)).length > 0) return [];
   for (const [a, b] of Object.values(pairs)) {
     const [one, other] = [values.get(a), values.get(b)];
     if (one === undefined || other === undefined || one === other) continue;
     // A deal that got somebody whom the other system refuses: this one field of it has to wait, and says so.
-    if (name === 'customer' && waits(setting, unreachable, thing) && (await isHeld(setting, thing, 'waiting')))
+    if (name === 'customer' && waits(setting, unreachable, thing) && (await hasIssue(setting, thing, 'waiting')))
       return [];
-    const why = await whyHeld(setting, thing);
+    const why = await issueText(setting, thing);
     const last = history.edits.at(-1);
     const edited = last && records.get(last.place);
     if (edited && isClearedUnread(setting, last, edited) && why.includes('nothing of it')) return [];
@@ -253,7 +254,7 @@ async function checkOddField(
     const [one, other] = [values.get(a), values.get(b)];
     return one === undefined || other === undefined || sameForm(one) === sameForm(other);
   });
-  if (!agree && (await heldOf(setting, thing)).length === 0)
+  if (!agree && (await issuesOf(setting, thing)).length === 0)
     return [`P1 the sides do not agree, and nothing tells why, after ${did}: ${about}`];
   const lasts = new Map(history.edits.map((edit) => [edit.place, edit]));
   const lost: string[] = [];
@@ -305,7 +306,7 @@ async function checkMerged(setting: Setting, thing: Thing): Promise<string[]> {
         );
     }
   }
-  if (left > 0 && (await heldOf(setting, thing)).length === 0)
+  if (left > 0 && (await issuesOf(setting, thing)).length === 0)
     broken.push(`P7 ${thing.name} was merged in ${[...thing.merged.keys()].join(', ')}, and nothing tells so`);
   return broken;
 }
@@ -319,13 +320,13 @@ async function checkIssues(
   odd: readonly Odd[],
 ): Promise<string[]> {
   // A record that takes no part, or has no counterpart by choice, asks nobody anything.
-  const held = (await heldOf(setting, thing)).filter((one) => !one.includes(' unmatched: '));
+  const held = (await issuesOf(setting, thing)).filter((one) => !one.includes(' unmatched: '));
   model.issues += held.length;
   if (held.length === 0 || justified(thing, odd) || waits(setting, unreachable, thing)) return [];
   return held.map((one) => `P7 nothing happened to ${thing.name} that explains: ${one}`);
 }
 
-/** Whoever made a later edit elsewhere had this value before their eyes. */
+/** The author of a later edit elsewhere had this value before their eyes. */
 const wasSeen = (history: FieldHistory, place: Place, value: string): boolean =>
   history.edits.some((edit) => edit.place !== place && edit.saw === value);
 
@@ -341,14 +342,14 @@ async function isKept(setting: Setting, thing: Thing, value: string): Promise<bo
   return false;
 }
 
-async function heldOf(setting: Setting, thing: Thing): Promise<string[]> {
+async function issuesOf(setting: Setting, thing: Thing): Promise<string[]> {
   const all: string[] = [];
   for (const [mapping, sides] of Object.entries(pairs)) {
     for (const side of [0, 1] as const) {
       for (const record of find(setting.stores, sides[side], thing.name)) {
         const links = setting.engine.links(mapping);
         const id = String(record.id);
-        // What is held of a link goes by its record on the first side, also where that one is gone.
+        // The issue of a link is kept under its record on the first side, also where that one is gone.
         const first = side === 1 ? await links.reader.counterpart(1, id) : undefined;
         const held = await (first === undefined ? linksIn(links).held(side, id) : linksIn(links).held(0, first));
         if (held) all.push(`${mapping} ${side}/${String(record.id)} ${held.kind}: ${held.reason}`);
@@ -357,11 +358,11 @@ async function heldOf(setting: Setting, thing: Thing): Promise<string[]> {
   }
   return all;
 }
-const isHeld = async (setting: Setting, thing: Thing, kind: 'failed' | 'waiting' = 'failed'): Promise<boolean> =>
-  (await heldOf(setting, thing)).some((one) => one.includes(` ${kind}: `));
-const whyHeld = async (setting: Setting, thing: Thing): Promise<string> => {
-  const held = await heldOf(setting, thing);
-  return held.length > 0 ? `held: ${held.join('; ')}` : 'nothing is held';
+const hasIssue = async (setting: Setting, thing: Thing, kind: 'failed' | 'waiting' = 'failed'): Promise<boolean> =>
+  (await issuesOf(setting, thing)).some((one) => one.includes(` ${kind}: `));
+const issueText = async (setting: Setting, thing: Thing): Promise<string> => {
+  const issues = await issuesOf(setting, thing);
+  return issues.length > 0 ? `issues: ${issues.join('; ')}` : 'no issue';
 };
 
 /** Records that no person made, directly or as the cause of them. */

@@ -111,7 +111,7 @@ export async function fullScan(setting: Setting): Promise<Scan | string> {
   for (const mapping of MAPPINGS) {
     const { run, started } = await engine.trigger({ mapping, scan: 'full' });
     if (!started)
-      return `P10 a run of ${mapping} never ends, so it is never scanned again: ${await told(setting, run)}`;
+      return `P10 a run of ${mapping} never ends, so it is never scanned again: ${await describeRun(setting, run)}`;
     runs.push(run.id);
   }
   const restless = await idle(setting);
@@ -121,7 +121,7 @@ export async function fullScan(setting: Setting): Promise<Scan | string> {
   for (const id of runs) {
     const run = await engine.runs.get(id);
     if (!run || (run.state !== 'done' && run.state !== 'failed'))
-      return `P10 nothing is queued, but a run is not over: ${run ? await told(setting, run) : id}`;
+      return `P10 nothing is queued, but a run is not over: ${run ? await describeRun(setting, run) : id}`;
     work += run.progress.work;
     if (run.state === 'failed') failed.push(`${run.mapping}: ${run.reason}`);
   }
@@ -129,7 +129,7 @@ export async function fullScan(setting: Setting): Promise<Scan | string> {
 }
 
 /** A run and what its group still waits for. */
-async function told({ engine }: Setting, run: Run): Promise<string> {
+async function describeRun({ engine }: Setting, run: Run): Promise<string> {
   const keys = `${engine.prefix}:{runs}:`;
   const group = (await engine.redis.hget(`${keys}${run.id}`, 'group')) ?? run.id;
   const [pending, members, open] = await Promise.all([

@@ -48,7 +48,7 @@ export interface Means {
   readonly redis: DurableRedis;
   /** Have workers wait at each named step for up to so many ms. */
   readonly dawdle?: number | undefined;
-  /** Told each step as it is done. */
+  /** Called with each step as it is done. */
   /** Ends the run at once, its workers with the crew; what it reports then tells nothing. */
   readonly signal?: AbortSignal | undefined;
   readonly tell?: ((line: string) => void) | undefined;
@@ -99,7 +99,7 @@ export async function runSchedule(
       case 'create':
       case 'edit':
       case 'spoil':
-      case 'mend':
+      case 'fix':
       case 'delete':
         skip(act(setting, model, step));
         return;

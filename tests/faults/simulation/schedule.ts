@@ -32,8 +32,8 @@ export type Step =
       readonly in: Partial<Record<Place, Values>>;
       readonly silent: boolean;
     }
-  /** Like an edit, but to a value that the other system refuses; a later `mend` puts it right. */
-  | { readonly do: 'spoil' | 'mend'; readonly thing: string; readonly place: Place; readonly values: Values }
+  /** Like an edit, but to a value that the other system refuses; a later `fix` puts it right. */
+  | { readonly do: 'spoil' | 'fix'; readonly thing: string; readonly place: Place; readonly values: Values }
   | { readonly do: 'delete'; readonly thing: string; readonly place: Place; readonly silent: boolean }
   | { readonly do: 'scan'; readonly mapping: string; readonly scan: 'changes' | 'full' }
   | { readonly do: 'fault'; readonly system: System; readonly rule: FaultRule }
@@ -43,7 +43,10 @@ export type Step =
    * the latest before all is let come to rest.
    */
   | { readonly do: 'shift'; readonly system: System; readonly entity: string; readonly deed: Deed }
-  /** A worker is killed, and another one takes its place, which ends itself at a named step after passing it `after` times, if told. */
+  /**
+   * A worker is killed, and another one takes its place, which ends itself at a named step after passing it `after`
+   * times, if asked to.
+   */
   | { readonly do: 'kill'; readonly worker: number; readonly next?: Moment; readonly after?: number }
   /** A worker process stands still for a while. */
   | { readonly do: 'stop'; readonly worker: number; readonly ms: number }
@@ -67,7 +70,7 @@ export type Step =
   | { readonly do: 'quiet'; readonly brake: BrakeAnswer };
 
 /** What people do to records. */
-export type Deed = Extract<Step, { do: 'create' | 'edit' | 'spoil' | 'mend' | 'delete' }>;
+export type Deed = Extract<Step, { do: 'create' | 'edit' | 'spoil' | 'fix' | 'delete' }>;
 
 /** What a schedule may leave out. */
 export const features = ['kills', 'stops', 'clocks', 'shifts', 'batches', 'files', 'links'] as const;
@@ -141,7 +144,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     if (referred) referred.needed = true;
     const spoilt = !wanted && (kind === 'product' || kind === 'company') ? random.chance(0.08) : false;
     const origin = wanted ? [wanted.place] : spoilt ? spoilable(kind).origin : random.pick(spec.origins);
-    const twins = origin.length > 1;
+    const both = origin.length > 1;
     const shared = identity(random, kind, name, ++count);
     const created: Partial<Record<Place, Values>> = {};
     for (const place of origin) {
@@ -151,7 +154,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         if (shared[field] !== undefined) values[field] = shared[field];
         else if (field === 'customer') values[field] = referred?.name ?? '';
         else if (clearable && random.chance(0.4)) continue;
-        else values[field] = typed(field, value(random, name, twins ? ++count : count));
+        else values[field] = typed(field, value(random, name, both ? ++count : count));
       }
       created[place] = values;
     }
@@ -240,7 +243,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
     steps.push({ do: 'spoil', thing: thing.name, place, values });
   }
 
-  function mend(thing: Planned): void {
+  function fix(thing: Planned): void {
     thing.spoilt = false;
     const { place, values } = spoilable(thing.kind);
     const good = Object.fromEntries(
@@ -249,7 +252,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         kinds[thing.kind].fields[name]?.value(random, thing.name, ++count) ?? '',
       ]),
     );
-    steps.push({ do: 'mend', thing: thing.name, place, values: good });
+    steps.push({ do: 'fix', thing: thing.name, place, values: good });
   }
 
   function remove(): void {
@@ -397,7 +400,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
         create: 5,
         edit: 9,
         spoil: window === windows - 1 ? 0 : 0.6,
-        mend: spoilt.length > 0 ? 3 : 0,
+        fix: spoilt.length > 0 ? 3 : 0,
         delete: 1.2,
         scan: 2,
         fault: sound ? 4 : 0,
@@ -417,7 +420,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
       if (kind === 'create') create();
       else if (kind === 'edit') edit();
       else if (kind === 'spoil') spoil();
-      else if (kind === 'mend') mend(random.pick(spoilt));
+      else if (kind === 'fix') fix(random.pick(spoilt));
       else if (kind === 'delete') remove();
       else if (kind === 'scan')
         steps.push({
@@ -447,7 +450,7 @@ export function makeSchedule(seed: number, options: ScheduleOptions = {}): Sched
   }
   const left = alive((thing) => thing.spoilt);
   if (left.length > 0) {
-    for (const thing of left) mend(thing);
+    for (const thing of left) fix(thing);
     steps.push(quiet());
   }
   return { seed, clocks: has('clocks') ? drawClocks(random) : RIGHT, steps, hostile: !sound };
@@ -466,9 +469,9 @@ function drawClocks(random: Random): Schedule['clocks'] {
 }
 
 /** Things that people make in two places at one moment, each in a moment of its own: they match each other. */
-export function makeTwins(seed: number, count: number): Schedule {
+export function makePairs(seed: number, count: number): Schedule {
   const random = createRandom(seed);
-  const twins: readonly (readonly [Kind, readonly Place[]])[] = [
+  const origins: readonly (readonly [Kind, readonly Place[]])[] = [
     ['company', ['company', 'customer']],
     ['company', ['company', 'contact', 'customer']],
     ['person', ['contact', 'customer']],
@@ -479,7 +482,7 @@ export function makeTwins(seed: number, count: number): Schedule {
     { do: 'quiet', brake: 'continue' },
   ];
   for (let n = 1; n <= count; n++) {
-    const [kind, origin] = random.pick(twins);
+    const [kind, origin] = random.pick(origins);
     const spec = kinds[kind];
     const thing = `${spec.prefix}${n}`;
     const shared = identity(random, kind, thing, n);
@@ -527,7 +530,7 @@ const WHOLE_LIST = `^/([^?]*/)?[a-z]+${NO_SEARCH}`;
 /** Any page of the whole list of an entity. */
 export const wholeList = (entity: string): RegExp => new RegExp(`^/([^?]*/)?${entity}${NO_SEARCH}`);
 
-/** The field that makes it spoilt is left alone until it is mended. */
+/** The field that makes it spoilt is left alone until it is fixed. */
 function spoilsField(thing: Planned, field: string): boolean {
   return (thing.kind === 'product' && field === 'price') || (thing.kind === 'company' && field === 'postcode');
 }
@@ -577,7 +580,7 @@ function fault(random: Random): FaultRule {
     case 'malformed':
       return { action: 'malformed', times };
     case 'emptyList':
-      // Only of whole lists: a search that wrongly finds nothing cannot be told from one that rightly does.
+      // Only of whole lists: a search that wrongly finds nothing looks like one that rightly does.
       return { action: 'empty-list', method: 'GET', path: WHOLE_LIST, times };
     case 'delay':
       return { action: 'delay', ms: random.between(50, 600), times };

@@ -31,7 +31,7 @@ export interface Setting {
   /** A request to the HTTP API of this Tandem. */
   api(method: string, path: string, body?: object): Promise<Response>;
   readonly receiver: Receiver;
-  /** What a worker must be told to work here. */
+  /** The settings that a worker needs to work here. */
   readonly order: WorkOrder;
   system(name: System): KeapSandbox | ShopSandbox;
   /** Writes that the systems have taken from the engine: people write past the API. */

@@ -130,8 +130,9 @@ it('of two processes with different versions the newer works; the older takes ov
   ]);
   const status = await tandem(['status'], { TANDEM_URL: old.ready.url! });
   expect(status.stdout).toContain(`leaves to others, whose version is in force: ${MAPPING}`);
-  const told = (): string[] => old.log.filter((line) => line.includes('another version of this mapping is in force'));
-  expect(told()).toHaveLength(1);
+  const reported = (): string[] =>
+    old.log.filter((line) => line.includes('another version of this mapping is in force'));
+  expect(reported()).toHaveLength(1);
   const metrics = await (await fetch(`${old.ready.url}/metrics`)).text();
   expect(metrics).toContain(`tandem_yielded_processes{mapping="${MAPPING}"} 1`);
 

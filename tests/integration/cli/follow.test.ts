@@ -10,7 +10,7 @@ import { type Answer, API, closeAll, person, until, world } from '../server/supp
 
 afterEach(closeAll);
 
-test('a run that nobody works on is told of, left at will, and goes on', async () => {
+test('a run that nobody works on is reported, may be left, and goes on', async () => {
   const made = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
   const url = await listen(made.app);
   const env = { TANDEM_URL: url, TANDEM_API_TOKEN: API };
@@ -28,12 +28,15 @@ test('a run that nobody works on is told of, left at will, and goes on', async (
   const { id } = JSON.parse(begun.stdout).runs[0] as { id: string };
   expect(await state(id)).toBe('queued');
 
-  const [told, late] = await Promise.all([
+  const [reported, late] = await Promise.all([
     tandem(['sync', 'people', '--full', '--no-wait'], env),
     tandem(['sync', 'people', '--full', '--timeout', '1', '--json'], env),
   ]);
   // The same run, for it is under way.
-  expect(told).toMatchObject({ status: 0, stdout: expect.stringMatching(`^people: run ${id}\n.*GET /runs/${id} `) });
+  expect(reported).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(`^people: run ${id}\n.*GET /runs/${id} `),
+  });
   expect(late).toMatchObject({ status: 1, stderr: expect.stringMatching(/^people: .*\nTIMEOUT: .* after 1 s/) });
   expect(JSON.parse(late.stdout).error).toMatchObject({ code: 'TIMEOUT', remedy: expect.stringContaining(id) });
 

@@ -8,7 +8,7 @@ import { dismiss } from '../../../engine/sync/manual.ts';
 import { redisUrl, uniquePrefix } from '../../support/redis.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { heldOf, type MappingName, make, scopeOf, sync, wipe, writes } from '../sync/support.ts';
+import { issueOf, type MappingName, make, scopeOf, sync, wipe, writes } from '../sync/support.ts';
 
 const MAPPINGS: MappingName[] = ['company-customer', 'contact-customer', 'product-product', 'opportunity-order'];
 
@@ -66,7 +66,7 @@ describe('of real-looking data', () => {
     expect(world.outcomes.filter(({ outcome }) => ['matched', 'created', 'updated'].includes(outcome.kind))).toEqual(
       [],
     );
-    expect(await heldOf(world, 'product-product', person.side === 0 ? 'keap' : 'shop', person.id)).toMatchObject({
+    expect(await issueOf(world, 'product-product', person.side === 0 ? 'keap' : 'shop', person.id)).toMatchObject({
       kind: 'unmatched',
       reason: expect.stringContaining('A person decided'),
     });
@@ -83,13 +83,13 @@ describe('of real-looking data', () => {
     expect(await tandem(['links', 'export', '--out', file], env)).toMatchObject({ status: 0 });
     const since = await make(world, 'keap', 'companies', { company_name: 'Linked since the copy' });
     await sync(world, 'changes');
-    const twin = await world.engine.links('company-customer').reader.counterpart(0, since);
+    const counterpartId = await world.engine.links('company-customer').reader.counterpart(0, since);
     await wipe(world);
     const fresh = await make(world, 'shop', 'customers', { company: 'New since the loss' });
     expect(await tandem(['links', 'import', file], env)).toMatchObject({ status: 0 });
     const customers = world.shop.store.table('customers').values().length;
     await sync(world, 'full');
-    expect(await world.engine.links('company-customer').reader.counterpart(0, since)).toBe(twin);
+    expect(await world.engine.links('company-customer').reader.counterpart(0, since)).toBe(counterpartId);
     expect(await world.engine.links('company-customer').reader.counterpart(1, fresh)).toBeDefined();
     expect(world.shop.store.table('customers').values()).toHaveLength(customers);
   }, 120_000);

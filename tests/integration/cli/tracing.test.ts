@@ -1,5 +1,5 @@
-// Traces go from the request that queued work through its jobs to the calls to systems, over processes; and whoever
-// cannot be told them disturbs nothing.
+// Traces go from the request that queued work through its jobs to the calls to systems, over processes; and a collector
+// that cannot be reached disturbs nothing.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
@@ -168,10 +168,10 @@ it('a collector that cannot be reached disturbs nothing', async () => {
   const { url = '' } = running.ready;
   const answer = await fetch(`${url}/triggers/product-product`, { method: 'POST' });
   await done(url, ((await answer.json()) as { id: string }).id);
-  const told = (): string[] => running.log.filter((line) => line.includes('traces cannot be delivered'));
-  await until(() => told().length > 0);
+  const reported = (): string[] => running.log.filter((line) => line.includes('traces cannot be delivered'));
+  await until(() => reported().length > 0);
   expect((await fetch(`${url}/health/ready`)).status).toBe(200);
   running.child.kill('SIGTERM');
   expect(await running.ended).toEqual({ status: 0, signal: null });
-  expect(told()).toHaveLength(1);
+  expect(reported()).toHaveLength(1);
 }, 180_000);

@@ -44,7 +44,7 @@ interface Answer {
 async function state() {
   const { redis, prefix } = world.engine;
   const all = (await redis.keys(`*${prefix}*`)).filter((key) => !/:(throttle|limit)/.test(key)).sort();
-  // What goes by itself (locks, signs of life) comes and goes with the running process.
+  // What expires (locks, signs of life) comes and goes with the running process.
   const lasting = await Promise.all(all.map(async (key) => (await redis.pttl(key)) === -1));
   const keys = all.filter((_, i) => lasting[i]);
   const { keap, shop } = world;

@@ -34,7 +34,7 @@ const LONG = 200;
 const goesDown = async (client: SystemClient): Promise<unknown> =>
   Promise.all(['1', '2', '3', '4'].map((id) => client.read('things', id).catch(({ code }) => code)));
 
-test('is not called any more, and whoever asks hears at once when to come again', async () => {
+test('a system that is down is not called any more, and each caller hears at once when to try again', async () => {
   const { client, requests, calls, states } = await setUp(() => 503, LONG);
   // The fault is not that of who finds out, either.
   expect(await goesDown(client)).toContain('SYSTEM_DOWN');
@@ -100,7 +100,7 @@ test('those who wait for it ask once together, by the first page of a list', asy
   expect(requests).toHaveLength(before + 2);
 });
 
-test('a list in its midst waits until it is back, and does not begin anew', async () => {
+test('a list that was begun waits until the system is back, and does not begin again', async () => {
   let down = false;
   const { client, requests } = await setUp(() => (down ? 503 : 200));
   const pages: string[][] = [];

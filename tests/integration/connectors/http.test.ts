@@ -24,7 +24,7 @@ interface Handlers {
   remove?: Handler;
 }
 
-/** A client of a server that answers as told; the requests that came. */
+/** A client of a server that answers as given; the requests that came. */
 async function setUp(handlers: Handlers, entity: Partial<EntityConfig> = {}, more: Partial<SystemConfig> = {}) {
   const requests: { method: string; url: string; headers: FastifyRequest['headers']; body: unknown }[] = [];
   const none: Handler = (_, reply) => reply.code(404).send({ message: 'Not found' });
@@ -365,7 +365,7 @@ describe('list', () => {
     expect(requests[0]?.headers.authorization).toBe('Bearer shop-token');
   });
 
-  test('a bad record is told of and stops no other', async () => {
+  test('a bad record is reported and stops no other', async () => {
     const { client } = await setUp({ list: () => ({ items: [item(1), { name: 'no id' }, 'text', item(2)] }) });
     const [page] = await all(client.list('things'));
     expect(page?.records.map((record) => record.id)).toEqual(['1', '2']);
@@ -455,7 +455,7 @@ describe('list', () => {
     ]);
   });
 
-  test('a moment without quota does not begin it anew', async () => {
+  test('a moment without quota does not begin the list again', async () => {
     let turn = 0;
     const { client, requests } = await setUp({
       list: ({ query }, reply) => {

@@ -180,7 +180,7 @@ describe('a search by a value that means something to the syntax of filters', ()
     ['companies', 'email_address.email', 'x@x.x;x@x.x'],
     ['products', 'sku', '*'],
     ['products', 'sku', ' ;x'],
-  ])('%s by %s cannot be asked for %j, which is told instead of finding nothing', async (entity, field, value) => {
+  ])('%s by %s cannot be asked for %j, which is reported instead of finding nothing', async (entity, field, value) => {
     const { client, asked } = await keap();
     await expect(client.find(entity, field, value)).rejects.toMatchObject({
       code: 'OPERATION_UNSUPPORTED',
@@ -251,7 +251,7 @@ describe('when Keap has had enough', () => {
     expect(asked).toHaveLength(1);
   });
 
-  test('the message of another error of the gateway is told', async () => {
+  test('the message of another error of the gateway is reported', async () => {
     const fault = { fault: { faultstring: 'Invalid Access Token', detail: { errorcode: 'keymanagement.service.x' } } };
     const { client } = await keap(refusal(401, fault));
     await expect(client.find('companies', 'company_name', 'Acme')).rejects.toMatchObject({

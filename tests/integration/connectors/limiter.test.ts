@@ -231,7 +231,7 @@ test('closing ends the waits', async () => {
   await expect(throttle.acquire()).rejects.toMatchObject({ code: 'SYSTEM_UNREACHABLE' });
 });
 
-test('without Redis nothing passes, and everybody is told', async () => {
+test('without Redis nothing passes, and every caller gets an error', async () => {
   const shared = testRedis();
   const redis = shared.redis.duplicate({ retryStrategy: () => null, maxRetriesPerRequest: 0 });
   const throttle = createLimiter({ ...shared, redis, system: 'keap', limits: [{ requests: 5, per: 1_000 }] });

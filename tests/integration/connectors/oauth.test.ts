@@ -118,7 +118,7 @@ test('nothing readable is in Redis, and a changed key still opens what the old o
   await expect(source({ encryptionKey: 'key-three' }).token()).rejects.toMatchObject({ code: 'SYSTEM_AUTH' });
 });
 
-test('the key is changed: what the former one sealed is sealed anew at once, and then it can go', async () => {
+test('the key is changed: what the former one sealed is sealed again at once, and then it can be removed', async () => {
   await source().token();
   const key = `${prefix}:{keap}:oauth`;
   const before = await redis.get(key);
@@ -129,12 +129,12 @@ test('the key is changed: what the former one sealed is sealed anew at once, and
   expect(await redis.get(key)).not.toBe(before);
   expect(await source({ encryptionKey: 'key-two' }).token()).toBe('access-1');
   expect(requests).toHaveLength(1);
-  // Whoever still has only the former key is told what is wrong, and spoils nothing.
+  // A process that still has only the former key reports what is wrong, and spoils nothing.
   await expect(source().token()).rejects.toThrow(/cannot be opened.*TANDEM_ENCRYPTION_KEY/);
   expect(await source({ encryptionKey: 'key-two' }).token()).toBe('access-1');
 });
 
-test('tokens that another process stored meanwhile are not overwritten by sealing old ones anew', async () => {
+test('tokens that another process stored meanwhile are not overwritten by sealing old ones again', async () => {
   await source().token();
   const key = `${prefix}:{keap}:oauth`;
   const old = (await redis.get(key)) ?? '';
@@ -158,7 +158,7 @@ test('a renewed refresh token in the environment is tried where the stored one i
 });
 
 describe('refusals', () => {
-  test('a used-up refresh token is told without repeating it', async () => {
+  test('a used-up refresh token is reported without repeating it', async () => {
     refresh.clear();
     const error: unknown = await source()
       .token()

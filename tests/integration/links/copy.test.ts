@@ -70,7 +70,7 @@ it('holds link keys, bases, states, what was decided and creates that were begun
   await links.hold(0, '2', token('s2'), { ...held, kind: 'failed' });
   await links.hold(1, '20', token('left'), { ...held, kind: 'unmatched' });
   await links.hold(1, '21', token('undecided'), { ...held, kind: 'review' });
-  await links.intend(0, '30', { at: 5, key: 'k', sent: { p: 'f' } });
+  await links.beginCreate(0, '30', { at: 5, key: 'k', sent: { p: 'f' } });
   await links.keepLost(
     ['1', '11'],
     [{ at: new Date().toISOString(), property: 'p', side: 'crm', value: 'a value', rule: 'conflict' }],
@@ -91,7 +91,7 @@ it('holds link keys, bases, states, what was decided and creates that were begun
   expect(await links.held(0, '2')).toBeUndefined();
   expect(await links.held(1, '20')).toEqual({ ...held, kind: 'unmatched' });
   expect(await links.held(1, '21')).toBeUndefined();
-  expect(await links.intent(0, '30')).toMatchObject({ key: 'k' });
+  expect(await links.pendingCreate(0, '30')).toMatchObject({ key: 'k' });
   expect(await put(text)).toEqual({ counts: { ...none, there: 5 }, problems: [] });
 });
 
@@ -153,7 +153,7 @@ describe('a copy that is damaged', () => {
     ]);
   });
 
-  it('and lacks a line in its midst is told', async () => {
+  it('that lacks a line in its midst is reported', async () => {
     const lines = (await three()).trim().split('\n');
     const { counts, problems } = await put(lines.toSpliced(2, 1).join('\n'));
     expect(counts).toEqual({ ...none, imported: 2, bad: 1 });

@@ -66,13 +66,13 @@ describe('commit', () => {
     expect(await links.count()).toBe(1);
   });
 
-  it('fulfils the intents of both records and frees what was held', async () => {
-    await links.intend(0, '1', { at: 1, key: 'k', sent: {} });
-    await links.intend(1, '2', { at: 1, key: 'k', sent: {} });
+  it('ends the pending creates of both records and removes their issues', async () => {
+    await links.beginCreate(0, '1', { at: 1, key: 'k', sent: {} });
+    await links.beginCreate(1, '2', { at: 1, key: 'k', sent: {} });
     await links.hold(0, '1', 's', held('failed'));
     await commit('1', '2');
-    expect(await links.intent(0, '1')).toBeUndefined();
-    expect(await links.intent(1, '2')).toBeUndefined();
+    expect(await links.pendingCreate(0, '1')).toBeUndefined();
+    expect(await links.pendingCreate(1, '2')).toBeUndefined();
     expect(await links.held(0, '1')).toBeUndefined();
   });
 
@@ -304,7 +304,7 @@ describe('the history of values that lost', () => {
 it('releases held records and forgets the state they were handled in', async () => {
   await links.hold(1, 'x|y/z', 'state', held('waiting', { refs: [{ mapping: 'm', side: 0, id: '1' }] }));
   const all = [];
-  for await (const batch of links.allHeld()) all.push(...batch);
+  for await (const batch of links.allIssues()) all.push(...batch);
   expect(all).toEqual([{ side: 1, id: 'x|y/z', ...held('waiting', { refs: [{ mapping: 'm', side: 0, id: '1' }] }) }]);
   await links.release([{ side: 1, id: 'x|y/z' }]);
   expect(await links.held(1, 'x|y/z')).toBeUndefined();

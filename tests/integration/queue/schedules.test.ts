@@ -29,9 +29,9 @@ it('scans of changes are rare while webhooks of both systems are registered, and
   expect((await schedule()).every, 'one of the two tells of no change').toBe(10 * MINUTE);
 
   await note('customwebshop');
-  const told = await schedule();
-  expect(told.every).toBe(60 * MINUTE);
-  expect(told.next).toBeGreaterThan(50 * MINUTE);
+  const reported = await schedule();
+  expect(reported.every).toBe(60 * MINUTE);
+  expect(reported.next).toBeGreaterThan(50 * MINUTE);
 
   await forgetRegistered(world.engine.redis, world.engine.prefix, 'keap');
   const again = await schedule();

@@ -36,7 +36,9 @@ interface Process {
   works(): Promise<boolean>;
 }
 
-/** A process that has one version of the mapping `m`. It looks only when it is told to, unless `options` say otherwise. */
+/**
+ * A process that has one version of the mapping `m`. It looks only when the test asks, unless `options` say otherwise.
+ */
 async function start(version: string, options: VersionOptions = {}, workers = true): Promise<Process> {
   const versions = createVersions(redis, prefix, { beat: 1e8, ...options });
   let mine = version;
@@ -152,12 +154,12 @@ it('is known only once every living process has heard of it', async () => {
   expect(await fresh.member.known('m')).toBe(false);
   await old.member.refresh();
   expect(await fresh.member.known('m')).toBe(false);
-  // What it was told the last time, it tells the next time.
+  // What was reported to it the last time, it reports the next time.
   await old.member.refresh();
   expect(await fresh.member.known('m')).toBe(true);
 });
 
-it('an edit that was not told yet is told before anybody works under it', async () => {
+it('an edit that was not reported yet is reported before any worker uses it', async () => {
   let version = 'v1';
   const versions = createVersions(redis, prefix, { beat: 1e8 });
   const member = await versions.join({ server: false, workers: true }, () => configOf({ m: version }));

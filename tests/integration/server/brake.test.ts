@@ -114,7 +114,7 @@ test('what was discarded shows as a warning with the command that lists it, and 
     const { body: now } = await call('GET', '/health/ready');
     return now.warnings.length > 0 && now;
   });
-  // It works as it was told to.
+  // It works as the answer says.
   expect(health).toMatchObject({
     status: 'ready',
     warnings: [expect.stringMatching(/^20 of 40 links of people .*"tandem records people --kind orphaned --list"/)],

@@ -90,21 +90,21 @@ test.each([
   expect([...made.shop.records.values()].find(({ name }) => name === 'Ann')?.note).toBe(note);
   const { body: held } = await made.call('GET', '/records?limit=500');
   const links = (await made.call('GET', '/links/people?limit=500')).body.links as Answer[];
-  const told = new Map(held.records.map((one: Answer) => [one.id, one]));
+  const reported = new Map(held.records.map((one: Answer) => [one.id, one]));
   // What a proxy finds too large (413) may pass, so it is tried again: its job tells why.
   const { body: retried } = await made.call(
     'GET',
     `/queues/${encodeURIComponent(made.engine.queues.reconcile('people').name)}/jobs?state=delayed`,
   );
-  for (const { data, detail } of retried.jobs) told.set(data.id, { id: data.id, reason: detail });
+  for (const { data, detail } of retried.jobs) reported.set(data.id, { id: data.id, reason: detail });
   for (const [id] of HOSTILE) {
     // An id that cannot be written is none: the record is counted among the unreadable, and nothing is made of it.
     if (/\p{Surrogate}/u.test(id)) continue;
     const linked = links.some((link) => link.ids.crm === id);
-    const reason = (told.get(id) as Answer)?.reason;
+    const reason = (reported.get(id) as Answer)?.reason;
     expect({ id: id.slice(0, 30), handled: linked || Boolean(reason) }).toEqual({ id: id.slice(0, 30), handled: true });
   }
-  // What is too deep is told as that, not as a failure of Tandem itself.
+  // What is too deep is reported as that, not as a failure of Tandem itself.
   for (const one of held.records)
     expect({ id: one.id.slice(0, 30), code: one.code }).not.toMatchObject({ code: 'INTERNAL' });
   expect(polluted()).toBeUndefined();

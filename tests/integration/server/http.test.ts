@@ -110,7 +110,7 @@ test('a failure of the board tells nothing of itself', async () => {
   expect(answer.body).not.toContain('secret');
 });
 
-test('too many failed attempts are told to wait; a right token is never refused', async () => {
+test('too many failed attempts must wait; a right token is never refused', async () => {
   const { app } = await world();
   let last = await app.inject({ url: '/runs', headers: bearer('wrong') });
   for (let i = 0; i < 31; i++) last = await app.inject({ url: '/runs', headers: bearer('wrong') });
@@ -188,7 +188,7 @@ test('failed attempts are counted by who asks: a proxy is believed only where it
   const named = await world({ trustProxy: ['10.0.0.0/8'] });
   expect(await attempts(named.app, () => '203.0.113.1')).toBe(429);
   expect(await attempts(named.app, (i) => `203.0.114.${i}`)).toBe(401);
-  // What stands further left was written by whoever asks.
+  // What stands further left was written by the caller.
   expect(await attempts(named.app, (i) => `203.0.115.${i}, 203.0.113.2`)).toBe(429);
 });
 
@@ -211,7 +211,7 @@ test('wrong webhook keys are refused unread and soon slowed down; the right one 
   expect((await send(CRM_KEY, 'x'.repeat(2 * 1024 * 1024))).statusCode).toBe(413);
 });
 
-test('with tokens it listens anywhere; a taken port is told in plain words', async () => {
+test('a server with tokens listens anywhere; a taken port is reported in plain words', async () => {
   const { app } = await world();
   const url = await listen(app, { host: '0.0.0.0', port: 0 });
   const other = await world();
@@ -249,7 +249,7 @@ test('bad requests say what each fault is', async () => {
   expect((await raw('{"__proto__": {"scan": "full"}}')).statusCode).toBe(400);
 });
 
-test('what does not exist is told as such', async () => {
+test('a thing that does not exist is reported as such', async () => {
   const { call } = await world();
   for (const [method, url] of [
     ['GET', '/nothing'],

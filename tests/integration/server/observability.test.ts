@@ -186,9 +186,14 @@ test('live events tell what was created, updated, decided by the conflict rule, 
   await webhook(all, '1');
   expect((await outcome('updated', '1')).data.outcome).toMatchObject({ writes: { crm: [], shop: ['name'] } });
 
-  const twin = [...all.shop.records.values()].find(({ email }) => email === 'p2@x.test')!;
+  const counterpartRecord = [...all.shop.records.values()].find(({ email }) => email === 'p2@x.test')!;
   changed(all, '2', { name: 'Beth', note: 'here', updated_at: ago(2) });
-  all.shop.records.set(String(twin.id), { ...twin, name: 'Bella', note: 'there', updated_at: ago(1) });
+  all.shop.records.set(String(counterpartRecord.id), {
+    ...counterpartRecord,
+    name: 'Bella',
+    note: 'there',
+    updated_at: ago(1),
+  });
   await webhook(all, '2');
   expect((await outcome('review', '2')).data.outcome).toMatchObject({ conflicts: ['name'], code: 'CONFLICT' });
   const { body } = await all.call('GET', '/reviews');
@@ -300,7 +305,7 @@ test('health, metric and alert agree on which Redis may lose links', async () =>
   const all = await world();
   const { redis } = all.engine;
   const { config } = redis;
-  const told = async (settings: Record<string, string>) => {
+  const reported = async (settings: Record<string, string>) => {
     redis.config = (async (_: string, name: string) => [name, settings[name] ?? '']) as never;
     const { status, redis: stand, notes } = (await all.call('GET', '/health/ready')).body;
     return { status, ...stand, notes: notes.length, metric: await metric(all, 'tandem_redis_warnings') };
@@ -308,7 +313,7 @@ test('health, metric and alert agree on which Redis may lose links', async () =>
   await all.work();
   const noeviction = { 'maxmemory-policy': 'noeviction' };
   const quiet = { notes: 0, policy: 'noeviction' };
-  expect(await told({ ...noeviction, appendonly: 'no' })).toEqual({
+  expect(await reported({ ...noeviction, appendonly: 'no' })).toEqual({
     ...quiet,
     status: 'degraded',
     state: 'unsafe',
@@ -316,7 +321,7 @@ test('health, metric and alert agree on which Redis may lose links', async () =>
     warnings: [expect.stringMatching(/persistence is OFF/)],
     metric: 1,
   });
-  expect(await told({ ...noeviction, appendonly: 'no', save: '3600 1' })).toEqual({
+  expect(await reported({ ...noeviction, appendonly: 'no', save: '3600 1' })).toEqual({
     ...quiet,
     status: 'ready',
     state: 'up',
@@ -324,7 +329,7 @@ test('health, metric and alert agree on which Redis may lose links', async () =>
     warnings: [expect.stringMatching(/snapshots only/)],
     metric: 0,
   });
-  expect(await told({ ...noeviction, appendonly: 'yes' })).toEqual({
+  expect(await reported({ ...noeviction, appendonly: 'yes' })).toEqual({
     ...quiet,
     status: 'ready',
     state: 'up',
@@ -332,7 +337,7 @@ test('health, metric and alert agree on which Redis may lose links', async () =>
     warnings: [],
     metric: 0,
   });
-  expect(await told({ 'maxmemory-policy': 'allkeys-lru', appendonly: 'yes' })).toMatchObject({
+  expect(await reported({ 'maxmemory-policy': 'allkeys-lru', appendonly: 'yes' })).toMatchObject({
     status: 'degraded',
     state: 'unsafe',
     metric: 1,

@@ -1,4 +1,4 @@
-// Queue inspection as whoever runs Tandem at night needs it: why jobs wait or failed, how fast they go, and acting on many.
+// Queue inspection as an operator needs it at night: why jobs wait or failed, how fast they go, and acting on many.
 
 import { afterEach, expect, test } from 'vitest';
 import { recordKey } from '../../../engine/model/record-key.ts';
@@ -35,7 +35,7 @@ const mark = ({ dirty, queues }: World['engine'], side: 0 | 1, ids: readonly str
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i + 1));
 
-test('why jobs failed or wait is told by code, in words, with how many and since when', async () => {
+test('why jobs failed or wait is reported by code, in words, with how many and since when', async () => {
   const made = await world({ crm: people(3, (i) => (i < 2 ? '' : 'Cid')) });
   const { call, sync, engine, crm } = made;
   await sync();
@@ -103,7 +103,7 @@ test('what waits says why nobody takes it, each job and the queue', async () => 
   const { engine, call } = made;
   const began = Date.now();
   await mark(engine, 0, ['1']);
-  const told = async () => {
+  const reported = async () => {
     const { jobs } = (await call('GET', `/queues/${NAME}/jobs?state=waiting`)).body;
     const { reasons } = (await call('GET', `/queues/${NAME}`)).body;
     expect((await call('GET', `/queues/${NAME}/jobs/${jobs[0].id}`)).body).toEqual(jobs[0]);
@@ -113,7 +113,7 @@ test('what waits says why nobody takes it, each job and the queue', async () => 
     });
     return { jobs, reasons: reasons.filter((reason: Answer) => reason.state === 'waiting') };
   };
-  const unattended = await told();
+  const unattended = await reported();
   expect(unattended.jobs).toMatchObject([
     { state: 'waiting', reason: 'worker', detail: expect.stringMatching(/No worker/) },
   ]);
@@ -121,11 +121,11 @@ test('what waits says why nobody takes it, each job and the queue', async () => 
   expect(Date.parse(unattended.reasons[0].since)).toBeGreaterThanOrEqual(began - 1);
   await call('POST', `/queues/${NAME}/pause`);
   // What a person must end first comes first.
-  const paused = await told();
+  const paused = await reported();
   expect(paused.jobs).toMatchObject([{ reason: 'paused', detail: expect.stringMatching(/paused/) }]);
   expect(paused.reasons.map(({ reason }: Answer) => reason)).toEqual(['paused', 'worker']);
   await made.work();
-  expect((await told()).reasons.map(({ reason }: Answer) => reason)).toEqual(['paused']);
+  expect((await reported()).reasons.map(({ reason }: Answer) => reason)).toEqual(['paused']);
 
   // The system has been down for longer than the job waits: only what the job waited counts.
   const processes = await engine.versions.processes();
@@ -135,12 +135,12 @@ test('what waits says why nobody takes it, each job and the queue', async () => 
     processes: async () => processes.map((one) => ({ ...one, systems: { crm: down } })),
   });
   await engine.queues.reconcile('people').pause();
-  const both = await told();
+  const both = await reported();
   expect(both.reasons.map(({ reason }: Answer) => reason)).toEqual(['paused', 'away']);
   expect(Date.parse(both.reasons[1].since)).toBeGreaterThanOrEqual(began - 1);
   // Where another version is in force everywhere, nobody does it either.
   Object.assign(engine.versions, { processes: async () => processes.map((one) => ({ ...one, yielded: ['people'] })) });
-  expect((await told()).reasons.map(({ reason }: Answer) => reason)).toEqual(['paused', 'version']);
+  expect((await reported()).reasons.map(({ reason }: Answer) => reason)).toEqual(['paused', 'version']);
   Object.assign(engine.versions, { processes: real });
   // Somebody takes it: nothing keeps it.
   await call('POST', `/queues/${NAME}/resume`);
@@ -148,7 +148,7 @@ test('what waits says why nobody takes it, each job and the queue', async () => 
   expect((await call('GET', `/queues/${NAME}`)).body.reasons).toEqual([]);
 });
 
-test('a mapping stands for its queue, and a name that is not there is told as it was written', async () => {
+test('a mapping stands for its queue, and an unknown name is reported as it was written', async () => {
   const { call } = await world();
   expect((await call('GET', '/queues/people')).body.name).toBe(NAME);
   expect((await call('POST', '/queues/people/pause')).body).toMatchObject({ name: NAME, paused: true });
@@ -240,7 +240,7 @@ test('one delayed job is promoted; one that is not delayed cannot be', async () 
   });
 });
 
-test('a drained queue leaves no run open, and its records can be queued anew', async () => {
+test('a drained queue leaves no run open, and its records can be queued again', async () => {
   const mapping = MAPPING.replace('deletes: review', 'deletes: review\nbrake: { firstSync: off }');
   const made = await world({ crm: people(250, (i) => `Name ${i}`), mapping });
   const { call, engine, shop, sync } = made;
@@ -283,8 +283,8 @@ test('a create without a response whose job or mark is discarded is left to a pe
   await engine.queues.reconcile('people').add('reconcile', { mapping: 'people', side: 0, id: '1' }, { delay: 600_000 });
   await mark(made.engine, 0, ['2']);
   expect((await call('POST', `/queues/${NAME}/drain`)).body).toEqual({ discarded: 2 });
-  const { intent } = linksIn(links);
-  for (const id of ['1', '2']) expect(await intent(0, id)).toMatchObject({ key: `key-${id}`, review: true });
+  const { pendingCreate } = linksIn(links);
+  for (const id of ['1', '2']) expect(await pendingCreate(0, id)).toMatchObject({ key: `key-${id}`, review: true });
 });
 
 test('scheduled scans are neither drained nor promoted, and of a scan that is discarded the run ends', async () => {
@@ -330,7 +330,7 @@ test('a paused queue keeps Tandem from being ready, and a word says so', async (
   expect((await call('GET', '/health/ready')).body.status).toBe('ready');
 });
 
-test('the jobs of one record and of its counterpart are told together', async () => {
+test('the jobs of one record and of its counterpart are listed together', async () => {
   const made = await world({ crm: [person('1', 'Ann', 'ann@x.test'), person('2', '', 'bad@x.test')] });
   const { call, sync, shop } = made;
   await sync();

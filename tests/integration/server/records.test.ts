@@ -130,7 +130,7 @@ test('one record can be previewed, from its system or as sent, without writing',
   expect([...crm.writes, ...shop.writes]).toEqual([]);
 });
 
-test('a system that fails is told as such, without what it answered', async () => {
+test('a system that fails is reported as such, without its response', async () => {
   const { call, crm } = await world();
   crm.fail = 401;
   const { status, body } = await call('POST', '/mappings/people/preview', { side: 'crm', id: '1' });
@@ -374,7 +374,7 @@ test('an ambiguous match is decided by linking, creating or ignoring', async () 
   expect((await call('POST', '/reviews/nonsense/resolve', { action: 'ignore' })).status).toBe(404);
 });
 
-test('of a deleted counterpart a person decides: create it anew, delete the other too, or leave it', async () => {
+test('a person decides about a deleted counterpart: create it again, delete the other too, or leave it', async () => {
   const { call, sync, crm, shop } = await world({
     crm: ['1', '2', '3'].map((id) => person(id, `Name ${id}`, `${id}@x.test`)),
   });

@@ -267,7 +267,7 @@ test('every operation answers good and bad input as its document says, and never
   expect(calls).toBeGreaterThan(operations.length * 10);
 }, 300_000);
 
-test('an operation whose parameters nobody knows good values for is told by name', async () => {
+test('an operation without known good values for its parameters is reported by name', async () => {
   const operation = operationsOf({
     paths: {
       '/new/{thing}': {

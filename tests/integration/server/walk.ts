@@ -41,7 +41,7 @@ export interface Got {
 
 export type Send = (sent: Sent) => Promise<Got>;
 
-/** Good values for what a schema cannot tell: `operation.name` or just `name`; asked anew for each call. */
+/** Good values for what a schema cannot tell: `operation.name` or just `name`; asked again for each call. */
 export type Values = Readonly<Record<string, unknown | (() => unknown)>>;
 
 // biome-ignore lint/suspicious/noExplicitAny: the document is looked into as it comes
@@ -92,7 +92,7 @@ export function checker(document: object): (operation: Operation, got: Got) => s
   };
 }
 
-/** What is wrong with a problem document (RFC 9457), whoever answered it. */
+/** What is wrong with a problem document (RFC 9457), from any origin. */
 export function faultOfProblem(got: Got): string | undefined {
   if (!got.type.startsWith('application/problem+json')) return `answers ${got.status} as ${got.type}`;
   const { type, title, status, detail, code, remedy } = JSON.parse(got.text) as Record<string, unknown>;

@@ -293,7 +293,7 @@ test('health tells how things stand and no secrets', async () => {
   expect(degraded.body).not.toMatch(/secret|token/i);
 });
 
-test('while Redis is away, readiness says so, requests are told, and nothing hangs', async () => {
+test('while Redis is away, readiness says so, requests get an error, and nothing hangs', async () => {
   const { app, engine } = await world();
   const ping = engine.redis.ping;
   Object.defineProperty(engine.redis, 'status', { value: 'reconnecting', configurable: true, writable: true });
@@ -364,7 +364,7 @@ test('live events tell outcomes as they happen, and end when the server closes',
   await closed;
 });
 
-test('a run of a mapping that was removed is told by index', async () => {
+test('a run of a mapping that was removed names its sides by number', async () => {
   const { call, engine, root } = await world();
   const { body } = await call('POST', '/triggers/people', { scan: 'full' });
   const { rm } = await import('node:fs/promises');

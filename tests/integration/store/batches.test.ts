@@ -359,7 +359,7 @@ describe('committing', () => {
     expect(await contradictions(redis, store)).toEqual([]);
   });
 
-  it('an end of a link puts its records back into the index where it is told by what', async () => {
+  it('an end of a link puts its records back into the index where their entries are given', async () => {
     const revision = await makeLink(store, '1', 'b1');
     const index = [{ id: '1', keys: [token('k')] }, undefined] as const;
     await one('w', unit({ kind: 'unlink', ids: ['1', 'b1'], revision, index }));
@@ -368,7 +368,7 @@ describe('committing', () => {
   });
 });
 
-describe('waking', () => {
+describe('records that wait for a link', () => {
   const waits = (key: string, waitFor: CommitUnit['waitFor'], more: Partial<CommitUnit> = {}): CommitUnit =>
     unit(
       { kind: 'unlinked', record: { side: 0, id: key }, state: 's' },
@@ -444,7 +444,7 @@ describe('waking', () => {
     expect(await dirty()).toEqual(['0/late']);
   });
 
-  it('of a record that was looked at and has no link wakes who waits, of one that changed also who watches', async () => {
+  it('a record that was looked at and has no link marks records that wait for it dirty, one that changed also records that watch it', async () => {
     await store.batches.commit('w', [waits('w', [{ mapping: 'm', side: 1, id: 'b1' }])]);
     const review = { '0/r': { issue: issue('review', { candidates: ['1/b1'] }) } };
     await store.batches.commit('w', [
@@ -456,7 +456,7 @@ describe('waking', () => {
     expect((await dirty()).sort()).toEqual(['0/r', '0/w']);
   });
 
-  it('ends with the issue: who waits no longer is not woken', async () => {
+  it('a record whose issue has ended waits no longer and is not marked dirty', async () => {
     const refs = [{ mapping: 'm', side: 1, id: 'b1' }] as const;
     await store.batches.commit('w', [waits('w', refs)]);
     await store.issues.patch([['0/w', { issue: issue('failed') }]]);
@@ -518,8 +518,8 @@ describe('beginning', () => {
   it('notes nothing where the brake goes on by it, or is on', async () => {
     const allowance = { kind: 'creates', record: '0/1', limit: 1, linked: 10, since: undefined } as const;
     expect(await begin('a', { allowance })).toBeUndefined();
-    const braked = { allowance: { ...allowance, record: '0/2' }, record: '0/2' };
-    expect(await begin('x', braked)).toMatchObject({ kind: 'creates', count: 2, limit: 1 });
+    const blocked = { allowance: { ...allowance, record: '0/2' }, record: '0/2' };
+    expect(await begin('x', blocked)).toMatchObject({ kind: 'creates', count: 2, limit: 1 });
     expect(await begin('x', { record: '0/3' })).toMatchObject({ kind: 'creates' });
     expect((await store.issues.pendingCreates(0)).map(({ id }) => id)).toEqual(['1']);
     expect(await begin('x', { record: '0/3', unlimited: ['creates'] })).toBeUndefined();

@@ -1,4 +1,4 @@
-/** Things that happen in one moment: triggers, waiting and waking, links that end while a record is worked on. */
+/** Things that happen in one moment: triggers, waiting for links, links that end while a record is worked on. */
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import type { SyncContext } from '../../../engine/sync/context.ts';
 import { scan } from '../../../engine/sync/scan.ts';
 import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { edit, heldOf, linked, make, read, reconcile, reconcileOne, scopeOf, sync, unique } from './support.ts';
+import { edit, issueOf, linked, make, read, reconcile, reconcileOne, scopeOf, sync, unique } from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -56,7 +56,7 @@ it('a record that cannot be read has those that wait for it looked at once, not 
   const order = await make(world, 'shop', 'orders', { title, customer_id: Number(customer), status: 'processing' });
   await sync(world);
   await sync(world, 'full');
-  expect(await heldOf(world, 'opportunity-order', 'shop', order)).toBeDefined();
+  expect(await issueOf(world, 'opportunity-order', 'shop', order)).toBeDefined();
   const looks = (): number => world.outcomes.filter(({ id }) => id === order).length;
   const before = looks();
   for (const kind of ['full', 'changes', 'full'] as const) await sync(world, kind);
@@ -87,7 +87,7 @@ it('a record that cannot be read any more is an issue, though a worker with an o
   await reconcileOne(scopeOf(world, 'company-customer', { ...context, step }), { side: 0, id: company });
   await world.settle();
   // Of a link the issue stands under its first record.
-  expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({ code: 'EXPRESSION_FAILED' });
+  expect(await issueOf(world, 'company-customer', 'keap', company)).toMatchObject({ code: 'EXPRESSION_FAILED' });
 });
 
 it('a look that fails keeps the edit of the other record of the link: the next try reads both', async () => {
@@ -113,7 +113,7 @@ it('a link that is broken and made again while a record is worked on takes nothi
   const name = unique('relink');
   const product = await make(world, 'keap', 'products', { name, price: 100, short_description: 'x' });
   await sync(world);
-  const twin = await linked(world, 'product-product', 'keap', product);
+  const counterpartId = await linked(world, 'product-product', 'keap', product);
   const links = world.engine.links('product-product');
   await edit(world, 'keap', 'products', product, { description: 'two' });
   world.shop.faults.add({ method: 'PATCH', path: '/products', times: 1, action: 'delay', ms: 600 });
@@ -121,14 +121,14 @@ it('a link that is broken and made again while a record is worked on takes nothi
   await expect.poll(() => world.shop.faults.list()[0]?.hits, { interval: 2 }).toBe(1);
   const n = world.shop.requests.last;
   // The same ids, another link: the commit of what is under way must not pass for it.
-  await linksIn(links).unlink(product, twin);
-  await linksIn(links).commit({ ids: [product, twin], version: '', base: {}, states: ['', ''] });
+  await linksIn(links).unlink(product, counterpartId);
+  await linksIn(links).commit({ ids: [product, counterpartId], version: '', base: {}, states: ['', ''] });
   await reconciled;
   await world.settle();
   const reads = world.shop.requests
     .since(n)
-    .filter(({ method, path }) => method === 'GET' && path === `/products/${twin}`);
+    .filter(({ method, path }) => method === 'GET' && path === `/products/${counterpartId}`);
   expect(reads.length).toBeGreaterThan(0);
-  expect(await read(world, 'shop', 'products', twin)).toMatchObject({ description: 'two' });
+  expect(await read(world, 'shop', 'products', counterpartId)).toMatchObject({ description: 'two' });
   expect(await read(world, 'keap', 'products', product)).toMatchObject({ description: 'two' });
 });

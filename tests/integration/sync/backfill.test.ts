@@ -9,7 +9,7 @@ import { startWorld, type World } from '../../support/world.ts';
 import {
   edit,
   expectQuiet,
-  heldOf,
+  issueOf,
   laterThan,
   linked,
   make,
@@ -142,14 +142,14 @@ describe('a backfill asked for', () => {
     await backfill(world);
     expect(await both(world, differ)).toEqual(winner ? [winner, winner] : ['of keap', 'of shop']);
     if (winner === undefined)
-      expect(await heldOf(world, MAPPING, 'keap', differ.keap)).toMatchObject({
+      expect(await issueOf(world, MAPPING, 'keap', differ.keap)).toMatchObject({
         kind: 'review',
         property: 'description',
       });
     await expectQuiet(world, MAPPING);
   });
 
-  it('of a changed conversion converts again toward the side that it is for, whoever was modified later', async () => {
+  it('of a changed conversion converts again toward the side that it is for, whichever was modified later', async () => {
     await define(world, [ROW]);
     const one = await pair(world, { description: 'Text' });
     const two = await pair(world, {}, { description: 'Other' });
@@ -266,12 +266,12 @@ describe('a backfill asked for', () => {
     expect(await lost(world, one)).toEqual([['description', 'customwebshop', 'own words']]);
   });
 
-  it('a value that cannot be converted waits with its reason, and goes once the conversion is mended', async () => {
+  it('a value that cannot be converted waits with its reason, and is written once the conversion is fixed', async () => {
     const one = await pair(world, { description: 'text' });
     await define(world, ['{ keap: description, customwebshop: description, values: { other: thing } }']);
     const run = await backfill(world);
     expect(run.counts.failed).toBeGreaterThan(0);
-    expect(await heldOf(world, MAPPING, 'keap', one.keap)).toMatchObject({
+    expect(await issueOf(world, MAPPING, 'keap', one.keap)).toMatchObject({
       kind: 'failed',
       code: 'VALUE_NOT_IN_TABLE',
     });
@@ -279,7 +279,7 @@ describe('a backfill asked for', () => {
     await define(world, ['{ keap: description, customwebshop: description, values: { text: TEXT } }']);
     await backfill(world);
     expect(await both(world, one)).toEqual(['text', 'TEXT']);
-    expect(await heldOf(world, MAPPING, 'keap', one.keap)).toBeUndefined();
+    expect(await issueOf(world, MAPPING, 'keap', one.keap)).toBeUndefined();
   });
 
   it('costs no call for links that are in date, also where what changed does not matter to agreements', async () => {
@@ -345,7 +345,7 @@ describe('a backfill by itself', () => {
     expect((await world.engine.runs.list()).total).toBe(total + 2);
   });
 
-  it('looks anew for an edit that comes while what the one before found is being done', async () => {
+  it('an edit that comes while the records of the one before are worked on begins another backfill', async () => {
     const one = await pair(world, { description: 'Text' });
     const queue = world.engine.queues.reconcile(MAPPING);
     const lastBackfill = async (): Promise<Run | undefined> =>
@@ -399,7 +399,7 @@ it('a failed job of a backfill leaves its link to the next try; the others are d
     const run = await backfill(world);
     expect(run.state).toBe('done');
     expect(await both(world, good)).toEqual(['good', 'good']);
-    expect(await heldOf(world, MAPPING, 'keap', gone.keap)).toMatchObject({ kind: 'orphaned' });
+    expect(await issueOf(world, MAPPING, 'keap', gone.keap)).toMatchObject({ kind: 'orphaned' });
     await reconcile(world, MAPPING, 'keap', good.keap);
     await expectQuiet(world, MAPPING);
   } finally {

@@ -19,7 +19,7 @@ import {
   counterpart,
   edit,
   expectQuiet,
-  heldOf,
+  issueOf,
   linked,
   make,
   read,
@@ -53,7 +53,7 @@ const answer = async (what: 'continue' | 'discard'): Promise<number> => {
   return released;
 };
 const links = () => world.engine.links(MAPPING);
-const braked = async () => (await world.held(MAPPING)).filter(({ code }) => code === 'BRAKE_ON');
+const blockedIssues = async () => (await world.held(MAPPING)).filter(({ code }) => code === 'BRAKE_ON');
 const products = () => [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
 
 /** A world in which so many pairs exist, made by the first sync. */
@@ -96,15 +96,15 @@ const survivors = async (pairs: readonly Pair[]): Promise<Pair[]> => {
   return pairs.filter((_, i) => found[i] !== undefined);
 };
 
-describe('deletes that are told one by one', () => {
+describe('deletes that events report one by one', () => {
   it('stop after so many; everything waits, other mappings go on, nothing is forgotten', async () => {
     const pairs = await start(12);
     const [lost, rest] = [pairs.slice(0, 8), pairs.slice(8)];
     await lose(lost);
     expect(await survivors(lost)).toHaveLength(5);
     expect(await store().on()).toMatchObject({ kind: 'deletes', by: 'writes', count: 4, limit: 3 });
-    expect(await braked()).toHaveLength(5);
-    for (const one of await braked())
+    expect(await blockedIssues()).toHaveLength(5);
+    for (const one of await blockedIssues())
       expect(one).toMatchObject({
         kind: 'blocked',
         change: 'deletes',
@@ -122,13 +122,13 @@ describe('deletes that are told one by one', () => {
     expect(run).toMatchObject({ state: 'done', reason: expect.stringContaining('The brake of product-product is on') });
     expect(run.counts.waiting).toBe(2);
     expect(writes(world)).toEqual(before);
-    expect(await heldOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKE_ON', change: 'creates' });
-    expect((await heldOf(world, MAPPING, 'keap', rest[0]!.keap))?.change).toBeUndefined();
+    expect(await issueOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKE_ON', change: 'creates' });
+    expect((await issueOf(world, MAPPING, 'keap', rest[0]!.keap))?.change).toBeUndefined();
     // And it is quiet, even over a restart.
     await expectQuiet(world, MAPPING);
     await world.restartWorkers();
     await expectQuiet(world, MAPPING);
-    expect(await braked()).toHaveLength(7);
+    expect(await blockedIssues()).toHaveLength(7);
 
     const company = await make(world, 'keap', 'companies', { company_name: unique('company') });
     await reconcile(world, 'company-customer', 'keap', company);
@@ -156,14 +156,14 @@ describe('deletes that are told one by one', () => {
     await answer('discard');
     expect(await survivors(lost)).toEqual(left);
     for (const { keap } of left)
-      expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({
+      expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({
         kind: 'orphaned',
         reason: 'The counterpart in keap was deleted; a person decided that customwebshop keeps its record.',
       });
     expect(await read(world, 'shop', 'products', rest[0]!.shop)).toMatchObject({ description: 'edited' });
     await expectQuiet(world, MAPPING);
     expect(products()).toEqual([4, 7]);
-    // Told of once more, they are kept still.
+    // Reported once more, they are kept still.
     await tell(
       'delete',
       left.map(({ keap }) => keap),
@@ -172,7 +172,7 @@ describe('deletes that are told one by one', () => {
     expect(await store().on()).toBeUndefined();
   });
 
-  it('a few on a quiet day do not trip it, and an answer begins to count anew', async () => {
+  it('a few deletes on a quiet day do not trip the brake, and an answer restarts the count', async () => {
     const pairs = await start(12);
     await lose(pairs.slice(0, 3));
     expect(await store().on()).toBeUndefined();
@@ -222,13 +222,13 @@ describe('deletes that are told one by one', () => {
     const lost = pairs.slice(0, 5);
     await lose(lost);
     const [waiting] = await survivors(lost);
-    const twin = await read(world, 'shop', 'products', waiting!.shop);
+    const counterpartRecord = await read(world, 'shop', 'products', waiting!.shop);
     world.keap.store.products.put({
       ...(world.keap.store.products.values()[0] as object),
       id: waiting!.keap,
-      product_name: twin.name,
-      name: twin.name,
-      sku: twin.sku,
+      product_name: counterpartRecord.name,
+      name: counterpartRecord.name,
+      sku: counterpartRecord.sku,
     } as never);
     await answer('continue');
     expect(await read(world, 'shop', 'products', waiting!.shop)).toBeDefined();
@@ -273,7 +273,7 @@ describe('records that a full scan does not meet', () => {
     await answer('discard');
     for (const { keap } of lost) {
       expect(await read(world, 'keap', 'products', keap)).toBeDefined();
-      expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'orphaned' });
+      expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'orphaned' });
     }
     await expectQuiet(world, MAPPING);
     expect(await store().on()).toBeUndefined();
@@ -418,7 +418,7 @@ describe('creates', () => {
       reason: expect.stringContaining('one run wanted to create more than 3 records'),
     });
     expect(second.counts).toMatchObject({ created: [0, 3], waiting: 4 });
-    expect(await braked()).toHaveLength(4);
+    expect(await blockedIssues()).toHaveLength(4);
     await expectQuiet(world, MAPPING);
     await answer('continue');
     for (const id of later) await linked(world, MAPPING, 'keap', id);
@@ -517,11 +517,11 @@ describe('creates', () => {
     const later: string[] = [];
     for (let i = 0; i < 6; i++) later.push(await make(world, 'keap', 'products', product(unique('later'))));
     await sync(world, 'changes', MAPPING);
-    const left = (await braked()).map(({ id }) => id);
+    const left = (await blockedIssues()).map(({ id }) => id);
     expect(left).toHaveLength(3);
     await answer('discard');
     for (const id of left)
-      expect(await heldOf(world, MAPPING, 'keap', id)).toMatchObject({
+      expect(await issueOf(world, MAPPING, 'keap', id)).toMatchObject({
         kind: 'unmatched',
         reason: expect.stringContaining('A person decided'),
       });
@@ -557,7 +557,7 @@ describe('creates', () => {
     expect(waiting).toMatchObject({ side: 1 });
     const order = await make(world, 'shop', 'orders', { title: unique('order'), customer_id: Number(waiting!.id) });
     await reconcile(world, 'opportunity-order', 'shop', order);
-    expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ code: 'REFERENCE_WAITING' });
+    expect(await issueOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ code: 'REFERENCE_WAITING' });
     // It is not settled that the parent has no counterpart: nothing else is put in its place.
     const orders = world.engine.mapping('opportunity-order');
     const reference = orders.properties.find((property) => property.reference)!;
@@ -594,7 +594,7 @@ describe('clears', () => {
   it('discarded: both sides stay as they are until one changes', async () => {
     const pairs = await start(8);
     await clear(pairs.slice(0, 6));
-    const held = (await braked()).map(({ id }) => id);
+    const held = (await blockedIssues()).map(({ id }) => id);
     // A change of another property of such a record is not discarded with it.
     await edit(world, 'keap', 'products', held[0]!, { short_description: 'new' });
     await answer('discard');
@@ -607,9 +607,9 @@ describe('clears', () => {
     });
     expect((await read(world, 'keap', 'products', one.keap)).description || '').toBe('');
     await expectQuiet(world, MAPPING);
-    await edit(world, 'shop', 'products', one.shop, { description: 'said anew' });
+    await edit(world, 'shop', 'products', one.shop, { description: 'said again' });
     await sync(world, 'changes', MAPPING);
-    expect(await read(world, 'keap', 'products', one.keap)).toMatchObject({ description: 'said anew' });
+    expect(await read(world, 'keap', 'products', one.keap)).toMatchObject({ description: 'said again' });
   });
 });
 
@@ -629,7 +629,7 @@ describe('an answer', () => {
     await lose(pairs.slice(5));
     const brake = (await store().on())!;
     expect(brake).toMatchObject({ by: 'writes' });
-    expect(await braked()).toHaveLength(2);
+    expect(await blockedIssues()).toHaveLength(2);
     await store().release({ ...brake, answer: 'continue' });
     expect(await answer('continue')).toBe(2);
     expect(await survivors(pairs)).toEqual(pairs.slice(0, 5));
@@ -646,7 +646,7 @@ describe('an answer', () => {
       pairs.slice(0, 6).map(({ keap }) => keap),
     );
     expect(await survivors(pairs)).toHaveLength(9);
-    expect(new Set((await braked()).map((one) => one.brake))).toEqual(new Set([first.id]));
+    expect(new Set((await blockedIssues()).map((one) => one.brake))).toEqual(new Set([first.id]));
     await store().answer(brake, 'discard');
     await sync(world, 'changes', MAPPING);
     expect(await survivors(pairs)).toHaveLength(6);
@@ -693,10 +693,10 @@ describe('an answer', () => {
     expect(await read(world, 'shop', 'products', left!.shop)).toBeUndefined();
     const fresh = await make(world, 'keap', 'products', product(unique('fresh')));
     await reconcile(world, MAPPING, 'keap', fresh);
-    expect(await heldOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKE_ON' });
+    expect(await issueOf(world, MAPPING, 'keap', fresh)).toMatchObject({ code: 'BRAKE_ON' });
     await createByHand(scopeOf(world, MAPPING, context()), { side: 0, id: fresh });
-    const twin = await linked(world, MAPPING, 'keap', fresh);
-    expect(await read(world, 'shop', 'products', twin)).toBeDefined();
+    const counterpartId = await linked(world, MAPPING, 'keap', fresh);
+    expect(await read(world, 'shop', 'products', counterpartId)).toBeDefined();
     expect(await store().on()).toBeDefined();
   });
 });
@@ -744,15 +744,16 @@ describe('what was discarded outlives', () => {
     await linksIn(links).hold(0, left[2]!.keap, 'error', { ...trouble, code: 'EXPRESSION_FAILED' });
     await sync(world, 'changes', MAPPING);
     expect(await kept(lost)).toEqual(left);
-    for (const { keap } of left) expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'orphaned' });
+    for (const { keap } of left)
+      expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'orphaned' });
     await expectQuiet(world, MAPPING);
 
     // Another decision of a person ends it.
     await deleteSurvivor(scopeOf(world, MAPPING, context()), { side: 0, id: left[0]!.keap });
     await createByHand(scopeOf(world, MAPPING, context()), { side: 0, id: left[1]!.keap });
-    const anew = { keap: left[1]!.keap, shop: await linked(world, MAPPING, 'keap', left[1]!.keap) };
+    const renewed = { keap: left[1]!.keap, shop: await linked(world, MAPPING, 'keap', left[1]!.keap) };
     expect(await linksIn(links).decided(0, left[0]!.keap)).toBeUndefined();
-    expect(await loseInShop([anew])).toEqual([]);
+    expect(await loseInShop([renewed])).toEqual([]);
   });
 
   it('an outage in which the job gives up before there is an answer', async () => {
@@ -766,12 +767,12 @@ describe('what was discarded outlives', () => {
       status: 503,
     });
     await reconcile(world, MAPPING, 'keap', one!.keap);
-    expect(await heldOf(world, MAPPING, 'keap', one!.keap)).toMatchObject({ kind: 'failed', change: 'deletes' });
+    expect(await issueOf(world, MAPPING, 'keap', one!.keap)).toMatchObject({ kind: 'failed', change: 'deletes' });
     world.keap.faults.clear();
     await answer('discard');
     await sync(world, 'full', MAPPING);
     expect(await kept(left)).toEqual(left);
-    expect(await heldOf(world, MAPPING, 'keap', one!.keap)).toMatchObject({ kind: 'orphaned' });
+    expect(await issueOf(world, MAPPING, 'keap', one!.keap)).toMatchObject({ kind: 'orphaned' });
     await expectQuiet(world, MAPPING);
   });
 
@@ -819,13 +820,13 @@ describe('what was discarded outlives', () => {
   });
 });
 
-describe('what a person decides about one value while clears are braked', () => {
+describe('what a person decides about one value while clears are blocked', () => {
   const cleared = async (review = false) => {
     const [pair] = await start(2, RULES, { conflict: review ? 'review' : 'latest' });
     await store().trip({ kind: 'clears', by: 'writes', count: 9, limit: 3, linked: 2 });
     return pair!;
   };
-  const held = (pair: Pair) => heldOf(world, MAPPING, 'keap', pair.keap);
+  const held = (pair: Pair) => issueOf(world, MAPPING, 'keap', pair.keap);
   const history = (pair: Pair) => world.engine.links(MAPPING).history.history(pair.keap);
   const shown = (pair: Pair) => read(world, 'shop', 'products', pair.shop);
 
@@ -912,7 +913,7 @@ describe('what a person decides about one value while clears are braked', () => 
     });
     await linkByHand(scopeOf(world, MAPPING, context()), [keap, shop]);
     await world.settle();
-    expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ code: 'BRAKE_ON' });
+    expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({ code: 'BRAKE_ON' });
     await expectQuiet(world, MAPPING);
     await trouble(shop);
     await sync(world, 'full', MAPPING);

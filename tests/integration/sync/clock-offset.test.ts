@@ -51,12 +51,12 @@ describe.each([
     const name = unique('clock');
     const id = await make(world, 'keap', 'products', { name, sku: name, price: 100, short_description: 'x' });
     await sync(world, 'full');
-    const twin = await linked(world, 'product-product', 'keap', id);
+    const counterpartId = await linked(world, 'product-product', 'keap', id);
     for (const round of [1, 2]) {
       await edit(world, 'keap', 'products', id, { description: `keap ${round}` });
       await sync(world);
-      expect(await read(world, 'shop', 'products', twin)).toMatchObject({ description: `keap ${round}` });
-      await edit(world, 'shop', 'products', twin, { description: `shop ${round}` });
+      expect(await read(world, 'shop', 'products', counterpartId)).toMatchObject({ description: `keap ${round}` });
+      await edit(world, 'shop', 'products', counterpartId, { description: `shop ${round}` });
       await sync(world);
       expect(await read(world, 'keap', 'products', id)).toMatchObject({ description: `shop ${round}` });
     }

@@ -11,7 +11,7 @@ import {
   counterpart,
   edit,
   expectQuiet,
-  heldOf,
+  issueOf,
   laterThan,
   linked,
   make,
@@ -79,7 +79,7 @@ describe('the rule of a property goes before that of its mapping', () => {
     expect((await company(keap)).address).toMatchObject({ line1: latest, line2: 'K2', locality: 'S3' });
     expect((await customer(shop)).billing).toMatchObject({ address_1: latest, address_2: 'K2', city: 'S3' });
     expect([(await company(keap)).notes, (await customer(shop)).note]).toEqual(['K4', 'S4']);
-    expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review', property: 'notes' });
+    expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review', property: 'notes' });
     const lost = (await links().history.history(keap)).map(({ property, side, value }) => [property, side, value]);
     expect(lost.sort()).toEqual([
       ['address.line1', ...(last === 'keap' ? ['customwebshop', 'S1'] : ['keap', 'K1'])],
@@ -176,14 +176,14 @@ describe('a value that is put back', () => {
     // The queued reconcile tried once more, and the system takes it now.
     await vi.waitFor(async () => expect(await both(keap, shop)).toEqual(['lost', 'lost']));
     await world.settle();
-    expect(await heldOf(world, MAPPING, 'keap', keap)).toBeUndefined();
+    expect(await issueOf(world, MAPPING, 'keap', keap)).toBeUndefined();
   });
 });
 
 describe('a review of an ambiguous match is looked at again', () => {
   /** One company, two customers of its name. */
   async function ambiguous(): Promise<{ keap: string; shops: [string, string]; name: string }> {
-    const name = unique('Twins');
+    const name = unique('Candidates');
     const shops = [
       await make(world, 'shop', 'customers', { company: name }),
       await make(world, 'shop', 'customers', { company: name }),
@@ -196,7 +196,7 @@ describe('a review of an ambiguous match is looked at again', () => {
       ['shop', shops[0]],
       ['shop', shops[1]],
     ] as const)
-      expect(await heldOf(world, MAPPING, system, id)).toMatchObject({ kind: 'review' });
+      expect(await issueOf(world, MAPPING, system, id)).toMatchObject({ kind: 'review' });
     return { keap, shops, name };
   }
 
@@ -209,7 +209,7 @@ describe('a review of an ambiguous match is looked at again', () => {
     await change(shops[0]);
     await reconcile(world, MAPPING, 'shop', shops[0]);
     expect(await linked(world, MAPPING, 'keap', keap)).toBe(shops[1]);
-    expect(await heldOf(world, MAPPING, 'shop', shops[1])).toBeUndefined();
+    expect(await issueOf(world, MAPPING, 'shop', shops[1])).toBeUndefined();
   });
 
   it('when a candidate was deleted that only a full scan misses', async () => {
@@ -224,7 +224,7 @@ describe('a review of an ambiguous match is looked at again', () => {
     const { keap, shops, name } = await ambiguous();
     await linkByHand(scopeOf(world, MAPPING), [keap, shops[0]]);
     await world.settle();
-    expect(await heldOf(world, MAPPING, 'shop', shops[1])).toMatchObject({
+    expect(await issueOf(world, MAPPING, 'shop', shops[1])).toMatchObject({
       kind: 'review',
       reason: expect.stringContaining('linked to others'),
     });
@@ -236,7 +236,7 @@ describe('a review of an ambiguous match is looked at again', () => {
     // The link was wrong: both are possible again.
     await unlinkByHand(scopeOf(world, MAPPING), [keap, shops[0]]);
     await world.settle();
-    expect(await heldOf(world, MAPPING, 'shop', shops[1])).toMatchObject({
+    expect(await issueOf(world, MAPPING, 'shop', shops[1])).toMatchObject({
       kind: 'review',
       reason: expect.stringContaining('Several records'),
     });
@@ -245,12 +245,12 @@ describe('a review of an ambiguous match is looked at again', () => {
 
   it('and what is held of it goes on since it began', async () => {
     const { keap, shops } = await ambiguous();
-    const before = await heldOf(world, MAPPING, 'keap', keap);
+    const before = await issueOf(world, MAPPING, 'keap', keap);
     await edit(world, 'keap', 'companies', keap, { notes: 'edited' });
     await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(before!.since));
     await reconcile(world, MAPPING, 'keap', keap);
-    expect(await heldOf(world, MAPPING, 'keap', keap)).toEqual({ ...before, job: expect.any(String) });
-    expect(await heldOf(world, MAPPING, 'shop', shops[0])).toMatchObject({ kind: 'review' });
+    expect(await issueOf(world, MAPPING, 'keap', keap)).toEqual({ ...before, job: expect.any(String) });
+    expect(await issueOf(world, MAPPING, 'shop', shops[0])).toMatchObject({ kind: 'review' });
   });
 });
 
@@ -266,7 +266,7 @@ describe('a value that one side would not take', () => {
       notes: 'arrives',
       address: { line1: 'before', locality: 'arrives too' },
     });
-    expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({
+    expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({
       kind: 'failed',
       code: 'RECORD_SCHEMA',
       property: 'address.line1',
@@ -278,6 +278,6 @@ describe('a value that one side would not take', () => {
     await edit(world, 'shop', 'customers', shop, { billing: { address_1: 'short' } });
     await sync(world, 'changes', MAPPING);
     expect((await company(keap)).address).toMatchObject({ line1: 'short' });
-    expect(await heldOf(world, MAPPING, 'keap', keap)).toBeUndefined();
+    expect(await issueOf(world, MAPPING, 'keap', keap)).toBeUndefined();
   });
 });

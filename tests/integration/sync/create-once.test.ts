@@ -14,7 +14,7 @@ import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
   edit,
-  heldOf,
+  issueOf,
   linked,
   type MappingName,
   make,
@@ -153,8 +153,8 @@ describe('the result of a create whose answer was lost is found', () => {
     await goOn('opportunity-order');
     await sync(world, 'full');
     const doubt = { kind: 'review', code: 'OUTCOME_UNKNOWN' };
-    expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject(doubt);
-    expect(await heldOf(world, 'opportunity-order', 'keap', result)).toMatchObject(doubt);
+    expect(await issueOf(world, 'opportunity-order', 'shop', order)).toMatchObject(doubt);
+    expect(await issueOf(world, 'opportunity-order', 'keap', result)).toMatchObject(doubt);
     expect([orders().length, made().length]).toEqual([1, 1]);
     // What is nothing like it goes on.
     const other = unique('other');
@@ -228,8 +228,8 @@ describe('the id that a create answered', () => {
     const before = posts('shop', '/products');
     await reconcile(world, 'product-product', 'keap', id);
     const [made] = all(world, 'shop', 'products').filter((one) => one.name === 'unreadable');
-    const { intent } = linksIn(world.engine.links('product-product'));
-    expect(await intent(0, id)).toMatchObject({ made: String(made.id), review: true });
+    const { pendingCreate } = linksIn(world.engine.links('product-product'));
+    expect(await pendingCreate(0, id)).toMatchObject({ made: String(made.id), review: true });
     await edit(world, 'shop', 'products', String(made.id), { name: 'corrected', external_id: '', sku: '' });
     await reconcile(world, 'product-product', 'keap', id);
     expect(await linked(world, 'product-product', 'keap', id)).toBe(String(made.id));
@@ -248,7 +248,7 @@ describe('where nothing can be searched', () => {
       const id = await make(world, 'keap', 'products', product(name));
       const before = posts('shop', '/products');
       await begin('product-product', 'keap', id, { path: '/products', action });
-      const { key } = (await linksIn(world.engine.links('product-product')).intent(0, id))!;
+      const { key } = (await linksIn(world.engine.links('product-product')).pendingCreate(0, id))!;
       expect(key).not.toBe('');
       await goOn('product-product');
       expect(posts('shop', '/products')).toBe(before + 2);
@@ -263,7 +263,7 @@ describe('where nothing can be searched', () => {
       await begin('product-product', 'keap', id, { path: '/products', action: 'lose-response' });
       await edit(world, 'keap', 'products', id, { description: 'edited' });
       await goOn('product-product');
-      expect(await heldOf(world, 'product-product', 'keap', id)).toMatchObject({
+      expect(await issueOf(world, 'product-product', 'keap', id)).toMatchObject({
         kind: 'review',
         code: 'OUTCOME_UNKNOWN',
       });
@@ -278,14 +278,14 @@ describe('where nothing can be searched', () => {
       const id = await make(world, 'keap', 'products', product(unique('once')));
       await begin('product-product', 'keap', id, { path: '/products', action: 'reset' });
       await goOn('product-product');
-      const { intent } = linksIn(world.engine.links('product-product'));
-      const { key } = (await intent(0, id))!;
+      const { pendingCreate } = linksIn(world.engine.links('product-product'));
+      const { key } = (await pendingCreate(0, id))!;
       world.shop.faults.add({ method: 'POST', path: '/products', times: 1, action: 'reset' });
       const byHand = createByHand(scopeOf(world, 'product-product'), { side: 0, id });
       await expect(byHand).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
-      expect((await intent(0, id))!.key).not.toBe(key);
+      expect((await pendingCreate(0, id))!.key).not.toBe(key);
       await world.settle();
-      expect(await intent(0, id)).toMatchObject({ review: true });
+      expect(await pendingCreate(0, id)).toMatchObject({ review: true });
     });
 
     it('a person is asked and nothing is sent again, until the result itself is read', async () => {
@@ -296,7 +296,7 @@ describe('where nothing can be searched', () => {
       await goOn('product-product');
       await edit(world, 'keap', 'products', id, { description: 'edited' });
       await reconcile(world, 'product-product', 'keap', id);
-      expect(await heldOf(world, 'product-product', 'keap', id)).toMatchObject({
+      expect(await issueOf(world, 'product-product', 'keap', id)).toMatchObject({
         kind: 'review',
         code: 'OUTCOME_UNKNOWN',
       });

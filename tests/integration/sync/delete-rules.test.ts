@@ -12,7 +12,7 @@ import {
   counterpart,
   edit,
   expectQuiet,
-  heldOf,
+  issueOf,
   laterThan,
   linked,
   make,
@@ -81,7 +81,7 @@ const cells = (Object.keys(ways) as Way[]).flatMap((way) =>
   (['keap', 'shop'] as const).flatMap((gone) => [true, false].map((edited) => ({ way, gone, edited }))),
 );
 /** Nothing on the other side tells of an edit that was not made. */
-const told = cells.filter(({ way, edited }) => edited || way !== 'webhook of an edit on the other side');
+const possible = cells.filter(({ way, edited }) => edited || way !== 'webhook of an edit on the other side');
 
 /** Deletes one of two, after an edit of the other one or not. */
 async function lose({ gone, edited }: { gone: SystemName; edited: boolean }): Promise<Pair> {
@@ -99,7 +99,7 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
   beforeAll(() => start(rule));
   afterAll(() => world?.close());
 
-  it.each(told)('deleted in $gone, edited in the other $edited, learnt by $way', async (cell) => {
+  it.each(possible)('deleted in $gone, edited in the other $edited, learnt by $way', async (cell) => {
     const { gone, edited, way } = cell;
     const stays = other(gone);
     const ids = await lose(cell);
@@ -107,7 +107,7 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
     await learn(way, gone, ids);
     const what = left[edited ? 'edited' : 'untouched'];
     const survivor = await read(world, stays, 'products', ids[stays]);
-    const held = await heldOf(world, MAPPING, 'keap', ids.keap);
+    const held = await issueOf(world, MAPPING, 'keap', ids.keap);
     if (what === 'deleted') {
       expect(survivor).toBeUndefined();
       expect(held).toBeUndefined();
@@ -117,14 +117,14 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
       expect(held).toMatchObject({ kind: what });
       expect(await counterpart(world, MAPPING, stays, ids[stays])).toBe(ids[gone]);
     }
-    // Told once more, in every way, nothing else comes of it; above all nothing is made anew.
+    // Reported once more, in every way, nothing else comes of it; above all nothing is created again.
     await event(gone, ids[gone], 'delete');
     await event(gone, ids[gone], 'edit');
     await event(stays, ids[stays], 'edit');
     await world.settle();
     await expectQuiet(world, MAPPING);
     expect({ [gone]: all(world, gone, 'products').length }).toEqual(before);
-    expect((await heldOf(world, MAPPING, 'keap', ids.keap))?.kind).toBe(what === 'deleted' ? undefined : what);
+    expect((await issueOf(world, MAPPING, 'keap', ids.keap))?.kind).toBe(what === 'deleted' ? undefined : what);
   });
 
   it.each(['webhook', 'full scan', 'trigger of the record'] as const)(
@@ -136,7 +136,7 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
       const before = [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
       await learn(way, 'shop', ids);
       expect(await counterpart(world, MAPPING, 'keap', ids.keap)).toBeUndefined();
-      expect(await heldOf(world, MAPPING, 'keap', ids.keap)).toBeUndefined();
+      expect(await issueOf(world, MAPPING, 'keap', ids.keap)).toBeUndefined();
       await learn('webhook', 'keap', ids);
       await expectQuiet(world, MAPPING);
       expect([all(world, 'keap', 'products').length, all(world, 'shop', 'products').length]).toEqual(before);
@@ -151,7 +151,7 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
       await remove(world, 'keap', 'products', ids.keap);
       await learn(way, 'keap', ids);
       expect(await counterpart(world, MAPPING, 'keap', ids.keap)).toBeUndefined();
-      expect(await heldOf(world, MAPPING, 'keap', ids.keap)).toBeUndefined();
+      expect(await issueOf(world, MAPPING, 'keap', ids.keap)).toBeUndefined();
       await expectQuiet(world, MAPPING);
     },
   );
@@ -164,10 +164,10 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
     await edit(world, stays, 'products', ids[stays], editOf[stays]);
     await remove(world, gone, 'products', ids[gone]);
     await learn('webhook', gone, ids);
-    expect((await heldOf(world, MAPPING, 'keap', ids.keap))?.kind).toBe(left.edited);
+    expect((await issueOf(world, MAPPING, 'keap', ids.keap))?.kind).toBe(left.edited);
     store.put(former as never);
     await sync(world, 'full', MAPPING);
-    expect(await heldOf(world, MAPPING, 'keap', ids.keap)).toBeUndefined();
+    expect(await issueOf(world, MAPPING, 'keap', ids.keap)).toBeUndefined();
     expect(await read(world, gone, 'products', ids[gone])).toMatchObject(editOf[gone]);
     await edit(world, gone, 'products', ids[gone], { short_description: 'again' });
     await sync(world, 'full', MAPPING);
@@ -190,7 +190,7 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
       }
       await world.engine.trigger({ mapping: MAPPING, record: { side: system === 'keap' ? 0 : 1, id } });
       await world.settle();
-      expect(await heldOf(world, MAPPING, system, id)).toBeUndefined();
+      expect(await issueOf(world, MAPPING, system, id)).toBeUndefined();
       expect(all(world, other(system), 'products')).toHaveLength(count);
       await expectQuiet(world, MAPPING);
     },
@@ -230,10 +230,10 @@ describe('a conflict that waits for a person', () => {
     const edited = await edit(world, 'shop', 'products', ids.shop, { description: 'there' });
     await laterThan(edited);
     await sync(world, 'full', MAPPING);
-    expect(await heldOf(world, MAPPING, 'keap', ids.keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
+    expect(await issueOf(world, MAPPING, 'keap', ids.keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
     await remove(world, 'shop', 'products', ids.shop);
     await sync(world, 'full', MAPPING);
-    const held = await heldOf(world, MAPPING, 'keap', ids.keap);
+    const held = await issueOf(world, MAPPING, 'keap', ids.keap);
     expect(held).toMatchObject({ kind: 'review', reason: expect.stringContaining('was deleted') });
     expect(held?.code).toBeUndefined();
     await expectQuiet(world, MAPPING);
@@ -265,7 +265,7 @@ describe('a survivor with values that never agreed with those of the record that
     for (const way of ['webhook', 'full scan'] as const) {
       await learn(way, 'shop', ids);
       expect(await read(world, 'keap', 'products', ids.keap)).toBeDefined();
-      expect(await heldOf(world, MAPPING, 'keap', ids.keap)).toMatchObject({
+      expect(await issueOf(world, MAPPING, 'keap', ids.keap)).toMatchObject({
         kind: 'review',
         reason: expect.stringContaining(reason),
       });
@@ -275,7 +275,7 @@ describe('a survivor with values that never agreed with those of the record that
   it('in conflict since two that match met', async () => {
     const ids = await two(unique('met'));
     await reconcile(world, MAPPING, 'keap', ids.keap);
-    expect(await heldOf(world, MAPPING, 'keap', ids.keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
+    expect(await issueOf(world, MAPPING, 'keap', ids.keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
     await remove(world, 'shop', 'products', ids.shop);
     await expectKept(ids, 'in keap never agreed with it');
   });
@@ -285,7 +285,7 @@ describe('a survivor with values that never agreed with those of the record that
     const shop = await make(world, 'shop', 'products', { name: unique('two'), sku: unique('two'), price: '1.00' });
     await linkByHand(scopeOf(world, MAPPING), [keap, shop]);
     await world.settle();
-    expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
+    expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
     await remove(world, 'shop', 'products', shop);
     await expectKept({ keap, shop }, 'in keap never agreed with it');
   });
@@ -297,7 +297,7 @@ describe('a survivor with values that never agreed with those of the record that
     await event(other(stays), { keap, shop }[other(stays)], 'delete');
     await world.settle();
     expect(await read(world, stays, 'products', { keap, shop }[stays])).toBeDefined();
-    expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review' });
+    expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review' });
   });
 
   it.each<{ what: string; value: string; definition?: string; kept: boolean }>([

@@ -8,7 +8,7 @@ import {
   counterpart,
   edit,
   expectQuiet,
-  heldOf,
+  issueOf,
   linked,
   type MappingName,
   make,
@@ -86,8 +86,8 @@ const both = kinds.flatMap((kind) =>
 async function pair({ mapping, entities, from, record }: Kind): Promise<Record<SystemName, string>> {
   const id = await make(world, from, entities[from], record(unique('pair')));
   await reconcile(world, mapping, from, id);
-  const twin = await linked(world, mapping, from, id);
-  return from === 'keap' ? { keap: id, shop: twin } : { keap: twin, shop: id };
+  const counterpartId = await linked(world, mapping, from, id);
+  return from === 'keap' ? { keap: id, shop: counterpartId } : { keap: counterpartId, shop: id };
 }
 
 const names = { keap: 'keap', shop: 'customwebshop' } as const;
@@ -117,7 +117,7 @@ describe('keep, which is the default', () => {
       const count = all(world, gone, entities[gone]).length;
       await sync(world, 'full', mapping);
       expect(await read(world, stays, entities[stays], ids[stays])).toBeDefined();
-      expect(await heldOf(world, mapping, 'keap', ids.keap)).toMatchObject({
+      expect(await issueOf(world, mapping, 'keap', ids.keap)).toMatchObject({
         kind: 'orphaned',
         reason: expect.stringContaining(`${names[gone]} was deleted`),
       });
@@ -134,7 +134,7 @@ describe('keep, which is the default', () => {
       await tellDeleted(stays, entities[stays], ids[stays]);
       await world.settle();
       expect(await counterpart(world, mapping, stays, ids[stays])).toBeUndefined();
-      expect(await heldOf(world, mapping, 'keap', ids.keap)).toBeUndefined();
+      expect(await issueOf(world, mapping, 'keap', ids.keap)).toBeUndefined();
       await expectQuiet(world, mapping);
     },
   );
@@ -145,7 +145,7 @@ describe('keep, which is the default', () => {
     await remove(world, 'shop', 'products', id);
     await tellDeleted('shop', 'products', id);
     await world.settle();
-    expect(await heldOf(world, 'product-product', 'shop', id)).toBeUndefined();
+    expect(await issueOf(world, 'product-product', 'shop', id)).toBeUndefined();
   });
 });
 
@@ -162,19 +162,22 @@ describe('propagate', () => {
 
   const deleting = both.filter(({ mapping }) => mapping === 'product-product' || mapping === 'company-customer');
 
-  it.each(deleting)('$mapping: deleted in $gone, told by a webhook, it is deleted in $stays', async (kind) => {
-    const { mapping, entities, gone, stays } = kind;
-    const ids = await pair(kind);
-    await remove(world, gone, entities[gone], ids[gone]);
-    await tellDeleted(gone, entities[gone], ids[gone]);
-    await world.settle();
-    expect(await read(world, stays, entities[stays], ids[stays])).toBeUndefined();
-    expect(await counterpart(world, mapping, gone, ids[gone])).toBeUndefined();
-    // The event that tells of our own delete finds nothing to do.
-    await tellDeleted(stays, entities[stays], ids[stays]);
-    await world.settle();
-    await expectQuiet(world, kind.mapping);
-  });
+  it.each(deleting)(
+    '$mapping: a record deleted in $gone, reported by a webhook, is deleted in $stays',
+    async (kind) => {
+      const { mapping, entities, gone, stays } = kind;
+      const ids = await pair(kind);
+      await remove(world, gone, entities[gone], ids[gone]);
+      await tellDeleted(gone, entities[gone], ids[gone]);
+      await world.settle();
+      expect(await read(world, stays, entities[stays], ids[stays])).toBeUndefined();
+      expect(await counterpart(world, mapping, gone, ids[gone])).toBeUndefined();
+      // The event that tells of our own delete finds nothing to do.
+      await tellDeleted(stays, entities[stays], ids[stays]);
+      await world.settle();
+      await expectQuiet(world, kind.mapping);
+    },
+  );
 
   it.each(deleting)('$mapping: deleted in $gone, found by a full scan, it is deleted in $stays', async (kind) => {
     const { entities, gone, stays } = kind;
@@ -195,7 +198,7 @@ describe('propagate', () => {
       const count = all(world, gone, entities[gone]).length;
       await sync(world, 'full', kind.mapping);
       expect(await read(world, stays, entities[stays], ids[stays])).toMatchObject(kind.edit[stays]);
-      expect(await heldOf(world, mapping, 'keap', ids.keap)).toMatchObject({
+      expect(await issueOf(world, mapping, 'keap', ids.keap)).toMatchObject({
         kind: 'review',
         reason: expect.stringContaining('was edited in'),
       });
@@ -214,7 +217,7 @@ describe('propagate', () => {
     await remove(world, 'keap', 'opportunities', second.keap);
     await sync(world, 'full', kind.mapping);
     expect(await read(world, 'shop', 'orders', second.shop)).toBeDefined();
-    expect(await heldOf(world, 'opportunity-order', 'keap', second.keap)).toMatchObject({ kind: 'orphaned' });
+    expect(await issueOf(world, 'opportunity-order', 'keap', second.keap)).toMatchObject({ kind: 'orphaned' });
   });
 
   it.each(['keap', 'shop'] as const)(
@@ -226,7 +229,7 @@ describe('propagate', () => {
       await remove(world, gone, kind.entities[gone], ids[gone]);
       await sync(world, 'full', kind.mapping);
       expect(await read(world, stays, kind.entities[stays], ids[stays])).toBeDefined();
-      expect(await heldOf(world, kind.mapping, 'keap', ids.keap)).toMatchObject({
+      expect(await issueOf(world, kind.mapping, 'keap', ids.keap)).toMatchObject({
         kind: 'review',
         reason: expect.stringContaining('a person decides'),
       });

@@ -6,7 +6,7 @@ import {
   counterpart,
   edit,
   expectQuiet,
-  heldOf,
+  issueOf,
   laterThan,
   linked,
   make,
@@ -104,12 +104,12 @@ describe('match rules', () => {
       email_addresses: [{ email: `${name}@x.example`, field: 'EMAIL1' }],
     });
     await reconcile(world, 'contact-customer', 'keap', contact);
-    expect(await heldOf(world, 'contact-customer', 'keap', contact)).toMatchObject({ kind: 'unmatched' });
+    expect(await issueOf(world, 'contact-customer', 'keap', contact)).toMatchObject({ kind: 'unmatched' });
     expect(all(world, 'shop', 'customers').filter((customer) => customer.email === `${name}@x.example`)).toEqual([]);
     const customer = await make(world, 'shop', 'customers', { email: `${name}@x.example` });
     await sync(world);
     expect(await linked(world, 'contact-customer', 'shop', customer)).toBe(contact);
-    expect(await heldOf(world, 'contact-customer', 'keap', contact)).toBeUndefined();
+    expect(await issueOf(world, 'contact-customer', 'keap', contact)).toBeUndefined();
     expect((await read(world, 'shop', 'customers', customer)).first_name).toBe(name);
   });
 
@@ -139,11 +139,11 @@ describe('match rules', () => {
       });
       await reconcile(world, 'product-product', from, from === 'keap' ? keap : shop);
       await sync(world);
-      expect(await heldOf(world, 'product-product', 'keap', keap)).toMatchObject({
+      expect(await issueOf(world, 'product-product', 'keap', keap)).toMatchObject({
         kind: 'review',
         candidates: [`1/${shop}`],
       });
-      expect(await heldOf(world, 'product-product', 'shop', shop)).toMatchObject({
+      expect(await issueOf(world, 'product-product', 'shop', shop)).toMatchObject({
         kind: 'review',
         candidates: [`0/${keap}`],
       });
@@ -153,7 +153,7 @@ describe('match rules', () => {
   );
 
   it('opportunities and orders never meet by likeness', async () => {
-    const name = unique('twin');
+    const name = unique('candidate');
     const customer = await make(world, 'shop', 'customers', { email: `${name}@x.example`, last_name: name });
     await reconcile(world, 'contact-customer', 'shop', customer);
     const contact = await linked(world, 'contact-customer', 'shop', customer);
@@ -187,7 +187,7 @@ describe('an ambiguous match', () => {
         ['keap', second],
         ['shop', customer],
       ] as const) {
-        expect(await heldOf(world, 'company-customer', system, id)).toMatchObject({
+        expect(await issueOf(world, 'company-customer', system, id)).toMatchObject({
           kind: 'review',
           reason: expect.stringMatching(/several records could belong together/i),
         });
@@ -197,7 +197,7 @@ describe('an ambiguous match', () => {
     },
   );
 
-  it('goes by itself once it is no longer ambiguous', async () => {
+  it('is retried automatically once it is no longer ambiguous', async () => {
     const name = unique('resolved');
     const email_address = { email: `${name}@x.example` };
     const first = await make(world, 'keap', 'companies', { company_name: `${name} A`, email_address });
@@ -212,18 +212,18 @@ describe('an ambiguous match', () => {
     // The two that are left have not changed: a person asks for one of them, or it is edited.
     await reconcile(world, 'company-customer', 'shop', customer);
     expect(await linked(world, 'company-customer', 'shop', customer)).toBe(first);
-    expect(await heldOf(world, 'company-customer', 'keap', first)).toBeUndefined();
-    expect(await heldOf(world, 'company-customer', 'shop', customer)).toBeUndefined();
+    expect(await issueOf(world, 'company-customer', 'keap', first)).toBeUndefined();
+    expect(await issueOf(world, 'company-customer', 'shop', customer)).toBeUndefined();
   });
 
   it("a record that is linked is nobody's candidate: a duplicate of it is mirrored", async () => {
     const sku = unique('mirrored');
     const first = await make(world, 'keap', 'products', { name: `${sku} 1`, sku, price: 100, short_description: 'k' });
     await reconcile(world, 'product-product', 'keap', first);
-    const twin = await linked(world, 'product-product', 'keap', first);
+    const counterpartId = await linked(world, 'product-product', 'keap', first);
     const second = await make(world, 'keap', 'products', { name: `${sku} 2`, sku, price: 100, short_description: 'k' });
     await reconcile(world, 'product-product', 'keap', second);
-    expect(await linked(world, 'product-product', 'keap', second)).not.toBe(twin);
+    expect(await linked(world, 'product-product', 'keap', second)).not.toBe(counterpartId);
   });
 });
 

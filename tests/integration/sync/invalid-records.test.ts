@@ -1,4 +1,7 @@
-/** A bad record stops nobody else: it waits in the failed set with a plain reason, and goes by itself once it is mended. */
+/**
+ * A bad record stops nobody else: it waits in the failed set with a plain reason, and is retried automatically once it
+ * is fixed.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../support/world.ts';
 import { startWorld, type World } from '../../support/world.ts';
@@ -9,7 +12,7 @@ import {
   expectQuiet,
   failedJobs,
   failures,
-  heldOf,
+  issueOf,
   linked,
   type MappingName,
   make,
@@ -43,7 +46,7 @@ interface Invalid {
   /** Names the property in words; never repeats the value. */
   readonly reason: RegExp;
   readonly record: (name: string) => Json;
-  readonly mended: (name: string) => Json;
+  readonly fixed: (name: string) => Json;
   /** A part of the bad value that no reason may repeat. */
   readonly secret?: string;
 }
@@ -59,7 +62,7 @@ const invalid: readonly Invalid[] = [
     reason: /address\.line1.*75/,
     secret: 'endless',
     record: (company) => ({ company, billing: { address_1: 'endless '.repeat(12) } }),
-    mended: () => ({ billing: { address_1: 'short' } }),
+    fixed: () => ({ billing: { address_1: 'short' } }),
   },
   {
     kind: 'a value that breaks the schema of its target (no e-mail address)',
@@ -71,7 +74,7 @@ const invalid: readonly Invalid[] = [
     reason: /email/,
     secret: 'nowhere',
     record: (company_name) => ({ company_name, email_address: { email: 'nowhere' } }),
-    mended: (name) => ({ email_address: { email: `${name}@x.example` } }),
+    fixed: (name) => ({ email_address: { email: `${name}@x.example` } }),
   },
   {
     kind: 'a product without the price that Keap demands',
@@ -82,7 +85,7 @@ const invalid: readonly Invalid[] = [
     code: 'RECORD_SCHEMA',
     reason: /price.*required/i,
     record: (name) => ({ name, short_description: 'no price' }),
-    mended: () => ({ price: '5.00' }),
+    fixed: () => ({ price: '5.00' }),
   },
   {
     kind: 'a value that its table does not have',
@@ -94,7 +97,7 @@ const invalid: readonly Invalid[] = [
     reason: /stage_id/,
     secret: 'Internal Review',
     record: (opportunity_title) => ({ opportunity_title, contact_id: person.contact, stage_id: STAGE_WITHOUT_STATUS }),
-    mended: () => ({ stage_id: '27' }),
+    fixed: () => ({ stage_id: '27' }),
   },
   {
     kind: 'a country that its table does not have',
@@ -106,7 +109,7 @@ const invalid: readonly Invalid[] = [
     reason: /address\.country_code/,
     secret: 'XQZ',
     record: (company_name) => ({ company_name, address: { line1: 'Nowhere 1', country_code: 'XQZ' } }),
-    mended: () => ({ address: { line1: 'Nowhere 1', country_code: 'CHE' } }),
+    fixed: () => ({ address: { line1: 'Nowhere 1', country_code: 'CHE' } }),
   },
   {
     kind: 'a record that the shop rejects (422)',
@@ -118,7 +121,7 @@ const invalid: readonly Invalid[] = [
     reason: /billing\.postcode/,
     secret: '##_##',
     record: (company_name) => ({ company_name, address: { postal_code: '##_##' } }),
-    mended: () => ({ address: { postal_code: '80331' } }),
+    fixed: () => ({ address: { postal_code: '80331' } }),
   },
   {
     kind: 'a price that the shop rejects (422)',
@@ -134,7 +137,7 @@ const invalid: readonly Invalid[] = [
       stage_id: '27',
       projected_revenue_high: -5,
     }),
-    mended: () => ({ projected_revenue_high: 5 }),
+    fixed: () => ({ projected_revenue_high: 5 }),
   },
   {
     kind: 'a record that Keap rejects (400)',
@@ -145,18 +148,18 @@ const invalid: readonly Invalid[] = [
     code: 'SYSTEM_REJECTED',
     reason: /region_code must be a code of ISO 3166-2/,
     record: (company) => ({ company, billing: { country: 'US', state: 'Arizona' } }),
-    mended: () => ({ billing: { country: 'US', state: 'US-AZ' } }),
+    fixed: () => ({ billing: { country: 'US', state: 'US-AZ' } }),
   },
 ];
 
 const nameOf = (record: Json): string =>
   record.company_name ?? record.company ?? record.opportunity_title ?? record.title ?? record.name;
 
-describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, secret, record, mended }) => {
-  it('fails at creation with its reason, the others go on, and it goes by itself once it is mended', async () => {
+describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, secret, record, fixed }) => {
+  it('fails at creation with its reason, the others go on, and it is retried automatically once it is fixed', async () => {
     const name = unique('bad');
     const bad = await make(world, from, entity, record(name));
-    const good = await make(world, from, entity, { ...record(`${name} good`), ...mended(`${name}-good`) });
+    const good = await make(world, from, entity, { ...record(`${name} good`), ...fixed(`${name}-good`) });
     await sync(world, 'changes', mapping);
     await linked(world, mapping, from, good);
     const jobs = await failedJobs(world, mapping, from, bad);
@@ -164,7 +167,7 @@ describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, 
     expect(jobs[0]!.failedReason).toMatch(reason);
     // No retry helps: there was none.
     expect(jobs[0]!.attemptsMade).toBe(1);
-    expect(await heldOf(world, mapping, from, bad)).toMatchObject({
+    expect(await issueOf(world, mapping, from, bad)).toMatchObject({
       kind: 'failed',
       code,
       reason: jobs[0]!.failedReason.replace(/^[A-Z_]+: /, ''),
@@ -177,23 +180,23 @@ describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, 
     await expectQuiet(world, mapping);
     expect(await failures(world, mapping, from, bad)).toHaveLength(1);
 
-    await edit(world, from, entity, bad, mended(name));
+    await edit(world, from, entity, bad, fixed(name));
     await sync(world, 'changes', mapping);
     await linked(world, mapping, from, bad);
     expect(all(world, other(from), target).filter((one) => nameOf(one) === name)).toHaveLength(1);
-    expect(await heldOf(world, mapping, from, bad)).toBeUndefined();
+    expect(await issueOf(world, mapping, from, bad)).toBeUndefined();
     expect(await failures(world, mapping, from, bad)).toEqual([]);
   });
 
-  it('fails as an edit of a linked record, whose counterpart stays as it was, and goes by itself once it is mended', async () => {
+  it('fails as an edit of a linked record, whose counterpart stays as it was, and is retried automatically once it is fixed', async () => {
     const name = unique('edit');
-    const id = await make(world, from, entity, { ...record(name), ...mended(name) });
+    const id = await make(world, from, entity, { ...record(name), ...fixed(name) });
     await reconcile(world, mapping, from, id);
-    const twin = await linked(world, mapping, from, id);
-    const before = await read(world, other(from), target, twin);
+    const counterpartId = await linked(world, mapping, from, id);
+    const before = await read(world, other(from), target, counterpartId);
     const good = record(name);
     // What the bad record lacks is cleared by the edit.
-    for (const key of Object.keys(mended(name))) good[key] ??= null;
+    for (const key of Object.keys(fixed(name))) good[key] ??= null;
     if (from === 'shop' && good.billing) good.billing = { address_1: null, country: null, ...good.billing };
     await edit(world, from, entity, id, good);
     await sync(world, 'changes', mapping);
@@ -201,14 +204,14 @@ describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, 
     expect(jobs).toHaveLength(1);
     expect(jobs[0]!.failedReason).toMatch(code === 'RECORD_SCHEMA' && mapping === 'product-product' ? /price/ : reason);
     if (secret) expect(JSON.stringify([jobs[0]!.failedReason, jobs[0]!.stacktrace])).not.toContain(secret);
-    expect(await read(world, other(from), target, twin)).toEqual(before);
+    expect(await read(world, other(from), target, counterpartId)).toEqual(before);
     await expectQuiet(world, mapping);
 
-    await edit(world, from, entity, id, mended(name));
+    await edit(world, from, entity, id, fixed(name));
     await sync(world, 'changes', mapping);
     expect(await failures(world, mapping, from, id)).toEqual([]);
-    expect((await world.held(mapping)).filter((one) => one.id === id || one.id === twin)).toEqual([]);
-    expect(await linked(world, mapping, from, id)).toBe(twin);
+    expect((await world.held(mapping)).filter((one) => one.id === id || one.id === counterpartId)).toEqual([]);
+    expect(await linked(world, mapping, from, id)).toBe(counterpartId);
   });
 });
 
@@ -241,7 +244,7 @@ it('a good edit of the other side still arrives while a record is failed', async
 });
 
 describe('a retry of a failed job', () => {
-  it('fails again while the record is as it was, and succeeds once it is mended', async () => {
+  it('fails again while the record is as it was, and succeeds once it is fixed', async () => {
     const name = unique('retry');
     const company = await make(world, 'keap', 'companies', { company_name: name, address: { postal_code: '##_##' } });
     await reconcile(world, 'company-customer', 'keap', company);
@@ -254,7 +257,7 @@ describe('a retry of a failed job', () => {
     await world.settle();
     await linked(world, 'company-customer', 'keap', company);
     expect(await failures(world, 'company-customer', 'keap', company)).toEqual([]);
-    expect(await heldOf(world, 'company-customer', 'keap', company)).toBeUndefined();
+    expect(await issueOf(world, 'company-customer', 'keap', company)).toBeUndefined();
   });
 
   it('of a linked record brings it into agreement', async () => {
@@ -308,6 +311,6 @@ it('a record that is gone by the time it is tried again leaves no failed job', a
   await world.keapApi('DELETE', `/v2/companies/${company}`);
   await reconcile(world, 'company-customer', 'keap', company);
   expect(await failures(world, 'company-customer', 'keap', company)).toEqual([]);
-  expect(await heldOf(world, 'company-customer', 'keap', company)).toBeUndefined();
+  expect(await issueOf(world, 'company-customer', 'keap', company)).toBeUndefined();
   expect(await counterpart(world, 'company-customer', 'keap', company)).toBeUndefined();
 });

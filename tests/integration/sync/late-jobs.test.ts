@@ -50,11 +50,11 @@ function slow(meanwhile: () => Promise<unknown>): SyncContext {
 it.each(['a job', 'a person'] as const)('%s deletes no record that has got a new counterpart', async (who) => {
   const { keap, shop } = await pair();
   await remove(world, 'shop', 'products', shop);
-  const anew = () => createByHand(scopeOf(world, MAPPING), { side: 0, id: keap });
+  const recreated = () => createByHand(scopeOf(world, MAPPING), { side: 0, id: keap });
   await expect(
     who === 'a job'
-      ? reconcileOne(scopeOf(world, MAPPING, slow(anew)), { side: 1, id: shop })
-      : deleteSurvivor(scopeOf(world, MAPPING, slow(anew)), { side: 0, id: keap }),
+      ? reconcileOne(scopeOf(world, MAPPING, slow(recreated)), { side: 1, id: shop })
+      : deleteSurvivor(scopeOf(world, MAPPING, slow(recreated)), { side: 0, id: keap }),
   ).rejects.toMatchObject({ code: 'LINK_CHANGED' });
   const now = await linked(world, MAPPING, 'keap', keap);
   expect(now).not.toBe(shop);

@@ -9,7 +9,7 @@ import {
   edit,
   expectQuiet,
   failures,
-  heldOf,
+  issueOf,
   linked,
   make,
   read,
@@ -126,7 +126,7 @@ describe('a good edit', () => {
     );
     await reconcile(world, 'company-customer', 'keap', company);
     expect(await counterpart(world, 'company-customer', 'keap', company)).toBeUndefined();
-    expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({ kind: 'unmatched' });
+    expect(await issueOf(world, 'company-customer', 'keap', company)).toMatchObject({ kind: 'unmatched' });
     await rewrite('company-customer', (text) =>
       text.replace(/(when:\n {2}keap: ).*/, '$1$exists(company_name) and company_name != ""'),
     );
@@ -153,7 +153,7 @@ describe('a bad edit', () => {
       change: (text: string) => text.replace('deletes: keep', 'deletez: keep'),
       code: 'CONFIG_SCHEMA',
     },
-  ])('$what: it is told with file and line, the last good version goes on', async ({ change, code }) => {
+  ])('$what: the fault is reported with file and line, the last good version goes on', async ({ change, code }) => {
     const good = await readFile(fileOf('product-product'), 'utf8');
     const version = versionOf('product-product');
     expect(change(good)).not.toBe(good);
@@ -187,7 +187,7 @@ it('a removed mapping stops, the others go on; put back, it knows its links and 
   const name = unique('stops');
   const product = await make(world, 'keap', 'products', { name, sku: name, price: 100, short_description: 'x' });
   await reconcile(world, 'product-product', 'keap', product);
-  const twin = await linked(world, 'product-product', 'keap', product);
+  const counterpartId = await linked(world, 'product-product', 'keap', product);
   const text = await readFile(fileOf('product-product'), 'utf8');
   await rm(fileOf('product-product'));
   await expect.poll(() => versionOf('product-product'), { timeout: 5_000 }).toBeUndefined();
@@ -201,13 +201,13 @@ it('a removed mapping stops, the others go on; put back, it knows its links and 
   const company = await make(world, 'keap', 'companies', { company_name: name });
   await sync(world);
   await linked(world, 'company-customer', 'keap', company);
-  expect((await read(world, 'shop', 'products', twin)).description).toBeNull();
+  expect((await read(world, 'shop', 'products', counterpartId)).description).toBeNull();
   expect(all(world, 'shop', 'products').filter((one) => one.name === `${name} new`)).toEqual([]);
 
   await writeFile(fileOf('product-product'), text);
   await expect.poll(() => versionOf('product-product'), { timeout: 5_000 }).toBeDefined();
   await sync(world, 'changes', 'product-product');
-  expect(await linked(world, 'product-product', 'keap', product)).toBe(twin);
-  expect((await read(world, 'shop', 'products', twin)).description).toBe('meanwhile');
+  expect(await linked(world, 'product-product', 'keap', product)).toBe(counterpartId);
+  expect((await read(world, 'shop', 'products', counterpartId)).description).toBe('meanwhile');
   await linked(world, 'product-product', 'keap', unseen);
 });

@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, counterpart, edit, heldOf, linked, make, read, reconcile, sync, unique } from './support.ts';
+import { all, counterpart, edit, issueOf, linked, make, read, reconcile, sync, unique } from './support.ts';
 
 const V2 = '/crm/rest/v2';
 
@@ -77,10 +77,10 @@ describe('between a lost answer to a create and its next try', () => {
       await reconcile(world, 'product-product', 'keap', inKeap(sku)[0].id);
       const result = inKeap(sku)[0].id;
       // Where the source can still be found by its sku the two are linked, else a person is asked.
-      const twin = await counterpart(world, 'product-product', 'keap', result);
-      if (twin === undefined)
-        expect(await heldOf(world, 'product-product', 'keap', result)).toMatchObject({ kind: 'review' });
-      else expect(twin).toBe(product);
+      const counterpartId = await counterpart(world, 'product-product', 'keap', result);
+      if (counterpartId === undefined)
+        expect(await issueOf(world, 'product-product', 'keap', result)).toMatchObject({ kind: 'review' });
+      else expect(counterpartId).toBe(product);
       expect(all(world, 'shop', 'products').filter((one) => one.sku === sku).length).toBeLessThanOrEqual(1);
     },
   );
@@ -88,14 +88,14 @@ describe('between a lost answer to a create and its next try', () => {
   it('the source is deleted: its create is forgotten by a full scan, once its result would have been seen', async () => {
     const sku = unique('lost');
     const links = world.engine.links('product-product');
-    const pending = async () => (await linksIn(links).openIntents(1)).map(({ id }) => id);
+    const pending = async () => (await linksIn(links).pendingCreates(1)).map(({ id }) => id);
     const product = await lose(sku, { name: sku, sku });
     await world.shopApi('DELETE', `/products/${product}`);
     await goOn();
     await sync(world, 'full', 'product-product');
     expect(await pending()).toContain(product);
-    const intent = (await linksIn(links).intent(1, product))!;
-    await linksIn(links).intend(1, product, { ...intent, at: intent.at - 3 * 86_400_000 });
+    const pendingCreate = (await linksIn(links).pendingCreate(1, product))!;
+    await linksIn(links).beginCreate(1, product, { ...pendingCreate, at: pendingCreate.at - 3 * 86_400_000 });
     await sync(world, 'full', 'product-product');
     expect(await pending()).not.toContain(product);
   });

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-it('records of a batch that are parked at the same time ask once whether the scan has ended', async () => {
+it('records of a batch that wait for a scan at the same time ask once whether it has ended', async () => {
   const scope = scopeOf(world, 'product-product');
   const ready = vi.spyOn(scope.links.progress, 'ready');
   const ids = Array.from({ length: 50 }, (_, i) => String(i));

@@ -1,4 +1,7 @@
-/** One bad record of every kind among good ones: none stops another, each tells why in words, and goes once its cause is mended, wherever that is. */
+/**
+ * One bad record of every kind among good ones: none stops another, each has its reason in words, and is retried once
+ * its cause is fixed, wherever that is.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +11,7 @@ import {
   edit,
   expectQuiet,
   failures,
-  heldOf,
+  issueOf,
   linked,
   type MappingName,
   make,
@@ -76,8 +79,8 @@ interface Poison {
   readonly code: string;
   readonly reason: RegExp;
   readonly make: (name: string) => Promise<string>;
-  /** What is mended, each way that there is. */
-  readonly mended: Readonly<Record<string, (id: string) => Promise<unknown>>>;
+  /** What is fixed, each way that there is. */
+  readonly fixed: Readonly<Record<string, (id: string) => Promise<unknown>>>;
 }
 
 const company = (name: string, more: object) => make(world, 'keap', 'companies', { company_name: name, ...more });
@@ -94,7 +97,7 @@ const poisons: readonly Poison[] = [
     code: 'RECORD_SCHEMA',
     reason: /customwebshop would not take the record: note may have at most 30 characters/,
     make: (name) => company(name, { notes: 'much longer than thirty characters' }),
-    mended: {
+    fixed: {
       record: (id) => editCompany(id, { notes: 'short' }),
       schema: () => change(SCHEMA, STRICT, '"description": "Note.",'),
     },
@@ -106,7 +109,7 @@ const poisons: readonly Poison[] = [
     code: 'VALUE_NOT_IN_TABLE',
     reason: /address\.country_code \(keap\) has no entry.*alpha3-alpha2/,
     make: (name) => company(name, { address: { line1: 'A 1', country_code: 'LIE' } }),
-    mended: {
+    fixed: {
       record: (id) => editCompany(id, { address: { line1: 'A 1', country_code: 'CHE' } }),
       table: () => change(TABLES, 'alpha3-alpha2:\n', `alpha3-alpha2:\n${ENTRY}`),
     },
@@ -118,7 +121,7 @@ const poisons: readonly Poison[] = [
     code: 'EXPRESSION_FAILED',
     reason: /website \(keap\) cannot be converted: It cannot be converted/,
     make: (name) => company(name, { website: 'https://poison.example' }),
-    mended: {
+    fixed: {
       record: (id) => editCompany(id, { website: 'https://good.example' }),
       mapping: () => change(MAPPING, FAILS, ''),
     },
@@ -130,7 +133,7 @@ const poisons: readonly Poison[] = [
     code: 'SYSTEM_REJECTED',
     reason: /customwebshop rejected the record.*billing\.postcode/,
     make: (name) => company(name, { address: { postal_code: '##_##' } }),
-    mended: {
+    fixed: {
       record: (id) => editCompany(id, { address: { postal_code: '80331' } }),
       mapping: () =>
         change(
@@ -147,7 +150,7 @@ const poisons: readonly Poison[] = [
     code: 'EXPRESSION_FAILED',
     reason: /normalize.*customers/,
     make: (name) => make(world, 'shop', 'customers', { company: name, note: 'unreadable' }),
-    mended: {
+    fixed: {
       record: (id) => edit(world, 'shop', 'customers', id, { note: 'readable' }),
       'system file': () => change(SYSTEM, NORMALIZE, ''),
     },
@@ -171,35 +174,35 @@ const poisons: readonly Poison[] = [
       contacts.set(id, `${name}@x.example`);
       return id;
     },
-    mended: {
+    fixed: {
       'record referred to': (id) => make(world, 'shop', 'customers', { email: contacts.get(id)!, last_name: 'Buyer' }),
     },
   },
 ];
 
-describe.each(poisons)('$kind', ({ mapping, from, code, reason, make: makeBad, mended }) => {
-  it.each(Object.entries(mended))('goes once the %s is mended', async (_, mend) => {
+describe.each(poisons)('$kind', ({ mapping, from, code, reason, make: makeBad, fixed }) => {
+  it.each(Object.entries(fixed))('is written once the %s is fixed', async (_, fix) => {
     const bad = await makeBad(unique('poison'));
     const good = await company(unique('good'), { website: 'https://good.example', notes: 'good' });
     await sync(world, 'full');
     // Everybody else goes on.
     await linked(world, 'company-customer', 'keap', good);
     expect(await counterpart(world, mapping, from, bad)).toBeUndefined();
-    const held = await heldOf(world, mapping, from, bad);
+    const held = await issueOf(world, mapping, from, bad);
     expect(held).toMatchObject({
       kind: code === 'REFERENCE_WAITING' ? 'waiting' : 'failed',
       code,
       reason: expect.stringMatching(reason),
     });
     await expectQuiet(world, mapping);
-    expect((await heldOf(world, mapping, from, bad))?.since).toBe(held?.since);
+    expect((await issueOf(world, mapping, from, bad))?.since).toBe(held?.since);
 
-    await mend(bad);
+    await fix(bad);
     await world.settle();
     // Of an edit of a file nobody has to tell; of an edit in a system its scan or event does.
-    if (await heldOf(world, mapping, from, bad)) await sync(world, 'changes');
+    if (await issueOf(world, mapping, from, bad)) await sync(world, 'changes');
     await linked(world, mapping, from, bad);
-    expect(await heldOf(world, mapping, from, bad)).toBeUndefined();
+    expect(await issueOf(world, mapping, from, bad)).toBeUndefined();
     expect(await failures(world, mapping, from, bad)).toEqual([]);
   });
 });
@@ -218,6 +221,6 @@ it('all of them at once hold up nobody, and are tried again by reason', async ()
   const good = await company(unique('good'), {});
   await sync(world, 'full');
   await linked(world, 'company-customer', 'keap', good);
-  const codes = await Promise.all(all.map(async (id) => (await heldOf(world, 'company-customer', 'keap', id))?.code));
+  const codes = await Promise.all(all.map(async (id) => (await issueOf(world, 'company-customer', 'keap', id))?.code));
   expect(codes).toEqual(['RECORD_SCHEMA', 'EXPRESSION_FAILED', 'VALUE_NOT_IN_TABLE']);
 });

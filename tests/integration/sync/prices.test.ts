@@ -22,13 +22,13 @@ const cases: Case[] = [
 describe.each(cases)('in an account of $code', ({ code, amount, price, edited, written }) => {
   let world: World;
   let made: string;
-  let twin: string;
+  let counterpartId: string;
   beforeAll(async () => {
     world = await startWorld();
     world.keap.store.currency = code;
     const product = () => ({ name: unique('Chair'), sku: unique('CHAIR'), short_description: 'x' });
     made = await make(world, 'keap', 'products', { ...product(), price: amount });
-    twin = await make(world, 'shop', 'products', { ...product(), price: edited });
+    counterpartId = await make(world, 'shop', 'products', { ...product(), price: edited });
     await sync(world, 'full', 'product-product');
   });
   afterAll(() => world?.close());
@@ -39,7 +39,7 @@ describe.each(cases)('in an account of $code', ({ code, amount, price, edited, w
   });
 
   it(`a product made in the shop for ${edited} is made in Keap for ${written}`, async () => {
-    const id = await linked(world, 'product-product', 'shop', twin);
+    const id = await linked(world, 'product-product', 'shop', counterpartId);
     expect((await read(world, 'keap', 'products', id)).price).toMatchObject({ amount: written, currency_code: code });
   });
 

@@ -1,4 +1,7 @@
-/** Whoever can read Redis, the queues or the log learns ids and reasons, and nothing of a customer but the losing values kept on purpose. */
+/**
+ * A reader of Redis, the queues or the log learns ids and reasons, and nothing of a customer but the losing values kept
+ * on purpose.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Logger } from '../../../engine/logger.ts';
 import { dumpRedis, type Entry } from '../../support/dump.ts';

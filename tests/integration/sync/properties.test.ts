@@ -83,8 +83,8 @@ async function pairs(table: Table, from: SystemName, count: number): Promise<Pai
   await reconcile(world, table.mapping, from, ...made.map(({ id }) => id));
   return Promise.all(
     made.map(async ({ n, id }) => {
-      const twin = await linked(world, table.mapping, from, id);
-      return from === 'keap' ? { n, keap: id, shop: twin } : { n, shop: id, keap: twin };
+      const counterpartId = await linked(world, table.mapping, from, id);
+      return from === 'keap' ? { n, keap: id, shop: counterpartId } : { n, shop: id, keap: counterpartId };
     }),
   );
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { BehaviourRule } from '../../../sandbox/kit/behaviours.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { heldOf, linked, make, read, sync, unique, writes } from './support.ts';
+import { issueOf, linked, make, read, sync, unique, writes } from './support.ts';
 
 let world: World;
 
@@ -59,7 +59,7 @@ function edit(system: 'keap' | 'shop', id: string, fields: object): void {
 const shopDoes = (rule: Omit<BehaviourRule, 'entity'>) => world.shop.behaviours.add({ entity: 'products', ...rule });
 const keapDoes = (rule: Omit<BehaviourRule, 'entity'>) => world.keap.behaviours.add({ entity: 'products', ...rule });
 const changes = () => sync(world, 'changes', 'product-product');
-const issueOf = ({ keap }: Product) => heldOf(world, 'product-product', 'keap', keap);
+const productIssue = ({ keap }: Product) => issueOf(world, 'product-product', 'keap', keap);
 /** As it is stored, whatever reads show. */
 const textsOf = ({ keap, shop }: Product): unknown[] => [
   world.keap.store.table('products').get(keap)?.description ?? '',
@@ -85,13 +85,17 @@ describe.each(['ignore', 'echo'] as const)('a shop that answers 200 and does not
     await vi.waitFor(
       async () => {
         await sync(world, 'full', 'product-product');
-        expect(await issueOf(one)).toMatchObject({ kind: 'failed', code: 'WRITE_NOT_STORED', property: 'description' });
+        expect(await productIssue(one)).toMatchObject({
+          kind: 'failed',
+          code: 'WRITE_NOT_STORED',
+          property: 'description',
+        });
       },
       { timeout: 15_000 },
     );
     expect(textsOf(one)).toEqual(['typed in Keap', 'before']);
     await expectNoMoreWrites();
-    expect(await issueOf(one)).toMatchObject({ code: 'WRITE_NOT_STORED' });
+    expect(await productIssue(one)).toMatchObject({ code: 'WRITE_NOT_STORED' });
   });
 
   it('gets the value once it takes it, when the record is asked for again', async () => {
@@ -99,14 +103,14 @@ describe.each(['ignore', 'echo'] as const)('a shop that answers 200 and does not
     const rule = shopDoes({ behaviour: 'ignore', property: 'description' });
     edit('keap', one.keap, { description: 'typed in Keap' });
     await changes();
-    await vi.waitFor(async () => expect(await issueOf(one)).toMatchObject({ code: 'WRITE_NOT_STORED' }), {
+    await vi.waitFor(async () => expect(await productIssue(one)).toMatchObject({ code: 'WRITE_NOT_STORED' }), {
       timeout: 15_000,
     });
     world.shop.behaviours.clear(rule.id);
     await world.engine.trigger({ mapping: 'product-product', record: { side: 1, id: one.shop } });
     await world.settle();
     expect(textsOf(one)).toEqual(['typed in Keap', 'typed in Keap']);
-    expect(await issueOf(one)).toBeUndefined();
+    expect(await productIssue(one)).toBeUndefined();
   });
 });
 
@@ -134,7 +138,7 @@ describe('a shop in which somebody edits the record right after a write that it 
     const one = await edited('ignore', { weight: 7 });
     expect(world.keap.store.table('products').get(one.keap)?.weight).toBe(7);
     expect(textsOf(one)).toEqual(['typed in Keap', 'before']);
-    await vi.waitFor(async () => expect(await issueOf(one)).toMatchObject({ code: 'WRITE_NOT_STORED' }), {
+    await vi.waitFor(async () => expect(await productIssue(one)).toMatchObject({ code: 'WRITE_NOT_STORED' }), {
       timeout: 15_000,
     });
   });
@@ -165,7 +169,7 @@ describe('a shop that stores less than it is sent', () => {
     shopDoes({ behaviour: 'cut', property: 'description', length: 12 });
     edit('keap', one.keap, { description: long });
     await changes();
-    expect(await issueOf(one)).toMatchObject({
+    expect(await productIssue(one)).toMatchObject({
       code: 'WRITE_NOT_STORED',
       reason: 'customwebshop stored description otherwise: 12 of 42 characters.',
     });
@@ -187,13 +191,13 @@ describe('a shop that stores less than it is sent', () => {
     await changes();
     expect(textsOf(one)).toEqual(['typed there', 'typed there']);
     expect(await history(one)).toContainEqual({ property: 'description', side: 'keap', value: long, rule: 'conflict' });
-    expect(await issueOf(one)).toBeUndefined();
+    expect(await productIssue(one)).toBeUndefined();
   });
 
   it('cuts a text as the record is created: the whole text stays, and the issue counts the characters', async () => {
     const rule = shopDoes({ behaviour: 'cut', property: 'description', length: 12 });
     const one = await product(long);
-    expect(await issueOf(one)).toMatchObject({
+    expect(await productIssue(one)).toMatchObject({
       code: 'WRITE_NOT_STORED',
       reason: 'customwebshop stored description otherwise: 12 of 42 characters.',
     });
@@ -203,7 +207,7 @@ describe('a shop that stores less than it is sent', () => {
     edit('keap', one.keap, { description: `${long} And more.` });
     await changes();
     expect(textsOf(one)).toEqual([`${long} And more.`, `${long} And more.`]);
-    expect(await issueOf(one)).toBeUndefined();
+    expect(await productIssue(one)).toBeUndefined();
   });
 
   it('cuts a text as the record is created, and answers an id only: it is no edit, and nothing flows back', async () => {
@@ -213,7 +217,7 @@ describe('a shop that stores less than it is sent', () => {
     const id = await make(world, 'shop', 'customers', { company, email, note: long });
     await sync(world, 'full', 'company-customer');
     const keap = await linked(world, 'company-customer', 'shop', id);
-    expect(await heldOf(world, 'company-customer', 'keap', keap)).toMatchObject({ code: 'WRITE_NOT_STORED' });
+    expect(await issueOf(world, 'company-customer', 'keap', keap)).toMatchObject({ code: 'WRITE_NOT_STORED' });
     expect(world.keap.store.table('companies').get(keap)?.notes).toBe(long.slice(0, 12));
     expect(world.shop.store.customers.get(Number(id))?.note).toBe(long);
   });
@@ -223,7 +227,7 @@ describe('a shop that stores less than it is sent', () => {
     shopDoes({ behaviour: 'ignore', property: 'description' });
     edit('keap', one.keap, { description: '' });
     await changes();
-    await vi.waitFor(async () => expect(await issueOf(one)).toMatchObject({ code: 'WRITE_NOT_STORED' }), {
+    await vi.waitFor(async () => expect(await productIssue(one)).toMatchObject({ code: 'WRITE_NOT_STORED' }), {
       timeout: 15_000,
     });
     expect(textsOf(one)[0]).toBe('');
@@ -246,7 +250,7 @@ describe('reads that show what was there before a write', () => {
       await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [one.keap]);
     }
     await world.settle();
-    expect(await issueOf(one)).toBeUndefined();
+    expect(await productIssue(one)).toBeUndefined();
     expect(textsOf(one)).toEqual(['two', 'two']);
     expect(writes(world)).toEqual(before);
     await sync(world, 'full', 'product-product');
@@ -292,13 +296,13 @@ describe('systems that write a value in a form of their own some time later', ()
   it('stop after a few turns, with the line to add, and both values in the history', async () => {
     const one = await product('Typed In Keap');
     let turns = 0;
-    for (; turns < 10 && (await issueOf(one)) === undefined; turns++) {
+    for (; turns < 10 && (await productIssue(one)) === undefined; turns++) {
       if (turns % 2 === 0) edit('shop', one.shop, { description: 'typed in keap' });
       else edit('keap', one.keap, { description: 'Typed In Keap' });
       await changes();
     }
     expect(turns).toBeLessThan(6);
-    expect(await issueOf(one)).toMatchObject({
+    expect(await productIssue(one)).toMatchObject({
       code: 'WRITE_LOOP',
       property: 'description',
       reason: expect.stringContaining('equal: [case]'),
@@ -314,6 +318,6 @@ describe('systems that write a value in a form of their own some time later', ()
     edit('keap', one.keap, { description: 'Another text' });
     await changes();
     expect(textsOf(one)).toEqual(['Another text', 'Another text']);
-    expect(await issueOf(one)).toBeUndefined();
+    expect(await productIssue(one)).toBeUndefined();
   });
 });

@@ -10,7 +10,7 @@ import {
   counterpart,
   edit,
   expectQuiet,
-  heldOf,
+  issueOf,
   laterThan,
   linked,
   type MappingName,
@@ -80,8 +80,8 @@ async function lostLinks(
     for (const [a, b] of before[name]) {
       if (after[name].get(a) === b) continue;
       lost.push(`${name} ${a} ${b}`);
-      expect(await heldOf(world, name, 'keap', a), `${name} keap ${a}`).toMatchObject({ kind: 'review' });
-      expect(await heldOf(world, name, 'shop', b), `${name} shop ${b}`).toMatchObject({ kind: 'review' });
+      expect(await issueOf(world, name, 'keap', a), `${name} keap ${a}`).toMatchObject({ kind: 'review' });
+      expect(await issueOf(world, name, 'shop', b), `${name} shop ${b}`).toMatchObject({ kind: 'review' });
     }
   }
   return lost;
@@ -186,7 +186,7 @@ describe('what a record names', () => {
   const customers = () => all(world, 'shop', 'customers').length;
   const companies = () => all(world, 'keap', 'companies').length;
 
-  it('is told by either record, whichever was made for the other', async () => {
+  it('finds its link again, by either record, whichever was made for the other', async () => {
     const { keap, shop } = await pair();
     expect(await names(shop)).toBe(keap);
     const own = await customer(unique('Shop'));
@@ -243,7 +243,7 @@ describe('what a record names', () => {
       await edit(world, 'keap', 'companies', keap, { company_name: null });
       const shop = await customer(unique('Other'));
       await byHand(keap, shop);
-      expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'paused' });
+      expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'paused' });
       await expectQuiet(world, MAPPING);
       expect(await names(shop)).toBeNull();
       await edit(world, 'keap', 'companies', keap, { company_name: unique('In') });
@@ -257,7 +257,7 @@ describe('what a record names', () => {
       const keap = await company(unique('Refused'), { website: 'https://a.example' });
       refusing(shop);
       await byHand(keap, shop);
-      expect(await heldOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'failed' });
+      expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'failed' });
       await expectQuiet(world, MAPPING);
       world.shop.faults.clear();
       await edit(world, 'keap', 'companies', keap, { website: 'https://b.example' });
@@ -280,7 +280,7 @@ describe('what a record names', () => {
       if (keap === undefined) await sync(world, 'changes', MAPPING);
       else await byHand(keap, shop);
       keap ??= await linked(world, MAPPING, 'shop', shop);
-      expect(await heldOf(world, MAPPING, 'keap', keap)).toBeUndefined();
+      expect(await issueOf(world, MAPPING, 'keap', keap)).toBeUndefined();
       await expectQuiet(world, MAPPING);
       world.shop.faults.clear();
       // Neither a look at it nor an edit of the other record tries again; one of this record does.
@@ -305,8 +305,8 @@ describe('what a record names', () => {
     const count = [companies(), customers()];
     await sync(world, 'full', 'company-customer');
     for (const id of [shop, copy])
-      expect(await heldOf(world, 'company-customer', 'shop', id)).toMatchObject({ kind: 'review' });
-    expect(await heldOf(world, 'company-customer', 'keap', keap)).toMatchObject({
+      expect(await issueOf(world, 'company-customer', 'shop', id)).toMatchObject({ kind: 'review' });
+    expect(await issueOf(world, 'company-customer', 'keap', keap)).toMatchObject({
       kind: 'review',
       candidates: expect.arrayContaining([`1/${shop}`, `1/${copy}`]),
     });
@@ -323,7 +323,7 @@ describe('what a record names', () => {
     const copy = await customer(name, { external_id: keap });
     const count = [companies(), customers()];
     await sync(world, 'changes', 'company-customer');
-    expect(await heldOf(world, 'company-customer', 'shop', copy)).toMatchObject({
+    expect(await issueOf(world, 'company-customer', 'shop', copy)).toMatchObject({
       kind: 'review',
       reason: expect.stringContaining('linked to another one'),
     });
@@ -331,13 +331,13 @@ describe('what a record names', () => {
     expect([companies(), customers()]).toEqual(count);
   });
 
-  it('and is gone is not made anew, until a person says so', async () => {
+  it('and is gone is not created again, until a person says so', async () => {
     const { keap, shop } = await pair();
     await remove(world, 'keap', 'companies', keap);
     await wipe(world);
     const count = companies();
     await sync(world, 'full', 'company-customer');
-    expect(await heldOf(world, 'company-customer', 'shop', shop)).toMatchObject({
+    expect(await issueOf(world, 'company-customer', 'shop', shop)).toMatchObject({
       kind: 'review',
       reason: expect.stringContaining('does not have'),
     });
@@ -357,9 +357,9 @@ describe('what a record names', () => {
     await edit(world, 'shop', 'customers', shop, { company: elsewhere });
     const count = [companies(), customers()];
     await sync(world, 'full', 'company-customer');
-    expect(await heldOf(world, 'company-customer', 'keap', keap)).toMatchObject({ kind: 'review' });
-    expect(await heldOf(world, 'company-customer', 'keap', rival)).toMatchObject({ kind: 'review' });
-    expect(await heldOf(world, 'company-customer', 'shop', shop)).toMatchObject({ kind: 'review' });
+    expect(await issueOf(world, 'company-customer', 'keap', keap)).toMatchObject({ kind: 'review' });
+    expect(await issueOf(world, 'company-customer', 'keap', rival)).toMatchObject({ kind: 'review' });
+    expect(await issueOf(world, 'company-customer', 'shop', shop)).toMatchObject({ kind: 'review' });
     expect([companies(), customers()]).toEqual(count);
     // Named so again, the pair has a match key in common: the rival is a company of its own.
     await edit(world, 'shop', 'customers', shop, { company: name });
@@ -378,7 +378,7 @@ describe('what a record names', () => {
     await sync(world, 'full', 'company-customer');
     for (const { keap, shop } of [one, two]) {
       expect(await counterpart(world, 'company-customer', 'keap', keap)).toBe(shop);
-      expect(await heldOf(world, 'company-customer', 'keap', keap)).toMatchObject({ kind: 'paused' });
+      expect(await issueOf(world, 'company-customer', 'keap', keap)).toMatchObject({ kind: 'paused' });
     }
     expect([companies(), customers()]).toEqual(count);
   });

@@ -3,7 +3,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isRecordJob } from '../../../engine/runtime/queues.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, counterpart, edit, expectQuiet, heldOf, linked, make, read, reconcile, sync, unique } from './support.ts';
+import {
+  all,
+  counterpart,
+  edit,
+  expectQuiet,
+  issueOf,
+  linked,
+  make,
+  read,
+  reconcile,
+  sync,
+  unique,
+} from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -35,7 +47,7 @@ describe('an order', () => {
     const customer = await make(world, 'shop', 'customers', { last_name: title });
     const order = await make(world, 'shop', 'orders', { title, customer_id: Number(customer) });
     await sync(world);
-    expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({
+    expect(await issueOf(world, 'opportunity-order', 'shop', order)).toMatchObject({
       kind: 'waiting',
       code: 'REFERENCE_WAITING',
       property: 'contact_id',
@@ -53,7 +65,7 @@ describe('an order', () => {
     await reconcile(world, 'contact-customer', 'shop', customer);
     await linked(world, 'opportunity-order', 'shop', order);
     expect(opportunitiesOf(title)).toHaveLength(1);
-    expect(await heldOf(world, 'opportunity-order', 'shop', order)).toBeUndefined();
+    expect(await issueOf(world, 'opportunity-order', 'shop', order)).toBeUndefined();
   });
 
   it('is created once, however often it and its customer are queued at the same moment', async () => {
@@ -136,7 +148,7 @@ describe('an opportunity', () => {
       stage_id: '27',
     });
     await sync(world);
-    expect(await heldOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({
+    expect(await issueOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({
       kind: 'waiting',
       property: 'contact_id',
     });
@@ -193,7 +205,7 @@ describe('an opportunity', () => {
     expect((await read(world, 'keap', 'opportunities', opportunity)).contact.id).toBe(a.contact);
   });
 
-  it('moved to a contact without a link keeps its other edits, waits with that one property, and goes on by itself', async () => {
+  it('moved to a contact without a link keeps its other edits, waits with that one property, and continues automatically', async () => {
     const title = unique('deal');
     const customer = await make(world, 'shop', 'customers', { email: `${title}@x.example` });
     await reconcile(world, 'contact-customer', 'shop', customer);
@@ -213,7 +225,7 @@ describe('an opportunity', () => {
     await edit(world, 'keap', 'opportunities', opportunity, { contact_id: stranger, opportunity_notes: 'moved' });
     await reconcile(world, 'opportunity-order', 'keap', opportunity);
     expect(await read(world, 'shop', 'orders', order)).toMatchObject({ note: 'moved', customer_id: Number(customer) });
-    expect(await heldOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({
+    expect(await issueOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({
       kind: 'waiting',
       property: 'contact_id',
     });
@@ -221,7 +233,7 @@ describe('an opportunity', () => {
     await sync(world);
     expect(await linked(world, 'contact-customer', 'keap', stranger)).toBe(newCustomer);
     expect(await read(world, 'shop', 'orders', order)).toMatchObject({ customer_id: Number(newCustomer) });
-    expect(await heldOf(world, 'opportunity-order', 'keap', opportunity)).toBeUndefined();
+    expect(await issueOf(world, 'opportunity-order', 'keap', opportunity)).toBeUndefined();
   });
 });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { dismiss, unlinkByHand } from '../../../engine/sync/manual.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, edit, heldOf, linked, make, STAGES, scopeOf, sync, unique } from './support.ts';
+import { all, edit, issueOf, linked, make, STAGES, scopeOf, sync, unique } from './support.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -44,7 +44,7 @@ it('a new record is not written over the counterpart of the one that had its id,
   const { contact, email } = await reused();
   await sync(world, 'full', 'contact-customer');
   expect(emailOf(contact)).toBe(email);
-  expect(await heldOf(world, 'contact-customer', 'keap', contact)).toMatchObject({
+  expect(await issueOf(world, 'contact-customer', 'keap', contact)).toMatchObject({
     kind: 'review',
     code: 'ID_REUSED',
     reason: expect.stringContaining('it was created later'),
@@ -57,7 +57,7 @@ it('what refers to it waits, and does not go to the counterpart of the one that 
   const title = unique('order');
   const order = await make(world, 'shop', 'orders', { title, customer_id: Number(customer) });
   await sync(world, 'full', 'opportunity-order');
-  expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({
+  expect(await issueOf(world, 'opportunity-order', 'shop', order)).toMatchObject({
     kind: 'waiting',
     code: 'REFERENCE_WAITING',
   });
@@ -78,7 +78,7 @@ it('what waits for it goes on once it is the same record after all', async () =>
   const title = unique('order');
   const order = await make(world, 'shop', 'orders', { title, customer_id: Number(customer) });
   await sync(world, 'full', 'opportunity-order');
-  expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ code: 'REFERENCE_WAITING' });
+  expect(await issueOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ code: 'REFERENCE_WAITING' });
   await edit(world, 'shop', 'customers', customer, { email });
   await sync(world, 'full', 'contact-customer');
   expect(all(world, 'keap', 'opportunities').filter((one) => one.opportunity_title === title)).toMatchObject([
@@ -91,7 +91,7 @@ it('what refers to it waits also where a fallback would take its place', async (
   const company = await make(world, 'keap', 'companies', { company_name: unique('Firm') });
   await edit(world, 'keap', 'contacts', contact, { company: { id: company } });
   await sync(world, 'full');
-  expect(await heldOf(world, 'contact-customer', 'keap', contact)).toMatchObject({ code: 'ID_REUSED' });
+  expect(await issueOf(world, 'contact-customer', 'keap', contact)).toMatchObject({ code: 'ID_REUSED' });
   await linked(world, 'company-customer', 'keap', company);
   const title = unique('opportunity');
   const opportunity = await make(world, 'keap', 'opportunities', {
@@ -101,7 +101,7 @@ it('what refers to it waits also where a fallback would take its place', async (
   });
   await sync(world, 'full', 'opportunity-order');
   expect(all(world, 'shop', 'orders').filter((one) => one.title === title)).toEqual([]);
-  expect(await heldOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({ code: 'REFERENCE_WAITING' });
+  expect(await issueOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({ code: 'REFERENCE_WAITING' });
 });
 
 it('that an id was given again stays known while the record fails, when it is asked for by name, and after a person has left it', async () => {
@@ -109,7 +109,7 @@ it('that an id was given again stays known while the record fails, when it is as
   await sync(world, 'full', 'contact-customer');
   const { links } = scopeOf(world, 'contact-customer');
   const record = { side: 0, id: contact } as const;
-  const held = () => heldOf(world, 'contact-customer', 'keap', contact);
+  const held = () => issueOf(world, 'contact-customer', 'keap', contact);
   const failed = { kind: 'failed', code: 'EXPRESSION_FAILED', reason: 'No.', mapping: '1', since: 1 } as const;
   await links.states.raise(record, '', failed);
   expect(await held()).toMatchObject({ kind: 'review', code: 'ID_REUSED' });
@@ -120,7 +120,7 @@ it('that an id was given again stays known while the record fails, when it is as
   const title = unique('order');
   const order = await make(world, 'shop', 'orders', { title, customer_id: Number(customer) });
   await sync(world, 'full', 'opportunity-order');
-  expect(await heldOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ code: 'REFERENCE_WAITING' });
+  expect(await issueOf(world, 'opportunity-order', 'shop', order)).toMatchObject({ code: 'REFERENCE_WAITING' });
 });
 
 it('a copy of the links says which ids were given again', async () => {
@@ -147,7 +147,7 @@ it('a counterpart that is created under the id of a linked record is not created
       .values()
       .filter(({ email_addresses: all = [] }) => all[0]?.email === next.email);
   expect(made().map(({ id }) => id)).toEqual([contact]);
-  expect(await heldOf(world, 'contact-customer', 'shop', customer)).toMatchObject({
+  expect(await issueOf(world, 'contact-customer', 'shop', customer)).toMatchObject({
     kind: 'review',
     code: 'ID_REUSED',
   });

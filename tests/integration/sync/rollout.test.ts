@@ -60,7 +60,7 @@ const values = async ({ keap, shop }: { keap: string; shop: string }): Promise<s
   (await read(world, 'shop', 'products', shop)).description,
 ];
 
-/** Both processes are told of the same records, over and over, as webhooks and scans would. */
+/** Both processes get the same records, over and over, as from webhooks and scans. */
 async function bothBusy(second: Another, ids: readonly string[]): Promise<void> {
   for (let i = 0; i < 3; i++) {
     await world.engine.context({ owner: 'test' }).enqueue(MAPPING, 0, ids);

@@ -7,7 +7,7 @@ import { startWorld, type World } from '../../support/world.ts';
 import {
   edit,
   expectQuiet,
-  heldOf,
+  issueOf,
   laterThan,
   linked,
   make,
@@ -168,7 +168,7 @@ describe('a conflict', () => {
     await edit(world, 'shop', 'customers', customer, { phone: '222', note: 'x', billing: { address_1: 'new' } });
     await edit(world, 'keap', 'companies', company, { phone_number: { number: '333' } });
     await sync(world, 'changes', 'company-customer');
-    expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({
+    expect(await issueOf(world, 'company-customer', 'keap', company)).toMatchObject({
       kind: 'review',
       code: 'CONFLICT',
       property: 'phone_number.number',
@@ -185,11 +185,11 @@ describe('a conflict', () => {
     // It stays one while others are edited, and ends when both sides say the same.
     await edit(world, 'keap', 'companies', company, { notes: 'later' });
     await sync(world, 'changes', 'company-customer');
-    expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({ kind: 'review' });
+    expect(await issueOf(world, 'company-customer', 'keap', company)).toMatchObject({ kind: 'review' });
     expect((await read(world, 'shop', 'customers', customer)).note).toBe('later');
     await edit(world, 'shop', 'customers', customer, { phone: '333' });
     await sync(world, 'changes', 'company-customer');
-    expect(await heldOf(world, 'company-customer', 'keap', company)).toBeUndefined();
+    expect(await issueOf(world, 'company-customer', 'keap', company)).toBeUndefined();
     await edit(world, 'shop', 'customers', customer, { phone: '444' });
     await sync(world, 'changes', 'company-customer');
     expect((await read(world, 'keap', 'companies', company)).phone_number.number).toBe('444');
@@ -205,7 +205,7 @@ describe('a conflict', () => {
     const phone = winner === 0 ? '333' : '222';
     expect((await read(world, 'shop', 'customers', customer)).phone).toBe(phone);
     expect((await read(world, 'keap', 'companies', company)).phone_number.number).toBe(phone);
-    expect(await heldOf(world, 'company-customer', 'keap', company)).toBeUndefined();
+    expect(await issueOf(world, 'company-customer', 'keap', company)).toBeUndefined();
     expect(await world.engine.links('company-customer').history.history(company)).toMatchObject([
       { property: 'phone_number.number', value: winner === 0 ? '222' : '333' },
     ]);
@@ -222,7 +222,7 @@ describe('a conflict', () => {
     });
     await reconcile(world, 'company-customer', 'keap', company);
     expect(await linked(world, 'company-customer', 'keap', company)).toBe(customer);
-    expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({
+    expect(await issueOf(world, 'company-customer', 'keap', company)).toMatchObject({
       kind: 'review',
       property: 'phone_number.number',
     });

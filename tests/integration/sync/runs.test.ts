@@ -1,4 +1,7 @@
-/** A run ends when all that it waits for is done, neither before nor never: whoever works for it may end at any moment. */
+/**
+ * A run ends when all that it waits for is done, neither before nor never: each process that works for it may end at
+ * any moment.
+ */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -53,7 +56,7 @@ describe('records that a run expects', () => {
     await world.engine.runs.scanning(run);
   });
 
-  it('are queued again where whoever was to queue them ended before that', async () => {
+  it('are queued again where the process that was to queue them ended before that', async () => {
     await world.engine.runs.expect(run, MAPPING, [`0/${NOBODY}`]);
     await world.engine.runs.scanned(run);
     await world.settle();
@@ -97,7 +100,7 @@ describe('records that a run expects', () => {
     await runs.expect(run, MAPPING, [record]);
     await take();
     await runs.expect(run, MAPPING, [record]);
-    // Not woken: it is worked on here.
+    // Not marked dirty: it is worked on here.
     await dirty.mark(MAPPING, [record], 3_600_000);
     await runs.scanned(run);
     await end(outcome('created', { side: 1 }));
@@ -124,7 +127,7 @@ describe('a scan', () => {
     await world.engine.runs.scanned(run);
   };
 
-  it('that is taken over from a worker that was only slow does not begin its run anew', async () => {
+  it('that is taken over from a worker that was only slow does not begin its run again', async () => {
     await scanned();
     expect(await now(run)).toMatchObject({ state: 'done' });
     expect(await world.engine.runs.scanning(run)).toBe(false);

@@ -36,9 +36,9 @@ describe('a plan', () => {
   it('says of a record that may only not be shown yet that it is too early to say, and waits for none', async () => {
     const id = await make(world, 'keap', 'products', product(unique('early')));
     await reconcile(world, 'product-product', 'keap', id);
-    const twin = await linked(world, 'product-product', 'keap', id);
+    const counterpartId = await linked(world, 'product-product', 'keap', id);
     await remove(world, 'keap', 'products', id);
-    await remove(world, 'shop', 'products', twin);
+    await remove(world, 'shop', 'products', counterpartId);
     const record = { side: 0, id } as const;
     const { run } = await world.engine.trigger({ mapping: 'product-product', record, plan: true });
     await expect.poll(async () => (await world.engine.runs.get(run.id))?.state, { timeout: 8_000 }).toBe('done');
@@ -88,7 +88,7 @@ describe('with both sides read', () => {
     world.shop.faults.add({ method: 'POST', path: '/products', action: 'status', status: 500 });
     const poison = await make(world, 'keap', 'products', product(unique('poison')));
     await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [poison]);
-    await expect.poll(() => linksIn(world.engine.links('product-product')).intent(0, poison)).toBeDefined();
+    await expect.poll(() => linksIn(world.engine.links('product-product')).pendingCreate(0, poison)).toBeDefined();
     await expect.poll(() => world.engine.links('product-product').claims.claimed(`0/${poison}`)).toBe(false);
 
     world.shop.faults.clear();

@@ -40,14 +40,14 @@ describe('before both sides were read fully once', () => {
     const other = await startWorld();
     try {
       const company = await make(other, 'keap', 'companies', { company_name: 'Only in Keap' });
-      const twin = await make(other, 'keap', 'companies', { company_name: 'On both sides' });
+      const second = await make(other, 'keap', 'companies', { company_name: 'On both sides' });
       const customer = await make(other, 'shop', 'customers', { company: 'On both sides', email: 'both@x.example' });
       const order = await make(other, 'shop', 'orders', { title: 'Order', customer_id: Number(customer) });
       const before = writes(other);
       expect(
         await other.engine.events(
           'keap',
-          [company, twin].map((id) => ({ event: 'company.add', id })),
+          [company, second].map((id) => ({ event: 'company.add', id })),
         ),
       ).toBe(2);
       expect(
@@ -57,7 +57,7 @@ describe('before both sides were read fully once', () => {
         ]),
       ).toBe(3);
       await other.settle();
-      await reconcile(other, 'company-customer', 'keap', twin);
+      await reconcile(other, 'company-customer', 'keap', second);
       // One side can be read, the other cannot: still nothing.
       other.shop.faults.add({ method: 'GET', path: '/customers?', times: 4, action: 'status', status: 503 });
       const n = other.shop.requests.last;
@@ -72,7 +72,7 @@ describe('before both sides were read fully once', () => {
       );
       // What the test itself made stands before all of this.
       expect(posts.filter(({ at }) => at > other.shop.requests.since(n)[0]!.at)).toEqual([]);
-      expect(await linked(other, 'company-customer', 'keap', twin)).toBe(customer);
+      expect(await linked(other, 'company-customer', 'keap', second)).toBe(customer);
       await linked(other, 'company-customer', 'keap', company);
       await linked(other, 'opportunity-order', 'shop', order);
       expect(writes(other)[0]).toBeGreaterThan(before[0]);
@@ -109,7 +109,7 @@ interface Kind {
   readonly mapping: MappingName;
   readonly system: SystemName;
   readonly entity: string;
-  readonly twin: string;
+  readonly into: string;
   readonly record: (name: string) => Promise<object>;
   readonly edit: object;
   readonly arrived: object;
@@ -128,7 +128,7 @@ const kinds: readonly Kind[] = [
     mapping: 'company-customer',
     system: 'keap',
     entity: 'companies',
-    twin: 'customers',
+    into: 'customers',
     record: async (company_name) => ({ company_name }),
     edit: { website: 'https://new.example' },
     arrived: { website: 'https://new.example' },
@@ -138,7 +138,7 @@ const kinds: readonly Kind[] = [
     mapping: 'company-customer',
     system: 'shop',
     entity: 'customers',
-    twin: 'companies',
+    into: 'companies',
     record: async (company) => ({ company }),
     edit: { website: 'https://new.example' },
     arrived: { website: 'https://new.example' },
@@ -148,7 +148,7 @@ const kinds: readonly Kind[] = [
     mapping: 'contact-customer',
     system: 'keap',
     entity: 'contacts',
-    twin: 'customers',
+    into: 'customers',
     record: async (name) => ({ given_name: name, email_addresses: [{ email: `${name}@x.example`, field: 'EMAIL1' }] }),
     edit: { family_name: 'New' },
     arrived: { last_name: 'New' },
@@ -158,7 +158,7 @@ const kinds: readonly Kind[] = [
     mapping: 'contact-customer',
     system: 'shop',
     entity: 'customers',
-    twin: 'contacts',
+    into: 'contacts',
     record: async (name) => ({ email: `${name}@x.example` }),
     edit: { last_name: 'New' },
     arrived: { family_name: 'New' },
@@ -168,7 +168,7 @@ const kinds: readonly Kind[] = [
     mapping: 'product-product',
     system: 'keap',
     entity: 'products',
-    twin: 'products',
+    into: 'products',
     record: async (name) => ({ name, price: 100, short_description: 'x' }),
     edit: { description: 'New' },
     arrived: { description: 'New' },
@@ -178,7 +178,7 @@ const kinds: readonly Kind[] = [
     mapping: 'product-product',
     system: 'shop',
     entity: 'products',
-    twin: 'products',
+    into: 'products',
     record: async (name) => ({ name, price: '1.00', short_description: 'x' }),
     edit: { description: 'New' },
     arrived: { description: 'New' },
@@ -188,7 +188,7 @@ const kinds: readonly Kind[] = [
     mapping: 'opportunity-order',
     system: 'keap',
     entity: 'opportunities',
-    twin: 'orders',
+    into: 'orders',
     record: async (name) => ({ opportunity_title: name, contact_id: (await contactOf(name)).contact, stage_id: '27' }),
     edit: { stage_id: '12' },
     arrived: { status: 'completed' },
@@ -198,7 +198,7 @@ const kinds: readonly Kind[] = [
     mapping: 'opportunity-order',
     system: 'shop',
     entity: 'orders',
-    twin: 'opportunities',
+    into: 'opportunities',
     record: async (name) => ({ title: name, customer_id: Number((await contactOf(name)).customer) }),
     edit: { next_step: 'New' },
     arrived: { next_action_notes: 'New' },
@@ -206,7 +206,7 @@ const kinds: readonly Kind[] = [
   },
 ];
 
-describe.each(kinds)('$mapping, $system', ({ mapping, system, entity, twin, record, edit: change, arrived, query }) => {
+describe.each(kinds)('$mapping, $system', ({ mapping, system, entity, into, record, edit: change, arrived, query }) => {
   const target: SystemName = system === 'keap' ? 'shop' : 'keap';
 
   async function pair(): Promise<{ id: string; to: string }> {
@@ -224,7 +224,7 @@ describe.each(kinds)('$mapping, $system', ({ mapping, system, entity, twin, reco
     await edit(world, system, entity, id, change);
     const n = world[system].requests.last;
     await sync(world, 'changes', mapping);
-    expect(await read(world, target, twin, to)).toMatchObject(arrived);
+    expect(await read(world, target, into, to)).toMatchObject(arrived);
     const lists = asked(system, n).filter((path) => new RegExp(`^GET (/crm/rest/v2)?/${entity}\\?`).test(path));
     // One company is read through its list.
     const changes = lists.filter((path) => !path.includes('filter=company_id=='));
@@ -259,7 +259,7 @@ describe.each(kinds)('$mapping, $system', ({ mapping, system, entity, twin, reco
     await edit(world, system, entity, id, change);
     expect(await world.engine.events(name, [event, event])).toBe(entity === 'customers' ? 2 : 1);
     await world.settle();
-    expect(await read(world, target, twin, to)).toMatchObject(arrived);
+    expect(await read(world, target, into, to)).toMatchObject(arrived);
     const before = writes(world);
     await world.engine.events(name, [event]);
     await world.engine.events(name, [event]);
@@ -317,10 +317,10 @@ it('newest first: reading stops at what is older than the last scan; a full scan
     table.put({ ...table.get(id)!, description: 'missed', update_time: '2020-01-01T00:00:00.000Z' });
   const run = await sync(world, 'changes', 'product-product');
   expect(run.progress.read[0]).toBeLessThanOrEqual(table.values().length - old.length);
-  const [twin] = await Promise.all(old.map((id) => linked(world, 'product-product', 'keap', id)));
-  expect((await read(world, 'shop', 'products', twin!)).description).toBeNull();
+  const [shopId] = await Promise.all(old.map((id) => linked(world, 'product-product', 'keap', id)));
+  expect((await read(world, 'shop', 'products', shopId!)).description).toBeNull();
   await sync(world, 'full', 'product-product');
-  expect((await read(world, 'shop', 'products', twin!)).description).toBe('missed');
+  expect((await read(world, 'shop', 'products', shopId!)).description).toBe('missed');
 });
 
 it('bulk edits that tell nobody are found', async () => {

@@ -132,12 +132,12 @@ export async function linked(world: World, mapping: MappingName, system: SystemN
   const found = await counterpart(world, mapping, system, id);
   expect(
     found,
-    `${mapping}: ${system} ${id} has a counterpart (held: ${JSON.stringify(await heldOf(world, mapping, system, id))})`,
+    `${mapping}: ${system} ${id} has a counterpart (held: ${JSON.stringify(await issueOf(world, mapping, system, id))})`,
   ).toBeDefined();
   return found!;
 }
 
-export const heldOf = async (
+export const issueOf = async (
   world: World,
   mapping: MappingName,
   system: SystemName,
@@ -149,8 +149,10 @@ export const heldOf = async (
 export async function failedJobs(world: World, mapping: MappingName, system: SystemName, id: string): Promise<Job[]> {
   const jobs = (await world.engine.queues.reconcile(mapping).getFailed()) as Job<RecordJob>[];
   const side = sideOf(system);
-  const twin = await counterpart(world, mapping, system, id);
-  return jobs.filter(({ data }) => (data.side === side ? data.id === id : twin !== undefined && data.id === twin));
+  const counterpartId = await counterpart(world, mapping, system, id);
+  return jobs.filter(({ data }) =>
+    data.side === side ? data.id === id : counterpartId !== undefined && data.id === counterpartId,
+  );
 }
 
 /** Why they failed; shorter to read than whole jobs where a test fails. */

@@ -9,7 +9,7 @@ import {
   all,
   edit,
   expectQuiet,
-  heldOf,
+  issueOf,
   linked,
   type MappingName,
   make,
@@ -157,9 +157,9 @@ describe.each(faults)('$what', ({ fault }) => {
     await queueAll(made);
     expect(hits()).toBe(creates.length);
     for (const [i, { mapping, from, target, label }] of creates.entries()) {
-      const twins = all(world, targetOf(from), target).filter((one) => one[label] === made[i]!.name);
-      expect([mapping, from, twins.length]).toEqual([mapping, from, 1]);
-      expect(await linked(world, mapping, from, made[i]!.id)).toBe(String(twins[0].id));
+      const copies = all(world, targetOf(from), target).filter((one) => one[label] === made[i]!.name);
+      expect([mapping, from, copies.length]).toEqual([mapping, from, 1]);
+      expect(await linked(world, mapping, from, made[i]!.id)).toBe(String(copies[0].id));
     }
     world.keap.faults.clear();
     world.shop.faults.clear();
@@ -175,7 +175,7 @@ describe.each(faults)('$what', ({ fault }) => {
       ]);
     }
     for (const mapping of world.engine.config.current().mappings.keys())
-      expect(await linksIn(world.engine.links(mapping)).openIntents(0)).toEqual([]);
+      expect(await linksIn(world.engine.links(mapping)).pendingCreates(0)).toEqual([]);
   });
 
   it('on an update: the edit arrives, and nothing comes back', async () => {
@@ -241,7 +241,7 @@ describe('reads that fail', () => {
       const name = unique('reads');
       const product = await make(world, 'keap', 'products', { name, sku: name, price: 100, short_description: 'x' });
       await reconcile(world, 'product-product', 'keap', product);
-      const twin = await linked(world, 'product-product', 'keap', product);
+      const shopId = await linked(world, 'product-product', 'keap', product);
       await edit(world, 'keap', 'products', product, { description: 'New' });
       const counts = [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
       // More often than a client tries in place.
@@ -249,7 +249,7 @@ describe('reads that fail', () => {
       world.keap.faults.add({ method: 'GET', path: `${V2}/products`, times, ...fault });
       world.shop.faults.add({ method: 'GET', path: '/products', times, ...fault });
       await sync(world, 'full', 'product-product');
-      expect((await read(world, 'shop', 'products', twin)).description).toBe('New');
+      expect((await read(world, 'shop', 'products', shopId)).description).toBe('New');
       expect([all(world, 'keap', 'products').length, all(world, 'shop', 'products').length]).toEqual(counts);
       expect(hits()).toBe(2 * times);
     },
@@ -323,7 +323,7 @@ describe('a record that changes while it is being written', () => {
     const customer = await make(world, 'shop', 'customers', own);
     const rival = await make(world, 'shop', 'customers', { email, company: unique('race') });
     await sync(world, 'changes', 'company-customer');
-    expect(await heldOf(world, 'company-customer', 'shop', customer)).toMatchObject({ kind: 'review' });
+    expect(await issueOf(world, 'company-customer', 'shop', customer)).toMatchObject({ kind: 'review' });
     await edit(world, 'shop', 'customers', rival, { email: `${unique('race')}@x.example` });
     // The rival is read after the company, to see that it is none any more.
     world.shop.faults.add({ method: 'GET', path: `/customers/${rival}`, times: 1, action: 'delay', ms: 500 });

@@ -8,7 +8,7 @@ import {
   counterpart,
   edit,
   expectQuiet,
-  heldOf,
+  issueOf,
   linked,
   make,
   read,
@@ -34,7 +34,7 @@ it('a company that leaves keeps its link; edits made meanwhile on both sides arr
 
   await edit(world, 'keap', 'companies', company, { company_name: null });
   await sync(world);
-  expect(await heldOf(world, 'company-customer', 'keap', company)).toMatchObject({
+  expect(await issueOf(world, 'company-customer', 'keap', company)).toMatchObject({
     kind: 'paused',
     reason: expect.stringContaining('keap.when'),
   });
@@ -56,7 +56,7 @@ it('a company that leaves keeps its link; edits made meanwhile on both sides arr
     note: 'meanwhile',
   });
   expect(await read(world, 'keap', 'companies', company)).toMatchObject({ notes: 'meanwhile' });
-  expect(await heldOf(world, 'company-customer', 'keap', company)).toBeUndefined();
+  expect(await issueOf(world, 'company-customer', 'keap', company)).toBeUndefined();
   expect(all(world, 'shop', 'customers').filter((one) => one.company?.startsWith(name))).toHaveLength(1);
 });
 
@@ -141,7 +141,7 @@ it('a record that left is not deleted for its counterpart, not even where delete
   const name = unique('left');
   const product = await make(world, 'keap', 'products', { name, sku: name, price: 100, short_description: 'x' });
   await reconcile(world, 'product-product', 'keap', product);
-  const twin = await linked(world, 'product-product', 'keap', product);
+  const counterpartId = await linked(world, 'product-product', 'keap', product);
   const file = join(world.dir, 'mappings', 'product-product.yaml');
   const rules = async (before: string, after: string): Promise<void> => {
     const { version } = world.engine.mapping('product-product');
@@ -151,16 +151,16 @@ it('a record that left is not deleted for its counterpart, not even where delete
   };
   const when = `when: { customwebshop: 'sku != "${name}"' }\n`;
   await rules('deletes: keep', `${when}deletes: propagate`);
-  expect(await heldOf(world, 'product-product', 'keap', product)).toMatchObject({ kind: 'paused' });
+  expect(await issueOf(world, 'product-product', 'keap', product)).toMatchObject({ kind: 'paused' });
   await remove(world, 'keap', 'products', product);
   await reconcile(world, 'product-product', 'keap', product);
-  expect(await read(world, 'shop', 'products', twin)).toBeDefined();
-  expect(await heldOf(world, 'product-product', 'keap', product)).toMatchObject({
+  expect(await read(world, 'shop', 'products', counterpartId)).toBeDefined();
+  expect(await issueOf(world, 'product-product', 'keap', product)).toMatchObject({
     kind: 'review',
     reason: 'The counterpart in keap was deleted, but customwebshop.when excludes the record: a person decides.',
   });
   await expectQuiet(world, 'product-product');
   // Once it takes part again, the rule of the mapping holds.
   await rules(when, '');
-  expect(await read(world, 'shop', 'products', twin)).toBeUndefined();
+  expect(await read(world, 'shop', 'products', counterpartId)).toBeUndefined();
 });

@@ -54,7 +54,7 @@ describe('a folder with no mapping in it', () => {
   });
 });
 
-it('a .env file of the working folder is loaded, which is said, and sets what is not set', async () => {
+it('a .env file of the working folder is loaded and logged, and sets what is not set', async () => {
   const { stdout, stderr, status } = await tandem(['validate'], SECRETS, own);
   expect(stderr).toContain(`Variables: ${join(own, '.env')}\nConfiguration: ${own}\n`);
   expect(status).toBe(2);

@@ -1,4 +1,4 @@
-// Following a run: what is told on the way, a server that goes away meanwhile, and the table at the end.
+// Following a run: what is shown on the way, a server that goes away meanwhile, and the table at the end.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -189,7 +189,7 @@ describe('a run that does not go on', () => {
     ]);
   });
 
-  it('takes a scan that begins anew for no progress', async () => {
+  it('takes a scan that begins again for no progress', async () => {
     const read = (count: number) => run('a', 'scanning', { read: [count, 0] });
     const reads = [read(10), ...Array.from({ length: 4 }, () => [read(0), read(10)]).flat()];
     const shop = { state: 'down', since: '2026-01-01T00:00:00.000Z', next: '' };
@@ -316,7 +316,7 @@ describe('verdictOf', () => {
       property({ value: null, wouldBecome: { fault } }, { value: '', wouldBecome: { fault } }, 'agreed'),
       'agree',
     ],
-    ['nothing told of conversions', property({ value: 'x' }, { value: 'y' }, 'in-step'), 'agree'],
+    ['nothing known of conversions', property({ value: 'x' }, { value: 'y' }, 'in-step'), 'agree'],
     [
       'a form of its own',
       property({ value: 'a ', wouldBecome: { value: 'a' } }, { value: 'a', wouldBecome: { value: 'a ' } }, 'in-step'),

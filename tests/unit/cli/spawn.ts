@@ -21,7 +21,7 @@ export const SECRETS = {
   SHOP_WEBHOOK_SECRET: 's',
 };
 
-/** An empty variable is an unset one, and no `.env` file of whoever runs the tests fills it in. */
+/** An empty variable is an unset one, and no `.env` file of the person who runs the tests fills it in. */
 const NOTHING_SET = Object.fromEntries(
   [...VARIABLES.map(({ name }) => name), ...Object.keys(SECRETS)].map((name) => [name, '']),
 );

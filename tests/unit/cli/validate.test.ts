@@ -12,9 +12,9 @@ let broken: string;
 /** Its notes become capitals in the shop. */
 let shouting: string;
 
-const UNTRIED =
+const NOT_CHECKED =
   'Whether these lose anything on their way there and back was not tried: opportunity-order contact_id (only the systems and the links can tell what it becomes: tandem validate --live asks them).\n';
-const GOOD = `${UNTRIED}4 mappings, 2 systems: all good\n`;
+const GOOD = `${NOT_CHECKED}4 mappings, 2 systems: all good\n`;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tandem-cli-'));
@@ -46,7 +46,7 @@ describe('validate', () => {
     });
   });
 
-  it('takes a missing variable for a problem, unless told to put placeholders in', async () => {
+  it('takes a missing variable for a problem, unless asked to put placeholders in', async () => {
     const without = await tandem(['validate']);
     expect(without.status).toBe(2);
     expect(without.stdout).toMatch(/systems\/keap\.yaml:\d+:\d+ CONFIG_ENV auth\.value: .*KEAP_API_KEY/);

@@ -119,7 +119,7 @@ export const load = (
 ): LoadResult => compileFiles(files(edits), env);
 
 /** Problems as people see them. */
-export const told = (result: LoadResult): string[] => result.problems.map(formatProblem);
+export const reported = (result: LoadResult): string[] => result.problems.map(formatProblem);
 
 /** One of the files with a text replaced; the text must be there. */
 export function edited(file: string, ...changes: readonly (readonly [string, string])[]): Record<string, string> {

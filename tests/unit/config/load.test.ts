@@ -88,10 +88,10 @@ describe('the files of this repository', async () => {
 
   it('name every missing variable, and no secret', async () => {
     const result = await loadConfig({ root: ROOT, env: {} });
-    const told = result.problems
+    const reported = result.problems
       .filter((problem) => problem.code === 'CONFIG_ENV')
       .map((problem) => /variable (\w+)/.exec(problem.message)![1]);
-    expect(told.sort()).toEqual(Object.keys(REAL_ENV).sort());
+    expect(reported.sort()).toEqual(Object.keys(REAL_ENV).sort());
     expect(result.config.mappings.size).toBe(0);
   });
 

@@ -1,6 +1,6 @@
-/** Mapping files: what they become, and what is told of their faults, with file, line and column. */
+/** Mapping files: what they become, and what is reported of their faults, with file, line and column. */
 import { describe, expect, it } from 'vitest';
-import { edited, load, MAPPING, told } from './fixture.ts';
+import { edited, load, MAPPING, reported } from './fixture.ts';
 
 const FILE = 'mappings/people-customers.yaml';
 const mapping = (...changes: [string, string][]) => load(edited(FILE, ...changes));
@@ -51,7 +51,7 @@ describe('both sides of one entity', () => {
 
   it('are fine where a condition for each side keeps them apart, or where nothing is created', () => {
     for (const more of ['when: { crm: level > 1, shop: level <= 1 }\ncreate: [crm, shop]', 'create: []'])
-      expect(told(mapping(between(`${more}\n`), ...rows))).toEqual([]);
+      expect(reported(mapping(between(`${more}\n`), ...rows))).toEqual([]);
   });
 });
 
@@ -71,7 +71,7 @@ it('create per side says whether it is meant beside records that nothing compare
 describe('a mapping', () => {
   it('cannot call $account(), which is a matter of system files', () => {
     const text = '  - crm: $account().name\n    shop: phone\n    direction: shop\n';
-    expect(told(mapping(row(text)))).toEqual([expect.stringContaining('a mapping cannot call it')]);
+    expect(reported(mapping(row(text)))).toEqual([expect.stringContaining('a mapping cannot call it')]);
   });
 
   it('gets its values and defaults', () => {
@@ -123,7 +123,7 @@ describe('a mapping', () => {
         '  - crm: level\n    shop: status\n    direction: shop\n    drift: revert\n    conflict: review\n    type: integer\n    values: { 1: new, 2: gold, 3: gold }\n',
       ),
     );
-    expect(told({ config, problems })).toEqual([]);
+    expect(reported({ config, problems })).toEqual([]);
     const found = config.mappings.get('people-customers')!;
     expect(found).toMatchObject({ conflict: 1, schedule: { changes: undefined, full: 43_200_000 } });
     expect(found.sides.map((side) => side.deletes)).toEqual(['propagate', 'keep']);
@@ -485,8 +485,8 @@ describe('faults', () => {
     ],
   ])('%s', (_, changes, start, message) => {
     const result = mapping(...changes);
-    const line = told(result).find((text) => text.startsWith(`${FILE}:${start}`));
-    expect(line, told(result).join('\n')).toBeDefined();
+    const line = reported(result).find((text) => text.startsWith(`${FILE}:${start}`));
+    expect(line, reported(result).join('\n')).toBeDefined();
     expect(line).toContain(message);
     expect(result.problems.filter((problem) => problem.where === result.problems[0]!.where)).toHaveLength(1);
     expect(result.config.mappings.size).toBe(0);
@@ -503,7 +503,7 @@ describe('faults', () => {
     const deletes: [string, string][] =
       operation === 'delete' ? [['create:', 'deletes: { shop: propagate }\ncreate:']] : [];
     const result = load({ ...edited('systems/shop.yaml', [`    ${text}\n`, '']), ...edited(FILE, ...deletes) });
-    expect(told(result)).toContainEqual(
+    expect(reported(result)).toContainEqual(
       expect.stringMatching(
         new RegExp(
           `^${FILE}:${place} CONFIG_OPERATION ${where.replace(/[[\].]/g, '\\$&')}: customers of shop has no operation "${operation}"`,
@@ -514,14 +514,14 @@ describe('faults', () => {
 
   it('latest without a time of modification', () => {
     const result = load(edited('systems/shop.yaml', ['    modified: updated_at\n', '']));
-    expect(told(result)).toEqual([
+    expect(reported(result)).toEqual([
       expect.stringContaining(
         'CONFIG_OPERATION conflict: "latest" needs the time of modification, which shop (customers) does not have',
       ),
     ]);
   });
 
-  it('a circle of required references is told in each of its files', () => {
+  it('a circle of required references is reported in each of its files', () => {
     const refer = (name: string, to: string): string =>
       `mapping: ${name}\nbetween: { crm: people, shop: customers }\nproperties:\n  - crm: boss_id\n    shop: parent_id\n    reference: ${to}\n    required: true\n`;
     const result = load({
@@ -530,7 +530,7 @@ describe('faults', () => {
       'mappings/c.yaml': refer('c', 'a'),
       'mappings/d.yaml': refer('d', 'people-customers'),
     });
-    expect(told(result)).toEqual([
+    expect(reported(result)).toEqual([
       expect.stringMatching(/^mappings\/a\.yaml:6:16 CONFIG_CYCLE .*"a" -> "b" -> "c" -> "a"/),
       expect.stringMatching(/^mappings\/b\.yaml:6:16 CONFIG_CYCLE .*"b" -> "c" -> "a" -> "b"/),
       expect.stringMatching(/^mappings\/c\.yaml:6:16 CONFIG_CYCLE .*"c" -> "a" -> "b" -> "c"/),
@@ -544,14 +544,14 @@ describe('faults', () => {
       'mappings/a.yaml':
         'mapping: a\nbetween: { crm: people, shop: customers }\nproperties:\n  - { crm: boss_id, shop: parent_id, reference: people-customers }\n',
     });
-    expect(told(result)[0]).toContain(
+    expect(reported(result)[0]).toContain(
       'mappings/a.yaml:4:49 CONFIG_REFERENCE properties[0].reference: The mapping "people-customers" has faults of its own',
     );
     expect(result.config.mappings.size).toBe(0);
   });
 
   it('a second mapping of the same name', () => {
-    expect(told(load({ 'mappings/z.yaml': MAPPING }))).toEqual([
+    expect(reported(load({ 'mappings/z.yaml': MAPPING }))).toEqual([
       'mappings/z.yaml:1:10 CONFIG_DUPLICATE mapping: The mapping "people-customers" is declared in mappings/people-customers.yaml already.',
     ]);
   });
@@ -561,7 +561,7 @@ describe('faults', () => {
       ...edited(FILE, row('  - crm: ref\n    shop: phone\n    values: t.x\n')),
       'mappings/values/t.yaml': 'x: { a: [1] }\n',
     });
-    expect(told(result)).toEqual([
+    expect(reported(result)).toEqual([
       expect.stringContaining('mappings/values/t.yaml:1:9 CONFIG_SCHEMA x.a: Must be a text'),
       expect.stringContaining(
         `${FILE}:20:13 CONFIG_REFERENCE properties[3].values: The file mappings/values/t.yaml has faults`,

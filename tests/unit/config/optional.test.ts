@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { readBy } from '../../../engine/config/optional.ts';
 import type { EntityConfig } from '../../../engine/config/types.ts';
-import { edited, load, MAPPING, told } from './fixture.ts';
+import { edited, load, MAPPING, reported } from './fixture.ts';
 
 const FILE = 'systems/crm.yaml';
 const ROW = 'mappings/people-customers.yaml';
@@ -26,7 +26,7 @@ const PHONE = "  - crm: phones[kind='work'].number\n    shop: phone\n";
 
 it('a row on a property that every operation asks for is loaded', () => {
   const result = load({ ...asking(), ...row(PHONE) });
-  expect(told(result)).toEqual([]);
+  expect(reported(result)).toEqual([]);
   expect(result.config.systems.get('crm')!.entities.people!.optional).toEqual({
     param: 'fields',
     names: ['phones', 'address', 'changed'],
@@ -36,7 +36,7 @@ it('a row on a property that every operation asks for is loaded', () => {
 it.each(['list', 'read', 'find', 'create', 'update'])(
   'a row on a property that "%s" does not ask for is refused',
   (name) => {
-    expect(told(load({ ...asking({ [name]: 'address,changed' }), ...row(PHONE) }))).toEqual([
+    expect(reported(load({ ...asking({ [name]: 'address,changed' }), ...row(PHONE) }))).toEqual([
       `${ROW}:18:10 CONFIG_OPERATION properties[3].crm: people of crm answers phones only where the query parameter "fields" names it, and "${name}" does not: it would be taken for empty, and what is in it could be lost. Add it to "fields" there, in ${FILE}.`,
     ]);
   },
@@ -48,17 +48,17 @@ it('what a create or an update answers is not looked at where the record is read
     'update: { path: "/people/{id}",',
     'update: { path: "/people/{id}", answer: none,',
   );
-  expect(told(load({ [FILE]: text, ...row(PHONE) }))).toEqual([]);
+  expect(reported(load({ [FILE]: text, ...row(PHONE) }))).toEqual([]);
 });
 
 it('the time of modification and the fields of a search must be asked for', () => {
-  expect(told(load(asking({ read: 'phones,address' })))).toContainEqual(
+  expect(reported(load(asking({ read: 'phones,address' })))).toContainEqual(
     expect.stringMatching(
       /^systems\/crm\.yaml:8:15 CONFIG_OPERATION entities\.people\.modified: people answers changed only/,
     ),
   );
   expect(
-    told(load(asking({ find: 'phones,address,changed', read: 'phones,address,changed' }, '[mail]'))),
+    reported(load(asking({ find: 'phones,address,changed', read: 'phones,address,changed' }, '[mail]'))),
   ).toContainEqual(
     expect.stringMatching(
       /^systems\/crm\.yaml:\d+:\d+ CONFIG_OPERATION entities\.people\.find\.by\.mail: people answers mail only .* "find" does not/,
@@ -79,7 +79,7 @@ it.each([
   };
   const match = what === 'a match rule' ? '  - crm: phones[0].number\n    shop: phone\n' : '';
   const text = MAPPING.replace('\ncreate:', `\n${match}create:`).replace('\nmatch:', `${top}\nmatch:`);
-  const problems = told(load({ ...asking({ read: 'address,changed' }), [ROW]: `${text}${rows[what] ?? ''}` }));
+  const problems = reported(load({ ...asking({ read: 'address,changed' }), [ROW]: `${text}${rows[what] ?? ''}` }));
   expect(problems).toEqual([expect.stringContaining(` CONFIG_OPERATION ${place}: people of crm answers phones only`)]);
 });
 
@@ -90,17 +90,17 @@ it('without names every property must be asked for', () => {
     const made = asking(fields(names), '[phones]');
     return { [FILE]: made[FILE]!.replace(', names: [phones]', ''), ...row(PHONE) };
   };
-  expect(told(load(files(all)))).toEqual([]);
-  expect(told(load(files(all.replace('name,', ''))))).toEqual([
+  expect(reported(load(files(all)))).toEqual([]);
+  expect(reported(load(files(all.replace('name,', ''))))).toEqual([
     expect.stringContaining(' CONFIG_OPERATION properties[0].crm: people of crm answers name only'),
   ]);
-  expect(told(load(files(all.replace('mail,', ''))))).toContainEqual(
+  expect(reported(load(files(all.replace('mail,', ''))))).toContainEqual(
     expect.stringContaining(' CONFIG_OPERATION entities.people.find.by.mail: people answers mail only'),
   );
 });
 
 it('a name that the schema does not have is refused as an optional property', () => {
-  expect(told(load(asking({}, '[phons]')))).toContainEqual(
+  expect(reported(load(asking({}, '[phons]')))).toContainEqual(
     expect.stringContaining('entities.people.optional.names[0]: The entity has no "phons"; did you mean "phones"?'),
   );
 });

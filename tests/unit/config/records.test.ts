@@ -75,13 +75,13 @@ describe('a record', async () => {
   });
 
   it('never has its values repeated', () => {
-    const told = JSON.stringify(
+    const reported = JSON.stringify(
       validateRecord(
         entity('keap', 'companies'),
         { company_name: 5, email_address: { email: 'confidential' }, website: ['confidential'] },
         { partial: false },
       ),
     );
-    expect(told).not.toContain('confidential');
+    expect(reported).not.toContain('confidential');
   });
 });

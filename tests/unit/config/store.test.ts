@@ -65,11 +65,11 @@ describe('an edit', () => {
 
   it('that changes nothing tells nobody', async () => {
     const { store, put } = await open();
-    const { config, told } = { config: store.current(), told: [] as ConfigChange[] };
-    store.on((change) => told.push(change));
+    const { config, reported } = { config: store.current(), reported: [] as ConfigChange[] };
+    store.on((change) => reported.push(change));
     await put(FILE, MAPPING);
     await store.reload();
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     expect(store.current()).toBe(config);
   });
 
@@ -87,7 +87,7 @@ describe('an edit', () => {
     expect(store.current().mappings.size).toBe(1);
   });
 
-  it('that is bad leaves the last good version running, and is told until it is mended', async () => {
+  it('that is bad leaves the last good version running, and is reported until it is fixed', async () => {
     const { store, put } = await open();
     const good = store.current();
     await put(FILE, broken);

@@ -1,7 +1,7 @@
-/** System files: what they become, and what is told of their faults, with file, line and column. */
+/** System files: what they become, and what is reported of their faults, with file, line and column. */
 /* biome-ignore-all lint/suspicious/noTemplateCurlyInString: system files hold ${NAME} */
 import { describe, expect, it } from 'vitest';
-import { ENV, edited, load, told } from './fixture.ts';
+import { ENV, edited, load, reported } from './fixture.ts';
 
 const FILE = 'systems/crm.yaml';
 
@@ -54,7 +54,7 @@ describe('a system', () => {
       '    schema: crm/people',
       '    fields: { adress.street: { title: Street } }\n    schema: crm/people',
     ]);
-    expect(told(load(edits))).toContain(
+    expect(reported(load(edits))).toContain(
       'systems/crm.yaml:6:15 CONFIG_PATH entities.people.fields.adress.street: The entity has no "adress"; did you mean "address"?',
     );
   });
@@ -77,7 +77,7 @@ describe('a system', () => {
       ['entities:', head],
       ['    schema: crm/people', `    schema: crm/people\n    ${key}: '{ "id": $account().id }'`],
     );
-    expect(told(load(edits))).toContainEqual(expect.stringContaining(reason));
+    expect(reported(load(edits))).toContainEqual(expect.stringContaining(reason));
   });
 
   it('takes numbers and defaults from the environment', () => {
@@ -127,8 +127,10 @@ describe('a duration that no clock can hold, or that makes no sense, is refused 
     ['limits: [{ requests: 1, per: 0s }]', 'limits[0].per', '100ms to 31d'],
     ['limits: [{ requests: 1, per: 99d }]', 'limits[0].per', '100ms to 31d'],
   ])('%s', (text, where, range) => {
-    const told = load(edited(FILE, ['entities:', `${text}\nentities:`])).problems.filter((one) => one.file === FILE);
-    expect(told).toMatchObject([
+    const reported = load(edited(FILE, ['entities:', `${text}\nentities:`])).problems.filter(
+      (one) => one.file === FILE,
+    );
+    expect(reported).toMatchObject([
       { code: 'CONFIG_SCHEMA', line: 4, where, message: `Must be a duration from ${range}.` },
     ]);
   });
@@ -321,16 +323,16 @@ describe('faults', () => {
   ])('%s', (_, changes, start, message) => {
     const result = load(edited(FILE, ...changes));
     const own = result.problems.filter((problem) => problem.file === FILE);
-    const line = told(result).find((text) => text.startsWith(`${FILE}:${start}`));
-    expect(line, told(result).join('\n')).toBeDefined();
+    const line = reported(result).find((text) => text.startsWith(`${FILE}:${start}`));
+    expect(line, reported(result).join('\n')).toBeDefined();
     expect(line).toContain(message);
     expect(own).toHaveLength(1);
-    expect(told(result).join('\n')).not.toContain('s3cr3t');
+    expect(reported(result).join('\n')).not.toContain('s3cr3t');
     expect(result.config.systems.has('crm')).toBe(false);
     expect(result.config.systems.has('shop')).toBe(true);
     // The mapping cannot run, and says so where it names the system.
     expect(result.config.mappings.size).toBe(0);
-    expect(told(result)).toContainEqual(
+    expect(reported(result)).toContainEqual(
       expect.stringContaining(
         'mappings/people-customers.yaml:4:3 CONFIG_REFERENCE between.crm: The system "crm" has faults',
       ),
@@ -339,21 +341,23 @@ describe('faults', () => {
 
   it('a second system of the same name', () => {
     const result = load({ 'systems/crm2.yaml': edited(FILE)[FILE]! });
-    expect(told(result)).toEqual([
+    expect(reported(result)).toEqual([
       'systems/crm2.yaml:1:9 CONFIG_DUPLICATE system: The system "crm" is declared in systems/crm.yaml already.',
     ]);
   });
 
   it('an entity schema that is none', () => {
     const broken = load({ 'schemas/crm/people.schema.json': '{"type": ' });
-    expect(told(broken)[0]).toMatch(/^schemas\//);
-    expect(told(broken)).toContainEqual(expect.stringMatching(/^schemas\/crm\/people\.schema\.json:1:\d+ CONFIG_YAML/));
+    expect(reported(broken)[0]).toMatch(/^schemas\//);
+    expect(reported(broken)).toContainEqual(
+      expect.stringMatching(/^schemas\/crm\/people\.schema\.json:1:\d+ CONFIG_YAML/),
+    );
     const wrong = load({ 'schemas/crm/people.schema.json': '{"type": "thing"}' });
-    expect(told(wrong)).toContainEqual(
+    expect(reported(wrong)).toContainEqual(
       expect.stringContaining('schemas/crm/people.schema.json:1:11 CONFIG_SCHEMA type: Must be one of array'),
     );
     const lost = load({ 'schemas/crm/people.schema.json': '{"$ref": "#/nowhere"}' });
-    expect(told(lost)).toContainEqual(
+    expect(reported(lost)).toContainEqual(
       expect.stringContaining('schemas/crm/people.schema.json:1:1 CONFIG_SCHEMA: Is no usable JSON Schema'),
     );
   });

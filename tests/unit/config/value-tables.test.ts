@@ -12,7 +12,7 @@ import {
 import { convertProperty } from '../../../engine/sync/convert.ts';
 import { viewRecord } from '../../../engine/sync/view.ts';
 import type { Json } from '../../../engine/types.ts';
-import { edited, load, told } from './fixture.ts';
+import { edited, load, reported } from './fixture.ts';
 
 const FILE = 'mappings/people-customers.yaml';
 const TABLES = 'mappings/values/t.yaml';
@@ -83,7 +83,7 @@ describe('a value table', () => {
         const broken =
           (forward && (rivals(keys, options).length > 0 || keys.some(isEmpty))) ||
           (backward && (rivals(values, options).length > 0 || values.some(isEmpty)));
-        expect(config.mappings.has('people-customers'), JSON.stringify(told({ config, problems }))).toBe(!broken);
+        expect(config.mappings.has('people-customers'), JSON.stringify(reported({ config, problems }))).toBe(!broken);
         expect(problems.every((problem) => problem.code === 'CONFIG_TABLE')).toBe(true);
         expect(problems.length > 0).toBe(broken);
       }),
@@ -106,7 +106,7 @@ describe('a value table', () => {
           }
           const [first, second] = [keys.indexOf(pair[1]!), keys.indexOf(pair[2]!)].map((index) => index + offset);
           expect(message).toContain(`lines ${first} and ${second} of ${one.from === 'file' ? TABLES : FILE}`);
-          // An inline table is told at the second of the two, a table in a file where it is used.
+          // An inline table is reported at the second of the two, a table in a file where it is used.
           expect(at).toBe(one.from === 'file' ? 21 + (one.direction === 'both' ? 0 : 1) : second);
         }
       }),

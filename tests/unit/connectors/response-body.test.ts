@@ -68,7 +68,7 @@ describe('a body', () => {
     async function* endless(): AsyncGenerator<Buffer> {
       try {
         yield Buffer.from(text);
-        // Whoever goes on reading would wait for ever.
+        // A reader that goes on would wait for ever.
         for (;;) yield Buffer.from(' ');
       } finally {
         ended = true;

@@ -66,7 +66,10 @@ describe('the image', () => {
   });
 });
 
-/** What a Redis of ours must be told, wherever it runs: it keeps what it has, and lets nobody in without the password. */
+/**
+ * What the settings of a Redis of ours must be, wherever it runs: it keeps its data, and lets nobody in without the
+ * password.
+ */
 function expectSoundRedis(command: string, image: string, password: string): void {
   expect(image).toMatch(/^redis:7-bookworm@sha256:[0-9a-f]{64}$/);
   const [start = '', ...input] = command.trim().split('\n');
@@ -93,7 +96,7 @@ describe('compose', () => {
     Object.entries(compose!.services).map(([name, service]) => [name, { ...service['<<'], ...service }]),
   );
 
-  it('runs a Redis that keeps what it is told, with a password that Tandem knows', () => {
+  it('runs a Redis that keeps its data, with a password that Tandem knows', () => {
     const { command, image, environment } = services.redis!;
     expectSoundRedis(command.at(-1) ?? '', image, '$$REDIS_PASSWORD');
     const password = environment.REDIS_PASSWORD ?? '';
@@ -163,7 +166,7 @@ describe('Kubernetes', () => {
       expect(spec.template.spec.enableServiceLinks, metadata.name).toBe(false);
   });
 
-  it('runs a Redis that keeps what it is told, with a password that Tandem knows', () => {
+  it('runs a Redis that keeps its data, with a password that Tandem knows', () => {
     const redis = pods.find(({ metadata }) => metadata.name === 'tandem-redis')!;
     const [{ image, args, env }] = redis.spec.template.spec.containers as [Container];
     expectSoundRedis(args[0]!, image, '$REDISCLI_AUTH');

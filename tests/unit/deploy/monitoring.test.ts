@@ -158,8 +158,8 @@ test('gauges over Redis, which every process tells, are never added up over proc
 test('docs/operations.md says what to do at every alert, and at no other', () => {
   const page = read('docs/operations.md');
   const section = page.slice(page.indexOf('\n## Alerts'));
-  const told = [...section.matchAll(/^### (Tandem\w+)$/gm)].map((match) => match[1]);
-  expect(told).toEqual(alerts.map(({ alert }) => alert));
+  const reported = [...section.matchAll(/^### (Tandem\w+)$/gm)].map((match) => match[1]);
+  expect(reported).toEqual(alerts.map(({ alert }) => alert));
   for (const { alert, annotations } of alerts)
     expect(annotations.runbook_url).toBe(`docs/operations.md#${alert.toLowerCase()}`);
 });

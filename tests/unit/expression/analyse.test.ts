@@ -1,10 +1,10 @@
-/** What is told of an expression before it runs. */
+/** What is known of an expression before it runs. */
 import jsonata from 'jsonata';
 import { describe, expect, it } from 'vitest';
 import { type Analysis, analyse, type Fault, RECORD_FUNCTION } from '../../../engine/expression/analyse.ts';
 import { BUILTINS, VOLATILE } from '../../../engine/expression/builtins.ts';
 
-function told(source: string): Analysis & { faults: Fault[] } {
+function analysed(source: string): Analysis & { faults: Fault[] } {
   const faults: Fault[] = [];
   return { ...analyse(jsonata(source).ast(), (fault) => faults.push(fault)), faults };
 }
@@ -44,13 +44,13 @@ describe('calls', () => {
     ['a & null', {}],
     ['a in [null]', {}],
   ])('of %s', (source, expected) => {
-    const { calls, faults } = told(source);
+    const { calls, faults } = analysed(source);
     expect(calls).toEqual({ ...nothing, ...expected });
     expect(faults).toEqual([]);
   });
 
   it('tell each name once', () => {
-    expect(told('$link("m", 1) & $link("m", 2) & $now() & $now()').calls).toMatchObject({
+    expect(analysed('$link("m", 1) & $link("m", 2) & $now() & $now()').calls).toMatchObject({
       link: ['m'],
       volatile: ['now'],
     });
@@ -77,7 +77,7 @@ describe('$record', () => {
     expect(names('($record := $f; $record("e"); $f := 1)')).not.toContain(RECORD_FUNCTION);
   });
 
-  it('is known as a value, and so is a call that was told before', () => {
+  it('is known as a value, and so is a call that was named before', () => {
     const ast = jsonata('$record("e", $record.id)').ast();
     const faults: Fault[] = [];
     analyse(ast, (fault) => faults.push(fault));
@@ -97,11 +97,11 @@ describe('names', () => {
     'a@$v.($v)',
     '$link & $find & $record',
     '$uppercase',
-  ])('known in %s', (source) => expect(told(source).faults).toEqual([]));
+  ])('known in %s', (source) => expect(analysed(source).faults).toEqual([]));
 
   it('of every function of JSONata are known', () => {
-    for (const name of BUILTINS) expect(told(`$${name}`).faults).toEqual([]);
-    for (const name of VOLATILE) expect(told(`$${name}`).calls.volatile).toEqual([name]);
+    for (const name of BUILTINS) expect(analysed(`$${name}`).faults).toEqual([]);
+    for (const name of VOLATILE) expect(analysed(`$${name}`).calls.volatile).toEqual([name]);
   });
 
   it.each<[string, string, number]>([
@@ -118,12 +118,12 @@ describe('names', () => {
     ['link("m", 1)', '"link" is no function; write $link(…) with a dollar sign.', 0],
     ['whatever(a)', '"whatever" is no function; write $whatever(…) with a dollar sign.', 0],
     ['$map(a, upper(?))', '"upper" is no function; write $upper(…) with a dollar sign.', 8],
-  ])('unknown: %s', (source, message, position) => expect(told(source).faults).toEqual([{ message, position }]));
+  ])('unknown: %s', (source, message, position) => expect(analysed(source).faults).toEqual([{ message, position }]));
 
   it('a method of an object may be called', () => {
-    expect(told('(a.b)(1)').faults).toEqual([]);
-    expect(told('a.b(1)').faults).not.toEqual([]);
-    expect(told('a^(b)(1)').faults).toEqual([]);
+    expect(analysed('(a.b)(1)').faults).toEqual([]);
+    expect(analysed('a.b(1)').faults).not.toEqual([]);
+    expect(analysed('a^(b)(1)').faults).toEqual([]);
   });
 });
 
@@ -132,13 +132,13 @@ describe('regular expressions', () => {
     ['$match(a, /x(?=y)/)', 10],
     ['/(a)\\1/', 0],
   ])('that cannot run: %s', (source, position) => {
-    const { faults } = told(source);
+    const { faults } = analysed(source);
     expect(faults).toHaveLength(1);
     expect(faults[0]!.message).toMatch(/^The regular expression .* cannot be used/);
     expect(faults[0]!.position).toBe(position);
   });
 
-  it('that can run', () => expect(told('$match(a, /x+/i)').faults).toEqual([]));
+  it('that can run', () => expect(analysed('$match(a, /x+/i)').faults).toEqual([]));
 });
 
 describe('the input', () => {
@@ -150,5 +150,5 @@ describe('the input', () => {
     ['$map(a[], $string)', true],
     ['[a, b]', false],
     ['a[0].b', false],
-  ])('of %s is marked: %s', (source, expected) => expect(told(source).marksInput).toBe(expected));
+  ])('of %s is marked: %s', (source, expected) => expect(analysed(source).marksInput).toBe(expected));
 });

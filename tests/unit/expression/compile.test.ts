@@ -337,7 +337,7 @@ describe('where it fails to compile', () => {
     expect(error).toEqual({ code: 'CONFIG_EXPRESSION', message, position });
   });
 
-  it('is known only where it is told', () => {
+  it('is known only where it is declared', () => {
     for (const cause of [undefined, null, 'text', {}, { position: 'x' }])
       expect(errorPosition(new TandemError('CONFIG_EXPRESSION', 'x', { cause }))).toBeUndefined();
     expect(errorPosition(new TandemError('CONFIG_EXPRESSION', 'x', { cause: { position: 3 } }))).toBe(3);
@@ -374,7 +374,7 @@ describe('a path', () => {
     expect(compileExpression('$lowercase(a)').path).toBeUndefined();
   });
 
-  it('is told what it calls, also as an expression of other make', () => {
+  it('an expression of another kind is given what it calls', () => {
     expect(calls({ source: '$link("m", 1)', evaluate: async () => undefined })).toMatchObject({ link: ['m'] });
   });
 });

@@ -102,7 +102,7 @@ describe('time', () => {
     expect(await run('$link("m", 1) & $record("c", 1).x & $find("c", {}).y', {}, functions)).toBe('abc');
   });
 
-  it('begins anew with each evaluation', async () => {
+  it('begins again with each evaluation', async () => {
     const time = clock(0);
     const expression = compileExpression('1 + 1 + $length($)');
     for (let i = 0; i < 3; i++) {

@@ -78,7 +78,7 @@ describe('what cannot run in linear time', () => {
 describe('an instance', () => {
   it('knows its source', () => expect(new LinearRegex(/a.b/i).source).toBe('a.b'));
 
-  it('begins anew with another text', () => {
+  it('begins again with another text', () => {
     const regex = new LinearRegex(/a/g);
     expect(regex.exec('xa')?.index).toBe(1);
     regex.lastIndex = 0;

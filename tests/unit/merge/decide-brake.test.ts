@@ -683,7 +683,7 @@ describe('permitFor, for a write that a system rejected before', () => {
 
   it('does not let it through while a brake is on', () => {
     const facts = rejected();
-    const braked = { ...facts, stored: { ...facts.stored, brake: on({ kind: 'creates' }) } };
-    expect(permitFor(braked, 'creates', { untouched: true })).toMatchObject({ kind: 'block' });
+    const blocked = { ...facts, stored: { ...facts.stored, brake: on({ kind: 'creates' }) } };
+    expect(permitFor(blocked, 'creates', { untouched: true })).toMatchObject({ kind: 'block' });
   });
 });

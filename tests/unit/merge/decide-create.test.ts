@@ -1027,7 +1027,7 @@ describe('which record an unconfirmed create has made', () => {
     ['a reference', { reference: { mapping: 'firms' } }],
     ['an entry of a table', { values: { name: 't' } }],
     ['a flag', { type: 'boolean' }],
-  ])('is not told by %s', (_, property) =>
+  ])('is not recognized by %s', (_, property) =>
     expect(
       verdict(
         recent([at(['Ann', 'p1', 'm9'])]),
@@ -1284,8 +1284,8 @@ describe('a source that keeps the id of its counterpart', () => {
       records: [{ view: view(1, ['Ann', 'p1']), linked: false, firstSeen: undefined }],
       others: [],
     } as const;
-    const braked = { ...given, open: { pendingCreate: sent }, answers: { found }, effects: { after: {} } };
-    expect(play({ ...braked, stored: { brake } })).toMatchInlineSnapshot(`
+    const blocked = { ...given, open: { pendingCreate: sent }, answers: { found }, effects: { after: {} } };
+    expect(play({ ...blocked, stored: { brake } })).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
       ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
@@ -1304,7 +1304,7 @@ describe('a source that keeps the id of its counterpart', () => {
           mark: [{mapping: people, side: 0, id: a}]
       "
     `);
-    expect(play(braked)).toContain('! correlate');
+    expect(play(blocked)).toContain('! correlate');
   });
 
   it('gets it while the brake is on, where the counterpart was made just now', () =>

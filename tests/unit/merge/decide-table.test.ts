@@ -91,7 +91,7 @@ const isOrphaned = (one: Linked): boolean => areKnown(one) && (one.near === 'abs
 const survivorSide = ({ look, near }: Linked): SideIndex => (near === 'absent' ? far(look) : look);
 const areThere = (one: Linked): boolean => areKnown(one) && isThere(one.near) && isThere(one.far);
 const inScope = (one: Linked): boolean => areThere(one) && one.near !== 'out of scope' && one.far !== 'out of scope';
-const unlessBraked =
+const unlessBlocked =
   (then: (one: Linked) => string) =>
   (one: Linked): string =>
     one.brake ? 'waiting' : then(one);
@@ -126,7 +126,7 @@ const LINKED: Cells<Linked> = [
   [
     'one is left as it was, and is deleted',
     (one) => isOrphaned(one) && one.deletes === 'propagate' && survivor(one) === 'as it was',
-    unlessBraked((one) => `deleted, begin, keep-overwritten, delete ${survivorSide(one)}`),
+    unlessBlocked((one) => `deleted, begin, keep-overwritten, delete ${survivorSide(one)}`),
   ],
   [
     'one is left that was edited or is out of scope: a person decides before it is deleted',
@@ -142,17 +142,17 @@ const LINKED: Cells<Linked> = [
   [
     'the record looked at was edited',
     (one) => inScope(one) && one.near === 'edited' && one.far === 'as it was',
-    unlessBraked((one) => `updated, begin, update ${far(one.look)}`),
+    unlessBlocked((one) => `updated, begin, update ${far(one.look)}`),
   ],
   [
     'the other one was edited',
     (one) => inScope(one) && one.near === 'as it was' && one.far === 'edited',
-    unlessBraked((one) => `updated, begin, update ${one.look}`),
+    unlessBlocked((one) => `updated, begin, update ${one.look}`),
   ],
   [
     'both were edited otherwise: by the tie of latest the first wins',
     (one) => inScope(one) && one.near === 'edited' && one.far === 'edited',
-    unlessBraked(() => 'updated, begin, keep-overwritten, update 1'),
+    unlessBlocked(() => 'updated, begin, keep-overwritten, update 1'),
   ],
 ];
 
@@ -198,10 +198,10 @@ interface Unlinked {
   readonly sendable: 'yes' | 'never' | 'after another record' | 'not now';
 }
 
-const takesPart = (one: Unlinked): boolean => (one.record === 'as it was' || one.record === 'edited') && one.ready;
-const isMade = (one: Unlinked): boolean => takesPart(one) && one.pending === 'found';
-const isMatched = (one: Unlinked): boolean => takesPart(one) && !isMade(one) && one.candidates > 0;
-const isAlone = (one: Unlinked): boolean => takesPart(one) && !isMade(one) && one.candidates === 0;
+const isInScope = (one: Unlinked): boolean => (one.record === 'as it was' || one.record === 'edited') && one.ready;
+const isMade = (one: Unlinked): boolean => isInScope(one) && one.pending === 'found';
+const isMatched = (one: Unlinked): boolean => isInScope(one) && !isMade(one) && one.candidates > 0;
+const isAlone = (one: Unlinked): boolean => isInScope(one) && !isMade(one) && one.candidates === 0;
 /** One that began a create of its own was there before: it is no result of another one. */
 const isSuspected = (one: Unlinked): boolean => isAlone(one) && one.pending === 'none' && one.suspected !== 'no';
 const mayCreate = (one: Unlinked): boolean => (isMade(one) || isAlone(one)) && !isSuspected(one) && one.creates;

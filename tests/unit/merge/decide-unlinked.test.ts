@@ -223,7 +223,7 @@ describe('a record that nothing matches', () => {
       "
     `));
 
-  it('is as before where it is looked at again: nobody who watches it is woken', () => {
+  it('is as before where it is looked at again: records that watch it are not marked dirty', () => {
     const issue = { kind: 'unmatched', reason: '', mapping: 'v1', since: 5 } as const;
     const unlinked = (state: string) => ({ firstSeen: 1, state, matchKeys: [], correlationId: '', raw: '' });
     const played = (state: string) =>

@@ -48,7 +48,7 @@ describe('what was lost', () => {
       }),
     ));
 
-  it('is told of every text that was cut', () =>
+  it('is reported of every text that was cut', () =>
     fc.assert(
       fc.property(fc.string({ minLength: 2 }), fc.nat(), (text, at) => {
         const whole = `x${text}y`;

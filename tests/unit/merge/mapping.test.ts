@@ -11,7 +11,7 @@ import { linkedState, unlinkedState } from '../../../engine/merge/state.ts';
 import { type ConvertContext, convertProperty, propertyStates } from '../../../engine/sync/convert.ts';
 import { type RecordView, viewRecord } from '../../../engine/sync/view.ts';
 import { type Base, type Json, type JsonObject, otherSide, type SideIndex } from '../../../engine/types.ts';
-import { load, told } from '../config/fixture.ts';
+import { load, reported } from '../config/fixture.ts';
 
 // ---------------------------------------------------------------- mappings
 
@@ -119,7 +119,7 @@ function mappingOf(all: readonly Row[]): Mapping {
     'mappings/people-customers.yaml': undefined,
     'mappings/things.yaml': text,
   });
-  expect(told({ config, problems }), text).toEqual([]);
+  expect(reported({ config, problems }), text).toEqual([]);
   return config.mappings.get('things')!;
 }
 

@@ -44,7 +44,7 @@ describe('two-way', () => {
   });
 
   it.each([0, 1] as const)('converts again toward side %i, the only one toward which it changed', (side) => {
-    // Also where the other way would have it that they agree, and whoever was modified later.
+    // Also where the other way would have it that they agree, and whichever was modified later.
     for (const modified of [
       [early, late],
       [late, early],
@@ -88,7 +88,7 @@ describe('two-way', () => {
   it.each<[0 | 1, readonly [string, string]]>([
     [1, ['edited', 'x']],
     [0, ['x', 'edited']],
-  ])('an edit that had not arrived on side %i still does, whoever was modified later', (target, own) => {
+  ])('an edit that had not arrived on side %i still does, whichever was modified later', (target, own) => {
     for (const again of [undefined, 0, 1] as const) {
       for (const conflict of ['latest', 0, 1, 'review'] as const) {
         const { only } = decide(own, ['x', 'x'], { conflict, redefined: { readable: [true, true], again } });

@@ -229,7 +229,7 @@ describe('records that become others', () => {
     expect((await ok(keapCall('GET', `/opportunities/${deal.id}`))).contact.id).toBe(ids[0]);
   });
 
-  it('gives the id of a deleted record to a new one only where told', async () => {
+  it('gives the id of a deleted record to a new one only where asked to', async () => {
     const first = await customer({ company: 'A' });
     await call('DELETE', `/customers/${first.id}`);
     const second = await customer({ company: 'B' });

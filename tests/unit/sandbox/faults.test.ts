@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 const fault = (rule: unknown) => call('POST', '/_sandbox/faults', rule);
 
-it('answers a status, as often as told', async () => {
+it('answers a status, as often as asked to', async () => {
   await fault({
     method: 'GET',
     path: '/customers',

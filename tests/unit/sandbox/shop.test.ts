@@ -145,7 +145,7 @@ describe('writes', () => {
 });
 
 describe('webhooks', () => {
-  it('are signed, and told again until taken', async () => {
+  it('are signed, and sent again until taken', async () => {
     const target = await receiver();
     const { body } = await call('POST', '/webhooks', { topic: 'customer.created', url: target.url, secret: 's3' });
     expect(Object.keys(body)).toEqual(['id', 'topic', 'url', 'created_at']);

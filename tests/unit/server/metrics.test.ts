@@ -41,13 +41,13 @@ const table = (metrics: readonly Described[]): string =>
 test('docs/metrics.md tells every metric, its labels and what it means', async () => {
   const { process, redis } = await described();
   const text = await readFile(page, 'utf8');
-  const told = text
+  const reported = text
     .replace(
       /(<!-- metrics of a process -->\n)[\s\S]*?(<!-- \/metrics -->)/,
       (_, a, b) => `${a}${table(process)}\n${b}`,
     )
     .replace(/(<!-- metrics of Redis -->\n)[\s\S]*?(<!-- \/metrics -->)/, (_, a, b) => `${a}${table(redis)}\n${b}`);
-  await expect(told).toMatchFileSnapshot('../../../docs/metrics.md');
+  await expect(reported).toMatchFileSnapshot('../../../docs/metrics.md');
   expect(process.length).toBeGreaterThan(10);
   expect(redis.length).toBeGreaterThan(10);
 });

@@ -4,7 +4,7 @@ import { ERRORS, type ErrorCode, TandemError } from '../../../engine/errors.ts';
 import { HttpProblem, problemOf } from '../../../server/problems.ts';
 
 test.each(Object.keys(ERRORS).filter((code) => code !== 'INTERNAL') as ErrorCode[])(
-  '%s is told with its status, title and remedy',
+  '%s is shown with its status, title and remedy',
   (code) => {
     const { title, status, remedy } = ERRORS[code];
     expect(problemOf(new TandemError(code, 'What happened.'), 'r')).toEqual({
@@ -18,7 +18,7 @@ test.each(Object.keys(ERRORS).filter((code) => code !== 'INTERNAL') as ErrorCode
   },
 );
 
-test('names of what it concerns are told, causes are not', () => {
+test('names of what it concerns are shown, causes are not', () => {
   const problem = problemOf(
     new TandemError('SYSTEM_REJECTED', 'No.', {
       mapping: 'm',

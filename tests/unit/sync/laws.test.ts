@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Mapping } from '../../../engine/config/types.ts';
 import { checkLaws, type Finding, type LawOptions } from '../../../engine/sync/laws.ts';
 import type { JsonObject, SystemRecord } from '../../../engine/types.ts';
-import { files, load, MAPPING, told } from '../config/fixture.ts';
+import { files, load, MAPPING, reported } from '../config/fixture.ts';
 import { loadReal } from '../config/real.ts';
 
 const FILE = 'mappings/people-customers.yaml';
@@ -21,7 +21,7 @@ function mappingOf(
     [FILE]: `${head}create: [${options.create ?? ''}]\n${options.when ?? ''}properties:\n${rows}`,
     [schema]: JSON.stringify(stages),
   });
-  expect(told(result)).toEqual([]);
+  expect(reported(result)).toEqual([]);
   return result.config.mappings.get('people-customers')!;
 }
 

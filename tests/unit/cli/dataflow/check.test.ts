@@ -137,7 +137,7 @@ describe('a table by hand', () => {
     });
   });
 
-  it('is told what differs, by line', () => {
+  it('reports what differs, by line', () => {
     const report = check(
       [
         '<h2>product-product</h2>',

@@ -90,7 +90,7 @@ describe.each(FORMATS)('a document as %s', (format) => {
   });
 });
 
-/** @returns undefined where docutils is not here, which is said aloud and counts as skipped */
+/** @returns undefined where docutils is not here, which is printed and counts as skipped */
 async function reader(skip: (note: string) => void) {
   const python = await docutils();
   if ('read' in python) return python.read;
