@@ -1,0 +1,60 @@
+/** The lint that keeps retired words out. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it, test } from 'vitest';
+import { findRetiredWords, type RetiredWords } from '../../../scripts/words.mjs';
+
+const list = JSON.parse(readFileSync('scripts/retired-words.json', 'utf8')) as RetiredWords;
+
+test.each(list.words.map(({ word, say }) => [word, say]))(
+  'the retired word "%s" is found where it is planted',
+  (word, say) => {
+    const { found } = findRetiredWords({ ...list, exceptions: [] }, [
+      { path: 'engine/a.ts', text: `// One line.\nconst a = 1; // ${word}\n` },
+    ]);
+    expect(found).toContainEqual(expect.objectContaining({ path: 'engine/a.ts', line: 2, say }));
+  },
+);
+
+const find = (kind: string, word: string, text: string) =>
+  findRetiredWords({ words: [{ word, in: [kind], say: 'other' }], exceptions: [] }, [{ path: 'a.ts', text }]).found.map(
+    (one) => `${one.line} ${one.word}`,
+  );
+
+describe('a retired word', () => {
+  it('of prose is found as a whole word in any case, and not as a part of another one', () =>
+    expect(find('prose', 'old', '// Old\nit("is old")\nconst older = bold')).toEqual(['1 Old', '2 old']));
+
+  it('of names is found as a part of a name, and not as a part of a word', () =>
+    expect(find('names', 'oldName', 'noteOldName()\noldName\noldNamesake\nboldName')).toEqual([
+      '1 OldName',
+      '2 oldName',
+    ]));
+
+  it('of names that begins with a capital is found as it is written', () =>
+    expect(find('names', 'OLD', 'const OLD = 1\nold\nBOLD')).toEqual(['1 OLD']));
+
+  it('of codes is found exactly as it is written', () =>
+    expect(find('codes', '--old', 'list --old\nlist --older\n--OLD')).toEqual(['1 --old']));
+});
+
+describe('an exception', () => {
+  const words = [{ word: 'old', in: ['prose'], say: 'other' }];
+  const exceptions = [{ text: 'old town', why: 'a name', files: ['docs/'] }];
+
+  it('permits its text in its files only', () => {
+    const files = ['docs/a.md', 'cli/b.ts'].map((path) => ({ path, text: 'the old town, and old news' }));
+    expect(findRetiredWords({ words, exceptions }, files)).toEqual({
+      found: [
+        { path: 'docs/a.md', line: 1, word: 'old', say: 'other' },
+        { path: 'cli/b.ts', line: 1, word: 'old', say: 'other' },
+        { path: 'cli/b.ts', line: 1, word: 'old', say: 'other' },
+      ],
+      unused: [],
+    });
+  });
+
+  it('without an occurrence is reported', () =>
+    expect(findRetiredWords({ words, exceptions }, [{ path: 'docs/a.md', text: 'new' }]).unused).toEqual([
+      { text: 'old town', start: 'docs/' },
+    ]));
+});
