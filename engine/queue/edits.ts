@@ -11,7 +11,7 @@ import { releaseEdited } from '../sync/scan.ts';
 import { keptSides } from './missing.ts';
 
 /**
- * - Another version: what was held under the former one gets another try.
+ * - Another version: records with issues under the former one get another try.
  * - Properties defined otherwise: a backfill of all links.
  * - Other records that take part, match or get counterparts: a full scan, for only reading both sides can tell.
  * @param scans false where runs only begin when they are asked for

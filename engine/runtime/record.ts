@@ -49,7 +49,7 @@ export interface RecordWork {
 /** When a record is looked at again that another worker took over before it was given up, in ms. */
 const LOST_WAIT = 250;
 
-/** All but `later` and `retry` are recorded: those are still held. */
+/** All but `later` and `retry` are recorded: those keep their claims. */
 export type RecordResult =
   | { readonly kind: 'done'; readonly outcome: Outcome }
   /** Another try would meet the same: a person must fix the record, or the mapping. */

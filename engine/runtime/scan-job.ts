@@ -212,7 +212,7 @@ async function reportRebuild(engine: Engine, mapping: Mapping, log: Logger): Pro
 
 /**
  * Marks every link that was agreed under other definitions. What is marked is not lost any more: either it is done, or
- * it is held with its reason.
+ * it gets an issue with its reason.
  * @returns false when it must be done again
  */
 async function backfillLinks({ engine, member, mapping, run }: Scanning, context: SyncContext): Promise<boolean> {

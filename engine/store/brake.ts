@@ -57,7 +57,7 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
       return (await scripts.text<BrakeAnswer | ''>('answer', brake.id, answer)) || undefined;
     },
 
-    /** Takes the brake off; an answer of it is kept for the records that were held for it. @returns false when it was off */
+    /** Takes the brake off; an answer of it is kept for the records that it blocked. @returns false when it was off */
     async release(brake: Brake): Promise<boolean> {
       const { id, kind, answer } = brake;
       const kept = answer === undefined ? '' : `${answer}|${kind}`;

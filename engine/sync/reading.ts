@@ -19,7 +19,7 @@ export interface ScanProgress {
   readonly read: number;
   /** Records of this page that need work. */
   readonly work: number;
-  /** Records that could not even be read; each is held with its reason. */
+  /** Records that could not even be read; each is given an issue with its reason. */
   readonly failed: number;
   /** Of the side so far, where there are any. */
   readonly unidentified?: UnidentifiedItems;
