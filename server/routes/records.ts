@@ -31,7 +31,7 @@ export const records: Routes = async (app, { engine }) => {
     '/records',
     {
       schema: {
-        operationId: 'listHeldRecords',
+        operationId: 'listIssues',
         tags,
         summary:
           'Records that wait, and why, the latest first. Without "kind": those that failed, wait for links, or ask for a person',
@@ -49,7 +49,7 @@ export const records: Routes = async (app, { engine }) => {
     '/records/reasons',
     {
       schema: {
-        operationId: 'listHeldReasons',
+        operationId: 'listIssueReasons',
         tags,
         summary:
           'Why records wait, over all mappings: how many by mapping, kind, code and property, the most frequent first',
