@@ -171,10 +171,10 @@ async function carryOut(attack: Attack, url: string, signal: AbortSignal): Promi
   }
   record = attack.record!();
   await runToEnd(url, { record: { side: 'hostile', id: '1' } }, signal);
-  const held = JSON.parse((await ask(`${url}/records?mapping=things`, 'GET', READ, undefined, signal)).text) as {
+  const waiting = JSON.parse((await ask(`${url}/records?mapping=things`, 'GET', READ, undefined, signal)).text) as {
     records?: { code?: string }[];
   };
-  return codesIn(JSON.stringify(held)) || 'written';
+  return codesIn(JSON.stringify(waiting)) || 'written';
 }
 
 async function runToEnd(url: string, what: object, signal: AbortSignal): Promise<void> {

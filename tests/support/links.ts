@@ -23,8 +23,7 @@ import { packState } from '../../engine/store/unlinked-codec.ts';
 import { type Base, otherSide, type Pair, type SideIndex } from '../../engine/types.ts';
 
 export type { Lost } from '../../engine/store/history.ts';
-export type Held = Issue;
-export interface HeldRecord extends Issue, RecordRef {}
+export interface RecordIssue extends Issue, RecordRef {}
 
 export interface StoredBase {
   /** Counts the commits of the mapping; what fences a slow worker. '' for a link that does not exist yet. */
@@ -37,7 +36,7 @@ export interface Commit {
   readonly version: string;
   readonly base: Base;
   readonly states: Pair<string>;
-  readonly held?: Held | undefined;
+  readonly issue?: Issue | undefined;
 }
 
 /** A record as the index holds it. */
@@ -136,7 +135,7 @@ export function linksIn(store: Store) {
      * Records an agreement in one step: link keys, base and states together, the pending creates of both ended.
      * @throws TandemError LINK_CHANGED, LINK_TAKEN
      */
-    async commit({ ids, version, base, states, held }: Commit): Promise<string> {
+    async commit({ ids, version, base, states, issue }: Commit): Promise<string> {
       const parsed = states.map(parseState);
       const left = (side: SideIndex): CorrelationNote | undefined =>
         parsed[side]!.note ?? (states[side] === '' ? (version === '' ? 'new' : 'open') : undefined);
@@ -157,11 +156,7 @@ export function linksIn(store: Store) {
         ...(await packLink(context, link, used)),
         quiet: true,
         open: {
-          [recordKey(0, ids[0])]: await packOpen(
-            { issue: held ? held : null, pendingCreate: null },
-            context.words,
-            used,
-          ),
+          [recordKey(0, ids[0])]: await packOpen({ issue: issue ?? null, pendingCreate: null }, context.words, used),
           [recordKey(1, ids[1])]: await packOpen({ issue: null, pendingCreate: null }, context.words, used),
         },
       }));
@@ -192,27 +187,27 @@ export function linksIn(store: Store) {
      * Remembers that a record was handled in this state, and why it waits. What is noted in front of the state of a linked
      * one stays.
      */
-    async hold(side: SideIndex, id: string, state: string, held: Held): Promise<void> {
-      await setState(side, id, state, true, { issue: held });
-      if (held.kind === 'failed' && held.code && ERRORS[held.code].retry !== 'never')
+    async raise(side: SideIndex, id: string, state: string, issue: Issue): Promise<void> {
+      await setState(side, id, state, true, { issue });
+      if (issue.kind === 'failed' && issue.code && ERRORS[issue.code].retry !== 'never')
         await issues.noteGivenUp(recordKey(side, id));
     },
 
     handled: (side: SideIndex, id: string, state: string): Promise<void> =>
       setState(side, id, state, false, { issue: null }),
 
-    async held(side: SideIndex, id: string): Promise<Held | undefined> {
+    async issue(side: SideIndex, id: string): Promise<Issue | undefined> {
       const { issue } = (await reader.record(side, id)).open;
       return issue;
     },
 
-    /** @param kinds only these; failed, waiting, blocked and review alone are found without reading all that is held */
-    async *allIssues(kinds: readonly IssueKind[] = ISSUE_KINDS): AsyncGenerator<HeldRecord[]> {
+    /** @param kinds only these; failed, waiting, blocked and review alone are found without reading all issues */
+    async *allIssues(kinds: readonly IssueKind[] = ISSUE_KINDS): AsyncGenerator<RecordIssue[]> {
       for await (const batch of issues.list(kinds)) yield batch.map(({ side, id, issue }) => ({ side, id, ...issue }));
     },
 
-    /** Lets records be looked at again: their states and what was held are forgotten, but not what is still to be named. */
-    async release(records: readonly RecordRef[]): Promise<void> {
+    /** Lets records be looked at again: their states and issues are forgotten, but not what is still to be named. */
+    async retryIssues(records: readonly RecordRef[]): Promise<void> {
       for (const { side, id } of records) await setState(side, id, undefined, true, { issue: null });
     },
 

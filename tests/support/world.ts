@@ -13,7 +13,7 @@ import { type KeapSandbox, startKeap } from '../../sandbox/keap/server.ts';
 import { makeSeed, type Seed, type Size } from '../../sandbox/seed/index.ts';
 import { type ShopSandbox, startShop } from '../../sandbox/shop/server.ts';
 import { testFingerprinter } from './fingerprints.ts';
-import type { HeldRecord } from './links.ts';
+import type { RecordIssue } from './links.ts';
 import { linksIn } from './links.ts';
 import { redisUrl, uniquePrefix } from './redis.ts';
 
@@ -33,7 +33,7 @@ export interface World {
   sync(scan?: 'changes' | 'full'): Promise<Run>;
   /** Waits until nothing is queued or being done. */
   settle(): Promise<void>;
-  held(mapping: string): Promise<HeldRecord[]>;
+  issues(mapping: string): Promise<RecordIssue[]>;
   /** Reconciles of one record, then waits until all is quiet. */
   reconcile(mapping: string, side: 0 | 1, id: string): Promise<void>;
   restartWorkers(): Promise<void>;
@@ -172,8 +172,8 @@ export async function startWorld(
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
-    async held(mapping) {
-      const all: HeldRecord[] = [];
+    async issues(mapping) {
+      const all: RecordIssue[] = [];
       for await (const batch of linksIn(engine.links(mapping)).allIssues()) all.push(...batch);
       return all;
     },

@@ -68,9 +68,9 @@ async function checkThing(
     }
   }
   if (spec.deletesFollow && !thing.discarded && records.size > 0 && [...thing.deleted.values()].includes('settled')) {
-    const held = await issuesOf(setting, thing);
+    const issues = await issuesOf(setting, thing);
     // What was edited meanwhile stays until a person decides.
-    if (!held.some((one) => one.includes(' review: ')))
+    if (!issues.some((one) => one.includes(' review: ')))
       broken.push(`P6 ${thing.name} was deleted in ${[...thing.deleted.keys()].join(', ')}, but not elsewhere`);
   }
   if (isSpoilt(setting, thing, records)) {
@@ -320,10 +320,10 @@ async function checkIssues(
   odd: readonly Odd[],
 ): Promise<string[]> {
   // A record that takes no part, or has no counterpart by choice, asks nobody anything.
-  const held = (await issuesOf(setting, thing)).filter((one) => !one.includes(' unmatched: '));
-  model.issues += held.length;
-  if (held.length === 0 || justified(thing, odd) || waits(setting, unreachable, thing)) return [];
-  return held.map((one) => `P7 nothing happened to ${thing.name} that explains: ${one}`);
+  const issues = (await issuesOf(setting, thing)).filter((one) => !one.includes(' unmatched: '));
+  model.issues += issues.length;
+  if (issues.length === 0 || justified(thing, odd) || waits(setting, unreachable, thing)) return [];
+  return issues.map((one) => `P7 nothing happened to ${thing.name} that explains: ${one}`);
 }
 
 /** The author of a later edit elsewhere had this value before their eyes. */
@@ -351,8 +351,8 @@ async function issuesOf(setting: Setting, thing: Thing): Promise<string[]> {
         const id = String(record.id);
         // The issue of a link is kept under its record on the first side, also where that one is gone.
         const first = side === 1 ? await links.reader.counterpart(1, id) : undefined;
-        const held = await (first === undefined ? linksIn(links).held(side, id) : linksIn(links).held(0, first));
-        if (held) all.push(`${mapping} ${side}/${String(record.id)} ${held.kind}: ${held.reason}`);
+        const issue = await (first === undefined ? linksIn(links).issue(side, id) : linksIn(links).issue(0, first));
+        if (issue) all.push(`${mapping} ${side}/${String(record.id)} ${issue.kind}: ${issue.reason}`);
       }
     }
   }
@@ -399,8 +399,8 @@ async function wrongLinks(links: readonly Linked[], setting: Setting): Promise<s
     });
     if (names[0] !== undefined && names[1] !== undefined && names[0] !== names[1]) {
       // One of the two has the id of a record that was deleted: the link waits for a person, and nothing is written.
-      const held = await linksIn(setting.engine.links(mapping)).held(0, ids[0]);
-      if (held?.code === 'ID_REUSED') continue;
+      const issue = await linksIn(setting.engine.links(mapping)).issue(0, ids[0]);
+      if (issue?.code === 'ID_REUSED') continue;
       broken.push(`P4 ${mapping} links ${names[0]} (${ids[0]}) with ${names[1]} (${ids[1]})`);
     }
   }

@@ -84,8 +84,8 @@ async function answerDoubts({ engine, stores }: Setting, model: Model): Promise<
     for (const [name, places] of Object.entries(pairs)) {
       for (const side of [0, 1] as const) {
         for (const { id } of find(stores, places[side], thing.name)) {
-          const held = await linksIn(engine.links(name)).held(side, String(id));
-          if (held?.kind !== 'review' || held.code !== 'OUTCOME_UNKNOWN') continue;
+          const issue = await linksIn(engine.links(name)).issue(side, String(id));
+          if (issue?.kind !== 'review' || issue.code !== 'OUTCOME_UNKNOWN') continue;
           const mapping = engine.mapping(name);
           const [first, second] = places.map((place) => find(stores, place, thing.name)[0]);
           const other = side === 0 ? 1 : 0;

@@ -22,7 +22,7 @@ describe('of real-looking data', () => {
   });
   afterAll(() => world?.close());
 
-  /** Whatever a scan compares: link keys, bases, states of linked records, and what is held for good. */
+  /** Whatever a scan compares: link keys, bases, states of linked records, and issues that stay. */
   async function contents(): Promise<Record<string, unknown>> {
     const found: Record<string, unknown> = {};
     for (const name of MAPPINGS) {
@@ -37,7 +37,7 @@ describe('of real-looking data', () => {
 
   it('an import after the loss of everything restores it: a full sync writes nothing and has no work', async () => {
     const file = join(world.dir, 'links.ndjson');
-    const person = (await world.held('product-product')).find(({ kind }) => kind === 'review')!;
+    const person = (await world.issues('product-product')).find(({ kind }) => kind === 'review')!;
     await dismiss(scopeOf(world, 'product-product'), person);
     const before = await contents();
     const exported = await tandem(['links', 'export', '--out', file], env);
@@ -61,7 +61,7 @@ describe('of real-looking data', () => {
     expect(writes(world)).toEqual(writesBefore);
     // Only what waits for another try or for a person is looked at, for its reasons are not copied; once more when what
     // it refers to was looked at.
-    const waiting = (await Promise.all(MAPPINGS.map((name) => world.held(name)))).flat();
+    const waiting = (await Promise.all(MAPPINGS.map((name) => world.issues(name)))).flat();
     expect(run.progress.work).toBeLessThanOrEqual(2 * waiting.length);
     expect(world.outcomes.filter(({ outcome }) => ['matched', 'created', 'updated'].includes(outcome.kind))).toEqual(
       [],

@@ -40,7 +40,7 @@ interface Answer {
   readonly notChecked: readonly UncheckedProperty[];
 }
 
-/** Writes that the stand-ins took, and the links and held records in Redis. */
+/** Writes that the stand-ins took, and the links and issues in Redis. */
 async function state() {
   const { redis, prefix } = world.engine;
   const all = (await redis.keys(`*${prefix}*`)).filter((key) => !/:(throttle|limit)/.test(key)).sort();

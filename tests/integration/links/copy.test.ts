@@ -62,14 +62,14 @@ async function three(): Promise<string> {
 const none = { imported: 0, records: 0, there: 0, conflicting: 0, bad: 0 };
 
 it('holds link keys, bases, states, what was decided and creates that were begun; ids and fingerprints only', async () => {
-  const held = { reason: 'because', mapping: 'v', since };
+  const issue = { reason: 'because', mapping: 'v', since };
   await commit('1', '11');
   await commit('1b', '11b');
-  await links.hold(0, '1b', token('gone'), { ...held, kind: 'orphaned', job: 'a job' });
+  await links.raise(0, '1b', token('gone'), { ...issue, kind: 'orphaned', job: 'a job' });
   await commit('2', '12');
-  await links.hold(0, '2', token('s2'), { ...held, kind: 'failed' });
-  await links.hold(1, '20', token('left'), { ...held, kind: 'unmatched' });
-  await links.hold(1, '21', token('undecided'), { ...held, kind: 'review' });
+  await links.raise(0, '2', token('s2'), { ...issue, kind: 'failed' });
+  await links.raise(1, '20', token('left'), { ...issue, kind: 'unmatched' });
+  await links.raise(1, '21', token('undecided'), { ...issue, kind: 'review' });
   await links.beginCreate(0, '30', { at: 5, key: 'k', sent: { p: 'f' } });
   await links.keepLost(
     ['1', '11'],
@@ -86,11 +86,11 @@ it('holds link keys, bases, states, what was decided and creates that were begun
   expect(await links.base('1')).toMatchObject({ base: { p: [token('x'), token('y'), 'd'] } });
   expect(await links.states(0, ['1', '1b', '2'])).toEqual([token('s1'), token('gone'), 'open.']);
   expect(await links.states(1, ['11', '12', '20', '21'])).toEqual([token('t11'), 'open.', token('left'), null]);
-  expect(await links.held(0, '1b')).toEqual({ ...held, kind: 'orphaned' });
+  expect(await links.issue(0, '1b')).toEqual({ ...issue, kind: 'orphaned' });
   // Waits for another try: it is looked at again.
-  expect(await links.held(0, '2')).toBeUndefined();
-  expect(await links.held(1, '20')).toEqual({ ...held, kind: 'unmatched' });
-  expect(await links.held(1, '21')).toBeUndefined();
+  expect(await links.issue(0, '2')).toBeUndefined();
+  expect(await links.issue(1, '20')).toEqual({ ...issue, kind: 'unmatched' });
+  expect(await links.issue(1, '21')).toBeUndefined();
   expect(await links.pendingCreate(0, '30')).toMatchObject({ key: 'k' });
   expect(await put(text)).toEqual({ counts: { ...none, there: 5 }, problems: [] });
 });

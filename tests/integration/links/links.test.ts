@@ -1,9 +1,10 @@
-/** Links in a real Redis: atomic commits, fencing, claims, the match index, what is held. */
+/** Links in a real Redis: atomic commits, fencing, claims, the match index, issues. */
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/store/history.ts';
+import type { Issue } from '../../../engine/store/types.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
-import { createLinks, type Held, type Links, type Lost } from '../../support/links.ts';
+import { createLinks, type Links, type Lost } from '../../support/links.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
 const redis = connectTestRedis();
@@ -23,7 +24,7 @@ const token = (text: string): string => testFingerprinter.token(text);
 const [x, y, s0, s1] = ['x', 'y', 's0', 's1'].map(token) as [string, string, string, string];
 const commit = (a: string, b: string, version = '', more: Partial<Parameters<Links['commit']>[0]> = {}) =>
   links.commit({ ids: [a, b], version, base: { p: [x, y] }, states: [s0, s1], ...more });
-const held = (kind: Held['kind'], more: Partial<Held> = {}): Held => ({
+const issue = (kind: Issue['kind'], more: Partial<Issue> = {}): Issue => ({
   kind,
   reason: 'because',
   mapping: 'v1',
@@ -69,11 +70,11 @@ describe('commit', () => {
   it('ends the pending creates of both records and removes their issues', async () => {
     await links.beginCreate(0, '1', { at: 1, key: 'k', sent: {} });
     await links.beginCreate(1, '2', { at: 1, key: 'k', sent: {} });
-    await links.hold(0, '1', 's', held('failed'));
+    await links.raise(0, '1', 's', issue('failed'));
     await commit('1', '2');
     expect(await links.pendingCreate(0, '1')).toBeUndefined();
     expect(await links.pendingCreate(1, '2')).toBeUndefined();
-    expect(await links.held(0, '1')).toBeUndefined();
+    expect(await links.issue(0, '1')).toBeUndefined();
   });
 
   it('unlink takes everything of the link away, once', async () => {
@@ -198,7 +199,7 @@ describe('reading progress', () => {
 
   it('tells which linked records a full read did not meet, those known to be gone apart', async () => {
     for (const id of ['1', '2', '3']) await commit(id, `b${id}`);
-    await commit('2', 'b2', (await links.base('2')).version, { states: ['', s1], held: held('orphaned') });
+    await commit('2', 'b2', (await links.base('2')).version, { states: ['', s1], issue: issue('orphaned') });
     const [ofA, ofB] = await Promise.all([links.meet(0), links.meet(1)]);
     await ofA.met(['1', '99']);
     await ofB.met(['b1']);
@@ -209,11 +210,11 @@ describe('reading progress', () => {
   });
 
   it('counts no linked record that a full read did not meet where its issue says so already', async () => {
-    const issues = [held('failed'), held('paused'), held('blocked'), held('review'), held('orphaned')];
-    const others = [held('review', { code: 'CONFLICT' }), held('waiting', { code: 'REFERENCE_WAITING' })];
-    for (const [i, issue] of [...issues, ...others].entries()) await commit(`${i}`, `b${i}`, '', { held: issue });
+    const issues = [issue('failed'), issue('paused'), issue('blocked'), issue('review'), issue('orphaned')];
+    const others = [issue('review', { code: 'CONFLICT' }), issue('waiting', { code: 'REFERENCE_WAITING' })];
+    for (const [i, one] of [...issues, ...others].entries()) await commit(`${i}`, `b${i}`, '', { issue: one });
     await commit('job', 'bjob');
-    await links.hold(1, 'bjob', '', held('failed'));
+    await links.raise(1, 'bjob', '', issue('failed'));
     for (const [side, last] of [
       [0, 'job'],
       [1, 'bjob'],
@@ -301,12 +302,12 @@ describe('the history of values that lost', () => {
   });
 });
 
-it('releases held records and forgets the state they were handled in', async () => {
-  await links.hold(1, 'x|y/z', 'state', held('waiting', { refs: [{ mapping: 'm', side: 0, id: '1' }] }));
+it('a retry forgets the issue of a record and the state it was handled in', async () => {
+  await links.raise(1, 'x|y/z', 'state', issue('waiting', { refs: [{ mapping: 'm', side: 0, id: '1' }] }));
   const all = [];
   for await (const batch of links.allIssues()) all.push(...batch);
-  expect(all).toEqual([{ side: 1, id: 'x|y/z', ...held('waiting', { refs: [{ mapping: 'm', side: 0, id: '1' }] }) }]);
-  await links.release([{ side: 1, id: 'x|y/z' }]);
-  expect(await links.held(1, 'x|y/z')).toBeUndefined();
+  expect(all).toEqual([{ side: 1, id: 'x|y/z', ...issue('waiting', { refs: [{ mapping: 'm', side: 0, id: '1' }] }) }]);
+  await links.retryIssues([{ side: 1, id: 'x|y/z' }]);
+  expect(await links.issue(1, 'x|y/z')).toBeUndefined();
   expect(await links.states(1, ['x|y/z'])).toEqual([null]);
 });

@@ -337,13 +337,13 @@ test('the inbox is paged, the oldest first', async () => {
   await sync();
   const links = engine.links('people');
   for (let i = 0; i < 30; i++)
-    await linksIn(links).hold(0, `r${i}`, 's', {
+    await linksIn(links).raise(0, `r${i}`, 's', {
       kind: 'review',
       reason: 'because',
       mapping: 'v',
       since: 1_000 + ((i * 7) % 30),
     });
-  await linksIn(links).hold(0, 'other', 's', { kind: 'unmatched', reason: 'because', mapping: 'v', since: 1 });
+  await linksIn(links).raise(0, 'other', 's', { kind: 'unmatched', reason: 'because', mapping: 'v', since: 1 });
   const pages = [];
   for (const offset of [0, 10, 20, 30]) {
     const { body } = await call('GET', `/reviews?offset=${offset}&limit=10`);

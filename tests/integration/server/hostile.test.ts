@@ -88,9 +88,9 @@ test.each([
   const names = () => [...made.shop.records.values()].map(({ name }) => name);
   expect(names()).toEqual(expect.arrayContaining(['Ann', 'Bob', 'Cid']));
   expect([...made.shop.records.values()].find(({ name }) => name === 'Ann')?.note).toBe(note);
-  const { body: held } = await made.call('GET', '/records?limit=500');
+  const { body: waiting } = await made.call('GET', '/records?limit=500');
   const links = (await made.call('GET', '/links/people?limit=500')).body.links as Answer[];
-  const reported = new Map(held.records.map((one: Answer) => [one.id, one]));
+  const reported = new Map(waiting.records.map((one: Answer) => [one.id, one]));
   // What a proxy finds too large (413) may pass, so it is tried again: its job tells why.
   const { body: retried } = await made.call(
     'GET',
@@ -105,7 +105,7 @@ test.each([
     expect({ id: id.slice(0, 30), handled: linked || Boolean(reason) }).toEqual({ id: id.slice(0, 30), handled: true });
   }
   // What is too deep is reported as that, not as a failure of Tandem itself.
-  for (const one of held.records)
+  for (const one of waiting.records)
     expect({ id: one.id.slice(0, 30), code: one.code }).not.toMatchObject({ code: 'INTERNAL' });
   expect(polluted()).toBeUndefined();
   for (const one of made.shop.records.values()) {

@@ -311,7 +311,7 @@ test('while Redis is away, readiness says so, requests get an error, and nothing
   Object.defineProperty(engine.redis, 'status', { value: 'ready', configurable: true, writable: true });
 });
 
-test('metrics count calls, outcomes, jobs, links and what is held', async () => {
+test('metrics count calls, outcomes, jobs, links and issues', async () => {
   const { app, sync } = await world({ crm: [person('1', 'Ann', 'ann@x.test'), person('2', '', 'bob@x.test')] });
   await sync();
   const { body, headers } = await app.inject({ url: '/metrics', headers: { authorization: `Bearer ${READ}` } });

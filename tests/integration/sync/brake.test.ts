@@ -53,7 +53,7 @@ const answer = async (what: 'continue' | 'discard'): Promise<number> => {
   return released;
 };
 const links = () => world.engine.links(MAPPING);
-const blockedIssues = async () => (await world.held(MAPPING)).filter(({ code }) => code === 'BRAKE_ON');
+const blockedIssues = async () => (await world.issues(MAPPING)).filter(({ code }) => code === 'BRAKE_ON');
 const products = () => [all(world, 'keap', 'products').length, all(world, 'shop', 'products').length];
 
 /** A world in which so many pairs exist, made by the first sync. */
@@ -140,7 +140,7 @@ describe('deletes that events report one by one', () => {
     expect(await survivors(rest)).toEqual(rest);
     expect(await read(world, 'shop', 'products', rest[0]!.shop)).toMatchObject({ description: 'edited' });
     await linked(world, MAPPING, 'keap', fresh);
-    expect(await world.held(MAPPING)).toEqual([]);
+    expect(await world.issues(MAPPING)).toEqual([]);
     await expectQuiet(world, MAPPING);
     await expect(answer('continue')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
@@ -194,7 +194,7 @@ describe('deletes that events report one by one', () => {
     expect(await store().on()).toBeUndefined();
   });
 
-  it('a record that is held just when the brake is taken off goes on', async () => {
+  it('a record that is blocked just when the brake is taken off goes on', async () => {
     const pairs = await start(12);
     await lose(pairs.slice(0, 4));
     const work = context();
@@ -261,7 +261,7 @@ describe('records that a full scan does not meet', () => {
     await answer('continue');
     expect(await survivors(pairs)).toEqual(rest);
     expect(await counterpart(world, MAPPING, 'keap', spared.keap)).toBe(spared.shop);
-    expect(await world.held(MAPPING)).toEqual([]);
+    expect(await world.issues(MAPPING)).toEqual([]);
     await expectQuiet(world, MAPPING);
   });
 
@@ -282,7 +282,7 @@ describe('records that a full scan does not meet', () => {
     for (const { keap } of lost.slice(0, 4)) await remove(world, 'keap', 'products', keap);
     await sync(world, 'full', MAPPING);
     expect(await links().links.count()).toBe(6);
-    expect(await world.held(MAPPING)).toMatchObject([{ kind: 'orphaned' }, { kind: 'orphaned' }]);
+    expect(await world.issues(MAPPING)).toMatchObject([{ kind: 'orphaned' }, { kind: 'orphaned' }]);
     await expectQuiet(world, MAPPING);
   });
 
@@ -303,7 +303,7 @@ describe('records that a full scan does not meet', () => {
     },
   );
 
-  it('that are there again take the brake off, and what was held goes on', async () => {
+  it('that are there again take the brake off, and what was blocked goes on', async () => {
     const pairs = await start(8);
     world.shop.faults.add({ method: 'GET', path: '/products', times: 1, action: 'empty-list' });
     await sync(world, 'full', MAPPING);
@@ -332,7 +332,7 @@ describe('records that a full scan does not meet', () => {
     await sync(world, 'full', MAPPING);
     expect(await store().on()).toMatchObject({ by: 'scan', count: missing, linked: all });
     expect(await survivors(pairs)).toEqual(pairs);
-    expect(await world.held(MAPPING)).toEqual([]);
+    expect(await world.issues(MAPPING)).toEqual([]);
   });
 
   it('do not include those that are there, but cannot be understood', async () => {
@@ -444,7 +444,7 @@ describe('creates', () => {
       const ids: string[] = [];
       for (let i = 0; i < 6; i++) ids.push(await make(world, 'keap', 'products', product(unique('left'))));
       await sync(world, 'full');
-      expect((await world.held(MAPPING)).map(({ kind }) => kind)).toEqual(Array(6).fill('unmatched'));
+      expect((await world.issues(MAPPING)).map(({ kind }) => kind)).toEqual(Array(6).fill('unmatched'));
       if (how.includes('outage'))
         world.keap.faults.add({ method: 'GET', path: '/crm/rest/v2/products/', action: 'status', status: 503 });
       const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
@@ -472,7 +472,7 @@ describe('creates', () => {
       shop.push(await make(world, 'shop', 'products', { name, sku: name, price: '1.00' }));
     }
     await sync(world, 'full', MAPPING);
-    expect((await world.held(MAPPING)).filter(({ kind }) => kind === 'review')).toHaveLength(3 * count);
+    expect((await world.issues(MAPPING)).filter(({ kind }) => kind === 'review')).toHaveLength(3 * count);
     const editRules = async () => {
       const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
       const { version } = world.engine.mapping(MAPPING);
@@ -490,9 +490,9 @@ describe('creates', () => {
     const before = writes(world);
     await editRules();
     expect(writes(world)).toEqual(before);
-    const held = await world.held(MAPPING);
-    expect(held.map(({ kind }) => kind)).toEqual(Array(9).fill('review'));
-    expect(held[0]!.reason).toContain('By the match rules as they were');
+    const issues = await world.issues(MAPPING);
+    expect(issues.map(({ kind }) => kind)).toEqual(Array(9).fill('review'));
+    expect(issues[0]!.reason).toContain('By the match rules as they were');
     expect(await store().on()).toBeUndefined();
     await expectQuiet(world, MAPPING);
     // A person says so, or the last of those that could have belonged to it goes: then one is made.
@@ -530,7 +530,7 @@ describe('creates', () => {
     // Another look at them changes nothing.
     await tell('edit', left);
     expect(products()).toEqual([8, 5]);
-    expect(await world.held(MAPPING)).toHaveLength(3);
+    expect(await world.issues(MAPPING)).toHaveLength(3);
     await edit(world, 'keap', 'products', left[0]!, { description: 'edited' });
     await sync(world, 'changes', MAPPING);
     await linked(world, MAPPING, 'keap', left[0]!);
@@ -553,7 +553,7 @@ describe('creates', () => {
         await make(world, 'shop', 'customers', { email: `${unique('child')}@x.example`, last_name: 'Child' }),
       );
     await sync(world, 'changes', 'contact-customer');
-    const [waiting] = (await world.held('contact-customer')).filter(({ code }) => code === 'BRAKE_ON');
+    const [waiting] = (await world.issues('contact-customer')).filter(({ code }) => code === 'BRAKE_ON');
     expect(waiting).toMatchObject({ side: 1 });
     const order = await make(world, 'shop', 'orders', { title: unique('order'), customer_id: Number(waiting!.id) });
     await reconcile(world, 'opportunity-order', 'shop', order);
@@ -594,13 +594,13 @@ describe('clears', () => {
   it('discarded: both sides stay as they are until one changes', async () => {
     const pairs = await start(8);
     await clear(pairs.slice(0, 6));
-    const held = (await blockedIssues()).map(({ id }) => id);
+    const blocked = (await blockedIssues()).map(({ id }) => id);
     // A change of another property of such a record is not discarded with it.
-    await edit(world, 'keap', 'products', held[0]!, { short_description: 'new' });
+    await edit(world, 'keap', 'products', blocked[0]!, { short_description: 'new' });
     await answer('discard');
     expect(await count(pairs)).toBe(5);
-    expect(await world.held(MAPPING)).toEqual([]);
-    const one = pairs.find(({ keap }) => keap === held[0])!;
+    expect(await world.issues(MAPPING)).toEqual([]);
+    const one = pairs.find(({ keap }) => keap === blocked[0])!;
     expect(await read(world, 'shop', 'products', one.shop)).toMatchObject({
       short_description: 'new',
       description: 'said',
@@ -623,7 +623,7 @@ describe('an answer', () => {
     await sync(world, 'changes', MAPPING);
     expect(await store().on()).toBeUndefined();
     expect(await survivors(pairs)).toEqual(pairs);
-    expect((await world.held(MAPPING)).filter(({ kind }) => kind === 'orphaned')).toHaveLength(5);
+    expect((await world.issues(MAPPING)).filter(({ kind }) => kind === 'orphaned')).toHaveLength(5);
 
     // Died after the brake was taken off, before the records were queued.
     await lose(pairs.slice(5));
@@ -635,7 +635,7 @@ describe('an answer', () => {
     expect(await survivors(pairs)).toEqual(pairs.slice(0, 5));
   });
 
-  it('goes for what it was given for: held over by a second brake, it counts still', async () => {
+  it('goes for what it was given for: kept over a second brake, it counts still', async () => {
     const pairs = await start(12);
     await lose(pairs.slice(0, 6));
     const first = (await store().on())!;
@@ -658,7 +658,7 @@ describe('an answer', () => {
       const pairs = await start(12);
       const lost = pairs.slice(0, 8);
       await store().trip({ kind: 'creates', by: 'writes', count: 4, limit: 3, linked: 12 });
-      // Held for an edit each; then they are deleted, of which nothing tells.
+      // Blocked for an edit each; then they are deleted, which nothing reports.
       for (const { keap } of lost) await edit(world, 'keap', 'products', keap, { description: 'edited' });
       await sync(world, 'changes', MAPPING);
       for (const { keap } of lost) await remove(world, 'keap', 'products', keap);
@@ -722,13 +722,13 @@ describe('what was discarded outlives', () => {
     expect(await store().on()).toMatchObject({ by: 'scan', count: 7 });
     world.shop.faults.add({ method: 'GET', path: '/products/', action: 'status', status: 503 });
     await answer('discard');
-    expect((await world.held(MAPPING)).map(({ kind }) => kind)).toEqual(Array(7).fill('failed'));
+    expect((await world.issues(MAPPING)).map(({ kind }) => kind)).toEqual(Array(7).fill('failed'));
     world.shop.faults.clear();
     // Not missed once more either.
     await sync(world, 'full', MAPPING);
     expect(await store().on()).toBeUndefined();
     expect(await kept(lost)).toEqual(lost);
-    expect((await world.held(MAPPING)).map(({ kind }) => kind)).toEqual(Array(7).fill('orphaned'));
+    expect((await world.issues(MAPPING)).map(({ kind }) => kind)).toEqual(Array(7).fill('orphaned'));
     await expectQuiet(world, MAPPING);
   });
 
@@ -740,8 +740,8 @@ describe('what was discarded outlives', () => {
     const links = world.engine.links(MAPPING);
     await world.engine.trigger({ mapping: MAPPING, record: { side: 0, id: left[0]!.keap } });
     const trouble = { kind: 'failed', reason: 'down', mapping: 'x', since: 1 } as const;
-    await linksIn(links).hold(0, left[1]!.keap, '', { ...trouble, code: 'SYSTEM_UNAVAILABLE' });
-    await linksIn(links).hold(0, left[2]!.keap, 'error', { ...trouble, code: 'EXPRESSION_FAILED' });
+    await linksIn(links).raise(0, left[1]!.keap, '', { ...trouble, code: 'SYSTEM_UNAVAILABLE' });
+    await linksIn(links).raise(0, left[2]!.keap, 'error', { ...trouble, code: 'EXPRESSION_FAILED' });
     await sync(world, 'changes', MAPPING);
     expect(await kept(lost)).toEqual(left);
     for (const { keap } of left)
@@ -796,7 +796,7 @@ describe('what was discarded outlives', () => {
     await sync(world, 'changes', MAPPING);
     await answer('discard');
     expect(products()).toEqual([8, 5]);
-    const left = (await world.held(MAPPING)).map(({ id }) => id);
+    const left = (await world.issues(MAPPING)).map(({ id }) => id);
     const version = world.engine.mapping(MAPPING).version;
     const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
     const text = await readFile(file, 'utf8');
@@ -826,7 +826,7 @@ describe('what a person decides about one value while clears are blocked', () =>
     await store().trip({ kind: 'clears', by: 'writes', count: 9, limit: 3, linked: 2 });
     return pair!;
   };
-  const held = (pair: Pair) => issueOf(world, MAPPING, 'keap', pair.keap);
+  const issue = (pair: Pair) => issueOf(world, MAPPING, 'keap', pair.keap);
   const history = (pair: Pair) => world.engine.links(MAPPING).history.history(pair.keap);
   const shown = (pair: Pair) => read(world, 'shop', 'products', pair.shop);
 
@@ -840,18 +840,18 @@ describe('what a person decides about one value while clears are blocked', () =>
       );
     await edit(world, 'keap', 'products', pair.keap, { description: '' });
     await sync(world, 'changes', MAPPING);
-    expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
+    expect(await issue(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
     const [lost] = await history(pair);
     const outcome = await restoreValue(scopeOf(world, MAPPING, context()), { side: 0, id: pair.keap }, lost!.id);
     expect(outcome).toMatchObject({ kind: 'updated', writes: [['sku'], ['sku']] });
     await world.settle();
     expect(await shown(pair)).toMatchObject({ sku: 'old', description: 'said' });
-    expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
+    expect(await issue(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
     await expectQuiet(world, MAPPING);
 
     await answer('continue');
     expect((await shown(pair)).description).toBeFalsy();
-    expect(await held(pair)).toBeUndefined();
+    expect(await issue(pair)).toBeUndefined();
     const gone = (await history(pair)).find(({ property }) => property === 'description');
     expect(gone).toMatchObject({ rule: 'cleared', side: 'customwebshop', value: 'said' });
     await restoreValue(scopeOf(world, MAPPING, context()), { side: 0, id: pair.keap }, gone!.id);
@@ -865,14 +865,14 @@ describe('what a person decides about one value while clears are blocked', () =>
     await edit(world, 'keap', 'products', pair.keap, { description: '', name: 'ours' });
     await edit(world, 'shop', 'products', pair.shop, { name: 'theirs' });
     await sync(world, 'changes', MAPPING);
-    expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON' });
+    expect(await issue(pair)).toMatchObject({ code: 'BRAKE_ON' });
     await resolveConflict(scopeOf(world, MAPPING, context()), { side: 0, id: pair.keap }, 0);
     await world.settle();
     expect(await shown(pair)).toMatchObject({ name: 'ours', description: 'said' });
-    expect(await held(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
+    expect(await issue(pair)).toMatchObject({ code: 'BRAKE_ON', change: 'clears' });
     await answer('discard');
     expect(await shown(pair)).toMatchObject({ name: 'ours', description: 'said' });
-    expect(await held(pair)).toBeUndefined();
+    expect(await issue(pair)).toBeUndefined();
   });
 
   it.each<[string, (shop: string) => Promise<unknown>]>([

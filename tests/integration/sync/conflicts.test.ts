@@ -156,7 +156,7 @@ describe('a value that is put back', () => {
     expect(await both(keap, shop)).toEqual(['lost', 'lost']);
   });
 
-  it('that the other system rejects stays on its own side, held with the reason, as an edit would be', async () => {
+  it('that the other system rejects stays on its own side, with an issue, as an edit would', async () => {
     const { keap, shop, entry } = await lost();
     world.keap.faults.add({
       method: 'PATCH',
@@ -243,7 +243,7 @@ describe('a review of an ambiguous match is looked at again', () => {
     expect(name).toBeTruthy();
   });
 
-  it('and what is held of it goes on since it began', async () => {
+  it('and its issue keeps its date', async () => {
     const { keap, shops } = await ambiguous();
     const before = await issueOf(world, MAPPING, 'keap', keap);
     await edit(world, 'keap', 'companies', keap, { notes: 'edited' });

@@ -107,14 +107,14 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
     await learn(way, gone, ids);
     const what = left[edited ? 'edited' : 'untouched'];
     const survivor = await read(world, stays, 'products', ids[stays]);
-    const held = await issueOf(world, MAPPING, 'keap', ids.keap);
+    const issue = await issueOf(world, MAPPING, 'keap', ids.keap);
     if (what === 'deleted') {
       expect(survivor).toBeUndefined();
-      expect(held).toBeUndefined();
+      expect(issue).toBeUndefined();
       expect(await counterpart(world, MAPPING, stays, ids[stays])).toBeUndefined();
     } else {
       expect(survivor).toMatchObject(edited ? editOf[stays] : { name: expect.any(String) });
-      expect(held).toMatchObject({ kind: what });
+      expect(issue).toMatchObject({ kind: what });
       expect(await counterpart(world, MAPPING, stays, ids[stays])).toBe(ids[gone]);
     }
     // Reported once more, in every way, nothing else comes of it; above all nothing is created again.
@@ -233,9 +233,9 @@ describe('a conflict that waits for a person', () => {
     expect(await issueOf(world, MAPPING, 'keap', ids.keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
     await remove(world, 'shop', 'products', ids.shop);
     await sync(world, 'full', MAPPING);
-    const held = await issueOf(world, MAPPING, 'keap', ids.keap);
-    expect(held).toMatchObject({ kind: 'review', reason: expect.stringContaining('was deleted') });
-    expect(held?.code).toBeUndefined();
+    const issue = await issueOf(world, MAPPING, 'keap', ids.keap);
+    expect(issue).toMatchObject({ kind: 'review', reason: expect.stringContaining('was deleted') });
+    expect(issue?.code).toBeUndefined();
     await expectQuiet(world, MAPPING);
   });
 });

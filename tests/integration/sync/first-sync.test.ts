@@ -49,11 +49,11 @@ describe.each(Object.keys(entities) as MappingName[])('%s', (name) => {
     expect({ keap: await countKeap(keap), customwebshop: await countShop(shop) }).toEqual(expected.after);
   });
 
-  it('linked and held what it should', async () => {
+  it('linked what it should and has the issues that it should', async () => {
     const expected = world.seed.expected.mappings[name];
-    const held = await world.held(name);
+    const issues = await world.issues(name);
     const ids = (kind: string, side: number) =>
-      held
+      issues
         .filter((one) => one.kind === kind && one.side === side)
         .map((one) => one.id)
         .sort();

@@ -210,7 +210,7 @@ describe.each(invalid)('$kind', ({ mapping, from, entity, target, code, reason, 
     await edit(world, from, entity, id, fixed(name));
     await sync(world, 'changes', mapping);
     expect(await failures(world, mapping, from, id)).toEqual([]);
-    expect((await world.held(mapping)).filter((one) => one.id === id || one.id === counterpartId)).toEqual([]);
+    expect((await world.issues(mapping)).filter((one) => one.id === id || one.id === counterpartId)).toEqual([]);
     expect(await linked(world, mapping, from, id)).toBe(counterpartId);
   });
 });

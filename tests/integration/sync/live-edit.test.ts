@@ -97,7 +97,7 @@ describe('a good edit', () => {
     await expectQuiet(world);
   });
 
-  it('of a value table lets the records go that it held up, without anybody asking', async () => {
+  it('of a value table has the records that it stopped tried again, without anybody asking', async () => {
     const title = unique('Stage');
     const customer = await make(world, 'shop', 'customers', { email: `${title}@x.example` });
     await reconcile(world, 'contact-customer', 'shop', customer);

@@ -188,14 +188,14 @@ describe.each(poisons)('$kind', ({ mapping, from, code, reason, make: makeBad, f
     // Everybody else goes on.
     await linked(world, 'company-customer', 'keap', good);
     expect(await counterpart(world, mapping, from, bad)).toBeUndefined();
-    const held = await issueOf(world, mapping, from, bad);
-    expect(held).toMatchObject({
+    const issue = await issueOf(world, mapping, from, bad);
+    expect(issue).toMatchObject({
       kind: code === 'REFERENCE_WAITING' ? 'waiting' : 'failed',
       code,
       reason: expect.stringMatching(reason),
     });
     await expectQuiet(world, mapping);
-    expect((await issueOf(world, mapping, from, bad))?.since).toBe(held?.since);
+    expect((await issueOf(world, mapping, from, bad))?.since).toBe(issue?.since);
 
     await fix(bad);
     await world.settle();

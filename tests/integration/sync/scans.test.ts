@@ -281,7 +281,7 @@ it('events of unknown names, and of records that do not exist, do nothing', asyn
   expect(await world.engine.events('keap', [{ event: 'company.edit', id: '987654' }])).toBe(1);
   await world.settle();
   expect(writes(world)).toEqual(before);
-  expect((await world.held('company-customer')).filter(({ id }) => id === '987654')).toEqual([]);
+  expect((await world.issues('company-customer')).filter(({ id }) => id === '987654')).toEqual([]);
 });
 
 it('a stage move is an event of the opportunity', async () => {

@@ -10,7 +10,7 @@ import type { SyncContext } from '../../../engine/sync/context.ts';
 import { mappingScope } from '../../../engine/sync/mapping-scope.ts';
 import { reconcileUnit } from '../../../engine/sync/reconcile.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
-import type { HeldRecord } from '../../support/links.ts';
+import type { RecordIssue } from '../../support/links.ts';
 import type { Json, World } from '../../support/world.ts';
 
 export type MappingName = 'company-customer' | 'contact-customer' | 'product-product' | 'opportunity-order';
@@ -132,7 +132,7 @@ export async function linked(world: World, mapping: MappingName, system: SystemN
   const found = await counterpart(world, mapping, system, id);
   expect(
     found,
-    `${mapping}: ${system} ${id} has a counterpart (held: ${JSON.stringify(await issueOf(world, mapping, system, id))})`,
+    `${mapping}: ${system} ${id} has a counterpart (issue: ${JSON.stringify(await issueOf(world, mapping, system, id))})`,
   ).toBeDefined();
   return found!;
 }
@@ -142,8 +142,8 @@ export const issueOf = async (
   mapping: MappingName,
   system: SystemName,
   id: string,
-): Promise<HeldRecord | undefined> =>
-  (await world.held(mapping)).find((one) => one.side === sideOf(system) && one.id === id);
+): Promise<RecordIssue | undefined> =>
+  (await world.issues(mapping)).find((one) => one.side === sideOf(system) && one.id === id);
 
 /** Failed jobs about one record, under either of its names. */
 export async function failedJobs(world: World, mapping: MappingName, system: SystemName, id: string): Promise<Job[]> {
