@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -17,8 +18,8 @@ export default defineConfig({
   test: {
     globalSetup: ['tests/support/build.ts'],
     pool: 'forks',
-    // Tests mostly wait for Redis and HTTP: a process per core, not one less.
-    maxWorkers: '100%',
+    // Tests mostly wait for Redis, HTTP and processes: half as many again as there are cores.
+    maxWorkers: Math.max(2, Math.ceil(availableParallelism() * 1.5)),
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
