@@ -1,6 +1,8 @@
 /** Links in a real Redis: atomic commits, fencing, claims, the match index, issues. */
+
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { redisTime } from '../../../engine/store/context.ts';
 import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/store/history.ts';
 import type { Issue } from '../../../engine/store/types.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
@@ -179,6 +181,12 @@ describe('match index', () => {
   });
 });
 
+/** A link of the very millisecond in which a read began is too new to be missed. */
+async function nextMillisecond(): Promise<void> {
+  const now = await redisTime(redis);
+  await expect.poll(() => redisTime(redis), { interval: 1 }).toBeGreaterThan(now);
+}
+
 describe('reading progress', () => {
   it('is ready once both sides were read fully under the present rules', async () => {
     await links.readThrough(0, 'full', '2026-01-01T00:00:00.000Z');
@@ -200,6 +208,7 @@ describe('reading progress', () => {
   it('tells which linked records a full read did not meet, those known to be gone apart', async () => {
     for (const id of ['1', '2', '3']) await commit(id, `b${id}`);
     await commit('2', 'b2', (await links.base('2')).version, { states: ['', s1], issue: issue('orphaned') });
+    await nextMillisecond();
     const [ofA, ofB] = await Promise.all([links.meet(0), links.meet(1)]);
     await ofA.met(['1', '99']);
     await ofB.met(['b1']);
@@ -215,6 +224,7 @@ describe('reading progress', () => {
     for (const [i, one] of [...issues, ...others].entries()) await commit(`${i}`, `b${i}`, '', { issue: one });
     await commit('job', 'bjob');
     await links.raise(1, 'bjob', '', issue('failed'));
+    await nextMillisecond();
     for (const [side, last] of [
       [0, 'job'],
       [1, 'bjob'],
