@@ -201,11 +201,8 @@ function dismiss(facts: Facts): Step {
   const reason = `A person decided to leave it as it is. Before: ${issue.reason}`;
   // Of an id that was given again, nothing but this code may tell: where both are there by now, the next look needs it.
   const reused = stored.link !== undefined && issue.code === 'ID_REUSED';
-  const left = reused
-    ? issueOf(facts, { kind, code: 'ID_REUSED', reason })
-    : areThere
-      ? null
-      : issueOf(facts, { kind, reason });
+  const left =
+    areThere && !reused ? null : issueOf(facts, { kind, ...(reused ? { code: 'ID_REUSED' as const } : {}), reason });
   const key = keyOf(facts);
   const commit: Commit = { ...nothing, open: { [key]: { issue: left } } };
   return act({ do: 'commit', commit, last: true }, outcomeOf('unchanged'));

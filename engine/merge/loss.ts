@@ -9,8 +9,8 @@ const NUMBER = /^[+-]?\d{1,100}(\.\d{1,100})?$/;
 /**
  * @param sent as it was sent
  * @param stored as the system shows it
- * @returns what it stored, in words that name no value; undefined where nothing was lost, as far as that can be seen:
- * the   system has a form of its own
+ * @returns what it stored, in words that name no value; undefined where nothing was lost, as far as that can be seen: the
+ *   system has a form of its own
  */
 export function lossOf(sent: unknown, stored: unknown): string | undefined {
   if (isEmpty(sent)) return undefined;

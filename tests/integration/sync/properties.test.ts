@@ -169,7 +169,7 @@ describe.each(tables)('$mapping', (table) => {
       await change(table, from, pair, table.rows, 2);
       const losing = await values(table, to, pair[to]);
       await reconcile(world, table.mapping, to, pair[to]);
-      // What was not edited here stands as the other side has it.
+      // What was not edited here holds the value of the other side.
       const differing = table.rows.filter((one) => differs(one, from, pair.n));
       expect(await values(table, to, pair[to])).toEqual(
         expected(table, to, pair.n, (one) => (differing.includes(one) ? 2 : 1)),
