@@ -200,15 +200,20 @@ export class Behaviours {
       const needed = created && required.some((name) => property === name || property.startsWith(`${name}.`));
       for (const { rule } of this.#hits(entity, property, leafAt(next, property), needed)) {
         const value = leafAt(stored, property);
-        if (rule.behaviour === 'ignore') change('ignore', property, value, leafAt(before, property));
-        else if (rule.behaviour === 'echo') {
+        // What is not stored is not changed any further.
+        if (rule.behaviour === 'ignore') {
+          change('ignore', property, value, leafAt(before, property));
+          break;
+        }
+        if (rule.behaviour === 'echo') {
           answered = withLeaf(answered ?? {}, property, value);
           change('echo', property, value, leafAt(before, property));
-        } else if (rule.behaviour === 'cut')
+          break;
+        }
+        if (rule.behaviour === 'cut')
           change('cut', property, value, typeof value === 'string' ? [...value].slice(0, rule.length).join('') : value);
         else if (rule.behaviour === 'round') change('round', property, value, rounded(value, rule.places ?? 0));
         else if (rule.ms === undefined || rule.ms === 0)
-          // An ignored property holds no text.
           change(
             'reformat',
             property,

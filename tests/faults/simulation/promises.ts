@@ -101,6 +101,20 @@ const isOfReusedId = async (setting: Setting, thing: Thing, odd: readonly Odd[])
   odd.some(({ behaviour }) => behaviour === 'reuse-ids') &&
   (await issuesOf(setting, thing)).some((one) => one.includes(' review: '));
 
+/**
+ * The id of one of the two was given again, and a deal named it before anybody looked at it: the deal is the former one's on the
+ * other side, and the issue of the two says so.
+ */
+async function areLinkedByReuse(setting: Setting, contact: string, customer: string): Promise<boolean> {
+  const links = setting.engine.links('contact-customer');
+  for (const { id } of find(setting.stores, 'customer', customer)) {
+    const first = await links.reader.counterpart(1, String(id));
+    if (first === undefined || (await linksIn(links).issue(0, first))?.code !== 'ID_REUSED') continue;
+    if (find(setting.stores, 'contact', contact).some((one) => String(one.id) === first)) return true;
+  }
+  return false;
+}
+
 /** Each of its records holds what people typed there last; what nobody has typed there came of another place. */
 function wasOverwritten(
   setting: Setting,
@@ -193,7 +207,7 @@ async function checkField(
   const reported = history.edits.map(({ place, value, saw }) => `${place} "${saw}" -> "${value}"`).join(', ');
   const about = `${thing.name}.${name}: ${shown}; before "${history.settled ?? ''}", edits: ${reported || 'none'}`;
   if (odd.length > 0 && thing.deleted.size === 0)
-    return await checkOddField(setting, thing, history, values, about, odd);
+    return await checkOddField(setting, model, thing, history, records, values, about, odd);
   // What is left of a thing that was deleted in part may differ for the same reason, where a person is asked.
   if (odd.length > 0 && (await issuesOf(setting, thing)).length > 0) return [];
   for (const [a, b] of Object.values(pairs)) {
@@ -202,6 +216,7 @@ async function checkField(
     // A deal that got somebody whom the other system refuses: this one field of it has to wait, and says so.
     if (name === 'customer' && waits(setting, unreachable, thing) && (await hasIssue(setting, thing, 'waiting')))
       return [];
+    if (name === 'customer' && (await areLinkedByReuse(setting, one, other))) return [];
     const why = await issueText(setting, thing);
     const last = history.edits.at(-1);
     const edited = last && records.get(last.place);
@@ -242,8 +257,10 @@ async function checkField(
  */
 async function checkOddField(
   setting: Setting,
+  model: Model,
   thing: Thing,
   history: FieldHistory,
+  records: ReadonlyMap<Place, RecordData>,
   values: ReadonlyMap<Place, string>,
   about: string,
   odd: readonly Odd[],
@@ -265,11 +282,17 @@ async function checkOddField(
   for (const value of shown)
     if (!known.has(value) && Number.isNaN(Number(value)))
       lost.push(`P3 nobody made "${value}", after ${did}: ${about}`);
-  for (const { place, value } of lasts.values()) {
+  for (const edit of lasts.values()) {
+    const { place, value } = edit;
     if (shown.has(sameForm(value)) || wasSeen(history, place, value)) continue;
     // A cleared value is nothing that could be kept; it gives way to another edit only.
     const gaveWay = [...lasts.values()].some((other) => other.place !== place && shown.has(sameForm(other.value)));
     if (value === '' ? gaveWay : await isKept(setting, thing, value)) continue;
+    const record = records.get(place);
+    if (record && isOvertaken(setting, edit, record)) {
+      model.overtaken++;
+      continue;
+    }
     lost.push(`P3 "${value}" of ${place} is lost after ${did}: ${about}`);
   }
   if (lost.length > 0 || !agree) return lost;
