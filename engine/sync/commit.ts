@@ -1,5 +1,6 @@
 /** Records what became of a unit, in one step: link, issues, who is marked dirty, which records are looked at next. */
 import { TandemError } from '../errors.ts';
+import { stateToStore } from '../merge/state.ts';
 import { mapPair, SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { CommitAnswer, CommitResult, CommitUnit, Mark, OpenPatch, RecordKey } from '../store/types.ts';
@@ -68,20 +69,30 @@ export async function commit(
   return answer;
 }
 
-/** With the hashes of the raw records that were handled, and our own writes. */
-function storable({ rawOf }: MappingScope, { stored }: Facts, { result, handled, ...what }: Commit): CommitResult {
+/**
+ * With the hashes of the raw records that were handled, and our own writes. A response to our own write may show an edit that
+ * was made since the record was read: that record is in another state than the one that was handled, and a scan must not pass it over.
+ */
+function storable(
+  { mapping, rawOf }: MappingScope,
+  { stored }: Facts,
+  { result, handled, ...what }: Commit,
+): CommitResult {
   const hashOf = (view: RecordView | undefined): string => (view ? rawOf(view) : '');
   if (result.kind === 'unlinked') {
     const leave = what.noFirstSync ? stored.firstRead : undefined;
     return { ...result, raw: hashOf(handled[result.record.side]), leave };
   }
   if (result.kind !== 'link') return result;
+  const { lastSynced, correlation } = result.link;
   return {
     kind: 'link',
     link: {
       ...result.link,
       matchKeys: matchKeysOf(handled),
-      raw: mapPair(result.link.lastSynced, (state, side) => (state === '' ? '' : hashOf(handled[side]))),
+      raw: mapPair(handled, (view, side) =>
+        view && stateToStore(mapping, view, correlation?.[side]) === lastSynced[side] ? rawOf(view) : '',
+      ),
       ownWriteAt: mapPair(what.ownWrites, (write) => write?.at),
       foreignAt: mapPair(what.ownWrites, (write) => write && (write.before ?? 0)),
     },

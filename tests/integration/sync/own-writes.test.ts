@@ -8,7 +8,9 @@ beforeAll(async () => {
   world = await startWorld();
   await sync(world, 'full');
 });
-afterEach(() => world.keap.faults.clear());
+afterEach(() => {
+  for (const { faults } of [world.keap, world.shop]) faults.clear();
+});
 afterAll(() => world?.close());
 
 /** A company and a contact in Keap that are one customer of the shop, which both mappings write to. */
@@ -55,4 +57,31 @@ it('a write of another property is no edit: one that came right before it, and w
   await reconciled;
   expect(await read(world, 'keap', 'companies', ids.company)).toMatchObject({ website: 'https://example.test/own' });
   await expectNote(ids, 'the newer edit');
+});
+
+it('an edit that is first shown by the response to a write of another property is found by the next scan', async () => {
+  const ids = await customer();
+  await edit(world, 'shop', 'customers', ids.customer, { first_name: 'Grace' });
+  world.keap.faults.add({ method: 'PATCH', path: '/crm/rest/v2/contacts', times: 1, action: 'delay', ms: 500 });
+  const reconciled = reconcile(world, 'contact-customer', 'shop', ids.customer);
+  await expect.poll(() => world.keap.faults.list()[0]?.hits, { interval: 2 }).toBe(1);
+  await world.keap.store.edit('contacts', ids.contact, { job_title: 'Admiral', family_name: 'Hopper' });
+  await reconciled;
+  expect(await read(world, 'keap', 'contacts', ids.contact)).toMatchObject({ given_name: 'Grace' });
+  await sync(world, 'full');
+  expect(await read(world, 'shop', 'customers', ids.customer)).toMatchObject({ last_name: 'Hopper' });
+});
+
+it('an edit that is first shown by the response to the write of the counterpart’s id is found by the next scan', async () => {
+  const name = unique('own');
+  const product = await make(world, 'shop', 'products', { sku: name, name, price: 100, short_description: 'x' });
+  world.keap.faults.add({ method: 'POST', path: '/crm/rest/v2/products', times: 1, action: 'delay', ms: 500 });
+  const synced = sync(world);
+  await expect.poll(() => world.keap.faults.list()[0]?.hits, { interval: 2 }).toBe(1);
+  await world.shop.store.edit('products', Number(product), { name: `${name} meanwhile` });
+  await synced;
+  const counterpart = await linked(world, 'product-product', 'shop', product);
+  expect(await read(world, 'keap', 'products', counterpart)).toMatchObject({ name });
+  await sync(world, 'full');
+  expect(await read(world, 'keap', 'products', counterpart)).toMatchObject({ name: `${name} meanwhile` });
 });
