@@ -149,9 +149,10 @@ function writtenNow(
   return responses.flatMap(({ side, answered, old }) =>
     writes[side]
       .filter(({ property }) => answered.has(property))
-      .map(({ property, fingerprint }): RecentWrite => {
+      .map((write): RecentWrite => {
+        const { property, fingerprint } = write;
         const before = fingerprintOf(mapping, views[side], property);
-        const times = turnsOf(facts, property, side);
+        const times = turnsOf(facts, write, side);
         const unshown = old.has(property) ? ({ unshown: true } as const) : {};
         return { property, side, before, sent: fingerprint, at: stored.now, times, ...unshown };
       }),

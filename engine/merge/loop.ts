@@ -46,7 +46,7 @@ export function breakLoops(facts: Facts, { base, views }: Read, merged: MergeRes
       if (isPersonal(facts, write.property)) continue;
       const returns = returnsOf(facts, views[side], write);
       const turns = returnedTo(facts, write, side) ? TURNS : NEW_TURNS;
-      const ends = returns > FORM_TURNS || turnsOf(facts, write.property, side) > turns;
+      const ends = returns > FORM_TURNS || turnsOf(facts, write, side) > turns;
       const error = ends ? loopError(facts, views[side], write) : undefined;
       if (error) stopped.set(write.property, error);
       unsettled.set(write.property, unsettledAs(facts, views, write.property, returns, error));
@@ -55,22 +55,20 @@ export function breakLoops(facts: Facts, { base, views }: Read, merged: MergeRes
   return { merged: without(merged, base, stopped), unsettled };
 }
 
-/** How often in a row the property was written to and fro, this write included. */
-export function turnsOf({ stored }: Facts, property: string, side: SideIndex): number {
-  const last = stored.recent
-    .filter((one) => one.property === property)
-    .reduce<RecentWrite | undefined>(latest, undefined);
+/** How often in a row the property was written to and fro, or the same value to the same side, this write included. */
+export function turnsOf(facts: Facts, write: PropertyWrite, side: SideIndex): number {
+  const last = lastWrite(facts, ({ property }) => property === write.property);
   if (!last) return 1;
-  return last.side === side ? last.times : last.times + 1;
+  return last.side === side && last.sent !== write.fingerprint ? last.times : last.times + 1;
 }
 
 /** Whether the value was the last one that was written there: something put another one in its place since. */
-function returnedTo({ stored }: Facts, { property, fingerprint }: PropertyWrite, side: SideIndex): boolean {
-  const last = stored.recent
-    .filter((one) => one.property === property && one.side === side)
-    .reduce<RecentWrite | undefined>(latest, undefined);
-  return last?.sent === fingerprint;
+function returnedTo(facts: Facts, { property, fingerprint }: PropertyWrite, side: SideIndex): boolean {
+  return lastWrite(facts, (one) => one.property === property && one.side === side)?.sent === fingerprint;
 }
+
+const lastWrite = ({ stored }: Facts, which: (one: RecentWrite) => boolean): RecentWrite | undefined =>
+  stored.recent.filter(which).reduce<RecentWrite | undefined>(latest, undefined);
 
 const latest = (a: RecentWrite | undefined, b: RecentWrite): RecentWrite => (a && a.at > b.at ? a : b);
 

@@ -40,7 +40,7 @@ async function checkThing(
   odd: readonly Odd[],
 ): Promise<string[]> {
   if (wasReplaced(setting, thing)) return [];
-  if (thing.merged.size > 0) return await checkMerged(setting, thing);
+  if (thing.merged.size > 0) return await checkMerged(setting, thing, odd);
   const broken: string[] = [];
   const spec = kinds[thing.kind];
   const records = new Map<Place, RecordData>();
@@ -303,7 +303,7 @@ async function checkOddField(
 }
 
 /** What is left of a thing whose record in one place was merged into that of another thing. */
-async function checkMerged(setting: Setting, thing: Thing): Promise<string[]> {
+async function checkMerged(setting: Setting, thing: Thing, odd: readonly Odd[]): Promise<string[]> {
   const broken: string[] = [];
   const spec = kinds[thing.kind];
   let left = 0;
@@ -323,7 +323,8 @@ async function checkMerged(setting: Setting, thing: Thing): Promise<string[]> {
       const value = at[place]?.get(record, setting.stores);
       const { settled, edits = [] } = thing.fields.get(name) ?? {};
       if (value === undefined || settled === undefined || value === settled) continue;
-      if (!edits.some((edit) => edit.value === value))
+      const made = madeTexts(odd.filter(({ field }) => field === name));
+      if (![...edits.map((edit) => edit.value), ...made].includes(value))
         broken.push(
           `P3 ${thing.name}.${name} of ${place} was "${settled}", and is "${value}" since it was merged elsewhere`,
         );

@@ -12,17 +12,27 @@ import { agreedOn, LAG, link, mappingOf, NOW, type Situation, steps, view } from
 const RUNS = process.env.STRYKER_MUTATOR_WORKER === undefined ? 300 : 30;
 const BEFORE = 'before';
 
+const cut = (text: string): string => text.slice(0, 6);
+const asStored = (_: string, stored: string): string => stored;
+const asSent = (sent: string): string => sent;
+
 /** What is stored of a value that is written, and what the answer shows. */
 const SYSTEMS = {
-  sound: { stores: (sent: string) => sent, echoes: false },
-  ignores: { stores: (_: string, former: string) => former, echoes: false },
-  echoes: { stores: (_: string, former: string) => former, echoes: true },
-  cuts: { stores: (sent: string) => sent.slice(0, 6), echoes: false },
-  'cuts and echoes': { stores: (sent: string) => sent.slice(0, 6), echoes: true },
-  'writes in lower case': { stores: (sent: string) => sent.toLowerCase(), echoes: false },
-  'writes in upper case, and echoes': { stores: (sent: string) => sent.toUpperCase(), echoes: true },
-  'has one value': { stores: () => 'always this', echoes: true },
-  'refuses to be cleared': { stores: (sent: string, former: string) => sent || former, echoes: false },
+  sound: { stores: asSent, answers: asStored },
+  ignores: { stores: (_: string, former: string) => former, answers: asStored },
+  echoes: { stores: (_: string, former: string) => former, answers: asSent },
+  cuts: { stores: cut, answers: asStored },
+  'cuts and echoes': { stores: cut, answers: asSent },
+  'answers a cut text, and stores nothing': { stores: (_: string, former: string) => former, answers: cut },
+  'answers an upper case text, and stores nothing': {
+    stores: (_: string, former: string) => former,
+    answers: (sent: string) => sent.toUpperCase(),
+  },
+  'answers another text, and stores nothing': { stores: (_: string, former: string) => former, answers: () => 'else' },
+  'writes in lower case': { stores: (sent: string) => sent.toLowerCase(), answers: asStored },
+  'writes in upper case, and echoes': { stores: (sent: string) => sent.toUpperCase(), answers: asSent },
+  'has one value': { stores: () => 'always this', answers: asSent },
+  'refuses to be cleared': { stores: (sent: string, former: string) => sent || former, answers: asStored },
 } as const;
 type Kind = keyof typeof SYSTEMS;
 
@@ -81,7 +91,7 @@ function play({ kinds, lag, answers, edit, edited, pace }: Drawn, takenBackAt?: 
       const stored = system.stores(sent, held(side));
       former[side].push(stored);
       if (answers[side] === 'none') return former[side][Math.max(0, former[side].length - 1 - lag[side])]!;
-      return system.echoes ? sent : stored;
+      return system.answers(sent, stored);
     };
     let count = 0;
     const situation: Situation = {
