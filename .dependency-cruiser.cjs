@@ -51,6 +51,20 @@ module.exports = {
       },
     },
     {
+      name: 'one-door',
+      severity: 'error',
+      comment: 'Users of the engine import engine/index.ts: export there what is missing.',
+      from: { path: '^(api|server|cli|bench|scripts)/' },
+      to: { path: '^engine/(?!index\\.ts$)' },
+    },
+    {
+      name: 'door-is-for-others',
+      severity: 'error',
+      comment: 'Inside the engine a file names the file that it needs.',
+      from: { path: '^engine/' },
+      to: { path: '^engine/index\\.ts$' },
+    },
+    {
       name: 'one-contract',
       severity: 'error',
       comment: 'Shapes of requests and answers are made in api/ only; server and cli name them from api/index.ts.',

@@ -1,5 +1,5 @@
 /** Events: webhooks of systems, which come in, and live events, which go out. */
-import { BRAKE_KINDS } from '../engine/config/brake.ts';
+import { BRAKE_KINDS } from '../engine/index.ts';
 import { Outcome, RecordRef } from './outcome.ts';
 import { BRAKE_ACTIONS } from './review.ts';
 import { count, described, flag, object, oneOf, optional, type Static, text, time } from './schema.ts';

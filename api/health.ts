@@ -1,5 +1,5 @@
 /** Health: is this process up, and can it do its work; and the processes that are alive. */
-import { SYSTEM_STATES } from '../engine/connectors/circuit.ts';
+import { SYSTEM_STATES } from '../engine/index.ts';
 import {
   byName,
   count,

@@ -1,6 +1,6 @@
 /** Issues: the records that wait, and why. */
 import Type from 'typebox';
-import { ISSUES } from '../engine/store/types.ts';
+import { ISSUES } from '../engine/index.ts';
 import { RecordRef } from './outcome.ts';
 import {
   byName,

@@ -1,8 +1,6 @@
 /** Mappings: those in force, drafts checked, what one record would become, and the end of a mapping. */
 import Type from 'typebox';
-import { ISSUE_KINDS, type IssueKind } from '../engine/store/types.ts';
-import { LAWS } from '../engine/sync/laws.ts';
-import { ORIGINS } from '../engine/sync/samples.ts';
+import { ISSUE_KINDS, type IssueKind, LAWS, ORIGINS } from '../engine/index.ts';
 import { Fault } from './problem.ts';
 import { BrakeOn, consequence } from './review.ts';
 import {

@@ -1,5 +1,5 @@
 /** What became of a record, in plans, events and decisions. */
-import { OUTCOMES, type OutcomeKind } from '../engine/model/outcome.ts';
+import { OUTCOMES, type OutcomeKind } from '../engine/index.ts';
 import { byName, described, list, object, optional, type Static, text, wordOf } from './schema.ts';
 
 const words = Object.fromEntries(Object.entries(OUTCOMES).map(([kind, { words }]) => [kind, words]));

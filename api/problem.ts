@@ -1,5 +1,5 @@
 /** Errors: the problem document (RFC 9457) that every refusal is, and the list of errors. */
-import { ERRORS, type ErrorCode, RETRIES } from '../engine/errors.ts';
+import { ERRORS, type ErrorCode, RETRIES } from '../engine/index.ts';
 import {
   count,
   described,

@@ -1,7 +1,6 @@
 /** Queues, their jobs, and the records that are to be looked at. */
 import Type from 'typebox';
-import { JOB_STATES } from '../engine/queue/hand.ts';
-import { DELAY_REASONS, IDLE_REASONS } from '../engine/queue/reasons.ts';
+import { DELAY_REASONS, IDLE_REASONS, JOB_STATES } from '../engine/index.ts';
 import { RecordRef } from './outcome.ts';
 import {
   count,
@@ -28,7 +27,7 @@ import {
 /** Jobs of a state that are looked at to tell the reasons: those that are next, or failed last. */
 export const REASONS_OF = 1_000;
 /** Jobs looked at per request where they are sought by reason. */
-export { LOOKED } from '../engine/queue/hand.ts';
+export { LOOKED } from '../engine/index.ts';
 
 const delayReason = wordOf(DELAY_REASONS, 'Why a delayed job waits.');
 const waitReason = described(

@@ -1,5 +1,5 @@
 /** One record: why it is as it is. */
-import { RULES } from '../engine/merge/merge.ts';
+import { RULES } from '../engine/index.ts';
 import { OverwrittenValue } from './history.ts';
 import { Issue } from './issue.ts';
 import { RecordRef } from './outcome.ts';

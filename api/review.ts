@@ -1,6 +1,6 @@
 /** Reviews: what a person must decide, and the deciding. */
 import Type from 'typebox';
-import { BRAKE_KINDS } from '../engine/config/brake.ts';
+import { BRAKE_KINDS } from '../engine/index.ts';
 import { issueFields } from './issue.ts';
 import { Outcome, RecordRef } from './outcome.ts';
 import {

@@ -1,9 +1,7 @@
 /** Runs: how the work of each trigger stands, and what a plan would do; and the triggers, which begin runs. */
 
 import Type from 'typebox';
-import { COUNTERS, type Counts } from '../engine/model/outcome.ts';
-import { RUN_STATES, RUN_TRIGGERS } from '../engine/store/runs.ts';
-import { RUN_KINDS } from '../engine/sync/reading.ts';
+import { COUNTERS, type Counts, RUN_KINDS, RUN_STATES, RUN_TRIGGERS } from '../engine/index.ts';
 import { PlanEntry, RecordRef } from './outcome.ts';
 import {
   byName,

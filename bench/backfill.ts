@@ -4,11 +4,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { createConfigStore } from '../engine/config/store.ts';
-import { createEngine } from '../engine/engine.ts';
-import { marked } from '../engine/merge/base.ts';
-import { createFingerprinter } from '../engine/store/fingerprints.ts';
-import { backfill } from '../engine/sync/backfill.ts';
+import { backfill, createConfigStore, createEngine, createFingerprinter, marked } from '../engine/index.ts';
 import { startRedis } from '../scripts/redis.mjs';
 import { linksIn } from '../tests/support/links.ts';
 

@@ -9,12 +9,14 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createConfigStore } from '../engine/config/store.ts';
-import { createEngine } from '../engine/engine.ts';
-import { unlinkedState } from '../engine/merge/state.ts';
-import { createFingerprinter } from '../engine/store/fingerprints.ts';
-import { scan } from '../engine/sync/scan.ts';
-import { viewRecord } from '../engine/sync/view.ts';
+import {
+  createConfigStore,
+  createEngine,
+  createFingerprinter,
+  scan,
+  unlinkedState,
+  viewRecord,
+} from '../engine/index.ts';
 import { startKeap } from '../sandbox/keap/server.ts';
 import { startShop } from '../sandbox/shop/server.ts';
 import { startRedis } from '../scripts/redis.mjs';

@@ -1,6 +1,6 @@
 /** HTTP client to a running Tandem: JSON in and out, its problem details as Failures. */
 import type { Problem } from '../api/index.ts';
-import { ERRORS, type ErrorCode } from '../engine/errors.ts';
+import { ERRORS, type ErrorCode } from '../engine/index.ts';
 import type { Environment } from './environment.ts';
 import { FAILED, Failure, statusOf } from './failure.ts';
 

@@ -1,6 +1,6 @@
 /** Codes of errors as options take them: one that is misspelt would find nothing, and look like good news. */
 import { InvalidArgumentError } from 'commander';
-import { ERRORS } from '../engine/errors.ts';
+import { ERRORS } from '../engine/index.ts';
 
 export function errorCode(text: string): string {
   if (Object.hasOwn(ERRORS, text)) return text;

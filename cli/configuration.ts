@@ -3,9 +3,16 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
-import { type Files, readFiles } from '../engine/config/files.ts';
-import { compileFiles, type LoadResult, loadMappingText } from '../engine/config/load.ts';
-import type { Mapping, Problem, SystemConfig } from '../engine/config/types.ts';
+import {
+  compileFiles,
+  type Files,
+  type LoadResult,
+  loadMappingText,
+  type Mapping,
+  type Problem,
+  readFiles,
+  type SystemConfig,
+} from '../engine/index.ts';
 import type { CommandContext } from './command.ts';
 import { type Env, packageRoot } from './environment.ts';
 import { Failure } from './failure.ts';

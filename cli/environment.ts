@@ -3,8 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseDuration } from '../engine/config/duration.ts';
-import { keyPrefix, parseRedisUrl, REDIS_URL_FORMS } from '../engine/queue/connection.ts';
+import { keyPrefix, parseDuration, parseRedisUrl, REDIS_URL_FORMS } from '../engine/index.ts';
 import { reachable } from '../server/listen.ts';
 import { Failure } from './failure.ts';
 

@@ -1,5 +1,5 @@
 /** What a command ends with when it cannot go on: a coded error, what to do about it, and the exit status. */
-import { asTandemError, type ErrorCode } from '../engine/errors.ts';
+import { asTandemError, type ErrorCode } from '../engine/index.ts';
 
 export const OK = 0;
 /** The work itself failed. */

@@ -1,7 +1,5 @@
 /** What `tandem validate` says about round trips, one line per property with an example, and about live systems. */
-import type { DescriptionFinding } from '../engine/check/description.ts';
-import type { LiveFinding } from '../engine/check/findings.ts';
-import type { Finding, UncheckedProperty } from '../engine/sync/laws.ts';
+import type { DescriptionFinding, Finding, LiveFinding, UncheckedProperty } from '../engine/index.ts';
 import { plain } from './output.ts';
 
 /**

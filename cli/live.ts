@@ -2,21 +2,33 @@
  * `tandem validate --live`: what the system files declare, checked against the systems, and records for trying
  * conversions. Nothing is written.
  */
-import type { LiveFinding, Use } from '../engine/check/findings.ts';
-import { checkEntity, type EntityReport, operationsOf } from '../engine/check/live.ts';
-import { createRecorder, type Recorder } from '../engine/check/recorder.ts';
-import { checkRowAmounts } from '../engine/check/row-amounts.ts';
-import type { Config, EntityConfig, Mapping, SystemConfig } from '../engine/config/types.ts';
-import { isFault, parseYaml } from '../engine/config/yaml.ts';
-import { createSystemClient, type SystemClient } from '../engine/connectors/client.ts';
-import { openHttpConnector } from '../engine/connectors/http/connector.ts';
-import { createTransport } from '../engine/connectors/http/transport.ts';
-import { asTandemError, TandemError } from '../engine/errors.ts';
-import { unkeyed } from '../engine/expression/values.ts';
-import { connect } from '../engine/queue/connection.ts';
-import { createStore } from '../engine/store/store.ts';
-import type { ConvertContext } from '../engine/sync/convert.ts';
-import { convertContext } from '../engine/sync/references.ts';
+import {
+  asTandemError,
+  type Config,
+  type ConvertContext,
+  checkEntity,
+  checkRowAmounts,
+  connect,
+  convertContext,
+  createRecorder,
+  createStore,
+  createSystemClient,
+  createTransport,
+  type EntityConfig,
+  type EntityReport,
+  isFault,
+  type LiveFinding,
+  type Mapping,
+  openHttpConnector,
+  operationsOf,
+  parseYaml,
+  type Recorder,
+  type SystemClient,
+  type SystemConfig,
+  TandemError,
+  type Use,
+  unkeyed,
+} from '../engine/index.ts';
 import type { Environment } from './environment.ts';
 import { FAILED, Failure } from './failure.ts';
 import { createLogger } from './log.ts';

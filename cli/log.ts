@@ -1,6 +1,6 @@
 /** Logs of the long-running commands: JSON lines, or short coloured lines where a person looks on. */
 import { type Logger, pino } from 'pino';
-import { TandemError, unquoted } from '../engine/errors.ts';
+import { TandemError, unquoted } from '../engine/index.ts';
 import type { LogLevel } from './environment.ts';
 import { colors, plain } from './output.ts';
 

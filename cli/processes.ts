@@ -1,12 +1,15 @@
 /** The long-running commands: a server, workers, or both in one process, from the first check to the orderly end. */
 import type { FastifyInstance } from 'fastify';
-import { formatProblem } from '../engine/config/format.ts';
-import { type ConfigStore, createConfigStore } from '../engine/config/store.ts';
-import { createEngine } from '../engine/engine.ts';
-import { shownRedisUrl } from '../engine/queue/connection.ts';
-import { tellMissing } from '../engine/queue/missing.ts';
-import { startWorkers } from '../engine/runtime/workers.ts';
-import type { Tracing } from '../engine/tracing.ts';
+import {
+  type ConfigStore,
+  createConfigStore,
+  createEngine,
+  formatProblem,
+  shownRedisUrl,
+  startWorkers,
+  type Tracing,
+  tellMissing,
+} from '../engine/index.ts';
 import { createEvents } from '../server/events.ts';
 import { requireProtection } from '../server/listen.ts';
 import { createMetrics } from '../server/metrics.ts';

@@ -1,6 +1,5 @@
 /** The Redis of REDIS_URL: whether it is there, and whether it may be trusted with link keys. */
-import { checkSafety, connect, shownRedisUrl } from '../engine/queue/connection.ts';
-import { type KeptFingerprinter, openFingerprinter } from '../engine/store/fingerprints.ts';
+import { checkSafety, connect, type KeptFingerprinter, openFingerprinter, shownRedisUrl } from '../engine/index.ts';
 import type { Environment } from './environment.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
 import type { Logger } from './log.ts';

@@ -1,10 +1,15 @@
 /** Records on which `tandem validate` tries conversions: from a file, or those that were read from the systems. */
 import { readFile } from 'node:fs/promises';
-import type { Config, EntityConfig, Mapping } from '../engine/config/types.ts';
-import { toRecord } from '../engine/connectors/http/record.ts';
-import { asTandemError } from '../engine/errors.ts';
-import { exampleRecords, type SideRecords } from '../engine/sync/samples.ts';
-import type { SystemRecord } from '../engine/types.ts';
+import {
+  asTandemError,
+  type Config,
+  type EntityConfig,
+  exampleRecords,
+  type Mapping,
+  type SideRecords,
+  type SystemRecord,
+  toRecord,
+} from '../engine/index.ts';
 import { Failure } from './failure.ts';
 
 /** `SYSTEM.ENTITY` -> its records. */

@@ -1,5 +1,5 @@
 /** The secrets that this process was given, so that no line of its log holds one, whatever went wrong: the last net, not the first. */
-import type { SystemConfig } from '../engine/config/types.ts';
+import type { SystemConfig } from '../engine/index.ts';
 import type { Env } from './environment.ts';
 
 export interface Secrets {

@@ -3,8 +3,7 @@
  * its jobs, to the calls to systems. Its packages are loaded only then. Requests from outside begin traces of their own,
  * and systems learn nothing of them.
  */
-import type { Logger } from '../engine/logger.ts';
-import type { Attributes, Span, Tracing } from '../engine/tracing.ts';
+import type { Attributes, Logger, Span, Tracing } from '../engine/index.ts';
 import type { Env } from './environment.ts';
 
 export interface RunningTracing {

@@ -1,10 +1,14 @@
 /** Webhooks of a running server: the unguessable keys in their addresses, and their registration at the systems. */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { createWebhookRegistrar, type RegisterCounts } from '../engine/connectors/http/registrar.ts';
-import { forgetRegistered, noteRegistered } from '../engine/connectors/registered.ts';
-import type { Engine } from '../engine/engine.ts';
-import { asTandemError } from '../engine/errors.ts';
+import {
+  asTandemError,
+  createWebhookRegistrar,
+  type Engine,
+  forgetRegistered,
+  noteRegistered,
+  type RegisterCounts,
+} from '../engine/index.ts';
 
 /** Hooks that a system turned off, or that someone removed by hand, are back within this time: 96 calls a day each. */
 const EVERY = 15 * 60_000;

@@ -31,6 +31,7 @@ import type { RunKind } from './sync/scan.ts';
 import type { Tracing } from './tracing.ts';
 import type { SideIndex } from './types.ts';
 
+/** What a process gives to its engine. Callbacks are called where things happen, and not awaited. */
 export interface EngineOptions {
   readonly redisUrl: string;
   /** First part of every Redis key; several Tandems may share one Redis under different prefixes. */
@@ -97,6 +98,7 @@ export interface TriggerRequest {
   readonly group?: string;
 }
 
+/** One per process, made by `createEngine`. While Redis is lost, commands wait for it, without a limit of time. */
 export interface Engine {
   readonly options: EngineOptions;
   readonly prefix: string;
@@ -113,7 +115,10 @@ export interface Engine {
   /** @throws TandemError NOT_FOUND */
   mapping(name: string): Mapping;
   links(mapping: string): Store;
-  /** @param config the configuration under which the work began; what it has of the system is kept until the next edit but one */
+  /**
+   * @param config the configuration under which the work began; what it has of the system is kept until the next edit but one
+   * @throws TandemError NOT_FOUND; STARTUP_REFUSED where the system cannot be used as it is set up
+   */
   client(system: string, config?: Config): SystemClient;
   /** How each system that this process has called stands, by name. */
   statuses(): Record<string, SystemStatus>;
@@ -125,7 +130,7 @@ export interface Engine {
     /** The run that the work is for: what is queued of its mapping counts there. Else in every run under way. */
     run?: Pick<Run, 'id' | 'mapping'>;
   }): SyncContext;
-  /** Begins a run, or returns the one that does the same already. */
+  /** Begins a run, or returns the one that does the same already. @throws TandemError NOT_FOUND */
   trigger(request: TriggerRequest, by?: Run['trigger']): Promise<{ run: Run; started: boolean }>;
   /** Begins a run of every mapping, or returns the one that does the same already. */
   triggerAll(request: { scan: RunKind; plan?: boolean }): Promise<{ run: Run; started: boolean }>;
@@ -134,6 +139,10 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/**
+ * Connects to Redis, and begins no work: `startWorkers` does. `close` leaves `config` open, which the caller made.
+ * @throws TandemError STARTUP_REFUSED where `redisUrl` is no address of a Redis
+ */
 export function createEngine(options: EngineOptions): Engine {
   const prefix = options.prefix ?? 'tandem';
   const logger = options.logger ?? silent;

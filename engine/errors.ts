@@ -1,9 +1,8 @@
+/** Every error of Tandem: one coded list, from which docs/errors.md and the problem documents of HTTP follow. */
+
 /**
- * Every error of Tandem: one coded list. An entry says what happened (its title), whether trying again can help
- * (`retry`), the HTTP status under which the server tells it, and what a person can do.
- *
- * retry: `later` (transient: backoff), `quota` (wait for `retryAfter`, no failed attempt), `never` (a person or an
- * edit must fix it), `unknown` (the outcome of a write is not known: look before writing again).
+ * Whether trying again can help, in words. `later`: transient, with backoff. `quota`: wait for `retryAfter`, no failed
+ * attempt. `never`: a person or an edit must fix it. `unknown`: whether a write was done is not known, look first.
  */
 export const RETRIES = {
   later: 'by itself, with growing pauses',
@@ -20,6 +19,10 @@ interface ErrorEntry {
   readonly remedy: string;
 }
 
+/**
+ * What happened (`title`), whether trying again can help (`retry`), the HTTP status that the server gives it
+ * (`status`), and what a person can do (`remedy`).
+ */
 export const ERRORS = {
   // Configuration: files that people edit
   CONFIG_FILE: entry(
@@ -225,6 +228,7 @@ function entry(title: string, retry: Retry, status: number, remedy: string): Err
   return { title, retry, status, remedy };
 }
 
+/** Codes are for programs and stay as they are; titles and messages may change (docs/errors.md). */
 export type ErrorCode = keyof typeof ERRORS;
 
 export interface ErrorContext {

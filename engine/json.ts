@@ -7,6 +7,7 @@ import { Decimal } from 'decimal.js';
 
 /** A value of JSON; a number that JavaScript cannot hold is an ExactNumber. */
 export type Json = string | number | boolean | null | ExactNumber | Json[] | { [key: string]: Json };
+/** Keys come from outside, `constructor` among them: look one up with `Object.hasOwn`. */
 export type JsonObject = { [key: string]: Json };
 
 /** A number of JSON that a JavaScript number cannot hold, as it was written. */

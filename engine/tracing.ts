@@ -4,8 +4,10 @@
  */
 import type { Telemetry } from 'bullmq';
 
+/** Attributes of a span by name; one that is undefined is left out. */
 export type Attributes = Readonly<Record<string, string | number | undefined>>;
 
+/** Given to the engine by the process that has a tracer (`EngineOptions.tracing`). */
 export interface Tracing {
   /** Hands a trace over from who queues a job to who does it. */
   readonly jobs: Telemetry;
@@ -17,6 +19,7 @@ export interface Tracing {
   id(): string | undefined;
 }
 
+/** Work that is timed, from `begin` to `end`. The caller of `begin` ends it, once. */
 export interface Span {
   /** What work does, and leaves to be done, is below this span. */
   run<T>(work: () => T): T;

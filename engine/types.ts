@@ -10,6 +10,7 @@ export type SideIndex = 0 | 1;
 /** One of each side, in the mapping's order. */
 export type Pair<T> = readonly [T, T];
 
+/** 1 for 0, and 0 for 1: where a value comes from, given the side that it flows to. */
 export const otherSide = (side: SideIndex): SideIndex => (side === 0 ? 1 : 0);
 
 /** One record of a system, read now. */

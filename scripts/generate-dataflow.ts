@@ -9,8 +9,7 @@ import { withPlaceholders } from '../cli/configuration.ts';
 import { FORMATS, render } from '../cli/dataflow/formats/formats.ts';
 import { layout } from '../cli/dataflow/layout.ts';
 import { dataflowDocument } from '../cli/dataflow/model.ts';
-import { readFiles } from '../engine/config/files.ts';
-import { compileFiles } from '../engine/config/load.ts';
+import { compileFiles, readFiles } from '../engine/index.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const FOLDER = join(ROOT, 'docs', 'dataflow');

@@ -5,12 +5,15 @@
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { loadConfig } from '../engine/config/load.ts';
-import { validateRecord } from '../engine/config/records.ts';
-import type { EntityConfig, SystemConfig } from '../engine/config/types.ts';
-import { readPath } from '../engine/connectors/http/paths.ts';
-import { toRecord } from '../engine/connectors/http/record.ts';
-import type { JsonObject } from '../engine/types.ts';
+import {
+  type EntityConfig,
+  type JsonObject,
+  loadConfig,
+  readPath,
+  type SystemConfig,
+  toRecord,
+  validateRecord,
+} from '../engine/index.ts';
 import { startKeap } from '../sandbox/keap/server.ts';
 import { makeSeed } from '../sandbox/seed/index.ts';
 import { startShop } from '../sandbox/shop/server.ts';

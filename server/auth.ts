@@ -5,7 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { ERRORS, TandemError } from '../engine/errors.ts';
+import { ERRORS, TandemError } from '../engine/index.ts';
 import { isLoopback } from './listen.ts';
 import { HttpProblem } from './problems.ts';
 

@@ -1,7 +1,5 @@
 /** Brakes that are on, as they are shown: one entry among the reviews, and a word in the state of the whole. */
-import type { Mapping } from '../engine/config/types.ts';
-import type { Engine } from '../engine/engine.ts';
-import { brakeOn, brakeReason } from '../engine/sync/brake.ts';
+import { brakeOn, brakeReason, type Engine, type Mapping } from '../engine/index.ts';
 import { iso } from './present.ts';
 import { brakeReviewId } from './review-id.ts';
 import { namesOf } from './sides.ts';

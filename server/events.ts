@@ -4,7 +4,7 @@
  * and records.
  */
 import type { Redis } from 'ioredis';
-import type { BrakeEvent, Engine, OutcomeEvent } from '../engine/engine.ts';
+import type { BrakeEvent, Engine, OutcomeEvent } from '../engine/index.ts';
 
 export type LiveEvent = { readonly at: string } & (
   | ({ readonly type: 'outcome' } & Omit<OutcomeEvent, 'sides' | 'arrived'>)

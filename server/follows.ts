@@ -1,7 +1,6 @@
 /** What follows from a decision that concerns many records, and which command brings it back. */
 import type { Retirement } from '../api/index.ts';
-import type { BrakeKind } from '../engine/config/brake.ts';
-import type { BrakeAnswer } from '../engine/store/brake.ts';
+import type { BrakeAnswer, BrakeKind } from '../engine/index.ts';
 
 type Consequence = Pick<Retirement, 'follows' | 'undo'>;
 

@@ -1,12 +1,17 @@
 /** Records with an issue that fit a filter: a batch at a time, or a page of them in order. However many wait, few are in memory. */
 
 import type * as api from '../api/index.ts';
-import type { Mapping } from '../engine/config/types.ts';
-import type { Engine } from '../engine/engine.ts';
-import { TandemError } from '../engine/errors.ts';
-import type { RecordIssue } from '../engine/store/issues.ts';
-import { ISSUE_KINDS, type Issue, type IssueKind, type RecordRef } from '../engine/store/types.ts';
-import type { SideIndex } from '../engine/types.ts';
+import {
+  type Engine,
+  ISSUE_KINDS,
+  type Issue,
+  type IssueKind,
+  type Mapping,
+  type RecordIssue,
+  type RecordRef,
+  type SideIndex,
+  TandemError,
+} from '../engine/index.ts';
 import { namesOf, sideIndex } from './sides.ts';
 
 /** As a request states it; sides by name. */

@@ -1,6 +1,6 @@
 /** Where a server listens, and where not: the one way in which every process begins to, with or without the whole surface. */
 import type { FastifyInstance } from 'fastify';
-import { TandemError } from '../engine/errors.ts';
+import { TandemError } from '../engine/index.ts';
 
 export interface ListenOptions {
   /** Default: 127.0.0.1 */

@@ -1,14 +1,17 @@
 /** Metrics for Prometheus: counters fed by the engine's callbacks, gauges read from Redis when they are asked for. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { callsPause } from '../engine/connectors/circuit.ts';
-import { limiterState } from '../engine/connectors/limiter.ts';
-import type { Engine, EngineOptions } from '../engine/engine.ts';
-import { TandemError } from '../engine/errors.ts';
-import { checkSafety } from '../engine/queue/connection.ts';
-import { JOB_STATES } from '../engine/queue/hand.ts';
-import { isScheduled } from '../engine/queue/schedules.ts';
-import { ISSUE_KINDS } from '../engine/store/types.ts';
-import { brakeOn } from '../engine/sync/brake.ts';
+import {
+  brakeOn,
+  callsPause,
+  checkSafety,
+  type Engine,
+  type EngineOptions,
+  ISSUE_KINDS,
+  isScheduled,
+  JOB_STATES,
+  limiterState,
+  TandemError,
+} from '../engine/index.ts';
 import { answers, within } from './patience.ts';
 import { queuesOf, standOf } from './queue-counts.ts';
 import { systemStates } from './system-states.ts';

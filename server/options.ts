@@ -1,7 +1,7 @@
 /** What a server is made with, and what every route gets. */
 import type { FastifyBaseLogger, FastifyPluginAsync, FastifyTypeProvider, RawServerDefault } from 'fastify';
 import type { Static, TSchema } from '../api/index.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/index.ts';
 import type { Events } from './events.ts';
 import type { Metrics } from './metrics.ts';
 

@@ -1,5 +1,5 @@
 /** Redis may be away for a while, and its client waits for it forever; a person or a health check does not. */
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/index.ts';
 
 /** @returns undefined when it took longer than `ms`; a late failure is nobody's any more */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {

@@ -1,17 +1,23 @@
 /** Runs, outcomes, jobs and issues as they are shown: sides by name, times as ISO 8601, references to other things by id. */
 import type { Job, Queue } from 'bullmq';
 import type * as api from '../api/index.ts';
-import type { Engine } from '../engine/engine.ts';
-import { countsBy } from '../engine/model/outcome.ts';
-import { parseRecordKey } from '../engine/model/record-key.ts';
-import type { JobState } from '../engine/queue/hand.ts';
-import { reasonOfJob } from '../engine/queue/reasons.ts';
-import { isRecordJob, type MappingJob, type RecordJob, type ScanJob } from '../engine/runtime/queues.ts';
-import type { PlanEntry, Run } from '../engine/store/runs.ts';
-import type { Issue } from '../engine/store/types.ts';
-import { brakeReason } from '../engine/sync/brake.ts';
-import type { Outcome } from '../engine/sync/outcome.ts';
-import type { UnidentifiedItems } from '../engine/sync/scan.ts';
+import {
+  brakeReason,
+  countsBy,
+  type Engine,
+  type Issue,
+  isRecordJob,
+  type JobState,
+  type MappingJob,
+  type Outcome,
+  type PlanEntry,
+  parseRecordKey,
+  type RecordJob,
+  type Run,
+  reasonOfJob,
+  type ScanJob,
+  type UnidentifiedItems,
+} from '../engine/index.ts';
 import type { LiveEvent } from './events.ts';
 import type { FlatIssue, Found } from './issues.ts';
 import type { Pause } from './queue-counts.ts';

@@ -1,10 +1,5 @@
 /** What a preview in a thread may ask: links, and the systems for reading. */
-import type { Mapping } from '../engine/config/types.ts';
-import type { Engine } from '../engine/engine.ts';
-import { TandemError } from '../engine/errors.ts';
-import { mappingScope } from '../engine/sync/mapping-scope.ts';
-import { convertContext } from '../engine/sync/references.ts';
-import type { Host } from '../engine/threads/protocol.ts';
+import { convertContext, type Engine, type Host, type Mapping, mappingScope, TandemError } from '../engine/index.ts';
 
 export function previewHost(engine: Engine, mapping: Mapping): Host {
   const { functions, reference, lookup, lookupId } = convertContext(

@@ -3,7 +3,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import type { Problem } from '../api/index.ts';
-import { ERRORS, type ErrorCode, TandemError } from '../engine/errors.ts';
+import { ERRORS, type ErrorCode, TandemError } from '../engine/index.ts';
 
 /** Where in the request (`body.scan`, `query.limit`), and what is wrong. */
 type RequestFault = NonNullable<Problem['errors']>[number];

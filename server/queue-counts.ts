@@ -1,13 +1,22 @@
 /** The queues by name, how many jobs stand where, why, and how fast they go. */
 import type { Queue } from 'bullmq';
 import type * as api from '../api/index.ts';
-import { callsPause } from '../engine/connectors/circuit.ts';
-import type { Engine } from '../engine/engine.ts';
-import { ERRORS, TandemError } from '../engine/errors.ts';
-import { type JobState, pageOfJobs } from '../engine/queue/hand.ts';
-import { reasonOfJob, sinceOfReason, WAITS, type Wait, type WaitReason } from '../engine/queue/reasons.ts';
-import type { LivingProcess } from '../engine/queue/versions.ts';
-import { reconcileQueue, SCAN_QUEUE } from '../engine/runtime/queues.ts';
+import {
+  callsPause,
+  type Engine,
+  ERRORS,
+  type JobState,
+  type LivingProcess,
+  pageOfJobs,
+  reasonOfJob,
+  reconcileQueue,
+  SCAN_QUEUE,
+  sinceOfReason,
+  TandemError,
+  WAITS,
+  type Wait,
+  type WaitReason,
+} from '../engine/index.ts';
 import { systemStates } from './system-states.ts';
 
 export interface QueueStand {

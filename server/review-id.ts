@@ -1,7 +1,7 @@
 /** Names of reviews: `MAPPING~SIDE~ID`, and `MAPPING~brake`, made of characters that stand in an address as they are, whatever the record's id holds. */
 
 import type { ReviewAction } from '../api/index.ts';
-import { TandemError } from '../engine/errors.ts';
+import { TandemError } from '../engine/index.ts';
 import type { FlatIssue } from './issues.ts';
 
 export interface ReviewName {

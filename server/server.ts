@@ -13,8 +13,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { SHARED } from '../api/index.ts';
-import type { Engine } from '../engine/engine.ts';
-import type { Span, Tracing } from '../engine/tracing.ts';
+import type { Engine, Span, Tracing } from '../engine/index.ts';
 import { auth } from './auth.ts';
 import { createEvents } from './events.ts';
 import { methodsByPath } from './methods.ts';

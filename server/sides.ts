@@ -1,8 +1,5 @@
 /** Sides by the names that the mapping file gives them, as people know them. */
-import type { Mapping } from '../engine/config/types.ts';
-import type { Engine } from '../engine/engine.ts';
-import { TandemError } from '../engine/errors.ts';
-import type { SideIndex } from '../engine/types.ts';
+import { type Engine, type Mapping, type SideIndex, TandemError } from '../engine/index.ts';
 
 export type SideNames = readonly [string, string];
 export type BySide<T> = Record<string, T>;

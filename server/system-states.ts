@@ -1,8 +1,6 @@
 /** How the systems stand, from what every process tells of its own calls: a server may make none itself. */
 
-import type { SystemStatus } from '../engine/connectors/circuit.ts';
-import type { Engine } from '../engine/engine.ts';
-import type { ProcessInfo } from '../engine/queue/versions.ts';
+import type { Engine, ProcessInfo, SystemStatus } from '../engine/index.ts';
 
 /** By name, of every system of the configuration. @param processes those that are alive */
 export function systemStates(

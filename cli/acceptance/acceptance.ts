@@ -1,7 +1,6 @@
 /** `tandem qa --write` from its first note in the journal to the last record that is removed. */
 import { randomBytes } from 'node:crypto';
-import type { Config, EntityConfig, Mapping } from '../../engine/config/types.ts';
-import { connect } from '../../engine/queue/connection.ts';
+import { type Config, connect, type EntityConfig, type Mapping } from '../../engine/index.ts';
 import type { CommandContext } from '../command.ts';
 import { asFailure, FAILED, Failure } from '../failure.ts';
 import { createLogger } from '../log.ts';

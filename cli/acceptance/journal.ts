@@ -3,7 +3,7 @@
  * ended by force is cleaned up at the next start.
  */
 import type { Redis } from 'ioredis';
-import type { EntityConfig } from '../../engine/config/types.ts';
+import type { EntityConfig } from '../../engine/index.ts';
 
 export interface JournalEntry {
   /** Every record that the run made holds it in one of its texts. */

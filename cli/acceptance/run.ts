@@ -4,11 +4,21 @@
  * values, the entry of the table, the linked record; a value that an expression converts must arrive, and come back as it was.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EntityConfig, Mapping, Property } from '../../engine/config/types.ts';
-import type { WritablePath } from '../../engine/expression/path.ts';
-import { canonical, isEmpty, tableKey } from '../../engine/expression/values.ts';
-import { refusal } from '../../engine/sync/samples.ts';
-import { type Json, type JsonObject, otherSide, type SideIndex, type SystemRecord } from '../../engine/types.ts';
+import {
+  canonical,
+  type EntityConfig,
+  isEmpty,
+  type Json,
+  type JsonObject,
+  type Mapping,
+  otherSide,
+  type Property,
+  refusal,
+  type SideIndex,
+  type SystemRecord,
+  tableKey,
+  type WritablePath,
+} from '../../engine/index.ts';
 import { conditionOf } from '../dataflow/condition.ts';
 import { asFailure } from '../failure.ts';
 import type { Check } from './checks.ts';

@@ -1,10 +1,16 @@
 /** Both systems by their own APIs, within the limits that they share with the running Tandem; and what a run has made in them. */
 import type { Redis } from 'ioredis';
-import type { Config, EntityConfig } from '../../engine/config/types.ts';
-import { createSystemClient, type SystemClient } from '../../engine/connectors/client.ts';
-import { TandemError } from '../../engine/errors.ts';
-import type { WritablePath } from '../../engine/expression/path.ts';
-import type { Json, JsonObject, SystemRecord } from '../../engine/types.ts';
+import {
+  type Config,
+  createSystemClient,
+  type EntityConfig,
+  type Json,
+  type JsonObject,
+  type SystemClient,
+  type SystemRecord,
+  TandemError,
+  type WritablePath,
+} from '../../engine/index.ts';
 
 export interface TestSystems {
   read(entity: EntityConfig, id: string): Promise<SystemRecord | undefined>;

@@ -10,8 +10,7 @@ import type {
   Run,
   Triggered,
 } from '../../api/index.ts';
-import type { Mapping } from '../../engine/config/types.ts';
-import type { SideIndex } from '../../engine/types.ts';
+import type { Mapping, SideIndex } from '../../engine/index.ts';
 import { type Client, path, query } from '../client.ts';
 import { asFailure } from '../failure.ts';
 

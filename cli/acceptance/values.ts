@@ -1,8 +1,15 @@
 /** Values to test a row with: real ones of the schema's examples, or made up; unique ones where records are known by them. */
-import type { Mapping, Property } from '../../engine/config/types.ts';
-import { canonical, isEmpty } from '../../engine/expression/values.ts';
-import { examplesOf, refusal } from '../../engine/sync/samples.ts';
-import type { Json, JsonObject, SideIndex } from '../../engine/types.ts';
+import {
+  canonical,
+  examplesOf,
+  isEmpty,
+  type Json,
+  type JsonObject,
+  type Mapping,
+  type Property,
+  refusal,
+  type SideIndex,
+} from '../../engine/index.ts';
 
 /** Whether records are told apart by the place of a row: match rules compare it, or it is the first free text. */
 export function isMark(mapping: Mapping, property: Property, side: SideIndex): boolean {

@@ -1,8 +1,7 @@
 /** `tandem doc`: writes the documents of the mappings, or compares a document with them. Needs the files alone. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import type { Config, SystemConfig } from '../../engine/config/types.ts';
-import { nearest } from '../../engine/expression/nearest.ts';
+import { type Config, nearest, type SystemConfig } from '../../engine/index.ts';
 import { action, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
 import { type CheckReport, checkDocument } from '../dataflow/check.ts';

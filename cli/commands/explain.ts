@@ -1,7 +1,7 @@
 /** `tandem explain`: why a record is as it is, property by property. */
 import type { Command } from 'commander';
 import type { ExplainedProperty, Explanation } from '../../api/index.ts';
-import { RULES } from '../../engine/merge/merge.ts';
+import { RULES } from '../../engine/index.ts';
 import { action, declare } from '../command.ts';
 import { explain } from '../explanation.ts';
 import { OK } from '../failure.ts';

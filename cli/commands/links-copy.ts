@@ -6,19 +6,20 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
-import { formatProblem } from '../../engine/config/format.ts';
-import { connect } from '../../engine/queue/connection.ts';
-import { createRetirements } from '../../engine/queue/retirements.ts';
 import {
+  adoptFingerprints,
   type CopiedMapping,
+  connect,
+  createRetirements,
   type ExportCounts,
   exportLines,
+  fingerprintRecord,
+  formatProblem,
   type ImportProblem,
   importLines,
-} from '../../engine/store/copy.ts';
-import { adoptFingerprints, fingerprintRecord } from '../../engine/store/fingerprints.ts';
-import { openTransfer } from '../../engine/store/store.ts';
-import type { Pair } from '../../engine/types.ts';
+  openTransfer,
+  type Pair,
+} from '../../engine/index.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
 import { FAILED, Failure, OK } from '../failure.ts';

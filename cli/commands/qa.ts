@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { MappingPage, MappingSummary } from '../../api/index.ts';
-import type { Mapping } from '../../engine/config/types.ts';
+import type { Mapping } from '../../engine/index.ts';
 import { type AcceptanceReport, acceptance, exitStatus, requireYes } from '../acceptance/acceptance.ts';
 import { type Check, countsOf } from '../acceptance/checks.ts';
 import { junit, renderReport } from '../acceptance/report.ts';

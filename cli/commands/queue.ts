@@ -2,8 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { BulkAction, BulkAnswer, Job, JobPage, MarkedPage, Queue, QueuePage } from '../../api/index.ts';
 import { BULK } from '../../api/index.ts';
-import { JOB_STATES } from '../../engine/queue/hand.ts';
-import { DELAY_REASONS } from '../../engine/queue/reasons.ts';
+import { DELAY_REASONS, JOB_STATES } from '../../engine/index.ts';
 import { type Client, path, query } from '../client.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';

@@ -1,7 +1,7 @@
 /** `tandem records`: what waits or failed, over all mappings, by reason. */
 import { type Command, Option } from 'commander';
 import type { IssuePage, IssueReasonPage } from '../../api/index.ts';
-import { ISSUE_KINDS } from '../../engine/store/types.ts';
+import { ISSUE_KINDS } from '../../engine/index.ts';
 import { query } from '../client.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';

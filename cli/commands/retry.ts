@@ -1,7 +1,7 @@
 /** `tandem retry`: has records that wait looked at again, and tells what became of them. */
 import type { Command } from 'commander';
 import type { Retried } from '../../api/index.ts';
-import { ISSUE_KINDS } from '../../engine/store/types.ts';
+import { ISSUE_KINDS } from '../../engine/index.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';

@@ -2,11 +2,23 @@
 
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { checkDescription, type DescriptionFinding } from '../../engine/check/description.ts';
-import type { LiveFinding, LiveRequest, NotChecked } from '../../engine/check/findings.ts';
-import { formatProblem } from '../../engine/config/format.ts';
-import type { Config, EntityConfig, Mapping, Problem, SystemConfig } from '../../engine/config/types.ts';
-import { checkLaws, type Finding, type LawOptions, type UncheckedProperty } from '../../engine/sync/laws.ts';
+import {
+  type Config,
+  checkDescription,
+  checkRoundTrips,
+  type DescriptionFinding,
+  type EntityConfig,
+  type Finding,
+  formatProblem,
+  type LawOptions,
+  type LiveFinding,
+  type LiveRequest,
+  type Mapping,
+  type NotChecked,
+  type Problem,
+  type SystemConfig,
+  type UncheckedProperty,
+} from '../../engine/index.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { checkFiles, howToBegin, loadFolder, shownFile } from '../configuration.ts';
 import { type ExitStatus, FAILED, OK, USAGE } from '../failure.ts';
@@ -167,7 +179,7 @@ async function tryMappings(
 ): Promise<Tried> {
   const all = async (optionsFor: (mapping: Mapping) => LawOptions): Promise<Pick<Tried, 'findings' | 'notChecked'>> => {
     const reports = [];
-    for (const mapping of checked.mappings) reports.push(await checkLaws(mapping, optionsFor(mapping)));
+    for (const mapping of checked.mappings) reports.push(await checkRoundTrips(mapping, optionsFor(mapping)));
     return { findings: reports.flatMap((one) => one.findings), notChecked: reports.flatMap((one) => one.notChecked) };
   };
   if (records === undefined && !live) return { ...(await all(() => ({}))), unreadable: [] };

@@ -1,6 +1,6 @@
 /** Conditions of a simple form, such as `$exists(email) and status != "gone"`, in words. */
 import jsonata from 'jsonata';
-import { parsePath, type WritablePath } from '../../engine/expression/path.ts';
+import { parsePath, type WritablePath } from '../../engine/index.ts';
 
 export type Scalar = string | number | boolean;
 

@@ -1,8 +1,6 @@
 /** How the value of a row changes on its way, in words. */
 import jsonata from 'jsonata';
-import type { Mapping, Property } from '../../engine/config/types.ts';
-import { parsePath } from '../../engine/expression/path.ts';
-import { otherSide, type SideIndex } from '../../engine/types.ts';
+import { type Mapping, otherSide, type Property, parsePath, type SideIndex } from '../../engine/index.ts';
 import { code, flat, type Text, text } from './blocks.ts';
 import { fieldTitle, tableAnchor, withArticle } from './names.ts';
 

@@ -1,7 +1,5 @@
 /** The data type of a place as documents state it: that of the entity's schema, in the words of mapping files. */
-import { schemaTypes } from '../../engine/config/schema-path.ts';
-import type { JsonSchema, Property, ValueType } from '../../engine/config/types.ts';
-import type { SideIndex } from '../../engine/types.ts';
+import { type JsonSchema, type Property, type SideIndex, schemaTypes, type ValueType } from '../../engine/index.ts';
 import { withArticle } from './names.ts';
 
 /** Values that are named one by one; more are counted. */

@@ -2,9 +2,17 @@
  * A dataflow document as data: what the mappings between two systems do, in one direction of reading. Made from the loaded
  * definitions and nothing else, so the same definitions give the same document, but for its time.
  */
-import { shortHash } from '../../engine/config/hash.ts';
-import type { Config, Mapping, MappingSide, Property, SystemConfig, ValueTable } from '../../engine/config/types.ts';
-import { otherSide, type SideIndex } from '../../engine/types.ts';
+import {
+  type Config,
+  type Mapping,
+  type MappingSide,
+  otherSide,
+  type Property,
+  type SideIndex,
+  type SystemConfig,
+  shortHash,
+  type ValueTable,
+} from '../../engine/index.ts';
 import { flat, plainText, type Text } from './blocks.ts';
 import { type Conversion, conversions } from './conversion.ts';
 import { dataType } from './data-type.ts';

@@ -1,7 +1,15 @@
 /** What documents call systems, records and fields: the titles of system files. */
-import type { EntityConfig, Mapping, MappingSide, Property } from '../../engine/config/types.ts';
-import { type PathStep, parsePath, type WritablePath } from '../../engine/expression/path.ts';
-import { otherSide, type SideIndex } from '../../engine/types.ts';
+import {
+  type EntityConfig,
+  type Mapping,
+  type MappingSide,
+  otherSide,
+  type PathStep,
+  type Property,
+  parsePath,
+  type SideIndex,
+  type WritablePath,
+} from '../../engine/index.ts';
 import { flat } from './blocks.ts';
 
 /** `Keap Company`; with the name of the side where both sides would read the same. */

@@ -1,9 +1,19 @@
 /** What a mapping does, in sentences that are made from its rules: each says one thing that can be tested. */
 import jsonata from 'jsonata';
-import { BRAKE_KINDS, type BrakeKind, type BrakeLimit } from '../../engine/config/brake.ts';
-import { schemaPlace, schemaTypes } from '../../engine/config/schema-path.ts';
-import type { ConflictRule, EntityConfig, Mapping, MappingSide, MatchRule } from '../../engine/config/types.ts';
-import { otherSide, type SideIndex } from '../../engine/types.ts';
+import {
+  BRAKE_KINDS,
+  type BrakeKind,
+  type BrakeLimit,
+  type ConflictRule,
+  type EntityConfig,
+  type Mapping,
+  type MappingSide,
+  type MatchRule,
+  otherSide,
+  type SideIndex,
+  schemaPlace,
+  schemaTypes,
+} from '../../engine/index.ts';
 import { code, flat, listed, type Text, text } from './blocks.ts';
 import { conditionOf, conditionWords, type KindOf, pathOf } from './condition.ts';
 import { fieldTitle, placeTitle, recordTitle, withArticle } from './names.ts';

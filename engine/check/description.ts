@@ -6,6 +6,7 @@ import type { Mapping, MappingSide } from '../config/types.ts';
 import { otherSide } from '../types.ts';
 import type { Located } from './findings.ts';
 
+/** A sentence of a `description` that contradicts the rules of its mapping. It stands where the description begins. */
 export interface DescriptionFinding extends Located {
   readonly kind: 'description';
   readonly mapping: string;
@@ -18,6 +19,10 @@ export interface DescriptionFinding extends Located {
 
 const REMEDY = 'Correct the description, or the rule.';
 
+/**
+ * Reads the mapping alone.
+ * @returns a finding for each contradiction; nothing for a sentence that it does not understand
+ */
 export function checkDescription(mapping: Mapping): DescriptionFinding[] {
   return mapping.description
     .replace(/\s+/g, ' ')

@@ -51,6 +51,7 @@ export interface Answered {
   readonly answer: string;
 }
 
+/** What a live check found wrong: the remark, its place in a file, and the operation and request that showed it. */
 export interface LiveFinding extends Omit<Remark, 'at'>, Located, Answered {
   readonly system: string;
   readonly entity: string;
@@ -58,6 +59,7 @@ export interface LiveFinding extends Omit<Remark, 'at'>, Located, Answered {
   readonly operation: string;
 }
 
+/** A request that a live check sent. `request` is readable, without secrets and without the value searched for. */
 export interface LiveRequest {
   readonly system: string;
   readonly entity: string;
@@ -67,6 +69,7 @@ export interface LiveRequest {
   readonly status: number | undefined;
 }
 
+/** An operation that is declared and could not be judged, and why. One that is not declared is left out. */
 export interface NotChecked {
   readonly system: string;
   readonly entity: string;

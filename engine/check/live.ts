@@ -30,6 +30,7 @@ import {
 import type { Exchange, Recorder } from './recorder.ts';
 import { checkRecords } from './records.ts';
 
+/** What a check of one entity found. It holds whole records of the system: it stays in memory, and is not logged. */
 export interface EntityReport extends Listed {
   readonly requests: readonly LiveRequest[];
   readonly findings: readonly LiveFinding[];
@@ -59,7 +60,11 @@ export interface LiveOptions {
 export const operationsOf = ({ list, read, find }: EntityConfig): number =>
   [list, list?.since, read].filter(Boolean).length + Object.keys(find?.by ?? {}).length;
 
-/** @throws TandemError where the system cannot be reached, or its list fails for a reason outside of the files */
+/**
+ * Does each declared operation once, one after the other; a list may take several requests. What the system refuses
+ * becomes a finding, not an error.
+ * @throws TandemError SYSTEM_UNREACHABLE, SYSTEM_AUTH, SYSTEM_THROTTLED or SYSTEM_DOWN; SYSTEM_UNAVAILABLE of the list
+ */
 export const checkEntity = (options: LiveOptions): Promise<EntityReport> => new EntityCheck(options).run();
 
 /** Errors that say nothing about what the files declare. */

@@ -15,6 +15,7 @@ export interface Exchange {
   readonly error: TandemError | undefined;
 }
 
+/** Does one `record` at a time: what the transport sends meanwhile counts as sent by its work. */
 export interface Recorder {
   readonly transport: Transport;
   /**
@@ -40,6 +41,11 @@ export interface RecorderOptions {
   readonly onWait?: (ms: number) => void;
 }
 
+/**
+ * @param inner does the requests
+ * @returns a transport whose `send` waits for quota itself, and throws TandemError OPERATION_UNSUPPORTED for anything
+ *   but a GET that reads, else what `inner` throws
+ */
 export function createRecorder(inner: Transport, { patience = 600_000, onWait }: RecorderOptions = {}): Recorder {
   let kept: { exchanges: Exchange[]; left: number } | undefined;
 

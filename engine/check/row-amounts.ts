@@ -8,7 +8,11 @@ import { agrees, type FormattedAmount, formattedAmounts, numberOf } from './amou
 import type { LiveFinding } from './findings.ts';
 import type { EntityReport } from './live.ts';
 
-/** Never throws for what a record or a conversion does: what cannot be converted is the matter of other checks. */
+/**
+ * Converts the records of the report to the other side: no request but those of conversions. Never throws for what a
+ * record or a conversion does: what cannot be converted is the matter of other checks.
+ * @returns one finding for each row of the mapping with wrong amounts
+ */
 export async function checkRowAmounts(
   mapping: Mapping,
   side: SideIndex,

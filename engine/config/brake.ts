@@ -1,8 +1,11 @@
 /** How much of what cannot be taken back one run may do before it stops and asks: the limits of a mapping's brake. */
 
+/** What a brake limits: records deleted, records created, and those in which an empty value overwrites another. */
 export const BRAKE_KINDS = ['deletes', 'creates', 'clears'] as const;
+/** The key of a limit in a mapping file, and the `kind` of a brake that is on. */
 export type BrakeKind = (typeof BRAKE_KINDS)[number];
 
+/** A limit of one mapping, with `BRAKE_DEFAULTS` for what its file leaves out. A number of records: see `allowance`. */
 export interface BrakeLimit {
   /** More than this many records in one run trip the brake. */
   readonly count: number;

@@ -22,12 +22,13 @@ export interface LoadOptions extends Folders {
   readonly env: Env;
 }
 
+/** `config` holds only what is free of faults. `problems` come in the order in which to correct them: causes first. */
 export interface LoadResult {
   readonly config: Config;
   readonly problems: readonly Problem[];
 }
 
-/** Reads and compiles all files. */
+/** Reads and compiles all files. @throws TandemError STARTUP_REFUSED where a folder cannot be read: see `readFiles` */
 export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   return compileFiles(await readFiles(options), options.env);
 }
@@ -88,7 +89,7 @@ const tableName = (file: string): string | undefined => /^mappings\/values\/([^/
 /** Those beside the folders of the systems are the formats of the files, for editors. */
 const entitySchemaName = (file: string): string | undefined => /^schemas\/([^/]+\/.+)\.schema\.json$/.exec(file)?.[1];
 
-/** Compiles the texts of all files; does no I/O. */
+/** Compiles the texts of all files. Faults are returned, not thrown. The two formats are read once per process. */
 export function compileFiles(files: Files, env: Env): LoadResult {
   const problems = unreadableOthers(files);
   const schemas = entitySchemas(files, problems);

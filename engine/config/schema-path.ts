@@ -16,6 +16,10 @@ export type SchemaPlace =
       readonly message: string;
     };
 
+/**
+ * Follows the path through lists, too. `readOnly`: the field, or one on the way to it, is never written.
+ * @returns the place, or a message for the author of a file where the schema has none
+ */
 export function schemaPlace(schema: JsonSchema, steps: readonly PathStep[]): SchemaPlace {
   let here: JsonSchema | undefined = schema;
   let readOnly = false;

@@ -26,6 +26,7 @@ export interface ConfigChange {
   readonly changed: readonly string[];
 }
 
+/** One per process. `current()` is the same object until an edit counts; work keeps the one that it began with. */
 export interface ConfigStore {
   current(): Config;
   /** Faults of the files as they are now, also where an older version of them still runs. */
@@ -49,7 +50,10 @@ const POLL = 1_500;
 /** How often files that change while they are read are read again, at most. */
 const ROUNDS = 20;
 
-/** At the first load there is no last good version: what is faulty does not run, and the caller decides whether to start. */
+/**
+ * At the first load there is no last good version: what is faulty does not run. The caller decides whether to start.
+ * @throws TandemError STARTUP_REFUSED where a folder cannot be read at the first load; later it is a problem
+ */
 export async function createConfigStore(options: ConfigStoreOptions): Promise<ConfigStore> {
   let read = await readFiles(options);
   let running = settle(read, undefined, options);

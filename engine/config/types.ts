@@ -10,6 +10,10 @@ export type JsonSchema = JsonObject;
 
 // ---------------------------------------------------------------- systems
 
+/**
+ * A file of systems/ with the variables of the environment filled in. It holds secrets (`auth`, `headers`, `webhooks`):
+ * it is not logged or shown as a whole.
+ */
 export interface SystemConfig {
   readonly name: string;
   /** Its name in documents for people. */
@@ -90,6 +94,7 @@ export interface AccountConfig extends OperationConfig {
   readonly cache: number;
 }
 
+/** An entity of a system file. Paths lead into the normalized record. An operation that is undefined is not offered. */
 export interface EntityConfig {
   readonly system: string;
   readonly name: string;
@@ -240,6 +245,10 @@ export interface WebhookRegistrationConfig {
 
 // ---------------------------------------------------------------- mappings
 
+/**
+ * How values of a property are compared, read and written: see `parseValue`, `canonical` and `toJson` in
+ * expression/values.ts.
+ */
 export type ValueType = 'string' | 'integer' | 'decimal' | 'boolean' | 'date' | 'datetime' | 'list';
 /** `latest`, a side, or `review`. */
 export type ConflictRule = 'latest' | SideIndex | 'review';
@@ -247,6 +256,10 @@ export type DeleteRule = 'keep' | 'propagate' | 'review';
 /** Both ways, or the one side that the value flows to. */
 export type Direction = 'both' | SideIndex;
 
+/**
+ * A file of mappings/, compiled, with its systems and value tables. An edit of any of them makes another one, with
+ * another `version`.
+ */
 export interface Mapping {
   readonly name: string;
   readonly description: string;
@@ -267,6 +280,7 @@ export interface Mapping {
   readonly depth: number;
 }
 
+/** One of the two entities of a mapping, and what happens on this side. `when` undefined: all records are in scope. */
 export interface MappingSide {
   readonly index: SideIndex;
   /** The name that the mapping file gives this side. */
@@ -284,6 +298,7 @@ export interface MappingSide {
   readonly correlate: WritablePath | undefined;
 }
 
+/** Records of the two sides with the same key are candidates. One without a key is nobody's candidate by this rule. */
 export interface MatchRule {
   /** Both expressions as written; shown to people. */
   readonly name: string;
@@ -302,6 +317,7 @@ export interface ScheduleConfig {
   readonly full: number | undefined;
 }
 
+/** A row of a mapping, compiled. Pairs are in the order of the sides; `line` and `column` count from 1. */
 export interface Property {
   /** Stable within the mapping: the path on the first side, or on the second where the first has none. */
   readonly name: string;
@@ -357,6 +373,7 @@ export interface ReferenceConfig {
 
 // ---------------------------------------------------------------- the whole
 
+/** Everything that runs. A system or mapping whose file has faults is absent. */
 export interface Config {
   /** Hash over all versions: equal on every process that runs the same files. */
   readonly version: string;

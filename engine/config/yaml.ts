@@ -179,6 +179,7 @@ function startOf(text: string, node: TreeNode): number {
   return at;
 }
 
+/** For what `parseYaml` returned: true where that is no document, but what is wrong with the text. */
 export const isFault = (document: YamlDocument | YamlFault): document is YamlFault => 'message' in document;
 
 interface Scalar {

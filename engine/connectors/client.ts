@@ -8,6 +8,10 @@ import type { Connector, ListOptions, OpenConnector, Page } from './connector.ts
 import { createHost, type SystemDeps } from './host.ts';
 import { connectorOf } from './registry.ts';
 
+/**
+ * Calls one system under one version of its file; made by `createSystemClient`, holds connections until `close`. While
+ * calls pause, its operations throw TandemError SYSTEM_DOWN at once.
+ */
 export interface SystemClient extends Connector {
   readonly config: SystemConfig;
   /** Whether the system is there, as far as this process has seen. */
@@ -30,11 +34,11 @@ const CHECK_FRESH = 5_000;
 /** Records of an entity that is kept in memory. */
 const CACHED_RECORDS = 10_000;
 
+// Over 60 lines: a factory. What it returns are the operations of a connector, each with what all of them need around it.
 /**
  * @param open makes the connector; by default the one that the system file asks for
  * @throws TandemError STARTUP_REFUSED where the system cannot be used as it is set up
  */
-// Over 60 lines: a factory. What it returns are the operations of a connector, each with what all of them need around it.
 export function createSystemClient(
   config: SystemConfig,
   deps: SystemDeps,

@@ -38,11 +38,11 @@ export interface SystemClock {
   earliest(entity: string, at: number): Promise<number>;
 }
 
+// Over 60 lines: a factory. What it returns are short functions that share one offset.
 /**
  * @param key hash of Redis that keeps the measures (by entity; '': by `Date`): another process may need them before it has made a call
  * @param onOffset called when the offset goes beyond CLOCK_WARNING, and when it is within it again
  */
-// Over 60 lines: a factory. What it returns are short functions that share one offset.
 export function createSystemClock(
   redis: Redis,
   key: string,

@@ -190,7 +190,7 @@ export interface LimiterState {
   readonly limits: readonly { readonly requests: number; readonly per: number; readonly left: number }[];
 }
 
-/** Asks without taking anything. */
+/** Asks Redis without taking anything. Times in what it returns are in ms. */
 export async function limiterState({
   redis,
   prefix,

@@ -3,6 +3,7 @@ import { TandemError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import type { Json, JsonObject } from '../types.ts';
 
+/** Made by `parsePath`. It reads what JSONata would read there, and writes to a copy. */
 export interface WritablePath {
   readonly source: string;
   /** The top-level field. */
@@ -20,6 +21,7 @@ export interface WritablePath {
   set(record: JsonObject, value: unknown): JsonObject;
 }
 
+/** A name, without backquotes. `select` undefined: of a list all elements count, by JSONata's rules for sequences. */
 export interface PathStep {
   readonly name: string;
   readonly select: Selection | undefined;

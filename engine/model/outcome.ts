@@ -21,6 +21,7 @@ export const OUTCOMES = {
   missing: { counter: 'excluded', words: 'the record does not exist; of a link: neither does' },
 } as const satisfies Record<string, { readonly counter: Counter | undefined; readonly words: string }>;
 
+/** The name of an outcome, as runs, HTTP and the label `kind` of metrics have it. */
 export type OutcomeKind = keyof typeof OUTCOMES;
 
 /** What a run counts. `perSide`: on which side. The one list: types, sums, the HTTP schema and docs follow from it. */
@@ -61,6 +62,7 @@ export const countsBy = <Sides>(
 
 export type Changes = readonly [string | undefined, string | undefined];
 
+/** What one reconcile came to. It is stored with plans: it names properties and sides, and never holds values. */
 export interface Outcome {
   readonly kind: OutcomeKind;
   /** Names of the properties written, per side; on a create all that were sent. */

@@ -9,7 +9,9 @@ import { isRecordJob, type MappingJob, type ScanJob } from '../runtime/queues.ts
 import { outcome } from '../sync/outcome.ts';
 import { reasonOfJob, type WaitReason } from './reasons.ts';
 
+/** The states of a job in BullMQ. `waiting` includes jobs with a priority. */
 export const JOB_STATES = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
+/** Where BullMQ keeps a job. It may be in another state by the time that it is read. */
 export type JobState = (typeof JOB_STATES)[number];
 
 /** Jobs that fit all that is given. */
@@ -39,12 +41,14 @@ export async function pageOfJobs(
   return jobs.filter((job): job is Job => Boolean(job?.id)).slice(0, limit);
 }
 
+/** Reads the job alone. Only a delayed job has a `reason`, so a filter by reason fits no other one. */
 export function fitsFilter(job: Job, state: JobState, { code, reason }: JobFilter): boolean {
   if (code === undefined && reason === undefined) return true;
   const wait = reasonOfJob(job, state === 'delayed');
   return (code === undefined || wait?.code === code) && (reason === undefined || wait?.reason === reason);
 }
 
+/** How many jobs something was done to. `next` undefined: the last job of the state was looked at. */
 export interface Touched {
   readonly touched: number;
   /** Where to go on: there may be more. */
@@ -64,6 +68,10 @@ export interface Touch {
 export const retryJobs = (queue: Queue, what: Omit<Touch, 'state'>): Promise<Touched> =>
   touch(queue, { ...what, state: 'failed' }, (jobs) => each(jobs, retryJob));
 
+/**
+ * Has one failed job tried again at once, with all its tries.
+ * @throws Error of BullMQ where it is not failed any more
+ */
 export const retryJob = (job: Job): Promise<void> =>
   job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
 
@@ -76,6 +84,7 @@ export const promoteJobs = (queue: Queue, what: Omit<Touch, 'state'>): Promise<T
     ),
   );
 
+/** Discards the jobs that fit, `limit` of them at most, and looks at `LOOKED` jobs at most: see `discard`. */
 export const discardJobs = (engine: Engine, queue: Queue, what: Touch): Promise<Touched> =>
   touch(queue, what, (jobs) => discard(engine, jobs, what.state));
 

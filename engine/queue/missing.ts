@@ -7,6 +7,7 @@ import type { Engine } from '../engine.ts';
 import type { KeptSide } from '../store/progress.ts';
 import type { Pair } from '../types.ts';
 
+/** A mapping that was in force and has no usable file now, or one whose retirement is not finished. */
 export interface MissingMapping {
   readonly name: string;
   /** undefined where no worker ever noted them. */

@@ -23,8 +23,10 @@ export const IDLE_REASONS = {
   version: 'no worker has the version in force',
 } as const;
 
+/** Why a job waits (`DELAY_REASONS`), or why a whole queue does (`IDLE_REASONS`). */
 export type WaitReason = keyof typeof DELAY_REASONS | keyof typeof IDLE_REASONS;
 
+/** `code`: of the error that made it wait, if one did. `detail`: plain words for people, without values. */
 export interface Wait {
   readonly reason: WaitReason;
   readonly code?: ErrorCode;

@@ -15,7 +15,13 @@ const STEP = 1_000;
 /** Jobs that workers have now. */
 const ACTIVE = 1_000;
 
-/** @returns whether all is deleted; false: to be asked again */
+/**
+ * @param confirmed how many links the person has agreed to delete
+ * @param patience ms after which it returns; default 5,000
+ * @returns whether all is deleted; false: to be asked again
+ * @throws TandemError NOT_FOUND where none of that name was ever in force; CONFLICT where it has a file, has another
+ *   number of links, or is being worked on
+ */
 export async function retireMapping(
   engine: Engine,
   name: string,

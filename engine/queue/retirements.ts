@@ -41,6 +41,7 @@ interface Commands {
 
 export type Retirements = ReturnType<typeof createRetirements>;
 
+/** @param ttl ms without a sign of life after which a process counts as gone; default 20,000, as in versions.ts */
 export function createRetirements(connection: Redis, prefix: string, ttl = TTL) {
   connection.defineCommand('tandemRetire', { lua: MARK, numberOfKeys: 4 });
   const redis = connection as Redis & Commands;

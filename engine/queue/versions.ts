@@ -45,6 +45,7 @@ export interface ProcessInfo {
   readonly systems?: Readonly<Record<string, SystemStatus>>;
 }
 
+/** A process that gave a sign of life within the last 20 s (`VersionOptions.ttl`), by the clock of Redis. */
 export interface LivingProcess extends ProcessInfo {
   /** Mappings of which it has another version than the one in force: it leaves their work to others. */
   readonly yielded: readonly string[];

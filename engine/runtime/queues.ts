@@ -8,7 +8,9 @@ import type { ErrorCode } from '../errors.ts';
 import type { RunKind } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 
+/** The queue of all scans and backfills, whichever their mapping. */
 export const SCAN_QUEUE = 'scan';
+/** The queue of one mapping: its batches, and its records in trouble. */
 export const reconcileQueue = (mapping: string): string => `reconcile-${mapping}`;
 /** In braces, as BullMQ wants it for a Redis Cluster; there it has them already. */
 export const queuePrefix = (prefix: string): string => (prefix.startsWith('{') ? prefix : `{${prefix}}`);
@@ -31,10 +33,13 @@ export interface RecordJob {
   readonly refused?: { readonly code?: ErrorCode; readonly reason: string; readonly lease?: string };
 }
 
+/** The data of a job in the queue of a mapping. A batch takes its records only when it begins. */
 export type MappingJob = BatchJob | RecordJob;
 
+/** True for a record in trouble, false for a batch. */
 export const isRecordJob = (data: MappingJob): data is RecordJob => 'id' in data;
 
+/** The data of a job in `SCAN_QUEUE`. A job that is tried again, or taken over, goes on where its run left off. */
 export interface ScanJob {
   readonly mapping: string;
   readonly scan: RunKind;
@@ -81,8 +86,12 @@ export interface Queues {
   close(): Promise<void>;
 }
 
-/** @param firstRetry ms before the first try again; doubled with each further one */
 // Over 60 lines: a factory. What it returns are short functions over the queues.
+/**
+ * Opens no queue of a mapping before it is asked for. `close` leaves the connection to the caller.
+ * @param prefix first part of every key, as `keyPrefix` says
+ * @param firstRetry ms before the first try again; doubled with each further one
+ */
 export function createQueues(
   connection: Redis,
   prefix: string,

@@ -58,8 +58,8 @@ export type RecordResult =
   | { readonly kind: 'later'; readonly wait: Wait; readonly ms: number }
   | { readonly kind: 'retry'; readonly error: TandemError };
 
-/** @returns never throws for what a record or a system does */
 // Over 60 lines: one look at a record and each of its ends, which all report who looked, and for how long.
+/** @returns never throws for what a record or a system does */
 export async function workOn(
   work: Work,
   { mapping, scope }: Shift,

@@ -54,6 +54,10 @@ const BATCHES = 4;
 const TAKEOVERS = 1_000;
 
 // Over 60 lines: a factory. The parts of a process are started and closed here in one order, and share its state.
+/**
+ * Makes this process work on the mappings of which it has the version in force, until `close`, which comes before that
+ * of the engine. Resolves once it takes jobs and its schedules are set.
+ */
 export async function startWorkers(engine: Engine, options: WorkerOptions = {}): Promise<Workers> {
   const { concurrency = 25, lockDuration = 30_000, schedules = true, server = false } = options;
   // Blocking commands need a connection of their own; BullMQ duplicates this one for each worker.

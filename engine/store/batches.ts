@@ -41,8 +41,8 @@ type UnitAnswer = [
   recent: Buffer | null,
 ];
 
-/** @param tell called when this process puts the brake on */
 // Over 60 lines: a factory. What it returns are short functions, one per script.
+/** @param tell called when this process puts the brake on */
 export function createBatches(context: StoreContext, reader: Reader, tell: BrakeListener = () => {}): Batches {
   const { redis, scripts, words, base } = context;
   const keysOf = (records: readonly RecordRef[]): string[] => records.map(({ side, id }) => recordKey(side, id));

@@ -19,8 +19,8 @@ const BATCH = 500;
 /** Called when the brake goes on or off, by the process that did it. */
 export type BrakeListener = (on: boolean, brake: Brake) => void;
 
-/** @param tell called when this process puts the brake on or takes it off */
 // Over 60 lines: a factory. What it returns are short functions over the same keys.
+/** @param tell called when this process puts the brake on or takes it off */
 export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: BrakeListener = () => {}) {
   const keys = {
     /** HASH: the brake that is on, else absent. */

@@ -28,6 +28,7 @@ export interface CopiedMapping {
   readonly links: Transfer;
 }
 
+/** How many lines were made so far: of links, and of records without a link. The last line of a copy states both. */
 export interface ExportCounts {
   links: number;
   records: number;
@@ -74,6 +75,7 @@ const line = (value: object): string => `${JSON.stringify(value)}\n`;
 
 // ---------------------------------------------------------------- import
 
+/** A line that was not taken, and why. What is wrong with the copy as a whole has the number of its last line. */
 export interface ImportProblem {
   /** Counts from 1. */
   readonly line: number;
@@ -107,12 +109,12 @@ export interface ImportOptions {
   readonly adopt: (fingerprints: FingerprintRecord) => Promise<void>;
 }
 
+// Over 60 lines: one pass over a text, line by line, whose steps share what was counted so far.
 /**
  * Reads a copy and puts back what is missing. What is there is never changed; a line that cannot be used stops no other.
  * @param text chunks of the copy
- * @throws TandemError BAD_REQUEST where it is no copy of links at all
+ * @throws TandemError BAD_REQUEST where it is no copy of links at all; what `adopt` throws
  */
-// Over 60 lines: one pass over a text, line by line, whose steps share what was counted so far.
 export async function importLines(
   text: AsyncIterable<string>,
   mappings: ReadonlyMap<string, CopiedMapping>,

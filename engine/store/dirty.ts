@@ -100,8 +100,8 @@ export const dirtyKey = (prefix: string, mapping: string): string => `${prefix}:
 
 export type Dirty = ReturnType<typeof createDirty>;
 
-/** The dirty sets of all mappings. */
 // Over 60 lines: a factory. What it returns are short functions, each one command or script.
+/** The dirty sets of all mappings. */
 export function createDirty(connection: Redis, prefix: string) {
   connection.defineCommand('tandemDirtyMark', { lua: MARK, numberOfKeys: 2 });
   connection.defineCommand('tandemDirtyDiscard', { lua: DISCARD, numberOfKeys: 2 });

@@ -38,6 +38,7 @@ export function createFingerprinter(key: Uint8Array): Fingerprinter {
   return { token, of: (raw, options) => token(canonical(raw, options)) };
 }
 
+/** A fingerprinter with the key of the installation: made once per process, by `openFingerprinter`. */
 export interface KeptFingerprinter extends Fingerprinter {
   /** Puts the key back where Redis was emptied or replaced: see `watchKey`. @throws TandemError STARTUP_REFUSED */
   keep(redis: Redis): Promise<void>;

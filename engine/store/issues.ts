@@ -16,6 +16,7 @@ const BATCH = 500;
 /** Kinds of which the records are listed, beside those that wait, which have a place of their own. */
 const LISTED: readonly IssueKind[] = ['failed', 'blocked', 'review'];
 
+/** An issue and the record that has it. The issue of a link is that of its record on side 0. */
 export interface RecordIssue extends RecordRef {
   readonly issue: Issue;
 }

@@ -26,6 +26,10 @@ const KEPT = 500;
 /** Entries of a plan kept per run. */
 const PLAN_KEPT = 10_000;
 
+/**
+ * `queued`: no worker has it yet; `scanning`: lists or links are read; `working`: its records are looked at; then it is
+ * over. A run that failed may be scanning again.
+ */
 export const RUN_STATES = ['queued', 'scanning', 'working', 'done', 'failed'] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
@@ -47,6 +51,9 @@ export interface Progress {
   readonly retried: number;
 }
 
+/**
+ * A run as it is kept: the 500 latest, and those under way. A group has `*` for its mapping, and sums for its counts.
+ */
 export interface Run {
   readonly id: string;
   readonly mapping: string;
@@ -70,6 +77,7 @@ export interface Run {
   readonly unidentified?: readonly [UnidentifiedItems | undefined, UnidentifiedItems | undefined];
 }
 
+/** What a plan would do about one record. The first 10,000 of a run are kept. */
 export interface PlanEntry extends Outcome {
   readonly record: { readonly side: SideIndex; readonly id: string };
 }

@@ -17,6 +17,7 @@ export const UNKNOWN_VALUE: Token = '?';
 /** `SIDE/ID`: a record within its mapping. */
 export type RecordKey = string;
 
+/** A record of a mapping: its side, and its id in the system of that side. */
 export interface RecordRef {
   readonly side: SideIndex;
   readonly id: string;
@@ -27,6 +28,9 @@ export const RECENT = 900_000;
 
 // ---------------------------------------------------------------- the brake
 
+/**
+ * What a person answers to a brake: what it blocks is done (`continue`) or left undone (`discard`). See `answerBrake`.
+ */
 export type BrakeAnswer = 'continue' | 'discard';
 
 /** A brake that is on. */
@@ -114,7 +118,9 @@ export const ISSUES = {
   orphaned: 'its counterpart was deleted, and it stays; nothing to do',
 } as const;
 
+/** Why a record waits, in one word: as HTTP, the label `kind` of metrics and `--kind` have it. */
 export type IssueKind = keyof typeof ISSUES;
+/** The keys of `ISSUES`, in its order. */
 export const ISSUE_KINDS = Object.keys(ISSUES) as readonly IssueKind[];
 
 /** Why a record is not in agreement. Reasons are plain words and name properties, never values. */

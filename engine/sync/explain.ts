@@ -30,6 +30,10 @@ export interface ExplainedSide {
   readonly modified: string | undefined;
 }
 
+/**
+ * One property of a record that is explained. `values` and `toward` hold values of records. `changed` is undefined
+ * where the record or its base is not known, or where a new definition reads it in another way.
+ */
 export interface ExplainedProperty {
   readonly property: Property;
   readonly values: Pair<unknown>;

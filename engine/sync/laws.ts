@@ -20,6 +20,10 @@ import {
 } from './samples.ts';
 import { inScope, type RecordView, readProperty } from './view.ts';
 
+/**
+ * `there-and-back`: a value that goes to the other side and comes back is the same. `write-back`: to write what was
+ * read changes nothing.
+ */
 export const LAWS = ['there-and-back', 'write-back'] as const;
 export type Law = (typeof LAWS)[number];
 
@@ -39,6 +43,7 @@ export interface Count {
   readonly of: number;
 }
 
+/** What is wrong with one property in one direction, over all values tried. `example` may hold a value of a record. */
 export interface Finding {
   /** `lossy`: a law is broken. `refused`: the value cannot be converted or written, so its record waits. */
   readonly kind: 'lossy' | 'refused';
@@ -65,6 +70,7 @@ export interface Finding {
   readonly remedy: string;
 }
 
+/** Some or all values of this property could not be tried: that nothing was found says little about it. */
 export interface UncheckedProperty {
   readonly mapping: string;
   readonly property: string;
@@ -77,6 +83,7 @@ export interface LawReport {
   readonly notChecked: readonly UncheckedProperty[];
 }
 
+/** Without options no system and no Redis is asked. */
 export interface LawOptions {
   /** Records of both sides; default: the examples in the schemas. */
   readonly records?: SideRecords;
@@ -87,7 +94,7 @@ export interface LawOptions {
 }
 
 /** Never throws for what a mapping or a record does. */
-export async function checkLaws(mapping: Mapping, options: LawOptions = {}): Promise<LawReport> {
+export async function checkRoundTrips(mapping: Mapping, options: LawOptions = {}): Promise<LawReport> {
   const { records = exampleRecords(mapping), context, within = 10_000 } = options;
   const probe = new Probe(mapping, performance.now() + within, context);
   for (const side of [0, 1] as const) await probe.records(side, records[side]);

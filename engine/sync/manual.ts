@@ -33,6 +33,7 @@ export async function linkByHand(scope: MappingScope, ids: Pair<string>): Promis
 /**
  * Breaks a link. Both records stay, but for the correlation id: it no longer names the other.
  * @returns false when they are not linked to each other (any more)
+ * @throws TandemError RECORD_LOCKED; what systems throw
  */
 export async function unlinkByHand(scope: MappingScope, ids: Pair<string>): Promise<boolean> {
   return (await choose(scope, { side: 0, id: ids[0] }, { kind: 'unlink', ids })).kind === 'updated';

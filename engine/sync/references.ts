@@ -9,8 +9,11 @@ import type { MappingScope } from './scope.ts';
 
 export type ConversionScope = Pick<MappingScope, 'mapping' | 'config' | 'clientOf' | 'linksOf' | 'fingerprinter'>;
 
-/** Conversions of one reconcile. `missing` collects the records that had no link when they were asked for. */
 // Over 60 lines: a factory. What it returns are the functions that expressions call.
+/**
+ * Conversions of one reconcile. `missing` collects the records that had no link when they were asked for. Its functions
+ * read Redis and the systems, and throw what these throw.
+ */
 export function convertContext({
   mapping,
   config,

@@ -17,6 +17,7 @@ export interface Sibling {
   readonly side: SideIndex;
 }
 
+/** Made by `mappingScope`, for one piece of work. It keeps to the version of the mapping with which that began. */
 export interface MappingScope {
   /** The version in force when the work began; it does not change under it. */
   readonly config: Config;

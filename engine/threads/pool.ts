@@ -48,6 +48,10 @@ const KEPT = 60_000;
 /** Heap of one thread. */
 const MEGABYTES = 128;
 
+/**
+ * A thread starts with the first task, has 128 MiB of heap, and ends a minute after its last one. A thread that was
+ * started before an edit of the configuration gets no further task.
+ */
 export function createThreads({ config, atOnce = AT_ONCE, timeout = TIMEOUT }: ThreadOptions): Threads {
   const threads = new Set<Thread>();
   let busy = 0;

@@ -7,7 +7,7 @@ import { asTandemError, faultOf, TandemError } from '../errors.ts';
 import { unkeyed } from '../expression/values.ts';
 import { parseJson, printJson } from '../json.ts';
 import type { ConvertContext, ReferenceAnswer } from '../sync/convert.ts';
-import { checkLaws } from '../sync/laws.ts';
+import { checkRoundTrips } from '../sync/laws.ts';
 import { previewRecord } from '../sync/preview.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import {
@@ -50,7 +50,7 @@ async function work(task: number, given: DraftTask | PreviewTask): Promise<void>
 
 async function checkDraft({ yaml, file = 'mappings/draft.yaml' }: DraftTask): Promise<Results['draft']> {
   const { mapping, problems } = loadMappingText(yaml, file, files, env);
-  const laws = mapping ? await checkLaws(mapping, { within: LAWS_PATIENCE }) : { findings: [], notChecked: [] };
+  const laws = mapping ? await checkRoundTrips(mapping, { within: LAWS_PATIENCE }) : { findings: [], notChecked: [] };
   return {
     valid: mapping !== undefined && problems.length === 0,
     ...(mapping ? { mapping: mapping.name } : {}),

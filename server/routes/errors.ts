@@ -1,6 +1,6 @@
 /** The list of errors, where the `type` of every problem document leads. Open to all: it is documentation. */
 import { ErrorEntry, ErrorPage, ErrorParams, ErrorsQuery, ref } from '../../api/index.ts';
-import { ERRORS, type ErrorCode, TandemError } from '../../engine/errors.ts';
+import { ERRORS, type ErrorCode, TandemError } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { problems } from '../responses.ts';
 

@@ -1,11 +1,15 @@
 /** Health: is this process up, and can it do its work? Open to all, so it tells states and no secrets; it calls no system. */
 import { Health, Live } from '../../api/index.ts';
-import { formatProblem } from '../../engine/config/format.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { TandemError } from '../../engine/errors.ts';
-import { checkSafety } from '../../engine/queue/connection.ts';
-import { missingMappings, missingReason, wantsDecision } from '../../engine/queue/missing.ts';
-import { brakeOn } from '../../engine/sync/brake.ts';
+import {
+  brakeOn,
+  checkSafety,
+  type Engine,
+  formatProblem,
+  missingMappings,
+  missingReason,
+  TandemError,
+  wantsDecision,
+} from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { answers, within } from '../patience.ts';
 import { iso } from '../present.ts';

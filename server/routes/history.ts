@@ -1,10 +1,7 @@
 /** The history of a record: values that lost, to be found, put back, or forgotten. */
 import { randomUUID } from 'node:crypto';
 import { Forgotten, HistoryPage, HistoryQuery, RecordParams, RestoreBody, Restored } from '../../api/index.ts';
-import { whyNotRestorable } from '../../engine/merge/restore.ts';
-import { HISTORY_DAYS, HISTORY_ENTRIES } from '../../engine/store/history.ts';
-import { restoreValue } from '../../engine/sync/manual.ts';
-import { mappingScope } from '../../engine/sync/mapping-scope.ts';
+import { HISTORY_DAYS, HISTORY_ENTRIES, mappingScope, restoreValue, whyNotRestorable } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentOutcome } from '../present.ts';
 import { problems } from '../responses.ts';

@@ -10,12 +10,15 @@ import {
   MadeLink,
   MakeLinkBody,
 } from '../../api/index.ts';
-import type { Mapping } from '../../engine/config/types.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { TandemError } from '../../engine/errors.ts';
-import { linkByHand, unlinkByHand } from '../../engine/sync/manual.ts';
-import { mappingScope } from '../../engine/sync/mapping-scope.ts';
-import type { SideIndex } from '../../engine/types.ts';
+import {
+  type Engine,
+  linkByHand,
+  type Mapping,
+  mappingScope,
+  type SideIndex,
+  TandemError,
+  unlinkByHand,
+} from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentIssue } from '../present.ts';
 import { problems } from '../responses.ts';

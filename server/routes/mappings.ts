@@ -12,16 +12,21 @@ import {
   RetireBody,
   Retirement,
 } from '../../api/index.ts';
-import type { Mapping, Property } from '../../engine/config/types.ts';
-import { tooLarge } from '../../engine/connectors/http/record.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { TandemError } from '../../engine/errors.ts';
-import { printJson } from '../../engine/json.ts';
-import { type MissingMapping, missingMappings, missingReason } from '../../engine/queue/missing.ts';
-import { retireMapping } from '../../engine/queue/retire.ts';
-import { schedulesOf } from '../../engine/queue/schedules.ts';
-import { createThreads } from '../../engine/threads/pool.ts';
-import { otherSide } from '../../engine/types.ts';
+import {
+  createThreads,
+  type Engine,
+  type Mapping,
+  type MissingMapping,
+  missingMappings,
+  missingReason,
+  otherSide,
+  type Property,
+  printJson,
+  retireMapping,
+  schedulesOf,
+  TandemError,
+  tooLarge,
+} from '../../engine/index.ts';
 import { brakeState } from '../brake.ts';
 import { AFTER_RETIREMENT, duringRetirement } from '../follows.ts';
 import type { Contract, Routes } from '../options.ts';

@@ -21,24 +21,25 @@ import {
   RecordParams,
   ref,
 } from '../../api/index.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { TandemError } from '../../engine/errors.ts';
-import { parseRecordKey, recordKey } from '../../engine/model/record-key.ts';
 import {
   discard,
   discardJobs,
   discardMarked,
+  type Engine,
   fitsFilter,
   type JobFilter,
   type JobState,
+  type LivingProcess,
   pageOfJobs,
+  parseRecordKey,
   promoteJobs,
+  recordKey,
   retryJob,
   retryJobs,
+  type SideIndex,
+  TandemError,
   type Touched,
-} from '../../engine/queue/hand.ts';
-import type { LivingProcess } from '../../engine/queue/versions.ts';
-import type { SideIndex } from '../../engine/types.ts';
+} from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { iso, presentJob } from '../present.ts';
 import {

@@ -9,15 +9,18 @@ import {
   Retried,
   RetryBody,
 } from '../../api/index.ts';
-import type { Mapping } from '../../engine/config/types.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { faultOf } from '../../engine/errors.ts';
-import type { Converted } from '../../engine/merge/merge.ts';
-import { parseRecordKey } from '../../engine/model/record-key.ts';
-import type { Run } from '../../engine/store/runs.ts';
-import { type ExplainedProperty, explainRecord } from '../../engine/sync/explain.ts';
-import { mappingScope } from '../../engine/sync/mapping-scope.ts';
-import type { SideIndex } from '../../engine/types.ts';
+import {
+  type Converted,
+  type Engine,
+  type ExplainedProperty,
+  explainRecord,
+  faultOf,
+  type Mapping,
+  mappingScope,
+  parseRecordKey,
+  type Run,
+  type SideIndex,
+} from '../../engine/index.ts';
 import { findIssues, type IssueFilter, issueReasons, pageOfIssues } from '../issues.ts';
 import type { Routes } from '../options.ts';
 import { iso, presentFound, presentIssue } from '../present.ts';

@@ -1,16 +1,23 @@
 /** Reviews: the inbox of what a person must decide, and the deciding. */
 import { randomUUID } from 'node:crypto';
 import { ResolveBody, Resolved, ResolveParams, ReviewPage, ReviewsQuery } from '../../api/index.ts';
-import type { Mapping } from '../../engine/config/types.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { TandemError } from '../../engine/errors.ts';
-import type { RecordRef } from '../../engine/store/types.ts';
-import { answerBrake, brakeOn } from '../../engine/sync/brake.ts';
-import { createByHand, deleteSurvivor, dismiss, linkByHand, resolveConflict } from '../../engine/sync/manual.ts';
-import { mappingScope } from '../../engine/sync/mapping-scope.ts';
-import type { Outcome } from '../../engine/sync/outcome.ts';
-import type { MappingScope } from '../../engine/sync/scope.ts';
-import { otherSide } from '../../engine/types.ts';
+import {
+  answerBrake,
+  brakeOn,
+  createByHand,
+  deleteSurvivor,
+  dismiss,
+  type Engine,
+  linkByHand,
+  type Mapping,
+  type MappingScope,
+  mappingScope,
+  type Outcome,
+  otherSide,
+  type RecordRef,
+  resolveConflict,
+  TandemError,
+} from '../../engine/index.ts';
 import { brakeReview } from '../brake.ts';
 import { afterBrake } from '../follows.ts';
 import { pageOfIssues } from '../issues.ts';

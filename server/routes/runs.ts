@@ -10,9 +10,7 @@ import {
   RunsQuery,
   ref,
 } from '../../api/index.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { TandemError } from '../../engine/errors.ts';
-import type { Run } from '../../engine/store/runs.ts';
+import { type Engine, type Run, TandemError } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentPlanEntry, presentRun } from '../present.ts';
 import { problems } from '../responses.ts';

@@ -1,6 +1,6 @@
 /** Triggers: begin a run of one mapping, of one record, or of every mapping. */
 import { ref, TriggerAllBody, TriggerBody, Triggered, TriggerParams } from '../../api/index.ts';
-import { TandemError } from '../../engine/errors.ts';
+import { TandemError } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentRun } from '../present.ts';
 import { problems } from '../responses.ts';

@@ -4,8 +4,7 @@
  */
 import type { FastifyRequest } from 'fastify';
 import { Accepted, Handshake, type Static, WebhookParams } from '../../api/index.ts';
-import { verifyWebhook } from '../../engine/connectors/http/webhooks.ts';
-import { TandemError } from '../../engine/errors.ts';
+import { TandemError, verifyWebhook } from '../../engine/index.ts';
 import { sameSecret } from '../auth.ts';
 import type { Routes } from '../options.ts';
 import { HttpProblem } from '../problems.ts';

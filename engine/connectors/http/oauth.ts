@@ -57,8 +57,8 @@ const RESEAL = createScript(
   `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) return 1 end return 0`,
 );
 
-/** @throws TandemError STARTUP_REFUSED where the encryption key is missing or the token endpoint is not encrypted */
 // Over 60 lines: a factory. What it returns are short functions that share the token and the request under way.
+/** @throws TandemError STARTUP_REFUSED where the encryption key is missing or the token endpoint is not encrypted */
 export function createTokenSource(config: OAuthConfig, options: TokenOptions): TokenSource {
   const { redis, prefix, system, timeout } = options;
   const now = options.now ?? Date.now;

@@ -9,6 +9,7 @@ import { toId } from './record.ts';
 import { fillJson, fillPath, fillQuery, type Values } from './template.ts';
 import { createTransport, type HttpResponse } from './transport.ts';
 
+/** What one `ensure` did at the system, in numbers of hooks. Each hook is for one event. */
 export interface RegisterCounts {
   /** Hooks that were there and are kept. */
   readonly kept: number;
@@ -32,8 +33,12 @@ interface Hook {
   readonly status: string;
 }
 
-/** @throws TandemError OPERATION_UNSUPPORTED at `ensure` where the system file declares no registration */
 // Over 60 lines: a factory. What it returns are short functions over the declared operations.
+/**
+ * Opens connections of its own, until `close`.
+ * @throws TandemError STARTUP_REFUSED as `createTransport`; at `ensure` OPERATION_UNSUPPORTED where the system file
+ *   declares no registration, and what listing the hooks throws
+ */
 export function createWebhookRegistrar(config: SystemConfig, deps: SystemDeps): WebhookRegistrar {
   const host = createHost(config, deps);
   const transport = createTransport(config, host);

@@ -72,6 +72,10 @@ export interface Transport {
 const PATIENCE = 10;
 
 // Over 60 lines: a factory. What it returns are functions that share the connections.
+/**
+ * Opens connections to one origin when they are needed, `concurrency` at most. `close` waits for requests under way.
+ * @throws TandemError STARTUP_REFUSED where OAuth2 lacks an encryption key, or its token endpoint is not encrypted
+ */
 export function createTransport(config: SystemConfig, host: ConnectorHost): Transport {
   const system = config.name;
   const { clock, now } = host;

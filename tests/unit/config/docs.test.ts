@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { readFiles } from '../../../engine/config/files.ts';
 import { formatProblem } from '../../../engine/config/format.ts';
 import { compileFiles } from '../../../engine/config/load.ts';
-import { checkLaws } from '../../../engine/sync/laws.ts';
+import { checkRoundTrips } from '../../../engine/sync/laws.ts';
 import { REAL_ENV, ROOT } from './real.ts';
 
 type Content = Record<string, unknown>;
@@ -62,7 +62,7 @@ describe('docs/mappings.md', async () => {
     });
     expect(problems.map(formatProblem)).toEqual([]);
     // What the page says of losing information is true, and no other example loses any unsaid.
-    const { findings } = await checkLaws(config.mappings.get(name)!);
+    const { findings } = await checkRoundTrips(config.mappings.get(name)!);
     const lossy = findings.filter(({ kind, intended }) => kind === 'lossy' && !intended);
     expect(lossy.length > 0, JSON.stringify(lossy)).toBe(fence.kind.endsWith('loses'));
   });

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Mapping } from '../../../engine/config/types.ts';
-import { checkLaws, type Finding, type LawOptions } from '../../../engine/sync/laws.ts';
+import { checkRoundTrips, type Finding, type LawOptions } from '../../../engine/sync/laws.ts';
 import type { JsonObject, SystemRecord } from '../../../engine/types.ts';
 import { files, load, MAPPING, reported } from '../config/fixture.ts';
 import { loadReal } from '../config/real.ts';
@@ -42,7 +42,7 @@ interface Given {
 }
 
 const check = (rows: string, { crm = [], shop = [], options, ...given }: Given = {}) =>
-  checkLaws(mappingOf(rows, given), { records: [crm.map(recordOf), shop.map(recordOf)], ...options });
+  checkRoundTrips(mappingOf(rows, given), { records: [crm.map(recordOf), shop.map(recordOf)], ...options });
 
 /** A finding as `kind property from: value > there > back`. */
 const brief = ({ kind, property, from, example: { value, there, back } }: Finding): string =>
@@ -216,7 +216,7 @@ describe('values that cannot be converted', () => {
     const { config } = await loadReal();
     const billing = { address_1: 'x'.repeat(76), city: 'Lyon', postcode: '69002' };
     const records: [SystemRecord[], SystemRecord[]] = [[], [recordOf({ company: 'Acme', billing })]];
-    const { findings } = await checkLaws(config.mappings.get('company-customer')!, { records });
+    const { findings } = await checkRoundTrips(config.mappings.get('company-customer')!, { records });
     expect(findings.filter(({ kind }) => kind === 'refused').map(({ property }) => property)).toEqual([
       'address.line1',
     ]);
@@ -332,7 +332,7 @@ describe('generated conversions', () => {
 describe('the mappings of this repository', () => {
   it('lose what docs/mappings.md says, on purpose, and nothing else', async () => {
     const { config } = await loadReal();
-    const reports = await Promise.all([...config.mappings.values()].map((mapping) => checkLaws(mapping)));
+    const reports = await Promise.all([...config.mappings.values()].map((mapping) => checkRoundTrips(mapping)));
     const findings = reports.flatMap((report) => report.findings);
     expect(
       findings.map(({ mapping, property, kind, from, intended }) => ({ mapping, property, kind, from, intended })),

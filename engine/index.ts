@@ -1,0 +1,178 @@
+/**
+ * The one door to the engine: all that server, CLI, bench and an embedding program import of it. What is not here is
+ * free to change. A process opens the files (`createConfigStore`), Redis (`connect`, `checkSafety`) and the key of its
+ * fingerprints (`openFingerprinter`), makes an engine of them (`createEngine`), and has it work (`startWorkers`).
+ *
+ * Each name is described where it is defined. Durations are in milliseconds, points in time in epoch milliseconds or
+ * ISO 8601. What a caller can act on is thrown as a TandemError, with a code of `ERRORS`.
+ */
+
+// ---------------------------------------------------------------- the engine, and what all parts share
+
+export { type BrakeEvent, createEngine, type Engine, type EngineOptions, type OutcomeEvent } from './engine.ts';
+export { asTandemError, ERRORS, type ErrorCode, faultOf, RETRIES, TandemError, unquoted } from './errors.ts';
+export { type Json, type JsonObject, printJson } from './json.ts';
+export type { Logger } from './logger.ts';
+export type { Attributes, Span, Tracing } from './tracing.ts';
+export { otherSide, type Pair, type SideIndex, type SystemRecord } from './types.ts';
+
+// ---------------------------------------------------------------- files: mappings, systems, schemas
+
+export { BRAKE_KINDS, type BrakeKind, type BrakeLimit } from './config/brake.ts';
+export { parseDuration } from './config/duration.ts';
+export { type Files, readFiles } from './config/files.ts';
+export { formatProblem } from './config/format.ts';
+export { shortHash } from './config/hash.ts';
+export { compileFiles, type LoadResult, loadConfig, loadMappingText } from './config/load.ts';
+export { validateRecord } from './config/records.ts';
+export { schemaPlace, schemaTypes } from './config/schema-path.ts';
+export { type ConfigStore, createConfigStore } from './config/store.ts';
+export type {
+  Config,
+  ConflictRule,
+  EntityConfig,
+  JsonSchema,
+  Mapping,
+  MappingSide,
+  MatchRule,
+  Problem,
+  Property,
+  SystemConfig,
+  ValueTable,
+  ValueType,
+} from './config/types.ts';
+export { isFault, parseYaml } from './config/yaml.ts';
+
+// ---------------------------------------------------------------- expressions and values
+
+export { compileExpression } from './expression/compile.ts';
+export { nearest } from './expression/nearest.ts';
+export { type PathStep, parsePath, type WritablePath } from './expression/path.ts';
+export { canonical, isEmpty, tableKey, unkeyed } from './expression/values.ts';
+
+// ---------------------------------------------------------------- systems
+
+export { callsPause, SYSTEM_STATES, type SystemStatus } from './connectors/circuit.ts';
+export { createSystemClient, type SystemClient } from './connectors/client.ts';
+export { openHttpConnector } from './connectors/http/connector.ts';
+export { readPath } from './connectors/http/paths.ts';
+export { tooLarge, toRecord } from './connectors/http/record.ts';
+export { createWebhookRegistrar, type RegisterCounts } from './connectors/http/registrar.ts';
+export { createTransport } from './connectors/http/transport.ts';
+export { verifyWebhook } from './connectors/http/webhooks.ts';
+export { limiterState } from './connectors/limiter.ts';
+export { forgetRegistered, noteRegistered } from './connectors/registered.ts';
+
+// ---------------------------------------------------------------- checks, which write nothing
+
+export { checkDescription, type DescriptionFinding } from './check/description.ts';
+export type { LiveFinding, LiveRequest, NotChecked, Use } from './check/findings.ts';
+export { checkEntity, type EntityReport, operationsOf } from './check/live.ts';
+export { createRecorder, type Recorder } from './check/recorder.ts';
+export { checkRowAmounts } from './check/row-amounts.ts';
+export { checkRoundTrips, type Finding, LAWS, type LawOptions, type UncheckedProperty } from './sync/laws.ts';
+export { exampleRecords, examplesOf, ORIGINS, refusal, type SideRecords } from './sync/samples.ts';
+export { createThreads } from './threads/pool.ts';
+export type { Host } from './threads/protocol.ts';
+
+// ---------------------------------------------------------------- the work on records, and what people decide
+
+export { marked } from './merge/base.ts';
+export { type Converted, RULES } from './merge/merge.ts';
+export { brakeReason } from './merge/permit.ts';
+export { whyNotRestorable } from './merge/restore.ts';
+export { unlinkedState } from './merge/state.ts';
+export {
+  COUNTERS,
+  type Counts,
+  countsBy,
+  OUTCOMES,
+  type Outcome,
+  type OutcomeKind,
+} from './model/outcome.ts';
+export { parseRecordKey, recordKey } from './model/record-key.ts';
+export { backfill } from './sync/backfill.ts';
+export { answerBrake, brakeOn } from './sync/brake.ts';
+export type { ConvertContext } from './sync/convert.ts';
+export { type ExplainedProperty, explainRecord } from './sync/explain.ts';
+export {
+  createByHand,
+  deleteSurvivor,
+  dismiss,
+  linkByHand,
+  resolveConflict,
+  restoreValue,
+  unlinkByHand,
+} from './sync/manual.ts';
+export { mappingScope } from './sync/mapping-scope.ts';
+export { RUN_KINDS, type UnidentifiedItems } from './sync/reading.ts';
+export { convertContext } from './sync/references.ts';
+export { scan } from './sync/scan.ts';
+export type { MappingScope } from './sync/scope.ts';
+export { viewRecord } from './sync/view.ts';
+
+// ---------------------------------------------------------------- Redis: the connection, queues and workers
+
+export { checkSafety, connect, keyPrefix, parseRedisUrl, REDIS_URL_FORMS, shownRedisUrl } from './queue/connection.ts';
+export {
+  discard,
+  discardJobs,
+  discardMarked,
+  fitsFilter,
+  JOB_STATES,
+  type JobFilter,
+  type JobState,
+  LOOKED,
+  pageOfJobs,
+  promoteJobs,
+  retryJob,
+  retryJobs,
+  type Touched,
+} from './queue/hand.ts';
+export { type MissingMapping, missingMappings, missingReason, tellMissing, wantsDecision } from './queue/missing.ts';
+export {
+  DELAY_REASONS,
+  IDLE_REASONS,
+  reasonOfJob,
+  sinceOfReason,
+  WAITS,
+  type Wait,
+  type WaitReason,
+} from './queue/reasons.ts';
+export { retireMapping } from './queue/retire.ts';
+export { createRetirements } from './queue/retirements.ts';
+export { isScheduled, schedulesOf } from './queue/schedules.ts';
+export type { LivingProcess, ProcessInfo } from './queue/versions.ts';
+export {
+  createQueues,
+  isRecordJob,
+  type MappingJob,
+  type RecordJob,
+  reconcileQueue,
+  SCAN_QUEUE,
+  type ScanJob,
+} from './runtime/queues.ts';
+export { startWorkers } from './runtime/workers.ts';
+
+// ---------------------------------------------------------------- what is kept in Redis, and copies of it
+
+export { type CopiedMapping, type ExportCounts, exportLines, type ImportProblem, importLines } from './store/copy.ts';
+export {
+  adoptFingerprints,
+  createFingerprinter,
+  fingerprintRecord,
+  type KeptFingerprinter,
+  openFingerprinter,
+} from './store/fingerprints.ts';
+export { HISTORY_DAYS, HISTORY_ENTRIES } from './store/history.ts';
+export type { RecordIssue } from './store/issues.ts';
+export { type PlanEntry, RUN_STATES, RUN_TRIGGERS, type Run } from './store/runs.ts';
+export { createStore, openTransfer } from './store/store.ts';
+export {
+  type BrakeAnswer,
+  ISSUE_KINDS,
+  ISSUES,
+  type Issue,
+  type IssueKind,
+  type RecordRef,
+} from './store/types.ts';
