@@ -76,8 +76,9 @@ async function checkThing(
       broken.push(`P6 ${thing.name} was deleted in ${[...thing.deleted.keys()].join(', ')}, but not elsewhere`);
   }
   if (isSpoilt(setting, thing, records)) {
-    const told = (await hasIssue(setting, thing)) || (await isOfReusedId(setting, thing, odd));
-    if (thing.deleted.size === 0 && !told) broken.push(`P7 ${thing.name} cannot be written, but nothing tells why`);
+    const explained = (await hasIssue(setting, thing)) || (await isOfReusedId(setting, thing, odd));
+    if (thing.deleted.size === 0 && !explained)
+      broken.push(`P7 ${thing.name} cannot be written, but nothing tells why`);
     return broken;
   }
   if (await isOfReusedId(setting, thing, odd)) return [...broken, ...wasOverwritten(setting, thing, records, odd)];
