@@ -61,8 +61,8 @@ async function checkThing(
       thing.deleted.size === 0 &&
       !waits(setting, unreachable, thing)
     ) {
-      // A person who was to get the id of a deleted contact is in Keap only, and the mapping creates no customers.
-      if (thing.kind === 'person' && !thing.origins.has('customer')) continue;
+      // Somebody who was to get the id of a deleted contact is a contact only, and no mapping creates customers of contacts.
+      if (thing.origins.size === 1 && thing.origins.has('contact')) continue;
       // Its record has the id of another one that was deleted: a person may have to look.
       if (odd.some(({ behaviour }) => behaviour === 'reuse-ids') && (await issuesOf(setting, thing)).length > 0)
         continue;
