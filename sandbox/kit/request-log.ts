@@ -5,6 +5,8 @@ export interface LoggedRequest {
   /** Counts up from 1. */
   n: number;
   at: string;
+  /** When its answer was made: what it asked for was carried out before. Undefined while under way, or where no answer was made. */
+  endedAt?: string;
   method: string;
   /** Path and query as sent. */
   path: string;
@@ -71,6 +73,7 @@ export class RequestLog {
   end(entry: LoggedRequest, status: number): void {
     if (entry.status !== 0) return;
     entry.status = status;
+    entry.endedAt = new Date().toISOString();
     // Once what the answer holds was read: what happens now is in the next one.
     this.onEnd?.(entry);
     const entity = this.#entityOf(entry.route);

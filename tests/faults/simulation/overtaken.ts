@@ -8,9 +8,8 @@ import type { Edit } from './model.ts';
 import type { Setting } from './setting.ts';
 import { places, type RecordData } from './things.ts';
 
-/** How long after a request came in Keap may carry it out, in ms: by itself, and with a fault that delays it. */
-const CARRIED_OUT = 50;
-const CARRIED_OUT_LATE = 1_000;
+/** How long after a request came in Keap may carry it out, in ms, where it never answers. */
+const CARRIED_OUT = 1_000;
 
 const pathOf = (request: { path: string }): string | undefined => request.path.split('?', 1)[0];
 
@@ -22,8 +21,8 @@ export function isOvertaken(setting: Setting, edit: Edit, record: RecordData): b
   const requests = all.filter((request) => pathOf(request) === path);
   const lists = all.filter((request) => pathOf(request) === `/crm/rest/v2/${entity}`);
   return requests.some((write, i) => {
-    const late = write.fault === 'delay' ? CARRIED_OUT_LATE : CARRIED_OUT;
-    if (write.method !== 'PATCH' || Date.parse(write.at) + late < edit.at) return false;
+    const carriedOut = write.endedAt === undefined ? Date.parse(write.at) + CARRIED_OUT : Date.parse(write.endedAt);
+    if (write.method !== 'PATCH' || carriedOut < edit.at) return false;
     // A record that was never read by its id was on a page.
     const read =
       requests.slice(0, i).findLast(({ method }) => method === 'GET') ??
