@@ -123,7 +123,7 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   const sent = known ? now.value : null;
   const shown = rawOf(facts, view, name);
   if (!sameButForm(sent, shown) && writes.some((one) => one.before === own[side] || one.sent === own[side])) {
-    const age = facts.stored.now - last.at;
+    const age = shownAt(facts, side) - last.at;
     const write = known ? { property: name, value: now.value, fingerprint: now.fingerprint } : undefined;
     if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age, sent: write };
     return { kind: 'refused', error: notStored(facts, name, side) };
@@ -132,6 +132,12 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   const edited = !last.unshown && (isEmpty(shown) || areWhole(sent, shown));
   const loss = edited ? undefined : isEmpty(shown) ? NOTHING_STORED : lossOf(sent, shown);
   return loss === undefined ? { kind: 'third' } : { kind: 'refused', error: lossError(facts, name, side, loss) };
+}
+
+/** Epoch ms on Redis' clock when the record was as its view shows it: a page may have been requested some time ago. */
+function shownAt({ records, stored }: Facts, side: SideIndex): number {
+  const fact = records[side];
+  return stored.now - (fact?.kind === 'present' ? (fact.shownAgo ?? 0) : 0);
 }
 
 /** Whether we created the record so short a time ago that a write to it would be remembered. */

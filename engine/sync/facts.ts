@@ -83,6 +83,8 @@ export type RecordFact =
       readonly askedFor: string;
       /** Counts the answers of this unit: the one with the highest number is the youngest. */
       readonly order: number;
+      /** Where it was not read for this unit: how long ago a page or a response showed it, in ms. */
+      readonly shownAgo?: number;
     }
   | { readonly kind: 'absent' }
   /** The system answered another record than was asked for; `id` is the one that it answered. */

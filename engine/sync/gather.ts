@@ -120,7 +120,9 @@ async function gatherRecord(
     if (!record) return learned({ kind: 'absent' });
     if (record.id !== id) return learned({ kind: 'other', id: record.id });
     const view = delivered?.view ?? (await viewRecord(scope.mapping, side, record, scope.fingerprinter));
-    return learned({ kind: 'present', view, from: delivered?.from ?? 'read', askedFor: id, order });
+    const fact = { kind: 'present', view, askedFor: id, order } as const;
+    if (!delivered) return learned({ ...fact, from: 'read' });
+    return learned({ ...fact, from: delivered.from, shownAgo: performance.now() - delivered.requestedAt });
   } catch (cause) {
     const error = asTandemError(cause);
     if (error.retry !== 'never') throw error;

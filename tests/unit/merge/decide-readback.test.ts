@@ -96,6 +96,18 @@ describe('a record that shows the value from before our own write', () => {
       "
     `));
 
+  it('has shown an old reading where the page that shows it was requested in time, and looked at later', () => {
+    const shownAgo = 6_000;
+    const [first, second] = [a, view(1, ['Ann', 'p1'])].map(
+      (one, order) => ({ kind: 'present', view: one, from: 'list', askedFor: one.record.id, order, shownAgo }) as const,
+    );
+    const played = play(
+      showing(['Ann', 'p1'], { recent: [wrote({ at: NOW - LAG - 5_000 })], delivered: [first, second] }),
+    );
+    expect(played).toContain(`mark: [{mapping: people, side: 1, id: b, inMs: ${LAG - 1_000}}]`);
+    expect(played).not.toContain('WRITE_NOT_STORED');
+  });
+
   it('does not keep other properties from being written', () =>
     expect(play(showing(['Bob', 'p1']))).toMatchInlineSnapshot(`
       "
