@@ -145,16 +145,18 @@ function writtenNow(
   { writes }: MergeResult,
   responses: Pair<Responses>,
 ): RecentWrite[] {
-  const { mapping, stored } = facts;
-  return responses.flatMap(({ side, answered, old }) =>
-    writes[side]
+  const { mapping, stored, results } = facts;
+  return responses.flatMap(({ side, answered, old }) => {
+    const result = results.written[side];
+    const at = Math.round((result?.kind === 'done' ? result.at : undefined) ?? stored.now);
+    return writes[side]
       .filter(({ property }) => answered.has(property))
       .map((write): RecentWrite => {
         const { property, fingerprint } = write;
         const before = fingerprintOf(mapping, views[side], property);
         const times = turnsOf(facts, write, side);
         const unshown = old.has(property) ? ({ unshown: true } as const) : {};
-        return { property, side, before, sent: fingerprint, at: stored.now, times, ...unshown };
-      }),
-  );
+        return { property, side, before, sent: fingerprint, at, times, ...unshown };
+      });
+  });
 }

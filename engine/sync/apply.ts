@@ -103,7 +103,9 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
   const done = (result: WriteResult): Learned =>
     learned(facts, { written: replaceSide(facts.results.written, side, result) });
   try {
-    return done(await write(scope, claims, action));
+    const written = await write(scope, claims, action);
+    const { now, takenAt } = facts.stored;
+    return done({ ...written, at: now + performance.now() - takenAt });
   } catch (cause) {
     const error = asTandemError(cause);
     // A record deleted meanwhile is read again; only a refusal that another try would meet too ends here.

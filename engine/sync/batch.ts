@@ -16,6 +16,8 @@ export interface ClaimedUnit {
   readonly claims: Claims;
   /** Redis' time when it was taken, in ms. */
   readonly now: number;
+  /** `performance.now()` then. */
+  readonly takenAt: number;
   /** See `Taken`. */
   readonly lastEnd: number;
   /** With `goesOn` the unit is worked on further; else it is done with. Units that come together are recorded by one script. */
@@ -48,6 +50,7 @@ export async function takeBatch(
   const ttl = scope.claimTtl ?? CLAIM_TTL;
   const asked = createDeadline().now();
   const { units, now, lastEnd, busy, left, brake } = await batches.take({ owner, ttlMs: ttl, ...what });
+  const takenAt = performance.now();
   const table = createClaimTable(batches, owner, ttl);
   const record = coalesce<CommitUnit, CommitAnswer>(
     (some) => batches.commit(owner, some, scope.wake),
@@ -61,6 +64,7 @@ export async function takeBatch(
       taken,
       claims,
       now,
+      takenAt,
       lastEnd,
       async commit(what) {
         const records = keepMarks ? [] : taken.records.map(({ key }) => key);

@@ -62,6 +62,8 @@ export interface StoredFacts extends Pick<TakenUnit, 'open' | 'recent'> {
   readonly ownWrites: Pair<readonly OwnWrite[]>;
   /** Epoch ms on Redis' clock when this was asked for. */
   readonly now: number;
+  /** `performance.now()` then. */
+  readonly takenAt: number;
 }
 
 /** Our own last write to a record of a system through one mapping. Times are epoch ms, as the system states them. */
@@ -242,6 +244,8 @@ export type WriteResult =
       readonly kind: 'done';
       readonly view: RecordView;
       readonly properties: readonly string[];
+      /** Epoch ms on Redis' clock when the response was there: it may have waited for quota. Undefined: when the unit was taken. */
+      readonly at?: number;
       readonly refused?: TandemError | undefined;
     }
   | { readonly kind: 'rejected'; readonly error: TandemError };

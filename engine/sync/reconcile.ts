@@ -43,8 +43,8 @@ export async function reconcileUnit(
   unit: Unit,
   { choice, brake, ending = () => ({}), recorded = () => {} }: UnitOptions,
 ): Promise<Outcome> {
-  const { now, lastEnd } = claimed;
-  const stored = await storedFacts(scope, unit, claimed.taken, { now, lastEnd, brake, ready: scope.ready });
+  const { now, takenAt, lastEnd } = claimed;
+  const stored = await storedFacts(scope, unit, claimed.taken, { now, takenAt, lastEnd, brake, ready: scope.ready });
   let facts = startingFacts(scope, unit, stored, choice);
   try {
     for (let steps = 0; steps < MOST_STEPS; steps++) {
@@ -143,7 +143,7 @@ export async function foresee(
   ready: () => Promise<boolean>,
 ): Promise<{ readonly facts: Facts; readonly step: Exclude<Step, { kind: 'ask' }> }> {
   // What the brake would say is reported for the whole plan.
-  const known = { now: Date.now(), lastEnd: 0, brake: undefined, ready };
+  const known = { now: Date.now(), takenAt: performance.now(), lastEnd: 0, brake: undefined, ready };
   const facts = await storedFacts(scope, unit, await lookUp(scope, unit), known);
   return foreseeFrom(scope, unit, startingFacts(scope, unit, facts));
 }

@@ -14,11 +14,13 @@ export async function storedFacts(
   found: Pick<TakenUnit, 'link' | 'unlinked' | 'open' | 'recent'>,
   {
     now,
+    takenAt,
     lastEnd,
     brake,
     ready,
   }: {
     readonly now: number;
+    readonly takenAt: number;
     readonly lastEnd: number;
     readonly brake: Brake | undefined;
     readonly ready: () => Promise<boolean>;
@@ -35,8 +37,9 @@ export async function storedFacts(
     ownWritesTo(scope, ids, link),
   ]);
   const rules = scope.links.context.rules.id;
+  const given = { now, takenAt, lastEnd, brake };
   const first = { firstRead, firstSyncAllowed };
-  return { link, unlinked, open, recent, lastEnd, brake, answered, ready: isReady, ...first, rules, ownWrites, now };
+  return { link, unlinked, open, recent, ...given, answered, ready: isReady, ...first, rules, ownWrites };
 }
 
 /** Our own last writes to each record: through this mapping, and through the others of its entity. */

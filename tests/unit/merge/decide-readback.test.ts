@@ -108,6 +108,15 @@ describe('a record that shows the value from before our own write', () => {
     expect(played).not.toContain('WRITE_NOT_STORED');
   });
 
+  it('is judged by when the response to our own write was there, which may have waited for quota', () => {
+    const done = { kind: 'done', view: view(1, ['Ann', 'p3']), properties: ['phone'], at: NOW + 40_000.4 } as const;
+    const records = [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p2'])] as const;
+    const played = play({ link: link(agreed), records, effects: { written: [undefined, done] } });
+    expect(played).toContain(
+      `recent: [{property: phone, side: 1, before: p2, sent: p3, at: ${NOW + 40_000}, times: 1}]`,
+    );
+  });
+
   it('does not keep other properties from being written', () =>
     expect(play(showing(['Bob', 'p1']))).toMatchInlineSnapshot(`
       "

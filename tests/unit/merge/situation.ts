@@ -262,6 +262,7 @@ export function factsOf(given: Situation): Facts {
       rules: 'rules-1',
       ownWrites: [[], []],
       now: NOW,
+      takenAt: 0,
       ...given.stored,
     },
     choice: given.choice,
