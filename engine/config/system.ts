@@ -237,6 +237,7 @@ function build(file: SystemFile, input: SystemInput, report: Report): Omit<Syste
   };
 }
 
+// Over 60 lines: one part of an entity after the other, each with its own checks. They share the schema and the report.
 function buildEntity(
   file: SystemFile,
   name: string,

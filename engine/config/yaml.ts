@@ -56,6 +56,7 @@ export const whyUnreadable = (text: string): string | undefined =>
   text.startsWith(UNREADABLE) ? text.slice(UNREADABLE.length) : undefined;
 
 /** @returns the document, or what is wrong with the text */
+// Over 60 lines: one text on its way to a document. Each step needs what the last one found, and most of them may end with a fault.
 export function parseYaml(text: string): YamlDocument | YamlFault {
   const fault = (message: string, at: number, code: ErrorCode = 'CONFIG_YAML'): YamlFault => ({
     code,
@@ -203,6 +204,7 @@ function find(root: TreeNode | undefined, path: YamlPath): TreeNode | undefined 
 }
 
 /** Positions of everything in the document, from the parser's events. */
+// Over 60 lines: one case per kind of event. They share the position in the events and the anchors.
 function readTree(text: string, events: readonly Event[]): TreeNode | undefined {
   const anchors = new Map<string, TreeNode>();
   let at = 0;

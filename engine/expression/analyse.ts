@@ -66,6 +66,7 @@ const PURE: ReadonlySet<string> = new Set([...BUILTINS, ...Object.keys(MONEY_FUN
  * @param ast changed in place
  * @param report called for each fault
  */
+// Over 60 lines: a walk over all nodes. Each check is a few lines, and what they collect is one result.
 export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis {
   const calls = { link: new Set<string>(), record: new Set<string>(), find: new Set<string>() };
   const volatile = new Set<string>();

@@ -164,6 +164,7 @@ export const versionKeys = (prefix: string) => {
 };
 
 /** @param statuses how the systems stand as this process sees them, reported with every heartbeat */
+// Over 60 lines: a factory. What it returns are functions over the same keys; `join` is the long one.
 export function createVersions(
   connection: Redis,
   prefix: string,
@@ -214,6 +215,7 @@ export function createVersions(
      * @param config the configuration it has now
      * @param changed called, after each look but the first, with mappings whose version in force came or went here
      */
+    // Over 60 lines: a factory. What it returns are short functions that share what this process reported and heard last.
     async join(
       roles: { readonly server: boolean; readonly workers: boolean },
       config: () => Config,

@@ -83,6 +83,7 @@ export async function scanJob(
   }
 }
 
+// Over 60 lines: the steps of a scan in their order. Each may end it, and `readSides` is a step that shares the job and the links.
 async function scanAll(scanning: Scanning): Promise<string> {
   const { engine, member, job, token, config, mapping, run, log } = scanning;
   const { scan: kind, plan = false, record, read = false } = job.data;

@@ -138,6 +138,7 @@ async function scanSide(
 }
 
 /** Reads the pages that are left, and notes after each how far it is. @returns the reading at its end */
+// Over 60 lines: one loop over the pages. Each part adds to the same reading, which is noted after each page.
 async function readList(
   scope: MappingScope,
   side: SideIndex,
