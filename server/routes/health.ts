@@ -5,12 +5,13 @@ import {
   checkSafety,
   type Engine,
   formatProblem,
+  type LivingProcess,
   missingMappings,
   missingReason,
   TandemError,
   wantsDecision,
 } from '../../engine/index.ts';
-import type { Routes } from '../options.ts';
+import type { Routes, ServerOptions } from '../options.ts';
 import { answers, within } from '../patience.ts';
 import { iso } from '../present.ts';
 import { queuesOf, standOf } from '../queue-counts.ts';
@@ -53,57 +54,65 @@ export const health: Routes = async (app, { engine, options }) => {
       },
     },
     async (_, reply) => {
-      const redis = await redisState(engine);
-      const current = engine.config.current();
-      const problems = engine.config.problems();
-      const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
-      const [brakes, processes, known, orphans] = queues
-        ? await Promise.all([
-            within(PATIENCE, brakesOn(engine)),
-            within(PATIENCE, engine.versions.processes()),
-            within(PATIENCE, missingMappings(engine)),
-            within(PATIENCE, orphanWarnings(engine)),
-          ])
-        : [];
-      const missing = (known ?? []).filter(wantsDecision);
-      const notes = queues
-        ? [...missing.map(missingReason), ...pausedNotes(queues), ...processNotes(brakes, processes)]
-        : [];
-      const systems = Object.fromEntries(
-        Object.entries(systemStates(engine, processes ?? [])).map(([name, { state, reason, ...times }]) => [
-          name,
-          {
-            state,
-            ...(reason === undefined ? {} : { reason }),
-            ...Object.fromEntries(Object.entries(times).map(([what, at]) => [what, iso(at)])),
-          },
-        ]),
-      );
-      const stopping = options.stopping?.() ?? false;
-      const down = queues === undefined || stopping;
-      const degraded =
-        redis.state !== 'up' ||
-        problems.length > 0 ||
-        (brakes ?? []).length > 0 ||
-        notes.length > 0 ||
-        Object.values(systems).some(({ state }) => state !== 'up' && state !== 'unknown');
-      return reply.code(down ? 503 : 200).send({
-        status: down ? 'down' : degraded ? 'degraded' : 'ready',
-        ...(stopping ? { stopping } : {}),
-        version: options.version,
-        workers: options.workers,
-        redis,
-        config: { version: current.version, mappings: current.mappings.size, problems: problems.map(formatProblem) },
-        queues: queues ?? {},
-        brakes: brakes ?? [],
-        missing: missing.map(({ name, links }) => ({ mapping: name, links })),
-        warnings: orphans ?? [],
-        notes,
-        systems,
-      });
+      const found = await readiness(engine, options);
+      return reply.code(found.status === 'down' ? 503 : 200).send(found);
     },
   );
 };
+
+async function readiness(engine: Engine, options: ServerOptions): Promise<Health> {
+  const redis = await redisState(engine);
+  const current = engine.config.current();
+  const problems = engine.config.problems();
+  const queues = redis.state === 'down' ? undefined : await within(PATIENCE, queueStates(engine));
+  const [brakes, processes, known, orphans] = queues
+    ? await Promise.all([
+        within(PATIENCE, brakesOn(engine)),
+        within(PATIENCE, engine.versions.processes()),
+        within(PATIENCE, missingMappings(engine)),
+        within(PATIENCE, orphanWarnings(engine)),
+      ])
+    : [];
+  const missing = (known ?? []).filter(wantsDecision);
+  const notes = queues
+    ? [...missing.map(missingReason), ...pausedNotes(queues), ...processNotes(brakes, processes)]
+    : [];
+  const systems = presentSystems(engine, processes ?? []);
+  const stopping = options.stopping?.() ?? false;
+  const down = queues === undefined || stopping;
+  const degraded =
+    redis.state !== 'up' ||
+    problems.length > 0 ||
+    (brakes ?? []).length > 0 ||
+    notes.length > 0 ||
+    Object.values(systems).some(({ state }) => state !== 'up' && state !== 'unknown');
+  return {
+    status: down ? 'down' : degraded ? 'degraded' : 'ready',
+    ...(stopping ? { stopping } : {}),
+    version: options.version,
+    workers: options.workers,
+    redis,
+    config: { version: current.version, mappings: current.mappings.size, problems: problems.map(formatProblem) },
+    queues: queues ?? {},
+    brakes: brakes ?? [],
+    missing: missing.map(({ name, links }) => ({ mapping: name, links })),
+    warnings: orphans ?? [],
+    notes,
+    systems,
+  };
+}
+
+const presentSystems = (engine: Engine, processes: readonly LivingProcess[]): Health['systems'] =>
+  Object.fromEntries(
+    Object.entries(systemStates(engine, processes)).map(([name, { state, reason, ...times }]) => [
+      name,
+      {
+        state,
+        ...(reason === undefined ? {} : { reason }),
+        ...Object.fromEntries(Object.entries(times).map(([what, at]) => [what, iso(at)])),
+      },
+    ]),
+  );
 
 async function brakesOn(engine: Engine): Promise<string[]> {
   const mappings = [...engine.config.current().mappings.values()];

@@ -1,7 +1,22 @@
 /** The history of a record: values that lost, to be found, put back, or forgotten. */
 import { randomUUID } from 'node:crypto';
-import { Forgotten, HistoryPage, HistoryQuery, RecordParams, RestoreBody, Restored } from '../../api/index.ts';
-import { HISTORY_DAYS, HISTORY_ENTRIES, mappingScope, restoreValue, whyNotRestorable } from '../../engine/index.ts';
+import {
+  Forgotten,
+  HistoryPage,
+  HistoryQuery,
+  RecordParams,
+  RestoreBody,
+  Restored,
+  type Static,
+} from '../../api/index.ts';
+import {
+  type Engine,
+  HISTORY_DAYS,
+  HISTORY_ENTRIES,
+  mappingScope,
+  restoreValue,
+  whyNotRestorable,
+} from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentOutcome } from '../present.ts';
 import { problems } from '../responses.ts';
@@ -23,21 +38,7 @@ export const history: Routes = async (app, { engine }) => {
         response: { 200: HistoryPage, ...problems(400, 404) },
       },
     },
-    async ({ params, query: { offset, limit } }) => {
-      const mapping = engine.mapping(params.mapping);
-      const side = sideIndex(mapping, params.side, 'address');
-      const links = engine.links(mapping.name);
-      const [owner, counterpart] = await Promise.all([
-        links.history.historyOf(side, params.id),
-        links.reader.counterpart(side, params.id),
-      ]);
-      const all = owner === undefined ? [] : await links.history.history(owner);
-      const entries = all.slice(offset, offset + limit).map((entry) => {
-        const reason = whyNotRestorable(mapping, counterpart !== undefined, entry);
-        return { ...entry, restorable: reason === undefined, ...(reason === undefined ? {} : { reason }) };
-      });
-      return { entries, total: all.length, offset, limit };
-    },
+    async ({ params, query }) => listHistory(engine, params, query),
   );
 
   app.post(
@@ -53,16 +54,7 @@ export const history: Routes = async (app, { engine }) => {
         response: { 200: Restored, ...problems(400, 404, 409, 422, 502) },
       },
     },
-    async ({ params, body: { entry } }) => {
-      const mapping = engine.mapping(params.mapping);
-      const side = sideIndex(mapping, params.side, 'address');
-      const scope = mappingScope(engine.context({ owner: `restore-${randomUUID()}` }), mapping);
-      try {
-        const outcome = await restoreValue(scope, { side, id: params.id }, entry);
-        return { entry, outcome: presentOutcome(namesOf(mapping), outcome) };
-      } finally {
-      }
-    },
+    async ({ params, body: { entry } }) => restore(engine, params, entry),
   );
 
   app.delete(
@@ -83,3 +75,31 @@ export const history: Routes = async (app, { engine }) => {
     },
   );
 };
+
+async function listHistory(
+  engine: Engine,
+  params: Static<typeof RecordParams>,
+  { offset, limit }: Static<typeof HistoryQuery>,
+) {
+  const mapping = engine.mapping(params.mapping);
+  const side = sideIndex(mapping, params.side, 'address');
+  const links = engine.links(mapping.name);
+  const [owner, counterpart] = await Promise.all([
+    links.history.historyOf(side, params.id),
+    links.reader.counterpart(side, params.id),
+  ]);
+  const all = owner === undefined ? [] : await links.history.history(owner);
+  const entries = all.slice(offset, offset + limit).map((entry) => {
+    const reason = whyNotRestorable(mapping, counterpart !== undefined, entry);
+    return { ...entry, restorable: reason === undefined, ...(reason === undefined ? {} : { reason }) };
+  });
+  return { entries, total: all.length, offset, limit };
+}
+
+async function restore(engine: Engine, params: Static<typeof RecordParams>, entry: string) {
+  const mapping = engine.mapping(params.mapping);
+  const side = sideIndex(mapping, params.side, 'address');
+  const scope = mappingScope(engine.context({ owner: `restore-${randomUUID()}` }), mapping);
+  const outcome = await restoreValue(scope, { side, id: params.id }, entry);
+  return { entry, outcome: presentOutcome(namesOf(mapping), outcome) };
+}

@@ -9,6 +9,7 @@ import {
   LinksQuery,
   MadeLink,
   MakeLinkBody,
+  type Static,
 } from '../../api/index.ts';
 import {
   type Engine,
@@ -24,10 +25,10 @@ import { presentIssue } from '../present.ts';
 import { problems } from '../responses.ts';
 import { bySide, namesOf, sideIndex } from '../sides.ts';
 
-export const links: Routes = async (app, { engine }) => {
-  const tags = ['links'];
-  const params = LinksParams;
+const tags = ['links'];
+const params = LinksParams;
 
+export const links: Routes = async (app, { engine }) => {
   app.get(
     '/links/:mapping',
     {
@@ -40,16 +41,7 @@ export const links: Routes = async (app, { engine }) => {
         response: { 200: LinkPage, ...problems(400, 404) },
       },
     },
-    async ({ params, query }) => {
-      const mapping = engine.mapping(params.mapping);
-      const names = namesOf(mapping);
-      if (query.side !== undefined || query.id !== undefined) {
-        const ids = await findPair(engine, mapping, query.side, query.id);
-        return { links: ids ? [await oneLink(engine, mapping, ids)] : [] };
-      }
-      const { next, ids } = await engine.links(mapping.name).links.page(query.cursor, query.limit);
-      return { links: ids.map((pair) => ({ ids: bySide(names, pair) })), ...(next === '0' ? {} : { next }) };
-    },
+    async ({ params, query }) => findLinks(engine, engine.mapping(params.mapping), query),
   );
 
   app.post(
@@ -70,21 +62,8 @@ export const links: Routes = async (app, { engine }) => {
       },
     },
     async ({ params, body }, reply) => {
-      const mapping = engine.mapping(params.mapping);
-      const names = namesOf(mapping);
-      const [a, b] = [body.ids[names[0]], body.ids[names[1]]];
-      if (a === undefined || b === undefined || Object.keys(body.ids).length !== 2) {
-        throw new TandemError(
-          'BAD_REQUEST',
-          `"ids" must hold one id for each side: ${JSON.stringify(bySide(names, ['...', '...']))}.`,
-          { mapping: mapping.name },
-        );
-      }
-      const created = await linkByHand(mappingScope(engine.context({ owner: `link-${randomUUID()}` }), mapping), [
-        a,
-        b,
-      ]);
-      return reply.code(created ? 201 : 200).send({ ids: bySide(names, [a, b]), created });
+      const made = await makeLink(engine, engine.mapping(params.mapping), body);
+      return reply.code(made.created ? 201 : 200).send(made);
     },
   );
 
@@ -104,21 +83,48 @@ export const links: Routes = async (app, { engine }) => {
         },
       },
     },
-    async ({ params, query }) => {
-      const mapping = engine.mapping(params.mapping);
-      const ids = await findPair(engine, mapping, query.side, query.id);
-      if (!ids)
-        throw new TandemError('NOT_FOUND', `${query.side} "${query.id}" has no link in "${mapping.name}".`, {
-          mapping: mapping.name,
-          side: query.side,
-          id: query.id,
-        });
-      if (!(await unlinkByHand(mappingScope(engine.context({ owner: `unlink-${randomUUID()}` }), mapping), ids)))
-        throw new TandemError('CONFLICT', 'The link changed meanwhile: look at it again.', { mapping: mapping.name });
-      return { ids: bySide(namesOf(mapping), ids) };
-    },
+    async ({ params, query }) => breakLink(engine, engine.mapping(params.mapping), query),
   );
 };
+
+async function findLinks(engine: Engine, mapping: Mapping, { side, id, cursor, limit }: Static<typeof LinksQuery>) {
+  if (side !== undefined || id !== undefined) {
+    const ids = await findPair(engine, mapping, side, id);
+    return { links: ids ? [await oneLink(engine, mapping, ids)] : [] };
+  }
+  const names = namesOf(mapping);
+  const { next, ids } = await engine.links(mapping.name).links.page(cursor, limit);
+  return { links: ids.map((pair) => ({ ids: bySide(names, pair) })), ...(next === '0' ? {} : { next }) };
+}
+
+async function makeLink(engine: Engine, mapping: Mapping, { ids }: Static<typeof MakeLinkBody>) {
+  const names = namesOf(mapping);
+  const [a, b] = [ids[names[0]], ids[names[1]]];
+  if (a === undefined || b === undefined || Object.keys(ids).length !== 2) {
+    throw new TandemError(
+      'BAD_REQUEST',
+      `"ids" must hold one id for each side: ${JSON.stringify(bySide(names, ['...', '...']))}.`,
+      { mapping: mapping.name },
+    );
+  }
+  const scope = mappingScope(engine.context({ owner: `link-${randomUUID()}` }), mapping);
+  const created = await linkByHand(scope, [a, b]);
+  return { ids: bySide(names, [a, b]), created };
+}
+
+async function breakLink(engine: Engine, mapping: Mapping, { side, id }: Static<typeof BreakLinkQuery>) {
+  const ids = await findPair(engine, mapping, side, id);
+  if (!ids)
+    throw new TandemError('NOT_FOUND', `${side} "${id}" has no link in "${mapping.name}".`, {
+      mapping: mapping.name,
+      side,
+      id,
+    });
+  const scope = mappingScope(engine.context({ owner: `unlink-${randomUUID()}` }), mapping);
+  if (!(await unlinkByHand(scope, ids)))
+    throw new TandemError('CONFLICT', 'The link changed meanwhile: look at it again.', { mapping: mapping.name });
+  return { ids: bySide(namesOf(mapping), ids) };
+}
 
 async function findPair(
   engine: Engine,

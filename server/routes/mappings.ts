@@ -1,5 +1,5 @@
 /** Mappings: those in force as they were loaded, drafts checked, and what one record would become. */
-import type { FastifyReply } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, RawServerDefault } from 'fastify';
 import {
   DraftBody,
   DraftReport,
@@ -11,6 +11,7 @@ import {
   PreviewBody,
   RetireBody,
   Retirement,
+  type Static,
 } from '../../api/index.ts';
 import {
   createThreads,
@@ -34,8 +35,12 @@ import { previewHost } from '../preview-host.ts';
 import { problems } from '../responses.ts';
 import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
 
+type Threads = ReturnType<typeof createThreads>;
+
+const tags = ['mappings'];
+
+// Over 60 lines: one route after the other. Each is its schema and a call.
 export const mappings: Routes = async (app, { engine, options }) => {
-  const tags = ['mappings'];
   const threads = createThreads({ config: engine.config, ...options.drafts });
   app.addHook('onClose', () => threads.close());
   const params = MappingParams;
@@ -51,20 +56,7 @@ export const mappings: Routes = async (app, { engine, options }) => {
         response: { 200: MappingPage, ...problems() },
       },
     },
-    async ({ query: { offset, limit } }) => {
-      const { version, mappings } = engine.config.current();
-      const missing = await missingMappings(engine);
-      const page = [...mappings.values()].slice(offset, offset + limit);
-      return {
-        version,
-        mappings: await Promise.all(page.map((mapping) => summary(engine, mapping))),
-        total: mappings.size,
-        offset,
-        limit,
-        problems: engine.config.problems(),
-        missing: await Promise.all(missing.map((one) => presentMissing(engine, one))),
-      };
-    },
+    async ({ query }) => listMappings(engine, query),
   );
 
   app.post(
@@ -101,30 +93,7 @@ export const mappings: Routes = async (app, { engine, options }) => {
     async ({ params }) => detail(engine, engine.mapping(params.name)),
   );
 
-  app.register(async (plugin) => {
-    const scope = plugin.withTypeProvider<Contract>();
-    scope.addContentTypeParser(
-      ['text/yaml', 'application/yaml', 'application/x-yaml', 'text/x-yaml', 'text/plain'],
-      { parseAs: 'string' },
-      (_, body, done) => done(null, { yaml: String(body) }),
-    );
-    scope.post(
-      '/mappings/validate',
-      {
-        config: { reads: true },
-        schema: {
-          operationId: 'validateMapping',
-          tags,
-          summary:
-            'Check a draft of a mapping file against the files that run; nothing is changed, so that the read token is enough. Takes JSON, or the YAML itself (text/yaml)',
-          body: DraftBody,
-          response: { 200: DraftReport, ...problems(400, 422, 429) },
-        },
-      },
-      async ({ body: { yaml, file } }, reply) =>
-        threads.run({ kind: 'draft', yaml, ...(file === undefined ? {} : { file }) }, { signal: untilAnswered(reply) }),
-    );
-  });
+  app.register(drafts, { threads });
 
   app.post(
     '/mappings/:name/preview',
@@ -139,33 +108,81 @@ export const mappings: Routes = async (app, { engine, options }) => {
         response: { 200: Preview, ...problems(400, 404, 422, 429, 502) },
       },
     },
-    async ({ params, body }, reply) => {
-      const mapping = engine.mapping(params.name);
-      const side = sideIndex(mapping, body.side);
-      if ((body.id === undefined) === (body.record === undefined))
-        throw new TandemError('BAD_REQUEST', 'Send either "id" or "record".', { mapping: mapping.name });
-      const reason = tooLarge(body.record);
-      if (reason !== undefined) throw new TandemError('BAD_REQUEST', `${reason}.`, { mapping: mapping.name });
-      const given = body.record === undefined ? { id: body.id ?? '' } : { record: printJson(body.record) };
-      const { inScope, counterpart, keys, properties, record, faults } = await threads.run(
-        { kind: 'preview', mapping: mapping.name, side, ...given },
-        { host: previewHost(engine, mapping), signal: untilAnswered(reply) },
-      );
-      const names = namesOf(mapping);
-      return {
-        mapping: mapping.name,
-        from: names[side],
-        to: names[otherSide(side)],
-        inScope,
-        counterpart,
-        matchKeys: mapping.match.map(({ name }, i) => ({ rule: name, key: keys[i] ?? undefined })),
-        properties,
-        record,
-        faults,
-      };
-    },
+    async ({ params, body }, reply) =>
+      preview(engine, threads, engine.mapping(params.name), body, untilAnswered(reply)),
   );
 };
+
+/** Takes YAML as well, which no other route does: a plugin of its own. */
+const drafts: FastifyPluginAsync<{ threads: Threads }, RawServerDefault, Contract> = async (app, { threads }) => {
+  app.addContentTypeParser(
+    ['text/yaml', 'application/yaml', 'application/x-yaml', 'text/x-yaml', 'text/plain'],
+    { parseAs: 'string' },
+    (_, body, done) => done(null, { yaml: String(body) }),
+  );
+  app.post(
+    '/mappings/validate',
+    {
+      config: { reads: true },
+      schema: {
+        operationId: 'validateMapping',
+        tags,
+        summary:
+          'Check a draft of a mapping file against the files that run; nothing is changed, so that the read token is enough. Takes JSON, or the YAML itself (text/yaml)',
+        body: DraftBody,
+        response: { 200: DraftReport, ...problems(400, 422, 429) },
+      },
+    },
+    async ({ body: { yaml, file } }, reply) =>
+      threads.run({ kind: 'draft', yaml, ...(file === undefined ? {} : { file }) }, { signal: untilAnswered(reply) }),
+  );
+};
+
+async function listMappings(engine: Engine, { offset, limit }: Static<typeof MappingsQuery>) {
+  const { version, mappings } = engine.config.current();
+  const missing = await missingMappings(engine);
+  const page = [...mappings.values()].slice(offset, offset + limit);
+  return {
+    version,
+    mappings: await Promise.all(page.map((mapping) => summary(engine, mapping))),
+    total: mappings.size,
+    offset,
+    limit,
+    problems: engine.config.problems(),
+    missing: await Promise.all(missing.map((one) => presentMissing(engine, one))),
+  };
+}
+
+async function preview(
+  engine: Engine,
+  threads: Threads,
+  mapping: Mapping,
+  body: Static<typeof PreviewBody>,
+  signal: AbortSignal,
+) {
+  const side = sideIndex(mapping, body.side);
+  if ((body.id === undefined) === (body.record === undefined))
+    throw new TandemError('BAD_REQUEST', 'Send either "id" or "record".', { mapping: mapping.name });
+  const reason = tooLarge(body.record);
+  if (reason !== undefined) throw new TandemError('BAD_REQUEST', `${reason}.`, { mapping: mapping.name });
+  const given = body.record === undefined ? { id: body.id ?? '' } : { record: printJson(body.record) };
+  const { inScope, counterpart, keys, properties, record, faults } = await threads.run(
+    { kind: 'preview', mapping: mapping.name, side, ...given },
+    { host: previewHost(engine, mapping), signal },
+  );
+  const names = namesOf(mapping);
+  return {
+    mapping: mapping.name,
+    from: names[side],
+    to: names[otherSide(side)],
+    inScope,
+    counterpart,
+    matchKeys: mapping.match.map(({ name }, i) => ({ rule: name, key: keys[i] ?? undefined })),
+    properties,
+    record,
+    faults,
+  };
+}
 
 /** Aborts once the answer is sent, or nobody waits for it. `request.signal` aborts once the body has been read. */
 function untilAnswered({ raw }: FastifyReply): AbortSignal {

@@ -20,6 +20,7 @@ import {
   RecordJobs,
   RecordParams,
   ref,
+  type Static,
 } from '../../api/index.ts';
 import {
   discard,
@@ -55,11 +56,21 @@ import {
 import { problems } from '../responses.ts';
 import { sideIndex, sideNames } from '../sides.ts';
 
+type App = Parameters<Routes>[0];
 type Bulk = Partial<BulkBody>;
 
-export const queues: Routes = async (app, { engine }) => {
-  const tags = ['queues'];
+const tags = ['queues'];
 
+export const queues: Routes = async (app, { engine }) => {
+  queueRoutes(app, engine);
+  listRoutes(app, engine);
+  jobRoutes(app, engine);
+  bulkRoutes(app, engine);
+  pauseRoutes(app, engine);
+};
+
+/** Queues, with their counts. */
+function queueRoutes(app: App, engine: Engine): void {
   app.get(
     '/queues',
     {
@@ -71,13 +82,7 @@ export const queues: Routes = async (app, { engine }) => {
         response: { 200: QueuePage, ...problems() },
       },
     },
-    async ({ query: { offset, limit, reasons } }) => {
-      const queues = queuesOf(engine);
-      const page = queues.slice(offset, offset + limit);
-      const processes = await engine.versions.processes();
-      const shown = await Promise.all(page.map((queue) => presentQueue(engine, queue, reasons, processes)));
-      return { queues: shown, total: queues.length, offset, limit };
-    },
+    async ({ query }) => listQueues(engine, query),
   );
 
   app.get(
@@ -93,7 +98,11 @@ export const queues: Routes = async (app, { engine }) => {
     },
     ({ params }) => presentQueue(engine, queueNamed(engine, params.name), true),
   );
+}
 
+/** What is in a queue, or is queued for a record. */
+// Over 60 lines: one route after the other. Each is its schema and a call.
+function listRoutes(app: App, engine: Engine): void {
   app.get(
     '/queues/:name/jobs',
     {
@@ -106,20 +115,7 @@ export const queues: Routes = async (app, { engine }) => {
         response: { 200: JobPage, ...problems(400, 404) },
       },
     },
-    async ({ params, query: { state, code, reason, offset, limit } }) => {
-      const queue = queueNamed(engine, params.name);
-      const { page, total } = await listed(queue, state, { code, reason }, offset, limit);
-      return {
-        jobs: await presentJobs(
-          engine,
-          queue,
-          page.map((job) => ({ job, state })),
-        ),
-        total,
-        offset,
-        limit,
-      };
-    },
+    async ({ params, query }) => listJobs(engine, queueNamed(engine, params.name), query),
   );
 
   app.get(
@@ -134,15 +130,7 @@ export const queues: Routes = async (app, { engine }) => {
         response: { 200: MarkedPage, ...problems(404) },
       },
     },
-    async ({ params, query: { offset, limit } }) => {
-      const mapping = mappingOf(queueNamed(engine, params.name));
-      if (mapping === undefined) return { records: [], total: 0, offset, limit };
-      const [marked, { count: total }] = await Promise.all([
-        engine.dirty.list(mapping, offset, limit),
-        engine.dirty.stats(mapping),
-      ]);
-      return { records: marked.map((one) => presentMarked(engine, mapping, one)), total, offset, limit };
-    },
+    async ({ params, query }) => listMarked(engine, queueNamed(engine, params.name), query),
   );
 
   app.get(
@@ -179,7 +167,10 @@ export const queues: Routes = async (app, { engine }) => {
       return jobsOfRecord(engine, mapping.name, sideIndex(mapping, params.side, 'address'), params.id);
     },
   );
+}
 
+/** What is done with one job. */
+function jobRoutes(app: App, engine: Engine): void {
   app.post(
     '/queues/:name/jobs/:id/retry',
     {
@@ -191,18 +182,7 @@ export const queues: Routes = async (app, { engine }) => {
         response: { 202: ref(JobSchema), ...problems(404, 409) },
       },
     },
-    async ({ params }, reply) => {
-      const { queue, job, state } = await findJob(engine, params.name, params.id);
-      if (state !== 'failed')
-        throw new TandemError('CONFLICT', `The job is ${state}; only a failed one can be tried again.`);
-      try {
-        await retryJob(job);
-      } catch (cause) {
-        throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.', { cause });
-      }
-      const again = await findJob(engine, params.name, params.id);
-      return reply.code(202).send(presentJob(engine, queue, again.job, again.state));
-    },
+    async ({ params }, reply) => reply.code(202).send(await retryFailedJob(engine, params.name, params.id)),
   );
 
   app.delete(
@@ -217,16 +197,7 @@ export const queues: Routes = async (app, { engine }) => {
       },
     },
     async ({ params }, reply) => {
-      const { job, state } = await findJob(engine, params.name, params.id);
-      if (state === 'active')
-        throw new TandemError('CONFLICT', 'The job is being done just now; it cannot be discarded.');
-      if (job.repeatJobKey && state === 'delayed')
-        throw new TandemError(
-          'CONFLICT',
-          'This is the next scheduled scan: take the schedule out of the mapping file instead.',
-        );
-      if ((await discard(engine, [job], state)) === 0)
-        throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.');
+      await discardJob(engine, params.name, params.id);
       return reply.code(204).send();
     },
   );
@@ -242,20 +213,12 @@ export const queues: Routes = async (app, { engine }) => {
         response: { 202: ref(JobSchema), ...problems(404, 409) },
       },
     },
-    async ({ params }, reply) => {
-      const { job, state } = await findJob(engine, params.name, params.id);
-      if (state !== 'delayed')
-        throw new TandemError('CONFLICT', `The job is ${state}; only a delayed one can be promoted.`);
-      try {
-        await job.promote();
-      } catch (cause) {
-        throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.', { cause });
-      }
-      const again = await findJob(engine, params.name, params.id);
-      return reply.code(202).send(presentJob(engine, again.queue, again.job, again.state));
-    },
+    async ({ params }, reply) => reply.code(202).send(await promoteDelayedJob(engine, params.name, params.id)),
   );
+}
 
+/** What is done with many jobs at once. */
+function bulkRoutes(app: App, engine: Engine): void {
   const many = (
     action: BulkAction,
     operationId: string,
@@ -281,8 +244,6 @@ export const queues: Routes = async (app, { engine }) => {
       },
     );
   };
-  const touch = ({ code, reason, limit = 1_000, offset = 0 }: Bulk) => ({ filter: { code, reason }, limit, offset });
-
   many(
     'retry',
     'retryFailed',
@@ -305,19 +266,11 @@ export const queues: Routes = async (app, { engine }) => {
     'drain',
     'drainQueue',
     'Discard everything that waits or is delayed; not what is under way, nor scheduled scans. Ask again while there is a "next"',
-    async (queue, { limit = 1_000 }) => {
-      const mapping = mappingOf(queue);
-      let touched = mapping === undefined ? 0 : await discardMarked(engine, mapping, limit);
-      if (touched >= limit) return { touched, next: 0 };
-      for (const state of ['waiting', 'delayed'] as const) {
-        const done = await discardJobs(engine, queue, { state, filter: {}, limit: limit - touched, offset: 0 });
-        touched += done.touched;
-        if (touched >= limit) return { touched, next: 0 };
-      }
-      return { touched };
-    },
+    (queue, { limit = 1_000 }) => drain(engine, queue, limit),
   );
+}
 
+function pauseRoutes(app: App, engine: Engine): void {
   for (const [path, summary, paused] of [
     ['pause', 'Let nothing new begin in a queue, in any process, until it is resumed', true],
     ['resume', 'Go on with a paused queue', false],
@@ -340,7 +293,88 @@ export const queues: Routes = async (app, { engine }) => {
       },
     );
   }
-};
+}
+
+async function listQueues(engine: Engine, { offset, limit, reasons }: Static<typeof QueuesQuery>) {
+  const queues = queuesOf(engine);
+  const page = queues.slice(offset, offset + limit);
+  const processes = await engine.versions.processes();
+  const shown = await Promise.all(page.map((queue) => presentQueue(engine, queue, reasons, processes)));
+  return { queues: shown, total: queues.length, offset, limit };
+}
+
+async function listJobs(
+  engine: Engine,
+  queue: Queue,
+  { state, code, reason, offset, limit }: Static<typeof JobsQuery>,
+) {
+  const { page, total } = await listed(queue, state, { code, reason }, offset, limit);
+  const found = page.map((job) => ({ job, state }));
+  return { jobs: await presentJobs(engine, queue, found), total, offset, limit };
+}
+
+async function listMarked(engine: Engine, queue: Queue, { offset, limit }: Static<typeof MarkedQuery>) {
+  const mapping = mappingOf(queue);
+  if (mapping === undefined) return { records: [], total: 0, offset, limit };
+  const [marked, { count: total }] = await Promise.all([
+    engine.dirty.list(mapping, offset, limit),
+    engine.dirty.stats(mapping),
+  ]);
+  return { records: marked.map((one) => presentMarked(engine, mapping, one)), total, offset, limit };
+}
+
+async function retryFailedJob(engine: Engine, name: string, id: string) {
+  const { queue, job, state } = await findJob(engine, name, id);
+  if (state !== 'failed')
+    throw new TandemError('CONFLICT', `The job is ${state}; only a failed one can be tried again.`);
+  try {
+    await retryJob(job);
+  } catch (cause) {
+    throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.', { cause });
+  }
+  const again = await findJob(engine, name, id);
+  return presentJob(engine, queue, again.job, again.state);
+}
+
+async function discardJob(engine: Engine, name: string, id: string): Promise<void> {
+  const { job, state } = await findJob(engine, name, id);
+  if (state === 'active') throw new TandemError('CONFLICT', 'The job is being done just now; it cannot be discarded.');
+  if (job.repeatJobKey && state === 'delayed')
+    throw new TandemError(
+      'CONFLICT',
+      'This is the next scheduled scan: take the schedule out of the mapping file instead.',
+    );
+  if ((await discard(engine, [job], state)) === 0)
+    throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.');
+}
+
+async function promoteDelayedJob(engine: Engine, name: string, id: string) {
+  const { job, state } = await findJob(engine, name, id);
+  if (state !== 'delayed')
+    throw new TandemError('CONFLICT', `The job is ${state}; only a delayed one can be promoted.`);
+  try {
+    await job.promote();
+  } catch (cause) {
+    throw new TandemError('CONFLICT', 'The job changed meanwhile: look at it again.', { cause });
+  }
+  const again = await findJob(engine, name, id);
+  return presentJob(engine, again.queue, again.job, again.state);
+}
+
+const touch = ({ code, reason, limit = 1_000, offset = 0 }: Bulk) => ({ filter: { code, reason }, limit, offset });
+
+/** Marked records first, then jobs, up to the limit. */
+async function drain(engine: Engine, queue: Queue, limit: number): Promise<Touched> {
+  const mapping = mappingOf(queue);
+  let touched = mapping === undefined ? 0 : await discardMarked(engine, mapping, limit);
+  if (touched >= limit) return { touched, next: 0 };
+  for (const state of ['waiting', 'delayed'] as const) {
+    const done = await discardJobs(engine, queue, { state, filter: {}, limit: limit - touched, offset: 0 });
+    touched += done.touched;
+    if (touched >= limit) return { touched, next: 0 };
+  }
+  return { touched };
+}
 
 async function findJob(engine: Engine, name: string, id: string): Promise<FoundJob & { queue: Queue }> {
   const queue = queueNamed(engine, name);

@@ -27,6 +27,7 @@ import { iso, presentFound, presentIssue } from '../present.ts';
 import { problems } from '../responses.ts';
 import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
 
+// Over 60 lines: one route after the other. Each is its schema and a call, or a few lines.
 export const records: Routes = async (app, { engine }) => {
   const tags = ['records'];
 

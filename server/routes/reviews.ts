@@ -1,6 +1,6 @@
 /** Reviews: the inbox of what a person must decide, and the deciding. */
 import { randomUUID } from 'node:crypto';
-import { ResolveBody, Resolved, ResolveParams, ReviewPage, ReviewsQuery } from '../../api/index.ts';
+import { ResolveBody, Resolved, ResolveParams, ReviewPage, ReviewsQuery, type Static } from '../../api/index.ts';
 import {
   answerBrake,
   brakeOn,
@@ -44,28 +44,7 @@ export const reviews: Routes = async (app, { engine }) => {
         response: { 200: ReviewPage, ...problems(400, 404) },
       },
     },
-    async ({ query: { mapping: name, offset, limit } }) => {
-      const mappings = name === undefined ? [...engine.config.current().mappings.values()] : [engine.mapping(name)];
-      const brakes = (await Promise.all(mappings.map((mapping) => brakeReview(engine, mapping))))
-        .filter((brake) => brake !== undefined)
-        .sort((a, b) => a.since - b.since);
-      const first = brakes.slice(offset, offset + limit).map((brake) => ({ ...brake, since: iso(brake.since) }));
-      const { page, total } = await pageOfIssues(
-        engine,
-        { mapping: name, kind: 'review' },
-        'oldest',
-        Math.max(0, offset - brakes.length),
-        limit - first.length,
-      );
-      const records = await presentFound(engine, page);
-      const decidable = records.map(({ review = '', actions = [], ...one }) => ({
-        ...one,
-        kind: 'review' as const,
-        review,
-        actions,
-      }));
-      return { reviews: [...first, ...decidable], total: brakes.length + total, offset, limit };
-    },
+    async ({ query }) => listReviews(engine, query),
   );
 
   app.post(
@@ -101,6 +80,29 @@ export const reviews: Routes = async (app, { engine }) => {
   );
 };
 
+async function listReviews(engine: Engine, { mapping: name, offset, limit }: Static<typeof ReviewsQuery>) {
+  const mappings = name === undefined ? [...engine.config.current().mappings.values()] : [engine.mapping(name)];
+  const brakes = (await Promise.all(mappings.map((mapping) => brakeReview(engine, mapping))))
+    .filter((brake) => brake !== undefined)
+    .sort((a, b) => a.since - b.since);
+  const first = brakes.slice(offset, offset + limit).map((brake) => ({ ...brake, since: iso(brake.since) }));
+  const { page, total } = await pageOfIssues(
+    engine,
+    { mapping: name, kind: 'review' },
+    'oldest',
+    Math.max(0, offset - brakes.length),
+    limit - first.length,
+  );
+  const records = await presentFound(engine, page);
+  const decidable = records.map(({ review = '', actions = [], ...one }) => ({
+    ...one,
+    kind: 'review' as const,
+    review,
+    actions,
+  }));
+  return { reviews: [...first, ...decidable], total: brakes.length + total, offset, limit };
+}
+
 async function resolveBrake(engine: Engine, mapping: Mapping, action: ResolveBody['action']) {
   if (action !== 'continue' && action !== 'discard')
     throw new TandemError('CONFLICT', `A brake is answered with continue or discard; not with ${action}.`, {
@@ -112,11 +114,48 @@ async function resolveBrake(engine: Engine, mapping: Mapping, action: ResolveBod
   return { action, released, ...afterBrake(mapping.name, brake?.kind, action) };
 }
 
+/** @returns the outcome; `link` and `ignore` have none */
 async function resolve(engine: Engine, review: string, body: ResolveBody) {
-  const { action, counterpart } = body;
+  const { counterpart } = body;
+  const { mapping, record, pair, action } = await openReview(engine, review, body.action);
+  const { side, id } = record;
+  const names = namesOf(mapping);
+  const scope = mappingScope(engine.context({ owner: `review-${randomUUID()}` }), mapping);
+  const started = performance.now();
+  /** What a person had done is a live decision as any other. */
+  const reported = (outcome: Outcome) => {
+    const ms = Math.round(performance.now() - started);
+    const arrived = [undefined, undefined] as const;
+    engine.options.onOutcome?.({ mapping: mapping.name, sides: names, side, id, outcome, ms, arrived });
+    return presentOutcome(names, outcome);
+  };
+  switch (action) {
+    case 'link': {
+      if (counterpart === undefined)
+        throw new TandemError('BAD_REQUEST', 'To link, send "counterpart": the id of the record on the other side.', {
+          mapping: mapping.name,
+        });
+      await linkByHand(scope, side === 0 ? [id, counterpart] : [counterpart, id]);
+      return undefined;
+    }
+    case 'create':
+      return reported(await createAgain(scope, record, pair));
+    case 'take': {
+      const { winner, chosen } = choice(mapping, names, body);
+      return reported(await resolveConflict(scope, record, winner, chosen));
+    }
+    case 'delete':
+      return reported(await deleteSurvivor(scope, record));
+    case 'ignore':
+      await dismiss(scope, record);
+      return undefined;
+  }
+}
+
+/** @throws TandemError NOT_FOUND where there is nothing to decide, CONFLICT where it cannot be decided by this action */
+async function openReview(engine: Engine, review: string, action: ResolveBody['action']) {
   const name = parseReviewId(review);
   const mapping = engine.mapping(name.mapping);
-  const names = namesOf(mapping);
   const side = sideIndex(mapping, name.side, 'address');
   const links = engine.links(mapping.name);
   const partner = await links.reader.counterpart(side, name.id);
@@ -139,40 +178,7 @@ async function resolve(engine: Engine, review: string, body: ResolveBody) {
         id: name.id,
       },
     );
-  const scope = mappingScope(engine.context({ owner: `review-${randomUUID()}` }), mapping);
-  const record = { side, id: name.id };
-  const started = performance.now();
-  /** What a person had done is a live decision as any other. */
-  const reported = (outcome: Outcome) => {
-    const ms = Math.round(performance.now() - started);
-    const arrived = [undefined, undefined] as const;
-    engine.options.onOutcome?.({ mapping: mapping.name, sides: names, side, id: name.id, outcome, ms, arrived });
-    return presentOutcome(names, outcome);
-  };
-  try {
-    switch (action) {
-      case 'link': {
-        if (counterpart === undefined)
-          throw new TandemError('BAD_REQUEST', 'To link, send "counterpart": the id of the record on the other side.', {
-            mapping: mapping.name,
-          });
-        await linkByHand(scope, side === 0 ? [name.id, counterpart] : [counterpart, name.id]);
-        return undefined;
-      }
-      case 'create':
-        return reported(await createAgain(scope, record, pair));
-      case 'take': {
-        const { winner, chosen } = choice(mapping, names, body);
-        return reported(await resolveConflict(scope, record, winner, chosen));
-      }
-      case 'delete':
-        return reported(await deleteSurvivor(scope, record));
-      case 'ignore':
-        await dismiss(scope, record);
-        return undefined;
-    }
-  } finally {
-  }
+  return { mapping, record: { side, id: name.id }, pair, action };
 }
 
 /** Of a pair of which one record is gone, the counterpart of the other one is made. */

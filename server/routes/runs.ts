@@ -9,6 +9,7 @@ import {
   RunQuery,
   RunsQuery,
   ref,
+  type Static,
 } from '../../api/index.ts';
 import { type Engine, type Run, TandemError } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
@@ -46,15 +47,7 @@ export const runs: Routes = async (app, { engine }) => {
         response: { 200: ref(RunDetail), ...problems(400, 404) },
       },
     },
-    async ({ params, query }) => {
-      const run = await find(engine, params.id);
-      return {
-        ...(await presentRun(engine, run, true)),
-        ...(['1', 'true'].includes(query.plan) && run.plan
-          ? { entries: await entries(engine, run, 0, PLAN_SHOWN) }
-          : {}),
-      };
-    },
+    async ({ params, query }) => getRun(engine, params.id, ['1', 'true'].includes(query.plan)),
   );
 
   app.get(
@@ -69,20 +62,29 @@ export const runs: Routes = async (app, { engine }) => {
         response: { 200: PlanPage, ...problems(400, 404, 409) },
       },
     },
-    async ({ params, query: { offset, limit } }) => {
-      const run = await find(engine, params.id);
-      if (!run.plan)
-        throw new TandemError('CONFLICT', 'This run is no plan: it did what it found. Its counts tell what.');
-      return {
-        run: run.id,
-        entries: await entries(engine, run, offset, limit),
-        total: run.progress.done,
-        offset,
-        limit,
-      };
-    },
+    async ({ params, query }) => getPlan(engine, params.id, query),
   );
 };
+
+async function getRun(engine: Engine, id: string, withPlan: boolean) {
+  const run = await find(engine, id);
+  return {
+    ...(await presentRun(engine, run, true)),
+    ...(withPlan && run.plan ? { entries: await entries(engine, run, 0, PLAN_SHOWN) } : {}),
+  };
+}
+
+async function getPlan(engine: Engine, id: string, { offset, limit }: Static<typeof PlanQuery>) {
+  const run = await find(engine, id);
+  if (!run.plan) throw new TandemError('CONFLICT', 'This run is no plan: it did what it found. Its counts tell what.');
+  return {
+    run: run.id,
+    entries: await entries(engine, run, offset, limit),
+    total: run.progress.done,
+    offset,
+    limit,
+  };
+}
 
 async function find(engine: Engine, id: string): Promise<Run> {
   const run = await engine.runs.get(id);

@@ -41,9 +41,7 @@ export const webhooks: Routes = async (app, { engine, options, metrics }) => {
     if (!right) throw new TandemError('NOT_FOUND', 'There is no such webhook.');
   };
 
-  // The signature covers the bytes as they came, so nothing parses them on the way, whatever type they claim.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_, body, done) => done(null, body));
+  takeBytes(app);
 
   app.post(
     '/webhooks/:system/:key',
@@ -69,20 +67,7 @@ export const webhooks: Routes = async (app, { engine, options, metrics }) => {
       const { system } = request.params;
       const webhooks = engine.config.current().systems.get(system)?.webhooks;
       if (!webhooks) throw new TandemError('NOT_FOUND', 'There is no such webhook.');
-      const verified = await verifyWebhook(webhooks, {
-        headers: request.headers,
-        rawBody: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
-        now: Date.now(),
-      }).catch((error: unknown) => {
-        if (!(error instanceof TandemError && error.code === 'UNAUTHORIZED')) throw error;
-        // A caller with the key of the address is most likely the system: that its events are lost must be seen.
-        request.log.warn({ system, code: error.code, reason: error.message }, 'webhook refused');
-        throw new HttpProblem('UNAUTHORIZED', 401, error.message, {
-          title: 'The webhook is not signed as it should be',
-          remedy:
-            'Sign it with the secret that the system file names under webhooks, and check that both sides have the same one, and the same time.',
-        });
-      });
+      const verified = await verify(webhooks, system, request);
       if (verified.kind === 'handshake') return reply.code(200).header(verified.header, verified.value).send({});
       const queued = await engine.events(system, verified.events);
       queuedBy.set(request, queued);
@@ -90,3 +75,33 @@ export const webhooks: Routes = async (app, { engine, options, metrics }) => {
     },
   );
 };
+
+/** The signature covers the bytes as they came, so nothing parses them on the way, whatever type they claim. */
+function takeBytes(app: Parameters<Routes>[0]): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_, body, done) => done(null, body));
+}
+
+/** @throws HttpProblem where the signature is wrong */
+async function verify(
+  webhooks: Parameters<typeof verifyWebhook>[0],
+  system: string,
+  { headers, body, log }: Pick<FastifyRequest, 'headers' | 'body' | 'log'>,
+): ReturnType<typeof verifyWebhook> {
+  try {
+    return await verifyWebhook(webhooks, {
+      headers,
+      rawBody: (body as Buffer | undefined) ?? Buffer.alloc(0),
+      now: Date.now(),
+    });
+  } catch (error) {
+    if (!(error instanceof TandemError && error.code === 'UNAUTHORIZED')) throw error;
+    // A caller with the key of the address is most likely the system: that its events are lost must be seen.
+    log.warn({ system, code: error.code, reason: error.message }, 'webhook refused');
+    throw new HttpProblem('UNAUTHORIZED', 401, error.message, {
+      title: 'The webhook is not signed as it should be',
+      remedy:
+        'Sign it with the secret that the system file names under webhooks, and check that both sides have the same one, and the same time.',
+    });
+  }
+}
