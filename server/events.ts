@@ -31,6 +31,7 @@ const ASK = 10_000;
 /** Ms for which an outcome waits for others, to be sent in the same message. */
 const LINGER = 20;
 
+// Over 60 lines: a factory. What it returns are short functions that share the listeners and the two connections.
 export function createEvents(): Events {
   const listeners = new Set<Listener>();
   let attached: Engine | undefined;

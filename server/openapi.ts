@@ -13,6 +13,23 @@ function commonProblems({ config, method }: RouteOptions): object {
   return problems(400, 414, 500, 503, ...(open ? [] : [401, 403, 429]), ...(reads ? [] : [413, 415]));
 }
 
+/** The nouns of the routes, in the order in which the page shows them. */
+const TAGS = [
+  { name: 'triggers', description: 'Begin work' },
+  { name: 'runs', description: "How each trigger's work stands" },
+  { name: 'mappings', description: 'What is kept in step, and how' },
+  { name: 'reviews', description: 'What a person must decide' },
+  { name: 'records', description: 'Records that wait, and why' },
+  { name: 'history', description: 'Values that lost, to be found and put back' },
+  { name: 'links', description: 'Which records belong together' },
+  { name: 'queues', description: 'Queue inspection; the board is at /queues/board' },
+  { name: 'webhooks', description: 'Events of systems' },
+  { name: 'health' },
+  { name: 'metrics' },
+  { name: 'events' },
+  { name: 'errors', description: 'What each error means' },
+];
+
 export const openapi = fp(
   async (app: FastifyInstance, { version }: { version: string }) => {
     app.addHook('onRoute', (route) => {
@@ -47,21 +64,7 @@ export const openapi = fp(
           },
         },
         security: [{ token: [] }],
-        tags: [
-          { name: 'triggers', description: 'Begin work' },
-          { name: 'runs', description: "How each trigger's work stands" },
-          { name: 'mappings', description: 'What is kept in step, and how' },
-          { name: 'reviews', description: 'What a person must decide' },
-          { name: 'records', description: 'Records that wait, and why' },
-          { name: 'history', description: 'Values that lost, to be found and put back' },
-          { name: 'links', description: 'Which records belong together' },
-          { name: 'queues', description: 'Queue inspection; the board is at /queues/board' },
-          { name: 'webhooks', description: 'Events of systems' },
-          { name: 'health' },
-          { name: 'metrics' },
-          { name: 'events' },
-          { name: 'errors', description: 'What each error means' },
-        ],
+        tags: TAGS,
       },
       refResolver: {
         buildLocalReference: (json, _base, _fragment, index) =>

@@ -3,7 +3,7 @@
  * metrics, live events. One plugin per noun in `routes/`; every route is in the OpenAPI document at /docs.
  */
 import { randomUUID } from 'node:crypto';
-import helmet from '@fastify/helmet';
+import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import Fastify, {
   type FastifyBaseLogger,
@@ -72,6 +72,27 @@ const ANSWER_TIMEOUT = 120_000;
 /** How long a request waits for a Redis that is away, in ms. */
 const REDIS_PATIENCE = 2_000;
 
+/** The board and the docs bring their own scripts; nothing comes from elsewhere. TLS, where there is any, ends before this process. */
+const HEADERS: FastifyHelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      imgSrc: ["'self'", 'data:'],
+      fontSrc: ["'self'", 'data:'],
+      connectSrc: ["'self'"],
+      workerSrc: ["'self'", 'blob:'],
+      baseUri: ["'self'"],
+      formAction: ["'self'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  strictTransportSecurity: false,
+  xFrameOptions: { action: 'deny' },
+};
+
 /** Makes the server, ready but not listening. The engine stays the caller's: close the server first, then the engine. */
 export async function createServer(engine: Engine, options: ServerOptions): Promise<FastifyInstance> {
   const deps: RouteDeps = {
@@ -103,26 +124,7 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   for (const schema of SHARED) app.addSchema(schema);
   acceptEmptyJson(app);
 
-  await app.register(helmet, {
-    // The board and the docs bring their own scripts; nothing comes from elsewhere. TLS, where there is any, ends before this process.
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:'],
-        fontSrc: ["'self'", 'data:'],
-        connectSrc: ["'self'"],
-        workerSrc: ["'self'", 'blob:'],
-        baseUri: ["'self'"],
-        formAction: ["'self'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-    strictTransportSecurity: false,
-    xFrameOptions: { action: 'deny' },
-  });
+  await app.register(helmet, HEADERS);
   await app.register(rateLimit, { global: false });
   logRequests(app);
   app.server.on('checkExpectation', refuseExpectation);
@@ -134,23 +136,10 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
   });
   if (engine.options.tracing) traceRequests(app, engine.options.tracing);
   await app.register(auth, { readToken: options.readToken, apiToken: options.apiToken });
-  const redis = watchSilence(engine);
-  app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.withoutRedis || request.is404) return;
-    if (engine.redis.status === 'ready' && !redis.silent()) return;
-    if (!(await answers(engine, REDIS_PATIENCE))) {
-      throw new HttpProblem('UNAVAILABLE', 503, 'Redis does not answer.', {
-        remedy: 'Nothing, if it comes back; else start it, or correct REDIS_URL.',
-        retryAfter: 5_000,
-      });
-    }
-  });
+  requireRedis(app, engine);
   if (!options.healthOnly) await app.register(openapi, { version: options.version });
   for (const route of options.healthOnly ? HEALTH_ROUTES : ROUTES) await app.register(route, deps);
-  app.addHook('onClose', async () => {
-    redis.close();
-    await deps.events.close();
-  });
+  app.addHook('onClose', () => deps.events.close());
   await app.ready();
   return app;
 }
@@ -170,6 +159,22 @@ function acceptEmptyJson(app: FastifyInstance): void {
     if (body === '') done(null, undefined);
     else parse(request, body as string, done);
   });
+}
+
+/** What needs Redis is refused while Redis does not answer. */
+function requireRedis(app: FastifyInstance, engine: Engine): void {
+  const redis = watchSilence(engine);
+  app.addHook('onRequest', async (request) => {
+    if (request.routeOptions.config.withoutRedis || request.is404) return;
+    if (engine.redis.status === 'ready' && !redis.silent()) return;
+    if (!(await answers(engine, REDIS_PATIENCE))) {
+      throw new HttpProblem('UNAVAILABLE', 503, 'Redis does not answer.', {
+        remedy: 'Nothing, if it comes back; else start it, or correct REDIS_URL.',
+        retryAfter: 5_000,
+      });
+    }
+  });
+  app.addHook('onClose', async () => redis.close());
 }
 
 /** One line per request, by its route and not by its address. */
