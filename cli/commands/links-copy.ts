@@ -31,6 +31,11 @@ import { checkRedis, requireRedisUrl } from '../redis.ts';
 const REPORTED = 50;
 
 export function copyCommands(links: Command): void {
+  exportCommand(links);
+  importCommand(links);
+}
+
+function exportCommand(links: Command): void {
   declare(links, {
     usage: 'export [mapping]',
     summary: 'copy the links of all mappings, or of one, to a file or stdout',
@@ -60,7 +65,9 @@ export function copyCommands(links: Command): void {
         }),
       ),
     );
+}
 
+function importCommand(links: Command): void {
   declare(links, {
     usage: 'import [file]',
     summary: 'put links from a copy back into Redis',

@@ -18,6 +18,14 @@ export function linksCommand(program: Command): void {
       'Which record belongs to which. Asks the Tandem that runs at TANDEM_URL; export and import go to Redis themselves.',
     );
 
+  findCommand(links);
+  listCommand(links);
+  makeCommand(links);
+  breakCommand(links);
+  copyCommands(links);
+}
+
+function findCommand(links: Command): void {
   declare(links, {
     usage: 'find <mapping>',
     summary: 'find the counterpart of a record',
@@ -38,7 +46,9 @@ export function linksCommand(program: Command): void {
         return link ? OK : FAILED;
       }),
     );
+}
 
+function listCommand(links: Command): void {
   declare(links, {
     usage: 'list <mapping>',
     summary: 'list links',
@@ -63,7 +73,9 @@ export function linksCommand(program: Command): void {
         return OK;
       }),
     );
+}
 
+function makeCommand(links: Command): void {
   declare(links, {
     usage: 'make <mapping> <records...>',
     summary: 'link two records by hand',
@@ -79,7 +91,9 @@ export function linksCommand(program: Command): void {
       return OK;
     }),
   );
+}
 
+function breakCommand(links: Command): void {
   declare(links, {
     usage: 'break <mapping>',
     summary: 'break the link of a record',
@@ -97,8 +111,6 @@ export function linksCommand(program: Command): void {
         return OK;
       }),
     );
-
-  copyCommands(links);
 }
 
 function whole(text: string): number {

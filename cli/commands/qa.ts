@@ -46,36 +46,9 @@ export function qaCommand(program: Command): void {
       ),
     )
     .action(
-      action<Options, [string[]]>(async (context, options, names) => {
-        if (options.write) return write(context, options, names);
-        const { client, output } = context;
-        const { sample } = options;
-        const { mappings } = await client.get<MappingPage>('/mappings');
-        const unknown = names.find((name) => !mappings.some((mapping) => mapping.name === name));
-        if (unknown !== undefined) {
-          throw new Failure(
-            'NOT_FOUND',
-            `There is no mapping "${unknown}".`,
-            `There are: ${mappings.map((mapping) => mapping.name).join(', ')}.`,
-          );
-        }
-        const wanted = names.length === 0 ? mappings : mappings.filter((mapping) => names.includes(mapping.name));
-        const checks: MappingCheck[] = [];
-        for (const mapping of wanted) {
-          const check = await checkMapping(client, mapping, sample, (checked, of) => {
-            if (output.tty) process.stderr.write(`\r\u001b[K${mapping.name}: ${checked} of ${of}`);
-          });
-          if (output.tty) process.stderr.write('\r\u001b[K');
-          checks.push(check);
-          output.line(checkText(check, mapping));
-        }
-        const count = checks.reduce((sum, check) => sum + compared(check), 0);
-        // A check that looked at nothing has found nothing out: the caller must learn of that.
-        const good = count > 0 && checks.every(passed);
-        if (output.json) output.result({ passed: good, compared: count, checks }, () => '');
-        else output.line(verdict(good, count, checks));
-        return good ? OK : FAILED;
-      }),
+      action<Options, [string[]]>((context, options, names) =>
+        options.write ? write(context, options, names) : compare(context, options.sample, names),
+      ),
     );
 }
 
@@ -87,6 +60,35 @@ interface Options {
   readonly yes?: boolean;
   readonly limit: number;
   readonly report?: readonly string[];
+}
+
+/** Compares linked records as they are. */
+async function compare({ client, output }: CommandContext, sample: number, names: readonly string[]): Promise<number> {
+  const { mappings } = await client.get<MappingPage>('/mappings');
+  const unknown = names.find((name) => !mappings.some((mapping) => mapping.name === name));
+  if (unknown !== undefined) {
+    throw new Failure(
+      'NOT_FOUND',
+      `There is no mapping "${unknown}".`,
+      `There are: ${mappings.map((mapping) => mapping.name).join(', ')}.`,
+    );
+  }
+  const wanted = names.length === 0 ? mappings : mappings.filter((mapping) => names.includes(mapping.name));
+  const checks: MappingCheck[] = [];
+  for (const mapping of wanted) {
+    const check = await checkMapping(client, mapping, sample, (checked, of) => {
+      if (output.tty) process.stderr.write(`\r\u001b[K${mapping.name}: ${checked} of ${of}`);
+    });
+    if (output.tty) process.stderr.write('\r\u001b[K');
+    checks.push(check);
+    output.line(checkText(check, mapping));
+  }
+  const count = checks.reduce((sum, check) => sum + compared(check), 0);
+  // A check that looked at nothing has found nothing out: the caller must learn of that.
+  const good = count > 0 && checks.every(passed);
+  if (output.json) output.result({ passed: good, compared: count, checks }, () => '');
+  else output.line(verdict(good, count, checks));
+  return good ? OK : FAILED;
 }
 
 async function write(context: CommandContext, options: Options, names: readonly string[]): Promise<number> {

@@ -41,6 +41,17 @@ export function queueCommand(program: Command): void {
         'failed or wait are listed by tandem records, whether their jobs are kept or not.',
     );
 
+  listCommand(queue);
+  jobsCommand(queue);
+  recordsCommand(queue);
+  retryCommand(queue);
+  promoteCommand(queue);
+  discardCommand(queue);
+  drainCommand(queue);
+  pauseCommands(queue);
+}
+
+function listCommand(queue: Command): void {
   declare(queue, {
     usage: 'list',
     summary: 'how many jobs stand where, how old is the oldest, how fast they go, why some are delayed or failed',
@@ -52,7 +63,9 @@ export function queueCommand(program: Command): void {
       return OK;
     }),
   );
+}
 
+function jobsCommand(queue: Command): void {
   const jobs = declare(queue, {
     usage: 'jobs <queue>',
     summary: 'the jobs of a queue in one state, a page at a time: those that failed, unless --state says otherwise',
@@ -83,7 +96,9 @@ export function queueCommand(program: Command): void {
         },
       ),
     );
+}
 
+function recordsCommand(queue: Command): void {
   declare(queue, {
     usage: 'records <queue>',
     summary: 'the records of a mapping that wait to be looked at, a page at a time, the longest due first',
@@ -106,7 +121,9 @@ export function queueCommand(program: Command): void {
         return OK;
       }),
     );
+}
 
+function retryCommand(queue: Command): void {
   const retry = declare(queue, {
     usage: 'retry <queue>',
     summary: 'try failed jobs again, all or those with one code',
@@ -116,7 +133,9 @@ export function queueCommand(program: Command): void {
     ],
   });
   choosing(retry, 'code', 'job').action(acting('retry', 'tried again'));
+}
 
+function promoteCommand(queue: Command): void {
   const promote = declare(queue, {
     usage: 'promote <queue>',
     summary: 'do delayed jobs now, not when their time comes',
@@ -124,7 +143,9 @@ export function queueCommand(program: Command): void {
     examples: [['queue promote company-customer --reason retry', 'those that wait for their next try']],
   });
   choosing(promote, 'code', 'reason', 'job').action(acting('promote', 'promoted'));
+}
 
+function discardCommand(queue: Command): void {
   const discard = declare(queue, {
     usage: 'discard <queue>',
     summary: 'discard jobs of one state, those that failed unless --state says otherwise; runs no longer wait for them',
@@ -142,7 +163,9 @@ export function queueCommand(program: Command): void {
   choosing(discard, 'code', 'reason', 'job')
     .addOption(new Option('--all', 'all of this state').conflicts(['code', 'reason', 'job']))
     .action(acting('discard', 'discarded'));
+}
 
+function drainCommand(queue: Command): void {
   declare(queue, {
     usage: 'drain <queue>',
     summary: 'discard everything that waits or is delayed in a queue',
@@ -156,7 +179,9 @@ export function queueCommand(program: Command): void {
   })
     .option('--yes', 'do not ask')
     .action(acting('drain', 'discarded'));
+}
 
+function pauseCommands(queue: Command): void {
   for (const [name, summary] of [
     ['pause', 'let nothing new begin, in any process, until it is resumed'],
     ['resume', 'go on'],

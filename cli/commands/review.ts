@@ -26,6 +26,11 @@ export function reviewCommand(program: Command): void {
     .summary('list and decide what asks for a person')
     .description('Conflicts, ambiguous matches, unknown outcomes, brakes. Asks the Tandem that runs at TANDEM_URL.');
 
+  listCommand(review);
+  resolveCommand(review);
+}
+
+function listCommand(review: Command): void {
   declare(review, {
     usage: 'list [mapping]',
     summary: 'list what must be decided, the oldest first',
@@ -46,7 +51,9 @@ export function reviewCommand(program: Command): void {
       return OK;
     }),
   );
+}
 
+function resolveCommand(review: Command): void {
   declare(review, {
     usage: 'resolve <id>',
     summary: 'decide one',
