@@ -139,8 +139,8 @@ export function variablesTable(): string {
   return ['| variable | default | what it does |', '| --- | --- | --- |', ...rows].join('\n');
 }
 
-/** @throws Failure that names every variable that cannot be used, with what to write instead; never a secret */
-export function readEnvironment(env: Env = process.env): Environment {
+/** Reads one variable after the other, and collects what is wrong with them. */
+function createReader(env: Env) {
   const wrong: string[] = [];
   // An empty variable is an unset one: that is how compose files and shells hand over what nobody set.
   const text = (name: string): string | undefined => (env[name]?.trim() ? env[name].trim() : undefined);
@@ -169,7 +169,17 @@ export function readEnvironment(env: Env = process.env): Environment {
       ? complain(name, 'without spaces and special characters')
       : given;
   };
+  const duration = (name: string, standard: string, least: number, most: number, needs: string): number => {
+    const given = parseDuration(text(name) ?? standard) ?? 0;
+    if (given < least || given > most) complain(name, needs);
+    return given;
+  };
+  return { wrong, text, complain, whole, address, token, duration };
+}
 
+/** @throws Failure that names every variable that cannot be used, with what to write instead; never a secret */
+export function readEnvironment(env: Env = process.env): Environment {
+  const { wrong, text, complain, whole, address, token, duration } = createReader(env);
   const redisUrl = text('REDIS_URL');
   if (redisUrl !== undefined && parseRedisUrl(redisUrl) === undefined) complain('REDIS_URL', REDIS_URL_FORMS);
   const host = text('TANDEM_HOST') ?? '127.0.0.1';
@@ -183,15 +193,12 @@ export function readEnvironment(env: Env = process.env): Environment {
   if (schedules !== 'on' && schedules !== 'off') complain('TANDEM_SCHEDULES', 'on or off');
   const logLevel = (text('TANDEM_LOG_LEVEL') ?? 'info').toLowerCase();
   if (!isLogLevel(logLevel)) complain('TANDEM_LOG_LEVEL', `one of ${LOG_LEVELS.join(', ')}`);
-  const lockDuration = parseDuration(text('TANDEM_LOCK_DURATION') ?? '30s') ?? 0;
-  if (lockDuration < 1_000 || lockDuration > 600_000) {
-    complain('TANDEM_LOCK_DURATION', 'a duration from 1s to 10m, such as 30s');
-  }
+  const durationNeeds = 'a duration from 1s to 10m, such as 30s';
+  const lockDuration = duration('TANDEM_LOCK_DURATION', '30s', 1_000, 600_000, durationNeeds);
   const concurrency = whole('TANDEM_CONCURRENCY', 25, 1, 1_000);
   const drafts = whole('TANDEM_DRAFTS', 2, 1, 100);
-  const draftTimeout = parseDuration(text('TANDEM_DRAFT_TIMEOUT') ?? '10s') ?? 0;
-  if (draftTimeout < 100 || draftTimeout > 60_000)
-    complain('TANDEM_DRAFT_TIMEOUT', 'a duration from 100ms to 1m, such as 10s');
+  const timeoutNeeds = 'a duration from 100ms to 1m, such as 10s';
+  const draftTimeout = duration('TANDEM_DRAFT_TIMEOUT', '10s', 100, 60_000, timeoutNeeds);
   const publicUrl = address('TANDEM_PUBLIC_URL');
   const url = address('TANDEM_URL') ?? `http://${reachable(host)}:${port}`;
   const readToken = token('TANDEM_READ_TOKEN');
@@ -199,17 +206,13 @@ export function readEnvironment(env: Env = process.env): Environment {
 
   if (apiToken !== undefined && apiToken === readToken)
     complain('TANDEM_READ_TOKEN', 'another than TANDEM_API_TOKEN, or all who may read may operate');
-  const trustProxy = (text('TANDEM_TRUST_PROXY') ?? 'off').split(',').map((one) => one.trim().toLowerCase());
-  const trusted = trustProxy.join() === 'off' ? [] : trustProxy;
+  const trusted = proxiesIn(text('TANDEM_TRUST_PROXY') ?? 'off');
   if (!trusted.every(isProxy))
     complain('TANDEM_TRUST_PROXY', 'off, or addresses such as 10.0.0.5, 10.0.0.0/8 or loopback, with commas between');
 
   if (wrong.length > 0) {
-    throw new Failure(
-      'CONFIG_ENV',
-      `${wrong.join('. ')}.`,
-      'Set or unset what is named: tandem --help lists the variables.',
-    );
+    const remedy = 'Set or unset what is named: tandem --help lists the variables.';
+    throw new Failure('CONFIG_ENV', `${wrong.join('. ')}.`, remedy);
   }
   return {
     redisUrl,
@@ -233,6 +236,11 @@ export function readEnvironment(env: Env = process.env): Environment {
     lockDuration,
     url,
   };
+}
+
+function proxiesIn(text: string): string[] {
+  const given = text.split(',').map((one) => one.trim().toLowerCase());
+  return given.join() === 'off' ? [] : given;
 }
 
 /** An address, a network, or a name for several. Not "everybody": then anybody could claim to be anybody. */

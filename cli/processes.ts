@@ -4,15 +4,18 @@ import {
   type ConfigStore,
   createConfigStore,
   createEngine,
+  type Engine,
   formatProblem,
+  type OutcomeEvent,
   shownRedisUrl,
   startWorkers,
   type Tracing,
   tellMissing,
 } from '../engine/index.ts';
-import { createEvents } from '../server/events.ts';
+import { createEvents, type Events } from '../server/events.ts';
 import { requireProtection } from '../server/listen.ts';
-import { createMetrics } from '../server/metrics.ts';
+import { createMetrics, type Metrics } from '../server/metrics.ts';
+import type { ServerOptions } from '../server/options.ts';
 import type { CommandContext } from './command.ts';
 import { howToBegin, requireConfigFolder } from './configuration.ts';
 import { loadedEnvFile } from './env-file.ts';
@@ -115,13 +118,7 @@ async function start(
     encryptionKey: environment.encryptionKey,
     claimTtl: environment.lockDuration,
     logger,
-    onCall: metrics.onCall,
-    onOutcome(outcome) {
-      metrics.onOutcome(outcome);
-      events.onOutcome(outcome);
-    },
-    onFailure: metrics.onFailure,
-    onBrake: events.onBrake,
+    ...listeners(metrics, events),
     ...(tracing ? { tracing } : {}),
   });
   closers.push({ what: 'engine', limit: MOMENT, close: () => engine.close() });
@@ -129,47 +126,11 @@ async function start(
   events.attach(engine);
   closers.push({ what: 'events', limit: MOMENT, close: () => events.close() });
 
-  const port = roles.server ? environment.port : environment.healthPort;
   const webhookKey = await webhookKeys(engine.redis, environment.prefix, environment.webhookSecret);
-  let url: string | undefined;
-  if (port !== undefined) {
-    const { readToken, apiToken, trustProxy } = environment;
-    const { createServer, listen } = await import('../server/server.ts');
-    const server = await createServer(engine, {
-      readToken,
-      apiToken,
-      trustProxy,
-      drafts: { atOnce: environment.drafts, timeout: environment.draftTimeout },
-      logger,
-      version: packageVersion(),
-      webhookKey,
-      workers: roles.workers,
-      healthOnly: !roles.server,
-      stopping: () => stopping.aborted,
-      metrics,
-      events,
-    });
-    closers.push({ what: 'server', limit: MOMENT, close: () => closeServer(server) });
-    url = await listen(server, { host: environment.host, port });
-  }
-  if (roles.workers) {
-    const { concurrency, lockDuration, schedules } = environment;
-    const workers = await startWorkers(engine, {
-      concurrency,
-      lockDuration,
-      schedules,
-      server: roles.server,
-      checkSystems: true,
-    });
-    // Without Redis nothing can be finished, nor handed back: jobs are taken over once their locks run out.
-    const deadline = (): number => (engine.redis.status === 'ready' ? DEADLINE : MOMENT);
-    closers.push({ what: 'workers', limit: DEADLINE + MOMENT, close: () => workers.close(deadline()) });
-  }
-  if (!roles.workers) {
-    const member = await engine.versions.join({ server: true, workers: false }, config.current);
-    closers.push({ what: 'place among the processes', limit: MOMENT, close: () => member.leave() });
-    await tellMissing(engine);
-  }
+  const own = { logger, webhookKey, stopping: () => stopping.aborted, metrics, events };
+  const url = await startServer(engine, roles, environment, own, closers);
+  if (roles.workers) await work(engine, roles, environment, closers);
+  else await joinWithoutWorkers(engine, closers);
   if (roles.server && environment.publicUrl !== undefined) {
     const registration = keepRegistered(engine, environment.publicUrl, webhookKey);
     closers.push({ what: 'webhooks', limit: MOMENT, close: () => registration.close() });
@@ -187,6 +148,62 @@ async function start(
     url === undefined ? 'Tandem is ready' : `Tandem is ready at ${url}`,
   );
   return { ...(url === undefined ? {} : { url }), pid: process.pid, mappings };
+}
+
+const listeners = (metrics: Metrics, events: Events) => ({
+  onCall: metrics.onCall,
+  onOutcome(outcome: OutcomeEvent): void {
+    metrics.onOutcome(outcome);
+    events.onOutcome(outcome);
+  },
+  onFailure: metrics.onFailure,
+  onBrake: events.onBrake,
+});
+
+/** @returns its address; undefined where the process listens nowhere */
+async function startServer(
+  engine: Engine,
+  roles: Roles,
+  environment: Environment,
+  own: Pick<ServerOptions, 'logger' | 'webhookKey' | 'stopping' | 'metrics' | 'events'>,
+  closers: Closers,
+): Promise<string | undefined> {
+  const port = roles.server ? environment.port : environment.healthPort;
+  if (port === undefined) return undefined;
+  const { readToken, apiToken, trustProxy } = environment;
+  const { createServer, listen } = await import('../server/server.ts');
+  const server = await createServer(engine, {
+    ...own,
+    readToken,
+    apiToken,
+    trustProxy,
+    drafts: { atOnce: environment.drafts, timeout: environment.draftTimeout },
+    version: packageVersion(),
+    workers: roles.workers,
+    healthOnly: !roles.server,
+  });
+  closers.push({ what: 'server', limit: MOMENT, close: () => closeServer(server) });
+  return listen(server, { host: environment.host, port });
+}
+
+async function work(engine: Engine, roles: Roles, environment: Environment, closers: Closers): Promise<void> {
+  const { concurrency, lockDuration, schedules } = environment;
+  const workers = await startWorkers(engine, {
+    concurrency,
+    lockDuration,
+    schedules,
+    server: roles.server,
+    checkSystems: true,
+  });
+  // Without Redis nothing can be finished, nor handed back: jobs are taken over once their locks run out.
+  const deadline = (): number => (engine.redis.status === 'ready' ? DEADLINE : MOMENT);
+  closers.push({ what: 'workers', limit: DEADLINE + MOMENT, close: () => workers.close(deadline()) });
+}
+
+async function joinWithoutWorkers(engine: Engine, closers: Closers): Promise<void> {
+  const member = await engine.versions.join({ server: true, workers: false }, engine.config.current);
+  closers.push({ what: 'place among the processes', limit: MOMENT, close: () => member.leave() });
+  await tellMissing(engine);
 }
 
 /** Loads nothing where no traces are asked for. */

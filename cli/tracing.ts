@@ -3,6 +3,7 @@
  * its jobs, to the calls to systems. Its packages are loaded only then. Requests from outside begin traces of their own,
  * and systems learn nothing of them.
  */
+import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import type { Attributes, Logger, Span, Tracing } from '../engine/index.ts';
 import type { Env } from './environment.ts';
 
@@ -22,6 +23,22 @@ export function tracingConfigured(env: Env): boolean {
   );
 }
 
+/** Logs once when traces cannot be sent, and once when that is over. What could not be sent is dropped; nothing else waits for it. */
+function watched(exporter: OTLPTraceExporter, logger: Logger): OTLPTraceExporter {
+  let failing = false;
+  return Object.assign(Object.create(exporter), {
+    export(...[spans, done]: Parameters<typeof exporter.export>) {
+      exporter.export(spans, (result) => {
+        const failed = result.code !== 0;
+        if (failed && !failing) logger.warn({ reason: result.error?.message ?? '' }, 'traces cannot be delivered');
+        if (!failed && failing) logger.info({}, 'traces are delivered again');
+        failing = failed;
+        done(result);
+      });
+    },
+  });
+}
+
 /** @param redact what each text passes through: a path may be declared with a secret in it */
 export async function startTracing(
   version: string,
@@ -37,21 +54,7 @@ export async function startTracing(
       import('bullmq-otel'),
     ]);
   const { context, SpanKind, SpanStatusCode, trace } = api;
-  const exporter = new OTLPTraceExporter();
-  let failing = false;
-  const watched: InstanceType<typeof OTLPTraceExporter> = Object.assign(Object.create(exporter), {
-    export(...[spans, done]: Parameters<typeof exporter.export>) {
-      exporter.export(spans, (result) => {
-        const failed = result.code !== 0;
-        // Once when it begins and once when it is over; what could not be sent is dropped, and nothing else waits for it.
-        if (failed && !failing) logger.warn({ reason: result.error?.message ?? '' }, 'traces cannot be delivered');
-        if (!failed && failing) logger.info({}, 'traces are delivered again');
-        failing = failed;
-        done(result);
-      });
-    },
-  });
-  const batches = new BatchSpanProcessor(watched);
+  const batches = new BatchSpanProcessor(watched(new OTLPTraceExporter(), logger));
   const provider = new NodeTracerProvider({
     resource: resources
       .resourceFromAttributes({ 'service.name': 'tandem', 'service.version': version })

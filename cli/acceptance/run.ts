@@ -635,17 +635,7 @@ class MappingTest {
   async #conflict(ids: Ids): Promise<void> {
     const { systems, tandem } = this.#context;
     const mapping = this.#mapping;
-    const property = mapping.properties.find(
-      (one) =>
-        one.direction === 'both' &&
-        one.type === 'string' &&
-        !one.reference &&
-        !one.values &&
-        !one.convert[0] &&
-        !one.convert[1] &&
-        one.sides.every(({ path }) => path) &&
-        !one.sides.some(({ schema }) => schema?.format),
-    );
+    const property = mapping.properties.find(isFreeText);
     if (!property) {
       this.#add({ what: 'conflict', verdict: 'not testable', reason: 'no two-way row holds free text' }, 0);
       return;
@@ -664,22 +654,31 @@ class MappingTest {
     });
     const winner = property.conflict === 'latest' ? 1 : property.conflict;
     await tandem.sync(mapping, 0, ids[0]);
-    if (winner === 'review') {
-      const issue = await this.#eventually(
-        () => tandem.issue(mapping, 0, ids[0]),
-        (found) => found?.kind === 'review',
-      );
-      this.#add(
-        {
-          property: property.name,
-          what: 'conflict',
-          verdict: issue?.kind === 'review' ? 'passed' : 'failed',
-          reason: issue?.kind === 'review' ? 'a person is asked' : 'no review was made',
-        },
-        0,
-      );
-      return;
-    }
+    if (winner === 'review') await this.#reviewed(property, ids);
+    else await this.#won(property, winner, ids, texts);
+  }
+
+  /** A person is asked about the conflict. */
+  async #reviewed(property: Property, ids: Ids): Promise<void> {
+    const issue = await this.#eventually(
+      () => this.#context.tandem.issue(this.#mapping, 0, ids[0]),
+      (found) => found?.kind === 'review',
+    );
+    this.#add(
+      {
+        property: property.name,
+        what: 'conflict',
+        verdict: issue?.kind === 'review' ? 'passed' : 'failed',
+        reason: issue?.kind === 'review' ? 'a person is asked' : 'no review was made',
+      },
+      0,
+    );
+  }
+
+  /** The text of the winner is on both sides, and that of the loser is kept. */
+  async #won(property: Property, winner: SideIndex, ids: Ids, texts: readonly [string, string]): Promise<void> {
+    const { tandem } = this.#context;
+    const mapping = this.#mapping;
     const loser = otherSide(winner);
     const after = await this.#eventually(
       () => this.#both(ids),
@@ -888,6 +887,16 @@ function same(a: unknown, b: unknown, property: Property): boolean {
     return JSON.stringify(a) === JSON.stringify(b);
   }
 }
+
+const isFreeText = ({ direction, type, reference, values, convert, sides }: Property): boolean =>
+  direction === 'both' &&
+  type === 'string' &&
+  !reference &&
+  !values &&
+  !convert[0] &&
+  !convert[1] &&
+  sides.every(({ path }) => path) &&
+  !sides.some(({ schema }) => schema?.format);
 
 const isRequired = ({ schema }: EntityConfig, path: WritablePath): boolean =>
   Array.isArray(schema.required) && schema.required.includes(path.root);

@@ -37,6 +37,7 @@ export interface TestedTandem {
 const LOOKS = [20, 40, 80, 160, 320];
 
 /** @param limit milliseconds that one record may take */
+// Over 60 lines: a factory. What it returns are short functions, each one request or a few.
 export function testedTandem(client: Client, limit: number, signal: AbortSignal): TestedTandem {
   const sideName = (mapping: Mapping, side: SideIndex): string => mapping.sides[side].name;
   const orNothing = async <T>(work: Promise<T>, nothing: T): Promise<T> => {
