@@ -41,6 +41,7 @@ async function bare(work: () => Promise<unknown>): Promise<{ seconds: number; cp
 }
 
 /** One round, with a Redis and systems of its own. */
+// Over 60 lines: one round of measurements. Each needs the systems and the records as the last one left them.
 async function round(): Promise<{
   first: Figures;
   change: Figures;

@@ -62,6 +62,7 @@ export interface Lab {
 
 const TICK_MS = 10;
 
+// Over 60 lines: a factory. What it returns are short functions that share one Redis and the processes.
 export async function createLab(): Promise<Lab> {
   const server = await startRedis({ own: true, appendonly: true });
   const redis = new Redis(server.url);

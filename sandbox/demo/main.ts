@@ -55,6 +55,7 @@ const interrupted = new Promise<'interrupted'>((resolve) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve('interrupted'));
 });
 
+// Over 60 lines: one start after the other. Each needs the addresses of the last one, and notes how it is undone.
 async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.ProcessEnv; config: string; log: string }> {
   say(pc.bold('Tandem demo'));
   const redis = await startRedis({ appendonly: true, notice: say });

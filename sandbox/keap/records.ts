@@ -29,6 +29,7 @@ interface Parts {
   url: () => string;
 }
 
+// Over 60 lines: the routes of one entity, a few lines each, which share how its records are found and shown.
 function addEntity(app: FastifyInstance, path: string, { entity, store, hooks, behaviours, url }: Parts): void {
   const { plural, singular } = entity;
   const table = store.table(plural);

@@ -53,6 +53,7 @@ export interface KeapSandbox extends Sandbox {
   snapshot(): KeapData;
 }
 
+// Over 60 lines: a factory. It connects the parts of the stand-in, which refer to each other.
 export async function startKeap(options: KeapOptions = {}): Promise<KeapSandbox> {
   const apiKey = options.apiKey ?? 'sandbox-keap-key';
   const oauth = options.oauth ?? {

@@ -1,4 +1,5 @@
 // Runs in the browser. Values of records reach the page as text and as form values, never as HTML.
+// Over 60 lines: the script of a page, in a function so that its names stay its own. It consists of short functions.
 (() => {
   const config = JSON.parse(document.getElementById('config').textContent);
   const at = (id) => document.getElementById(id);
@@ -191,6 +192,7 @@
     return box.value;
   }
 
+  // Over 60 lines: one form. Its buttons share its fields and its line for problems.
   function form(record) {
     const dialog = at('editor');
     const fresh = record.id === undefined;

@@ -33,6 +33,7 @@ export interface Firms {
   failingCompanies: Company[];
 }
 
+// Over 60 lines: one kind of firm after the other. All draw from the same random numbers, so their order is part of the data.
 export function makeFirms(shop: Workshop): Firms {
   const { counts, expected, faker } = shop;
   const mapping = expected.mappings['company-customer'];

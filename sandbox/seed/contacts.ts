@@ -13,6 +13,7 @@ export interface People {
   stuck: Contact[];
 }
 
+// Over 60 lines: one kind of person after the other. All draw from the same random numbers, so their order is part of the data.
 export function makePeople(shop: Workshop, firms: Firms): People {
   const { counts, expected, faker } = shop;
   const mapping = expected.mappings['contact-customer'];

@@ -19,6 +19,7 @@ export const stages: readonly Stage[] = [
 
 const withCounterpart = stages.slice(0, 5);
 
+// Over 60 lines: one kind of deal after the other, and how a deal is made of each system. All draw from the same random numbers.
 export function makeDeals(shop: Workshop, firms: Firms, people: People): void {
   const { counts, expected, faker } = shop;
   const mapping = expected.mappings['opportunity-order'];

@@ -21,6 +21,7 @@ interface Article {
 /** Prices at which floating point goes wrong (0.29 * 100 is 28.999...), and very large and small ones. */
 const trickyPrices = [29, 435, 1_005, 1, 7, 110, 12_345_678, 1_999_999_999, 0, 5_799];
 
+// Over 60 lines: one kind of product after the other, and how one is made in each system. All draw from the same random numbers.
 export function makeProducts(shop: Workshop): void {
   const { counts, expected, faker } = shop;
   const mapping = expected.mappings['product-product'];

@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import { servePage } from '../kit/page.ts';
 
+// Over 60 lines: one table: the entities of the page with their fields.
 export function addPage(app: FastifyInstance, token: string): void {
   const text = (path: string) => ({ path });
   servePage(app, {

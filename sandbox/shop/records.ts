@@ -28,6 +28,7 @@ export function addRecordRoutes(app: FastifyInstance, parts: Parts): { clear(): 
   return replays;
 }
 
+// Over 60 lines: the routes of one entity, a few lines each, which share how its records are found and answered.
 function addEntity(
   app: FastifyInstance,
   entity: Entity,

@@ -40,6 +40,7 @@ export interface ShopSandbox extends Sandbox {
   snapshot(): ShopData;
 }
 
+// Over 60 lines: a factory. It connects the parts of the stand-in, which refer to each other.
 export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox> {
   const token = options.token ?? 'sandbox-shop-token';
   const initial = structuredClone(options.data ?? noShopData);
