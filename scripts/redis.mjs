@@ -141,6 +141,7 @@ function versionOf(command, env) {
 
 const isOlder = ([major, minor]) => major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
 
+// Over 60 lines: the start of one process, and each of its ends, which share whether it has ended and what it printed.
 async function startOne(server, { port, dir, appendonly, sentinel, log, args }) {
   const removeDir = dir === undefined ? mkdtempSync(join(tmpdir(), 'tandem-redis-')) : undefined;
   const folder = removeDir ?? resolve(dir);

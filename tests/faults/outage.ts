@@ -23,6 +23,7 @@ interface Queue {
 export type OutageWorld = Awaited<ReturnType<typeof startOutage>>;
 
 /** Everything ends with `closeAll`. */
+// Over 60 lines: a factory. It starts what an outage needs; what it returns are short functions over the same server.
 export async function startOutage() {
   const keap = await startKeap({ limits: false, hookDelayMs: [5, 10] });
   later(() => keap.close());

@@ -77,6 +77,7 @@ function someOf<T extends string>(all: readonly T[], option: string, list: strin
 }
 
 /** @returns the exit status */
+// Over 60 lines: one run over all seeds. Its functions share the sums that are reported at its end.
 async function simulate(options: Options): Promise<number> {
   const { seeds, from, jobs, windows, steps, without, hostile, verbose } = options;
   const shape = `--windows ${windows} --steps ${steps}${without.length > 0 ? ` --without ${without.join(',')}` : ''}${hostile.length > 0 ? ` --hostile --only ${hostile.join(',')}` : ''}`;

@@ -56,6 +56,7 @@ const UNCONFIRMED = '~';
 export const createLinks = (redis: Redis, prefix: string, mapping: StoreRules, fingerprinter: Fingerprinter) =>
   linksIn(createStore(redis, prefix, mapping, fingerprinter));
 
+// Over 60 lines: a factory. What it returns are functions over the same store, each a few commands.
 export function linksIn(store: Store) {
   const { context, reader, issues, unlinked, progress } = store;
   const { mapping: name, fingerprinter } = context;

@@ -67,6 +67,7 @@ export async function setLag(dir: string, lag: string): Promise<void> {
   }
 }
 
+// Over 60 lines: a factory. What it returns are short functions that share the engine, the workers and the configuration.
 export async function startWorld(
   options: {
     size?: Size;

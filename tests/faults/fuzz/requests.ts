@@ -79,6 +79,7 @@ const BOARD = [
 ];
 
 /** @param document OpenAPI, as the server gives it. @returns one request after the other, without end */
+// Over 60 lines: a factory of requests. Its short functions draw from the same random numbers and the same document.
 export function* requests(document: Schema, names: Names, random: Random): Generator<Wire> {
   const operations: { path: string; method: string; operation: Schema }[] = [];
   for (const [path, methods] of Object.entries<Schema>(document.paths))

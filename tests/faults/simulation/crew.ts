@@ -37,6 +37,7 @@ interface Member extends Worker {
 }
 
 /** @param spare how many processes are kept waiting */
+// Over 60 lines: a factory. What it returns are short functions that share the processes.
 export function createCrew(spare = 1): Crew {
   const waiting: Promise<Member>[] = [];
   const members = new Set<Member>();

@@ -30,6 +30,7 @@ export interface KillReport {
 }
 
 /** @param victims the steps at which workers end themselves, one worker each */
+// Over 60 lines: one run from its first records to its check. Its short functions share the model and the count of records.
 export async function runKills(victims: readonly Moment[], seed: number, { crew, redis }: Means): Promise<KillReport> {
   const setting = await createSetting(redis.url, { brakeOnCreates: false });
   const model = createModel();

@@ -32,6 +32,7 @@ export async function check(setting: Setting, model: Model, hostile = false): Pr
   return broken;
 }
 
+// Over 60 lines: one promise after the other about one thing. A broken one decides whether the next ones can be checked.
 async function checkThing(
   setting: Setting,
   model: Model,
@@ -190,6 +191,7 @@ function isSpoilt(setting: Setting, thing: Thing, records: ReadonlyMap<Place, Re
   );
 }
 
+// Over 60 lines: one promise after the other about one field. Each is checked only where the ones before it hold.
 async function checkField(
   setting: Setting,
   model: Model,

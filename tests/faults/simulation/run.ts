@@ -63,6 +63,7 @@ async function standStill(worker: Worker | undefined, ms: number): Promise<void>
   worker?.resume();
 }
 
+// Over 60 lines: one run of a schedule. Its functions share the workers, the model and what is broken so far.
 export async function runSchedule(
   schedule: Schedule,
   { crew, redis, dawdle, signal, tell = () => {}, autopsy }: Means,
@@ -94,6 +95,7 @@ export async function runSchedule(
   /** What people do as soon as a page was answered. */
   const onPage = new Set<{ system: System; path: RegExp; deed: Deed }>();
 
+  // Over 60 lines: one case per kind of step, each a few lines.
   async function perform(step: Step): Promise<void> {
     switch (step.do) {
       case 'create':

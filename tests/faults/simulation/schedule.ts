@@ -118,6 +118,7 @@ interface Planned {
   still?: number;
 }
 
+// Over 60 lines: a function per kind of step. They draw from the same random numbers, and share what was planned before.
 export function makeSchedule(seed: number, options: ScheduleOptions = {}): Schedule {
   const { windows = 3, steps: perWindow = 18, without = [], hostile = [] } = options;
   const sound = hostile.length === 0;
@@ -535,6 +536,7 @@ function spoilsField(thing: Planned, field: string): boolean {
   return (thing.kind === 'product' && field === 'price') || (thing.kind === 'company' && field === 'postcode');
 }
 
+// Over 60 lines: one table of faults: how often each comes, and what it is.
 function fault(random: Random): FaultRule {
   const times = random.between(1, 4);
   const kind = random.weighted({

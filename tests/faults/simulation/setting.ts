@@ -40,6 +40,7 @@ export interface Setting {
 }
 
 /** @param options.brakeOnCreates false: as much may be created at once as there is; prepare: changes the configuration in a folder */
+// Over 60 lines: a factory. It starts the systems and an engine between them, and returns what steps and checks need of these.
 export async function createSetting(
   redisUrl: string,
   {

@@ -65,6 +65,7 @@ const errorOf = async (work: Promise<unknown>): Promise<TandemError> => {
 };
 
 /** @param start a specimen with a system of its own, which the test file closes after each test */
+// Over 60 lines: a list of tests, each of which can be read alone.
 export function conforms(kind: string, start: () => Promise<Specimen>): void {
   // A method of the interface that the suite does not know cannot be forgotten here.
   const covered = {

@@ -42,6 +42,7 @@ export interface LinesServer {
 
 const PAGE = 2;
 
+// Over 60 lines: a factory. What it returns are short functions over the same rows.
 export async function startLines(secret: string): Promise<LinesServer> {
   const rows = new Map<string, Row>();
   const keys = new Map<string, string>();
@@ -137,6 +138,7 @@ const ERRORS: Readonly<Record<string, ErrorCode>> = {
   changed: 'RECORD_CHANGED',
 };
 
+// Over 60 lines: a factory. What it returns are the operations of a connector, a few lines each.
 export function openLines(config: SystemConfig, host: ConnectorHost): Connector {
   const system = config.name;
   const { hostname, port } = new URL(config.baseUrl);

@@ -220,6 +220,7 @@ export const READ = 'read-token-of-the-test';
 export const CRM_KEY = 'key-of-the-crm';
 export const SHOP_SECRET = 'signing-secret';
 
+// Over 60 lines: a factory. It starts two systems, an engine and a server in their order, and returns what tests call.
 export async function world(
   options: Partial<ServerOptions> & {
     crm?: readonly JsonObject[];

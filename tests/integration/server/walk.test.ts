@@ -59,6 +59,7 @@ const firstOf =
     until(async () => (await made.call('GET', url)).body[list].find(wanted));
 
 /** Good values for what a schema cannot tell, by `operation.parameter` or by the parameter's name. */
+// Over 60 lines: one table of values.
 const GOOD = (made: World): Values => {
   const failedJob = async () =>
     (await firstOf(made, '/queues/reconcile-people/jobs?state=failed&limit=500', 'jobs')()).id;

@@ -240,6 +240,7 @@ const HOSTILE = [
 /** As they stand in the address. */
 const HOSTILE_PARTS = [...HOSTILE.map(encodeURIComponent), '%00', '%ED%A0%80', '%zz', '%', 'a%2Fb', '~'];
 
+// Over 60 lines: one list of bad inputs: those of parameters, then those of the body.
 export async function badInputs(inputs: Inputs, operation: Operation): Promise<Bad[]> {
   const bad: Bad[] = [];
   const writes = operation.method !== 'GET';

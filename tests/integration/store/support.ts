@@ -89,6 +89,7 @@ function matchKeysIn(value: Buffer): string[] {
 }
 
 /** Whatever is an index agrees with what it is an index of; @returns what does not, in words. */
+// Over 60 lines: one index after the other. What one part reads is what the next one is compared with.
 export async function contradictions(redis: Redis, store: Store): Promise<string[]> {
   const { base } = store.context;
   const wrong: string[] = [];

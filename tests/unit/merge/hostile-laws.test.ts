@@ -66,6 +66,7 @@ const LOOKS = 60;
  * What both sides held after each look, what was written then, and what the history keeps.
  * @param takenBackAt the look before which the one who edited puts the former value back
  */
+// Over 60 lines: one loop over the looks. Each look begins with what the last one left.
 function play({ kinds, lag, answers, edit, edited, pace }: Drawn, takenBackAt?: number) {
   const mapping = mappingOf({
     properties: { name: {} },

@@ -345,6 +345,7 @@ function newRecordOf({ properties }: Mapping, source: RecordView): NonNullable<F
 }
 
 /** @returns what an action comes to, where all goes as the situation states */
+// Over 60 lines: one case per kind of action, each a few lines.
 export function carryOut({ effects = {} }: Situation, facts: Facts, action: Action): Partial<Facts> {
   const { results, mapping } = facts;
   const learned = (more: Partial<Results>): Partial<Facts> => ({ results: { ...results, ...more } });

@@ -117,6 +117,7 @@ function match<A, B>(
   return { pairs, unclear };
 }
 
+// Over 60 lines: one mapping after the other, as a sync takes them. The deals need the pairs of the firms and the persons.
 async function plainSync(seed: number, size: Size): Promise<Record<string, Found>> {
   const data = makeSeed(seed, size);
   const keap = await startKeap({ data: data.keap, limits: false });
