@@ -139,11 +139,11 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+// Over 60 lines: a factory. What it returns are functions that share the connection, the queues, the stores and the clients.
 /**
  * Connects to Redis, and begins no work: `startWorkers` does. `close` leaves `config` open, which the caller made.
  * @throws TandemError STARTUP_REFUSED where `redisUrl` is no address of a Redis
  */
-// Over 60 lines: a factory. What it returns are functions that share the connection, the queues, the stores and the clients.
 export function createEngine(options: EngineOptions): Engine {
   const prefix = options.prefix ?? 'tandem';
   const logger = options.logger ?? silent;

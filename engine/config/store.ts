@@ -50,11 +50,11 @@ const POLL = 1_500;
 /** How often files that change while they are read are read again, at most. */
 const ROUNDS = 20;
 
+// Over 60 lines: a factory. What it returns, and what watches the files, are short functions that share what was read last and what runs.
 /**
  * At the first load there is no last good version: what is faulty does not run. The caller decides whether to start.
  * @throws TandemError STARTUP_REFUSED where a folder cannot be read at the first load; later it is a problem
  */
-// Over 60 lines: a factory. What it returns, and what watches the files, are short functions that share what was read last and what runs.
 export async function createConfigStore(options: ConfigStoreOptions): Promise<ConfigStore> {
   let read = await readFiles(options);
   let running = settle(read, undefined, options);

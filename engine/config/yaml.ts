@@ -55,8 +55,8 @@ export const unreadable = (reason: string): string => `${UNREADABLE}${reason}`;
 export const whyUnreadable = (text: string): string | undefined =>
   text.startsWith(UNREADABLE) ? text.slice(UNREADABLE.length) : undefined;
 
-/** @returns the document, or what is wrong with the text */
 // Over 60 lines: one text on its way to a document. Each step needs what the last one found, and most of them may end with a fault.
+/** @returns the document, or what is wrong with the text */
 export function parseYaml(text: string): YamlDocument | YamlFault {
   const fault = (message: string, at: number, code: ErrorCode = 'CONFIG_YAML'): YamlFault => ({
     code,

@@ -15,11 +15,11 @@ import { ownWriteIn } from './stored.ts';
 const MOST_PARKED = 500;
 const LINGER = 20;
 
+// Over 60 lines: a factory. What it returns are short functions over one mapping, which share what was asked already.
 /**
  * For one batch, job or request: what it asks about the mapping as a whole, such as allowances, it asks once.
  * @throws TandemError STARTUP_REFUSED where a system cannot be used as it is set up
  */
-// Over 60 lines: a factory. What it returns are short functions over one mapping, which share what was asked already.
 export function mappingScope(context: SyncContext, mapping: Mapping): MappingScope {
   const { config, owner, claimTtl, job, step, fingerprinter } = context;
   const links = context.links(mapping.name);
