@@ -2,11 +2,11 @@
  * What no client can prevent: Keap writes without a condition and takes nested objects whole, so an edit that is made
  * after the engine has read a record and before Keap carries out the engine's write is overwritten unseen. It is
  * distinguished from a bug by the requests: between the edit and the write that overtook it the engine did not read the
- * record.
+ * record, or its reads lagged and did not show the edit.
  */
 import type { Edit } from './model.ts';
 import type { Setting } from './setting.ts';
-import { places, type RecordData } from './things.ts';
+import { type Place, places, type RecordData } from './things.ts';
 
 /** How long after a request came in Keap may carry it out, in ms, where it never answers. */
 const CARRIED_OUT = 1_000;
@@ -27,8 +27,19 @@ export function isOvertaken(setting: Setting, edit: Edit, record: RecordData): b
     const read =
       requests.slice(0, i).findLast(({ method }) => method === 'GET') ??
       lists.findLast(({ method, n }) => method === 'GET' && n < write.n);
-    return read === undefined || Date.parse(read.at) <= edit.at;
+    return read === undefined || shownAt(setting, edit.place, String(record.id), Date.parse(read.at)) <= edit.at;
   });
+}
+
+/** When a record was as a read showed it: while reads lag, they show what stood there before a write. */
+function shownAt(setting: Setting, place: Place, id: string, read: number): number {
+  const { system, entity } = places[place];
+  const lags = setting
+    .system(system)
+    .behaviours.happened()
+    .filter((one) => one.behaviour === 'lag' && one.entity === entity && one.id === id);
+  const begun = lags.filter(({ at, until = 0 }) => at <= read && read < until).map(({ at }) => at);
+  return Math.min(read, ...begun);
 }
 
 /**
