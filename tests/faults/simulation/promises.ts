@@ -403,7 +403,7 @@ function strangers(setting: Setting, model: Model): string[] {
     for (const record of recordsOf(setting.stores, place)) {
       const name = thingOf(place, record);
       if (name === undefined || !model.things.has(name))
-        broken.push(`P4 ${place} ${String(record.id)} belongs to nothing that people made`);
+        broken.push(`P4 ${place} ${JSON.stringify(record)} belongs to nothing that people made`);
     }
   }
   return broken;
