@@ -60,8 +60,9 @@ export function shiftOf(work: Work, config: Config, mapping: Mapping, owner: str
     const size = JSON.stringify(record.data).length;
     // Of no use where the sibling has a link: whether that was committed since is not known. Like a record of a page it may be
     // some minutes old when it is used, so that it is read again before it is written.
-    const delivered = { record, from: 'list', size, requestedAt: performance.now(), revision: undefined } as const;
-    work.deliveries.put(sibling.mapping.name, sibling.side, [delivered]);
+    const { name, version } = sibling.mapping;
+    const known = { version, requestedAt: performance.now(), revision: undefined };
+    work.deliveries.put(name, sibling.side, [{ record, from: 'list', size, ...known }]);
   };
   const own = { ...scope, deliver, claimTtl: scope.claimTtl ?? work.lease };
   return { config, mapping, scope: withRecent(own, work.recent) };

@@ -127,7 +127,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
   async function readSides({ deliveries }: Scanning, context: SyncContext, kind: 'changes' | 'full'): Promise<boolean> {
     const wasReady = await links.progress.ready();
     const found: ScanOptions['found'] = async (side, ids, page) => {
-      if (page) deliveries.put(name, side, deliveredOf(page));
+      if (page) deliveries.put(name, side, deliveredOf(mapping.version, page));
       await (wasReady ? context.enqueue(name, side, ids) : links.waitingRoom.parkUntilReady(side, ids));
     };
     // Once for each scan, however often it waits or is tried again, and first: what this scan finds is not tried twice.
@@ -148,8 +148,16 @@ async function scanAll(scanning: Scanning): Promise<string> {
   }
 }
 
-const deliveredOf = ({ views, sizes, requestedAt, revision }: FoundOnPage): Delivered[] =>
-  views.map((view, i) => ({ record: view.record, view, from: 'list', size: sizes[i]!, requestedAt, revision }));
+const deliveredOf = (version: string, { views, sizes, requestedAt, revision }: FoundOnPage): Delivered[] =>
+  views.map((view, i) => ({
+    record: view.record,
+    version,
+    view,
+    from: 'list',
+    size: sizes[i]!,
+    requestedAt,
+    revision,
+  }));
 
 async function scanFailed({ engine, job, token, mapping, run, log }: Scanning, error: TandemError): Promise<never> {
   const report = (code: ErrorCode, result: Failure['result']): void =>

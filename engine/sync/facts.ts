@@ -28,6 +28,8 @@ export interface Unit {
 
 export interface DeliveredRecord {
   readonly record: SystemRecord;
+  /** Of the mapping by which it was read and viewed. Under another one, each value of the view may belong to another property. */
+  readonly version: string;
   /** As this mapping sees it, where that is known already. */
   readonly view?: RecordView | undefined;
   readonly from: 'list' | 'response';

@@ -88,15 +88,16 @@ const LINKED_AGE = 10_000;
 const UNLINKED_AGE = 300_000;
 
 /**
- * A page's record is used while the page is fresh, and its link was not committed after the page was requested; or where it
- * is the one that was committed. Without a link, no link may have ended since: its record may be one that was deleted then.
+ * A page's record is used under the mapping that has read it, while the page is fresh, and its link was not committed after the
+ * page was requested; or where it is the one that was committed. Without a link, no link may have ended since: its record may be one that was deleted then.
  */
 function isCurrent(
-  { rawOf }: MappingScope,
+  { mapping, rawOf }: MappingScope,
   known: DeliveredRecord,
   side: SideIndex,
   { stored: { link, lastEnd } }: Facts,
 ): boolean {
+  if (known.version !== mapping.version) return false;
   if (performance.now() - known.requestedAt > (link ? LINKED_AGE : UNLINKED_AGE)) return false;
   if (link === undefined) return known.revision === undefined || lastEnd <= known.revision;
   return (known.revision !== undefined && link.revision <= known.revision) || link.raw[side] === rawOf(known);

@@ -75,6 +75,27 @@ describe('a good edit', () => {
     ).toBe('0049891');
   });
 
+  it('that moves properties is in force for records that a scan has read before it', async () => {
+    const queue = world.engine.queues.reconcile('product-product');
+    await queue.pause();
+    const sku = unique('Moved');
+    const texts = { name: `${sku} name`, short_description: `${sku} short`, description: `${sku} text` };
+    const product = await make(world, 'keap', 'products', { sku, price: 12, ...texts });
+    await world.engine.trigger({ mapping: 'product-product', scan: 'changes' });
+    await expect.poll(async () => (await world.engine.dirty.stats('product-product')).count).toBe(1);
+    const file = fileOf('product-product');
+    const text = await readFile(file, 'utf8');
+    const row = '  - keap: sku\n    customwebshop: sku\n    type: string\n';
+    expect(text).toContain(row);
+    const version = versionOf('product-product');
+    await writeFile(file, `${text.replace(row, '')}${row}`);
+    await expect.poll(() => versionOf('product-product'), { timeout: 5_000 }).not.toBe(version);
+    await queue.resume();
+    await world.settle();
+    const made = await read(world, 'shop', 'products', await linked(world, 'product-product', 'keap', product));
+    expect(made).toMatchObject({ sku, ...texts });
+  });
+
   it('that adds a property brings it to records that are linked already', async () => {
     const name = unique('Row');
     const customer = await make(world, 'shop', 'customers', { email: `${name}@x.example`, last_name: name });

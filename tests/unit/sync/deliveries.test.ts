@@ -15,6 +15,7 @@ const page = (...ids: string[]) =>
     (id) =>
       ({
         record: { id, data: {}, version: undefined, modified: undefined },
+        version: 'v1',
         from: 'list',
         size: 10,
         requestedAt: now,

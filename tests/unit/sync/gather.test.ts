@@ -6,12 +6,17 @@ import type { MappingScope } from '../../../engine/sync/scope.ts';
 import { factsOf, mappingOf, view } from '../merge/situation.ts';
 
 /** The record is gone; a page that was requested at this revision still shows it, and a link ended last at the other one. */
-async function looked(requested: number | undefined, lastEnd: number): Promise<{ kind: unknown; reads: number }> {
+async function looked(
+  requested: number | undefined,
+  lastEnd: number,
+  version = 'v1',
+): Promise<{ kind: unknown; reads: number }> {
   const read = vi.fn(async () => undefined);
   const seen = view(0, ['Ann', 'p1']);
   const { id } = seen.record;
   const known = {
     record: seen.record,
+    version,
     view: seen,
     from: 'list',
     requestedAt: performance.now(),
@@ -34,4 +39,8 @@ it.each([
   ['delivered by a sibling mapping', undefined, 5],
 ])('a record without a link is used as its page shows it: %s', async (_, requested, lastEnd) => {
   expect(await looked(requested, lastEnd)).toEqual({ kind: 'present', reads: 0 });
+});
+
+it('a record that a page has shown under another version of the mapping is read: its values may be those of other properties', async () => {
+  expect(await looked(5, 0, 'v0')).toEqual({ kind: 'absent', reads: 1 });
 });
