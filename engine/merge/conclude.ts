@@ -6,7 +6,7 @@ import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import type { Pair, SideIndex } from '../types.ts';
-import { type Answered, baseAfter, fingerprintOf, marked, unconfirmedWrites } from './base.ts';
+import { type Answered, baseAfter, baseEntry, fingerprintOf, marked, unconfirmedWrites } from './base.ts';
 import type { OpenGate } from './brake-gate.ts';
 import { ownWriteOf } from './foreign.ts';
 import { turnsOf } from './loop.ts';
@@ -67,7 +67,7 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
       decision: null,
       ...unsettledAfter(facts, pair, settled, responses),
     }),
-    recent: recentAfter(facts, pair.views, writtenNow(facts, pair, merged, responses)),
+    recent: recentAfter(facts, pair.views, writesOf(facts, pair, merged, responses)),
     mark: [...again, ...looks, ...mark],
     ...(waitFor ? { waitFor } : {}),
     handled: mapPair(pair.views, (view, side) => handledView(facts, view, side)),
@@ -137,6 +137,21 @@ function handledView({ results }: Facts, view: RecordView, side: SideIndex): Rec
   if (written === undefined) return view;
   return written.kind === 'done' ? written.view : view;
 }
+
+/** Own writes whose response was lost, and which both records have shown to be applied: a replica may lag behind these too. */
+function appliedBefore(facts: Facts, { applied }: PairToMerge): RecentWrite[] {
+  const { link, now } = facts.stored;
+  return applied.flatMap(({ property, side, sent }): RecentWrite[] => {
+    const before = link && baseEntry(link.base, property)?.[side];
+    const times = turnsOf(facts, { property, fingerprint: sent }, side);
+    return before === undefined ? [] : [{ property, side, before, sent, at: now, times }];
+  });
+}
+
+const writesOf = (facts: Facts, pair: PairToMerge, merged: MergeResult, responses: Pair<Responses>): RecentWrite[] => [
+  ...appliedBefore(facts, pair),
+  ...writtenNow(facts, pair, merged, responses),
+];
 
 /** What each property showed before our own write, when we wrote it, and how often in a row. */
 function writtenNow(

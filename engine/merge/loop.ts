@@ -56,7 +56,7 @@ export function breakLoops(facts: Facts, { base, views }: Read, merged: MergeRes
 }
 
 /** How often in a row the property was written to and fro, or the same value to the same side, this write included. */
-export function turnsOf(facts: Facts, write: PropertyWrite, side: SideIndex): number {
+export function turnsOf(facts: Facts, write: Pick<PropertyWrite, 'property' | 'fingerprint'>, side: SideIndex): number {
   const last = lastWrite(facts, ({ property }) => property === write.property);
   if (!last) return 1;
   return last.side === side && last.sent !== write.fingerprint ? last.times : last.times + 1;

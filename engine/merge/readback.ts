@@ -99,6 +99,8 @@ export function readback(facts: Facts, { base, views }: Read, { properties }: Co
 /** Nothing changed since the property was left alone, and nobody asked to try again. */
 function haltOf(facts: Facts, { name, own }: PropertyState): TandemError | undefined {
   const { issue, unsettled } = entryOf(facts);
+  // Under another version of the mapping it may go well.
+  if (issue?.mapping !== facts.mapping.version) return undefined;
   const halt = unsettled && Object.hasOwn(unsettled, name) ? unsettled[name]!.halt : undefined;
   if (!halt || !issue || isPersonal(facts, name) || facts.stored.link?.lastSynced.includes('')) return undefined;
   if (halt.values[0] !== own[0] || halt.values[1] !== own[1]) return undefined;

@@ -99,7 +99,7 @@ function isCurrent(
 ): boolean {
   if (known.version !== mapping.version) return false;
   if (performance.now() - known.requestedAt > (link ? LINKED_AGE : UNLINKED_AGE)) return false;
-  if (link === undefined) return known.revision === undefined || lastEnd <= known.revision;
+  if (link === undefined) return lastEnd <= (known.revision ?? 0);
   return (known.revision !== undefined && link.revision <= known.revision) || link.raw[side] === rawOf(known);
 }
 

@@ -726,6 +726,7 @@ describe('a property that was left alone', () => {
 
   it.each<readonly [string, Partial<Situation>]>([
     ['its own side was edited', { records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p1'])] }],
+    ['the mapping was edited since', { mapping: mappingOf({ version: 'v2' }) }],
     ['a person asks for the record again', { link: link(unknown, { lastSynced: ['', lastSynced[1]] }) }],
     [
       'its issue was settled',

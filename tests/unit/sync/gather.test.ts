@@ -33,10 +33,14 @@ it('a record of a page that was requested before a link ended is read: it may be
   expect(await looked(4, 5)).toEqual({ kind: 'absent', reads: 1 });
 });
 
+it('a record that a sibling mapping delivered is read once a link has ended: nobody knows which of the two was first', async () => {
+  expect(await looked(undefined, 5)).toEqual({ kind: 'absent', reads: 1 });
+});
+
 it.each([
   ['requested after the last link ended', 5, 5],
   ['of a mapping of which no link has ended', 0, 0],
-  ['delivered by a sibling mapping', undefined, 5],
+  ['delivered by a sibling mapping, where no link has ended', undefined, 0],
 ])('a record without a link is used as its page shows it: %s', async (_, requested, lastEnd) => {
   expect(await looked(requested, lastEnd)).toEqual({ kind: 'present', reads: 0 });
 });
