@@ -19,7 +19,7 @@ export interface HttpSystem {
   /** Per entity: in which form the system took a version last. */
   readonly forms: Map<string, (tag: string) => string>;
   /** Since when the version of a record is refused that its reads show, by entity and id; `performance.now()`. */
-  readonly refused: Map<string, number>;
+  readonly refused: Map<string, { readonly version: string; readonly since: number }>;
 }
 
 export function entityOf(http: HttpSystem, name: string): EntityConfig {

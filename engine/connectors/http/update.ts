@@ -87,7 +87,7 @@ async function sendVersioned(
       }
     }
     // Where each reading has another version of the same data, it is no old one.
-    if (now.version === change.version && mayBeOld(http, entity, id)) throw error;
+    if (now.version === change.version && mayBeOld(http, entity, id, change.version)) throw error;
     const words = `${http.config.name} refuses the version (${header}) that it gave itself, and the record of ${entity.name} did not change`;
     throw new TandemError('VERSION_REFUSED', words, { ...refused.context, cause: error });
   }
@@ -102,12 +102,15 @@ const REMEMBERED = 1_000;
  * Reads may lag behind a write, by somebody else or by us: they show the record as it was, with its version of then, and the
  * system rightly refuses that. So it is read and tried again for as long as that may last.
  */
-function mayBeOld({ refused }: HttpSystem, entity: EntityConfig, id: string): boolean {
+function mayBeOld({ refused }: HttpSystem, entity: EntityConfig, id: string, version: string): boolean {
   const key = keyOf(entity, id);
-  const since = refused.get(key) ?? performance.now();
+  const now = performance.now();
+  const former = refused.get(key);
+  // Another process may have written it since: then it is another version that is shown too long.
+  const since = former?.version === version ? former.since : now;
   refused.delete(key);
-  if (performance.now() - since >= entity.lag) return false;
-  refused.set(key, since);
+  if (now - since >= entity.lag) return false;
+  refused.set(key, { version, since });
   for (const oldest of refused.keys()) if (refused.size > REMEMBERED) refused.delete(oldest);
   return true;
 }

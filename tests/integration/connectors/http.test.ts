@@ -785,6 +785,16 @@ describe('update and delete', () => {
       await expect(write('Two')).rejects.toMatchObject({ code: 'VERSION_REFUSED', retry: 'never' });
     });
 
+    test('because reads lag again, after another process wrote the record, is a record that changed', async () => {
+      let behind = 1;
+      const { write } = await tagged(() => `"v${1 - behind}"`, undefined, { lag: 300 });
+      const changed = { code: 'RECORD_CHANGED', retry: 'later' };
+      await expect(write('One')).rejects.toMatchObject(changed);
+      await delay(310);
+      behind = 2;
+      await expect(write('Two')).rejects.toMatchObject(changed);
+    });
+
     test('because somebody edited the record stays a record that changed, and the edit stays', async () => {
       const { write, patches, client } = await tagged(
         (tag) => tag.replace(/"$/, '-gzip"'),
