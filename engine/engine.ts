@@ -19,7 +19,7 @@ import { createRetirements, type Retirements } from './queue/retirements.ts';
 import { createVersions, type VersionOptions, type Versions } from './queue/versions.ts';
 import { createQueues, type Queues } from './runtime/queues.ts';
 import type { Brake } from './store/brake.ts';
-import { rulesOf } from './store/context.ts';
+import { storeIdOf } from './store/context.ts';
 import { createDirty, type Dirty, type MarkEvent } from './store/dirty.ts';
 import { type KeptFingerprinter, watchKey } from './store/fingerprints.ts';
 import { createRuns, type Run, type Runs } from './store/runs.ts';
@@ -114,7 +114,8 @@ export interface Engine {
   readonly retirements: Retirements;
   /** @throws TandemError NOT_FOUND */
   mapping(name: string): Mapping;
-  links(mapping: string): Store;
+  /** @param config the configuration under which the work began: its rules are those of the store */
+  links(mapping: string, config?: Config): Store;
   /**
    * @param config the configuration under which the work began; what it has of the system is kept until the next edit but one
    * @throws TandemError NOT_FOUND; STARTUP_REFUSED where the system cannot be used as it is set up
@@ -156,7 +157,8 @@ export function createEngine(options: EngineOptions): Engine {
   const runs = createRuns(redis, prefix);
   const versions = createVersions(redis, prefix, options.versions, () => engine.statuses());
   const retirements = createRetirements(redis, prefix, options.versions?.ttl);
-  const links = new Map<string, { rules: string; links: Store }>();
+  /** Of each mapping the store under the rules asked for last, and the one before it: work under way keeps to its rules. */
+  const links = new Map<string, { id: string; store: Store }[]>();
   /** Of each system the one in force, and the one before it: work under way finishes on what it began with. */
   const clients = new Map<string, { version: string; client: SystemClient }[]>();
 
@@ -186,16 +188,17 @@ export function createEngine(options: EngineOptions): Engine {
       return mapping;
     },
 
-    links(name) {
-      const mapping = options.config.current().mappings.get(name) ?? { name, match: [] };
-      const rules = rulesOf(mapping);
-      const known = links.get(name);
-      if (known?.rules === rules) return known.links;
-      const made = createStore(redis, prefix, mapping, options.fingerprinter, (on, brake) =>
+    links(name, config = options.config.current()) {
+      const mapping = config.mappings.get(name) ?? { name, match: [] };
+      const id = storeIdOf(mapping);
+      const known = links.get(name) ?? [];
+      const found = known.find((one) => one.id === id);
+      if (found) return found.store;
+      const store = createStore(redis, prefix, mapping, options.fingerprinter, (on, brake) =>
         options.onBrake?.({ mapping: mapping.name, on, brake }),
       );
-      links.set(name, { rules, links: made });
-      return made;
+      links.set(name, [{ id, store }, ...known.slice(0, 1)]);
+      return store;
     },
 
     client(name, begun) {
@@ -257,7 +260,7 @@ export function createEngine(options: EngineOptions): Engine {
       return {
         config,
         client: (name) => engine.client(name, config),
-        links: engine.links,
+        links: (name) => engine.links(name, config),
         fingerprinter: options.fingerprinter,
         owner,
         job,

@@ -14,7 +14,7 @@ export { asTandemError, ERRORS, type ErrorCode, faultOf, RETRIES, TandemError, u
 export { type Json, type JsonObject, printJson } from './json.ts';
 export type { Logger } from './logger.ts';
 export type { Attributes, Span, Tracing } from './tracing.ts';
-export { otherSide, type Pair, type SideIndex, type SystemRecord } from './types.ts';
+export { otherSide, type SideIndex, type SystemRecord } from './types.ts';
 
 // ---------------------------------------------------------------- files: mappings, systems, schemas
 

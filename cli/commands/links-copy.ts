@@ -18,7 +18,6 @@ import {
   type ImportProblem,
   importLines,
   openTransfer,
-  type Pair,
 } from '../../engine/index.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
@@ -172,17 +171,18 @@ async function withMappings(
   const redis = connect(url, environment.prefix);
   try {
     const kept = missing ? await keptWithoutFile(redis, environment.prefix, new Set(config.mappings.keys())) : [];
-    const wanted = [...current, ...kept].filter(({ name }) => only === undefined || name === only);
+    const all = [...current.map((mapping) => ({ rules: mapping, sides: mapping.sides })), ...kept];
+    const wanted = all.filter(({ rules: { name } }) => only === undefined || name === only);
     if (only !== undefined && wanted.length === 0)
       throw new Failure('NOT_FOUND', `There is no mapping "${only}".`, 'Check its name, or its file: tandem validate.');
     const mappings = new Map(
-      wanted.map((mapping): [string, CopiedMapping] => [
-        mapping.name,
+      wanted.map(({ rules, sides }): [string, CopiedMapping] => [
+        rules.name,
         {
-          name: mapping.name,
-          sides: [mapping.sides[0].name, mapping.sides[1].name],
+          name: rules.name,
+          sides: [sides[0].name, sides[1].name],
           // A copy is made and put back without the key: it holds the fingerprints as they are.
-          links: openTransfer(redis, environment.prefix, mapping),
+          links: openTransfer(redis, environment.prefix, rules),
         },
       ]),
     );
@@ -196,20 +196,13 @@ async function withMappings(
 async function keptWithoutFile(redis: Redis, prefix: string, current: ReadonlySet<string>) {
   const names = (await createRetirements(redis, prefix).known()).filter((name) => !current.has(name));
   const found = await Promise.all(
-    names.map(async (name) => ({
-      name,
-      match: [],
-      ...(await openTransfer(redis, prefix, { name, match: [] }).kept()),
-    })),
+    names.map(async (name) => {
+      const rules = { name, match: [] };
+      return { rules, ...(await openTransfer(redis, prefix, rules).kept()) };
+    }),
   );
-  return found.flatMap(({ sides, ...mapping }) => (sides ? [{ ...mapping, sides: withoutRules(sides) }] : []));
+  return found.flatMap(({ rules, sides }) => (sides ? [{ rules, sides }] : []));
 }
-
-const withoutRules = ([a, b]: Pair<{ readonly name: string }>) =>
-  [
-    { name: a.name, correlate: undefined },
-    { name: b.name, correlate: undefined },
-  ] as const;
 
 /** Beside the file first: a copy that was cut short never takes the place of a whole one. */
 async function toFile(lines: Readable, file: string): Promise<void> {

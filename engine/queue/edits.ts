@@ -32,8 +32,10 @@ export async function followEdit(engine: Engine, mapping: Mapping, scans: boolea
     await releaseEdited(mappingScope(context, mapping), (side, ids) => context.enqueue(name, side, ids));
     await links.progress.follow({ version });
   }
+  const former = await links.progress.forgetFormerReads();
+  const rescoped = followed.scope !== undefined && followed.scope !== scopeOf(mapping);
   if (followed.scope === undefined) await links.progress.follow({ scope: scopeOf(mapping) });
   // Before the first sync, that or its schedule reads everything anyway.
-  else if (scans && followed.scope !== scopeOf(mapping) && (await links.progress.ready()))
+  if (scans && (former || (rescoped && (await links.progress.ready()))))
     await engine.trigger({ mapping: name, scan: 'full' }, 'edit');
 }

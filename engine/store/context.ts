@@ -1,21 +1,50 @@
 /** What the stores of one mapping share: the connection, the scripts, and what its keys and values depend on. */
 import type { Redis } from 'ioredis';
-import { type Fingerprinter, hash } from '../expression/values.ts';
+import { type Fingerprinter, hash, stableJson } from '../expression/values.ts';
 import { type StoreScripts, storeScripts } from './scripts.ts';
 import { createWords, type Words } from './words.ts';
 
-/** What the data of a mapping depends on: its name, its match rules and its correlations. */
+/** What the data of a mapping depends on: its name, its match rules, its correlations, and which records take part. */
 export interface StoreRules {
   readonly name: string;
   readonly match: readonly { readonly name: string }[];
-  readonly sides?: readonly { readonly correlate: { readonly source: string } | undefined }[];
+  readonly sides?: readonly (TakingPart & { readonly correlate: { readonly source: string } | undefined })[];
+}
+
+/** What decides which records of a side take part, and how they look. */
+interface TakingPart {
+  readonly system: { readonly name: string };
+  readonly entity: {
+    readonly name: string;
+    readonly id: string;
+    readonly list?: object | undefined;
+    readonly normalize?: { readonly source: string } | undefined;
+  };
+  readonly when: { readonly source: string } | undefined;
 }
 
 /** Changes when what is indexed changes. */
-export function rulesOf({ match, sides = [] }: StoreRules): string {
+function rulesOf({ match, sides = [] }: StoreRules): string {
   const correlated = sides.flatMap(({ correlate }, side) => (correlate ? [`${side}=${correlate.source}`] : []));
   return [...match.map((rule) => rule.name), ...correlated].join('\n');
 }
+
+/** Changes when other records take part: those that did not were never indexed. */
+export const takingPart = (sides: readonly TakingPart[]): unknown =>
+  sides.map(({ system, entity, when }) => [
+    system.name,
+    entity.name,
+    entity.id,
+    entity.normalize?.source ?? null,
+    entity.list ?? null,
+    when?.source ?? null,
+  ]);
+
+/** Changes when a store of this mapping is to be made again. */
+export const storeIdOf = (rules: StoreRules): string => `${rulesOf(rules)}\n${readUnder(rules)}`;
+
+const readUnder = (rules: StoreRules): string =>
+  hash(`${rulesOf(rules)}\n${stableJson(takingPart(rules.sides ?? []))}`);
 
 export interface StoreContext {
   readonly redis: Redis;
@@ -26,8 +55,11 @@ export interface StoreContext {
   readonly scripts: StoreScripts;
   readonly words: Words;
   readonly fingerprinter: Fingerprinter;
-  /** Names the match rules and correlations; `tag` does so in entries and keys, in three characters. */
-  readonly rules: { readonly count: number; readonly id: string; readonly tag: string };
+  /**
+   * `id` names the match rules and correlations; `tag` does so in entries and keys, in three characters. `reads` names them
+   * and the records that take part: what was read fully under another one does not count.
+   */
+  readonly rules: { readonly count: number; readonly id: string; readonly tag: string; readonly reads: string };
 }
 
 export function createStoreContext(
@@ -47,7 +79,7 @@ export function createStoreContext(
     scripts,
     words: createWords(redis, `${base}words`, scripts),
     fingerprinter,
-    rules: { count: rules.match.length, id, tag: id.slice(0, 3) },
+    rules: { count: rules.match.length, id, tag: id.slice(0, 3), reads: readUnder(rules) },
   };
 }
 

@@ -15,6 +15,9 @@ export interface Followed {
   readonly sides: Pair<KeptSide>;
 }
 
+/** In place of a full read that counts no more. */
+const FORMER = '|';
+
 export interface KeptSide {
   readonly name: string;
   readonly system: string;
@@ -24,12 +27,13 @@ export interface KeptSide {
 // Over 60 lines: a factory. What it returns are short functions over one hash.
 export function createProgress({ redis, base, rules }: StoreContext, unlinked: Unlinked) {
   const key = `${base}progress`;
-  // What was read under other match rules does not count, and is overwritten.
-  const marked = (text: string): string => `${rules.id}|${text}`;
-  const unmarked = (text: string | null | undefined): string | undefined =>
-    text?.startsWith(`${rules.id}|`) ? text.slice(rules.id.length + 1) : undefined;
+  // What was done under other match rules does not count, and is overwritten.
+  const marked = (text: string, by = rules.id): string => `${by}|${text}`;
+  const unmarked = (text: string | null | undefined, by = rules.id): string | undefined =>
+    text?.startsWith(`${by}|`) ? text.slice(by.length + 1) : undefined;
+  const readUnder = (text: string | null | undefined): string | undefined => unmarked(text, rules.reads);
   const readBoth = async (field: 'full' | 'planned'): Promise<boolean> =>
-    (await redis.hmget(key, `${field}:0`, `${field}:1`)).every((text) => unmarked(text) !== undefined);
+    (await redis.hmget(key, `${field}:0`, `${field}:1`)).every((text) => readUnder(text) !== undefined);
 
   /** Links were put back from a copy, there are none although records name their counterparts, or there were other rules. */
   async function isNoFirst(): Promise<boolean> {
@@ -40,8 +44,24 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
   }
 
   return {
-    /** Whether both sides were read fully once under the present match rules: before that nothing is matched or created. */
+    /**
+     * Whether both sides were read fully once under the present match rules, with the records that take part now: before
+     * that nothing is matched or created.
+     */
     ready: (): Promise<boolean> => readBoth('full'),
+
+    /**
+     * An edit changed which records take part or how they match: full reads under the former rules count no more, also not
+     * once the edit is undone, as what was left out meanwhile is not indexed any more.
+     * @returns whether a side had been read under the former rules
+     */
+    async forgetFormerReads(): Promise<boolean> {
+      const fields = ['full:0', 'full:1'] as const;
+      const texts = await redis.hmget(key, ...fields);
+      const former = fields.filter((_, side) => texts[side] !== null && readUnder(texts[side]) === undefined);
+      for (const field of former) await redis.hset(key, field, FORMER);
+      return former.length > 0;
+    },
 
     /** Whether a plan has read both sides: enough to tell what would be done, not to do it. */
     readyToPlan: async (): Promise<boolean> => (await readBoth('full')) || (await readBoth('planned')),
@@ -54,13 +74,13 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
       side: SideIndex,
     ): Promise<{ full: string | undefined; since: string | undefined; doubtful: boolean }> {
       const [full, since, doubtful] = await redis.hmget(key, `full:${side}`, `since:${side}`, `doubtful:${side}`);
-      return { full: unmarked(full), since: since ?? undefined, doubtful: doubtful === '1' };
+      return { full: readUnder(full), since: since ?? undefined, doubtful: doubtful === '1' };
     },
 
     /** When each side was last read to its end, fully or only what had changed; ISO 8601. */
     async lastRead(side: SideIndex): Promise<{ full: string | undefined; changes: string | undefined }> {
       const [full, changes] = await redis.hmget(key, `full:${side}`, `changes:${side}`);
-      return { full: unmarked(full), changes: changes ?? undefined };
+      return { full: readUnder(full), changes: changes ?? undefined };
     },
 
     /** Since when both sides are to be read by schedule; ISO 8601, undefined where they never were. */
@@ -81,10 +101,10 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
       doubtful = false,
     ): Promise<void> {
       const now = new Date().toISOString();
-      if (scan === 'plan') return void (await redis.hset(key, `planned:${side}`, marked(now)));
+      if (scan === 'plan') return void (await redis.hset(key, `planned:${side}`, marked(now, rules.reads)));
       const done =
         scan === 'full'
-          ? { [`full:${side}`]: marked(now), [`doubtful:${side}`]: doubtful ? '1' : '0' }
+          ? { [`full:${side}`]: marked(now, rules.reads), [`doubtful:${side}`]: doubtful ? '1' : '0' }
           : { [`changes:${side}`]: now };
       await redis.hset(key, { ...done, ...(since === undefined ? {} : { [`since:${side}`]: since }) });
       if (scan !== 'full' || !(await readBoth('full'))) return;

@@ -1,6 +1,7 @@
 /** Under which definitions of its properties the base of a link was made, and whether those are still the present ones. */
 import type { Mapping } from '../config/types.ts';
 import { hash, stableJson } from '../expression/values.ts';
+import { takingPart } from '../store/context.ts';
 import type { Base } from '../types.ts';
 
 /** Whether a property was added, removed or defined otherwise since this base was made, or never agreed. */
@@ -22,15 +23,8 @@ export const definitionsOf = (mapping: Mapping): Record<string, string> =>
 export const scopeOf = ({ sides, match }: Mapping): string =>
   hash(
     stableJson([
-      sides.map(({ system, entity, when, create }) => [
-        system.name,
-        entity.name,
-        entity.id,
-        entity.normalize?.source ?? null,
-        entity.list ?? null,
-        when?.source ?? null,
-        create,
-      ]),
+      takingPart(sides),
+      sides.map(({ create }) => create),
       match.map(({ name, onMatch }) => [name, onMatch]),
     ] as unknown),
   );

@@ -1,0 +1,137 @@
+/** An edit of which records take part, or how they match, never has a counterpart created that is there already. */
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startWorld, type World } from '../../support/world.ts';
+import { all, counterpart, issueOf, linked, make, reconcile, sync } from './support.ts';
+
+const MAPPING = 'product-product';
+
+const text = ({ match = 'sku', when = 'true' }): string => `mapping: ${MAPPING}
+description: Products.
+between: { keap: products, customwebshop: products }
+when: { customwebshop: '${when}' }
+match: [{ keap: ${match}, customwebshop: ${match} }]
+create: [customwebshop]
+schedule: off
+properties:
+  - { keap: name, customwebshop: name, required: true }
+  - { keap: sku, customwebshop: sku }
+`;
+const fileIn = (dir: string): string => join(dir, 'mappings', `${MAPPING}.yaml`);
+
+let world: World;
+afterEach(() => world?.close());
+
+/** Products of the shop that were there long before, so that no question for changes shows them. */
+async function begin(first: Parameters<typeof text>[0]): Promise<void> {
+  world = await startWorld({
+    size: 'demo',
+    lag: '0s',
+    prepare: async (dir) => {
+      for (const name of await readdir(join(dir, 'mappings')))
+        if (name.endsWith('.yaml')) await rm(join(dir, 'mappings', name));
+      await writeFile(fileIn(dir), text(first));
+    },
+  });
+  await sync(world, 'full', MAPPING);
+}
+
+async function rewrite(next: Parameters<typeof text>[0]): Promise<void> {
+  const version = (): string => world.engine.mapping(MAPPING).version;
+  const before = version();
+  await writeFile(fileIn(world.dir), text(next));
+  await expect.poll(version, { timeout: 5_000 }).not.toBe(before);
+  await world.settle();
+}
+
+/** A product of the shop that has no counterpart. */
+async function free(): Promise<{ id: string; sku: string; name: string }> {
+  for (const { id, sku, name } of all(world, 'shop', 'products')) {
+    const taken = all(world, 'keap', 'products').some((one) => one.sku === sku || one.name === name);
+    if (sku && !taken) return { id: String(id), sku, name };
+  }
+  throw new Error('Each product of the shop has a counterpart.');
+}
+
+const product = (fields: { sku: string; name: string }) =>
+  make(world, 'keap', 'products', { price: 100, short_description: 'x', ...fields });
+const having = (name: string, sku: string) =>
+  all(world, 'shop', 'products').filter((one) => one.name === name || one.sku === sku);
+
+it('a record that a wider "when" takes in is linked, and none is created beside it before both sides are read again', async () => {
+  await begin({ when: 'false' });
+  const old = await free();
+  await rewrite({});
+  const made = await product({ sku: old.sku, name: `${old.name} of Keap` });
+  await reconcile(world, MAPPING, 'keap', made);
+  expect(await counterpart(world, MAPPING, 'keap', made)).toBeUndefined();
+  expect(having(old.name, old.sku)).toHaveLength(1);
+  await sync(world, 'full', MAPPING);
+  expect(await linked(world, MAPPING, 'keap', made)).toBe(old.id);
+  expect(await issueOf(world, MAPPING, 'keap', made)).toBeUndefined();
+});
+
+it('an edit that is undone before both sides were read again asks for them to be read all the same', async () => {
+  await begin({});
+  const old = await free();
+  await rewrite({ when: 'false' });
+  // It is looked at, and leaves the index.
+  await reconcile(world, MAPPING, 'shop', old.id);
+  await rewrite({});
+  const made = await product({ sku: old.sku, name: `${old.name} of Keap` });
+  await reconcile(world, MAPPING, 'keap', made);
+  expect(await counterpart(world, MAPPING, 'keap', made)).toBeUndefined();
+  await sync(world, 'full', MAPPING);
+  expect(await linked(world, MAPPING, 'keap', made)).toBe(old.id);
+});
+
+describe('a match rule that is edited while a worker has a record under the former one', () => {
+  it.each([
+    { who: 'that has heard of the edit', beat: 20 },
+    { who: 'that has not heard of the edit', beat: 60_000 },
+  ])('does not let a worker $who create a counterpart', async ({ beat }) => {
+    await begin({});
+    const old = await free();
+    let taken = (): void => {};
+    let release = (): void => {};
+    const took = new Promise<void>((resolve) => {
+      taken = resolve;
+    });
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let holding = false;
+    let made = '';
+    await world.whileStopped(async () => {
+      await world.another(async (dir) => writeFile(fileIn(dir), await readFile(fileIn(world.dir), 'utf8')), {
+        versions: { beat },
+        step: async (name) => {
+          if (name !== 'after-take' || holding) return;
+          holding = true;
+          taken();
+          await held;
+        },
+      });
+      made = await product({ sku: `${old.sku}-K`, name: old.name });
+      await world.engine.context({ owner: 'test' }).enqueue(MAPPING, 0, [made]);
+      await took;
+    });
+    const version = world.engine.mapping(MAPPING).version;
+    await writeFile(fileIn(world.dir), text({ match: 'name' }));
+    await expect.poll(() => world.engine.mapping(MAPPING).version, { timeout: 5_000 }).not.toBe(version);
+    await expect.poll(async () => (await world.engine.versions.inForce()).get(MAPPING)?.version).not.toBe(version);
+    // The other record is looked at under the edit, and is from now on found by the new rule only.
+    const looked = async (): Promise<boolean> => {
+      await world.engine.context({ owner: 'test' }).enqueue(MAPPING, 1, [old.id]);
+      return world.outcomes.slice(looks).some(({ id }) => id === old.id);
+    };
+    const looks = world.outcomes.length;
+    await expect.poll(looked, { timeout: 20_000 }).toBe(true);
+    release();
+    await world.settle();
+    await sync(world, 'full', MAPPING);
+    expect(having(old.name, `${old.sku}-K`).map((one) => String(one.id))).toEqual([old.id]);
+    expect(await linked(world, MAPPING, 'keap', made)).toBe(old.id);
+  });
+});
