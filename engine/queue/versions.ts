@@ -193,6 +193,12 @@ export function createVersions(
   return {
     inForce,
 
+    /** Whether this version is in force in this very moment, also where this process has not heard of a change. */
+    async isInForce(mapping: string, version: string): Promise<boolean> {
+      const json = await redis.hget(names.inForce, mapping);
+      return json !== null && (JSON.parse(json) as { version: string }).version === version;
+    },
+
     /** Processes that showed signs of life, those that have been there longest first. */
     async processes(): Promise<LivingProcess[]> {
       const [processes, force] = await Promise.all([living(), inForce()]);

@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Job, SpanKind } from 'bullmq';
+import { coalesce } from '../coalesce.ts';
 import type { Config, Mapping } from '../config/types.ts';
 import { asTandemError } from '../errors.ts';
 import type { TakenRecord } from '../store/types.ts';
@@ -64,7 +65,13 @@ export function shiftOf(work: Work, config: Config, mapping: Mapping, owner: str
     const known = { version, requestedAt: performance.now(), revision: undefined };
     work.deliveries.put(name, sibling.side, [{ record, from: 'list', size, ...known }]);
   };
-  const own = { ...scope, deliver, claimTtl: scope.claimTtl ?? work.lease };
+  const { name, version } = mapping;
+  // Units that create at the same time ask together.
+  const inForce = coalesce<void, boolean>(async (asked) => {
+    const is = await work.engine.versions.isInForce(name, version);
+    return asked.map(() => is);
+  });
+  const own = { ...scope, deliver, inForce, claimTtl: scope.claimTtl ?? work.lease };
   return { config, mapping, scope: withRecent(own, work.recent) };
 }
 
@@ -121,6 +128,11 @@ async function workOnUnit(
   if (failedJob !== undefined && (await tryNow(engine, name, failedJob))) {
     await unit.commit({ result: { kind: 'none' }, run: RETRYING });
     return;
+  }
+  // The mapping may have been edited while it waited for its turn.
+  if (!(await work.member.inForce(name, shift.mapping.version))) {
+    work.wakeLater(name, VERSION_WAIT);
+    return unit.giveBack(VERSION_WAIT);
   }
   // What pauses does so for all of a mapping: the rest of a batch is not tried one by one.
   const pause = work.paused(name);

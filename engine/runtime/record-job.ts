@@ -32,10 +32,14 @@ export async function recordJob(work: Work, job: Job<RecordJob>, token: string |
   const attempt = tried + job.attemptsMade;
   const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
   const release = await work.slots(name).acquire();
-  const result = await workAlone(work, shiftOf(work, config, mapping, `${job.id}:${token}`), {
-    ...{ side, id, run, job: job.id ?? '', tried: attempt, last },
-  }).finally(release);
-  return settle(work, job, token, record, result);
+  const unlessEdited = async (): Promise<RecordResult | undefined> => {
+    // While it waited for its turn.
+    if (!(await member.inForce(name, mapping.version))) return undefined;
+    const shift = shiftOf(work, config, mapping, `${job.id}:${token}`);
+    return workAlone(work, shift, { side, id, run, job: job.id ?? '', tried: attempt, last });
+  };
+  const result = await unlessEdited().finally(release);
+  return result ? settle(work, job, token, record, result) : delay(job, token, VERSION_WAIT, WAITS.version);
 }
 
 async function workAlone(work: Work, shift: Shift, record: Omit<RecordWork, 'brake'>): Promise<RecordResult> {

@@ -21,6 +21,7 @@ import {
   releaseParked,
   retryRejected,
   type ScanOptions,
+  ScanSuperseded,
   scan,
 } from '../sync/scan.ts';
 import type { Delivered, Deliveries } from './deliveries.ts';
@@ -88,7 +89,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
   const { engine, member, job, token, config, mapping, run, log } = scanning;
   const { scan: kind, plan = false, record, read = false } = job.data;
   const { name } = mapping;
-  const links = engine.links(name);
+  const links = engine.links(name, config);
   if (!read) {
     if (!(await engine.runs.scanning(run))) return 'scanned already';
     for (const { system, entity } of mapping.sides) await engine.client(system.name).ready(entity.name);
@@ -136,8 +137,14 @@ async function scanAll(scanning: Scanning): Promise<string> {
       await job.updateData({ ...job.data, run: run.id, retried: true });
     }
     const progress: NonNullable<Parameters<typeof scan>[3]['progress']> = (page) => engine.runs.read(run, page);
-    const result = await scan(context, mapping, kind, { found, progress, run: run.id });
-    if (!(await member.inForce(name, mapping.version))) return false;
+    const inForce = (): Promise<boolean> => engine.versions.isInForce(name, mapping.version);
+    const result = await scan(context, mapping, kind, { found, progress, run: run.id, inForce }).catch(
+      (cause: unknown) => {
+        if (cause instanceof ScanSuperseded) return undefined;
+        throw cause;
+      },
+    );
+    if (!result || !(await member.inForce(name, mapping.version))) return false;
     await releaseGivenUp(mappingScope(context, mapping), found);
     if (result.weighed.lifted) log.warn({}, 'what was missing is there again: the brake is off');
     if (kind === 'full') {

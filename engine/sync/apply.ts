@@ -16,6 +16,9 @@ import type { MappingScope } from './scope.ts';
 import { type RecordView, viewRecord } from './view.ts';
 import { sendable, withUnshown } from './write.ts';
 
+/** Until then this process has the edit, or leaves the record to one that has it; ms. */
+const EDITED_WAIT = 250;
+
 type Do<K extends Action['do']> = Extract<Action, { do: K }>;
 type Learned = Partial<Facts>;
 
@@ -68,7 +71,11 @@ async function begin(
   const { links, mapping } = scope;
   const record = writes ? recordKey(0, writes.ids[0]) : keyOf(facts);
   const unlimited = BRAKE_KINDS.filter((kind) => !isLimited(mapping.brake, kind));
-  if (created) await scope.step?.('before-intent');
+  if (created) {
+    // Its counterpart was looked for by the rules of this version: under others it may be there.
+    if (scope.inForce && !(await scope.inForce())) throw editedError(mapping.name, facts.id);
+    await scope.step?.('before-intent');
+  }
   const result = await links.batches.begin({
     record,
     owner: claims.owner,
@@ -85,6 +92,11 @@ async function begin(
   if (created) await scope.step?.('after-intent');
   return learned(facts, { begun: { key: created?.pending.key } });
 }
+
+const editedError = (mapping: string, id: string): TandemError =>
+  new TandemError('RECORD_LOCKED', 'The mapping was edited while this record was looked at: it is looked at again.', {
+    ...{ mapping, id, retryAfter: EDITED_WAIT },
+  });
 
 const createChanged = (mapping: string, id: string): TandemError =>
   new TandemError('LINK_CHANGED', 'Another worker has begun to create a counterpart of this record.', { mapping, id });

@@ -57,6 +57,15 @@ export interface ScanOptions {
   readonly plan?: boolean;
   /** By its id a scan that is interrupted goes on where it was. */
   readonly run?: string;
+  /** Whether the version of the mapping is still in force: asked before anything is stored. */
+  readonly inForce?: () => Promise<boolean>;
+}
+
+/** Another version of the mapping took over: what it reads by is not what this scan reads by. */
+export class ScanSuperseded extends Error {}
+
+async function checkInForce({ inForce }: ScanOptions): Promise<void> {
+  if (inForce && !(await inForce())) throw new ScanSuperseded('Another version of the mapping is in force.');
 }
 
 export interface ScanResult {
@@ -73,7 +82,8 @@ const GONE_AT_ONCE = 1_000;
 
 /**
  * Scans both sides at once. A side that was never read fully is read fully, whatever was asked for.
- * @throws whatever listing throws: the same run goes on where this one ended, the next one begins where this one did
+ * @throws whatever listing throws: the same run goes on where this one ended, the next one begins where this one did;
+ *   ScanSuperseded
  */
 export async function scan(
   context: SyncContext,
@@ -127,6 +137,7 @@ async function scanSide(
   }
   // Where there was nothing, what comes is later than this list.
   const until = latest ?? (listedAt === undefined ? undefined : new Date(listedAt).toISOString());
+  await checkInForce(options);
   // A plan leaves everything for the next scan to find: it must not be what lets a later event write.
   await links.progress.readThrough(
     side,
@@ -162,6 +173,7 @@ async function readList(
   };
   let request = await requested();
   for await (const page of pagesOf(scope, side, opened, options.signal, begin)) {
+    await checkInForce(options);
     const work = await scanPage(scope, side, page, opened.first);
     const free = blind ? (await links.reader.counterparts(side, work.inScope)).filter((one) => one === null).length : 0;
     // One that cannot be understood is there all the same.

@@ -66,6 +66,8 @@ export interface MappingScope {
    * the entity has no way to ask for them, or there are too many. Without it, searches are made one by one.
    */
   readonly recent?: ((side: SideIndex) => Promise<readonly RecordView[] | undefined>) | undefined;
+  /** Whether its version is in force in this very moment; unset where no worker asks. */
+  readonly inForce?: (() => Promise<boolean>) | undefined;
   /** Names the worker, for claims. */
   readonly owner: string;
   /** How long claims last unless they are extended, in ms. */
