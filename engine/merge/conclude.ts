@@ -148,8 +148,19 @@ function appliedBefore(facts: Facts, { applied }: PairToMerge): RecentWrite[] {
   });
 }
 
+/** A value that a person put back is our own write too: a replica may lag behind it. */
+export function restoredNow(facts: Facts): RecentWrite[] {
+  const { wrote, view } = facts.results.restored ?? {};
+  if (!wrote || !view) return [];
+  const { property, side, before, sent } = wrote;
+  const times = turnsOf(facts, { property, fingerprint: sent }, side);
+  const unshown = fingerprintOf(facts.mapping, view, property) === before ? ({ unshown: true } as const) : {};
+  return [{ ...wrote, times, ...unshown }];
+}
+
 const writesOf = (facts: Facts, pair: PairToMerge, merged: MergeResult, responses: Pair<Responses>): RecentWrite[] => [
   ...appliedBefore(facts, pair),
+  ...restoredNow(facts),
   ...writtenNow(facts, pair, merged, responses),
 ];
 

@@ -30,3 +30,10 @@ export function ownWriteOf(
   const foreignAt = Date.parse((before && foreignModified(before, own)) ?? NEVER);
   return { at: Date.parse(modified), before: foreignAt > 0 ? foreignAt : undefined };
 }
+
+/** Our own write of a value that a person put back: it is dated as that person's edit, but a reading from before it is none. */
+export function ownWriteByHand({ record: { modified } }: Pick<RecordView, 'record'>): OwnWrite | undefined {
+  if (modified === undefined) return undefined;
+  const at = Date.parse(modified);
+  return { at, before: at - 1 };
+}

@@ -8,15 +8,18 @@ import type { Outcome } from '../model/outcome.ts';
 import { flip, mapPair, replaceSide, SIDES } from '../model/pair.ts';
 import type { Lost } from '../store/history.ts';
 import { type Link, UNKNOWN_VALUE } from '../store/types.ts';
-import type { Step } from '../sync/actions.ts';
+import type { Commit, Step } from '../sync/actions.ts';
 import type { Choice, Facts, RestoredValue } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
-import { type Base, otherSide, type SideIndex } from '../types.ts';
+import { type Base, otherSide, type Pair, type SideIndex } from '../types.ts';
 import { baseEntry, entryFrom, fingerprintOf } from './base.ts';
 import { absentError, conflictError } from './choice-errors.ts';
+import { restoredNow } from './conclude.ts';
+import { ownWriteByHand } from './foreign.ts';
 import { pairOfLink } from './linked.ts';
 import { overwrittenValue } from './overwritten.ts';
 import { decidePair, mustReadFirst } from './pair.ts';
+import { recentAfter } from './readback.ts';
 import { whyExcluded } from './state.ts';
 import { act, ask, fail, outcomeOf, viewOn } from './unit.ts';
 
@@ -84,7 +87,8 @@ export function decideRestore(facts: Facts, link: Link, choice: RestoreChoice): 
       outcomeOf('updated', { ids: link.ids }),
     );
   }
-  return carryOver(facts, choice, decidePair(facts, { ...pair, base: asEdited(mapping, pair.base, choice, far) }));
+  const step = decidePair(facts, { ...pair, base: asEdited(mapping, pair.base, choice, far) });
+  return carryOver(facts, choice, pair.views, step);
 }
 
 /** One entry where both sides hold the same; two where one of them has more detail. */
@@ -113,17 +117,20 @@ function asEdited(mapping: Mapping, base: Base, { property: name, side }: Restor
 }
 
 /** What the pair comes to, and what was written before it. */
-function carryOver({ results }: Facts, { side, property }: RestoreChoice, step: Step): Step {
-  const written = results.restored!.view;
+function carryOver(facts: Facts, { side, property }: RestoreChoice, views: Pair<RecordView>, step: Step): Step {
+  const written = facts.results.restored!.view;
   if (step.kind !== 'act' || !written) return step;
   const writes = mapPair(step.outcome.writes, (names, one) => (one === side ? [...names, property] : names));
   const kind = step.outcome.kind === 'unchanged' ? 'updated' : step.outcome.kind;
   const outcome: Outcome = { ...step.outcome, kind, writes };
   if (step.action.do !== 'commit') return { ...step, outcome };
   const { commit } = step.action;
-  const action = {
-    ...step.action,
-    commit: { ...commit, written: replaceSide(commit.written, side, written.record.id) },
+  const { written: ids, ownWrites, recent = recentAfter(facts, views, restoredNow(facts)) } = commit;
+  const after: Commit = {
+    ...commit,
+    written: replaceSide(ids, side, written.record.id),
+    ownWrites: replaceSide(ownWrites, side, ownWrites[side] ?? ownWriteByHand(written)),
+    recent,
   };
-  return { ...step, outcome, action };
+  return { ...step, outcome, action: { ...step.action, commit: after } };
 }

@@ -3,6 +3,7 @@ import { BRAKE_KINDS } from '../config/brake.ts';
 import type { UpdateConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
+import { fingerprintOf } from '../merge/base.ts';
 import { isLimited } from '../merge/permit.ts';
 import { linkedState } from '../merge/state.ts';
 import { entryOf, keyOf } from '../merge/unit.ts';
@@ -116,8 +117,7 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
     learned(facts, { written: replaceSide(facts.results.written, side, result) });
   try {
     const written = await write(scope, claims, action);
-    const { now, takenAt } = facts.stored;
-    return done({ ...written, at: now + performance.now() - takenAt });
+    return done({ ...written, at: responseAt(facts) });
   } catch (cause) {
     const error = asTandemError(cause);
     // A record deleted meanwhile is read again; only a refusal that another try would meet too ends here.
@@ -127,6 +127,9 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
     return done({ kind: 'rejected', error });
   }
 }
+
+/** Epoch ms on Redis' clock, now that the response is there. */
+const responseAt = ({ stored: { now, takenAt } }: Facts): number => now + performance.now() - takenAt;
 
 async function write(
   scope: MappingScope,
@@ -291,12 +294,15 @@ async function restore(
 ): Promise<Learned> {
   await scope.links.history.keepLost(ids, values);
   await scope.markDirty(scope.mapping.name, side, [ids[side]]);
-  if (!value) return learned(facts, { restored: { view: undefined } });
+  if (!value) return learned(facts, { restored: {} });
   const { view: written } = await write(scope, claims, { side, view, writes: [value], readFirst });
+  const { property, fingerprint: sent } = value;
+  const before = fingerprintOf(scope.mapping, view, property);
+  const wrote = { property, side, before, sent, at: Math.round(responseAt(facts)) };
   const order = 1 + Math.max(...facts.records.map((fact) => (fact?.kind === 'present' ? fact.order : 0)));
   const fact: RecordFact = { kind: 'present', view: written, from: 'response', askedFor: ids[side], order };
   return {
-    ...learned(facts, { restored: { view: written } }),
+    ...learned(facts, { restored: { view: written, wrote } }),
     records: flip(side, [fact, facts.records[otherSide(side)]]),
   };
 }

@@ -10,7 +10,7 @@ import type { Fingerprint, Fingerprinter } from '../expression/values.ts';
 import type { PropertyState, PropertyWrite } from '../merge/merge.ts';
 import type { Brake, BrakeAnswer } from '../store/brake.ts';
 import type { Lost } from '../store/history.ts';
-import type { Link, PendingCreate, PendingWrites, RecordKey, TakenUnit } from '../store/types.ts';
+import type { Link, PendingCreate, PendingWrites, RecentWrite, RecordKey, TakenUnit } from '../store/types.ts';
 import type { JsonObject, Pair, SideIndex, SystemRecord } from '../types.ts';
 import type { RecordView } from './view.ts';
 
@@ -236,8 +236,8 @@ export interface Results {
   readonly ended?: readonly Pair<string>[];
   /** Revision of the link after a commit that was not the last. */
   readonly committed?: number;
-  /** `view`: the record after the restored value was written, where it had to be. */
-  readonly restored?: { readonly view: RecordView | undefined };
+  /** What became of a value that was put back; empty where its record held it already. */
+  readonly restored?: RestoreResult;
 }
 
 export type WriteResult =
@@ -251,6 +251,13 @@ export type WriteResult =
       readonly refused?: TandemError | undefined;
     }
   | { readonly kind: 'rejected'; readonly error: TandemError };
+
+export interface RestoreResult {
+  /** The record after the value was written. */
+  readonly view?: RecordView;
+  /** Our own write, as it is remembered. `at`: epoch ms on Redis' clock when the response was there. */
+  readonly wrote?: Pick<RecentWrite, 'property' | 'side' | 'before' | 'sent' | 'at'>;
+}
 
 export type CreateResult =
   | { readonly kind: 'created'; readonly view: RecordView }

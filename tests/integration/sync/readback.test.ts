@@ -2,9 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { restoreValue } from '../../../engine/sync/manual.ts';
 import type { BehaviourRule } from '../../../sandbox/kit/behaviours.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { issueOf, linked, make, read, sync, unique, writes } from './support.ts';
+import { issueOf, laterThan, linked, make, read, scopeOf, sync, unique, writes } from './support.ts';
 
 let world: World;
 
@@ -265,6 +266,22 @@ describe('reads that show what was there before a write', () => {
     edit('keap', one.keap, { description: 'three' });
     await changes();
     expect(textsOf(one)).toEqual(['three', 'three']);
+  });
+
+  it('do not undo that a person puts a value back', async () => {
+    const one = await product('one');
+    edit('shop', one.shop, { description: 'lost' });
+    await laterThan(await read(world, 'shop', 'products', one.shop));
+    edit('keap', one.keap, { description: 'won' });
+    await changes();
+    expect(textsOf(one)).toEqual(['won', 'won']);
+    const [entry] = await world.engine.links('product-product').history.history(one.keap);
+    expect(entry).toMatchObject({ side: 'customwebshop', value: 'lost' });
+    shopDoes({ behaviour: 'lag', ms: REPLICA });
+    await restoreValue(scopeOf(world, 'product-product'), { side: 0, id: one.keap }, entry!.id);
+    await world.settle();
+    expect(textsOf(one)).toEqual(['lost', 'lost']);
+    expect(await productIssue(one)).toBeUndefined();
   });
 });
 

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import { placeOf, whyNotRestorable } from '../../../engine/merge/restore.ts';
+import { mapPair } from '../../../engine/model/pair.ts';
 import type { Choice, Facts } from '../../../engine/sync/facts.ts';
 import type { RecordView } from '../../../engine/sync/view.ts';
 import {
@@ -684,11 +685,68 @@ describe('putting a value of the history back', () => {
           handled: [0/a(Ann, p0), 1/b(Ann, p0)]
           written: [a, b]
           open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: [{property: phone, side: 1, before: p1, sent: p0, at: 1000000, times: 1}]
+          recent: [{property: phone, side: 0, before: p1, sent: p0, at: 1000000, times: 1}, {property: phone, side: 1, before: p1, sent: p0, at: 1000000, times: 1}]
           mark: []
           = updated {writes: [[phone], [phone]], ids: [a, b], changes: [-, ""]}
       "
     `));
+
+  /** What the next look makes of the record on its own side, when that shows what stood there before. */
+  const nextLook = (shown: RecordView, now: number, more: Partial<Situation> = {}): string => {
+    const { step } = steps({ ...given, effects: { restored: written }, ...more }).at(-1)!;
+    if (step.kind !== 'act' || step.action.do !== 'commit' || step.action.commit.result.kind !== 'link')
+      throw new Error('The link is not committed.');
+    const { result, recent = [], ownWrites } = step.action.commit;
+    const ownWriteAt = mapPair(ownWrites, (own) => own?.at ?? 0);
+    return play({
+      link: link(result.link.base, { revision: 4, ownWriteAt }),
+      records: [shown, view(1, ['Ann', 'p0'])],
+      recent,
+      stored: { now, ownWrites: mapPair(ownWrites, (own) => (own ? [own] : [])) },
+    });
+  };
+
+  it('is not undone by a reading from before it: the record is read again', () => {
+    const next = nextLook(a, NOW + 5_000);
+    expect(next).toContain('mark: [{mapping: people, side: 0, id: a, inMs: 5000}]');
+    expect(next).not.toContain('update {');
+  });
+
+  it('is not undone by such a reading where somebody had edited the record after our own last write', () => {
+    const next = nextLook(view(0, ['Ann', 'p1'], { modified: '2026-01-02T00:00:00Z' }), NOW + 5_000, {
+      link: link(base, { ownWriteAt: [Date.parse('2026-01-01T00:00:00Z'), 0] }),
+      records: [view(0, ['Ann', 'p1'], { modified: '2026-01-02T00:00:00Z' }), b],
+      effects: { restored: { view: view(0, ['Ann', 'p0'], { modified: '2026-01-03T00:00:00Z' }) } },
+    });
+    expect(next).toContain('inMs: 5000');
+    expect(next).not.toContain('update {');
+  });
+
+  it('is an issue where its system has not stored it after its time, and the other side keeps it', () => {
+    const next = nextLook(a, NOW + LAG);
+    expect(next).toContain('code: WRITE_NOT_STORED');
+    expect(next).not.toContain('update {');
+  });
+
+  it('is remembered where it takes the record out of scope', () =>
+    expect(play({ ...given, effects: { restored: { view: view(0, ['Ann', 'p0'], { inScope: false }) } } })).toContain(
+      'recent: [{property: phone, side: 0, before: p1, sent: p0, at: 1000000, times: 1}]',
+    ));
+
+  it('is remembered as not shown yet where its response shows what stood there before', () =>
+    expect(play({ ...given, effects: { restored: { view: a } } })).toContain(
+      'recent: [{property: phone, side: 0, before: p1, sent: p0, at: 1000000, times: 1, unshown: true}]',
+    ));
+
+  it('is dated as an edit of the person who put it back', () =>
+    expect(
+      play({
+        ...given,
+        effects: { restored: { view: view(0, ['Ann', 'p0'], { modified: '2026-01-03T00:00:00.000Z' }) } },
+      }),
+    ).toContain(
+      `ownWrites: [{at: ${Date.parse('2026-01-03T00:00:00Z')}, before: ${Date.parse('2026-01-03T00:00:00Z') - 1}}, -]`,
+    ));
 
   it('writes nothing on its own side where it is there already, and still brings it to the other one', () =>
     expect(
@@ -766,7 +824,7 @@ describe('putting a value of the history back', () => {
           handled: [0/a(Ann, p0), 1/b(Ann, p1)]
           written: [a, -]
           open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: []
+          recent: [{property: phone, side: 0, before: p1, sent: p0, at: 1000000, times: 1}]
           mark: []
           = updated {writes: [[phone], []], ids: [a, b]}
       "
@@ -805,7 +863,7 @@ describe('putting a value of the history back', () => {
           handled: [0/a(Ann, p0), 1/b(Ann, p0)]
           written: [a, b]
           open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: [{property: phone, side: 0, before: p1, sent: p0, at: 1000000, times: 1}]
+          recent: [{property: phone, side: 1, before: p1, sent: p0, at: 1000000, times: 1}, {property: phone, side: 0, before: p1, sent: p0, at: 1000000, times: 1}]
           mark: []
           = updated {writes: [[phone], [phone]], ids: [a, b], changes: ["", -]}
       "
@@ -829,7 +887,7 @@ describe('putting a value of the history back', () => {
           handled: [0/a(Ann, p0), 1/b(Ann, p0)]
           written: [a, b]
           open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: [{property: phone, side: 1, before: p1, sent: p0, at: 1000000, times: 1}]
+          recent: [{property: phone, side: 0, before: p1, sent: p0, at: 1000000, times: 1}, {property: phone, side: 1, before: p1, sent: p0, at: 1000000, times: 1}]
           mark: []
       "
     `));
@@ -859,7 +917,7 @@ describe('putting a value of the history back', () => {
           handled: [0/a(Bob, p0), 1/b(Ann, p0)]
           written: [a, b]
           open: {0/a: {issue: {kind: blocked, code: BRAKE_ON, reason: "The brake of people is on: one run wanted to clear a value in more than 1 records, with 1 linked records; 1 were done before it stopped. Nothing is written until a person answers continue or discard in the reviews.", brake: x, mapping: v1, since: 1000000}, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: [{property: phone, side: 1, before: p1, sent: p0, at: 1000000, times: 1}]
+          recent: [{property: phone, side: 0, before: p1, sent: p0, at: 1000000, times: 1}, {property: phone, side: 1, before: p1, sent: p0, at: 1000000, times: 1}]
           mark: []
           blockedBy: x
           = updated {writes: [[phone], [phone]], ids: [a, b], changes: [-, ""]}

@@ -218,7 +218,7 @@ export interface Situation {
     readonly created?: Results['created'];
     readonly notDeleted?: Results['notDeleted'];
     readonly correlated?: Results['correlated'];
-    readonly restored?: { readonly view: RecordView | undefined };
+    readonly restored?: { readonly view: RecordView };
     /** What is stored once a link was ended within the unit. */
     readonly after?: Partial<StoredFacts>;
   };
@@ -392,7 +392,11 @@ export function carryOut({ effects = {} }: Situation, facts: Facts, action: Acti
       return learned({ correlated: replaceSide(results.correlated, action.side, correlated) });
     }
     case 'restore': {
-      const restored = effects.restored ?? { view: undefined };
+      const { side, write } = action;
+      const made = effects.restored?.view;
+      const before = action.view.fingerprints[mapping.properties.findIndex(({ name }) => name === write?.property)]!;
+      const wrote = write && { property: write.property, side, before, sent: write.fingerprint, at: facts.stored.now };
+      const restored = made ? { view: made, ...(wrote ? { wrote } : {}) } : {};
       const fact = (shown: RecordView): RecordFact => ({
         kind: 'present',
         view: shown,
@@ -402,7 +406,7 @@ export function carryOut({ effects = {} }: Situation, facts: Facts, action: Acti
       });
       return {
         ...learned({ restored }),
-        ...(restored.view ? { records: replaceSide(facts.records, action.side, fact(restored.view)) } : {}),
+        ...(made ? { records: replaceSide(facts.records, side, fact(made)) } : {}),
       };
     }
     case 'commit': {
