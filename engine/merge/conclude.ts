@@ -143,8 +143,8 @@ function appliedBefore(facts: Facts, { applied }: PairToMerge): RecentWrite[] {
   const { link, now } = facts.stored;
   return applied.flatMap(({ property, side, sent }): RecentWrite[] => {
     const before = link && baseEntry(link.base, property)?.[side];
-    const times = turnsOf(facts, { property, fingerprint: sent }, side);
-    return before === undefined ? [] : [{ property, side, before, sent, at: now, times }];
+    const turns = turnsOf(facts, { property, fingerprint: sent }, side);
+    return before === undefined ? [] : [{ property, side, before, sent, at: now, ...turns }];
   });
 }
 
@@ -153,9 +153,9 @@ export function restoredNow(facts: Facts): RecentWrite[] {
   const { wrote, view } = facts.results.restored ?? {};
   if (!wrote || !view) return [];
   const { property, side, before, sent } = wrote;
-  const times = turnsOf(facts, { property, fingerprint: sent }, side);
+  const turns = turnsOf(facts, { property, fingerprint: sent }, side);
   const unshown = fingerprintOf(facts.mapping, view, property) === before ? ({ unshown: true } as const) : {};
-  return [{ ...wrote, times, ...unshown }];
+  return [{ ...wrote, ...turns, ...unshown }];
 }
 
 const writesOf = (facts: Facts, pair: PairToMerge, merged: MergeResult, responses: Pair<Responses>): RecentWrite[] => [
@@ -180,9 +180,9 @@ function writtenNow(
       .map((write): RecentWrite => {
         const { property, fingerprint } = write;
         const before = fingerprintOf(mapping, views[side], property);
-        const times = turnsOf(facts, write, side);
+        const turns = turnsOf(facts, write, side);
         const unshown = old.has(property) ? ({ unshown: true } as const) : {};
-        return { property, side, before, sent: fingerprint, at, times, ...unshown };
+        return { property, side, before, sent: fingerprint, at, ...turns, ...unshown };
       });
   });
 }

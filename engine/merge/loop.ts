@@ -18,8 +18,8 @@ import { entryOf } from './unit.ts';
 /** So many times in a row a value may come back in another form. */
 const FORM_TURNS = 3;
 /**
- * So many times in a row a property may be written to the one side and then to the other, while such writes are remembered:
- * where the value is the one that was last written there, and where each is a new one, as people and tests write them.
+ * So many times in a row a property may be written while such writes are remembered: with the same value to each side, for
+ * something puts another one in its place, and to the one side and then to the other with new ones, as people and tests write.
  */
 const TURNS = 6;
 const NEW_TURNS = 1_000;
@@ -45,8 +45,8 @@ export function breakLoops(facts: Facts, { base, views }: Read, merged: MergeRes
     for (const write of merged.writes[side]) {
       if (isPersonal(facts, write.property)) continue;
       const returns = returnsOf(facts, views[side], write);
-      const turns = returnedTo(facts, write, side) ? TURNS : NEW_TURNS;
-      const ends = returns > FORM_TURNS || turnsOf(facts, write, side) > turns;
+      const { times } = turnsOf(facts, write, side);
+      const ends = returns > FORM_TURNS || times > NEW_TURNS || returnedTurns(facts, write, side) > TURNS;
       const error = ends ? loopError(facts, views[side], write) : undefined;
       if (error) stopped.set(write.property, error);
       unsettled.set(write.property, unsettledAs(facts, views, write.property, returns, error));
@@ -55,17 +55,34 @@ export function breakLoops(facts: Facts, { base, views }: Read, merged: MergeRes
   return { merged: without(merged, base, stopped), unsettled };
 }
 
+type Written = Pick<PropertyWrite, 'property' | 'fingerprint'>;
+
 /** How often in a row the property was written to and fro, or the same value to the same side, this write included. */
-export function turnsOf(facts: Facts, write: Pick<PropertyWrite, 'property' | 'fingerprint'>, side: SideIndex): number {
+export function turnsOf(facts: Facts, write: Written, side: SideIndex): Pick<RecentWrite, 'times' | 'same'> {
   const last = lastWrite(facts, ({ property }) => property === write.property);
-  if (!last) return 1;
-  return last.side === side && last.sent !== write.fingerprint ? last.times : last.times + 1;
+  const same = sameTurns(facts, write, side);
+  const continues = last && last.side === side && last.sent !== write.fingerprint;
+  return { times: continues ? last.times : (last?.times ?? 0) + 1, ...(same > 1 ? { same } : {}) };
 }
 
-/** Whether the value was the last one that was written there: something put another one in its place since. */
-function returnedTo(facts: Facts, { property, fingerprint }: PropertyWrite, side: SideIndex): boolean {
-  return lastWrite(facts, (one) => one.property === property && one.side === side)?.sent === fingerprint;
+/** How often in a row this value was written there, this write included: something put another one in its place since. */
+function sameTurns(facts: Facts, { property, fingerprint }: Written, side: SideIndex): number {
+  const last = lastTo(facts, property, side);
+  return last?.sent === fingerprint ? (last.same ?? 1) + 1 : 1;
 }
+
+/**
+ * How often in a row the same value was written to each side, this write included; 0 where it is a new one. New values of the
+ * other side do not end this: who puts back the same value each time may meet a new one each time.
+ */
+function returnedTurns(facts: Facts, write: Written, side: SideIndex): number {
+  const same = sameTurns(facts, write, side);
+  const other = lastTo(facts, write.property, otherSide(side));
+  return same === 1 ? 0 : same + (other ? (other.same ?? 1) : 0);
+}
+
+const lastTo = (facts: Facts, property: string, side: SideIndex): RecentWrite | undefined =>
+  lastWrite(facts, (one) => one.property === property && one.side === side);
 
 const lastWrite = ({ stored }: Facts, which: (one: RecentWrite) => boolean): RecentWrite | undefined =>
   stored.recent.filter(which).reduce<RecentWrite | undefined>(latest, undefined);

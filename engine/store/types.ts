@@ -223,8 +223,10 @@ export interface RecentWrite {
   readonly before: Token;
   readonly sent: Token;
   readonly at: number;
-  /** How many times in a row the property was written to the one side and then to the other. */
+  /** How many times in a row the property was written to the one side and then to the other, of whatever values. */
   readonly times: number;
+  /** How many times in a row this value was written to this side, whatever was written to the other; undefined: once. */
+  readonly same?: number;
   /** The response still showed an old value, and no reading has shown what we sent. */
   readonly unshown?: true;
 }

@@ -179,18 +179,23 @@ const packRun = ({ place, did, fields }: RunCount, unit: CommitUnit): Packable =
   ...fields.flat(),
 ];
 
-/** Property, side, before, sent, at, times, and 1 where no reading has shown it. */
-type Packed = [string, 0 | 1, string, string, number, number, 1?];
+/** Property, side, before, sent, at, times, 1 where no reading has shown it, and how often in a row where more than once. */
+type Packed = [string, 0 | 1, string, string, number, number, (0 | 1)?, number?];
 
 const packRecent = (recent: readonly RecentWrite[]): string =>
   recent.length === 0 ? '' : JSON.stringify(recent.map(packedWrite));
 
-function packedWrite({ property, side, before, sent, at, times, unshown }: RecentWrite): Packed {
-  return unshown ? [property, side, before, sent, at, times, 1] : [property, side, before, sent, at, times];
+function packedWrite({ property, side, before, sent, at, times, unshown, same }: RecentWrite): Packed {
+  const packed: Packed = [property, side, before, sent, at, times];
+  if (unshown || same !== undefined) packed.push(unshown ? 1 : 0);
+  if (same !== undefined) packed.push(same);
+  return packed;
 }
 
 export const parseRecent = (json: string | undefined, since: number): RecentWrite[] =>
   (json === undefined ? [] : (JSON.parse(json) as Packed[])).flatMap(
-    ([property, side, before, sent, at, times, unshown]) =>
-      at < since ? [] : [{ property, side, before, sent, at, times, ...(unshown ? { unshown: true } : {}) }],
+    ([property, side, before, sent, at, times, unshown, same]) => {
+      const write = { property, side, before, sent, at, times, ...(same === undefined ? {} : { same }) };
+      return at < since ? [] : [{ ...write, ...(unshown ? { unshown: true } : {}) }];
+    },
   );

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import type { PropertyState } from '../../../engine/merge/merge.ts';
 import { readback } from '../../../engine/merge/readback.ts';
+import { mapPair } from '../../../engine/model/pair.ts';
 import type { RecentWrite } from '../../../engine/store/types.ts';
 import type { OwnWrite } from '../../../engine/sync/facts.ts';
-import type { Pair } from '../../../engine/types.ts';
+import type { Pair, SideIndex } from '../../../engine/types.ts';
 import {
   agreedOn,
   conversionsOf,
@@ -1010,11 +1011,71 @@ describe('values that go to and fro', () => {
     expect(play({ ...turns(4), recent: [wrote({ property: 'name', side: 0, times: 4 })] })).toContain('times: 1');
   });
 
-  /** The value that is written now was written there before. */
+  /** The value that is written now was written there before, the other one to the other side, and so on: so many writes in all. */
   const returned = (times: number): Situation => ({
-    ...turns(times),
-    recent: [wrote({ side: 1, sent: 'p3', times: times - 1, at: NOW - 2 * LAG }), ...turns(times).recent!],
+    ...turns(times, { same: Math.ceil(times / 2) }),
+    recent: [
+      wrote({ side: 1, sent: 'p3', times: times - 1, same: Math.floor(times / 2), at: NOW - 2 * LAG }),
+      ...turns(times, { same: Math.ceil(times / 2) }).recent!,
+    ],
   });
+
+  it('are counted each time that the same value is written to a side', () => {
+    const same = (one: Partial<RecentWrite>, other: Partial<RecentWrite> = {}): Situation => ({
+      ...turns(9),
+      recent: [wrote({ sent: 'p3', times: 8, at: NOW - 2 * LAG, ...one }), ...turns(9, other).recent!],
+    });
+    const now = 'property: phone, side: 1, before: p2, sent: p3, at: 1000000, times: 10';
+    expect(play(same({}))).toContain(`${now}, same: 2}`);
+    expect(play(same({ same: 2 }, { same: 3 }))).toContain(`${now}, same: 3}`);
+    expect(play(same({ same: 4, sent: 'p4' }))).toContain(`${now}}`);
+  });
+
+  /** Each edit is made on one side, and arrives on the other. @returns how many arrive before one is stopped */
+  const arriving = (edits: readonly (readonly [SideIndex, string])[]): number => {
+    let recent: readonly RecentWrite[] = [];
+    let of = link(agreedOn('Ann', 'p0'), { ownWriteAt: [1, 1] });
+    let held = 'p0';
+    for (const [count, [side, value]] of edits.entries()) {
+      const now = NOW + (count + 1) * LAG;
+      const modified = new Date(now).toISOString();
+      const { step } = steps({
+        link: of,
+        records: mapPair(['a', 'b'], (_, one) => view(one, ['Ann', one === side ? value : held], { modified })),
+        recent,
+        stored: { now, ownWrites: [[{ at: 1, before: undefined }], [{ at: 1, before: undefined }]] },
+      }).at(-1)!;
+      if (step.kind !== 'act' || step.action.do !== 'commit' || step.action.commit.result.kind !== 'link')
+        throw new Error('The link is not committed.');
+      const { commit } = step.action;
+      const code = commit.open?.['0/a']?.issue?.code;
+      if (code !== undefined && code !== 'WRITE_LOOP') throw new Error(`Another issue: ${code}`);
+      if (code === 'WRITE_LOOP') return count;
+      recent = commit.recent ?? recent;
+      of = { ...of, base: step.action.commit.result.link.base, revision: of.revision + 1 };
+      held = value;
+    }
+    return edits.length;
+  };
+  /** People edit both sides in turn. @param last the value of the last edit */
+  const inTurn = (count: number, last: (i: number) => string): (readonly [SideIndex, string])[] =>
+    Array.from({ length: count }, (_, i) => [(i % 2) as SideIndex, last(i)]);
+
+  it('are not stopped where a value comes back once after many new ones', () => {
+    const many = inTurn(20, (i) => (i === 19 ? 'p17' : `p${i}`));
+    expect(arriving(many)).toBe(20);
+  });
+
+  it('are not stopped where values come back now and then among new ones', () =>
+    expect(arriving(inTurn(60, (i) => (i % 10 === 9 ? `p${i - 2}` : `p${i}`)))).toBe(60));
+
+  it('are stopped after six where the same two come back in turn, also after many new ones', () => {
+    expect(arriving(inTurn(60, (i) => `x${i % 2}`))).toBe(6);
+    expect(arriving([...inTurn(20, (i) => `p${i}`), ...inTurn(60, (i) => `x${i % 2}`)])).toBe(26);
+  });
+
+  it('are stopped before the sixth time that one side gets the same value, though the other gets new ones', () =>
+    expect(arriving(inTurn(60, (i) => (i % 2 === 0 ? 'x' : `p${i}`)))).toBe(10));
 
   it('are not stopped while each write has a new value, but for a thousand in a row', () => {
     expect(play(turns(7))).toContain('update {');
@@ -1035,7 +1096,7 @@ describe('values that go to and fro', () => {
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p2, p2, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<Ann, p3>", "<Ann, p2>"]}}
           handled: [0/a(Ann, p3), 1/b(Ann, p2)]
           open: {0/a: {issue: {kind: failed, code: WRITE_LOOP, reason: "phone goes to and fro between crm and shop, and nobody edits it.", property: phone, mapping: v1, since: 1000000}, decision: null, unsettled: {phone: {halt: {values: [p3, p2], code: WRITE_LOOP, reason: "phone goes to and fro between crm and shop, and nobody edits it."}, returns: 0, at: 1000000}}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: [{property: phone, side: 1, before: p1, sent: p3, at: 880000, times: 5}, {property: phone, side: 0, before: p1, sent: p2, at: 940000, times: 6}]
+          recent: [{property: phone, side: 1, before: p1, sent: p3, at: 880000, times: 5, same: 3}, {property: phone, side: 0, before: p1, sent: p2, at: 940000, times: 6, same: 3}]
           mark: []
           = failed {ids: [a, b], code: WRITE_LOOP, reason: "phone goes to and fro between crm and shop, and nobody edits it.", property: phone}
       "
