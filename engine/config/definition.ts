@@ -48,8 +48,14 @@ export function definitionOf(
   return read(0) + read(1) + toward(0) + toward(1);
 }
 
-const part = (content: readonly unknown[]): string =>
-  hash(stableJson(content.map((one) => one ?? null))).slice(0, WIDTH);
+const part = (content: readonly unknown[]): string => mark(content.map((one) => one ?? null));
+
+/** A short mark: equal for equal content. */
+export const mark = (content: unknown): string => hash(stableJson(content)).slice(0, WIDTH);
+
+/** Of how the value of a side is read: fingerprints of that side can be compared where it is the same. */
+export const readMark = (definition: string, side: SideIndex): string =>
+  definition.slice(side * WIDTH, (side + 1) * WIDTH);
 
 /** @returns undefined where an agreement made under `former` is one under `present` too */
 export function redefined(former: string, present: string): Redefined | undefined {

@@ -6,6 +6,7 @@ import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
 import type { MergeResult } from './merge.ts';
+import { comparableSent, isComparable } from './sent-under.ts';
 
 /** Fingerprints of written properties as the target answered them, by name; none for a side that refused the write. */
 export type Answered = ReadonlyMap<string, string>;
@@ -48,8 +49,10 @@ export function withApplied(base: Base, applied: readonly PendingWrite[]): Base 
 export function baseOfMatch(mapping: Mapping, views: Pair<RecordView>, creates: Pair<PendingCreate | undefined>): Base {
   const base: Record<string, PropertyBase> = {};
   for (const side of [0, 1] as const) {
+    const create = creates[side];
+    const all = create ? comparableSent(mapping, otherSide(side), create) : {};
     for (const { name } of mapping.properties) {
-      const sent = creates[side]?.sent[name];
+      const sent = all[name];
       if (fingerprintOf(mapping, views[otherSide(side)], name) === sent)
         base[name] = entryFrom(side, UNKNOWN_VALUE, sent);
     }
@@ -76,6 +79,8 @@ export function baseOfCreate(
     const now = sent[name];
     const then = begun ? begun.sent[name] : now;
     if (now === undefined && then === undefined) continue;
+    // What was sent under another definition is no agreement: the two meet for the first time.
+    if (then !== undefined && begun && !isComparable(mapping, counterpart.side, begun, name)) continue;
     // What was edited on either side since the create began has not arrived yet: to the base it is a change.
     const own = now === then ? source.fingerprints[i]! : UNKNOWN_VALUE;
     const shown = counterpart.fingerprints[i]!;

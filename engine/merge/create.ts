@@ -19,6 +19,7 @@ import { lacksCorrelation } from './linked.ts';
 import { merge, type PropertyWrite } from './merge.ts';
 import { blockedTrouble, hasEnded, permitFor, seenIn } from './permit.ts';
 import { lossIn, nextLook } from './readback.ts';
+import { isComparable, sentUnder } from './sent-under.ts';
 import { linkedState, stateToStore, unlinkedState } from './state.ts';
 import { resultOfCreate, sameSent, suspicionOf } from './unconfirmed.ts';
 import {
@@ -147,8 +148,8 @@ function send(
 ): Step {
   const { mapping, stored, results } = facts;
   const target = mapping.sides[otherSide(source.side)];
-  const fingerprints = fingerprintsOf(sent);
-  const same = pending !== undefined && sameSent(pending.sent, fingerprints);
+  const content = contentOf(mapping, source, sent);
+  const same = pending !== undefined && sameSent(pending, content);
   // Where nothing can be searched, only a key that the system remembers makes it safe to post the same again.
   if (unknown && !(facts.capabilities[otherSide(source.side)].create!.idempotent && same)) {
     const reason = `It is not known whether the record was created in ${target.name}, and it cannot be searched for there: a person decides.`;
@@ -168,8 +169,7 @@ function send(
       at: pending?.at ?? stored.now,
       // The same content under the same key; other content is another create, for a key stands for one body.
       key: same ? pending.key : facts.key,
-      sent: fingerprints,
-      keys: source.keys.map((key) => key ?? null),
+      ...content,
     },
   };
   if (facts.choice?.kind === 'create') return act({ do: 'begin', consume: undefined, create }, planned);
@@ -224,6 +224,12 @@ function searchAgain(
 const fingerprintsOf = ({ writes }: Sendable): PendingCreate['sent'] =>
   Object.fromEntries(writes.map(({ property, fingerprint }) => [property, fingerprint]));
 
+/** What is sent, as it is stored before. */
+function contentOf(mapping: Mapping, source: RecordView, record: Sendable): Omit<PendingCreate, 'at' | 'key'> {
+  const sent = fingerprintsOf(record);
+  return { sent, keys: source.keys.map((key) => key ?? null), ...sentUnder(mapping, source.side, sent) };
+}
+
 /** Nothing was created: the system said no, or was never reached. */
 function notCreated(facts: Facts, source: RecordView, error: TandemError, unknown: boolean): Step {
   if (error.retry === 'never' && error.code !== 'LINK_TAKEN') {
@@ -261,9 +267,10 @@ function linkCreated(
   const claim = recordKey(counterpart.side, counterpart.record.id);
   if (!results.locked.includes(claim)) return act({ do: 'lock', claims: [claim] }, outcome);
   const exact = facts.capabilities[counterpart.side].create!.returns === 'record';
-  // What was edited in the source since an earlier try was not sent by it.
+  // What was edited in the source since an earlier try was not sent by it; nor is that known under another definition.
   const edited = ({ property, fingerprint }: PropertyWrite): boolean =>
-    pending !== undefined && pending.sent[property] !== fingerprint;
+    pending !== undefined &&
+    (pending.sent[property] !== fingerprint || !isComparable(mapping, counterpart.side, pending, property));
   const lost = lostOf(
     facts,
     counterpart,

@@ -9,6 +9,7 @@ import type { PendingCreate } from '../store/types.ts';
 import type { Facts, FoundRecords, OpenCreate } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { otherSide } from '../types.ts';
+import { isComparable, isCorrelatedAsSent, keysDecide, sentKeys } from './sent-under.ts';
 
 /** What appears so long after a create began, in ms, and does not hold just what was sent, is not its result. */
 export const LATE = 172_800_000;
@@ -19,10 +20,10 @@ export type UnconfirmedCreate =
   /** The target cannot be searched, or several records may be the result. */
   | { readonly kind: 'unknown' };
 
-/** `same`: as it was sent. `like`: it may have been edited since, or reformatted by the target. */
+/** `same`: as it was sent. `like`: it may have been edited since, or reformatted by the target, or the mapping was edited. */
 type Likeness = 'same' | 'like' | 'other';
 
-type Compared = Pick<RecordView, 'correlationId' | 'keys' | 'fingerprints'>;
+type Compared = Pick<RecordView, 'side' | 'correlationId' | 'keys' | 'fingerprints'>;
 
 /** Which of the found records the create has made. */
 export function resultOfCreate(
@@ -104,33 +105,40 @@ export function suspicionOf(facts: Facts, source: RecordView, openCreates: reado
 /** When the record was first read; now, where it was not known yet. */
 export const firstSeen = ({ stored }: Facts): number => stored.unlinked?.firstSeen ?? stored.now;
 
-export const sameSent = (a: PendingCreate['sent'], b: PendingCreate['sent']): boolean =>
-  stableJson(a) === stableJson(b);
+type Sent = Pick<PendingCreate, 'sent' | 'definitions' | 'correlate'>;
+
+/** Whether the same would be sent again: equal hashes under another definition do not say so. */
+export const sameSent = (then: Sent, now: Sent): boolean =>
+  stableJson(then.sent) === stableJson(now.sent) &&
+  (then.definitions === undefined || stableJson(then.definitions) === stableJson(now.definitions)) &&
+  (then.correlate === undefined || then.correlate === now.correlate);
 
 /**
  * How much a record looks like the result of an unconfirmed create. Whom it names decides for certain, and so does a match
  * key that was sent. Else it is alike if it still holds all that the mapping requires, or, without a match key, most of
- * what was sent that few records have in common.
+ * what was sent that few records have in common. What was sent under another definition may be what it holds.
  */
 function likenessOf(
   mapping: Mapping,
-  { correlationId, keys, fingerprints }: Compared,
+  { side, correlationId, keys, fingerprints }: Compared,
   sourceId: string,
   pending: PendingCreate,
 ): Likeness {
-  if (correlationId !== undefined) return correlationId === sourceId ? 'same' : 'other';
-  if (pending.keys?.some((key, rule) => key === keys[rule])) return 'same';
-  const sent = mapping.properties.flatMap((property, i) => {
-    const value = pending.sent[property.name];
-    return value === undefined ? [] : [{ property, kept: value === fingerprints[i] }];
+  if (correlationId === sourceId) return 'same';
+  if (correlationId !== undefined && isCorrelatedAsSent(mapping, side, pending)) return 'other';
+  if (sentKeys(mapping, pending).some((key, rule) => key !== undefined && key === keys[rule])) return 'same';
+  const sent = Object.entries(pending.sent).map(([name, value]) => {
+    const i = mapping.properties.findIndex((property) => property.name === name);
+    const kept = isComparable(mapping, side, pending, name) ? value === fingerprints[i] : 'unknown';
+    return { property: mapping.properties[i], kept };
   });
-  if (sent.every((one) => one.kept)) return 'same';
-  const required = sent.filter(({ property }) => property.required);
-  if (required.length > 0 && required.every((one) => one.kept)) return 'like';
-  // Match keys were sent, and it has none of them.
-  if (pending.keys?.some((key) => key !== null)) return 'other';
-  const distinctive = sent.filter(({ property }) => isDistinctive(property));
-  return distinctive.filter((one) => one.kept).length * 2 > distinctive.length ? 'like' : 'other';
+  if (sent.every(({ kept }) => kept === true)) return 'same';
+  const mayBeKept = ({ kept }: (typeof sent)[number]): boolean => kept !== false;
+  const required = sent.filter(({ property }) => property?.required);
+  if (required.length > 0 && required.every(mayBeKept)) return 'like';
+  if (keysDecide(mapping, pending)) return 'other';
+  const distinctive = sent.filter(({ property }) => property === undefined || isDistinctive(property));
+  return distinctive.filter(mayBeKept).length * 2 > distinctive.length ? 'like' : 'other';
 }
 
 /** Whether few records have the same value: not so whom they refer to, the entries of a table, yes and no. */

@@ -191,6 +191,13 @@ export interface PendingCreate {
   readonly sent: Readonly<Record<string, Token>>;
   /** Match keys of the source when it was sent, per rule. */
   readonly keys?: readonly (Token | null)[];
+  /**
+   * Marks of what these were made under (engine/merge/sent-under.ts): how the target's value of each property in `sent` is read,
+   * the match rule of each key, the place where the result names its source ('': nowhere). Former versions noted none.
+   */
+  readonly definitions?: Readonly<Record<string, string>>;
+  readonly rules?: readonly string[];
+  readonly correlate?: string;
   /** Id that the system answered: the record exists, though it cannot be read yet. It is never posted again. */
   readonly made?: string;
   /** Epoch ms since when the target was searched for the result in vain, after the last try to create it had ended. */

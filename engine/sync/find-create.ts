@@ -1,4 +1,5 @@
 /** Looks for what unconfirmed creates have made. Collects and chooses nothing: that is engine/merge/unconfirmed.ts. */
+import { isCorrelatedAsSent, sentKeys } from '../merge/sent-under.ts';
 import { couldHaveMade, LATE } from '../merge/unconfirmed.ts';
 import { SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
@@ -24,16 +25,18 @@ export async function findUnconfirmedCreate(
     const record = await client.read(entity.name, pending.made);
     return searchResult(scope, target, record?.id === pending.made ? await viewAll(scope, target, [record]) : []);
   }
-  if (correlate)
+  // Made under another definition, it does not name its source there.
+  if (correlate && isCorrelatedAsSent(scope.mapping, target, pending))
     return searchResult(
       scope,
       target,
       await viewAll(scope, target, await client.find(entity.name, correlate.source, source.record.id)),
     );
+  const keys = sentKeys(scope.mapping, pending);
   for (const [rule, { find }] of scope.mapping.match.entries()) {
     const [field, text] = [find[target], source.keyTexts[rule]];
-    // What was sent had another key: it cannot be found under the present one.
-    const sameKey = !pending.keys || pending.keys[rule] === source.keys[rule];
+    // What was sent had another key, or one by another rule: it cannot be found under the present one.
+    const sameKey = !pending.keys || keys[rule] === source.keys[rule];
     if (field === undefined || text === undefined || !sameKey) continue;
     const views = await viewAll(scope, target, await client.find(entity.name, field, text));
     return searchResult(

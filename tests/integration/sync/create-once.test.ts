@@ -168,6 +168,35 @@ describe('the result of a create whose answer was lost is found', () => {
     await linked(world, 'opportunity-order', 'keap', another);
   });
 
+  it('by a person where the mapping was edited since and nothing tells any more: meanwhile neither is made again', async () => {
+    const name = unique('Once');
+    const id = await make(world, 'shop', 'products', { name, price: '1.00', short_description: 'x' });
+    const made = () => all(world, 'keap', 'products').filter((one) => one.name === name);
+    await begin('product-product', 'shop', id, { path: '/crm/rest/v2/products', action: 'lose-response' });
+    await expect.poll(made).toHaveLength(1);
+    const file = join(world.dir, 'mappings', 'product-product.yaml');
+    const text = await readFile(file, 'utf8');
+    const version = () => world.engine.config.current().mappings.get('product-product')?.version;
+    const before = version();
+    await rewrite(
+      ['mappings/product-product.yaml', / {2}- keap: name\n {4}customwebshop: name\n {4}onMatch: review.*\n/, ''],
+      ['mappings/product-product.yaml', / {4}required: true\n/, '$&    equal: [case]\n'],
+    )(world.dir);
+    await expect.poll(version, { timeout: 5_000 }).not.toBe(before);
+    await goOn('product-product');
+    await sync(world, 'full', 'product-product');
+    expect(made()).toHaveLength(1);
+    expect(all(world, 'shop', 'products').filter((one) => one.name === name)).toHaveLength(1);
+    const doubt = { kind: 'review', code: 'OUTCOME_UNKNOWN' };
+    expect(await issueOf(world, 'product-product', 'shop', id)).toMatchObject(doubt);
+    expect(await issueOf(world, 'product-product', 'keap', made()[0].id)).toMatchObject(doubt);
+    // The edit is taken back.
+    await writeFile(file, text);
+    await expect.poll(version, { timeout: 5_000 }).toBe(before);
+    await sync(world, 'full', 'product-product');
+    expect(await linked(world, 'product-product', 'shop', id)).toBe(made()[0].id);
+  });
+
   it('although searches and lists show it late: it is searched for again, and not created again', async () => {
     const name = unique('once');
     const company = await make(world, 'keap', 'companies', { company_name: name });

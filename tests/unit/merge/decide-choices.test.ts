@@ -270,7 +270,7 @@ describe('creating a counterpart by hand', () => {
       ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
           = unchanged
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: -, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: -, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [1/new]}
@@ -301,7 +301,7 @@ describe('creating a counterpart by hand', () => {
       ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
           = unchanged
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: -, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: -, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [1/new]}

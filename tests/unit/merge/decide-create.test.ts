@@ -40,7 +40,7 @@ describe('a record that needs a counterpart', () => {
       ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
       ? {ask: open-creates, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [1/new]}
@@ -65,7 +65,7 @@ describe('a record that needs a counterpart', () => {
       ? {ask: correlation, view: 1/b(Ann, )}
       ? {ask: open-creates, view: 1/b(Ann, )}
       ? {ask: new-record, view: 1/b(Ann, )}
-      ! begin {consume: {allowance: -}, create: {side: 1, id: b, pending: {at: 1000000, key: key-1, sent: {name: Ann}, keys: [null]}}}
+      ! begin {consume: {allowance: -}, create: {side: 1, id: b, pending: {at: 1000000, key: key-1, sent: {name: Ann}, keys: [null], definitions: {name: "name#"}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[name], []], side: 0}
       ! create {side: 0, data: {name: Ann}, key: key-1}
       ! lock {claims: [0/new]}
@@ -96,7 +96,7 @@ describe('a record that needs a counterpart', () => {
       ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
       ? {ask: open-creates, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [1/new]}
@@ -126,7 +126,7 @@ describe('a record that needs a counterpart', () => {
       ? {ask: rule, rule: 0, view: 0/a(Ann, )}
       ? {ask: open-creates, view: 0/a(Ann, )}
       ? {ask: new-record, view: 0/a(Ann, )}
-      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann}, keys: [ann@x], definitions: {name: "1"}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name]], side: 1}
       ! create {side: 1, data: {name: Ann}, key: key-1}
       ! lock {claims: [1/new]}
@@ -159,7 +159,7 @@ describe('a record that needs a counterpart', () => {
       ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
       ? {ask: open-creates, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [1/new]}
@@ -193,7 +193,7 @@ describe('a record that needs a counterpart', () => {
       ? {ask: open-creates, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
       ? {ask: allowance, kind: creates}
-      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [1/new]}
@@ -383,7 +383,7 @@ describe('a create of which the target stored less than was sent', () => {
       ? {ask: rule, rule: 0, view: 0/a(Ann, a long text)}
       ? {ask: open-creates, view: 0/a(Ann, a long text)}
       ? {ask: new-record, view: 0/a(Ann, a long text)}
-      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: a long text}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: a long text}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: a long text}, key: key-1}
       ! lock {claims: [1/new]}
@@ -497,7 +497,7 @@ describe('a create that came to nothing', () => {
       ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
       ? {ask: open-creates, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! commit
@@ -525,7 +525,7 @@ describe('a create that came to nothing', () => {
       ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
       ? {ask: open-creates, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! withdraw-create {side: 0, id: a, key: key-1}
@@ -546,7 +546,7 @@ describe('a create that came to nothing', () => {
       ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
       ? {ask: open-creates, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! withdraw-create {side: 0, id: a, key: key-1}
@@ -626,7 +626,7 @@ describe('a create whose outcome is not known', () => {
       ? {ask: correlation, view: 0/a(Ann, p1)}
       ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-0}
       ! lock {claims: [1/new]}
@@ -647,7 +647,7 @@ describe('a create whose outcome is not known', () => {
         open: { pendingCreate: pendingCreate({ name: 'Bob' }, { notFoundSince: NOW - LAG }) },
         answers: { found: nothingFound },
       }),
-    ).toContain('pending: {at: 999990, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}'));
+    ).toContain('pending: {at: 999990, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], '));
 
   it('is left to a person where the target cannot be searched', () =>
     expect(play({ ...alone, open, answers: { found: unknown } })).toMatchInlineSnapshot(`
@@ -702,7 +702,7 @@ describe('a create whose outcome is not known', () => {
       ? {ask: correlation, view: 0/a(Ann, p1)}
       ? {ask: rule, rule: 0, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 0, id: a, pending: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-0}
       ! commit
@@ -741,7 +741,7 @@ describe('a create whose outcome is not known', () => {
       ! lock {claims: [key/0/ann@x], entry: {side: 0, entry: {id: a, keys: [ann@x], correlationId: -}}}
           = unchanged
       ? {ask: new-record, view: 0/a(Ann, p1)}
-      ! begin {consume: -, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: -, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [1/new]}
@@ -1162,7 +1162,7 @@ describe('a source that keeps the id of its counterpart', () => {
       ? {ask: open-creates, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
       ? {ask: allowance, kind: creates}
-      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [1/new]}
@@ -1193,7 +1193,7 @@ describe('a source that keeps the id of its counterpart', () => {
       ? {ask: open-creates, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
       ? {ask: allowance, kind: creates}
-      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [1/new]}
@@ -1227,7 +1227,7 @@ describe('a source that keeps the id of its counterpart', () => {
       ? {ask: open-creates, view: 0/a(Ann, p1)}
       ? {ask: new-record, view: 0/a(Ann, p1)}
       ? {ask: allowance, kind: creates}
-      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "1", phone: #1}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name, phone]], side: 1}
       ! create {side: 1, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [1/new]}
@@ -1261,7 +1261,7 @@ describe('a source that keeps the id of its counterpart', () => {
       ? {ask: open-creates, view: 0/a(Ann, )}
       ? {ask: new-record, view: 0/a(Ann, )}
       ? {ask: allowance, kind: creates}
-      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: {kind: creates, record: 0/a, limit: 10, linked: 100, since: -}}, create: {side: 0, id: a, pending: {at: 1000000, key: key-1, sent: {name: Ann}, keys: [ann@x], definitions: {name: "1"}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[], [name]], side: 1}
       ! create {side: 1, data: {name: Ann}, key: key-1}
       ! lock {claims: [1/new]}
@@ -1331,7 +1331,7 @@ describe('a source that keeps the id of its counterpart', () => {
       ? {ask: rule, rule: 0, view: 1/b(Ann, p1)}
       ? {ask: open-creates, view: 1/b(Ann, p1)}
       ? {ask: new-record, view: 1/b(Ann, p1)}
-      ! begin {consume: {allowance: -}, create: {side: 1, id: b, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x]}}}
+      ! begin {consume: {allowance: -}, create: {side: 1, id: b, pending: {at: 1000000, key: key-1, sent: {name: Ann, phone: p1}, keys: [ann@x], definitions: {name: "name#", phone: phone}, rules: [VcDeJ], correlate: ""}}}
           = created {writes: [[name, phone], []], side: 0}
       ! create {side: 0, data: {name: Ann, phone: p1}, key: key-1}
       ! lock {claims: [0/new]}
