@@ -51,8 +51,8 @@ export function pendingCreateOf(facts: Facts): PendingCreate | undefined {
   return pendingCreate.made === undefined || madeIsGone(facts, pendingCreate) ? undefined : pendingCreate;
 }
 
-function madeIsGone({ mapping, side, stored, found }: Facts, { at }: PendingCreate): boolean {
-  return found?.records.length === 0 && stored.now - at >= mapping.sides[otherSide(side)].entity.lag;
+function madeIsGone({ mapping, side, stored, found }: Facts, { at, madeAt = at }: PendingCreate): boolean {
+  return found?.records.length === 0 && stored.now - madeAt >= mapping.sides[otherSide(side)].entity.lag;
 }
 
 /**

@@ -200,6 +200,8 @@ export interface PendingCreate {
   readonly correlate?: string;
   /** Id that the system answered: the record exists, though it cannot be read yet. It is never posted again. */
   readonly made?: string;
+  /** Epoch ms when it answered that: `at` is the time of the first try. Former versions noted none. */
+  readonly madeAt?: number;
   /** Epoch ms since when the target was searched for the result in vain, after the last try to create it had ended. */
   readonly notFoundSince?: number;
   /** Nobody works on it: a person must find out what became of it, or the source is gone or in trouble. */
@@ -495,7 +497,7 @@ export interface Batches {
   noteCreate(
     begin: Pick<Begin, 'record' | 'owner' | 'claims'>,
     key: string,
-    learned: Pick<PendingCreate, 'made' | 'notFoundSince'>,
+    learned: Pick<PendingCreate, 'made' | 'madeAt' | 'notFoundSince'>,
   ): Promise<'changed' | 'lost' | undefined>;
   /**
    * Nobody works on the pending create of a record: others no longer wait for its end, but go to review where they look like

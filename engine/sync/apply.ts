@@ -217,10 +217,11 @@ export async function keepMade(scope: MappingScope, facts: Facts): Promise<void>
   await noteMade(scope, facts, created.view.record.id).catch(() => {});
 }
 
-async function noteMade({ links }: MappingScope, { side, id, results }: Facts, made: string): Promise<void> {
+async function noteMade({ links }: MappingScope, { side, id, results, stored }: Facts, made: string): Promise<void> {
   const key = results.begun?.key;
+  const madeAt = Math.round(stored.now + performance.now() - stored.takenAt);
   // Also by a worker that has lost its claims: what was made is linked by the worker that has the record now.
-  if (key !== undefined) await links.batches.noteCreate({ record: recordKey(side, id) }, key, { made });
+  if (key !== undefined) await links.batches.noteCreate({ record: recordKey(side, id) }, key, { made, madeAt });
 }
 
 async function noteNotFound(

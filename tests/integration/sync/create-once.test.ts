@@ -258,7 +258,9 @@ describe('the id that a create answered', () => {
     await reconcile(world, 'product-product', 'keap', id);
     const [made] = all(world, 'shop', 'products').filter((one) => one.name === 'unreadable');
     const { pendingCreate } = linksIn(world.engine.links('product-product'));
-    expect(await pendingCreate(0, id)).toMatchObject({ made: String(made.id), review: true });
+    const pending = (await pendingCreate(0, id))!;
+    expect(pending).toMatchObject({ made: String(made.id), review: true });
+    expect(pending.madeAt).toBeGreaterThanOrEqual(pending.at);
     await edit(world, 'shop', 'products', String(made.id), { name: 'corrected', external_id: '', sku: '' });
     await reconcile(world, 'product-product', 'keap', id);
     expect(await linked(world, 'product-product', 'keap', id)).toBe(String(made.id));

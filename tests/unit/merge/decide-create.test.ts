@@ -824,6 +824,17 @@ describe('a create whose record, known by its id, is not shown', () => {
     expect(play(made(LAG - 1))).toContain('fails: SYSTEM_UNAVAILABLE "shop created record b7 and does not show it yet');
   });
 
+  it('is looked at again for so long after it was made, however long ago the first try was', () => {
+    const late = (madeAgo: number): string =>
+      play({
+        ...alone,
+        open: { pendingCreate: { ...sent, made: 'b7', madeAt: NOW - madeAgo, at: NOW - 10 * LAG } },
+        answers: { found: nothingFound },
+      });
+    expect(late(LAG - 1)).toContain('fails: SYSTEM_UNAVAILABLE "shop created record b7 and does not show it yet');
+    expect(late(LAG)).toContain('= review {code: OUTCOME_UNKNOWN');
+  });
+
   it('is left to a person then, who may have deleted it, and is looked at again once it shows', () => {
     const played = play(made(LAG));
     expect(played).toContain('= review {code: OUTCOME_UNKNOWN');
