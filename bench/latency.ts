@@ -4,7 +4,7 @@
 // npm run bench latency -- --rates 1,50,500 --seconds 10 --json
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { webhookKeys } from '../cli/webhooks.ts';
+import { webhookKeys } from '../engine/index.ts';
 import { createLab, quantile, runToEnd, until } from './lab/lab.ts';
 import { plainFolder, startPlain } from './lab/plain.ts';
 import { startTandem } from './lab/stand-ins.ts';

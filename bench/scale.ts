@@ -4,7 +4,7 @@
 // once is what each worker adds: --concurrency is that of the systems, per process.
 // npm run bench scale -- --records 1000 --workers 1,2,4 --json
 import { parseArgs } from 'node:util';
-import { webhookKeys } from '../cli/webhooks.ts';
+import { webhookKeys } from '../engine/index.ts';
 import { createLab, runToEnd, timed, until } from './lab/lab.ts';
 import { plainFolder, startPlain } from './lab/plain.ts';
 import { startTandem } from './lab/stand-ins.ts';

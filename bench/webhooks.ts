@@ -11,8 +11,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
-import { webhookKeys } from '../cli/webhooks.ts';
-import { createQueues } from '../engine/index.ts';
+import { createQueues, webhookKeys } from '../engine/index.ts';
 import { startRedis } from '../scripts/redis.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

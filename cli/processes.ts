@@ -6,11 +6,13 @@ import {
   createEngine,
   type Engine,
   formatProblem,
+  keepRegistered,
   type OutcomeEvent,
   shownRedisUrl,
   startWorkers,
   type Tracing,
   tellMissing,
+  webhookKeys,
 } from '../engine/index.ts';
 import { createEvents, type Events } from '../server/events.ts';
 import { requireProtection } from '../server/listen.ts';
@@ -27,7 +29,6 @@ import { checkRedis, openFingerprints, requireRedisUrl } from './redis.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { stopOnSignals, within } from './signals.ts';
 import { startTracing, tracingConfigured } from './tracing.ts';
-import { keepRegistered, webhookKeys } from './webhooks.ts';
 
 export interface Roles {
   readonly server: boolean;

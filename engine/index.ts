@@ -57,11 +57,9 @@ export { createSystemClient, type SystemClient } from './connectors/client.ts';
 export { openHttpConnector } from './connectors/http/connector.ts';
 export { readPath } from './connectors/http/paths.ts';
 export { tooLarge, toRecord } from './connectors/http/record.ts';
-export { createWebhookRegistrar, type RegisterCounts } from './connectors/http/registrar.ts';
 export { createTransport } from './connectors/http/transport.ts';
 export { verifyWebhook } from './connectors/http/webhooks.ts';
 export { limiterState } from './connectors/limiter.ts';
-export { forgetRegistered, noteRegistered } from './connectors/registered.ts';
 
 // ---------------------------------------------------------------- checks, which write nothing
 
@@ -132,6 +130,7 @@ export {
 export { type MissingMapping, missingMappings, missingReason, tellMissing, wantsDecision } from './queue/missing.ts';
 export {
   DELAY_REASONS,
+  delayedUntil,
   IDLE_REASONS,
   reasonOfJob,
   sinceOfReason,
@@ -139,6 +138,7 @@ export {
   type Wait,
   type WaitReason,
 } from './queue/reasons.ts';
+export { keepRegistered, webhookKeys } from './queue/registration.ts';
 export { retireMapping } from './queue/retire.ts';
 export { createRetirements } from './queue/retirements.ts';
 export { isScheduled, schedulesOf } from './queue/schedules.ts';
@@ -166,6 +166,7 @@ export {
 } from './store/fingerprints.ts';
 export { HISTORY_DAYS, HISTORY_ENTRIES } from './store/history.ts';
 export type { RecordIssue } from './store/issues.ts';
+export { createJournal, type Journal, type JournalEntry } from './store/journal.ts';
 export { type PlanEntry, RUN_STATES, RUN_TRIGGERS, type Run } from './store/runs.ts';
 export { createStore, openTransfer } from './store/store.ts';
 export {

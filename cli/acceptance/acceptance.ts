@@ -1,13 +1,20 @@
 /** `tandem qa --write` from its first note in the journal to the last record that is removed. */
 import { randomBytes } from 'node:crypto';
-import { type Config, connect, type EntityConfig, type Mapping } from '../../engine/index.ts';
+import {
+  type Config,
+  connect,
+  createJournal,
+  type EntityConfig,
+  type Journal,
+  type JournalEntry,
+  type Mapping,
+} from '../../engine/index.ts';
 import type { CommandContext } from '../command.ts';
 import { asFailure, FAILED, Failure } from '../failure.ts';
 import { createLogger } from '../log.ts';
 import { plain } from '../output.ts';
 import { checkRedis, requireRedisUrl } from '../redis.ts';
 import type { Check } from './checks.ts';
-import { createJournal, type Journal, type JournalEntry } from './journal.ts';
 import { makePair, type TestContext, testMapping } from './run.ts';
 import { type TestSystems, testSystems } from './systems.ts';
 import { type TestedTandem, testedTandem } from './tandem.ts';

@@ -1,5 +1,6 @@
 /** Why a job failed or waits, as it stands on the job itself: without a look anywhere else, and in plain words. */
-import type { Job } from 'bullmq';
+import type { Job, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
 import { ERRORS, type ErrorCode, type TandemError } from '../errors.ts';
 
 /** Why a delayed job waits: the list from which types, the HTTP schema, docs and the CLI follow. */
@@ -123,4 +124,13 @@ export function sinceOfReason(job: Job, delayed: boolean): number {
   const wait = reasonOfJob(job, true);
   if (note?.since !== undefined && note.reason === wait?.reason && note.code === wait.code) return note.since;
   return (wait?.reason === 'retry' ? job.processedOn : undefined) ?? job.timestamp;
+}
+
+/**
+ * BullMQ keeps the time in the score of the delayed set, in the bits above the lowest 12.
+ * @returns epoch ms until which a delayed job waits; undefined where it does not wait any more
+ */
+export async function delayedUntil(redis: Redis, queue: Queue, job: Job): Promise<number | undefined> {
+  const score = await redis.zscore(queue.toKey('delayed'), job.id ?? '');
+  return score === null ? undefined : Math.floor(Number(score) / 0x1000);
 }

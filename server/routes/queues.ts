@@ -23,6 +23,7 @@ import {
   type Static,
 } from '../../api/index.ts';
 import {
+  delayedUntil,
   discard,
   discardJobs,
   discardMarked,
@@ -442,7 +443,7 @@ async function presentJobs(engine: Engine, queue: Queue, found: readonly FoundJo
   const [rest] = found.some(({ state }) => state === 'waiting') ? await restsNow(engine, queue) : [];
   return Promise.all(
     found.map(async ({ job, state }) => {
-      const until = await delayedUntil(engine, queue, job, state);
+      const until = state === 'delayed' ? await delayedUntil(engine.redis, queue, job) : undefined;
       return presentJob(engine, queue, job, state, { until, rest: state === 'waiting' ? rest : undefined });
     }),
   );
@@ -491,11 +492,4 @@ async function jobAndState(queue: Queue, id: string): Promise<FoundJob | undefin
   const job = (await queue.getJob(id)) as Job | undefined;
   if (!job) return undefined;
   return { job, state: state === 'prioritized' || state === 'waiting-children' ? 'waiting' : state };
-}
-
-/** BullMQ keeps the time in the score of the delayed set, in the bits above the lowest 12. */
-async function delayedUntil(engine: Engine, queue: Queue, job: Job, state: JobState): Promise<number | undefined> {
-  if (state !== 'delayed') return undefined;
-  const score = await engine.redis.zscore(queue.toKey('delayed'), job.id ?? '');
-  return score === null ? undefined : Math.floor(Number(score) / 0x1000);
 }

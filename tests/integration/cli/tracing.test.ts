@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
-import { webhookKeys } from '../../../cli/webhooks.ts';
+import { webhookKeys } from '../../../engine/queue/registration.ts';
 import {
   closeAll,
   configFolder,

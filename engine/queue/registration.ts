@@ -1,14 +1,10 @@
 /** Webhooks of a running server: the unguessable keys in their addresses, and their registration at the systems. */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import {
-  asTandemError,
-  createWebhookRegistrar,
-  type Engine,
-  forgetRegistered,
-  noteRegistered,
-  type RegisterCounts,
-} from '../engine/index.ts';
+import { createWebhookRegistrar, type RegisterCounts } from '../connectors/http/registrar.ts';
+import { forgetRegistered, noteRegistered } from '../connectors/registered.ts';
+import type { Engine } from '../engine.ts';
+import { asTandemError } from '../errors.ts';
 
 /** Hooks that a system turned off, or that someone removed by hand, are back within this time: 96 calls a day each. */
 const EVERY = 15 * 60_000;
@@ -39,6 +35,7 @@ async function sharedSecret(redis: Redis, key: string): Promise<string> {
   return secret;
 }
 
+/** The webhooks of a server, kept registered. `close` ends that; it waits for a registration under way. */
 export interface Registration {
   close(): Promise<void>;
 }

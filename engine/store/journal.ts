@@ -3,8 +3,9 @@
  * ended by force is cleaned up at the next start.
  */
 import type { Redis } from 'ioredis';
-import type { EntityConfig } from '../../engine/index.ts';
+import type { EntityConfig } from '../config/types.ts';
 
+/** One run of an acceptance test. */
 export interface JournalEntry {
   /** Every record that the run made holds it in one of its texts. */
   readonly mark: string;
@@ -15,6 +16,7 @@ export interface JournalEntry {
   readonly mappings: readonly string[];
 }
 
+/** Made by `createJournal`. */
 export interface Journal {
   begin(entry: JournalEntry): Promise<void>;
   /** A record that may lose its mark, as its texts are edited. */
@@ -24,6 +26,7 @@ export interface Journal {
   end(mark: string): Promise<void>;
 }
 
+/** Keeps one entry per run under `prefix`, and what it made. */
 export function createJournal(redis: Redis, prefix: string): Journal {
   const runs = `${prefix}:qa`;
   const records = (mark: string): string => `${prefix}:qa:${mark}`;
