@@ -6,7 +6,7 @@ import { type Client, path } from './client.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
 import { reasonWords } from './issues.ts';
 import { colors, type Output, plain } from './output.ts';
-import { stallReport } from './standstill.ts';
+import { stallReport } from './stall-report.ts';
 import { type Cell, textTable } from './tables.ts';
 
 /** Between two looks, in ms. */

@@ -166,7 +166,7 @@ export function createEngine(options: EngineOptions): Engine {
   async function mark(mapping: string, records: readonly string[], event?: MarkEvent): Promise<void> {
     if (records.length === 0) return;
     await dirty.mark(mapping, records, 0, event);
-    await queues.wake(mapping, event === undefined);
+    await queues.notify(mapping, event === undefined);
   }
 
   const engine: Engine = {
@@ -267,10 +267,10 @@ export function createEngine(options: EngineOptions): Engine {
         runSince: runs.since,
         claimTtl: options.claimTtl,
         step: options.step,
-        wake(mappings) {
+        notifyWorkers(mappings) {
           for (const name of mappings)
             queues
-              .wake(name)
+              .notify(name)
               .catch((error: unknown) =>
                 logger.debug({ mapping: name, reason: String(error) }, 'waking: looked at again soon'),
               );

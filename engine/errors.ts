@@ -31,9 +31,9 @@ export const ERRORS = {
     422,
     'Put a file that Tandem may read in its place, or remove it.',
   ),
-  CONFIG_YAML: entry('The file is not valid YAML', 'never', 422, 'Mend the line named.'),
+  CONFIG_YAML: entry('The file is not valid YAML', 'never', 422, 'Correct the line named.'),
   CONFIG_SCHEMA: entry('The file breaks its format', 'never', 422, 'Write what the message asks for.'),
-  CONFIG_EXPRESSION: entry('An expression does not compile', 'never', 422, 'Mend the JSONata at the place named.'),
+  CONFIG_EXPRESSION: entry('An expression does not compile', 'never', 422, 'Correct the JSONata at the place named.'),
   CONFIG_PATH: entry(
     'A path names what the entity does not have',
     'never',
@@ -63,14 +63,19 @@ export const ERRORS = {
   CONFIG_ENV: entry('An environment variable is missing', 'never', 422, 'Set the variable.'),
   CONFIG_DUPLICATE: entry('Something is declared twice', 'never', 422, 'Remove one of the two.'),
   // Values and expressions, per record
-  EXPRESSION_FAILED: entry('An expression failed on this record', 'never', 422, 'Mend the expression or the record.'),
+  EXPRESSION_FAILED: entry(
+    'An expression failed on this record',
+    'never',
+    422,
+    'Correct the expression or the record.',
+  ),
   EXPRESSION_LIMIT: entry(
     'An expression used more time or space than it may',
     'never',
     422,
     'Simplify the expression.',
   ),
-  VALUE_TYPE: entry('A value does not fit its declared type', 'never', 422, 'Mend the value or the type.'),
+  VALUE_TYPE: entry('A value does not fit its declared type', 'never', 422, 'Correct the value or the type.'),
   VALUE_NOT_IN_TABLE: entry(
     'A value is not in its value table',
     'never',
@@ -82,7 +87,7 @@ export const ERRORS = {
     'A value names a record that does not exist',
     'never',
     422,
-    'Mend the value, or create the record.',
+    'Correct the value, or create the record.',
   ),
   RECORD_TOO_LARGE: entry(
     'A record holds more than may be handled',
@@ -90,12 +95,17 @@ export const ERRORS = {
     422,
     'Make the record smaller in its system.',
   ),
-  RECORD_SCHEMA: entry('The record would break the schema of its target', 'never', 422, 'Mend the properties named.'),
+  RECORD_SCHEMA: entry(
+    'The record would break the schema of its target',
+    'never',
+    422,
+    'Correct the properties named.',
+  ),
   REFERENCE_WAITING: entry(
     'A record that this one refers to is not linked yet',
     'never',
     409,
-    'Nothing: it goes by itself once that record is linked.',
+    'Nothing: it is done automatically once that record is linked.',
   ),
   // Talking to systems
   SYSTEM_UNREACHABLE: entry('The system did not answer', 'later', 502, 'Nothing: it is tried again.'),
@@ -111,7 +121,7 @@ export const ERRORS = {
     'The system is down or takes no writes, and is not called for a while',
     'quota',
     503,
-    'Nothing: the work waits, and goes on by itself once the system answers.',
+    'Nothing: the work waits, and goes on automatically once the system answers.',
   ),
   SYSTEM_AUTH: entry('The system refused the credentials', 'later', 502, 'Check the secrets of this system.'),
   SYSTEM_REFUSED: entry(
@@ -194,7 +204,7 @@ export const ERRORS = {
     'The brake of the mapping is on',
     'never',
     409,
-    'Answer continue or discard in the reviews; then it goes by itself.',
+    'Answer continue or discard in the reviews; then it is done automatically.',
   ),
   REDIS_UNSAFE: entry('Redis could lose link keys', 'never', 500, 'Set maxmemory-policy noeviction.'),
   MAPPING_MISSING: entry(

@@ -32,8 +32,8 @@ export async function brakeReview(engine: Engine, mapping: Mapping) {
     }
   }
   if (brake.kind === 'deletes') {
-    waiting.deletes += await links.brake.vanishedCount();
-    const missing = sample.length < SAMPLE ? await links.brake.someVanished(SAMPLE - sample.length) : [];
+    waiting.deletes += await links.brake.missingCount();
+    const missing = sample.length < SAMPLE ? await links.brake.someMissing(SAMPLE - sample.length) : [];
     sample.push(...missing.map((id) => ({ side: names[0], id })));
   }
   return {

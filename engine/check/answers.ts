@@ -17,7 +17,7 @@ interface Moment {
 }
 
 /** From when changes are asked for, and what the answer can show. */
-export interface SinceTrial {
+export interface SinceCheck {
   /** Epoch ms. */
   readonly start: number;
   readonly newest: Moment;
@@ -43,7 +43,7 @@ const slackOf = ({ overlap }: SinceConfig): number => overlap + SECOND;
  * Asks from the time of the newest record on, where the list has older ones; else from now on.
  * @param now epoch ms
  */
-export function planSince(records: readonly SystemRecord[], since: SinceConfig, now: number): SinceTrial | Unchecked {
+export function planSince(records: readonly SystemRecord[], since: SinceConfig, now: number): SinceCheck | Unchecked {
   const moments = momentsOf(records);
   if (moments.length === 0) return { notChecked: 'no record of the list has a time of modification' };
   const newest = moments.reduce((a, b) => (b.at > a.at ? b : a));
@@ -60,7 +60,7 @@ export function planSince(records: readonly SystemRecord[], since: SinceConfig, 
 
 export function checkSince(
   since: SinceConfig,
-  { start, newest, expectsNewest, tells }: SinceTrial,
+  { start, newest, expectsNewest, tells }: SinceCheck,
   found: readonly SystemRecord[],
 ): Remark | Unchecked | undefined {
   if (since.kind === 'newest-first') return checkOrder(newest, found);

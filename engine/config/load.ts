@@ -232,7 +232,7 @@ function allMappings(context: MappingContext, problems: Problem[]): Map<string, 
         .report.add(
           'CONFIG_REFERENCE',
           broken.path,
-          `The mapping "${broken.mapping}" has faults of its own; mend those first.`,
+          `The mapping "${broken.mapping}" has faults of its own; correct those first.`,
         );
       good.delete(name);
       again = true;

@@ -110,7 +110,7 @@ function unlink(facts: Facts, { ids }: Kind<'unlink'>): Step {
       revision: stored.link.revision,
       index: mapPair(ids, (_, side) => indexOnceUnlinked(facts, side)),
     },
-    wakeAll: [recordKey(0, ids[0]), recordKey(1, ids[1])],
+    markAllDependents: [recordKey(0, ids[0]), recordKey(1, ids[1])],
   };
   return act({ do: 'commit', commit, last: true }, outcomeOf('updated', { ids }));
 }

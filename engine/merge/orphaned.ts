@@ -163,7 +163,7 @@ export function endLink({ ids }: Link, outcome: Outcome): Step {
   const commit: Commit = {
     ...nothing,
     result: { kind: 'removed', ids },
-    wakeAll: [recordKey(0, ids[0]), recordKey(1, ids[1])],
+    markAllDependents: [recordKey(0, ids[0]), recordKey(1, ids[1])],
   };
   return act({ do: 'commit', commit, last: true }, outcome);
 }

@@ -20,7 +20,7 @@ export function decideOtherId(facts: Facts, answered: string): Step {
     result: { kind: 'removed', record: { side, id } },
     open: { [key]: { ...abandoned(entryOf(facts).pendingCreate), issue: null } },
     mark: [{ mapping: mapping.name, side, id: answered }],
-    wakeAll: [key],
+    markAllDependents: [key],
   };
   return act({ do: 'commit', commit, last: true }, outcomeOf('missing'));
 }

@@ -2,7 +2,7 @@
 import type { BrakeConfig, BrakeKind } from '../config/brake.ts';
 import type { Mapping } from '../config/types.ts';
 import { EMPTY } from '../expression/values.ts';
-import type { Brake, Spending } from '../store/brake.ts';
+import type { Allowance, Brake } from '../store/brake.ts';
 import type { Decision } from '../store/types.ts';
 import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
@@ -11,8 +11,8 @@ import type { MergeResult } from './merge.ts';
 import { entryOf, keyOf, type Trouble } from './unit.ts';
 
 export type Permit =
-  /** @see Spending: what the write consumes; undefined for one that is not counted */
-  | { readonly kind: 'allow'; readonly allowance: Spending | undefined }
+  /** @see Allowance: what the write consumes; undefined for one that is not counted */
+  | { readonly kind: 'allow'; readonly allowance: Allowance | undefined }
   /** It is not known yet how many are allowed. */
   | { readonly kind: 'ask' }
   /** A person decided against it: it is not done. */

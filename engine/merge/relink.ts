@@ -14,7 +14,7 @@ import { linkResult, nothing } from './unit.ts';
 export const endFormer = ({ ids, revision }: Link, survivor: RecordView): Commit => ({
   ...nothing,
   result: { kind: 'unlink', ids, revision, index: flip(survivor.side, [indexEntry(survivor), undefined]) },
-  wakeAll: mapPair(ids, (id, side) => recordKey(side, id)),
+  markAllDependents: mapPair(ids, (id, side) => recordKey(side, id)),
 });
 
 /** Nothing is written yet: the next look treats the two as records that meet for the first time. */

@@ -105,7 +105,7 @@ export function decideReused(facts: Facts, link: Link, views: Pair<RecordView>, 
   return act({ do: 'commit', commit, last: true }, outcomeOf('review', { ids, code: 'ID_REUSED', reason }));
 }
 
-/** Who refers to either record waits while its id is another one's: however that ends, they are looked at. An end of the link wakes them too. */
+/** Who refers to either record waits while its id is another one's: however that ends, they are looked at. An end of the link marks them dirty too. */
 export function wakingAfterReuse(facts: Facts, step: Step): Step {
   const { link } = facts.stored;
   if (!link || entryOf(facts).issue?.code !== 'ID_REUSED') return step;
@@ -113,6 +113,6 @@ export function wakingAfterReuse(facts: Facts, step: Step): Step {
   const { commit } = step.action;
   const after = commit.open?.[keyOf(facts)]?.issue;
   if (after === undefined || after?.code === 'ID_REUSED') return step;
-  const wake = mapPair(link.ids, (id, side) => recordKey(side, id));
-  return { ...step, action: { ...step.action, commit: { ...commit, wake } } };
+  const markDependents = mapPair(link.ids, (id, side) => recordKey(side, id));
+  return { ...step, action: { ...step.action, commit: { ...commit, markDependents } } };
 }

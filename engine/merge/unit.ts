@@ -122,8 +122,8 @@ export function raiseIssue(
     result: { kind: 'unlinked', record: { side: view.side, id: view.record.id }, state, index: indexOf(view) },
     handled: flip(view.side, [view, undefined]),
     open: { [key]: { ...abandoned(pendingCreate), ...(facts.choice ? { decision: null } : {}), ...open, issue } },
-    ...(isSettled(issue) && !isSettled(former) ? { wake: [key] } : {}),
-    ...(moved ? { wakeAll: [key] } : {}),
+    ...(isSettled(issue) && !isSettled(former) ? { markDependents: [key] } : {}),
+    ...(moved ? { markAllDependents: [key] } : {}),
     ...(trouble.candidates ? { watch: trouble.candidates } : {}),
     ...more,
   };

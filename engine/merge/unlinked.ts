@@ -46,7 +46,10 @@ export function decideUnlinked(facts: Facts): Step {
   }
   if (!stored.ready) {
     const reason = 'Both sides must be read fully once before anything is matched or created.';
-    return act({ do: 'commit', commit: { ...nothing, park: true }, last: true }, outcomeOf('waiting', { reason }));
+    return act(
+      { do: 'commit', commit: { ...nothing, untilReady: true }, last: true },
+      outcomeOf('waiting', { reason }),
+    );
   }
   // First into the index, then the claims, then the search: of two records that match each other, the second to come
   // sees the first.
@@ -66,7 +69,7 @@ function absent(facts: Facts): Step {
     ...nothing,
     result: { kind: 'removed', record: { side, id } },
     open: { [key]: { ...abandoned(entryOf(facts).pendingCreate), issue } },
-    wakeAll: [key],
+    markAllDependents: [key],
   };
   return act({ do: 'commit', commit, last: true }, outcomeOf('missing'));
 }
@@ -81,7 +84,7 @@ function unreadable(facts: Facts, error: TandemError): Step {
     ...nothing,
     result: { kind: 'unlinked', record: { side, id }, state: unreadableState(fingerprinter, error.message) },
     open: { [key]: { ...abandoned(pendingCreate), issue } },
-    ...(isSettled(former) ? {} : { wake: [key] }),
+    ...(isSettled(former) ? {} : { markDependents: [key] }),
   };
   return act({ do: 'commit', commit, last: true }, outcomeOfError(error));
 }

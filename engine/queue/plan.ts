@@ -54,11 +54,11 @@ export async function planScan(
   const wasReady = await links.progress.ready();
   // Before both sides were read, nothing can be matched: what the reading finds is noted first, as in a real run.
   const found = async (side: SideIndex, ids: readonly string[]): Promise<void> => {
-    if (!wasReady) await links.waitingRoom.parkUntilReady(side, ids);
+    if (!wasReady) await links.waitingRoom.addUntilReady(side, ids);
     else for (const id of ids) await planOne(side, id);
   };
   const { weighed, refused } = await scan(context, mapping, kind, { found, progress, plan: true });
-  for await (const { side, ids } of links.waitingRoom.allParked()) for (const id of ids) await planOne(side, id);
+  for await (const { side, ids } of links.waitingRoom.allWaiting()) for (const id of ids) await planOne(side, id);
   if (refused !== undefined) return `A run would refuse to begin: ${refused}`;
   return (await planWarning(engine, context, mapping, run, weighed)) ?? '';
 }

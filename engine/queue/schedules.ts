@@ -42,8 +42,8 @@ export async function applySchedules(
   for (const { name, schedule, sides } of mappings.values()) {
     if (!held.has(name)) continue;
     for (const scan of ['changes', 'full'] as const) {
-      const told = scan === 'changes' && sides.every(({ system }) => registered.has(system.name));
-      const every = schedule[told ? 'webhooks' : scan];
+      const hasWebhooks = scan === 'changes' && sides.every(({ system }) => registered.has(system.name));
+      const every = schedule[hasWebhooks ? 'webhooks' : scan];
       if (every !== undefined) wanted.set(keyOf(scan, name), { every, mapping: name, scan });
     }
     // So that it can be shown for how long a side was waited for that was never read.

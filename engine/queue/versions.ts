@@ -64,7 +64,7 @@ export interface InForce {
  * Answers the time, the time since when all have had an answer, then mapping and JSON of all that is in force. These
  * times are in µs: in one ms somebody may have had an answer and another taken over after it.
  */
-const TELL = `
+const HEARTBEAT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Text, as cjson keeps 14 digits of a number.
@@ -137,7 +137,7 @@ for _, one in ipairs(redis.call('HGETALL', KEYS[4])) do answer[#answer + 1] = on
 return answer`;
 
 interface VersionCommands {
-  tandemTell(...args: string[]): Promise<string[]>;
+  tandemHeartbeat(...args: string[]): Promise<string[]>;
 }
 
 export interface VersionOptions {
@@ -172,7 +172,7 @@ export function createVersions(
   statuses: () => Readonly<Record<string, SystemStatus>> = () => ({}),
 ) {
   const { beat = BEAT, ttl = TTL } = options;
-  connection.defineCommand('tandemTell', { lua: TELL, numberOfKeys: 5 });
+  connection.defineCommand('tandemHeartbeat', { lua: HEARTBEAT, numberOfKeys: 5 });
   const redis = connection as Redis & VersionCommands;
   const names = versionKeys(prefix);
   const keys = [names.processes, names.beats, names.heard, names.inForce, names.retiring] as const;
@@ -258,7 +258,7 @@ export function createVersions(
           systems: statuses(),
         };
         const asked = performance.now();
-        const [now, all, ...rest] = await redis.tandemTell(
+        const [now, all, ...rest] = await redis.tandemHeartbeat(
           ...keys,
           ...[id, JSON.stringify(info), String(ttl), heard, JSON.stringify(edited)],
         );

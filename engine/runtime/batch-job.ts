@@ -37,7 +37,7 @@ export async function batchJob(work: Work, job: Job<BatchJob>, token: string | u
   const mapping = config.mappings.get(name);
   if (!mapping) return 'The mapping was removed.';
   if (!(await member.inForce(name, mapping.version))) {
-    work.wakeLater(name, VERSION_WAIT);
+    work.notifyLater(name, VERSION_WAIT);
     return 'Another version of the mapping is in force.';
   }
   const rest = work.paused(name) || (await systemsRest(work, mapping));
@@ -47,8 +47,8 @@ export async function batchJob(work: Work, job: Job<BatchJob>, token: string | u
   }
   const shift = shiftOf(work, config, mapping, `${job.id}:${token}`);
   const batch = await takeBatch(shift.scope, { limit: BATCH });
-  if (batch.busy.length > 0) work.wakeLater(name, BUSY_WAIT);
-  if (batch.left > 0) await engine.queues.wake(name);
+  if (batch.busy.length > 0) work.notifyLater(name, BUSY_WAIT);
+  if (batch.left > 0) await engine.queues.notify(name);
   if (batch.units.length > 0) await shift.scope.step?.('after-take');
   await workOnBatch(work, shift, batch);
   return batch.units.length === 0 ? 'Nothing is due.' : `${batch.units.length} records`;
@@ -131,7 +131,7 @@ async function workOnUnit(
   }
   // The mapping may have been edited while it waited for its turn.
   if (!(await work.member.inForce(name, shift.mapping.version))) {
-    work.wakeLater(name, VERSION_WAIT);
+    work.notifyLater(name, VERSION_WAIT);
     return unit.giveBack(VERSION_WAIT);
   }
   // What pauses does so for all of a mapping: the rest of a batch is not tried one by one.
@@ -179,7 +179,7 @@ async function settle(
       const ms = await waitFor(work, mapping, result);
       if (work.firstOf(`${name} ${result.wait.reason}`)) await engine.dirty.noteWait(name, result.wait, ms);
       await unit.giveBack(ms);
-      work.wakeLater(name, ms);
+      work.notifyLater(name, ms);
       return;
     }
     case 'retry': {

@@ -76,7 +76,7 @@ export interface Queues {
    * Has a worker look into the dirty set of a mapping. Any number of calls before it does is one.
    * @param traced whether that belongs to the trace under way here: not for events, whose records have traces of their own
    */
-  wake(mapping: string, traced?: boolean): Promise<void>;
+  notify(mapping: string, traced?: boolean): Promise<void>;
   /** Has a record tried again, after a while and up to a number of times. @param id of its job */
   retry(job: Omit<RecordJob, 'tried' | 'refused'>, id: string): Promise<Job>;
   /** Shows a record that was refused among the jobs that failed. @param id of its job */
@@ -127,7 +127,7 @@ export function createQueues(
     scan,
     reconcile: queueOf,
     all: () => [scan as Queue, ...([...reconcile.values()] as Queue[])],
-    async wake(mapping, traced = true) {
+    async notify(mapping, traced = true) {
       // The key is free again once the batch begins: what is marked later is for another one.
       await queueOf(mapping).add(
         'batch',

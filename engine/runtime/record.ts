@@ -15,7 +15,7 @@ import { type Outcome, outcome } from '../sync/outcome.ts';
 import { reconcileUnit } from '../sync/reconcile.ts';
 import type { MappingScope } from '../sync/scope.ts';
 import { otherSide, type SideIndex } from '../types.ts';
-import { giveUp, type Refusal, removeJob } from './trouble.ts';
+import { failRecord, type Refusal, removeJob } from './trouble.ts';
 import type { Work } from './work.ts';
 
 /** What the records of one batch have in common. */
@@ -131,7 +131,7 @@ export async function workOn(
     if (error.code === 'INTERNAL') log.error({ ...fields, err: error.cause }, words);
     else log.warn(fields, words);
     if (!over) return { kind: 'retry', error };
-    if (!(await giveUp(engine, mapping, record, job, unit.claims, error)))
+    if (!(await failRecord(engine, mapping, record, job, unit.claims, error)))
       return { kind: 'later', wait: waitOf(lockedError()), ms: LOST_WAIT };
     const held = { holdMs: work.lease, open: { [unit.taken.records[0]!.key]: { failedJob: job } } };
     const answer = await unit.commit({ result: { kind: 'none' }, ...held });

@@ -18,7 +18,7 @@ import { mappingScope } from '../sync/mapping-scope.ts';
 import {
   type FoundOnPage,
   releaseGivenUp,
-  releaseParked,
+  releaseWaitingRoom,
   retryRejected,
   type ScanOptions,
   ScanSuperseded,
@@ -111,25 +111,25 @@ async function scanAll(scanning: Scanning): Promise<string> {
     if (!(await readSides(scanning, context, kind))) return delay(job, token, VERSION_WAIT, WAITS.version);
     await job.updateData({ ...job.data, run: run.id, read: true });
   }
-  if ((await links.waitingRoom.parkedCount()) > 0 && (await links.progress.ready())) {
+  if ((await links.waitingRoom.waitingCount()) > 0 && (await links.progress.ready())) {
     // Parents first: their first sync ends before this one begins, so that references find their links.
     if (await parentsBusy(engine, mapping)) return delay(job, token, PARENTS_WAIT, WAITS.parents);
     await reportRebuild(engine, mapping, log);
     // Every run that is under way counts them, not just the one that happens to come first.
     const context = engine.context({ owner: `${job.id}:${token}`, config });
-    await releaseParked(links, (side, ids) => context.enqueue(name, side, ids));
+    await releaseWaitingRoom(links, (side, ids) => context.enqueue(name, side, ids));
   }
   const brake = await brakeOn(engine, mapping);
   if (brake) log.warn({ brake: brake.kind }, brakeReason(mapping, brake));
   await engine.runs.scanned(run, brake ? brakeReason(mapping, brake) : '');
-  return brake ? 'braked' : 'scanned';
+  return brake ? 'blocked' : 'scanned';
 
   /** @returns false where the mapping was edited meanwhile: a worker with the version in force reads again */
   async function readSides({ deliveries }: Scanning, context: SyncContext, kind: 'changes' | 'full'): Promise<boolean> {
     const wasReady = await links.progress.ready();
     const found: ScanOptions['found'] = async (side, ids, page) => {
       if (page) deliveries.put(name, side, deliveredOf(mapping.version, page));
-      await (wasReady ? context.enqueue(name, side, ids) : links.waitingRoom.parkUntilReady(side, ids));
+      await (wasReady ? context.enqueue(name, side, ids) : links.waitingRoom.addUntilReady(side, ids));
     };
     // Once for each scan, however often it waits or is tried again, and first: what this scan finds is not tried twice.
     if (kind === 'full' && wasReady && !job.data.retried) {
@@ -218,7 +218,7 @@ async function delay(job: Job, token: string | undefined, ms: number, wait: Wait
 async function reportRebuild(engine: Engine, mapping: Mapping, log: Logger): Promise<void> {
   const links = engine.links(mapping.name);
   if ((await links.links.count()) > 0) return;
-  const naming = (await links.unlinked.namerCount(0)) + (await links.unlinked.namerCount(1));
+  const naming = (await links.unlinked.correlatedCount(0)) + (await links.unlinked.correlatedCount(1));
   if (naming > 0)
     log.warn(
       { naming },
@@ -259,7 +259,7 @@ async function parentsBusy(engine: Engine, mapping: Mapping): Promise<boolean> {
   for (const parent of mapping.parents) {
     if (await engine.runs.scansOf(parent)) return true;
     const links = engine.links(parent);
-    if ((await links.progress.ready()) && (await links.waitingRoom.parkedCount()) > 0) return true;
+    if ((await links.progress.ready()) && (await links.waitingRoom.waitingCount()) > 0) return true;
     if ((await engine.dirty.stats(parent)).count > 0) return true;
   }
   return false;

@@ -23,7 +23,8 @@ export function createStuckRuns(engine: Engine): () => Promise<void> {
     const jobs = await engine.queues.scan.getJobs(['waiting', 'active', 'delayed', 'prioritized']);
     const queued = new Set(jobs.map((job) => (job?.data as ScanJob | undefined)?.run));
     for (const { id } of silent)
-      if (!queued.has(id)) await engine.runs.failed({ id }, 'Whoever began it ended before its scan was queued.');
+      if (!queued.has(id))
+        await engine.runs.failed({ id }, 'The process that began it ended before its scan was queued.');
   };
 }
 
@@ -43,7 +44,7 @@ async function markAgain(engine: Engine, group: string): Promise<void> {
       const lost = records.filter((record) => !marked.has(record));
       if (lost.length === 0) continue;
       await engine.dirty.mark(mapping, lost);
-      await engine.queues.wake(mapping);
+      await engine.queues.notify(mapping);
     }
   }
 }

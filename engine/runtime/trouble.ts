@@ -64,7 +64,7 @@ export async function retryLater(
  * Nobody tries it any more: it is among the records in trouble, and scans bring it back once the reason may be over.
  * @returns false where the claims on it were lost: somebody else has it, and nothing was stored
  */
-export async function giveUp(
+export async function failRecord(
   engine: Engine,
   mapping: Mapping,
   { side, id }: RecordName,

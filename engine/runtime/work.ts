@@ -41,7 +41,7 @@ export interface Work extends WorkOptions {
   /** Ms for which nothing of the mapping is taken; 0 where something may be. */
   paused(mapping: string): number;
   /** Has the dirty set of a mapping looked into after `ms`. */
-  wakeLater(mapping: string, ms: number): void;
+  notifyLater(mapping: string, ms: number): void;
   close(): void;
 }
 
@@ -101,10 +101,10 @@ export function createWork(engine: Engine, member: Membership, options: WorkOpti
     },
     pause(mapping, ms) {
       pauses.set(mapping, Math.max(pauses.get(mapping) ?? 0, performance.now() + ms));
-      work.wakeLater(mapping, ms);
+      work.notifyLater(mapping, ms);
     },
     paused: (mapping) => Math.max(0, Math.ceil((pauses.get(mapping) ?? 0) - performance.now())),
-    wakeLater(mapping, ms) {
+    notifyLater(mapping, ms) {
       const at = performance.now() + ms;
       const set = timers.get(mapping);
       if (set && set.at <= at) return;
@@ -112,7 +112,7 @@ export function createWork(engine: Engine, member: Membership, options: WorkOpti
       const timer = setTimeout(() => {
         timers.delete(mapping);
         engine.queues
-          .wake(mapping)
+          .notify(mapping)
           .catch((error: unknown) =>
             engine.logger.debug({ mapping, reason: String(error) }, 'waking: looked at again soon'),
           );

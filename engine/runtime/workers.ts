@@ -223,7 +223,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   const startDue = async (): Promise<void> => {
     const names = [...member.held()].filter((name) => work.paused(name) === 0 && !workers.get(name)?.isPaused());
     const due = await engine.dirty.due(names);
-    for (const [i, name] of names.entries()) if (due[i]! > 0) await engine.queues.wake(name);
+    for (const [i, name] of names.entries()) if (due[i]! > 0) await engine.queues.notify(name);
   };
   const lookingForDue = setInterval(async () => {
     if (looking) return;

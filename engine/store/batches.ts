@@ -1,7 +1,7 @@
 /** Batches of dirty records: taken under claims, committed or given back. One script each, however many records. */
 import { coalesce } from '../coalesce.ts';
 import { parseRecordKey, recordKey } from '../model/record-key.ts';
-import { type BrakeListener, parseBrake, spendingOf } from './brake.ts';
+import { type BrakeListener, brakeRequest, parseBrake } from './brake.ts';
 import { redisTime, type StoreContext } from './context.ts';
 import { parseOpen, quietIssue } from './issue-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
@@ -165,9 +165,9 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
     },
 
     async begin({ record, owner = '', claims = [], writes, create, replaces, unlimited, allowance }: Begin) {
-      const spending = unlimited === 'unasked' ? {} : spendingOf(unlimited, allowance);
+      const asked = unlimited === 'unasked' ? {} : brakeRequest(unlimited, allowance);
       const [result, ...fields] = await begin({
-        b: spending,
+        b: asked,
         k: record,
         o: owner,
         c: claims,
@@ -177,7 +177,7 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
       if (result === 'begun') return undefined;
       if (result === 'changed' || result === 'lost') return result;
       const brake = parseBrake(Object.fromEntries(pairs(fields)));
-      if (brake && 'id' in spending && brake.id === spending.id) tell(true, brake);
+      if (brake && 'id' in asked && brake.id === asked.id) tell(true, brake);
       return brake;
     },
 

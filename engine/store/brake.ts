@@ -6,9 +6,9 @@ import { randomUUID } from 'node:crypto';
 import type { BrakeKind } from '../config/brake.ts';
 import type { StoreContext } from './context.ts';
 import type { Packable } from './msgpack.ts';
-import type { Brake, BrakeAnswer, Spending } from './types.ts';
+import type { Allowance, Brake, BrakeAnswer } from './types.ts';
 
-export type { Brake, BrakeAnswer, Spending } from './types.ts';
+export type { Allowance, Brake, BrakeAnswer } from './types.ts';
 
 /** Writes count together for this long where no run is under way, in ms. */
 export const BRAKE_WINDOW = 600_000;
@@ -26,7 +26,7 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
     /** HASH: the brake that is on, else absent. */
     brake: `${base}brake`,
     /** SET of ids on side 0: links whose records a full scan did not meet, while the brake is on. */
-    vanished: `${base}brake:vanished`,
+    missing: `${base}brake:missing`,
     /** HASH id of a brake -> `ANSWER|KIND|MS`, for 90 days. */
     answers: `${base}brake:answers`,
     /** ZSET of `SIDE/ID` by the time of the write, in ms: what counts at present. */
@@ -75,27 +75,27 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
     // ------------------------------------------------------------ records that a scan did not meet
 
     /** Notes the links whose records a full scan did not meet, by their ids on side 0. */
-    async noteVanished(ids: readonly string[]): Promise<void> {
-      if (ids.length === 0) return void (await redis.del(keys.vanished));
+    async noteMissing(ids: readonly string[]): Promise<void> {
+      if (ids.length === 0) return void (await redis.del(keys.missing));
       // Built aside: an answer meanwhile sees all of the former ones or all of these.
-      const fresh = `${keys.vanished}:${randomUUID()}`;
+      const fresh = `${keys.missing}:${randomUUID()}`;
       for (let i = 0; i < ids.length; i += BATCH)
         await redis
           .multi()
           .sadd(fresh, ...ids.slice(i, i + BATCH))
           .expire(fresh, 3600)
           .exec();
-      await redis.multi().rename(fresh, keys.vanished).persist(keys.vanished).exec();
+      await redis.multi().rename(fresh, keys.missing).persist(keys.missing).exec();
     },
 
-    vanishedCount: (): Promise<number> => redis.scard(keys.vanished),
+    missingCount: (): Promise<number> => redis.scard(keys.missing),
 
-    someVanished: (limit: number): Promise<string[]> => redis.srandmember(keys.vanished, limit),
+    someMissing: (limit: number): Promise<string[]> => redis.srandmember(keys.missing, limit),
 
-    async *vanished(): AsyncGenerator<string[]> {
+    async *missing(): AsyncGenerator<string[]> {
       let cursor = '0';
       do {
-        const [next, ids] = await redis.sscan(keys.vanished, cursor, 'COUNT', BATCH);
+        const [next, ids] = await redis.sscan(keys.missing, cursor, 'COUNT', BATCH);
         cursor = next;
         if (ids.length > 0) yield ids;
       } while (cursor !== '0');
@@ -110,9 +110,9 @@ function pairs(flat: readonly string[]): Record<string, string> {
 }
 
 /** A write as scripts/brake.lua takes it, with the id that a brake gets which it trips. */
-export function spendingOf(off: readonly BrakeKind[], spending: Spending | undefined) {
-  const { kind, record, limit, linked } = spending ?? { kind: '', record: '', limit: 0, linked: 0 };
-  const counted = { kind, counter: spending?.counter ?? kind, record, limit, linked, since: spending?.since ?? 0 };
+export function brakeRequest(off: readonly BrakeKind[], allowance: Allowance | undefined) {
+  const { kind, record, limit, linked } = allowance ?? { kind: '', record: '', limit: 0, linked: 0 };
+  const counted = { kind, counter: allowance?.counter ?? kind, record, limit, linked, since: allowance?.since ?? 0 };
   const fields = { off: `,${off.join(',')},`, id: randomUUID(), ...counted };
   return { ...fields, window: BRAKE_WINDOW, longest: LONGEST } satisfies Packable;
 }

@@ -298,7 +298,7 @@ function readItem(
   const sides = head.mappings[name];
   if (!Array.isArray(sides) || sides[0] !== mapping.sides[0] || sides[1] !== mapping.sides[1])
     return refuse(
-      `The sides of "${name}" are ${mapping.sides.join(', ')} here, and ${Array.isArray(sides) ? sides.join(', ') : 'not told'} in the copy: name and order must be the same.`,
+      `The sides of "${name}" are ${mapping.sides.join(', ')} here, and ${Array.isArray(sides) ? sides.join(', ') : 'not given'} in the copy: name and order must be the same.`,
     );
   return fields.record === undefined
     ? { kind: 'link', line, mapping, link: readLink(fields, mapping) }

@@ -35,7 +35,7 @@ export interface Meeting {
 export function createMeetings({ redis, scripts, base }: StoreContext, unlinked: Unlinked) {
   return {
     /** Whether a meeting that met somebody can go on. */
-    goesOn: async ({ key }: MeetingName): Promise<boolean> => (await redis.exists(key)) === 1,
+    isOpen: async ({ key }: MeetingName): Promise<boolean> => (await redis.exists(key)) === 1,
 
     /** @param former one that goes on */
     async meet(side: SideIndex, former?: MeetingName): Promise<Meeting> {

@@ -39,7 +39,7 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
   async function isNoFirst(): Promise<boolean> {
     const [restored, first] = await redis.hmget(key, 'restored', 'first');
     if (restored !== null || (first !== null && unmarked(first) === undefined)) return true;
-    const naming = await Promise.all(([0, 1] as const).map((side) => unlinked.namerCount(side)));
+    const naming = await Promise.all(([0, 1] as const).map((side) => unlinked.correlatedCount(side)));
     return naming.some((count) => count > 0) && (await redis.hlen(`${base}link`)) === 0;
   }
 

@@ -51,7 +51,7 @@ export interface Brake {
 }
 
 /** A write that wants to be done. */
-export interface Spending {
+export interface Allowance {
   readonly kind: BrakeKind;
   /** Creates of the first sync are counted by themselves; undefined: among its kind. */
   readonly counter?: 'firstSync';
@@ -304,7 +304,7 @@ export interface Mark extends MappingRecord {
   /** In so many ms; default now. */
   readonly inMs?: number;
   /** Not yet: it waits until both sides were read fully. */
-  readonly park?: boolean;
+  readonly untilReady?: boolean;
   /** Not where the raw record last handled there is this one. */
   readonly unlessRaw?: Token;
 }
@@ -379,7 +379,7 @@ export interface CommitUnit {
   /** Must all be held by the owner still; released with the commit. */
   readonly claims: readonly string[];
   /** Another commit of this unit follows: claims are kept, and its records stay in the dirty set. */
-  readonly goesOn?: boolean;
+  readonly continues?: boolean;
   /** For so many ms its records stay in the dirty set, as if they were still worked on: `runs.finish` takes them out. */
   readonly holdMs?: number | undefined;
   readonly result: CommitResult;
@@ -392,15 +392,15 @@ export interface CommitUnit {
    * a link by now. It waits no longer once its issue is replaced or deleted.
    */
   readonly waitFor?: readonly MappingRecord[];
-  /** Candidates of its review: it is marked dirty once one of them is in `wakeAll`. */
+  /** Candidates of its review: it is marked dirty once one of them is in `markAllDependents`. */
   readonly watch?: readonly RecordKey[];
   /** These have been looked at and have no link: records that wait for theirs are marked dirty. */
-  readonly wake?: readonly RecordKey[];
+  readonly markDependents?: readonly RecordKey[];
   /**
    * These are gone, or not the candidates they were: records that wait for them or watch them are marked dirty. For
    * both records of a new link this is done anyway.
    */
-  readonly wakeAll?: readonly RecordKey[];
+  readonly markAllDependents?: readonly RecordKey[];
   readonly mark?: readonly Mark[];
   /** The brake that blocks it: where that is off by now, the record is marked dirty. */
   readonly blockedBy?: string | undefined;
@@ -439,7 +439,7 @@ export interface Begin {
   /** Brakes of these kinds have no limit any more. `unasked`: no brake holds it up. */
   readonly unlimited: readonly BrakeKind[] | 'unasked';
   /** Consumed from the brake's allowance; undefined where nothing counts. */
-  readonly allowance: Spending | undefined;
+  readonly allowance: Allowance | undefined;
 }
 
 /** The batch operations of one mapping. */

@@ -56,8 +56,8 @@ export async function packUnit(context: StoreContext, unit: CommitUnit, used: Se
   for (const [key, patch] of Object.entries(unit.open ?? {})) open[key] = await packOpen(patch, context.words, used);
   return {
     c: unit.claims,
-    d: unit.goesOn ? [] : unit.records,
-    x: unit.goesOn ? 'keep' : undefined,
+    d: unit.continues ? [] : unit.records,
+    x: unit.continues ? 'keep' : undefined,
     h: unit.holdMs,
     bk: unit.blockedBy,
     ...(await packResult(context, unit, used)),
@@ -71,13 +71,13 @@ export async function packUnit(context: StoreContext, unit: CommitUnit, used: Se
         return [context.mapping, String(side), id, 'c'];
       }),
     ],
-    ws: unit.wake,
-    wa: unit.wakeAll,
-    mk: unit.mark?.map(({ mapping, side, id, park, inMs = 0, unlessRaw }) => [
+    ws: unit.markDependents,
+    wa: unit.markAllDependents,
+    mk: unit.mark?.map(({ mapping, side, id, untilReady, inMs = 0, unlessRaw }) => [
       mapping,
       String(side),
       id,
-      park ? -1 : inMs,
+      untilReady ? -1 : inMs,
       unlessRaw ? tokenBytes(unlessRaw) : '',
     ]),
     run: unit.run && packRun(unit.run, unit),

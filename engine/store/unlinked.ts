@@ -53,7 +53,7 @@ export function createUnlinked(context: StoreContext, reader: Reader) {
       find(side, rule, bytes(key), limit),
 
     /** Ids on a side whose records name the record `id` of the other side as their counterpart; at most `limit`. */
-    namers: (side: SideIndex, id: string, limit = 10): Promise<string[]> =>
+    correlatedWith: (side: SideIndex, id: string, limit = 10): Promise<string[]> =>
       find(side, 'c', bytes(fingerprinter.token(id)), limit),
 
     /**
@@ -63,7 +63,7 @@ export function createUnlinked(context: StoreContext, reader: Reader) {
       keys.length === 0 ? [] : linked(tokenBytes(...keys)),
 
     /** How many counterparts the records of a side name. */
-    namerCount: async (side: SideIndex): Promise<number> =>
+    correlatedCount: async (side: SideIndex): Promise<number> =>
       Number((await redis.hget(`${base}sizes`, family('c', side))) ?? 0),
 
     /** Match keys under which records stand in the index, in the order of the ids; undefined for one that is not in it. */

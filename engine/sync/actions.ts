@@ -5,7 +5,7 @@
 import type { BrakeKind } from '../config/brake.ts';
 import type { TandemError } from '../errors.ts';
 import type { PropertyWrite } from '../merge/merge.ts';
-import type { Spending } from '../store/brake.ts';
+import type { Allowance } from '../store/brake.ts';
 import type { Lost } from '../store/history.ts';
 import type { CommitUnit, PendingCreate, PendingWrites, RecordKey, UnlinkedIndex } from '../store/types.ts';
 import type { Base, JsonObject, Pair, SideIndex } from '../types.ts';
@@ -42,7 +42,7 @@ export type Question =
 
 /** What a write asks of the brake. `allowance`: what it consumes; undefined for a write that is not counted. */
 export interface Consumption {
-  readonly allowance: Spending | undefined;
+  readonly allowance: Allowance | undefined;
 }
 
 /** An effect. Each has one executor, which decides nothing; its result is a fact. */
@@ -105,7 +105,10 @@ export type Action =
 
 /** What is to be recorded of a unit, in one step. The worker adds claims, the dirty set and the counts of runs. */
 export interface Commit
-  extends Pick<CommitUnit, 'result' | 'open' | 'recent' | 'waitFor' | 'watch' | 'wake' | 'wakeAll' | 'mark'> {
+  extends Pick<
+    CommitUnit,
+    'result' | 'open' | 'recent' | 'waitFor' | 'watch' | 'markDependents' | 'markAllDependents' | 'mark'
+  > {
   /** The records as the results leave them: their hashes are recorded with the states. */
   readonly handled: Pair<RecordView | undefined>;
   /** Records without a link that were found by a search, under their present match keys. */
@@ -117,7 +120,7 @@ export interface Commit
   /** The unit waits for the answer to this brake: should it be off by now, the unit is looked at again. */
   readonly blockedBy?: string;
   /** The record waits until both sides were read fully. */
-  readonly park?: boolean;
+  readonly untilReady?: boolean;
   /** The mapping leaves the record without a counterpart deliberately: should it get one later, that is no first sync. */
   readonly noFirstSync?: boolean;
 }

@@ -75,7 +75,7 @@ async function begin(
   if (created) {
     // Its counterpart was looked for by the rules of this version: under others it may be there.
     if (scope.inForce && !(await scope.inForce())) throw editedError(mapping.name, facts.id);
-    await scope.step?.('before-intent');
+    await scope.step?.('before-begin');
   }
   const result = await links.batches.begin({
     record,
@@ -90,7 +90,7 @@ async function begin(
   if (result === 'lost') throw expiredError();
   if (result === 'changed') throw createChanged(mapping.name, facts.id);
   if (result) return { stored: { ...facts.stored, brake: result } };
-  if (created) await scope.step?.('after-intent');
+  if (created) await scope.step?.('after-begin');
   return learned(facts, { begun: { key: created?.pending.key } });
 }
 

@@ -20,7 +20,7 @@ export interface ClaimedUnit {
   readonly takenAt: number;
   /** See `Taken`. */
   readonly lastEnd: number;
-  /** With `goesOn` the unit is worked on further; else it is done with. Units that come together are recorded by one script. */
+  /** With `continues` the unit is worked on further; else it is done with. Units that come together are recorded by one script. */
   commit(what: Omit<CommitUnit, 'claims' | 'records'>): Promise<CommitAnswer>;
   /** Without a result: its records are due again in `inMs` (default now), as far as they were marked. */
   giveBack(inMs?: number): Promise<void>;
@@ -42,7 +42,7 @@ export interface TakeOptions {
 }
 
 export async function takeBatch(
-  scope: Pick<MappingScope, 'links' | 'owner' | 'claimTtl' | 'wake'>,
+  scope: Pick<MappingScope, 'links' | 'owner' | 'claimTtl' | 'notifyWorkers'>,
   { keepMarks = false, ...what }: TakeOptions,
 ): Promise<Batch> {
   const { batches } = scope.links;
@@ -53,7 +53,7 @@ export async function takeBatch(
   const takenAt = performance.now();
   const table = createClaimTable(batches, owner, ttl);
   const record = coalesce<CommitUnit, CommitAnswer>(
-    (some) => batches.commit(owner, some, scope.wake),
+    (some) => batches.commit(owner, some, scope.notifyWorkers),
     COMMITTED,
     LINGER,
   );
@@ -69,7 +69,7 @@ export async function takeBatch(
       async commit(what) {
         const records = keepMarks ? [] : taken.records.map(({ key }) => key);
         const answer = await record({ ...what, claims: claims.names(), records });
-        if (answer.kind !== 'done' || what.goesOn) return answer;
+        if (answer.kind !== 'done' || what.continues) return answer;
         claims.close();
         if (keepMarks) await batches.releaseTaken(owner, [{ records: taken.records, claims: [] }]);
         return answer;

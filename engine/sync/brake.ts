@@ -81,13 +81,13 @@ export async function brakeForMissing(
   if (tooMany) {
     const { ids, ...weighed } = tooMany;
     const brake = await links.brake.trip({ kind: 'deletes', by: 'scan', ...weighed });
-    if (brake.kind === 'deletes' && !brake.answer) await links.brake.noteVanished(ids);
+    if (brake.kind === 'deletes' && !brake.answer) await links.brake.noteMissing(ids);
     return { tooMany: weighed, lifted: false };
   }
   const brake = complete ? await links.brake.on() : undefined;
   if (brake?.kind !== 'deletes' || brake.answer) return { tooMany: undefined, lifted: false };
   if (brake.by === 'scan') return { tooMany: undefined, lifted: await links.brake.release(brake) };
-  await links.brake.noteVanished([]);
+  await links.brake.noteMissing([]);
   return { tooMany: undefined, lifted: false };
 }
 
@@ -128,7 +128,7 @@ export async function carryOut(scope: MappingScope, brake: Brake): Promise<numbe
   // What a person allowed once is not counted from the beginning again.
   if (brake.answer === 'continue' && brake.kind === 'creates') await links.progress.allowFirstSync();
   // From now on they are known by their issues: no scan weighs them again, and each will find the answer.
-  for await (const ids of links.brake.vanished()) await blockMissing(scope, links, brake, ids);
+  for await (const ids of links.brake.missing()) await blockMissing(scope, links, brake, ids);
   await links.brake.release(brake);
   return markBlocked(scope);
 }

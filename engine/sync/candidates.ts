@@ -35,7 +35,7 @@ async function partnersOf(
 ): Promise<Pick<CorrelationFacts, 'partners' | 'namedIsLinked'>> {
   const { links, mapping } = scope;
   const other = otherSide(view.side);
-  const naming = mapping.sides[other].correlate ? await links.unlinked.namers(other, view.record.id) : [];
+  const naming = mapping.sides[other].correlate ? await links.unlinked.correlatedWith(other, view.record.id) : [];
   const ids = [...new Set([...naming, ...found.map(({ record }) => record.id), ...namedBy(view)])];
   const counterparts = await links.reader.counterparts(other, ids);
   const views = await Promise.all(
@@ -77,7 +77,7 @@ export async function searchCorrelation(scope: MappingScope, view: RecordView): 
       : []);
   const naming = all.filter(({ correlationId }) => correlationId === view.record.id);
   // As in `searched`: what another batch has seen meanwhile is in the index only.
-  const again = recent && correlate ? await scope.links.unlinked.namers(other, view.record.id) : [];
+  const again = recent && correlate ? await scope.links.unlinked.correlatedWith(other, view.record.id) : [];
   return naming.length > 0 || again.length > 0
     ? gatherCorrelation(scope, view, naming)
     : { partners: [], namedIsLinked: false, rivals: [], matched: [] };
@@ -171,7 +171,7 @@ async function pairedByCorrelation(
   asker: string | undefined,
 ): Promise<{ kind: 'no' | 'sure' | 'doubtful'; partners: readonly string[] }> {
   const other = otherSide(view.side);
-  const naming = mapping.sides[other].correlate ? await links.unlinked.namers(other, view.record.id) : [];
+  const naming = mapping.sides[other].correlate ? await links.unlinked.correlatedWith(other, view.record.id) : [];
   // Not who asks: were it the counterpart by correlation, it would have been found as that. The index may be older than the record.
   const all = [...new Set([...naming, ...namedBy(view)])].filter((id) => id !== asker);
   if (all.length === 0) return { kind: 'no', partners: [] };

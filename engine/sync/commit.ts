@@ -37,7 +37,7 @@ export async function commit(
     if (entries.length > 0) await links.unlinked.index(side, entries);
   }
   if (isLink) await scope.step?.(isNew ? 'before-link' : 'before-base');
-  const { recent, waitFor, watch, wake, wakeAll } = what;
+  const { recent, waitFor, watch, markDependents, markAllDependents } = what;
   const siblings = await siblingMarks(scope, what);
   const answer = await claimed.commit({
     result: storable(scope, facts, what),
@@ -45,16 +45,16 @@ export async function commit(
     ...(recent ? { recent } : {}),
     ...(waitFor ? { waitFor } : {}),
     ...(watch ? { watch } : {}),
-    ...(wake ? { wake } : {}),
-    ...(wakeAll ? { wakeAll } : {}),
+    ...(markDependents ? { markDependents } : {}),
+    ...(markAllDependents ? { markAllDependents } : {}),
     mark: [
-      ...(what.park ? [{ mapping: mapping.name, side: facts.side, id: facts.id, park: true }] : []),
+      ...(what.untilReady ? [{ mapping: mapping.name, side: facts.side, id: facts.id, untilReady: true }] : []),
       ...(what.mark ?? []),
       ...siblings,
       ...(ending?.mark ?? []),
     ],
     blockedBy: what.blockedBy,
-    ...(ending ? { run: ending.run, holdMs: ending.holdMs } : { goesOn: true }),
+    ...(ending ? { run: ending.run, holdMs: ending.holdMs } : { continues: true }),
   });
   const place = { mapping: mapping.name, id: facts.id };
   if (answer.kind === 'fenced')
@@ -63,8 +63,8 @@ export async function commit(
     throw new TandemError('LINK_TAKEN', 'One of the two records is linked to another one.', place);
   if (answer.kind !== 'done') throw expiredError();
   if (isLink) await scope.step?.(isNew ? 'after-link' : 'after-base');
-  const waiting = siblings.filter(({ park }) => park);
-  if (what.park) waiting.push({ mapping: mapping.name, side: facts.side, id: facts.id });
+  const waiting = siblings.filter(({ untilReady }) => untilReady);
+  if (what.untilReady) waiting.push({ mapping: mapping.name, side: facts.side, id: facts.id });
   await Promise.all(waiting.map(scope.releaseIfReady));
   return answer;
 }
@@ -131,7 +131,7 @@ async function siblingMarks(scope: MappingScope, { written, handled }: Commit): 
     for (const sibling of id === undefined ? [] : scope.siblings[side]) {
       const { name } = sibling.mapping;
       if (!(await scope.siblingReady(sibling))) {
-        marks.push({ mapping: name, side: sibling.side, id: id!, park: true });
+        marks.push({ mapping: name, side: sibling.side, id: id!, untilReady: true });
         continue;
       }
       if (view) scope.deliver?.(sibling, view);

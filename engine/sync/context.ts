@@ -18,7 +18,7 @@ export interface SyncContext {
    */
   enqueue(mapping: string, side: SideIndex, ids: readonly string[], retried?: boolean): Promise<void>;
   /** Has workers look into the dirty sets of these mappings. */
-  wake(mappings: readonly string[]): void;
+  notifyWorkers(mappings: readonly string[]): void;
   /** Names the worker, for claims. */
   readonly owner: string;
   /** The job that does this work, so that a failed one is removed once its record is fixed. */
@@ -34,8 +34,8 @@ export interface SyncContext {
 /** The moments between two effects outside: a process that ends at any of them must leave nothing undone and nothing done twice. */
 export type Step =
   | 'after-take'
-  | 'before-intent'
-  | 'after-intent'
+  | 'before-begin'
+  | 'after-begin'
   | 'after-post'
   | 'before-link'
   | 'after-link'

@@ -114,7 +114,7 @@ interface Pair {
   readonly there: JsonObject;
 }
 
-interface Tally {
+interface CaseCounts {
   readonly of: { record: number; other: number };
   readonly broken: Map<string, { result: Result; records: number; values: number; example: Example }>;
 }
@@ -130,7 +130,7 @@ class Probe {
   readonly #end: number;
   /** Why what is REFERENCE_WAITING is not checked. */
   readonly #waiting: string;
-  readonly #tallies = new Map<string, Tally>();
+  readonly #caseCounts = new Map<string, CaseCounts>();
   readonly #notChecked = new Map<string, string>();
   /** Per side a record on which made-up values are tried, and its counterpart. */
   readonly #base: [Pair | undefined, Pair | undefined] = [undefined, undefined];
@@ -288,8 +288,8 @@ class Probe {
   #count(property: Property, side: SideIndex, value: Json, origin: Origin, result: Result): void {
     if (result.is === 'notChecked') return;
     const place = `${this.#mapping.properties.indexOf(property)} ${side}`;
-    const losses = this.#tallies.get(place) ?? { of: { record: 0, other: 0 }, broken: new Map() };
-    this.#tallies.set(place, losses);
+    const losses = this.#caseCounts.get(place) ?? { of: { record: 0, other: 0 }, broken: new Map() };
+    this.#caseCounts.set(place, losses);
     losses.of[origin === 'record' ? 'record' : 'other']++;
     if (result.is === 'kept') return;
     const kind = result.is === 'lossy' ? result.law : result.there === undefined ? 'refused' : 'refused back';
@@ -311,7 +311,7 @@ class Probe {
     const findings: Finding[] = [];
     for (const [i, property] of properties.entries()) {
       for (const side of [0, 1] as const) {
-        const losses = this.#tallies.get(`${i} ${side}`);
+        const losses = this.#caseCounts.get(`${i} ${side}`);
         for (const { result, records, values, example } of losses?.broken.values() ?? []) {
           findings.push(
             this.#finding(property, side, result, {
@@ -324,7 +324,7 @@ class Probe {
       }
     }
     const notChecked = properties.flatMap((property, i) => {
-      const tried = this.#tallies.has(`${i} 0`) || this.#tallies.has(`${i} 1`);
+      const tried = this.#caseCounts.has(`${i} 0`) || this.#caseCounts.has(`${i} 1`);
       const reason =
         this.#notChecked.get(property.name) ?? (tried || property.direction !== 'both' ? undefined : NOTHING);
       return reason === undefined ? [] : [{ mapping: name, property: property.name, reason }];

@@ -55,7 +55,7 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
             const ids = waiters.flatMap((one) => (one.side === side ? [one.id] : []));
             if (ids.length === 0) continue;
             await context.enqueue(name, side, ids);
-            await waitingRoom.unpark(side, ids);
+            await waitingRoom.stopWaiting(side, ids);
           }
         }
         return waiters.map(() => undefined);
@@ -77,7 +77,7 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
     linksOf: context.links,
     clientOf: context.client,
     markDirty: (name, side, ids) => context.enqueue(name, side, ids),
-    wake: context.wake,
+    notifyWorkers: context.notifyWorkers,
     rawOf: ({ record }) => rawHash(fingerprinter, mapping, record),
     siblingRaw: (sibling, { record }) => rawHash(fingerprinter, sibling, record),
     siblingReady: ({ mapping: { name } }) => readyOf(name),

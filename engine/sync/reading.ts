@@ -82,7 +82,7 @@ export async function openReading(
   { run, progress }: { readonly run?: string; readonly progress?: (progress: ScanProgress) => Promise<void> },
 ): Promise<SideReading> {
   const former = run === undefined ? undefined : await links.progress.reading<SideReading>(side, run, mapping.version);
-  if (former && (!former.meeting || (await links.meetings.goesOn(former.meeting)))) {
+  if (former && (!former.meeting || (await links.meetings.isOpen(former.meeting)))) {
     // The run has forgotten what it counted.
     if (former.read > 0) await progress?.({ side, read: former.read, work: 0, failed: 0, ...itemsOf(former) });
     return former;

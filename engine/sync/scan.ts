@@ -70,7 +70,7 @@ async function checkInForce({ inForce }: ScanOptions): Promise<void> {
 
 export interface ScanResult {
   /** Linked records that a full scan did not meet, per side: they may have been deleted. */
-  readonly vanished: readonly [readonly string[], readonly string[]];
+  readonly missing: readonly [readonly string[], readonly string[]];
   /** What came of weighing them: too many are not believed, and nothing was queued for them. */
   readonly weighed: Missing;
   /** Of a plan: why a run would refuse to create, if so. */
@@ -95,17 +95,17 @@ export async function scan(
   const results = await Promise.allSettled(([0, 1] as const).map((side) => scanSide(scope, side, kind, options)));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   const sides = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  const missing = sides.map((side) => side.missing);
-  const vanished = [missing[0]?.ids ?? [], missing[1]?.ids ?? []] as const;
-  const complete = missing.every((side) => side !== undefined);
-  const tooMany = await weighMissing(scope, [missing[0]?.unexpected ?? [], missing[1]?.unexpected ?? []]);
+  const notMet = sides.map((side) => side.missing);
+  const missing = [notMet[0]?.ids ?? [], notMet[1]?.ids ?? []] as const;
+  const complete = notMet.every((side) => side !== undefined);
+  const tooMany = await weighMissing(scope, [notMet[0]?.unexpected ?? [], notMet[1]?.unexpected ?? []]);
   const weighed = options.plan ? { tooMany, lifted: false } : await brakeForMissing(scope, tooMany, complete);
   if (!weighed.tooMany)
-    for (const side of [0, 1] as const) if (vanished[side].length > 0) await options.found(side, vanished[side]);
+    for (const side of [0, 1] as const) if (missing[side].length > 0) await options.found(side, missing[side]);
   // Only now: until then the same run goes on from here.
   await scope.links.progress.endReading();
   for (const { meeting } of sides) await meeting?.end();
-  return { vanished, weighed, refused: sides.map((side) => side.refused).find((reason) => reason !== undefined) };
+  return { missing, weighed, refused: sides.map((side) => side.refused).find((reason) => reason !== undefined) };
 }
 
 interface SideResult {
@@ -338,22 +338,22 @@ async function raiseUnreadable(
   await links.states.raise({ side, id }, state, job === undefined ? issue : { ...issue, job });
   await links.batches.leaveToPerson(recordKey(side, id));
   if (former && former.code !== 'BRAKE_ON') return claimed;
-  const unit = { records: [], claims: [], result: { kind: 'none' }, wake: [recordKey(side, id)] } as const;
-  await links.batches.commit('', [unit], scope.wake);
+  const unit = { records: [], claims: [], result: { kind: 'none' }, markDependents: [recordKey(side, id)] } as const;
+  await links.batches.commit('', [unit], scope.notifyWorkers);
   return claimed;
 }
 
 /** What was waiting for readiness, a batch at a time; each batch is forgotten once `found` has it. */
-export async function releaseParked(links: Store, found: ScanOptions['found']): Promise<number> {
+export async function releaseWaitingRoom(links: Store, found: ScanOptions['found']): Promise<number> {
   let released = 0;
   for (const side of [0, 1] as const) {
     for (
-      let ids = await links.waitingRoom.parked(side, 500);
+      let ids = await links.waitingRoom.someWaiting(side, 500);
       ids.length > 0;
-      ids = await links.waitingRoom.parked(side, 500)
+      ids = await links.waitingRoom.someWaiting(side, 500)
     ) {
       await found(side, ids);
-      await links.waitingRoom.unpark(side, ids);
+      await links.waitingRoom.stopWaiting(side, ids);
       released += ids.length;
     }
   }

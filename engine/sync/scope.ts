@@ -33,7 +33,7 @@ export interface MappingScope {
   /** Has records looked at, of this mapping or another one. */
   markDirty(mapping: string, side: SideIndex, ids: readonly string[]): Promise<void>;
   /** Records of these mappings were marked dirty. */
-  wake(mappings: readonly string[]): void;
+  notifyWorkers(mappings: readonly string[]): void;
   /** The hash of a raw record under this version of the mapping, and under that of a sibling. */
   rawOf(of: Pick<RecordView, 'record'>): string;
   siblingRaw(mapping: Mapping, of: Pick<RecordView, 'record'>): string;

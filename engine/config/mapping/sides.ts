@@ -17,7 +17,7 @@ export function resolveSide(draft: MappingDraft, index: SideIndex, context: Mapp
       draft.report.add(
         'CONFIG_REFERENCE',
         path,
-        `The system "${side.system}" has faults in its own file; mend those first.`,
+        `The system "${side.system}" has faults in its own file; correct those first.`,
         short ? 'key' : 'value',
       );
     } else {

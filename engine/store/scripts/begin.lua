@@ -2,7 +2,7 @@
   Notes what is begun for several records, unless a brake is on or goes on by it.
 
   KEYS[1]  see lib.lua
-  ARGV[1]  requests (msgpack), a list of: b spending, see brake.lua, empty where the brake is not asked; k record key; o owner, c claims that it must hold; W pending
+  ARGV[1]  requests (msgpack), a list of: b allowance, see brake.lua, empty where the brake is not asked; k record key; o owner, c claims that it must hold; W pending
            writes as JSON, or nil, with the revision wr of their link (0: there is none) and its ids wa, wb; C pending create as JSON, or nil, with its key ck, and cr the key of the one that it
            replaces, or ''; or nothing but: D the pending create with this key is dropped; M fields, as JSON, that the pending
           create with the key mk gets; V a pending create is left to a person, unless somebody else than o works on the record
@@ -70,8 +70,8 @@ local function begin(request)
   end
   if request.W and not isAtRevision(request) then return { 'changed' } end
   if request.C and key and key ~= request.ck and key ~= request.cr then return { 'changed' } end
-  -- Without spending the brake is not asked.
-  local brake = request.b.id and spend(request.b, at) or {}
+  -- Without allowance the brake is not asked.
+  local brake = request.b.id and consume(request.b, at) or {}
   if #brake > 0 then return { 'brake', unpack(brake) } end
   if request.W then record.open.W = record.open.W and withEarlier(record.open.W, request.W) or request.W end
   record.open.C = request.C or record.open.C

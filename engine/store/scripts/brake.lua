@@ -1,33 +1,33 @@
 --[[
   The allowance of the brake: how many deletes, creates and clears count at present.
-  Keys behind the mapping's: brake HASH of the brake that is on; brake:vanished; brake:spent:COUNTER ZSET of records by time.
+  Keys behind the mapping's: brake HASH of the brake that is on; brake:missing; brake:spent:COUNTER ZSET of records by time.
 ]]
 
 -- Consumes one write of the allowance, or trips the brake. A brake whose kind has no limit any more is taken off, but for
 -- one that was answered: that is carried out first.
--- spending: off (`,kind,kind,` without a limit), id of a new brake, kind ('' for a write that is not counted), counter (what it counts among), record, limit,
+-- allowance: off (`,kind,kind,` without a limit), id of a new brake, kind ('' for a write that is not counted), counter (what it counts among), record, limit,
 -- linked, since (0: no run), window, longest
 -- Answers the fields of the brake where it is on, an empty table where the write may be done.
-local function spend(spending, at)
-  local brake, spent = base .. 'brake', base .. 'brake:spent:' .. spending.counter
+local function consume(allowance, at)
+  local brake, spent = base .. 'brake', base .. 'brake:spent:' .. allowance.counter
   local on = call('HGET', brake, 'kind')
-  if on and call('HEXISTS', brake, 'answer') == 0 and find(spending.off, ',' .. on .. ',', 1, true) then
-    call('DEL', brake, base .. 'brake:vanished')
+  if on and call('HEXISTS', brake, 'answer') == 0 and find(allowance.off, ',' .. on .. ',', 1, true) then
+    call('DEL', brake, base .. 'brake:missing')
     on = nil
   end
   if on then return call('HGETALL', brake) end
-  if spending.kind == '' then return {} end
-  local from = at - spending.window
-  if spending.since > 0 then from = math.max(at - spending.longest, math.min(from, spending.since)) end
+  if allowance.kind == '' then return {} end
+  local from = at - allowance.window
+  if allowance.since > 0 then from = math.max(at - allowance.longest, math.min(from, allowance.since)) end
   call('ZREMRANGEBYSCORE', spent, '-inf', integer(from))
-  if call('ZSCORE', spent, spending.record) then return {} end
+  if call('ZSCORE', spent, allowance.record) then return {} end
   local count = call('ZCARD', spent)
-  if count < spending.limit then
-    call('ZADD', spent, integer(at), spending.record)
-    call('PEXPIRE', spent, spending.longest)
+  if count < allowance.limit then
+    call('ZADD', spent, integer(at), allowance.record)
+    call('PEXPIRE', spent, allowance.longest)
     return {}
   end
-  call('HSET', brake, 'id', spending.id, 'kind', spending.kind, 'by', 'writes', 'count', count + 1, 'limit', spending.limit,
-    'linked', spending.linked, 'since', integer(at))
+  call('HSET', brake, 'id', allowance.id, 'kind', allowance.kind, 'by', 'writes', 'count', count + 1, 'limit', allowance.limit,
+    'linked', allowance.linked, 'since', integer(at))
   return call('HGETALL', brake)
 end

@@ -27,7 +27,7 @@
       open   record key -> part letter -> text, false to delete it, or for I: false or { k, j, q, w }
       rc     recent writes as stored, '' for none, with k = 'L'
       wf     { mapping, side, id, T } of records that it waits for (w) or watches (c); own: its record key
-      ws, wa record keys: who waits (ws), or waits or watches (wa), is marked dirty. quiet: a new link wakes nobody
+      ws, wa record keys: who waits (ws), or waits or watches (wa), is marked dirty. quiet: a new link marks nobody dirty
       mk     marks: { mapping, side, id, in ms (-1: once both sides were read fully), raw that makes it needless or '' }
       bk     id of a brake: where it is not on, the record `own` is marked dirty
       run    { place, did, link name, field, by, field, by ... }
@@ -143,8 +143,8 @@ local function putLink(unit)
       record.open.D, record.open.C, record.open.U = nil, nil, nil
     end
     if not unit.quiet then
-      wake('0/' .. unit.a, true, prefix, at)
-      wake('1/' .. unit.b, true, prefix, at)
+      markDependents('0/' .. unit.a, true, prefix, at)
+      markDependents('1/' .. unit.b, true, prefix, at)
     end
   end
   local keys = keysOf(old)
@@ -270,7 +270,7 @@ local function waitFor(unit)
     local side, id = sub(unit.own, 1, 1), sub(unit.own, 3)
     local there = prefix .. ':{' .. ref[1] .. '}:'
     addMember(there, familyOf(ref[2], ref[4], mapping, side), ref[3], id)
-    -- It was linked between its reading and this: nobody else would wake it.
+    -- It was linked between its reading and this: nobody else would mark it.
     local linked = false
     if ref[4] == 'w' then
       if there == base then linked = linkOfRecord(ref[2], ref[3]) else linked = linkOf(there, ref[2], ref[3]) end
@@ -279,11 +279,11 @@ local function waitFor(unit)
   end
 end
 
-local parked = {}
+local rooms = {}
 
 local function markOthers(unit)
-  for _, key in ipairs(unit.ws or {}) do wake(key, false, prefix, at) end
-  for _, key in ipairs(unit.wa or {}) do wake(key, true, prefix, at) end
+  for _, key in ipairs(unit.ws or {}) do markDependents(key, false, prefix, at) end
+  for _, key in ipairs(unit.wa or {}) do markDependents(key, true, prefix, at) end
   for _, one in ipairs(unit.mk or {}) do
     local there = prefix .. ':{' .. one[1] .. '}:'
     local known = false
@@ -297,9 +297,9 @@ local function markOthers(unit)
       end
     end
     if one[4] < 0 then
-      local room = there .. 'unready:' .. one[2]
-      parked[room] = parked[room] or {}
-      table.insert(parked[room], one[3])
+      local room = there .. 'waiting-room:' .. one[2]
+      rooms[room] = rooms[room] or {}
+      table.insert(rooms[room], one[3])
     elseif not known then
       mark(there, one[2] .. '/' .. one[3], at + one[4])
     end
@@ -319,14 +319,14 @@ for i, unit in ipairs(units) do
     putOpen(unit)
     waitFor(unit)
     markOthers(unit)
-    -- Whoever took the brake off a moment ago did not see this record among those that wait for it.
+    -- Who took the brake off a moment ago did not see this record among those that wait for it.
     if unit.bk and call('HGET', base .. 'brake', 'id') ~= unit.bk then mark(base, unit.own, at) end
     done[#done + 1] = unit
     unit.answer = { 0, number or 0, '' }
     answers[i] = unit.answer
   end
 end
-for room, ids in pairs(parked) do each('SADD', room, ids) end
+for room, ids in pairs(rooms) do each('SADD', room, ids) end
 each('HDEL', base .. 'link', linksGone)
 each('HSET', base .. 'link', linkWrites)
 

@@ -572,8 +572,8 @@ local function dependentsOf(side, all)
   return families
 end
 
--- Marks whoever waits for a record dirty, and with `all` whoever watches it.
-local function wake(key, all, prefix, at)
+-- Marks records that wait for a record dirty, and with `all` those that watch it.
+local function markDependents(key, all, prefix, at)
   local id = sub(key, 3)
   for _, family in ipairs(dependentsOf(sub(key, 1, 1), all)) do
     local members = membersOf(base, family.name, id)

@@ -17,6 +17,6 @@ if ARGV[2] ~= '' then
   end
   call('HSET', answers, ARGV[1], ARGV[2] .. '|' .. integer(at))
 end
-call('DEL', brake, brake .. ':vanished', brake .. ':spent:' .. ARGV[3])
+call('DEL', brake, brake .. ':missing', brake .. ':spent:' .. ARGV[3])
 if ARGV[3] == 'creates' then call('DEL', brake .. ':spent:firstSync') end
 return 1

@@ -4,8 +4,8 @@ export type Moment = Step;
 /** The named steps of a batch, and of a record within it. */
 export const moments = [
   'after-take',
-  'before-intent',
-  'after-intent',
+  'before-begin',
+  'after-begin',
   'after-post',
   'before-link',
   'after-link',

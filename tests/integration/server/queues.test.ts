@@ -31,7 +31,7 @@ const mark = ({ dirty, queues }: World['engine'], side: 0 | 1, ids: readonly str
       'people',
       ids.map((id) => recordKey(side, id)),
     )
-    .then(() => queues.wake('people'));
+    .then(() => queues.notify('people'));
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i + 1));
 

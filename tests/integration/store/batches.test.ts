@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Engine } from '../../../engine/engine.ts';
 import { TandemError } from '../../../engine/errors.ts';
-import { giveUp } from '../../../engine/runtime/trouble.ts';
+import { failRecord } from '../../../engine/runtime/trouble.ts';
 import { createDirty } from '../../../engine/store/dirty.ts';
 import type { Store } from '../../../engine/store/store.ts';
 import type { CommitUnit, TakenUnit } from '../../../engine/store/types.ts';
@@ -114,7 +114,7 @@ describe('taking', () => {
 
   it('for a person leaves the mark of a record, which is due again as soon as the person has decided', async () => {
     await mark('0/1');
-    const scope = { links: store, owner: 'person', claimTtl: TTL, wake: () => undefined };
+    const scope = { links: store, owner: 'person', claimTtl: TTL, notifyWorkers: () => undefined };
     const batch = await takeBatch(scope, { records: [{ side: 0, id: '1' }], keepMarks: true });
     expect((await store.batches.dirtyStats()).due).toBe(0);
     await batch.units[0]!.commit({ result: { kind: 'none' } });
@@ -352,7 +352,7 @@ describe('committing', () => {
     ]);
     await makeLink(store, '1', 'b1');
     expect(await store.unlinked.candidates(0, 0, token('k'))).toEqual([]);
-    expect(await store.unlinked.namers(0, 'b1')).toEqual([]);
+    expect(await store.unlinked.correlatedWith(0, 'b1')).toEqual([]);
     expect((await store.reader.record(0, '1')).open).toEqual({});
     expect((await store.reader.record(1, 'b1')).open).toEqual({});
     expect(await store.issues.pendingCreates(0)).toEqual([]);
@@ -426,11 +426,11 @@ describe('records that wait for a link', () => {
     expect(await store.dependents.isWaitedFor(1, 'b1234')).toBe(true);
     expect(await store.dependents.isWaitedFor(1, 'b1237')).toBe(false);
     for (const id of ids.filter((_, i) => i % 300 === 1)) {
-      await store.batches.commit('w', [unit({ kind: 'none' }, { wake: [`1/b${id}`] })]);
+      await store.batches.commit('w', [unit({ kind: 'none' }, { markDependents: [`1/b${id}`] })]);
       expect(await dirty()).toEqual([`0/${id}`]);
       await redis.del(`${store.context.base}dirty`);
     }
-    await store.batches.commit('w', [unit({ kind: 'none' }, { wake: ['1/all'] })]);
+    await store.batches.commit('w', [unit({ kind: 'none' }, { markDependents: ['1/all'] })]);
     expect((await store.batches.dirtyStats()).count).toBe(300);
     for (let i = 0; i < ids.length; i += 500)
       await store.issues.patch(ids.slice(i, i + 500).map((id) => [`0/${id}`, { issue: null }]));
@@ -450,9 +450,9 @@ describe('records that wait for a link', () => {
     await store.batches.commit('w', [
       unit({ kind: 'unlinked', record: { side: 0, id: 'r' } }, { open: review, watch: ['1/b1'] }),
     ]);
-    await store.batches.commit('w', [unit({ kind: 'none' }, { wake: ['1/b1'] })]);
+    await store.batches.commit('w', [unit({ kind: 'none' }, { markDependents: ['1/b1'] })]);
     expect(await dirty()).toEqual(['0/w']);
-    await store.batches.commit('w', [unit({ kind: 'none' }, { wakeAll: ['1/b1'] })]);
+    await store.batches.commit('w', [unit({ kind: 'none' }, { markAllDependents: ['1/b1'] })]);
     expect((await dirty()).sort()).toEqual(['0/r', '0/w']);
   });
 
@@ -552,8 +552,8 @@ describe('beginning', () => {
     expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: create('a') }]);
     const engine = { links: () => store } as unknown as Engine;
     const error = new TandemError('SYSTEM_UNAVAILABLE', 'It is down.');
-    const giveUpBy = (owner: string) => giveUp(engine, scope.mapping, { side: 0, id: '1' }, 'job', by(owner), error);
-    expect(await giveUpBy('slow')).toBe(false);
+    const failBy = (owner: string) => failRecord(engine, scope.mapping, { side: 0, id: '1' }, 'job', by(owner), error);
+    expect(await failBy('slow')).toBe(false);
     expect(await store.issues.counts()).toMatchObject({ failed: 0 });
     expect(await store.issues.givenUp().next()).toMatchObject({ done: true });
 
@@ -561,7 +561,7 @@ describe('beginning', () => {
     await search('w1');
     const pending = { ...create('a'), made: 'b1', notFoundSince: 5 };
     expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending }]);
-    expect(await giveUpBy('w1')).toBe(true);
+    expect(await failBy('w1')).toBe(true);
     expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: { ...pending, review: true } }]);
     expect(await store.issues.counts()).toMatchObject({ failed: 1 });
     expect(await contradictions(redis, store)).toEqual([]);

@@ -255,9 +255,9 @@ describe('records that a full scan does not meet', () => {
     await world.restartWorkers();
     await expectQuiet(world, MAPPING);
     expect(await store().on()).toMatchObject({ kind: 'deletes', by: 'scan', count: 5, limit: 3, linked: 10 });
-    expect(await store().vanishedCount()).toBe(5);
+    expect(await store().missingCount()).toBe(5);
 
-    await store().noteVanished([...lost, spared].map(({ keap }) => keap));
+    await store().noteMissing([...lost, spared].map(({ keap }) => keap));
     await answer('continue');
     expect(await survivors(pairs)).toEqual(rest);
     expect(await counterpart(world, MAPPING, 'keap', spared.keap)).toBe(spared.shop);

@@ -165,7 +165,7 @@ describe('a run that was begun by somebody who ended before its scan was queued'
     await repair();
     expect(await now(run)).toMatchObject({
       state: 'failed',
-      reason: 'Whoever began it ended before its scan was queued.',
+      reason: 'The process that began it ended before its scan was queued.',
     });
   });
 

@@ -146,7 +146,7 @@ describe('linking a record by hand whose counterpart is gone', () => {
       ? {ask: record, side: 1, id: b}
       ! commit, not the last
           result: {kind: unlink, ids: [a, gone], revision: 3, index: [{id: a, keys: [ann@x], correlationId: -}, -]}
-          wakeAll: [0/a, 1/gone]
+          markAllDependents: [0/a, 1/gone]
           = matched {ids: [a, b]}
       ! commit
           result: {kind: link, link: {revision: -, ids: [a, b], base: {}, unconfirmed: [], correlation: [new, new], lastSynced: ["", ""]}}
@@ -194,7 +194,7 @@ describe('breaking a link by hand', () => {
       ? {ask: record, side: 1, id: b}
       ! commit
           result: {kind: unlink, ids: [a, b], revision: 3, index: [{id: a, keys: [ann@x], correlationId: -}, {id: b, keys: [ann@x], correlationId: -}]}
-          wakeAll: [0/a, 1/b]
+          markAllDependents: [0/a, 1/b]
           = updated {ids: [a, b]}
       "
     `));
@@ -215,7 +215,7 @@ describe('breaking a link by hand', () => {
       ? {ask: record, side: 1, id: b}
       ! commit
           result: {kind: unlink, ids: [a, b], revision: 3, index: [{id: a, keys: [ann@x], correlationId: -}, {id: b, keys: [ann@x], correlationId: z}]}
-          wakeAll: [0/a, 1/b]
+          markAllDependents: [0/a, 1/b]
           = updated {ids: [a, b]}
       "
     `));
@@ -391,8 +391,8 @@ describe('creating a counterpart by hand', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {decision: null, issue: {kind: failed, code: EXPRESSION_FAILED, reason: "It fails.", mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           = failed {code: EXPRESSION_FAILED, reason: "It fails."}
       "
     `));
@@ -585,7 +585,7 @@ describe('deleting a survivor by hand', () => {
       ! delete {side: 1, id: b}
       ! commit
           result: {kind: removed, ids: [a, b]}
-          wakeAll: [0/a, 1/b]
+          markAllDependents: [0/a, 1/b]
       "
     `));
 

@@ -221,7 +221,7 @@ describe('a record that needs a counterpart', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: blocked, code: BRAKE_ON, reason: "The brake of people is on: one run wanted to create more than 10 records, with 100 linked records; 10 were done before it stopped. Nothing is written until a person answers continue or discard in the reviews. \\"tandem records people --code BRAKE_ON --list\\" lists what waits.", brake: brake-1, change: creates, mapping: v1, since: 1000000}}}
-          wakeAll: [0/a]
+          markAllDependents: [0/a]
           blockedBy: brake-1
           = waiting {code: BRAKE_ON, reason: "The brake of people is on: one run wanted to create more than 10 records, with 100 linked records; 10 were done before it stopped. Nothing is written until a person answers continue or discard in the reviews. \\"tandem records people --code BRAKE_ON --list\\" lists what waits."}
       "
@@ -256,8 +256,8 @@ describe('a record that needs a counterpart', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {decision: {kind: creates, seen: {name: [Ann, name#1], phone: [p1, phone#1]}}, issue: {kind: unmatched, reason: "A person decided that it gets no counterpart in shop for now.", kept: true, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           = unmatched {reason: "A person decided that it gets no counterpart in shop for now."}
       "
     `));
@@ -290,8 +290,8 @@ describe('a record that needs a counterpart', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: failed, code: VALUE_TYPE, reason: "No number.", mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           = failed {code: VALUE_TYPE, reason: "No number."}
       "
     `));
@@ -324,8 +324,8 @@ describe('a record that needs a counterpart', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: waiting, code: REFERENCE_WAITING, reason: "It waits.", property: firm, refs: [{mapping: firms, side: 0, id: f}, {mapping: firms, side: 1, id: g}], mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           waitFor: [{mapping: firms, side: 0, id: f}, {mapping: firms, side: 1, id: g}]
           mark: [{mapping: firms, side: 1, id: g}]
           = waiting {code: REFERENCE_WAITING, reason: "It waits.", property: firm}
@@ -504,8 +504,8 @@ describe('a create that came to nothing', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {pendingCreate: null, issue: {kind: failed, code: SYSTEM_REJECTED, reason: "No.", property: phone, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           = failed {code: SYSTEM_REJECTED, reason: "No.", property: phone}
       "
     `));
@@ -663,8 +663,8 @@ describe('a create whose outcome is not known', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {pendingCreate: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], review: true}, issue: {kind: review, code: OUTCOME_UNKNOWN, reason: "It is not known whether the record was created in shop, and it cannot be searched for there: a person decides.", mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           = review {code: OUTCOME_UNKNOWN, reason: "It is not known whether the record was created in shop, and it cannot be searched for there: a person decides."}
       "
     `));
@@ -709,8 +709,8 @@ describe('a create whose outcome is not known', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {pendingCreate: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], review: true}, issue: {kind: failed, code: SYSTEM_REJECTED, reason: "No.", property: phone, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           = failed {code: SYSTEM_REJECTED, reason: "No.", property: phone}
       "
     `));
@@ -868,8 +868,8 @@ describe('a create that was answered with the id of a linked record', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {pendingCreate: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], made: b7, review: true}, issue: {kind: review, code: ID_REUSED, reason: "shop gave the new record the id b7 of another one, which is linked: unlink that one, and this one is linked.", candidates: [1/b7], mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b7]
           = review {code: ID_REUSED, reason: "shop gave the new record the id b7 of another one, which is linked: unlink that one, and this one is linked."}
       "
@@ -1107,8 +1107,8 @@ describe('a record that may be the result of another create', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: review, code: OUTCOME_UNKNOWN, reason: "The record may be the result of the create for 1/z, whose outcome is not known: a person decides.", mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           = review {code: OUTCOME_UNKNOWN, reason: "The record may be the result of the create for 1/z, whose outcome is not known: a person decides."}
       "
     `));

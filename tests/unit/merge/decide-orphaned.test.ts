@@ -17,7 +17,7 @@ describe('a link of which both records are absent', () => {
       ? {ask: record, side: 1, id: b}
       ! commit
           result: {kind: removed, ids: [a, b]}
-          wakeAll: [0/a, 1/b]
+          markAllDependents: [0/a, 1/b]
           = missing {ids: [a, b]}
       "
     `));
@@ -109,7 +109,7 @@ describe('a link of which one record is absent', () => {
       ! delete {side: 1, id: b}
       ! commit
           result: {kind: removed, ids: [a, b]}
-          wakeAll: [0/a, 1/b]
+          markAllDependents: [0/a, 1/b]
       "
     `));
 
@@ -167,7 +167,7 @@ describe('a link of which one record is absent', () => {
       ! delete {side: 0, id: a}
       ! commit
           result: {kind: removed, ids: [a, b]}
-          wakeAll: [0/a, 1/b]
+          markAllDependents: [0/a, 1/b]
       "
     `));
 
@@ -198,7 +198,7 @@ describe('a link of which one record is absent', () => {
       ! delete {side: 1, id: b}
       ! commit
           result: {kind: removed, ids: [a, b]}
-          wakeAll: [0/a, 1/b]
+          markAllDependents: [0/a, 1/b]
       "
     `));
 

@@ -19,7 +19,7 @@ describe('a record without a link, for which its system answers another one', ()
           result: {kind: removed, record: {side: 0, id: a}}
           open: {0/a: {issue: null}}
           mark: [{mapping: people, side: 0, id: w}]
-          wakeAll: [0/a]
+          markAllDependents: [0/a]
           = missing
       "
     `));
@@ -40,7 +40,7 @@ describe('a record without a link, for which its system answers another one', ()
           result: {kind: removed, record: {side: 1, id: b}}
           open: {1/b: {pendingCreate: {at: 999990, key: key-0, sent: {}, review: true}, issue: null}}
           mark: [{mapping: people, side: 1, id: w}]
-          wakeAll: [1/b]
+          markAllDependents: [1/b]
           = missing
       "
     `));
@@ -110,7 +110,7 @@ describe('a linked record that was merged into another one', () => {
       ? {ask: record, side: 1, id: b}
       ! commit
           result: {kind: removed, ids: [a, b]}
-          wakeAll: [0/a, 1/b]
+          markAllDependents: [0/a, 1/b]
           = missing {ids: [a, b]}
       "
     `));

@@ -57,7 +57,7 @@ describe('a record that matches one whose counterpart is gone', () => {
       ? {ask: absent-twice, side: 0, id: old}
       ! commit, not the last
           result: {kind: unlink, ids: [old, b], revision: 3, index: [-, {id: b, keys: [ann@x], correlationId: -}]}
-          wakeAll: [0/old, 1/b]
+          markAllDependents: [0/old, 1/b]
       "
     `));
 
@@ -100,8 +100,8 @@ describe('a record that matches one whose counterpart is gone', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p2>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p2), -]
           open: {0/a: {issue: {kind: review, reason: "It matches a record in shop whose counterpart was deleted, by the rule \\"email\\"; several records could belong together: a person decides.", candidates: [1/b, 0/c], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b, 0/c]
           = review {reason: "It matches a record in shop whose counterpart was deleted, by the rule \\"email\\"; several records could belong together: a person decides."}
       "
@@ -121,8 +121,8 @@ describe('a record that matches one whose counterpart is gone', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p2>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p2), -]
           open: {0/a: {issue: {kind: review, reason: "It matches a record in shop whose counterpart was deleted, by the rule \\"email\\"; several records could belong together: a person decides.", candidates: [1/b, 1/c], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b, 1/c]
           = review {reason: "It matches a record in shop whose counterpart was deleted, by the rule \\"email\\"; several records could belong together: a person decides."}
       "
@@ -142,8 +142,8 @@ describe('a record that matches one whose counterpart is gone', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p2>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p2), -]
           open: {0/a: {issue: {kind: review, reason: "It matches a record in shop whose counterpart was deleted, by the rule \\"email\\"; the rule asks a person to confirm it: a person decides.", candidates: [1/b], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b]
           = review {reason: "It matches a record in shop whose counterpart was deleted, by the rule \\"email\\"; the rule asks a person to confirm it: a person decides."}
       "
@@ -161,8 +161,8 @@ describe('a record that matches one whose counterpart is gone', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p2>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p2), -]
           open: {0/a: {issue: {kind: review, reason: "It matches a record in shop whose counterpart was deleted, by the rule \\"email\\"; a person decided that it stays without one: a person decides.", candidates: [1/b], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b]
           = review {reason: "It matches a record in shop whose counterpart was deleted, by the rule \\"email\\"; a person decided that it stays without one: a person decides."}
       "
@@ -190,7 +190,7 @@ describe('a record that names one whose counterpart is gone', () => {
     ? {ask: absent-twice, side: 0, id: old}
     ! commit, not the last
         result: {kind: unlink, ids: [old, b], revision: 3, index: [-, {id: b, keys: [ann@x], correlationId: -}]}
-        wakeAll: [0/old, 1/b]
+        markAllDependents: [0/old, 1/b]
     "
   `));
 
@@ -205,8 +205,8 @@ describe('a record that names one whose counterpart is gone', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p2>.<ann@x\\nb>", index: {id: a, keys: [ann@x], correlationId: b}}
           handled: [0/a(Ann, p2), -]
           open: {0/a: {issue: {kind: review, reason: "crm.ref names a record in shop whose counterpart was deleted, but the match rules find another record: a person decides.", candidates: [1/b, 1/c], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b, 1/c]
           = review {reason: "crm.ref names a record in shop whose counterpart was deleted, but the match rules find another record: a person decides."}
       "
@@ -223,8 +223,8 @@ describe('a record that names one whose counterpart is gone', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p2>.<ann@x\\nb>", index: {id: a, keys: [ann@x], correlationId: b}}
           handled: [0/a(Ann, p2), -]
           open: {0/a: {issue: {kind: review, reason: "crm.ref names a record in shop whose counterpart was deleted, but a person decided that it stays without one: a person decides.", candidates: [1/b], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b]
           = review {reason: "crm.ref names a record in shop whose counterpart was deleted, but a person decided that it stays without one: a person decides."}
       "
@@ -293,7 +293,7 @@ describe('two records that a person links', () => {
       ? {ask: record, side: 1, id: b}
       ! commit, not the last
           result: {kind: unlink, ids: [old, b], revision: 3, index: [-, {id: b, keys: [ann@x], correlationId: -}]}
-          wakeAll: [0/old, 1/b]
+          markAllDependents: [0/old, 1/b]
           = matched {ids: [a, b]}
       "
     `));

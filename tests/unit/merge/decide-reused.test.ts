@@ -97,10 +97,10 @@ describe('an id that was given again', () => {
     ['it is the same record again', [stranger(['Zoe', 'p9', 'Bern'], { keys: ['ann@x'] }), shop]],
     ['its counterpart is gone', [stranger(), 'absent']],
     ['it was merged into another one', [winner, shop]],
-  ] as const)('wakes who waits for either record once %s', (_, records) => {
+  ] as const)('marks what waits for either record dirty once %s', (_, records) => {
     const open = { issue: { ...issue, kind: 'review', code: 'ID_REUSED' } } as const;
-    expect(given(stranger(), { records, open })).toContain('wake: [0/a, 1/b]');
-    expect(given(stranger(), { records })).not.toContain('wake: [');
+    expect(given(stranger(), { records, open })).toContain('markDependents: [0/a, 1/b]');
+    expect(given(stranger(), { records })).not.toContain('markDependents: [');
   });
 
   it('stays in review while it cannot be read', () => {

@@ -34,7 +34,7 @@ describe('a record that does not exist', () => {
     ! commit
         result: {kind: removed, record: {side: 0, id: a}}
         open: {0/a: {issue: null}}
-        wakeAll: [0/a]
+        markAllDependents: [0/a]
         = missing
     "
   `));
@@ -47,7 +47,7 @@ describe('a record that does not exist', () => {
       ! commit
           result: {kind: removed, record: {side: 0, id: a}}
           open: {0/a: {issue: {kind: orphaned, reason: "The record does not exist.", mapping: v1, since: 1000000}}}
-          wakeAll: [0/a]
+          markAllDependents: [0/a]
           = missing
       "
     `));
@@ -73,7 +73,7 @@ describe('a record that cannot be read', () => {
       ! commit
           result: {kind: unlinked, record: {side: 0, id: a}, state: <error.It fails.>}
           open: {0/a: {issue: {kind: failed, code: EXPRESSION_FAILED, reason: "It fails.", property: phone, mapping: v1, since: 1000000}}}
-          wake: [0/a]
+          markDependents: [0/a]
           = failed {code: EXPRESSION_FAILED, reason: "It fails.", property: phone}
       "
     `));
@@ -81,12 +81,12 @@ describe('a record that cannot be read', () => {
   it('tells nobody a second time', () =>
     expect(
       play({ records: [broken, undefined], open: { issue: { kind: 'failed', reason: '', mapping: 'v1', since: 1 } } }),
-    ).not.toContain('wake'));
+    ).not.toContain('markDependents'));
 
   it('tells those who waited for it while the brake blocked it', () =>
     expect(
       play({ records: [broken, undefined], open: { issue: { kind: 'blocked', reason: '', mapping: 'v1', since: 1 } } }),
-    ).toContain('wake: [0/a]'));
+    ).toContain('markDependents: [0/a]'));
 
   it('leaves its unconfirmed create to a person', () =>
     expect(play({ records: [broken, undefined], open: { pendingCreate: pendingCreate({}) } })).toContain(
@@ -108,8 +108,8 @@ describe('a record out of scope', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: <out>, index: null}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {decision: null, issue: {kind: unmatched, reason: "crm.when excludes the record.", mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           noFirstSync: true
           = excluded
       "
@@ -123,8 +123,8 @@ describe('a record out of scope', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: <out>, index: {id: a, keys: [], correlationId: b}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {decision: null, issue: {kind: unmatched, reason: "crm.when excludes the record.", mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           noFirstSync: true
           = excluded
       "
@@ -137,7 +137,7 @@ describe('a record before both sides were read fully', () => {
     "
     ? {ask: record, side: 0, id: a}
     ! commit
-        park: true
+        untilReady: true
         = waiting {reason: "Both sides must be read fully once before anything is matched or created."}
     "
   `));
@@ -157,8 +157,8 @@ describe('a record that nothing matches', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: unmatched, reason: "No record in shop matches it, and the mapping creates none there.", mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           noFirstSync: true
           = unmatched
       "
@@ -183,8 +183,8 @@ describe('a record that nothing matches', () => {
           result: {kind: unlinked, record: {side: 1, id: b}, state: "<Ann, p1>.<ann@x>", index: {id: b, keys: [ann@x], correlationId: -}}
           handled: [-, 1/b(Ann, p1)]
           open: {1/b: {issue: {kind: unmatched, reason: "No record in crm matches it, and the mapping creates none there.", mapping: v1, since: 1000000}}}
-          wake: [1/b]
-          wakeAll: [1/b]
+          markDependents: [1/b]
+          markAllDependents: [1/b]
           noFirstSync: true
           = unmatched
       "
@@ -216,8 +216,8 @@ describe('a record that nothing matches', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<x\\n\\ny>", index: {id: a, keys: [x, -, y], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: unmatched, reason: "No record in shop matches it, and the mapping creates none there.", mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           noFirstSync: true
           = unmatched
       "
@@ -245,9 +245,9 @@ describe('a record that nothing matches', () => {
           = unmatched
       "
     `);
-    expect(played('other.<ann@x>')).not.toContain('wakeAll');
-    expect(played(`${state}.<bob@x>`)).toContain('wakeAll: [0/a]');
-    expect(played('<out>')).toContain('wakeAll: [0/a]');
+    expect(played('other.<ann@x>')).not.toContain('markAllDependents');
+    expect(played(`${state}.<bob@x>`)).toContain('markAllDependents: [0/a]');
+    expect(played('<out>')).toContain('markAllDependents: [0/a]');
   });
 
   it('leaves its unconfirmed create to a person where none is created any more', () =>
@@ -270,8 +270,8 @@ describe('a record that nothing matches', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {pendingCreate: {at: 999990, key: key-0, sent: {name: Ann}, review: true}, issue: {kind: unmatched, reason: "No record in shop matches it, and the mapping creates none there.", mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           noFirstSync: true
           = unmatched
       "
@@ -465,8 +465,8 @@ describe('a record with several candidates', () => {
           handled: [0/a(Ann, p1), -]
           index: [[], [{id: b, keys: [ann@x], correlationId: -}, {id: c, keys: [ann@x], correlationId: z}]]
           open: {0/a: {issue: {kind: review, reason: "Several records could belong together by the rule \\"email\\": a person decides.", candidates: [1/b, 1/c], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b, 1/c]
           = review {reason: "Several records could belong together by the rule \\"email\\": a person decides."}
       "
@@ -504,8 +504,8 @@ describe('a record with several candidates', () => {
           handled: [0/a(Ann, p1), -]
           index: [[], [{id: b, keys: [ann@x], correlationId: -}]]
           open: {0/a: {issue: {kind: review, reason: "One record could belong to it by the rule \\"email\\", which asks a person to confirm it.", candidates: [1/b], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b]
           = review {reason: "One record could belong to it by the rule \\"email\\", which asks a person to confirm it."}
       "
@@ -559,8 +559,8 @@ describe('a record that names its counterpart, or is named', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x\\nb>", index: {id: a, keys: [ann@x], correlationId: b}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: review, reason: "crm.ref names a record in shop that is linked to another one: a person decides.", candidates: [1/b], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b]
           = review {reason: "crm.ref names a record in shop that is linked to another one: a person decides."}
       "
@@ -578,8 +578,8 @@ describe('a record that names its counterpart, or is named', () => {
           handled: [0/a(Ann, p1), -]
           index: [[], [{id: b, keys: [ann@x], correlationId: -}, {id: c, keys: [ann@x], correlationId: -}]]
           open: {0/a: {issue: {kind: review, reason: "Several records name the same counterpart in crm.ref: a person decides.", candidates: [1/b, 1/c], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b, 1/c]
           = review {reason: "Several records name the same counterpart in crm.ref: a person decides."}
       "
@@ -604,8 +604,8 @@ describe('a record that names its counterpart, or is named', () => {
           handled: [0/a(Ann, p1), -]
           index: [[], [{id: b, keys: [eve@x], correlationId: -}]]
           open: {0/a: {issue: {kind: review, reason: "crm.ref names one record, the match rules find another: a person decides.", candidates: [1/b, 1/d], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b, 1/d]
           = review {reason: "crm.ref names one record, the match rules find another: a person decides."}
       "
@@ -680,8 +680,8 @@ describe('a record that names its counterpart, or is named', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x\\nb>", index: {id: a, keys: [ann@x], correlationId: b}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: review, reason: "crm.ref names a record that shop does not have: a person decides whether one is created.", candidates: [], rules: rules-1, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           watch: []
           = review {reason: "crm.ref names a record that shop does not have: a person decides whether one is created."}
       "
@@ -719,7 +719,7 @@ describe('a record that was in review and has no candidates any more', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: review, reason: "The records that it could have belonged to are linked to others by now: it may be one too many, so a person decides whether it gets a counterpart.", candidates: [1/b], rules: rules-1, mapping: v1, since: 5}}}
-          wakeAll: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b]
           = review {reason: "The records that it could have belonged to are linked to others by now: it may be one too many, so a person decides whether it gets a counterpart."}
       "
@@ -744,7 +744,7 @@ describe('a record that was in review and has no candidates any more', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: review, reason: "By the match rules as they were, records could have belonged to it that do not match it any more: a person decides whether it gets a counterpart.", candidates: [1/b, 0/c], rules: rules-1, mapping: v1, since: 5}}}
-          wakeAll: [0/a]
+          markAllDependents: [0/a]
           watch: [1/b, 0/c]
           = review {reason: "By the match rules as they were, records could have belonged to it that do not match it any more: a person decides whether it gets a counterpart."}
       "
@@ -840,8 +840,8 @@ describe('trouble while the brake blocks a record', () => {
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
           open: {0/a: {issue: {kind: failed, code: VALUE_TYPE, reason: "No number.", brake: brake-1, change: creates, mapping: v1, since: 1000000}}}
-          wake: [0/a]
-          wakeAll: [0/a]
+          markDependents: [0/a]
+          markAllDependents: [0/a]
           = failed {code: VALUE_TYPE, reason: "No number."}
       "
     `));

@@ -32,6 +32,6 @@ it('a record that a batch parks after the scan has released all others is looked
   });
   // What the batch knows is from before the scan.
   await reconcileOne(scope, { side: 0, id });
-  expect(await waitingRoom.parkedCount()).toBe(0);
+  expect(await waitingRoom.waitingCount()).toBe(0);
   await expect.poll(async () => (await world.shopApi('GET', '/products')).length).toBe(1);
 });
