@@ -500,6 +500,8 @@ describe('beginning', () => {
     ({
       side: 0,
       id: '1',
+      // Ten seconds passed since the unit was taken.
+      stored: { now: 1_000_000, takenAt: performance.now() - 10_000 },
       results: { begun: { key: 'a' }, created: { kind: 'created', view: { record: { id } } } },
     }) as unknown as Facts;
   const create = (key: string) => ({ at: 1, key, sent: {} });
@@ -559,8 +561,11 @@ describe('beginning', () => {
 
     await keepMade(scope, madeFacts('b1'));
     await search('w1');
-    const pending = { ...create('a'), made: 'b1', notFoundSince: 5 };
-    expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending }]);
+    const pending = { ...create('a'), made: 'b1', madeAt: expect.any(Number), notFoundSince: 5 };
+    const [noted] = await store.issues.pendingCreates(0);
+    expect(noted).toEqual({ id: '1', pending });
+    // When it was made, and not when the unit was taken: it may have waited for quota.
+    expect(noted!.pending.madeAt).toBeGreaterThanOrEqual(1_010_000);
     expect(await failBy('w1')).toBe(true);
     expect(await store.issues.pendingCreates(0)).toEqual([{ id: '1', pending: { ...pending, review: true } }]);
     expect(await store.issues.counts()).toMatchObject({ failed: 1 });
