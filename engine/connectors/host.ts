@@ -2,6 +2,7 @@
  * What every call to a system passes, whatever the kind of its connector: the circuit, tries in place, a slot, the limits, measures
  * and traces.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Redis } from 'ioredis';
 import type { SystemConfig } from '../config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
@@ -11,7 +12,7 @@ import { type Circuit, createCircuit, type SystemStatus } from './circuit.ts';
 import { createSystemClock } from './clock.ts';
 import type { Called, ConnectorHost, Effect, Operation, SystemCall, Turn } from './connector.ts';
 import { createLimiter } from './limiter.ts';
-import { createSemaphore } from './semaphore.ts';
+import { createSemaphore, type Semaphore } from './semaphore.ts';
 
 /** What was called and how it went, for metrics and logs; never a value. */
 export interface CallInfo {
@@ -51,8 +52,17 @@ export interface SystemDeps {
 
 export interface SystemHost extends ConnectorHost {
   readonly circuit: Circuit;
+  /** As of `SystemClient`. */
+  together<T>(work: () => Promise<T>): Promise<T>;
   /** Nothing is tried again, and nobody waits any more. */
   close(): void;
+}
+
+/** A slot that several calls use, one after the other. */
+interface Hold {
+  readonly turns: Semaphore;
+  over: boolean;
+  readonly end: () => void;
 }
 
 const TRIES = 4;
@@ -66,6 +76,7 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
   const system = config.name;
   const retryDelay = deps.retryDelay ?? FIRST_DELAY;
   const slots = createSemaphore(config.concurrency);
+  const held = new AsyncLocalStorage<Hold>();
   const limiter = createLimiter({ redis: deps.redis, prefix: deps.prefix, system, limits: config.limits });
   const circuit =
     deps.circuit ??
@@ -75,6 +86,30 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
       onChange: (status) => deps.onCircuit?.(system, status),
     });
   let closed = false;
+
+  const holdNow = (): Hold | undefined => {
+    const hold = held.getStore();
+    return hold?.over === false ? hold : undefined;
+  };
+
+  async function together<T>(work: () => Promise<T>): Promise<T> {
+    // It would wait for the slot that it has.
+    if (holdNow()) return await work();
+    const release = await slots.acquire();
+    const hold: Hold = {
+      turns: createSemaphore(1),
+      over: false,
+      end() {
+        hold.over = true;
+        release();
+      },
+    };
+    try {
+      return await held.run(hold, work);
+    } finally {
+      hold.end();
+    }
+  }
 
   async function call<T>(asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
     const effect = asked.effect ?? effectOf(asked.operation);
@@ -132,10 +167,14 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
       deps.onCall?.({ system, entity, operation, status, ms: performance.now() - begun, error, quotaLeft });
     };
     const turn: Turn = async (exchange) => {
-      const release = await slots.acquire(asked.signal);
+      const hold = holdNow();
+      const release = await (hold?.turns ?? slots).acquire(asked.signal);
       try {
         await limiter.acquire(asked.signal);
-        return await exchange();
+        const answer = await exchange();
+        // What comes after a write, such as reading it back, may wait for quota.
+        if ((asked.effect ?? effectOf(operation)) !== 'read') hold?.end();
+        return answer;
       } finally {
         release();
       }
@@ -155,6 +194,7 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
 
   return {
     call,
+    together,
     pause: (ms) => limiter.pause(ms),
     circuit,
     clock: createSystemClock(deps.redis, `${deps.prefix}:{${system}}:clock`, (ahead) => deps.onClock?.(system, ahead)),

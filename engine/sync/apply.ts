@@ -116,7 +116,7 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
   const done = (result: WriteResult): Learned =>
     learned(facts, { written: replaceSide(facts.results.written, side, result) });
   try {
-    const written = await write(scope, claims, action);
+    const written = await write(scope, claims, facts, action);
     return done({ ...written, at: responseAt(facts) });
   } catch (cause) {
     const error = asTandemError(cause);
@@ -131,20 +131,48 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
 /** Epoch ms on Redis' clock, now that the response is there. */
 const responseAt = ({ stored: { now, takenAt } }: Facts): number => now + performance.now() - takenAt;
 
+/** An older reading is made again before a write that no version guards, in ms. */
+const FRESH = 2_000;
+/** Such a write is not sent any more so long after that reading, in ms: longer than it may wait for the limits of the system. */
+const STALE = 5_000;
+
+/**
+ * Without a version, an edit that is made between the reading and the write is overwritten unseen. So the write gets its slot
+ * before the reading is looked at: however many calls wait for theirs, none comes between the two.
+ */
 async function write(
   scope: MappingScope,
   claims: Claims,
-  { side, view, writes, unshown, readFirst }: Omit<Do<'update'>, 'do'>,
+  facts: Facts,
+  action: Omit<Do<'update'>, 'do'>,
+): Promise<Extract<WriteResult, { kind: 'done' }>> {
+  const { side, view, readFirst } = action;
+  if (view.record.version !== undefined) return await send(scope, action, view.record, claims.check);
+  return await scope.clients[side].together(async () => {
+    const fact = facts.records[side];
+    const shownAt = (fact?.kind === 'present' && fact.readAt) || Number.NEGATIVE_INFINITY;
+    const again = readFirst || performance.now() - shownAt > FRESH;
+    const record = again ? await readAgain(scope, view) : view.record;
+    const readAt = again ? performance.now() : shownAt;
+    return await send(scope, action, record, () => {
+      claims.check();
+      if (performance.now() - readAt > STALE) throw changedError(scope, view, 'may have been changed');
+    });
+  });
+}
+
+async function send(
+  scope: MappingScope,
+  { side, writes, unshown }: Omit<Do<'update'>, 'do'>,
+  record: SystemRecord,
+  guard: () => void,
 ): Promise<Extract<WriteResult, { kind: 'done' }>> {
   const { mapping, clients } = scope;
-  const record = readFirst ? await readAgain(scope, view) : view.record;
   const known = { ...record, data: withUnshown(mapping, side, record.data, unshown) };
   const { data, changed, properties, refused } = sendable(mapping, side, known, writes);
   await scope.step?.('before-update');
   const change = { data, changed, version: record.version, before: record.data };
-  const response = await clients[side].update(mapping.sides[side].entity.name, record.id, change, {
-    guard: claims.check,
-  });
+  const response = await clients[side].update(mapping.sides[side].entity.name, record.id, change, { guard });
   await scope.step?.('after-update');
   expectSame(scope, side, record.id, response);
   const answered = await viewRecord(mapping, side, response, scope.fingerprinter);
@@ -162,16 +190,18 @@ function expectSame({ mapping }: MappingScope, side: SideIndex, id: string, answ
 /** @throws TandemError RECORD_CHANGED where it is not as it was seen */
 async function readAgain(scope: MappingScope, view: RecordView): Promise<SystemRecord> {
   const { mapping, clients } = scope;
-  const { name, entity } = mapping.sides[view.side];
+  const { entity } = mapping.sides[view.side];
   const record = await clients[view.side].read(entity.name, view.record.id);
   const now = record && (await viewRecord(mapping, view.side, record, scope.fingerprinter));
   const same = now?.record.id === view.record.id;
   if (now && same && linkedState(mapping, now) === linkedState(mapping, view)) return now.record;
-  throw new TandemError('RECORD_CHANGED', `The record was changed in ${name} since it was read.`, {
-    mapping: mapping.name,
-    side: name,
-    id: view.record.id,
-  });
+  throw changedError(scope, view, 'was changed');
+}
+
+function changedError({ mapping }: MappingScope, { side, record }: RecordView, what: string): TandemError {
+  const { name } = mapping.sides[side];
+  const words = `The record ${what} in ${name} since it was read.`;
+  return new TandemError('RECORD_CHANGED', words, { mapping: mapping.name, side: name, id: record.id });
 }
 
 async function create(
@@ -273,14 +303,19 @@ async function correlate(
     learned(facts, { correlated: replaceSide(facts.results.correlated, side, result) });
   if (!path || !entity.update) return known(false);
   try {
-    // What is known may be from a page, which has no version, or from before a write of this very look.
-    const record = sendsOnly(entity.update, path) ? view.record : await clients[side].read(entity.name, view.record.id);
-    if (record?.id !== view.record.id) return known(false);
-    const data = path.set(record.data, counterpart ?? null);
-    const change = { data, changed: [path], version: record.version, before: record.data };
-    const named = await clients[side].update(entity.name, record.id, change, { guard: claims.check });
-    expectSame(scope, side, record.id, named);
-    return known({ view: await viewRecord(mapping, side, named, scope.fingerprinter) });
+    const only = sendsOnly(entity.update, path);
+    const name = async (): Promise<Results['correlated'][SideIndex]> => {
+      // What is known may be from a page, which has no version, or from before a write of this very look.
+      const record = only ? view.record : await clients[side].read(entity.name, view.record.id);
+      if (record?.id !== view.record.id) return false;
+      const data = path.set(record.data, counterpart ?? null);
+      const change = { data, changed: [path], version: record.version, before: record.data };
+      const named = await clients[side].update(entity.name, record.id, change, { guard: claims.check });
+      expectSame(scope, side, record.id, named);
+      return { view: await viewRecord(mapping, side, named, scope.fingerprinter) };
+    };
+    // As in `write`: no other call comes between the reading and what is written of it.
+    return known(await (only ? name() : clients[side].together(name)));
   } catch (cause) {
     const error = asTandemError(cause);
     return known(error.retry === 'never' ? false : { error });
@@ -296,7 +331,7 @@ async function restore(
   await scope.links.history.keepLost(ids, values);
   await scope.markDirty(scope.mapping.name, side, [ids[side]]);
   if (!value) return learned(facts, { restored: {} });
-  const { view: written } = await write(scope, claims, { side, view, writes: [value], readFirst });
+  const { view: written } = await write(scope, claims, facts, { side, view, writes: [value], readFirst });
   const { property, fingerprint: sent } = value;
   const before = fingerprintOf(scope.mapping, view, property);
   const wrote = { property, side, before, sent, at: Math.round(responseAt(facts)) };

@@ -87,6 +87,8 @@ export type RecordFact =
       readonly askedFor: string;
       /** Counts the answers of this unit: the one with the highest number is the youngest. */
       readonly order: number;
+      /** `performance.now()` when it was answered, by its id or to our own write. */
+      readonly readAt?: number;
       /** Where it was not read for this unit: how long ago a page or a response showed it, in ms. */
       readonly shownAgo?: number;
     }

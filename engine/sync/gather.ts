@@ -120,10 +120,13 @@ async function gatherRecord(
     const record = delivered?.record ?? (await readRecord(scope, side, id));
     if (!record) return learned({ kind: 'absent' });
     if (record.id !== id) return learned({ kind: 'other', id: record.id });
+    const readAt = performance.now();
     const view = delivered?.view ?? (await viewRecord(scope.mapping, side, record, scope.fingerprinter));
     const fact = { kind: 'present', view, askedFor: id, order } as const;
-    if (!delivered) return learned({ ...fact, from: 'read' });
-    return learned({ ...fact, from: delivered.from, shownAgo: performance.now() - delivered.requestedAt });
+    if (!delivered) return learned({ ...fact, from: 'read', readAt });
+    const { from, requestedAt } = delivered;
+    const shown = from === 'response' ? { readAt: requestedAt } : {};
+    return learned({ ...fact, from, ...shown, shownAgo: performance.now() - requestedAt });
   } catch (cause) {
     const error = asTandemError(cause);
     if (error.retry !== 'never') throw error;

@@ -1,0 +1,82 @@
+/**
+ * A system without versions cannot refuse a write to a record that was edited meanwhile. However long a write waits for other
+ * calls, it does not go by a reading from before them.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startWorld, type World } from '../../support/world.ts';
+import { edit, laterThan, linked, make, read, reconcile, sync, unique } from './support.ts';
+
+const MAPPING = 'product-product';
+const V2 = '/crm/rest/v2';
+
+let world: World;
+afterEach(() => world.keap.faults.clear());
+
+/** Keap takes one call at a time. */
+function oneAtATime(limits?: string): void {
+  beforeAll(async () => {
+    world = await startWorld({
+      prepare: async (dir) => {
+        const file = join(dir, 'systems', 'keap.yaml');
+        const text = (await readFile(file, 'utf8')).replace(/^concurrency: .*$/m, 'concurrency: 1');
+        await writeFile(
+          file,
+          limits === undefined ? text : text.replace(/^limits:\n(?: {2}- .*\n)+/m, `limits: ${limits}\n`),
+        );
+      },
+    });
+    await sync(world, 'full');
+  });
+  afterAll(() => world?.close());
+}
+
+async function pair(description: string): Promise<{ keap: string; shop: string }> {
+  const sku = unique('slow');
+  const shop = await make(world, 'shop', 'products', {
+    name: sku,
+    sku,
+    price: '1.00',
+    short_description: 'x',
+    description,
+  });
+  await reconcile(world, MAPPING, 'shop', shop);
+  return { shop, keap: await linked(world, MAPPING, 'shop', shop) };
+}
+
+describe('a write that waits for another call', () => {
+  oneAtATime();
+
+  it('does not overwrite an edit that is made meanwhile', async () => {
+    const { keap, shop } = await pair('as it was');
+    await edit(world, 'shop', 'products', shop, { description: 'from the shop' });
+    await laterThan(await read(world, 'shop', 'products', shop));
+    const { faults } = world.keap;
+    faults.add({ method: 'GET', path: `${V2}/products/${keap}`, times: 1, action: 'delay', ms: 300 });
+    faults.add({ method: 'GET', path: `${V2}/contacts/`, times: 1, action: 'delay', ms: 3_000 });
+    const hits = () => faults.list().map((one) => one.hits);
+    await world.engine.context({ owner: 'test' }).enqueue(MAPPING, 1, [shop]);
+    await expect.poll(hits, { interval: 5 }).toEqual([1, 0]);
+    // It is next, so that the write waits for it.
+    const other = world.engine.client('keap').read('contacts', '999999999');
+    await expect.poll(hits, { interval: 5 }).toEqual([1, 1]);
+    await edit(world, 'keap', 'products', keap, { description: 'from Keap, later' });
+    await other;
+    await world.settle();
+    await reconcile(world, MAPPING, 'keap', keap);
+    expect((await read(world, 'keap', 'products', keap)).description).toBe('from Keap, later');
+    expect((await read(world, 'shop', 'products', shop)).description).toBe('from Keap, later');
+  });
+});
+
+describe('writes that always wait for their turn', () => {
+  oneAtATime('[{ requests: 2, per: 1s }]');
+
+  it('are done all the same', async () => {
+    const pairs = [await pair('as it was'), await pair('as it was'), await pair('as it was')];
+    for (const { shop } of pairs) await edit(world, 'shop', 'products', shop, { description: 'edited' });
+    await reconcile(world, MAPPING, 'shop', ...pairs.map(({ shop }) => shop));
+    for (const { keap } of pairs) expect((await read(world, 'keap', 'products', keap)).description).toBe('edited');
+  }, 60_000);
+});
