@@ -19,6 +19,7 @@ export { otherSide, type SideIndex, type SystemRecord } from './types.ts';
 // ---------------------------------------------------------------- files: mappings, systems, schemas
 
 export { BRAKE_KINDS, type BrakeKind, type BrakeLimit } from './config/brake.ts';
+export { CONFLICT_RULES, type ConflictRule } from './config/conflict.ts';
 export { parseDuration } from './config/duration.ts';
 export { type Files, readFiles } from './config/files.ts';
 export { formatProblem } from './config/format.ts';
@@ -29,7 +30,6 @@ export { schemaPlace, schemaTypes } from './config/schema-path.ts';
 export { type ConfigStore, createConfigStore } from './config/store.ts';
 export type {
   Config,
-  ConflictRule,
   EntityConfig,
   JsonSchema,
   Mapping,

@@ -4,6 +4,7 @@ import {
   BRAKE_KINDS,
   type BrakeKind,
   type BrakeLimit,
+  CONFLICT_RULES,
   type ConflictRule,
   type EntityConfig,
   type Mapping,
@@ -233,11 +234,7 @@ function references({ mapping, sides: [from, to] }: About): Text[] {
 function conflicts(about: About): Text[] {
   const { mapping, system } = about;
   const winner = (rule: ConflictRule): string =>
-    rule === 'latest'
-      ? 'the record that was modified later wins'
-      : rule === 'review'
-        ? 'a person decides, and until then neither side is written'
-        : `the value of ${system(mapping.sides[rule])} wins`;
+    typeof rule === 'number' ? `the value of ${system(mapping.sides[rule])} wins` : CONFLICT_RULES[rule].sentence;
   const twoWay = flowing(about, 'both');
   if (twoWay.length === 0) return [];
   const exceptions = new Map<ConflictRule, string[]>();

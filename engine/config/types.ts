@@ -4,6 +4,7 @@ import type { Form } from '../expression/forms.ts';
 import type { WritablePath } from '../expression/path.ts';
 import type { JsonObject, SideIndex } from '../types.ts';
 import type { BrakeConfig } from './brake.ts';
+import type { ConflictRule } from './conflict.ts';
 
 /** A JSON Schema as an object. */
 export type JsonSchema = JsonObject;
@@ -250,8 +251,6 @@ export interface WebhookRegistrationConfig {
  * expression/values.ts.
  */
 export type ValueType = 'string' | 'integer' | 'decimal' | 'boolean' | 'date' | 'datetime' | 'list';
-/** `latest`, a side, or `review`. */
-export type ConflictRule = 'latest' | SideIndex | 'review';
 export type DeleteRule = 'keep' | 'propagate' | 'review';
 /** Both ways, or the one side that the value flows to. */
 export type Direction = 'both' | SideIndex;

@@ -125,6 +125,8 @@ function statesAfter(
   correlation: Pair<CorrelationNote | undefined>,
 ): Pair<string> {
   return mapPair(views, (view, side) => {
+    // What it shows was hashed already.
+    if (answers[side].size === 0) return stateToStore(mapping, view, correlation[side]);
     const fingerprints = mapping.properties.map(({ name }, i) => answers[side].get(name) ?? view.fingerprints[i]!);
     return stateToStore(mapping, { ...view, fingerprints }, correlation[side]);
   });

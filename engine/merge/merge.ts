@@ -2,8 +2,10 @@
  * The decision of a reconcile: from the base and both sides as they are now to what is written where. Pure: no I/O, no
  * clock. Every rule of two-way sync that concerns values is here and nowhere else.
  */
+
+import type { ConflictRule } from '../config/conflict.ts';
 import type { Redefined } from '../config/definition.ts';
-import type { ConflictRule, Direction } from '../config/types.ts';
+import type { Direction } from '../config/types.ts';
 import type { TandemError } from '../errors.ts';
 import type { Fingerprint } from '../expression/values.ts';
 import type { Base, Json, PropertyBase, SideIndex } from '../types.ts';

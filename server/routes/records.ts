@@ -10,6 +10,7 @@ import {
   RetryBody,
 } from '../../api/index.ts';
 import {
+  type ConflictRule,
   type Converted,
   type Engine,
   type ExplainedProperty,
@@ -166,8 +167,7 @@ async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: st
 }
 
 function explainedProperty(names: SideNames, { property, values, base, changed, toward, decision }: ExplainedProperty) {
-  const rule = (value: 'both' | 'latest' | 'review' | SideIndex): string =>
-    typeof value === 'number' ? names[value] : value;
+  const rule = (value: 'both' | ConflictRule): string => (typeof value === 'number' ? names[value] : value);
   const become = (converted: Converted | undefined) =>
     converted && (converted.ok ? { value: converted.value } : { fault: faultOf(converted.error) });
   const side = (index: SideIndex) => ({

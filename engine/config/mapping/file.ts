@@ -4,6 +4,7 @@ import type { Form } from '../../expression/forms.ts';
 import { isObject } from '../../json.ts';
 import type { Json } from '../../types.ts';
 import type { BrakeFile } from '../brake.ts';
+import { NAMED_CONFLICT_RULES } from '../conflict.ts';
 import { createReport, type Report } from '../report.ts';
 import type { DeleteRule, JsonSchema, Problem, ValueType } from '../types.ts';
 import { schemaFaults } from '../validate.ts';
@@ -77,7 +78,15 @@ export const PROPERTY_KEYS = [
 ];
 
 /** Words that would be read as something else than a side. */
-const RESERVED_SIDES = new Set([...PROPERTY_KEYS, 'onMatch', 'latest', 'review', 'both', 'keep', 'propagate', 'off']);
+const RESERVED_SIDES = new Set([
+  ...PROPERTY_KEYS,
+  ...NAMED_CONFLICT_RULES,
+  'onMatch',
+  'both',
+  'keep',
+  'propagate',
+  'off',
+]);
 
 /** @returns the draft, or the problems that keep the file from being read as a mapping */
 export function readMapping(

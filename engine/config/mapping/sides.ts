@@ -2,7 +2,8 @@
 
 import { nearest } from '../../expression/nearest.ts';
 import type { SideIndex } from '../../types.ts';
-import type { ConflictRule, DeleteRule, SystemConfig } from '../types.ts';
+import { CONFLICT_RULES, type ConflictRule, isNamedConflictRule, NAMED_CONFLICT_RULES } from '../conflict.ts';
+import type { DeleteRule, SystemConfig } from '../types.ts';
 import type { YamlPath } from '../yaml.ts';
 import type { MappingDraft } from './file.ts';
 import type { Compiling, MappingContext, ResolvedSide } from './state.ts';
@@ -68,24 +69,23 @@ export function sideIndex(
 }
 
 export function conflictRule(state: Compiling, text: string, path: YamlPath): ConflictRule {
-  if (text === 'review') return 'review';
-  if (text !== 'latest') return sideIndex(state, text, path, 'value', ['latest', 'review']) ?? 'review';
-  for (const side of state.sides) {
+  if (!isNamedConflictRule(text)) return sideIndex(state, text, path, 'value', NAMED_CONFLICT_RULES) ?? 'review';
+  for (const side of CONFLICT_RULES[text].modified ? state.sides : []) {
     if (side.entityConfig.modified === undefined) {
       state.report.add(
         'CONFIG_OPERATION',
         path,
-        `"latest" needs the time of modification, which ${side.name} (${side.entity}) does not have; name a side or "review".`,
+        `"${text}" needs the time of modification, which ${side.name} (${side.entity}) does not have; name a side or "review".`,
       );
     }
   }
-  return 'latest';
+  return text;
 }
 
 /** The mapping's own rule; it is reported once, where it stands. */
 export function conflictQuiet(state: Compiling): ConflictRule {
   const text = state.draft.content.conflict ?? 'latest';
-  if (text === 'latest' || text === 'review') return text;
+  if (isNamedConflictRule(text)) return text;
   const index = state.sides.findIndex((side) => side.name === text);
   return index === 0 || index === 1 ? index : 'review';
 }
