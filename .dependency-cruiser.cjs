@@ -82,7 +82,7 @@ module.exports = {
       name: 'cli-calls-the-server',
       severity: 'error',
       comment: 'Commands ask a running Tandem over HTTP. Only what starts a server may import how one is made.',
-      from: { path: '^cli/', pathNot: '^cli/(processes|environment)\\.ts$' },
+      from: { path: '^cli/', pathNot: '^cli/process/(processes|environment)\\.ts$' },
       to: { path: '^server/' },
     },
     {

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExplainedProperty, Explanation, Link } from '../api/index.ts';
 import type { Client } from './client.ts';
-import { explain } from './explanation.ts';
 import { asFailure } from './failure.ts';
-import { listLinks } from './links.ts';
+import { explain } from './format/explanation.ts';
+import { listLinks } from './format/link-lines.ts';
 
 /** `kept`: they agree, in the form that one of the systems keeps it in, or as the mapping lets a follower differ. */
 export type Verdict = 'agree' | 'kept' | 'differ';

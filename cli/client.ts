@@ -1,8 +1,8 @@
 /** HTTP client to a running Tandem: JSON in and out, its problem details as Failures. */
 import type { Problem } from '../api/index.ts';
 import { ERRORS, type ErrorCode } from '../engine/index.ts';
-import type { Environment } from './environment.ts';
 import { FAILED, Failure, statusOf } from './failure.ts';
+import type { Environment } from './process/environment.ts';
 
 export interface Client {
   readonly url: string;

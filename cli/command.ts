@@ -1,10 +1,10 @@
 /** How every command is declared: --json, examples in its help, and a returned exit status. */
 import type { Command } from 'commander';
 import { type Client, createClient } from './client.ts';
-import { loadedEnvFile } from './env-file.ts';
-import { type Environment, readEnvironment } from './environment.ts';
 import { OK } from './failure.ts';
-import { createOutput, type Output, printFailure } from './output.ts';
+import { createOutput, type Output, printFailure } from './format/output.ts';
+import { loadedEnvFile } from './process/env-file.ts';
+import { type Environment, readEnvironment } from './process/environment.ts';
 
 export interface CommandContext {
   readonly environment: Environment;

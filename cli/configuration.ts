@@ -14,8 +14,8 @@ import {
   type SystemConfig,
 } from '../engine/index.ts';
 import type { CommandContext } from './command.ts';
-import { type Env, packageRoot } from './environment.ts';
 import { Failure } from './failure.ts';
+import { type Env, packageRoot } from './process/environment.ts';
 
 /** @throws Failure where the folder holds no configuration: that of the installation is never taken instead */
 export function requireConfigFolder(folder: string): void {

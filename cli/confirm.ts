@@ -1,7 +1,7 @@
 /** Asks a person on a terminal before what cannot be taken back; who is no person must have said yes. */
 import { createInterface } from 'node:readline/promises';
 import { Failure } from './failure.ts';
-import type { Output } from './output.ts';
+import type { Output } from './format/output.ts';
 
 export interface Terminal {
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };

@@ -4,10 +4,10 @@ import progress from 'cli-progress';
 import type { RecordIssue, Run } from '../api/index.ts';
 import { type Client, path } from './client.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
-import { reasonWords } from './issues.ts';
-import { colors, type Output, plain } from './output.ts';
-import { stallReport } from './stall-report.ts';
-import { type Cell, textTable } from './tables.ts';
+import { reasonWords } from './format/issue-lines.ts';
+import { colors, type Output, plain } from './format/output.ts';
+import { stallReport } from './format/stall-report.ts';
+import { type Cell, textTable } from './format/tables.ts';
 
 /** Between two looks, in ms. */
 const LOOK = 300;

@@ -29,12 +29,12 @@ import {
   type Use,
   unkeyed,
 } from '../engine/index.ts';
-import type { Environment } from './environment.ts';
 import { FAILED, Failure } from './failure.ts';
-import { createLogger } from './log.ts';
-import type { Output } from './output.ts';
-import { plain } from './output.ts';
-import { checkRedis, requireRedisUrl } from './redis.ts';
+import type { Output } from './format/output.ts';
+import { plain } from './format/output.ts';
+import type { Environment } from './process/environment.ts';
+import { createLogger } from './process/log.ts';
+import { checkRedis, requireRedisUrl } from './process/redis.ts';
 import { nameOf, type Samples } from './sampling.ts';
 
 export interface LiveInput {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
+import { printFailure } from './format/output.ts';
 /** The program `tandem`. */
-import { loadEnvFile } from './env-file.ts';
-import { printFailure } from './output.ts';
+import { loadEnvFile } from './process/env-file.ts';
 import { runProgram } from './program.ts';
 
 // `tandem doc | head` closes the pipe early, which is no failure.

@@ -17,8 +17,8 @@ import { statusCommand } from './commands/status.ts';
 import { syncCommand } from './commands/sync.ts';
 import { validateCommand } from './commands/validate.ts';
 import { workerCommand } from './commands/worker.ts';
-import { packageVersion, VARIABLES } from './environment.ts';
 import { USAGE } from './failure.ts';
+import { packageVersion, VARIABLES } from './process/environment.ts';
 
 const COMMANDS = [
   validateCommand,

@@ -5,9 +5,9 @@ import { type Client, path } from './client.ts';
 import type { CommandContext } from './command.ts';
 import { FAILED, Failure, OK } from './failure.ts';
 import { followHint, followRuns, leaves, printSummary } from './follow.ts';
-import { issuesBefore, reasonTable, recordIssues } from './issues.ts';
-import { wholeNumber } from './numbers.ts';
-import { printPlan, readPlans } from './plans.ts';
+import { issuesBefore, reasonTable, recordIssues } from './format/issue-lines.ts';
+import { wholeNumber } from './format/numbers.ts';
+import { printPlan, readPlans } from './format/plan-lines.ts';
 
 export interface TriggerOptions {
   readonly full?: boolean;

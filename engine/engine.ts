@@ -3,7 +3,7 @@
  * server, no console, no process control. A process that only serves HTTP makes one too; `startWorkers` makes it work.
  */
 import type { Redis } from 'ioredis';
-import type { ConfigStore } from './config/store.ts';
+import type { ConfigStore } from './config/config-store.ts';
 import type { Config, Mapping } from './config/types.ts';
 import type { SystemStatus } from './connectors/circuit.ts';
 import { createSystemClient, type SystemClient } from './connectors/client.ts';
@@ -13,21 +13,21 @@ import { type ErrorCode, TandemError } from './errors.ts';
 import type { Fingerprinter } from './expression/values.ts';
 import type { Logger } from './logger.ts';
 import { silent } from './logger.ts';
+import type { Outcome } from './model/outcome.ts';
 import { recordKey } from './model/record-key.ts';
 import { connect } from './queue/connection.ts';
 import { createRetirements, type Retirements } from './queue/retirements.ts';
 import { createVersions, type VersionOptions, type Versions } from './queue/versions.ts';
 import { createQueues, type Queues } from './runtime/queues.ts';
 import type { Brake } from './store/brake.ts';
-import { storeIdOf } from './store/context.ts';
 import { createDirty, type Dirty, type MarkEvent } from './store/dirty.ts';
 import { type KeptFingerprinter, watchKey } from './store/fingerprints.ts';
 import { createRuns, type Run, type Runs } from './store/runs.ts';
 import { createStore, type Store } from './store/store.ts';
+import { storeIdOf } from './store/store-context.ts';
 import { createThroughput, type Throughput } from './store/throughput.ts';
-import type { Step, SyncContext } from './sync/context.ts';
-import type { Outcome } from './sync/outcome.ts';
 import type { RunKind } from './sync/scan.ts';
+import type { Step, SyncContext } from './sync/sync-context.ts';
 import type { Tracing } from './tracing.ts';
 import type { SideIndex } from './types.ts';
 

@@ -18,16 +18,16 @@ export { otherSide, type SideIndex, type SystemRecord } from './types.ts';
 
 // ---------------------------------------------------------------- files: mappings, systems, schemas
 
-export { BRAKE_KINDS, type BrakeKind, type BrakeLimit } from './config/brake.ts';
+export { BRAKE_KINDS, type BrakeKind, type BrakeLimit } from './config/brake-limits.ts';
+export { type ConfigStore, createConfigStore } from './config/config-store.ts';
 export { CONFLICT_RULES, type ConflictRule } from './config/conflict.ts';
 export { parseDuration } from './config/duration.ts';
 export { type Files, readFiles } from './config/files.ts';
 export { formatProblem } from './config/format.ts';
 export { shortHash } from './config/hash.ts';
 export { compileFiles, type LoadResult, loadConfig, loadMappingText } from './config/load.ts';
-export { validateRecord } from './config/records.ts';
+export { validateRecord } from './config/record-schema.ts';
 export { schemaPlace, schemaTypes } from './config/schema-path.ts';
-export { type ConfigStore, createConfigStore } from './config/store.ts';
 export type {
   Config,
   EntityConfig,
@@ -54,9 +54,9 @@ export { canonical, isEmpty, tableKey, unkeyed } from './expression/values.ts';
 
 export { callsPause, SYSTEM_STATES, type SystemStatus } from './connectors/circuit.ts';
 export { createSystemClient, type SystemClient } from './connectors/client.ts';
-export { openHttpConnector } from './connectors/http/connector.ts';
-export { readPath } from './connectors/http/paths.ts';
-export { tooLarge, toRecord } from './connectors/http/record.ts';
+export { openHttpConnector } from './connectors/http/http-connector.ts';
+export { readPath } from './connectors/http/read-path.ts';
+export { tooLarge, toRecord } from './connectors/http/to-record.ts';
 export { createTransport } from './connectors/http/transport.ts';
 export { verifyWebhook } from './connectors/http/webhooks.ts';
 export { limiterState } from './connectors/limiter.ts';
@@ -78,8 +78,8 @@ export type { Host } from './threads/protocol.ts';
 export { marked } from './merge/base.ts';
 export { type Converted, RULES } from './merge/merge.ts';
 export { brakeReason } from './merge/permit.ts';
+export { unlinkedState } from './merge/record-state.ts';
 export { whyNotRestorable } from './merge/restore.ts';
-export { unlinkedState } from './merge/state.ts';
 export {
   COUNTERS,
   type Counts,
@@ -90,7 +90,7 @@ export {
 } from './model/outcome.ts';
 export { parseRecordKey, recordKey } from './model/record-key.ts';
 export { backfill } from './sync/backfill.ts';
-export { answerBrake, brakeOn } from './sync/brake.ts';
+export { answerBrake, brakeOn } from './sync/brake-answer.ts';
 export type { ConvertContext } from './sync/convert.ts';
 export { type ExplainedProperty, explainRecord } from './sync/explain.ts';
 export {

@@ -11,9 +11,9 @@ import {
 } from '../../engine/index.ts';
 import type { CommandContext } from '../command.ts';
 import { asFailure, FAILED, Failure } from '../failure.ts';
-import { createLogger } from '../log.ts';
-import { plain } from '../output.ts';
-import { checkRedis, requireRedisUrl } from '../redis.ts';
+import { plain } from '../format/output.ts';
+import { createLogger } from '../process/log.ts';
+import { checkRedis, requireRedisUrl } from '../process/redis.ts';
 import type { Check } from './checks.ts';
 import { makePair, type TestContext, testMapping } from './run.ts';
 import { type TestSystems, testSystems } from './systems.ts';

@@ -9,7 +9,7 @@ import { FORMATS, type Format, formatOfFile, parse, render } from '../dataflow/f
 import { layout } from '../dataflow/layout.ts';
 import { type DataflowDocument, dataflowDocument, systemPairs } from '../dataflow/model.ts';
 import { type ExitStatus, FAILED, Failure, OK } from '../failure.ts';
-import { colors, type Output, plain } from '../output.ts';
+import { colors, type Output, plain } from '../format/output.ts';
 
 interface Options {
   readonly format?: Format;

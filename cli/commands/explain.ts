@@ -3,12 +3,12 @@ import type { Command } from 'commander';
 import type { ExplainedProperty, Explanation } from '../../api/index.ts';
 import { RULES } from '../../engine/index.ts';
 import { action, declare } from '../command.ts';
-import { explain } from '../explanation.ts';
 import { OK } from '../failure.ts';
-import { reasonWords } from '../issues.ts';
-import { colors, plain } from '../output.ts';
-import { truncate } from '../shown.ts';
-import { textTable } from '../tables.ts';
+import { explain } from '../format/explanation.ts';
+import { reasonWords } from '../format/issue-lines.ts';
+import { colors, plain } from '../format/output.ts';
+import { truncate } from '../format/shown-value.ts';
+import { textTable } from '../format/tables.ts';
 
 export function explainCommand(program: Command): void {
   declare(program, {

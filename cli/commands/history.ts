@@ -4,9 +4,9 @@ import type { Forgotten, HistoryEntry, HistoryPage, Restored } from '../../api/i
 import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { Failure, OK } from '../failure.ts';
-import { plain } from '../output.ts';
-import { truncate } from '../shown.ts';
-import { textTable } from '../tables.ts';
+import { plain } from '../format/output.ts';
+import { truncate } from '../format/shown-value.ts';
+import { textTable } from '../format/tables.ts';
 
 interface Options {
   readonly restore?: string;

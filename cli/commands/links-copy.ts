@@ -22,9 +22,9 @@ import {
 import { action, type CommandContext, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
-import { createLogger } from '../log.ts';
-import { plain } from '../output.ts';
-import { checkRedis, requireRedisUrl } from '../redis.ts';
+import { plain } from '../format/output.ts';
+import { createLogger } from '../process/log.ts';
+import { checkRedis, requireRedisUrl } from '../process/redis.ts';
 
 /** Lines that were not taken are reported one by one up to here. */
 const REPORTED = 50;

@@ -4,10 +4,10 @@ import type { BrokenLink, Link, LinkPage, MadeLink } from '../../api/index.ts';
 import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
-import { reasonWords } from '../issues.ts';
-import { listLinks } from '../links.ts';
-import { plain } from '../output.ts';
-import { textTable } from '../tables.ts';
+import { reasonWords } from '../format/issue-lines.ts';
+import { listLinks } from '../format/link-lines.ts';
+import { plain } from '../format/output.ts';
+import { textTable } from '../format/tables.ts';
 import { copyCommands } from './links-copy.ts';
 
 export function linksCommand(program: Command): void {

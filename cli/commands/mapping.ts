@@ -5,7 +5,7 @@ import { path } from '../client.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { confirm } from '../confirm.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
-import { plain } from '../output.ts';
+import { plain } from '../format/output.ts';
 import { copyLinks } from './links-copy.ts';
 
 interface RetireOptions {

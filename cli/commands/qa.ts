@@ -13,9 +13,9 @@ import { loadFolder } from '../configuration.ts';
 import { formatOfFile } from '../dataflow/formats/formats.ts';
 import { dataflowDocument, systemPairs } from '../dataflow/model.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
-import { wholeNumber } from '../numbers.ts';
-import { colors, plain } from '../output.ts';
-import { textTable } from '../tables.ts';
+import { wholeNumber } from '../format/numbers.ts';
+import { colors, plain } from '../format/output.ts';
+import { textTable } from '../format/tables.ts';
 
 export function qaCommand(program: Command): void {
   declare(program, {

@@ -8,10 +8,10 @@ import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { confirm } from '../confirm.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
-import { wholeNumber } from '../numbers.ts';
-import { type Output, plain } from '../output.ts';
-import { queueTable, reasonsOfQueues } from '../queues.ts';
-import { textTable } from '../tables.ts';
+import { wholeNumber } from '../format/numbers.ts';
+import { type Output, plain } from '../format/output.ts';
+import { queueTable, reasonsOfQueues } from '../format/queue-lines.ts';
+import { textTable } from '../format/tables.ts';
 
 interface Filter {
   readonly code?: string;

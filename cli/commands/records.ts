@@ -6,10 +6,10 @@ import { query } from '../client.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { OK } from '../failure.ts';
-import { reasonTable, reasonWords } from '../issues.ts';
-import { wholeNumber } from '../numbers.ts';
-import { plain } from '../output.ts';
-import { textTable } from '../tables.ts';
+import { reasonTable, reasonWords } from '../format/issue-lines.ts';
+import { wholeNumber } from '../format/numbers.ts';
+import { plain } from '../format/output.ts';
+import { textTable } from '../format/tables.ts';
 
 interface Options {
   readonly kind?: string;

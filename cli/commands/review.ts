@@ -4,9 +4,9 @@ import type { Outcome, Resolved, Review, ReviewPage } from '../../api/index.ts';
 import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { Failure, OK } from '../failure.ts';
-import { reasonWords } from '../issues.ts';
-import { plain } from '../output.ts';
-import { textTable } from '../tables.ts';
+import { reasonWords } from '../format/issue-lines.ts';
+import { plain } from '../format/output.ts';
+import { textTable } from '../format/tables.ts';
 
 interface Resolution {
   readonly link?: string;

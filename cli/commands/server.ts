@@ -1,7 +1,7 @@
 /** `tandem server`: runs the server only. */
 import type { Command } from 'commander';
 import { declare } from '../command.ts';
-import { READY_JSON, serve } from '../serve.ts';
+import { READY_JSON, serve } from '../process/serve.ts';
 
 export function serverCommand(program: Command): void {
   declare(program, {

@@ -1,7 +1,7 @@
 /** `tandem start`: runs the server and workers in one process. */
 import type { Command } from 'commander';
 import { declare } from '../command.ts';
-import { READY_JSON, serve } from '../serve.ts';
+import { READY_JSON, serve } from '../process/serve.ts';
 
 export function startCommand(program: Command): void {
   declare(program, {

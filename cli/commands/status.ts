@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import type { Health, MappingPage, MappingSummary, ProcessPage, QueuePage } from '../../api/index.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, OK } from '../failure.ts';
-import { systemNotes } from '../health.ts';
-import { colors, plain } from '../output.ts';
-import { queueTable, reasonsOfQueues } from '../queues.ts';
-import { textTable } from '../tables.ts';
+import { systemNotes } from '../format/health-lines.ts';
+import { colors, plain } from '../format/output.ts';
+import { queueTable, reasonsOfQueues } from '../format/queue-lines.ts';
+import { textTable } from '../format/tables.ts';
 
 /** Kinds of issues, in the order of how much they ask for somebody. */
 const KINDS = ['failed', 'review', 'waiting', 'blocked', 'paused', 'unmatched', 'orphaned'] as const;

@@ -22,10 +22,10 @@ import {
 import { action, type CommandContext, declare } from '../command.ts';
 import { checkFiles, howToBegin, loadFolder, shownFile } from '../configuration.ts';
 import { type ExitStatus, FAILED, OK, USAGE } from '../failure.ts';
-import { descriptionLines, findingLines, liveFindingLines, uncheckedLines } from '../findings.ts';
+import { descriptionLines, findingLines, liveFindingLines, uncheckedLines } from '../format/findings.ts';
+import { wholeNumber } from '../format/numbers.ts';
+import { plain } from '../format/output.ts';
 import type { Live } from '../live.ts';
-import { wholeNumber } from '../numbers.ts';
-import { plain } from '../output.ts';
 
 interface Options {
   readonly env: boolean;

@@ -313,7 +313,7 @@ const LIMITED: Readonly<Record<BrakeKind, string>> = {
 };
 
 function brake({ mapping }: About): Text[] {
-  // See allowance() in engine/config/brake.ts.
+  // See allowance() in engine/config/brake-limits.ts.
   const lost = mapping.sides.some((side) => side.deletes === 'propagate');
   const few = (kind: BrakeKind): string =>
     kind === 'deletes' && lost ? ', or three or more that are half of them,' : '';

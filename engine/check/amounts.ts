@@ -3,7 +3,7 @@
  * `formatted_amount: "$12.50"`). The formatted one shows how much money the number is. Pure.
  */
 
-import { isObject } from '../connectors/http/paths.ts';
+import { isObject } from '../connectors/http/read-path.ts';
 import { minorUnits } from '../expression/money.ts';
 import type { JsonObject } from '../types.ts';
 

@@ -3,7 +3,7 @@
  * ignore it and answer everything: that shows in the records. Pure.
  */
 import type { EntityConfig, SinceConfig } from '../config/types.ts';
-import { isObject, readPath } from '../connectors/http/paths.ts';
+import { isObject, readPath } from '../connectors/http/read-path.ts';
 import { isEmpty, stableJson } from '../expression/values.ts';
 import type { Json, SystemRecord } from '../types.ts';
 import { COMPARE_API, count, type Remark, type Unchecked, type Use } from './findings.ts';

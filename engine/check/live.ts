@@ -9,11 +9,12 @@ import type { EntityConfig } from '../config/types.ts';
 import type { YamlPath } from '../config/yaml.ts';
 import type { SystemClient } from '../connectors/client.ts';
 import { itemsOf } from '../connectors/http/paging.ts';
-import { isObject, readPath } from '../connectors/http/paths.ts';
-import { toId, toRecord } from '../connectors/http/record.ts';
+import { isObject, readPath } from '../connectors/http/read-path.ts';
+import { toId, toRecord } from '../connectors/http/to-record.ts';
 import type { ErrorCode, TandemError } from '../errors.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import { checkFind, checkRead, checkSince, fullest, planSince, searchable } from './answers.ts';
+import { checkRecords } from './compare-records.ts';
 import {
   type Answered,
   COMPARE_API,
@@ -28,7 +29,6 @@ import {
   type Use,
 } from './findings.ts';
 import type { Exchange, Recorder } from './recorder.ts';
-import { checkRecords } from './records.ts';
 
 /** What a check of one entity found. It holds whole records of the system: it stays in memory, and is not logged. */
 export interface EntityReport extends Listed {

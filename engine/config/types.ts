@@ -3,7 +3,7 @@ import type { Expression } from '../expression/expression.ts';
 import type { Form } from '../expression/forms.ts';
 import type { WritablePath } from '../expression/path.ts';
 import type { JsonObject, SideIndex } from '../types.ts';
-import type { BrakeConfig } from './brake.ts';
+import type { BrakeConfig } from './brake-limits.ts';
 import type { ConflictRule } from './conflict.ts';
 
 /** A JSON Schema as an object. */

@@ -2,7 +2,7 @@
 import type { SystemConfig } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { OpenConnector } from './connector.ts';
-import { openHttpConnector } from './http/connector.ts';
+import { openHttpConnector } from './http/http-connector.ts';
 
 export type Connectors = Readonly<Record<string, OpenConnector>>;
 

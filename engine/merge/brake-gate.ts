@@ -1,5 +1,5 @@
 /** Which of the writes of a pair the brake lets through: all, those that a person decides now, or none. Pure. */
-import type { BrakeKind } from '../config/brake.ts';
+import type { BrakeKind } from '../config/brake-limits.ts';
 import type { Mapping } from '../config/types.ts';
 import { mapPair } from '../model/pair.ts';
 import type { Decision } from '../store/types.ts';
@@ -9,7 +9,7 @@ import type { RecordView } from '../sync/view.ts';
 import type { Base, Pair } from '../types.ts';
 import type { MergeResult, PropertyDecision } from './merge.ts';
 import { type Block, clearsOf, hasEnded, permitFor, seenInBoth } from './permit.ts';
-import { isSynced } from './state.ts';
+import { isSynced } from './record-state.ts';
 
 export type BrakeGate =
   | {

@@ -13,11 +13,11 @@ import { absentError, conflictError, takenError } from './choice-errors.ts';
 import { decideLinked } from './linked.ts';
 import { endLink, endOfAbsent, survivorOf, tooEarly } from './orphaned.ts';
 import { deletedValues } from './overwritten.ts';
+import { indexEntry, whyExcluded } from './record-state.ts';
 import { endFormer, linkUnmerged } from './relink.ts';
 import { decideRestore } from './restore.ts';
-import { indexEntry, whyExcluded } from './state.ts';
 import { absentTwice, act, ask, end, entryOf, fail, issueOf, keyOf, nothing, outcomeOf, viewOn } from './unit.ts';
-import { decideUnlinked } from './unlinked.ts';
+import { decideUnlinked } from './unlinked-record.ts';
 
 type Kind<K extends Choice['kind']> = Extract<Choice, { kind: K }>;
 

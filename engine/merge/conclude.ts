@@ -14,9 +14,9 @@ import type { MergeResult } from './merge.ts';
 import { disagreementOf, isReview, outcomeAfter } from './pair-outcome.ts';
 import { blockedTrouble } from './permit.ts';
 import { nextLook, recentAfter } from './readback.ts';
+import { stateToStore } from './record-state.ts';
 import { type Responses, refusalOf, responsesOf, withoutRefused } from './responses.ts';
 import type { PairToMerge, Settled } from './settle.ts';
-import { stateToStore } from './state.ts';
 import { act, entryOf, issueOf, linkResult, nothing, openOfLink, type Trouble, troubleOf, waiting } from './unit.ts';
 
 /** All is done that can be done: what is recorded, and what it came to. */

@@ -19,8 +19,8 @@ import { lacksCorrelation } from './linked.ts';
 import { merge, type PropertyWrite } from './merge.ts';
 import { blockedTrouble, hasEnded, permitFor, seenIn } from './permit.ts';
 import { lossIn, nextLook } from './readback.ts';
+import { linkedState, stateToStore, unlinkedState } from './record-state.ts';
 import { isComparable, sentUnder } from './sent-under.ts';
-import { linkedState, stateToStore, unlinkedState } from './state.ts';
 import { resultOfCreate, sameSent, suspicionOf } from './unconfirmed.ts';
 import {
   act,

@@ -7,7 +7,7 @@ import type { Facts } from '../sync/facts.ts';
 import { decideChoice } from './choices.ts';
 import { decideLinked } from './linked.ts';
 import { wakingAfterReuse } from './reused.ts';
-import { decideUnlinked } from './unlinked.ts';
+import { decideUnlinked } from './unlinked-record.ts';
 
 export const decide = (facts: Facts): Step => wakingAfterReuse(facts, decideOne(facts));
 

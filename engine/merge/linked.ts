@@ -9,10 +9,10 @@ import { otherSide, type Pair, type SideIndex } from '../types.ts';
 import { appliedWrites, withApplied } from './base.ts';
 import { decideOrphaned } from './orphaned.ts';
 import { decideMerged } from './other.ts';
-import { decidePair } from './pair.ts';
+import { decidePair } from './pair-to-merge.ts';
+import { isSynced, unreadableState } from './record-state.ts';
 import { decideReused, reusedRecord } from './reused.ts';
 import type { PairToMerge } from './settle.ts';
-import { isSynced, unreadableState } from './state.ts';
 import {
   act,
   ask,

@@ -18,7 +18,7 @@ import { appliedWrites, baseEntry, withApplied } from './base.ts';
 import { deletedValues } from './overwritten.ts';
 import { type Block, blockedTrouble, type Permit, permitFor } from './permit.ts';
 import { nextLook } from './readback.ts';
-import { stateToStore, whyExcluded } from './state.ts';
+import { stateToStore, whyExcluded } from './record-state.ts';
 import {
   absentTwice,
   act,

@@ -8,7 +8,7 @@ import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import { endOfAbsent } from './orphaned.ts';
-import { stateToStore, unreadableState } from './state.ts';
+import { stateToStore, unreadableState } from './record-state.ts';
 import { abandoned, act, ask, entryOf, issueOf, keyOf, linkResult, nothing, openOfLink, outcomeOf } from './unit.ts';
 
 /** What it answered is looked at under its own id; of the id that was asked for there is no record. */

@@ -1,5 +1,5 @@
 /** Whether the brake lets a write through, and what a person decided against. Pure. */
-import type { BrakeConfig, BrakeKind } from '../config/brake.ts';
+import type { BrakeConfig, BrakeKind } from '../config/brake-limits.ts';
 import type { Mapping } from '../config/types.ts';
 import { EMPTY } from '../expression/values.ts';
 import type { Allowance, Brake } from '../store/brake.ts';

@@ -7,7 +7,7 @@ import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import type { Pair } from '../types.ts';
 import { baseOfMatch } from './base.ts';
-import { indexEntry } from './state.ts';
+import { indexEntry } from './record-state.ts';
 import { linkResult, nothing } from './unit.ts';
 
 /** The former link ends. The survivor goes into the match index at once: without a link it would get another counterpart. */

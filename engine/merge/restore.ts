@@ -18,9 +18,9 @@ import { restoredNow } from './conclude.ts';
 import { ownWriteByHand } from './foreign.ts';
 import { pairOfLink } from './linked.ts';
 import { overwrittenValue } from './overwritten.ts';
-import { decidePair, mustReadFirst } from './pair.ts';
+import { decidePair, mustReadFirst } from './pair-to-merge.ts';
 import { recentAfter } from './readback.ts';
-import { whyExcluded } from './state.ts';
+import { whyExcluded } from './record-state.ts';
 import { act, ask, fail, outcomeOf, viewOn } from './unit.ts';
 
 export type RestoreChoice = Extract<Choice, { kind: 'restore' }>;

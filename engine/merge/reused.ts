@@ -14,7 +14,7 @@ import type { RecordView } from '../sync/view.ts';
 import { otherSide, type Pair } from '../types.ts';
 import { baseEntry } from './base.ts';
 import { shareKey } from './match.ts';
-import { stateToStore } from './state.ts';
+import { stateToStore } from './record-state.ts';
 import { act, entryOf, issueOf, keyOf, linkResult, nothing, openOfLink, outcomeOf } from './unit.ts';
 
 /** What the clocks of a system and of Redis may differ by, and time zones that it does not state, in ms. */

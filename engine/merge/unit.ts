@@ -17,7 +17,7 @@ import type { Action, Commit, Question, Step } from '../sync/actions.ts';
 import type { Facts, Reference } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import type { Pair, SideIndex } from '../types.ts';
-import { indexEntry, matchPart, unlinkedState } from './state.ts';
+import { indexEntry, matchPart, unlinkedState } from './record-state.ts';
 
 export const ask = (question: Question): Step => ({ kind: 'ask', question });
 export const act = (action: Action, outcome: Outcome): Step => ({ kind: 'act', action, outcome });

@@ -4,9 +4,9 @@
  */
 import type { Job, Queue } from 'bullmq';
 import type { Engine } from '../engine.ts';
+import { outcome } from '../model/outcome.ts';
 import { recordKey } from '../model/record-key.ts';
 import { isRecordJob, type MappingJob, type ScanJob } from '../runtime/queues.ts';
-import { outcome } from '../sync/outcome.ts';
 import { reasonOfJob, type WaitReason } from './reasons.ts';
 
 /** The states of a job in BullMQ. `waiting` includes jobs with a priority. */

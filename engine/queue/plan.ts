@@ -1,18 +1,18 @@
 /** A plan: what a run would do, without writing anything to either system. */
 import { setTimeout } from 'node:timers/promises';
-import { allowance } from '../config/brake.ts';
+import { allowance } from '../config/brake-limits.ts';
 import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
 import { asTandemError, type TandemError } from '../errors.ts';
+import { type Outcome, outcome } from '../model/outcome.ts';
 import type { Run } from '../store/runs.ts';
 import { backfill } from '../sync/backfill.ts';
-import { brakeOn, brakeReason, type Missing } from '../sync/brake.ts';
-import type { SyncContext } from '../sync/context.ts';
+import { brakeOn, brakeReason, type Missing } from '../sync/brake-answer.ts';
 import { mappingScope } from '../sync/mapping-scope.ts';
-import { type Outcome, outcome } from '../sync/outcome.ts';
 import { plan } from '../sync/reconcile.ts';
 import { type RunKind, type ScanOptions, scan } from '../sync/scan.ts';
 import type { MappingScope } from '../sync/scope.ts';
+import type { SyncContext } from '../sync/sync-context.ts';
 import type { SideIndex } from '../types.ts';
 
 /** @returns what the brake would say to it, '' if nothing */

@@ -15,9 +15,9 @@ import { withRecent } from '../sync/recent.ts';
 import type { MappingScope } from '../sync/scope.ts';
 import { jittered } from '../timing.ts';
 import { type BatchJob, reconcileQueue } from './queues.ts';
-import { type RecordResult, type RecordWork, type Shift, workOn } from './record.ts';
 import { retryLater, showRefusal, tryNow } from './trouble.ts';
 import type { Work } from './work.ts';
+import { type RecordResult, type RecordWork, type Shift, workOn } from './work-on-record.ts';
 
 /** Records that a batch takes at most. */
 const BATCH = 50;

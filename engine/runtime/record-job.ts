@@ -1,15 +1,15 @@
 /** A record in trouble, as a job of its own: tried again with growing delays, then among those that failed. */
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
+import { outcome } from '../model/outcome.ts';
 import { recordKey } from '../model/record-key.ts';
 import { failureText, noteRetry, noteWait, WAITS, type Wait, waitOf } from '../queue/reasons.ts';
 import { takeBatch } from '../sync/batch.ts';
-import { lockedError } from '../sync/claims.ts';
-import { outcome } from '../sync/outcome.ts';
+import { lockedError } from '../sync/claim-table.ts';
 import { jittered } from '../timing.ts';
 import { BUSY_WAIT, shiftOf } from './batch-job.ts';
 import { type RecordJob, reconcileQueue } from './queues.ts';
-import { type RecordResult, type RecordWork, type Shift, workOn } from './record.ts';
 import type { Work } from './work.ts';
+import { type RecordResult, type RecordWork, type Shift, workOn } from './work-on-record.ts';
 
 /** How long a job waits whose mapping nobody has here, and for a process that has the version in force, in ms. */
 const MAPPING_WAIT = 5_000;

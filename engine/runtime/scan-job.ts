@@ -10,8 +10,7 @@ import { failureText, noteRetry, noteWait, WAITS, type Wait, waitOf } from '../q
 import type { Membership } from '../queue/versions.ts';
 import type { Run } from '../store/runs.ts';
 import { backfill, definitionChanges } from '../sync/backfill.ts';
-import { brakeOn, brakeReason, carryOut, liftUnlimited } from '../sync/brake.ts';
-import type { SyncContext } from '../sync/context.ts';
+import { brakeOn, brakeReason, carryOut, liftUnlimited } from '../sync/brake-answer.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
 import { dropCreatesOfGone } from '../sync/find-create.ts';
 import { mappingScope } from '../sync/mapping-scope.ts';
@@ -24,6 +23,7 @@ import {
   ScanSuperseded,
   scan,
 } from '../sync/scan.ts';
+import type { SyncContext } from '../sync/sync-context.ts';
 import type { Delivered, Deliveries } from './deliveries.ts';
 import { SCAN_QUEUE, type ScanJob } from './queues.ts';
 import type { Work } from './work.ts';

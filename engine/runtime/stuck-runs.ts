@@ -5,7 +5,7 @@
  * harmless.
  */
 import type { Engine } from '../engine.ts';
-import { outcome } from '../sync/outcome.ts';
+import { outcome } from '../model/outcome.ts';
 import type { ScanJob } from './queues.ts';
 
 /** @returns what looks once; a run that has moved since the look before is left alone */

@@ -5,7 +5,7 @@ import type { ErrorCode, TandemError } from '../errors.ts';
 import { recordKey } from '../model/record-key.ts';
 import { noteFirstTry } from '../queue/reasons.ts';
 import type { Issue } from '../store/types.ts';
-import type { Claims } from '../sync/claims.ts';
+import type { Claims } from '../sync/claim-table.ts';
 import type { SideIndex } from '../types.ts';
 
 interface RecordName {

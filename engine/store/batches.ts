@@ -2,10 +2,10 @@
 import { coalesce } from '../coalesce.ts';
 import { parseRecordKey, recordKey } from '../model/record-key.ts';
 import { type BrakeListener, brakeRequest, parseBrake } from './brake.ts';
-import { redisTime, type StoreContext } from './context.ts';
 import { parseOpen, quietIssue } from './issue-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
 import type { Reader } from './reader.ts';
+import { redisTime, type StoreContext } from './store-context.ts';
 import { isToken, tokenBytes } from './tokens.ts';
 import {
   type Batches,

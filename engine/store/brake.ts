@@ -3,9 +3,9 @@
  * people answered. One fact for all workers.
  */
 import { randomUUID } from 'node:crypto';
-import type { BrakeKind } from '../config/brake.ts';
-import type { StoreContext } from './context.ts';
+import type { BrakeKind } from '../config/brake-limits.ts';
 import type { Packable } from './msgpack.ts';
+import type { StoreContext } from './store-context.ts';
 import type { Allowance, Brake, BrakeAnswer } from './types.ts';
 
 export type { Allowance, Brake, BrakeAnswer } from './types.ts';

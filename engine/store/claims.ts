@@ -1,5 +1,5 @@
 /** Who works on what: names that one owner holds for a time. They are taken, extended and released with batches. */
-import { redisTime, type StoreContext } from './context.ts';
+import { redisTime, type StoreContext } from './store-context.ts';
 
 export function createClaims({ redis, base }: StoreContext) {
   return {

@@ -1,6 +1,6 @@
 /** Who waits for the link of a record. They are noted, and marked dirty in the commit of other records. */
 import type { SideIndex } from '../types.ts';
-import type { StoreContext } from './context.ts';
+import type { StoreContext } from './store-context.ts';
 
 export function createDependents({ scripts }: StoreContext) {
   return {

@@ -5,8 +5,8 @@
  */
 import { hash, stableJson } from '../expression/values.ts';
 import type { SideIndex } from '../types.ts';
-import type { StoreContext } from './context.ts';
 import type { Reader } from './reader.ts';
+import type { StoreContext } from './store-context.ts';
 
 /** Values kept per link, the newest. */
 export const HISTORY_ENTRIES = 50;

@@ -1,7 +1,8 @@
 /** Links of a mapping: how many, and all of them. Single ones are read by `reader`, and change by commits. */
-import type { StoreContext } from './context.ts';
+
 import { otherId } from './link-codec.ts';
 import type { Reader } from './reader.ts';
+import type { StoreContext } from './store-context.ts';
 import type { Link } from './types.ts';
 import { staleWord } from './words.ts';
 

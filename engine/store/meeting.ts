@@ -1,8 +1,8 @@
 /** Which records a full scan has seen, to find those that it has not. The notes live in Redis, an hour after the last of them. */
 import { randomUUID } from 'node:crypto';
 import type { SideIndex } from '../types.ts';
-import { redisTime, type StoreContext } from './context.ts';
 import { parseOpen } from './issue-codec.ts';
+import { redisTime, type StoreContext } from './store-context.ts';
 import type { Issue } from './types.ts';
 import type { Unlinked } from './unlinked.ts';
 

@@ -1,6 +1,6 @@
 /** How far a mapping has been read, and which edits of it have been followed up. */
 import type { Pair, SideIndex } from '../types.ts';
-import { redisTime, type StoreContext } from './context.ts';
+import { redisTime, type StoreContext } from './store-context.ts';
 import type { Unlinked } from './unlinked.ts';
 
 /** What of a mapping's edits has been followed up. */

@@ -1,8 +1,8 @@
 /** Reads what is stored of records: their links, their entries without a link, what is open about them. */
 import { otherSide, type SideIndex } from '../types.ts';
-import type { StoreContext } from './context.ts';
 import { kindOf, parseOpen, quietIssue } from './issue-codec.ts';
 import { decodeLink, setNumber } from './link-codec.ts';
+import type { StoreContext } from './store-context.ts';
 import type { FoundRecord, Link, OpenEntry } from './types.ts';
 import { decodeUnlinked, type UnlinkedEntry } from './unlinked-codec.ts';
 import { textOfWaiting, unpackWaiting } from './waiting-codec.ts';

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import type { Outcome } from '../model/outcome.ts';
 import { type Counts, countsBy, OUTCOMES } from '../model/outcome.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { DefinitionChanges } from '../sync/backfill.ts';
-import type { Outcome } from '../sync/outcome.ts';
 import type { RunKind, ScanProgress, UnidentifiedItems } from '../sync/scan.ts';
 import type { SideIndex } from '../types.ts';
 import { dirtyKey } from './dirty.ts';

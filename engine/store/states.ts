@@ -1,9 +1,9 @@
 /** The states in which records were last handled, changed outside a batch: of a record that failed for good, or is to be looked at. */
 import { ERRORS } from '../errors.ts';
 import { recordKey } from '../model/record-key.ts';
-import type { StoreContext } from './context.ts';
 import { packOpen } from './issue-codec.ts';
 import type { Issues } from './issues.ts';
+import type { StoreContext } from './store-context.ts';
 import { isToken, tokenBytes } from './tokens.ts';
 import type { Issue, OpenPatch, RecordRef, Token } from './types.ts';
 import { commitUnits } from './units.ts';

@@ -7,11 +7,11 @@
  * records may have come since the copy that no index knows of.
  */
 import type { Base, Pair, SideIndex } from '../types.ts';
-import type { StoreContext } from './context.ts';
 import { packOpen } from './issue-codec.ts';
 import type { Issues } from './issues.ts';
 import { type Packable, pack } from './msgpack.ts';
 import type { Reader } from './reader.ts';
+import type { StoreContext } from './store-context.ts';
 import type { CorrelationNote, Issue, IssueKind, OpenPatch, PendingCreate, Token } from './types.ts';
 import { packLink, type WireUnit } from './units.ts';
 import { packState } from './unlinked-codec.ts';

@@ -2,7 +2,7 @@
  * What is stored of one mapping, and the batch operations on it. Every operation is one Lua script and one round trip,
  * however many records it concerns. All times are epoch ms of Redis' clock unless a comment says otherwise.
  */
-import type { BrakeKind } from '../config/brake.ts';
+import type { BrakeKind } from '../config/brake-limits.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Base, Pair, SideIndex } from '../types.ts';
 

@@ -3,10 +3,10 @@
 import { TandemError } from '../errors.ts';
 import { parseRecordKey, recordKey } from '../model/record-key.ts';
 import type { Pair } from '../types.ts';
-import type { StoreContext } from './context.ts';
 import { packOpen } from './issue-codec.ts';
 import { encodeLink } from './link-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
+import type { StoreContext } from './store-context.ts';
 import { tokenBytes } from './tokens.ts';
 import type { CommitAnswer, CommitUnit, LinkState, RecentWrite, RecordKey, RunCount, UnlinkedIndex } from './types.ts';
 import { packState } from './unlinked-codec.ts';

@@ -1,9 +1,9 @@
 /** Records without a link: the index by which others find them, when they were first read, what the mapping leaves alone. */
 import { coalesce } from '../coalesce.ts';
 import type { SideIndex } from '../types.ts';
-import type { StoreContext } from './context.ts';
 import { pack } from './msgpack.ts';
 import type { Reader } from './reader.ts';
+import type { StoreContext } from './store-context.ts';
 import { tokenBytes } from './tokens.ts';
 import type { Token, UnlinkedIndex } from './types.ts';
 import { commitUnits, packIndex, type WireUnit } from './units.ts';

@@ -1,6 +1,6 @@
 /** Records that wait until both sides were read fully once. */
 import type { SideIndex } from '../types.ts';
-import type { StoreContext } from './context.ts';
+import type { StoreContext } from './store-context.ts';
 
 const BATCH = 500;
 

@@ -2,15 +2,15 @@
  * What `decide` answers: a question, an action, or the end. The worker asks and acts until the end is reached; a plan
  * asks too, but prints the first action instead of carrying it out.
  */
-import type { BrakeKind } from '../config/brake.ts';
+import type { BrakeKind } from '../config/brake-limits.ts';
 import type { TandemError } from '../errors.ts';
 import type { PropertyWrite } from '../merge/merge.ts';
+import type { Outcome } from '../model/outcome.ts';
 import type { Allowance } from '../store/brake.ts';
 import type { Lost } from '../store/history.ts';
 import type { CommitUnit, PendingCreate, PendingWrites, RecordKey, UnlinkedIndex } from '../store/types.ts';
 import type { Base, JsonObject, Pair, SideIndex } from '../types.ts';
 import type { Facts, OwnWrite } from './facts.ts';
-import type { Outcome } from './outcome.ts';
 import type { RecordView } from './view.ts';
 
 /** A fact that is needed. To ask writes nothing, neither to a system nor to Redis. */

@@ -1,17 +1,17 @@
 /** Carries out the actions of `decide`: one small executor per kind, which decides nothing. Its result is a fact. */
-import { BRAKE_KINDS } from '../config/brake.ts';
+import { BRAKE_KINDS } from '../config/brake-limits.ts';
 import type { UpdateConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
 import { fingerprintOf } from '../merge/base.ts';
 import { isLimited } from '../merge/permit.ts';
-import { linkedState } from '../merge/state.ts';
+import { linkedState } from '../merge/record-state.ts';
 import { entryOf, keyOf } from '../merge/unit.ts';
 import { flip, replaceSide } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
 import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import type { Action } from './actions.ts';
-import { type Claims, expiredError } from './claims.ts';
+import { type Claims, expiredError } from './claim-table.ts';
 import type { Facts, RecordFact, Results, WriteResult } from './facts.ts';
 import type { MappingScope } from './scope.ts';
 import { type RecordView, viewRecord } from './view.ts';

@@ -4,9 +4,9 @@
  * ends early is begun again and meets only what is left.
  */
 import type { Mapping } from '../config/types.ts';
-import type { SyncContext } from './context.ts';
 import { outdated } from './definitions.ts';
 import type { ScanOptions } from './scan.ts';
+import type { SyncContext } from './sync-context.ts';
 
 /** Properties by name, by what became of them. */
 export interface DefinitionChanges {

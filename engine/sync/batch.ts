@@ -1,7 +1,7 @@
 /** Units of work that are taken together, each committed or given back by itself. */
 import { coalesce } from '../coalesce.ts';
 import type { CommitAnswer, CommitUnit, RecordRef, Taken, TakenUnit } from '../store/types.ts';
-import { CLAIM_TTL, type Claims, createClaimTable } from './claims.ts';
+import { CLAIM_TTL, type Claims, createClaimTable } from './claim-table.ts';
 import { createDeadline } from './deadline.ts';
 import type { MappingScope } from './scope.ts';
 

@@ -4,8 +4,8 @@ import type { RecordKey } from '../store/types.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import type { CorrelationFacts, RuleFacts } from './facts.ts';
 import { readNamed, readView, viewAll } from './read-view.ts';
-import { survivorNamed, survivorsWith } from './returning.ts';
 import type { MappingScope } from './scope.ts';
+import { survivorNamed, survivorsWith } from './survivors.ts';
 import type { RecordView } from './view.ts';
 
 /** The free records that a record names, or that name it, read again; `found`: such that the match index need not know. */

@@ -1,12 +1,12 @@
 /** Records what became of a unit, in one step: link, issues, who is marked dirty, which records are looked at next. */
 import { TandemError } from '../errors.ts';
-import { stateToStore } from '../merge/state.ts';
+import { stateToStore } from '../merge/record-state.ts';
 import { mapPair, SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { CommitAnswer, CommitResult, CommitUnit, Mark, OpenPatch, RecordKey } from '../store/types.ts';
 import type { Commit } from './actions.ts';
 import type { ClaimedUnit } from './batch.ts';
-import { expiredError } from './claims.ts';
+import { expiredError } from './claim-table.ts';
 import type { Facts, Unit } from './facts.ts';
 import type { MappingScope } from './scope.ts';
 import type { RecordView } from './view.ts';

@@ -1,7 +1,7 @@
 /** Under which definitions of its properties the base of a link was made, and whether those are still the present ones. */
 import type { Mapping } from '../config/types.ts';
 import { hash, stableJson } from '../expression/values.ts';
-import { takingPart } from '../store/context.ts';
+import { takingPart } from '../store/store-context.ts';
 import type { Base } from '../types.ts';
 
 /** Whether a property was added, removed or defined otherwise since this base was made, or never agreed. */

@@ -2,7 +2,7 @@
  * What `decide` knows. Facts are gathered one question at a time and only as they are needed; `undefined` means not asked
  * yet. Redis facts (`StoredFacts`) come before system facts, and several units may be given theirs at once by a batch.
  */
-import type { BrakeKind } from '../config/brake.ts';
+import type { BrakeKind } from '../config/brake-limits.ts';
 import type { Mapping } from '../config/types.ts';
 import type { Capabilities } from '../connectors/connector.ts';
 import type { TandemError } from '../errors.ts';

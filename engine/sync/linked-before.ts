@@ -1,5 +1,5 @@
 /** How many links there were before the present run deleted or created some: they decide how many writes the brake allows. */
-import type { BrakeKind } from '../config/brake.ts';
+import type { BrakeKind } from '../config/brake-limits.ts';
 import { BRAKE_WINDOW } from '../store/brake.ts';
 import type { MappingScope } from './scope.ts';
 

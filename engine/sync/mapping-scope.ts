@@ -1,15 +1,15 @@
 /** Makes the scope of a mapping. Questions that the units of a batch have in common are asked once. */
 import { coalesce } from '../coalesce.ts';
-import { BRAKE_KINDS, type BrakeKind, allowance as limitOf } from '../config/brake.ts';
+import { BRAKE_KINDS, type BrakeKind, allowance as limitOf } from '../config/brake-limits.ts';
 import type { Config, Mapping } from '../config/types.ts';
 import { mapPair, SIDES } from '../model/pair.ts';
 import type { BrakeAnswer, Link, RecordRef } from '../store/types.ts';
 import type { SideIndex } from '../types.ts';
-import type { SyncContext } from './context.ts';
 import { linkedBefore } from './linked-before.ts';
 import { rawHash } from './raw.ts';
 import type { MappingScope, Sibling } from './scope.ts';
 import { ownWriteIn } from './stored.ts';
+import type { SyncContext } from './sync-context.ts';
 
 /** Records of the waiting room that are asked about together, and how long the first one waits for others, in ms. */
 const MOST_PARKED = 500;

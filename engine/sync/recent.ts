@@ -3,7 +3,7 @@
  * record made there a moment ago is found before another one is created. What is found goes into the index: the next
  * question begins where this one ended.
  */
-import { indexEntry } from '../merge/state.ts';
+import { indexEntry } from '../merge/record-state.ts';
 import type { SideIndex, SystemRecord } from '../types.ts';
 import { rawHash } from './raw.ts';
 import type { MappingScope } from './scope.ts';

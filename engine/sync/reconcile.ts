@@ -12,7 +12,7 @@ import type { Brake } from '../store/types.ts';
 import type { Commit, Step } from './actions.ts';
 import { apply, keepMade } from './apply.ts';
 import { type ClaimedUnit, takeBatch } from './batch.ts';
-import { lockedError } from './claims.ts';
+import { lockedError } from './claim-table.ts';
 import { commit, type Ending, type Recorded } from './commit.ts';
 import type { Choice, Facts, StoredFacts, Unit } from './facts.ts';
 import { gather } from './gather.ts';

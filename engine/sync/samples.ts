@@ -1,5 +1,5 @@
 /** Values and records on which conversions are tried without the systems: from entity schemas, value tables and declared types. */
-import { validateRecord } from '../config/records.ts';
+import { validateRecord } from '../config/record-schema.ts';
 import { schemaTypes } from '../config/schema-path.ts';
 import type { EntityConfig, JsonSchema, Mapping, Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';

@@ -5,15 +5,14 @@
 import type { Mapping } from '../config/types.ts';
 import type { Page } from '../connectors/connector.ts';
 import { asTandemError, ERRORS, TandemError } from '../errors.ts';
-import { indexEntry, isSynced, unlinkedState, unreadableState } from '../merge/state.ts';
+import { indexEntry, isSynced, unlinkedState, unreadableState } from '../merge/record-state.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { Meeting, Missed } from '../store/meeting.ts';
 import type { Store } from '../store/store.ts';
 import type { Issue, IssueKind, RecordRef } from '../store/types.ts';
 import { takeTurns } from '../timing.ts';
 import type { SideIndex } from '../types.ts';
-import { brakeForMissing, liftUnlimited, type Missing, weighMissing } from './brake.ts';
-import type { SyncContext } from './context.ts';
+import { brakeForMissing, liftUnlimited, type Missing, weighMissing } from './brake-answer.ts';
 import { mappingScope } from './mapping-scope.ts';
 import { rawHashAndSize } from './raw.ts';
 import {
@@ -30,6 +29,7 @@ import {
   withSize,
 } from './reading.ts';
 import type { MappingScope } from './scope.ts';
+import type { SyncContext } from './sync-context.ts';
 import { type RecordView, viewRecord } from './view.ts';
 import { watermarkAfter } from './watermark.ts';
 

@@ -1,14 +1,14 @@
 /** What every function of sync needs of one mapping. */
 
-import type { BrakeKind } from '../config/brake.ts';
+import type { BrakeKind } from '../config/brake-limits.ts';
 import type { Config, Mapping } from '../config/types.ts';
 import type { SystemClient } from '../connectors/client.ts';
 import type { Fingerprinter } from '../expression/values.ts';
 import type { Store } from '../store/store.ts';
 import type { BrakeAnswer, RecordRef } from '../store/types.ts';
 import type { Pair, SideIndex } from '../types.ts';
-import type { Step as Moment } from './context.ts';
 import type { AllowanceFacts, OwnWrite } from './facts.ts';
+import type { Step as Moment } from './sync-context.ts';
 import type { RecordView } from './view.ts';
 
 /** A side of another mapping with the same entity of the same system. */

@@ -1,5 +1,5 @@
 /** Writes decided properties to one record of a system, checked against its schema first. */
-import { type RecordFault, validateRecord } from '../config/records.ts';
+import { type RecordFault, validateRecord } from '../config/record-schema.ts';
 import type { Mapping, MappingSide } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';

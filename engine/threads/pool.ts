@@ -3,7 +3,7 @@
  * may do so where nothing in JavaScript can interrupt it, so it is not evaluated on the event loop that answers requests.
  */
 import type { Worker } from 'node:worker_threads';
-import type { ConfigStore } from '../config/store.ts';
+import type { ConfigStore } from '../config/config-store.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import { parseJson, printJson } from '../json.ts';
 import {

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { compileFiles, loadMappingText } from '../config/load.ts';
 import type { Mapping } from '../config/types.ts';
-import { toRecord } from '../connectors/http/record.ts';
+import { toRecord } from '../connectors/http/to-record.ts';
 import { asTandemError, faultOf, TandemError } from '../errors.ts';
 import { unkeyed } from '../expression/values.ts';
 import { parseJson, printJson } from '../json.ts';

@@ -3,9 +3,9 @@ import type { Redis } from 'ioredis';
 import { ERRORS, TandemError } from '../../engine/errors.ts';
 import type { Fingerprinter } from '../../engine/expression/values.ts';
 import { recordKey } from '../../engine/model/record-key.ts';
-import type { StoreRules } from '../../engine/store/context.ts';
 import { packOpen } from '../../engine/store/issue-codec.ts';
 import { createStore, type Store } from '../../engine/store/store.ts';
+import type { StoreRules } from '../../engine/store/store-context.ts';
 import { isToken, tokenBytes } from '../../engine/store/tokens.ts';
 import {
   type CorrelationNote,

@@ -5,8 +5,8 @@ import type { PathStep, WritablePath } from '../../expression/path.ts';
 import { otherSide } from '../../types.ts';
 import type { DeleteRule, Property } from '../types.ts';
 import type { YamlPath } from '../yaml.ts';
+import type { Compiling } from './compiling.ts';
 import { type CreateRules, createPath } from './sides.ts';
-import type { Compiling } from './state.ts';
 
 /** No place is written by two rows, nor by a row and the correlation. */
 export function checkTargets(

@@ -7,10 +7,10 @@ import { nearest } from '../../expression/nearest.ts';
 import { otherSide, type SideIndex } from '../../types.ts';
 import { readBy } from '../optional.ts';
 import type { YamlPath } from '../yaml.ts';
+import type { Compiling } from './compiling.ts';
 import type { BySide } from './file.ts';
-import { checkAsked } from './paths.ts';
+import { checkAsked } from './property-paths.ts';
 import { sideIndex, unknownEntity } from './sides.ts';
-import type { Compiling } from './state.ts';
 
 interface ExpressionRules {
   /** Whether the input is a value and not the record. */

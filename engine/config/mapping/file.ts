@@ -3,7 +3,7 @@
 import type { Form } from '../../expression/forms.ts';
 import { isObject } from '../../json.ts';
 import type { Json } from '../../types.ts';
-import type { BrakeFile } from '../brake.ts';
+import type { BrakeFile } from '../brake-limits.ts';
 import { NAMED_CONFLICT_RULES } from '../conflict.ts';
 import { createReport, type Report } from '../report.ts';
 import type { DeleteRule, JsonSchema, Problem, ValueType } from '../types.ts';

@@ -10,12 +10,12 @@ import { definitionOf } from '../definition.ts';
 import { schemaPlace } from '../schema-path.ts';
 import type { Direction, Property, PropertySide, ValueType } from '../types.ts';
 import type { YamlPath } from '../yaml.ts';
+import type { Compiling, ResolvedSide } from './compiling.ts';
 import { expression, expressionsBySide } from './expressions.ts';
 import { PROPERTY_KEYS, type PropertyFile } from './file.ts';
-import { checkAsked, checkPlace, quietPath } from './paths.ts';
+import { checkAsked, checkPlace, quietPath } from './property-paths.ts';
 import { compileReference } from './reference.ts';
 import { conflictQuiet, conflictRule, sideIndex, unknownEntity } from './sides.ts';
-import type { Compiling, ResolvedSide } from './state.ts';
 import { compileTable } from './table.ts';
 
 export function compileProperty(

@@ -3,9 +3,9 @@
 import type { SideIndex } from '../../types.ts';
 import type { ReferenceConfig } from '../types.ts';
 import type { YamlPath } from '../yaml.ts';
+import type { Compiling } from './compiling.ts';
 import { checkMapping, expressionsBySide } from './expressions.ts';
 import type { MappingDraft, PropertyFile } from './file.ts';
-import type { Compiling } from './state.ts';
 
 export function compileReference(
   state: Compiling,

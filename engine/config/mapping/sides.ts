@@ -5,8 +5,8 @@ import type { SideIndex } from '../../types.ts';
 import { CONFLICT_RULES, type ConflictRule, isNamedConflictRule, NAMED_CONFLICT_RULES } from '../conflict.ts';
 import type { DeleteRule, SystemConfig } from '../types.ts';
 import type { YamlPath } from '../yaml.ts';
+import type { Compiling, MappingContext, ResolvedSide } from './compiling.ts';
 import type { MappingDraft } from './file.ts';
-import type { Compiling, MappingContext, ResolvedSide } from './state.ts';
 
 export function resolveSide(draft: MappingDraft, index: SideIndex, context: MappingContext): ResolvedSide | undefined {
   const side = draft.sides[index];

@@ -6,7 +6,7 @@ import type { Json } from '../../types.ts';
 import { buildTable, entriesOf, INLINE, type TableEntries } from '../tables.ts';
 import type { Direction, JsonSchema, PropertySide, ValueTable } from '../types.ts';
 import type { YamlPath } from '../yaml.ts';
-import type { Compiling } from './state.ts';
+import type { Compiling } from './compiling.ts';
 
 export function compileTable(
   state: Compiling,

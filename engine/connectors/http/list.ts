@@ -4,13 +4,13 @@ import { asTandemError, TandemError } from '../../errors.ts';
 import { takeTurns } from '../../timing.ts';
 import type { SystemRecord } from '../../types.ts';
 import type { ListOptions, Page, Unidentified } from '../connector.ts';
+import { callOf, entityOf, type HttpSystem, located, offered, sendPatiently } from './http-system.ts';
 import { type HttpCheckpoint, isNumbered, type PageSource, type RawPage, readPages } from './pages.ts';
 import { createPager } from './paging.ts';
-import { isDeleted, toMillis, toRecord } from './record.ts';
 import { pageLimits } from './response-body.ts';
 import { type Reading, readSettled } from './settled.ts';
-import { callOf, entityOf, type HttpSystem, located, offered, sendPatiently } from './system.ts';
 import { fillQuery } from './template.ts';
+import { isDeleted, toMillis, toRecord } from './to-record.ts';
 import type { Call } from './transport.ts';
 
 /** Milliseconds that one page of a list waits in all for quota, before the whole list is given up for later. */

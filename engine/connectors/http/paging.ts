@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { PagingConfig } from '../../config/types.ts';
 import { TandemError } from '../../errors.ts';
 import { ExactNumber } from '../../json.ts';
-import { readPath } from './paths.ts';
+import { readPath } from './read-path.ts';
 import { mostRecords } from './response-body.ts';
 
 /** What the next request adds to the first one: query parameters, or a whole URL. */

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { parsePath } from '../../expression/path.ts';
 import { endOfText, parseJson } from '../../json.ts';
 import { takeTurns } from '../../timing.ts';
-import { readPath } from './paths.ts';
+import { readPath } from './read-path.ts';
 import { RECORD_LIMITS, TooMuch, textOf } from './response-body.ts';
 
 /** Stands for the list while what is around it is parsed; nobody else can know it. */

@@ -1,9 +1,9 @@
 /** One record by its id. */
 import { TandemError } from '../../errors.ts';
 import type { SystemRecord } from '../../types.ts';
+import { callOf, entityOf, type HttpSystem, offered, recordOf, sendPatiently, withId } from './http-system.ts';
 import { itemsOf } from './paging.ts';
-import { isDeleted } from './record.ts';
-import { callOf, entityOf, type HttpSystem, offered, recordOf, sendPatiently, withId } from './system.ts';
+import { isDeleted } from './to-record.ts';
 import type { Call, HttpResponse } from './transport.ts';
 
 /** Milliseconds that reading back what was just written waits for quota: giving up would cost a search for it later. */

@@ -2,7 +2,7 @@
 import type { JsonSchema, UpdateConfig } from '../../config/types.ts';
 import type { WritablePath } from '../../expression/path.ts';
 import type { Json, JsonObject } from '../../types.ts';
-import { isObject, property } from './paths.ts';
+import { isObject, property } from './read-path.ts';
 
 /** Without read-only properties, and without empty places: a record that does not exist yet has nothing to clear. */
 export function createBody(schema: JsonSchema, data: JsonObject): JsonObject {

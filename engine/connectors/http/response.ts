@@ -4,8 +4,8 @@ import type { QuotaConfig } from '../../config/types.ts';
 import { type ErrorCode, type ErrorContext, TandemError } from '../../errors.ts';
 import type { Json } from '../../types.ts';
 import type { Effect } from '../connector.ts';
-import { isObject, property, readPath } from './paths.ts';
-import { toMillis } from './record.ts';
+import { isObject, property, readPath } from './read-path.ts';
+import { toMillis } from './to-record.ts';
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 

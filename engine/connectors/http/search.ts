@@ -2,9 +2,9 @@
 import type { FindConfig, PagingConfig } from '../../config/types.ts';
 import { TandemError } from '../../errors.ts';
 import type { SystemRecord } from '../../types.ts';
+import { callOf, entityOf, type HttpSystem, offered } from './http-system.ts';
 import { pages, readPage } from './list.ts';
-import { isObject, readPath } from './paths.ts';
-import { callOf, entityOf, type HttpSystem, offered } from './system.ts';
+import { isObject, readPath } from './read-path.ts';
 import { fillQuery } from './template.ts';
 
 /** A search that goes on for more pages than this, or finds more records, is no search. */

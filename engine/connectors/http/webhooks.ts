@@ -5,9 +5,9 @@ import { TandemError } from '../../errors.ts';
 import { MAX_NESTING, MAX_VALUES } from '../../expression/limits.ts';
 import { sizeOf } from '../../expression/size.ts';
 import { parseJson } from '../../json.ts';
-import { isObject } from './paths.ts';
-import { toId } from './record.ts';
+import { isObject } from './read-path.ts';
 import { type Headers, headerOf } from './response.ts';
+import { toId } from './to-record.ts';
 
 export { createWebhookRegistrar, type RegisterCounts, type WebhookRegistrar } from './registrar.ts';
 

@@ -3,8 +3,8 @@ import type { EntityConfig } from '../../config/types.ts';
 import { asTandemError, TandemError } from '../../errors.ts';
 import { restoreExact } from '../../json.ts';
 import type { JsonObject } from '../../types.ts';
-import { isObject } from './paths.ts';
-import { callOf, type HttpSystem } from './system.ts';
+import { callOf, type HttpSystem } from './http-system.ts';
+import { isObject } from './read-path.ts';
 
 /** @param record the whole normalized record, with what is only read */
 export async function written(

@@ -1,4 +1,4 @@
-import type { Step } from '../../../engine/sync/context.ts';
+import type { Step } from '../../../engine/sync/sync-context.ts';
 
 export type Moment = Step;
 /** The named steps of a batch, and of a record within it. */

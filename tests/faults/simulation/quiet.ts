@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { BrakeAnswer } from '../../../engine/store/brake.ts';
 import type { Run } from '../../../engine/store/runs.ts';
-import { answerBrake } from '../../../engine/sync/brake.ts';
+import { answerBrake } from '../../../engine/sync/brake-answer.ts';
 import { createByHand, linkByHand } from '../../../engine/sync/manual.ts';
 import { mappingScope } from '../../../engine/sync/mapping-scope.ts';
 import { linksIn } from '../../support/links.ts';

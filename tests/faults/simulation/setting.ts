@@ -3,7 +3,7 @@ import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createConfigStore } from '../../../engine/config/store.ts';
+import { createConfigStore } from '../../../engine/config/config-store.ts';
 import { createEngine, type Engine } from '../../../engine/engine.ts';
 import { noKeapData } from '../../../sandbox/keap/data.ts';
 import { eventKeys } from '../../../sandbox/keap/hooks.ts';

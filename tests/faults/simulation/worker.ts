@@ -1,7 +1,7 @@
 /** A worker process of the simulation: the real engine, ended at any instant from outside or at a named step by itself. */
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ConfigStore, createConfigStore } from '../../../engine/config/store.ts';
+import { type ConfigStore, createConfigStore } from '../../../engine/config/config-store.ts';
 import { createEngine, type Engine } from '../../../engine/engine.ts';
 import { startWorkers, type Workers } from '../../../engine/runtime/workers.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';

@@ -3,7 +3,7 @@
 import type { FastifyReply } from 'fastify';
 import { afterEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../../engine/config/load.ts';
-import { validateRecord } from '../../../engine/config/records.ts';
+import { validateRecord } from '../../../engine/config/record-schema.ts';
 import { updateBody } from '../../../engine/connectors/http/request-body.ts';
 import { parsePath } from '../../../engine/expression/path.ts';
 import type { JsonObject } from '../../../engine/types.ts';

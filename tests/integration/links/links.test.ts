@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { redisTime } from '../../../engine/store/context.ts';
 import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/store/history.ts';
+import { redisTime } from '../../../engine/store/store-context.ts';
 import type { Issue } from '../../../engine/store/types.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
 import { createLinks, type Links, type Lost } from '../../support/links.ts';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
-import { createLogger } from '../../../cli/log.ts';
+import { createLogger } from '../../../cli/process/log.ts';
 import { applySchedules } from '../../../engine/queue/schedules.ts';
 import { listen } from '../../../server/server.ts';
 import { type Answer, API, CRM_KEY, closeAll, later, MAPPING, person, until, type World, world } from './support.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify';
 import { Redis } from 'ioredis';
-import { createConfigStore } from '../../../engine/config/store.ts';
+import { createConfigStore } from '../../../engine/config/config-store.ts';
 import { createEngine, type Engine } from '../../../engine/engine.ts';
 import type { Logger } from '../../../engine/logger.ts';
 import { startWorkers } from '../../../engine/runtime/workers.ts';

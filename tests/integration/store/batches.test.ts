@@ -9,7 +9,7 @@ import type { Store } from '../../../engine/store/store.ts';
 import type { CommitUnit, TakenUnit } from '../../../engine/store/types.ts';
 import { apply, keepMade } from '../../../engine/sync/apply.ts';
 import { takeBatch } from '../../../engine/sync/batch.ts';
-import type { Claims } from '../../../engine/sync/claims.ts';
+import type { Claims } from '../../../engine/sync/claim-table.ts';
 import type { Facts } from '../../../engine/sync/facts.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';

@@ -1,6 +1,6 @@
 /** What is not needed any more is deleted: after edits of a mapping, deleted records and broken links nothing of them is left. */
 import { afterAll, expect, it } from 'vitest';
-import type { StoreRules } from '../../../engine/store/context.ts';
+import type { StoreRules } from '../../../engine/store/store-context.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 import { contradictions, issue, keysOf, linkState, makeLink, storeOf, token, unit } from './support.ts';
 

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { answerBrake } from '../../../engine/sync/brake.ts';
+import { answerBrake } from '../../../engine/sync/brake-answer.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { all, make, remove, scopeOf, sync } from '../sync/support.ts';
 import { keysBehind } from './support.ts';

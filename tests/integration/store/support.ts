@@ -1,8 +1,8 @@
 /** A store of its own in the Redis of the tests, and what tests of stores say often. */
 import type { Redis } from 'ioredis';
-import type { StoreRules } from '../../../engine/store/context.ts';
 import { setNumber } from '../../../engine/store/link-codec.ts';
 import { createStore, type Store } from '../../../engine/store/store.ts';
+import type { StoreRules } from '../../../engine/store/store-context.ts';
 import type { CommitUnit, Issue, IssueKind, LinkState } from '../../../engine/store/types.ts';
 import { decodeUnlinked } from '../../../engine/store/unlinked-codec.ts';
 import { textOfWaiting } from '../../../engine/store/waiting-codec.ts';

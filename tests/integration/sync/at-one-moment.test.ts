@@ -3,8 +3,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { SyncContext } from '../../../engine/sync/context.ts';
 import { scan } from '../../../engine/sync/scan.ts';
+import type { SyncContext } from '../../../engine/sync/sync-context.ts';
 import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { edit, issueOf, linked, make, read, reconcile, reconcileOne, scopeOf, sync, unique } from './support.ts';

@@ -3,7 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { answerBrake, brakeOn, brakeReason } from '../../../engine/sync/brake.ts';
+import { answerBrake, brakeOn, brakeReason } from '../../../engine/sync/brake-answer.ts';
 import {
   createByHand,
   deleteSurvivor,

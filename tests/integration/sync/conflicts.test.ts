@@ -3,8 +3,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Step } from '../../../engine/sync/context.ts';
 import { linkByHand, restoreValue, unlinkByHand } from '../../../engine/sync/manual.ts';
+import type { Step } from '../../../engine/sync/sync-context.ts';
 import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import {

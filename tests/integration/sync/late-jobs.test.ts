@@ -3,8 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { SyncContext } from '../../../engine/sync/context.ts';
 import { createByHand, deleteSurvivor, unlinkByHand } from '../../../engine/sync/manual.ts';
+import type { SyncContext } from '../../../engine/sync/sync-context.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { counterpart, edit, linked, make, read, reconcileOne, remove, scopeOf, sync, unique } from './support.ts';
 

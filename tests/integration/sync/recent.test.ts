@@ -1,6 +1,6 @@
 /** Before a create the target is asked for what changed there: what its list shows late, and what is new by now, is found. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { indexEntry } from '../../../engine/merge/state.ts';
+import { indexEntry } from '../../../engine/merge/record-state.ts';
 import { createRecentReader, withRecent } from '../../../engine/sync/recent.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
 import { viewRecord } from '../../../engine/sync/view.ts';

@@ -6,10 +6,10 @@ import type { Outcome } from '../../../engine/model/outcome.ts';
 import type { RecordJob } from '../../../engine/runtime/queues.ts';
 import type { Run } from '../../../engine/store/runs.ts';
 import { takeBatch } from '../../../engine/sync/batch.ts';
-import type { SyncContext } from '../../../engine/sync/context.ts';
 import { mappingScope } from '../../../engine/sync/mapping-scope.ts';
 import { reconcileUnit } from '../../../engine/sync/reconcile.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
+import type { SyncContext } from '../../../engine/sync/sync-context.ts';
 import type { RecordIssue } from '../../support/links.ts';
 import type { Json, World } from '../../support/world.ts';
 

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { packageRoot, readEnvironment, VARIABLES, variablesTable } from '../../../cli/environment.ts';
 import { Failure } from '../../../cli/failure.ts';
+import { packageRoot, readEnvironment, VARIABLES, variablesTable } from '../../../cli/process/environment.ts';
 import { ROOT } from './spawn.ts';
 
 const failureOf = (env: Record<string, string>): Failure => {

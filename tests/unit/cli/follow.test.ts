@@ -6,7 +6,7 @@ import type { Run } from '../../../api/index.ts';
 import { verdictOf } from '../../../cli/checklist.ts';
 import { createClient } from '../../../cli/client.ts';
 import { followRun, reasonLines, summaryTable } from '../../../cli/follow.ts';
-import type { Output } from '../../../cli/output.ts';
+import type { Output } from '../../../cli/format/output.ts';
 import type { Rule } from '../../../engine/merge/merge.ts';
 
 const listeners = process.listenerCount('SIGINT');

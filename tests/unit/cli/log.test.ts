@@ -1,8 +1,8 @@
 // No line of the log holds a secret of this process or a value of a record, whatever was logged.
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { createLogger, loggedError } from '../../../cli/log.ts';
-import { createSecrets } from '../../../cli/secrets.ts';
+import { createLogger, loggedError } from '../../../cli/process/log.ts';
+import { createSecrets } from '../../../cli/process/secrets.ts';
 import type { SystemConfig } from '../../../engine/config/types.ts';
 import { TandemError } from '../../../engine/errors.ts';
 

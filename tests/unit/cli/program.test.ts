@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { VARIABLES } from '../../../cli/environment.ts';
+import { VARIABLES } from '../../../cli/process/environment.ts';
 import { createProgram } from '../../../cli/program.ts';
 import { ROOT, tandem } from './spawn.ts';
 

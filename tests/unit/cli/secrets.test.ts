@@ -1,6 +1,6 @@
 // Whatever form a secret has in the environment, no text keeps it.
 import { describe, expect, it } from 'vitest';
-import { createSecrets } from '../../../cli/secrets.ts';
+import { createSecrets } from '../../../cli/process/secrets.ts';
 
 const PASSWORD = 'p@ss w/ord:1';
 const ENCODED = encodeURIComponent(PASSWORD);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { VARIABLES } from '../../../cli/environment.ts';
+import { VARIABLES } from '../../../cli/process/environment.ts';
 import { BUILD } from '../../support/build.ts';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');

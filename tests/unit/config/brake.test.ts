@@ -1,7 +1,7 @@
 /** The limits of the brake: what stands in a file, what by default, and how much a run may do by them. */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { allowance, BRAKE_DEFAULTS, BRAKE_KINDS, brakeConfig } from '../../../engine/config/brake.ts';
+import { allowance, BRAKE_DEFAULTS, BRAKE_KINDS, brakeConfig } from '../../../engine/config/brake-limits.ts';
 import { edited, load } from './fixture.ts';
 import { ROOT } from './real.ts';
 

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type ConfigStore, createConfigStore } from '../../../engine/config/store.ts';
+import { type ConfigStore, createConfigStore } from '../../../engine/config/config-store.ts';
 import { ENV, files, MAPPING } from './fixture.ts';
 
 const closing: (() => unknown)[] = [];

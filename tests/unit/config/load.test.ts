@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { readFiles } from '../../../engine/config/files.ts';
 import { formatProblem } from '../../../engine/config/format.ts';
 import { loadConfig, loadMappingText } from '../../../engine/config/load.ts';
-import { validateRecord } from '../../../engine/config/records.ts';
+import { validateRecord } from '../../../engine/config/record-schema.ts';
 import { ENV, edited, files, load, MAPPING } from './fixture.ts';
 import { loadReal, REAL_ENV, ROOT } from './real.ts';
 

@@ -1,6 +1,6 @@
 /** Records are checked before they are sent, in plain words and without their values. */
 import { describe, expect, it } from 'vitest';
-import { validateRecord } from '../../../engine/config/records.ts';
+import { validateRecord } from '../../../engine/config/record-schema.ts';
 import { loadReal } from './real.ts';
 
 describe('a record', async () => {

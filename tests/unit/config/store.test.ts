@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { type ConfigChange, type ConfigStore, createConfigStore } from '../../../engine/config/config-store.ts';
 import { formatProblem } from '../../../engine/config/format.ts';
 import { loadMappingText } from '../../../engine/config/load.ts';
-import { type ConfigChange, type ConfigStore, createConfigStore } from '../../../engine/config/store.ts';
 import { ENV, edited, files, MAPPING } from './fixture.ts';
 
 const FILE = 'mappings/people-customers.yaml';

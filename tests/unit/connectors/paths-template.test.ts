@@ -1,7 +1,7 @@
 // Reading by path, and filling templates.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readPath } from '../../../engine/connectors/http/paths.ts';
+import { readPath } from '../../../engine/connectors/http/read-path.ts';
 import { fillJson, fillPath, fillQuery } from '../../../engine/connectors/http/template.ts';
 
 describe('readPath', () => {

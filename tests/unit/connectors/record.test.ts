@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EntityConfig } from '../../../engine/config/types.ts';
-import { toId, toInstant, toRecord } from '../../../engine/connectors/http/record.ts';
+import { toId, toInstant, toRecord } from '../../../engine/connectors/http/to-record.ts';
 import { TandemError } from '../../../engine/errors.ts';
 import { compileExpression } from '../../../engine/expression/compile.ts';
 import { ExactNumber, parseJson } from '../../../engine/json.ts';

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { VARIABLES } from '../../../cli/environment.ts';
+import { VARIABLES } from '../../../cli/process/environment.ts';
 import { createProgram } from '../../../cli/program.ts';
 import { ERRORS } from '../../../engine/errors.ts';
 

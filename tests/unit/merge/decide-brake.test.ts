@@ -1,6 +1,6 @@
 /** The decision table for the brake: what it lets through, what it blocks, and what a person has decided about it. */
 import { describe, expect, it } from 'vitest';
-import type { BrakeKind } from '../../../engine/config/brake.ts';
+import type { BrakeKind } from '../../../engine/config/brake-limits.ts';
 import { brakeReason, permitFor } from '../../../engine/merge/permit.ts';
 import type { Brake } from '../../../engine/store/brake.ts';
 import type { OpenEntry } from '../../../engine/store/types.ts';

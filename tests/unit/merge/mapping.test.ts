@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { Mapping, Property } from '../../../engine/config/types.ts';
 import { fingerprint, isEmpty, unkeyed, type ValueType } from '../../../engine/expression/values.ts';
 import { type MergeResult, merge } from '../../../engine/merge/merge.ts';
-import { linkedState, unlinkedState } from '../../../engine/merge/state.ts';
+import { linkedState, unlinkedState } from '../../../engine/merge/record-state.ts';
 import { type ConvertContext, convertProperty, propertyStates } from '../../../engine/sync/convert.ts';
 import { type RecordView, viewRecord } from '../../../engine/sync/view.ts';
 import { type Base, type Json, type JsonObject, otherSide, type SideIndex } from '../../../engine/types.ts';

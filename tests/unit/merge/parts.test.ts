@@ -12,8 +12,7 @@ import {
 } from '../../../engine/merge/base.ts';
 import { foreignModified, ownWriteOf } from '../../../engine/merge/foreign.ts';
 import { deletedValues, overwrittenValue } from '../../../engine/merge/overwritten.ts';
-import { mustReadFirst } from '../../../engine/merge/pair.ts';
-import { mergePair } from '../../../engine/merge/settle.ts';
+import { mustReadFirst } from '../../../engine/merge/pair-to-merge.ts';
 import {
   indexEntry,
   isSynced,
@@ -23,7 +22,8 @@ import {
   stateToStore,
   unlinkedState,
   unreadableState,
-} from '../../../engine/merge/state.ts';
+} from '../../../engine/merge/record-state.ts';
+import { mergePair } from '../../../engine/merge/settle.ts';
 import { sameSent } from '../../../engine/merge/unconfirmed.ts';
 import { isSettled, troubleOf, viewOn } from '../../../engine/merge/unit.ts';
 import { conversionsOf, factsOf, mappingOf, pendingCreate, readable, state, view } from './situation.ts';

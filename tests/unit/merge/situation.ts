@@ -5,7 +5,7 @@
  * Fingerprints are the values themselves and tokens stand in angle brackets, so that the rows can be read.
  */
 import type { EntityConfig, Mapping, MappingSide, Property } from '../../../engine/config/types.ts';
-import { capabilitiesOf } from '../../../engine/connectors/http/connector.ts';
+import { capabilitiesOf } from '../../../engine/connectors/http/http-connector.ts';
 import type { TandemError } from '../../../engine/errors.ts';
 import type { Fingerprinter } from '../../../engine/expression/values.ts';
 import { decide } from '../../../engine/merge/decide.ts';

@@ -1,0 +1,69 @@
+/** What `tandem validate` says about round trips, one line per property with an example, and about live systems. */
+import type { DescriptionFinding, Finding, LiveFinding, UncheckedProperty } from '../../engine/index.ts';
+import { plain } from './output.ts';
+
+/**
+ * Lines as `FILE:LINE:COLUMN LOSSY PROPERTY: …`; a property that loses both ways is reported once, with both examples.
+ */
+export function findingLines(findings: readonly Finding[]): string[] {
+  const groups = new Map<string, Finding[]>();
+  for (const finding of findings) {
+    const key = JSON.stringify([finding.file, finding.mapping, finding.property, finding.kind]);
+    groups.set(key, [...(groups.get(key) ?? []), finding]);
+  }
+  return [...groups.values()].map(([first, ...more]) => {
+    const { file, line, column, kind, property, message, remedy } = first!;
+    const others = more.map((other) => ` Also ${journey(other)}.`).join('');
+    return plain(
+      `${file}:${line}:${column} ${kind.toUpperCase()} ${property}: ${journey(first!)}. ${message} ${remedy}${others}`,
+    );
+  });
+}
+
+/** `"(030) 12" in keap -> "03012" in customwebshop -> "03012" in keap (5 of 6 records)` */
+function journey({ kind, law, from, to, example, records, values }: Finding): string {
+  const steps = [`${shown(example.value)} in ${from}`];
+  if (law === 'there-and-back' && (kind === 'lossy' || example.there !== undefined))
+    steps.push(`${shown(example.there)} in ${to}`);
+  if (law === 'there-and-back' && kind === 'lossy') steps.push(`${shown(example.back)} in ${from}`);
+  if (law === 'write-back') steps.push(`${shown(example.back)} in ${from}`);
+  const { found, of, what } =
+    records.found > 0
+      ? { ...records, what: records.of === 1 ? 'record' : 'records' }
+      : { ...values, what: values.of === 1 ? 'sample value' : 'sample values' };
+  return `${steps.join(' -> ')} (${found} of ${of} ${what})`;
+}
+
+const LONGEST = 60;
+
+function shown(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  const text = JSON.stringify(value);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
+}
+
+/** One line per reason. */
+export function uncheckedLines(notChecked: readonly UncheckedProperty[]): string[] {
+  const reasons = new Map<string, string[]>();
+  for (const { mapping, property, reason } of notChecked)
+    reasons.set(reason, [...(reasons.get(reason) ?? []), `${mapping} ${property}`]);
+  return [...reasons].map(([reason, properties]) =>
+    plain(
+      `Whether these lose anything on their way there and back was not tried: ${properties.join(', ')} (${reason}).`,
+    ),
+  );
+}
+
+/** One line per finding: `FILE:LINE:COLUMN KIND SYSTEM.ENTITY OPERATION: REQUEST -> ANSWER. MESSAGE REMEDY`. */
+export const liveFindingLines = (findings: readonly LiveFinding[]): string[] =>
+  findings.map(({ file, line, column, kind, system, entity, operation, request, answer, message, remedy }) =>
+    plain(
+      `${file}:${line}:${column} ${kind.toUpperCase()} ${system}.${entity} ${operation}: ${request} -> ${answer}. ${message} ${remedy}`,
+    ),
+  );
+
+/** One line per sentence that the rules contradict. */
+export const descriptionLines = (findings: readonly DescriptionFinding[]): string[] =>
+  findings.map(({ file, line, column, quote, message, remedy }) =>
+    plain(`${file}:${line}:${column} DESCRIPTION "${quote}": ${message} ${remedy}`),
+  );

@@ -1,1 +1,0 @@
-export { type Changes, changeTo, type Outcome, type OutcomeKind, outcome } from '../model/outcome.ts';
