@@ -25,11 +25,6 @@ export interface SystemClient extends Connector {
    * @throws TandemError SYSTEM_DOWN
    */
   ready(entity: string): Promise<void>;
-  /**
-   * Makes calls one after the other, without others between them: they share one slot until one of them has written. Each
-   * counts for the limits of the system.
-   */
-  together<T>(work: () => Promise<T>): Promise<T>;
   /** All records of a small entity, kept for its `cache` time (single-flight). */
   cached(entity: string): Promise<readonly SystemRecord[]>;
 }
@@ -130,7 +125,6 @@ export function createSystemClient(
     update: (entity, id, change, options) =>
       connector.update(entity, id, change, options).catch((error) => orRefused(entity, error)),
     delete: (entity, id, options) => connector.delete(entity, id, options).catch((error) => orRefused(entity, error)),
-    together: (work) => host.together(work),
     config,
     circuit,
     clock,

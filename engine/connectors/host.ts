@@ -2,7 +2,6 @@
  * What every call to a system passes, whatever the kind of its connector: the circuit, tries in place, a slot, the limits, measures
  * and traces.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Redis } from 'ioredis';
 import type { SystemConfig } from '../config/types.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
@@ -12,7 +11,7 @@ import { type Circuit, createCircuit, type SystemStatus } from './circuit.ts';
 import { createSystemClock } from './clock.ts';
 import type { Called, ConnectorHost, Effect, Operation, SystemCall, Turn } from './connector.ts';
 import { createLimiter } from './limiter.ts';
-import { createSemaphore, type Semaphore } from './semaphore.ts';
+import { createSemaphore } from './semaphore.ts';
 
 /** What was called and how it went, for metrics and logs; never a value. */
 export interface CallInfo {
@@ -52,17 +51,8 @@ export interface SystemDeps {
 
 export interface SystemHost extends ConnectorHost {
   readonly circuit: Circuit;
-  /** As of `SystemClient`. */
-  together<T>(work: () => Promise<T>): Promise<T>;
   /** Nothing is tried again, and nobody waits any more. */
   close(): void;
-}
-
-/** A slot that several calls use, one after the other. */
-interface Hold {
-  readonly turns: Semaphore;
-  over: boolean;
-  readonly end: () => void;
 }
 
 const TRIES = 4;
@@ -76,7 +66,6 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
   const system = config.name;
   const retryDelay = deps.retryDelay ?? FIRST_DELAY;
   const slots = createSemaphore(config.concurrency);
-  const held = new AsyncLocalStorage<Hold>();
   const limiter = createLimiter({ redis: deps.redis, prefix: deps.prefix, system, limits: config.limits });
   const circuit =
     deps.circuit ??
@@ -86,30 +75,6 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
       onChange: (status) => deps.onCircuit?.(system, status),
     });
   let closed = false;
-
-  const holdNow = (): Hold | undefined => {
-    const hold = held.getStore();
-    return hold?.over === false ? hold : undefined;
-  };
-
-  async function together<T>(work: () => Promise<T>): Promise<T> {
-    // It would wait for the slot that it has.
-    if (holdNow()) return await work();
-    const release = await slots.acquire();
-    const hold: Hold = {
-      turns: createSemaphore(1),
-      over: false,
-      end() {
-        hold.over = true;
-        release();
-      },
-    };
-    try {
-      return await held.run(hold, work);
-    } finally {
-      hold.end();
-    }
-  }
 
   async function call<T>(asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
     const effect = asked.effect ?? effectOf(asked.operation);
@@ -167,14 +132,12 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
       deps.onCall?.({ system, entity, operation, status, ms: performance.now() - begun, error, quotaLeft });
     };
     const turn: Turn = async (exchange) => {
-      const hold = holdNow();
-      const release = await (hold?.turns ?? slots).acquire(asked.signal);
+      // Its record was just read: what waits meanwhile could be an edit that it does not know. Each follows a reading, so that
+      // readings always get their turn too.
+      const release = await slots.acquire(asked.signal, operation === 'update');
       try {
         await limiter.acquire(asked.signal);
-        const answer = await exchange();
-        // What comes after a write, such as reading it back, may wait for quota.
-        if ((asked.effect ?? effectOf(operation)) !== 'read') hold?.end();
-        return answer;
+        return await exchange();
       } finally {
         release();
       }
@@ -194,7 +157,6 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
 
   return {
     call,
-    together,
     pause: (ms) => limiter.pause(ms),
     circuit,
     clock: createSystemClock(deps.redis, `${deps.prefix}:{${system}}:clock`, (ahead) => deps.onClock?.(system, ahead)),

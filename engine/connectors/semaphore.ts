@@ -1,15 +1,18 @@
 /** Slots that only so many may hold at once. */
 
 export interface Semaphore {
-  /** Waits for a slot, first come first served. @returns its release, to be called once */
-  acquire(signal?: AbortSignal): Promise<() => void>;
+  /**
+   * Waits for a slot: first come first served, those that go ahead before the others.
+   * @returns its release, to be called once
+   */
+  acquire(signal?: AbortSignal, ahead?: boolean): Promise<() => void>;
 }
 
 export function createSemaphore(slots: number): Semaphore {
   let free = Math.max(1, slots);
-  const waiting: (() => void)[] = [];
+  const [first, others]: [(() => void)[], (() => void)[]] = [[], []];
   const release = (): void => {
-    const next = waiting.shift();
+    const next = first.shift() ?? others.shift();
     if (next === undefined) free += 1;
     else next();
   };
@@ -21,12 +24,13 @@ export function createSemaphore(slots: number): Semaphore {
     };
   };
   return {
-    async acquire(signal) {
+    async acquire(signal, ahead = false) {
       signal?.throwIfAborted();
       if (free > 0) {
         free -= 1;
         return once();
       }
+      const waiting = ahead ? first : others;
       return await new Promise((resolve, reject) => {
         const grant = (): void => {
           signal?.removeEventListener('abort', abort);

@@ -133,13 +133,10 @@ const responseAt = ({ stored: { now, takenAt } }: Facts): number => now + perfor
 
 /** An older reading is made again before a write that no version guards, in ms. */
 const FRESH = 2_000;
-/** Such a write is not sent any more so long after that reading, in ms: longer than it may wait for the limits of the system. */
+/** Such a write is not sent any more so long after that reading, in ms. Updates go ahead of other calls, so that it is rare. */
 const STALE = 5_000;
 
-/**
- * Without a version, an edit that is made between the reading and the write is overwritten unseen. So the write gets its slot
- * before the reading is looked at: however many calls wait for theirs, none comes between the two.
- */
+/** Without a version, an edit that is made between the reading and the write is overwritten unseen: that time is kept short. */
 async function write(
   scope: MappingScope,
   claims: Claims,
@@ -148,16 +145,14 @@ async function write(
 ): Promise<Extract<WriteResult, { kind: 'done' }>> {
   const { side, view, readFirst } = action;
   if (view.record.version !== undefined) return await send(scope, action, view.record, claims.check);
-  return await scope.clients[side].together(async () => {
-    const fact = facts.records[side];
-    const shownAt = (fact?.kind === 'present' && fact.readAt) || Number.NEGATIVE_INFINITY;
-    const again = readFirst || performance.now() - shownAt > FRESH;
-    const record = again ? await readAgain(scope, view) : view.record;
-    const readAt = again ? performance.now() : shownAt;
-    return await send(scope, action, record, () => {
-      claims.check();
-      if (performance.now() - readAt > STALE) throw changedError(scope, view, 'may have been changed');
-    });
+  const fact = facts.records[side];
+  const shownAt = (fact?.kind === 'present' && fact.readAt) || Number.NEGATIVE_INFINITY;
+  const again = readFirst || performance.now() - shownAt > FRESH;
+  const record = again ? await readAgain(scope, view) : view.record;
+  const readAt = again ? performance.now() : shownAt;
+  return await send(scope, action, record, () => {
+    claims.check();
+    if (performance.now() - readAt > STALE) throw changedError(scope, view, 'may have been changed');
   });
 }
 
@@ -303,19 +298,14 @@ async function correlate(
     learned(facts, { correlated: replaceSide(facts.results.correlated, side, result) });
   if (!path || !entity.update) return known(false);
   try {
-    const only = sendsOnly(entity.update, path);
-    const name = async (): Promise<Results['correlated'][SideIndex]> => {
-      // What is known may be from a page, which has no version, or from before a write of this very look.
-      const record = only ? view.record : await clients[side].read(entity.name, view.record.id);
-      if (record?.id !== view.record.id) return false;
-      const data = path.set(record.data, counterpart ?? null);
-      const change = { data, changed: [path], version: record.version, before: record.data };
-      const named = await clients[side].update(entity.name, record.id, change, { guard: claims.check });
-      expectSame(scope, side, record.id, named);
-      return { view: await viewRecord(mapping, side, named, scope.fingerprinter) };
-    };
-    // As in `write`: no other call comes between the reading and what is written of it.
-    return known(await (only ? name() : clients[side].together(name)));
+    // What is known may be from a page, which has no version, or from before a write of this very look.
+    const record = sendsOnly(entity.update, path) ? view.record : await clients[side].read(entity.name, view.record.id);
+    if (record?.id !== view.record.id) return known(false);
+    const data = path.set(record.data, counterpart ?? null);
+    const change = { data, changed: [path], version: record.version, before: record.data };
+    const named = await clients[side].update(entity.name, record.id, change, { guard: claims.check });
+    expectSame(scope, side, record.id, named);
+    return known({ view: await viewRecord(mapping, side, named, scope.fingerprinter) });
   } catch (cause) {
     const error = asTandemError(cause);
     return known(error.retry === 'never' ? false : { error });
