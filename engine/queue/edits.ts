@@ -19,6 +19,8 @@ import { keptSides } from './missing.ts';
 export async function followEdit(engine: Engine, mapping: Mapping, scans: boolean): Promise<void> {
   const { name, version } = mapping;
   const links = engine.links(name);
+  // First: were the edit undone before, what was left out meanwhile would not be missed.
+  const former = await links.progress.forgetFormerReads();
   const followed = await links.progress.followed();
   const sides = keptSides(mapping);
   if (JSON.stringify(followed.sides) !== JSON.stringify(sides)) await links.progress.follow({ sides });
@@ -32,7 +34,6 @@ export async function followEdit(engine: Engine, mapping: Mapping, scans: boolea
     await releaseEdited(mappingScope(context, mapping), (side, ids) => context.enqueue(name, side, ids));
     await links.progress.follow({ version });
   }
-  const former = await links.progress.forgetFormerReads();
   const rescoped = followed.scope !== undefined && followed.scope !== scopeOf(mapping);
   if (followed.scope === undefined) await links.progress.follow({ scope: scopeOf(mapping) });
   // Before the first sync, that or its schedule reads everything anyway.

@@ -45,8 +45,8 @@ export interface ScanJob {
   readonly scan: RunKind;
   /** Absent for a scheduled scan: its run begins with the job. */
   readonly run?: string;
-  /** Both sides were read; what is left is to mark what waited for that. */
-  readonly read?: boolean;
+  /** The version of the mapping under which both sides were read; what is left is to mark what waited for that. */
+  readonly read?: string;
   /** Rejected writes were marked to be tried again. */
   readonly retried?: boolean;
   /** Tell what would be done, for all that needs work or for one record. */

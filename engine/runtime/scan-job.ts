@@ -87,10 +87,10 @@ export async function scanJob(
 // Over 60 lines: the steps of a scan in their order. Each may end it, and `readSides` is a step that shares the job and the links.
 async function scanAll(scanning: Scanning): Promise<string> {
   const { engine, member, job, token, config, mapping, run, log } = scanning;
-  const { scan: kind, plan = false, record, read = false } = job.data;
+  const { scan: kind, plan = false, record, read } = job.data;
   const { name } = mapping;
   const links = engine.links(name, config);
-  if (!read) {
+  if (read !== mapping.version) {
     if (!(await engine.runs.scanning(run))) return 'scanned already';
     for (const { system, entity } of mapping.sides) await engine.client(system.name).ready(entity.name);
     const context = engine.context({ owner: `${job.id}:${token}`, config, run });
@@ -109,7 +109,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
       return done ? 'scanned' : delay(job, token, VERSION_WAIT, WAITS.version);
     }
     if (!(await readSides(scanning, context, kind))) return delay(job, token, VERSION_WAIT, WAITS.version);
-    await job.updateData({ ...job.data, run: run.id, read: true });
+    await job.updateData({ ...job.data, run: run.id, read: mapping.version });
   }
   if ((await links.waitingRoom.waitingCount()) > 0 && (await links.progress.ready())) {
     // Parents first: their first sync ends before this one begins, so that references find their links.
@@ -122,6 +122,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
   const brake = await brakeOn(engine, mapping);
   if (brake) log.warn({ brake: brake.kind }, brakeReason(mapping, brake));
   await engine.runs.scanned(run, brake ? brakeReason(mapping, brake) : '');
+  await scanAgainIfEdited(scanning);
   return brake ? 'blocked' : 'scanned';
 
   /** @returns false where the mapping was edited meanwhile: a worker with the version in force reads again */
@@ -137,7 +138,12 @@ async function scanAll(scanning: Scanning): Promise<string> {
       await job.updateData({ ...job.data, run: run.id, retried: true });
     }
     const progress: NonNullable<Parameters<typeof scan>[3]['progress']> = (page) => engine.runs.read(run, page);
-    const inForce = (): Promise<boolean> => engine.versions.isInForce(name, mapping.version);
+    const inForce = async (): Promise<boolean> => {
+      const is = await engine.versions.isInForce(name, mapping.version);
+      // This process is to hear of it before it takes more.
+      if (!is) await member.refresh();
+      return is;
+    };
     const result = await scan(context, mapping, kind, { found, progress, run: run.id, inForce }).catch(
       (cause: unknown) => {
         if (cause instanceof ScanSuperseded) return undefined;
@@ -153,6 +159,14 @@ async function scanAll(scanning: Scanning): Promise<string> {
     }
     return true;
   }
+}
+
+/** Who edited the mapping after the last look at it, and asked for a scan, found this run under way. */
+async function scanAgainIfEdited({ engine, member, mapping, job }: Scanning): Promise<void> {
+  await member.refresh();
+  const { name, version } = mapping;
+  if ((await member.inForce(name, version)) || !engine.config.current().mappings.has(name)) return;
+  await engine.trigger({ mapping: name, scan: job.data.scan }, 'edit');
 }
 
 const deliveredOf = (version: string, { views, sizes, requestedAt, revision }: FoundOnPage): Delivered[] =>
@@ -231,7 +245,8 @@ async function reportRebuild(engine: Engine, mapping: Mapping, log: Logger): Pro
  * it gets an issue with its reason.
  * @returns false when it must be done again
  */
-async function backfillLinks({ engine, member, mapping, run }: Scanning, context: SyncContext): Promise<boolean> {
+async function backfillLinks(scanning: Scanning, context: SyncContext): Promise<boolean> {
+  const { engine, member, mapping, run } = scanning;
   const { name, version } = mapping;
   // What began under the former version must not end after its link was looked at here.
   if (!(await member.known(name))) return false;
@@ -242,9 +257,7 @@ async function backfillLinks({ engine, member, mapping, run }: Scanning, context
   if (!(await member.inForce(name, version))) return false;
   await engine.links(name).progress.follow({ definitions: definitionsOf(mapping) });
   await engine.runs.scanned(run);
-  // A caller that edited the mapping in this moment found this run under way.
-  await member.refresh();
-  if (!(await member.inForce(name, version))) await engine.trigger({ mapping: name, scan: 'backfill' }, 'edit');
+  await scanAgainIfEdited(scanning);
   return true;
 }
 

@@ -25,7 +25,7 @@ export interface KeptSide {
 }
 
 // Over 60 lines: a factory. What it returns are short functions over one hash.
-export function createProgress({ redis, base, rules }: StoreContext, unlinked: Unlinked) {
+export function createProgress({ redis, base, rules, scripts }: StoreContext, unlinked: Unlinked) {
   const key = `${base}progress`;
   // What was done under other match rules does not count, and is overwritten.
   const marked = (text: string, by = rules.id): string => `${by}|${text}`;
@@ -53,15 +53,17 @@ export function createProgress({ redis, base, rules }: StoreContext, unlinked: U
     /**
      * An edit changed which records take part or how they match: full reads under the former rules count no more, also not
      * once the edit is undone, as what was left out meanwhile is not indexed any more.
-     * @returns whether a side had been read under the former rules
+     * @returns whether both sides had been read, and one of them under former rules
      */
-    async forgetFormerReads(): Promise<boolean> {
-      const fields = ['full:0', 'full:1'] as const;
-      const texts = await redis.hmget(key, ...fields);
-      const former = fields.filter((_, side) => texts[side] !== null && readUnder(texts[side]) === undefined);
-      for (const field of former) await redis.hset(key, field, FORMER);
-      return former.length > 0;
-    },
+    forgetFormerReads: async (): Promise<boolean> =>
+      (await scripts.text<number>('forget', marked('', rules.reads), FORMER)) === 1,
+
+    /**
+     * Whether both sides were read fully under rules that count: those of this process, or of one that has another version of
+     * the mapping.
+     */
+    readByAny: async (): Promise<boolean> =>
+      (await redis.hmget(key, 'full:0', 'full:1')).every((text) => text !== null && text !== FORMER),
 
     /** Whether a plan has read both sides: enough to tell what would be done, not to do it. */
     readyToPlan: async (): Promise<boolean> => (await readBoth('full')) || (await readBoth('planned')),

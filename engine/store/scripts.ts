@@ -10,6 +10,7 @@ const SCRIPTS = [
   'commit',
   'compare',
   'entries',
+  'forget',
   'free',
   'intern',
   'leave',

@@ -27,7 +27,7 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
   const lookUps = new Map<string, (id: string) => Promise<Link | undefined>>();
   const siblings = mapPair(mapping.sides, (_, side) => siblingsOf(config, mapping, side));
 
-  const readyOf = onceFor((name) => context.links(name).progress.ready());
+  const readyOf = onceFor((name) => context.links(name).progress.readByAny());
 
   function siblingLink({ mapping: { name }, side }: Sibling, id: string): Promise<Link | undefined> {
     const key = `${side}/${name}`;
@@ -50,7 +50,7 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
     const { progress, waitingRoom } = context.links(name);
     const release = coalesce<RecordRef, void>(
       async (waiters) => {
-        if (await progress.ready()) {
+        if (await progress.readByAny()) {
           for (const side of SIDES) {
             const ids = waiters.flatMap((one) => (one.side === side ? [one.id] : []));
             if (ids.length === 0) continue;

@@ -159,7 +159,8 @@ async function readList(
 ): Promise<SideReading> {
   if (opened.over) return opened;
   const { links, mapping } = scope;
-  const blind = opened.first && createsBlindly(mapping, side);
+  // Once in the life of a mapping: what an edit has read again was decided before.
+  const blind = opened.first && createsBlindly(mapping, side) && (await links.progress.firstRead()) === undefined;
   let reading = opened;
   // The page with which it goes on was counted before.
   let counted = opened.checkpoint !== undefined;

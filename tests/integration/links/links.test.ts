@@ -203,6 +203,17 @@ describe('reading progress', () => {
       testFingerprinter,
     );
     expect(await otherRules.ready()).toBe(false);
+    expect(await otherRules.readByAny()).toBe(true);
+    expect(await links.forgetFormerReads()).toBe(false);
+    expect(await links.ready()).toBe(true);
+    // An edit that is undone leaves no side read.
+    expect(await otherRules.forgetFormerReads()).toBe(true);
+    expect(await otherRules.readByAny()).toBe(false);
+    expect(await links.ready()).toBe(false);
+    await links.readThrough(0, 'full', undefined);
+    expect(await links.ready()).toBe(false);
+    await links.readThrough(1, 'full', undefined);
+    expect(await links.ready()).toBe(true);
   });
 
   it('tells which linked records a full read did not meet, those known to be gone apart', async () => {

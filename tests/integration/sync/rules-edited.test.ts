@@ -2,6 +2,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Size } from '../../../sandbox/seed/index.ts';
 import { startWorld, type World } from '../../support/world.ts';
 import { all, counterpart, issueOf, linked, make, reconcile, sync } from './support.ts';
 
@@ -11,7 +12,7 @@ const text = ({ match = 'sku', when = 'true' }): string => `mapping: ${MAPPING}
 description: Products.
 between: { keap: products, customwebshop: products }
 when: { customwebshop: '${when}' }
-match: [{ keap: ${match}, customwebshop: ${match} }]
+${match && `match: [{ keap: ${match}, customwebshop: ${match} }]`}
 create: [customwebshop]
 schedule: off
 properties:
@@ -23,10 +24,10 @@ const fileIn = (dir: string): string => join(dir, 'mappings', `${MAPPING}.yaml`)
 let world: World;
 afterEach(() => world?.close());
 
-/** Products of the shop that were there long before, so that no question for changes shows them. */
-async function begin(first: Parameters<typeof text>[0]): Promise<void> {
+/** @param size `small`: products of the shop were there long before, so that no question for changes shows them */
+async function begin(first: Parameters<typeof text>[0], size: Size = 'small'): Promise<void> {
   world = await startWorld({
-    size: 'demo',
+    size,
     lag: '0s',
     prepare: async (dir) => {
       for (const name of await readdir(join(dir, 'mappings')))
@@ -134,4 +135,26 @@ describe('a match rule that is edited while a worker has a record under the form
     expect(having(old.name, `${old.sku}-K`).map((one) => String(one.id))).toEqual([old.id]);
     expect(await linked(world, MAPPING, 'keap', made)).toBe(old.id);
   });
+});
+
+it('a mapping without match rules goes on creating after an edit, beside records that have no counterpart', async () => {
+  await begin({ match: '' }, 'empty');
+  await product({ sku: 'first', name: 'First' });
+  await sync(world, 'full', MAPPING);
+  expect(having('First', 'first')).toHaveLength(1);
+  await make(world, 'shop', 'products', { name: 'By hand', sku: 'by-hand', price: '1.00', short_description: 'x' });
+  await rewrite({ match: '', when: 'name != "x"' });
+  await product({ sku: 'second', name: 'Second' });
+  await sync(world, 'full', MAPPING);
+  expect(having('Second', 'second')).toHaveLength(1);
+});
+
+it('a scan that had read both sides under a former version reads them again', async () => {
+  await begin({}, 'empty');
+  const { runs, queues } = world.engine;
+  const { run } = await runs.begin({ mapping: MAPPING, scan: 'full', plan: false, trigger: 'api' });
+  await product({ sku: 'one', name: 'One' });
+  await queues.scan.add('scan', { mapping: MAPPING, scan: 'full', run: run.id, read: 'a former version' });
+  await expect.poll(async () => (await runs.get(run.id))?.state, { timeout: 10_000 }).toBe('done');
+  expect((await runs.get(run.id))?.progress.read).toEqual([1, 0]);
 });
