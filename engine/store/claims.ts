@@ -1,4 +1,7 @@
-/** Who works on what: names that one owner holds for a time. They are taken, extended and released with batches. */
+/**
+ * Who works on what: names that one owner holds for a time. They are taken by take.lua and lock.lua, extended by
+ * claim.lua, and released with batches; here they are only read.
+ */
 import { redisTime, type StoreContext } from './store-context.ts';
 
 export function createClaims({ redis, base }: StoreContext) {
