@@ -3,7 +3,7 @@ import type { Mapping } from '../config/types.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { mapPair } from '../model/pair.ts';
 import type { Lost } from '../store/history.ts';
-import type { OpenPatch, PendingWrite } from '../store/types.ts';
+import { type OpenPatch, type PendingWrite, UNKNOWN_VALUE } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
@@ -16,6 +16,7 @@ import { overwrittenValue, overwrittenValues } from './overwritten.ts';
 import { plannedOutcome } from './pair-outcome.ts';
 import { blockedTrouble } from './permit.ts';
 import { stateToStore, whyExcluded } from './record-state.ts';
+import { responsesOf } from './responses.ts';
 import { type PairToMerge, type Settled, settle } from './settle.ts';
 import { act, ask, entryOf, fail, issueOf, linkResult, nothing, openOfLink, outcomeOf } from './unit.ts';
 
@@ -54,6 +55,15 @@ function nextEffect(facts: Facts, pair: PairToMerge, gate: OpenGate, settled: Se
     return act({ do: 'keep-overwritten', ids: pair.ids, values }, planned);
   for (const side of [0, 1] as const) {
     if (merged.writes[side].length === 0 || results.written[side]) continue;
+    const shown = results.shownNoted ? [] : writesAsShown(facts, pair, merged, otherSide(side));
+    if (shown.length > 0) {
+      const noted = {
+        revision: facts.stored.link?.revision ?? 0,
+        ids: pair.ids,
+        writes: [...pair.applied, ...writes, ...shown],
+      };
+      return act({ do: 'begin', consume: undefined, writes: noted, shown: true }, planned);
+    }
     const readFirst = mustReadFirst(facts, pair, side);
     const unshown = some(settled.read.unshown[side]);
     const [view, own] = [pair.views[side], merged.writes[side]];
@@ -98,6 +108,20 @@ const pendingWritesOf = (mapping: Mapping, views: Pair<RecordView>, merged: Merg
       from: fingerprintOf(mapping, views[otherSide(side)], property),
     })),
   );
+
+/**
+ * What a system has made of values that it was sent, while the other record is still to be written: should that fail, the next
+ * look would take these for edits. What was not stored as it was sent is no agreement, as in `withoutRefused`.
+ */
+function writesAsShown(facts: Facts, pair: PairToMerge, merged: MergeResult, side: SideIndex): PendingWrite[] {
+  const writes = merged.writes[side];
+  const { answered, refused } = responsesOf(facts, pair.views[side], writes, facts.results.written[side]);
+  return pendingWritesOf(facts.mapping, pair.views, merged).flatMap((write) => {
+    const shown = write.side === side ? answered.get(write.property) : undefined;
+    if (shown === undefined || shown === write.sent) return [];
+    return [{ ...write, sent: shown, ...(refused.has(write.property) ? { from: UNKNOWN_VALUE } : {}) }];
+  });
+}
 
 /** Sides to whose record its counterpart is to be written now; not where the write to it was rejected. */
 function correlationsToWrite({ results }: Facts, { correlation }: PairToMerge): SideIndex[] {

@@ -58,6 +58,8 @@ export type Action =
       readonly do: 'begin';
       readonly consume: Consumption | undefined;
       readonly writes?: PendingWrites;
+      /** One record is written, and its system has made other values of what was sent: these are noted too. */
+      readonly shown?: true;
       readonly create?: { readonly side: SideIndex; readonly id: string; readonly pending: PendingCreate };
     }
   | { readonly do: 'keep-overwritten'; readonly ids: Pair<string>; readonly values: readonly Lost[] }

@@ -67,7 +67,7 @@ async function begin(
   scope: MappingScope,
   claims: Claims,
   facts: Facts,
-  { consume, writes, create: created }: Do<'begin'>,
+  { consume, writes, shown, create: created }: Do<'begin'>,
 ): Promise<Learned> {
   const { links, mapping } = scope;
   const record = writes ? recordKey(0, writes.ids[0]) : keyOf(facts);
@@ -91,7 +91,7 @@ async function begin(
   if (result === 'changed') throw createChanged(mapping.name, facts.id);
   if (result) return { stored: { ...facts.stored, brake: result } };
   if (created) await scope.step?.('after-begin');
-  return learned(facts, { begun: { key: created?.pending.key } });
+  return learned(facts, { begun: { key: created?.pending.key }, ...(shown ? { shownNoted: true } : {}) });
 }
 
 const editedError = (mapping: string, id: string): TandemError =>

@@ -223,6 +223,8 @@ export interface Results {
   /** What is begun is noted, and the brake has let it through. `key`: that of the pending create. */
   readonly begun?: { readonly key: string | undefined };
   readonly overwrittenKept?: true;
+  /** It is noted what the first of two systems made of the values that it was sent. */
+  readonly shownNoted?: true;
   readonly written: Pair<WriteResult | undefined>;
   readonly created?: CreateResult;
   /** It is noted since when the result of an unconfirmed create is not found. */

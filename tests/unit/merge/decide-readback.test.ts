@@ -571,6 +571,36 @@ describe('a write that was not stored', () => {
       "
     `));
 
+  const both: Situation = {
+    link: link(agreedOn('Ann', 'p1')),
+    records: [view(0, ['Ben', 'p1']), view(1, ['Ann', 'a long text'])],
+    effects: { written: [['Ben', 'a long'], undefined] },
+  };
+  const noted = { property: 'phone', side: 0, sent: 'a long', definition: 'phone#1', from: '?' } as const;
+
+  it('is noted before the other record is written: should that fail, it is no edit', () => {
+    const begun = steps(both).flatMap(({ step }) => (step.kind === 'act' && 'shown' in step.action ? [step] : []));
+    expect(begun).toMatchObject([{ action: { writes: { revision: 3, ids: ['a', 'b'] } } }]);
+    expect(play(both)).toMatch(/update \{side: 0.*\n.*begin .*\{property: phone, side: 0, sent: a long, .*shown: true/);
+    const stored = play({ ...both, effects: { written: [['Ben', 'a long text'], undefined] } });
+    expect(stored).not.toContain('shown');
+  });
+
+  it('and noted so gives way to a person who clears the value meanwhile', () => {
+    const open = { pendingWrites: { revision: 3, ids: ['a', 'b'], writes: [noted] } } as const;
+    const cleared = play({ ...both, open, records: [view(0, ['Ben', 'a long']), view(1, ['Ann', ''])], effects: {} });
+    expect(cleared).toMatch(/update \{side: 0, .*writes: \[\{property: phone, value: null, fingerprint: ""\}\]/);
+    expect(cleared).toMatch(/update \{side: 1, .*writes: \[\{property: name, value: Ben, fingerprint: Ben\}\]/);
+  });
+
+  it('and noted so is written again, and looked at again, where nobody edits the value meanwhile', () => {
+    const open = { pendingWrites: { revision: 3, ids: ['a', 'b'], writes: [noted] } } as const;
+    const again = play({ ...both, open, records: [view(0, ['Ben', 'a long']), both.records![1]] });
+    expect(again).toMatch(/update \{side: 0, .*writes: \[\{property: phone, value: a long text,/);
+    expect(again).toMatch(/update \{side: 1, .*writes: \[\{property: name, value: Ben, fingerprint: Ben\}\]/);
+    expect(again).toContain('mark: [{mapping: people, side: 0, id: a, inMs: 1000}]');
+  });
+
   it('whole is an issue at once where the target answers nothing: it counts as no edit there', () =>
     expect(play({ ...cut, mapping: none })).toMatchInlineSnapshot(`
       "

@@ -356,7 +356,7 @@ export function carryOut({ effects = {} }: Situation, facts: Facts, action: Acti
     }
     case 'begin':
       if (effects.brake && action.consume) return { stored: { ...facts.stored, brake: effects.brake } };
-      return learned({ begun: { key: action.create?.pending.key } });
+      return learned({ begun: { key: action.create?.pending.key }, ...(action.shown ? { shownNoted: true } : {}) });
     case 'keep-overwritten':
       return learned({ overwrittenKept: true });
     case 'update': {
