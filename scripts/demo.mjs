@@ -2,8 +2,8 @@
 import { runToEnd } from './child.mjs';
 import { prepare, ROOT, runScript } from './prepare.mjs';
 
-/** The demo's own orderly end takes less; past it, it is stuck. */
-const GRACE_SECONDS = 20;
+/** Its Tandem and its stand-ins have 20 seconds each to end in order; past that, it is stuck. */
+const GRACE_SECONDS = 60;
 
 await runScript(async () => {
   await prepare();

@@ -95,8 +95,8 @@ export function compileFiles(files: Files, env: Env): LoadResult {
   const schemas = entitySchemas(files, problems);
   const { systems, faultySystems } = allSystems(files, env, schemas, problems);
   const { tables, faultyTables } = allTables(files, problems);
-  const drafts = allDrafts(files, problems);
-  const mappings = allMappings({ systems, faultySystems, drafts, tables, faultyTables }, problems);
+  const { drafts, faultyMappings } = allDrafts(files, problems);
+  const mappings = allMappings({ systems, faultySystems, drafts, faultyMappings, tables, faultyTables }, problems);
   const versions = [...systems.values(), ...mappings.values()].map((part) => `${part.name}=${part.version}`).sort();
   problems.sort(
     (a, b) =>
@@ -196,13 +196,20 @@ function allTables(files: Files, problems: Problem[]): { tables: Map<string, Tab
   return { tables, faultyTables };
 }
 
-function allDrafts(files: Files, problems: Problem[]): Map<string, MappingDraft> {
+function allDrafts(
+  files: Files,
+  problems: Problem[],
+): { drafts: Map<string, MappingDraft>; faultyMappings: Set<string> } {
   const drafts = new Map<string, MappingDraft>();
+  const faultyMappings = new Set<string>();
   for (const [file, text] of files) {
     if (!isMappingFile(file)) continue;
-    const { draft, problems: own } = readMapping(file, text, formats().mapping);
+    const { draft, name, problems: own } = readMapping(file, text, formats().mapping);
     problems.push(...own);
-    if (!draft) continue;
+    if (!draft) {
+      faultyMappings.add(name ?? baseName(file));
+      continue;
+    }
     const same = drafts.get(draft.name);
     if (same)
       problems.push(
@@ -210,7 +217,7 @@ function allDrafts(files: Files, problems: Problem[]): Map<string, MappingDraft>
       );
     else drafts.set(draft.name, draft);
   }
-  return drafts;
+  return { drafts, faultyMappings };
 }
 
 function allMappings(context: MappingContext, problems: Problem[]): Map<string, Mapping> {

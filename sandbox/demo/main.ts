@@ -54,6 +54,7 @@ function end(): Promise<void> {
 const interrupted = new Promise<'interrupted'>((resolve) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve('interrupted'));
 });
+void interrupted.then(() => say('\nEnding ...'));
 
 // Over 60 lines: one start after the other. Each needs the addresses of the last one, and notes how it is undone.
 async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.ProcessEnv; config: string; log: string }> {

@@ -13,6 +13,8 @@ export interface MappingContext {
   readonly faultySystems: ReadonlySet<string>;
   /** All mappings that can be referred to. */
   readonly drafts: ReadonlyMap<string, MappingDraft>;
+  /** Mappings whose files cannot be read, by name. */
+  readonly faultyMappings: ReadonlySet<string>;
   readonly tables: ReadonlyMap<string, TableFile>;
   readonly faultyTables: ReadonlySet<string>;
 }

@@ -98,10 +98,9 @@ export function expressionsBySide(
 export function checkMapping(state: Compiling, name: string, path: YamlPath): boolean {
   if (name === state.draft.name || state.context.drafts.has(name)) return true;
   const hint = nearest(name, state.context.drafts.keys());
-  state.report.add(
-    'CONFIG_REFERENCE',
-    path,
-    `There is no mapping "${name}"${hint ? `; did you mean "${hint}"?` : ', or its file has faults.'}`,
-  );
+  const why = state.context.faultyMappings.has(name)
+    ? `The mapping "${name}" has faults of its own; correct those first.`
+    : `There is no mapping "${name}"${hint ? `; did you mean "${hint}"?` : '.'}`;
+  state.report.add('CONFIG_REFERENCE', path, why);
   return false;
 }

@@ -1,13 +1,14 @@
 /** What a mapping file says, and reading it against its format. */
 
 import type { Form } from '../../expression/forms.ts';
+import { nearest } from '../../expression/nearest.ts';
 import { isObject } from '../../json.ts';
 import type { Json } from '../../types.ts';
 import type { BrakeFile } from '../brake-limits.ts';
 import { NAMED_CONFLICT_RULES } from '../conflict.ts';
 import { createReport, type Report } from '../report.ts';
 import type { DeleteRule, JsonSchema, Problem, ValueType } from '../types.ts';
-import { schemaFaults } from '../validate.ts';
+import { type SchemaFault, schemaFaults } from '../validate.ts';
 import { isFault, parseYaml } from '../yaml.ts';
 
 export type BySide<T> = Readonly<Record<string, T>>;
@@ -88,6 +89,24 @@ const RESERVED_SIDES = new Set([
   'off',
 ]);
 
+/**
+ * Where the names of sides stand, any other key is taken for one: what is misspelt there, or indented too far, has no path or
+ * expression as its value.
+ */
+function misplacedKey(format: JsonSchema, { keyword, path }: SchemaFault): string | undefined {
+  const keys = format.properties as object;
+  const [first, second, third] = path;
+  if (keyword !== 'type') return undefined;
+  if (first === 'properties' && path.length === 3 && typeof third === 'string') {
+    const hint = nearest(third, PROPERTY_KEYS);
+    return hint === third ? undefined : `"${third}" is no key of a property and no side with a path${didYouMean(hint)}`;
+  }
+  if (path.length !== 2 || typeof second !== 'string' || !Object.hasOwn(keys, second)) return undefined;
+  return `"${second}" is a key of the file, not of "${String(first)}": it is indented too far.`;
+}
+
+const didYouMean = (hint: string | undefined): string => (hint === undefined ? '.' : `; did you mean "${hint}"?`);
+
 /** @returns the draft, or the problems that keep the file from being read as a mapping */
 export function readMapping(
   file: string,
@@ -99,7 +118,10 @@ export function readMapping(
   const report = createReport(file, document);
   const { value } = document;
   const name = isObject(value) && typeof value.mapping === 'string' ? value.mapping : undefined;
-  for (const fault of schemaFaults(format, value)) report.add('CONFIG_SCHEMA', fault.path, fault.message, fault.of);
+  for (const fault of schemaFaults(format, value)) {
+    const misplaced = misplacedKey(format, fault);
+    report.add('CONFIG_SCHEMA', fault.path, misplaced ?? fault.message, misplaced ? 'key' : fault.of);
+  }
   if (report.problems.length > 0) return { draft: undefined, name, problems: report.problems };
   const content = value as unknown as MappingFile;
   const sides = Object.entries(content.between).map(([side, target]): SideDraft => {

@@ -55,6 +55,18 @@ describe('both sides of one entity', () => {
   });
 });
 
+it('a mapping that refers to one whose file cannot be read says so, and proposes no other one', () => {
+  const { problems } = load({
+    ...edited(FILE, ['    required: true', '    requird: true']),
+    'mappings/teams.yaml':
+      'mapping: teams\nbetween: { crm: people, shop: customers }\nproperties:\n  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n',
+    'mappings/people-customer.yaml': MAPPING.replace('people-customers', 'people-customer'),
+  });
+  expect(problems.map(({ message }) => message)).toContain(
+    'The mapping "people-customers" has faults of its own; correct those first.',
+  );
+});
+
 it('create per side says whether it is meant beside records that nothing compares', () => {
   const { config, problems } = mapping(['create: [shop]', 'create: { shop: always, crm: missing }']);
   expect(problems).toEqual([]);
@@ -203,6 +215,23 @@ describe('faults', () => {
       [['mapping: people-customers\n', '']],
       '1:1 CONFIG_SCHEMA',
       '"mapping" is missing: Name of the mapping.',
+    ],
+    [
+      'a misspelt key of a property',
+      [['    required: true', '    requird: true']],
+      '13:5 CONFIG_SCHEMA properties[0].requird',
+      '"requird" is no key of a property and no side with a path; did you mean "required"?',
+    ],
+    [
+      'a key that is indented too far',
+      [
+        [
+          'match:\n  - crm: $lowercase(mail)\n    shop: $lowercase(email)\ncreate:',
+          'when:\n  crm: $exists(name)\n  match:\n  - crm: mail\n    shop: email\ncreate:',
+        ],
+      ],
+      '8:3 CONFIG_SCHEMA when.match',
+      '"match" is a key of the file, not of "when": it is indented too far.',
     ],
     ['an unknown key', [['create:', 'creat: []\ncreate:']], '9:1 CONFIG_SCHEMA creat', 'did you mean "create"?'],
     ['three sides', [['  shop: customers', '  shop: customers\n  third: x']], '4:3 CONFIG_SCHEMA between', 'at most 2'],
