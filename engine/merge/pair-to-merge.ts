@@ -110,16 +110,15 @@ const pendingWritesOf = (mapping: Mapping, views: Pair<RecordView>, merged: Merg
   );
 
 /**
- * What a system has made of values that it was sent, while the other record is still to be written: should that fail, the next
- * look would take these for edits. What was not stored as it was sent is no agreement, as in `withoutRefused`.
+ * What a system cut or rounded, while the other record is still to be written: should that fail, the next look would take it for
+ * an edit. It is no agreement, as in `withoutRefused`. Any other value that it shows may be an edit that came in between.
  */
 function writesAsShown(facts: Facts, pair: PairToMerge, merged: MergeResult, side: SideIndex): PendingWrite[] {
   const writes = merged.writes[side];
   const { answered, refused } = responsesOf(facts, pair.views[side], writes, facts.results.written[side]);
   return pendingWritesOf(facts.mapping, pair.views, merged).flatMap((write) => {
-    const shown = write.side === side ? answered.get(write.property) : undefined;
-    if (shown === undefined || shown === write.sent) return [];
-    return [{ ...write, sent: shown, ...(refused.has(write.property) ? { from: UNKNOWN_VALUE } : {}) }];
+    const shown = write.side === side && refused.has(write.property) ? answered.get(write.property) : undefined;
+    return shown === undefined || shown === write.sent ? [] : [{ ...write, sent: shown, from: UNKNOWN_VALUE }];
   });
 }
 

@@ -584,6 +584,8 @@ describe('a write that was not stored', () => {
     expect(play(both)).toMatch(/update \{side: 0.*\n.*begin .*\{property: phone, side: 0, sent: a long, .*shown: true/);
     const stored = play({ ...both, effects: { written: [['Ben', 'a long text'], undefined] } });
     expect(stored).not.toContain('shown');
+    const edited = play({ ...both, effects: { written: [['Ben', 'another text'], undefined] } });
+    expect(edited).not.toContain('shown');
   });
 
   it('and noted so gives way to a person who clears the value meanwhile', () => {
