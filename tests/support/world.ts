@@ -1,5 +1,5 @@
 /** A whole Tandem against both stand-ins, over real HTTP and a real Redis, each test with its own. */
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -58,37 +58,66 @@ export interface Another {
 // biome-ignore lint/suspicious/noExplicitAny: what a stand-in answers is whatever the test asked for
 export type Json = any;
 
-/** Declares of every entity how long its reads may lag. */
-export async function setLag(dir: string, lag: string): Promise<void> {
-  for (const system of ['keap', 'customwebshop']) {
-    const file = join(dir, 'systems', `${system}.yaml`);
-    const text = await readFile(file, 'utf8');
-    await writeFile(file, text.replace(/^ {4}schema: .*$/gm, `$&\n    lag: ${lag}`));
+/** Of the text of a file, a changed one. */
+export type Change = (text: string, path: string) => string;
+
+/** Changes files in a folder; each change must change something. */
+export async function changeFiles(dir: string, files: Readonly<Record<string, Change>>): Promise<void> {
+  for (const [path, change] of Object.entries(files)) {
+    const text = await readFile(join(dir, path), 'utf8');
+    const changed = change(text, path);
+    if (changed === text) throw new Error(`${path} would stay as it is`);
+    await writeFile(join(dir, path), changed);
   }
 }
 
+/** One after the other, each `from` by its `to`, in which only that of a pattern may name groups: `$1`. Each must be there. */
+export const replaced =
+  (...pairs: readonly (readonly [from: string | RegExp, to: string])[]): Change =>
+  (text, path) =>
+    pairs.reduce((now, [from, to]) => {
+      if (typeof from === 'string' ? !now.includes(from) : now.search(from) < 0)
+        throw new Error(`${path} has nothing like ${from}`);
+      return typeof from === 'string' ? now.replace(from, () => to) : now.replace(from, to);
+    }, text);
+
+/** These mapping files, by their names, and no others. */
+async function setMappings(dir: string, mappings: Readonly<Record<string, string>>): Promise<void> {
+  for (const name of await readdir(dir)) if (name.endsWith('.yaml')) await rm(join(dir, name));
+  for (const [name, text] of Object.entries(mappings)) await writeFile(join(dir, `${name}.yaml`), text);
+}
+
+/** Of a system file: declares of every entity how long its reads may lag. */
+const lagging = (lag: string): Change => replaced([/^ {4}schema: .*$/gm, `$&\n    lag: ${lag}`]);
+
+export interface WorldOptions {
+  size?: Size;
+  seed?: number;
+  /** Texts of the mapping files, by their names, in place of the included ones. */
+  mappings?: Readonly<Record<string, string>>;
+  /** Included files that are changed, by their paths. */
+  files?: Readonly<Record<string, Change>>;
+  workers?: WorkerOptions;
+  /** Milliseconds before the first try again; short, for most tests only wait for it. */
+  retryDelay?: number;
+  /** How long reads may lag, of every entity; what the system files say unless it is given. */
+  lag?: `${number}s`;
+  logger?: Logger;
+}
+
 // Over 60 lines: a factory. What it returns are short functions that share the engine, the workers and the configuration.
-export async function startWorld(
-  options: {
-    size?: Size;
-    seed?: number;
-    prepare?: (dir: string) => Promise<void>;
-    workers?: WorkerOptions;
-    /** Milliseconds before the first try again; short, for most tests only wait for it. */
-    retryDelay?: number;
-    /** How long reads may lag, of every entity; what the system files say unless it is given. */
-    lag?: `${number}s`;
-    logger?: Logger;
-  } = {},
-): Promise<World> {
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const seed = makeSeed(options.seed ?? 42, options.size ?? 'empty');
   const keap = await startKeap({ data: seed.keap, limits: false, hookDelayMs: [5, 20] });
   const shop = await startShop({ data: seed.shop, webhookDelayMs: [5, 20] });
   const dir = await mkdtemp(join(tmpdir(), 'tandem-world-'));
   for (const folder of ['mappings', 'systems', 'schemas'])
     await cp(join(root, folder), join(dir, folder), { recursive: true });
-  if (options.lag !== undefined) await setLag(dir, options.lag);
-  await options.prepare?.(dir);
+  const { lag } = options;
+  if (lag !== undefined)
+    await changeFiles(dir, { 'systems/keap.yaml': lagging(lag), 'systems/customwebshop.yaml': lagging(lag) });
+  if (options.mappings !== undefined) await setMappings(join(dir, 'mappings'), options.mappings);
+  await changeFiles(dir, options.files ?? {});
   const env = {
     KEAP_BASE_URL: `${keap.url}/crm/rest`,
     KEAP_API_KEY: keap.apiKey,

@@ -3,24 +3,20 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { dismiss } from '../../../engine/sync/manual.ts';
 import { redisUrl, uniquePrefix } from '../../support/redis.ts';
-import { startWorld, type World } from '../../support/world.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { issueOf, type MappingName, make, scopeOf, sync, wipe, writes } from '../sync/support.ts';
+import { issueOf, type MappingName, make, scopeOf, sync, wipe, worldWith, writes } from '../sync/support.ts';
 
 const MAPPINGS: MappingName[] = ['company-customer', 'contact-customer', 'product-product', 'opportunity-order'];
 
 describe('of real-looking data', () => {
-  let world: World;
+  const world = worldWith({ size: 'small' });
   let env: Record<string, string>;
-  beforeAll(async () => {
-    world = await startWorld({ size: 'small' });
+  beforeAll(() => {
     env = { REDIS_URL: redisUrl(), TANDEM_PREFIX: world.engine.prefix, TANDEM_CONFIG: world.dir };
-    await sync(world, 'full');
   });
-  afterAll(() => world?.close());
 
   /** Whatever a scan compares: link keys, bases, states of linked records, and issues that stay. */
   async function contents(): Promise<Record<string, unknown>> {

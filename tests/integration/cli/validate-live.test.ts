@@ -2,20 +2,14 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { LiveFinding, LiveRequest, NotChecked } from '../../../engine/check/findings.ts';
 import type { Finding, UncheckedProperty } from '../../../engine/sync/laws.ts';
 import { redisUrl } from '../../support/redis.ts';
-import { startWorld, type World } from '../../support/world.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
+import { worldWith } from '../sync/support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({ size: 'small' });
-  await world.sync();
-  await world.settle();
-});
-afterAll(() => world?.close());
+const world = worldWith({ size: 'small' });
 
 const env = (more: Record<string, string> = {}): Record<string, string> => ({
   REDIS_URL: redisUrl(),

@@ -1,15 +1,11 @@
 // How often scans come: while the webhooks of both systems are registered, rarely.
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { forgetRegistered, noteRegistered } from '../../../engine/connectors/registered.ts';
 import { applySchedules } from '../../../engine/queue/schedules.ts';
-import { startWorld, type World } from '../../support/world.ts';
+import { worldWith } from '../sync/support.ts';
 
 const MINUTE = 60_000;
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world?.close());
+const world = worldWith({ synced: false });
 
 /** The schedule of scans of changes of one mapping, as it is in Redis: milliseconds between them, and until the next. */
 async function schedule(): Promise<{ every: number | undefined; next: number }> {

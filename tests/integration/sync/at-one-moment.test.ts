@@ -1,37 +1,32 @@
 /** Things that happen in one moment: triggers, waiting for links, links that end while a record is worked on. */
 
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { scan } from '../../../engine/sync/scan.ts';
 import type { SyncContext } from '../../../engine/sync/sync-context.ts';
 import { linksIn } from '../../support/links.ts';
-import { startWorld, type World } from '../../support/world.ts';
-import { edit, issueOf, linked, make, read, reconcile, reconcileOne, scopeOf, sync, unique } from './support.ts';
+import { replaced } from '../../support/world.ts';
+import {
+  edit,
+  issueOf,
+  linked,
+  make,
+  read,
+  reconcile,
+  reconcileOne,
+  scopeOf,
+  sync,
+  unique,
+  worldWith,
+} from './support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({
-    async prepare(dir) {
-      const file = join(dir, 'systems/customwebshop.yaml');
-      const text = await readFile(file, 'utf8');
-      const place = 'schema: customwebshop/customers\n    id: id\n    modified: updated_at';
-      expect(text).toContain(place);
-      // Such a customer is there, and cannot be read.
-      const fails = `${place}\n    normalize: 'note = "unreadable" ? "no record" : $'`;
-      await writeFile(
-        file,
-        text.replace(place, () => fails),
-      );
-    },
-  });
-  await sync(world, 'full');
-});
+const CUSTOMERS = 'schema: customwebshop/customers\n    id: id\n    modified: updated_at';
+// Such a customer is there, and cannot be read.
+const FAILS = `${CUSTOMERS}\n    normalize: 'note = "unreadable" ? "no record" : $'`;
+const world = worldWith({ files: { 'systems/customwebshop.yaml': replaced([CUSTOMERS, FAILS]) } });
 afterEach(() => {
   world.keap.faults.clear();
   world.shop.faults.clear();
 });
-afterAll(() => world?.close());
 
 it('two triggers in one moment are one run', async () => {
   const begun = await Promise.all(

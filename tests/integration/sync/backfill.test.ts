@@ -1,8 +1,8 @@
 /** A property that is added, removed or defined otherwise is brought to every link by a run of its own. */
 
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Run } from '../../../engine/store/runs.ts';
 import { linksIn } from '../../support/links.ts';
 import { startWorld, type World } from '../../support/world.ts';
@@ -18,6 +18,7 @@ import {
   type SystemName,
   sync,
   unique,
+  worldWith,
   writes,
 } from './support.ts';
 
@@ -40,14 +41,6 @@ properties:
   - { keap: name, customwebshop: name, required: true }
   - { keap: short_description, customwebshop: short_description }
 ${rows.map((row) => `  - ${row}\n`).join('')}`;
-
-const only =
-  (rows: readonly string[], more = '') =>
-  async (dir: string): Promise<void> => {
-    for (const name of await readdir(join(dir, 'mappings')))
-      if (name.endsWith('.yaml')) await rm(join(dir, 'mappings', name));
-    await writeFile(join(dir, 'mappings', `${MAPPING}.yaml`), file(rows, more));
-  };
 
 async function define(world: World, rows: readonly string[], more = ''): Promise<void> {
   await writeFile(join(world.dir, 'mappings', `${MAPPING}.yaml`), file(rows, more));
@@ -97,12 +90,7 @@ const lost = async (world: World, { keap }: Pair): Promise<unknown[]> =>
 const ROW = '{ keap: description, customwebshop: description }';
 
 describe('a backfill asked for', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld({ prepare: only([]) });
-    await sync(world, 'full');
-  });
-  afterAll(() => world?.close());
+  const world = worldWith({ mappings: { [MAPPING]: file([]) } });
   beforeEach(async () => {
     await define(world, []);
     await backfill(world);
@@ -312,12 +300,7 @@ describe('a backfill asked for', () => {
 });
 
 describe('a backfill by itself', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld({ prepare: only([]), workers: { schedules: true } });
-    await sync(world, 'full');
-  });
-  afterAll(() => world?.close());
+  const world = worldWith({ mappings: { [MAPPING]: file([]) }, workers: { schedules: true } });
 
   const latest = async (): Promise<Run | undefined> =>
     (await world.engine.runs.list({ limit: 1, mapping: MAPPING })).runs[0];
@@ -389,7 +372,7 @@ describe('a backfill by itself', () => {
 });
 
 it('a failed job of a backfill leaves its link to the next try; the others are done', async () => {
-  const world = await startWorld({ prepare: only([]) });
+  const world = await startWorld({ mappings: { [MAPPING]: file([]) } });
   try {
     await sync(world, 'full');
     const good = await pair(world, { description: 'good' });

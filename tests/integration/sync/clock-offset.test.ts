@@ -1,21 +1,15 @@
 /** Systems whose clocks are off: what Tandem's clock says of them must make no duplicate and hide no edit. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
+import { replaced, startWorld, type World } from '../../support/world.ts';
 import { all, edit, linked, make, read, reconcile, sync, unique } from './support.ts';
 
 let world: World;
 afterEach(() => world?.close());
 
 /** Keap cannot be searched for products: the result of a create is found among what was changed. */
-async function unsearchable(dir: string): Promise<void> {
-  const file = join(dir, 'systems', 'keap.yaml');
-  const text = await readFile(file, 'utf8');
-  const without = text.replace(/( {4}read: \{ path: "\/v2\/products\/\{id\}" \}\n) {4}find:\n(?: {6}.*\n)+/, '$1');
-  expect(without).not.toBe(text);
-  await writeFile(file, without);
-}
+const UNSEARCHABLE = {
+  'systems/keap.yaml': replaced([/( {4}read: \{ path: "\/v2\/products\/\{id\}" \}\n) {4}find:\n(?: {6}.*\n)+/, '$1']),
+};
 
 const MINUTES = 60_000;
 const HOURS = 60 * MINUTES;
@@ -28,7 +22,7 @@ describe.each([
   { ahead: 5 * HOURS, header: 0, words: 'right, but its records state times five hours ahead' },
 ])('the clock of a system is $words', ({ ahead, header }) => {
   it('a create whose answer was lost makes no duplicate, before and after the clock was measured', async () => {
-    world = await startWorld({ prepare: unsearchable });
+    world = await startWorld({ files: UNSEARCHABLE });
     world.keap.store.clock.ahead = ahead;
     world.keap.store.clock.headerAhead = header;
     await sync(world, 'full');

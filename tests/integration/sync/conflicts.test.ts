@@ -1,12 +1,10 @@
 /** Who wins where both sides changed, what is kept of the other, and how it comes back; what a review does when its cause changes. */
 
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { linkByHand, restoreValue, unlinkByHand } from '../../../engine/sync/manual.ts';
 import type { Step } from '../../../engine/sync/sync-context.ts';
 import { linksIn } from '../../support/links.ts';
-import { startWorld, type World } from '../../support/world.ts';
+import { replaced } from '../../support/world.ts';
 import {
   counterpart,
   edit,
@@ -18,9 +16,11 @@ import {
   read,
   reconcile,
   remove,
+  ruled,
   scopeOf,
   sync,
   unique,
+  worldWith,
   writes,
 } from './support.ts';
 
@@ -33,21 +33,11 @@ const RULES: Record<string, string> = {
   website: 'direction: customwebshop',
 };
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({
-    async prepare(dir) {
-      const file = join(dir, 'mappings/company-customer.yaml');
-      let text = (await readFile(file, 'utf8')).replace(/^conflict: .*$/m, 'conflict: review');
-      expect(text).toMatch(/^conflict: review$/m);
-      for (const [name, rule] of Object.entries(RULES))
-        text = text.replace(`  - keap: ${name}\n`, `  - keap: ${name}\n    ${rule}\n`);
-      await writeFile(file, text);
-    },
-  });
-  await sync(world, 'full');
+const world = worldWith({
+  files: {
+    [`mappings/${MAPPING}.yaml`]: replaced([/^conflict: .*$/m, 'conflict: review'], ...ruled(RULES)),
+  },
 });
-afterAll(() => world?.close());
 
 const links = () => world.engine.links(MAPPING);
 const company = (id: string) => read(world, 'keap', 'companies', id);

@@ -1,24 +1,22 @@
 /** A mapping that would create records beside others with which nothing compares them: refused until the file says so. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../../engine/store/runs.ts';
-import { startWorld, type World } from '../../support/world.ts';
-import { all, make, unique } from './support.ts';
+import { replaced, startWorld, type World } from '../../support/world.ts';
+import { all, make, unique, worldWith } from './support.ts';
 
 const NAME = 'product-product';
 const fileOf = (dir: string): string => join(dir, 'mappings', `${NAME}.yaml`);
 
 /** Without a match rule and without `correlate`: nothing tells which products belong together. */
-async function unmatched(dir: string): Promise<void> {
-  const text = await readFile(fileOf(dir), 'utf8');
-  const bare = text
-    .replace(/^match:\n(?:(?: {2}.*)?\n)+?(?=\S)/m, '')
-    .replace(/^correlate:.*\n(?: {2}.*\n)*/m, '')
-    .replace(/^create:.*\n/m, 'create: [customwebshop]\n');
-  if (/^(match|correlate):/m.test(bare) || bare === text) throw new Error('The mapping is not what this test expects.');
-  await writeFile(fileOf(dir), bare);
-}
+const UNMATCHED = {
+  [`mappings/${NAME}.yaml`]: replaced(
+    [/^match:\n(?:(?: {2}.*)?\n)+?(?=\S)/m, ''],
+    [/^correlate:.*\n(?: {2}.*\n)*/m, ''],
+    [/^create:.*\n/m, 'create: [customwebshop]\n'],
+  ),
+};
 
 const makeProduct = (world: World): Promise<string> =>
   make(world, 'keap', 'products', { name: unique('keap'), sku: unique('K'), price: 100, short_description: 's' });
@@ -33,14 +31,12 @@ async function run(world: World, plan: boolean): Promise<Run> {
 }
 
 describe('on a side that has records already', () => {
-  let world: World;
+  const world = worldWith({ files: UNMATCHED, synced: false });
   beforeAll(async () => {
-    world = await startWorld({ prepare: unmatched });
     for (let i = 0; i < 3; i++) await makeProduct(world);
     for (let i = 0; i < 2; i++)
       await make(world, 'shop', 'products', { name: unique('shop'), sku: unique('S'), price: '1.00' });
   });
-  afterAll(() => world?.close());
 
   it('a plan shows how many there are, and that a run would refuse to begin', async () => {
     const planned = await run(world, true);
@@ -71,7 +67,7 @@ describe('on a side that has records already', () => {
 });
 
 it('an empty side needs no such word', async () => {
-  const world = await startWorld({ prepare: unmatched });
+  const world = await startWorld({ files: UNMATCHED });
   try {
     await makeProduct(world);
     expect(await run(world, false)).toMatchObject({ state: 'done' });

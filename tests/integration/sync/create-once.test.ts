@@ -6,11 +6,11 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createByHand } from '../../../engine/sync/manual.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import { linksIn } from '../../support/links.ts';
-import { startWorld, type World } from '../../support/world.ts';
+import { type Change, changeFiles, replaced, type World } from '../../support/world.ts';
 import {
   all,
   edit,
@@ -23,42 +23,30 @@ import {
   scopeOf,
   sync,
   unique,
+  worldWith,
 } from './support.ts';
 
 let world: World;
 
-/** Edits files of the configuration; each edit must find what it replaces. */
-const rewrite =
-  (...edits: readonly [file: string, from: RegExp, to: string][]) =>
-  async (dir: string): Promise<void> => {
-    for (const [file, from, to] of edits) {
-      const text = await readFile(join(dir, file), 'utf8');
-      if (!from.test(text)) throw new Error(`${file} has nothing like ${from}`);
-      await writeFile(join(dir, file), text.replace(from, to));
-    }
-  };
-const NO_IDEMPOTENCY = ['systems/customwebshop.yaml', / idempotency: Idempotency-Key,/g, ''] as const;
+const SHOP = 'systems/customwebshop.yaml';
+const PRODUCTS = 'mappings/product-product.yaml';
+const NO_IDEMPOTENCY = [/ idempotency: Idempotency-Key,/g, ''] as const;
 /** Neither searched nor listed by time: nothing tells whether the shop has a product already. */
 const NO_SEARCH = [
-  ['systems/customwebshop.yaml', /( {4}read: \{ path: "\/products\/\{id\}" \}\n) {4}find:\n(?: {6}.*\n)+/, '$1'],
-  ['systems/customwebshop.yaml', /(path: \/products\n(?: {6}.*\n)*?) {6}since:.*\n/, '$1'],
-  ['mappings/product-product.yaml', /correlate:\n(?: {2}.*\n)+/, ''],
+  [/( {4}read: \{ path: "\/products\/\{id\}" \}\n) {4}find:\n(?: {6}.*\n)+/, '$1'],
+  [/(path: \/products\n(?: {6}.*\n)*?) {6}since:.*\n/, '$1'],
 ] as const;
+const NO_CORRELATION = [/correlate:\n(?: {2}.*\n)+/, ''] as const;
 
-function worldWith(...edits: readonly (readonly [string, RegExp, string])[]): void {
-  beforeAll(async () => {
-    world = await startWorld({
-      retryDelay: 1_000,
-      lag: '2s',
-      prepare: rewrite(...edits.map((one): [string, RegExp, string] => [...one])),
-    });
-    await sync(world, 'full');
+function start(files: Readonly<Record<string, Change>>): void {
+  const started = worldWith({ retryDelay: 1_000, lag: '2s', files });
+  beforeAll(() => {
+    world = started;
   });
   afterEach(() => {
     world.keap.faults.clear();
     world.shop.faults.clear();
   });
-  afterAll(() => world?.close());
 }
 
 /** Begins a create that meets a fault, and holds up its next try until `goOn`. */
@@ -85,7 +73,7 @@ const posts = (system: SystemName, path: string): number =>
 const product = (name: string) => ({ name, sku: name, short_description: 'x', price: 100 });
 
 describe('the result of a create whose answer was lost is found', () => {
-  worldWith(NO_IDEMPOTENCY);
+  start({ [SHOP]: replaced(NO_IDEMPOTENCY) });
 
   it('by the correlation property, whatever else of it was edited', async () => {
     const name = unique('once');
@@ -178,10 +166,12 @@ describe('the result of a create whose answer was lost is found', () => {
     const text = await readFile(file, 'utf8');
     const version = () => world.engine.config.current().mappings.get('product-product')?.version;
     const before = version();
-    await rewrite(
-      ['mappings/product-product.yaml', / {2}- keap: name\n {4}customwebshop: name\n {4}onMatch: review.*\n/, ''],
-      ['mappings/product-product.yaml', / {4}required: true\n/, '$&    equal: [case]\n'],
-    )(world.dir);
+    await changeFiles(world.dir, {
+      [PRODUCTS]: replaced(
+        [/ {2}- keap: name\n {4}customwebshop: name\n {4}onMatch: review.*\n/, ''],
+        [/ {4}required: true\n/, '$&    equal: [case]\n'],
+      ),
+    });
     await expect.poll(version, { timeout: 5_000 }).not.toBe(before);
     await goOn('product-product');
     await sync(world, 'full', 'product-product');
@@ -246,11 +236,10 @@ describe('the result of a create whose answer was lost is found', () => {
 
 describe('the id that a create answered', () => {
   const FAILS = [
-    'mappings/product-product.yaml',
     /^between:\n/m,
     `when: { customwebshop: "name = 'unreadable' ? $error('no') : true" }\nbetween:\n`,
   ] as const;
-  worldWith(NO_IDEMPOTENCY, FAILS);
+  start({ [SHOP]: replaced(NO_IDEMPOTENCY), [PRODUCTS]: replaced(FAILS) });
 
   it('is kept where an expression fails on the record: it is linked once that is corrected, and not created again', async () => {
     const id = await make(world, 'keap', 'products', product('unreadable'));
@@ -272,7 +261,7 @@ describe('where nothing can be searched', () => {
   const made = (name: string) => all(world, 'shop', 'products').filter((one) => one.name === name);
 
   describe('an idempotency key', () => {
-    worldWith(...NO_SEARCH);
+    start({ [SHOP]: replaced(...NO_SEARCH), [PRODUCTS]: replaced(NO_CORRELATION) });
 
     it.each(['lose-response', 'reset'] as const)('makes it safe to send the same again (%s)', async (action) => {
       const name = unique('once');
@@ -303,7 +292,7 @@ describe('where nothing can be searched', () => {
   });
 
   describe('and no idempotency key is taken', () => {
-    worldWith(NO_IDEMPOTENCY, ...NO_SEARCH);
+    start({ [SHOP]: replaced(NO_IDEMPOTENCY, ...NO_SEARCH), [PRODUCTS]: replaced(NO_CORRELATION) });
 
     it('a create by hand without a response is left to a person again, and nothing waits for it without end', async () => {
       const id = await make(world, 'keap', 'products', product(unique('once')));

@@ -3,10 +3,11 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../engine/config/load.ts';
-import { type Json, startWorld, type World } from '../../support/world.ts';
+import { changeFiles, type Json, replaced } from '../../support/world.ts';
 import { REAL_ENV, ROOT } from '../../unit/config/real.ts';
+import { worldWith } from './support.ts';
 
 /** Custom fields of the account: companies have 6 and more, contacts 16, opportunities 26. */
 const ROWS: readonly (readonly [file: string, row: RegExp, keap: string])[] = [
@@ -15,14 +16,9 @@ const ROWS: readonly (readonly [file: string, row: RegExp, keap: string])[] = [
   ['opportunity-order', /keap: next_action_notes/, "keap: custom_fields[id='26'].content"],
 ];
 
-async function mapCustomFields(dir: string): Promise<void> {
-  for (const [name, row, keap] of ROWS) {
-    const file = join(dir, 'mappings', `${name}.yaml`);
-    const text = await readFile(file, 'utf8');
-    expect(text).toMatch(row);
-    await writeFile(file, text.replace(row, keap));
-  }
-}
+const FILES = Object.fromEntries(
+  ROWS.map(([name, row, keap]) => [`mappings/${name}.yaml`, replaced([row, keap])] as const),
+);
 
 interface Item {
   readonly id: string;
@@ -64,7 +60,7 @@ describe.each([
     made: { title: 'Ordered in the shop' },
   },
 ])('$entity', ({ entity, shopEntity, mapping, shopField, ids, record, edit, made }) => {
-  let world: World;
+  const world = worldWith({ files: FILES, synced: false });
   const [mapped = '', ...others] = ids;
   let own: string;
   let counterpart: string;
@@ -82,7 +78,6 @@ describe.each([
   };
 
   beforeAll(async () => {
-    world = await startWorld({ prepare: mapCustomFields });
     if (entity === 'opportunities') {
       world.keap.store.stages.put({
         id: '27',
@@ -101,7 +96,6 @@ describe.each([
       await world.settle();
     }
   });
-  afterAll(() => world?.close());
 
   beforeEach(async () => {
     const items = ids.map((id, i) => ({ id, content: i === 1 ? 7 : `value of ${id}` }));
@@ -202,7 +196,7 @@ it('a system file that does not ask for custom fields keeps the row from being u
   try {
     for (const part of ['mappings', 'systems', 'schemas'])
       await cp(join(ROOT, part), join(dir, part), { recursive: true });
-    await mapCustomFields(dir);
+    await changeFiles(dir, FILES);
     const file = join(dir, 'systems', 'keap.yaml');
     // JSON is YAML.
     const text = JSON.stringify(load(await readFile(file, 'utf8')));

@@ -2,11 +2,11 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { linkByHand } from '../../../engine/sync/manual.ts';
 import type { Base } from '../../../engine/types.ts';
 import { linksIn } from '../../support/links.ts';
-import { startWorld, type World } from '../../support/world.ts';
+import { replaced, type World } from '../../support/world.ts';
 import {
   all,
   counterpart,
@@ -24,6 +24,7 @@ import {
   scopeOf,
   sync,
   unique,
+  worldWith,
 } from './support.ts';
 
 const MAPPING = 'product-product';
@@ -35,16 +36,17 @@ let world: World;
 /** Something to bring deleted records back from. */
 const product = (name: string) => ({ name, sku: name, price: 100, short_description: 'x' });
 
-async function start(rule: Rule | string): Promise<void> {
-  world = await startWorld({
+function start(...edits: readonly (readonly [string, string])[]): void {
+  const started = worldWith({
     lag: '0s',
-    async prepare(dir) {
-      const file = join(dir, 'mappings', `${MAPPING}.yaml`);
-      await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: keep', `deletes: ${rule}\nbrake: off`));
-    },
+    files: { [`mappings/${MAPPING}.yaml`]: replaced(...edits) },
+    synced: MAPPING,
   });
-  await sync(world, 'full', MAPPING);
+  beforeAll(() => {
+    world = started;
+  });
 }
+const deletes = (rule: Rule) => ['deletes: keep', `deletes: ${rule}\nbrake: off`] as const;
 
 async function pair(): Promise<Pair> {
   const keap = await make(world, 'keap', 'products', product(unique('pair')));
@@ -96,8 +98,7 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
   { rule: 'review', left: { edited: 'review', untouched: 'review' } },
   { rule: 'propagate', left: { edited: 'review', untouched: 'deleted' } },
 ])('$rule', ({ rule, left }) => {
-  beforeAll(() => start(rule));
-  afterAll(() => world?.close());
+  start(deletes(rule));
 
   it.each(possible)('deleted in $gone, edited in the other $edited, learnt by $way', async (cell) => {
     const { gone, edited, way } = cell;
@@ -217,8 +218,7 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
 });
 
 describe('a conflict that waits for a person', () => {
-  beforeAll(() => start('review'));
-  afterAll(() => world?.close());
+  start(deletes('review'));
 
   it('does not hide that the record was deleted', async () => {
     const file = join(world.dir, 'mappings', `${MAPPING}.yaml`);
@@ -241,18 +241,7 @@ describe('a conflict that waits for a person', () => {
 });
 
 describe('a survivor with values that never agreed with those of the record that is gone', () => {
-  beforeAll(async () => {
-    world = await startWorld({
-      lag: '0s',
-      async prepare(dir) {
-        const file = join(dir, 'mappings', `${MAPPING}.yaml`);
-        const text = (await readFile(file, 'utf8')).replace('conflict: latest', 'conflict: review');
-        await writeFile(file, text.replace('deletes: keep', 'deletes: propagate\nbrake: off'));
-      },
-    });
-    await sync(world, 'full', MAPPING);
-  });
-  afterAll(() => world?.close());
+  start(['conflict: latest', 'conflict: review'], deletes('propagate'));
 
   /** Two records that differ in what they say. */
   async function two(name: string): Promise<Pair> {

@@ -1,8 +1,6 @@
 /** Deletes are deliberate: what stays, what follows, what a person must decide, and what is not believed to be one. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { replaced, type World } from '../../support/world.ts';
 import {
   all,
   counterpart,
@@ -19,6 +17,7 @@ import {
   type SystemName,
   sync,
   unique,
+  worldWith,
 } from './support.ts';
 
 interface Kind {
@@ -33,20 +32,18 @@ interface Kind {
 let world: World;
 let person: { contact: string; customer: string };
 
-async function start(deletes: Partial<Record<MappingName, string>>): Promise<void> {
-  world = await startWorld({
-    lag: '0s',
-    async prepare(dir) {
-      for (const [mapping, rule] of Object.entries(deletes)) {
-        const file = join(dir, 'mappings', `${mapping}.yaml`);
-        await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: keep', `deletes: ${rule}\nbrake: off`));
-      }
-    },
+function start(deletes: Partial<Record<MappingName, string>>): void {
+  const files = Object.entries(deletes).map(([mapping, rule]) => [
+    `mappings/${mapping}.yaml`,
+    replaced(['deletes: keep', `deletes: ${rule}\nbrake: off`]),
+  ]);
+  const started = worldWith({ lag: '0s', files: Object.fromEntries(files) });
+  beforeAll(async () => {
+    world = started;
+    const customer = await make(world, 'shop', 'customers', { email: 'buyer@x.example', last_name: 'Buyer' });
+    await reconcile(world, 'contact-customer', 'shop', customer);
+    person = { customer, contact: await linked(world, 'contact-customer', 'shop', customer) };
   });
-  await sync(world, 'full');
-  const customer = await make(world, 'shop', 'customers', { email: 'buyer@x.example', last_name: 'Buyer' });
-  await reconcile(world, 'contact-customer', 'shop', customer);
-  person = { customer, contact: await linked(world, 'contact-customer', 'shop', customer) };
 }
 
 const kinds: readonly Kind[] = [
@@ -105,8 +102,7 @@ function tellDeleted(system: SystemName, entity: string, id: string): Promise<nu
 }
 
 describe('keep, which is the default', () => {
-  beforeAll(() => start({}));
-  afterAll(() => world?.close());
+  start({});
 
   it.each(both)(
     '$mapping: deleted in $gone, the other stays, is not made again, and its edits make nothing',
@@ -150,15 +146,12 @@ describe('keep, which is the default', () => {
 });
 
 describe('propagate', () => {
-  beforeAll(() =>
-    start({
-      'product-product': 'propagate',
-      'opportunity-order': '{ keap: propagate, customwebshop: keep }',
-      'contact-customer': 'review',
-      'company-customer': 'propagate',
-    }),
-  );
-  afterAll(() => world?.close());
+  start({
+    'product-product': 'propagate',
+    'opportunity-order': '{ keap: propagate, customwebshop: keep }',
+    'contact-customer': 'review',
+    'company-customer': 'propagate',
+  });
 
   const deleting = both.filter(({ mapping }) => mapping === 'product-product' || mapping === 'company-customer');
 

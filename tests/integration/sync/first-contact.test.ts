@@ -1,6 +1,5 @@
 /** Two records that meet for the first time: how they find each other, what happens to their values, and when nobody may guess. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
+import { describe, expect, it } from 'vitest';
 import {
   all,
   counterpart,
@@ -14,14 +13,10 @@ import {
   reconcile,
   sync,
   unique,
+  worldWith,
 } from './support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-  await sync(world, 'full');
-});
-afterAll(() => world?.close());
+const world = worldWith();
 
 describe('match rules', () => {
   it.each(['keap', 'shop'] as const)(

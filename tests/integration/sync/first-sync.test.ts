@@ -1,20 +1,18 @@
 /** The first sync of real-looking data, counted through the systems' own APIs, and the quiet after it. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../../engine/store/runs.ts';
 import { values } from '../../../sandbox/demo/exercise.ts';
 import { RULES } from '../../../sandbox/oracle/rules.ts';
 import type { MappingName } from '../../../sandbox/seed/index.ts';
 import { compareWorld, demoApis } from '../../support/values.ts';
-import { startWorld, type World } from '../../support/world.ts';
+import { worldWith } from './support.ts';
 
-let world: World;
+const world = worldWith({ size: 'small', synced: false });
 let first: Run;
 beforeAll(async () => {
-  world = await startWorld({ size: 'small' });
   first = await world.sync();
   await world.settle();
 });
-afterAll(() => world?.close());
 
 const entities: Record<MappingName, readonly [string, string]> = {
   'company-customer': ['companies', 'customers'],

@@ -2,9 +2,8 @@
  * A bad record stops nobody else: it waits in the failed set with a plain reason, and is retried automatically once it
  * is fixed.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../support/world.ts';
-import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
   counterpart,
@@ -23,18 +22,16 @@ import {
   type SystemName,
   sync,
   unique,
+  worldWith,
 } from './support.ts';
 
-let world: World;
+const world = worldWith();
 let person: { contact: string; customer: string };
 beforeAll(async () => {
-  world = await startWorld();
-  await sync(world, 'full');
   const customer = await make(world, 'shop', 'customers', { email: 'buyer@x.example', last_name: 'Buyer' });
   await reconcile(world, 'contact-customer', 'shop', customer);
   person = { customer, contact: await linked(world, 'contact-customer', 'shop', customer) };
 });
-afterAll(() => world?.close());
 
 interface Invalid {
   readonly kind: string;

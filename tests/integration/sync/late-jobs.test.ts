@@ -1,27 +1,30 @@
 /** A process that took a link, and goes on only after its claims have ended and a person has changed the link, does nothing to its records. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { createByHand, deleteSurvivor, unlinkByHand } from '../../../engine/sync/manual.ts';
 import type { SyncContext } from '../../../engine/sync/sync-context.ts';
-import { startWorld, type World } from '../../support/world.ts';
-import { counterpart, edit, linked, make, read, reconcileOne, remove, scopeOf, sync, unique } from './support.ts';
+import { replaced } from '../../support/world.ts';
+import {
+  counterpart,
+  edit,
+  linked,
+  make,
+  read,
+  reconcileOne,
+  remove,
+  scopeOf,
+  sync,
+  unique,
+  worldWith,
+} from './support.ts';
 
 const MAPPING = 'product-product';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({
-    lag: '0s',
-    async prepare(dir) {
-      const file = join(dir, 'mappings', `${MAPPING}.yaml`);
-      await writeFile(file, (await readFile(file, 'utf8')).replace('deletes: keep', 'deletes: propagate'));
-    },
-  });
-  await sync(world, 'full', MAPPING);
+const world = worldWith({
+  lag: '0s',
+  files: { [`mappings/${MAPPING}.yaml`]: replaced(['deletes: keep', 'deletes: propagate']) },
+  synced: MAPPING,
 });
-afterAll(() => world?.close());
 
 async function pair(): Promise<{ keap: string; shop: string }> {
   const name = unique('pair');

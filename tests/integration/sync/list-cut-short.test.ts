@@ -1,18 +1,11 @@
 // A list that ends early by a mistake of the system: what it did not show is found before a second one is created.
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { customers } from '../../../sandbox/shop/entities.ts';
-import { startWorld } from '../../support/world.ts';
+import { replaced, startWorld } from '../../support/world.ts';
 
 it('a record on a page that was empty by mistake gets no second one', async () => {
-  const world = await startWorld({
-    prepare: async (dir) => {
-      const file = join(dir, 'systems', 'keap.yaml');
-      const text = await readFile(file, 'utf8');
-      await writeFile(file, text.replace(/page_size: \d+/g, 'page_size: 2').replace(/overlap: \w+/g, 'overlap: 1s'));
-    },
-  });
+  const pagesOfTwo = replaced([/page_size: \d+/g, 'page_size: 2'], [/overlap: \w+/g, 'overlap: 1s']);
+  const world = await startWorld({ files: { 'systems/keap.yaml': pagesOfTwo } });
   const { keap, shop } = world;
   try {
     const company = (name: string) =>

@@ -1,8 +1,7 @@
 /** Mapping files are edited while everything runs: a good edit is in force for the next record, a bad one changes nothing. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
+import { describe, expect, it } from 'vitest';
 import {
   all,
   counterpart,
@@ -17,14 +16,10 @@ import {
   STAGE_WITHOUT_STATUS,
   sync,
   unique,
+  worldWith,
 } from './support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-  await sync(world, 'full');
-});
-afterAll(() => world?.close());
+const world = worldWith();
 
 const fileOf = (mapping: string): string => join(world.dir, 'mappings', `${mapping}.yaml`);
 const versionOf = (mapping: string): string | undefined => world.engine.config.current().mappings.get(mapping)?.version;

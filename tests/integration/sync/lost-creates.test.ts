@@ -1,19 +1,13 @@
 /** A create whose answer is lost may have been done: until that is known, nothing is made twice and no edit is lost. */
 
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { linksIn } from '../../support/links.ts';
-import { startWorld, type World } from '../../support/world.ts';
-import { all, counterpart, edit, issueOf, linked, make, read, reconcile, sync, unique } from './support.ts';
+import { all, counterpart, edit, issueOf, linked, make, read, reconcile, sync, unique, worldWith } from './support.ts';
 
 const V2 = '/crm/rest/v2';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({ retryDelay: 1_000 });
-  await sync(world, 'full');
-});
+const world = worldWith({ retryDelay: 1_000 });
 afterEach(() => world.keap.faults.clear());
-afterAll(() => world?.close());
 
 describe('between a lost answer to a create and its next try', () => {
   /** A create in Keap that is done but not known to be; the next try comes after `goOn`. */

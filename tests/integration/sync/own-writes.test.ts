@@ -1,17 +1,11 @@
 /** `conflict: latest` compares edits of people: what Tandem itself writes to a record does not make an older edit the latest. */
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
-import { edit, laterThan, linked, make, read, reconcile, sync, unique } from './support.ts';
+import { afterEach, expect, it } from 'vitest';
+import { edit, laterThan, linked, make, read, reconcile, sync, unique, worldWith } from './support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-  await sync(world, 'full');
-});
+const world = worldWith();
 afterEach(() => {
   for (const { faults } of [world.keap, world.shop]) faults.clear();
 });
-afterAll(() => world?.close());
 
 /** A company and a contact in Keap that are one customer of the shop, which both mappings write to. */
 async function customer(): Promise<{ company: string; contact: string; customer: string }> {

@@ -4,8 +4,8 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
+import { describe, expect, it } from 'vitest';
+import { replaced } from '../../support/world.ts';
 import {
   counterpart,
   edit,
@@ -18,9 +18,8 @@ import {
   type SystemName,
   sync,
   unique,
+  worldWith,
 } from './support.ts';
-
-let world: World;
 
 const change = async (file: string, from: string, to: string): Promise<void> => {
   const path = join(world.dir, file);
@@ -40,37 +39,21 @@ const SCHEMA = 'schemas/customwebshop/customers.schema.json';
 const SYSTEM = 'systems/customwebshop.yaml';
 const FAILS = `\n    convert:\n      customwebshop: '$contains($, "poison") ? $error("It cannot be converted") : $'`;
 const ENTRY = '  LIE: LI\n';
+const CUSTOMERS = 'schema: customwebshop/customers\n    id: id\n    modified: updated_at';
 const NORMALIZE = `\n    normalize: 'note = "unreadable" ? "no record" : $'`;
 const STRICT = '"description": "Note.",\n      "maxLength": 30,';
 
-beforeAll(async () => {
-  world = await startWorld({
-    async prepare(dir) {
-      const put = async (file: string, from: string, to: string): Promise<void> => {
-        const text = await readFile(join(dir, file), 'utf8');
-        expect(text, file).toContain(from);
-        await writeFile(
-          join(dir, file),
-          text.replace(from, () => to),
-        );
-      };
-      await put(
-        MAPPING,
-        'customwebshop: website\n    type: string',
-        `customwebshop: website\n    type: string${FAILS}`,
-      );
-      await put(TABLES, ENTRY, '');
-      await put(SCHEMA, '"description": "Note.",', STRICT);
-      await put(
-        SYSTEM,
-        'schema: customwebshop/customers\n    id: id\n    modified: updated_at',
-        `schema: customwebshop/customers\n    id: id\n    modified: updated_at${NORMALIZE}`,
-      );
-    },
-  });
-  await sync(world, 'full');
+const world = worldWith({
+  files: {
+    [MAPPING]: replaced([
+      'customwebshop: website\n    type: string',
+      `customwebshop: website\n    type: string${FAILS}`,
+    ]),
+    [TABLES]: replaced([ENTRY, '']),
+    [SCHEMA]: replaced(['"description": "Note.",', STRICT]),
+    [SYSTEM]: replaced([CUSTOMERS, CUSTOMERS + NORMALIZE]),
+  },
 });
-afterAll(() => world?.close());
 
 interface Poison {
   readonly kind: string;

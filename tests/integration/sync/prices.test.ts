@@ -1,7 +1,6 @@
 // Prices of Keap are whole numbers of the currency's smallest unit: how many places they have follows the currency.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
-import { edit, expectQuiet, linked, make, read, sync, unique } from './support.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { edit, expectQuiet, linked, make, read, sync, unique, worldWith } from './support.ts';
 
 interface Case {
   readonly code: string;
@@ -20,18 +19,16 @@ const cases: Case[] = [
 ];
 
 describe.each(cases)('in an account of $code', ({ code, amount, price, edited, written }) => {
-  let world: World;
+  const world = worldWith({ synced: false });
   let made: string;
   let counterpartId: string;
   beforeAll(async () => {
-    world = await startWorld();
     world.keap.store.currency = code;
     const product = () => ({ name: unique('Chair'), sku: unique('CHAIR'), short_description: 'x' });
     made = await make(world, 'keap', 'products', { ...product(), price: amount });
     counterpartId = await make(world, 'shop', 'products', { ...product(), price: edited });
     await sync(world, 'full', 'product-product');
   });
-  afterAll(() => world?.close());
 
   it(`${amount} in Keap is ${price} in the shop`, async () => {
     const id = await linked(world, 'product-product', 'keap', made);

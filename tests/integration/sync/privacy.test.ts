@@ -2,12 +2,11 @@
  * A reader of Redis, the queues or the log learns ids and reasons, and nothing of a customer but the losing values kept
  * on purpose.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Logger } from '../../../engine/logger.ts';
 import { dumpRedis, type Entry } from '../../support/dump.ts';
-import { startWorld, type World } from '../../support/world.ts';
+import { worldWith } from './support.ts';
 
-let world: World;
 let redis: Entry[];
 const lines: string[] = [];
 /** Texts of customers that stand in the records, longest first. */
@@ -15,6 +14,7 @@ let values: string[];
 
 const log = (fields: object, message: string): void => void lines.push(JSON.stringify({ message, ...fields }));
 const logger: Logger = { debug: log, info: log, warn: log, error: log };
+const world = worldWith({ size: 'small', logger });
 
 /** What the records of both systems say of people and companies: names, addresses of all kinds, notes. */
 const PERSONAL =
@@ -49,9 +49,6 @@ const leaks = (texts: readonly string[]): string[] => {
 };
 
 beforeAll(async () => {
-  world = await startWorld({ size: 'small', logger });
-  await world.sync('full');
-  await world.settle();
   // A second round of edits on both sides: conflicts, whose losing values are kept.
   for (const [i, company] of world.seed.keap.companies.slice(0, 12).entries()) {
     await world.keapApi('PATCH', `/v2/companies/${company.id}?update_mask=notes`, {
@@ -70,7 +67,6 @@ beforeAll(async () => {
   for (let i = 0; i < 12; i++) found.add(`Secret note ${i} of Keap`).add(`Secret note ${i} of the shop`);
   values = [...found].filter((value) => !ORDINARY.test(value)).sort((a, b) => b.length - a.length);
 });
-afterAll(() => world?.close());
 
 describe('after a whole sync with all its trouble', () => {
   it('there was something to give away', () => {

@@ -1,7 +1,6 @@
 /** Every row of every mapping, both ways: it arrives at creation, follows an edit, is cleared, and edits on both sides meet. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../support/world.ts';
-import { startWorld, type World } from '../../support/world.ts';
 import { people, type Row, type Table, tables } from './rows.ts';
 import {
   edit,
@@ -17,12 +16,11 @@ import {
   set,
   sideOf,
   sync,
+  worldWith,
 } from './support.ts';
 
-let world: World;
+const world = worldWith();
 beforeAll(async () => {
-  world = await startWorld();
-  await sync(world, 'full');
   for (let i = 0; i < 5; i++) {
     const email = `buyer-${i}@buyers.example`;
     const customer = await make(world, 'shop', 'customers', { email, first_name: 'Buyer', last_name: String(i) });
@@ -30,7 +28,6 @@ beforeAll(async () => {
     people.push({ customer, contact: await linked(world, 'contact-customer', 'shop', customer) });
   }
 });
-afterAll(() => world?.close());
 
 interface Pair {
   readonly n: number;

@@ -1,13 +1,12 @@
 /** However many records are in trouble, a scan that finds nothing new reads none of them. */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { recordKey } from '../../../engine/model/record-key.ts';
 import type { Issue } from '../../../engine/store/types.ts';
 import { connectTestRedis, redisUrl } from '../../support/redis.ts';
-import { startWorld, type World } from '../../support/world.ts';
 import { issue, linkState, token, unit } from '../store/support.ts';
-import { sync } from './support.ts';
+import { sync, worldWith } from './support.ts';
 
 /** More for a run by hand: `TROUBLE=200000`. */
 const COUNT = Number(process.env.TROUBLE ?? 20_000);
@@ -16,15 +15,9 @@ const MAPPING = 'product-product';
 const KINDS = ['failed', 'waiting', 'blocked'] as const;
 
 const redis = connectTestRedis();
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-  await sync(world, 'full');
-});
-afterAll(async () => {
-  await world?.close();
-  await redis.quit();
-});
+// Hooks that come after tests run last first.
+afterAll(() => redis.quit());
+const world = worldWith();
 
 /** Commands on keys of this world while something is done, those inside scripts included. */
 async function commandsOf(work: () => Promise<unknown>): Promise<{ args: string[]; bytes: number }[]> {

@@ -1,31 +1,20 @@
 /** Systems that lag, ignore, echo, cut or reformat what they are sent: no edit is lost, nothing is written for ever. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { restoreValue } from '../../../engine/sync/manual.ts';
 import type { BehaviourRule } from '../../../sandbox/kit/behaviours.ts';
-import { startWorld, type World } from '../../support/world.ts';
-import { issueOf, laterThan, linked, make, read, scopeOf, sync, unique, writes } from './support.ts';
-
-let world: World;
+import { replaced } from '../../support/world.ts';
+import { issueOf, laterThan, linked, make, read, scopeOf, sync, unique, worldWith, writes } from './support.ts';
 
 /** How long reads of products may be old. The stand-ins lag for less. */
 const LAG = 1_500;
 const REPLICA = 700;
 
-beforeAll(async () => {
-  world = await startWorld({
-    async prepare(dir) {
-      for (const system of ['keap', 'customwebshop']) {
-        const file = join(dir, 'systems', `${system}.yaml`);
-        const text = await readFile(file, 'utf8');
-        expect(text).toContain('\n  products:\n');
-        await writeFile(file, text.replace('\n  products:\n', `\n  products:\n    lag: ${LAG}ms\n`));
-      }
-    },
-  });
+const laggingProducts = replaced(['\n  products:\n', `\n  products:\n    lag: ${LAG}ms\n`]);
+
+const world = worldWith({
+  files: { 'systems/keap.yaml': laggingProducts, 'systems/customwebshop.yaml': laggingProducts },
+  synced: false,
 });
-afterAll(() => world?.close());
 afterEach(() => {
   for (const system of [world.keap, world.shop]) {
     system.behaviours.clear();

@@ -1,10 +1,10 @@
 /** Redis loses everything after a full sync: another one links what belongs together again, and makes nothing twice. */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createByHand, linkByHand, unlinkByHand } from '../../../engine/sync/manual.ts';
 import type { Size } from '../../../sandbox/seed/index.ts';
 import { linksIn } from '../../support/links.ts';
-import { startWorld, type World } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 import {
   all,
   counterpart,
@@ -22,6 +22,7 @@ import {
   sync,
   unique,
   wipe,
+  worldWith,
   writes,
 } from './support.ts';
 
@@ -91,12 +92,7 @@ const sizeOf = (links: Record<MappingName, Map<string, string>>): number =>
   MAPPINGS.reduce((sum, name) => sum + links[name].size, 0);
 
 describe('after a full sync of real-looking data', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld({ size: (process.env.REBUILD_SIZE as Size | undefined) ?? 'small' });
-    await sync(world, 'full');
-  }, 300_000);
-  afterAll(() => world?.close());
+  const world = worldWith({ size: (process.env.REBUILD_SIZE as Size | undefined) ?? 'small', timeout: 300_000 });
 
   it('everything is linked as before, and nothing is written', async () => {
     const [before, links] = [await counts(world), await linksOf(world)];
@@ -165,12 +161,7 @@ describe('after a full sync of real-looking data', () => {
 });
 
 describe('what a record names', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-    await sync(world, 'full');
-  });
-  afterAll(() => world?.close());
+  const world = worldWith();
 
   const company = (name: string, more: object = {}) =>
     make(world, 'keap', 'companies', { company_name: name, ...more });

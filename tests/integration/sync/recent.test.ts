@@ -1,19 +1,13 @@
 /** Before a create the target is asked for what changed there: what its list shows late, and what is new by now, is found. */
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { indexEntry } from '../../../engine/merge/record-state.ts';
 import { createRecentReader, withRecent } from '../../../engine/sync/recent.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
 import { viewRecord } from '../../../engine/sync/view.ts';
 import { customers, products } from '../../../sandbox/shop/entities.ts';
-import { startWorld, type World } from '../../support/world.ts';
-import { all, linked, make, reconcile, reconcileOne, scopeOf, sync, unique } from './support.ts';
+import { all, linked, make, reconcile, reconcileOne, scopeOf, unique, worldWith } from './support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-  await sync(world, 'full');
-});
-afterAll(() => world?.close());
+const world = worldWith();
 
 /** A company in Keap, of which the shop is asked before it gets a counterpart. */
 async function company(name: string): Promise<string> {

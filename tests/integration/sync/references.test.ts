@@ -1,8 +1,7 @@
 /** Orders and opportunities refer to customers and contacts: parents first, whatever arrives first. */
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { isRecordJob } from '../../../engine/runtime/queues.ts';
-import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
   counterpart,
@@ -15,14 +14,10 @@ import {
   reconcile,
   sync,
   unique,
+  worldWith,
 } from './support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-  await sync(world, 'full');
-});
-afterAll(() => world?.close());
+const world = worldWith();
 
 const ordersOf = (title: string) => all(world, 'shop', 'orders').filter((order) => order.title === title);
 const opportunitiesOf = (title: string) =>

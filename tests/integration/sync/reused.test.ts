@@ -1,24 +1,9 @@
 /** Systems that give the id of a deleted record to a new one: never is one person's data written over another's. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { dismiss, unlinkByHand } from '../../../engine/sync/manual.ts';
-import { startWorld, type World } from '../../support/world.ts';
-import { all, edit, issueOf, linked, make, STAGES, scopeOf, sync, unique } from './support.ts';
+import { all, edit, issueOf, linked, make, STAGES, scopeOf, sync, unique, worldWith } from './support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({
-    async prepare(dir) {
-      for (const system of ['keap', 'customwebshop']) {
-        const file = join(dir, 'systems', `${system}.yaml`);
-        await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/^ {4}schema: .*$/gm, '$&\n    lag: 0s'));
-      }
-    },
-  });
-  await sync(world, 'full');
-});
-afterAll(() => world?.close());
+const world = worldWith({ lag: '0s' });
 afterEach(() => {
   for (const system of [world.keap, world.shop]) system.behaviours.clear();
 });

@@ -1,5 +1,5 @@
 /** Two versions of a mapping side by side on one Redis: one is in force, the other process leaves the mapping alone. */
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { type Another, startWorld, type World } from '../../support/world.ts';
@@ -31,14 +31,7 @@ let world: World;
 afterEach(() => world?.close());
 
 async function begin(row: string): Promise<void> {
-  world = await startWorld({
-    workers: { schedules: true },
-    prepare: async (dir) => {
-      for (const name of await readdir(join(dir, 'mappings')))
-        if (name.endsWith('.yaml')) await rm(join(dir, 'mappings', name));
-      await writeFile(fileIn(dir), text(row));
-    },
-  });
+  world = await startWorld({ mappings: { [MAPPING]: text(row) }, workers: { schedules: true } });
   await sync(world, 'full');
 }
 

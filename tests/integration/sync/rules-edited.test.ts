@@ -1,5 +1,5 @@
 /** An edit of which records take part, or how they match, never has a counterpart created that is there already. */
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Size } from '../../../sandbox/seed/index.ts';
@@ -26,15 +26,7 @@ afterEach(() => world?.close());
 
 /** @param size `small`: products of the shop were there long before, so that no question for changes shows them */
 async function begin(first: Parameters<typeof text>[0], size: Size = 'small'): Promise<void> {
-  world = await startWorld({
-    size,
-    lag: '0s',
-    prepare: async (dir) => {
-      for (const name of await readdir(join(dir, 'mappings')))
-        if (name.endsWith('.yaml')) await rm(join(dir, 'mappings', name));
-      await writeFile(fileIn(dir), text(first));
-    },
-  });
+  world = await startWorld({ size, lag: '0s', mappings: { [MAPPING]: text(first) } });
   await sync(world, 'full', MAPPING);
 }
 

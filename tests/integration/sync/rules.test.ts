@@ -1,9 +1,7 @@
 /** Rules that the delivered mappings do not use: one-way properties, drift, conflicts that a side or a person decides. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { resolveConflict } from '../../../engine/sync/manual.ts';
-import { startWorld, type World } from '../../support/world.ts';
+import { replaced } from '../../support/world.ts';
 import {
   edit,
   expectQuiet,
@@ -13,9 +11,11 @@ import {
   make,
   read,
   reconcile,
+  ruled,
   scopeOf,
   sync,
   unique,
+  worldWith,
 } from './support.ts';
 
 const RULES: Record<string, string> = {
@@ -28,20 +28,7 @@ const RULES: Record<string, string> = {
   'phone_number.number': 'conflict: review',
 };
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({
-    async prepare(dir) {
-      const file = join(dir, 'mappings/company-customer.yaml');
-      let text = await readFile(file, 'utf8');
-      for (const [name, rule] of Object.entries(RULES))
-        text = text.replace(`  - keap: ${name}\n`, `  - keap: ${name}\n    ${rule}\n`);
-      await writeFile(file, text);
-    },
-  });
-  await sync(world, 'full');
-});
-afterAll(() => world?.close());
+const world = worldWith({ files: { 'mappings/company-customer.yaml': replaced(...ruled(RULES)) } });
 
 async function pair(fields: object = {}): Promise<{ company: string; customer: string }> {
   const company = await make(world, 'keap', 'companies', { company_name: unique('Rules'), ...fields });

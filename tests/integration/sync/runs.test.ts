@@ -4,23 +4,19 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type Outcome, outcome } from '../../../engine/model/outcome.ts';
 import { createStuckRuns } from '../../../engine/runtime/stuck-runs.ts';
 import { type Run, runCount } from '../../../engine/store/runs.ts';
-import { startWorld, type World } from '../../support/world.ts';
+import { worldWith } from './support.ts';
 
 const MAPPING = 'product-product';
 /** Of no record: a reconcile of it finds nothing to do. */
 const NOBODY = '404404';
 const REQUEST = { mapping: MAPPING, scan: 'changes', plan: false, trigger: 'api' } as const;
 
-let world: World;
+const world = worldWith({ synced: false });
 let run: Run;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world?.close());
 beforeEach(async () => {
   run = (await world.engine.runs.begin(REQUEST)).run;
 });

@@ -2,20 +2,15 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordJob } from '../../../engine/runtime/queues.ts';
 import { linksIn } from '../../support/links.ts';
-import { startWorld, type World } from '../../support/world.ts';
-import { linked, make, reconcile, remove, sync, unique } from './support.ts';
+import { linked, make, reconcile, remove, sync, unique, worldWith } from './support.ts';
 
 const product = (name: string) => ({ name, short_description: 'x', price: 100 });
 
 describe('a plan', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterAll(() => world?.close());
+  const world = worldWith({ synced: false });
 
   it('lets nothing be written: not by itself, and not by an event that comes after it', async () => {
     const id = await make(world, 'keap', 'products', product(unique('planned')));
@@ -53,16 +48,11 @@ describe('a plan', () => {
 });
 
 describe('with both sides read', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld({ retryDelay: 60_000 });
-    await sync(world, 'full');
-  });
+  const world = worldWith({ retryDelay: 60_000 });
   afterEach(() => {
     world.keap.faults.clear();
     world.shop.faults.clear();
   });
-  afterAll(() => world?.close());
 
   it('who may be matched under a lesser rule does not depend on who comes first', async () => {
     for (const first of ['keap', 'shop'] as const) {
@@ -106,13 +96,11 @@ describe('with both sides read', () => {
 });
 
 describe('records that nobody edits', () => {
-  let world: World;
+  // With schedules something always waits in the queues: these tests wait for what they want to see instead.
+  const world = worldWith({ workers: { schedules: true }, synced: false });
   beforeAll(async () => {
-    // With schedules something always waits in the queues: these tests wait for what they want to see instead.
-    world = await startWorld({ workers: { schedules: true } });
     await world.sync('full');
   });
-  afterAll(() => world?.close());
 
   it('are found when an edited rule lets them take part', async () => {
     const name = unique('left-out');
@@ -135,12 +123,7 @@ describe('records that nobody edits', () => {
 });
 
 describe('records whose tries are used up', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-    await sync(world, 'full');
-  });
-  afterAll(() => world?.close());
+  const world = worldWith();
 
   it('are tried again by the next scan after an outage that outlasted all tries', async () => {
     const id = await make(world, 'keap', 'products', product(unique('outlasted')));

@@ -1,6 +1,6 @@
 /** How changes are found: changes scans of both kinds, full scans, events; and that own writes are never taken for changes. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
+import { describe, expect, it } from 'vitest';
+import { startWorld } from '../../support/world.ts';
 import {
   all,
   counterpart,
@@ -14,14 +14,11 @@ import {
   type SystemName,
   sync,
   unique,
+  worldWith,
   writes,
 } from './support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world?.close());
+const world = worldWith({ synced: false });
 
 /** Paths that were asked for since `n`, with their queries in plain text. */
 const asked = (system: SystemName, n: number): string[] =>

@@ -1,8 +1,6 @@
 /** Records that are edited, moved or deleted while a list is read: no edit is missed for good, and nothing is created twice. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
+import { replaced, startWorld, type World } from '../../support/world.ts';
 import { all, counterpart, linked, make, read, sync, unique } from './support.ts';
 
 let world: World;
@@ -12,21 +10,15 @@ afterEach(async () => {
 });
 
 /** Pages of two products, nothing read twice as overlap, and each edit must find what it replaces. */
-async function pagesOfTwo(...edits: readonly (readonly [RegExp, string])[]): Promise<World> {
+function pagesOfTwo(...edits: readonly (readonly [RegExp, string])[]): Promise<World> {
+  const products = /( {2}products:\n(?: {4}.*\n)*?)( {6}query: \{ per_page: )100(.*\n.*\n {6}paging: .*size: )100/;
+  const shop = replaced([products, '$1$22$32'], [/overlap: 1m/g, 'overlap: 0s'], ...edits);
+  // The id of the counterpart cannot be searched for either.
+  const mapping = replaced([/correlate:\n(?: {2}.*\n)+/, '']);
   return startWorld({
-    async prepare(dir) {
-      const file = join(dir, 'systems', 'customwebshop.yaml');
-      let text = await readFile(file, 'utf8');
-      const products = /( {2}products:\n(?: {4}.*\n)*?)( {6}query: \{ per_page: )100(.*\n.*\n {6}paging: .*size: )100/;
-      for (const [from, to] of [[products, '$1$22$32'], [/overlap: 1m/g, 'overlap: 0s'], ...edits] as const) {
-        expect(text).toMatch(from);
-        text = text.replace(from, to);
-      }
-      await writeFile(file, text);
-      if (edits.length === 0) return;
-      // The id of the counterpart cannot be searched for either.
-      const mapping = join(dir, 'mappings', 'product-product.yaml');
-      await writeFile(mapping, (await readFile(mapping, 'utf8')).replace(/correlate:\n(?: {2}.*\n)+/, ''));
+    files: {
+      'systems/customwebshop.yaml': shop,
+      ...(edits.length > 0 && { 'mappings/product-product.yaml': mapping }),
     },
   });
 }

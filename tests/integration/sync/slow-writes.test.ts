@@ -2,11 +2,9 @@
  * A system without versions cannot refuse a write to a record that was edited meanwhile. A write goes ahead of other calls that
  * wait, and never by an old reading.
  */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
-import { edit, laterThan, linked, make, read, reconcile, sync, unique } from './support.ts';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { replaced, type World } from '../../support/world.ts';
+import { edit, laterThan, linked, make, read, reconcile, unique, worldWith } from './support.ts';
 
 const MAPPING = 'product-product';
 const V2 = '/crm/rest/v2';
@@ -15,21 +13,13 @@ let world: World;
 afterEach(() => world.keap.faults.clear());
 
 /** Keap takes one call at a time. */
-function oneAtATime(limits?: string): void {
-  beforeAll(async () => {
-    world = await startWorld({
-      prepare: async (dir) => {
-        const file = join(dir, 'systems', 'keap.yaml');
-        const text = (await readFile(file, 'utf8')).replace(/^concurrency: .*$/m, 'concurrency: 1');
-        await writeFile(
-          file,
-          limits === undefined ? text : text.replace(/^limits:\n(?: {2}- .*\n)+/m, `limits: ${limits}\n`),
-        );
-      },
-    });
-    await sync(world, 'full');
+function oneAtATime(...more: readonly (readonly [RegExp, string])[]): void {
+  const started = worldWith({
+    files: { 'systems/keap.yaml': replaced([/^concurrency: .*$/m, 'concurrency: 1'], ...more) },
   });
-  afterAll(() => world?.close());
+  beforeAll(() => {
+    world = started;
+  });
 }
 
 async function pair(description: string): Promise<{ keap: string; shop: string }> {
@@ -73,7 +63,7 @@ describe('a write whose system has many other calls to answer', () => {
 });
 
 describe('writes that always wait for their turn', () => {
-  oneAtATime('[{ requests: 2, per: 1s }]');
+  oneAtATime([/^limits:\n(?: {2}- .*\n)+/m, 'limits: [{ requests: 2, per: 1s }]\n']);
 
   it('are done all the same', async () => {
     const pairs = [await pair('as it was'), await pair('as it was'), await pair('as it was')];

@@ -1,7 +1,7 @@
 /** Short words for what every test of sync does: make a record, edit it, sync it, look at its counterpart. */
 
 import type { Job } from 'bullmq';
-import { expect, vi } from 'vitest';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
 import type { Outcome } from '../../../engine/model/outcome.ts';
 import type { RecordJob } from '../../../engine/runtime/queues.ts';
 import type { Run } from '../../../engine/store/runs.ts';
@@ -11,7 +11,7 @@ import { reconcileUnit } from '../../../engine/sync/reconcile.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
 import type { SyncContext } from '../../../engine/sync/sync-context.ts';
 import type { RecordIssue } from '../../support/links.ts';
-import type { Json, World } from '../../support/world.ts';
+import { type Json, startWorld, type World, type WorldOptions } from '../../support/world.ts';
 
 export type MappingName = 'company-customer' | 'contact-customer' | 'product-product' | 'opportunity-order';
 export type SystemName = 'keap' | 'shop';
@@ -33,6 +33,37 @@ export const STAGE_WITHOUT_STATUS = '58';
 let serial = 0;
 /** A word that no other record of this file has. */
 export const unique = (word: string): string => `${word}-${++serial}`;
+
+// ---------------------------------------------------------------- worlds
+
+/** A world of all tests of a block: started before the first of them, closed after the last. */
+export function worldWith({
+  synced,
+  timeout,
+  ...options
+}: WorldOptions & {
+  /** What is synced fully at first: every mapping, unless it is one or none. */
+  synced?: MappingName | false;
+  /** Milliseconds for the start. */
+  timeout?: number;
+} = {}): World {
+  let started: World | undefined;
+  beforeAll(async () => {
+    started = await startWorld(options);
+    if (synced !== false) await sync(started, 'full', synced);
+  }, timeout);
+  afterAll(() => started?.close());
+  return new Proxy({} as World, {
+    get(_, name) {
+      if (!started) throw new Error('The world of these tests has not started yet');
+      return started[name as keyof World];
+    },
+  });
+}
+
+/** Pairs for `replaced`: rows of a mapping, by their fields of Keap, get these rules. */
+export const ruled = (rules: Readonly<Record<string, string>>) =>
+  Object.entries(rules).map(([name, rule]) => [`  - keap: ${name}\n`, `  - keap: ${name}\n    ${rule}\n`] as const);
 
 // ---------------------------------------------------------------- records
 

@@ -1,10 +1,9 @@
 /** Systems that fail, lie or answer too late: everything arrives all the same, and nothing twice. */
 
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isRecordJob } from '../../../engine/runtime/queues.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import { linksIn } from '../../support/links.ts';
-import { startWorld, type World } from '../../support/world.ts';
 import {
   all,
   edit,
@@ -18,13 +17,12 @@ import {
   type SystemName,
   sync,
   unique,
+  worldWith,
 } from './support.ts';
 
-let world: World;
+const world = worldWith({ lag: '1s' });
 let person: { contact: string; customer: string };
 beforeAll(async () => {
-  world = await startWorld({ lag: '1s' });
-  await sync(world, 'full');
   const customer = await make(world, 'shop', 'customers', { email: 'buyer@x.example', last_name: 'Buyer' });
   await reconcile(world, 'contact-customer', 'shop', customer);
   person = { customer, contact: await linked(world, 'contact-customer', 'shop', customer) };
@@ -33,7 +31,6 @@ afterEach(() => {
   world.keap.faults.clear();
   world.shop.faults.clear();
 });
-afterAll(() => world?.close());
 
 const V2 = '/crm/rest/v2';
 

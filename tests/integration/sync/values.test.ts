@@ -1,14 +1,13 @@
 /** The comparison of values that the demo prints: it finds each wrong conversion, also one that agrees with itself. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { load } from 'js-yaml';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { values } from '../../../sandbox/demo/exercise.ts';
 import { type Comparison, comparisonLines } from '../../../sandbox/oracle/compare.ts';
 import { decimal, majorUnits, RULES } from '../../../sandbox/oracle/rules.ts';
 import { type MappingName, makeSeed } from '../../../sandbox/seed/index.ts';
 import { compareWorld, demoApis } from '../../support/values.ts';
-import { startWorld, type World } from '../../support/world.ts';
+import type { Change } from '../../support/world.ts';
+import { worldWith } from './support.ts';
 
 interface Row {
   keap: string;
@@ -49,25 +48,21 @@ function spoil(row: Row): Row {
   return { ...row, convert: { keap: wrong, customwebshop: wrong } };
 }
 
-async function spoilMappings(dir: string): Promise<void> {
-  const folder = join(dir, 'mappings');
-  for (const file of (await readdir(folder)).filter((name) => name.endsWith('.yaml'))) {
-    const mapping = load(await readFile(join(folder, file), 'utf8')) as { properties: Row[] };
-    // JSON is YAML.
-    await writeFile(join(folder, file), JSON.stringify({ ...mapping, properties: mapping.properties.map(spoil) }));
-  }
-}
+/** JSON is YAML. */
+const spoilRows: Change = (text) => {
+  const mapping = load(text) as { properties: Row[] };
+  return JSON.stringify({ ...mapping, properties: mapping.properties.map(spoil) });
+};
 
 describe('with a wrong conversion in every row of every mapping', () => {
-  let world: World;
+  const world = worldWith({
+    size: 'small',
+    files: Object.fromEntries(Object.keys(RULES).map((name) => [`mappings/${name}.yaml`, spoilRows])),
+  });
   let found: readonly Comparison[];
   beforeAll(async () => {
-    world = await startWorld({ size: 'small', prepare: spoilMappings });
-    await world.sync();
-    await world.settle();
     found = await compareWorld(world);
   });
-  afterAll(() => world?.close());
 
   it.each(Object.keys(RULES) as MappingName[])('every property of %s is reported as different', (mapping) => {
     const comparison = found.find((one) => one.mapping === mapping);

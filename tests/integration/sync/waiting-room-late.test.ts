@@ -1,13 +1,8 @@
 /** A record that came while the first scan was still under way, and is recorded only after that scan has ended. */
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
-import { make, reconcileOne, scopeOf } from './support.ts';
+import { expect, it, vi } from 'vitest';
+import { make, reconcileOne, scopeOf, worldWith } from './support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world?.close());
+const world = worldWith({ synced: false });
 
 it('records of a batch that wait for a scan at the same time ask once whether it has ended', async () => {
   const scope = scopeOf(world, 'product-product');

@@ -1,8 +1,7 @@
 /** A linked record that no longer takes part keeps its link and its last state; when it takes part again, the two meet. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startWorld, type World } from '../../support/world.ts';
+import { expect, it } from 'vitest';
 import {
   all,
   counterpart,
@@ -16,15 +15,11 @@ import {
   remove,
   sync,
   unique,
+  worldWith,
   writes,
 } from './support.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({ lag: '0s' });
-  await sync(world, 'full');
-});
-afterAll(() => world?.close());
+const world = worldWith({ lag: '0s' });
 
 it('a company that leaves keeps its link; edits made meanwhile on both sides arrive after it rejoins', async () => {
   const name = unique('leaves');
