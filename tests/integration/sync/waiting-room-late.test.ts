@@ -6,7 +6,7 @@ const world = worldWith({ synced: false });
 
 it('records of a batch that wait for a scan at the same time ask once whether it has ended', async () => {
   const scope = scopeOf(world, 'product-product');
-  const ready = vi.spyOn(scope.links.progress, 'ready');
+  const ready = vi.spyOn(scope.links.progress, 'readByAny');
   const ids = Array.from({ length: 50 }, (_, i) => String(i));
   await Promise.all(ids.map((id) => scope.releaseIfReady({ mapping: 'product-product', side: 0, id })));
   expect(ready).toHaveBeenCalledTimes(1);
