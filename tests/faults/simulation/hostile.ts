@@ -174,6 +174,7 @@ export function mergeThings(
   const { system, entity } = places[place];
   setting.system(system).behaviours.merge(entity, String(from.id), { winner: String(into.id), shows });
   lost.merged.set(place, shows);
+  lost.mergedInto.set(place, winner);
   const after = recordsOf(setting.stores, place).find((one) => one.id === into.id) ?? into;
   for (const [field, { at }] of Object.entries(kinds[kept.kind].fields)) {
     const access = at[place];

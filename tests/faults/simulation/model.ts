@@ -32,6 +32,8 @@ export interface Thing {
   spoilt: boolean;
   /** Places in which its record was merged into that of another thing. */
   readonly merged: Map<Place, MergedForm>;
+  /** The thing into which it was merged there. */
+  readonly mergedInto: Map<Place, string>;
   /** It was in step in all its places once. */
   settled: boolean;
 }
@@ -83,6 +85,7 @@ export function createModel(): Model {
         discarded: false,
         spoilt: false,
         merged: new Map(),
+        mergedInto: new Map(),
         settled: false,
       };
       things.set(name, thing);

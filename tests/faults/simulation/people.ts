@@ -103,6 +103,9 @@ function remove(setting: Setting, model: Model, deed: Extract<Deed, { do: 'delet
   if (system === 'keap') setting.keap.store.remove(entity as KeapEntity, String(record.id));
   else setting.shop.store.remove(entity as ShopEntity, Number(record.id));
   thing.deleted.set(deed.place, thing.settled ? 'settled' : 'fresh');
+  // Who was redirected to it finds nothing any more.
+  for (const other of model.things.values())
+    if (other.mergedInto.get(deed.place) === thing.name) other.merged.set(deed.place, 'absent');
   if (!deed.silent) tell(setting, deed.place, String(record.id), 'delete');
   return [];
 }
