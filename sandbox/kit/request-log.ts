@@ -15,6 +15,8 @@ export interface LoggedRequest {
   /** 0 while under way, or where no answer was made. */
   status: number;
   fault?: string;
+  /** Who sent it, where the sender says so: `x-sandbox-sender`. */
+  sender?: string;
 }
 
 export interface EntityStats {
@@ -58,8 +60,9 @@ export class RequestLog {
   }
 
   /** Notes a request as it comes in. */
-  begin(method: string, path: string, route: string): LoggedRequest {
+  begin(method: string, path: string, route: string, sender?: string): LoggedRequest {
     const entry: LoggedRequest = { n: ++this.#n, at: new Date().toISOString(), method, path, route, status: 0 };
+    if (sender !== undefined) entry.sender = sender;
     this.#entries.push(entry);
     // Cut in blocks, so that a long run does not pay for a shift on each request.
     if (this.#entries.length > kept * 2) this.#entries = this.#entries.slice(-kept);

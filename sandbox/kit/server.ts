@@ -42,7 +42,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     if (isAside(request.url)) return;
     const route = request.routeOptions.url ?? '(no route)';
-    const entry = requests.begin(request.method, request.url, route);
+    const sender = request.headers['x-sandbox-sender'];
+    const entry = requests.begin(request.method, request.url, route, typeof sender === 'string' ? sender : undefined);
     entries.set(request, entry);
     const fault = faults.pick(request.method, request.url);
     if (!fault) return;

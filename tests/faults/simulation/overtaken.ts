@@ -23,10 +23,11 @@ export function isOvertaken(setting: Setting, edit: Edit, record: RecordData): b
   return requests.some((write, i) => {
     const carriedOut = write.endedAt === undefined ? Date.parse(write.at) + CARRIED_OUT : Date.parse(write.endedAt);
     if (write.method !== 'PATCH' || carriedOut < edit.at) return false;
+    // Another process may have read it since, as a candidate of another record.
+    const byWriter = ({ method, sender }: { method: string; sender?: string }): boolean =>
+      method === 'GET' && sender === write.sender;
     // A record that was never read by its id was on a page.
-    const read =
-      requests.slice(0, i).findLast(({ method }) => method === 'GET') ??
-      lists.findLast(({ method, n }) => method === 'GET' && n < write.n);
+    const read = requests.slice(0, i).findLast(byWriter) ?? lists.findLast((one) => byWriter(one) && one.n < write.n);
     return read === undefined || shownAt(setting, edit.place, String(record.id), Date.parse(read.at)) <= edit.at;
   });
 }

@@ -1,4 +1,5 @@
 /** A worker process of the simulation: the real engine, ended at any instant from outside or at a named step by itself. */
+import { subscribe } from 'node:diagnostics_channel';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConfigStore, createConfigStore } from '../../../engine/config/config-store.ts';
@@ -18,6 +19,12 @@ const log =
   process.env.SIMULATION_LOG === undefined
     ? undefined
     : (line: object) => console.error(JSON.stringify({ at: Date.now(), pid: process.pid, ...line }));
+
+// Which process has read a record before a write: see overtaken.ts.
+subscribe('undici:request:create', (message) => {
+  const { request } = message as { request: { addHeader(name: string, value: string): void } };
+  request.addHeader('x-sandbox-sender', String(process.pid));
+});
 
 async function begin(order: WorkOrder): Promise<Work> {
   const config = await createConfigStore({ root: order.root, env: order.env, debounce: 20, poll: 2_000 });
