@@ -1,5 +1,7 @@
 // Faults on demand, and the record of what was asked: the same at both stand-ins.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { request } from 'undici';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { Faults } from '../../../sandbox/kit/faults.ts';
 import { type ShopSandbox, startShop } from '../../../sandbox/shop/server.ts';
@@ -115,4 +117,28 @@ it('keeps a log without counting the watcher', async () => {
     failed: 1,
     entities: { customers: { lists: 1, creates: 1, updates: 1 } },
   });
+});
+
+it('notes who sent a request, where the sender says so', async () => {
+  // As workers of the simulation do.
+  const name = (message: unknown): void =>
+    (message as { request: { addHeader(name: string, value: string): void } }).request.addHeader(
+      'x-sandbox-sender',
+      'worker 1',
+    );
+  subscribe('undici:request:create', name);
+  try {
+    const headers = { authorization: `Bearer ${shop.token}` };
+    const { body } = await request(`${shop.url}/customers`, { headers });
+    await body.dump();
+  } finally {
+    unsubscribe('undici:request:create', name);
+  }
+  await call('GET', '/customers');
+  expect(
+    shop.requests
+      .since()
+      .slice(-2)
+      .map(({ sender }) => sender),
+  ).toEqual(['worker 1', undefined]);
 });
