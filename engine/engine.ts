@@ -24,7 +24,7 @@ import { createDirty, type Dirty, type MarkEvent } from './store/dirty.ts';
 import { type KeptFingerprinter, watchKey } from './store/fingerprints.ts';
 import { createRuns, type Run, type Runs } from './store/runs.ts';
 import { createStore, type Store } from './store/store.ts';
-import { storeIdOf } from './store/store-context.ts';
+import { readsOf } from './store/store-context.ts';
 import { createThroughput, type Throughput } from './store/throughput.ts';
 import type { RunKind } from './sync/scan.ts';
 import type { Step, SyncContext } from './sync/sync-context.ts';
@@ -158,7 +158,7 @@ export function createEngine(options: EngineOptions): Engine {
   const versions = createVersions(redis, prefix, options.versions, () => engine.statuses());
   const retirements = createRetirements(redis, prefix, options.versions?.ttl);
   /** Of each mapping the store under the rules asked for last, and the one before it: work under way keeps to its rules. */
-  const links = new Map<string, { id: string; store: Store }[]>();
+  const links = new Map<string, Store[]>();
   /** Of each system the one in force, and the one before it: work under way finishes on what it began with. */
   const clients = new Map<string, { version: string; client: SystemClient }[]>();
 
@@ -190,14 +190,13 @@ export function createEngine(options: EngineOptions): Engine {
 
     links(name, config = options.config.current()) {
       const mapping = config.mappings.get(name) ?? { name, match: [] };
-      const id = storeIdOf(mapping);
       const known = links.get(name) ?? [];
-      const found = known.find((one) => one.id === id);
-      if (found) return found.store;
+      const found = known.find(({ context }) => context.rules.reads === readsOf(mapping));
+      if (found) return found;
       const store = createStore(redis, prefix, mapping, options.fingerprinter, (on, brake) =>
         options.onBrake?.({ mapping: mapping.name, on, brake }),
       );
-      links.set(name, [{ id, store }, ...known.slice(0, 1)]);
+      links.set(name, [store, ...known.slice(0, 1)]);
       return store;
     },
 

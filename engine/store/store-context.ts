@@ -40,11 +40,17 @@ export const takingPart = (sides: readonly TakingPart[]): unknown =>
     when?.source ?? null,
   ]);
 
-/** Changes when a store of this mapping is to be made again. */
-export const storeIdOf = (rules: StoreRules): string => `${rulesOf(rules)}\n${readUnder(rules)}`;
+/** It follows from the mapping alone, and is asked for with each look into a store. */
+const knownReads = new WeakMap<StoreRules, string>();
 
-const readUnder = (rules: StoreRules): string =>
-  hash(`${rulesOf(rules)}\n${stableJson(takingPart(rules.sides ?? []))}`);
+/** `reads` of a `StoreContext`: where it changes, the store of the mapping is another one. */
+export function readsOf(rules: StoreRules): string {
+  const known = knownReads.get(rules);
+  if (known !== undefined) return known;
+  const reads = hash(`${rulesOf(rules)}\n${stableJson(takingPart(rules.sides ?? []))}`);
+  knownReads.set(rules, reads);
+  return reads;
+}
 
 export interface StoreContext {
   readonly redis: Redis;
@@ -79,7 +85,7 @@ export function createStoreContext(
     scripts,
     words: createWords(redis, `${base}words`, scripts),
     fingerprinter,
-    rules: { count: rules.match.length, id, tag: id.slice(0, 3), reads: readUnder(rules) },
+    rules: { count: rules.match.length, id, tag: id.slice(0, 3), reads: readsOf(rules) },
   };
 }
 
