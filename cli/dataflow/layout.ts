@@ -1,5 +1,5 @@
 /** A document's blocks, the same for every format. */
-import { CONFLICT_RULES } from '../../engine/index.ts';
+import { CONFLICT_RULES, isNamedConflictRule } from '../../engine/index.ts';
 import { type Block, code, flat, type Text, text } from './blocks.ts';
 import type { DataflowDocument, DataflowRow, DataflowSection, RowPlace } from './model.ts';
 
@@ -92,14 +92,13 @@ export function columns({ from, to }: DataflowDocument, wide: boolean): Column[]
       kind: 'other',
       head: 'Conflict',
       cell: ({ conflict, direction }, one) =>
-        direction !== 'both' ? [] : [ruleOf(conflict) ?? `${systemOf(one, conflict)} wins`],
+        direction !== 'both'
+          ? []
+          : [isNamedConflictRule(conflict) ? CONFLICT_RULES[conflict].cell : `${systemOf(one, conflict)} wins`],
     },
     { kind: 'other', head: 'Reference', cell: ({ reference }) => (reference === undefined ? [] : [code(reference)]) },
   ];
 }
-
-const ruleOf = (conflict: string): string | undefined =>
-  Object.entries(CONFLICT_RULES).find(([name]) => name === conflict)?.[1].cell;
 
 function appendix({ tables, from, to }: DataflowDocument): Block[] {
   return [

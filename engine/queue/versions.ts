@@ -193,12 +193,6 @@ export function createVersions(
   return {
     inForce,
 
-    /** Whether this version is in force in this very moment, also where this process has not heard of a change. */
-    async isInForce(mapping: string, version: string): Promise<boolean> {
-      const json = await redis.hget(names.inForce, mapping);
-      return json !== null && (JSON.parse(json) as { version: string }).version === version;
-    },
-
     /** Processes that showed signs of life, those that have been there longest first. */
     async processes(): Promise<LivingProcess[]> {
       const [processes, force] = await Promise.all([living(), inForce()]);
@@ -296,6 +290,14 @@ export function createVersions(
           const unseen = config().mappings.get(mapping)?.version !== reported?.[mapping];
           if (unseen || performance.now() - looked > 2 * beat) await refresh();
           return force.get(mapping)?.version === version;
+        },
+
+        /** Whether it is in force in this very moment, also where this process has not heard of a change: then it hears of it. */
+        async inForceNow(mapping: string, version: string): Promise<boolean> {
+          const json = await redis.hget(names.inForce, mapping);
+          const is = json !== null && (JSON.parse(json) as { version: string }).version === version;
+          if (!is) await refresh();
+          return is;
         },
 
         /** Whether every living process has heard which version of this mapping is in force. */

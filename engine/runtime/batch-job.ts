@@ -68,9 +68,7 @@ export function shiftOf(work: Work, config: Config, mapping: Mapping, owner: str
   const { name, version } = mapping;
   // Units that create at the same time ask together.
   const inForce = coalesce<void, boolean>(async (asked) => {
-    const is = await work.engine.versions.isInForce(name, version);
-    // This process is to hear of it before it takes more.
-    if (!is) await work.member.refresh();
+    const is = await work.member.inForceNow(name, version);
     return asked.map(() => is);
   });
   const own = { ...scope, deliver, inForce, claimTtl: scope.claimTtl ?? work.lease };

@@ -138,12 +138,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
       await job.updateData({ ...job.data, run: run.id, retried: true });
     }
     const progress: NonNullable<Parameters<typeof scan>[3]['progress']> = (page) => engine.runs.read(run, page);
-    const inForce = async (): Promise<boolean> => {
-      const is = await engine.versions.isInForce(name, mapping.version);
-      // This process is to hear of it before it takes more.
-      if (!is) await member.refresh();
-      return is;
-    };
+    const inForce = (): Promise<boolean> => member.inForceNow(name, mapping.version);
     const result = await scan(context, mapping, kind, { found, progress, run: run.id, inForce }).catch(
       (cause: unknown) => {
         if (cause instanceof ScanSuperseded) return undefined;

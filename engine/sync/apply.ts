@@ -242,9 +242,10 @@ export async function keepMade(scope: MappingScope, facts: Facts): Promise<void>
   await noteMade(scope, facts, created.view.record.id).catch(() => {});
 }
 
-async function noteMade({ links }: MappingScope, { side, id, results, stored }: Facts, made: string): Promise<void> {
+async function noteMade({ links }: MappingScope, facts: Facts, made: string): Promise<void> {
+  const { side, id, results } = facts;
   const key = results.begun?.key;
-  const madeAt = Math.round(stored.now + performance.now() - stored.takenAt);
+  const madeAt = Math.round(responseAt(facts));
   // Also by a worker that has lost its claims: what was made is linked by the worker that has the record now.
   if (key !== undefined) await links.batches.noteCreate({ record: recordKey(side, id) }, key, { made, madeAt });
 }
