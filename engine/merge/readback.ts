@@ -124,11 +124,12 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   const known = now?.ok && now.fingerprint === last.sent;
   const sent = known ? now.value : null;
   const shown = rawOf(facts, view, name);
-  if (!sameButForm(sent, shown) && writes.some((one) => one.before === own[side] || one.sent === own[side])) {
+  if (writes.some((one) => one.before === own[side] || one.sent === own[side])) {
     const age = shownAt(facts, side) - last.at;
     const write = known ? { property: name, value: now.value, fingerprint: now.fingerprint } : undefined;
     if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age, sent: write };
-    return { kind: 'refused', error: notStored(facts, name, side) };
+    // The system may have a form of its own for what was sent, and that may be the former one.
+    if (!sameButForm(sent, shown)) return { kind: 'refused', error: notStored(facts, name, side) };
   }
   // Once it was shown, it was stored: what is empty by now was cleared by somebody, and another whole number was typed.
   const edited = !last.unshown && (isEmpty(shown) || areWhole(sent, shown));

@@ -236,8 +236,11 @@ describe('a record that shows the value from before our own write', () => {
       }),
     ).toContain('mark: []'));
 
-  it('shows no old reading where that value is another form of what we wrote', () =>
-    expect(play(showing(['Ann', '+p2'], { recent: [wrote({ before: '+p2' })] }))).toContain('update {side: 0'));
+  it('is an old reading within the lag, and the form of the system after it, where that value is a form of what we wrote', () => {
+    const shown = (at: number) => play(showing(['Ann', '+p2'], { recent: [wrote({ before: '+p2', at })] }));
+    expect(shown(NOW - 1_000)).toContain('inMs: 1000');
+    expect(shown(NOW - LAG)).toContain('update {side: 0');
+  });
 
   it.each<readonly [string, Pair<PropertyState['toward'][0]>]>([
     ['nothing flows there any more', [{ ok: true, value: 'p1', fingerprint: 'p1' }, undefined]],
