@@ -27,7 +27,7 @@ import { createStore, type Store } from './store/store.ts';
 import { readsOf } from './store/store-context.ts';
 import { createThroughput, type Throughput } from './store/throughput.ts';
 import type { RunKind } from './sync/scan.ts';
-import type { Step, SyncContext } from './sync/sync-context.ts';
+import type { StepHook, SyncContext } from './sync/sync-context.ts';
 import type { Tracing } from './tracing.ts';
 import type { SideIndex } from './types.ts';
 
@@ -49,7 +49,7 @@ export interface EngineOptions {
   /** How often processes tell each other which versions of the mappings they have. */
   readonly versions?: VersionOptions;
   /** Awaited at each named moment of a reconcile; for tests that end the process there. */
-  readonly step?: (name: Step) => Promise<void>;
+  readonly step?: StepHook;
   readonly tracing?: Tracing;
   /** Kinds of connectors beside those that Tandem has. */
   readonly connectors?: Connectors;

@@ -144,13 +144,14 @@ async function write(
   action: Omit<Do<'update'>, 'do'>,
 ): Promise<Extract<WriteResult, { kind: 'done' }>> {
   const { side, view, readFirst } = action;
-  if (view.record.version !== undefined) return await send(scope, action, view.record, claims.check);
+  if (view.record.version !== undefined)
+    return await send(scope, action, { record: view.record, readAt: undefined }, claims.check);
   const fact = facts.records[side];
   const shownAt = (fact?.kind === 'present' && fact.readAt) || Number.NEGATIVE_INFINITY;
   const again = readFirst || performance.now() - shownAt > FRESH;
   const record = again ? await readAgain(scope, view) : view.record;
   const readAt = again ? performance.now() : shownAt;
-  return await send(scope, action, record, () => {
+  return await send(scope, action, { record, readAt }, () => {
     claims.check();
     if (performance.now() - readAt > STALE) throw changedError(scope, view, 'may have been changed');
   });
@@ -159,15 +160,16 @@ async function write(
 async function send(
   scope: MappingScope,
   { side, writes, unshown }: Omit<Do<'update'>, 'do'>,
-  record: SystemRecord,
+  { record, readAt }: { readonly record: SystemRecord; readonly readAt: number | undefined },
   guard: () => void,
 ): Promise<Extract<WriteResult, { kind: 'done' }>> {
   const { mapping, clients } = scope;
+  const entity = mapping.sides[side].entity.name;
   const known = { ...record, data: withUnshown(mapping, side, record.data, unshown) };
   const { data, changed, properties, refused } = sendable(mapping, side, known, writes);
-  await scope.step?.('before-update');
+  await scope.step?.('before-update', { entity, id: record.id, readAt });
   const change = { data, changed, version: record.version, before: record.data };
-  const response = await clients[side].update(mapping.sides[side].entity.name, record.id, change, { guard });
+  const response = await clients[side].update(entity, record.id, change, { guard });
   await scope.step?.('after-update');
   expectSame(scope, side, record.id, response);
   const answered = await viewRecord(mapping, side, response, scope.fingerprinter);

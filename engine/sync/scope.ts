@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 import type { BrakeAnswer, RecordRef } from '../store/types.ts';
 import type { Pair, SideIndex } from '../types.ts';
 import type { AllowanceFacts, OwnWrite } from './facts.ts';
-import type { Step as Moment } from './sync-context.ts';
+import type { StepHook } from './sync-context.ts';
 import type { RecordView } from './view.ts';
 
 /** A side of another mapping with the same entity of the same system. */
@@ -77,5 +77,5 @@ export interface MappingScope {
   /** Epoch ms when the oldest run of this mapping that is under way began. */
   runSince(): Promise<number | undefined>;
   /** Awaited at each named moment, so that tests can end the process there; unset in production. */
-  readonly step: ((name: Moment) => Promise<void>) | undefined;
+  readonly step: StepHook | undefined;
 }

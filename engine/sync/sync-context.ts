@@ -28,7 +28,16 @@ export interface SyncContext {
   /** How long claims last unless they are extended, in ms; default 60,000. */
   readonly claimTtl?: number | undefined;
   /** Awaited at each named moment, so that tests can end the process there; unset in production. */
-  readonly step?: ((name: Step) => Promise<void>) | undefined;
+  readonly step?: StepHook | undefined;
+}
+
+export type StepHook = (name: Step, update?: UpdateBegun) => Promise<void>;
+
+/** The update of a record that is about to be sent; `readAt`: `performance.now()` when the record was read for it. */
+export interface UpdateBegun {
+  readonly entity: string;
+  readonly id: string;
+  readonly readAt: number | undefined;
 }
 
 /** The moments between two effects outside: a process that ends at any of them must leave nothing undone and nothing done twice. */

@@ -17,6 +17,8 @@ export interface LoggedRequest {
   fault?: string;
   /** Who sent it, where the sender says so: `x-sandbox-sender`. */
   sender?: string;
+  /** Epoch ms when the sender had read what it writes by, where it says so: `x-sandbox-read-at`. */
+  readAt?: number;
 }
 
 export interface EntityStats {
@@ -60,9 +62,8 @@ export class RequestLog {
   }
 
   /** Notes a request as it comes in. */
-  begin(method: string, path: string, route: string, sender?: string): LoggedRequest {
-    const entry: LoggedRequest = { n: ++this.#n, at: new Date().toISOString(), method, path, route, status: 0 };
-    if (sender !== undefined) entry.sender = sender;
+  begin(method: string, path: string, route: string, by: Pick<LoggedRequest, 'sender' | 'readAt'> = {}): LoggedRequest {
+    const entry: LoggedRequest = { n: ++this.#n, at: new Date().toISOString(), method, path, route, status: 0, ...by };
     this.#entries.push(entry);
     // Cut in blocks, so that a long run does not pay for a shift on each request.
     if (this.#entries.length > kept * 2) this.#entries = this.#entries.slice(-kept);

@@ -42,8 +42,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     if (isAside(request.url)) return;
     const route = request.routeOptions.url ?? '(no route)';
-    const sender = request.headers['x-sandbox-sender'];
-    const entry = requests.begin(request.method, request.url, route, typeof sender === 'string' ? sender : undefined);
+    const entry = requests.begin(request.method, request.url, route, senderOf(request));
     entries.set(request, entry);
     const fault = faults.pick(request.method, request.url);
     if (!fault) return;
@@ -63,6 +62,14 @@ export function createServer(parts: ServerParts): FastifyInstance {
 
   addControlRoutes(app, parts);
   return app;
+}
+
+function senderOf({ headers }: FastifyRequest): Pick<LoggedRequest, 'sender' | 'readAt'> {
+  const [sender, readAt] = [headers['x-sandbox-sender'], headers['x-sandbox-read-at']];
+  return {
+    ...(typeof sender === 'string' ? { sender } : {}),
+    ...(typeof readAt === 'string' ? { readAt: Number(readAt) } : {}),
+  };
 }
 
 async function before(fault: FaultRule, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {

@@ -4,12 +4,16 @@
  * distinguished from a bug by the requests: between the edit and the write that overtook it the engine did not read the
  * record, or its reads lagged and did not show the edit.
  */
+import type { LoggedRequest } from '../../../sandbox/kit/request-log.ts';
 import type { Edit } from './model.ts';
 import type { Setting } from './setting.ts';
 import { type Place, places, type RecordData } from './things.ts';
 
 /** How long after a request came in Keap may carry it out, in ms, where it never answers. */
 const CARRIED_OUT = 1_000;
+
+/** How long an answer may take on its way, in ms. */
+const HEARD = 50;
 
 const pathOf = (request: { path: string }): string | undefined => request.path.split('?', 1)[0];
 
@@ -23,13 +27,33 @@ export function isOvertaken(setting: Setting, edit: Edit, record: RecordData): b
   return requests.some((write, i) => {
     const carriedOut = write.endedAt === undefined ? Date.parse(write.at) + CARRIED_OUT : Date.parse(write.endedAt);
     if (write.method !== 'PATCH' || carriedOut < edit.at) return false;
-    // Another process may have read it since, as a candidate of another record.
-    const byWriter = ({ method, sender }: { method: string; sender?: string }): boolean =>
-      method === 'GET' && sender === write.sender;
-    // A record that was never read by its id was on a page.
-    const read = requests.slice(0, i).findLast(byWriter) ?? lists.findLast((one) => byWriter(one) && one.n < write.n);
-    return read === undefined || shownAt(setting, edit.place, String(record.id), Date.parse(read.at)) <= edit.at;
+    const read = readFor(write, requests.slice(0, i), lists);
+    return read === undefined || shownAt(setting, edit.place, String(record.id), read) <= edit.at;
   });
+}
+
+/**
+ * When the record was asked for by which a write was made, epoch ms. The writer tells when it had the answer: another process,
+ * and the same one for another record that it may belong to, may have read it since.
+ */
+function readFor(
+  write: LoggedRequest,
+  before: readonly LoggedRequest[],
+  lists: readonly LoggedRequest[],
+): number | undefined {
+  const { readAt } = write;
+  const own = before.filter(({ sender }) => sender === write.sender);
+  if (readAt === undefined) {
+    // A record that was never read by its id was on a page.
+    const isRead = ({ method, sender, n }: LoggedRequest): boolean =>
+      method === 'GET' && sender === write.sender && n < write.n;
+    const read = own.findLast(isRead) ?? lists.findLast(isRead);
+    return read && Date.parse(read.at);
+  }
+  const heard = own.filter(
+    ({ at, endedAt }) => Date.parse(at) <= readAt && (endedAt === undefined || readAt <= Date.parse(endedAt) + HEARD),
+  );
+  return Math.min(readAt, ...heard.map(({ at }) => Date.parse(at)));
 }
 
 /** When a record was as a read showed it: while reads lag, they show what stood there before a write. */

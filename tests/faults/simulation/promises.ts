@@ -290,10 +290,11 @@ async function checkOddField(
   for (const edit of lasts.values()) {
     const { place, value } = edit;
     if (shown.has(sameForm(value)) || wasSeen(history, place, value)) continue;
-    // A cleared value is nothing that could be kept; it gives way to another edit only, be it one of the other system itself.
+    // A cleared value is nothing that could be kept; it gives way to another edit only: be it one of the other system itself,
+    // and be it cut or rounded here.
     const others = [
       ...[...lasts.values()].filter((other) => other.place !== place).map((other) => other.value),
-      ...madeTexts(odd.filter((one) => one.behaviour === 'reformat' && one.place !== place)),
+      ...madeTexts(odd.filter((one) => (one.behaviour === 'reformat') !== (one.place === place))),
     ];
     const gaveWay = others.some((other) => shown.has(sameForm(other)));
     if (value === '' ? gaveWay : await isKept(setting, thing, value)) continue;

@@ -20,10 +20,15 @@ const log =
     ? undefined
     : (line: object) => console.error(JSON.stringify({ at: Date.now(), pid: process.pid, ...line }));
 
-// Which process has read a record before a write: see overtaken.ts.
+// Who writes, and by what it has read: see overtaken.ts. Epoch ms by the end of the address, `companies/5`.
+const readAt = new Map<string, number>();
 subscribe('undici:request:create', (message) => {
-  const { request } = message as { request: { addHeader(name: string, value: string): void } };
+  const { request } = message as {
+    request: { method: string; path: string; addHeader(name: string, value: string): void };
+  };
   request.addHeader('x-sandbox-sender', String(process.pid));
+  const read = request.method === 'PATCH' && readAt.get(request.path.split('?')[0]!.split('/').slice(-2).join('/'));
+  if (read) request.addHeader('x-sandbox-read-at', String(read));
 });
 
 async function begin(order: WorkOrder): Promise<Work> {
@@ -48,7 +53,9 @@ async function begin(order: WorkOrder): Promise<Work> {
           },
         }
       : {}),
-    step: async (name) => {
+    step: async (name, update) => {
+      if (update?.readAt !== undefined)
+        readAt.set(`${update.entity}/${update.id}`, performance.timeOrigin + update.readAt);
       if (order.dawdle !== undefined) await sleep(Math.random() * order.dawdle);
       if (name !== order.dieAt || passed++ < (order.dieAfter ?? 0)) return;
       process.kill(process.pid, 'SIGKILL');

@@ -119,13 +119,13 @@ it('keeps a log without counting the watcher', async () => {
   });
 });
 
-it('notes who sent a request, where the sender says so', async () => {
+it('notes who sent a request, and by what it had read, where the sender says so', async () => {
   // As workers of the simulation do.
-  const name = (message: unknown): void =>
-    (message as { request: { addHeader(name: string, value: string): void } }).request.addHeader(
-      'x-sandbox-sender',
-      'worker 1',
-    );
+  const name = (message: unknown): void => {
+    const { request } = message as { request: { addHeader(name: string, value: string): void } };
+    request.addHeader('x-sandbox-sender', 'worker 1');
+    request.addHeader('x-sandbox-read-at', '1700000000000.5');
+  };
   subscribe('undici:request:create', name);
   try {
     const headers = { authorization: `Bearer ${shop.token}` };
@@ -139,6 +139,9 @@ it('notes who sent a request, where the sender says so', async () => {
     shop.requests
       .since()
       .slice(-2)
-      .map(({ sender }) => sender),
-  ).toEqual(['worker 1', undefined]);
+      .map(({ sender, readAt }) => [sender, readAt]),
+  ).toEqual([
+    ['worker 1', 1_700_000_000_000.5],
+    [undefined, undefined],
+  ]);
 });
