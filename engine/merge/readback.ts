@@ -115,9 +115,9 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   const last = writes.at(-1);
   if (!last) return wasCreatedNow(facts, side) ? { kind: 'third' } : PLAIN;
   if (own[side] === last.sent) return PLAIN;
-  // An edit, though nobody knows whether the person saw what we wrote. Where our own response has not shown that, and the
+  // An edit, though nobody knows whether the person saw what we wrote. Where nothing has shown that since our write, and the
   // value is still the one from before, something else of the record was edited.
-  const ignored = last.unshown && last.before === own[side] && facts.capabilities[side].update?.returns === 'record';
+  const ignored = last.unshown && last.before === own[side];
   if (isNewer(facts, view) && !ignored) return { kind: 'third' };
   const now = state.toward[side];
   // What we have sent, where it is still known: the other side was not edited since.

@@ -310,28 +310,35 @@ describe('a record that shows the value from before our own write', () => {
     for (const before of [OWN, OWN - 1_000, undefined]) expect(later(before)).not.toContain('update {');
   });
 
-  it('was not edited where something else was, and neither our own response nor a reading has shown what we wrote', () => {
-    const edited = (phone: string, more: Partial<RecentWrite> = {}, response: 'old' | 'good' = 'old') =>
-      play(
-        showing([], {
-          link: link(agreed, { ownWriteAt: [0, OWN] }),
-          records: [a, view(1, ['Bob', phone], { modified: '2026-01-02T00:00:01Z' })],
-          recent: [{ ...wrote(more), ...(response === 'old' ? { unshown: true } : {}) }],
-          stored: { ownWrites: [[], [{ at: OWN, before: undefined }]] },
-        }),
-      );
-    const name = 'writes: [{property: name, value: Bob, fingerprint: Bob}]';
-    const phone = 'property: phone, value: p1';
-    const early = edited('p1');
-    expect(early).toContain(name);
-    expect(early).toContain('inMs: 5000');
-    const late = edited('p1', { at: NOW - LAG });
-    expect(late).toContain(name);
-    expect(late).toContain('code: WRITE_NOT_STORED');
-    for (const one of [early, late]) expect(one).not.toContain(phone);
-    expect(edited('p1', {}, 'good')).toContain(phone);
-    expect(edited('p9')).toContain('property: phone, value: p9');
-  });
+  it.each([
+    ['our own response', mappingOf()],
+    ['what was read right after the write', none],
+  ])(
+    'was not edited where something else was, and neither %s nor a later reading has shown what we wrote',
+    (_, mapping) => {
+      const edited = (phone: string, more: Partial<RecentWrite> = {}, response: 'old' | 'good' = 'old') =>
+        play(
+          showing([], {
+            mapping,
+            link: link(agreed, { ownWriteAt: [0, OWN] }),
+            records: [a, view(1, ['Bob', phone], { modified: '2026-01-02T00:00:01Z' })],
+            recent: [{ ...wrote(more), ...(response === 'old' ? { unshown: true } : {}) }],
+            stored: { ownWrites: [[], [{ at: OWN, before: undefined }]] },
+          }),
+        );
+      const name = 'writes: [{property: name, value: Bob, fingerprint: Bob}]';
+      const phone = 'property: phone, value: p1';
+      const early = edited('p1');
+      expect(early).toContain(name);
+      expect(early).toContain('inMs: 5000');
+      const late = edited('p1', { at: NOW - LAG });
+      expect(late).toContain(name);
+      expect(late).toContain('code: WRITE_NOT_STORED');
+      for (const one of [early, late]) expect(one).not.toContain(phone);
+      expect(edited('p1', {}, 'good')).toContain(phone);
+      expect(edited('p9')).toContain('property: phone, value: p9');
+    },
+  );
 
   it('may lag on both sides at once', () =>
     expect(
