@@ -1,4 +1,4 @@
-// Which folder may import which (DESIGN.md, section 7). Dependencies point one way:
+// Which folder may import which (docs/architecture.md). Dependencies point one way:
 //   cli, server -> api; cli, server -> engine/queue -> engine/sync -> engine/{merge,links,connectors} -> engine/store -> engine/{expression,config} -> engine/*.ts
 // Imports of types count like any other, but where a rule says otherwise. `npm run deps` checks it.
 
@@ -49,6 +49,14 @@ module.exports = {
           '(^|/)node_modules/(commander|cli-progress|cli-table3|picocolors)/',
         ],
       },
+    },
+    {
+      name: 'no-raw-redis',
+      severity: 'error',
+      comment:
+        'Keys, channels and queues are the business of the engine: export there what is missing. Types may be named.',
+      from: { path: '^(api|server|cli)/' },
+      to: { path: '(^|/)node_modules/(ioredis|bullmq)/', dependencyTypesNot: TYPES },
     },
     {
       name: 'one-door',

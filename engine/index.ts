@@ -128,6 +128,7 @@ export {
   type Touched,
 } from './queue/hand.ts';
 export { type MissingMapping, missingMappings, missingReason, tellMissing, wantsDecision } from './queue/missing.ts';
+export { isConnected, redisAnswers, watchSilence, within } from './queue/patience.ts';
 export {
   DELAY_REASONS,
   delayedUntil,
@@ -143,6 +144,7 @@ export { retireMapping } from './queue/retire.ts';
 export { createRetirements } from './queue/retirements.ts';
 export { isScheduled, schedulesOf } from './queue/schedules.ts';
 export type { LivingProcess, ProcessInfo } from './queue/versions.ts';
+export { createLiveEvents, type LiveEvent, type LiveEvents } from './runtime/live-events.ts';
 export {
   createQueues,
   isRecordJob,

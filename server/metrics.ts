@@ -12,10 +12,11 @@ import {
   type LivingProcess,
   limiterState,
   type Mapping,
+  redisAnswers,
   type SystemConfig,
   TandemError,
+  within,
 } from '../engine/index.ts';
-import { answers, within } from './patience.ts';
 import { queuesOf, standOf } from './queue-counts.ts';
 import { systemStates } from './system-states.ts';
 
@@ -152,7 +153,7 @@ export function gauges({ registry }: Metrics, engine: Engine, version: string): 
     ofRedis: shown.names,
     async refresh() {
       shown.problems.set(engine.config.problems().length);
-      const up = await answers(engine, 1_000);
+      const up = await redisAnswers(engine, 1_000);
       shown.redisUp.set(up ? 1 : 0);
       const filled = up && (await within(PATIENCE, fill(engine, shown)));
       // Old numbers would look like new ones.

@@ -1,8 +1,7 @@
 /** What a server is made with, and what every route gets. */
 import type { FastifyBaseLogger, FastifyPluginAsync, FastifyTypeProvider, RawServerDefault } from 'fastify';
 import type { Static, TSchema } from '../api/index.ts';
-import type { Engine } from '../engine/index.ts';
-import type { Events } from './events.ts';
+import type { Engine, LiveEvents } from '../engine/index.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface ServerOptions {
@@ -24,7 +23,7 @@ export interface ServerOptions {
   readonly healthOnly?: boolean | undefined;
   /** Those wired into `createEngine`; default: new ones, which count nothing by themselves. */
   readonly metrics?: Metrics | undefined;
-  readonly events?: Events | undefined;
+  readonly events?: LiveEvents | undefined;
   /** Drafts and previews that are tried at once (default 2), and milliseconds of computing for each (default 10,000). */
   readonly drafts?: { readonly atOnce?: number | undefined; readonly timeout?: number | undefined } | undefined;
   /** Addresses of reverse proxies whose X-Forwarded-* headers are believed; default: none. */
@@ -36,7 +35,7 @@ export interface RouteDeps {
   readonly engine: Engine;
   readonly options: ServerOptions;
   readonly metrics: Metrics;
-  readonly events: Events;
+  readonly events: LiveEvents;
 }
 
 /** What a route is sent has the type of its schemas, and so has what it answers. */

@@ -8,6 +8,7 @@ import {
   type Issue,
   isRecordJob,
   type JobState,
+  type LiveEvent,
   type MappingJob,
   type Outcome,
   type PlanEntry,
@@ -18,7 +19,6 @@ import {
   type ScanJob,
   type UnidentifiedItems,
 } from '../engine/index.ts';
-import type { LiveEvent } from './events.ts';
 import type { FlatIssue, Found } from './issues.ts';
 import type { Pause } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';

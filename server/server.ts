@@ -13,14 +13,12 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { SHARED } from '../api/index.ts';
-import type { Engine, Span, Tracing } from '../engine/index.ts';
+import { createLiveEvents, type Engine, redisAnswers, type Span, type Tracing, watchSilence } from '../engine/index.ts';
 import { auth } from './auth.ts';
-import { createEvents } from './events.ts';
 import { methodsByPath } from './methods.ts';
 import { createMetrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import type { RouteDeps, Routes, ServerOptions } from './options.ts';
-import { answers, watchSilence } from './patience.ts';
 import { HttpProblem, notFound, refuseConnection, refuseExpectation, sendProblem } from './problems.ts';
 import { board } from './routes/board.ts';
 import { errors } from './routes/errors.ts';
@@ -39,7 +37,6 @@ import { triggers } from './routes/triggers.ts';
 import { webhooks } from './routes/webhooks.ts';
 import { requestValidator } from './validation.ts';
 
-export { createEvents, type Events } from './events.ts';
 export { type ListenOptions, listen } from './listen.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export type { ServerOptions } from './options.ts';
@@ -99,7 +96,7 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
     engine,
     options,
     metrics: options.metrics ?? createMetrics(),
-    events: options.events ?? createEvents(),
+    events: options.events ?? createLiveEvents(),
   };
   deps.events.attach(engine);
   const app = Fastify({
@@ -166,8 +163,8 @@ function requireRedis(app: FastifyInstance, engine: Engine): void {
   const redis = watchSilence(engine);
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.withoutRedis || request.is404) return;
-    if (engine.redis.status === 'ready' && !redis.silent()) return;
-    if (!(await answers(engine, REDIS_PATIENCE))) {
+    if (!redis.silent()) return;
+    if (!(await redisAnswers(engine, REDIS_PATIENCE))) {
       throw new HttpProblem('UNAVAILABLE', 503, 'Redis does not answer.', {
         remedy: 'Nothing, if it comes back; else start it, or correct REDIS_URL.',
         retryAfter: 5_000,

@@ -4,9 +4,12 @@ import {
   type ConfigStore,
   createConfigStore,
   createEngine,
+  createLiveEvents,
   type Engine,
   formatProblem,
+  isConnected,
   keepRegistered,
+  type LiveEvents,
   type OutcomeEvent,
   shownRedisUrl,
   startWorkers,
@@ -14,7 +17,6 @@ import {
   tellMissing,
   webhookKeys,
 } from '../../engine/index.ts';
-import { createEvents, type Events } from '../../server/events.ts';
 import { requireProtection } from '../../server/listen.ts';
 import { createMetrics, type Metrics } from '../../server/metrics.ts';
 import type { ServerOptions } from '../../server/options.ts';
@@ -108,7 +110,7 @@ async function start(
   await checkRedis(redisUrl, environment.prefix, logger);
 
   const metrics = createMetrics();
-  const events = createEvents();
+  const events = createLiveEvents();
   const tracing = await openTracing(logger, secrets, closers);
   const fingerprinter = await openFingerprints(redisUrl, environment);
   const engine = createEngine({
@@ -151,7 +153,7 @@ async function start(
   return { ...(url === undefined ? {} : { url }), pid: process.pid, mappings };
 }
 
-const listeners = (metrics: Metrics, events: Events) => ({
+const listeners = (metrics: Metrics, events: LiveEvents) => ({
   onCall: metrics.onCall,
   onOutcome(outcome: OutcomeEvent): void {
     metrics.onOutcome(outcome);
@@ -197,7 +199,7 @@ async function work(engine: Engine, roles: Roles, environment: Environment, clos
     checkSystems: true,
   });
   // Without Redis nothing can be finished, nor handed back: jobs are taken over once their locks run out.
-  const deadline = (): number => (engine.redis.status === 'ready' ? DEADLINE : MOMENT);
+  const deadline = (): number => (isConnected(engine) ? DEADLINE : MOMENT);
   closers.push({ what: 'workers', limit: DEADLINE + MOMENT, close: () => workers.close(deadline()) });
 }
 

@@ -1,8 +1,7 @@
 /** Live events as server-sent events: what each reconcile came to, and brakes that go on or off. */
 import type { ServerResponse } from 'node:http';
 import { EventsQuery, text } from '../../api/index.ts';
-import { TandemError } from '../../engine/index.ts';
-import type { LiveEvent } from '../events.ts';
+import { type LiveEvent, TandemError } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentBrakeEvent, presentOutcomeEvent } from '../present.ts';
 import { problems } from '../responses.ts';

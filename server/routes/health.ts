@@ -8,11 +8,12 @@ import {
   type LivingProcess,
   missingMappings,
   missingReason,
+  redisAnswers,
   TandemError,
   wantsDecision,
+  within,
 } from '../../engine/index.ts';
 import type { Routes, ServerOptions } from '../options.ts';
-import { answers, within } from '../patience.ts';
 import { iso } from '../present.ts';
 import { queuesOf, standOf } from '../queue-counts.ts';
 import { systemStates } from '../system-states.ts';
@@ -169,7 +170,7 @@ async function queueStates(engine: Engine): Promise<QueueStates> {
 }
 
 async function redisState(engine: Engine): Promise<RedisState> {
-  if (!(await answers(engine, PATIENCE))) return { state: 'down', warnings: ['Redis does not answer.'] };
+  if (!(await redisAnswers(engine, PATIENCE))) return { state: 'down', warnings: ['Redis does not answer.'] };
   try {
     const safety = await within(PATIENCE, checkSafety(engine.redis));
     if (!safety) return { state: 'down', warnings: ['Redis does not answer.'] };

@@ -8,9 +8,9 @@ import { Redis } from 'ioredis';
 import { createConfigStore } from '../../../engine/config/config-store.ts';
 import { createEngine, type Engine } from '../../../engine/engine.ts';
 import type { Logger } from '../../../engine/logger.ts';
+import { createLiveEvents } from '../../../engine/runtime/live-events.ts';
 import { startWorkers } from '../../../engine/runtime/workers.ts';
 import type { JsonObject } from '../../../engine/types.ts';
-import { createEvents } from '../../../server/events.ts';
 import { createMetrics } from '../../../server/metrics.ts';
 import type { ServerOptions } from '../../../server/options.ts';
 import { createServer } from '../../../server/server.ts';
@@ -270,7 +270,7 @@ export async function world(
   later(() => config.close());
   const prefix = `test:${randomUUID()}`;
   const metrics = createMetrics();
-  const events = createEvents();
+  const events = createLiveEvents();
   const engine = createEngine({
     redisUrl: redisUrl(),
     prefix,

@@ -1,5 +1,9 @@
 /** Redis may be away for a while, and its client waits for it forever; a person or a health check does not. */
-import type { Engine } from '../engine/index.ts';
+import type { Redis } from 'ioredis';
+
+interface Connected {
+  readonly redis: Redis;
+}
 
 /** @returns undefined when it took longer than `ms`; a late failure is nobody's any more */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
@@ -16,7 +20,7 @@ export async function within<T>(ms: number, work: Promise<T>): Promise<T | undef
 }
 
 /** Whether Redis answers, in ms. */
-export async function answers({ redis }: Pick<Engine, 'redis'>, ms: number): Promise<boolean> {
+export async function redisAnswers({ redis }: Connected, ms: number): Promise<boolean> {
   try {
     return (await within(ms, redis.ping())) !== undefined;
   } catch {
@@ -28,8 +32,14 @@ export async function answers({ redis }: Pick<Engine, 'redis'>, ms: number): Pro
 const LOOK = 500;
 const SILENCE = 1_500;
 
-/** Knows without asking whether Redis is silent: it may hang, or its machine be gone, with its connection as good as ever. */
-export function watchSilence({ redis }: Pick<Engine, 'redis'>): { silent(): boolean; close(): void } {
+/** Whether there is a connection; Redis may be silent on it. */
+export const isConnected = ({ redis }: Connected): boolean => redis.status === 'ready';
+
+/**
+ * Knows without asking whether Redis is away or silent: it may hang, or its machine be gone, with its connection as good as
+ * ever.
+ */
+export function watchSilence({ redis }: Connected): { silent(): boolean; close(): void } {
   let asked: number | undefined;
   const timer = setInterval(() => {
     if (asked !== undefined) return;
@@ -41,7 +51,7 @@ export function watchSilence({ redis }: Pick<Engine, 'redis'>): { silent(): bool
   }, LOOK);
   timer.unref();
   return {
-    silent: () => asked !== undefined && performance.now() - asked > SILENCE,
+    silent: () => !isConnected({ redis }) || (asked !== undefined && performance.now() - asked > SILENCE),
     close: () => clearInterval(timer),
   };
 }

@@ -4,15 +4,15 @@
  * and records.
  */
 import type { Redis } from 'ioredis';
-import type { BrakeEvent, Engine, OutcomeEvent } from '../engine/index.ts';
+import type { BrakeEvent, Engine, OutcomeEvent } from '../engine.ts';
 
 export type LiveEvent = { readonly at: string } & (
   | ({ readonly type: 'outcome' } & Omit<OutcomeEvent, 'sides' | 'arrived'>)
   | ({ readonly type: 'brake' } & BrakeEvent)
 );
-export type Listener = (event: LiveEvent) => void;
+type Listener = (event: LiveEvent) => void;
 
-export interface Events {
+export interface LiveEvents {
   /** Wire these two into `createEngine`. */
   onOutcome(event: OutcomeEvent): void;
   onBrake(event: BrakeEvent): void;
@@ -32,7 +32,7 @@ const ASK = 10_000;
 const LINGER = 20;
 
 // Over 60 lines: a factory. What it returns are short functions that share the listeners and the two connections.
-export function createEvents(): Events {
+export function createLiveEvents(): LiveEvents {
   const listeners = new Set<Listener>();
   let attached: Engine | undefined;
   let subscriber: Redis | undefined;
