@@ -68,15 +68,25 @@ function shownAt(setting: Setting, place: Place, id: string, read: number): numb
 }
 
 /**
- * Keap answers nothing to a write of a company: the record is read after it. What a person clears between the two looks as if
- * Keap had stored nothing of the write, and nobody can tell: an issue asks.
+ * A person takes back what was just written, before a reading has shown it: Keap answers nothing to a write of a company, which
+ * is read after it, and reads may lag. It looks as if Keap had stored nothing of the write, and nobody can tell: an issue asks.
  */
-export function isClearedUnread({ keap }: Setting, { place, value, at }: Edit, record: RecordData): boolean {
-  if (place !== 'company' || value !== '') return false;
-  const path = `/crm/rest/v2/companies/${String(record.id)}`;
-  const requests = keap.requests.since().filter((request) => pathOf(request) === path);
-  const write = requests.findLastIndex((request) => request.method === 'PATCH' && Date.parse(request.at) <= at);
-  if (write === -1) return false;
-  const read = requests.slice(write).find(({ method }) => method === 'GET');
+export function isUndoneUnread(
+  setting: Setting,
+  { place, value, at }: Edit,
+  record: RecordData,
+  settled: string | undefined,
+): boolean {
+  if (places[place].system !== 'keap' || (value !== '' && value !== settled)) return false;
+  const path = `/crm/rest/v2/${places[place].entity}/${String(record.id)}`;
+  const requests = setting.keap.requests.since().filter((request) => pathOf(request) === path);
+  const last = requests.findLastIndex((request) => request.method === 'PATCH' && Date.parse(request.at) <= at);
+  const write = requests[last];
+  if (!write) return false;
+  const written = Date.parse(write.endedAt ?? write.at);
+  const hasShown = ({ method, at: read }: LoggedRequest): boolean =>
+    method === 'GET' && shownAt(setting, place, String(record.id), Date.parse(read)) >= written;
+  const answered = place !== 'company' && shownAt(setting, place, String(record.id), written + 1) >= written;
+  const read = answered ? write : requests.slice(last).find(hasShown);
   return read === undefined || Date.parse(read.at) >= at;
 }

@@ -3,7 +3,7 @@
 import { linksIn } from '../../support/links.ts';
 import { justified, madeTexts, type Odd, oddities, sameForm } from './hostile.ts';
 import type { Edit, FieldHistory, Model, Thing } from './model.ts';
-import { isClearedUnread, isOvertaken } from './overtaken.ts';
+import { isOvertaken, isUndoneUnread } from './overtaken.ts';
 import { fullScan } from './quiet.ts';
 import { spoilable } from './schedule.ts';
 import type { Setting } from './setting.ts';
@@ -223,9 +223,7 @@ async function checkField(
       return [];
     if (name === 'customer' && (await areLinkedByReuse(setting, one, other))) return [];
     const why = await issueText(setting, thing);
-    const last = history.edits.at(-1);
-    const edited = last && records.get(last.place);
-    if (edited && isClearedUnread(setting, last, edited) && why.includes('nothing of it')) return [];
+    if (NOT_STORED.some((words) => why.includes(words)) && mayBeUndone(setting, history, records)) return [];
     return [`P1 the sides do not agree on ${about}; ${why}`];
   }
   if (thing.deleted.size > 0) return [];
@@ -254,6 +252,15 @@ async function checkField(
   history.settled = value;
   history.edits = [];
   return [];
+}
+
+/** Reasons of an issue that somebody who takes back an unread write brings about. */
+const NOT_STORED = ['nothing of it', 'still holds the value from before'];
+
+function mayBeUndone(setting: Setting, history: FieldHistory, records: ReadonlyMap<Place, RecordData>): boolean {
+  const last = history.edits.at(-1);
+  const record = last && records.get(last.place);
+  return record !== undefined && isUndoneUnread(setting, last!, record, history.settled);
 }
 
 /**
@@ -359,7 +366,14 @@ async function checkIssues(
   const issues = (await issuesOf(setting, thing)).filter((one) => !one.includes(' unmatched: '));
   model.issues += issues.length;
   if (issues.length === 0 || justified(thing, odd) || waits(setting, unreachable, thing)) return [];
-  return issues.map((one) => `P7 nothing happened to ${thing.name} that explains: ${one}`);
+  const records = new Map(
+    kinds[thing.kind].places.flatMap((place) =>
+      find(setting.stores, place, thing.name).map((record) => [place, record] as const),
+    ),
+  );
+  const undone = [...thing.fields.values()].some((history) => mayBeUndone(setting, history, records));
+  const unexplained = issues.filter((one) => !undone || !NOT_STORED.some((words) => one.includes(words)));
+  return unexplained.map((one) => `P7 nothing happened to ${thing.name} that explains: ${one}`);
 }
 
 /** The author of a later edit elsewhere had this value before their eyes. */
