@@ -1,10 +1,10 @@
 /** The quality checklist: do the properties of linked records agree in the systems as they are now? */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExplainedProperty, Explanation, Link } from '../api/index.ts';
-import type { Client } from './client.ts';
 import { asFailure } from './failure.ts';
 import { explain } from './format/explanation.ts';
 import { listLinks } from './format/link-lines.ts';
+import type { Client } from './http-client.ts';
 
 /** `kept`: they agree, in the form that one of the systems keeps it in, or as the mapping lets a follower differ. */
 export type Verdict = 'agree' | 'kept' | 'differ';

@@ -1,8 +1,8 @@
 /** How every command is declared: --json, examples in its help, and a returned exit status. */
 import type { Command } from 'commander';
-import { type Client, createClient } from './client.ts';
 import { OK } from './failure.ts';
 import { createOutput, type Output, printFailure } from './format/output.ts';
+import { type Client, createClient } from './http-client.ts';
 import { loadedEnvFile } from './process/env-file.ts';
 import { type Environment, readEnvironment } from './process/environment.ts';
 

@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import progress from 'cli-progress';
 import type { RecordIssue, Run } from '../api/index.ts';
-import { type Client, path } from './client.ts';
 import { asFailure, FAILED, Failure } from './failure.ts';
 import { reasonWords } from './format/issue-lines.ts';
 import { colors, type Output, plain } from './format/output.ts';
 import { stallReport } from './format/stall-report.ts';
-import { type Cell, textTable } from './format/tables.ts';
+import { type Cell, textTable } from './format/terminal-table.ts';
+import { type Client, path } from './http-client.ts';
 
 /** Between two looks, in ms. */
 const LOOK = 300;

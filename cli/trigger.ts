@@ -1,13 +1,13 @@
 /** Begins runs in a running Tandem and follows them: what `sync` and `plan` share. */
 import type { Command } from 'commander';
 import type { IssueReason, RecordIssue, Run, Triggered } from '../api/index.ts';
-import { type Client, path } from './client.ts';
 import type { CommandContext } from './command.ts';
 import { FAILED, Failure, OK } from './failure.ts';
 import { followHint, followRuns, leaves, printSummary } from './follow.ts';
 import { issuesBefore, reasonTable, recordIssues } from './format/issue-lines.ts';
 import { wholeNumber } from './format/numbers.ts';
 import { printPlan, readPlans } from './format/plan-lines.ts';
+import { type Client, path } from './http-client.ts';
 
 export interface TriggerOptions {
   readonly full?: boolean;

@@ -4,7 +4,7 @@ import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { FastifyContextConfig, FastifyInstance, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
 import { object } from '../api/index.ts';
-import { problems } from './responses.ts';
+import { problems } from './problem-responses.ts';
 
 /** What any route may answer, whatever it does; declared in one place, so that no route can forget it. */
 function commonProblems({ config, method }: RouteOptions): object {

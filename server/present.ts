@@ -19,10 +19,10 @@ import {
   type ScanJob,
   type UnidentifiedItems,
 } from '../engine/index.ts';
-import type { FlatIssue, Found } from './issues.ts';
+import type { FlatIssue, Found } from './issue-pages.ts';
 import type { Pause } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
-import { type BySide, bySide, type SideNames, sideNames } from './sides.ts';
+import { type BySide, bySide, type SideNames, sideNames } from './side-names.ts';
 
 /** A group's runs are of several mappings, so its numbers are added up by the names of their sides. */
 export async function presentRun(engine: Engine, run: Run, withChildren = false): Promise<api.Run> {

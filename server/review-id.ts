@@ -2,7 +2,7 @@
 
 import type { ReviewAction } from '../api/index.ts';
 import { TandemError } from '../engine/index.ts';
-import type { FlatIssue } from './issues.ts';
+import type { FlatIssue } from './issue-pages.ts';
 
 export interface ReviewName {
   readonly mapping: string;

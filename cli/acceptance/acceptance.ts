@@ -14,10 +14,10 @@ import { asFailure, FAILED, Failure } from '../failure.ts';
 import { plain } from '../format/output.ts';
 import { createLogger } from '../process/log.ts';
 import { checkRedis, requireRedisUrl } from '../process/redis.ts';
-import type { Check } from './checks.ts';
 import { makePair, type TestContext, testMapping } from './run.ts';
 import { type TestSystems, testSystems } from './systems.ts';
 import { type TestedTandem, testedTandem } from './tandem.ts';
+import type { Check } from './verdicts.ts';
 
 export interface AcceptanceOptions {
   /** Beginning of the mark of all records. */

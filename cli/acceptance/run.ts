@@ -21,10 +21,10 @@ import {
 } from '../../engine/index.ts';
 import { conditionOf } from '../dataflow/condition.ts';
 import { asFailure } from '../failure.ts';
-import type { Check } from './checks.ts';
 import type { TestSystems } from './systems.ts';
 import type { TestedTandem } from './tandem.ts';
-import { isMark, marked, twoValues } from './values.ts';
+import { isMark, marked, twoValues } from './test-values.ts';
+import type { Check } from './verdicts.ts';
 
 export interface TestContext {
   readonly systems: TestSystems;

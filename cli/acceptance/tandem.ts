@@ -11,8 +11,8 @@ import type {
   Triggered,
 } from '../../api/index.ts';
 import type { Mapping, SideIndex } from '../../engine/index.ts';
-import { type Client, path, query } from '../client.ts';
 import { asFailure } from '../failure.ts';
+import { type Client, path, query } from '../http-client.ts';
 
 export interface TestedTandem {
   states(): Promise<readonly MappingSummary[]>;

@@ -8,7 +8,7 @@ import { explain } from '../format/explanation.ts';
 import { reasonWords } from '../format/issue-lines.ts';
 import { colors, plain } from '../format/output.ts';
 import { truncate } from '../format/shown-value.ts';
-import { textTable } from '../format/tables.ts';
+import { textTable } from '../format/terminal-table.ts';
 
 export function explainCommand(program: Command): void {
   declare(program, {

@@ -1,12 +1,12 @@
 /** `tandem history`: values of a record that lost, putting one back, forgetting them. */
 import type { Command } from 'commander';
 import type { Forgotten, HistoryEntry, HistoryPage, Restored } from '../../api/index.ts';
-import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { Failure, OK } from '../failure.ts';
 import { plain } from '../format/output.ts';
 import { truncate } from '../format/shown-value.ts';
-import { textTable } from '../format/tables.ts';
+import { textTable } from '../format/terminal-table.ts';
+import { path, query } from '../http-client.ts';
 
 interface Options {
   readonly restore?: string;

@@ -1,13 +1,13 @@
 /** `tandem links`: which record belongs to which. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BrokenLink, Link, LinkPage, MadeLink } from '../../api/index.ts';
-import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { reasonWords } from '../format/issue-lines.ts';
 import { listLinks } from '../format/link-lines.ts';
 import { plain } from '../format/output.ts';
-import { textTable } from '../format/tables.ts';
+import { textTable } from '../format/terminal-table.ts';
+import { path, query } from '../http-client.ts';
 import { copyCommands } from './links-copy.ts';
 
 export function linksCommand(program: Command): void {

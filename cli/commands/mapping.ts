@@ -1,11 +1,11 @@
 /** `tandem mapping`: what is kept of a mapping, and how it ends. */
 import type { Command } from 'commander';
 import type { MappingPage, MissingMapping, Retirement } from '../../api/index.ts';
-import { path } from '../client.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { confirm } from '../confirm.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { plain } from '../format/output.ts';
+import { path } from '../http-client.ts';
 import { copyLinks } from './links-copy.ts';
 
 interface RetireOptions {

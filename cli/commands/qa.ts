@@ -5,8 +5,8 @@ import { type Command, Option } from 'commander';
 import type { MappingPage, MappingSummary } from '../../api/index.ts';
 import type { Mapping } from '../../engine/index.ts';
 import { type AcceptanceReport, acceptance, exitStatus, requireYes } from '../acceptance/acceptance.ts';
-import { type Check, countsOf } from '../acceptance/checks.ts';
-import { junit, renderReport } from '../acceptance/report.ts';
+import { junit, renderReport } from '../acceptance/qa-report.ts';
+import { type Check, countsOf } from '../acceptance/verdicts.ts';
 import { checkMapping, compared, type MappingCheck, passed } from '../checklist.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
@@ -15,7 +15,7 @@ import { dataflowDocument, systemPairs } from '../dataflow/model.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { wholeNumber } from '../format/numbers.ts';
 import { colors, plain } from '../format/output.ts';
-import { textTable } from '../format/tables.ts';
+import { textTable } from '../format/terminal-table.ts';
 
 export function qaCommand(program: Command): void {
   declare(program, {

@@ -3,7 +3,6 @@ import { type Command, Option } from 'commander';
 import type { BulkAction, BulkAnswer, Job, JobPage, MarkedPage, Queue, QueuePage } from '../../api/index.ts';
 import { BULK } from '../../api/index.ts';
 import { DELAY_REASONS, JOB_STATES } from '../../engine/index.ts';
-import { type Client, path, query } from '../client.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { confirm } from '../confirm.ts';
@@ -11,7 +10,8 @@ import { FAILED, Failure, OK } from '../failure.ts';
 import { wholeNumber } from '../format/numbers.ts';
 import { type Output, plain } from '../format/output.ts';
 import { queueTable, reasonsOfQueues } from '../format/queue-lines.ts';
-import { textTable } from '../format/tables.ts';
+import { textTable } from '../format/terminal-table.ts';
+import { type Client, path, query } from '../http-client.ts';
 
 interface Filter {
   readonly code?: string;

@@ -2,14 +2,14 @@
 import { type Command, Option } from 'commander';
 import type { IssuePage, IssueReasonPage } from '../../api/index.ts';
 import { ISSUE_KINDS } from '../../engine/index.ts';
-import { query } from '../client.ts';
 import { errorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { OK } from '../failure.ts';
 import { reasonTable, reasonWords } from '../format/issue-lines.ts';
 import { wholeNumber } from '../format/numbers.ts';
 import { plain } from '../format/output.ts';
-import { textTable } from '../format/tables.ts';
+import { textTable } from '../format/terminal-table.ts';
+import { query } from '../http-client.ts';
 
 interface Options {
   readonly kind?: string;

@@ -1,12 +1,12 @@
 /** `tandem review`: the inbox of what a person must decide, and the deciding. */
 import type { Command } from 'commander';
 import type { Outcome, Resolved, Review, ReviewPage } from '../../api/index.ts';
-import { path, query } from '../client.ts';
 import { action, declare } from '../command.ts';
 import { Failure, OK } from '../failure.ts';
 import { reasonWords } from '../format/issue-lines.ts';
 import { plain } from '../format/output.ts';
-import { textTable } from '../format/tables.ts';
+import { textTable } from '../format/terminal-table.ts';
+import { path, query } from '../http-client.ts';
 
 interface Resolution {
   readonly link?: string;

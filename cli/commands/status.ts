@@ -6,7 +6,7 @@ import { FAILED, OK } from '../failure.ts';
 import { systemNotes } from '../format/health-lines.ts';
 import { colors, plain } from '../format/output.ts';
 import { queueTable, reasonsOfQueues } from '../format/queue-lines.ts';
-import { textTable } from '../format/tables.ts';
+import { textTable } from '../format/terminal-table.ts';
 
 /** Kinds of issues, in the order of how much they ask for somebody. */
 const KINDS = ['failed', 'review', 'waiting', 'blocked', 'paused', 'unmatched', 'orphaned'] as const;

@@ -19,13 +19,13 @@ import {
   type SystemConfig,
   type UncheckedProperty,
 } from '../../engine/index.ts';
+import type { Live } from '../check-live.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { checkFiles, howToBegin, loadFolder, shownFile } from '../configuration.ts';
 import { type ExitStatus, FAILED, OK, USAGE } from '../failure.ts';
-import { descriptionLines, findingLines, liveFindingLines, uncheckedLines } from '../format/findings.ts';
+import { descriptionLines, findingLines, liveFindingLines, uncheckedLines } from '../format/finding-lines.ts';
 import { wholeNumber } from '../format/numbers.ts';
 import { plain } from '../format/output.ts';
-import type { Live } from '../live.ts';
 
 interface Options {
   readonly env: boolean;
@@ -189,7 +189,7 @@ async function tryMappings(
     const samples = await readRecordsFile(records, config);
     return { ...(await all((mapping) => ({ records: recordsOf(mapping, samples) }))), unreadable: [] };
   }
-  const { checkLive } = await import('../live.ts');
+  const { checkLive } = await import('../check-live.ts');
   const systems = new Map([...config.systems, ...checked.systems.map((system) => [system.name, system] as const)]);
   const texts = new Map<string, string>();
   for (const system of systems.values()) texts.set(system.file, await checked.textOf(system));

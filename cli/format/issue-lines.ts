@@ -1,8 +1,8 @@
 /** Records that wait, as the server tells them. */
 import type { IssuePage, IssueReason, IssueReasonPage, RecordIssue } from '../../api/index.ts';
-import { type Client, query } from '../client.ts';
+import { type Client, query } from '../http-client.ts';
 import { plain } from './output.ts';
-import { textTable } from './tables.ts';
+import { textTable } from './terminal-table.ts';
 import { ago } from './times.ts';
 
 export const reasonTable = (reasons: readonly IssueReason[]): string =>

@@ -1,6 +1,6 @@
 /** Links as the server tells them. */
 import type { Link, LinkPage } from '../../api/index.ts';
-import { type Client, path, query } from '../client.ts';
+import { type Client, path, query } from '../http-client.ts';
 
 /** Up to `most` links of a mapping, in no order. */
 export async function listLinks(

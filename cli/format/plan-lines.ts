@@ -1,9 +1,9 @@
 /** What a plan would do, record by record. */
 import type { PlanEntry, PlanPage, Run } from '../../api/index.ts';
-import { type Client, path, query } from '../client.ts';
 import { isOver } from '../follow.ts';
+import { type Client, path, query } from '../http-client.ts';
 import { colors, type Output, plain } from './output.ts';
-import { textTable } from './tables.ts';
+import { textTable } from './terminal-table.ts';
 
 export interface Plan {
   readonly mapping: string;

@@ -1,7 +1,7 @@
 /** Queues of a running Tandem as people read them. */
 import type { Queue } from '../../api/index.ts';
 import { colors, plain } from './output.ts';
-import { textTable } from './tables.ts';
+import { textTable } from './terminal-table.ts';
 import { ago } from './times.ts';
 
 export const queueTable = (queues: readonly Queue[]): string =>

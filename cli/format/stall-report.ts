@@ -1,7 +1,7 @@
 /** Why runs that are followed do not go on: what Tandem tells of Redis, systems, brakes, workers and queues. */
 import type { Health, JobPage, Queue, QueuePage } from '../../api/index.ts';
-import type { Client } from '../client.ts';
 import { asFailure, type Failure } from '../failure.ts';
+import type { Client } from '../http-client.ts';
 import { systemNotes } from './health-lines.ts';
 import { plain } from './output.ts';
 

@@ -27,10 +27,10 @@ import type { Output } from '../format/output.ts';
 import { loadedEnvFile } from './env-file.ts';
 import { type Environment, packageVersion } from './environment.ts';
 import { createLogger, type Logger } from './log.ts';
+import { startTracing, tracingConfigured } from './open-telemetry.ts';
 import { checkRedis, openFingerprints, requireRedisUrl } from './redis.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { stopOnSignals, within } from './signals.ts';
-import { startTracing, tracingConfigured } from './tracing.ts';
 
 export interface Roles {
   readonly server: boolean;

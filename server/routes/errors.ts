@@ -2,7 +2,7 @@
 import { ErrorEntry, ErrorPage, ErrorParams, ErrorsQuery, ref } from '../../api/index.ts';
 import { ERRORS, type ErrorCode, TandemError } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
-import { problems } from '../responses.ts';
+import { problems } from '../problem-responses.ts';
 
 const entryOf = (code: ErrorCode) => ({ type: `/errors/${code}`, code, ...ERRORS[code] });
 

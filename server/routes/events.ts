@@ -4,7 +4,7 @@ import { EventsQuery, text } from '../../api/index.ts';
 import { type LiveEvent, TandemError } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentBrakeEvent, presentOutcomeEvent } from '../present.ts';
-import { problems } from '../responses.ts';
+import { problems } from '../problem-responses.ts';
 
 /** Listeners at once per process. */
 const LISTENERS = 50;

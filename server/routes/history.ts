@@ -19,8 +19,8 @@ import {
 } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentOutcome } from '../present.ts';
-import { problems } from '../responses.ts';
-import { namesOf, sideIndex } from '../sides.ts';
+import { problems } from '../problem-responses.ts';
+import { namesOf, sideIndex } from '../side-names.ts';
 
 export const history: Routes = async (app, { engine }) => {
   const tags = ['history'];

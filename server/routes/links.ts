@@ -22,8 +22,8 @@ import {
 } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentIssue } from '../present.ts';
-import { problems } from '../responses.ts';
-import { bySide, namesOf, sideIndex } from '../sides.ts';
+import { problems } from '../problem-responses.ts';
+import { bySide, namesOf, sideIndex } from '../side-names.ts';
 
 const tags = ['links'];
 const params = LinksParams;

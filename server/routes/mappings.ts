@@ -28,12 +28,12 @@ import {
   TandemError,
   tooLarge,
 } from '../../engine/index.ts';
-import { brakeState } from '../brake.ts';
+import { brakeState } from '../brake-review.ts';
 import { AFTER_RETIREMENT, duringRetirement } from '../follows.ts';
 import type { Contract, Routes } from '../options.ts';
 import { previewHost } from '../preview-host.ts';
-import { problems } from '../responses.ts';
-import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
+import { problems } from '../problem-responses.ts';
+import { bySide, namesOf, type SideNames, sideIndex } from '../side-names.ts';
 
 type Threads = ReturnType<typeof createThreads>;
 

@@ -2,7 +2,7 @@
 import { text } from '../../api/index.ts';
 import { gauges } from '../metrics.ts';
 import type { Routes } from '../options.ts';
-import { problems } from '../responses.ts';
+import { problems } from '../problem-responses.ts';
 
 export const metrics: Routes = async (app, { engine, options, metrics }) => {
   const { refresh } = gauges(metrics, engine, options.version);

@@ -2,7 +2,7 @@
 import { ProcessesQuery, ProcessPage } from '../../api/index.ts';
 import type { Routes } from '../options.ts';
 import { iso } from '../present.ts';
-import { problems } from '../responses.ts';
+import { problems } from '../problem-responses.ts';
 
 export const processes: Routes = async (app, { engine }) => {
   app.get(

@@ -44,6 +44,7 @@ import {
 } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { iso, presentJob } from '../present.ts';
+import { problems } from '../problem-responses.ts';
 import {
   mappingOf,
   pausesOf,
@@ -54,8 +55,7 @@ import {
   standOf,
   throughputOf,
 } from '../queue-counts.ts';
-import { problems } from '../responses.ts';
-import { sideIndex, sideNames } from '../sides.ts';
+import { sideIndex, sideNames } from '../side-names.ts';
 
 type App = Parameters<Routes>[0];
 type Bulk = Partial<BulkBody>;

@@ -22,11 +22,11 @@ import {
   type Run,
   type SideIndex,
 } from '../../engine/index.ts';
-import { findIssues, type IssueFilter, issueReasons, pageOfIssues } from '../issues.ts';
+import { findIssues, type IssueFilter, issueReasons, pageOfIssues } from '../issue-pages.ts';
 import type { Routes } from '../options.ts';
 import { iso, presentFound, presentIssue } from '../present.ts';
-import { problems } from '../responses.ts';
-import { bySide, namesOf, type SideNames, sideIndex } from '../sides.ts';
+import { problems } from '../problem-responses.ts';
+import { bySide, namesOf, type SideNames, sideIndex } from '../side-names.ts';
 
 // Over 60 lines: one route after the other. Each is its schema and a call, or a few lines.
 export const records: Routes = async (app, { engine }) => {

@@ -18,14 +18,14 @@ import {
   resolveConflict,
   TandemError,
 } from '../../engine/index.ts';
-import { brakeReview } from '../brake.ts';
+import { brakeReview } from '../brake-review.ts';
 import { afterBrake } from '../follows.ts';
-import { pageOfIssues } from '../issues.ts';
+import { pageOfIssues } from '../issue-pages.ts';
 import type { Routes } from '../options.ts';
 import { iso, presentFound, presentOutcome } from '../present.ts';
-import { problems } from '../responses.ts';
+import { problems } from '../problem-responses.ts';
 import { parseBrakeReviewId, parseReviewId, reviewActions } from '../review-id.ts';
-import { namesOf, type SideNames, sideIndex } from '../sides.ts';
+import { namesOf, type SideNames, sideIndex } from '../side-names.ts';
 
 /** Beside reviews: what a person, or the mapping, decided to leave without a counterpart may be decided otherwise. */
 const DECIDABLE: ReadonlySet<string> = new Set(['review', 'orphaned', 'unmatched']);

@@ -14,8 +14,8 @@ import {
 import { type Engine, type Run, TandemError } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentPlanEntry, presentRun } from '../present.ts';
-import { problems } from '../responses.ts';
-import { sideNames } from '../sides.ts';
+import { problems } from '../problem-responses.ts';
+import { sideNames } from '../side-names.ts';
 
 export const runs: Routes = async (app, { engine }) => {
   app.get(

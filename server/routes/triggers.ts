@@ -3,8 +3,8 @@ import { ref, TriggerAllBody, TriggerBody, Triggered, TriggerParams } from '../.
 import { TandemError } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentRun } from '../present.ts';
-import { problems } from '../responses.ts';
-import { sideIndex } from '../sides.ts';
+import { problems } from '../problem-responses.ts';
+import { sideIndex } from '../side-names.ts';
 
 /** It holds for the whole mapping from then on: a plan or a run of one record must not allow it by the way. */
 const allowedAlone = (): TandemError =>

@@ -7,8 +7,8 @@ import { Accepted, Handshake, type Static, WebhookParams } from '../../api/index
 import { TandemError, verifyWebhook } from '../../engine/index.ts';
 import { sameSecret } from '../auth.ts';
 import type { Routes } from '../options.ts';
+import { problems } from '../problem-responses.ts';
 import { HttpProblem } from '../problems.ts';
-import { problems } from '../responses.ts';
 
 const BODY_LIMIT = 1024 * 1024;
 /** Wrong keys per address and minute. A right key is never refused because of them. */

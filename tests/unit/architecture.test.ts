@@ -1,6 +1,6 @@
 /** docs/architecture.md leads through the code: each file that it names is there, in the order of one change. */
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
@@ -22,4 +22,21 @@ it('the page about the architecture links to pages that there are, and README.md
 
 it('the page about the architecture is read at one sitting', () => {
   expect(page.split('\n').length).toBeLessThanOrEqual(120);
+});
+
+/** Where a noun of the outside surface has a file of its own: its contract, its routes and its command have one name. */
+const BY_NOUN = /^(api|server\/routes|cli\/commands)\//;
+const SHARED = new Set(['index.ts', 'types.ts']);
+
+it('no two files have one name, but for those of one noun', () => {
+  const files = ['api', 'cli', 'engine', 'server'].flatMap((part) =>
+    readdirSync(join(ROOT, part), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .map((entry) => relative(ROOT, join(entry.parentPath, entry.name))),
+  );
+  const others = files.filter((file) => !BY_NOUN.test(file) && !SHARED.has(basename(file)));
+  expect(others.length).toBeGreaterThan(200);
+  const byName = new Map<string, string[]>();
+  for (const file of others) byName.set(basename(file), [...(byName.get(basename(file)) ?? []), file]);
+  expect([...byName.values()].filter((same) => same.length > 1)).toEqual([]);
 });

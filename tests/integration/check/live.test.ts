@@ -3,7 +3,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { checkLive } from '../../../cli/live.ts';
+import { checkLive } from '../../../cli/check-live.ts';
 import { readEnvironment } from '../../../cli/process/environment.ts';
 import type { LiveFinding, LiveRequest, NotChecked } from '../../../engine/check/findings.ts';
 import { loadConfig } from '../../../engine/config/load.ts';

@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
-import { createClient } from '../../../cli/client.ts';
 import { followRun } from '../../../cli/follow.ts';
+import { createClient } from '../../../cli/http-client.ts';
 import { listen } from '../../../server/server.ts';
 import { ARGUMENTS, cleanEnv, ROOT, tandem } from '../../unit/cli/spawn.ts';
 import { type Answer, API, closeAll, person, until, world } from '../server/support.ts';

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Run } from '../../../api/index.ts';
 import { verdictOf } from '../../../cli/checklist.ts';
-import { createClient } from '../../../cli/client.ts';
 import { followRun, reasonLines, summaryTable } from '../../../cli/follow.ts';
 import type { Output } from '../../../cli/format/output.ts';
+import { createClient } from '../../../cli/http-client.ts';
 import type { Rule } from '../../../engine/merge/merge.ts';
 
 const listeners = process.listenerCount('SIGINT');

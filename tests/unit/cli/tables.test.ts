@@ -1,6 +1,6 @@
 // Tables for a terminal hold whatever text they are given.
 import { describe, expect, it } from 'vitest';
-import { textTable } from '../../../cli/format/tables.ts';
+import { textTable } from '../../../cli/format/terminal-table.ts';
 
 describe('textTable', () => {
   it('lines columns up, numbers to the right, without frames or trailing blanks', () => {

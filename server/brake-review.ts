@@ -2,7 +2,7 @@
 import { brakeOn, brakeReason, type Engine, type Mapping } from '../engine/index.ts';
 import { iso } from './present.ts';
 import { brakeReviewId } from './review-id.ts';
-import { namesOf } from './sides.ts';
+import { namesOf } from './side-names.ts';
 
 /** Records named in a review of a brake. */
 const SAMPLE = 10;

@@ -12,7 +12,7 @@ import {
   type SideIndex,
   TandemError,
 } from '../engine/index.ts';
-import { namesOf, sideIndex } from './sides.ts';
+import { namesOf, sideIndex } from './side-names.ts';
 
 /** As a request states it; sides by name. */
 export interface IssueFilter {

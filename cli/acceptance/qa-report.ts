@@ -5,7 +5,7 @@ import { escaped } from '../dataflow/formats/html.ts';
 import { columns } from '../dataflow/layout.ts';
 import type { DataflowDocument, DataflowSection } from '../dataflow/model.ts';
 import type { AcceptanceReport } from './acceptance.ts';
-import { type Check, countsOf } from './checks.ts';
+import { type Check, countsOf } from './verdicts.ts';
 
 const SIGNS = { passed: '✓', failed: '✗', 'not testable': '–' } as const;
 
