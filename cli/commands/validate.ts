@@ -112,7 +112,7 @@ async function validate(context: CommandContext, options: Options, files: string
       failures > 0 ? 'valid, but not what the systems do' : doubts > 0 ? 'valid, with warnings' : 'all good';
     return [...resultLines(result), ...(result.valid ? [`${what}: ${verdict}`] : [])].join('\n');
   });
-  if (!result.valid) output.note(`${count(problems.length, 'problem')} in ${folder}`);
+  if (!result.valid) output.note(problemCount(problems, folder));
   if (options.env && problems.some(({ code }) => code === 'CONFIG_ENV'))
     output.note('To check the files without the secrets: tandem validate --no-env');
   if (failures > 0) output.note(`${count(failures, 'disagreement')} with the systems`);
@@ -146,6 +146,14 @@ const resultLines = ({ problems, live, warnings, descriptions, unreadable = [], 
   ...unreadable.map(({ entity, count: n, reason }) => `${count(n, 'record')} of ${entity} not tried: ${reason}`),
   ...uncheckedLines(notChecked),
 ];
+
+function problemCount(problems: readonly Problem[], folder: string): string {
+  const following = problems.filter(({ follows }) => follows).length;
+  const own = count(problems.length - following, 'problem');
+  return following === 0
+    ? `${own} in ${folder}`
+    : `${own} in ${folder}, and ${following} that only follow from faults of other files`;
+}
 
 const NO_MAPPING = 'There is no mapping, so nothing would be synchronized.';
 

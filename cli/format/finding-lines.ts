@@ -3,7 +3,8 @@ import type { DescriptionFinding, Finding, LiveFinding, UncheckedProperty } from
 import { plain } from './output.ts';
 
 /**
- * Lines as `FILE:LINE:COLUMN LOSSY PROPERTY: …`; a property that loses both ways is reported once, with both examples.
+ * Lines as `FILE:LINE:COLUMN LOSSY PROPERTY: …`, then what it means and what to do, indented; a property that loses both ways is
+ * reported once, with both examples.
  */
 export function findingLines(findings: readonly Finding[]): string[] {
   const groups = new Map<string, Finding[]>();
@@ -11,12 +12,14 @@ export function findingLines(findings: readonly Finding[]): string[] {
     const key = JSON.stringify([finding.file, finding.mapping, finding.property, finding.kind]);
     groups.set(key, [...(groups.get(key) ?? []), finding]);
   }
-  return [...groups.values()].map(([first, ...more]) => {
+  return [...groups.values()].flatMap(([first, ...more]) => {
     const { file, line, column, kind, property, message, remedy } = first!;
-    const others = more.map((other) => ` Also ${journey(other)}.`).join('');
-    return plain(
-      `${file}:${line}:${column} ${kind.toUpperCase()} ${property}: ${journey(first!)}. ${message} ${remedy}${others}`,
-    );
+    return [
+      `${file}:${line}:${column} ${kind.toUpperCase()} ${property}: ${journey(first!)}`,
+      ...more.map((other) => `  also ${journey(other)}`),
+      `  ${message}`,
+      `  ${remedy}`,
+    ].map(plain);
   });
 }
 

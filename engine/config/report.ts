@@ -9,6 +9,8 @@ export interface Report {
   readonly problems: Problem[];
   /** Adds a problem at a value, or at its key. */
   add(code: ErrorCode, path: YamlPath, message: string, of?: 'value' | 'key'): void;
+  /** Adds what is wrong only because another file has faults. */
+  addFollowing(path: YamlPath, message: string, of?: 'value' | 'key'): void;
   /** Adds what an expression or path failed to compile with, at the very character where that is known. */
   addError(path: YamlPath, error: TandemError): void;
   /** Where a value begins. */
@@ -19,13 +21,23 @@ export interface Report {
 
 export function createReport(file: string, document: YamlDocument): Report {
   const problems: Problem[] = [];
+  const problem = (code: ErrorCode, path: YamlPath, message: string, of: 'value' | 'key' = 'value'): Problem => ({
+    code,
+    file,
+    ...document.locate(path, of),
+    where: wherePath(path),
+    message,
+  });
   return {
     file,
     problems,
     placeOf: (path) => document.locate(path),
     written: (path) => document.written(path),
-    add: (code, path, message, of = 'value') => {
-      problems.push({ code, file, ...document.locate(path, of), where: wherePath(path), message });
+    add: (code, path, message, of) => {
+      problems.push(problem(code, path, message, of));
+    },
+    addFollowing: (path, message, of) => {
+      problems.push({ ...problem('CONFIG_REFERENCE', path, message, of), follows: true });
     },
     addError: (path, error) => {
       const position = errorPosition(error);

@@ -390,4 +390,6 @@ export interface Problem {
   readonly where: string;
   /** What is wrong and what to write instead. */
   readonly message: string;
+  /** It only follows from faults of another file, and is gone once those are corrected. */
+  readonly follows?: true;
 }

@@ -97,10 +97,12 @@ export function expressionsBySide(
 
 export function checkMapping(state: Compiling, name: string, path: YamlPath): boolean {
   if (name === state.draft.name || state.context.drafts.has(name)) return true;
+  if (state.context.faultyMappings.has(name)) {
+    state.report.addFollowing(path, `The mapping "${name}" has faults of its own; correct those first.`);
+    return false;
+  }
   const hint = nearest(name, state.context.drafts.keys());
-  const why = state.context.faultyMappings.has(name)
-    ? `The mapping "${name}" has faults of its own; correct those first.`
-    : `There is no mapping "${name}"${hint ? `; did you mean "${hint}"?` : '.'}`;
-  state.report.add('CONFIG_REFERENCE', path, why);
+  const proposal = hint ? `; did you mean "${hint}"?` : '.';
+  state.report.add('CONFIG_REFERENCE', path, `There is no mapping "${name}"${proposal}`);
   return false;
 }

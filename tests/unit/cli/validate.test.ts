@@ -87,7 +87,7 @@ describe('validate', () => {
     expect(bad.stdout).toContain('customers');
   });
 
-  it('warns of what a conversion loses, one line per property, with an example', async () => {
+  it('warns of what a conversion loses, once per property, with an example, what it means and what to do', async () => {
     const meant = join(folder, 'meant.yaml');
     await writeFile(
       meant,
@@ -99,10 +99,13 @@ describe('validate', () => {
       tandem(['validate', '--no-env', '--strict', meant]),
     ]);
     expect(status).toBe(0);
-    const [warning, ...rest] = stdout.trimEnd().split('\n');
+    const [warning, also, meaning, remedy, ...rest] = stdout.trimEnd().split('\n');
     expect(warning).toMatch(
-      /shouting\.yaml:\d+:5 LOSSY notes: "[^"]+" in keap -> "[^"a-z]+" in customwebshop -> "[^"a-z]+" in keap \(\d of \d records\)\. .*"direction: customwebshop".* Also ".*\.$/,
+      /shouting\.yaml:\d+:5 LOSSY notes: "[^"]+" in keap -> "[^"a-z]+" in customwebshop -> "[^"a-z]+" in keap \(\d of \d records\)$/,
     );
+    expect(also).toMatch(/^ {2}also ".*\)$/);
+    expect(meaning).toMatch(/^ {2}[A-Z].*\.$/);
+    expect(remedy).toMatch(/^ {2}[A-Z].*"direction: customwebshop".*\.$/);
     expect(rest).toEqual(['1 file: valid, with warnings']);
     expect(stderr).toContain('2 warnings');
     expect(strict).toMatchObject({ status: 1, stdout });
@@ -166,6 +169,13 @@ describe('validate', () => {
       status: 2,
       message: expect.stringContaining(words),
     });
+  });
+
+  it('counts apart what only follows from faults of other files', async () => {
+    const { status, stderr } = await tandem(['validate']);
+    expect(status).toBe(2);
+    expect(stderr).toContain(`4 problems in ${ROOT}, and 8 that only follow from faults of other files\n`);
+    expect(stderr).toContain('To check the files without the secrets: tandem validate --no-env');
   });
 
   it('refuses to go live without Redis, without the secrets, or with a file of records', async () => {
