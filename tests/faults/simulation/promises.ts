@@ -25,12 +25,23 @@ export async function check(setting: Setting, model: Model, hostile = false): Pr
   }
   broken.push(...strangers(setting, model), ...(await wrongLinks(await allLinks(setting), setting)));
   broken.push(...refusedOrders(setting));
+  const before = [setting.keap, setting.shop].map(({ requests }) => requests.last);
   const again = await fullScan(setting);
   if (typeof again === 'string') broken.push(again);
   else if (again.work > 0 || again.writes > 0)
-    broken.push(`P2 a further full scan made ${again.work} jobs and ${again.writes} writes`);
+    broken.push(
+      `P2 a further full scan made ${again.work} jobs and ${again.writes} writes: ${writesSince(setting, before)}`,
+    );
   return broken;
 }
+
+/** The writes that came in after these requests, in words. */
+const writesSince = ({ keap, shop }: Setting, before: readonly number[]): string =>
+  [keap, shop]
+    .flatMap(({ requests }, i) => requests.since(before[i]))
+    .filter(({ method }) => method !== 'GET')
+    .map(({ method, path, status }) => `${method} ${path} ${status}`)
+    .join(', ');
 
 // Over 60 lines: one promise after the other about one thing. A broken one decides whether the next ones can be checked.
 async function checkThing(
