@@ -2,7 +2,6 @@
  * What a record shows of our own writes. A system may read back old values for a while, ignore a field, cut a text or write it
  * in a form of its own. None of these is an edit by a person, so none of them overwrites the value that was sent. Pure.
  */
-import type { Mapping } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import { sameButForm } from '../expression/forms.ts';
 import { isEmpty } from '../expression/values.ts';
@@ -235,11 +234,15 @@ export function recentAfter(facts: Facts, views: Pair<RecordView>, written: read
     if (later + again === 0) return true;
     return later + again < REMEMBERED && stored.now - one.at < mapping.sides[one.side].entity.lag;
   });
-  return [...kept.map((one) => shownBy(mapping, views[one.side], one)), ...written];
+  const former = (one: RecentWrite): string[] =>
+    stored.recent.filter((other) => other !== one && same(one, other)).flatMap(({ before, sent }) => [before, sent]);
+  return [...kept.map((one) => shownBy(facts, views[one.side], one, former(one))), ...written];
 }
 
-/** Nothing is open about a write whose value has been read. */
-function shownBy(mapping: Mapping, view: RecordView, write: RecentWrite): RecentWrite {
+/** Nothing is open about a write whose value has been read, nor about one after which a person typed another value. */
+function shownBy(facts: Facts, view: RecordView, write: RecentWrite, former: readonly string[]): RecentWrite {
   const { unshown, ...shown } = write;
-  return unshown && fingerprintOf(mapping, view, write.property) === write.sent ? shown : write;
+  const value = fingerprintOf(facts.mapping, view, write.property);
+  const isOld = value !== write.sent && (value === write.before || former.includes(value));
+  return unshown && !isOld && !isEmpty(rawOf(facts, view, write.property)) ? shown : write;
 }

@@ -40,6 +40,11 @@ export interface DeliveredRecord {
    * known.
    */
   readonly revision: number | undefined;
+  /**
+   * Of a record without a link: the hash of its raw form as it was last handled when the page was looked at, '' for never. Where it
+   * is another one by now, somebody has handled a later reading. Undefined: not known.
+   */
+  readonly handled?: string | undefined;
 }
 
 /** What Redis knows of a unit, under its claims. */

@@ -89,17 +89,22 @@ const UNLINKED_AGE = 300_000;
 
 /**
  * A page's record is used under the mapping that has read it, while the page is fresh, and its link was not committed after the
- * page was requested; or where it is the one that was committed. Without a link, no link may have ended since: its record may be one that was deleted then.
+ * page was requested; or where it is the one that was committed. Without a link, no link may have ended since: its record may be one that was deleted then; nor may
+ * another worker have handled a later reading.
  */
 function isCurrent(
   { mapping, rawOf }: MappingScope,
   known: DeliveredRecord,
   side: SideIndex,
-  { stored: { link, lastEnd } }: Facts,
+  { stored: { link, unlinked, lastEnd } }: Facts,
 ): boolean {
   if (known.version !== mapping.version) return false;
   if (performance.now() - known.requestedAt > (link ? LINKED_AGE : UNLINKED_AGE)) return false;
-  if (link === undefined) return lastEnd <= (known.revision ?? 0);
+  if (link === undefined) {
+    if (lastEnd > (known.revision ?? 0)) return false;
+    const handled = unlinked?.raw ?? '';
+    return known.handled === undefined || known.handled === handled || handled === rawOf(known);
+  }
   return (known.revision !== undefined && link.revision <= known.revision) || link.raw[side] === rawOf(known);
 }
 

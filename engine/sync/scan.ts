@@ -43,6 +43,8 @@ export interface FoundOnPage {
   readonly views: readonly RecordView[];
   /** Of each, as characters of JSON. */
   readonly sizes: readonly number[];
+  /** See `DeliveredRecord`. */
+  readonly handled: readonly (string | undefined)[];
   /** When the page was requested: `performance.now()`, and the number of the mapping's last commit. */
   readonly requestedAt: number;
   readonly revision: number;
@@ -179,7 +181,8 @@ async function readList(
     const free = blind ? (await links.reader.counterparts(side, work.inScope)).filter((one) => one === null).length : 0;
     // One that cannot be understood is there all the same.
     const met = await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
-    if (work.ids.length > 0) await options.found(side, work.ids, { views: work.views, sizes: work.sizes, ...request });
+    if (work.ids.length > 0)
+      await options.found(side, work.ids, { views: work.views, sizes: work.sizes, handled: work.handled, ...request });
     if (work.again.length > 0) await options.found(side, work.again);
     const { deleted = [] } = page;
     // A full read misses those among the linked ones, and weighs them all together.
@@ -246,6 +249,8 @@ interface PageWork {
   readonly ids: readonly string[];
   readonly views: readonly RecordView[];
   readonly sizes: readonly number[];
+  /** See `DeliveredRecord`. */
+  readonly handled: readonly (string | undefined)[];
   /** Of records that are in scope, where all were looked at. */
   readonly inScope: readonly string[];
   readonly failed: number;
@@ -270,7 +275,7 @@ async function scanPage(scope: MappingScope, side: SideIndex, page: Page, first:
       );
   const records = positions.map((position) => page.records[position]!);
   const stored = await links.batches.lookup(side, idsOf([...records, ...page.failed]));
-  const changed: { view: RecordView; size: number }[] = [];
+  const changed: { view: RecordView; size: number; handled: string | undefined }[] = [];
   const toIndex: RecordView[] = [];
   const inScope: string[] = [];
   const sameState: { id: string; raw: string; state: string }[] = [];
@@ -293,7 +298,7 @@ async function scanPage(scope: MappingScope, side: SideIndex, page: Page, first:
           ? !view.inScope
           : state === unlinkedState(mapping, view);
       if (view.inScope) inScope.push(record.id);
-      if (!same) changed.push({ view, size });
+      if (!same) changed.push({ view, size, handled: link ? undefined : (unlinked?.raw ?? '') });
       else if (state) sameState.push({ id: record.id, raw: hash, state });
       if ((view.inScope || view.correlationId !== undefined) && (first || !same)) toIndex.push(view);
     } catch (cause) {
@@ -307,11 +312,11 @@ async function scanPage(scope: MappingScope, side: SideIndex, page: Page, first:
   }
   await links.unlinked.index(side, toIndex.map(indexEntry));
   await links.batches.noteRaw(side, sameState);
-  const views = changed.map(({ view }) => view);
   return {
-    ids: idsOf(views.map(({ record }) => record)),
-    views,
+    ids: changed.map(({ view }) => view.record.id),
+    views: changed.map(({ view }) => view),
     sizes: changed.map(({ size }) => size),
+    handled: changed.map(({ handled }) => handled),
     inScope,
     failed,
     again,

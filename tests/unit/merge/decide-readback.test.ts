@@ -940,6 +940,13 @@ describe('a third value after our own write', () => {
     expect(still).toContain('times: 1, unshown: true}]');
     const shown = play(showing(['Ann', 'p2'], { recent: [wrote({ unshown: true })] }));
     expect(shown).toContain('times: 1}]');
+    // Who typed another value and then puts the former one back means it.
+    const typed = play(showing(['Ann', 'p9'], { recent: [wrote({ unshown: true })] }));
+    expect(typed).toContain('sent: p2, at: 995000, times: 1}');
+    const older = play(
+      showing(['Ann', 'p0'], { recent: [wrote({ before: 'p0', sent: 'p1' }), wrote({ unshown: true })] }),
+    );
+    expect(older).toContain('times: 1, unshown: true}]');
   });
 
   it('flows back, and what it overwrites is kept, where somebody modified the record since: who did may not have seen what we wrote', () =>

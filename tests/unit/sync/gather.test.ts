@@ -1,5 +1,6 @@
 /** Which records of pages are used without being read again. */
 import { expect, it, vi } from 'vitest';
+import type { TakenUnit } from '../../../engine/store/types.ts';
 import type { Unit } from '../../../engine/sync/facts.ts';
 import { gather } from '../../../engine/sync/gather.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
@@ -10,6 +11,7 @@ async function looked(
   requested: number | undefined,
   lastEnd: number,
   version = 'v1',
+  handled: { page?: string; now?: string } = {},
 ): Promise<{ kind: unknown; reads: number }> {
   const read = vi.fn(async () => undefined);
   const seen = view(0, ['Ann', 'p1']);
@@ -21,10 +23,13 @@ async function looked(
     from: 'list',
     requestedAt: performance.now(),
     revision: requested,
+    handled: handled.page,
   } as const;
-  const scope = { mapping: mappingOf(), clients: [{ read }, { read }] } as unknown as MappingScope;
+  const rawOf = () => 'as the page shows it';
+  const scope = { mapping: mappingOf(), clients: [{ read }, { read }], rawOf } as unknown as MappingScope;
   const unit = { side: 0, id, known: () => known } as unknown as Unit;
-  const facts = factsOf({ records: [seen, undefined], stored: { lastEnd } });
+  const unlinked = handled.now === undefined ? undefined : ({ raw: handled.now } as TakenUnit['unlinked']);
+  const facts = factsOf({ records: [seen, undefined], stored: { lastEnd, unlinked } });
   const { records } = await gather(scope, facts, unit, { ask: 'record', side: 0, id });
   return { kind: records?.[0]?.kind, reads: read.mock.calls.length };
 }
@@ -47,4 +52,19 @@ it.each([
 
 it('a record that a page has shown under another version of the mapping is read: its values may be those of other properties', async () => {
   expect(await looked(5, 0, 'v0')).toEqual({ kind: 'absent', reads: 1 });
+});
+
+it('a record of a page is read where another worker has handled a later reading since', async () => {
+  const later = { page: 'before', now: 'later' };
+  expect(await looked(5, 5, 'v1', later)).toEqual({ kind: 'absent', reads: 1 });
+  expect(await looked(5, 5, 'v1', { page: '', now: 'later' })).toEqual({ kind: 'absent', reads: 1 });
+});
+
+it.each([
+  ['nobody has handled it since', { page: 'before', now: 'before' }],
+  ['nobody has ever handled it', { page: '' }],
+  ['just this reading was handled since', { page: '', now: 'as the page shows it' }],
+  ['it was delivered by a sibling mapping, which does not know', { now: 'before' }],
+])('a record without a link is used as its page shows it where %s', async (_, handled) => {
+  expect(await looked(5, 5, 'v1', handled)).toEqual({ kind: 'present', reads: 0 });
 });
