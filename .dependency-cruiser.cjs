@@ -54,7 +54,7 @@ module.exports = {
       name: 'no-raw-redis',
       severity: 'error',
       comment:
-        'Keys, channels and queues are the business of the engine: export there what is missing. Types may be named.',
+        'Connections, keys and channels are the business of the engine: export there what is missing. Types may be named.',
       from: { path: '^(api|server|cli)/' },
       to: { path: '(^|/)node_modules/(ioredis|bullmq)/', dependencyTypesNot: TYPES },
     },

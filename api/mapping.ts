@@ -23,7 +23,7 @@ import {
 } from './schema.ts';
 
 export const ConfigProblem = object(
-  { code: text, file: text, line: count, column: count, where: text, message: text },
+  { code: text, file: text, line: count, column: count, where: text, message: text, secondary: optional(flag) },
   { $id: 'ConfigProblem', description: 'Something wrong in a file' },
 );
 export type ConfigProblem = Static<typeof ConfigProblem>;

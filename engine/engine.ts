@@ -48,7 +48,7 @@ export interface EngineOptions {
   readonly retryDelay?: number | undefined;
   /** How often processes tell each other which versions of the mappings they have. */
   readonly versions?: VersionOptions;
-  /** Awaited at each named moment of a reconcile; for tests that end the process there. */
+  /** Awaited at each named moment of a reconcile: for tests that end the process there, or see by which reading it writes. */
   readonly step?: StepHook;
   readonly tracing?: Tracing;
   /** Kinds of connectors beside those that Tandem has. */

@@ -148,11 +148,12 @@ const resultLines = ({ problems, live, warnings, descriptions, unreadable = [], 
 ];
 
 function problemCount(problems: readonly Problem[], folder: string): string {
-  const following = problems.filter(({ follows }) => follows).length;
-  const own = count(problems.length - following, 'problem');
-  return following === 0
-    ? `${own} in ${folder}`
-    : `${own} in ${folder}, and ${following} that only follow from faults of other files`;
+  const secondary = problems.filter((problem) => problem.secondary).length;
+  const own = problems.length - secondary;
+  const rest = `only ${secondary === 1 ? 'follows' : 'follow'} from faults of other files`;
+  if (secondary === 0) return `${count(own, 'problem')} in ${folder}`;
+  if (own === 0) return `${count(secondary, 'problem')} in ${folder}, which ${rest}`;
+  return `${count(own, 'problem')} in ${folder}, and ${secondary} that ${rest}`;
 }
 
 const NO_MAPPING = 'There is no mapping, so nothing would be synchronized.';

@@ -1,4 +1,4 @@
-/** What `tandem validate` says about round trips, one line per property with an example, and about live systems. */
+/** What `tandem validate` says about round trips, each property with an example, and about live systems. */
 import type { DescriptionFinding, Finding, LiveFinding, UncheckedProperty } from '../../engine/index.ts';
 import { plain } from './output.ts';
 

@@ -236,7 +236,7 @@ function allMappings(context: MappingContext, problems: Problem[]): Map<string, 
       if (!broken) continue;
       context.drafts
         .get(name)!
-        .report.addFollowing(
+        .report.addSecondary(
           broken.path,
           `The mapping "${broken.mapping}" has faults of its own; correct those first.`,
         );

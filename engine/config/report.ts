@@ -10,7 +10,7 @@ export interface Report {
   /** Adds a problem at a value, or at its key. */
   add(code: ErrorCode, path: YamlPath, message: string, of?: 'value' | 'key'): void;
   /** Adds what is wrong only because another file has faults. */
-  addFollowing(path: YamlPath, message: string, of?: 'value' | 'key'): void;
+  addSecondary(path: YamlPath, message: string, of?: 'value' | 'key'): void;
   /** Adds what an expression or path failed to compile with, at the very character where that is known. */
   addError(path: YamlPath, error: TandemError): void;
   /** Where a value begins. */
@@ -36,8 +36,8 @@ export function createReport(file: string, document: YamlDocument): Report {
     add: (code, path, message, of) => {
       problems.push(problem(code, path, message, of));
     },
-    addFollowing: (path, message, of) => {
-      problems.push({ ...problem('CONFIG_REFERENCE', path, message, of), follows: true });
+    addSecondary: (path, message, of) => {
+      problems.push({ ...problem('CONFIG_REFERENCE', path, message, of), secondary: true });
     },
     addError: (path, error) => {
       const position = errorPosition(error);

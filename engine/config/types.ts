@@ -391,5 +391,5 @@ export interface Problem {
   /** What is wrong and what to write instead. */
   readonly message: string;
   /** It only follows from faults of another file, and is gone once those are corrected. */
-  readonly follows?: true;
+  readonly secondary?: true;
 }

@@ -164,13 +164,14 @@ async function scanAgainIfEdited({ engine, member, mapping, job }: Scanning): Pr
   await engine.trigger({ mapping: name, scan: job.data.scan }, 'edit');
 }
 
-const deliveredOf = (version: string, { views, sizes, requestedAt, revision }: FoundOnPage): Delivered[] =>
+const deliveredOf = (version: string, { views, sizes, handled, requestedAt, revision }: FoundOnPage): Delivered[] =>
   views.map((view, i) => ({
     record: view.record,
     version,
     view,
     from: 'list',
     size: sizes[i]!,
+    handled: handled[i],
     requestedAt,
     revision,
   }));

@@ -98,7 +98,7 @@ export function expressionsBySide(
 export function checkMapping(state: Compiling, name: string, path: YamlPath): boolean {
   if (name === state.draft.name || state.context.drafts.has(name)) return true;
   if (state.context.faultyMappings.has(name)) {
-    state.report.addFollowing(path, `The mapping "${name}" has faults of its own; correct those first.`);
+    state.report.addSecondary(path, `The mapping "${name}" has faults of its own; correct those first.`);
     return false;
   }
   const hint = nearest(name, state.context.drafts.keys());

@@ -15,7 +15,7 @@ export function resolveSide(draft: MappingDraft, index: SideIndex, context: Mapp
   const short = typeof draft.content.between[side.name] === 'string';
   if (!config) {
     if (context.faultySystems.has(side.system)) {
-      draft.report.addFollowing(
+      draft.report.addSecondary(
         path,
         `The system "${side.system}" has faults in its own file; correct those first.`,
         short ? 'key' : 'value',

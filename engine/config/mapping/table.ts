@@ -70,11 +70,13 @@ function sharedTable(state: Compiling, values: string, path: YamlPath): TableSou
   const [fileName, tableName] = dot < 0 ? [values, ''] : [values.slice(0, dot), values.slice(dot + 1)];
   const tables = state.context.tables.get(fileName);
   if (!tables) {
+    const file = `The file mappings/values/${fileName}.yaml`;
+    if (state.context.faultyTables.has(fileName)) {
+      report.addSecondary(path, `${file} has faults of its own`);
+      return undefined;
+    }
     const hint = nearest(fileName, state.context.tables.keys());
-    const why = state.context.faultyTables.has(fileName)
-      ? 'has faults of its own'
-      : `does not exist${hint ? `; did you mean "${hint}"?` : ''}`;
-    report.add('CONFIG_REFERENCE', path, `The file mappings/values/${fileName}.yaml ${why}`);
+    report.add('CONFIG_REFERENCE', path, `${file} does not exist${hint ? `; did you mean "${hint}"?` : ''}`);
     return undefined;
   }
   const found = tables.tables.get(tableName);

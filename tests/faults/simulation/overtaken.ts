@@ -6,7 +6,7 @@
  */
 import type { LoggedRequest } from '../../../sandbox/kit/request-log.ts';
 import type { Edit } from './model.ts';
-import type { Setting } from './setting.ts';
+import { CLIENT_TIMEOUT, type Setting } from './setting.ts';
 import { type Place, places, type RecordData } from './things.ts';
 
 /** How long after a request came in Keap may carry it out, in ms, where it never answers. */
@@ -15,20 +15,32 @@ const CARRIED_OUT = 1_000;
 /** How long an answer may take on its way, in ms. */
 const HEARD = 50;
 
-const pathOf = (request: { path: string }): string | undefined => request.path.split('?', 1)[0];
+const pathOf = ({ path }: LoggedRequest): string => path.split('?', 1)[0]!;
+
+/** Requests for one record of Keap: by its address, or by a filter, as companies are read. */
+function requestsFor({ keap }: Setting, entity: string, id: string): LoggedRequest[] {
+  const list = `/crm/rest/v2/${entity}`;
+  const filter = new RegExp(`company_id==${id}(?!\\d)`);
+  return keap.requests
+    .since()
+    .filter(
+      (request) =>
+        pathOf(request) === `${list}/${id}` ||
+        (pathOf(request) === list && filter.test(decodeURIComponent(request.path))),
+    );
+}
 
 export function isOvertaken(setting: Setting, edit: Edit, record: RecordData): boolean {
   const { system, entity } = places[edit.place];
   if (system !== 'keap') return false;
-  const path = `/crm/rest/v2/${entity}/${String(record.id)}`;
-  const all = setting.keap.requests.since();
-  const requests = all.filter((request) => pathOf(request) === path);
-  const lists = all.filter((request) => pathOf(request) === `/crm/rest/v2/${entity}`);
+  const id = String(record.id);
+  const requests = requestsFor(setting, entity, id);
+  const lists = setting.keap.requests.since().filter((request) => pathOf(request) === `/crm/rest/v2/${entity}`);
   return requests.some((write, i) => {
     const carriedOut = write.endedAt === undefined ? Date.parse(write.at) + CARRIED_OUT : Date.parse(write.endedAt);
     if (write.method !== 'PATCH' || carriedOut < edit.at) return false;
     const read = readFor(write, requests.slice(0, i), lists);
-    return read === undefined || shownAt(setting, edit.place, String(record.id), read) <= edit.at;
+    return read === undefined || shownAt(setting, edit.place, id, read) <= edit.at;
   });
 }
 
@@ -42,17 +54,17 @@ function readFor(
   lists: readonly LoggedRequest[],
 ): number | undefined {
   const { readAt } = write;
-  const own = before.filter(({ sender }) => sender === write.sender);
+  const isRead = ({ method, sender, n }: LoggedRequest): boolean =>
+    method === 'GET' && sender === write.sender && n < write.n;
   if (readAt === undefined) {
     // A record that was never read by its id was on a page.
-    const isRead = ({ method, sender, n }: LoggedRequest): boolean =>
-      method === 'GET' && sender === write.sender && n < write.n;
-    const read = own.findLast(isRead) ?? lists.findLast(isRead);
+    const read = before.findLast(isRead) ?? lists.findLast(isRead);
     return read && Date.parse(read.at);
   }
-  const heard = own.filter(
-    ({ at, endedAt }) => Date.parse(at) <= readAt && (endedAt === undefined || readAt <= Date.parse(endedAt) + HEARD),
-  );
+  const heard = before.filter(isRead).filter(({ at, endedAt = at }) => {
+    const asked = Date.parse(at);
+    return asked <= readAt && readAt - CLIENT_TIMEOUT <= asked && readAt <= Date.parse(endedAt) + HEARD;
+  });
   return Math.min(readAt, ...heard.map(({ at }) => Date.parse(at)));
 }
 
@@ -78,15 +90,15 @@ export function isUndoneUnread(
   settled: string | undefined,
 ): boolean {
   if (places[place].system !== 'keap' || (value !== '' && value !== settled)) return false;
-  const path = `/crm/rest/v2/${places[place].entity}/${String(record.id)}`;
-  const requests = setting.keap.requests.since().filter((request) => pathOf(request) === path);
+  const id = String(record.id);
+  const requests = requestsFor(setting, places[place].entity, id);
   const last = requests.findLastIndex((request) => request.method === 'PATCH' && Date.parse(request.at) <= at);
   const write = requests[last];
   if (!write) return false;
   const written = Date.parse(write.endedAt ?? write.at);
   const hasShown = ({ method, at: read }: LoggedRequest): boolean =>
-    method === 'GET' && shownAt(setting, place, String(record.id), Date.parse(read)) >= written;
-  const answered = place !== 'company' && shownAt(setting, place, String(record.id), written + 1) >= written;
+    method === 'GET' && shownAt(setting, place, id, Date.parse(read)) > written;
+  const answered = place !== 'company' && shownAt(setting, place, id, written + 1) > written;
   const read = answered ? write : requests.slice(last).find(hasShown);
   return read === undefined || Date.parse(read.at) >= at;
 }

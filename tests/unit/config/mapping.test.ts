@@ -62,7 +62,7 @@ it('a mapping that refers to one whose file cannot be read says so, and proposes
       'mapping: teams\nbetween: { crm: people, shop: customers }\nproperties:\n  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n',
     'mappings/people-customer.yaml': MAPPING.replace('people-customers', 'people-customer'),
   });
-  expect(problems.filter(({ follows }) => follows).map(({ message }) => message)).toEqual([
+  expect(problems.filter(({ secondary }) => secondary).map(({ message }) => message)).toEqual([
     'The mapping "people-customers" has faults of its own; correct those first.',
   ]);
 });
