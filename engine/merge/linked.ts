@@ -10,6 +10,7 @@ import { appliedWrites, withApplied } from './base.ts';
 import { decideOrphaned } from './orphaned.ts';
 import { decideMerged } from './other.ts';
 import { decidePair } from './pair-to-merge.ts';
+import { mayBeOld } from './readback.ts';
 import { isSynced, unreadableState } from './record-state.ts';
 import { decideReused, reusedRecord } from './reused.ts';
 import type { PairToMerge } from './settle.ts';
@@ -53,7 +54,10 @@ export function decideLinked(facts: Facts, link: Link): Step {
 
 export function pairOfLink(facts: Facts, link: Link, views: Pair<RecordView>): PairToMerge {
   const { mapping } = facts;
-  const applied: PendingWrite[] = appliedWrites(mapping, views, pendingOf(facts, link));
+  // A replica that shows the value from before our last write shows nothing of a later one that was refused, or is under way.
+  const applied: PendingWrite[] = appliedWrites(mapping, views, pendingOf(facts, link)).filter(
+    ({ property, side }) => !mayBeOld(facts, views[side], property),
+  );
   const correlation = mapPair(views, (view, side) => correlationNote(facts, link, view, link.ids[otherSide(side)]));
   const base = withApplied(link.base, applied);
   return { ids: link.ids, views, base, applied, unconfirmed: link.unconfirmed, correlation };

@@ -136,6 +136,17 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   return loss === undefined ? { kind: 'third' } : { kind: 'refused', error: lossError(facts, name, side, loss) };
 }
 
+/** Whether a record shows one of the values from before our own last write, so short a time after it that its replica may lag. */
+export function mayBeOld(facts: Facts, view: RecordView, property: string): boolean {
+  const { side } = view;
+  const writes = facts.stored.recent.filter((one) => one.property === property && one.side === side);
+  const last = writes.at(-1);
+  const value = fingerprintOf(facts.mapping, view, property);
+  if (!last || value === last.sent || !writes.some(({ before, sent }) => before === value || sent === value))
+    return false;
+  return shownAt(facts, side) - last.at < facts.mapping.sides[side].entity.lag;
+}
+
 /** Epoch ms on Redis' clock when the record was as its view shows it: a page may have been requested some time ago. */
 function shownAt({ records, stored }: Facts, side: SideIndex): number {
   const fact = records[side];

@@ -100,5 +100,6 @@ export function isUndoneUnread(
     method === 'GET' && shownAt(setting, place, id, Date.parse(read)) > written;
   const answered = place !== 'company' && shownAt(setting, place, id, written + 1) > written;
   const read = answered ? write : requests.slice(last).find(hasShown);
-  return read === undefined || Date.parse(read.at) >= at;
+  // What a read shows was there at some time before its answer was made.
+  return read === undefined || Date.parse(read.endedAt ?? read.at) >= at;
 }

@@ -368,7 +368,7 @@ async function checkMerged(setting: Setting, thing: Thing, odd: readonly Odd[]):
     for (const [name, { at }] of Object.entries(spec.fields)) {
       const value = at[place]?.get(record, setting.stores);
       const { settled, edits = [] } = thing.fields.get(name) ?? {};
-      if (value === undefined || settled === undefined || value === settled) continue;
+      if (value === undefined || settled === undefined || sameForm(value) === sameForm(settled)) continue;
       const did = odd.filter(({ field }) => field === name);
       // Numbers stand in other notations in the systems' accounts.
       if (did.length > 0 && !Number.isNaN(Number(value))) continue;
