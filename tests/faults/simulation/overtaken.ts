@@ -12,9 +12,6 @@ import { type Place, places, type RecordData } from './things.ts';
 /** How long after a request came in Keap may carry it out, in ms, where it never answers. */
 const CARRIED_OUT = 1_000;
 
-/** How long an answer may take on its way, in ms. */
-const HEARD = 50;
-
 const pathOf = ({ path }: LoggedRequest): string => path.split('?', 1)[0]!;
 
 /** Requests for one record of Keap: by its address, or by a filter, as companies are read. */
@@ -61,11 +58,14 @@ function readFor(
     const read = before.findLast(isRead) ?? lists.findLast(isRead);
     return read && Date.parse(read.at);
   }
-  const heard = before.filter(isRead).filter(({ at, endedAt = at }) => {
-    const asked = Date.parse(at);
-    return asked <= readAt && readAt - CLIENT_TIMEOUT <= asked && readAt <= Date.parse(endedAt) + HEARD;
-  });
-  return Math.min(readAt, ...heard.map(({ at }) => Date.parse(at)));
+  // The last answer that was made before: on a busy machine it is some time on its way.
+  const answered = before
+    .filter(isRead)
+    .filter(({ at, endedAt }) => endedAt !== undefined && Date.parse(at) >= readAt - CLIENT_TIMEOUT)
+    .filter(({ endedAt }) => Date.parse(endedAt!) <= readAt)
+    .sort((one, other) => Date.parse(one.endedAt!) - Date.parse(other.endedAt!));
+  const read = answered.at(-1);
+  return read ? Date.parse(read.at) : readAt;
 }
 
 /** When a record was as a read showed it: while reads lag, they show what stood there before a write. */

@@ -104,7 +104,8 @@ async function checkThing(
       broken.push(`P7 ${thing.name} cannot be written, but nothing tells why`);
     return broken;
   }
-  if (await isOfReusedId(setting, thing, odd)) return [...broken, ...wasOverwritten(setting, thing, records, odd)];
+  if (await isOfReusedId(setting, thing, odd))
+    return [...broken, ...(await wasOverwritten(setting, thing, records, odd))];
   for (const [name, history] of thing.fields)
     broken.push(
       ...(await checkField(
@@ -142,12 +143,12 @@ async function areLinkedByReuse(setting: Setting, contact: string, customer: str
 }
 
 /** Each of its records holds what people typed there last; what nobody has typed there came of another place. */
-function wasOverwritten(
+async function wasOverwritten(
   setting: Setting,
   thing: Thing,
   records: ReadonlyMap<Place, RecordData>,
   odd: readonly Odd[],
-): string[] {
+): Promise<string[]> {
   const broken: string[] = [];
   for (const [place, record] of records) {
     for (const [name, { settled, edits }] of thing.fields) {
@@ -158,6 +159,8 @@ function wasOverwritten(
       if (value === undefined || value === '' || known.includes(sameForm(value))) continue;
       // Numbers stand in other notations in the systems' accounts.
       if (did.length > 0 && !Number.isNaN(Number(value))) continue;
+      const named = name === 'customer' ? edits.map((edit) => areLinkedByReuse(setting, edit.value, value)) : [];
+      if ((await Promise.all(named)).includes(true)) continue;
       broken.push(
         `P3 nobody made "${value}" in ${place}: ${thing.name}.${name}, whose record has the id of another one`,
       );
