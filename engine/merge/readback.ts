@@ -128,8 +128,9 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
     const write = known ? { property: name, value: now.value, fingerprint: now.fingerprint } : undefined;
     if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age, sent: write };
     // The system may have a form of its own for what was sent, and that may be the former one.
-    if (!sameButForm(sent, shown)) return { kind: 'refused', error: notStored(facts, name, side) };
+    if (!last.read && !sameButForm(sent, shown)) return { kind: 'refused', error: notStored(facts, name, side) };
   }
+  if (last.read) return { kind: 'third' };
   // Once it was shown, it was stored: what is empty by now was cleared by somebody, and another whole number was typed.
   const edited = !last.unshown && (isEmpty(shown) || areWhole(sent, shown));
   const loss = edited ? undefined : isEmpty(shown) ? NOTHING_STORED : lossOf(sent, shown);
@@ -253,7 +254,9 @@ export function recentAfter(facts: Facts, views: Pair<RecordView>, written: read
 /** Nothing is open about a write whose value has been read, nor about one after which a person typed another value. */
 function shownBy(facts: Facts, view: RecordView, write: RecentWrite, former: readonly string[]): RecentWrite {
   const { unshown, ...shown } = write;
+  const fact = facts.records[view.side];
   const value = fingerprintOf(facts.mapping, view, write.property);
+  if (value === write.sent && fact?.kind === 'present' && fact.from !== 'response') return { ...shown, read: true };
   const isOld = value !== write.sent && (value === write.before || former.includes(value));
   return unshown && !isOld && !isEmpty(rawOf(facts, view, write.property)) ? shown : write;
 }

@@ -238,6 +238,8 @@ export interface RecentWrite {
   readonly same?: number;
   /** The response still showed an old value, and no reading has shown what we sent. */
   readonly unshown?: true;
+  /** A reading after the response has shown what we sent: it was stored. */
+  readonly read?: true;
 }
 
 // ---------------------------------------------------------------- batches

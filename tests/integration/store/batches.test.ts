@@ -663,7 +663,7 @@ it('answers to brakes are forgotten after 90 days', async () => {
 it('remembers own recent writes of a link for a quarter of an hour, and nothing of quiet ones', async () => {
   const revision = await makeLink(store, '1', 'b1');
   const write = { property: 'p', side: 1, before: token('b'), sent: token('s'), at: Date.now(), times: 2 } as const;
-  const more = [{ same: 3 }, { same: 2, unshown: true }] as const;
+  const more = [{ same: 3 }, { same: 2, unshown: true }, { read: true }, { same: 2, read: true }] as const;
   const recent = [write, { ...write, side: 0, unshown: true }, ...more.map((one) => ({ ...write, ...one }))] as const;
   await store.batches.commit('w', [unit({ kind: 'link', link: linkState('1', 'b1', { revision }) }, { recent })]);
   await mark('0/1');

@@ -925,6 +925,30 @@ describe('a third value after our own write', () => {
     expect(played).not.toContain('rule: conflict');
   });
 
+  it('is an edit, be it the value from before, once a reading has shown what we wrote and its time is over', () => {
+    const read = { at: NOW - LAG, read: true } as const;
+    for (const value of ['p1', 'p9', '']) {
+      const played = play(showing(['Ann', value], { recent: [wrote(read)] }));
+      expect(played).toContain('update {side: 0');
+      expect(played).not.toContain('WRITE_NOT_STORED');
+    }
+    // A replica may still be behind.
+    expect(play(showing(['Ann', 'p1'], { recent: [wrote({ read: true })] }))).toContain('inMs: 5000');
+    expect(play(showing(['Ann', 'p1'], { recent: [wrote({ at: NOW - LAG })] }))).toContain('WRITE_NOT_STORED');
+  });
+
+  it.each([
+    ['list', true],
+    ['response', false],
+  ] as const)('has read what we wrote, or not, where it is delivered by a %s', (from, read) => {
+    const second = { kind: 'present', view: view(1, ['Ann', 'p2']), from, askedFor: 'b', order: 1 } as const;
+    const played = play(
+      showing([], { records: [view(0, ['Bob', 'p2']), second.view], delivered: [undefined, second] }),
+    );
+    expect(played).toContain('update {side: 1');
+    expect(played.includes('read: true')).toBe(read);
+  });
+
   it('is a clear again once a reading has shown what we wrote', () => {
     const old = play(
       showing(['Ann', 'p1'], {
@@ -939,7 +963,7 @@ describe('a third value after our own write', () => {
     const still = play(showing(['Ann', 'p1'], { recent: [wrote({ unshown: true })] }));
     expect(still).toContain('times: 1, unshown: true}]');
     const shown = play(showing(['Ann', 'p2'], { recent: [wrote({ unshown: true })] }));
-    expect(shown).toContain('times: 1}]');
+    expect(shown).toContain('times: 1, read: true}]');
     // Who typed another value and then puts the former one back means it.
     const typed = play(showing(['Ann', 'p9'], { recent: [wrote({ unshown: true })] }));
     expect(typed).toContain('sent: p2, at: 995000, times: 1}');
@@ -1019,20 +1043,21 @@ describe('own writes that are remembered', () => {
 
   it('are those of the time for which reads may be old, and the last one', () => {
     const [old, recent, last] = [wrote({ at: NOW - LAG }), wrote({ at: NOW - LAG + 1 }), wrote({ at: NOW - 1 })];
-    expect(recentOf({ ...write, recent: [old, recent] })).toEqual([recent, next]);
-    expect(recentOf({ ...showing(['Ann', 'p2']), recent: [old] })).toEqual([old]);
-    expect(recentOf({ ...showing(['Ann', 'p2']), recent: [old, last] })).toEqual([last]);
+    expect(recentOf({ ...write, recent: [old, recent] })).toEqual([{ ...recent, read: true }, next]);
+    expect(recentOf({ ...showing(['Ann', 'p2']), recent: [old] })).toEqual([{ ...old, read: true }]);
+    expect(recentOf({ ...showing(['Ann', 'p2']), recent: [old, last] })).toEqual([{ ...last, read: true }]);
   });
 
   it('are four of a property and side at most', () => {
     const many = [5, 4, 3, 2, 1].map((ago) => wrote({ at: NOW - ago }));
-    expect(recentOf({ ...write, recent: many })).toEqual([...many.slice(2), next]);
-    expect(recentOf({ ...showing(['Ann', 'p2']), recent: many })).toEqual(many.slice(1));
+    const read = many.map((one) => ({ ...one, read: true }));
+    expect(recentOf({ ...write, recent: many })).toEqual([...read.slice(2), next]);
+    expect(recentOf({ ...showing(['Ann', 'p2']), recent: many })).toEqual(read.slice(1));
   });
 
   it('of one moment are those that were recorded last', () => {
     const [first, last] = [wrote({ before: 'p0', sent: 'p1', at: NOW - LAG }), wrote({ at: NOW - LAG })];
-    expect(recentOf({ ...showing(['Ann', 'p2']), recent: [first, last] })).toEqual([last]);
+    expect(recentOf({ ...showing(['Ann', 'p2']), recent: [first, last] })).toEqual([{ ...last, read: true }]);
   });
 
   it('are apart by property and side', () => {
