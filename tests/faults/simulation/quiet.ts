@@ -8,9 +8,9 @@ import { answerBrake } from '../../../engine/sync/brake-answer.ts';
 import { createByHand, linkByHand } from '../../../engine/sync/manual.ts';
 import { mappingScope } from '../../../engine/sync/mapping-scope.ts';
 import { linksIn } from '../../support/links.ts';
-import type { Model } from './model.ts';
+import type { Model, Thing } from './model.ts';
 import type { Setting } from './setting.ts';
-import { find, pairs } from './things.ts';
+import { find, type Place, pairs } from './things.ts';
 
 /** How often is looked whether all is done, in ms, and after how many looks work is going round in circles. */
 const LOOK = 25;
@@ -92,9 +92,9 @@ async function answerDoubts({ engine, stores }: Setting, model: Model): Promise<
           // What was made of a record that was deleted meanwhile stays in review beside its thing's own record.
           if (first && second && ![first.id, second.id].includes(id)) continue;
           if (first && second) await linkByHand(mappingScope(context, mapping), [String(first.id), String(second.id)]);
-          else if (mapping.sides[other].create && !thing.deleted.has(places[other]))
+          else if (mapping.sides[other].create && !isGone(thing, places[other]))
             await createByHand(mappingScope(context, mapping), { side, id: String(id) });
-          // What was deleted is not made again: it stays in review.
+          // What was deleted or merged is not made again: it stays in review.
           else continue;
           answered = true;
           model.doubts++;
@@ -104,6 +104,8 @@ async function answerDoubts({ engine, stores }: Setting, model: Model): Promise<
   }
   return answered;
 }
+
+const isGone = ({ deleted, merged }: Thing, place: Place): boolean => deleted.has(place) || merged.has(place);
 
 /** One full scan of every mapping, until all that came of it is done; a text where it cannot end. */
 export async function fullScan(setting: Setting): Promise<Scan | string> {
