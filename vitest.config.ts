@@ -25,11 +25,16 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     sequence: { sequencer: UnitsLast },
     projects: [
-      // To begin a process costs more than most of these files take.
+      // Files share a process: to begin one, and to load the engine in it, costs more than most files take.
       { extends: true, test: { name: 'unit', include: [UNITS], isolate: false } },
       {
         extends: true,
-        test: { name: 'whole', include: ['tests/**/*.test.ts'], exclude: [UNITS, '**/node_modules/**'] },
+        test: {
+          name: 'whole',
+          isolate: false,
+          include: ['tests/**/*.test.ts'],
+          exclude: [UNITS, '**/node_modules/**'],
+        },
       },
     ],
   },

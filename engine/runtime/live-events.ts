@@ -6,12 +6,14 @@
 import type { Redis } from 'ioredis';
 import type { BrakeEvent, Engine, OutcomeEvent } from '../engine.ts';
 
+/** What a reconcile came to, or a brake that went on or off; `at`: ISO 8601. */
 export type LiveEvent = { readonly at: string } & (
   | ({ readonly type: 'outcome' } & Omit<OutcomeEvent, 'sides' | 'arrived'>)
   | ({ readonly type: 'brake' } & BrakeEvent)
 );
 type Listener = (event: LiveEvent) => void;
 
+/** Made before the engine, whose options take `onOutcome` and `onBrake`; who listens hears all processes. */
 export interface LiveEvents {
   /** Wire these two into `createEngine`. */
   onOutcome(event: OutcomeEvent): void;
@@ -32,6 +34,7 @@ const ASK = 10_000;
 const LINGER = 20;
 
 // Over 60 lines: a factory. What it returns are short functions that share the listeners and the two connections.
+/** @returns events of this process until `attach` joins those of others over Redis; `listen` fails as Redis does */
 export function createLiveEvents(): LiveEvents {
   const listeners = new Set<Listener>();
   let attached: Engine | undefined;
