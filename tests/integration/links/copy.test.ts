@@ -129,7 +129,7 @@ it.each([
   expect([await links.counterpart(0, '1'), await links.counterpart(1, '11')]).toContain(undefined);
 });
 
-it('waits for a worker that has a record, and leaves the link that it made', async () => {
+it('an import of links waits for a worker that has a record, and leaves the link that it made', async () => {
   const text = await three();
   expect(await links.claim(['1/11'], 'worker', 60_000)).toBeDefined();
   const [putting] = [put(text)];

@@ -18,7 +18,7 @@ afterAll(async () => {
 const set = (settings: Record<string, string>): Promise<unknown> =>
   Promise.all(Object.entries(settings).map(([name, value]) => redis.config('SET', name, value)));
 
-it('is content with an append-only file and no eviction', async () => {
+it('a Redis with an append-only file and no eviction is safe', async () => {
   await set({ appendonly: 'yes', 'maxmemory-policy': 'noeviction' });
   expect(await checkSafety(redis)).toEqual({ policy: 'noeviction', persistent: true, dangers: [], advice: [] });
 });

@@ -148,7 +148,7 @@ it('a process without workers neither takes over nor keeps others from it', asyn
   expect((await worker.versions.processes()).map((process) => process.yielded)).toEqual([[], []]);
 });
 
-it('is known only once every living process has heard of it', async () => {
+it('a version of a mapping is known only once every living process has heard of it', async () => {
   const old = await start('v1');
   const fresh = await start('v2');
   expect(await fresh.member.known('m')).toBe(false);

@@ -100,7 +100,7 @@ it('every property of every linked pair agrees, by an oracle that knows nothing 
   expect(lines).toMatch(/\n {2}together: \d+ pairs, \d+ properties compared, differences: 0$/);
 });
 
-it('is quiet: a second full scan makes no write and no job', async () => {
+it('a second full scan makes no write and no job', async () => {
   const before = [world.keap.stats().writes, world.shop.stats().writes];
   const run = await world.sync();
   await world.settle();

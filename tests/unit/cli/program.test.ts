@@ -106,7 +106,7 @@ describe('start', () => {
   });
 });
 
-it('has every command in docs/cli.md', async () => {
+it('docs/cli.md has every command', async () => {
   const page = await readFile(join(ROOT, 'docs', 'cli.md'), 'utf8');
   for (const command of createProgram().commands)
     expect(page).toMatch(new RegExp(`^\\| .*\`${command.name()}\\b`, 'm'));

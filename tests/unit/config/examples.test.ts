@@ -5,7 +5,7 @@ import { schemaFaults } from '../../../engine/config/validate.ts';
 import { makeExamples } from '../../../scripts/generate-examples.ts';
 import { ROOT } from './real.ts';
 
-it('are what scripts/generate-examples.ts makes of the seed', async () => {
+it('the example records are what scripts/generate-examples.ts makes of the seed', async () => {
   const made = await makeExamples();
   expect(made.size).toBe(8);
   for (const [file, examples] of made) {

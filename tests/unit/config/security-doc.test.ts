@@ -7,7 +7,7 @@ const ROOT = join(import.meta.dirname, '../../..');
 const page = readFileSync(join(ROOT, 'docs/security.md'), 'utf8');
 const rows = [...page.matchAll(/^\| (.+?) \| `(tests\/\S+\.test\.ts)`: (.+) \|$/gm)];
 
-it('has a row for each threat', () => {
+it('the page about security has a row for each threat', () => {
   expect(rows.length).toBeGreaterThan(30);
 });
 

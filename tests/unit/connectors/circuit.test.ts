@@ -296,7 +296,7 @@ describe('writes', () => {
   });
 });
 
-it('tells how the last call went', () => {
+it('a circuit states how the last call went', () => {
   const state = (error?: TandemError): string => {
     call(error);
     return circuit.status().state;

@@ -235,7 +235,7 @@ it('trouble with a reference names the records that it waits for, if any', () =>
   expect(troubleOf(error).refs).toEqual([]);
 });
 
-it('is settled with any issue but a block of the brake', () => {
+it('a record is settled with any issue but a block of the brake', () => {
   const issue = { reason: '', mapping: 'v1', since: 1 };
   expect([
     isSettled(undefined),

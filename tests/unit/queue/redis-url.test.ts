@@ -63,7 +63,7 @@ describe('an address', () => {
   ])('is none: %s', (url) => expect(parseRedisUrl(url)).toBeUndefined());
 });
 
-it('is shown without what is secret', () => {
+it('a Redis URL is shown without what is secret', () => {
   expect(shownRedisUrl('rediss://me:secret@one:6380/2')).toBe('rediss://one:6380/2');
   expect(shownRedisUrl('redis+sentinel://me:secret@one:1,two:2/main')).toBe('redis+sentinel://one:1,two:2/main');
   expect(shownRedisUrl('redis+sentinel://one/main?sentinelPassword=secret')).toBe('redis+sentinel://one/main');
@@ -71,7 +71,7 @@ it('is shown without what is secret', () => {
   expect(shownRedisUrl('secret')).toBe('REDIS_URL');
 });
 
-it('of a cluster has a hash tag before all keys, any other leaves them as they are', () => {
+it('the prefix of a cluster has a hash tag before all keys, any other leaves them as they are', () => {
   expect(keyPrefix('redis+cluster://one', 'tandem')).toBe('{tandem}');
   for (const url of ['redis://one', 'redis+sentinel://one/main', undefined])
     expect(keyPrefix(url, 'tandem')).toBe('tandem');

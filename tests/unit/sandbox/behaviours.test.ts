@@ -294,7 +294,7 @@ it('refuses everything for a while, with the page of a gateway', async () => {
   await until(async () => (await call('GET', '/customers')).status === 200);
 });
 
-it.each([-5_400_000, 600_000])('has a clock of its own, %d ms off', async (ahead) => {
+it.each([-5_400_000, 600_000])('a stand-in has a clock of its own, %d ms off', async (ahead) => {
   const set = await ok(call('POST', '/_sandbox/clock', { ahead }));
   expect(set.ahead).toBe(ahead);
   const answer = await call('POST', '/customers', { company: 'C' });

@@ -7,7 +7,7 @@ import { startShop } from '../../../sandbox/shop/server.ts';
 let close: (() => Promise<unknown>) | undefined;
 afterEach(() => close?.());
 
-it('takes the shop down and brings it back', async () => {
+it('a command takes the shop down and brings it back', async () => {
   const shop = await startShop({ token: 'token' });
   close = () => shop.close();
   const api = (url: string) => ({ url }) as Api;

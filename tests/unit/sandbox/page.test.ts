@@ -34,7 +34,7 @@ it('holds nothing hostile, and a policy with a fresh nonce', async () => {
   }
 });
 
-it('has a script that parses, and a config that comes back whole', async () => {
+it('the page has a script that parses, and a config that comes back whole', async () => {
   const html = await (await fetch(`${pages[1]?.url}/`)).text();
   const [config = '', script = ''] = [...html.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map((match) => match[1]);
   expect(JSON.parse(config)).toMatchObject({ kind: 'shop', token: hostile });
