@@ -110,7 +110,7 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   const { name, own } = state;
   const { side } = view;
   if (!entry || state.redefined || own[side] === entry[side] || isPersonal(facts, name)) return PLAIN;
-  const writes = facts.stored.recent.filter((one) => one.property === name && one.side === side);
+  const writes = writesTo(facts, side, name);
   const last = writes.at(-1);
   if (!last) return wasCreatedNow(facts, side) ? { kind: 'third' } : PLAIN;
   if (own[side] === last.sent) return PLAIN;
@@ -123,10 +123,9 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
   const known = now?.ok && now.fingerprint === last.sent;
   const sent = known ? now.value : null;
   const shown = rawOf(facts, view, name);
-  if (writes.some((one) => one.before === own[side] || one.sent === own[side])) {
-    const age = shownAt(facts, side) - last.at;
+  if (isFormer(writes, own[side])) {
     const write = known ? { property: name, value: now.value, fingerprint: now.fingerprint } : undefined;
-    if (age < facts.mapping.sides[side].entity.lag) return { kind: 'old', age, sent: write };
+    if (mayLag(facts, side, last)) return { kind: 'old', age: ageOf(facts, side, last), sent: write };
     // The system may have a form of its own for what was sent, and that may be the former one.
     if (!last.read && !sameButForm(sent, shown)) return { kind: 'refused', error: notStored(facts, name, side) };
   }
@@ -139,20 +138,28 @@ function shownOf(facts: Facts, view: RecordView, state: PropertyState, entry: Pr
 
 /** Whether a record shows one of the values from before our own last write, so short a time after it that its replica may lag. */
 export function mayBeOld(facts: Facts, view: RecordView, property: string): boolean {
-  const { side } = view;
-  const writes = facts.stored.recent.filter((one) => one.property === property && one.side === side);
+  const writes = writesTo(facts, view.side, property);
   const last = writes.at(-1);
   const value = fingerprintOf(facts.mapping, view, property);
-  if (!last || value === last.sent || !writes.some(({ before, sent }) => before === value || sent === value))
-    return false;
-  return shownAt(facts, side) - last.at < facts.mapping.sides[side].entity.lag;
+  return last !== undefined && value !== last.sent && isFormer(writes, value) && mayLag(facts, view.side, last);
 }
 
-/** Epoch ms on Redis' clock when the record was as its view shows it: a page may have been requested some time ago. */
-function shownAt({ records, stored }: Facts, side: SideIndex): number {
+/** Our own recent writes of one property to one side, the oldest first. */
+const writesTo = ({ stored }: Facts, side: SideIndex, property: string): RecentWrite[] =>
+  stored.recent.filter((one) => one.property === property && one.side === side);
+
+/** Whether a value stood there before one of these writes, or was sent by one: a replica may show any of them. */
+const isFormer = (writes: readonly RecentWrite[], value: string | undefined): boolean =>
+  writes.some(({ before, sent }) => before === value || sent === value);
+
+/** How long after a write the record was as its view shows it, in ms: a page may have been requested some time ago. */
+function ageOf({ records, stored }: Facts, side: SideIndex, write: RecentWrite): number {
   const fact = records[side];
-  return stored.now - (fact?.kind === 'present' ? (fact.shownAgo ?? 0) : 0);
+  return stored.now - (fact?.kind === 'present' ? (fact.shownAgo ?? 0) : 0) - write.at;
 }
+
+const mayLag = (facts: Facts, side: SideIndex, write: RecentWrite): boolean =>
+  ageOf(facts, side, write) < facts.mapping.sides[side].entity.lag;
 
 /** Whether we created the record so short a time ago that a write to it would be remembered. */
 function wasCreatedNow({ stored: { link, now } }: Facts, side: SideIndex): boolean {
@@ -203,13 +210,12 @@ export function notStoredBy(
   after: RecordView,
   { property, value, fingerprint }: PropertyWrite,
 ): 'old' | TandemError | undefined {
-  const { mapping, stored } = facts;
+  const { mapping } = facts;
   const { side } = view;
   const [shown, raw] = [fingerprintOf(mapping, after, property), rawOf(facts, after, property)];
   if (shown === fingerprint || sameButForm(value, raw)) return undefined;
-  const writes = stored.recent.filter((one) => one.property === property && one.side === side);
-  const former = [fingerprintOf(mapping, view, property), ...writes.flatMap(({ before, sent }) => [before, sent])];
-  if (former.includes(shown)) return mapping.sides[side].entity.lag > 0 ? 'old' : notStored(facts, property, side);
+  if (shown === fingerprintOf(mapping, view, property) || isFormer(writesTo(facts, side, property), shown))
+    return mapping.sides[side].entity.lag > 0 ? 'old' : notStored(facts, property, side);
   return lossIn(facts, after, { property, value });
 }
 
@@ -246,17 +252,15 @@ export function recentAfter(facts: Facts, views: Pair<RecordView>, written: read
     if (later + again === 0) return true;
     return later + again < REMEMBERED && stored.now - one.at < mapping.sides[one.side].entity.lag;
   });
-  const former = (one: RecentWrite): string[] =>
-    stored.recent.filter((other) => other !== one && same(one, other)).flatMap(({ before, sent }) => [before, sent]);
-  return [...kept.map((one) => shownBy(facts, views[one.side], one, former(one))), ...written];
+  return [...kept.map((one) => shownBy(facts, views[one.side], one)), ...written];
 }
 
 /** Nothing is open about a write whose value has been read, nor about one after which a person typed another value. */
-function shownBy(facts: Facts, view: RecordView, write: RecentWrite, former: readonly string[]): RecentWrite {
+function shownBy(facts: Facts, view: RecordView, write: RecentWrite): RecentWrite {
   const { unshown, ...shown } = write;
   const fact = facts.records[view.side];
   const value = fingerprintOf(facts.mapping, view, write.property);
   if (value === write.sent && fact?.kind === 'present' && fact.from !== 'response') return { ...shown, read: true };
-  const isOld = value !== write.sent && (value === write.before || former.includes(value));
+  const isOld = value !== write.sent && isFormer(writesTo(facts, view.side, write.property), value);
   return unshown && !isOld && !isEmpty(rawOf(facts, view, write.property)) ? shown : write;
 }
