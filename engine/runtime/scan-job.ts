@@ -164,17 +164,8 @@ async function scanAgainIfEdited({ engine, member, mapping, job }: Scanning): Pr
   await engine.trigger({ mapping: name, scan: job.data.scan }, 'edit');
 }
 
-const deliveredOf = (version: string, { views, sizes, handled, requestedAt, revision }: FoundOnPage): Delivered[] =>
-  views.map((view, i) => ({
-    record: view.record,
-    version,
-    view,
-    from: 'list',
-    size: sizes[i]!,
-    handled: handled[i],
-    requestedAt,
-    revision,
-  }));
+const deliveredOf = (version: string, { records, ...request }: FoundOnPage): Delivered[] =>
+  records.map((one) => ({ ...one, ...request, record: one.view.record, version, from: 'list' }));
 
 async function scanFailed({ engine, job, token, mapping, run, log }: Scanning, error: TandemError): Promise<never> {
   const report = (code: ErrorCode, result: Failure['result']): void =>

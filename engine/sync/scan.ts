@@ -38,13 +38,17 @@ export type { RunKind, ScanKind, ScanProgress, UnidentifiedItems } from './readi
 /** Items without a usable id that a run names one by one, per side. */
 const NAMED = 20;
 
+export interface FoundRecord {
+  readonly view: RecordView;
+  /** As characters of JSON. */
+  readonly size: number;
+  /** See `DeliveredRecord`. */
+  readonly handled: string | undefined;
+}
+
 /** Records of a page that need work. */
 export interface FoundOnPage {
-  readonly views: readonly RecordView[];
-  /** Of each, as characters of JSON. */
-  readonly sizes: readonly number[];
-  /** See `DeliveredRecord`. */
-  readonly handled: readonly (string | undefined)[];
+  readonly records: readonly FoundRecord[];
   /** When the page was requested: `performance.now()`, and the number of the mapping's last commit. */
   readonly requestedAt: number;
   readonly revision: number;
@@ -181,8 +185,12 @@ async function readList(
     const free = blind ? (await links.reader.counterparts(side, work.inScope)).filter((one) => one === null).length : 0;
     // One that cannot be understood is there all the same.
     const met = await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
-    if (work.ids.length > 0)
-      await options.found(side, work.ids, { views: work.views, sizes: work.sizes, handled: work.handled, ...request });
+    if (work.changed.length > 0)
+      await options.found(
+        side,
+        work.changed.map(({ view }) => view.record.id),
+        { records: work.changed, ...request },
+      );
     if (work.again.length > 0) await options.found(side, work.again);
     const { deleted = [] } = page;
     // A full read misses those among the linked ones, and weighs them all together.
@@ -209,7 +217,7 @@ async function readList(
     await options.progress?.({
       side,
       read: reading.read,
-      work: work.ids.length + work.again.length + gone.length,
+      work: work.changed.length + work.again.length + gone.length,
       failed,
       ...itemsOf(reading),
     });
@@ -246,11 +254,7 @@ const besideReason = ({ sides }: Mapping, side: SideIndex, count: number): strin
 };
 
 interface PageWork {
-  readonly ids: readonly string[];
-  readonly views: readonly RecordView[];
-  readonly sizes: readonly number[];
-  /** See `DeliveredRecord`. */
-  readonly handled: readonly (string | undefined)[];
+  readonly changed: readonly FoundRecord[];
   /** Of records that are in scope, where all were looked at. */
   readonly inScope: readonly string[];
   readonly failed: number;
@@ -275,7 +279,7 @@ async function scanPage(scope: MappingScope, side: SideIndex, page: Page, first:
       );
   const records = positions.map((position) => page.records[position]!);
   const stored = await links.batches.lookup(side, idsOf([...records, ...page.failed]));
-  const changed: { view: RecordView; size: number; handled: string | undefined }[] = [];
+  const changed: FoundRecord[] = [];
   const toIndex: RecordView[] = [];
   const inScope: string[] = [];
   const sameState: { id: string; raw: string; state: string }[] = [];
@@ -312,15 +316,7 @@ async function scanPage(scope: MappingScope, side: SideIndex, page: Page, first:
   }
   await links.unlinked.index(side, toIndex.map(indexEntry));
   await links.batches.noteRaw(side, sameState);
-  return {
-    ids: changed.map(({ view }) => view.record.id),
-    views: changed.map(({ view }) => view),
-    sizes: changed.map(({ size }) => size),
-    handled: changed.map(({ handled }) => handled),
-    inScope,
-    failed,
-    again,
-  };
+  return { changed, inScope, failed, again };
 }
 
 /**
