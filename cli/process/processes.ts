@@ -16,6 +16,7 @@ import {
   type Tracing,
   tellMissing,
   webhookKeys,
+  within,
 } from '../../engine/index.ts';
 import { requireProtection } from '../../server/listen.ts';
 import { createMetrics, type Metrics } from '../../server/metrics.ts';
@@ -30,7 +31,7 @@ import { createLogger, type Logger } from './log.ts';
 import { startTracing, tracingConfigured } from './open-telemetry.ts';
 import { checkRedis, openFingerprints, requireRedisUrl } from './redis.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
-import { stopOnSignals, within } from './signals.ts';
+import { stopOnSignals } from './signals.ts';
 
 export interface Roles {
   readonly server: boolean;
@@ -267,7 +268,8 @@ async function closeServer(server: FastifyInstance): Promise<void> {
 async function closeAll(closers: Closers, logger: Logger): Promise<void> {
   for (const { what, limit, close } of [...closers].reverse()) {
     try {
-      if (!(await within(limit, close()))) logger.warn({ what }, 'was not closed in time and is left as it is');
+      const closed = close().then(() => true);
+      if (!(await within(limit, closed))) logger.warn({ what }, 'was not closed in time and is left as it is');
     } catch (error) {
       logger.warn({ what, reason: error instanceof Error ? error.message : String(error) }, 'could not be closed');
     }

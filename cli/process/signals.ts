@@ -30,16 +30,3 @@ export function stopOnSignals(logger: Logger): StopRequest {
     },
   };
 }
-
-/** Waits for `work`, but no longer than `ms`. @returns whether it ended in time */
-export async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([work.then(() => true as const), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

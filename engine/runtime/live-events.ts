@@ -5,6 +5,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { BrakeEvent, Engine, OutcomeEvent } from '../engine.ts';
+import { isConnected } from '../queue/patience.ts';
 
 /** What a reconcile came to, or a brake that went on or off; `at`: ISO 8601. */
 export type LiveEvent = { readonly at: string } & (
@@ -56,7 +57,7 @@ export function createLiveEvents(): LiveEvents {
     const events = collected;
     collected = [];
     // Events are a courtesy: while Redis is away they are not queued up.
-    if (attached?.redis.status !== 'ready') return;
+    if (!attached || !isConnected(attached)) return;
     for (const type of ['outcome', 'brake'] as const) {
       const some = events.filter((event) => event.type === type);
       if (some.length > 0) attached.redis.publish(channel(type), JSON.stringify(some)).catch(() => {});
