@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const UNITS = 'tests/unit/**/*.test.ts';
 
-/** Unit tests last and side by side: only then do they share a process, and they fill the time in which the last long file ends. */
+/** Unit tests last: they are short, and fill the time in which the last long file ends. */
 class UnitsLast extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isUnit = ({ project }: TestSpecification): boolean => project.name === 'unit';
@@ -18,6 +18,8 @@ export default defineConfig({
   test: {
     globalSetup: ['tests/support/build.ts'],
     pool: 'forks',
+    // Files share a process: to begin one, and to load the engine in it, costs more than most files take.
+    isolate: false,
     // Tests mostly wait for Redis, HTTP and processes: half as many again as there are cores.
     maxWorkers: Math.max(2, Math.ceil(availableParallelism() * 1.5)),
     testTimeout: 60_000,
@@ -25,13 +27,11 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     sequence: { sequencer: UnitsLast },
     projects: [
-      // Files share a process: to begin one, and to load the engine in it, costs more than most files take.
-      { extends: true, test: { name: 'unit', include: [UNITS], isolate: false } },
+      { extends: true, test: { name: 'unit', include: [UNITS] } },
       {
         extends: true,
         test: {
           name: 'whole',
-          isolate: false,
           include: ['tests/**/*.test.ts'],
           exclude: [UNITS, '**/node_modules/**'],
         },
