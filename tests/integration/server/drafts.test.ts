@@ -77,7 +77,15 @@ test('while a draft with slow expressions is tried, all else is answered', async
 test('a draft that takes longer than is declared is ended, and more than are declared at once get 429', async () => {
   const made = await served({ drafts: { atOnce: 2, timeout: 500 } });
   const yaml = converting('($f := function($x) { $f($x) }; $f(1))');
+  // Each has a connection of its own: which of three is the last to arrive is not known.
+  let requests = 0;
+  const both = new Promise<void>((resolve) => {
+    made.app.server.on('request', () => {
+      if (++requests === 2) resolve();
+    });
+  });
   const endless = [post(made, '/mappings/validate', { yaml }), post(made, '/mappings/validate', { yaml })];
+  await both;
   const refused = await post(made, '/mappings/validate', { yaml });
   expect(refused).toMatchObject({
     status: 429,
