@@ -909,6 +909,9 @@ describe('which record an unconfirmed create has made', () => {
   });
   const required = mappingOf({ properties: { name: { required: true }, phone: {} } });
   const flags = mappingOf({ properties: { name: { type: 'boolean' }, phone: {} } });
+  const refers = mappingOf({
+    properties: { name: {}, phone: { reference: { mapping: 'firms' } as never }, fax: {}, mail: {} },
+  });
 
   it.each<readonly [string, () => string, string]>([
     ['found by a search', () => verdict({ by: 'search', records: [at(['Eve', 'p9'])], others: [] }), 'b'],
@@ -951,6 +954,26 @@ describe('which record an unconfirmed create has made', () => {
     ['recent, what is required edited', () => verdict(recent([at(['Eve', 'p1'])]), undefined, required), 'none'],
     ['recent, all that says something kept', () => verdict(recent([at(['Eve', 'p1'])]), undefined, flags), 'unknown'],
     ['recent, only a flag kept', () => verdict(recent([at(['Ann', 'p9'])]), undefined, flags), 'none'],
+    [
+      'recent, all edited but the record that it refers to',
+      () => verdict(recent([at(['Eve', 'p1'])]), undefined, refers),
+      'unknown',
+    ],
+    [
+      'recent, referring to another record, with half of the rest kept',
+      () => verdict(recent([at(['Ann', 'p9', 'f9'])]), pendingCreate({ name: 'Ann', phone: 'p1', fax: 'f1' }), refers),
+      'none',
+    ],
+    [
+      'recent, referring to another record, with most of the rest kept',
+      () =>
+        verdict(
+          recent([at(['Ann', 'p9', 'f1', 'm9'])]),
+          pendingCreate({ name: 'Ann', phone: 'p1', fax: 'f1', mail: 'm1' }),
+          refers,
+        ),
+      'unknown',
+    ],
     [
       'recent, with a match key that was sent',
       () => verdict(recent([at(['Eve', 'p9'], { keys: ['ann@x'] })]), sent),
@@ -1035,7 +1058,6 @@ describe('which record an unconfirmed create has made', () => {
   ])('%s', (_, got, wanted) => expect(got()).toBe(wanted));
 
   it.each([
-    ['a reference', { reference: { mapping: 'firms' } }],
     ['an entry of a table', { values: { name: 't' } }],
     ['a flag', { type: 'boolean' }],
   ])('is not recognized by %s', (_, property) =>
