@@ -271,11 +271,9 @@ function linkCreated(
   const edited = ({ property, fingerprint }: PropertyWrite): boolean =>
     pending !== undefined &&
     (pending.sent[property] !== fingerprint || !isComparable(mapping, counterpart.side, pending, property));
-  const lost = lostOf(
-    facts,
-    counterpart,
-    sent.writes.filter((write) => !edited(write)),
-  );
+  // What was stored as it was sent and shows otherwise by now was edited there.
+  const stored = pending?.intact ? [] : sent.writes.filter((write) => !edited(write));
+  const lost = lostOf(facts, counterpart, stored);
   const cut = lostOf(facts, counterpart, sent.writes.filter(edited));
   const begun = baseOfCreate(mapping, source, counterpart, fingerprintsOf(sent), { begun: pending, exact });
   const base = withoutLost(mapping, begun, counterpart, [...lost.keys(), ...cut.keys()]);
@@ -299,6 +297,12 @@ interface NewLink {
   readonly unfinished: boolean;
   /** What the target did not store as it was sent, by property. */
   readonly lost: ReadonlyMap<string, TandemError>;
+}
+
+/** Whether the response to a create showed every value as it was sent. */
+export function isIntact({ mapping, capabilities, newRecord }: Facts, made: RecordView): boolean {
+  if (!newRecord?.ok || capabilities[made.side].create?.returns !== 'record') return false;
+  return newRecord.writes.every(({ property, fingerprint }) => fingerprintOf(mapping, made, property) === fingerprint);
 }
 
 /** The new record shows less than was sent: a cut text, a rounded number, nothing. Nobody has edited it there. */

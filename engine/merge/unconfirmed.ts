@@ -115,9 +115,9 @@ export const sameSent = (then: Sent, now: Sent): boolean =>
 
 /**
  * How much a record looks like the result of an unconfirmed create. Whom it names decides for certain, and so does a match
- * key that was sent. Else it is alike if it still holds all that the mapping requires, or, without a match key, if it still
- * refers to the same records, or holds most of what was sent that few records have in common: a second order for a customer
- * is worse than a question. What was sent under another definition may be what it holds.
+ * key that was sent. Else it is alike if it still holds all that the mapping requires, or, without a match key, most of
+ * what was sent that few records have in common; where it refers to the same records, any of that: a second order for a
+ * customer is worse than a question. What was sent under another definition may be what it holds.
  */
 function likenessOf(
   mapping: Mapping,
@@ -138,10 +138,11 @@ function likenessOf(
   const required = sent.filter(({ property }) => property?.required);
   if (required.length > 0 && required.every(mayBeKept)) return 'like';
   if (keysDecide(mapping, pending)) return 'other';
-  const references = sent.filter(({ property }) => property?.reference);
-  if (references.length > 0 && references.every(mayBeKept)) return 'like';
   const distinctive = sent.filter(({ property }) => property === undefined || isDistinctive(property));
-  return distinctive.filter(mayBeKept).length * 2 > distinctive.length ? 'like' : 'other';
+  const references = sent.filter(({ property }) => property?.reference);
+  const refersAlike = references.length > 0 && references.every(mayBeKept);
+  const few = refersAlike ? 0 : distinctive.length / 2;
+  return distinctive.filter(mayBeKept).length > few ? 'like' : 'other';
 }
 
 /** Whether few records have the same value: not so whom they refer to, the entries of a table, yes and no. */

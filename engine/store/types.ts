@@ -202,6 +202,8 @@ export interface PendingCreate {
   readonly made?: string;
   /** Epoch ms when it answered that: `at` is the time of the first try. Former versions noted none. */
   readonly madeAt?: number;
+  /** That response showed every value as it was sent: what the record shows otherwise later was edited since. */
+  readonly intact?: boolean;
   /** Epoch ms since when the target was searched for the result in vain, after the last try to create it had ended. */
   readonly notFoundSince?: number;
   /** Nobody works on it: a person must find out what became of it, or the source is gone or in trouble. */
@@ -499,7 +501,7 @@ export interface Batches {
   noteCreate(
     begin: Pick<Begin, 'record' | 'owner' | 'claims'>,
     key: string,
-    learned: Pick<PendingCreate, 'made' | 'madeAt' | 'notFoundSince'>,
+    learned: Pick<PendingCreate, 'made' | 'madeAt' | 'intact' | 'notFoundSince'>,
   ): Promise<'changed' | 'lost' | undefined>;
   /**
    * Nobody works on the pending create of a record: others no longer wait for its end, but go to review where they look like

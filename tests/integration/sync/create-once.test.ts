@@ -121,7 +121,7 @@ describe('the result of a create whose answer was lost is found', () => {
     expect(made()).toHaveLength(1);
   });
 
-  it('by a person where it was edited since, and nothing else tells; meanwhile neither is made again', async () => {
+  it('by a person when it was edited since and nothing else identifies it: neither is made again', async () => {
     const title = unique('once');
     const customer = await make(world, 'shop', 'customers', { email: `${title}@x.example`, first_name: 'Ada' });
     await reconcile(world, 'contact-customer', 'shop', customer);
@@ -156,7 +156,7 @@ describe('the result of a create whose answer was lost is found', () => {
     await linked(world, 'opportunity-order', 'keap', another);
   });
 
-  it('by a person where the mapping was edited since and nothing tells any more: meanwhile neither is made again', async () => {
+  it('by a person when the mapping was edited since and nothing identifies it: neither is made again', async () => {
     const name = unique('Once');
     const id = await make(world, 'shop', 'products', { name, price: '1.00', short_description: 'x' });
     const made = () => all(world, 'keap', 'products').filter((one) => one.name === name);
@@ -254,6 +254,23 @@ describe('the id that a create answered', () => {
     await reconcile(world, 'product-product', 'keap', id);
     expect(await linked(world, 'product-product', 'keap', id)).toBe(String(made.id));
     expect(posts('shop', '/products')).toBe(before + 1);
+  });
+
+  it('is kept with the note that all was stored: a value that a person clears before the two are linked is cleared', async () => {
+    const id = await make(world, 'keap', 'products', { ...product(unique('cleared')), weight: 5 });
+    const next = String(Math.max(...all(world, 'shop', 'products').map((one) => Number(one.id))) + 1);
+    const { batches, reader } = world.engine.links('product-product');
+    // Somebody else works on the new record, by its event, say.
+    await batches.claim('somebody', [`1/${next}`], 60_000);
+    await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [id]);
+    const { pendingCreate } = linksIn(world.engine.links('product-product'));
+    await expect.poll(() => pendingCreate(0, id)).toMatchObject({ made: next, intact: true });
+    await edit(world, 'shop', 'products', next, { weight: null });
+    await batches.releaseTaken('somebody', [{ records: [], claims: [`1/${next}`] }]);
+    await expect.poll(() => reader.counterpart(0, id), { timeout: 10_000 }).toBe(next);
+    const weight = () => all(world, 'keap', 'products').find((one) => one.id === id)?.weight ?? null;
+    await expect.poll(weight).toBeNull();
+    expect(await issueOf(world, 'product-product', 'keap', id)).toBeUndefined();
   });
 });
 

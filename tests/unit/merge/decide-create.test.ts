@@ -230,7 +230,7 @@ describe('a record that needs a counterpart', () => {
   it('is blocked where it takes the brake over its limit', () =>
     expect(play({ ...alone, mapping: limited, effects: { brake } })).toContain('blockedBy: brake-1'));
 
-  it('is blocked without the decision that has ended', () =>
+  it('is blocked, and loses a decision that was made about its former values', () =>
     expect(
       play({
         ...alone,
@@ -589,7 +589,7 @@ describe('a create whose outcome is not known', () => {
       [1_000, 1_000],
       [8_000, 8_000],
       [59_900, 100],
-    ])('for %i ms is searched for again in %i ms', (age, retryAfter) => {
+    ])('is searched for again: missing for %i ms, next search in %i ms', (age, retryAfter) => {
       expect(missing(NOW - age)).toMatch(/\nfails: OUTCOME_UNKNOWN .*\n$/);
       expect(missing(NOW - age)).toContain(`{paused: true, retryAfter: ${retryAfter}}`);
       expect(missing(NOW - age)).not.toContain('! note-not-found');
@@ -726,7 +726,7 @@ describe('a create whose outcome is not known', () => {
       }),
     ).not.toContain('withdraw'));
 
-  it('that a person has found out came to nothing is sent again, without the brake', () =>
+  it('is sent again, without the brake, where a person asks for that in its review', () =>
     expect(
       play({
         ...alone,
@@ -755,7 +755,7 @@ describe('a create whose outcome is not known', () => {
       "
     `));
 
-  it('that a person looks at is looked for again', () =>
+  it('is searched for again while it is in review', () =>
     expect(
       play({ ...alone, open: { pendingCreate: { ...sent, review: true } }, answers: { found: nothingFound } }),
     ).toContain('? {ask: unconfirmed-create'));
@@ -776,10 +776,21 @@ describe('a create whose outcome is not known', () => {
       }),
     ).toContain('lastSynced: ["", ""]'));
 
-  it('that nobody has looked at is looked for, although a person asks for the create', () =>
+  it('is searched for first where a person asks for the create and no review was raised', () =>
     expect(play({ ...alone, choice: { kind: 'create' }, open, answers: { found: nothingFound } })).toContain(
       '? {ask: unconfirmed-create',
     ));
+
+  it.each([
+    [{ made: 'b' }, '= created', 'WRITE_NOT_STORED'],
+    [{ made: 'b', intact: true }, 'phone: [p1, p1, phone#1]', 'mark: ['],
+  ])('is linked to what it has made, where an empty value was not stored, or cleared since: %j', (noted, ...wanted) => {
+    const records = [{ view: view(1, ['Ann', '']), linked: false, firstSeen: undefined }];
+    const pending = { pendingCreate: { ...open.pendingCreate, ...noted } };
+    const played = play({ ...alone, open: pending, answers: { found: { by: 'search', records, others: [] } } });
+    for (const text of wanted) expect(played).toContain(text);
+    expect(played.includes('WRITE_NOT_STORED')).toBe(!('intact' in noted));
+  });
 
   it('is linked to what it has made, and what was edited there since flows back', () =>
     expect(
@@ -835,7 +846,7 @@ describe('a create whose record, known by its id, is not shown', () => {
     expect(late(LAG)).toContain('= review {code: OUTCOME_UNKNOWN');
   });
 
-  it('is left to a person then, who may have deleted it, and is looked at again once it shows', () => {
+  it('is left to a person once reads can no longer lag, and is looked at again once the target shows it', () => {
     const played = play(made(LAG));
     expect(played).toContain('= review {code: OUTCOME_UNKNOWN');
     expect(played).toContain('made: b7, review: true');
@@ -857,7 +868,7 @@ describe('a create that was answered with the id of a linked record', () => {
     },
   });
 
-  it('is left to a person, and never sent again: that other record is gone', () =>
+  it('is left to a person as a reused id, and never sent again', () =>
     expect(play(made(true))).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
@@ -955,9 +966,19 @@ describe('which record an unconfirmed create has made', () => {
     ['recent, all that says something kept', () => verdict(recent([at(['Eve', 'p1'])]), undefined, flags), 'unknown'],
     ['recent, only a flag kept', () => verdict(recent([at(['Ann', 'p9'])]), undefined, flags), 'none'],
     [
+      'recent, referring to the same record, with one of three others kept',
+      () =>
+        verdict(
+          recent([at(['Eve', 'p1', 'f9', 'm1'])]),
+          pendingCreate({ name: 'Ann', phone: 'p1', fax: 'f1', mail: 'm1' }),
+          refers,
+        ),
+      'unknown',
+    ],
+    [
       'recent, all edited but the record that it refers to',
       () => verdict(recent([at(['Eve', 'p1'])]), undefined, refers),
-      'unknown',
+      'none',
     ],
     [
       'recent, referring to another record, with half of the rest kept',
@@ -1093,12 +1114,12 @@ describe('a record that may be the result of another create', () => {
   });
   const days = (count: number): number => count * 86_400_000;
 
-  it('waits a moment while that is under way', () =>
+  it('waits a moment while the other create is under way', () =>
     expect(suspected([other({ underWay: true }, { sent: { name: 'Eve' } })])).toBe(
       'fails: RECORD_LOCKED "The record may be the result of a create whose outcome is not known yet." {retryAfter: 300}',
     ));
 
-  it('waits for its next try where it looks like the result', () =>
+  it('waits for the next try of the other create where it looks like the result', () =>
     expect(suspected([other()])).toBe(
       'fails: RECORD_LOCKED "The record may be the result of a create whose outcome is not known yet." {retryAfter: 5000}',
     ));
@@ -1141,7 +1162,7 @@ describe('a record that may be the result of another create', () => {
   it('waits for a create that is under way before a person is asked about another one', () =>
     expect(suspected([other({}, { review: true }), other({ underWay: true })])).toContain('RECORD_LOCKED'));
 
-  it('that only looks like the result is none two days later', () => {
+  it('does not wait two days later where it only resembles what was sent', () => {
     const required = mappingOf({ properties: { name: { required: true }, phone: {} } });
     const like = other({}, { at: NOW - days(2), sent: { name: 'Ann', phone: 'p9' } });
     expect(suspected([like], { mapping: required })).toContain('RECORD_LOCKED');
@@ -1167,10 +1188,10 @@ describe('a record that may be the result of another create', () => {
     expect(suspicionOf(factsOf({}), record, [other({}, pending)])).toEqual({ kind: 'none' }),
   );
 
-  it('is told apart from one that waits', () =>
+  it('leads to a review where the other create is in review', () =>
     expect(suspicionOf(factsOf({}), view(0, ['Ann', 'p1']), [other({}, { review: true })]).kind).toBe('review'));
 
-  it('is named by its side', () =>
+  it('is in review with a reason that names the side of the source of the other create', () =>
     expect(
       play({
         look: [1, 'b'],
@@ -1215,7 +1236,7 @@ describe('a source that keeps the id of its counterpart', () => {
       "
     `));
 
-  it('is noted where the system does not take it', () =>
+  it('gets a note on its link where the system refuses the id', () =>
     expect(play({ ...given, effects: { correlated: [false, undefined] } })).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
@@ -1277,7 +1298,7 @@ describe('a source that keeps the id of its counterpart', () => {
       "
     `));
 
-  it('gets it with the link unfinished', () =>
+  it('gets the id although a value that the target filled in must still flow back', () =>
     expect(
       play({
         ...given,
@@ -1343,12 +1364,12 @@ describe('a source that keeps the id of its counterpart', () => {
   it('gets it while the brake is on, where the counterpart was made just now', () =>
     expect(play({ ...given, choice: { kind: 'create' }, stored: { brake } })).toContain('! correlate'));
 
-  it('that names it already is not written', () =>
+  it('is not written where it names its counterpart already', () =>
     expect(
       play({ ...given, records: [view(0, ['Ann', 'p1'], { ref: 'new' }), undefined], answers: { namedExists: true } }),
     ).not.toContain('! correlate'));
 
-  it('of the second side gets it in the same way', () =>
+  it('gets the id on the second side in the same way', () =>
     expect(
       play({
         mapping: mappingOf({ sides: [{}, { correlate: PLACE }] }),
