@@ -5,6 +5,7 @@
  */
 import type { Mapping, MappingSide } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
+import { EMPTY } from '../expression/values.ts';
 import { changeTo, type Outcome } from '../model/outcome.ts';
 import { flip, mapPair } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
@@ -271,9 +272,14 @@ function linkCreated(
   const edited = ({ property, fingerprint }: PropertyWrite): boolean =>
     pending !== undefined &&
     (pending.sent[property] !== fingerprint || !isComparable(mapping, counterpart.side, pending, property));
-  // What was stored as it was sent and shows otherwise by now was edited there.
-  const stored = pending?.intact ? [] : sent.writes.filter((write) => !edited(write));
-  const lost = lostOf(facts, counterpart, stored);
+  // What was shown as it was sent, and is empty by now, was cleared there: it is no loss.
+  const cleared = ({ property }: PropertyWrite): boolean =>
+    pending?.intact === true && fingerprintOf(mapping, counterpart, property) === EMPTY;
+  const lost = lostOf(
+    facts,
+    counterpart,
+    sent.writes.filter((write) => !edited(write) && !cleared(write)),
+  );
   const cut = lostOf(facts, counterpart, sent.writes.filter(edited));
   const begun = baseOfCreate(mapping, source, counterpart, fingerprintsOf(sent), { begun: pending, exact });
   const base = withoutLost(mapping, begun, counterpart, [...lost.keys(), ...cut.keys()]);
@@ -299,11 +305,9 @@ interface NewLink {
   readonly lost: ReadonlyMap<string, TandemError>;
 }
 
-/** Whether the response to a create showed every value as it was sent. */
-export function isIntact({ mapping, capabilities, newRecord }: Facts, made: RecordView): boolean {
-  if (!newRecord?.ok || capabilities[made.side].create?.returns !== 'record') return false;
-  return newRecord.writes.every(({ property, fingerprint }) => fingerprintOf(mapping, made, property) === fingerprint);
-}
+/** Whether a new record shows all that was sent, be it in forms of its own. */
+export const isIntact = (facts: Facts, made: RecordView): boolean =>
+  facts.newRecord?.ok === true && lostOf(facts, made, facts.newRecord.writes).size === 0;
 
 /** The new record shows less than was sent: a cut text, a rounded number, nothing. Nobody has edited it there. */
 function lostOf(facts: Facts, counterpart: RecordView, writes: readonly PropertyWrite[]): NewLink['lost'] {

@@ -202,7 +202,7 @@ export interface PendingCreate {
   readonly made?: string;
   /** Epoch ms when it answered that: `at` is the time of the first try. Former versions noted none. */
   readonly madeAt?: number;
-  /** That response showed every value as it was sent: what the record shows otherwise later was edited since. */
+  /** The record showed then all that was sent: what is empty in it later was cleared since. */
   readonly intact?: boolean;
   /** Epoch ms since when the target was searched for the result in vain, after the last try to create it had ended. */
   readonly notFoundSince?: number;

@@ -250,8 +250,7 @@ async function noteMade({ links }: MappingScope, facts: Facts, made: string, int
   const key = results.begun?.key;
   const madeAt = Math.round(responseAt(facts));
   // Also by a worker that has lost its claims: what was made is linked by the worker that has the record now.
-  const learned = { made, madeAt, ...(intact ? { intact } : {}) };
-  if (key !== undefined) await links.batches.noteCreate({ record: recordKey(side, id) }, key, learned);
+  if (key !== undefined) await links.batches.noteCreate({ record: recordKey(side, id) }, key, { made, madeAt, intact });
 }
 
 async function noteNotFound(
