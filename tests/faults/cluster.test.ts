@@ -60,7 +60,7 @@ async function isFollowing({ redis }: Node): Promise<boolean> {
   return (await redis.info('replication')).includes('master_link_status:up');
 }
 
-it('another node takes over, first at will, then because one is killed: all goes on, nothing is lost or made twice', async () => {
+it('syncs go on when another node of a cluster takes over, by command or after a kill: nothing is lost or made twice', async () => {
   const { nodes, leader, follower } = await startCluster('{tandem}');
   const { make, skus, allLinked, readyWith, expectAll } = await startOver(
     `redis+cluster://${nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`,

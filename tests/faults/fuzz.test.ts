@@ -5,7 +5,7 @@ import { fuzz } from './fuzz/run.ts';
 
 afterEach(closeAll);
 
-test('no request ends the process, fails it, or is answered with anything but its documents', async () => {
+test('no request ends the process or causes an internal error, and each error response is a problem document', async () => {
   const { faults, statuses, requests } = await fuzz(
     Number(process.env.FUZZ_SEED ?? 1),
     Number(process.env.FUZZ_REQUESTS ?? 2_000),

@@ -18,7 +18,7 @@ afterEach(closeAll);
 
 const MAPPINGS = ['company-customer', 'contact-customer', 'product-product', 'opportunity-order'];
 
-it('killed while links are rebuilt, it goes on: every link as before, and nothing is made twice', async () => {
+it('a process killed while it rebuilds links goes on after a restart: links are as before, nothing is made twice', async () => {
   const { keap, shop, env: systems } = await standIns();
   const prefix = ownPrefix();
   const port = await freePort();

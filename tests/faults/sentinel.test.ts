@@ -8,7 +8,7 @@ afterEach(closeAll);
 
 const RECORDS = 40;
 
-it('the leader is killed in the midst of work: all goes on with the next one, and nothing is lost or made twice', async () => {
+it('syncs go on with the next Redis leader when the leader is killed: nothing is lost or made twice', async () => {
   const leader = await startRedis({ own: true, appendonly: true });
   later(() => leader.stop());
   const follower = await startRedis({

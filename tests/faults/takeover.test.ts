@@ -75,7 +75,7 @@ async function longestGap(url: string, ended: AbortSignal): Promise<number> {
   return longest;
 }
 
-test('no answer of a system ends a process with 768 MB of heap, nor keeps it from answering', async () => {
+test('no response of a system ends a process with 768 MB of heap or keeps it from serving requests', async () => {
   const taken = await takenSystem();
   const { child, ready, log } = await startTandem('start', {
     NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,

@@ -336,7 +336,8 @@ async function checkOddField(
       ...madeTexts(odd.filter((one) => ['cut', 'round'].includes(one.behaviour) && one.place === place)),
     ];
     const gaveWay = others.some((other) => shown.has(sameForm(other)));
-    if (value === '' ? gaveWay : await isKept(setting, thing, value)) continue;
+    if (value === '' ? gaveWay || looksPutBack(setting, thing, place, odd) : await isKept(setting, thing, value))
+      continue;
     const record = records.get(place);
     if (record && isOvertaken(setting, edit, record)) {
       model.overtaken++;
@@ -349,6 +350,22 @@ async function checkOddField(
   history.settled = value;
   history.edits = [];
   return [];
+}
+
+/**
+ * A response showed a clear that was not stored, and the record was modified afterwards: that looks like a person who put the
+ * value back (docs/promises.md).
+ */
+function looksPutBack(setting: Setting, thing: Thing, cleared: Place, odd: readonly Odd[]): boolean {
+  const all = oddities(setting).get(thing.name) ?? [];
+  const edits = [...thing.fields.values()].flatMap((history) => history.edits);
+  return odd
+    .filter(({ behaviour, place }) => behaviour === 'echo' && place !== cleared)
+    .some((echo) => {
+      const isLater = ({ place, at }: { readonly place: Place; readonly at: number }): boolean =>
+        place === echo.place && at >= echo.at;
+      return all.some((one) => one.behaviour === 'reformat' && isLater(one)) || edits.some(isLater);
+    });
 }
 
 /** What is left of a thing whose record in one place was merged into that of another thing. */
