@@ -13,7 +13,7 @@ import { turnsOf } from './loop.ts';
 import type { MergeResult } from './merge.ts';
 import { disagreementOf, isReview, outcomeAfter } from './pair-outcome.ts';
 import { blockedTrouble } from './permit.ts';
-import { nextLook, recentAfter } from './readback.ts';
+import { nextLook, recentAfter, unshownBefore } from './readback.ts';
 import { stateToStore } from './record-state.ts';
 import { type Responses, refusalOf, responsesOf, withoutRefused } from './responses.ts';
 import type { PairToMerge, Settled } from './settle.ts';
@@ -164,6 +164,7 @@ const writesOf = (facts: Facts, pair: PairToMerge, merged: MergeResult, response
   ...appliedBefore(facts, pair),
   ...restoredNow(facts),
   ...writtenNow(facts, pair, merged, responses),
+  ...unshownBefore(facts, pair, merged.writes),
 ];
 
 /** What each property showed before our own write, when we wrote it, and how often in a row. */

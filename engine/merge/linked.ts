@@ -10,7 +10,7 @@ import { appliedWrites, withApplied } from './base.ts';
 import { decideOrphaned } from './orphaned.ts';
 import { decideMerged } from './other.ts';
 import { decidePair } from './pair-to-merge.ts';
-import { mayBeOld } from './readback.ts';
+import { mayBeOld, shownLate } from './readback.ts';
 import { isSynced, unreadableState } from './record-state.ts';
 import { decideReused, reusedRecord } from './reused.ts';
 import type { PairToMerge } from './settle.ts';
@@ -55,12 +55,14 @@ export function decideLinked(facts: Facts, link: Link): Step {
 export function pairOfLink(facts: Facts, link: Link, views: Pair<RecordView>): PairToMerge {
   const { mapping } = facts;
   // A replica that shows the value from before our last write shows nothing of a later one that was refused, or is under way.
-  const applied: PendingWrite[] = appliedWrites(mapping, views, pendingOf(facts, link)).filter(
+  const pending = pendingOf(facts, link);
+  const shown: PendingWrite[] = appliedWrites(mapping, views, pending).filter(
     ({ property, side }) => !mayBeOld(facts, views[side], property),
   );
+  const applied = [...shownLate(facts, link.base, views), ...shown];
   const correlation = mapPair(views, (view, side) => correlationNote(facts, link, view, link.ids[otherSide(side)]));
   const base = withApplied(link.base, applied);
-  return { ids: link.ids, views, base, applied, unconfirmed: link.unconfirmed, correlation };
+  return { ids: link.ids, views, base, applied, pending, unconfirmed: link.unconfirmed, correlation };
 }
 
 /** What is still to be done about the correlation id in one record of a link. */

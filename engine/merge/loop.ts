@@ -85,7 +85,9 @@ const lastTo = (facts: Facts, property: string, side: SideIndex): RecentWrite | 
   lastWrite(facts, (one) => one.property === property && one.side === side);
 
 const lastWrite = ({ stored }: Facts, which: (one: RecentWrite) => boolean): RecentWrite | undefined =>
-  stored.recent.filter(which).reduce<RecentWrite | undefined>(latest, undefined);
+  stored.recent
+    .filter((one) => one.from === undefined && which(one))
+    .reduce<RecentWrite | undefined>(latest, undefined);
 
 const latest = (a: RecentWrite | undefined, b: RecentWrite): RecentWrite => (a && a.at > b.at ? a : b);
 

@@ -5,7 +5,7 @@
 import { TandemError } from '../errors.ts';
 import { sameButForm } from '../expression/forms.ts';
 import { isEmpty } from '../expression/values.ts';
-import { RECENT, type RecentWrite, UNKNOWN_VALUE } from '../store/types.ts';
+import { type PendingWrite, RECENT, type RecentWrite, UNKNOWN_VALUE } from '../store/types.ts';
 import type { Conversions, Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
@@ -144,9 +144,35 @@ export function mayBeOld(facts: Facts, view: RecordView, property: string): bool
   return last !== undefined && value !== last.sent && isFormer(writes, value) && mayLag(facts, view.side, last);
 }
 
-/** Our own recent writes of one property to one side, the oldest first. */
+/** Our own recent writes of one property to one side that were recorded, the oldest first. */
 const writesTo = ({ stored }: Facts, side: SideIndex, property: string): RecentWrite[] =>
-  stored.recent.filter((one) => one.property === property && one.side === side);
+  stored.recent.filter((one) => one.property === property && one.side === side && one.from === undefined);
+
+/**
+ * Own writes that were never recorded, and that a record shows by now: its reads lagged when the link was committed. However
+ * long ago: nobody may have looked at the record since.
+ */
+export const shownLate = (facts: Facts, base: Base, views: Pair<RecordView>): PendingWrite[] =>
+  facts.stored.recent.flatMap(({ property, side, sent, from }) => {
+    if (from === undefined || fingerprintOf(facts.mapping, views[side], property) !== sent) return [];
+    const entry = baseEntry(base, property);
+    if (entry === undefined || entry[side] === sent) return [];
+    return [{ property, side, sent, from, ...(entry[2] === undefined ? {} : { definition: entry[2] }) }];
+  });
+
+/** Own writes of an earlier try that nothing has shown yet: where reads lag, they may show later, and are no edit then. */
+export const unshownBefore = (
+  facts: Facts,
+  { views, pending }: { readonly views: Pair<RecordView>; readonly pending: readonly PendingWrite[] },
+  writes: Pair<readonly PropertyWrite[]>,
+): RecentWrite[] =>
+  pending.flatMap(({ property, side, sent, from }) => {
+    const { mapping, stored } = facts;
+    const before = fingerprintOf(mapping, views[side], property);
+    const again = writes[side].some((write) => write.property === property);
+    if (mapping.sides[side].entity.lag === 0 || again || before === sent || from === UNKNOWN_VALUE) return [];
+    return [{ property, side, before, sent, at: stored.now, times: 1, unshown: true, from }];
+  });
 
 /** Whether a value stood there before one of these writes, or was sent by one: a replica may show any of them. */
 const isFormer = (writes: readonly RecentWrite[], value: string | undefined): boolean =>
@@ -247,6 +273,10 @@ export function recentAfter(facts: Facts, views: Pair<RecordView>, written: read
   const { mapping, stored } = facts;
   const same = (a: RecentWrite, b: RecentWrite): boolean => a.property === b.property && a.side === b.side;
   const kept = stored.recent.filter((one, i) => {
+    if (one.from !== undefined)
+      return (
+        fingerprintOf(mapping, views[one.side], one.property) !== one.sent && !written.some((other) => same(one, other))
+      );
     const later = stored.recent.slice(i + 1).filter((other) => same(one, other)).length;
     const again = written.some((other) => same(one, other)) ? 1 : 0;
     if (later + again === 0) return true;

@@ -15,6 +15,8 @@ export interface PairToMerge {
   /** From which is merged: own writes that were applied but never recorded are in it. */
   readonly base: Base;
   readonly applied: readonly PendingWrite[];
+  /** All that was begun and never recorded. */
+  readonly pending: readonly PendingWrite[];
   /** Properties that were read back differently from what was written at the last commit. */
   readonly unconfirmed: readonly string[];
   /** What is still to be done about the correlation ids in the records. */

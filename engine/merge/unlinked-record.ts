@@ -180,7 +180,7 @@ function decideNewPair(facts: Facts, view: RecordView, partner: RecordView): Ste
   const applied = appliedWrites(mapping, views, begun);
   const base = withApplied(baseOfMatch(mapping, views, creates), applied);
   const none = [undefined, undefined] as const;
-  const pair = { ids, views, base, applied, unconfirmed: [], correlation: none };
+  const pair = { ids, views, base, applied, pending: begun, unconfirmed: [], correlation: none };
   const step = decidePair(withPartner(facts, facts.partner), pair);
   if (step.kind !== 'act') return step;
   return { ...step, outcome: { ...step.outcome, kind: 'matched' } };

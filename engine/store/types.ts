@@ -242,6 +242,8 @@ export interface RecentWrite {
   readonly unshown?: true;
   /** A reading after the response has shown what we sent: it was stored. */
   readonly read?: true;
+  /** Its outcome was never recorded, nor shown: what stood on the other side when it was sent. It may show yet. */
+  readonly from?: Token;
 }
 
 // ---------------------------------------------------------------- batches

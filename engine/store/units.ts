@@ -179,24 +179,25 @@ const packRun = ({ place, did, fields }: RunCount, unit: CommitUnit): Packable =
   ...fields.flat(),
 ];
 
-/** Property, side, before, sent, at, times, 1 for `unshown` and 2 for `read`, and how often in a row where more than once. */
-type Packed = [string, 0 | 1, string, string, number, number, (0 | 1 | 2)?, number?];
+/** Property, side, before, sent, at, times, 1 for `unshown` and 2 for `read`, how often in a row where more than once, from. */
+type Packed = [string, 0 | 1, string, string, number, number, (0 | 1 | 2)?, (number | null)?, string?];
 
 const packRecent = (recent: readonly RecentWrite[]): string =>
   recent.length === 0 ? '' : JSON.stringify(recent.map(packedWrite));
 
-function packedWrite({ property, side, before, sent, at, times, unshown, read, same }: RecentWrite): Packed {
+function packedWrite({ property, side, before, sent, at, times, unshown, read, same, from }: RecentWrite): Packed {
   const packed: Packed = [property, side, before, sent, at, times];
-  if (unshown || read || same !== undefined) packed.push(unshown ? 1 : read ? 2 : 0);
-  if (same !== undefined) packed.push(same);
+  if (unshown || read || same !== undefined || from !== undefined) packed.push(unshown ? 1 : read ? 2 : 0);
+  if (same !== undefined || from !== undefined) packed.push(same ?? null);
+  if (from !== undefined) packed.push(from);
   return packed;
 }
 
 export const parseRecent = (json: string | undefined, since: number): RecentWrite[] =>
   (json === undefined ? [] : (JSON.parse(json) as Packed[])).flatMap(
-    ([property, side, before, sent, at, times, shown, same]) => {
-      const write = { property, side, before, sent, at, times, ...(same === undefined ? {} : { same }) };
+    ([property, side, before, sent, at, times, shown, same, from]) => {
+      const write = { property, side, before, sent, at, times, ...(same == null ? {} : { same }) };
       const known = shown === 1 ? ({ unshown: true } as const) : shown === 2 ? ({ read: true } as const) : {};
-      return at < since ? [] : [{ ...write, ...known }];
+      return at < since ? [] : [{ ...write, ...known, ...(from === undefined ? {} : { from }) }];
     },
   );

@@ -112,7 +112,7 @@ describe('taking', () => {
     expect(await one('w1', own((await store.batches.take(named)).units[1]!, { kind: 'none' }))).toBe('done');
   });
 
-  it('for a person leaves the mark of a record, which is due again as soon as the person has decided', async () => {
+  it('keeps the mark of a record for a person, and the record is due again after the decision', async () => {
     await mark('0/1');
     const scope = { links: store, owner: 'person', claimTtl: TTL, notifyWorkers: () => undefined };
     const batch = await takeBatch(scope, { records: [{ side: 0, id: '1' }], keepMarks: true });
@@ -129,7 +129,7 @@ describe('taking', () => {
     await expect.poll(async () => (await take('w2')).units.length, { interval: 10 }).toBe(1);
   });
 
-  it('not while the worker shows that it is alive', async () => {
+  it('does not give a record to another owner while its worker extends the claims', async () => {
     await mark('0/1');
     const { units } = await take('w1', 150);
     for (let i = 0; i < 10; i++) {
@@ -246,7 +246,7 @@ describe('committing', () => {
     expect((await take('w2')).units.map(({ claims }) => claims)).toEqual([['0/1']]);
   });
 
-  it('of many owners and marks loses no mark and does no work twice at once', async () => {
+  it('loses no mark and gives no record to two workers at once, with many owners and marks', async () => {
     const working = new Set<string>();
     const seen = new Map<string, number>();
     const marked = new Map<string, number>();
@@ -330,7 +330,7 @@ describe('committing', () => {
     expect(await contradictions(redis, store)).toEqual([]);
   });
 
-  it('of several units does what can be done, and answers each', async () => {
+  it('stores each unit that it can, and returns a result for each', async () => {
     const revision = await makeLink(store, '1', 'b1');
     const answers = await store.batches.commit('w', [
       unit({ kind: 'link', link: linkState('1', 'b1', { revision: revision + 5 }) }),
@@ -380,7 +380,7 @@ describe('records that wait for a link', () => {
       },
     );
 
-  it('marks who waits for a link when it is made, in whatever mapping, and once', async () => {
+  it('are marked once when the link is made, in whatever mapping they are', async () => {
     const other = storeOf(redis, prefix, { name: 'other', match: [] });
     await other.batches.commit('w', [waits('w1', [{ mapping: 'm', side: 1, id: 'b1' }])]);
     await store.batches.commit('w', [waits('w2', [{ mapping: 'm', side: 0, id: '1' }])]);
@@ -390,7 +390,7 @@ describe('records that wait for a link', () => {
     expect(await dependentsIn(redis, store)).toEqual([]);
   });
 
-  it('shows what a record waits for, whatever its ids hold, also of a link', async () => {
+  it('show what they wait for, whatever the ids hold, also when they have a link', async () => {
     const refs = [
       { mapping: 'other', side: 1, id: 'a|b\n/ü' },
       { mapping: 'm', side: 0, id: '' },
@@ -413,7 +413,7 @@ describe('records that wait for a link', () => {
     expect(await contradictions(redis, store)).toEqual([]);
   });
 
-  it('finds who waits among thousands, and forgets all of them with their issues', async () => {
+  it('are found among thousands, and are forgotten with their issues', async () => {
     const ids = Array.from({ length: 3_000 }, (_, i) => String(i));
     // Every tenth waits for the same record.
     const refOf = (id: string) => ({ mapping: 'm', side: 1 as const, id: id.endsWith('7') ? 'all' : `b${id}` });
@@ -438,7 +438,7 @@ describe('records that wait for a link', () => {
     expect(await contradictions(redis, store)).toEqual([]);
   });
 
-  it('marks at once who begins to wait for a link that was made meanwhile', async () => {
+  it('are marked at once when the link was made before they began to wait', async () => {
     await makeLink(store, '1', 'b1');
     await store.batches.commit('w', [waits('late', [{ mapping: 'm', side: 1, id: 'b1' }])]);
     expect(await dirty()).toEqual(['0/late']);
@@ -470,7 +470,7 @@ describe('records that wait for a link', () => {
     expect(await dependentsIn(redis, store)).toEqual([]);
   });
 
-  it('marks records of sibling mappings, unless they know the record like this', async () => {
+  it('a commit marks records of sibling mappings, unless they know the same state of the record', async () => {
     const sibling = storeOf(redis, prefix, { name: 'sibling', match: [] });
     await makeLink(sibling, '1', 'b1', { raw: [token('seen'), ''] });
     await sibling.batches.commit('w', [unit({ kind: 'unlinked', record: { side: 0, id: '2' }, raw: token('seen') })]);
@@ -561,7 +561,7 @@ describe('beginning', () => {
 
     await keepMade(scope, madeFacts('b1'));
     await search('w1');
-    const pending = { ...create('a'), made: 'b1', madeAt: expect.any(Number), notFoundSince: 5 };
+    const pending = { ...create('a'), made: 'b1', madeAt: expect.any(Number), intact: false, notFoundSince: 5 };
     const [noted] = await store.issues.pendingCreates(0);
     expect(noted).toEqual({ id: '1', pending });
     // When it was made, and not when the unit was taken: it may have waited for quota.
@@ -660,10 +660,16 @@ it('answers to brakes are forgotten after 90 days', async () => {
   expect(await store.brake.answered(brake.id, 'creates')).toBe('continue');
 });
 
-it('remembers own recent writes of a link for a quarter of an hour, and nothing of quiet ones', async () => {
+it('the store keeps own recent writes of a link for at least a quarter of an hour', async () => {
   const revision = await makeLink(store, '1', 'b1');
   const write = { property: 'p', side: 1, before: token('b'), sent: token('s'), at: Date.now(), times: 2 } as const;
-  const more = [{ same: 3 }, { same: 2, unshown: true }, { read: true }, { same: 2, read: true }] as const;
+  const more = [
+    { same: 3 },
+    { same: 2, unshown: true },
+    { read: true },
+    { same: 2, read: true },
+    { unshown: true, from: token('f') },
+  ] as const;
   const recent = [write, { ...write, side: 0, unshown: true }, ...more.map((one) => ({ ...write, ...one }))] as const;
   await store.batches.commit('w', [unit({ kind: 'link', link: linkState('1', 'b1', { revision }) }, { recent })]);
   await mark('0/1');
@@ -676,18 +682,23 @@ it.each<[string, (revision: number) => CommitUnit['result']]>([
   ['was broken', (revision) => ({ kind: 'unlink', ids: ['1', 'b1'], revision })],
   ['ended with its records', () => ({ kind: 'removed', ids: ['1', 'b1'] })],
   ['ended with one of its records', () => ({ kind: 'removed', record: { side: 1, id: 'b1' } })],
-])('forgets own recent writes of a link that %s: the next link of a record begins without them', async (_, end) => {
-  const made = await makeLink(store, '1', 'b1');
-  const recent = [{ property: 'p', side: 1, before: token('b'), sent: token('s'), at: Date.now(), times: 2 }] as const;
-  const written = unit({ kind: 'link', link: linkState('1', 'b1', { revision: made }) }, { recent });
-  const [answer] = await store.batches.commit('w', [written]);
-  expect(await one('w', unit(end((answer as { revision: number }).revision)))).toBe('done');
-  await makeLink(store, '1', 'b2');
-  await mark('0/1');
-  expect((await take('w1')).units).toMatchObject([{ link: { ids: ['1', 'b2'] }, recent: [] }]);
-});
+])(
+  'the store forgets own recent writes of a link that %s: the next link of a record begins without them',
+  async (_, end) => {
+    const made = await makeLink(store, '1', 'b1');
+    const recent = [
+      { property: 'p', side: 1, before: token('b'), sent: token('s'), at: Date.now(), times: 2 },
+    ] as const;
+    const written = unit({ kind: 'link', link: linkState('1', 'b1', { revision: made }) }, { recent });
+    const [answer] = await store.batches.commit('w', [written]);
+    expect(await one('w', unit(end((answer as { revision: number }).revision)))).toBe('done');
+    await makeLink(store, '1', 'b2');
+    await mark('0/1');
+    expect((await take('w1')).units).toMatchObject([{ link: { ids: ['1', 'b2'] }, recent: [] }]);
+  },
+);
 
-it('counts issues by kind, and lists those of a kind, without reading the others', async () => {
+it('the store counts and lists issues by kind without reading the others', async () => {
   await store.issues.patch(
     Array.from({ length: 50 }, (_, i) => [`0/${i}`, { issue: issue(i < 3 ? 'failed' : 'unmatched') }] as const),
   );

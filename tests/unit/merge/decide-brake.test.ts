@@ -117,7 +117,7 @@ describe('a clear', () => {
       "
     `));
 
-  it('is counted after people continued what it would have been before', () =>
+  it('is counted after people continued if the record was blocked for another kind of change', () =>
     expect(
       play({ ...cleared, open: blockedBy({ change: 'deletes' }), stored: { answered: { clears: 'continue' } } }),
     ).toContain('? {ask: allowance, kind: clears}'));
@@ -220,7 +220,7 @@ describe('a clear', () => {
       play({ ...cleared, open: { decision: { kind: 'clears', seen: { phone: ['x y', 'phone#0'] } } } }),
     ).not.toContain('update {'));
 
-  it('whose decision has ended is blocked without it', () =>
+  it('is blocked again where the decision about it has ended', () =>
     expect(
       play({
         ...cleared,
@@ -257,7 +257,7 @@ describe('a clear', () => {
       "
     `));
 
-  it('of what is empty already is none', () =>
+  it('of a property that is empty already is not counted', () =>
     expect(play({ ...cleared, records: [view(0, ['Bob', '']), view(1, ['Ann', ''])] })).not.toContain(
       'allowance, kind',
     ));
@@ -363,7 +363,7 @@ describe('permitFor, for every combination of what it is asked', () => {
   ];
   const firstSeen = [undefined, 5, 10, 11];
 
-  it('answers as the words say', () => {
+  it('gives the result that the rules in words give', () => {
     let count = 0;
     for (const kind of kinds)
       for (const brake of brakes)
@@ -438,7 +438,7 @@ describe('permitFor, for every combination of what it is asked', () => {
       ),
     ).toEqual({ kind: 'ask' }));
 
-  it('holds a decision where the write is about nothing that was seen then', () =>
+  it('applies a decision where the write has no values to compare with it', () =>
     expect(
       permitFor(factsOf({ open: { decision: { kind: 'creates', seen: { name: ['Bob', 'name#1'] } } } }), 'creates'),
     ).toEqual({ kind: 'reject' }));

@@ -187,7 +187,7 @@ describe('breaking a link by hand', () => {
   const choice: Choice = { kind: 'unlink', ids: ['a', 'b'] };
   const correlated = mappingOf({ sides: [{ correlate: PLACE }, { correlate: PLACE }] });
 
-  it('leaves both records to be found by others, who are looked at again', () =>
+  it('leaves both records free for other matches, and marks the records that refer to them', () =>
     expect(play({ choice, link: link(base), records: both })).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
@@ -520,7 +520,7 @@ describe('deciding a conflict by hand', () => {
       }),
     ).toContain('writes: [{property: name, value: Bob, fingerprint: Bob}]'));
 
-  it('is no personal write of a property whose conflict the mapping decides', () =>
+  it('does not exempt a property from the brake where the mapping decides its conflict', () =>
     expect(
       play({
         mapping: mappingOf({
@@ -640,11 +640,11 @@ describe('leaving a record as it is', () => {
           = unchanged
       "
     `));
-  it('leaves a link whose record was merged into another one known to full scans, which never meet it', () =>
+  it('marks a link whose record was merged as orphaned, because full scans never meet that record', () =>
     expect(play({ choice, link: link(base), open: { issue: { ...issue, code: 'RECORD_MERGED' } } })).toContain(
       'kind: orphaned',
     ));
-  it('keeps in mind that an id was given again: nothing else tells it', () =>
+  it('keeps the code of a reused id in the issue, because no other place stores it', () =>
     expect(play({ choice, link: link(base), open: { issue: { ...issue, code: 'ID_REUSED' } } })).toContain(
       'issue: {kind: orphaned, code: ID_REUSED, reason: "A person decided to leave it as it is.',
     ));

@@ -16,7 +16,7 @@ describe('an archived record', () => {
       'reason: "The record is archived in crm."',
     ));
 
-  it('is not deleted for the one that was, without a person', () =>
+  it('is not deleted where its counterpart was deleted: a person decides', () =>
     expect(
       play({
         mapping: mappingOf({ sides: [{ deletes: 'propagate' }, { deletes: 'propagate' }] }),

@@ -91,7 +91,7 @@ describe('a link of which one record is absent', () => {
     ]),
   );
 
-  it('is believed to be absent once its link is older than reads may lag', () =>
+  it('deletes the other record once the link is older than reads may lag', () =>
     expect(play({ ...gone, link: link(base, { created: NOW - LAG }), mapping: propagates })).toContain(
       '! delete {side: 1, id: b}',
     ));
@@ -116,7 +116,7 @@ describe('a link of which one record is absent', () => {
   const limited = mappingOf({ sides: [{ deletes: 'propagate' }, { deletes: 'propagate' }], brake: { deletes: LIMIT } });
   const notDeleted = new TandemError('SYSTEM_REJECTED', 'No.');
 
-  it('is known to be gone where the other system rejects the delete', () =>
+  it('becomes an issue where the other system rejects the delete', () =>
     expect(play({ ...gone, mapping: limited, effects: { notDeleted } })).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}

@@ -90,7 +90,7 @@ describe('a linked record that was merged into another one', () => {
     ).toContain('code: RECORD_MERGED'));
 
   // So a scan passes over it while it fails in the same way.
-  it('is left to a person, and the state of its counterpart is how that fails, where that cannot be read', () => {
+  it('is left to a person where its counterpart cannot be read, and that error is recorded', () => {
     const records = [undefined, new TandemError('EXPRESSION_FAILED', 'No.')] as const;
     const steps = play({ link: link(base), delivered: merged.delivered, records });
     expect(steps).toContain('code: RECORD_MERGED');

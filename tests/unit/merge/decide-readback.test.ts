@@ -43,6 +43,53 @@ const showing = (b: readonly string[], more: Partial<Situation> = {}): Situation
 const none = mappingOf({ sides: [{}, { update: { answer: 'none' } }] });
 const OWN = Date.parse('2026-01-02T00:00:00Z');
 
+describe('an own write whose outcome was never recorded', () => {
+  const begun = { property: 'phone', side: 1, sent: 'p2', from: 'p2' } as const;
+  const pendingWrites = { revision: 3, ids: ['a', 'b'], writes: [begun] } as const;
+  const first = view(0, ['Ann', 'p1']);
+  /** We sent p2, a person put p1 back on the first side, and the second side has shown p1 for so long. */
+  const late = (more: Partial<RecentWrite> = {}): Situation => ({
+    link: link(agreedOn('Ann', 'p1')),
+    records: [first, view(1, ['Ann', 'p2'])],
+    recent: [wrote({ unshown: true, from: 'p2', ...more })],
+  });
+
+  it('is remembered where nothing shows it yet and reads may lag', () => {
+    const situation = (lag: number): Situation => ({
+      mapping: mappingOf({ sides: [{}, { lag }] }),
+      link: link(agreedOn('Eve', 'p1')),
+      open: { pendingWrites },
+      records: [first, view(1, ['Ann', 'p1'])],
+    });
+    const remembered = `{property: phone, side: 1, before: p1, sent: p2, at: ${NOW}, times: 1, unshown: true, from: p2}`;
+    expect(play(situation(LAG))).toContain(`recent: [${remembered}]`);
+    expect(play(situation(0))).not.toContain('from:');
+  });
+
+  it('counts as stored once the record shows it: what the other side holds by now is written', () => {
+    const played = play(late());
+    expect(played).toContain(
+      '! update {side: 1, view: 1/b(Ann, p2), writes: [{property: phone, value: p1, fingerprint: p1}]',
+    );
+    expect(played).not.toContain('from: p2}');
+    expect(played).not.toContain('times: 2');
+  });
+
+  it('counts as stored, too, where the record is looked at long after reads may lag', () =>
+    expect(play(late({ at: NOW - 10 * LAG }))).toContain('! update {side: 1'));
+
+  it('is forgotten where the property is written again', () =>
+    expect(
+      play({
+        ...late(),
+        records: [view(0, ['Ann', 'p9']), view(1, ['Ann', 'p1'])],
+      }),
+    ).not.toContain('from: p2'));
+
+  it('makes no loss of what the record shows instead', () =>
+    expect(play({ ...late(), records: [first, view(1, ['Ann', ''])] })).toContain('! update {side: 0'));
+});
+
 describe('a record that shows the value from before our own write', () => {
   it('has shown an old reading: nothing flows back, and it is read again', () =>
     expect(play(showing(['Ann', 'p1']))).toMatchInlineSnapshot(`
@@ -65,7 +112,7 @@ describe('a record that shows the value from before our own write', () => {
     [999, 1_000],
     [1_001, 1_001],
     [59_999, 59_999],
-  ])('is read again after as long as it has taken until now: %s ms, %s ms', (age, inMs) =>
+  ])('is read again after a time equal to the age of the write, at least 1 s: %s ms, %s ms', (age, inMs) =>
     expect(play(showing(['Ann', 'p1'], { recent: [wrote({ at: NOW - age })] }))).toContain(
       `mark: [{mapping: people, side: 1, id: b, inMs: ${inMs}}]`,
     ),
@@ -81,7 +128,7 @@ describe('a record that shows the value from before our own write', () => {
       ),
     ).toContain('inMs: 60000'));
 
-  it('has not stored it where it still shows that after its time', () =>
+  it('raises an issue where it still shows that value when reads can no longer lag', () =>
     expect(play(showing(['Ann', 'p1'], { recent: [wrote({ at: NOW - LAG })] }))).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
@@ -97,7 +144,7 @@ describe('a record that shows the value from before our own write', () => {
       "
     `));
 
-  it('has shown an old reading where the page that shows it was requested in time, and looked at later', () => {
+  it('has shown an old reading where its page was requested within the lag and looked at after it', () => {
     const shownAgo = 6_000;
     const [first, second] = [a, view(1, ['Ann', 'p1'])].map(
       (one, order) => ({ kind: 'present', view: one, from: 'list', askedFor: one.record.id, order, shownAgo }) as const,
@@ -109,7 +156,7 @@ describe('a record that shows the value from before our own write', () => {
     expect(played).not.toContain('WRITE_NOT_STORED');
   });
 
-  it('is judged by when the response to our own write was there, which may have waited for quota', () => {
+  it('has its lag counted from the response to our own write, which may have waited for quota', () => {
     const done = { kind: 'done', view: view(1, ['Ann', 'p3']), properties: ['phone'], at: NOW + 40_000.4 } as const;
     const records = [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p2'])] as const;
     const played = play({ link: link(agreed), records, effects: { written: [undefined, done] } });
@@ -138,7 +185,7 @@ describe('a record that shows the value from before our own write', () => {
       "
     `));
 
-  it('is sent again with another property that is written, for what is sent as a whole would take it back', () =>
+  it('gets our value again when another property is written, so that a write of the whole does not undo it', () =>
     expect(play(showing(['Ann', 'p1'], { records: [view(0, ['Bob', 'p2']), view(1, ['Ann', 'p1'])] }))).toContain(
       'writes: [{property: name, value: Bob, fingerprint: Bob}], unshown: [{property: phone, value: p2, fingerprint: p2}]',
     ));
@@ -165,7 +212,7 @@ describe('a record that shows the value from before our own write', () => {
       "
     `));
 
-  it('is written again with an edit of the other side after its time', () =>
+  it('gets an edit of the other side also after the lag has passed', () =>
     expect(
       play(
         showing(['Ann', 'p1'], {
@@ -205,7 +252,7 @@ describe('a record that shows the value from before our own write', () => {
     ).toContain(`update {side: ${side}`),
   );
 
-  it('is not written after its time where the other side was edited back to that value', () =>
+  it('is not written after the lag where the other side was edited back to that value', () =>
     expect(
       play({
         link: link(agreed),
@@ -362,7 +409,7 @@ describe('a record that shows the value from before our own write', () => {
       "
     `));
 
-  it('waits for the sooner of two properties', () =>
+  it('is read again at the sooner time where two properties lag', () =>
     expect(
       play({
         link: link(agreedOn('Bob', 'p2')),
@@ -381,7 +428,7 @@ describe('a record that shows the value from before our own write', () => {
     ],
   ])('is edited where %s', (_, more) => expect(play(showing(['Ann', 'p1'], more))).toContain('update {side: 0'));
 
-  it('is decided by a person at any time', () =>
+  it('gives its value to the other side at once where a person resolves the conflict so', () =>
     expect(
       play(
         showing(['Ann', 'p1'], {
@@ -392,7 +439,7 @@ describe('a record that shows the value from before our own write', () => {
       ),
     ).toContain('update {side: 0'));
 
-  it('is put back by a person at any time', () =>
+  it('gives its value to the other side at once where a person restores that value', () =>
     expect(
       play(
         showing(['Ann', 'p1'], {
@@ -409,7 +456,7 @@ describe('a record that shows the value from before our own write', () => {
       ),
     ).toContain('update {side: 0'));
 
-  it('whose property is defined otherwise by now is not compared', () =>
+  it('is not compared with our own writes where the property has another definition by now', () =>
     expect(
       play(
         showing(['Ann', 'p1'], {
@@ -492,7 +539,7 @@ describe('a write that was not stored', () => {
   it.each([
     ['of another property', wrote({ property: 'name', before: 'p0', sent: 'p5' })],
     ['of the other side', wrote({ side: 0, before: 'p0', sent: 'p5' })],
-  ])('is none where the target makes a former value %s of it', (_, former) => {
+  ])('is not assumed where the target shows a former value %s', (_, former) => {
     for (const shown of ['p0', 'p5']) {
       const played = play({ ...changed, recent: [former], effects: { written: [undefined, ['Ann', shown]] } });
       expect(played).toContain(`phone: [p2, ${shown}, phone#1]`);
@@ -501,7 +548,7 @@ describe('a write that was not stored', () => {
     }
   });
 
-  it('is none where a former value is written again and is there', () => {
+  it('is not assumed where a former value is written again and the target shows it', () => {
     const given: Situation = {
       link: link(agreed),
       records: [view(0, ['Ann', 'p1']), view(1, ['Ann', 'p2'])],
@@ -511,7 +558,7 @@ describe('a write that was not stored', () => {
     expect(play(given)).toContain('issue: null');
   });
 
-  it('is none where a value is cleared that was empty before', () =>
+  it('is not assumed where a value is cleared that was empty before', () =>
     expect(
       play({
         link: link(agreed),
@@ -520,7 +567,7 @@ describe('a write that was not stored', () => {
       }),
     ).toContain('mark: []'));
 
-  it('is none where the target keeps its own form of it', () =>
+  it('is not assumed where the target keeps its own form of the value', () =>
     expect(
       play({
         link: link(agreedOn('Ann', '+p1')),
@@ -561,7 +608,7 @@ describe('a write that was not stored', () => {
     effects: { written: [undefined, ['Ann', 'a long']] },
   };
 
-  it('whole is an issue at once', () =>
+  it('is an issue at once where the target stored only a part of the value', () =>
     expect(play(cut)).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
@@ -588,7 +635,7 @@ describe('a write that was not stored', () => {
   };
   const noted = { property: 'phone', side: 0, sent: 'a long', definition: 'phone#1', from: '?' } as const;
 
-  it('is noted before the other record is written: should that fail, it is no edit', () => {
+  it('is noted before the other record is written, so that a failure there does not make it an edit', () => {
     const begun = steps(both).flatMap(({ step }) => (step.kind === 'act' && 'shown' in step.action ? [step] : []));
     expect(begun).toMatchObject([{ action: { writes: { revision: 3, ids: ['a', 'b'] } } }]);
     expect(play(both)).toMatch(/update \{side: 0.*\n.*begin .*\{property: phone, side: 0, sent: a long, .*shown: true/);
@@ -598,14 +645,14 @@ describe('a write that was not stored', () => {
     expect(edited).not.toContain('shown');
   });
 
-  it('and noted so gives way to a person who clears the value meanwhile', () => {
+  it('gives way, once noted, to a person who clears the value meanwhile', () => {
     const open = { pendingWrites: { revision: 3, ids: ['a', 'b'], writes: [noted] } } as const;
     const cleared = play({ ...both, open, records: [view(0, ['Ben', 'a long']), view(1, ['Ann', ''])], effects: {} });
     expect(cleared).toMatch(/update \{side: 0, .*writes: \[\{property: phone, value: null, fingerprint: ""\}\]/);
     expect(cleared).toMatch(/update \{side: 1, .*writes: \[\{property: name, value: Ben, fingerprint: Ben\}\]/);
   });
 
-  it('and noted so is written again, and looked at again, where nobody edits the value meanwhile', () => {
+  it('is written again, once noted, and looked at again, where nobody edits the value meanwhile', () => {
     const open = { pendingWrites: { revision: 3, ids: ['a', 'b'], writes: [noted] } } as const;
     const again = play({ ...both, open, records: [view(0, ['Ben', 'a long']), both.records![1]] });
     expect(again).toMatch(/update \{side: 0, .*writes: \[\{property: phone, value: a long text,/);
@@ -613,7 +660,7 @@ describe('a write that was not stored', () => {
     expect(again).toContain('mark: [{mapping: people, side: 0, id: a, inMs: 1000}]');
   });
 
-  it('whole is an issue at once where the target answers nothing: it counts as no edit there', () =>
+  it('is an issue at once, and no edit, where the target stored only a part and answers nothing', () =>
     expect(play({ ...cut, mapping: none })).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
@@ -633,7 +680,7 @@ describe('a write that was not stored', () => {
       "
     `));
 
-  it('whole is an issue where the target shows the cut text later', () =>
+  it('is an issue where the target shows a cut text later', () =>
     expect(
       play({
         link: link(agreedOn('Ann', 'a long text')),
@@ -655,7 +702,7 @@ describe('a write that was not stored', () => {
       "
     `));
 
-  it('whole is an edit where the other side was edited since: it is written again', () =>
+  it('is written again where the target shows a cut text and the other side was edited since', () =>
     expect(
       play({
         link: link(agreedOn('Ann', 'a long text')),
@@ -708,7 +755,7 @@ describe('a write that was not stored', () => {
       "
     `));
 
-  it('is a failure of the write itself where the target rejects something too', () =>
+  it('is reported as a rejected write where the target rejects another property too', () =>
     expect(
       play({
         link: link(agreedOn('Ann', 'p1')),
@@ -867,7 +914,7 @@ describe('a third value after our own write', () => {
     ['within a quarter of an hour after we created the record, keeps what it overwrites', 0, OWN, true],
     ['a quarter of an hour after we created the record, keeps nothing', 900_000, OWN, false],
     ['in a record that we have never written, keeps nothing', 0, 0, false],
-  ])('that stands there %s', (_, age, written, keeps) =>
+  ])('flows back %s', (_, age, written, keeps) =>
     expect(
       play(
         showing(['Ann', 'p9'], {
@@ -906,13 +953,13 @@ describe('a third value after our own write', () => {
     },
   );
 
-  it('is no clear where the response had shown an old value: the system has stored nothing of it', () => {
+  it('is not taken for a clear where it is empty and the response had shown an old value', () => {
     const played = play(showing(['Ann', ''], { recent: [wrote({ unshown: true })] }));
     expect(played).not.toContain('update {');
     expect(played).toContain('reason: "shop stored phone otherwise: nothing of it."');
   });
 
-  it('is no clear either where the other side was edited since: that edit is written, and no conflict', () => {
+  it('is not taken for a clear either where the other side was edited since: that edit is written without a conflict', () => {
     const played = play(
       showing([], {
         mapping: mappingOf({ properties: { name: {}, phone: { conflict: 1 } } }),
@@ -949,7 +996,7 @@ describe('a third value after our own write', () => {
     expect(played.includes('read: true')).toBe(read);
   });
 
-  it('is a clear again once a reading has shown what we wrote', () => {
+  it('is taken for a clear again once a reading has shown what we wrote', () => {
     const old = play(
       showing(['Ann', 'p1'], {
         link: link(agreedOn('Ann', 'p1')),
@@ -973,7 +1020,7 @@ describe('a third value after our own write', () => {
     expect(older).toContain('times: 1, unshown: true}]');
   });
 
-  it('flows back, and what it overwrites is kept, where somebody modified the record since: who did may not have seen what we wrote', () =>
+  it('flows back, and what it overwrites is kept, where somebody modified the record since', () =>
     expect(
       play(
         showing([], {
@@ -984,12 +1031,12 @@ describe('a third value after our own write', () => {
       ),
     ).toContain('property: phone, side: crm, value: p2, rule: returned'));
 
-  it('keeps the loser once where it is a conflict', () =>
+  it('keeps the losing value only once where there is a conflict', () =>
     expect(
       play(showing([], { records: [view(0, ['Ann', 'p3']), view(1, ['Ann', 'p9'])] })).match(/rule: \w+/g),
     ).toEqual(['rule: conflict']));
 
-  it('keeps the loser once where it wins a conflict', () =>
+  it('keeps the losing value only once where it wins a conflict', () =>
     expect(
       play(
         showing([], {
@@ -1020,7 +1067,7 @@ describe('a third value after our own write', () => {
     ).toContain('update {side: 1'));
 });
 
-it('records that nobody has written show nothing but what they hold', () => {
+it('a readback changes nothing for two records without remembered own writes', () => {
   const views = [a, view(1, ['Ann', 'p2'])] as const;
   const conversions = conversionsOf(mappingOf(), views);
   expect(readback(factsOf({ link: link(agreed) }), { base: agreed, views }, conversions)).toStrictEqual({
@@ -1055,12 +1102,12 @@ describe('own writes that are remembered', () => {
     expect(recentOf({ ...showing(['Ann', 'p2']), recent: many })).toEqual(read.slice(1));
   });
 
-  it('of one moment are those that were recorded last', () => {
+  it('are those that were recorded last where several have the same time', () => {
     const [first, last] = [wrote({ before: 'p0', sent: 'p1', at: NOW - LAG }), wrote({ at: NOW - LAG })];
     expect(recentOf({ ...showing(['Ann', 'p2']), recent: [first, last] })).toEqual([{ ...last, read: true }]);
   });
 
-  it('are apart by property and side', () => {
+  it('are kept separately per property and side', () => {
     const others = [wrote({ side: 0, at: NOW - LAG - 1 }), wrote({ property: 'name', at: NOW - LAG - 1 })];
     expect(recentOf({ ...write, recent: others })).toEqual([...others, { ...next, times: 2 }]);
   });
@@ -1211,7 +1258,7 @@ describe('values that go to and fro', () => {
       }),
     ).toContain('unsettled: {name: {returns: 2, at: 999999}}'));
 
-  it('are stopped where the form has changed three times, and the line to add is named', () => {
+  it('are stopped where the form has changed three times, and the issue names the mapping line to add', () => {
     expect(play(forms(2))).toContain('update {');
     expect(play(forms(3))).toMatchInlineSnapshot(`
       "
@@ -1231,12 +1278,12 @@ describe('values that go to and fro', () => {
     `);
   });
 
-  it('are stopped without a line where none would help', () =>
+  it('are stopped without naming a mapping line where none would help', () =>
     expect(play(forms(3, ['+1 (5)', '15']))).toContain(
       'reason: "name goes to and fro between crm and shop, and nobody edits it."',
     ));
 
-  it('have a line for texts only', () =>
+  it('get a suggested mapping line for texts only', () =>
     expect(
       play({
         ...forms(3),
@@ -1246,7 +1293,7 @@ describe('values that go to and fro', () => {
       }),
     ).toContain('nobody edits it."'));
 
-  it('have a line only where both sides hold a text', () =>
+  it('get a suggested mapping line only where both sides hold a text', () =>
     expect(
       play({
         ...forms(3),
@@ -1286,6 +1333,6 @@ describe('values that go to and fro', () => {
       "
     `));
 
-  it('of a property without an agreement leave none', () =>
+  it('leave no agreement for a property that had none', () =>
     expect(play({ ...forms(3), link: link({}) })).toContain('base: {phone: [p1, p1, phone#1]}'));
 });

@@ -44,7 +44,7 @@ const freed = (step: Step): boolean =>
   step.kind === 'act' && step.action.do === 'commit' && step.action.commit.result.kind === 'unlink';
 
 describe('a record that matches one whose counterpart is gone', () => {
-  it('takes its place, once the former one was looked for again', () =>
+  it('takes the place of that counterpart, once the counterpart was looked for again', () =>
     expect(play(comesBack(), freed)).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
@@ -77,7 +77,7 @@ describe('a record that matches one whose counterpart is gone', () => {
     });
   });
 
-  it('does not where the former one is there again', () =>
+  it('does not take its place where the former counterpart is there again', () =>
     expect(steps(comesBack({}, { absent: () => false })).at(-1)!.step).toMatchObject({
       kind: 'fail',
       error: { code: 'RECORD_CHANGED' },
@@ -178,7 +178,7 @@ describe('a record that matches one whose counterpart is gone', () => {
 });
 
 describe('a record that names one whose counterpart is gone', () => {
-  it('takes its place', () =>
+  it('takes the place of that counterpart', () =>
     expect(play(names(), freed)).toMatchInlineSnapshot(`
     "
     ? {ask: record, side: 0, id: a}

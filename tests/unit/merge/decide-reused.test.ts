@@ -79,7 +79,7 @@ describe('an id that was given again', () => {
   it('is in review where the record was created long after it was linked, and we have never written it', () =>
     expect(given(born(stranger(['Zoe', 'p9', 'Bern']), '2026-01-04'))).toContain('code: ID_REUSED'));
 
-  it('is in review where no match key tells, and it was created long after it was linked', () =>
+  it('is in review where it has no match key and was created long after it was linked', () =>
     expect(given(born(stranger(['Zoe', 'p9', 'Rome'], { keys: [undefined] }), '2026-01-04'))).toContain(
       'code: ID_REUSED',
     ));

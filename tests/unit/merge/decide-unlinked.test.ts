@@ -57,7 +57,7 @@ describe('a record that does not exist', () => {
       'pendingCreate: {at: 999990, key: key-0, sent: {name: Ann}, review: true}',
     ));
 
-  it('leaves alone what a person looks at already', () =>
+  it('leaves an unconfirmed create as it is that is in review already', () =>
     expect(
       play({ records: ['absent', undefined], open: { pendingCreate: pendingCreate({}, { review: true }) } }),
     ).not.toContain('pendingCreate'));
@@ -66,7 +66,7 @@ describe('a record that does not exist', () => {
 describe('a record that cannot be read', () => {
   const broken = new TandemError('EXPRESSION_FAILED', 'It fails.', { property: 'phone' });
 
-  it('is an issue, of which all learn who wait for it', () =>
+  it('is an issue, and all records that wait for it are marked dirty', () =>
     expect(play({ records: [broken, undefined] })).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
@@ -78,12 +78,12 @@ describe('a record that cannot be read', () => {
       "
     `));
 
-  it('tells nobody a second time', () =>
+  it('does not mark the records that wait for it dirty a second time', () =>
     expect(
       play({ records: [broken, undefined], open: { issue: { kind: 'failed', reason: '', mapping: 'v1', since: 1 } } }),
     ).not.toContain('markDependents'));
 
-  it('tells those who waited for it while the brake blocked it', () =>
+  it('marks the records dirty that waited for it while the brake blocked it', () =>
     expect(
       play({ records: [broken, undefined], open: { issue: { kind: 'blocked', reason: '', mapping: 'v1', since: 1 } } }),
     ).toContain('markDependents: [0/a]'));
@@ -115,7 +115,7 @@ describe('a record out of scope', () => {
       "
     `));
 
-  it('is found by whom it names', () =>
+  it('is found by the record that it names', () =>
     expect(play({ records: [view(0, ['Ann', 'p1'], { inScope: false, ref: 'b' }), undefined] })).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
@@ -132,7 +132,7 @@ describe('a record out of scope', () => {
 });
 
 describe('a record before both sides were read fully', () => {
-  it('waits', () =>
+  it('waits, and nothing is matched or created', () =>
     expect(play({ records: [ann, undefined], stored: { ready: false } })).toMatchInlineSnapshot(`
     "
     ? {ask: record, side: 0, id: a}
@@ -430,7 +430,7 @@ describe('a record with one candidate', () => {
     ).toContain('base: {phone: [p0, p1]}');
   });
 
-  it('is an error where a conversion cannot be answered just now', () =>
+  it('fails where a system that a conversion needs cannot be reached', () =>
     expect(
       play({
         ...one,
@@ -440,7 +440,7 @@ describe('a record with one candidate', () => {
       }),
     ).toContain('fails: SYSTEM_UNREACHABLE'));
 
-  it('that is out of scope itself is paused once it is linked', () =>
+  it('is linked where its candidate is out of scope', () =>
     expect(play({ ...one, rules: [found({ candidates: [view(1, ['Ann', 'p1'], { inScope: false })] })] })).toContain(
       '= matched',
     ));
@@ -485,7 +485,7 @@ describe('a record with several candidates', () => {
     expect(played).toContain('Several records could belong together by the rule \\"email\\": a person decides.');
   });
 
-  it('is in review with one where the rule asks a person', () =>
+  it('is in review even where it has one candidate only, if the rule asks a person', () =>
     expect(
       play({
         mapping: mappingOf({ match: [{ name: 'email', onMatch: 'review' }] }),
@@ -511,7 +511,7 @@ describe('a record with several candidates', () => {
       "
     `));
 
-  it('of a later rule is linked where the better one finds nobody', () =>
+  it('is linked by a later rule where the better rule finds no candidate', () =>
     expect(
       play({
         mapping: mappingOf({
@@ -694,7 +694,7 @@ describe('a record that names its counterpart, or is named', () => {
     expect(play({ mapping, records: [record, undefined], answers })).toContain('! create {side: 1'),
   );
 
-  it('is not asked for where none is created there', () =>
+  it('does not have the named record looked up where the mapping creates none there', () =>
     expect(
       play({
         mapping: mappingOf({ sides: [{ correlate: PLACE }, { create: false as never }] }),
@@ -756,7 +756,7 @@ describe('a record that was in review and has no candidates any more', () => {
   it.each([
     ['the same version', 'v1', 'create'],
     ['another version', 'v0', 'review'],
-  ])('goes by the version of the mapping where no rules are noted: %s', (_, mapping, wanted) => {
+  ])('is judged by the version of the mapping where no rules are noted: %s', (_, mapping, wanted) => {
     const { rules: _rules, ...issue } = review;
     const played = play({
       records: [ann, undefined],
@@ -778,7 +778,7 @@ describe('a record that was in review and has no candidates any more', () => {
 });
 
 describe('the record that an unconfirmed create has made', () => {
-  it('goes before anything that only looks like it', () =>
+  it('is linked before any candidate that only looks like it', () =>
     expect(
       play({
         records: [ann, undefined],
@@ -819,7 +819,7 @@ describe('trouble while the brake blocks a record', () => {
   } as const;
   const failing = { newRecord: { ok: false, error: new TandemError('VALUE_TYPE', 'No number.'), refs: [] } } as const;
 
-  it('does not take it out of the brake', () =>
+  it('keeps the record under the brake where it is a failure', () =>
     expect(
       play({
         mapping: mappingOf({ brake: { creates: LIMIT } }),
@@ -846,7 +846,7 @@ describe('trouble while the brake blocks a record', () => {
       "
     `));
 
-  it('that is a wait does not either', () =>
+  it('keeps the record under the brake where it is a wait', () =>
     expect(
       play({
         records: [ann, undefined],
@@ -855,7 +855,7 @@ describe('trouble while the brake blocks a record', () => {
       }),
     ).toContain('brake: brake-1, change: creates'));
 
-  it('that is a review does', () =>
+  it('takes the record out of the brake where it is a review', () =>
     expect(
       play({
         records: [ann, undefined],
@@ -864,7 +864,7 @@ describe('trouble while the brake blocks a record', () => {
       }),
     ).not.toContain('brake: brake-1'));
 
-  it('without a change of its own does', () => {
+  it('takes the record out of the brake where the block names no change', () => {
     const { change: _, ...unchanged } = blocked;
     expect(play({ records: [ann, undefined], open: { issue: unchanged }, answers: failing })).not.toContain(
       'brake: brake-1',

@@ -81,7 +81,7 @@ describe('a link of which nothing changed', () => {
       "
     `));
 
-  it('is recorded under another version while a correlation id is still to be written', () =>
+  it('costs one read where a refused correlation id was noted under the same mapping version', () =>
     expect(
       play({
         mapping: mappingOf({ sides: [{ correlate: PLACE }, {}] }),
@@ -112,7 +112,7 @@ describe('a record of a link that cannot be read', () => {
       "
     `));
 
-  it('fails where it is the other one', () =>
+  it('fails where it is the record on the other side', () =>
     expect(
       play({
         link: link(base, { correlation: ['open', undefined], unconfirmed: ['phone'] }),
@@ -129,7 +129,7 @@ describe('a record of a link that cannot be read', () => {
       "
     `));
 
-  it('has failed since it first did so', () =>
+  it('keeps the time of its first failure', () =>
     expect(
       play({
         link: link(base),
@@ -159,7 +159,7 @@ describe('a record of a link that cannot be read', () => {
     ['kind', { kind: 'review' as const, code: 'EXPRESSION_FAILED' as const, property: 'phone' }],
     ['code', { kind: 'failed' as const, code: 'VALUE_TYPE' as const, property: 'phone' }],
     ['property', { kind: 'failed' as const, code: 'EXPRESSION_FAILED' as const, property: 'name' }],
-  ])('has failed since now where the %s was another one', (_, former) =>
+  ])('gets a new time of failure where the %s was another one', (_, former) =>
     expect(
       play({
         link: link(base),
@@ -267,7 +267,7 @@ describe('a change of one side', () => {
       "
     `));
 
-  it('to nothing clears the other side, and the value is kept', () =>
+  it('clears the other side where it removes a value, and the overwritten value is kept', () =>
     expect(play({ link: link(base), records: [view(0, ['Ann', '']), same[1]] })).toMatchInlineSnapshot(`
       "
       ? {ask: record, side: 0, id: a}
@@ -394,7 +394,7 @@ describe('a change of one side', () => {
       "
     `));
 
-  it('that the target rejects is an issue, and the agreement stays as it was', () =>
+  it('is an issue where the target rejects it, and the agreement stays as it was', () =>
     expect(
       play({
         link: link(base),
@@ -424,7 +424,7 @@ describe('a change of one side', () => {
       "
     `));
 
-  it('that was never agreed on has no agreement where the target rejects it', () =>
+  it('gets no agreement where there was none and the target rejects it', () =>
     expect(
       play({
         link: link({ name: base.name! }),
@@ -449,7 +449,7 @@ describe('a change of one side', () => {
       "
     `));
 
-  it('of which one property is refused by the schema of the target is written without it', () =>
+  it('is written without a property that the schema of the target refuses', () =>
     expect(
       play({
         link: link(base),
@@ -486,7 +486,7 @@ describe('a change of one side', () => {
       "
     `));
 
-  it('of which one property is refused is confirmed without it where the target answers nothing', () =>
+  it('is confirmed without a refused property where the target answers nothing', () =>
     expect(
       play({
         mapping: mappingOf({ sides: [{}, { update: { answer: 'none' } }] }),
@@ -506,7 +506,7 @@ describe('a change of one side', () => {
       }),
     ).toContain('unconfirmed: []'));
 
-  it('of which nothing can be sent writes nothing', () =>
+  it('writes nothing where nothing of it can be sent', () =>
     expect(
       play({
         link: link(base),
@@ -595,7 +595,7 @@ describe('our own last write', () => {
       }),
     ).toContain(`ownWrites: [-, {at: ${late}, before: ${early}}]`));
 
-  it('that follows another one keeps the last edit before that', () =>
+  it('keeps the last edit before the former own write where it follows one', () =>
     expect(
       play({
         link: link(base),
@@ -711,7 +711,7 @@ describe('a conflict', () => {
       "
     `));
 
-  it('of records that met just now says so', () =>
+  it('has a reason that says so where the records met just now', () =>
     expect(
       play({
         mapping: mappingOf({ properties: { name: {}, phone: { conflict: 'review' } } }),
@@ -733,7 +733,7 @@ describe('a conflict', () => {
       "
     `));
 
-  it('of a property that was agreed on and one that was not says that both changed', () =>
+  it('says that both sides changed two properties of which only one was agreed on before', () =>
     expect(
       play({
         mapping: mappingOf({ properties: { name: { conflict: 'review' }, phone: { conflict: 'review' } } }),
@@ -768,7 +768,7 @@ describe('a conflict', () => {
       "
     `));
 
-  it('beside a write that was rejected is a failure', () =>
+  it('is a failure where a write beside it was rejected', () =>
     expect(
       play({
         mapping: mappingOf({ properties: { name: {}, phone: { conflict: 'review' } } }),
@@ -851,7 +851,7 @@ describe('a value that cannot be written', () => {
       "
     `));
 
-  it('waits for the records that it refers to, and has them looked at where nobody has', () => {
+  it('waits for the records that it refers to, and marks those dirty that were not looked at yet', () => {
     const error = new TandemError('REFERENCE_WAITING', 'It waits.', { property: 'phone' });
     const refs = [
       { mapping: 'firms', side: 0 as const, id: 'f', settled: false },
@@ -946,7 +946,7 @@ describe('a value that cannot be written', () => {
       "
     `));
 
-  it('beside a conflict is a failure', () =>
+  it('is a failure where there is a conflict beside it', () =>
     expect(
       play({
         mapping: mappingOf({ properties: { name: { conflict: 'review' }, phone: {} } }),
@@ -976,7 +976,7 @@ describe('a record out of scope', () => {
       "
     `));
 
-  it('keeps its link where it is the other one', () =>
+  it('keeps its link where it is the record on the other side', () =>
     expect(
       play({ link: link(base), records: [view(0, ['Ann', 'p2']), view(1, ['Ann', 'p1'], { inScope: false })] }),
     ).toMatchInlineSnapshot(`
@@ -991,7 +991,7 @@ describe('a record out of scope', () => {
       "
     `));
 
-  it('that is there again after a delete was decided against ends that decision', () =>
+  it('ends the decision against its delete once it is there again', () =>
     expect(
       play({
         link: link(base),
@@ -1041,7 +1041,7 @@ describe('own writes that were begun and never recorded', () => {
       "
     `));
 
-  it('stay noted beside the next ones', () =>
+  it('stay noted when the next own writes are begun', () =>
     expect(play({ link: link(base), records, open: begun({ definition: 'phone#1' }) })).toContain(
       'writes: [{property: phone, side: 1, sent: p2, from: p2, definition: phone#1}, {property: phone, side: 1, sent: p3, definition: phone#1, from: p3}]',
     ));
@@ -1228,7 +1228,7 @@ describe('the correlation id in a record of a link', () => {
     expect(play({ mapping: other, link: at('new'), records: same })).not.toContain('correlate {'),
   );
 
-  it('that was refused is kept as such while nothing changed', () =>
+  it('stays noted as refused while nothing changed', () =>
     expect(
       play({
         mapping,

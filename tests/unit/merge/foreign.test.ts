@@ -9,7 +9,7 @@ it('an edit by somebody else counts from when it was made', () => {
   expect(foreignModified(record(at(5_000)), [{ at: 4_000, before: 1_000 }])).toBe(at(5_000));
 });
 
-it('of a record that our own write modified last, the last edit before it counts', () => {
+it('the last edit before our own write counts where that write modified the record last', () => {
   const own = [{ at: 5_000, before: 1_000 }];
   expect(foreignModified(record(at(5_000)), own)).toBe(at(1_000));
   expect(foreignModified(record('1970-01-01T01:00:05+01:00'), own)).toBe(at(1_000));
@@ -24,7 +24,7 @@ it('a write through another mapping of the entity is an own write, too', () => {
   expect(foreignModified(record(at(7_000)), [{ at: 5_000, before: 1_000 }, sibling])).toBe(at(2_000));
 });
 
-it('a system without modification times says nothing', () => {
+it('no modification is known for a record of a system without modification times', () => {
   expect(foreignModified(record(undefined), [{ at: 5_000, before: 1_000 }])).toBeUndefined();
   expect(ownWriteOf(record(at(1)), record(undefined), [])).toBeUndefined();
 });

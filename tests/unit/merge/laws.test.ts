@@ -212,7 +212,7 @@ const only = (keep: (modelled: Modelled) => boolean): fc.Arbitrary<Modelled[]> =
 // ---------------------------------------------------------------- laws
 
 describe('coming to rest', () => {
-  it('converges in one round: whatever the systems answer, a second merge writes nothing', () =>
+  it('merge converges in one round: whatever the systems answer, a second merge writes nothing', () =>
     each(properties, (link, modified, decision) => {
       const again = merge(inputOf(carryOut(link, decision), modified));
       expect(again.writes).toEqual([[], []]);
@@ -227,14 +227,14 @@ describe('coming to rest', () => {
       }
     }));
 
-  it('is idempotent: the round after changes no base, and every later one is the same', () =>
+  it('merge is idempotent: the round after changes no base, and every later one is the same', () =>
     each(properties, (link, modified, decision) => {
       const first = carryOut(link, decision);
       const second = carryOut(first, merge(inputOf(first, modified)));
       expect(second).toEqual(first);
     }));
 
-  it('plays no ping-pong, whatever a system answers to what it is given', () =>
+  it('merge writes no value to and fro, whatever a system answers to what it is given', () =>
     fc.assert(
       fc.property(properties, times, fc.infiniteStream(value), (link, modified, answers) => {
         const moody = link.map((modelled): Modelled => {
@@ -247,7 +247,7 @@ describe('coming to rest', () => {
       { numRuns: 1_000 },
     ));
 
-  it('counts what was answered, not what was sent, as known', () =>
+  it('merge takes what a system answered, not what was sent, as known', () =>
     each(
       only((modelled) => modelled.systems[1](modelled.own[0]) !== modelled.own[0]),
       ([before], modified, decision) => {
@@ -260,7 +260,7 @@ describe('coming to rest', () => {
 });
 
 describe('being a function', () => {
-  it('is deterministic and leaves its input as it was', () =>
+  it('merge is deterministic and leaves its input as it was', () =>
     each(properties, (_, __, decision, input) => {
       const before = JSON.stringify(input);
       expect(merge(structuredCopy(input))).toEqual(decision);
@@ -268,7 +268,7 @@ describe('being a function', () => {
       expect(JSON.stringify(input)).toBe(before);
     }));
 
-  it('decides each property by itself: the others, and their order, make no difference', () =>
+  it('merge decides each property by itself: the others, and their order, make no difference', () =>
     each(properties, (link, modified, decision) => {
       const backwards = merge(inputOf([...link].reverse(), modified));
       for (const single of link) {
@@ -282,13 +282,13 @@ describe('being a function', () => {
       }
     }));
 
-  it('forgets the base of a property that the mapping has no more, and takes nothing from it', () =>
+  it('merge forgets the base of a property that the mapping has no more, and takes nothing from it', () =>
     each(properties, (_, __, decision, input) => {
       const more = merge({ ...input, base: { ...input.base, gone: ['a', 'b'] } });
       expect(more).toEqual(decision);
     }));
 
-  it('treats both sides alike: swapped sides give the mirrored decision, but for the tie of "latest"', () => {
+  it('merge treats both sides alike: swapped sides give the mirrored decision, but for the tie of "latest"', () => {
     const swap = <T>([a, b]: Pair<T>): [T, T] => [b, a];
     const mirror = <T>(side: SideIndex | T): SideIndex | T => (side === 0 ? 1 : side === 1 ? 0 : side);
     each(properties, (link, modified, decision) => {
@@ -386,7 +386,7 @@ describe('losing nothing', () => {
       },
     ));
 
-  it('is never overwritten by an older value: after any edits and rounds both sides hold the last edit', () => {
+  it('an edit is never overwritten by an older value: after any edits and rounds both sides hold the last edit', () => {
     const edit = fc.record({ side: fc.constantFrom<SideIndex>(0, 1), value });
     const step = fc.oneof(edit, fc.constant('merge' as const));
     fc.assert(

@@ -39,9 +39,9 @@ describe('what was lost', () => {
     ['a list', ['a', 'b'], ['a'], undefined],
     ['a number with spaces', ' 10.239 ', '10.24', 'a rounded number'],
     ['a number that is too long to compare', `0.${'1'.repeat(101)}`, 0.1, undefined],
-  ])('of %s', (_, sent, stored, wanted) => expect(lossOf(sent, stored)).toBe(wanted));
+  ])('is given as expected for %s', (_, sent, stored, wanted) => expect(lossOf(sent, stored)).toBe(wanted));
 
-  it('is nothing of what is there as it was sent', () =>
+  it('is nothing where the value is there as it was sent', () =>
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.double({ noNaN: true }), fc.boolean()), (value) => {
         expect(lossOf(value, value)).toBeUndefined();

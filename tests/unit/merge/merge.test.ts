@@ -41,28 +41,28 @@ describe('a reference whose record nobody has looked at yet', () => {
       expect(decide(property, base).writes).toEqual([[], []]);
     },
   );
-  it('is one once that record is known to have no counterpart', () => {
+  it('is a conflict once that record is known to have no counterpart', () => {
     const property = state(['a', 'b'], { toward: [value('c'), waits(false)], conflict: 1 });
     expect(decide(property).only).toMatchObject({ rule: 'conflict', writes: 0 });
   });
 });
 
 describe('two-way, with a base', () => {
-  it('does nothing when neither side changed', () => {
+  it('merge does nothing when neither side changed', () => {
     const { only, writes, base } = decide(state(['x', 'x']), ['x', 'x']);
     expect(only.rule).toBe('in-step');
     expect(writes).toEqual([[], []]);
     expect(base).toEqual({ p: ['x', 'x'] });
   });
 
-  it('leaves a standing difference alone when neither side changed', () => {
+  it('merge leaves a standing difference alone when neither side changed', () => {
     expect(decide(state(['x', 'y']), ['x', 'y']).writes).toEqual([[], []]);
   });
 
   it.each<[SideIndex, readonly [string, string]]>([
     [1, ['new', 'old']],
     [0, ['old', 'new']],
-  ])('writes side %i when only the other side changed', (target, own) => {
+  ])('merge writes side %i when only the other side changed', (target, own) => {
     const { only, writes, base } = decide(state(own), ['old', 'old']);
     expect(only).toEqual({ property: 'p', rule: 'one-changed', writes: target });
     expect(writes[target]).toEqual([{ property: 'p', value: 'new', fingerprint: 'new' }]);
@@ -70,25 +70,25 @@ describe('two-way, with a base', () => {
     expect(base).toEqual({ p: ['new', 'new'] });
   });
 
-  it('writes nothing when the other side holds the new value already', () => {
+  it('merge writes nothing when the other side holds the new value already', () => {
     const property = state(['new', 'other form'], { toward: [value('other'), value('other form')] });
     const { only, base } = decide(property, ['old', 'other form']);
     expect(only.rule).toBe('agreed');
     expect(base).toEqual({ p: ['new', 'other form'] });
   });
 
-  it('takes equal changes on both sides as the new base', () => {
+  it('merge takes equal changes on both sides as the new base', () => {
     const { only, base } = decide(state(['same', 'same']), ['x', 'y']);
     expect(only.rule).toBe('agreed');
     expect(base).toEqual({ p: ['same', 'same'] });
   });
 
-  it('clears the other side when a value was deliberately cleared', () => {
+  it('merge clears the other side when a value was deliberately cleared', () => {
     const { writes } = decide(state(['', 'old']), ['old', 'old']);
     expect(writes[1]).toEqual([{ property: 'p', value: null, fingerprint: '' }]);
   });
 
-  it('clears a value on a conflict when the empty side was modified later', () => {
+  it('merge clears a value on a conflict when the empty side was modified later', () => {
     const { writes, only } = decide(state(['', 'mine']), ['old', 'old'], [late, early]);
     expect(writes[1]).toEqual([{ property: 'p', value: null, fingerprint: '' }]);
     expect(only.loser).toBe(1);
@@ -167,13 +167,13 @@ describe('one-way', () => {
   const oneWay = (own: readonly [string, string], drift: 'keep' | 'revert' = 'keep'): PropertyState =>
     state(own, { direction: 1, drift, toward: [undefined, value(own[0])] });
 
-  it('flows when the leader changed', () =>
+  it('a value flows when the leader changed', () =>
     expect(decide(oneWay(['new', 'old']), ['old', 'old']).only).toEqual({
       property: 'p',
       rule: 'one-changed',
       writes: 1,
     }));
-  it('flows over an edit of the follower when the leader changed too, and the edit is a value that lost', () =>
+  it('a value flows over an edit of the follower when the leader changed too, and the edit is the loser', () =>
     expect(decide(oneWay(['new', 'mine']), ['old', 'old']).only).toEqual({
       property: 'p',
       rule: 'one-changed',
@@ -182,24 +182,24 @@ describe('one-way', () => {
     }));
   it('a follower that has cleared its value loses none', () =>
     expect(decide(oneWay(['new', '']), ['old', 'old']).only).not.toHaveProperty('loser'));
-  it('leaves the edit of the follower alone, and remembers that it is one', () => {
+  it('merge leaves the edit of the follower alone, and keeps the base so that it stays known as an edit', () => {
     const { only, base } = decide(oneWay(['old', 'mine']), ['old', 'old']);
     expect(only).toEqual({ property: 'p', rule: 'drift' });
     expect(base).toEqual({ p: ['old', 'old'] });
   });
-  it('takes such a standing difference into a base of the present definition', () => {
+  it('merge records a standing difference in a base of the present definition', () => {
     const { only, base } = decide(oneWay(['old', 'mine']), ['old', 'old', 'another']);
     expect(only.rule).toBe('drift');
     expect(base.p).toEqual(['old', 'old']);
   });
-  it('puts the edit of the follower back with drift: revert', () =>
+  it('merge overwrites the edit of the follower with drift: revert', () =>
     expect(decide(oneWay(['old', 'mine'], 'revert'), ['old', 'old']).only).toEqual({
       property: 'p',
       rule: 'drift',
       writes: 1,
       loser: 1,
     }));
-  it('does nothing when neither changed', () =>
+  it('merge does nothing when neither side changed', () =>
     expect(decide(oneWay(['x', 'y']), ['x', 'y']).only.rule).toBe('in-step'));
   it('at first contact the leader fills, and overwrites another value', () => {
     expect(decide(oneWay(['x', ''])).only).toEqual({ property: 'p', rule: 'filled', writes: 1 });
@@ -207,7 +207,7 @@ describe('one-way', () => {
   });
   it('at first contact an empty leader takes nothing away', () =>
     expect(decide(oneWay(['', 'y'])).writes).toEqual([[], []]));
-  it('never writes the leader', () => {
+  it('merge never writes the leader', () => {
     const own = fc.constantFrom('', 'a', 'b', 'c');
     fc.assert(
       fc.property(
@@ -239,7 +239,7 @@ describe('what cannot be written', () => {
     expect(decide(property).only.rule).toBe('blocked');
     expect(Object.keys(decide(property).base)).toEqual([]);
   });
-  it('matters only when it is needed', () => {
+  it('blocks a property only when that value must be written', () => {
     expect(decide(state(['old', 'new'], { toward: [value('new'), failing] }), ['old', 'old']).only.writes).toBe(0);
     expect(decide(state(['x', 'x'], { toward: [failing, failing] }), ['x', 'x']).only.rule).toBe('in-step');
   });
@@ -301,7 +301,7 @@ describe('laws', () => {
     };
   }
 
-  it('converges in one round: after one decision there is nothing left to do', () => {
+  it('merge converges in one round: after one decision there is nothing left to do', () => {
     fc.assert(
       fc.property(properties, times, (generated, modified) => {
         const input = inputOf(generated, modified);
@@ -311,7 +311,7 @@ describe('laws', () => {
     );
   });
 
-  it('makes changed two-way properties equal, and never loses a one-sided edit', () => {
+  it('merge makes changed two-way properties equal, and never loses a one-sided edit', () => {
     fc.assert(
       fc.property(properties, times, (generated, modified) => {
         const input = inputOf(generated, modified);
@@ -330,7 +330,7 @@ describe('laws', () => {
     );
   });
 
-  it('treats both sides alike: swapping them swaps the decision, ties apart', () => {
+  it('merge treats both sides alike: swapping them swaps the decision, except for ties', () => {
     const swap = <T>([a, b]: readonly [T, T]): [T, T] => [b, a];
     const other = (side: SideIndex | undefined): SideIndex | undefined =>
       side === undefined ? undefined : side === 0 ? 1 : 0;
@@ -353,7 +353,7 @@ describe('laws', () => {
     );
   });
 
-  it('does not change its input and always gives the same answer', () => {
+  it('merge does not change its input and always gives the same decision', () => {
     fc.assert(
       fc.property(properties, times, (generated, modified) => {
         const input = inputOf(generated, modified);

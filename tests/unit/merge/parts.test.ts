@@ -39,14 +39,14 @@ describe('the state of a record', () => {
     );
   });
 
-  it('without a link is that of its match keys and the counterpart that it names too', () => {
+  it('is also that of its match keys and of the counterpart that it names where it has no link', () => {
     const of = (more: object) => unlinkedState(mapping, view(0, ['Ann', 'p1'], more));
     expect(of({ keys: ['x', undefined, 'y'] })).toBe(`${state('Ann', 'p1')}.<x\n\ny>`);
     expect(of({ keys: ['x'], ref: 'b' })).toBe(`${state('Ann', 'p1')}.<x\nb>`);
     expect(matchPart(of({ keys: ['x'] }))).toBe('<x>');
   });
 
-  it('out of scope is always the same', () => {
+  it('is always the same where the record is out of scope', () => {
     const out = view(0, ['Ann', 'p1'], { inScope: false });
     expect([linkedState(mapping, out), unlinkedState(mapping, out), outOfScope(readable)]).toEqual([
       '<out>',
@@ -55,9 +55,10 @@ describe('the state of a record', () => {
     ]);
   });
 
-  it('that cannot be read is that of its error', () => expect(unreadableState(readable, 'Why.')).toBe('<error.Why.>'));
+  it('is that of its error where the record cannot be read', () =>
+    expect(unreadableState(readable, 'Why.')).toBe('<error.Why.>'));
 
-  it('to store is another one under another version while a correlation id is to be written', () => {
+  it('is stored with the mapping version while a correlation id is to be written', () => {
     expect(stateToStore(mapping, ann, undefined)).toBe(state('Ann', 'p1'));
     expect(stateToStore(mapping, ann, 'open')).toBe(`<v1\n${state('Ann', 'p1')}>`);
   });
@@ -68,7 +69,7 @@ describe('the state of a record', () => {
     expect(isSynced(mapping, of, view(1, ['Ann', 'p1']))).toBe(false);
   });
 
-  it('out of scope has no match keys in the index', () => {
+  it('has no match keys in the index where the record is out of scope', () => {
     expect(indexEntry(view(0, [], { ref: 'b' }))).toEqual({ id: 'a', keys: ['ann@x'], correlationId: 'b' });
     expect(indexEntry(view(0, [], { ref: 'b', inScope: false }))).toEqual({ id: 'a', keys: [], correlationId: 'b' });
   });
@@ -101,7 +102,7 @@ describe('the base', () => {
     ]);
   });
 
-  it('of two that match has what unconfirmed creates of either side have sent and is still there', () =>
+  it('contains, for two records that match, what unconfirmed creates sent and is still there', () =>
     expect(
       baseOfMatch(
         mapping,
@@ -138,11 +139,11 @@ describe('the base', () => {
       begun({ name: 'Bob' }),
       { name: ['Bob', 'Bob'] },
     ],
-  ])('of a create: %s', (_, sent, how, wanted) =>
+  ])('is made for a create: %s', (_, sent, how, wanted) =>
     expect(baseOfCreate(mapping, source, created, sent as never, how)).toEqual(wanted),
   );
 
-  it('of a create is written from the second side too', () =>
+  it('is made for a create from the second side too', () =>
     expect(baseOfCreate(mapping, view(1, ['Bob', 'p1']), view(0, ['Ann', 'p1']), { name: 'Bob' }, exact)).toEqual({
       name: ['Ann', 'Bob'],
     }));
@@ -181,7 +182,7 @@ describe('the last modification that was not our own', () => {
     ],
     ['nobody else ever wrote it', first, [{ at: one, before: undefined }], '1970-01-01T00:00:00.000Z'],
     ['it was edited since', second, [{ at: one, before: 5 }], second],
-  ])('where %s', (_, modified, own, wanted) => expect(foreignModified(at(modified), own)).toBe(wanted));
+  ])('is determined where %s', (_, modified, own, wanted) => expect(foreignModified(at(modified), own)).toBe(wanted));
 
   it.each([
     ['no time is stated', at(first), at(undefined), [], undefined],
@@ -196,7 +197,7 @@ describe('the last modification that was not our own', () => {
       { at: two, before: undefined },
     ],
     ['it stated no time before', at(undefined), at(second), [], { at: two, before: undefined }],
-  ])('our own write where %s', (_, before, after, own, wanted) =>
+  ])('is determined for the note of our own write where %s', (_, before, after, own, wanted) =>
     expect(ownWriteOf(before, after, own)).toEqual(wanted),
   );
 });
@@ -206,7 +207,7 @@ it('a record of an entity without updates is read first like any other', () => {
   expect(mustReadFirst(facts, { views: [ann, view(1, ['Ann', 'p1'])] }, 0)).toBe(true);
 });
 
-it('what two records come to can be asked without deciding', () => {
+it('mergePair gives the decisions on two records without any effect', () => {
   const views = [ann, view(1, ['Ann', 'p2'])] as const;
   const base = { name: ['Ann', 'Ann'], phone: ['p1', 'p1'] } as const;
   const pair = {
@@ -214,6 +215,7 @@ it('what two records come to can be asked without deciding', () => {
     views,
     base,
     applied: [],
+    pending: [],
     unconfirmed: [],
     correlation: [undefined, undefined],
   } as const;

@@ -37,35 +37,38 @@ const toward = (side: 0 | 1, readable: readonly [boolean, boolean] = [true, true
 });
 
 describe('two-way', () => {
-  it('keeps both where they agree, and says so under the present definition', () => {
+  it('merge keeps both values where they agree, and records the agreement under the present definition', () => {
     const { only, base } = decide(['a', 'A'], ['a', 'A'], { toward: [value('x'), value('A')] });
     expect(only).toEqual({ property: 'p', rule: 'agreed' });
     expect(base.p).toEqual(['a', 'A']);
   });
 
-  it.each([0, 1] as const)('converts again toward side %i, the only one toward which it changed', (side) => {
-    // Also where the other way would have it that they agree, and whichever was modified later.
-    for (const modified of [
-      [early, late],
-      [late, early],
-    ] as const) {
-      const { only, writes, base } = decide(
-        ['a', 'a'],
-        ['a', 'a'],
-        { ...toward(side), toward: side === 0 ? [value('new'), value('a')] : [value('a'), value('new')] },
-        modified,
-      );
-      expect(only).toEqual({ property: 'p', rule: 'redefined', writes: side, loser: side });
-      expect(writes[side]).toEqual([{ property: 'p', value: 'new', fingerprint: 'new' }]);
-      expect(base.p).toEqual(side === 0 ? ['new', 'a'] : ['a', 'new']);
-    }
-  });
+  it.each([0, 1] as const)(
+    'merge converts again toward side %i where only the conversion toward it changed',
+    (side) => {
+      // Also where the other way would have it that they agree, and whichever was modified later.
+      for (const modified of [
+        [early, late],
+        [late, early],
+      ] as const) {
+        const { only, writes, base } = decide(
+          ['a', 'a'],
+          ['a', 'a'],
+          { ...toward(side), toward: side === 0 ? [value('new'), value('a')] : [value('a'), value('new')] },
+          modified,
+        );
+        expect(only).toEqual({ property: 'p', rule: 'redefined', writes: side, loser: side });
+        expect(writes[side]).toEqual([{ property: 'p', value: 'new', fingerprint: 'new' }]);
+        expect(base.p).toEqual(side === 0 ? ['new', 'a'] : ['a', 'new']);
+      }
+    },
+  );
 
-  it('writes nothing where the other conversion comes to the same', () => {
+  it('merge writes nothing where the new conversion gives the same value', () => {
     expect(decide(['a', 'a'], ['a', 'a'], toward(1)).only).toEqual({ property: 'p', rule: 'agreed' });
   });
 
-  it('never lets an empty value overwrite one, whichever way changed', () => {
+  it('merge never lets an empty value overwrite another one, whichever conversion changed', () => {
     const { writes, only } = decide(['', 'v'], ['', 'v'], { ...toward(1), toward: [value('v'), value('')] });
     expect(only).toEqual({ property: 'p', rule: 'filled', writes: 0 });
     expect(writes[1]).toEqual([]);
@@ -74,13 +77,13 @@ describe('two-way', () => {
     expect(mirrored.writes[0]).toEqual([]);
   });
 
-  it('nor one of which nothing is left, even where the other way is impossible', () => {
+  it('merge never lets a value that converts to nothing overwrite one, even where the other way is impossible', () => {
     const { writes, only } = decide(['n/a', 'v'], ['n/a', 'v'], { toward: [impossible, value('')] });
     expect(only.rule).toBe('blocked');
     expect(writes).toEqual([[], []]);
   });
 
-  it('takes a way that is not there for one that is impossible', () => {
+  it('merge treats a conversion that is not there like an impossible one', () => {
     const { only } = decide(['a', 'b'], ['a', 'b'], { toward: [undefined, value('done')], conflict: 1 });
     expect(only).toEqual({ property: 'p', rule: 'redefined', writes: 1, loser: 1 });
   });
@@ -88,7 +91,7 @@ describe('two-way', () => {
   it.each<[0 | 1, readonly [string, string]]>([
     [1, ['edited', 'x']],
     [0, ['x', 'edited']],
-  ])('an edit that had not arrived on side %i still does, whichever was modified later', (target, own) => {
+  ])('an edit that had not arrived on side %i still arrives, whichever side was modified later', (target, own) => {
     for (const again of [undefined, 0, 1] as const) {
       for (const conflict of ['latest', 0, 1, 'review'] as const) {
         const { only } = decide(own, ['x', 'x'], { conflict, redefined: { readable: [true, true], again } });
@@ -103,11 +106,11 @@ describe('two-way', () => {
     ]);
   });
 
-  it('where both were edited to the same they agree', () => {
+  it('both sides agree where both were edited to the same value', () => {
     expect(decide(['a', 'a'], ['x', 'x'], toward(1)).only).toEqual({ property: 'p', rule: 'agreed' });
   });
 
-  it('where both were edited the conflict rule decides', () => {
+  it('the conflict rule decides where both sides were edited', () => {
     expect(decide(['a', 'b'], ['x', 'x'], { ...toward(1), conflict: 0 }).only).toEqual({
       property: 'p',
       rule: 'conflict',
@@ -139,7 +142,7 @@ describe('two-way', () => {
     expect(decide(['a', 'b'], ['a', 'b'], { ...stuck, conflict: 'review' }).only.rule).toBe('review');
   });
 
-  it('a side that is read otherwise now is met for the first time', () => {
+  it('a side whose value is read otherwise now is treated as at first contact', () => {
     const moved = { redefined: { readable: [true, false], again: undefined } } as const;
     expect(decide(['a', ''], ['a', 'b'], moved).only).toEqual({ property: 'p', rule: 'filled', writes: 1 });
     expect(decide(['a', 'c'], ['a', 'b'], { ...moved, conflict: 0 }).only.rule).toBe('conflict');
