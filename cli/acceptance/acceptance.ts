@@ -14,7 +14,8 @@ import { asFailure, FAILED, Failure } from '../failure.ts';
 import { plain } from '../format/output.ts';
 import { createLogger } from '../process/log.ts';
 import { checkRedis, requireRedisUrl } from '../process/redis.ts';
-import { makePair, type TestContext, testMapping } from './run.ts';
+import type { TestContext } from './mapping-test.ts';
+import { makePairs, testMapping } from './run.ts';
 import { type TestSystems, testSystems } from './systems.ts';
 import { type TestedTandem, testedTandem } from './tandem.ts';
 import type { Check } from './verdicts.ts';
@@ -83,7 +84,18 @@ export async function acceptance(
       mappings: [...config.mappings.keys()],
     };
     await journal.begin(entry);
-    const context: TestContext = { systems, tandem, mark, limit, signal, pairs: new Map(), note, progress };
+    let texts = 0;
+    const context: TestContext = {
+      systems,
+      tandem,
+      mark,
+      nextNumber: () => ++texts,
+      limit,
+      signal,
+      pairs: new Map(),
+      note,
+      progress,
+    };
     let stopped = false;
     let cleaned: { removed: number; left: readonly string[] } = { removed: 0, left: [] };
     try {
@@ -93,7 +105,7 @@ export async function acceptance(
           checks.push(notTestable(mapping, blocked));
           continue;
         }
-        for (const parent of mapping.parents) await makePair(context, config.mappings.get(parent)!);
+        for (const parent of mapping.parents) await makePairs(context, config.mappings.get(parent)!);
         const found = await testMapping(context, mapping);
         checks.push(...found);
         const failed = found.filter(({ verdict }) => verdict === 'failed').length;

@@ -66,6 +66,14 @@ describe('qa --write', () => {
     const [html, md, xml] = await Promise.all(files.map((file) => readFile(file, 'utf8')));
     expect(html).toContain('<h1>Acceptance test of the data flow</h1>');
     expect(md).toMatch(/\| Company Name \| Company \| string \| ✓ set, /);
+    expect(md).toContain('✓ review, keap to customwebshop: match 1: two records match');
+    // A reference is changed to a second linked record, and back.
+    expect(xml).toMatch(
+      /<testcase classname="opportunity-order" name="contact_id: changed, keap to customwebshop" time="[\d.]+"\/>/,
+    );
+    expect(xml).toMatch(
+      /<testcase classname="opportunity-order" name="contact_id: changed, customwebshop to keap" time="[\d.]+"\/>/,
+    );
     expect(xml).toMatch(/<testsuites name="tandem qa" tests="\d+" failures="0"/);
   });
 
@@ -90,7 +98,7 @@ describe('qa --write', () => {
     expect(await marked()).toBe(0);
   });
 
-  it('removes what it made after Ctrl-C, and at the next start what a killed one left', {
+  it('removes its test records after Ctrl-C, and at the next start those that a killed process left', {
     timeout: 120_000,
   }, async () => {
     const { env, marked } = await running(['contact-customer']);

@@ -1,0 +1,45 @@
+/** What is created on one side appears on the other, where the mapping creates it there. */
+import { otherSide, type SideIndex } from '../../engine/index.ts';
+import type { Ids, MappingTest } from './mapping-test.ts';
+import { recordFor } from './test-record.ts';
+import { compare } from './write-check.ts';
+
+/** Makes a record on one side; what follows on the other is checked against `create`. */
+export async function checkCreated(test: MappingTest, from: SideIndex): Promise<Ids | undefined> {
+  const { systems, tandem } = test.context;
+  const mapping = test.mapping;
+  const target = mapping.sides[otherSide(from)];
+  const { data, values } = await recordFor(test, from);
+  const record = await systems.create(mapping.sides[from].entity, data);
+  const began = performance.now();
+  await tandem.sync(mapping, from, record.id);
+  const found = await test.eventually(
+    () => tandem.counterpart(mapping, from, record.id),
+    (id) => (id !== undefined) === target.create,
+  );
+  if (!target.create) {
+    const fault = found === undefined ? undefined : 'a counterpart was made although "create" does not name this side';
+    test.judged('created', from, fault, { note: 'nothing was created, as the mapping says' });
+    return undefined;
+  }
+  if (found === undefined) {
+    const issue = await tandem.issue(mapping, from, record.id);
+    const fault = issue ? `${issue.code ?? issue.kind}: ${issue.reason}` : 'no counterpart was made';
+    test.judged('created', from, fault);
+    return undefined;
+  }
+  await noteCounterpart(test, target.index, found);
+  test.judged('created', from, undefined, { ms: performance.now() - began });
+  const ids: Ids = from === 0 ? [record.id, found] : [found, record.id];
+  await compare(test, 'set', from, ids, values, began);
+  return ids;
+}
+
+/** Only what Tandem made of a record of this test may be changed and removed by it. @throws where it is another record */
+export async function noteCounterpart(test: MappingTest, side: SideIndex, id: string): Promise<void> {
+  const { entity } = test.mapping.sides[side];
+  const record = await test.context.systems.read(entity, id);
+  if (!JSON.stringify(record?.data ?? {}).includes(test.context.mark))
+    throw new Error(`It was linked with the record ${id}, which this test did not make. It is left as it is.`);
+  await test.context.note(entity, id);
+}
