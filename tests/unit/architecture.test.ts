@@ -20,7 +20,7 @@ it('the page about the architecture links to pages that there are, and README.md
   expect(readFileSync(join(ROOT, 'README.md'), 'utf8')).toContain(FILE);
 });
 
-it('the page about the architecture is read at one sitting', () => {
+it('the page about the architecture has at most 120 lines', () => {
   expect(page.split('\n').length).toBeLessThanOrEqual(120);
 });
 
@@ -28,7 +28,7 @@ it('the page about the architecture is read at one sitting', () => {
 const BY_NOUN = /^(api|server\/routes|cli\/commands)\//;
 const SHARED = new Set(['index.ts', 'types.ts']);
 
-it('no two files have one name, but for those of one noun', () => {
+it('no two source files have the same name, except shared names and the files of one noun', () => {
   const files = ['api', 'cli', 'engine', 'server'].flatMap((part) =>
     readdirSync(join(ROOT, part), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))

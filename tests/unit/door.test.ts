@@ -91,7 +91,7 @@ test('every name that engine/index.ts exports has a docstring directly above its
   expect(undescribed(fromDisk)).toEqual([]);
 });
 
-test('a name of the door without a docstring is found, also where files between only pass it on', () => {
+test('an export of engine/index.ts without a docstring is found, also where files between only pass it on', () => {
   const files: Record<string, string> = {
     [DOOR]: `
       export { bare, described, detached, empty, line, lost, type Passed } from './a.ts';

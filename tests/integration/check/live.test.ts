@@ -113,7 +113,7 @@ const FORMER_PRICE = [
 ] as const;
 
 describe('with the files of this repository', () => {
-  it('finds nothing wrong, sends each declared operation once, and only GET', async () => {
+  it('the live check finds nothing wrong, sends each declared operation once, and only GET', async () => {
     const before = keap.stats();
     const checked = await check(await files());
     expect(problems(checked)).toEqual([]);
@@ -137,7 +137,7 @@ describe('with the files of this repository', () => {
     expect(checked.notChecked).toEqual([]);
   });
 
-  it('shows no e-mail address and no name that it searches for', async () => {
+  it('the live check shows no e-mail address and no name that it searches for', async () => {
     const { requests } = await check(await files(), 'companies');
     const searches = requests.filter(({ operation }) => operation.startsWith('find'));
     expect(searches).toHaveLength(2);
@@ -189,7 +189,7 @@ describe('a parameter that the system does not know', () => {
     });
   });
 
-  it('is found in a search that answers the list itself', async () => {
+  it('is found when a search ignores it and returns the whole list', async () => {
     interfere = (url) => {
       if (url.searchParams.get('filter')?.startsWith('email==')) url.searchParams.delete('filter');
       return undefined;
@@ -200,7 +200,7 @@ describe('a parameter that the system does not know', () => {
     ]);
   });
 
-  it('is found in an order that is not followed', async () => {
+  it('is found when the system ignores the requested order', async () => {
     interfere = (url) => {
       url.searchParams.delete('order_by');
       return undefined;
@@ -266,7 +266,7 @@ describe('what comes back is compared with what the files say', () => {
     ]);
   });
 
-  it('a property that is in the list and not in what "read" answers is found', async () => {
+  it('a property that the list shows and a read does not is found', async () => {
     interfere = (url) => {
       if (/\/v2\/companies\/\d+$/.test(url.pathname)) url.searchParams.set('fields', 'address');
       if (url.searchParams.get('filter')?.includes('company_id')) url.searchParams.set('fields', 'address');
@@ -312,7 +312,7 @@ describe('what comes back is compared with what the files say', () => {
     });
   });
 
-  it('a value that breaks the schema is found, with how many records have such', async () => {
+  it('a value that breaks the schema is found, with the number of records that have such a value', async () => {
     const dir = await files([
       'schemas/keap/products.schema.json',
       /"sku": \{[\s\S]*?\}/,
@@ -357,14 +357,14 @@ describe('what comes back is compared with what the files say', () => {
     expect(seen).toHaveLength(1);
   });
 
-  it('a system that fails only for some requests is told apart from one that is away', async () => {
+  it('a system that fails for some requests only is reported as refusing, and one that is away as unavailable', async () => {
     interfere = (url) => (url.searchParams.has('order_by') ? { status: 500, body: {} } : undefined);
     expect(problems(await check(await files(), 'products'))).toMatchObject([{ kind: 'refused', operation: 'since' }]);
     interfere = () => ({ status: 503, body: {} });
     await expect(check(await files(), 'products')).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE' });
   });
 
-  it('waits for quota instead of failing', async () => {
+  it('the live check waits for quota instead of failing', async () => {
     let refusals = 1;
     interfere = () => (refusals-- > 0 ? { status: 429, body: { message: 'Quota Exceeded' } } : undefined);
     const checked = await check(await files(), 'stages');

@@ -96,7 +96,7 @@ it('a backfill that is killed halfway is begun again by itself, and ends; the co
   expect(wrong.status).toBe(2);
 }, 240_000);
 
-it('of two processes with different versions the newer works; the older takes over once the newer is gone', async () => {
+it('the newer of two versions works, and the process with the older one takes over once the newer is gone', async () => {
   const { folder, env, keap, shop } = await setting();
   const old = await startTandem('start', env);
   const synced = await tandem(['sync', MAPPING, '--full'], { TANDEM_URL: old.ready.url! });

@@ -10,7 +10,7 @@ import { type Answer, API, closeAll, person, until, world } from '../server/supp
 
 afterEach(closeAll);
 
-test('a run that nobody works on is reported, may be left, and goes on', async () => {
+test('the command line reports a run that no worker takes, and may stop following while the run goes on', async () => {
   const made = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
   const url = await listen(made.app);
   const env = { TANDEM_URL: url, TANDEM_API_TOKEN: API };

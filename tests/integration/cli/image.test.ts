@@ -39,7 +39,7 @@ async function build(to: string): Promise<void> {
   await cp(join(ROOT, 'engine/store/scripts'), join(to, 'engine/store/scripts'), { recursive: true });
 }
 
-it('the image has all that it needs', async () => {
+it('the container image holds all files that Tandem needs to validate, start and check a draft', async () => {
   const root = await layOut();
   const main = join(root, 'app/dist/cli/main.js');
   const env = cleanEnv({

@@ -160,7 +160,7 @@ describe('on SIGTERM', () => {
 });
 
 describe('what start refuses', () => {
-  it('no mapping that can run', async () => {
+  it('Tandem refuses to start without a mapping that can run', async () => {
     const folder = await configFolder('product-product');
     await appendFile(join(folder, 'mappings', 'product-product.yaml'), 'nonsense: true\n');
     const broken = await tandem(['start'], { ...common(), TANDEM_CONFIG: folder });
@@ -172,7 +172,7 @@ describe('what start refuses', () => {
     expect(empty.stderr).toContain('STARTUP_REFUSED: There is no mapping in');
   });
 
-  it('a Redis that evicts keys', async () => {
+  it('a worker refuses a Redis that evicts keys', async () => {
     const evicting = await startRedis({
       own: true,
       args: ['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru'],
@@ -187,7 +187,7 @@ describe('what start refuses', () => {
     expect(stderr).toMatch(/REDIS_UNSAFE: .*allkeys-lru/);
   });
 
-  it('an address that others can reach while no token is set, whichever process it is', async () => {
+  it('each process refuses an address that others can reach while no token is set', async () => {
     const env = { ...common(), TANDEM_HOST: '0.0.0.0', TANDEM_PORT: '0', TANDEM_HEALTH_PORT: '0' };
     const ended = await Promise.all(['start', 'server', 'worker'].map((command) => tandem([command], env)));
     for (const { status, stderr } of ended)
@@ -197,7 +197,7 @@ describe('what start refuses', () => {
       });
   });
 
-  it('a port that is taken', async () => {
+  it('a server refuses a port that is taken', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     later(async () => other.close());
@@ -213,7 +213,7 @@ describe('what start refuses', () => {
     );
   });
 
-  it('a Redis that is not there, without telling its password', async () => {
+  it('a worker ends with an error that hides the password when Redis cannot be reached', async () => {
     const env = {
       ...common(),
       REDIS_URL: `redis://:hunter2@127.0.0.1:${await freePort()}`,
@@ -346,7 +346,7 @@ describe('webhooks', () => {
     );
   });
 
-  it('have keys that all processes of one installation agree on, and no other', async () => {
+  it('have keys that all processes of one installation share, and that no other installation has', async () => {
     const redis = new Redis(redisUrl());
     later(async () => redis.disconnect());
     const [one, two] = [ownPrefix(), ownPrefix()];

@@ -121,7 +121,7 @@ async function configuration(): Promise<string> {
   return root;
 }
 
-test('no secret is in the log, in an answer, in metrics, on the board, in an event or in Redis', async () => {
+test('no secret is in the log, in a response, in metrics, on the board, in an event or in Redis', async () => {
   const prefix = ownPrefix();
   const root = await configuration();
   const running = await startTandem('start', {

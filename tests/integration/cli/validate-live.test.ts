@@ -93,7 +93,7 @@ describe('validate --live', () => {
     expect(stderr).not.toContain('[1/');
   });
 
-  it('names the request, the answer and the line of the file, ends with 1, and shows how far it is', async () => {
+  it('names the request, the response and the line of the file, ends with 1, and shows its progress', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tandem-live-'));
     try {
       await cp(world.dir, folder, { recursive: true });

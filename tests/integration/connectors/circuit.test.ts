@@ -56,14 +56,14 @@ test('a system that is down is not called any more, and each caller hears at onc
   expect(states).toEqual(['down']);
 });
 
-test('a record that the system can never answer for is no system that is down', async () => {
+test('requests for one record that always fail do not count as a system that is down', async () => {
   const { client } = await setUp((url) => (url.includes('bad') ? 504 : 200));
   for (let i = 0; i < 5; i++)
     await expect(client.read('things', 'bad')).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE', retry: 'later' });
   expect(client.circuit.open).toBe(false);
 });
 
-test('a create whose answer was lost ends in an unknown outcome, whatever state that leaves', async () => {
+test('a create whose response was lost has an unknown outcome, also when the system is down by then', async () => {
   const { client, requests } = await setUp((url) => (url === '/things' ? 'hang' : 503), LONG);
   const lost = client.create('things', { name: '1' }).catch(({ code }) => code);
   await expect.poll(() => requests.length).toBe(1);
@@ -73,7 +73,7 @@ test('a create whose answer was lost ends in an unknown outcome, whatever state 
   await expect(client.create('things', { name: '2' })).rejects.toMatchObject({ code: 'SYSTEM_DOWN' });
 });
 
-test('those who wait for it ask once together, by the first page of a list', async () => {
+test('callers that wait for a system that is down share one request, for the first page of a list', async () => {
   let down = true;
   const { client, requests, states } = await setUp(() => (down ? 503 : 200));
   await goesDown(client);
@@ -117,7 +117,7 @@ test('a list that was begun waits until the system is back, and does not begin a
   expect(requests.filter((url) => url === 'GET /things?size=2')).toHaveLength(1);
 });
 
-test('webhooks are not registered meanwhile', async () => {
+test('webhooks are not registered while the system is down', async () => {
   const { client, requests, url } = await setUp(() => 503, LONG);
   await goesDown(client);
   const before = requests.length;

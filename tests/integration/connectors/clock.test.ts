@@ -30,7 +30,7 @@ test.each([0, 3 * HOUR, -3 * HOUR, -600_000])(
   },
 );
 
-test('of the time in the header and that of its records, the one that is behind counts, for each entity by itself', async () => {
+test('the earlier of the header time and the record times counts as the clock of a system, for each entity by itself', async () => {
   const { clock } = clocks();
   clock.note(stated(0), Date.now(), Date.now());
   await clock.noteCreate('local', Date.now() - 5 * HOUR, Date.now());
@@ -42,7 +42,7 @@ test('of the time in the header and that of its records, the one that is behind 
   near(clock.note(stated(0), Date.now(), Date.now(), 'ahead'), Date.now());
 });
 
-test('what one process has measured is known to the next', async () => {
+test('a clock offset that one process measured is known to the next process', async () => {
   const { clock, make } = clocks();
   clock.note(stated(-600_000), Date.now(), Date.now());
   await clock.noteCreate('things', Date.now() - 600_000, Date.now());
@@ -50,14 +50,14 @@ test('what one process has measured is known to the next', async () => {
   near(await make().earliest('things', at), at - 600_000 - SLACK);
 });
 
-test('while no time of a record is known, it may be that of any zone', async () => {
+test('the clock of a system may be of any time zone while no time of a record is known', async () => {
   const { clock } = clocks();
   expect(clock.note(undefined, 1, 2)).toBeUndefined();
   expect(clock.note('yesterday', 1, 2)).toBeUndefined();
   near(await clock.earliest('things', 1_700_000_000_000), 1_700_000_000_000 - 14 * HOUR - SLACK);
 });
 
-test('a time of a record that is no time of its write measures nothing', async () => {
+test('a record time that cannot be the time of its write does not measure the clock', async () => {
   const { clock } = clocks();
   await clock.noteCreate('things', Date.parse('1999-01-01'), Date.now());
   await clock.noteCreate('things', Number.NaN, Date.now());

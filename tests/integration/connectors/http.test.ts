@@ -183,7 +183,7 @@ describe.each(['page', 'offset'] as const)('a list that is read by %s', (kind) =
     await expect(read(client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE' });
   });
 
-  test('is not taken for whole where more than a page was deleted before what is read', async () => {
+  test('fails when more than a page of records was deleted before the part that is read', async () => {
     const { client } = await listed((_, list, request) => {
       if (request === 3) list.splice(0, 15);
     });
@@ -221,31 +221,31 @@ describe.each(['page', 'offset'] as const)('a list that is read by %s ends where
     ['400', (reply) => reply.code(400).send({ detail: 'Invalid page.' })],
     ['422', (reply) => reply.code(422).send({})],
     ['416', (reply) => reply.code(416).send()],
-  ])('with %s after a full page, and after one that is not full', async (_, beyond) => {
+  ])('the list ends at %s after a full page, and after one that is not full', async (_, beyond) => {
     for (const count of [20, 13, 3]) {
       const { read } = await listing(count, 10, beyond);
       expect(await read()).toEqual(numbers(count));
     }
   });
 
-  test('although it gives fewer records than were asked for', async () => {
+  test('the list goes on after pages with fewer records than requested', async () => {
     const { read } = await listing(23, 4, () => ({ items: [] }));
     expect(await read()).toEqual(numbers(23));
   });
 
-  test('with the last page once more', async () => {
+  test('the list ends when the last page comes once more', async () => {
     for (const count of [3, 13]) {
       const { read } = await listing(count, 10, (_, last) => ({ items: last }));
       expect(await read()).toEqual(numbers(count));
     }
   });
 
-  test('but a full page once more is a system that does not take the parameter', async () => {
+  test('the list fails when a full page comes once more, as the system ignores the page parameter', async () => {
     const { read } = await listing(10, 10, (_, last) => ({ items: last }));
     await expect(read()).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
   });
 
-  test('and an empty list costs one request, a short one two', async () => {
+  test('an empty list costs one request, and a short one costs two', async () => {
     for (const [count, requests] of [
       [0, 1],
       [3, 2],
@@ -256,7 +256,7 @@ describe.each(['page', 'offset'] as const)('a list that is read by %s ends where
     }
   });
 
-  test('not where it fails once, nor where it fails for another reason', async () => {
+  test('the list does not end at an error that occurs once, nor at an error with another reason', async () => {
     let times = 0;
     const flap = await listing(20, 10, (reply) => (++times === 1 ? reply.code(404).send() : { items: [] }));
     expect(await flap.read()).toEqual(numbers(20));
@@ -266,7 +266,7 @@ describe.each(['page', 'offset'] as const)('a list that is read by %s ends where
     await expect(all(first.client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_BAD_RESPONSE' });
   });
 
-  test('not with an error in the middle, after which there are records again', async () => {
+  test('the list does not end at an error in the middle, after which there are records again', async () => {
     let times = 0;
     const records = Array.from({ length: 25 }, (_, i) => ({ id: String(i + 1) }));
     const paging =
@@ -376,7 +376,7 @@ describe('list', () => {
     ]);
   });
 
-  test('changes by filter: since minus the overlap', async () => {
+  test('a list of changes by filter asks for the given time minus the overlap', async () => {
     const list = things().list;
     const { client, requests } = await setUp(
       { list: () => ({ items: [item(1)] }) },
@@ -394,7 +394,7 @@ describe('list', () => {
     await expect(all(client.list('things', { since: 'lately' }))).rejects.toMatchObject({ code: 'BAD_REQUEST' });
   });
 
-  test('changes newest first: stops at the first older record', async () => {
+  test('a list of changes with the newest first stops at the first older record', async () => {
     const list = things().list;
     const at = (minute: number) => ({ updated_at: `2026-01-01T00:${String(minute).padStart(2, '0')}:00Z` });
     const { client, requests } = await setUp(
@@ -421,7 +421,7 @@ describe('list', () => {
     ['404', (_, reply) => reply.code(404).send({ message: 'no route' })],
     ['a redirect', (_, reply) => reply.redirect('http://127.0.0.1:1/other')],
     ['nothing', (_, reply) => reply.code(204).send()],
-  ])('an answer with %s throws', async (_, list) => {
+  ])('a response with %s makes the list fail', async (_, list) => {
     const { client, requests } = await setUp({ list });
     await expect(all(client.list('things'))).rejects.toMatchObject({
       code: 'SYSTEM_BAD_RESPONSE',
@@ -431,13 +431,13 @@ describe('list', () => {
     expect(requests.length).toBeLessThanOrEqual(4);
   });
 
-  test('an answer that ends early throws', async () => {
+  test('a response that ends early makes the list fail', async () => {
     const url = await raw('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"items":[');
     const { client } = testClient(systemConfig(url));
     await expect(all(client.list('things'))).rejects.toMatchObject({ code: 'SYSTEM_UNREACHABLE' });
   });
 
-  test('a hiccup is sat out in place', async () => {
+  test('a request of a list is repeated after a short failure', async () => {
     let turn = 0;
     const { client, calls } = await setUp({
       list: (_, reply) => {
@@ -455,7 +455,7 @@ describe('list', () => {
     ]);
   });
 
-  test('a moment without quota does not begin the list again', async () => {
+  test('a list that waits for quota does not begin again', async () => {
     let turn = 0;
     const { client, requests } = await setUp({
       list: ({ query }, reply) => {
@@ -498,7 +498,7 @@ describe('list', () => {
 });
 
 describe('read and find', () => {
-  test('a record, its version, and one that does not exist', async () => {
+  test('a read returns the record with its version, and nothing for a record that does not exist', async () => {
     const { client, requests } = await setUp({
       read: ({ params }, reply) => {
         if (params.id === 'gone') return reply.code(410).type('text/html').send('<html>');
@@ -519,7 +519,7 @@ describe('read and find', () => {
     await expect(client.read('other', '1')).rejects.toMatchObject({ code: 'CONFIG_REFERENCE' });
   });
 
-  test('find checks what it is answered, over all pages', async () => {
+  test('find returns only the records that have the value, from all pages of the response', async () => {
     const { client, requests } = await setUp({
       list: ({ query }) =>
         query.token === undefined
@@ -557,7 +557,7 @@ describe('read and find', () => {
     expect(requests.map(({ url }) => url)).toEqual(['/things/1?fields=all', '/things/2?fields=all']);
   });
 
-  test('a record that was merged into one that was merged leads on, but not for ever', async () => {
+  test('a read follows a chain of merged records, but not an endless one', async () => {
     let last = 4;
     const { client, requests } = await setUp({
       read: ({ params: { id } }, reply) =>
@@ -575,7 +575,7 @@ describe('read and find', () => {
   test.each([
     ['to a record that was deleted too', '/things/2', undefined],
     ['to another place, which is not there', '/login', 'SYSTEM_BAD_RESPONSE'],
-  ])('a redirect %s: the record is absent only in the first case', async (_, to, code) => {
+  ])('a read counts only a deleted record as absent: a redirect %s', async (_, to, code) => {
     const { client } = await setUp({
       read: ({ params: { id } }, reply) =>
         id === '1' ? reply.redirect(to, 302) : reply.code(404).send({ message: 'not found' }),
@@ -585,7 +585,7 @@ describe('read and find', () => {
     else await expect(found).rejects.toMatchObject({ code, retry: 'later' });
   });
 
-  test('cached reads once for many, and again after its time', async () => {
+  test('a cached list is read once for many callers, and again after its time', async () => {
     let now = 0;
     let fail = true;
     const url = await serve((app) => {
@@ -618,7 +618,7 @@ describe('create', () => {
     expect(requests[0]?.headers['idempotency-key']).toBe('key-1');
   });
 
-  test('reads after where the answer is only an id', async () => {
+  test('reads the record afterwards when the response is only an id', async () => {
     const create = { ...operation('POST', '/things'), idempotency: undefined, answer: 'id' as const };
     const { client } = await setUp({ create: created, read: () => ({ id: 5, name: 'x', more: 1 }) }, { create });
     expect((await client.create('things', { name: 'x' })).data).toEqual({ id: 5, name: 'x', more: 1 });
@@ -628,7 +628,7 @@ describe('create', () => {
     ['the reading after fails', created, (_, reply) => reply.code(400).send({}), '5'],
     ['it is not found after', created, undefined, '5'],
     ['the answer has no id', (_, reply) => reply.code(201).send({ ok: true }), undefined, undefined],
-  ])('where %s the outcome is unknown, with the id if there is one', async (_, create, read, id) => {
+  ])('has an unknown outcome when %s, and keeps the id if there is one', async (_, create, read, id) => {
     const config = { ...operation('POST', '/things'), idempotency: undefined, answer: 'id' as const };
     const { client } = await setUp({ create, ...(read === undefined ? {} : { read }) }, { create: config });
     const error: unknown = await client.create('things', { name: 'x' }).catch((thrown: unknown) => thrown);
@@ -647,7 +647,7 @@ describe('create', () => {
       'SYSTEM_REJECTED',
     ],
     ['401', (_, reply) => reply.code(401).send({ message: 'token shop-token is bad' }), 'SYSTEM_AUTH'],
-  ])('%s is sent once, and is %s', async (_, create, code) => {
+  ])('a create that gets %s is sent once, and ends with %s', async (_, create, code) => {
     const { client, requests } = await setUp({ create }, {}, { timeout: 300 });
     const error: unknown = await client.create('things', { name: 'Miller' }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code, context: { system: 'shop', entity: 'things' } });
@@ -667,7 +667,7 @@ describe('update and delete', () => {
   const record = { id: '1', name: 'New', address: { line1: 'a', line2: 'b' } };
   const change = { data: record, changed: [path('name'), path('address.line1')], version: '"3"' };
 
-  test('sends changed leaves with the version', async () => {
+  test('an update sends the changed leaves with the version', async () => {
     const { client, requests } = await setUp({ update: (_, reply) => reply.header('etag', '"4"').send(record) });
     expect(await client.update('things', '1', change)).toMatchObject({ id: '1', version: '"4"' });
     expect(requests[0]).toMatchObject({
@@ -678,7 +678,7 @@ describe('update and delete', () => {
     expect(requests[0]?.headers['if-match']).toBe('"3"');
   });
 
-  test('with a mask, and read after where nothing is answered', async () => {
+  test('an update sends a mask, and reads the record afterwards when the response is empty', async () => {
     const update = {
       ...operation('PATCH', '/things/{id}'),
       mask: 'update_mask',
@@ -699,7 +699,7 @@ describe('update and delete', () => {
     expect(requests[0]?.headers['if-match']).toBeUndefined();
   });
 
-  test('nothing to write is only read', async () => {
+  test('an update with nothing to write only reads the record', async () => {
     const { client, requests } = await setUp({ read: () => record });
     await client.update('things', '1', { data: record, changed: [path('id')] });
     expect(requests.map((request) => request.method)).toEqual(['GET']);
@@ -757,7 +757,7 @@ describe('update and delete', () => {
       expect(patches()).toBe(first + 1);
     });
 
-    test('because it differs with each read is an error with this reason', async () => {
+    test('ends in an error with this reason when it differs with each read', async () => {
       const { write, patches } = await tagged((tag, reads) => tag.replace(/"$/, `-${reads}"`), undefined, {
         lag: 60_000,
       });
@@ -770,7 +770,7 @@ describe('update and delete', () => {
       expect(patches()).toBe(2);
     });
 
-    test('because reads lag is a record that changed, for as long as they may lag', async () => {
+    test('counts as a changed record for as long as reads may lag', async () => {
       let behind = 1;
       const { write, patches } = await tagged(() => `"v${1 - behind}"`, undefined, { lag: 300 });
       const changed = { code: 'RECORD_CHANGED', retry: 'later' };
@@ -785,7 +785,7 @@ describe('update and delete', () => {
       await expect(write('Two')).rejects.toMatchObject({ code: 'VERSION_REFUSED', retry: 'never' });
     });
 
-    test('because reads lag again, after another process wrote the record, is a record that changed', async () => {
+    test('counts as a changed record when reads lag again after another process wrote the record', async () => {
       let behind = 1;
       const { write } = await tagged(() => `"v${1 - behind}"`, undefined, { lag: 300 });
       const changed = { code: 'RECORD_CHANGED', retry: 'later' };
@@ -795,7 +795,7 @@ describe('update and delete', () => {
       await expect(write('Two')).rejects.toMatchObject(changed);
     });
 
-    test('because somebody edited the record stays a record that changed, and the edit stays', async () => {
+    test('counts as a changed record when somebody edited the record, and the edit stays', async () => {
       const { write, patches, client } = await tagged(
         (tag) => tag.replace(/"$/, '-gzip"'),
         () => ({ name: 'Edited' }),
@@ -805,7 +805,7 @@ describe('update and delete', () => {
       expect((await client.read('things', '1'))?.data).toMatchObject({ name: 'Edited' });
     });
 
-    test('as a conflict of another kind is refused in the words of the system', async () => {
+    test('gives the message of the system when the conflict is of another kind', async () => {
       const { client } = await setUp({
         read: (_, reply) => reply.header('etag', '"3"').send(record),
         update: (_, reply) => reply.code(409).send({ message: 'The name is taken' }),
@@ -828,7 +828,7 @@ describe('update and delete', () => {
     [422, 'SYSTEM_REJECTED'],
     [500, 'SYSTEM_UNAVAILABLE'],
     [423, 'SYSTEM_UNAVAILABLE'],
-  ])('%d is %s', async (status, code) => {
+  ])('an update that gets status %d fails with %s', async (status, code) => {
     const { client, requests } = await setUp(
       { update: (_, reply) => reply.code(status).send({}) },
       {},
@@ -838,7 +838,7 @@ describe('update and delete', () => {
     expect(requests).toHaveLength(1);
   });
 
-  test('a lost answer to an update or delete is transient: repeating it is harmless', async () => {
+  test('a lost response to an update or delete is transient: repeating it is harmless', async () => {
     const { client } = await setUp({ update: cut, remove: cut });
     await expect(client.update('things', '1', change)).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE' });
     await expect(client.delete('things', '1')).rejects.toMatchObject({ code: 'SYSTEM_UNAVAILABLE' });
@@ -852,7 +852,7 @@ describe('update and delete', () => {
 });
 
 describe('limits', () => {
-  test('a 429 stops every client of the system until its time, in one error without a failed attempt', async () => {
+  test('a 429 response stops every client of the system until its time', async () => {
     let refuse = true;
     const { client, redis, prefix, url, requests } = await setUp({
       read: (_, reply) =>
@@ -888,7 +888,7 @@ describe('limits', () => {
     );
   });
 
-  test('a quota that is used up is waited for, though the last answer was good', async () => {
+  test('a client sends no request while the quota is used up, even after a good response', async () => {
     const reset = String(Date.now() + 30_000);
     const { client, requests } = await setUp(
       { read: (_, reply) => reply.header('x-left', '0').header('x-reset', reset).send({ id: 1 }) },

@@ -168,7 +168,7 @@ describe('a search by a value that means something to the syntax of filters', ()
     ['companies', 'company_name', 'Smith; Sons', 'name==Smith*'],
     ['products', 'sku', 'A*B;C', 'sku==A*'],
     ['products', 'name', 'Chair "big"; red', 'name==Chair "big"*'],
-  ])('%s by %s: %j', async (entity, field, value, filter) => {
+  ])('finds only the record with this value among %s by %s: %j', async (entity, field, value, filter) => {
     const { client, asked } = await keap({ [`/${entity}`]: found(entity, field, value) });
     expect((await client.find(entity, field, value)).map(({ id }) => id)).toEqual(['1']);
     expect(asked[0]!.query.get('filter')).toBe(filter);
@@ -194,7 +194,7 @@ describe('next_page_token', () => {
   test.each([
     ['a token', 'abc=='],
     ['a whole URL, of whatever host', 'https://api.keap.com/crm/rest/v2/companies?page_size=9&page_token=abc%3D%3D'],
-  ])('that is %s leads to the next page of the same list', async (_, next) => {
+  ])('leads to the next page of the same list when it is %s', async (_, next) => {
     let calls = 0;
     const { client, asked } = await keap({
       '/companies': () =>
@@ -209,7 +209,7 @@ describe('next_page_token', () => {
     expect(second).toEqual({ ...first, page_token: 'abc==' });
   });
 
-  test('that is a URL without a token is followed on the same host only', async () => {
+  test('is followed on the same host only when it is a URL without a token', async () => {
     const { client } = await keap({
       '/companies': { companies: [], next_page_token: 'https://other.example/x?offset=5' },
     });
@@ -279,7 +279,7 @@ describe('when Keap has had enough', () => {
     expect(error.context.retryAfter).toBeLessThan(wait() * 1.5 + 5_000);
   });
 
-  test('what others have used up stops the next call, though this one was answered', async () => {
+  test('a quota that others have used up stops the next call, even after a good response', async () => {
     const { client, asked } = await keap({
       '/companies': (reply) => {
         reply.header('x-keap-tenant-throttle-available', '9000|0');

@@ -58,21 +58,24 @@ const retryAfter = async (refused: Promise<void>): Promise<number> => {
   return (error as { context: { retryAfter: number } }).context.retryAfter;
 };
 
-test.each([10, 50])('three processes together: %d per second, and nearly as many as that', async (requests) => {
-  const shared = testRedis();
-  const three = [1, 2, 3].map(() => process(shared, [{ requests, per: 1_000 }], { maxWait: 60_000 }));
-  const seconds = 5;
-  const times = await turns(three, requests * (seconds + 1));
-  // The first second's come at once; the others one length of the limit later each.
-  const rate = (requests * seconds * 1_000) / ((times.at(-1) ?? 0) - (times[0] ?? 0));
-  console.info(`${requests} per second: ${rate.toFixed(1)} passed, at most ${peak(times, 1_000)} in any second`);
-  // A saturated limiter's windows follow each other; what it grants is seen later here, by as much as a busy machine
-  // holds up this process.
-  expect(peak(times, 900)).toBeLessThanOrEqual(requests);
-  expect(rate).toBeGreaterThan(requests * 0.7);
-});
+test.each([10, 50])(
+  'three processes together make at most %d calls per second, and nearly as many as that',
+  async (requests) => {
+    const shared = testRedis();
+    const three = [1, 2, 3].map(() => process(shared, [{ requests, per: 1_000 }], { maxWait: 60_000 }));
+    const seconds = 5;
+    const times = await turns(three, requests * (seconds + 1));
+    // The first second's come at once; the others one length of the limit later each.
+    const rate = (requests * seconds * 1_000) / ((times.at(-1) ?? 0) - (times[0] ?? 0));
+    console.info(`${requests} per second: ${rate.toFixed(1)} passed, at most ${peak(times, 1_000)} in any second`);
+    // A saturated limiter's windows follow each other; what it grants is seen later here, by as much as a busy machine
+    // holds up this process.
+    expect(peak(times, 900)).toBeLessThanOrEqual(requests);
+    expect(rate).toBeGreaterThan(requests * 0.7);
+  },
+);
 
-test('turns come in order', async () => {
+test('waiting calls get their turns in order', async () => {
   const throttle = process(testRedis(), [{ requests: 5, per: 1_000 }], { maxWait: 30_000 });
   const order: number[] = [];
   await Promise.all(Array.from({ length: 12 }, (_, turn) => throttle.acquire().then(() => order.push(turn))));
@@ -100,7 +103,7 @@ test('a call asks once for the pause and all limits; calls that come together as
   expect(await count(() => retryAfter(throttle.acquire()))).toBe(0);
 });
 
-test('what one limit refuses costs nothing of the other', async () => {
+test('a call that one limit refuses uses nothing of the other limit', async () => {
   const shared = testRedis();
   const limits = [
     { requests: 4, per: DAY },
@@ -128,7 +131,7 @@ test('what one limit refuses costs nothing of the other', async () => {
   expect(await retryAfter(other.acquire())).toBeLessThan(1_400);
 });
 
-test('of two limits of one length, the smaller one holds', async () => {
+test('the smaller of two limits of almost the same length applies', async () => {
   const both = [
     { requests: 5, per: 60_000 },
     { requests: 3, per: 59_500 },
@@ -138,7 +141,7 @@ test('of two limits of one length, the smaller one holds', async () => {
   await retryAfter(throttle.acquire());
 });
 
-test("a day's limit: all of it may go at once, none of it twice", async () => {
+test('a daily limit allows all of its calls at once, and no more', async () => {
   const shared = testRedis();
   const limits = [{ requests: 30_000, per: DAY }];
   const first = process(shared, limits);
@@ -168,7 +171,7 @@ describe('pauses', () => {
     },
   );
 
-  test('a short one is slept through', async () => {
+  test('a short pause makes calls wait instead of failing', async () => {
     const shared = testRedis();
     const [one, two] = [process(shared, []), process(shared, [])];
     expect(await one.pause(200)).toBe(200);
@@ -178,7 +181,7 @@ describe('pauses', () => {
     await one.acquire();
   });
 
-  test('one that begins while others wait is kept by them', async () => {
+  test('a pause that begins while calls wait applies to them too', async () => {
     const shared = testRedis();
     const limits = [{ requests: 1, per: 1_000 }];
     const [one, two] = [process(shared, limits, { maxWait: 10_000 }), process(shared, [])];
@@ -190,7 +193,7 @@ describe('pauses', () => {
     expect(performance.now() - begun).toBeGreaterThan(1_950);
   });
 
-  test('without a time they double in a row; those of one moment are one', async () => {
+  test('pauses without a given time double in a row, and those of one moment count once', async () => {
     const shared = testRedis();
     const lengths: number[] = [];
     for (let i = 0; i < 12; i++) {

@@ -118,7 +118,7 @@ test('nothing readable is in Redis, and a changed key still opens what the old o
   await expect(source({ encryptionKey: 'key-three' }).token()).rejects.toMatchObject({ code: 'SYSTEM_AUTH' });
 });
 
-test('the key is changed: what the former one sealed is sealed again at once, and then it can be removed', async () => {
+test('tokens are encrypted again at once when the key changes, and then the former key can be removed', async () => {
   await source().token();
   const key = `${prefix}:{keap}:oauth`;
   const before = await redis.get(key);
@@ -175,7 +175,7 @@ describe('refusals', () => {
     [{ status: 429, body: {} }, 'SYSTEM_THROTTLED'],
     [{ status: 401, body: { error: 'invalid_client' } }, 'SYSTEM_AUTH'],
     [{ status: 200, body: '<html>' }, 'SYSTEM_BAD_RESPONSE'],
-  ])('%j', async (given, code) => {
+  ])('a token request that gets %j fails and does not spend the refresh token', async (given, code) => {
     answer = given;
     await expect(source().token()).rejects.toMatchObject({ code });
     // The refresh token was not spent.
@@ -183,7 +183,7 @@ describe('refusals', () => {
     expect(await source().token()).toMatch(/^access-/);
   });
 
-  test('without a key, or over plain HTTP to another machine, it does not start', () => {
+  test('Tandem does not start without an encryption key, or with a token URL of another machine over plain HTTP', () => {
     expect(() => source({ encryptionKey: undefined })).toThrow(expect.objectContaining({ code: 'STARTUP_REFUSED' }));
     expect(() => source({ encryptionKey: ' , ' })).toThrow(/TANDEM_ENCRYPTION_KEY/);
     expect(() => source({}, { tokenUrl: 'http://example.com/token' })).toThrow(

@@ -65,7 +65,7 @@ describe.each([301, 302, 303, 307, 308])('a redirect with %i', (status) => {
   });
 });
 
-test('the next page is on the same host, however its address is written', async () => {
+test('a list follows no next page on another host, however its address is written', async () => {
   const list = things().list;
   const { host } = new URL(elsewhere);
   for (const link of [

@@ -60,13 +60,13 @@ describe('of one record', () => {
     },
   );
 
-  test('is no deletion where a web page says 404', async () => {
+  test('a 404 response that is a web page does not count as a deletion', async () => {
     const { client } = await setUp((_, url) => (url.includes('bad') ? { status: 404, page: true } : undefined));
     await expect(client.read('things', 'bad')).rejects.toMatchObject({ code: 'SYSTEM_REFUSED', retry: 'later' });
     await expect(client.delete('things', 'bad')).rejects.toMatchObject({ code: 'SYSTEM_REFUSED' });
   });
 
-  test('costs one check, however many are refused together', async () => {
+  test('several records that are refused together cost one check', async () => {
     const { client, requests } = await setUp((method) => (method === 'GET' ? undefined : { status: 403 }));
     const some = Array.from({ length: 3 }, (_, i) => codeOf(client.delete('things', String(i))));
     expect(await Promise.all(some)).toEqual(Array(3).fill('SYSTEM_REFUSED'));

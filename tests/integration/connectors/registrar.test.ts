@@ -69,7 +69,7 @@ const hook = (key: string, eventKey: string, hookUrl = OURS, status = 'Verified'
   status,
 });
 
-test('creates, verifies and removes what is needed, and then nothing more', async () => {
+test('the registrar creates, verifies and removes webhooks as needed, and changes nothing the next time', async () => {
   const { registrar, log, hooks } = await setUp([
     hook('1', 'thing.add', OURS, 'Inactive'),
     hook('2', 'thing.edit', 'https://sync.example/webhooks/shop/old-key'),

@@ -87,7 +87,7 @@ test('records without an id are counted, and the first of them are named', async
   );
 });
 
-test('reading a large page leaves others their turns', async () => {
+test('reading a large page does not block other work', async () => {
   let longest = 0;
   let last = performance.now();
   const timer = setInterval(() => {

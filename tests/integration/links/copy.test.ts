@@ -61,7 +61,7 @@ async function three(): Promise<string> {
 
 const none = { imported: 0, records: 0, there: 0, conflicting: 0, bad: 0 };
 
-it('holds link keys, bases, states, what was decided and creates that were begun; ids and fingerprints only', async () => {
+it('a copy holds link keys, bases, states, decisions and pending creates, with ids and fingerprints only', async () => {
   const issue = { reason: 'because', mapping: 'v', since };
   await commit('1', '11');
   await commit('1b', '11b');
@@ -95,7 +95,7 @@ it('holds link keys, bases, states, what was decided and creates that were begun
   expect(await put(text)).toEqual({ counts: { ...none, there: 5 }, problems: [] });
 });
 
-it('makes both sides be read again before anything is matched or created', async () => {
+it('an import makes Tandem read both sides again before anything is matched or created', async () => {
   const text = await three();
   for (const side of [0, 1] as const) await links.readThrough(side, 'full', undefined);
   await put(text, { dry: true });
@@ -108,7 +108,7 @@ it('makes both sides be read again before anything is matched or created', async
   expect(await links.ready()).toBe(true);
 });
 
-it('only tells, where that is asked for', async () => {
+it('a dry run of an import counts the links and stores nothing', async () => {
   const text = await three();
   expect((await put(text, { dry: true })).counts).toEqual({ ...none, imported: 3 });
   expect(await links.count()).toBe(0);
@@ -117,7 +117,7 @@ it('only tells, where that is asked for', async () => {
 it.each([
   ['1', '99'],
   ['98', '11'],
-])('never changes what is linked by now (%s, %s)', async (a, b) => {
+])('an import never changes a link that exists by now (%s, %s)', async (a, b) => {
   const text = await three();
   await commit(a, b);
   const { counts, problems } = await put(text);
@@ -143,7 +143,7 @@ it('an import of links waits for a worker that has a record, and leaves the link
 });
 
 describe('a copy that is damaged', () => {
-  it('and was cut short gives what it has, and says so', async () => {
+  it('gives its complete lines when it was cut short, and the rest is reported', async () => {
     const lines = (await three()).trim().split('\n');
     const { counts, problems } = await put([...lines.slice(0, 3), lines[3]!.slice(0, 40)].join('\n'));
     expect(counts).toEqual({ ...none, imported: 2, bad: 2 });
@@ -153,7 +153,7 @@ describe('a copy that is damaged', () => {
     ]);
   });
 
-  it('that lacks a line in its midst is reported', async () => {
+  it('is reported when it lacks a line in the middle', async () => {
     const lines = (await three()).trim().split('\n');
     const { counts, problems } = await put(lines.toSpliced(2, 1).join('\n'));
     expect(counts).toEqual({ ...none, imported: 2, bad: 1 });
@@ -179,7 +179,7 @@ describe('a copy that is damaged', () => {
     ['half a reason', (line) => ({ ...line, issue: { kind: 'orphaned' } }), '"issue" must state'],
     ['a list', () => [], 'no JSON object'],
     ['no end of its own', () => 'x'.repeat(1_100_000), 'longer than'],
-  ])('by a line with %s stops no other', async (_, change, words) => {
+  ])('loses no other line because of a line with %s', async (_, change, words) => {
     const lines = (await three()).trim().split('\n');
     lines[1] = JSON.stringify(change(JSON.parse(lines[1]!)));
     const { counts, problems } = await put(lines.join('\n'), { size: 65_536 });
@@ -188,7 +188,7 @@ describe('a copy that is damaged', () => {
     expect(await links.count()).toBe(2);
   });
 
-  it('or of other sides is not taken', async () => {
+  it('is not imported when its sides are in another order', async () => {
     const text = await three();
     const { counts, problems } = await put(text, { into: { ...mapping, sides: ['shop', 'crm'] } });
     expect(counts).toEqual({ ...none, bad: 3 });

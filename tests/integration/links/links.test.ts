@@ -63,7 +63,7 @@ describe('commit', () => {
     expect(await links.counterpart(1, '2')).toBe('1');
   });
 
-  it('of many at once for the same record exactly one wins', async () => {
+  it('succeeds for exactly one of many workers that link the same record at once', async () => {
     const results = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => commit('1', `b${i}`)));
     expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
     expect(await links.count()).toBe(1);
@@ -295,7 +295,7 @@ describe('the history of values that lost', () => {
     expect(new Set((await links.history('1')).map(({ id }) => id)).size).toBe(4);
   });
 
-  it('keeps what several workers keep at the same time, as one that was stopped and goes on does', async () => {
+  it('keeps all values that several workers add at the same time', async () => {
     await Promise.all(Array.from({ length: 10 }, (_, i) => links.keepLost(['1', 'b1'], [lost(i)])));
     expect((await links.history('1')).map(({ value }) => value).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });

@@ -23,16 +23,19 @@ it('a Redis with an append-only file and no eviction is safe', async () => {
   expect(await checkSafety(redis)).toEqual({ policy: 'noeviction', persistent: true, dangers: [], advice: [] });
 });
 
-it.each(['allkeys-lru', 'volatile-ttl', 'allkeys-random'])('refuses to lose keys by %s', async (policy) => {
-  await set({ 'maxmemory-policy': policy });
-  await expect(checkSafety(redis)).rejects.toMatchObject({
-    code: 'REDIS_UNSAFE',
-    message: expect.stringContaining(`maxmemory-policy ${policy}`),
-  });
-  await set({ 'maxmemory-policy': 'noeviction' });
-});
+it.each(['allkeys-lru', 'volatile-ttl', 'allkeys-random'])(
+  'the safety check refuses a Redis that evicts keys by %s',
+  async (policy) => {
+    await set({ 'maxmemory-policy': policy });
+    await expect(checkSafety(redis)).rejects.toMatchObject({
+      code: 'REDIS_UNSAFE',
+      message: expect.stringContaining(`maxmemory-policy ${policy}`),
+    });
+    await set({ 'maxmemory-policy': 'noeviction' });
+  },
+);
 
-it('advises against snapshots only, and takes no persistence at all for a danger', async () => {
+it('the safety check advises against snapshots only, and reports missing persistence as a danger', async () => {
   await set({ appendonly: 'no', save: '3600 1' });
   expect(await checkSafety(redis)).toMatchObject({
     persistent: true,
@@ -48,7 +51,7 @@ it('advises against snapshots only, and takes no persistence at all for a danger
   await set({ appendonly: 'yes' });
 });
 
-it('asks INFO where CONFIG is forbidden, as managed services do', async () => {
+it('the safety check reads INFO when CONFIG is forbidden, as in managed services', async () => {
   await redis.call('ACL', 'SETUSER', 'tenant', 'on', '>secret', '~*', '+@all', '-config');
   const tenant = new Redis(own.url, { username: 'tenant', password: 'secret' });
   try {

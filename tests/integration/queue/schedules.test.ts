@@ -35,13 +35,13 @@ it('scans of changes are rare while webhooks of both systems are registered, and
   expect(again.next).toBeLessThanOrEqual(MINUTE);
 });
 
-it('a registration that is not looked after any more counts for nothing', async () => {
+it('a registration of webhooks that is not renewed no longer makes scans of changes rare', async () => {
   await note('keap', 20);
   await note('customwebshop');
   await expect.poll(async () => (await schedule()).every).toBe(10 * MINUTE);
 });
 
-it('full scans stay as they are', async () => {
+it('full scans keep their schedule while webhooks are registered', async () => {
   await note('keap');
   await note('customwebshop');
   await schedule();

@@ -89,7 +89,7 @@ it('a process that restarts with the former one in the middle of a roll-out take
   expect([await again.works(), await fresh.works()]).toEqual([false, true]);
 });
 
-it('rolled back one by one, the former one takes over once the last process with the later one is gone', async () => {
+it('a former version takes over in a roll-back once the last process with the later one is gone', async () => {
   await (await start('v1')).member.leave();
   const [one, two] = [await start('v2'), await start('v2')];
   await one.member.leave();
@@ -110,7 +110,7 @@ it('a process that was killed counts as gone after a while, and by itself', asyn
   expect(await old.versions.processes()).toHaveLength(1);
 });
 
-it('of several former ones the latest takes over', async () => {
+it('the latest of several former versions takes over', async () => {
   const [one, two, three] = [await start('v1'), await start('v2'), await start('v3')];
   await three.member.leave();
   expect([await one.works(), await two.works(), await one.works()]).toEqual([false, true, false]);
@@ -171,7 +171,7 @@ it('an edit that was not reported yet is reported before any worker uses it', as
   expect(await other.works()).toBe(false);
 });
 
-it('remembers a bounded number of former versions', async () => {
+it('Tandem remembers a bounded number of former versions of a mapping', async () => {
   const process = await start('v0');
   for (let i = 1; i <= 40; i++) await process.edit(`v${i}`);
   const stored = JSON.parse((await redis.hget(`${prefix}:{versions}:in-force`, 'm'))!) as { former: string[] };

@@ -63,7 +63,7 @@ test('the board acts by its allowed methods and routes only, whichever others it
   expect(await failed(made)).toBe(1);
 });
 
-test('ids of jobs, cursors and times that cannot be are refused or not found', async () => {
+test('a job id, cursor or time that is not valid is refused or not found', async () => {
   const made = await world();
   // The keys that are named like jobs are there once a job was.
   await made.sync();
@@ -91,7 +91,7 @@ test('ids of jobs, cursors and times that cannot be are refused or not found', a
   }
 });
 
-test('an expectation that nobody can meet is refused in words', async () => {
+test('a request with an Expect header that cannot be met gets a 417 problem document', async () => {
   const { app } = await world();
   const got = await raw(await listen(app), request('POST /triggers', 'Expect: the impossible', 'Content-Length: 2'));
   expect({ status: got.status, fault: faultOfProblem(got) }).toEqual({ status: 417, fault: undefined });

@@ -71,7 +71,7 @@ test('a brake that is on shows everywhere, with what it is about', async () => {
 test.each([
   ['continue', 6],
   ['discard', 10],
-])('%s, once; then there is nothing to answer', async (action, left) => {
+])('a person resolves a brake with %s once, and a second request finds no brake', async (action, left) => {
   const { call, crm, shop } = await missing();
   crm.records.set('5', { ...crm.records.get('5'), name: 'Changed', updated_at: new Date().toISOString() });
   const run = (await call('POST', '/triggers/people', {})).body;
@@ -187,7 +187,7 @@ test('creates of the first sync use up nothing of what later runs may create', a
   expect((await call('GET', '/reviews')).body.total).toBe(0);
 });
 
-test('the command line tells of it and answers it', async () => {
+test('the command line shows a brake that is on, and continues it', async () => {
   const { app, shop } = await missing();
   const env = { TANDEM_URL: await listen(app, { host: '127.0.0.1' }), TANDEM_API_TOKEN: API };
   const status = await tandem(['status'], env);

@@ -103,7 +103,7 @@ test('a draft that takes longer than is declared is ended, and more than are dec
   expect((await post(made, '/mappings/validate', { yaml: MAPPING })).body).toMatchObject({ valid: true });
 });
 
-test('a preview is tried the same way, with what is asked of the systems outside of it', async () => {
+test('a slow preview does not block other requests, and a record that is too large is refused', async () => {
   const slow = MAPPING.replace(
     '  - crm: note\n    shop: note\n    type: string\n    conflict: review\n',
     '  - crm: $string($count(list[$.a in $$.list.b]))\n    shop: note\n    type: string\n    direction: shop\n',

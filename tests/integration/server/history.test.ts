@@ -76,7 +76,7 @@ test('a value that lost is listed, put back on both sides, and what it replaced 
   expect([crm.records.get('1'), shop.records.get('7')]).toMatchObject([{ name: 'Annie' }, { name: 'Annie' }]);
 });
 
-test('it wins over an edit that has not arrived yet, which is kept', async () => {
+test('a value that is put back wins over an edit that has not arrived yet, which the history keeps', async () => {
   const made = await conflicted();
   const { call, crm, shop } = made;
   const lost = await entryOf(made, 'name');
@@ -143,7 +143,7 @@ test('what cannot be put back is refused with its code, and nothing is written',
   expect(root).toBeTruthy();
 });
 
-test('of a one-way property it is put back on the side that follows; not where that is undone at once', async () => {
+test('a lost value of a one-way property is put back on the side that follows, unless drift is reverted', async () => {
   const oneWay = (drift: string) =>
     MAPPING.replace(
       '    shop: note\n    type: string\n    conflict: review',
@@ -186,7 +186,7 @@ test('of a one-way property it is put back on the side that follows; not where t
   expect(await entryOf(made, 'note')).toMatchObject({ value: 'drifted', rule: 'drift', restorable: false });
 });
 
-test('what a deletion took with it can still be read, and be forgotten', async () => {
+test('the values of a deleted record stay readable in the history until they are forgotten', async () => {
   const made = await world({
     crm: [person('1', 'Ann', 'ann@x.test', { age: 40 })],
     mapping: MAPPING.replace('deletes: review', 'deletes: propagate'),
@@ -332,7 +332,7 @@ test('decided many times at once, a review is decided once', async () => {
   expect((await call('POST', `/reviews/${left.review}/resolve`, { action: 'create' })).status).toBe(200);
 });
 
-test('the inbox is paged, the oldest first', async () => {
+test('the list of reviews is paged, with the oldest first', async () => {
   const { call, engine, sync } = await world({ crm: [], shop: [] });
   await sync();
   const links = engine.links('people');

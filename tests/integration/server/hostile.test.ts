@@ -80,7 +80,7 @@ async function hostileWorld(mapping: string): Promise<World> {
 test.each([
   ['with expressions', MAPPING_WITH_EXPRESSIONS, ' fine'],
   ['without', PLAIN_MAPPING, 'aab fine'],
-])('they stop nobody else, and each is in step or tells why not (%s)', async (_, mapping, note) => {
+])('hostile records stop no other record, and each of them has a link or a reason (%s)', async (_, mapping, note) => {
   const made = await hostileWorld(mapping);
   await made.sync();
   const { body: runs } = await made.call('GET', '/runs');
@@ -118,7 +118,7 @@ test.each([
   expect(JSON.stringify([...made.shop.records])).toBe(kept);
 });
 
-test('they can be asked about over HTTP, by ids that are as hostile', async () => {
+test('requests about hostile records with hostile ids cause no internal error', async () => {
   const made = await hostileWorld(MAPPING_WITH_EXPRESSIONS);
   await made.sync();
   for (const [id, text] of HOSTILE) {
@@ -179,7 +179,7 @@ test('webhooks with hostile contents name no record and harm nothing', async () 
   expect(polluted()).toBeUndefined();
 });
 
-test('a webhook with 9,000 ids leaves others their turn', async () => {
+test('a webhook with 9,000 ids does not block other work', async () => {
   const made = await world({});
   const payload = JSON.stringify({
     topic: 'thing.changed',

@@ -99,7 +99,7 @@ test('the board answers errors as everything else does, with the words that its 
   expect(Number(slowed.headers['retry-after'])).toBeGreaterThan(0);
 });
 
-test('a failure of the board tells nothing of itself', async () => {
+test('a failure of the board shows no internal details', async () => {
   const { app, engine } = await world();
   const broken = engine.queues.reconcile('people');
   broken.getJobState = () => Promise.reject(new Error('the secret of the board'));
@@ -110,7 +110,7 @@ test('a failure of the board tells nothing of itself', async () => {
   expect(answer.body).not.toContain('secret');
 });
 
-test('too many failed attempts must wait; a right token is never refused', async () => {
+test('a client with too many failed attempts must wait, and a right token is never refused', async () => {
   const { app } = await world();
   let last = await app.inject({ url: '/runs', headers: bearer('wrong') });
   for (let i = 0; i < 31; i++) last = await app.inject({ url: '/runs', headers: bearer('wrong') });
@@ -281,7 +281,7 @@ test('a thing that does not exist is reported as such', async () => {
   }
 });
 
-test('an error that nobody foresaw tells nothing of itself, and goes to the log', async () => {
+test('an unexpected error shows no internal details in the response, and goes to the log', async () => {
   const lines: { err?: Error }[] = [];
   const log = (fields: { err?: Error }) => void lines.push(fields);
   const logger = {
@@ -332,7 +332,7 @@ test('the log holds no keys of webhooks and no tokens', async () => {
   expect(lines.join('\n')).not.toMatch(/key-of-the-crm|api-token-of-the-test/);
 });
 
-test('OpenAPI 3.1 lists every route, each with its answers', async () => {
+test('the OpenAPI 3.1 document lists every route, each with its responses', async () => {
   const { app, call } = await world();
   const { status, body } = await call('GET', '/docs/json');
   expect(status).toBe(200);
@@ -445,7 +445,7 @@ test.each(['/queues/board', '/queues/board/', '/docs', '/docs/'])(
   },
 );
 
-test('the board shows the queues, also those of mappings that come later, and does nothing that runs would not learn of', async () => {
+test('the board shows all queues, also those of later mappings, and refuses to empty or obliterate one', async () => {
   const { app, engine, root, call } = await world();
   const queues = async () =>
     ((await app.inject({ url: '/queues/board/api/queues', headers: basic(READ) })).json() as Answer).queues.map(
@@ -474,7 +474,7 @@ test('the root leads to the documents', async () => {
   expect({ statusCode, location: headers.location }).toEqual({ statusCode: 302, location: '/docs' });
 });
 
-test('an address that cannot be read is a problem too', async () => {
+test('a request with an address that cannot be decoded gets a problem document', async () => {
   const { app } = await world();
   const { statusCode, body, headers } = await app.inject({ url: '/runs/%zz', headers: bearer(READ) });
   expect(statusCode).toBe(400);
@@ -482,7 +482,7 @@ test('an address that cannot be read is a problem too', async () => {
   expect(JSON.parse(body)).toMatchObject({ code: 'BAD_REQUEST', status: 400 });
 });
 
-test('headers forbid what browsers could do with answers', async () => {
+test('response headers forbid browsers to guess types, show frames and cache', async () => {
   const { app } = await world();
   const { headers } = await app.inject({ url: '/health/live' });
   expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY' });
@@ -491,7 +491,7 @@ test('headers forbid what browsers could do with answers', async () => {
   expect(headers['request-id']).toBeTruthy();
 });
 
-test('ids with any characters go through addresses', async () => {
+test('requests work with any characters in an id', async () => {
   const { call } = await world();
   for (const id of ['a/b', 'ä ö', '..', 'x?y#z', `${randomBytes(60).toString('hex')}`]) {
     const { status, body } = await call('GET', `/records/people/crm/${encodeURIComponent(id)}/explain`);

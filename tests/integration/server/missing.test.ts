@@ -123,7 +123,7 @@ test('retiring deletes all that is kept of a mapping, once it is confirmed and n
   expect(await retire(3)).toMatchObject({ status: 404 });
 });
 
-test('a retired mapping leaves nothing behind in others, and is searched from the start after a failover of Redis', async () => {
+test('retiring a mapping removes its traces in other mappings, also after a failover of Redis', async () => {
   const all = await linked();
   const { call, engine } = all;
   const other = engine.links('others');

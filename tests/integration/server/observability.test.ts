@@ -30,7 +30,7 @@ const seen = (all: World, name: string) =>
 const COUNT = 'tandem_propagation_seconds_count{mapping="people",side="shop"}';
 const SUM = 'tandem_propagation_seconds_sum{mapping="people",side="shop"}';
 
-test('how old a change is when it arrives: from the time of modification, never below zero, not of a first sync', async () => {
+test('the age of a change on arrival counts from its modification, never below zero, and not in a first sync', async () => {
   const all = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
   await all.sync();
   expect(await metric(all, COUNT)).toBeUndefined();
@@ -230,7 +230,7 @@ test('live events tell what was created, updated, decided by the conflict rule, 
   expect(JSON.stringify(heard)).not.toMatch(/Anna|Bella|x\.test/);
 });
 
-test('lines of a request carry its id once, the one that the answer has', async () => {
+test('log lines of a request carry its id once, the same id as the response', async () => {
   const lines: Answer[] = [];
   const to = new Writable({
     write(line, _, done) {
@@ -287,7 +287,7 @@ test('lines written during a job tell run, mapping, side, record and job', async
   expect(scan.job).toEqual(expect.any(String));
 });
 
-test('what has to wait for quota is no call that failed', async () => {
+test('a call that must wait for quota does not count as a failed call', async () => {
   const all = await world({
     crm: [person('1', 'Ann', 'ann@x.test')],
     system: (name, yaml) => (name === 'crm' ? `${yaml}limits: [{ requests: 1, per: 1h }]\n` : yaml),
@@ -347,7 +347,7 @@ test('health, metric and alert agree on which Redis may lose links', async () =>
   expect(rules).toMatch(/alert: TandemLinkKeysAtRisk\n +expr: max\(tandem_redis_warnings\) > 0\n/);
 });
 
-test('a Redis that lets nobody look is no Redis that loses keys', async () => {
+test('a Redis that forbids CONFIG and INFO does not count as one that loses keys', async () => {
   const all = await world();
   const { redis } = all.engine;
   // BullMQ looks for itself once, when it opens a queue.

@@ -98,7 +98,7 @@ test('a record that another worker holds stays among those that wait', async () 
   expect((await call('GET', `/queues/${NAME}/jobs?state=delayed`)).body.total).toBe(0);
 });
 
-test('what waits says why nobody takes it, each job and the queue', async () => {
+test('a waiting job and its queue report why no worker takes the job', async () => {
   const made = await world({ crm: people(1, () => 'Ann') });
   const { engine, call } = made;
   const began = Date.now();
@@ -194,7 +194,7 @@ test('failed jobs are tried again or discarded by their code, and asking twice d
   await until(async () => (await call('GET', '/records')).body.total === 1);
 });
 
-test('a request touches a part of them, and the next one goes on where it ended', async () => {
+test('one request changes a limited number of jobs, and the next request goes on where it ended', async () => {
   const made = await world();
   const { call, engine } = made;
   const queue = engine.queues.reconcile('people');
@@ -287,7 +287,7 @@ test('a create without a response whose job or mark is discarded is left to a pe
   for (const id of ['1', '2']) expect(await pendingCreate(0, id)).toMatchObject({ key: `key-${id}`, review: true });
 });
 
-test('scheduled scans are neither drained nor promoted, and of a scan that is discarded the run ends', async () => {
+test('scheduled scans are neither drained nor promoted, and discarding a scan ends its run', async () => {
   const made = await world();
   const { call, engine } = made;
   await engine.queues.scan.upsertJobScheduler(
@@ -314,7 +314,7 @@ test('scheduled scans are neither drained nor promoted, and of a scan that is di
   });
 });
 
-test('a paused queue keeps Tandem from being ready, and a word says so', async () => {
+test('health is degraded while a queue is paused, and a note names the queue', async () => {
   const { call, work } = await world();
   await work();
   expect((await call('GET', '/health/ready')).body).toMatchObject({ status: 'ready', notes: [] });
@@ -380,7 +380,7 @@ test('records that wait are counted by reason over all mappings, also only those
   expect((await call('GET', '/records/reasons?before=yesterday')).status).toBe(400);
 });
 
-test('on the board the read token looks, the API token acts', async () => {
+test('the read token can only look at the board, while the API token can also retry a job', async () => {
   const made = await world({ crm: people(1, () => '') });
   const { app, sync, call } = made;
   await sync();
@@ -415,7 +415,7 @@ test('on the board the read token looks, the API token acts', async () => {
   for (const token of ['wrong', '']) expect(await ask('GET', '', token)).toBe(401);
 });
 
-test('the command line tells of it and acts', async () => {
+test('the command line shows failed and waiting jobs, and can discard and drain them', async () => {
   const made = await world({ crm: people(3, (i) => (i < 2 ? '' : 'Cid')) });
   await made.sync();
   await made.call('POST', `/queues/${NAME}/pause`);

@@ -380,7 +380,7 @@ test.each([
     400,
     'BAD_REQUEST',
   ],
-])('on the wire, %s is a problem too', async (_, text, status, code) => {
+])('a request with %s gets a problem document', async (_, text, status, code) => {
   const { app } = await world();
   const got = await raw(await listen(app), text);
   expect({ status: got.status, fault: faultOfProblem(got) }).toEqual({ status, fault: undefined });

@@ -72,7 +72,7 @@ test('items of a list without a usable id are named in the run, with their page 
   expect([...shop.records.values()].map(({ email }) => email).sort()).toEqual(['ann@x.test', 'big@x.test']);
 });
 
-test('asked twice, a run of one record or of every mapping is the same run until it is over', async () => {
+test('a second request for a run of one record or of every mapping joins the first one until it is over', async () => {
   const { call, work } = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
   const one = { record: { side: 'crm', id: '1' } };
   const [first, second] = await Promise.all([

@@ -31,7 +31,7 @@ describe('tokens', () => {
     );
   });
 
-  it('of an empty value are empty, and those of equal values under their type are equal', () => {
+  it('are empty for an empty value, and equal for values that are equal under their type', () => {
     expect([token(''), of(null, { type: 'string' }), of([], { type: 'list' })]).toEqual(['', '', '']);
     expect(of('1.50', { type: 'decimal' })).toBe(of(1.5, { type: 'decimal' }));
   });
@@ -87,7 +87,7 @@ describe('the key of an installation', () => {
     }
   });
 
-  it('of a copy is taken over where nothing was made with another one', async () => {
+  it('is taken over from a copy when nothing was made with another key', async () => {
     const there = await open(undefined, 'secret');
     const record = await fingerprintRecord(redis, prefix);
     expect(record.key).toMatch(/^sealed:/);
@@ -106,7 +106,7 @@ describe('the key of an installation', () => {
     await adopt({ encryptionKey: 'secret' }, false);
   });
 
-  it('of a copy that was made with TANDEM_FINGERPRINT_KEY has to be set', async () => {
+  it('must be set when a copy was made with TANDEM_FINGERPRINT_KEY', async () => {
     await open('a key');
     const record = await fingerprintRecord(redis, prefix);
     prefix = uniquePrefix();

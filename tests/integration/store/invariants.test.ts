@@ -40,7 +40,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('rules' as const), rules: fc.integer({ min: 1, max: 2 }) }),
 );
 
-it('after any history of links, issues, removals and edits of the rules', async () => {
+it('indexes and counts agree with the data after any history of links, issues, removals and edited rules', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
       const prefix = uniquePrefix();
@@ -80,7 +80,7 @@ it('after any history of links, issues, removals and edits of the rules', async 
   );
 });
 
-it('also with more entries than one bucket takes', async () => {
+it('indexes and counts agree with the data also when there are more entries than one bucket takes', async () => {
   const store = storeOf(redis, uniquePrefix(), { name: 'm', match: RULES });
   const many = Array.from({ length: 700 }, (_, i) => String(i));
   await store.unlinked.index(

@@ -6,7 +6,7 @@ import { family, linkState, storeOf, token, unit } from './support.ts';
 const redis = connectTestRedis();
 afterAll(() => redis.quit());
 
-it('of a key that very many links have, a bounded number is entered, and all entries go with the links', async () => {
+it('the index enters a bounded number of links under one match key, and drops all entries with the links', async () => {
   const store = storeOf(redis, uniquePrefix(), { name: 'm', match: [{ name: 'rule' }] });
   const ids = Array.from({ length: 1_000 }, (_, i) => String(i));
   const matchKeys = [token('key of many')];

@@ -57,7 +57,7 @@ it.each([20, 1_500])(
   },
 );
 
-it('while a brake is on, nothing is tried', async () => {
+it('a full scan retries no rejected write while a brake is on', async () => {
   const { store, rejected } = await failed(20);
   const brake = await store.brake.trip({ kind: 'creates', by: 'writes', count: 9, limit: 2, linked: 10 });
   expect(await scan(store)).toEqual([]);

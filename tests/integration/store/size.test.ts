@@ -22,7 +22,7 @@ async function inBatches(count: number, work: (numbers: readonly number[]) => Pr
     await work(Array.from({ length: Math.min(BATCH, count - i) }, (_, j) => 10_000 + i + j));
 }
 
-it.each([3_000, 20_000])('a link of company-customer takes 400 bytes at most, of %i', async (count) => {
+it.each([3_000, 20_000])('one of %i links of company-customer takes 400 bytes at most', async (count) => {
   expect(mapping.properties.length).toBeGreaterThanOrEqual(11);
   const store = storeOf(redis, uniquePrefix(), mapping);
   const linkOf = (n: number, revision: number | undefined) =>
@@ -106,7 +106,7 @@ it.each([
   },
 );
 
-it.each([3_000, 20_000])('a record that nothing matches takes 150 bytes at most, of %i', async (count) => {
+it.each([3_000, 20_000])('one of %i records that nothing matches takes 150 bytes at most', async (count) => {
   const store = storeOf(redis, uniquePrefix(), mapping);
   await inBatches(count, (numbers) =>
     store.batches.commit(

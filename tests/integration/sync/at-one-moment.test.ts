@@ -44,7 +44,7 @@ it('two triggers in one moment are one run', async () => {
   await world.settle();
 });
 
-it('a record that cannot be read has those that wait for it looked at once, not at each scan', async () => {
+it('records that wait for one that cannot be read are looked at once, not at each scan', async () => {
   const title = unique('waits');
   const customer = await make(world, 'shop', 'customers', { email: `${title}@x.example`, first_name: 'Ada' });
   world.shop.store.edit('customers', Number(customer), { note: 'unreadable' });

@@ -96,7 +96,7 @@ describe('a backfill asked for', () => {
     await backfill(world);
   });
 
-  it('of an added property fills what is empty, leaves what agrees, and decides what differs by the rule', async () => {
+  it('fills empty values of an added property, leaves equal ones, and decides different ones by the rule', async () => {
     const left = await pair(world, { description: 'keap has it' });
     const right = await pair(world, {}, { description: 'shop has it' });
     const equal = await pair(world, { description: 'same' }, { description: 'same' });
@@ -124,7 +124,7 @@ describe('a backfill asked for', () => {
     ['keap', 'of keap'],
     ['customwebshop', 'of shop'],
     ['review', undefined],
-  ])('of an added property goes by the rule %s', async (conflict, winner) => {
+  ])('decides different values of an added property by the rule %s', async (conflict, winner) => {
     const differ = await pair(world, { description: 'of keap' }, { description: 'of shop' });
     await define(world, [`{ keap: description, customwebshop: description, conflict: ${conflict} }`]);
     await backfill(world);
@@ -137,7 +137,7 @@ describe('a backfill asked for', () => {
     await expectQuiet(world, MAPPING);
   });
 
-  it('of a changed conversion converts again toward the side that it is for, whichever was modified later', async () => {
+  it('converts again toward the side of a changed conversion, whichever record was modified later', async () => {
     await define(world, [ROW]);
     const one = await pair(world, { description: 'Text' });
     const two = await pair(world, {}, { description: 'Other' });
@@ -168,7 +168,7 @@ describe('a backfill asked for', () => {
     expect(await both(world, edited)).toEqual(['Edited', 'EDITED']);
   });
 
-  it('of a changed value table translates again what has another value now, and nothing else', async () => {
+  it('translates only the values again that a changed value table turns into another value', async () => {
     const row = (to: string): string =>
       `{ keap: description, customwebshop: description, values: { won: completed, open: ${to} } }`;
     await define(world, [row('pending')]);
@@ -183,7 +183,7 @@ describe('a backfill asked for', () => {
     expect(writes(world)).toEqual([before[0], before[1] + 1]);
   });
 
-  it('of a property that lives elsewhere now brings the value there', async () => {
+  it('brings a value to the new place of a moved property', async () => {
     await define(world, [ROW]);
     const moved = await pair(world, { description: 'text' });
     await define(world, ['{ keap: description, customwebshop: sku }'], '# moved');
@@ -194,7 +194,7 @@ describe('a backfill asked for', () => {
     expect(await value(world, 'shop', moved.shop)).toBe('text');
   });
 
-  it('of a removed property forgets it: added again, it is met for the first time', async () => {
+  it('forgets a removed property: added again, it is met for the first time', async () => {
     await define(world, [ROW]);
     await backfill(world);
     const one = await pair(world, { description: 'agreed' });
@@ -214,7 +214,7 @@ describe('a backfill asked for', () => {
     expect(await lost(world, one)).toEqual([['description', 'keap', 'edited while nobody looked']]);
   });
 
-  it('of another type compares by that, and writes nothing where values are equal', async () => {
+  it('compares by the new type of a property, and writes nothing when values are equal', async () => {
     await define(world, [ROW]);
     const equal = await pair(world, { description: '1.50' });
     await define(world, ['{ keap: description, customwebshop: description, type: decimal }']);
@@ -226,7 +226,7 @@ describe('a backfill asked for', () => {
     await expectQuiet(world, MAPPING);
   });
 
-  it('of another direction: what a follower was let keep is decided once it is two-way again', async () => {
+  it('decides a value that a one-way property let differ, once the property is two-way again', async () => {
     await define(world, [ROW]);
     const one = await pair(world, { description: 'agreed' });
     const before = writes(world);
@@ -243,7 +243,7 @@ describe('a backfill asked for', () => {
     await expectQuiet(world, MAPPING);
   });
 
-  it('of `drift: revert` puts back what a follower was let keep before', async () => {
+  it('puts back the value of the leading side once the mapping reverts drift', async () => {
     await define(world, ['{ keap: description, customwebshop: description, direction: customwebshop }']);
     const one = await pair(world, { description: 'leads' });
     await edit(world, 'shop', 'products', one.shop, { description: 'own words' });
@@ -371,7 +371,7 @@ describe('a backfill by itself', () => {
   });
 });
 
-it('a failed job of a backfill leaves its link to the next try; the others are done', async () => {
+it('a backfill updates the other links when the counterpart of one link is gone', async () => {
   const world = await startWorld({ mappings: { [MAPPING]: file([]) } });
   try {
     await sync(world, 'full');

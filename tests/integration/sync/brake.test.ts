@@ -91,7 +91,7 @@ const survivors = async (pairs: readonly Pair[]): Promise<Pair[]> => {
 };
 
 describe('deletes that events report one by one', () => {
-  it('stop after so many; everything waits, other mappings go on, nothing is forgotten', async () => {
+  it('stop at the limit: all writes of the mapping wait, other mappings go on, nothing is forgotten', async () => {
     const pairs = await start(12);
     const [lost, rest] = [pairs.slice(0, 8), pairs.slice(8)];
     await lose(lost);
@@ -139,7 +139,7 @@ describe('deletes that events report one by one', () => {
     await expect(answer('continue')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('discarded: what is left stays for good, the rest goes on', async () => {
+  it('are not made once a person discards them, while other changes go on', async () => {
     const pairs = await start(10);
     const [lost, rest] = [pairs.slice(0, 6), pairs.slice(6)];
     await lose(lost);
@@ -178,7 +178,7 @@ describe('deletes that events report one by one', () => {
     expect(await survivors(pairs)).toHaveLength(5);
   });
 
-  it('one that is tried again counts once', async () => {
+  it('count once when they are tried again', async () => {
     const pairs = await start(12);
     for (const { shop } of pairs.slice(0, 3))
       world.shop.faults.add({ method: 'DELETE', path: `/products/${shop}`, times: 4, action: 'status', status: 503 });
@@ -231,7 +231,7 @@ describe('deletes that events report one by one', () => {
 });
 
 describe('records that a full scan does not meet', () => {
-  it('are not deleted at all before the answer, and each is read before it is', async () => {
+  it('keep their counterparts until a person continues, and each is read before its counterpart is deleted', async () => {
     const pairs = await start(10);
     const [lost, rest] = [pairs.slice(0, 5), pairs.slice(5)];
     for (const { keap } of lost) await remove(world, 'keap', 'products', keap);
@@ -259,7 +259,7 @@ describe('records that a full scan does not meet', () => {
     await expectQuiet(world, MAPPING);
   });
 
-  it('discarded: all are kept, and nobody is asked again', async () => {
+  it('keep their counterparts once a person discards the deletes, and no review follows', async () => {
     const pairs = await start(10);
     const lost = pairs.slice(0, 6);
     for (const { shop } of lost) await remove(world, 'shop', 'products', shop);
@@ -297,7 +297,7 @@ describe('records that a full scan does not meet', () => {
     },
   );
 
-  it('that are there again take the brake off, and what was blocked goes on', async () => {
+  it('take the brake off once they are there again, and blocked changes go on', async () => {
     const pairs = await start(8);
     world.shop.faults.add({ method: 'GET', path: '/products', times: 1, action: 'empty-list' });
     await sync(world, 'full', MAPPING);
@@ -320,7 +320,7 @@ describe('records that a full scan does not meet', () => {
   it.each([
     ['few records and no limits of its own', 'deletes: propagate', 4, 3],
     ['nothing is deleted anyway', 'deletes: keep # as it is included', 14, 6],
-  ])('trip it by default too: %s', async (_, rules, all, missing) => {
+  ])('trip the brake by default too: %s', async (_, rules, all, missing) => {
     const pairs = await start(all, rules);
     for (const { keap } of pairs.slice(0, missing)) await remove(world, 'keap', 'products', keap);
     await sync(world, 'full', MAPPING);
@@ -363,7 +363,7 @@ describe('records that a full scan does not meet', () => {
     expect(await meetings[1].missing()).toMatchObject({ unexpected: [lost!.shop] });
   });
 
-  it('fewer than that are looked at one by one, on both sides together', async () => {
+  it('are looked at one by one while they stay below the limit of both sides together', async () => {
     const pairs = await start(12, 'deletes: propagate');
     await remove(world, 'keap', 'products', pairs[0]!.keap);
     await remove(world, 'shop', 'products', pairs[1]!.shop);
@@ -383,7 +383,7 @@ describe('records that a full scan does not meet', () => {
 });
 
 describe('creates', () => {
-  it('of the first sync are not counted, however late they come about; later ones are', async () => {
+  it('are not counted in the first sync, however late they come, and are counted later', async () => {
     world = await startWorld({ lag: '0s', files: { [FILE]: replaced(['deletes: keep', RULES]) } });
     const first: string[] = [];
     for (let i = 0; i < 8; i++) first.push(await make(world, 'keap', 'products', product(unique('first'))));
@@ -467,7 +467,7 @@ describe('creates', () => {
     return { keap, shop, editRules };
   }
 
-  it('are not made for what is in review by match rules that were edited since', async () => {
+  it('are not made for records in review by match rules that were edited since', async () => {
     const { keap, shop, editRules } = await ambiguous(3);
     const before = writes(world);
     await editRules();
@@ -486,7 +486,7 @@ describe('creates', () => {
     expect(await links().links.count()).toBe(3);
   });
 
-  it('under match rules that were edited since the first sync are counted', async () => {
+  it('are counted when match rules were edited since the first sync', async () => {
     const { shop, editRules } = await ambiguous(4);
     for (const id of shop) await remove(world, 'shop', 'products', id);
     await editRules();
@@ -494,7 +494,7 @@ describe('creates', () => {
     expect(await store().on()).toMatchObject({ kind: 'creates', by: 'writes', limit: 3 });
   });
 
-  it('discarded: the records are left alone until they change', async () => {
+  it('are not made once a person discards them, until the records change', async () => {
     await start(2);
     const later: string[] = [];
     for (let i = 0; i < 6; i++) later.push(await make(world, 'keap', 'products', product(unique('later'))));
@@ -567,7 +567,7 @@ describe('clears', () => {
     await expectQuiet(world, MAPPING);
   });
 
-  it('discarded: both sides stay as they are until one changes', async () => {
+  it('are not made once a person discards them, until one side changes', async () => {
     const pairs = await start(8);
     await clear(pairs.slice(0, 6));
     const blocked = (await blockedIssues()).map(({ id }) => id);
@@ -590,7 +590,7 @@ describe('clears', () => {
 });
 
 describe('an answer', () => {
-  it('that was noted by a process which then died is carried out by the next scan, or by asking again', async () => {
+  it('is carried out by the next scan or the next request when the process that noted it died', async () => {
     const pairs = await start(10);
     for (const { keap } of pairs.slice(0, 5)) await remove(world, 'keap', 'products', keap);
     await sync(world, 'full', MAPPING);
@@ -611,7 +611,7 @@ describe('an answer', () => {
     expect(await survivors(pairs)).toEqual(pairs.slice(0, 5));
   });
 
-  it('goes for what it was given for: kept over a second brake, it counts still', async () => {
+  it('applies to its own brake only, and still counts while a second brake is on', async () => {
     const pairs = await start(12);
     await lose(pairs.slice(0, 6));
     const first = (await store().on())!;
@@ -661,7 +661,7 @@ describe('an answer', () => {
     await expectQuiet(world, MAPPING);
   });
 
-  it('is not asked for what a person decides about one record', async () => {
+  it('is not needed for a decision of a person about one record', async () => {
     const pairs = await start(8);
     await lose(pairs.slice(0, 4));
     const [left] = await survivors(pairs.slice(0, 4));
@@ -752,7 +752,7 @@ describe('what was discarded outlives', () => {
     await expectQuiet(world, MAPPING);
   });
 
-  it('the return of the counterpart ends it: another deletion is another one', async () => {
+  it('a discarded delete ends once the counterpart returns, and a later deletion is a new one', async () => {
     const lost = await startTen();
     const shop = new Map(all(world, 'shop', 'products').map((one) => [String(one.id), structuredClone(one)]));
     const [one] = await loseInShop(lost);
@@ -806,7 +806,7 @@ describe('what a person decides about one value while clears are blocked', () =>
   const history = (pair: Pair) => world.engine.links(MAPPING).history.history(pair.keap);
   const shown = (pair: Pair) => read(world, 'shop', 'products', pair.shop);
 
-  it('put back: nothing else is written; once it goes on, what was cleared can be put back too', async () => {
+  it('writes nothing else when a value is put back, and a cleared value can be put back later', async () => {
     const pair = await cleared();
     await world.engine
       .links(MAPPING)
@@ -836,7 +836,7 @@ describe('what a person decides about one value while clears are blocked', () =>
     expect(await read(world, 'keap', 'products', pair.keap)).toMatchObject({ description: 'said' });
   });
 
-  it('taken from one side: an edit of one side alone was no choice, and waits', async () => {
+  it('writes the chosen side of a conflict, while an edit of one side alone waits', async () => {
     const pair = await cleared(true);
     await edit(world, 'keap', 'products', pair.keap, { description: '', name: 'ours' });
     await edit(world, 'shop', 'products', pair.shop, { name: 'theirs' });
@@ -877,7 +877,7 @@ describe('what a person decides about one value while clears are blocked', () =>
         table.put(record as never);
       },
     ],
-  ])('linked by hand: the name that tells the link again is written once the brake is off%s', async (_, trouble) => {
+  ])('the correlation id of two records linked by hand is written once the brake is off%s', async (_, trouble) => {
     await start(2, RULES, { retryDelay: 1 });
     await store().trip({ kind: 'clears', by: 'writes', count: 9, limit: 3, linked: 2 });
     const keap = await make(world, 'keap', 'products', product(unique('one')));
@@ -902,7 +902,7 @@ describe('what a person decides about one value while clears are blocked', () =>
 });
 
 describe('a mapping file', () => {
-  it('without the limit only tells of the brake: who has it may not have the version in force', async () => {
+  it('without the limit only reports the brake, as it may not be the version in force', async () => {
     await start(2);
     await store().trip({ kind: 'deletes', by: 'writes', count: 4, limit: 3, linked: 9 });
     const mapping = world.engine.mapping(MAPPING);
@@ -912,7 +912,7 @@ describe('a mapping file', () => {
     expect(await store().on()).toEqual(brake);
   });
 
-  it('that takes the limit away does not take away an answer that was noted', async () => {
+  it('keeps a decision that was noted when it takes the limit away', async () => {
     const pairs = await start(10);
     for (const { keap } of pairs.slice(0, 5)) await remove(world, 'keap', 'products', keap);
     await sync(world, 'full', MAPPING);
@@ -930,7 +930,7 @@ describe('a mapping file', () => {
     expect((await read(world, 'shop', 'products', pairs[6]!.shop)).description).toBe('edited');
   });
 
-  it('that takes the limit away takes the brake off', async () => {
+  it('takes the brake off when it takes the limit away', async () => {
     const pairs = await start(8);
     await lose(pairs.slice(0, 5));
     expect(await survivors(pairs)).toHaveLength(5);

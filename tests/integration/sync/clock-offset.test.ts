@@ -21,7 +21,7 @@ describe.each([
   { ahead: -5 * HOURS, header: 0, words: 'right, but its records state times five hours behind' },
   { ahead: 5 * HOURS, header: 0, words: 'right, but its records state times five hours ahead' },
 ])('the clock of a system is $words', ({ ahead, header }) => {
-  it('a create whose answer was lost makes no duplicate, before and after the clock was measured', async () => {
+  it('a create whose response was lost makes no duplicate, before and after the clock was measured', async () => {
     world = await startWorld({ files: UNSEARCHABLE });
     world.keap.store.clock.ahead = ahead;
     world.keap.store.clock.headerAhead = header;

@@ -50,33 +50,39 @@ async function pair(fields: object = {}): Promise<{ keap: string; shop: string }
 }
 
 describe('the rule of a property goes before that of its mapping', () => {
-  it.each(['keap', 'shop'] as const)('and is followed whichever side is edited last (%s)', async (last) => {
-    const { keap, shop } = await pair({ address: { line1: 'a', line2: 'b', locality: 'c' }, notes: 'd' });
-    const edits = {
-      keap: () =>
-        edit(world, 'keap', 'companies', keap, { address: { line1: 'K1', line2: 'K2', locality: 'K3' }, notes: 'K4' }),
-      shop: () =>
-        edit(world, 'shop', 'customers', shop, {
-          billing: { address_1: 'S1', address_2: 'S2', city: 'S3' },
-          note: 'S4',
-        }),
-    };
-    await edits[last === 'keap' ? 'shop' : 'keap']();
-    await laterThan(last === 'keap' ? await customer(shop) : await company(keap));
-    await edits[last]();
-    await sync(world, 'changes', MAPPING);
-    const latest = last === 'keap' ? 'K1' : 'S1';
-    expect((await company(keap)).address).toMatchObject({ line1: latest, line2: 'K2', locality: 'S3' });
-    expect((await customer(shop)).billing).toMatchObject({ address_1: latest, address_2: 'K2', city: 'S3' });
-    expect([(await company(keap)).notes, (await customer(shop)).note]).toEqual(['K4', 'S4']);
-    expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review', property: 'notes' });
-    const lost = (await links().history.history(keap)).map(({ property, side, value }) => [property, side, value]);
-    expect(lost.sort()).toEqual([
-      ['address.line1', ...(last === 'keap' ? ['customwebshop', 'S1'] : ['keap', 'K1'])],
-      ['address.line2', 'customwebshop', 'S2'],
-      ['address.locality', 'keap', 'K3'],
-    ]);
-  });
+  it.each(['keap', 'shop'] as const)(
+    'a property follows its own rule, whichever side is edited last (%s)',
+    async (last) => {
+      const { keap, shop } = await pair({ address: { line1: 'a', line2: 'b', locality: 'c' }, notes: 'd' });
+      const edits = {
+        keap: () =>
+          edit(world, 'keap', 'companies', keap, {
+            address: { line1: 'K1', line2: 'K2', locality: 'K3' },
+            notes: 'K4',
+          }),
+        shop: () =>
+          edit(world, 'shop', 'customers', shop, {
+            billing: { address_1: 'S1', address_2: 'S2', city: 'S3' },
+            note: 'S4',
+          }),
+      };
+      await edits[last === 'keap' ? 'shop' : 'keap']();
+      await laterThan(last === 'keap' ? await customer(shop) : await company(keap));
+      await edits[last]();
+      await sync(world, 'changes', MAPPING);
+      const latest = last === 'keap' ? 'K1' : 'S1';
+      expect((await company(keap)).address).toMatchObject({ line1: latest, line2: 'K2', locality: 'S3' });
+      expect((await customer(shop)).billing).toMatchObject({ address_1: latest, address_2: 'K2', city: 'S3' });
+      expect([(await company(keap)).notes, (await customer(shop)).note]).toEqual(['K4', 'S4']);
+      expect(await issueOf(world, MAPPING, 'keap', keap)).toMatchObject({ kind: 'review', property: 'notes' });
+      const lost = (await links().history.history(keap)).map(({ property, side, value }) => [property, side, value]);
+      expect(lost.sort()).toEqual([
+        ['address.line1', ...(last === 'keap' ? ['customwebshop', 'S1'] : ['keap', 'K1'])],
+        ['address.line2', 'customwebshop', 'S2'],
+        ['address.locality', 'keap', 'K3'],
+      ]);
+    },
+  );
 });
 
 describe('a value that is put back', () => {
@@ -95,7 +101,7 @@ describe('a value that is put back', () => {
     (await customer(shop)).billing.address_2,
   ];
 
-  it('is the value on both sides, from its own side on, though the rule names the other', async () => {
+  it('is on both sides afterwards, though the rule prefers the other side', async () => {
     const { keap, shop, entry } = await lost();
     await restoreValue(scopeOf(world, MAPPING), { side: 0, id: keap }, entry);
     expect(await both(keap, shop)).toEqual(['lost', 'lost']);
@@ -135,7 +141,7 @@ describe('a value that is put back', () => {
     },
   );
 
-  it('waits for a worker that has the record, and is refused where somebody keeps it', async () => {
+  it('waits for a worker that has the record', async () => {
     const { keap, shop, entry } = await lost();
     await linksIn(links()).claim([`0/${keap}`], 'somebody', 60_000);
     const work = restoreValue(scopeOf(world, MAPPING), { side: 0, id: keap }, entry);
@@ -146,7 +152,7 @@ describe('a value that is put back', () => {
     expect(await both(keap, shop)).toEqual(['lost', 'lost']);
   });
 
-  it('that the other system rejects stays on its own side, with an issue, as an edit would', async () => {
+  it('fails when the other system rejects it, and arrives with the next try', async () => {
     const { keap, shop, entry } = await lost();
     world.keap.faults.add({
       method: 'PATCH',
@@ -210,7 +216,7 @@ describe('a review of an ambiguous match is looked at again', () => {
     await expectQuiet(world, MAPPING);
   });
 
-  it('when the candidate got another counterpart: it is not made twice, but says why it still asks', async () => {
+  it('when its candidate got another counterpart: no record is made, and the reason says so', async () => {
     const { keap, shops, name } = await ambiguous();
     await linkByHand(scopeOf(world, MAPPING), [keap, shops[0]]);
     await world.settle();
@@ -233,7 +239,7 @@ describe('a review of an ambiguous match is looked at again', () => {
     expect(name).toBeTruthy();
   });
 
-  it('and its issue keeps its date', async () => {
+  it('after an edit of the record, and its issue keeps its date', async () => {
     const { keap, shops } = await ambiguous();
     const before = await issueOf(world, MAPPING, 'keap', keap);
     await edit(world, 'keap', 'companies', keap, { notes: 'edited' });

@@ -55,7 +55,7 @@ describe('on a side that has records already', () => {
     expect(all(world, 'shop', 'products')).toHaveLength(2);
   });
 
-  it('and creates once the file says that it is meant', async () => {
+  it('a run creates records once the mapping file allows it', async () => {
     const text = await readFile(fileOf(world.dir), 'utf8');
     const version = world.engine.mapping(NAME).version;
     await writeFile(fileOf(world.dir), text.replace('create: [customwebshop]', 'create: { customwebshop: always }'));
@@ -66,7 +66,7 @@ describe('on a side that has records already', () => {
   });
 });
 
-it('an empty side needs no such word', async () => {
+it('a run creates records on an empty side without such permission', async () => {
   const world = await startWorld({ files: UNMATCHED });
   try {
     await makeProduct(world);

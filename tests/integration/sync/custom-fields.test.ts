@@ -134,7 +134,7 @@ describe.each([
     ]);
   });
 
-  it('an edit of another item in Keap is kept that is made while the shop is asked for its record', async () => {
+  it('an edit of another item in Keap is kept when it comes while Tandem reads the shop', async () => {
     await world.whileStopped(async () => {
       await world.shopApi('PATCH', `/${shopEntity}/${counterpart}`, { [shopField]: 'from the shop' });
       await world.keapApi('PATCH', `/v2/${entity}/${own}?update_mask=${Object.keys(edit)[0]}`, edit);

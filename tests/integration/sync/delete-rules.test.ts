@@ -100,33 +100,36 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
 ])('$rule', ({ rule, left }) => {
   start(deletes(rule));
 
-  it.each(possible)('deleted in $gone, edited in the other $edited, learnt by $way', async (cell) => {
-    const { gone, edited, way } = cell;
-    const stays = other(gone);
-    const ids = await lose(cell);
-    const before = { [gone]: all(world, gone, 'products').length };
-    await learn(way, gone, ids);
-    const what = left[edited ? 'edited' : 'untouched'];
-    const survivor = await read(world, stays, 'products', ids[stays]);
-    const issue = await issueOf(world, MAPPING, 'keap', ids.keap);
-    if (what === 'deleted') {
-      expect(survivor).toBeUndefined();
-      expect(issue).toBeUndefined();
-      expect(await counterpart(world, MAPPING, stays, ids[stays])).toBeUndefined();
-    } else {
-      expect(survivor).toMatchObject(edited ? editOf[stays] : { name: expect.any(String) });
-      expect(issue).toMatchObject({ kind: what });
-      expect(await counterpart(world, MAPPING, stays, ids[stays])).toBe(ids[gone]);
-    }
-    // Reported once more, in every way, nothing else comes of it; above all nothing is created again.
-    await event(gone, ids[gone], 'delete');
-    await event(gone, ids[gone], 'edit');
-    await event(stays, ids[stays], 'edit');
-    await world.settle();
-    await expectQuiet(world, MAPPING);
-    expect({ [gone]: all(world, gone, 'products').length }).toEqual(before);
-    expect((await issueOf(world, MAPPING, 'keap', ids.keap))?.kind).toBe(what === 'deleted' ? undefined : what);
-  });
+  it.each(possible)(
+    'the rule applies to a record deleted in $gone, edited on the other side: $edited, learnt by $way',
+    async (cell) => {
+      const { gone, edited, way } = cell;
+      const stays = other(gone);
+      const ids = await lose(cell);
+      const before = { [gone]: all(world, gone, 'products').length };
+      await learn(way, gone, ids);
+      const what = left[edited ? 'edited' : 'untouched'];
+      const survivor = await read(world, stays, 'products', ids[stays]);
+      const issue = await issueOf(world, MAPPING, 'keap', ids.keap);
+      if (what === 'deleted') {
+        expect(survivor).toBeUndefined();
+        expect(issue).toBeUndefined();
+        expect(await counterpart(world, MAPPING, stays, ids[stays])).toBeUndefined();
+      } else {
+        expect(survivor).toMatchObject(edited ? editOf[stays] : { name: expect.any(String) });
+        expect(issue).toMatchObject({ kind: what });
+        expect(await counterpart(world, MAPPING, stays, ids[stays])).toBe(ids[gone]);
+      }
+      // Reported once more, in every way, nothing else comes of it; above all nothing is created again.
+      await event(gone, ids[gone], 'delete');
+      await event(gone, ids[gone], 'edit');
+      await event(stays, ids[stays], 'edit');
+      await world.settle();
+      await expectQuiet(world, MAPPING);
+      expect({ [gone]: all(world, gone, 'products').length }).toEqual(before);
+      expect((await issueOf(world, MAPPING, 'keap', ids.keap))?.kind).toBe(what === 'deleted' ? undefined : what);
+    },
+  );
 
   it.each(['webhook', 'full scan', 'trigger of the record'] as const)(
     'both deleted, learnt by %s: the link goes',
@@ -157,24 +160,27 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
     },
   );
 
-  it.each(['keap', 'shop'] as const)('a record of %s that is there again goes on where it was', async (gone) => {
-    const stays = other(gone);
-    const ids = await pair();
-    const store = gone === 'keap' ? world.keap.store.table('products') : world.shop.store.table('products');
-    const former = all(world, gone, 'products').find((one) => String(one.id) === ids[gone]);
-    await edit(world, stays, 'products', ids[stays], editOf[stays]);
-    await remove(world, gone, 'products', ids[gone]);
-    await learn('webhook', gone, ids);
-    expect((await issueOf(world, MAPPING, 'keap', ids.keap))?.kind).toBe(left.edited);
-    store.put(former as never);
-    await sync(world, 'full', MAPPING);
-    expect(await issueOf(world, MAPPING, 'keap', ids.keap)).toBeUndefined();
-    expect(await read(world, gone, 'products', ids[gone])).toMatchObject(editOf[gone]);
-    await edit(world, gone, 'products', ids[gone], { short_description: 'again' });
-    await sync(world, 'full', MAPPING);
-    expect(await read(world, stays, 'products', ids[stays])).toMatchObject({ short_description: 'again' });
-    await expectQuiet(world, MAPPING);
-  });
+  it.each(['keap', 'shop'] as const)(
+    'a record of %s that exists again keeps its link, and syncs go on',
+    async (gone) => {
+      const stays = other(gone);
+      const ids = await pair();
+      const store = gone === 'keap' ? world.keap.store.table('products') : world.shop.store.table('products');
+      const former = all(world, gone, 'products').find((one) => String(one.id) === ids[gone]);
+      await edit(world, stays, 'products', ids[stays], editOf[stays]);
+      await remove(world, gone, 'products', ids[gone]);
+      await learn('webhook', gone, ids);
+      expect((await issueOf(world, MAPPING, 'keap', ids.keap))?.kind).toBe(left.edited);
+      store.put(former as never);
+      await sync(world, 'full', MAPPING);
+      expect(await issueOf(world, MAPPING, 'keap', ids.keap)).toBeUndefined();
+      expect(await read(world, gone, 'products', ids[gone])).toMatchObject(editOf[gone]);
+      await edit(world, gone, 'products', ids[gone], { short_description: 'again' });
+      await sync(world, 'full', MAPPING);
+      expect(await read(world, stays, 'products', ids[stays])).toMatchObject({ short_description: 'again' });
+      await expectQuiet(world, MAPPING);
+    },
+  );
 
   it.each(['keap', 'shop'] as const)(
     'one that was never linked, deleted in %s, leaves nothing and never comes as new',
@@ -197,7 +203,7 @@ describe.each<{ rule: Rule; left: Record<'edited' | 'untouched', 'orphaned' | 'r
     },
   );
 
-  it('one that a list still shows after its deletion is handled as deleted once the list shows it no more', async () => {
+  it('a record that a list still shows after its deletion counts as deleted once the list shows it no more', async () => {
     const linkedPair = await pair();
     const before = all(world, 'shop', 'products').length;
     world.keap.faults.add({
@@ -261,7 +267,7 @@ describe('a survivor with values that never agreed with those of the record that
     }
   }
 
-  it('in conflict since two that match met', async () => {
+  it('is kept for a review when both were in conflict since they matched', async () => {
     const ids = await two(unique('met'));
     await reconcile(world, MAPPING, 'keap', ids.keap);
     expect(await issueOf(world, MAPPING, 'keap', ids.keap)).toMatchObject({ kind: 'review', code: 'CONFLICT' });
@@ -269,7 +275,7 @@ describe('a survivor with values that never agreed with those of the record that
     await expectKept(ids, 'in keap never agreed with it');
   });
 
-  it('in conflict since they were linked by hand', async () => {
+  it('is kept for a review when both were in conflict since they were linked by hand', async () => {
     const keap = await make(world, 'keap', 'products', product(unique('one')));
     const shop = await make(world, 'shop', 'products', { name: unique('two'), sku: unique('two'), price: '1.00' });
     await linkByHand(scopeOf(world, MAPPING), [keap, shop]);
@@ -279,7 +285,7 @@ describe('a survivor with values that never agreed with those of the record that
     await expectKept({ keap, shop }, 'in keap never agreed with it');
   });
 
-  it.each(['keap', 'shop'] as const)('linked, but never compared; left in %s', async (stays) => {
+  it.each(['keap', 'shop'] as const)('is kept for a review in %s when the link was never compared', async (stays) => {
     const { keap, shop } = await two(unique('linked'));
     await linksIn(world.engine.links(MAPPING)).commit({ ids: [keap, shop], version: '', base: {}, states: ['', ''] });
     await remove(world, other(stays), 'products', { keap, shop }[other(stays)]);

@@ -172,7 +172,7 @@ describe('propagate', () => {
     },
   );
 
-  it.each(deleting)('$mapping: deleted in $gone, found by a full scan, it is deleted in $stays', async (kind) => {
+  it.each(deleting)('$mapping: a record deleted in $gone, found by a full scan, is deleted in $stays', async (kind) => {
     const { entities, gone, stays } = kind;
     const ids = await pair(kind);
     await remove(world, gone, entities[gone], ids[gone]);
@@ -200,7 +200,7 @@ describe('propagate', () => {
     },
   );
 
-  it('goes by side: here an order takes its opportunity with it, but not the other way round', async () => {
+  it('applies by side: a deleted order deletes its opportunity, but not the other way round', async () => {
     const kind = kinds[3]!;
     const first = await pair(kind);
     await remove(world, 'shop', 'orders', first.shop);

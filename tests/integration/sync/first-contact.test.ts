@@ -51,7 +51,7 @@ describe('match rules', () => {
     },
   );
 
-  it('the e-mail goes before the name', async () => {
+  it('match by e-mail before they match by name', async () => {
     const name = unique('better');
     const company = await make(world, 'keap', 'companies', {
       company_name: name,
@@ -211,7 +211,7 @@ describe('an ambiguous match', () => {
     expect(await issueOf(world, 'company-customer', 'shop', customer)).toBeUndefined();
   });
 
-  it("a record that is linked is nobody's candidate: a duplicate of it is mirrored", async () => {
+  it('a linked record is no candidate of a match: a duplicate of it gets its own counterpart', async () => {
     const sku = unique('mirrored');
     const first = await make(world, 'keap', 'products', { name: `${sku} 1`, sku, price: 100, short_description: 'k' });
     await reconcile(world, 'product-product', 'keap', first);
@@ -261,27 +261,30 @@ describe('values at first contact', () => {
     }
   });
 
-  it.each(['keap', 'shop'] as const)('of two values the later one wins, the other is kept: %s', async (later) => {
-    const sku = unique('differ');
-    const inKeap = (): Promise<string> =>
-      make(world, 'keap', 'products', { name: 'Keap name', sku, price: 500, short_description: 'same' });
-    const inShop = (): Promise<string> =>
-      make(world, 'shop', 'products', { name: 'Shop name', sku, price: '7.00', short_description: 'same' });
-    const first = later === 'keap' ? await inShop() : await inKeap();
-    await laterThan(await read(world, later === 'keap' ? 'shop' : 'keap', 'products', first));
-    const second = later === 'keap' ? await inKeap() : await inShop();
-    const [keap, shop] = later === 'keap' ? [second, first] : [first, second];
-    await reconcile(world, 'product-product', 'keap', keap);
-    expect((await read(world, 'keap', 'products', keap)).name).toBe(later === 'keap' ? 'Keap name' : 'Shop name');
-    expect(await read(world, 'shop', 'products', shop)).toMatchObject(
-      later === 'keap' ? { name: 'Keap name', price: '5.00' } : { name: 'Shop name', price: '7.00' },
-    );
-    const history = await world.engine.links('product-product').history.history(keap);
-    expect(history).toContainEqual(
-      expect.objectContaining({ property: 'name', value: later === 'keap' ? 'Shop name' : 'Keap name' }),
-    );
-    expect(history.map(({ property }) => property)).not.toContain('short_description');
-  });
+  it.each(['keap', 'shop'] as const)(
+    'the later of two values wins, and the history keeps the other: %s',
+    async (later) => {
+      const sku = unique('differ');
+      const inKeap = (): Promise<string> =>
+        make(world, 'keap', 'products', { name: 'Keap name', sku, price: 500, short_description: 'same' });
+      const inShop = (): Promise<string> =>
+        make(world, 'shop', 'products', { name: 'Shop name', sku, price: '7.00', short_description: 'same' });
+      const first = later === 'keap' ? await inShop() : await inKeap();
+      await laterThan(await read(world, later === 'keap' ? 'shop' : 'keap', 'products', first));
+      const second = later === 'keap' ? await inKeap() : await inShop();
+      const [keap, shop] = later === 'keap' ? [second, first] : [first, second];
+      await reconcile(world, 'product-product', 'keap', keap);
+      expect((await read(world, 'keap', 'products', keap)).name).toBe(later === 'keap' ? 'Keap name' : 'Shop name');
+      expect(await read(world, 'shop', 'products', shop)).toMatchObject(
+        later === 'keap' ? { name: 'Keap name', price: '5.00' } : { name: 'Shop name', price: '7.00' },
+      );
+      const history = await world.engine.links('product-product').history.history(keap);
+      expect(history).toContainEqual(
+        expect.objectContaining({ property: 'name', value: later === 'keap' ? 'Shop name' : 'Keap name' }),
+      );
+      expect(history.map(({ property }) => property)).not.toContain('short_description');
+    },
+  );
 
   it('values that are equal under the mapping are not written', async () => {
     const name = unique('equal');
@@ -343,7 +346,7 @@ describe('two records that match each other, made at one moment on both sides', 
   });
 });
 
-it('leaves nothing to do', async () => {
+it('a full scan after all first contacts leaves nothing to do', async () => {
   await sync(world, 'full');
   await expectQuiet(world);
 });

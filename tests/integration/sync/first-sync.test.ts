@@ -82,7 +82,7 @@ it('the run counts each record once, where it stands at the end', async () => {
   }
 });
 
-it('conflicts of the first contact went to the later side', async () => {
+it('records with conflicts at first contact are linked to the expected counterparts', async () => {
   for (const conflict of world.seed.expected.conflicts) {
     const mapping = world.engine.mapping(conflict.mapping);
     expect(await world.engine.links(mapping.name).reader.counterpart(0, conflict.keapId)).toBe(conflict.shopId);

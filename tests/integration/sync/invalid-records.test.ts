@@ -257,7 +257,7 @@ describe('a retry of a failed job', () => {
     expect(await issueOf(world, 'company-customer', 'keap', company)).toBeUndefined();
   });
 
-  it('of a linked record brings it into agreement', async () => {
+  it('brings a linked record into agreement', async () => {
     const name = unique('retry');
     const customer = await make(world, 'shop', 'customers', {
       company: name,

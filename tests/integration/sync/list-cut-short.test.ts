@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { customers } from '../../../sandbox/shop/entities.ts';
 import { replaced, startWorld } from '../../support/world.ts';
 
-it('a record on a page that was empty by mistake gets no second one', async () => {
+it('a record on a page that was empty by mistake is not created a second time', async () => {
   const pagesOfTwo = replaced([/page_size: \d+/g, 'page_size: 2'], [/overlap: \w+/g, 'overlap: 1s']);
   const world = await startWorld({ files: { 'systems/keap.yaml': pagesOfTwo } });
   const { keap, shop } = world;

@@ -36,7 +36,7 @@ async function rewrite(mapping: string, change: (text: string) => string): Promi
 }
 
 describe('a good edit', () => {
-  it('of a system is for what begins now: work under way asks the system as it did before', async () => {
+  it('applies a changed system file to new work only: work under way keeps the former one', async () => {
     const { engine } = world;
     const before = engine.config.current();
     const former = engine.client('customwebshop', before);
@@ -56,7 +56,7 @@ describe('a good edit', () => {
     await world.settle();
   });
 
-  it('of a conversion is in force for the next record', async () => {
+  it('applies a changed conversion to the next record', async () => {
     await rewrite('company-customer', (text) =>
       text.replace('customwebshop: $replace($, /[^0-9+]/, "")', 'customwebshop: \'"00" & $replace($, /[^0-9]/, "")\''),
     );
@@ -70,7 +70,7 @@ describe('a good edit', () => {
     ).toBe('0049891');
   });
 
-  it('that moves properties is in force for records that a scan has read before it', async () => {
+  it('applies moved properties to records that a scan has read before it', async () => {
     const queue = world.engine.queues.reconcile('product-product');
     await queue.pause();
     const sku = unique('Moved');
@@ -91,7 +91,7 @@ describe('a good edit', () => {
     expect(made).toMatchObject({ sku, ...texts });
   });
 
-  it('that adds a property brings it to records that are linked already', async () => {
+  it('brings an added property to records that are linked already', async () => {
     const name = unique('Row');
     const customer = await make(world, 'shop', 'customers', { email: `${name}@x.example`, last_name: name });
     await reconcile(world, 'contact-customer', 'shop', customer);
@@ -113,7 +113,7 @@ describe('a good edit', () => {
     await expectQuiet(world);
   });
 
-  it('of a value table has the records that it stopped tried again, without anybody asking', async () => {
+  it('retries the records that failed by a value table once the table is edited, without a request', async () => {
     const title = unique('Stage');
     const customer = await make(world, 'shop', 'customers', { email: `${title}@x.example` });
     await reconcile(world, 'contact-customer', 'shop', customer);
@@ -134,7 +134,7 @@ describe('a good edit', () => {
     expect(await failures(world, 'opportunity-order', 'keap', opportunity)).toEqual([]);
   });
 
-  it('of `when` takes records out and in', async () => {
+  it('takes records out and in by a changed condition of the mapping', async () => {
     const name = unique('Vip');
     const company = await make(world, 'keap', 'companies', { company_name: name });
     await rewrite('company-customer', (text) =>

@@ -11,7 +11,7 @@ async function look({ call }: World, id: string): Promise<void> {
 
 const issues = async ({ call }: World): Promise<Answer[]> => (await call('GET', '/records?limit=500')).body.records;
 
-test('of two records that were merged, the data of one is never written over the counterpart of the other', async () => {
+test('the data of a merged record is never written over the counterpart of the other one', async () => {
   const made = await world({ crm: [person('1', 'Ann', 'ann@x.test'), person('2', 'Annie', 'annie@x.test')] });
   const { crm, shop, call } = made;
   await made.sync();

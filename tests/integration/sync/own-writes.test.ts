@@ -40,7 +40,7 @@ it('a write through a sibling mapping is no edit: the later of two edits before 
   await expectNote(ids, 'the newer edit');
 });
 
-it('a write of another property is no edit: one that came right before it, and was not seen, does not win by it', async () => {
+it('a write of another property does not make an older, unseen edit of the record win', async () => {
   const ids = await customer();
   await edit(world, 'shop', 'customers', ids.customer, { website: 'https://example.test/own' });
   world.keap.faults.add({ method: 'PATCH', path: '/crm/rest/v2/companies', times: 1, action: 'delay', ms: 500 });

@@ -190,7 +190,7 @@ describe.each(poisons)('$kind', ({ mapping, from, code, reason, make: makeBad, f
   });
 });
 
-it('all of them at once hold up nobody, and are tried again by reason', async () => {
+it('records with all these faults at once stop no other record, and each has its own code', async () => {
   for (const [file, from, to] of [
     [MAPPING, 'customwebshop: website\n    type: string', `customwebshop: website\n    type: string${FAILS}`],
     [SCHEMA, '"description": "Note.",', STRICT],

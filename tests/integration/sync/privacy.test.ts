@@ -69,7 +69,7 @@ beforeAll(async () => {
 });
 
 describe('after a whole sync with all its trouble', () => {
-  it('there was something to give away', () => {
+  it('Redis and the log hold enough data that a leak would be found', () => {
     expect(values.length).toBeGreaterThan(300);
     expect(redis.length).toBeGreaterThan(50);
     expect(redis.some(({ key }) => key.endsWith(':failed'))).toBe(true);
@@ -94,7 +94,7 @@ describe('after a whole sync with all its trouble', () => {
     expect(texts.filter((text) => /\n\s+at |node_modules|\.ts:\d/.test(text))).toEqual([]);
   });
 
-  it('the log holds none either', () => {
+  it('the log holds no value of a record', () => {
     expect(leaks(lines)).toEqual([]);
   });
 });

@@ -160,7 +160,7 @@ describe.each(tables)('$mapping', (table) => {
       },
     );
 
-    it(`edited on both sides, ${from} last: the later value of each property wins, the other is kept`, async () => {
+    it(`the later value of each property wins when both sides are edited, ${from} last, and the other is kept`, async () => {
       const pair = take();
       await laterThan(await change(table, to, pair, table.rows, 1).then(() => read(world, to, table[to], pair[to])));
       await change(table, from, pair, table.rows, 2);
@@ -210,7 +210,7 @@ describe.each(tables)('$mapping', (table) => {
     for (const lost of history) expect(lost).toMatchObject({ side: nameOf(source), rule: 'returned' });
   });
 
-  it('leaves nothing to do', async () => {
+  it('a full scan after these edits leaves nothing to do', async () => {
     await sync(world, 'full');
     await expectQuiet(world);
   });

@@ -94,7 +94,7 @@ const sizeOf = (links: Record<MappingName, Map<string, string>>): number =>
 describe('after a full sync of real-looking data', () => {
   const world = worldWith({ size: (process.env.REBUILD_SIZE as Size | undefined) ?? 'small', timeout: 300_000 });
 
-  it('everything is linked as before, and nothing is written', async () => {
+  it('a full sync after the loss of all links restores them, and writes nothing', async () => {
     const [before, links] = [await counts(world), await linksOf(world)];
     const writesBefore = writes(world);
     await wipe(world);
@@ -113,7 +113,7 @@ describe('after a full sync of real-looking data', () => {
     await expectQuiet(world);
   });
 
-  it('with edits, new records and events in between, nothing is made twice and what is new is made once', async () => {
+  it('a full sync after the loss of all links makes nothing twice, and makes new records once', async () => {
     const [before, links] = [await counts(world), await linksOf(world)];
     const [company, customer] = [...links['company-customer']][0]!;
     const [product, article] = [...links['product-product']][0]!;
@@ -177,7 +177,7 @@ describe('what a record names', () => {
   const customers = () => all(world, 'shop', 'customers').length;
   const companies = () => all(world, 'keap', 'companies').length;
 
-  it('finds its link again, by either record, whichever was made for the other', async () => {
+  it('is the id of its counterpart, whichever of the two was made for the other', async () => {
     const { keap, shop } = await pair();
     expect(await names(shop)).toBe(keap);
     const own = await customer(unique('Shop'));
@@ -260,36 +260,39 @@ describe('what a record names', () => {
       await expectQuiet(world, MAPPING);
     });
 
-    it.each(['linked by hand', 'made for it'])('because it was refused: waits for another state (%s)', async (how) => {
-      let keap: string | undefined;
-      if (how === 'linked by hand') {
-        keap = await company(unique('Older'));
-        await laterThan(await read(world, 'keap', 'companies', keap));
-      }
-      const shop = await customer(unique('Newer'));
-      refusing(shop);
-      if (keap === undefined) await sync(world, 'changes', MAPPING);
-      else await byHand(keap, shop);
-      keap ??= await linked(world, MAPPING, 'shop', shop);
-      expect(await issueOf(world, MAPPING, 'keap', keap)).toBeUndefined();
-      await expectQuiet(world, MAPPING);
-      world.shop.faults.clear();
-      // Neither a look at it nor an edit of the other record tries again; one of this record does.
-      await reconcile(world, MAPPING, 'shop', shop);
-      await edit(world, 'keap', 'companies', keap, { website: 'https://later.example' });
-      await sync(world, 'changes', MAPPING);
-      expect(await read(world, 'shop', 'customers', shop)).toMatchObject({
-        website: 'https://later.example',
-        external_id: null,
-      });
-      await edit(world, 'shop', 'customers', shop, { note: 'edited' });
-      await sync(world, 'changes', MAPPING);
-      expect(await names(shop)).toBe(keap);
-      await expectQuiet(world, MAPPING);
-    });
+    it.each(['linked by hand', 'made for it'])(
+      'is not written again after a refusal until the record itself is edited (%s)',
+      async (how) => {
+        let keap: string | undefined;
+        if (how === 'linked by hand') {
+          keap = await company(unique('Older'));
+          await laterThan(await read(world, 'keap', 'companies', keap));
+        }
+        const shop = await customer(unique('Newer'));
+        refusing(shop);
+        if (keap === undefined) await sync(world, 'changes', MAPPING);
+        else await byHand(keap, shop);
+        keap ??= await linked(world, MAPPING, 'shop', shop);
+        expect(await issueOf(world, MAPPING, 'keap', keap)).toBeUndefined();
+        await expectQuiet(world, MAPPING);
+        world.shop.faults.clear();
+        // Neither a look at it nor an edit of the other record tries again; one of this record does.
+        await reconcile(world, MAPPING, 'shop', shop);
+        await edit(world, 'keap', 'companies', keap, { website: 'https://later.example' });
+        await sync(world, 'changes', MAPPING);
+        expect(await read(world, 'shop', 'customers', shop)).toMatchObject({
+          website: 'https://later.example',
+          external_id: null,
+        });
+        await edit(world, 'shop', 'customers', shop, { note: 'edited' });
+        await sync(world, 'changes', MAPPING);
+        expect(await names(shop)).toBe(keap);
+        await expectQuiet(world, MAPPING);
+      },
+    );
   });
 
-  it('by two records at once is a question for a person', async () => {
+  it('goes to a review when two records name the same one', async () => {
     const { keap, shop, name } = await pair();
     await wipe(world);
     const copy = await customer(name, { external_id: keap });
@@ -309,7 +312,7 @@ describe('what a record names', () => {
     expect(await counterpart(world, 'company-customer', 'shop', copy)).toBeDefined();
   });
 
-  it('that is linked to another one is a question for a person', async () => {
+  it('goes to a review when the named record is linked to another one', async () => {
     const { keap, shop, name } = await pair();
     const copy = await customer(name, { external_id: keap });
     const count = [companies(), customers()];
@@ -322,7 +325,7 @@ describe('what a record names', () => {
     expect([companies(), customers()]).toEqual(count);
   });
 
-  it('and is gone is not created again, until a person says so', async () => {
+  it('is not created again when it is gone, until a person says so', async () => {
     const { keap, shop } = await pair();
     await remove(world, 'keap', 'companies', keap);
     await wipe(world);
@@ -340,7 +343,7 @@ describe('what a record names', () => {
     await expectQuiet(world, 'company-customer');
   });
 
-  it('is doubted where match keys tell of somebody else', async () => {
+  it('goes to a review when match keys lead to another record', async () => {
     const { keap, shop, name } = await pair();
     await wipe(world);
     const elsewhere = unique('Elsewhere');
@@ -374,7 +377,7 @@ describe('what a record names', () => {
     expect([companies(), customers()]).toEqual(count);
   });
 
-  it('and was never the id of a record of ours hinders no match', async () => {
+  it('does not prevent a match when it was never the id of a record', async () => {
     const name = unique('Numbered');
     const keap = await company(name);
     const shop = await customer(name, { external_id: 'ERP/77' });

@@ -19,7 +19,7 @@ async function company(name: string): Promise<string> {
   return linked(world, 'company-customer', 'keap', id);
 }
 
-it('a record that appears in the list late, with a time before that of the last question, gets no second one', async () => {
+it('a record that appears late in the list, with a time before the last request, is linked and not created again', async () => {
   // The second question ends at what the first one came before.
   for (let i = 0; i < 2; i++) await company(unique('first'));
   const name = unique('late');
@@ -31,7 +31,7 @@ it('a record that appears in the list late, with a time before that of the last 
   expect(all(world, 'shop', 'customers').filter((one) => one.company === name)).toHaveLength(1);
 });
 
-it('a record that is edited again within the second in which it was seen gets no second one', async () => {
+it('a record that is edited again within the second in which it was read is linked and not created again', async () => {
   const name = unique('again');
   const { store } = world.shop;
   const { id } = store.add('customers', {
@@ -48,7 +48,7 @@ it('a record that is edited again within the second in which it was seen gets no
   expect(all(world, 'shop', 'customers').filter((one) => one.company === name)).toHaveLength(1);
 });
 
-it('a record that another batch was shown between two questions of this one gets no second one', async () => {
+it('a record that the list showed to another batch between two requests of this batch is linked and not created again', async () => {
   const name = unique('between');
   const email = `${name}@x.example`;
   const { id } = world.shop.store.add('customers', { ...customers.defaults, company: name, email } as never);
@@ -82,7 +82,7 @@ it('a record that the index pairs with itself by a correlation that was cleared 
   expect(outcome).toMatchObject({ kind: 'matched', ids: [keap, String(id)] });
 });
 
-it('creates share an answer for two seconds; then the target is asked again', async () => {
+it('creates share one response of the target for two seconds; then the target is asked again', async () => {
   const clock = vi.spyOn(performance, 'now');
   try {
     const read = vi.fn(async () => []);

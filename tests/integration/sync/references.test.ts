@@ -104,7 +104,7 @@ describe('an opportunity', () => {
     expect(ordersOf(title)).toMatchObject([{ customer_id: Number(customer), status: 'completed' }]);
   });
 
-  it('whose contact has none goes to the customer of its company, which is pulled in as well', async () => {
+  it('whose contact has no customer goes to the customer of its company, which is pulled in as well', async () => {
     const title = unique('deal');
     const company = await make(world, 'keap', 'companies', { company_name: title });
     const contact = await make(world, 'keap', 'contacts', {
@@ -130,7 +130,7 @@ describe('an opportunity', () => {
     });
   });
 
-  it('whose contact has neither waits, and is created once, when one of them comes', async () => {
+  it('waits while its contact has neither a customer nor a company, and gets one order once a customer exists', async () => {
     const title = unique('deal');
     const email = `${title}@x.example`;
     const contact = await make(world, 'keap', 'contacts', {
@@ -154,7 +154,7 @@ describe('an opportunity', () => {
     expect(ordersOf(title)).toMatchObject([{ customer_id: Number(customer) }]);
   });
 
-  it('whose contact waits for its company: joining a company makes it go', async () => {
+  it('waits while its contact has no counterpart, and gets an order after the contact joins a company', async () => {
     const title = unique('deal');
     const contact = await make(world, 'keap', 'contacts', {
       given_name: 'Joins',

@@ -22,36 +22,39 @@ function importAgain({ shop }: World, move: (id: string) => string): void {
 test.each([
   ['in one go', false],
   ['after the deletion was seen', true],
-])('a shop that is imported again under new ids belongs to the same records as before, %s', async (_, seen) => {
-  const made = await world({
-    mapping: keeping,
-    crm: [person('1', 'Ann', 'ann@x.test'), person('2', 'Ben', 'ben@x.test')],
-  });
-  const { crm, shop } = made;
-  await made.sync();
-  const old = new Map(shop.records);
-  if (seen) {
-    shop.records.clear();
+])(
+  'records of a shop that are imported again under new ids are linked to the same records as before, %s',
+  async (_, seen) => {
+    const made = await world({
+      mapping: keeping,
+      crm: [person('1', 'Ann', 'ann@x.test'), person('2', 'Ben', 'ben@x.test')],
+    });
+    const { crm, shop } = made;
     await made.sync();
-    for (const [id, record] of old) shop.records.set(id, record);
-  }
-  importAgain(made, (id) => `new-${id}`);
-  await made.sync();
-  await made.sync();
-  expect(mails(made)).toEqual([
-    ['ann@x.test', 'ben@x.test'],
-    ['ann@x.test', 'ben@x.test'],
-  ]);
-  const counterparts = (await links(made)).map(([, id]: string[]) => id);
-  expect(counterparts.every((id) => id!.startsWith('new-'))).toBe(true);
-  expect(await issues(made)).toEqual([]);
-  // The link is one like others: an edit arrives.
-  crm.records.set('1', { ...crm.records.get('1')!, name: 'Anna', updated_at: new Date().toISOString() });
-  await made.sync();
-  expect([...shop.records.values()].map(({ name }) => name).sort()).toEqual(['Anna', 'Ben']);
-});
+    const old = new Map(shop.records);
+    if (seen) {
+      shop.records.clear();
+      await made.sync();
+      for (const [id, record] of old) shop.records.set(id, record);
+    }
+    importAgain(made, (id) => `new-${id}`);
+    await made.sync();
+    await made.sync();
+    expect(mails(made)).toEqual([
+      ['ann@x.test', 'ben@x.test'],
+      ['ann@x.test', 'ben@x.test'],
+    ]);
+    const counterparts = (await links(made)).map(([, id]: string[]) => id);
+    expect(counterparts.every((id) => id!.startsWith('new-'))).toBe(true);
+    expect(await issues(made)).toEqual([]);
+    // The link is one like others: an edit arrives.
+    crm.records.set('1', { ...crm.records.get('1')!, name: 'Anna', updated_at: new Date().toISOString() });
+    await made.sync();
+    expect([...shop.records.values()].map(({ name }) => name).sort()).toEqual(['Anna', 'Ben']);
+  },
+);
 
-test('nobody is deleted for an import under new ids where deletions propagate', async () => {
+test('an import under new ids deletes no record where deletions propagate', async () => {
   const made = await world({
     mapping: MAPPING.replace('deletes: review', 'deletes: propagate\nbrake: off'),
     crm: [person('1', 'Ann', 'ann@x.test', { note: 'only here' })],
@@ -87,7 +90,7 @@ test('a survivor whose deletion waits for a review of the record that came back 
   expect(shop.records.size).toBe(1);
 });
 
-test('of two that come back alike a person decides, and links one of them', async () => {
+test('a person decides which of two returned records that look alike is linked', async () => {
   const made = await world({ mapping: keeping, crm: [person('1', 'Ann', 'ann@x.test')] });
   const { crm, shop, call } = made;
   await made.sync();
@@ -106,7 +109,7 @@ test('of two that come back alike a person decides, and links one of them', asyn
   expect(await links(made)).toContainEqual(['1', 'a']);
 });
 
-test('a record that another one was merged into is in review for the counterpart of that one, and is not looked at over and over', async () => {
+test('the winner of a merge is in review for the counterpart of the merged record, and is not processed again and again', async () => {
   const made = await world({ mapping: keeping, crm: [person('1', 'Ann', 'ann@x.test')] });
   const { crm, shop, call } = made;
   await made.sync();
@@ -124,7 +127,7 @@ test('a record that another one was merged into is in review for the counterpart
   expect(shop.records.size).toBe(1);
 });
 
-test('a link by hand that cannot be made leaves the record whose counterpart is gone as it is', async () => {
+test('a link by hand that fails leaves the former link of a record whose counterpart is gone as it is', async () => {
   const made = await world({
     mapping: keeping,
     crm: [person('1', 'Ann', 'ann@x.test'), person('2', 'Ben', 'ben@x.test')],

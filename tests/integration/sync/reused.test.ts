@@ -25,7 +25,7 @@ async function reused(): Promise<{ customer: string; contact: string; email: str
 const emailOf = (contact: string): unknown =>
   world.keap.store.table('contacts').get(contact)?.email_addresses?.[0]?.email;
 
-it('a new record is not written over the counterpart of the one that had its id, and a person is asked', async () => {
+it('a new record under a reused id does not overwrite the counterpart of the former record, and a person is asked', async () => {
   const { contact, email } = await reused();
   await sync(world, 'full', 'contact-customer');
   expect(emailOf(contact)).toBe(email);
@@ -36,7 +36,7 @@ it('a new record is not written over the counterpart of the one that had its id,
   });
 });
 
-it('what refers to it waits, and does not go to the counterpart of the one that had its id', async () => {
+it('a record that refers to a reused id waits, and does not go to the counterpart of the former record', async () => {
   const { customer, contact, email } = await reused();
   await sync(world, 'full', 'contact-customer');
   const title = unique('order');
@@ -57,7 +57,7 @@ it('what refers to it waits, and does not go to the counterpart of the one that 
   expect(emailOf(contact)).toBe(email);
 });
 
-it('what waits for it goes on once it is the same record after all', async () => {
+it('a record that waits for a reused id goes on once the id belongs to the same record after all', async () => {
   const { customer, contact, email } = await reused();
   await sync(world, 'full', 'contact-customer');
   const title = unique('order');
@@ -71,7 +71,7 @@ it('what waits for it goes on once it is the same record after all', async () =>
   ]);
 });
 
-it('what refers to it waits also where a fallback would take its place', async () => {
+it('a record that refers to a reused id waits also where a fallback would take its place', async () => {
   const { contact } = await reused();
   const company = await make(world, 'keap', 'companies', { company_name: unique('Firm') });
   await edit(world, 'keap', 'contacts', contact, { company: { id: company } });
@@ -89,7 +89,7 @@ it('what refers to it waits also where a fallback would take its place', async (
   expect(await issueOf(world, 'opportunity-order', 'keap', opportunity)).toMatchObject({ code: 'REFERENCE_WAITING' });
 });
 
-it('that an id was given again stays known while the record fails, when it is asked for by name, and after a person has left it', async () => {
+it('a reused id stays known while the record fails, when it is asked for by name, and after a person has left it', async () => {
   const { customer, contact } = await reused();
   await sync(world, 'full', 'contact-customer');
   const { links } = scopeOf(world, 'contact-customer');

@@ -63,7 +63,7 @@ async function bothBusy(second: Another, ids: readonly string[]): Promise<void> 
   }
 }
 
-it('a newer version takes over and is brought to all links; the older process idles; rolled back, it goes the other way', async () => {
+it('a newer version takes over all links while the older process idles; a rollback does the reverse', async () => {
   await begin(PLAIN);
   const one = await pair('Text');
   const two = await pair('More');
@@ -161,7 +161,7 @@ it.each(['before-update', 'before-link'] as const)(
   },
 );
 
-it('a scan of a mapping that this process has no file of is left to those that have it', async () => {
+it('a process without the file of a mapping leaves the scans of the mapping to other processes', async () => {
   await begin(PLAIN);
   const second = await world.another((dir) => writeFile(join(dir, 'mappings', 'companies.yaml'), COMPANIES));
   for (let i = 0; i < 5; i++) {

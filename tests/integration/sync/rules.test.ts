@@ -135,7 +135,7 @@ describe('a conflict', () => {
     ]);
   });
 
-  it('with a rule does not outvote an edit of one side only', async () => {
+  it('needs edits of both sides: its rule does not override an edit of one side only', async () => {
     const { company, customer } = await pair({ address: { line1: 'a', line2: 'b' } });
     await edit(world, 'shop', 'customers', customer, { billing: { address_1: 'shop 1' } });
     await edit(world, 'keap', 'companies', company, { address: { line1: 'a', line2: 'keap 2' } });

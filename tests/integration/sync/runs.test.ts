@@ -29,7 +29,7 @@ async function repair(): Promise<void> {
   await look();
 }
 
-it('a run that waits stays the one of its kind meanwhile, also that of one record', async () => {
+it('a run that waits stays the only run of its kind, also if it is a run of one record', async () => {
   const { runs, redis } = world.engine;
   const request = { ...REQUEST, scan: 'record', record: { side: 0, id: NOBODY } } as const;
   const { run: own } = await runs.begin(request);
@@ -75,7 +75,7 @@ describe('records that a run expects', () => {
     expect(await now(run)).toMatchObject({ state: 'done' });
   });
 
-  it('of another mapping are not its to wait for', async () => {
+  it('do not include records of another mapping', async () => {
     const context = world.engine.context({ owner: 'test', run });
     await context.enqueue('contact-customer', 0, [NOBODY]);
     await context.enqueue(MAPPING, 0, [NOBODY]);
@@ -84,7 +84,7 @@ describe('records that a run expects', () => {
     expect(await now(run)).toMatchObject({ state: 'done', progress: { work: 1, done: 1 } });
   });
 
-  it('once more while they are worked on are waited for once more, and count once', async () => {
+  it('are waited for again, but counted once, if the run expects them again during their batch', async () => {
     const { runs, dirty } = world.engine;
     const { batches } = world.engine.links(MAPPING);
     const record = `0/${NOBODY}`;
@@ -110,7 +110,7 @@ describe('records that a run expects', () => {
     });
   });
 
-  it('after its end are nobody’s', async () => {
+  it('are not counted if the run expects them after its end', async () => {
     await world.engine.runs.scanned(run);
     await world.engine.runs.expect(run, MAPPING, [`0/${NOBODY}`]);
     expect(await now(run)).toMatchObject({ state: 'done', progress: { work: 0, done: 0 } });
@@ -175,7 +175,7 @@ describe('a run that was begun by somebody who ended before its scan was queued'
     expect(await now(run)).toMatchObject({ state: 'done' });
   });
 
-  it('and is a group without children leaves the children that it has to their own end', async () => {
+  it('fails as a group without a list of children, while its children go on to their own end', async () => {
     await world.engine.runs.failed(run, 'in the way');
     const group = await world.engine.runs.beginGroup({ scan: 'changes', plan: false, trigger: 'api' });
     const { run: child } = await world.engine.trigger({ mapping: MAPPING, scan: 'changes', group });

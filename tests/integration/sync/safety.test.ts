@@ -28,7 +28,7 @@ describe('a plan', () => {
     expect(await world.engine.links('product-product').reader.counterpart(0, id)).toBeDefined();
   });
 
-  it('says of a record that may only not be shown yet that it is too early to say, and waits for none', async () => {
+  it('reports that it is too early to say for a record that may not be shown yet, and does not wait for the record', async () => {
     const id = await make(world, 'keap', 'products', product(unique('early')));
     await reconcile(world, 'product-product', 'keap', id);
     const counterpartId = await linked(world, 'product-product', 'keap', id);
@@ -54,7 +54,7 @@ describe('with both sides read', () => {
     world.shop.faults.clear();
   });
 
-  it('who may be matched under a lesser rule does not depend on who comes first', async () => {
+  it('a match under a lower rule does not depend on which record comes first', async () => {
     for (const first of ['keap', 'shop'] as const) {
       const [firm, mail] = [unique('Firm'), `${unique('mail')}@x.example`];
       const older = await make(world, 'keap', 'companies', {
@@ -74,7 +74,7 @@ describe('with both sides read', () => {
     }
   });
 
-  it('one create that the target cannot answer holds up no new record of the target', async () => {
+  it('a create that always fails in the target does not block a new record of the target', async () => {
     world.shop.faults.add({ method: 'POST', path: '/products', action: 'status', status: 500 });
     const poison = await make(world, 'keap', 'products', product(unique('poison')));
     await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [poison]);

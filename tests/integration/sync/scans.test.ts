@@ -33,7 +33,7 @@ const first = async (): Promise<void> => {
 };
 
 describe('before both sides were read fully once', () => {
-  it('nothing is made or linked, whatever asks for it; afterwards all of it is done', async () => {
+  it('Tandem creates and links nothing, whatever asks for it; afterwards it does all of it', async () => {
     const other = await startWorld();
     try {
       const company = await make(other, 'keap', 'companies', { company_name: 'Only in Keap' });
@@ -241,7 +241,7 @@ describe.each(kinds)('$mapping, $system', ({ mapping, system, entity, into, reco
     expect(writes(world)).toEqual(before);
   });
 
-  it('an event is enough, repeated or late ones do no harm', async () => {
+  it('one event brings an edit to the other side, and repeated or late events do no harm', async () => {
     const { id, to } = await pair();
     const word = {
       companies: 'company',
@@ -320,7 +320,7 @@ it('newest first: reading stops at what is older than the last scan; a full scan
   expect((await read(world, 'shop', 'products', shopId!)).description).toBe('missed');
 });
 
-it('bulk edits that tell nobody are found', async () => {
+it('a changes scan finds bulk edits that send no event', async () => {
   await first();
   const names = Array.from({ length: 5 }, () => unique('bulk'));
   const ids = await Promise.all(names.map((company_name) => make(world, 'keap', 'companies', { company_name })));

@@ -41,7 +41,7 @@ const products = () => world.shop.store.products;
 /** As somebody of the shop edits it; no webhook says so. */
 const editInShop = (id: string, fields: object): void => void world.shop.store.edit('products', Number(id), fields);
 
-it('a record counts as read once, though what was made right before the list is listed a second time after it', async () => {
+it('a record counts as read once, even if the list of changes shows it again after the full list', async () => {
   world = await pagesOfTwo([/overlap: 0s/g, 'overlap: 1m']);
   for (let i = 0; i < 5; i++) {
     const sku = unique('twice');
@@ -123,7 +123,7 @@ describe('a first read of a list that shifts makes no duplicate where nothing ca
   it.each([
     ['without a list of changes', [NO_SEARCH, NO_CHANGES]],
     ['with a list of changes', [NO_SEARCH]],
-  ])('a record before it is deleted, %s', async (_, edits) => {
+  ])('even if an earlier record is deleted during the read, %s', async (_, edits) => {
     world = await pagesOfTwo(...edits);
     const bystander = await make(world, 'shop', 'products', {
       name: 'bystander',
@@ -141,7 +141,7 @@ describe('a first read of a list that shifts makes no duplicate where nothing ca
   it.each([
     ['without a list of changes', [NO_SEARCH, NO_CHANGES, LATEST_FIRST]],
     ['with a list of changes', [NO_SEARCH, LATEST_FIRST]],
-  ])('an edit moves it to the front, %s', async (_, edits) => {
+  ])('even if an edit moves a record to the front of the list, %s', async (_, edits) => {
     world = await pagesOfTwo(...edits);
     const [oldest] = await eight();
     whenPageIsAsked(2, () => editInShop(oldest!, { description: 'edited' }));

@@ -175,7 +175,7 @@ describe.each(faults)('$what', ({ fault }) => {
       expect(await linksIn(world.engine.links(mapping)).pendingCreates(0)).toEqual([]);
   });
 
-  it('on an update: the edit arrives, and nothing comes back', async () => {
+  it('on an update: the edit still arrives on the other side', async () => {
     const made = await makeAll();
     await queueAll(made);
     const edits: Record<string, [object, object]> = {
@@ -362,7 +362,7 @@ describe('a record that changes while it is being written', () => {
   });
 });
 
-it('leaves nothing to do', async () => {
+it('a full scan after all these faults leaves nothing to do', async () => {
   await sync(world, 'full');
   await expectQuiet(world);
 });

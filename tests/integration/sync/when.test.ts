@@ -21,7 +21,7 @@ import {
 
 const world = worldWith({ lag: '0s' });
 
-it('a company that leaves keeps its link; edits made meanwhile on both sides arrive after it rejoins', async () => {
+it('a company that leaves the scope keeps its link; edits made meanwhile on both sides arrive after it rejoins', async () => {
   const name = unique('leaves');
   const company = await make(world, 'keap', 'companies', { company_name: name, website: 'https://one.example' });
   await reconcile(world, 'company-customer', 'keap', company);
@@ -55,7 +55,7 @@ it('a company that leaves keeps its link; edits made meanwhile on both sides arr
   expect(all(world, 'shop', 'customers').filter((one) => one.company?.startsWith(name))).toHaveLength(1);
 });
 
-it('a customer that leaves is paused the same way; the edit of the other side waits', async () => {
+it('a customer that leaves the scope is paused, and the edit of the other side waits', async () => {
   const name = unique('leaves');
   const customer = await make(world, 'shop', 'customers', { company: name, last_name: 'Person' });
   await reconcile(world, 'company-customer', 'shop', customer);
@@ -118,7 +118,7 @@ it('a record that never took part is left alone, and is created once it does', a
   });
 });
 
-it("a record that left before it was linked is nobody's candidate", async () => {
+it('a record that left the scope before it was linked is not a candidate for a match', async () => {
   const name = unique('hidden');
   const company = await make(world, 'keap', 'companies', { email_address: { email: `${name}@x.example` } });
   await sync(world);
@@ -127,12 +127,12 @@ it("a record that left before it was linked is nobody's candidate", async () => 
   expect(await linked(world, 'company-customer', 'shop', customer)).not.toBe(company);
 });
 
-it('leaves nothing to do', async () => {
+it('a full scan after all these changes leaves nothing to do', async () => {
   await sync(world, 'full');
   await expectQuiet(world);
 });
 
-it('a record that left is not deleted for its counterpart, not even where deletes propagate: a person decides', async () => {
+it('a record outside the scope is not deleted with its counterpart, even where deletes propagate: a person decides', async () => {
   const name = unique('left');
   const product = await make(world, 'keap', 'products', { name, sku: name, price: 100, short_description: 'x' });
   await reconcile(world, 'product-product', 'keap', product);

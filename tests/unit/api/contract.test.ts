@@ -93,13 +93,13 @@ test.each(filesIn('server/routes').map((path) => [relative(ROOT, path), path]))(
   },
 );
 
-test('every command takes the types of what Tandem answers from api/', () => {
+test('every command takes the types of the responses of Tandem from api/', () => {
   const files = filesIn('cli').map((path) => read(path));
   expect(files.flatMap(shapesInCommands)).toEqual([]);
   expect(files.filter(({ fromApi }) => fromApi.size > 0).length).toBeGreaterThan(10);
 });
 
-test('server and command line declare no type of the name of a shape: there would be two of it', () => {
+test('server and command line declare no type with the name of a type in api/', () => {
   const declared = (path: string): { name: string; place: string }[] => {
     const { file } = read(path);
     return file.statements.flatMap((one) =>
@@ -134,7 +134,7 @@ describe('the check finds', () => {
     expect(shapesInCommands(read('cli/x.ts', head + text))).toHaveLength(1);
   });
 
-  test('nothing in what names the contract', () => {
+  test('nothing wrong in code that uses the types of api/', () => {
     const route = "app.get('/x', { schema: { response: { 200: ref(RunPage), ...problems(404) } } })";
     expect(shapesInRoutes(read('server/routes/x.ts', head + route))).toEqual([]);
     expect(shapesInCommands(read('cli/x.ts', `${head}client.get<RunPage>(path)`))).toEqual([]);
@@ -151,7 +151,7 @@ test('every schema that has a name of its own is among those that OpenAPI lists,
   expect([...new Set(named)].sort()).toEqual([...shared].sort());
 });
 
-test('no answer has members that it does not declare', () => {
+test('no schema of api/ allows members that it does not declare', () => {
   const open: string[] = [];
   const visit = (schema: unknown, at: string): void => {
     if (typeof schema !== 'object' || schema === null) return;

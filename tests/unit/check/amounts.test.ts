@@ -26,7 +26,7 @@ it.each([
   ['$0.00', 0, true],
   ['$0.00', 1, false],
   ['free', 1250, true],
-])('%s and %d: %s', (formatted, value, wanted) => {
+])('the amount %s agrees with the value %d: %s', (formatted, value, wanted) => {
   expect(agrees(value, shown(formatted))).toBe(wanted);
 });
 
@@ -62,7 +62,7 @@ it('every amount agrees with its own format, and 100 times of it never does in m
   );
 });
 
-it('finds amounts at any depth, in lists too, with the places of their currency', () => {
+it('the search for amounts finds them at any depth, also in lists, with the places of their currency', () => {
   const record = {
     price: { amount: 1250, currency_code: 'USD', formatted_amount: '$12.50' },
     lines: [
@@ -81,7 +81,7 @@ it('finds amounts at any depth, in lists too, with the places of their currency'
   ]);
 });
 
-it('numbers are numbers, or text that is one', () => {
+it('numberOf reads numbers and texts that are plain numbers, and nothing else', () => {
   expect([5, '5', '-1.50', '1e3', '', null, {}].map(numberOf)).toEqual([
     5,
     5,

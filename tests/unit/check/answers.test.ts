@@ -28,7 +28,7 @@ const newestFirst = (list: readonly SystemRecord[]) => [...list].sort((a, b) => 
 const timed = (list: readonly SystemRecord[]) => list.filter(({ modified }) => modified !== undefined);
 
 describe('since', () => {
-  it('a filter that does what it says is never blamed, also one that is off by the overlap', () => {
+  it('the check accepts a filter that works, also one that is off by at most the overlap', () => {
     fc.assert(
       fc.property(records, fc.integer({ min: 0, max: OVERLAP }), (list, off) => {
         const plan = planSince(list, since('filter'), NOW);
@@ -43,7 +43,7 @@ describe('since', () => {
     );
   });
 
-  it('a filter that is ignored is found, or is said not to show', () => {
+  it('the check reports a filter that the system ignores, or says that the records cannot show it', () => {
     fc.assert(
       fc.property(records, (list) => {
         const plan = planSince(list, since('filter'), NOW);
@@ -57,7 +57,7 @@ describe('since', () => {
     );
   });
 
-  it('a filter that answers nothing is found where the newest record is old enough to be in every index', () => {
+  it('the check reports an empty response where the newest record is old enough to be in every index', () => {
     const old = [record('a', NOW - 60 * MINUTE), record('b', NOW - 30 * MINUTE)];
     const plan = planSince(old, since('filter'), NOW);
     expect(plan).toMatchObject({ start: NOW - 30 * MINUTE, newest: { id: 'b' }, expectsNewest: true });
@@ -66,7 +66,7 @@ describe('since', () => {
     expect(checkSince(since('filter'), fresh as never, [])).toBeUndefined();
   });
 
-  it('where all records are of one moment, what was modified before now must not be answered', () => {
+  it('the check reports a filter from now on that returns records of one earlier moment', () => {
     const list = [record('a', NOW - 60 * MINUTE), record('b', NOW - 60 * MINUTE)];
     const plan = planSince(list, since('filter'), NOW);
     expect(plan).toMatchObject({ start: NOW, expectsNewest: false, tells: true });
@@ -74,7 +74,7 @@ describe('since', () => {
     expect(checkSince(since('filter'), plan as never, [])).toBeUndefined();
   });
 
-  it('an order with the newest first is never blamed, and any other is found', () => {
+  it('the check accepts the order newest first, and reports any other order', () => {
     fc.assert(
       fc.property(records, fc.integer(), (list, seed) => {
         const plan = planSince(list, since('newest-first'), NOW);
@@ -97,7 +97,7 @@ describe('since', () => {
 describe('find', () => {
   const list = ['Ann', 'bob', 'Carol', ''].map((name, i) => record(String(i), NOW, { name }));
 
-  it('searches for plain text before anything odd, and for nothing that is empty', () => {
+  it('the check searches for plain text before unusual text, and never for an empty value', () => {
     const odd = [
       record('1', NOW, { name: '' }),
       record('2', NOW, { name: 'a;b*' }),
@@ -108,12 +108,12 @@ describe('find', () => {
     expect(searchable(odd.slice(0, 1), 'name')).toBeUndefined();
   });
 
-  it('an answer with the record is right, with others that begin alike too', () => {
+  it('the check accepts a response with the record, also beside records that begin alike', () => {
     expect(checkFind('name', list[0]!, list, [list[0]!])).toBeUndefined();
     expect(checkFind('name', list[0]!, list, [record('9', NOW, { name: 'ANNA' }), list[0]!])).toBeUndefined();
   });
 
-  it('an answer without the record is found, and so is the list itself', () => {
+  it('the check reports a response without the record, and a response that ignores the search', () => {
     expect(checkFind('name', list[0]!, list, [])).toMatchObject({ kind: 'missing' });
     expect(checkFind('name', list[0]!, list, list)).toMatchObject({ kind: 'ignored' });
     expect(checkFind('name', list[0]!, list, list.slice(0, 2))).toMatchObject({ kind: 'ignored' });

@@ -72,7 +72,7 @@ describe('a description', () => {
     expect(ONE_WAY('It is one-way.')).toEqual([]);
   });
 
-  it('is found with its sentence and its place', () => {
+  it('is reported with its sentence and its place where it contradicts a rule', () => {
     const text =
       'description: >-\n  First of all, hello. Every people\n  is synchronized. Bye.\nwhen: { crm: name != "" }';
     const { config } = load(edited(FILE, [PLAIN, text]));
@@ -90,7 +90,7 @@ describe('a description', () => {
     ]);
   });
 
-  it('of each mapping of this repository agrees with its rules, and of one did not', async () => {
+  it('agrees with the rules in each mapping of this repository, while a former description did not', async () => {
     const { config } = await loadReal();
     for (const mapping of config.mappings.values()) expect(checkDescription(mapping)).toEqual([]);
     const company = config.mappings.get('company-customer')!;

@@ -22,13 +22,13 @@ it.each([
   ['', false],
   ['yesterday', false],
   [undefined, false],
-])('takes %j for %j', async (answer, wanted) => {
+])('the question takes the input %j for %j', async (answer, wanted) => {
   const at = terminal(answer);
   expect(await ask(at)).toBe(wanted);
   expect(at.shown()).toContain('Discard 5 jobs? [y/N]');
 });
 
-it('asks nobody in a pipe, or where a program reads the answer: then it takes the option', async () => {
+it('the question is an error in a pipe or with --json, and its remedy is the option', async () => {
   const refused = { code: 'BAD_REQUEST', status: 2, remedy: 'Say so: --yes' };
   await expect(ask(terminal('y', false))).rejects.toMatchObject(refused);
   await expect(ask(terminal('y'), true)).rejects.toMatchObject(refused);

@@ -38,7 +38,7 @@ describe('in a folder without mappings', () => {
 });
 
 describe('a folder with no mapping in it', () => {
-  it('is a warning, and nothing is said to be good', async () => {
+  it('is valid with a warning, and fails with --strict', async () => {
     const [plain, strict] = await Promise.all([
       tandem(['validate'], {}, empty),
       tandem(['validate', '--strict', '--json'], {}, empty),

@@ -189,7 +189,7 @@ describe('a run that does not go on', () => {
     ]);
   });
 
-  it('takes a scan that begins again for no progress', async () => {
+  it('gets a note also if its scan begins again, which is no progress', async () => {
     const read = (count: number) => run('a', 'scanning', { read: [count, 0] });
     const reads = [read(10), ...Array.from({ length: 4 }, () => [read(0), read(10)]).flat()];
     const shop = { state: 'down', since: '2026-01-01T00:00:00.000Z', next: '' };
@@ -197,7 +197,7 @@ describe('a run that does not go on', () => {
     expect(notes).toEqual([expect.stringMatching(/^shop is down/), expect.stringMatching(/^Ctrl-C/)]);
   });
 
-  it('says nothing while something goes on, nor where nothing keeps it', async () => {
+  it('gets no note while jobs are done, and none where nothing blocks it', async () => {
     const going = [1, 2, 3, 4, 5].map((done) => run('a', 'working', { work: 5, done }));
     const down = health({ notes: ['The queue reconcile-a is paused.'] });
     const output = recorder();
@@ -240,7 +240,7 @@ describe('a Tandem that is not there', () => {
     });
   });
 
-  it('is not mistaken for another program', async () => {
+  it('is reported where another program responds under its address', async () => {
     const url = await tandemThatAnswers([404]);
     const client = createClient({ url, readToken: undefined, apiToken: undefined });
     await expect(client.get('/runs/x')).rejects.toMatchObject({

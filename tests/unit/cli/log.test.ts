@@ -72,7 +72,7 @@ describe('secrets', () => {
     expect(lines.join('')).toContain('[secret]');
   });
 
-  it('leave other words alone', () => {
+  it('are the only words that the log hides', () => {
     const { lines, logger } = written(false, secrets.redact);
     logger.info({ text: 'abc /usr/bin:/bin 127.0.0.1' }, 'token');
     expect(lines.join('')).toContain('abc /usr/bin:/bin 127.0.0.1');
@@ -100,7 +100,7 @@ describe('errors in the log', () => {
     expect(JSON.stringify(logged)).not.toContain('Ann');
   });
 
-  it('end, also where causes go round', () => {
+  it('are written in bounds, also where their causes form a circle', () => {
     const error = new Error('round');
     error.cause = error;
     expect(JSON.stringify(loggedError(error)).length).toBeLessThan(20_000);

@@ -63,7 +63,7 @@ describe('wrong use', () => {
     });
   });
 
-  it('discards nothing that was not chosen', async () => {
+  it('is refused where queue discard names no jobs', async () => {
     const [all, waiting, drain] = await Promise.all([
       tandem(['queue', 'discard', 'people']),
       tandem(['queue', 'discard', 'people', '--state', 'waiting', '--json']),
@@ -78,7 +78,7 @@ describe('wrong use', () => {
     expect(drain.stdout).toMatch(/default: "failed"/);
   });
 
-  it('names a variable that cannot be used, whichever command it is', async () => {
+  it('is refused by the name of a variable that cannot be used, whichever command it is', async () => {
     const { status, stderr } = await tandem(['doc'], { TANDEM_PORT: 'eighty' });
     expect(status).toBe(2);
     expect(stderr).toMatch(/^CONFIG_ENV: TANDEM_PORT must be a whole number from 0 to 65535\.\n/);
@@ -94,7 +94,7 @@ describe('start', () => {
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
-  it('does not listen for others without a token', async () => {
+  it('the server does not start on a public address without a token', async () => {
     const { status, stderr } = await tandem(['server'], { REDIS_URL: 'redis://127.0.0.1:1', TANDEM_HOST: '0.0.0.0' });
     expect(status).toBe(2);
     expect(stderr).toContain('TANDEM_API_TOKEN');

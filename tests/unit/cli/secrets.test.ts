@@ -32,7 +32,7 @@ it.each(['redis://:un/encoded@one:6379', 'redis+cluster://un/encoded@one,two', '
   },
 );
 
-it('what a proxy is sent for user and password is taken out', () => {
+it('the encoded user and password that a proxy is sent are taken out', () => {
   const pair = Buffer.from(`me:${PASSWORD}`).toString('base64');
   expect(said({ HTTP_PROXY: `http://me:${ENCODED}@proxy` }, `Proxy-Authorization: Basic ${pair}`)).toBe(
     'Proxy-Authorization: Basic [secret]',

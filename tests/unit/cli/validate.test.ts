@@ -112,7 +112,7 @@ describe('validate', () => {
     expect(strictly).toMatchObject({ status: 0, stdout: '1 file: all good\n' });
   });
 
-  it('tells all of it as JSON', async () => {
+  it('prints its warnings as JSON', async () => {
     const { status, stdout } = await tandem(['validate', '--no-env', '--json', '--strict', shouting]);
     expect(status).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({

@@ -63,18 +63,18 @@ describe('how many one run may do', () => {
     expect(allowance(kind, limit, linked)).toBe(most);
   });
 
-  it('a small number goes before everything else, and 100 % leaves only the number', () => {
+  it('is at most the count, however small, and all records at 100 % within the count', () => {
     expect(allowance('deletes', { ...limit, count: 0 }, 1_000)).toBe(0);
     expect(allowance('creates', { ...limit, count: 3 }, 1_000)).toBe(3);
     expect(allowance('creates', { ...limit, percent: 100 }, 400)).toBe(400);
   });
 
-  it('missing records that nothing is deleted for may be half of few', () => {
+  it('allows more missing records than half of a few links where nothing is deleted for them', () => {
     expect(allowance('deletes', limit, 6, false)).toBe(5);
     expect(allowance('deletes', limit, 200, false)).toBe(20);
   });
 
-  it('never leaves out more than 20 that are more than a tenth, nor half of all if they are more than two', () => {
+  it('is never more than both 20 and a tenth of all, nor half of all if that is more than two', () => {
     const believed: number[] = [];
     for (let linked = 0; linked <= 5_000; linked++) {
       const most = allowance('deletes', BRAKE_DEFAULTS.deletes, linked);

@@ -93,7 +93,7 @@ function compiled(text: string): Property {
 }
 
 describe('the definition of a property', () => {
-  it('is another one exactly when what decides the agreement is', () => {
+  it('differs exactly when a key that decides the agreement differs', () => {
     fc.assert(
       fc.property(rows, fc.option(rows, { nil: undefined }), fc.constantFrom(...KEYS), (row, other, key) => {
         // Mostly one key differs; two rows that differ in all would tell little.
@@ -211,7 +211,7 @@ describe('what another definition leaves of an agreement', () => {
     expect(compare(former, present)).toEqual(expected);
   });
 
-  it('tells the side whose value lives elsewhere now', () => {
+  it('is readable only on the side whose path is still the same', () => {
     const moved = compiled('  - crm: address.street\n    shop: phone\n').definition;
     expect(redefined(plain, moved)).toEqual({ readable: [true, false], again: undefined });
   });

@@ -39,33 +39,36 @@ describe('docs/mappings.md', async () => {
   const [whole, ...parts] = fences(text);
   const base = yaml(whole!.text) as Content;
 
-  it.each([whole!, ...parts])('line $line', async (fence) => {
-    const rowsOf: Record<string, string> = {
-      row: 'company-customer',
-      loses: 'company-customer',
-      contacts: 'contact-customer',
-      orders: 'opportunity-order',
-      products: 'product-product',
-      'products-loses': 'product-product',
-    };
-    if (fence.kind === '') {
-      expect(withFile('mappings/company-customer.yaml', { ...base, ...(yaml(fence.text) as Content) })).toEqual([]);
-      return;
-    }
-    // A row stands alone in the mapping of its entities; alone it makes no record.
-    const name = rowsOf[fence.kind]!;
-    const mapping = yaml(files.get(`mappings/${name}.yaml`)!) as Content;
-    const { config, problems } = loadWith(`mappings/${name}.yaml`, {
-      ...mapping,
-      create: [],
-      properties: yaml(fence.text),
-    });
-    expect(problems.map(formatProblem)).toEqual([]);
-    // What the page says of losing information is true, and no other example loses any unsaid.
-    const { findings } = await checkRoundTrips(config.mappings.get(name)!);
-    const lossy = findings.filter(({ kind, intended }) => kind === 'lossy' && !intended);
-    expect(lossy.length > 0, JSON.stringify(lossy)).toBe(fence.kind.endsWith('loses'));
-  });
+  it.each([whole!, ...parts])(
+    'the example at line $line loads, and loses information only if the page says so',
+    async (fence) => {
+      const rowsOf: Record<string, string> = {
+        row: 'company-customer',
+        loses: 'company-customer',
+        contacts: 'contact-customer',
+        orders: 'opportunity-order',
+        products: 'product-product',
+        'products-loses': 'product-product',
+      };
+      if (fence.kind === '') {
+        expect(withFile('mappings/company-customer.yaml', { ...base, ...(yaml(fence.text) as Content) })).toEqual([]);
+        return;
+      }
+      // A row stands alone in the mapping of its entities; alone it makes no record.
+      const name = rowsOf[fence.kind]!;
+      const mapping = yaml(files.get(`mappings/${name}.yaml`)!) as Content;
+      const { config, problems } = loadWith(`mappings/${name}.yaml`, {
+        ...mapping,
+        create: [],
+        properties: yaml(fence.text),
+      });
+      expect(problems.map(formatProblem)).toEqual([]);
+      // What the page says of losing information is true, and no other example loses any unsaid.
+      const { findings } = await checkRoundTrips(config.mappings.get(name)!);
+      const lossy = findings.filter(({ kind, intended }) => kind === 'lossy' && !intended);
+      expect(lossy.length > 0, JSON.stringify(lossy)).toBe(fence.kind.endsWith('loses'));
+    },
+  );
 
   it('explains every property', async () => {
     const schema = JSON.parse(files.get('schemas/mapping.schema.json')!);
@@ -79,7 +82,7 @@ describe('docs/systems.md', async () => {
   const [whole, ...parts] = fences(text);
   const base = yaml(whole!.text) as Content & { entities: { customers: Content } };
 
-  it.each([whole!, ...parts])('line $line', (fence) => {
+  it.each([whole!, ...parts])('the example at line $line loads', (fence) => {
     const part = yaml(fence.text) as Content;
     const content =
       fence.kind === 'entity'

@@ -97,7 +97,7 @@ describe('a damaged file', () => {
     },
   );
 
-  it('with more of everything than a file may hold', () => {
+  it('is refused where it holds more of anything than a file may hold', () => {
     const file = 'mappings/people-customers.yaml';
     const text = base.get(file)!;
     const bomb = Array.from({ length: 30 }, (_, i) => `a${i}: &a${i} [*a${i - 1}, *a${i - 1}]`).slice(1);
@@ -126,7 +126,7 @@ describe('a damaged file', () => {
     '{ system: [], entities: { a: null } }',
     '{ auth: { kind: [1] } }',
     '{ system: x, baseUrl: https://x, auth: { kind: none }, entities: { a: { schema: crm/people, id: "a[", find: { path: /x, by: { "(": { q: "{value}" } } } } } }',
-  ])('of another shape: %s', (text) => {
+  ])('of another shape gets problems, and the other system loads: %s', (text) => {
     const result = compileFiles(new Map([...base, ['systems/crm.yaml', text]]), ENV);
     expect(result.problems.length).toBeGreaterThan(0);
     expect(result.config.systems.has('shop')).toBe(true);

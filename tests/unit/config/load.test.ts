@@ -205,14 +205,14 @@ describe('a draft', () => {
     expect(mapping!.sides[1].create).toBe(false);
   });
 
-  it('may be any text', () => {
+  it('of any text gets problems and no crash', () => {
     for (const text of ['', ':', '[]', '5', '{', '- a: b', 'mapping: [x]', 'mapping: x\nbetween: 5\nproperties: [1]']) {
       expect(loadMappingText(text, 'mappings/draft.yaml', files(), ENV).problems.length, text).toBeGreaterThan(0);
     }
   });
 });
 
-it('no folder is a configuration without files', async () => {
+it('a folder that does not exist is a configuration without files', async () => {
   const { config, problems } = await loadConfig({ root: `${ROOT}no-such-folder`, env: {} });
   expect([config.systems.size, config.mappings.size, problems.length]).toEqual([0, 0, 0]);
 });

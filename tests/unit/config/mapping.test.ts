@@ -67,7 +67,7 @@ it('a mapping that refers to one whose file cannot be read says so, and proposes
   ]);
 });
 
-it('create per side says whether it is meant beside records that nothing compares', () => {
+it('create per side takes always or missing, and refuses other values', () => {
   const { config, problems } = mapping(['create: [shop]', 'create: { shop: always, crm: missing }']);
   expect(problems).toEqual([]);
   expect(config.mappings.get('people-customers')!.sides).toMatchObject([
@@ -528,7 +528,7 @@ describe('faults', () => {
     ['list', 'list: { path: /customers, paging: { kind: page, param: page, size: 50 } }', 'between.shop', '5:9'],
     ['read', 'read: { path: "/customers/{id}" }', 'between.shop', '5:9'],
     ['delete', 'delete: { path: "/customers/{id}" }', 'deletes.shop', '9:18'],
-  ])('an operation that is missing: %s', (operation, text, where, place) => {
+  ])('a missing operation is reported: %s', (operation, text, where, place) => {
     const deletes: [string, string][] =
       operation === 'delete' ? [['create:', 'deletes: { shop: propagate }\ncreate:']] : [];
     const result = load({ ...edited('systems/shop.yaml', [`    ${text}\n`, '']), ...edited(FILE, ...deletes) });
@@ -541,7 +541,7 @@ describe('faults', () => {
     );
   });
 
-  it('latest without a time of modification', () => {
+  it('the conflict rule latest is refused without a time of modification', () => {
     const result = load(edited('systems/shop.yaml', ['    modified: updated_at\n', '']));
     expect(reported(result)).toEqual([
       expect.stringContaining(
@@ -579,13 +579,13 @@ describe('faults', () => {
     expect(result.config.mappings.size).toBe(0);
   });
 
-  it('a second mapping of the same name', () => {
+  it('a second mapping of the same name is refused', () => {
     expect(reported(load({ 'mappings/z.yaml': MAPPING }))).toEqual([
       'mappings/z.yaml:1:10 CONFIG_DUPLICATE mapping: The mapping "people-customers" is declared in mappings/people-customers.yaml already.',
     ]);
   });
 
-  it('a faulty file of tables', () => {
+  it('a faulty file of tables is reported, and so is the mapping that uses it', () => {
     const result = load({
       ...edited(FILE, row('  - crm: ref\n    shop: phone\n    values: t.x\n')),
       'mappings/values/t.yaml': 'x: { a: [1] }\n',
@@ -598,7 +598,7 @@ describe('faults', () => {
     ]);
   });
 
-  it('all of them at once', () => {
+  it('all faults of one file are reported at once', () => {
     const result = mapping(
       ['$lowercase(mail)', '$lowrcase(mail)'],
       ['create: [shop]', 'create: [shp]'],

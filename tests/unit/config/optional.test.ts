@@ -42,7 +42,7 @@ it.each(['list', 'read', 'find', 'create', 'update'])(
   },
 );
 
-it('what a create or an update answers is not looked at where the record is read again', () => {
+it('the response of a create or an update is not checked where the record is read again', () => {
   const files = asking({ create: '', update: '' });
   const text = files[FILE]!.replace('create: { path: /people,', 'create: { path: /people, answer: id,').replace(
     'update: { path: "/people/{id}",',
@@ -116,7 +116,7 @@ it.each([
   ['$phones', true, false],
   ['$phones()', true, false],
   ['phonesmore', true, false],
-])('whether %s reads phones, with the record as input %s: %s', (source, bare, wanted) => {
+])('readBy finds whether %s reads phones, with the record as input %s: %s', (source, bare, wanted) => {
   const entity = { schema: {}, optional: { param: 'fields', names: ['phones'] } } as unknown as EntityConfig;
   const all = {
     schema: { properties: { phones: {}, mail: {} } },

@@ -108,7 +108,7 @@ describe('entries that must differ', () => {
     ],
     [[1, 2, 1], false],
     [[], true],
-  ])('%j: %s', (list, unique) => {
+  ])('are all different in %j: %s', (list, unique) => {
     expect(messages(schema, list)).toEqual(unique ? [] : ['Holds the same entry twice.']);
     expect(messages({ uniqueItems: false }, list)).toEqual([]);
   });

@@ -57,7 +57,7 @@ describe('a record', async () => {
       ],
     ],
     ['customwebshop', 'customers', { email: null, phone: null, billing: null }, []],
-  ])('of %s %s: %j', (system, name, record, faults) => {
+  ])('of %s %s gets the faults of its schema: %j', (system, name, record, faults) => {
     const found = validateRecord(entity(system, name), record, { partial: false });
     expect(found.map((fault) => [fault.property, fault.message]).sort()).toEqual([...faults].sort());
   });

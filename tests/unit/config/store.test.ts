@@ -63,7 +63,7 @@ describe('an edit', () => {
     expect(store.current().mappings.get('people-customers')!.sides[1].create).toBe(false);
   });
 
-  it('that changes nothing tells nobody', async () => {
+  it('that changes nothing is not reported', async () => {
     const { store, put } = await open();
     const { config, reported } = { config: store.current(), reported: [] as ConfigChange[] };
     store.on((change) => reported.push(change));
@@ -73,7 +73,7 @@ describe('an edit', () => {
     expect(store.current()).toBe(config);
   });
 
-  it('that is only half written does not count, though it is valid as far as it goes', async () => {
+  it('that is only half written is ignored, even if the half is valid', async () => {
     const { store, put } = await open({}, false, 1_000);
     const changes: ConfigChange[] = [];
     store.on((change) => changes.push(change));
@@ -168,7 +168,7 @@ describe('a file that goes', () => {
     expect(store.problems()).toEqual([]);
   });
 
-  it('stays while a mapping needs it', async () => {
+  it('leaves its mapping running while another mapping needs it', async () => {
     const refers =
       'mapping: refers\nbetween: { crm: people, shop: customers }\nproperties:\n  - { crm: boss_id, shop: parent_id, reference: people-customers }\n';
     const { store, root } = await open({ 'mappings/refers.yaml': refers });
@@ -212,7 +212,7 @@ describe('the first load', () => {
 });
 
 describe('what runs, as it is compiled', () => {
-  it('is other texts after each edit, and holds of the environment only what they name', async () => {
+  it('has new texts after each valid edit, and holds only the environment variables that they name', async () => {
     const { store, put } = await open();
     const before = store.sources();
     expect(before.files.get(FILE)).toBe(MAPPING);

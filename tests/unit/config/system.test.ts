@@ -135,7 +135,7 @@ describe('a duration that no clock can hold, or that makes no sense, is refused 
     ]);
   });
 
-  it('but one of 0 is fine where it means none', () => {
+  it('a duration of 0 is accepted where it means none', () => {
     const { problems } = load(
       edited(FILE, [
         'list: { path: /people, paging: { kind: none } }',
@@ -165,7 +165,7 @@ describe('two page sizes in one list', () => {
     expect(problems[0]!.message).toMatch(/^A page has (100|20) records here and 50 in "paging"/);
   });
 
-  it('and a page that is set twice is too', () => {
+  it('a list that sets the page number twice is refused', () => {
     const { problems } = list(
       '{ path: /customers, query: { page: 1 }, paging: { kind: page, param: page, size: 50 } }',
     );
@@ -339,14 +339,14 @@ describe('faults', () => {
     );
   });
 
-  it('a second system of the same name', () => {
+  it('a second system of the same name is refused', () => {
     const result = load({ 'systems/crm2.yaml': edited(FILE)[FILE]! });
     expect(reported(result)).toEqual([
       'systems/crm2.yaml:1:9 CONFIG_DUPLICATE system: The system "crm" is declared in systems/crm.yaml already.',
     ]);
   });
 
-  it('an entity schema that is none', () => {
+  it('an entity schema that is no JSON Schema is reported', () => {
     const broken = load({ 'schemas/crm/people.schema.json': '{"type": ' });
     expect(reported(broken)[0]).toMatch(/^schemas\//);
     expect(reported(broken)).toContainEqual(

@@ -91,7 +91,7 @@ describe('a value table', () => {
     );
   }, 120_000);
 
-  it('names file, line and both entries that rival', () => {
+  it('with rival entries is refused with its file, its line and both entries', () => {
     fc.assert(
       fc.property(table, (one) => {
         const { problems } = configOf(one);

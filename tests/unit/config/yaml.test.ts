@@ -39,12 +39,12 @@ describe('places', () => {
     expect(document.locate(path as string[])).toEqual(place);
   });
 
-  it('of keys', () => {
+  it('of keys are found', () => {
     expect(document.locate(['first', 'quoted'], 'key')).toEqual(at(2, 3));
     expect(document.locate(['list', 1, 'k'], 'key')).toEqual(at(9, 7));
   });
 
-  it('within a text, over its lines', () => {
+  it('within a text are found over all its lines', () => {
     // "one two three": the "t" of "three" is character 8.
     expect(document.locateWithin(['first', 'folded'], 8)).toEqual(at(5, 9));
     expect(document.locateWithin(['list', 1, 'k'], 2)).toEqual(at(9, 13));
@@ -107,7 +107,7 @@ describe('merge keys', () => {
     expect(parse(text).value).toMatchObject({ one: { a: 9, b: 2 }, two: { a: 1, b: 2, c: 3 } });
   });
 
-  it('are found again where the value was written', () => {
+  it('give each value the place where it was written', () => {
     const document = parse(text);
     expect(document.locate(['one', 'a'])).toEqual(at(4, 22));
     expect(document.locate(['one', 'b'])).toEqual(at(1, 24));

@@ -36,7 +36,7 @@ const refusal = (effect: 'read' | 'write' = 'read'): TandemError => {
 };
 
 describe('opens', () => {
-  it('after four calls in a row that reached nobody, whatever they asked for', () => {
+  it('the circuit opens after four calls in a row that reached no system, whatever they asked for', () => {
     for (let i = 0; i < 3; i++) call(refused);
     expect(circuit.open).toBe(false);
     call(refused);
@@ -49,14 +49,17 @@ describe('opens', () => {
     ['a gateway without a system behind it', failure('SYSTEM_UNAVAILABLE', { status: 503 })],
     ['timeouts of reads', failure('SYSTEM_UNREACHABLE', { cause: coded('UND_ERR_HEADERS_TIMEOUT') })],
     ['answers that cannot be read', failure('SYSTEM_BAD_RESPONSE')],
-  ])('after %s of four addresses in a row, not of one: that may be the fault of one record', (_, error) => {
-    for (let i = 0; i < 50; i++) call(error, 'GET /bad');
-    expect(circuit.open).toBe(false);
-    calls(2, error);
-    expect(circuit.open).toBe(false);
-    call(error, 'GET /another');
-    expect(circuit.open).toBe(true);
-  });
+  ])(
+    'the circuit opens after %s of four addresses in a row, not of one: that may be the fault of one record',
+    (_, error) => {
+      for (let i = 0; i < 50; i++) call(error, 'GET /bad');
+      expect(circuit.open).toBe(false);
+      calls(2, error);
+      expect(circuit.open).toBe(false);
+      call(error, 'GET /another');
+      expect(circuit.open).toBe(true);
+    },
+  );
 
   it.each([
     ['refused records', failure('SYSTEM_REJECTED', { status: 422 })],
@@ -64,12 +67,12 @@ describe('opens', () => {
     ['refused credentials', failure('SYSTEM_AUTH', { status: 401 })],
     ['not asked at all: quota', failure('SYSTEM_THROTTLED')],
     ['not asked at all: our own fault', failure('INTERNAL')],
-  ])('never by %s', (_, error) => {
+  ])('the circuit never opens for calls with this result: %s', (_, error) => {
     calls(50, error);
     expect(circuit.open).toBe(false);
   });
 
-  it('not when one in between is answered', () => {
+  it('the circuit does not open when one call in between gets a response', () => {
     calls(3, refused);
     call(failure('SYSTEM_REJECTED', { status: 422 }));
     calls(3, refused);
@@ -80,13 +83,13 @@ describe('opens', () => {
 describe('open', () => {
   beforeEach(() => calls(4, refused));
 
-  it('refuses at once, saying when to come again', () => {
+  it('an open circuit refuses a call at once, and says when to come again', () => {
     expect(refusal()).toMatchObject({ code: 'SYSTEM_DOWN', retry: 'quota' });
     expect(refusal().context.retryAfter).toBeGreaterThanOrEqual(1_000);
     expect(refusal().context.retryAfter).toBeLessThanOrEqual(1_250);
   });
 
-  it('lets one try when the pause is over, and the others wait on while it does', () => {
+  it('an open circuit lets one call try when the pause is over, and the others wait meanwhile', () => {
     clock = 1_000;
     expect(circuit.retryAfter()).toBe(0);
     circuit.enter('read');
@@ -96,7 +99,7 @@ describe('open', () => {
     circuit.enter('read');
   });
 
-  it('pauses ever longer, up to a bound', () => {
+  it('an open circuit doubles its pause, up to a bound', () => {
     const pauses: number[] = [];
     for (let i = 0; i < 8; i++) {
       pauses.push(circuit.retryAfter());
@@ -106,7 +109,7 @@ describe('open', () => {
     expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]);
   });
 
-  it('closes once one is answered, also with a refusal', () => {
+  it('an open circuit closes after one response, also after a refusal', () => {
     clock = 1_000;
     call(failure('SYSTEM_REJECTED', { status: 422 }));
     expect(circuit.open).toBe(false);
@@ -115,14 +118,14 @@ describe('open', () => {
     expect(circuit.open).toBe(false);
   });
 
-  it('lets the next one try at once where the system was not asked', () => {
+  it('an open circuit lets the next call try at once if the last try did not ask the system', () => {
     clock = 1_000;
     call(failure('SYSTEM_THROTTLED'));
     expect(circuit.open).toBe(true);
     expect(circuit.retryAfter()).toBe(0);
   });
 
-  it('is not moved by those that were under way when it opened', () => {
+  it('an open circuit ignores calls that were under way when it opened', () => {
     circuit = createCircuit('shop', { now: () => clock });
     const late = Array.from({ length: 20 }, () => circuit.enter('read'));
     for (const passage of late.slice(0, 5)) passage.ended(refused, 'GET /');
@@ -131,7 +134,7 @@ describe('open', () => {
     expect(circuit.retryAfter()).toBe(100);
   });
 
-  it('goes on with longer pauses after a moment of being back', () => {
+  it('a circuit that opens again soon after it closed goes on with longer pauses', () => {
     clock = 1_000;
     call();
     clock += 1_000;
@@ -144,7 +147,7 @@ describe('open', () => {
     expect(circuit.retryAfter()).toBe(1_000);
   });
 
-  it('takes many records that fail for what they are: the system answers in between', () => {
+  it('a circuit opens no more for records that fail by themselves once the system works in between', () => {
     const failed = failure('SYSTEM_UNAVAILABLE', { status: 500 });
     circuit = createCircuit('shop', { now: () => clock });
     /** How many fail before it opens, @returns none where it never does. */
@@ -173,7 +176,7 @@ describe('open', () => {
     expect(failing(20)).toBe(4);
   });
 
-  it('tells since when, and when the next try is', () => {
+  it('an open circuit states since when it is open, and when the next try is', () => {
     const { state, at, since, next } = circuit.status();
     expect(state).toBe('down');
     expect(at).toBeLessThanOrEqual(Date.now());
@@ -229,13 +232,13 @@ describe('writes', () => {
     expect(circuit.writes.open).toBe(false);
   });
 
-  it('that reach nobody are the matter of all calls', () => {
+  it('that reach no system open the circuit for all calls', () => {
     writes(4, refused);
     expect([circuit.open, circuit.writes.open]).toEqual([true, false]);
     expect(circuit.status().state).toBe('down');
   });
 
-  it('make the caller that finds out wait, like those that come later', () => {
+  it('fail with SYSTEM_DOWN from the one that starts the pause on', () => {
     for (let i = 0; i < 3; i++) expect(write(unavailable, `PATCH /${i}`)).toBeUndefined();
     expect(write(unavailable, 'PATCH /3')).toMatchObject({ code: 'SYSTEM_DOWN' });
     expect(call(unavailable)).toBeUndefined();
@@ -273,7 +276,7 @@ describe('writes', () => {
     }
   });
 
-  it('wait for all calls, whose pause they do not use up', () => {
+  it('stay paused after the pause of all calls ends, until one write succeeds', () => {
     writes(4, unavailable);
     calls(4, refused);
     expect(circuit.status().state).toBe('down');
@@ -284,7 +287,7 @@ describe('writes', () => {
     expect(circuit.status().state).toBe('up');
   });
 
-  it('that nobody tries any more leave no state', () => {
+  it('no longer keep the state read-only when none was tried for a while', () => {
     writes(4, unavailable);
     clock = 60_000;
     expect(circuit.status().state).toBe('read-only');

@@ -84,7 +84,7 @@ test.each([
   expect(() => pager.next(answer)).toThrow(expect.objectContaining({ code: 'SYSTEM_BAD_RESPONSE' }));
 });
 
-test('what is no list is an error, never an empty list', () => {
+test('a body without a list is an error, never an empty list', () => {
   expect(itemsOf([1], '')).toEqual([1]);
   expect(itemsOf({ a: { b: [] } }, 'a.b')).toEqual([]);
   for (const body of [undefined, null, {}, { items: null }, { items: {} }, 'text', []]) {
@@ -100,7 +100,7 @@ test.each([
   ['<http://h/0>; rel="nextish"', undefined],
   ['nonsense', undefined],
   [undefined, undefined],
-])('nextLink %j', (header, url) => {
+])('nextLink reads the header %j', (header, url) => {
   expect(nextLink(header)).toBe(url);
 });
 
@@ -151,19 +151,19 @@ describe('a list that does not end', () => {
     expect(readOn(paging, () => page('x'.repeat(5_000))).message).toMatch(/more than 4096 characters/);
   });
 
-  test('keeps hashes of its tokens, which tell them apart', () => {
+  test('is found by hashes of its tokens, also if long tokens differ only at the end', () => {
     const text = (n: number): string => String(n).padStart(3_000, 'x');
     expect(readOn(kinds[0]!, (n) => page(n < 500 ? text(n) : ''))).toEqual({ pages: 500, message: '' });
     expect(readOn(kinds[0]!, (n) => page(text(n % 500))).message).toMatch(/leads back/);
   });
 });
 
-test('a page holds no more records than a page has', () => {
+test('a page with more records than a page may have is refused', () => {
   expect(() => itemsOf([1, 2, 3], '', 2)).toThrow(/a list of 3 records, where a page has at most 2/);
   expect(() => itemsOf({ a: Array.from({ length: 50_001 }) }, 'a')).toThrow(/'a' of the answer is a list of 50001/);
 });
 
-test('a Link header of brackets costs no more than it is long', () => {
+test('a Link header of a million brackets is read in linear time', () => {
   const begun = performance.now();
   expect(nextLink('<'.repeat(1_000_000))).toBeUndefined();
   expect(performance.now() - begun).toBeLessThan(2_000);

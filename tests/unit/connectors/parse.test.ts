@@ -38,7 +38,7 @@ const page = fc
     return { value, path };
   });
 
-test('a page is what a parser makes of the whole, however it is written', async () => {
+test('a page is parsed record by record with the same result as at once, however it is written', async () => {
   await fc.assert(
     fc.asyncProperty(page, fc.nat(2), async ({ value, path }, indent) =>
       same(JSON.stringify(value, undefined, indent), path),
@@ -91,9 +91,9 @@ test.each([
   '{"items":[1e400,12345678901234567890]}',
   ' \n{ "items" \t: [ 1 , 2 ] } ',
   '{"__proto__":{"items":[1]}}',
-])('what is odd is taken as a parser takes it: %s', (text) => same(text, 'items'));
+])('odd text is parsed record by record with the same result as at once: %s', (text) => same(text, 'items'));
 
-test('a record that holds too much ruins no other', async () => {
+test('a record with too many values does not affect other records of the page', async () => {
   const deep = `{"n":12345678901234567890,"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
   const wide = `{"a":[${'[],'.repeat(250_000)}1]}`;
   const items = await parsePage(`[{"id":1},${wide},${deep},{"id":2}]`, '');

@@ -90,7 +90,7 @@ test.each([
   ['half \ud800 pair', undefined],
   ['whole \u{1f642} pair', 'whole \u{1f642} pair'],
   [{ toString: () => '7' }, undefined],
-])('the id of %j', (value, id) => {
+])('toId reads the id of %j', (value, id) => {
   expect(toId(value)).toBe(id);
 });
 
@@ -128,7 +128,7 @@ describe('times', () => {
   });
 });
 
-test('ids are text; a number that JSON cannot hold exactly is none', () => {
+test('ids become text with all their digits; a number that is not whole is no id', () => {
   expect(toId(7)).toBe('7');
   expect(toId('0007')).toBe('0007');
   expect(toId(parseJson('9007199254740993'))).toBe('9007199254740993');

@@ -58,7 +58,7 @@ const config = (more: Partial<UpdateConfig>): UpdateConfig => ({
   ...more,
 });
 
-test('read-only properties go, at any depth', () => {
+test('read-only properties are removed at any depth', () => {
   expect(stripReadOnly(schema, data)).toEqual({
     name: 'Acme',
     phone: { number: '1' },

@@ -79,7 +79,7 @@ describe('a body', () => {
     expect(ended).toBe(true);
   });
 
-  test('with a number that no library should meet is refused', async () => {
+  test('with a number of more than 1000 digits is refused', async () => {
     const body = inParts(`{"n":${'9'.repeat(2_000)}}`, 300);
     await expect(readBody(body, RECORD_LIMITS, 1_000)).rejects.toThrow('a number of more than 1000 digits');
   });
@@ -96,7 +96,7 @@ describe('a body', () => {
   });
 });
 
-test('a page may hold what its declared size lets expect, and never less than that many records', () => {
+test('the limits of a page allow twice its declared size, and never more than the limits of any page', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 100_000 }), (size) => {
       expect(mostRecords(size)).toBeGreaterThanOrEqual(size * 2);

@@ -146,7 +146,7 @@ describe('words', () => {
       'where the reading ends, after much that goes',
       (secret: string) => `${'GONE-COMPLETELY '.repeat(249)}${secret}${secret}`,
     ],
-  ])('hold no part of a secret that an answer repeats %s', (_, repeat) => {
+  ])('hold no part of a secret that a response repeats %s', (_, repeat) => {
     const secret = 'canary "one" /two\\ three&four-and-a-long-tail-of-it';
     const { message } = failureOf(
       failure({ status: 422, body: { message: repeat(secret) }, secrets: [secret, 'GONE-COMPLETELY '] }),
@@ -194,7 +194,7 @@ describe('waiting', () => {
     ['999999999', 86_400_000],
     ['soon', undefined],
     ['', undefined],
-  ])('Retry-After %j', (value, ms) => {
+  ])('lasts as long as Retry-After %j says', (value, ms) => {
     expect(retryAfterOf({ 'retry-after': value }, NOW)).toBe(ms);
   });
 
@@ -207,7 +207,7 @@ describe('waiting', () => {
     [{ 'x-left': '-1', 'x-reset': String((NOW + 5_000) / 1000) }, 5_000],
     [{ 'x-left': '0', 'x-reset': new Date(NOW + 7_000).toISOString() }, 7_000],
     [{ 'x-left': '0', 'x-reset': new Date(NOW - 7_000).toISOString() }, undefined],
-  ])('quota %j', (headers, ms) => {
+  ])('lasts as long as the quota headers %j say', (headers, ms) => {
     expect(quotaWait([quota({ reset: 'X-Reset' })], headers, NOW)).toBe(ms);
     expect(quotaWait([], headers, NOW)).toBeUndefined();
   });
@@ -220,12 +220,12 @@ describe('waiting', () => {
     // A header that states the first only says nothing of the second.
     ['0', 10_000],
     ['12', undefined],
-  ])('a minute and a day in one header, %j left of them', (left, ms) => {
+  ])('lasts until the right quota ends: a minute and a day in one header, %j left of them', (left, ms) => {
     const both = [quota({ part: 0, window: 60_000 }), quota({ part: 1, window: 86_400_000 })];
     expect(quotaWait(both, { 'x-left': left }, NOW + 50_000)).toBe(ms);
   });
 
-  test('the longest of several quotas that are used up', () => {
+  test('lasts as long as the longest of several quotas that are used up', () => {
     const quotas = [quota({ window: 60_000 }), quota({ remaining: 'X-Other', reset: 'X-Reset' })];
     const headers = { 'x-left': '0', 'x-other': '0', 'x-reset': String(NOW + 3_600_000) };
     expect(quotaWait(quotas, headers, NOW)).toBe(3_600_000);

@@ -94,7 +94,7 @@ test('a body of very many values is refused before any expression sees it', asyn
   expect(seen).toBe(1);
 });
 
-test('one result, many, none and unusable ones', async () => {
+test('equal events are read once, unusable ones are ignored, and a body that is no JSON is refused', async () => {
   const body = (many: unknown) => Buffer.from(JSON.stringify({ many }));
   const all = [
     { event: 'a', id: 1 },

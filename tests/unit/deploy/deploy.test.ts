@@ -48,7 +48,7 @@ describe('the image', () => {
     }
   });
 
-  it('runs node itself, as nobody special', () => {
+  it('runs node directly, as the user node', () => {
     expect(dockerfile).toMatch(/^USER node$/m);
     expect(dockerfile).toMatch(/^ENTRYPOINT \["node", "dist\/cli\/main.js"\]$/m);
     expect(dockerfile.lastIndexOf('USER node')).toBeGreaterThan(dockerfile.lastIndexOf('FROM '));
@@ -235,7 +235,7 @@ describe('the systemd unit', () => {
     'SystemCallArchitectures=native',
     'SystemCallFilter=@system-service',
     'UMask=0077',
-  ])('keeps the process in its place: %s', (line) => {
+  ])('restricts the process: %s', (line) => {
     expect(unit.split('\n')).toContain(line);
   });
 });

@@ -77,14 +77,14 @@ function faults(expression: string): string[] {
   return found;
 }
 
-test('a slip in an expression is found', () => {
+test('the check of expressions finds a wrong label, a wrong metric and wrong syntax', () => {
   expect(faults('sum by (mapping) (rate(tandem_outcomes_total[5m]))')).toEqual([]);
   expect(faults('sum by (queue) (rate(tandem_outcomes_total[5m]))')).toHaveLength(1);
   expect(faults('sum(rate(tandem_outcome_total[5m]))')).toHaveLength(1);
   expect(faults('sum(rate(tandem_outcomes_total[5m])')).not.toEqual([]);
 });
 
-test('the dashboard asks for what there is, of a data source that can be chosen', () => {
+test('the dashboard queries only metrics that exist, from a data source that can be chosen', () => {
   const panels = dashboard.panels.filter(({ type }) => type !== 'row');
   expect(panels.length).toBeGreaterThan(15);
   for (const { title, description, targets = [], datasource } of panels) {

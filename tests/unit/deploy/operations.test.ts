@@ -71,7 +71,7 @@ describe.each(['docs/operations.md', 'docs/metrics.md'])('%s', (file) => {
     expect(wrongCall('tandem explain company-customer')).toBeDefined();
   });
 
-  it('begins every line to type with what is known', () => {
+  it('begins every command line with a known program', () => {
     for (const line of lines)
       expect(line).toMatch(/^(tandem|export|curl|journalctl|docker compose|kubectl|redis-cli) /);
   });

@@ -43,7 +43,7 @@ describe('calls', () => {
     ['a < b and c = true', {}],
     ['a & null', {}],
     ['a in [null]', {}],
-  ])('of %s', (source, expected) => {
+  ])('are found in %s', (source, expected) => {
     const { calls, faults } = analysed(source);
     expect(calls).toEqual({ ...nothing, ...expected });
     expect(faults).toEqual([]);
@@ -69,7 +69,7 @@ describe('$record', () => {
     return found;
   };
 
-  it('is another name where it is called', () => {
+  it('gets another name where it is called as a function', () => {
     expect(names('$record("e", 1)')).toEqual([RECORD_FUNCTION]);
     expect(names('$record("e", ?)')).toEqual([RECORD_FUNCTION]);
     expect(names('$record.name')).toEqual(['record']);
@@ -77,7 +77,7 @@ describe('$record', () => {
     expect(names('($record := $f; $record("e"); $f := 1)')).not.toContain(RECORD_FUNCTION);
   });
 
-  it('is known as a value, and so is a call that was named before', () => {
+  it('is known as a value, also in an expression that is analysed a second time', () => {
     const ast = jsonata('$record("e", $record.id)').ast();
     const faults: Fault[] = [];
     analyse(ast, (fault) => faults.push(fault));
@@ -97,7 +97,7 @@ describe('names', () => {
     'a@$v.($v)',
     '$link & $find & $record',
     '$uppercase',
-  ])('known in %s', (source) => expect(analysed(source).faults).toEqual([]));
+  ])('are known in %s', (source) => expect(analysed(source).faults).toEqual([]));
 
   it('of every function of JSONata are known', () => {
     for (const name of BUILTINS) expect(analysed(`$${name}`).faults).toEqual([]);
@@ -118,7 +118,9 @@ describe('names', () => {
     ['link("m", 1)', '"link" is no function; write $link(…) with a dollar sign.', 0],
     ['whatever(a)', '"whatever" is no function; write $whatever(…) with a dollar sign.', 0],
     ['$map(a, upper(?))', '"upper" is no function; write $upper(…) with a dollar sign.', 8],
-  ])('unknown: %s', (source, message, position) => expect(analysed(source).faults).toEqual([{ message, position }]));
+  ])('are refused where they are unknown: %s', (source, message, position) =>
+    expect(analysed(source).faults).toEqual([{ message, position }]),
+  );
 
   it('a method of an object may be called', () => {
     expect(analysed('(a.b)(1)').faults).toEqual([]);
@@ -131,14 +133,14 @@ describe('regular expressions', () => {
   it.each([
     ['$match(a, /x(?=y)/)', 10],
     ['/(a)\\1/', 0],
-  ])('that cannot run: %s', (source, position) => {
+  ])('that cannot run are refused: %s', (source, position) => {
     const { faults } = analysed(source);
     expect(faults).toHaveLength(1);
     expect(faults[0]!.message).toMatch(/^The regular expression .* cannot be used/);
     expect(faults[0]!.position).toBe(position);
   });
 
-  it('that can run', () => expect(analysed('$match(a, /x+/i)').faults).toEqual([]));
+  it('that can run are accepted', () => expect(analysed('$match(a, /x+/i)').faults).toEqual([]));
 });
 
 describe('the input', () => {

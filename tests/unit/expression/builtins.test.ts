@@ -132,7 +132,7 @@ describe('as JSONata', () => {
     expect(mine).toBe(theirs);
   });
 
-  it('$distinct and $sort, of any values', async () => {
+  it('$distinct and $sort work for any values', async () => {
     const distinct = compileExpression('$distinct(list)');
     const sort = compileExpression('$sort(list, function($a, $b) { $length($string($a)) > $length($string($b)) })');
     const value = fc.jsonValue({ maxDepth: 2 }).filter((one) => !JSON.stringify(one).includes('_'));
@@ -150,7 +150,7 @@ describe('as JSONata', () => {
     );
   });
 
-  it('leaves RegExp as it is', async () => {
+  it('an expression leaves the global RegExp as it is', async () => {
     const { RegExp: before } = globalThis;
     await compileExpression('$toMillis("2018", "[Y]")').evaluate({});
     await settle(() => compileExpression('$toMillis("2018", "[Y,[")').evaluate({}));

@@ -195,7 +195,7 @@ describe('failures to compile', () => {
     if (position !== undefined) expect(error.position).toBe(position);
   });
 
-  it('do not take a name for unknown that the expression binds', () => {
+  it('do not include names that the expression binds itself', () => {
     compileExpression('($x := 1; $f := function($y) { $x + $y }; $f(2)) + items#$i@$v.($i & $v)');
   });
 
@@ -211,7 +211,7 @@ describe('failures to compile', () => {
     }
   });
 
-  it('know every function of JSONata, and no other', async () => {
+  it('never occur for the name of a function of JSONata', async () => {
     for (const name of BUILTINS) expect((await failure(run(`$${name}`, {}))).message, name).toContain('is a function');
   });
 });
@@ -247,7 +247,7 @@ describe('what a failure says', () => {
     async (source) => expect(await run(source, {})).toBeUndefined(),
   );
 
-  it('hands ids on as text, and queries as plain objects', async () => {
+  it('an expression passes ids on as text, and queries as plain objects', async () => {
     const asked: unknown[] = [];
     const functions: ExpressionFunctions = {
       link: async (...given) => void asked.push(given),
@@ -268,7 +268,7 @@ describe('what a failure says', () => {
     );
   });
 
-  it('what they answer is seen without nulls where mappings read it, and as it is elsewhere', async () => {
+  it('an expression sees the results of functions without nulls only where mappings read it', async () => {
     const functions: ExpressionFunctions = { ...noFunctions, record: async () => ({ a: null, b: 1 }) };
     const source = '$exists($record("e", 1).a)';
     expect(await compileExpression(source).evaluate({}, { functions })).toBe(true);
@@ -288,7 +288,7 @@ describe('what a failure says', () => {
     expect((await failing(just)).message.endsWith(` Expression: ${just}`)).toBe(true);
   });
 
-  it('tells the expression once, also through another expression', async () => {
+  it('contains each expression once, also through another expression', async () => {
     const inner = new TandemError('EXPRESSION_FAILED', 'It failed. Expression: $record("e", 1)');
     const functions = { ...noFunctions, record: () => Promise.reject(inner) };
     expect((await failing('$record("e", 1)', {}, functions)).message).toBe('It failed. Expression: $record("e", 1)');
@@ -297,12 +297,12 @@ describe('what a failure says', () => {
     expect(other.code).toBe('EXPRESSION_FAILED');
   });
 
-  it('hands on failures that are none of its own', async () => {
+  it('an expression passes on failures of other parts unchanged', async () => {
     const inner = new TandemError('SYSTEM_NOT_FOUND', 'Gone.');
     expect(await failing('$record("e", 1)', {}, { ...noFunctions, record: () => Promise.reject(inner) })).toBe(inner);
   });
 
-  it('has a sentence for what says nothing of itself', async () => {
+  it('is a general sentence where an error has no message of use', async () => {
     const { message } = await failing('$record("e", 1)', {}, { ...noFunctions, record: () => Promise.reject({}) });
     expect(message).toBe('It failed. Expression: $record("e", 1)');
     const overflow = await failing(
@@ -337,7 +337,7 @@ describe('where it fails to compile', () => {
     expect(error).toEqual({ code: 'CONFIG_EXPRESSION', message, position });
   });
 
-  it('is known only where it is declared', () => {
+  it('is known only if the error has a numeric position', () => {
     for (const cause of [undefined, null, 'text', {}, { position: 'x' }])
       expect(errorPosition(new TandemError('CONFIG_EXPRESSION', 'x', { cause }))).toBeUndefined();
     expect(errorPosition(new TandemError('CONFIG_EXPRESSION', 'x', { cause: { position: 3 } }))).toBe(3);
@@ -374,7 +374,7 @@ describe('a path', () => {
     expect(compileExpression('$lowercase(a)').path).toBeUndefined();
   });
 
-  it('an expression of another kind is given what it calls', () => {
+  it('an expression of another kind has a list of its calls as well', () => {
     expect(calls({ source: '$link("m", 1)', evaluate: async () => undefined })).toMatchObject({ link: ['m'] });
   });
 });

@@ -40,7 +40,7 @@ const { expression } = fc.letrec<{ expression: string }>((tie) => ({
 /** Whatever it throws is a value. */
 const settled = async (work: () => Promise<unknown>): Promise<unknown> => work().catch(() => 'an error');
 
-it('answers as JSONata does, or leaves it to JSONata', async () => {
+it('direct evaluation gives the result of JSONata, or leaves the expression to JSONata', async () => {
   let answered = 0;
   await fc.assert(
     fc.asyncProperty(expression, record, async (source, input) => {
@@ -74,7 +74,7 @@ it.each([
   ['null', '$exists(a)', { a: null }],
   ['a number where a text is needed', '$lowercase(a)', { a: 5 }],
   ['a very long text', '$lowercase(a)', { a: 'x'.repeat(2_000_000) }],
-])('leaves %s to JSONata', (_, source, input) => {
+])('direct evaluation leaves %s to JSONata', (_, source, input) => {
   expect(direct(source)!(input)).toBe(NOT_DIRECT);
 });
 
@@ -92,11 +92,11 @@ it.each([
   'null = a',
   '$x := 1',
   'a < 1',
-])('calculates nothing of %s', (source) => {
+])('direct evaluation does not support %s', (source) => {
   expect(direct(source)).toBeUndefined();
 });
 
-it('answers of a compiled expression are the same for records with null, lists and exact numbers', async () => {
+it('a compiled expression takes null and lists, and fails for a number in the place of a text', async () => {
   const expression = compileExpression('$exists(a) and a != ""', { nulls: 'missing' });
   expect(await expression.evaluate({ a: null })).toBe(false);
   expect(await expression.evaluate({ a: ['', 'x'] })).toBe(true);

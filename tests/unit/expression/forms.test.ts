@@ -24,11 +24,11 @@ describe('forms of a text', () => {
     expect(fingerprint(given, { type: 'string' })).not.toBe(fingerprint(wanted, { type: 'string' }));
   });
 
-  it('without any is the text itself', () => expect(inForm(' A\r\n', [])).toBe(' A\r\n'));
+  it('leave the text as it is where none is given', () => expect(inForm(' A\r\n', [])).toBe(' A\r\n'));
 
   it('does not count spaces within a line', () => expect(inForm('a  b\n  c', ['outer-spaces'])).toBe('a  b\n  c'));
 
-  it('is the same text the second time', () =>
+  it('change nothing when they are applied a second time', () =>
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.subarray([...FORMS]), (text, forms) => {
         expect(inForm(inForm(text, forms), forms)).toBe(inForm(text, forms));

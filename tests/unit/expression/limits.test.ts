@@ -263,7 +263,7 @@ describe('space', () => {
     expect(await run('($f := function($n) { $n = 0 ? 0 : 1 + $f($n - 1) }; $f(50))')).toBe(50);
   });
 
-  it('counts every value of a result, and not one less', () => {
+  it('allows a result of 50,000 values, and not one more', () => {
     const list = (length: number): number[] => new Array<number>(length).fill(0);
     expect(plainResult(list(49_999))).toHaveLength(49_999);
     expect(() => plainResult(list(50_000))).toThrow('The result holds more than 50000 values.');

@@ -203,7 +203,7 @@ describe('writing', () => {
     );
   });
 
-  it('is read again, and changes nothing else', () => {
+  it('a path reads the value that it wrote, and changes nothing else', () => {
     fc.assert(
       fc.property(source, record, fc.constantFrom('new', 7, true), (text, data, value) => {
         const before = structuredClone(data);
@@ -266,7 +266,7 @@ describe('the form', () => {
     expect(() => parsePath(text)).toThrow(expect.objectContaining({ code: 'CONFIG_PATH' }));
   });
 
-  it('never reaches a prototype through the data', () => {
+  it('a path never reaches a prototype through the data', () => {
     const data = JSON.parse('{"a": {"__proto__": {"b": 1}}}') as JsonObject;
     expect(path('a.b').get(data)).toBeUndefined();
     path('a.b').set(data, 1);

@@ -144,7 +144,7 @@ describe('what is refused', () => {
     );
   });
 
-  it('takes \\k for text where no group is named, or where it is escaped', () => {
+  it('does not include \\k where no group is named, or where it is escaped', () => {
     const unnamed = '(a)\\k<n>';
     expect(new LinearRegex(new RegExp(unnamed)).exec('ak<n>')?.[0]).toBe('ak<n>');
     expect(new LinearRegex(/(?<n>a)\\k<n>/).exec('a\\k<n>')?.[0]).toBe('a\\k<n>');

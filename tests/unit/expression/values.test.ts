@@ -213,7 +213,7 @@ describe('the canonical text', () => {
     expect(canonical('0.125', { type: 'decimal', scale: 0 })).toBe('0');
   });
 
-  it('its hash is 16 characters of it, always the same', () => {
+  it('has a hash of 16 characters that is always the same', () => {
     expect(hash('a')).toBe('ypeBEsobvcr6wjGz');
     expect(fingerprint('a', { type: 'string' })).toBe(hash('s:a'));
   });
@@ -235,7 +235,7 @@ describe('a value is the same tomorrow', () => {
     }
   });
 
-  it('and in another zone: without one, a text means UTC', () => {
+  it('a text without a time zone means UTC in every zone', () => {
     Settings.defaultZone = 'Asia/Tokyo';
     try {
       expect(canonical('2026-01-02T00:00:00', { type: 'datetime' })).toBe('1767312000000');
@@ -246,7 +246,7 @@ describe('a value is the same tomorrow', () => {
     }
   });
 
-  it('and on any machine: a date is the day that the text states, whatever its offset', () => {
+  it('a date is the day that the text states, whatever its offset', () => {
     const day = fc
       .date({ min: new Date('1970-01-01'), max: new Date('2100-01-01'), noInvalidDate: true })
       .map((date) => date.toISOString().slice(0, 10));
@@ -277,7 +277,7 @@ describe('a value is the same tomorrow', () => {
     '05/01/2026',
     '0000-00-00',
     '2026-02-30',
-  ])('of %s no day is made up', (raw) => {
+  ])('no day is made up for %s', (raw) => {
     for (const type of ['date', 'datetime'] as const)
       expect(() => toJson(raw, { type })).toThrow(expect.objectContaining({ code: 'VALUE_TYPE' }));
   });

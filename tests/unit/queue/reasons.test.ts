@@ -47,7 +47,7 @@ test('a delayed job waits for what it was put back for last: a wait, or its next
   expect(reasonOfJob(job({}), true)).toMatchObject({ reason: 'later' });
 });
 
-test('another job tells why it failed last, if it did', () => {
+test('a job that is not delayed reports why it failed last, if it did', () => {
   expect(reasonOfJob(job({ failedReason: 'SYSTEM_AUTH: no' }), false)).toEqual({ code: 'SYSTEM_AUTH', detail: 'no' });
   expect(reasonOfJob(job({ progress: { ...WAITS.version, tries: 0 } }), false)).toBeUndefined();
 });

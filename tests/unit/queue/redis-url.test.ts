@@ -3,11 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { keyPrefix, parseRedisUrl, shownRedisUrl } from '../../../engine/queue/connection.ts';
 
 describe('an address', () => {
-  it.each(['redis://127.0.0.1:6379', 'rediss://:secret@redis.example.com:6380/2'])('of one Redis: %s', (url) => {
-    expect(parseRedisUrl(url)).toBe(url);
-  });
+  it.each(['redis://127.0.0.1:6379', 'rediss://:secret@redis.example.com:6380/2'])(
+    'is accepted for one Redis: %s',
+    (url) => {
+      expect(parseRedisUrl(url)).toBe(url);
+    },
+  );
 
-  it('of sentinels', () => {
+  it('is parsed for sentinels', () => {
     expect(parseRedisUrl('redis+sentinel://one:26379,two,[::1]:26381/main')).toMatchObject({
       name: 'main',
       db: 0,
@@ -30,7 +33,7 @@ describe('an address', () => {
     });
   });
 
-  it('of a cluster', () => {
+  it('is parsed for a cluster', () => {
     expect(parseRedisUrl('redis+cluster://one:7000,two,[::1]:7002')).toEqual({
       nodes: [
         { host: 'one', port: 7_000 },
@@ -60,7 +63,7 @@ describe('an address', () => {
     'redis+cluster://one/0',
     'redis+cluster://one?sentinelPassword=x',
     'redis+other://one',
-  ])('is none: %s', (url) => expect(parseRedisUrl(url)).toBeUndefined());
+  ])('is refused: %s', (url) => expect(parseRedisUrl(url)).toBeUndefined());
 });
 
 it('a Redis URL is shown without what is secret', () => {

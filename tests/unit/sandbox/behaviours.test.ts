@@ -66,7 +66,7 @@ describe('a read that lags', () => {
     expect((await call('GET', '/customers')).body).toHaveLength(2);
   });
 
-  it('leaves edits of people alone, and conditions are those of the record as it is', async () => {
+  it('shows an edit by a person at once, and a conditional write is checked against the real record', async () => {
     const { id } = await customer({ company: 'C', note: 'old' });
     await behave({ behaviour: 'lag', ms: 60_000, times: 1 });
     shop.store.edit('customers', id, { note: 'typed' });
@@ -81,7 +81,7 @@ describe('a read that lags', () => {
 });
 
 describe('a write that is not accepted as it was sent', () => {
-  it('leaves a property out and says so only by what it answers', async () => {
+  it('leaves a property out and shows that only in its response', async () => {
     const { id } = await customer({ company: 'C', note: 'old' });
     await behave({ behaviour: 'ignore', property: 'note', times: 1 });
     expect(await ok(call('PATCH', `/customers/${id}`, { note: 'new', phone: '+311' }))).toMatchObject({
@@ -121,7 +121,7 @@ describe('a write that is not accepted as it was sent', () => {
     expect((await call('GET', `/customers/${id}`)).body.billing).toMatchObject({ city: 'Old', state: 'S' });
   });
 
-  it('clears in vain', async () => {
+  it('leaves a property as it is that the request clears', async () => {
     const { id } = await customer({ company: 'C', note: 'old' });
     await behave({ behaviour: 'ignore', property: 'note' });
     expect(await ok(call('PATCH', `/customers/${id}`, { note: null }))).toMatchObject({ note: 'old' });
@@ -142,7 +142,7 @@ describe('a write that is not accepted as it was sent', () => {
     expect((await call('GET', '/_sandbox/behaviours')).body.behaviours).toMatchObject([{ hits: 1 }, { hits: 2 }]);
   });
 
-  it('does so at Keap, within its objects and lists', async () => {
+  it('changes values inside objects and lists at Keap', async () => {
     await ok(
       keapCall('POST', '/_sandbox/behaviours', [
         { behaviour: 'ignore', entity: 'companies', property: 'address.line2' },
@@ -181,7 +181,7 @@ describe('a value that gets another form later', () => {
     await hooks.close();
   });
 
-  it('gets it at once where people will not wait', async () => {
+  it('gets that form at once where the sandbox is asked to settle', async () => {
     await behave({ behaviour: 'reformat', form: 'lower-case', ms: 3_600_000 });
     const { id } = await customer({ company: 'ABC' });
     await call('POST', '/_sandbox/behaviours/settle');
@@ -192,7 +192,7 @@ describe('a value that gets another form later', () => {
 describe('records that become others', () => {
   const merge = (body: object): Promise<Answer> => call('POST', '/_sandbox/merge', { entity: 'customers', ...body });
 
-  it.each(['redirect', 'winner', 'absent'])('merges two: the loser is answered as "%s"', async (shows) => {
+  it.each(['redirect', 'winner', 'absent'])('are merged, and the loser then shows as "%s"', async (shows) => {
     const winner = await customer({ company: 'Winner', note: 'w' });
     const loser = await customer({ company: 'Loser', note: 'l', phone: '+311' });
     const order = await ok(call('POST', '/orders', { title: 'O', customer_id: loser.id }));
@@ -213,7 +213,7 @@ describe('records that become others', () => {
     expect(await happened()).toMatchObject([{ behaviour: 'merge', id: String(loser.id), winner: String(winner.id) }]);
   });
 
-  it('merges at Keap, where contacts and opportunities follow', async () => {
+  it('are merged at Keap, where opportunities move to the winning contact', async () => {
     const ids = [1, 2].map(
       (n) => keap.store.add('contacts', { email_addresses: [{ email: `c${n}@x.example`, field: 'EMAIL1' }] }).id,
     );
@@ -229,7 +229,7 @@ describe('records that become others', () => {
     expect((await ok(keapCall('GET', `/opportunities/${deal.id}`))).contact.id).toBe(ids[0]);
   });
 
-  it('gives the id of a deleted record to a new one only where asked to', async () => {
+  it('get the id of a deleted record only where a rule asks for it', async () => {
     const first = await customer({ company: 'A' });
     await call('DELETE', `/customers/${first.id}`);
     const second = await customer({ company: 'B' });
@@ -240,7 +240,7 @@ describe('records that become others', () => {
     expect(await happened()).toMatchObject([{ behaviour: 'reuse-ids', entity: 'customers', id: String(first.id) }]);
   });
 
-  it('refuses to merge what is not there', async () => {
+  it('are not merged where a record does not exist or the request is invalid', async () => {
     expect((await merge({ loser: 1, winner: 2 })).body.message).toBe('There is no customers 1.');
     expect((await merge({ loser: 1, winner: 1 })).status).toBe(400);
     expect((await merge({ loser: 1, winner: 2, shows: 'both' })).status).toBe(400);
@@ -248,7 +248,7 @@ describe('records that become others', () => {
   });
 });
 
-it('refuses rules without sense, and forgets rules and what they began', async () => {
+it('the sandbox refuses invalid behaviour rules, and forgets rules and their effects on request', async () => {
   for (const rule of [
     {},
     { behaviour: 'smile' },
@@ -268,7 +268,7 @@ it('refuses rules without sense, and forgets rules and what they began', async (
   expect((await call('GET', '/_sandbox/behaviours')).body).toEqual({ behaviours: [], happened: [] });
 });
 
-it('draws by chance from a seed', async () => {
+it('a behaviour with a probability makes the same draws from the same seed', async () => {
   const drawn = async (): Promise<boolean[]> => {
     await call('POST', '/_sandbox/reset');
     await behave({ seed: 5, rules: [{ behaviour: 'ignore', property: 'note', probability: 0.5 }] });
@@ -281,7 +281,7 @@ it('draws by chance from a seed', async () => {
   expect(await drawn()).toEqual(first);
 });
 
-it('refuses everything for a while, with the page of a gateway', async () => {
+it('a fault refuses every request for a while, with the page of a gateway', async () => {
   const html = '<html><body>Maintenance</body></html>';
   await call('POST', '/_sandbox/faults', {
     action: 'status',
@@ -307,7 +307,7 @@ it.each([-5_400_000, 600_000])('a stand-in has a clock of its own, %d ms off', a
   expect((await call('GET', '/_sandbox/clock')).body.ahead).toBe(0);
 });
 
-it('starts with a clock that is off, which dates its hooks as well', async () => {
+it('a stand-in can start with a clock that is off, which dates its hooks as well', async () => {
   const hooks = await receiver();
   const ahead = await startKeap({ limits: false, clockAhead: 3_600_000, hookDelayMs: [1, 2] });
   const aheadCall = caller(ahead.url, { 'X-Keap-API-Key': ahead.apiKey });

@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 const fault = (rule: unknown) => call('POST', '/_sandbox/faults', rule);
 
-it('answers a status, as often as asked to', async () => {
+it('a fault gives a response with a status as often as its rule says', async () => {
   await fault({
     method: 'GET',
     path: '/customers',
@@ -38,26 +38,26 @@ it('answers a status, as often as asked to', async () => {
   expect((await call('GET', '/_sandbox/faults')).body.faults[0].hits).toBe(1);
 });
 
-it('loses the answer after doing the work', async () => {
+it('a fault loses the response after the work was done', async () => {
   await fault({ method: 'POST', path: '/customers', times: 1, action: 'lose-response' });
   await expect(call('POST', '/customers', { company: 'D' })).rejects.toThrow();
   expect(shop.store.customers.size).toBe(2);
   expect(shop.stats().entities.customers).toMatchObject({ creates: 2, writes: 2 });
 });
 
-it('resets without doing the work', async () => {
+it('a fault resets the connection before the work is done', async () => {
   await fault({ method: 'POST', times: 1, action: 'reset' });
   await expect(call('POST', '/customers', { company: 'D' })).rejects.toThrow();
   expect(shop.store.customers.size).toBe(1);
 });
 
-it('hangs', async () => {
+it('a fault lets a request hang', async () => {
   await fault({ path: '/customers', action: 'hang' });
   const options = { headers: { authorization: `Bearer ${shop.token}` }, signal: AbortSignal.timeout(100) };
   await expect(fetch(`${shop.url}/customers`, options)).rejects.toThrow(/timeout/);
 });
 
-it('spoils bodies', async () => {
+it('faults spoil or delay the bodies of responses', async () => {
   await fault([
     { times: 1, action: 'truncate' },
     { times: 1, action: 'malformed' },
@@ -78,7 +78,7 @@ it('spoils bodies', async () => {
   }
 });
 
-it('matches by regular expression, and refuses rules without sense', async () => {
+it('a fault matches paths by regular expression, and rules without sense are refused', async () => {
   await fault({ path: '^/customers/\\d+$', action: 'status', status: 500 });
   expect((await call('GET', '/customers')).status).toBe(200);
   expect((await call('GET', '/customers/1')).status).toBe(500);
@@ -88,7 +88,7 @@ it('matches by regular expression, and refuses rules without sense', async () =>
   expect((await call('GET', '/customers/1')).status).toBe(200);
 });
 
-it('draws by seed', () => {
+it('faults make the same draws from the same seed', () => {
   const draw = (seed: number) => {
     const faults = new Faults(seed);
     faults.add({ action: 'reset', probability: 0.5 });
@@ -98,7 +98,7 @@ it('draws by seed', () => {
   expect(draw(1)).not.toBe(draw(2));
 });
 
-it('keeps a log without counting the watcher', async () => {
+it('the stand-in logs requests, but not those that only read the log', async () => {
   const before = (await call('GET', '/_sandbox/requests')).body.last;
   await call('PATCH', '/customers/1', { company: 'D' });
   await call('PATCH', '/customers/1', { email: 'bad' });
@@ -119,7 +119,7 @@ it('keeps a log without counting the watcher', async () => {
   });
 });
 
-it('notes who sent a request, and by what it had read, where the sender says so', async () => {
+it('the stand-in notes who sent a request and when the sender had last read, where the request says so', async () => {
   // As workers of the simulation do.
   const name = (message: unknown): void => {
     const { request } = message as { request: { addHeader(name: string, value: string): void } };

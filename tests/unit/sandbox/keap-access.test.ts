@@ -24,7 +24,7 @@ async function refresh(url: string, token: string, secret = 'secret') {
 }
 
 describe('keys and tokens', () => {
-  it('takes the key in either header, and refuses others in the words of the gateway', async () => {
+  it('Keap takes the key in either header, and refuses other keys with the error of the gateway', async () => {
     const { url } = await start();
     const status = async (headers: Record<string, string>) => (await caller(url, headers)('GET', list)).status;
     expect(await status({ 'X-Keap-API-Key': 'sandbox-keap-key' })).toBe(200);
@@ -34,7 +34,7 @@ describe('keys and tokens', () => {
     expect(wrong.body.fault).toEqual({ faultstring: expect.any(String), detail: { errorcode: expect.any(String) } });
   });
 
-  it('rotates the refresh token: each is good for one use', async () => {
+  it('Keap rotates the refresh token: each is good for one use', async () => {
     const { url, auth } = await start({ oauth: { clientId: 'client', clientSecret: 'secret', refreshToken: 'first' } });
     const one = await refresh(url, 'first');
     expect(one.body).toMatchObject({ token_type: 'bearer', expires_in: 86_400 });
@@ -48,7 +48,7 @@ describe('keys and tokens', () => {
     expect((await call('GET', list)).status).toBe(401);
   });
 
-  it('lets access tokens end', async () => {
+  it('access tokens expire', async () => {
     const { url } = await start({
       accessTokenSeconds: 0,
       oauth: { clientId: 'client', clientSecret: 'secret', refreshToken: 'first' },
@@ -60,7 +60,7 @@ describe('keys and tokens', () => {
 });
 
 describe('limits', () => {
-  it('states those of the token and of the account in headers, and answers 429 beyond', async () => {
+  it('are stated in headers for the token and the account, and a request beyond them gets status 429', async () => {
     const { url, apiKey } = await start({ limits: { key: { perDay: 3, perMinute: 100 }, tenant: { perDay: 20 } } });
     const call = caller(url, { 'X-Keap-API-Key': apiKey });
     const first = await call('GET', list);
@@ -117,7 +117,7 @@ describe('limits', () => {
     },
   );
 
-  it('counts the tokens of an account together', () => {
+  it('are shared by all tokens of an account', () => {
     const limiter = new Limiter({ tenant: { perMinute: 2 } }, () => 1_750_000_000_000);
     limiter.check(noReply, 'key');
     limiter.check(noReply, 'oauth');
@@ -125,7 +125,7 @@ describe('limits', () => {
       expect(() => limiter.check(noReply, token)).toThrow('Quota Exceeded');
   });
 
-  it('answers a spike in the older form, and calms down within a second', () => {
+  it('refuse a spike with the older form of error, and allow requests again a second later', () => {
     let now = 1_750_000_000_000;
     const limiter = new Limiter({ key: { perSecond: 2 } }, () => now);
     limiter.check(noReply, 'key');

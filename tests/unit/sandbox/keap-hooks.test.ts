@@ -23,7 +23,7 @@ afterEach(async () => {
 const register = async (eventKey: string) => (await call('POST', hooks, { eventKey, hookUrl: target.url })).body;
 const status = async (key: string) => (await call('GET', `${hooks}/${key}`)).body.status;
 
-it('verifies by handshake', async () => {
+it('Keap verifies a hook by handshake', async () => {
   const hook = await register('company.add');
   expect(hook).toEqual({ key: expect.any(String), eventKey: 'company.add', hookUrl: target.url, status: 'Verified' });
   target.answer = () => ({ status: 200, headers: { 'x-hook-secret': 'something else' } });
@@ -37,7 +37,7 @@ it('verifies by handshake', async () => {
   expect((await call('GET', `${hooks}/${other.key}`)).status).toBe(404);
 });
 
-it('answers a subscription with 200, and refuses what no description has', async () => {
+it('Keap accepts a subscription with status 200, and refuses what no description has', async () => {
   const made = await call('POST', hooks, { eventKey: 'company.add', hookUrl: target.url });
   expect(made.status).toBe(200);
   expect(
@@ -51,7 +51,7 @@ it('answers a subscription with 200, and refuses what no description has', async
   expect((await call('GET', `${hooks}?limit=5`)).status).toBe(400);
 });
 
-it('verifies later by the secret that it sent', async () => {
+it('Keap verifies a hook later by the secret that it sent', async () => {
   let secret: string | undefined;
   target.answer = ({ headers }) => {
     secret = String(headers['x-hook-secret']);
@@ -65,7 +65,7 @@ it('verifies later by the secret that it sent', async () => {
   expect((await confirm(secret ?? '')).body.status).toBe('Verified');
 });
 
-it('sends what changed in batches, without any data of the records', async () => {
+it('Keap sends changes in batches, without any data of the records', async () => {
   await register('company.add');
   for (let i = 0; i < 3; i++) await call('POST', companies, { company_name: `C${i}` });
   const batches = () => target.received.map(({ body }) => JSON.parse(body));
@@ -78,7 +78,7 @@ it('sends what changed in batches, without any data of the records', async () =>
   expect(keys[0].timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000$/);
 });
 
-it('fires for edits, deletes and stage moves, but not for bulk edits', async () => {
+it('Keap sends hooks for deletes and stage moves, but not for edits that no hook subscribes to', async () => {
   keap.reset({
     ...keap.snapshot(),
     stages: [
@@ -104,7 +104,7 @@ it('fires for edits, deletes and stage moves, but not for bulk edits', async () 
   ]);
 });
 
-it('tries four times, then turns Inactive until verified again', async () => {
+it('Keap tries a hook four times, then turns it Inactive until it is verified again', async () => {
   await keap.close();
   keap = await startKeap({ limits: false, hookDelayMs: [1, 2] });
   call = caller(keap.url, { 'X-Keap-API-Key': keap.apiKey });
@@ -124,7 +124,7 @@ it('tries four times, then turns Inactive until verified again', async () => {
   expect(await status(hook.key)).toBe('Verified');
 });
 
-it('turns Inactive at once on 410', async () => {
+it('Keap turns a hook Inactive at once on status 410', async () => {
   const hook = await register('company.add');
   target.answer = () => ({ status: 410 });
   await call('POST', companies, { company_name: 'C' });
@@ -132,7 +132,7 @@ it('turns Inactive at once on 410', async () => {
   expect(target.received).toHaveLength(1);
 });
 
-it('keeps hooks and the rotated token in a snapshot', async () => {
+it('a snapshot of Keap contains the hooks and the refresh token', async () => {
   await register('company.add');
   const { hooks: kept, refreshToken } = keap.snapshot();
   expect(kept).toMatchObject([{ eventKey: 'company.add', status: 'Verified' }]);

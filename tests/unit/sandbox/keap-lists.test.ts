@@ -26,7 +26,7 @@ describe('pages', () => {
     expect(await get('/products')).toEqual({ products: [], next_page_token: '' });
   });
 
-  it('of contacts name the next one by its whole address', async () => {
+  it('name the next page of contacts by its whole address', async () => {
     for (let i = 0; i < 3; i++) await contact({ given_name: `N${i}` });
     const first = await get('/contacts?page_size=2&fields=given_name&order_by=id%20asc');
     const next = new URL(first.next_page_token);
@@ -105,7 +105,7 @@ describe('what no description has is refused', () => {
     await refusal('GET', `/${entity}?filter=${encodeURIComponent(filter)}`);
   });
 
-  it('and what Keap describes and the stand-in lacks is told apart from it', async () => {
+  it('an operation that Keap describes and the stand-in lacks gets status 501 instead', async () => {
     const answer = await call('GET', '/companies?filter=state==Arizona');
     expect(answer).toMatchObject({ status: 501, body: { code: 501, status: 'UNIMPLEMENTED' } });
     expect((await call('POST', '/products/1:adjustInventory', {})).status).toBe(501);
@@ -224,7 +224,7 @@ describe('filters', () => {
 });
 
 describe('orders', () => {
-  it('are those of each entity', async () => {
+  it('sort each entity by its own properties', async () => {
     for (const [name, email] of [
       ['B', 'a@x.example'],
       ['A', 'b@x.example'],
@@ -253,7 +253,7 @@ describe('fields', () => {
     custom_fields: [{ id: '6', content: 'x' }],
   };
 
-  it('of companies are opt-in, and differ between a list and one record', async () => {
+  it('are opt-in for companies, and differ between a list and one record', async () => {
     const made = await company(whole);
     // A create cannot be asked for more.
     expect(made).toEqual({ id: '1', company_name: 'C' });
@@ -269,7 +269,7 @@ describe('fields', () => {
     });
   });
 
-  it('of contacts are exactly those that are named, also in the answer to a write', async () => {
+  it('are exactly those that are named for contacts, also in the response to a write', async () => {
     const path = '/contacts?fields=given_name,update_time,notes';
     const body = { given_name: 'Ann', family_name: 'Lee', email_addresses: [{ email: 'a@x.example' }] };
     const made = await create(path, body);
@@ -283,7 +283,7 @@ describe('fields', () => {
     expect(await get('/contacts/1')).not.toHaveProperty('update_time');
   });
 
-  it('of opportunities are opt-in for custom fields', async () => {
+  it('are opt-in for the custom fields of opportunities', async () => {
     const { id: contact_id } = await contact();
     const body = { opportunity_title: 'T', contact_id, stage_id: '27', custom_fields: [{ id: '26', content: 'x' }] };
     expect(await create('/opportunities', body)).not.toHaveProperty('custom_fields');

@@ -72,7 +72,7 @@ describe('bodies', () => {
     await create('/companies', { address: { locality: '😀'.repeat(50) } });
   });
 
-  it('that are no JSON get the error body of their version', async () => {
+  it('get the error body of their version where they are no JSON', async () => {
     const post = async (path: string) => {
       const answer = await fetch(`${keap.keap.url}/crm/rest${path}`, {
         method: 'POST',
@@ -113,7 +113,7 @@ describe('update_mask', () => {
     await refusal('PATCH', '/opportunities/1?update_mask=contact', {});
   });
 
-  it('may name what is read only, and nothing comes of it', async () => {
+  it('may name read-only properties, which are not written', async () => {
     const { id } = await create('/companies', { company_name: 'C' });
     expect((await call('PATCH', `/companies/${id}?update_mask=id&update_mask=create_time`, {})).body).toEqual({
       id,
@@ -204,7 +204,7 @@ describe('phone numbers and e-mail addresses', () => {
     expect(keap.keap.store.companies.get('1')?.phone_number).not.toHaveProperty('number_e164');
   });
 
-  it('of a contact get the free slots where they name none', async () => {
+  it('get the free slots of a contact where they name none', async () => {
     const made = await create('/contacts?fields=email_addresses', {
       email_addresses: [{ email: 'a@x.example' }, { email: 'b@x.example', field: 'EMAIL1' }, { email: 'c@x.example' }],
     });
@@ -227,7 +227,7 @@ describe('contacts', () => {
     expect(made.company).toEqual({ id: company.id, company_name: 'C' });
   });
 
-  it('with duplicate_option update the contact that is equal in what the option names', async () => {
+  it('are updated instead of created where duplicate_option finds an equal contact', async () => {
     await create('/contacts', { given_name: 'Ann', email_addresses: email });
     const post = (option: string, body: object) =>
       call('POST', `/contacts?duplicate_option=${option}&fields=given_name`, {

@@ -28,7 +28,7 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
   expect(await ended).toEqual([0, null]);
 }
 
-it('comes back with what it had', async () => {
+it('the sandbox process starts again with the data that it had', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sandbox-'));
   const data = ['--data', join(folder, 'state.json')];
   try {

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(pages.map((page) => page.close())));
 
-it('holds nothing hostile, and a policy with a fresh nonce', async () => {
+it('the page contains no hostile markup, and has a policy with a fresh nonce', async () => {
   for (const { url } of pages) {
     const answers = [await fetch(`${url}/`), await fetch(`${url}/`)];
     const policies = answers.map((answer) => answer.headers.get('content-security-policy') ?? '');
@@ -41,7 +41,7 @@ it('the page has a script that parses, and a config that comes back whole', asyn
   expect(() => new Function(script)).not.toThrow();
 });
 
-it('asks Keap only what Keap describes: for fields, orders and searches', async () => {
+it('the page asks Keap only what Keap describes: for fields, orders and searches', async () => {
   const { url } = pages[0]!;
   const html = await (await fetch(`${url}/`)).text();
   const [config = ''] = [...html.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map((match) => match[1]);
@@ -62,7 +62,7 @@ it('asks Keap only what Keap describes: for fields, orders and searches', async 
   }
 });
 
-it('escapes JSON for scripts', () => {
+it('jsonForScript escapes JSON for scripts', () => {
   const value = { a: '</script><!--', b: '\u2028&' };
   expect(jsonForScript(value)).not.toMatch(/[<>&\u2028]/);
   expect(JSON.parse(jsonForScript(value))).toEqual(value);

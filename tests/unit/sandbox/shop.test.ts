@@ -22,7 +22,7 @@ async function create(path: string, body: unknown): Promise<Loose> {
 }
 
 describe('lists', () => {
-  it('pages with totals and a link to the next page', async () => {
+  it('are paged with totals and a link to the next page', async () => {
     for (let i = 0; i < 5; i++) await create('/customers', { company: `C${i}` });
     const first = await call('GET', '/customers?per_page=2&sort=-updated_at');
     expect(first.body.map((c: Loose) => c.company)).toEqual(['C4', 'C3']);
@@ -35,7 +35,7 @@ describe('lists', () => {
       expect((await call('GET', `/customers?${query}`)).status, query).toBe(400);
   });
 
-  it('searches by fields and by time', async () => {
+  it('can be searched by fields and by time', async () => {
     const a = await create('/customers', {
       company: 'A & B; "C"',
       email: 'Info@X.example',
@@ -52,7 +52,7 @@ describe('lists', () => {
 });
 
 describe('writes', () => {
-  it('answers every field, and merges nested ones', async () => {
+  it('return every field, and merge nested fields', async () => {
     const made = await create('/customers', { company: ' C ', billing: { city: 'Berlin', country: 'DE' } });
     expect(made).toEqual({
       id: made.id,
@@ -75,7 +75,7 @@ describe('writes', () => {
     expect((await call('GET', `/customers/${made.id}`)).status).toBe(404);
   });
 
-  it('lists all that is wrong with the fields', async () => {
+  it('are refused with a list of all that is wrong with the fields', async () => {
     const bad = { email: 'info(at)x', phone: '(602) 555', billing: { country: 'XX', postcode: 'a/b' }, colour: 'red' };
     const answer = await call('POST', '/customers', bad);
     expect(answer.status).toBe(422);
@@ -92,7 +92,7 @@ describe('writes', () => {
     expect((await call('POST', '/products', { name: 'P', price: '1.23456' })).body.errors[0].field).toBe('price');
   });
 
-  it('keeps money as text with two places, and sums up line items', async () => {
+  it('keep money as text with two places, and sum up line items', async () => {
     const product = await create('/products', { name: 'P', price: 19.9, weight: 0.5 });
     expect(product).toMatchObject({ price: '19.90', weight: 0.5, active: true });
     const customer = await create('/customers', { company: 'C' });
@@ -118,7 +118,7 @@ describe('writes', () => {
     ).toBe(422);
   });
 
-  it('guards versions', async () => {
+  it('are refused with status 412 where If-Match names an old version', async () => {
     const { id } = await create('/customers', { company: 'C' });
     const etag = (await call('GET', `/customers/${id}`)).headers.get('etag') ?? '';
     const first = await call('PATCH', `/customers/${id}`, { company: 'D' }, { 'if-match': etag });
@@ -129,7 +129,7 @@ describe('writes', () => {
     expect((await call('DELETE', `/customers/${id}`, undefined, { 'if-match': fresh })).status).toBe(204);
   });
 
-  it('creates once per Idempotency-Key', async () => {
+  it('create one record per Idempotency-Key', async () => {
     const key = { 'idempotency-key': 'k1' };
     const one = await call('POST', '/customers', { company: 'C' }, key);
     const two = await call('POST', '/customers', { company: 'C' }, key);
@@ -138,7 +138,7 @@ describe('writes', () => {
     expect((await call('POST', '/customers', { company: 'D' }, key)).status).toBe(422);
   });
 
-  it('asks for the token', async () => {
+  it('requests without the right token are refused with status 401', async () => {
     const answer = await caller(shop.url, { authorization: 'Bearer nope' })('GET', '/customers');
     expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
   });

@@ -9,7 +9,7 @@ const long = (first: string, last: string, lines = 61): string =>
 const find = (text: string, path = 'engine/a.ts') => findLongFunctions([{ path, text }]);
 
 describe('a function over 60 lines', () => {
-  it('without a reason is named with its file, line and length', () => {
+  it('is named with its file, line and length where it has no reason', () => {
     const text = `${long('export function short() {', '}', 60)}\n\n${long('export function tall() {', '}')}`;
     expect(find(text)).toEqual([{ path: 'engine/a.ts', line: 62, name: 'tall', lines: 61 }]);
   });

@@ -21,19 +21,19 @@ const find = (kind: string, word: string, text: string) =>
   );
 
 describe('a retired word', () => {
-  it('of prose is found as a whole word in any case, and not as a part of another one', () =>
+  it('is found in prose as a whole word in any case, and not as a part of another one', () =>
     expect(find('prose', 'old', '// Old\nit("is old")\nconst older = bold')).toEqual(['1 Old', '2 old']));
 
-  it('of names is found as a part of a name, and not as a part of a word', () =>
+  it('is found in names as a part of a name, and not as a part of a word', () =>
     expect(find('names', 'oldName', 'noteOldName()\noldName\noldNamesake\nboldName')).toEqual([
       '1 OldName',
       '2 oldName',
     ]));
 
-  it('of names that begins with a capital is found as it is written', () =>
+  it('is found in names as it is written where it begins with a capital', () =>
     expect(find('names', 'OLD', 'const OLD = 1\nold\nBOLD')).toEqual(['1 OLD']));
 
-  it('of codes is found exactly as it is written', () =>
+  it('is found in codes exactly as it is written', () =>
     expect(find('codes', '--old', 'list --old\nlist --older\n--OLD')).toEqual(['1 --old']));
 });
 
@@ -53,7 +53,7 @@ describe('an exception', () => {
     });
   });
 
-  it('without an occurrence is reported', () =>
+  it('is reported where it has no occurrence', () =>
     expect(findRetiredWords({ words, exceptions }, [{ path: 'docs/a.md', text: 'new' }]).unused).toEqual([
       { text: 'old town', start: 'docs/' },
     ]));

@@ -30,7 +30,7 @@ test('secrets of any length are compared', () => {
   expect(sameSecret('', 'abc')).toBe(false);
 });
 
-test('what listens everywhere is reached here', () => {
+test('a server that listens on all addresses is reached at the local address', () => {
   expect(['0.0.0.0', '::', '::1', 'example.com'].map(reachable)).toEqual([
     '127.0.0.1',
     '[::1]',

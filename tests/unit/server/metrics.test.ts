@@ -38,7 +38,7 @@ const table = (metrics: readonly Described[]): string =>
     ),
   ].join('\n');
 
-test('docs/metrics.md tells every metric, its labels and what it means', async () => {
+test('docs/metrics.md lists every metric, its labels and its meaning', async () => {
   const { process, redis } = await described();
   const text = await readFile(page, 'utf8');
   const reported = text

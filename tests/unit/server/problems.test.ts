@@ -18,7 +18,7 @@ test.each(Object.keys(ERRORS).filter((code) => code !== 'INTERNAL') as ErrorCode
   },
 );
 
-test('names of what it concerns are shown, causes are not', () => {
+test('a problem shows the names of what it concerns, but not its cause', () => {
   const problem = problemOf(
     new TandemError('SYSTEM_REJECTED', 'No.', {
       mapping: 'm',
@@ -42,7 +42,7 @@ test.each([
   undefined,
   { statusCode: 500, message: 'internals' },
   { statusCode: 200 },
-])('what is not a known error tells only where the log has it: %s', (error) => {
+])('an unknown error shows only where the log has it: %s', (error) => {
   const problem = problemOf(error ?? {}, 'request-1');
   expect(problem).toMatchObject({ code: 'INTERNAL', status: 500, detail: expect.stringContaining('request-1') });
   expect(JSON.stringify(problem)).not.toContain('internals');

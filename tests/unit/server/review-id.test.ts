@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import { parseReviewId, reviewActions, reviewId } from '../../../server/review-id.ts';
 
-test('any id comes back, and no character of its name needs escaping', () => {
+test('a review id leads back to any record id, and no character of it needs escaping', () => {
   fc.assert(
     fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), (id) => {
       const name = { mapping: 'contact-customer', side: 'keap', id };
@@ -23,7 +23,7 @@ test.each(['', 'a', 'a~b', 'a~b~', '~b~c', 'a~b~c~d', 'a~b~c d'])('"%s" is no re
   expect(() => parseReviewId(text)).toThrow(TandemError);
 });
 
-test('what can be done depends on why a person is asked', () => {
+test('the actions of a review depend on why a person is asked', () => {
   expect(reviewActions({}, false)).toEqual(['link', 'create', 'ignore']);
   expect(reviewActions({ code: 'OUTCOME_UNKNOWN' }, false)).toEqual(['link', 'create', 'ignore']);
   expect(reviewActions({ code: 'CONFLICT' }, true)).toEqual(['take', 'ignore']);

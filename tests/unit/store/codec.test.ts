@@ -64,14 +64,14 @@ describe('the value of a link', () => {
     );
   });
 
-  it('of another definition, or another property, does not fit a set', () => {
+  it('does not fit a set with another definition or without one of its properties', () => {
     const entry = { p: ['', '', 'd1'] } as const;
     expect(fits(setOfBase(entry), { p: ['', '', 'd2'] })).toBe(false);
     expect(fits(setOfBase(entry), { ...entry, q: ['', '', 'd1'] })).toBe(false);
     expect(fits(setOfBase(entry), {})).toBe(true);
   });
 
-  it('of a later format is refused, not misread', () => {
+  it('is refused, not misread, where it has a later format', () => {
     const plain = { other: 'x', base: {}, unconfirmed: [], correlation: [undefined, undefined] } as const;
     const value = encodeLink(
       { ...plain, lastSynced: ['', ''], raw: ['', ''], ownWriteAt: [0, 0], foreignAt: [0, 0] },
@@ -82,7 +82,7 @@ describe('the value of a link', () => {
     expect(() => decodeLink('id', value, [])).toThrow(/format 2/);
   });
 
-  it('takes nothing for a fingerprint that is none', () => {
+  it('refuses a text that is no fingerprint', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         fc.pre(!isToken(text));
@@ -93,7 +93,7 @@ describe('the value of a link', () => {
 });
 
 describe('the entry of a record without a link', () => {
-  it('has its state back, be it tokens, any text, open or none', () => {
+  it('gives back its state as it was: tokens, any text, empty or none', () => {
     const tokens = fc.array(made, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('.'));
     const state = fc.oneof(tokens, fc.constantFrom(undefined, ''), fc.string({ maxLength: 60 }));
     fc.assert(
@@ -103,7 +103,7 @@ describe('the entry of a record without a link', () => {
     );
   });
 
-  it('with two match keys is no longer than what Redis keeps compact', () => {
+  it('is short enough for what Redis keeps compact where it has two match keys', () => {
     // As scripts/lib.lua packs it: flags, first sight, tag, raw, keys, state, issue.
     const state = packState(`${testFingerprinter.token('a')}.${testFingerprinter.token('b')}`);
     const value = Buffer.concat([
@@ -155,7 +155,7 @@ describe('what is open about a record', () => {
   });
 });
 
-it('packs what scripts get without the binary type, which Redis cannot read', () => {
+it('pack encodes what scripts get without the binary type, which Redis cannot read', () => {
   expect(pack({ a: [1, true], b: Buffer.from([0xff]), c: undefined }).toString('hex')).toBe(
     'df00000002a161dd0000000201c3a162a1ff',
   );

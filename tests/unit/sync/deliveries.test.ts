@@ -32,7 +32,7 @@ it('a record of a page is handed over once, to its mapping and side', () => {
   expect(kept.take('m', 0, '1')).toBeUndefined();
 });
 
-it('the oldest records go where there are too many', () => {
+it('the oldest records of pages are dropped where there are too many', () => {
   const kept = start(30);
   kept.put('m', 0, page('1', '2'));
   kept.put('m', 0, page('1', '3', '4'));

@@ -50,7 +50,7 @@ const brief = ({ kind, property, from, example: { value, there, back } }: Findin
 const found = async (rows: string, given?: Given): Promise<string[]> => (await check(rows, given)).findings.map(brief);
 
 describe('there and back', () => {
-  it('finds what a conversion without a way back changes, and counts records and other values apart', async () => {
+  it('the check finds what a conversion without a way back changes, and counts records and other values apart', async () => {
     const rows = '  - crm: name\n    shop: name\n    convert:\n      shop: $uppercase($)\n';
     const { findings } = await check(rows, { crm: [{ name: 'ANN' }, { name: 'Bob' }, { name: 'Christine' }] });
     expect(findings.map(brief)).toEqual([
@@ -74,7 +74,7 @@ describe('there and back', () => {
     expect(findings[1]).toMatchObject({ from: 'shop', records: { found: 0, of: 0 }, example: { origin: 'made-up' } });
   });
 
-  it('accuses nothing that only copies, whatever its type', async () => {
+  it('the check reports no property that only copies, whatever its type', async () => {
     const rows = [
       '  - { crm: name, shop: name }',
       '  - { crm: mail, shop: email }',
@@ -87,19 +87,19 @@ describe('there and back', () => {
     expect(await check(rows, { crm: [person, {}] })).toEqual({ findings: [], notChecked: [] });
   });
 
-  it('accuses no two conversions that undo each other', async () => {
+  it('the check reports no two conversions that undo each other', async () => {
     const rows =
       '  - crm: level\n    shop: parent_id\n    type: integer\n    convert: { shop: $ * 3 + 7, crm: ($ - 7) / 3 }\n';
     expect(await found(rows, { crm: [{ level: -4 }, { level: 120 }] })).toEqual([]);
   });
 
-  it('finds what gets lost entirely', async () => {
+  it('the check finds values that get lost entirely', async () => {
     const rows = '  - crm: name\n    shop: phone\n    convert: { shop: \'$replace($, /[^0-9]/, "")\' }\n';
     const [first] = await found(rows, { crm: [{ name: 'ask' }] });
     expect(first).toBe('lossy name crm: "ask" > nothing > nothing');
   });
 
-  it('finds what the form of a place would change, without any conversion', async () => {
+  it('the check finds what the form of a place would change, without any conversion', async () => {
     const rows = '  - { crm: ref, shop: parent_id }\n';
     const [first, ...more] = (await check(rows, { crm: [{ ref: '007' }, { ref: '12' }] })).findings;
     expect(brief(first!)).toBe('refused ref crm: "007" > nothing > nothing');
@@ -108,12 +108,12 @@ describe('there and back', () => {
     expect(more).toEqual([]);
   });
 
-  it('takes what is equal under the declared type for the same', async () => {
+  it('the check treats values as the same that are equal under the declared type', async () => {
     const rows = '  - { crm: ref, shop: street, type: decimal, scale: 2 }\n';
     expect(await found(rows, { crm: [{ ref: '1.005' }, { ref: '10' }, { ref: '10.00' }] })).toEqual([]);
   });
 
-  it('gives conversions the whole record, theirs on the way there and the new one on the way back', async () => {
+  it('the check gives conversions the old record on the way there and the new record on the way back', async () => {
     const rows = [
       '  - { crm: ref, shop: street }',
       '  - crm: name',
@@ -125,14 +125,14 @@ describe('there and back', () => {
     expect((await check(rows, { crm })).findings.filter(({ from }) => from === 'crm')).toEqual([]);
   });
 
-  it('does not look at one-way properties, nor at records that take no part', async () => {
+  it('the check does not look at one-way properties, nor at records out of scope', async () => {
     const upper = '  - crm: name\n    shop: name\n    convert: { shop: $uppercase($) }\n';
     expect(await found(`${upper}    direction: shop\n`, { crm: [{ name: 'Ann' }] })).toEqual([]);
     const { findings } = await check(upper, { crm: [{ name: 'Ann' }], when: 'when: { crm: name != "Ann" }\n' });
     expect(findings[0]).toMatchObject({ records: { found: 0, of: 0 } });
   });
 
-  it('marks what the file says is meant', async () => {
+  it('the check marks a loss that the mapping file declares as intended', async () => {
     const rows = '  - crm: name\n    shop: name\n    convert: { shop: $uppercase($) }\n    lossy: true\n';
     const { findings } = await check(rows);
     expect(findings.map(({ kind, intended }) => ({ kind, intended }))).toEqual([
@@ -141,7 +141,7 @@ describe('there and back', () => {
     ]);
   });
 
-  it('finds lookups that lead to two records', async () => {
+  it('the check finds lookups that lead to two records', async () => {
     const rows = [
       '  - crm: stage_id',
       '    shop: status',
@@ -163,7 +163,7 @@ describe('there and back', () => {
 });
 
 describe('writing back', () => {
-  it('finds a selection that reads several places and writes one', async () => {
+  it('the check finds a selection that reads several places and writes one', async () => {
     const rows = '  - { crm: "phones[kind=\'work\'].number", shop: phone }\n';
     const phones = [
       { kind: 'work', number: '1' },
@@ -175,7 +175,7 @@ describe('writing back', () => {
     ]);
   });
 
-  it('looks at the side that a one-way property writes', async () => {
+  it('the check looks at the side that a one-way property writes', async () => {
     const rows = '  - { crm: phones.number, shop: phone, direction: crm }\n';
     const phones = [{ number: '1' }, { number: '2' }];
     const { findings } = await check(rows, { crm: [{ phones }] });
@@ -187,7 +187,7 @@ describe('writing back', () => {
 describe('values that cannot be converted', () => {
   const status = '  - crm: ref\n    shop: status\n    values: { a: new, b: gold }\n';
 
-  it('tells of records and of what a schema allows, with the error', async () => {
+  it('are reported for records and for what a schema allows, with the error', async () => {
     const { findings } = await check(status, { crm: [{ ref: 'a' }, { ref: 'c' }] });
     expect(findings.map(brief)).toEqual([
       'refused ref crm: "c" > nothing > nothing',
@@ -203,7 +203,7 @@ describe('values that cannot be converted', () => {
     expect(findings[1]).toMatchObject({ example: { origin: 'schema' }, values: { found: 1, of: 3 } });
   });
 
-  it('tells of what the other schema would not take, at its own place only', async () => {
+  it('are reported where the other schema would not take them, at their own place only', async () => {
     const rows = '  - { crm: address.street, shop: name }\n  - { crm: name, shop: street }\n';
     const { findings } = await check(rows, { shop: [{ name: 'n', street: 's'.repeat(21) }] });
     expect(findings).toMatchObject([
@@ -212,7 +212,7 @@ describe('values that cannot be converted', () => {
     expect(findings[0]!.message).toMatch(/^crm would not take it: May have at most 20 characters\./);
   });
 
-  it('does not take the fault of a neighbour for that of a property', async () => {
+  it('are not blamed on a property whose neighbour is at fault', async () => {
     const { config } = await loadReal();
     const billing = { address_1: 'x'.repeat(76), city: 'Lyon', postcode: '69002' };
     const records: [SystemRecord[], SystemRecord[]] = [[], [recordOf({ company: 'Acme', billing })]];
@@ -222,7 +222,7 @@ describe('values that cannot be converted', () => {
     ]);
   });
 
-  it('tells of a place that a new record cannot have, where records are created', async () => {
+  it('are reported for a place that a new record cannot have, where records are created', async () => {
     const rows = '  - { crm: name, shop: name }\n  - { crm: "phones[1].number", shop: phone }\n';
     const shop = [{ name: 'Ann', phone: '1' }];
     expect(await found(rows, { shop })).toEqual([]);
@@ -232,11 +232,11 @@ describe('values that cannot be converted', () => {
     ]);
   });
 
-  it('tells of no made-up value that cannot go there', async () => {
+  it('are not reported for made-up values that cannot go there', async () => {
     expect(await found('  - { crm: address.street, shop: country }\n')).toEqual([]);
   });
 
-  it('tells of a value that goes there and cannot come back', async () => {
+  it('are reported where a value goes there and cannot come back', async () => {
     const rows = '  - crm: name\n    shop: name\n    convert: { crm: $error("no") }\n';
     const [first] = (await check(rows, { crm: [{ name: 'Ann' }] })).findings;
     expect(first).toMatchObject({
@@ -292,7 +292,7 @@ describe('generated conversions', () => {
   );
   const yaml = JSON.stringify;
 
-  it('never accuses a one-to-one conversion', async () => {
+  it('are never reported where they are one-to-one', async () => {
     await fc.assert(
       fc.asyncProperty(oneToOne, fc.array(name, { maxLength: 5 }), async ([there, back], values) => {
         const rows = `  - crm: ref\n    shop: street\n    convert: { shop: ${yaml(there)}, crm: ${yaml(back)} }\n`;
@@ -303,7 +303,7 @@ describe('generated conversions', () => {
     );
   });
 
-  it('never accuses a one-to-one table, and finds all that it lacks', async () => {
+  it('are never reported for a one-to-one table, but for every value that the table lacks', async () => {
     const table = fc.uniqueArray(fc.tuple(fc.uuid(), fc.uuid()), { minLength: 1, maxLength: 6, selector: ([a]) => a });
     await fc.assert(
       fc.asyncProperty(table, fc.uuid(), async (entries, other) => {
@@ -317,7 +317,7 @@ describe('generated conversions', () => {
     );
   });
 
-  it('always accuses a constant one', async () => {
+  it('are always reported where they are constant', async () => {
     await fc.assert(
       fc.asyncProperty(name, fc.boolean(), async (constant, toShop) => {
         const rows = `  - crm: ref\n    shop: street\n    convert: { ${toShop ? 'shop' : 'crm'}: ${yaml(yaml(constant))} }\n`;

@@ -14,11 +14,11 @@ test('an edit that was made after the scan began does not move the watermark bey
   expect(watermarkAfter(at(1), [at(10), at(60_001)], STARTED)).toBe(at(10));
 });
 
-test('a record that states a time far in the future moves nothing', () => {
+test('a record that states a time far in the future does not move the watermark', () => {
   expect(watermarkAfter(at(1), ['2099-01-01T00:00:00.000Z'], STARTED)).toBe(at(1));
 });
 
-test('where the first read finds only what was made meanwhile, the next one reads from its beginning', () => {
+test('the next read starts where the first read began, if that one found only later edits', () => {
   expect(watermarkAfter(undefined, [at(60_001), undefined], STARTED)).toBe(at(60_000));
 });
 
@@ -26,7 +26,7 @@ test('a watermark that was set by a wrong clock comes back to the time of the sy
   expect(watermarkAfter(at(3_600_000), [], STARTED)).toBe(at(60_000));
 });
 
-test('without a modification time there is none', () => {
+test('there is no watermark without a modification time', () => {
   expect(watermarkAfter(undefined, [undefined], STARTED)).toBeUndefined();
 });
 

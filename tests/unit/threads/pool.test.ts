@@ -72,7 +72,7 @@ it('a draft is checked against the files that run', async () => {
   });
 });
 
-it('a preview asks its host and is given what that has, to the last digit', async () => {
+it('a preview asks its host for data, and keeps every digit of an id', async () => {
   const asked: unknown[] = [];
   const result = await pool.run(
     { kind: 'preview', mapping: 'people-customers', side: 0, record: '{"id":12345678901234567890,"name":"Ann"}' },
@@ -89,7 +89,7 @@ it('a preview asks its host and is given what that has, to the last digit', asyn
   expect(asked).toEqual([[0, '12345678901234567890']]);
 });
 
-it('errors come back as they were', async () => {
+it('the error of a task keeps its code, message and context', async () => {
   const { TandemError } = await import('../../../engine/errors.ts');
   const lost = new TandemError('SYSTEM_NOT_FOUND', 'crm has no record "7".', { side: 'crm', id: '7' });
   const work = { kind: 'preview', mapping: 'people-customers', side: 0, id: '7' } as const;
@@ -106,7 +106,7 @@ it('errors come back as they were', async () => {
   await expect(pool.run({ ...work, mapping: 'none' }, { host: host() })).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
 
-it('what never ends is ended with its thread, and the next task has another one', async () => {
+it('a task that never ends is ended with its thread, and the next task gets another thread', async () => {
   const short = threads({ timeout: 300 });
   const late = short.run(converting(ENDLESS));
   expect(await longestGap(late)).toBeLessThan(2_000);
@@ -117,7 +117,7 @@ it('what never ends is ended with its thread, and the next task has another one'
   await expect(short.run({ kind: 'draft', yaml: 'mapping: [' })).resolves.toMatchObject({ valid: false });
 });
 
-it('what takes too much memory is ended, and this process is not', async () => {
+it('a task that takes too much memory is ended, and this process goes on', async () => {
   const copies = '($l := [1..9000]; $string($count($map([1..9000], function($i) { {"a": $append($l, $i)} }))))';
   const result = pool.run(converting(copies));
   await expect(result).rejects.toMatchObject({
@@ -126,7 +126,7 @@ it('what takes too much memory is ended, and this process is not', async () => {
   });
 });
 
-it('more than are declared at once are refused, and one that has ended makes room', async () => {
+it('a task beyond the declared number at once is refused, until another task has ended', async () => {
   const single = threads({ atOnce: 1 });
   const first = single.run({ kind: 'draft', yaml: MAPPING });
   await expect(single.run({ kind: 'draft', yaml: MAPPING })).rejects.toMatchObject({
@@ -137,7 +137,7 @@ it('more than are declared at once are refused, and one that has ended makes roo
   await expect(single.run({ kind: 'draft', yaml: MAPPING })).resolves.toMatchObject({ valid: true });
 });
 
-it('waiting for a system is not computing', async () => {
+it('the time that a task waits for a system does not count as computing', async () => {
   const short = threads({ timeout: 500 });
   const read = async (): Promise<unknown> => {
     await sleep(1_000);
@@ -148,7 +148,7 @@ it('waiting for a system is not computing', async () => {
   ).resolves.toMatchObject({ inScope: true });
 });
 
-it('whom nobody waits for is ended', async () => {
+it('a task whose caller is gone is ended', async () => {
   const single = threads({ atOnce: 1 });
   const gone = new AbortController();
   const endless = single.run(
@@ -169,7 +169,7 @@ it('an edit of the files is seen by the next task', async () => {
   await expect(pool.run(preview, { host: host() })).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
 
-it('closing ends what runs, and nothing more is begun', async () => {
+it('closing the pool ends the running tasks, and no more tasks are begun', async () => {
   const closing = threads();
   const running = closing.run(converting(ENDLESS));
   const ended = expect(running).rejects.toMatchObject({ code: 'UNAVAILABLE' });

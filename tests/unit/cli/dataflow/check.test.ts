@@ -161,7 +161,7 @@ describe('a table by hand', () => {
     expect(report.differences.filter(({ message }) => message.endsWith('is missing.'))).toHaveLength(6);
   });
 
-  it('that is about nothing is not compared', () => {
+  it('is not compared if it has no row in common with any mapping', () => {
     const report = check('| Fruit | Colour |\n| --- | --- |\n| apple | red |\n');
     expect(report.compared).toEqual({ rows: 0, types: 0, sentences: 0 });
     expect(report.notChecked).toContain('The table at line 1: it has no row in common with any mapping.');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { FOLDER, makeDataflow, timeOfText } from '../../../../scripts/generate-dataflow.ts';
 
-it('holds the documents of both directions in all formats, as the mappings make them now', async () => {
+it('docs/dataflow/ holds the documents of both directions in all formats, as the mappings make them now', async () => {
   const present = new Map<string, string>();
   for (const name of await readdir(FOLDER)) present.set(name, await readFile(join(FOLDER, name), 'utf8'));
   const made = await makeDataflow((name) => timeOfText(present.get(name) ?? '') ?? new Date(0));
