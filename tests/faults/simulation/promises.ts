@@ -336,7 +336,7 @@ async function checkOddField(
       ...madeTexts(odd.filter((one) => ['cut', 'round'].includes(one.behaviour) && one.place === place)),
     ];
     const gaveWay = others.some((other) => shown.has(sameForm(other)));
-    if (value === '' ? gaveWay || looksPutBack(setting, thing, place, odd) : await isKept(setting, thing, value))
+    if (value === '' ? gaveWay || looksRestored(setting, thing, place, odd) : await isKept(setting, thing, value))
       continue;
     const record = records.get(place);
     if (record && isOvertaken(setting, edit, record)) {
@@ -356,7 +356,7 @@ async function checkOddField(
  * A response showed a clear that was not stored, and the record was modified afterwards: that looks like a person who put the
  * value back (docs/promises.md).
  */
-function looksPutBack(setting: Setting, thing: Thing, cleared: Place, odd: readonly Odd[]): boolean {
+function looksRestored(setting: Setting, thing: Thing, cleared: Place, odd: readonly Odd[]): boolean {
   const all = oddities(setting).get(thing.name) ?? [];
   const edits = [...thing.fields.values()].flatMap((history) => history.edits);
   return odd
