@@ -45,6 +45,7 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
   );
   const looks = looksAgain(facts, pair, settled, responses);
   const correlation = mapPair(pair.correlation, (note, side) => noteAfter(note, results.correlated[side]));
+  const unshown = unshownBefore(facts, pair, merged.writes);
   const again = unconfirmed.length > 0 ? [{ mapping: mapping.name, side: 0 as const, id: pair.ids[0] }] : [];
   const commit: Commit = {
     ...nothing,
@@ -67,8 +68,8 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
       decision: null,
       ...unsettledAfter(facts, pair, settled, responses),
     }),
-    recent: recentAfter(facts, pair.views, writesOf(facts, pair, merged, responses)),
-    mark: [...again, ...looks, ...mark],
+    recent: recentAfter(facts, pair.views, [...writesOf(facts, pair, merged, responses), ...unshown]),
+    mark: [...again, ...looks, ...unshown.map((write) => lookOnceShown(facts, pair, write)), ...mark],
     ...(waitFor ? { waitFor } : {}),
     handled: mapPair(pair.views, (view, side) => handledView(facts, view, side)),
     written: mapPair(answers, (answered, side) => (answered.size > 0 ? pair.ids[side] : undefined)),
@@ -88,6 +89,16 @@ function looksAgain({ mapping }: Facts, { ids }: PairToMerge, { read }: Settled,
     return age === undefined ? [] : [{ mapping: mapping.name, side, id: ids[side], inMs: nextLook(age) }];
   });
 }
+
+/** By then a reading shows what an own write has made of the record. */
+const lookOnceShown = ({ mapping }: Facts, { ids }: PairToMerge, { side }: RecentWrite): Mark => ({
+  mapping: mapping.name,
+  side,
+  id: ids[side],
+  inMs: Math.min(mapping.sides[side].entity.lag, LATEST_LOOK),
+});
+/** Before the write is forgotten, in ms. */
+const LATEST_LOOK = 600_000;
 
 /** What is remembered of properties that do not come to rest; an empty patch where nothing is and was. */
 function unsettledAfter(
@@ -164,7 +175,6 @@ const writesOf = (facts: Facts, pair: PairToMerge, merged: MergeResult, response
   ...appliedBefore(facts, pair),
   ...restoredNow(facts),
   ...writtenNow(facts, pair, merged, responses),
-  ...unshownBefore(facts, pair, merged.writes),
 ];
 
 /** What each property showed before our own write, when we wrote it, and how often in a row. */

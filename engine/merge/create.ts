@@ -272,9 +272,10 @@ function linkCreated(
   const edited = ({ property, fingerprint }: PropertyWrite): boolean =>
     pending !== undefined &&
     (pending.sent[property] !== fingerprint || !isComparable(mapping, counterpart.side, pending, property));
-  // What was shown as it was sent, and is empty by now, was cleared there: it is no loss.
+  // What was shown as it was sent, and is empty since the record was modified, was cleared there: it is no loss.
+  const modified = pending?.intactAt ? counterpart.record.modified !== pending.intactAt : false;
   const cleared = ({ property }: PropertyWrite): boolean =>
-    pending?.intact === true && fingerprintOf(mapping, counterpart, property) === EMPTY;
+    modified && fingerprintOf(mapping, counterpart, property) === EMPTY;
   const lost = lostOf(
     facts,
     counterpart,
@@ -305,9 +306,9 @@ interface NewLink {
   readonly lost: ReadonlyMap<string, TandemError>;
 }
 
-/** Whether a new record shows all that was sent, be it in forms of its own. */
-export const isIntact = (facts: Facts, made: RecordView): boolean =>
-  facts.newRecord?.ok === true && lostOf(facts, made, facts.newRecord.writes).size === 0;
+/** @returns the modification time of a new record that shows all that was sent, be it in forms of its own; '' else */
+export const intactAt = (facts: Facts, made: RecordView): string =>
+  facts.newRecord?.ok && lostOf(facts, made, facts.newRecord.writes).size === 0 ? (made.record.modified ?? '') : '';
 
 /** The new record shows less than was sent: a cut text, a rounded number, nothing. Nobody has edited it there. */
 function lostOf(facts: Facts, counterpart: RecordView, writes: readonly PropertyWrite[]): NewLink['lost'] {

@@ -14,7 +14,8 @@ import { conclude } from './conclude.ts';
 import type { MergeResult, PropertyWrite } from './merge.ts';
 import { overwrittenValue, overwrittenValues } from './overwritten.ts';
 import { plannedOutcome } from './pair-outcome.ts';
-import { blockedTrouble } from './permit.ts';
+import { blockedTrouble, clearsOf } from './permit.ts';
+import { isShownLate } from './readback.ts';
 import { stateToStore, whyExcluded } from './record-state.ts';
 import { responsesOf } from './responses.ts';
 import { type PairToMerge, type Settled, settle } from './settle.ts';
@@ -134,14 +135,17 @@ function correlationsToWrite({ results }: Facts, { correlation }: PairToMerge): 
 function returnedValues(
   facts: Facts,
   views: Pair<RecordView>,
-  { decisions }: MergeResult,
+  merged: MergeResult,
   { read, unsettled }: Settled,
 ): Lost[] {
   const { mapping, stored } = facts;
-  return decisions.flatMap(({ property, writes, loser }) => {
+  const cleared = clearsOf(merged);
+  return merged.decisions.flatMap(({ property, writes, loser }) => {
     if (unsettled.get(property)?.halt)
       return views.flatMap((view) => overwrittenValue(mapping, view, property, 'loop', stored.now));
-    if (writes === undefined || loser !== undefined || read.third.get(property) !== otherSide(writes)) return [];
+    if (writes === undefined || loser !== undefined) return [];
+    const isLate = isShownLate(facts, views[writes], property) && !cleared.has(property);
+    if (!isLate && read.third.get(property) !== otherSide(writes)) return [];
     return overwrittenValue(mapping, views[writes], property, 'returned', stored.now);
   });
 }

@@ -148,10 +148,7 @@ export function mayBeOld(facts: Facts, view: RecordView, property: string): bool
 const writesTo = ({ stored }: Facts, side: SideIndex, property: string): RecentWrite[] =>
   stored.recent.filter((one) => one.property === property && one.side === side && one.from === undefined);
 
-/**
- * Own writes that were never recorded, and that a record shows by now: its reads lagged when the link was committed. However
- * long ago: nobody may have looked at the record since.
- */
+/** Own writes that were never recorded, and that a record shows by now: its reads lagged when the link was committed. */
 export const shownLate = (facts: Facts, base: Base, views: Pair<RecordView>): PendingWrite[] =>
   facts.stored.recent.flatMap(({ property, side, sent, from }) => {
     if (from === undefined || fingerprintOf(facts.mapping, views[side], property) !== sent) return [];
@@ -160,10 +157,20 @@ export const shownLate = (facts: Facts, base: Base, views: Pair<RecordView>): Pe
     return [{ property, side, sent, from, ...(entry[2] === undefined ? {} : { definition: entry[2] }) }];
   });
 
+/** Whether a property shows an own write that was never recorded. */
+export const isShownLate = (facts: Facts, view: RecordView, property: string): boolean =>
+  facts.stored.recent.some(
+    (one) =>
+      one.from !== undefined &&
+      one.side === view.side &&
+      one.property === property &&
+      one.sent === fingerprintOf(facts.mapping, view, property),
+  );
+
 /** Own writes of an earlier try that nothing has shown yet: where reads lag, they may show later, and are no edit then. */
 export const unshownBefore = (
   facts: Facts,
-  { views, pending }: { readonly views: Pair<RecordView>; readonly pending: readonly PendingWrite[] },
+  { base, views, pending }: Read & { readonly pending: readonly PendingWrite[] },
   writes: Pair<readonly PropertyWrite[]>,
 ): RecentWrite[] =>
   pending.flatMap(({ property, side, sent, from }) => {
@@ -171,6 +178,9 @@ export const unshownBefore = (
     const before = fingerprintOf(mapping, views[side], property);
     const again = writes[side].some((write) => write.property === property);
     if (mapping.sides[side].entity.lag === 0 || again || before === sent || from === UNKNOWN_VALUE) return [];
+    // What somebody edited there is no old reading: that write was refused, or is undone.
+    const entry = baseEntry(base, property);
+    if (entry && entry[side] !== before) return [];
     return [{ property, side, before, sent, at: stored.now, times: 1, unshown: true, from }];
   });
 
@@ -275,7 +285,8 @@ export function recentAfter(facts: Facts, views: Pair<RecordView>, written: read
   const kept = stored.recent.filter((one, i) => {
     if (one.from !== undefined)
       return (
-        fingerprintOf(mapping, views[one.side], one.property) !== one.sent && !written.some((other) => same(one, other))
+        fingerprintOf(mapping, views[one.side], one.property) === one.before &&
+        !written.some((other) => same(one, other))
       );
     const later = stored.recent.slice(i + 1).filter((other) => same(one, other)).length;
     const again = written.some((other) => same(one, other)) ? 1 : 0;

@@ -202,8 +202,11 @@ export interface PendingCreate {
   readonly made?: string;
   /** Epoch ms when it answered that: `at` is the time of the first try. Former versions noted none. */
   readonly madeAt?: number;
-  /** The record showed then all that was sent: what is empty in it later was cleared since. */
-  readonly intact?: boolean;
+  /**
+   * Its modification time when it showed all that was sent; '': it did not, or states none. What is empty in it at another time
+   * was cleared since.
+   */
+  readonly intactAt?: string;
   /** Epoch ms since when the target was searched for the result in vain, after the last try to create it had ended. */
   readonly notFoundSince?: number;
   /** Nobody works on it: a person must find out what became of it, or the source is gone or in trouble. */
@@ -503,7 +506,7 @@ export interface Batches {
   noteCreate(
     begin: Pick<Begin, 'record' | 'owner' | 'claims'>,
     key: string,
-    learned: Pick<PendingCreate, 'made' | 'madeAt' | 'intact' | 'notFoundSince'>,
+    learned: Pick<PendingCreate, 'made' | 'madeAt' | 'intactAt' | 'notFoundSince'>,
   ): Promise<'changed' | 'lost' | undefined>;
   /**
    * Nobody works on the pending create of a record: others no longer wait for its end, but go to review where they look like

@@ -4,7 +4,7 @@ import type { UpdateConfig } from '../config/types.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import type { WritablePath } from '../expression/path.ts';
 import { fingerprintOf } from '../merge/base.ts';
-import { isIntact } from '../merge/create.ts';
+import { intactAt } from '../merge/create.ts';
 import { isLimited } from '../merge/permit.ts';
 import { linkedState } from '../merge/record-state.ts';
 import { entryOf, keyOf } from '../merge/unit.ts';
@@ -242,15 +242,16 @@ export async function keepMade(scope: MappingScope, facts: Facts): Promise<void>
   const { created, committed } = facts.results;
   if (created?.kind !== 'created' || committed !== undefined) return;
   // It is what went wrong before that is reported.
-  await noteMade(scope, facts, created.view.record.id, isIntact(facts, created.view)).catch(() => {});
+  await noteMade(scope, facts, created.view.record.id, intactAt(facts, created.view)).catch(() => {});
 }
 
-async function noteMade({ links }: MappingScope, facts: Facts, made: string, intact = false): Promise<void> {
+async function noteMade({ links }: MappingScope, facts: Facts, made: string, shownAt = ''): Promise<void> {
   const { side, id, results } = facts;
   const key = results.begun?.key;
   const madeAt = Math.round(responseAt(facts));
   // Also by a worker that has lost its claims: what was made is linked by the worker that has the record now.
-  if (key !== undefined) await links.batches.noteCreate({ record: recordKey(side, id) }, key, { made, madeAt, intact });
+  if (key !== undefined)
+    await links.batches.noteCreate({ record: recordKey(side, id) }, key, { made, madeAt, intactAt: shownAt });
 }
 
 async function noteNotFound(

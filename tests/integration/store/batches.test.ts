@@ -561,7 +561,7 @@ describe('beginning', () => {
 
     await keepMade(scope, madeFacts('b1'));
     await search('w1');
-    const pending = { ...create('a'), made: 'b1', madeAt: expect.any(Number), intact: false, notFoundSince: 5 };
+    const pending = { ...create('a'), made: 'b1', madeAt: expect.any(Number), intactAt: '', notFoundSince: 5 };
     const [noted] = await store.issues.pendingCreates(0);
     expect(noted).toEqual({ id: '1', pending });
     // When it was made, and not when the unit was taken: it may have waited for quota.

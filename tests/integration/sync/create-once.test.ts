@@ -264,7 +264,7 @@ describe('the id that a create answered', () => {
     await batches.claim('somebody', [`1/${next}`], 60_000);
     await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [id]);
     const { pendingCreate } = linksIn(world.engine.links('product-product'));
-    await expect.poll(() => pendingCreate(0, id)).toMatchObject({ made: next, intact: true });
+    await expect.poll(() => pendingCreate(0, id)).toMatchObject({ made: next, intactAt: expect.stringMatching(/^2/) });
     await edit(world, 'shop', 'products', next, { weight: null });
     await batches.releaseTaken('somebody', [{ records: [], claims: [`1/${next}`] }]);
     await expect.poll(() => reader.counterpart(0, id), { timeout: 10_000 }).toBe(next);

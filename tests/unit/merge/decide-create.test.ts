@@ -781,14 +781,16 @@ describe('a create whose outcome is not known', () => {
       '? {ask: unconfirmed-create',
     ));
 
+  const MADE = '2026-01-01T00:00:00Z';
   it.each([
-    [{ made: 'b' }, '', '= created', 'WRITE_NOT_STORED'],
-    [{ made: 'b', intact: false }, '', '= created', 'WRITE_NOT_STORED'],
-    [{ made: 'b', intact: true }, '', 'phone: [p1, p1, phone#1]', 'mark: [{'],
-    [{ made: 'b', intact: true }, 'p', '= created', 'WRITE_NOT_STORED'],
-  ])('is linked to what it has made: %j, and shows "%s" by now', (noted, shown, ...wanted) => {
-    const records = [{ view: view(1, ['Ann', shown]), linked: false, firstSeen: undefined }];
-    const pending = { pendingCreate: { ...open.pendingCreate, ...noted } };
+    [{}, '', '= created', 'WRITE_NOT_STORED'],
+    [{ intactAt: '' }, '', '= created', 'WRITE_NOT_STORED'],
+    [{ intactAt: MADE }, '', '= created', 'WRITE_NOT_STORED'],
+    [{ intactAt: '2025-12-31T00:00:00Z' }, '', 'phone: [p1, p1, phone#1]', 'mark: [{'],
+    [{ intactAt: '2025-12-31T00:00:00Z' }, 'p', '= created', 'WRITE_NOT_STORED'],
+  ])('is linked to what it has made: %j, modified on January 1, and shows "%s" by now', (noted, shown, ...wanted) => {
+    const records = [{ view: view(1, ['Ann', shown], { modified: MADE }), linked: false, firstSeen: undefined }];
+    const pending = { pendingCreate: { ...open.pendingCreate, made: 'b', ...noted } };
     const played = play({ ...alone, open: pending, answers: { found: { by: 'search', records, others: [] } } });
     for (const text of wanted) expect(played).toContain(text);
     expect(played.includes('WRITE_NOT_STORED')).toBe(wanted.includes('WRITE_NOT_STORED'));

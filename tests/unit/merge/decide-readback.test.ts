@@ -63,8 +63,27 @@ describe('an own write whose outcome was never recorded', () => {
     });
     const remembered = `{property: phone, side: 1, before: p1, sent: p2, at: ${NOW}, times: 1, unshown: true, from: p2}`;
     expect(play(situation(LAG))).toContain(`recent: [${remembered}]`);
+    // It is looked at again when reads can no longer lag.
+    expect(play(situation(LAG))).toContain(`mark: [{mapping: people, side: 1, id: b, inMs: ${LAG}}]`);
     expect(play(situation(0))).not.toContain('from:');
   });
+
+  it('is not remembered where somebody edited the property there since', () =>
+    expect(
+      play({
+        link: link(agreedOn('Ann', 'p1')),
+        open: { pendingWrites },
+        records: [first, view(1, ['Ann', 'p3'])],
+      }),
+    ).not.toContain('unshown: true'));
+
+  it('is forgotten once the record shows another value than before', () =>
+    expect(play({ ...late(), records: [first, view(1, ['Ann', 'p5'])] })).not.toContain('from: p2}'));
+
+  it('is kept in the history where it gives way', () =>
+    expect(play(late())).toContain(
+      '! keep-overwritten {ids: [a, b], values: [{at: "1970-01-01T00:16:40.000Z", property: phone, side: shop, value: p2, rule: returned}]}',
+    ));
 
   it('counts as stored once the record shows it: what the other side holds by now is written', () => {
     const played = play(late());
