@@ -43,9 +43,9 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
   const unconfirmed = unconfirmedWrites(facts, merged, answers, pair.unconfirmed).filter(
     (name) => !responses.some(({ refused }) => refused.has(name)),
   );
-  const looks = looksAgain(facts, pair, settled, responses);
   const correlation = mapPair(pair.correlation, (note, side) => noteAfter(note, results.correlated[side]));
   const unshown = unshownBefore(facts, pair, merged.writes);
+  const looks = looksAgain(facts, pair, settled, responses, unshown);
   const again = unconfirmed.length > 0 ? [{ mapping: mapping.name, side: 0 as const, id: pair.ids[0] }] : [];
   const commit: Commit = {
     ...nothing,
@@ -69,7 +69,7 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
       ...unsettledAfter(facts, pair, settled, responses),
     }),
     recent: recentAfter(facts, pair.views, [...writesOf(facts, pair, merged, responses), ...unshown]),
-    mark: [...again, ...looks, ...unshown.map((write) => lookOnceShown(facts, pair, write)), ...mark],
+    mark: [...again, ...looks, ...mark],
     ...(waitFor ? { waitFor } : {}),
     handled: mapPair(pair.views, (view, side) => handledView(facts, view, side)),
     written: mapPair(answers, (answered, side) => (answered.size > 0 ? pair.ids[side] : undefined)),
@@ -82,22 +82,23 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
   return act({ do: 'commit', commit, last: true }, outcomeAfter(pair, merged, answers, problem, undecided));
 }
 
-/** Records that have shown an old reading are read again, ever later. */
-function looksAgain({ mapping }: Facts, { ids }: PairToMerge, { read }: Settled, responses: Pair<Responses>): Mark[] {
+/** Records that have shown an old reading are read again, ever later; those that show nothing of a write, once they must. */
+function looksAgain(
+  { mapping }: Facts,
+  { ids }: PairToMerge,
+  { read }: Settled,
+  responses: Pair<Responses>,
+  unshown: readonly RecentWrite[],
+): Mark[] {
   return ([0, 1] as const).flatMap((side) => {
     const age = responses[side].old.size > 0 ? 0 : read.old[side];
-    return age === undefined ? [] : [{ mapping: mapping.name, side, id: ids[side], inMs: nextLook(age) }];
+    const { lag } = mapping.sides[side].entity;
+    const late = unshown.some((write) => write.side === side) ? Math.min(lag, LATEST_LOOK) : undefined;
+    const inMs = age === undefined ? late : nextLook(age);
+    return inMs === undefined ? [] : [{ mapping: mapping.name, side, id: ids[side], inMs }];
   });
 }
-
-/** By then a reading shows what an own write has made of the record. */
-const lookOnceShown = ({ mapping }: Facts, { ids }: PairToMerge, { side }: RecentWrite): Mark => ({
-  mapping: mapping.name,
-  side,
-  id: ids[side],
-  inMs: Math.min(mapping.sides[side].entity.lag, LATEST_LOOK),
-});
-/** Before the write is forgotten, in ms. */
+/** Before an own write is forgotten, in ms. */
 const LATEST_LOOK = 600_000;
 
 /** What is remembered of properties that do not come to rest; an empty patch where nothing is and was. */
