@@ -54,12 +54,9 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
       base: marked(mapping, withoutRefused(baseAfter(merged, pair.base, answers, unconfirmed), responses)),
       unconfirmed,
       correlation,
-      lastSynced:
-        unconfirmed.length > 0
-          ? ['', '']
-          : mapPair(statesAfter(facts, pair, answers, correlation), (state, side) =>
-              looks.some((look) => look.side === side) ? '' : state,
-            ),
+      lastSynced: mapPair(statesAfter(facts, pair, answers, correlation), (state, side) =>
+        unconfirmed.length > 0 || looks.some((look) => look.side === side) ? '' : state,
+      ),
     }),
     // A decision against a clear is in the base by now, or there is nothing to be cleared any more.
     open: openOfLink(pair.ids, {
