@@ -95,6 +95,7 @@ function looksAgain(
     return inMs === undefined ? [] : [{ mapping: mapping.name, side, id: ids[side], inMs }];
   });
 }
+
 /** Before an own write is forgotten, in ms. */
 const LATEST_LOOK = 600_000;
 

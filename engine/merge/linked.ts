@@ -54,8 +54,8 @@ export function decideLinked(facts: Facts, link: Link): Step {
 
 export function pairOfLink(facts: Facts, link: Link, views: Pair<RecordView>): PairToMerge {
   const { mapping } = facts;
-  // A replica that shows the value from before our last write shows nothing of a later one that was refused, or is under way.
   const pending = pendingOf(facts, link);
+  // A replica that shows the value from before our last write shows nothing of a later one that was refused, or is under way.
   const shown: PendingWrite[] = appliedWrites(mapping, views, pending).filter(
     ({ property, side }) => !mayBeOld(facts, views[side], property),
   );

@@ -150,8 +150,9 @@ const writesTo = ({ stored }: Facts, side: SideIndex, property: string): RecentW
 
 /** Own writes that were never recorded, and that a record shows by now: its reads lagged when the link was committed. */
 export const shownLate = (facts: Facts, base: Base, views: Pair<RecordView>): PendingWrite[] =>
-  facts.stored.recent.flatMap(({ property, side, sent, from }) => {
-    if (from === undefined || fingerprintOf(facts.mapping, views[side], property) !== sent) return [];
+  facts.stored.recent.flatMap((write) => {
+    const { property, side, sent, from } = write;
+    if (from === undefined || !isShown(facts, views[side], write)) return [];
     const entry = baseEntry(base, property);
     if (entry === undefined || entry[side] === sent) return [];
     return [{ property, side, sent, from, ...(entry[2] === undefined ? {} : { definition: entry[2] }) }];
@@ -159,13 +160,10 @@ export const shownLate = (facts: Facts, base: Base, views: Pair<RecordView>): Pe
 
 /** Whether a property shows an own write that was never recorded. */
 export const isShownLate = (facts: Facts, view: RecordView, property: string): boolean =>
-  facts.stored.recent.some(
-    (one) =>
-      one.from !== undefined &&
-      one.side === view.side &&
-      one.property === property &&
-      one.sent === fingerprintOf(facts.mapping, view, property),
-  );
+  facts.stored.recent.some((one) => one.from !== undefined && one.property === property && isShown(facts, view, one));
+
+const isShown = ({ mapping }: Facts, view: RecordView, { side, property, sent }: RecentWrite): boolean =>
+  view.side === side && fingerprintOf(mapping, view, property) === sent;
 
 /** Own writes of an earlier try that nothing has shown yet: where reads lag, they may show later, and are no edit then. */
 export const unshownBefore = (
