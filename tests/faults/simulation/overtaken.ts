@@ -27,7 +27,8 @@ function requestsFor({ keap }: Setting, entity: string, id: string): LoggedReque
     );
 }
 
-export function isOvertaken(setting: Setting, edit: Edit, record: RecordData): boolean {
+/** @param edit what a person did to the record there, and when, epoch ms */
+export function isOvertaken(setting: Setting, edit: Pick<Edit, 'place' | 'at'>, record: RecordData): boolean {
   const { system, entity } = places[edit.place];
   if (system !== 'keap') return false;
   const id = String(record.id);
