@@ -1,7 +1,14 @@
 /** All is done for two records that can be done: what is recorded, and what it came to. Pure. */
 import type { TandemError } from '../errors.ts';
 import { mapPair, replaceSide } from '../model/pair.ts';
-import type { CorrelationNote, Mark, OpenPatch, RecentWrite, Unsettled } from '../store/types.ts';
+import {
+  type CorrelationNote,
+  type Mark,
+  type OpenPatch,
+  type RecentWrite,
+  UNKNOWN_VALUE,
+  type Unsettled,
+} from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
@@ -13,7 +20,7 @@ import { turnsOf } from './loop.ts';
 import type { MergeResult } from './merge.ts';
 import { disagreementOf, isReview, outcomeAfter } from './pair-outcome.ts';
 import { blockedTrouble } from './permit.ts';
-import { nextLook, recentAfter, unshownBefore } from './readback.ts';
+import { nextLook, recentAfter, unshownBefore, wasRead } from './readback.ts';
 import { stateToStore } from './record-state.ts';
 import { type Responses, refusalOf, responsesOf, withoutRefused } from './responses.ts';
 import type { PairToMerge, Settled } from './settle.ts';
@@ -44,8 +51,9 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
     (name) => !responses.some(({ refused }) => refused.has(name)),
   );
   const correlation = mapPair(pair.correlation, (note, side) => noteAfter(note, results.correlated[side]));
-  const unshown = unshownBefore(facts, pair, merged.writes);
-  const looks = looksAgain(facts, pair, settled, responses, unshown);
+  const written = writtenNow(facts, pair, merged, responses);
+  const recent = recentAfter(facts, pair.views, [...writesBefore(facts, pair, answers), ...written]);
+  const looks = looksAgain(facts, pair, settled, responses, recent);
   const again = unconfirmed.length > 0 ? [{ mapping: mapping.name, side: 0 as const, id: pair.ids[0] }] : [];
   const commit: Commit = {
     ...nothing,
@@ -65,7 +73,7 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
       decision: null,
       ...unsettledAfter(facts, pair, settled, responses),
     }),
-    recent: recentAfter(facts, pair.views, [...writesOf(facts, pair, merged, responses), ...unshown]),
+    recent,
     mark: [...again, ...looks, ...mark],
     ...(waitFor ? { waitFor } : {}),
     handled: mapPair(pair.views, (view, side) => handledView(facts, view, side)),
@@ -81,22 +89,25 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
 
 /** Records that have shown an old reading are read again, ever later; those that show nothing of a write, once they must. */
 function looksAgain(
-  { mapping }: Facts,
+  { mapping, stored }: Facts,
   { ids }: PairToMerge,
   { read }: Settled,
   responses: Pair<Responses>,
-  unshown: readonly RecentWrite[],
+  recent: readonly RecentWrite[],
 ): Mark[] {
   return ([0, 1] as const).flatMap((side) => {
     const age = responses[side].old.size > 0 ? 0 : read.old[side];
     const { lag } = mapping.sides[side].entity;
-    const late = unshown.some((write) => write.side === side) ? Math.min(lag, LATEST_LOOK) : undefined;
-    const inMs = age === undefined ? late : nextLook(age);
+    const late = recent
+      .filter((write) => write.side === side && write.from !== undefined)
+      .map(({ at }) => Math.min(Math.max(at + lag - stored.now, SOONEST_LOOK), LATEST_LOOK));
+    const inMs = age === undefined ? late.sort((a, b) => a - b)[0] : nextLook(age);
     return inMs === undefined ? [] : [{ mapping: mapping.name, side, id: ids[side], inMs }];
   });
 }
 
-/** Before an own write is forgotten, in ms. */
+/** When a record is looked at for an own write that it may show late; before such a write is forgotten. In ms. */
+const SOONEST_LOOK = 1_000;
 const LATEST_LOOK = 600_000;
 
 /** What is remembered of properties that do not come to rest; an empty patch where nothing is and was. */
@@ -153,10 +164,12 @@ function handledView({ results }: Facts, view: RecordView, side: SideIndex): Rec
 /** Own writes whose response was lost, and which both records have shown to be applied: a replica may lag behind these too. */
 function appliedBefore(facts: Facts, { applied }: PairToMerge): RecentWrite[] {
   const { link, now } = facts.stored;
-  return applied.flatMap(({ property, side, sent }): RecentWrite[] => {
-    const before = link && baseEntry(link.base, property)?.[side];
+  return applied.map(({ property, side, sent }): RecentWrite => {
+    const before = (link && baseEntry(link.base, property)?.[side]) ?? UNKNOWN_VALUE;
     const turns = turnsOf(facts, { property, fingerprint: sent }, side);
-    return before === undefined ? [] : [{ property, side, before, sent, at: now, ...turns }];
+    // It was stored: should the former value stand there later, somebody has typed it again.
+    const read = wasRead(facts, side) ? ({ read: true } as const) : {};
+    return { property, side, before, sent, at: now, ...turns, ...read };
   });
 }
 
@@ -170,10 +183,14 @@ export function restoredNow(facts: Facts): RecentWrite[] {
   return [{ ...wrote, ...turns, ...unshown }];
 }
 
-const writesOf = (facts: Facts, pair: PairToMerge, merged: MergeResult, responses: Pair<Responses>): RecentWrite[] => [
+/**
+ * Own writes that no commit has recorded yet, besides those that this look has made of the merge.
+ * @param answers what was written by that
+ */
+export const writesBefore = (facts: Facts, pair: PairToMerge, answers: Pair<Answered>): RecentWrite[] => [
   ...appliedBefore(facts, pair),
   ...restoredNow(facts),
-  ...writtenNow(facts, pair, merged, responses),
+  ...unshownBefore(facts, pair, answers),
 ];
 
 /** What each property showed before our own write, when we wrote it, and how often in a row. */

@@ -1,7 +1,7 @@
 /** A record that has a link: which records are read, and which pair they make. Pure. */
 import type { TandemError } from '../errors.ts';
 import { mapPair, replaceSide } from '../model/pair.ts';
-import type { CorrelationNote, Link, PendingWrite } from '../store/types.ts';
+import type { CorrelationNote, Link } from '../store/types.ts';
 import type { Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
@@ -56,10 +56,9 @@ export function pairOfLink(facts: Facts, link: Link, views: Pair<RecordView>): P
   const { mapping } = facts;
   const pending = pendingOf(facts, link);
   // A replica that shows the value from before our last write shows nothing of a later one that was refused, or is under way.
-  const shown: PendingWrite[] = appliedWrites(mapping, views, pending).filter(
+  const applied = [...shownLate(facts, link.base, views), ...appliedWrites(mapping, views, pending)].filter(
     ({ property, side }) => !mayBeOld(facts, views[side], property),
   );
-  const applied = [...shownLate(facts, link.base, views), ...shown];
   const correlation = mapPair(views, (view, side) => correlationNote(facts, link, view, link.ids[otherSide(side)]));
   const base = withApplied(link.base, applied);
   return { ids: link.ids, views, base, applied, pending, unconfirmed: link.unconfirmed, correlation };

@@ -10,12 +10,12 @@ import type { RecordView } from '../sync/view.ts';
 import { otherSide, type Pair, type SideIndex } from '../types.ts';
 import { fingerprintOf, marked } from './base.ts';
 import { type BrakeGate, brakeGate, type OpenGate } from './brake-gate.ts';
-import { conclude } from './conclude.ts';
+import { conclude, writesBefore } from './conclude.ts';
 import type { MergeResult, PropertyWrite } from './merge.ts';
 import { overwrittenValue, overwrittenValues } from './overwritten.ts';
 import { plannedOutcome } from './pair-outcome.ts';
 import { blockedTrouble, clearsOf } from './permit.ts';
-import { isShownLate } from './readback.ts';
+import { isShownLate, recentAfter } from './readback.ts';
 import { stateToStore, whyExcluded } from './record-state.ts';
 import { responsesOf } from './responses.ts';
 import { type PairToMerge, type Settled, settle } from './settle.ts';
@@ -172,6 +172,7 @@ function asItIs(facts: Facts, pair: PairToMerge, patch: OpenPatch, outcome: Outc
   const { mapping } = facts;
   const { ids, base, correlation, unconfirmed } = pair;
   const lastSynced = mapPair(pair.views, (view, side) => stateToStore(mapping, view, correlation[side]));
+  const recent = recentAfter(facts, pair.views, writesBefore(facts, pair, [new Map(), new Map()]));
   // Should one of the two be deleted again, that is another deletion.
   const ended = entryOf(facts).decision?.kind === 'deletes' ? { decision: null } : {};
   const commit: Commit = {
@@ -179,6 +180,7 @@ function asItIs(facts: Facts, pair: PairToMerge, patch: OpenPatch, outcome: Outc
     result: linkResult(facts, { ids, base: marked(mapping, base), unconfirmed, correlation, lastSynced }),
     handled: pair.views,
     open: openOfLink(ids, { ...ended, ...patch }),
+    ...(recent.length > 0 ? { recent } : {}),
     ...more,
   };
   return act({ do: 'commit', commit, last: true }, outcome);

@@ -9,7 +9,7 @@ import { type PendingWrite, RECENT, type RecentWrite, UNKNOWN_VALUE } from '../s
 import type { Conversions, Facts } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import { type Base, otherSide, type Pair, type PropertyBase, type SideIndex } from '../types.ts';
-import { baseEntry, entryFrom, fingerprintOf } from './base.ts';
+import { type Answered, baseEntry, entryFrom, fingerprintOf } from './base.ts';
 import { foreignModified } from './foreign.ts';
 import { areWhole, lossOf, NOTHING_STORED } from './loss.ts';
 import type { PropertyState, PropertyWrite } from './merge.ts';
@@ -146,7 +146,7 @@ export function mayBeOld(facts: Facts, view: RecordView, property: string): bool
 
 /** Our own recent writes of one property to one side that were recorded, the oldest first. */
 const writesTo = ({ stored }: Facts, side: SideIndex, property: string): RecentWrite[] =>
-  stored.recent.filter((one) => one.property === property && one.side === side && one.from === undefined);
+  stored.recent.filter((one) => one.property === property && one.side === side && isRecorded(one));
 
 /** Own writes that were never recorded, and that a record shows by now: its reads lagged when the link was committed. */
 export const shownLate = (facts: Facts, base: Base, views: Pair<RecordView>): PendingWrite[] =>
@@ -169,16 +169,17 @@ const isShown = ({ mapping }: Facts, view: RecordView, { side, property, sent }:
 export const unshownBefore = (
   facts: Facts,
   { base, views, pending }: Read & { readonly pending: readonly PendingWrite[] },
-  writes: Pair<readonly PropertyWrite[]>,
+  answers: Pair<Answered>,
 ): RecentWrite[] =>
   pending.flatMap(({ property, side, sent, from }) => {
     const { mapping, stored } = facts;
     const before = fingerprintOf(mapping, views[side], property);
-    const again = writes[side].some((write) => write.property === property);
-    if (mapping.sides[side].entity.lag === 0 || again || before === sent || from === UNKNOWN_VALUE) return [];
-    // What somebody edited there is no old reading: that write was refused, or is undone.
+    const again = answers[side].has(property);
+    if (mapping.sides[side].entity.lag === 0 || again || from === UNKNOWN_VALUE) return [];
+    // What somebody edited there is no old reading: that write is undone.
     const entry = baseEntry(base, property);
-    if (entry && entry[side] !== before) return [];
+    const known = before !== sent && (!entry || entry[side] === before);
+    if (!known && !mayBeOld(facts, views[side], property)) return [];
     return [{ property, side, before, sent, at: stored.now, times: 1, unshown: true, from }];
   });
 
@@ -190,6 +191,12 @@ const isFormer = (writes: readonly RecentWrite[], value: string | undefined): bo
 function ageOf({ records, stored }: Facts, side: SideIndex, write: RecentWrite): number {
   const fact = records[side];
   return stored.now - (fact?.kind === 'present' ? (fact.shownAgo ?? 0) : 0) - write.at;
+}
+
+/** Whether the record is as a reading showed it: the response to a write may be an echo. */
+export function wasRead({ records }: Facts, side: SideIndex): boolean {
+  const fact = records[side];
+  return fact?.kind === 'present' && fact.from !== 'response';
 }
 
 const mayLag = (facts: Facts, side: SideIndex, write: RecentWrite): boolean =>
@@ -280,26 +287,32 @@ const REMEMBERED = 4;
 export function recentAfter(facts: Facts, views: Pair<RecordView>, written: readonly RecentWrite[]): RecentWrite[] {
   const { mapping, stored } = facts;
   const same = (a: RecentWrite, b: RecentWrite): boolean => a.property === b.property && a.side === b.side;
+  const ends = (a: RecentWrite, b: RecentWrite): boolean => same(a, b) && (isRecorded(a) || a.sent === b.sent);
   const kept = stored.recent.filter((one, i) => {
     if (one.from !== undefined)
-      return (
-        fingerprintOf(mapping, views[one.side], one.property) === one.before &&
-        !written.some((other) => same(one, other))
-      );
-    const later = stored.recent.slice(i + 1).filter((other) => same(one, other)).length;
-    const again = written.some((other) => same(one, other)) ? 1 : 0;
+      return isAwaited(facts, views[one.side], one) && !written.some((other) => ends(other, one));
+    const later = stored.recent.slice(i + 1).filter((other) => isRecorded(other) && same(one, other)).length;
+    const again = written.some((other) => isRecorded(other) && same(one, other)) ? 1 : 0;
     if (later + again === 0) return true;
     return later + again < REMEMBERED && stored.now - one.at < mapping.sides[one.side].entity.lag;
   });
   return [...kept.map((one) => shownBy(facts, views[one.side], one)), ...written];
 }
 
+const isRecorded = ({ from }: RecentWrite): boolean => from === undefined;
+
+/** Whether a write that was never recorded may show yet: what stands there is a value from before, and reads may lag that long. */
+function isAwaited(facts: Facts, view: RecordView, write: RecentWrite): boolean {
+  const value = fingerprintOf(facts.mapping, view, write.property);
+  const isOld = value === write.before || isFormer(writesTo(facts, write.side, write.property), value);
+  return isOld && mayLag(facts, write.side, write);
+}
+
 /** Nothing is open about a write whose value has been read, nor about one after which a person typed another value. */
 function shownBy(facts: Facts, view: RecordView, write: RecentWrite): RecentWrite {
   const { unshown, ...shown } = write;
-  const fact = facts.records[view.side];
   const value = fingerprintOf(facts.mapping, view, write.property);
-  if (value === write.sent && fact?.kind === 'present' && fact.from !== 'response') return { ...shown, read: true };
+  if (value === write.sent && wasRead(facts, view.side)) return { ...shown, read: true };
   const isOld = value !== write.sent && isFormer(writesTo(facts, view.side, write.property), value);
   return unshown && !isOld && !isEmpty(rawOf(facts, view, write.property)) ? shown : write;
 }

@@ -192,6 +192,10 @@ export function createBatches(context: StoreContext, reader: Reader, tell: Brake
       return result === 'begun' ? undefined : (result as 'changed' | 'lost');
     },
 
+    async dropWrites({ record, owner = '', claims = [] }, writes) {
+      await begin({ b: {}, k: record, o: owner, c: claims, R: JSON.stringify(writes) });
+    },
+
     async leaveToPerson(record, owner = '') {
       await begin({ b: {}, k: record, o: owner, c: [], V: true });
     },

@@ -508,6 +508,11 @@ export interface Batches {
     key: string,
     learned: Pick<PendingCreate, 'made' | 'madeAt' | 'intactAt' | 'notFoundSince'>,
   ): Promise<'changed' | 'lost' | undefined>;
+  /** Drops pending writes of which nothing was written; none where a claim was lost. */
+  dropWrites(
+    begin: Pick<Begin, 'record' | 'owner' | 'claims'>,
+    writes: readonly Pick<PendingWrite, 'property' | 'side' | 'sent'>[],
+  ): Promise<void>;
   /**
    * Nobody works on the pending create of a record: others no longer wait for its end, but go to review where they look like
    * its result. Where somebody else than the owner works on the record, nothing is noted.

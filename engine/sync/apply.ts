@@ -92,7 +92,7 @@ async function begin(
   if (result === 'changed') throw createChanged(mapping.name, facts.id);
   if (result) return { stored: { ...facts.stored, brake: result } };
   if (created) await scope.step?.('after-begin');
-  return learned(facts, { begun: { key: created?.pending.key }, ...(shown ? { shownNoted: true } : {}) });
+  return learned(facts, { begun: { key: created?.pending.key, record }, ...(shown ? { shownNoted: true } : {}) });
 }
 
 const editedError = (mapping: string, id: string): TandemError =>
@@ -116,17 +116,42 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
   const { side } = action;
   const done = (result: WriteResult): Learned =>
     learned(facts, { written: replaceSide(facts.results.written, side, result) });
+  const sending: Sending = { at: 'begun' };
   try {
-    const written = await write(scope, claims, facts, action);
+    const written = await write(scope, claims, facts, action, sending);
     return done({ ...written, at: responseAt(facts) });
   } catch (cause) {
     const error = asTandemError(cause);
+    if (isUnwritten(sending, error)) await dropWrites(scope, claims, facts, action);
     // A record deleted meanwhile is read again; only a refusal that another try would meet too ends here.
     if (error.code === 'SYSTEM_NOT_FOUND')
       throw new TandemError('RECORD_CHANGED', error.message, { ...error.context, cause });
     if (error.retry !== 'never') throw error;
     return done({ kind: 'rejected', error });
   }
+}
+
+/** How far a write came.  A system that gives up waiting (408) may have gone on. */
+interface Sending {
+  at: 'begun' | 'sent' | 'answered';
+}
+const isUnwritten = ({ at }: Sending, { code, context: { status = 0 } }: TandemError): boolean =>
+  at === 'begun' || (at === 'sent' && (code === 'RECORD_CHANGED' || (status >= 400 && status < 500 && status !== 408)));
+
+/** What was not written is not pending: the next try would take a value that a person types there for our own. */
+async function dropWrites({ links }: MappingScope, claims: Claims, facts: Facts, action: Do<'update'>): Promise<void> {
+  const { side, writes } = action;
+  const record = facts.results.begun?.record;
+  // An earlier try may have sent the same.
+  const earlier = entryOf(facts).pendingWrites?.writes ?? [];
+  const dropped = writes.flatMap(({ property, fingerprint: sent }) =>
+    earlier.some((one) => one.property === property && one.side === side && one.sent === sent)
+      ? []
+      : [{ property, side, sent }],
+  );
+  // Where a claim was lost, another worker may have begun the same.
+  if (record !== undefined && dropped.length > 0)
+    await links.batches.dropWrites({ record, owner: claims.owner, claims: claims.names() }, dropped);
 }
 
 /** Epoch ms on Redis' clock, now that the response is there. */
@@ -143,16 +168,17 @@ async function write(
   claims: Claims,
   facts: Facts,
   action: Omit<Do<'update'>, 'do'>,
+  sending: Sending = { at: 'begun' },
 ): Promise<Extract<WriteResult, { kind: 'done' }>> {
   const { side, view, readFirst } = action;
   if (view.record.version !== undefined)
-    return await send(scope, action, { record: view.record, readAt: undefined }, claims.check);
+    return await send(scope, action, { record: view.record, readAt: undefined }, sending, claims.check);
   const fact = facts.records[side];
   const shownAt = (fact?.kind === 'present' && fact.readAt) || Number.NEGATIVE_INFINITY;
   const again = readFirst || performance.now() - shownAt > FRESH;
   const record = again ? await readAgain(scope, view) : view.record;
   const readAt = again ? performance.now() : shownAt;
-  return await send(scope, action, { record, readAt }, () => {
+  return await send(scope, action, { record, readAt }, sending, () => {
     claims.check();
     if (performance.now() - readAt > STALE) throw changedError(scope, view, 'may have been changed');
   });
@@ -162,7 +188,8 @@ async function send(
   scope: MappingScope,
   { side, writes, unshown }: Omit<Do<'update'>, 'do'>,
   { record, readAt }: { readonly record: SystemRecord; readonly readAt: number | undefined },
-  guard: () => void,
+  sending: Sending,
+  check: () => void,
 ): Promise<Extract<WriteResult, { kind: 'done' }>> {
   const { mapping, clients } = scope;
   const entity = mapping.sides[side].entity.name;
@@ -170,7 +197,12 @@ async function send(
   const { data, changed, properties, refused } = sendable(mapping, side, known, writes);
   await scope.step?.('before-update', { entity, id: record.id, readAt });
   const change = { data, changed, version: record.version, before: record.data };
+  const guard = (): void => {
+    check();
+    sending.at = 'sent';
+  };
   const response = await clients[side].update(entity, record.id, change, { guard });
+  sending.at = 'answered';
   await scope.step?.('after-update');
   expectSame(scope, side, record.id, response);
   const answered = await viewRecord(mapping, side, response, scope.fingerprinter);

@@ -225,8 +225,8 @@ export interface Results {
   readonly locked: readonly string[];
   /** The record is in the match index under its present keys. */
   readonly indexed?: boolean;
-  /** What is begun is noted, and the brake has let it through. `key`: that of the pending create. */
-  readonly begun?: { readonly key: string | undefined };
+  /** What is begun is noted, and the brake has let it through. `key`: that of the pending create; `record`: under which. */
+  readonly begun?: { readonly key: string | undefined; readonly record?: RecordKey };
   readonly overwrittenKept?: true;
   /** It is noted what the first of two systems made of the values that it was sent. */
   readonly shownNoted?: true;

@@ -5,7 +5,8 @@
   ARGV[1]  requests (msgpack), a list of: b allowance, see brake.lua, empty where the brake is not asked; k record key; o owner, c claims that it must hold; W pending
            writes as JSON, or nil, with the revision wr of their link (0: there is none) and its ids wa, wb; C pending create as JSON, or nil, with its key ck, and cr the key of the one that it
            replaces, or ''; or nothing but: D the pending create with this key is dropped; M fields, as JSON, that the pending
-          create with the key mk gets; V a pending create is left to a person, unless somebody else than o works on the record
+          create with the key mk gets; V a pending create is left to a person, unless somebody else than o works on the record; R, as JSON,
+          the pending writes with these properties, sides and tokens sent are dropped
   Answers per request { 'lost' } where a claim was lost, { 'changed' } where the link is at another revision or the pending
   create there is another one's,
   { 'brake', fields of the brake ... }, or { 'begun' }.
@@ -37,6 +38,19 @@ local function withEarlier(earlier, text)
   return cjson.encode(new)
 end
 
+-- Writes of which nothing was written. cjson has no empty list.
+local function without(earlier, text)
+  earlier = cjson.decode(earlier)
+  local dropped, left = {}, {}
+  local function name(write) return cjson.encode({ write.property, write.side, write.sent }) end
+  for _, write in ipairs(cjson.decode(text)) do dropped[name(write)] = true end
+  for _, write in ipairs(earlier.writes) do
+    if not dropped[name(write)] then left[#left + 1] = write end
+  end
+  earlier.writes = left
+  return #left > 0 and cjson.encode(earlier) or nil
+end
+
 local function isAtRevision(request)
   local value = call('HGET', base .. 'link', request.wa)
   local linked = value and otherIdOf(value) == request.wb
@@ -66,6 +80,10 @@ local function begin(request)
     local holder = ownerOf(call('HGET', base .. 'claims', request.k), at)
     if holder and holder ~= request.o then return { 'lost' } end
     if key and not cjson.decode(record.open.C).review then record.open.C = withField(record.open.C, '"review":true') end
+    return { 'begun' }
+  end
+  if request.R then
+    record.open.W = record.open.W and without(record.open.W, request.R)
     return { 'begun' }
   end
   if request.W and not isAtRevision(request) then return { 'changed' } end

@@ -628,6 +628,26 @@ describe('beginning', () => {
     expect(await writes(now, 'a')).toBeUndefined();
     expect((await store.reader.record(0, '1')).open.pendingWrites?.writes).toEqual([write('a')]);
   });
+
+  it('drops writes that were refused, but for none whose claims ended', async () => {
+    const revision = await makeLink(store, '1', 'b1');
+    const claims = ['0/1'];
+    await store.batches.claim('w1', claims, TTL);
+    const write = (sent: string) => ({ property: 'p', side: 1 as const, sent: token(sent), from: token('f') });
+    const writes = { revision, ids: ['1', 'b1'] as const, writes: ['x', 'y'].map(write) };
+    await begin('', { create: undefined, writes });
+    const left = async () => (await store.reader.record(0, '1')).open.pendingWrites?.writes;
+    const drop = (owner: string, ...sent: string[]) =>
+      store.batches.dropWrites({ record: '0/1', owner, claims }, sent.map(write));
+    await drop('slow', 'x', 'y');
+    expect(await left()).toEqual([write('x'), write('y')]);
+    await drop('w1', 'x', 'z');
+    expect(await left()).toEqual([write('y')]);
+    await drop('w1', 'y');
+    expect(await left()).toBeUndefined();
+    await drop('w1', 'y');
+    expect(await contradictions(redis, store)).toEqual([]);
+  });
 });
 
 describe('in one commit', () => {

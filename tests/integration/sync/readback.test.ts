@@ -311,6 +311,30 @@ describe('two records that are linked while the reads of one lag', () => {
   });
 });
 
+describe('a value that was to be written, and is typed later by a person', () => {
+  it('is an edit where its write was refused as the two records were linked', async () => {
+    const sku = unique('readback');
+    await sync(world, 'full', 'product-product');
+    const fields = { sku, name: sku, short_description: 'x' };
+    const shop = await make(world, 'shop', 'products', { ...fields, price: '2.00', description: 'from the shop' });
+    const keap = await make(world, 'keap', 'products', { ...fields, price: 200, description: 'from Keap' });
+    edit('keap', keap, { description: 'the newest' });
+    world.shop.faults.add({ method: 'PATCH', path: '/products/', action: 'delay', ms: 400, times: 1 });
+    const { last } = world.shop.requests;
+    await world.engine.context({ owner: 'test' }).enqueue('product-product', 0, [keap]);
+    await vi.waitFor(() => expect(world.shop.requests.since(last).some(({ method }) => method === 'PATCH')).toBe(true));
+    edit('shop', shop, { description: 'typed meanwhile' });
+    await vi.waitFor(async () => {
+      await sync(world, 'full', 'product-product');
+      expect(textsOf({ keap, shop })).toEqual(['typed meanwhile', 'typed meanwhile']);
+    }, 10_000);
+    expect(world.shop.requests.since(last).some(({ status }) => status === 412)).toBe(true);
+    edit('shop', shop, { description: 'the newest' });
+    await sync(world, 'full', 'product-product');
+    expect(textsOf({ keap, shop })).toEqual(['the newest', 'the newest']);
+  });
+});
+
 describe('a nested object that is sent whole while reads show what was there before', () => {
   it('holds what was sent a moment ago too', async () => {
     const company = unique('nested');

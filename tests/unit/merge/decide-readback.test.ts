@@ -105,6 +105,85 @@ describe('an own write whose outcome was never recorded', () => {
       }),
     ).not.toContain('from: p2'));
 
+  it('is awaited for as long as reads may lag', () => {
+    const showsFormer = (at: number) => play({ ...late({ at }), records: [first, view(1, ['Ann', 'p1'])] });
+    expect(showsFormer(NOW - LAG + 1)).toContain('from: p2}');
+    expect(showsFormer(NOW - LAG)).not.toContain('from: p2}');
+  });
+
+  it('is looked for once reads no longer lag, also after a look before that', () =>
+    expect(
+      play({
+        ...late({ at: NOW - LAG / 4 }),
+        records: [first, view(1, ['Ann', 'p1'])],
+        link: link(agreedOn('Eve', 'p1')),
+      }),
+    ).toContain(`mark: [{mapping: people, side: 1, id: b, inMs: ${(3 * LAG) / 4}}]`));
+
+  it('is remembered where the record shows what stood there before an earlier write', () =>
+    expect(
+      play({
+        link: link(agreedOn('Ann', 'p1')),
+        open: { pendingWrites },
+        recent: [wrote({ before: 'p0', sent: 'p1', at: NOW - 1 })],
+        records: [first, view(1, ['Ann', 'p0'])],
+      }),
+    ).toContain('unshown: true, from: p2}'));
+
+  it('is remembered where its value may be that from before an earlier write', () => {
+    const played = play({
+      link: link(agreedOn('Ann', 'p1')),
+      open: { pendingWrites },
+      recent: [wrote({ before: 'p2', sent: 'p1', at: NOW - 1 })],
+      records: [first, view(1, ['Ann', 'p2'])],
+    });
+    expect(played).toContain('unshown: true, from: p2}');
+    expect(played).not.toContain('! update');
+  });
+
+  it('is remembered beside another one', () =>
+    expect(
+      play({
+        ...late({ at: NOW - 1 }),
+        records: [first, view(1, ['Ann', 'p1'])],
+        open: { pendingWrites: { ...pendingWrites, writes: [{ ...begun, sent: 'p3', from: 'p3' }] } },
+      }),
+    ).toMatch(/from: p2}.*from: p3}/));
+
+  it('is remembered while a record is out of scope', () =>
+    expect(
+      play({
+        link: link(agreedOn('Ann', 'p1')),
+        open: { pendingWrites },
+        records: [view(0, ['Ann', 'p1'], { inScope: false }), view(1, ['Ann', 'p1'])],
+      }),
+    ).toContain('unshown: true, from: p2}'));
+
+  it('takes no recorded write out of memory', () =>
+    expect(
+      play({
+        link: link(agreedOn('Eve', 'p1')),
+        recent: [
+          wrote({ before: 'p0', sent: 'p1', at: NOW - 2 * LAG }),
+          wrote({ before: 'p1', sent: 'p2', at: NOW - 1, unshown: true, from: 'p2' }),
+        ],
+        records: [first, view(1, ['Ann', 'p1'])],
+      }),
+    ).toContain('before: p0, sent: p1'));
+
+  it('was stored where a reading has shown it: the former value is an edit later', () => {
+    const shown = play({
+      link: link(agreedOn('Ann', 'p1')),
+      open: { pendingWrites },
+      records: [a, view(1, ['Ann', 'p2'])],
+    });
+    expect(shown).toContain(
+      `recent: [{property: phone, side: 1, before: p1, sent: p2, at: ${NOW}, times: 1, read: true}]`,
+    );
+    const later = { ...showing(['Ann', 'p1']), recent: [wrote({ read: true, at: NOW - 10 * LAG })] };
+    expect(play(later)).toContain('! update {side: 0');
+  });
+
   it('makes no loss of what the record shows instead', () =>
     expect(play({ ...late(), records: [first, view(1, ['Ann', ''])] })).toContain('! update {side: 0'));
 });

@@ -1035,7 +1035,7 @@ describe('own writes that were begun and never recorded', () => {
           handled: [0/a(Ann, p3), 1/b(Ann, p3)]
           written: [-, b]
           open: {0/a: {issue: null, decision: null}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1}, {property: phone, side: 1, before: p2, sent: p3, at: 1000000, times: 1}]
+          recent: [{property: phone, side: 1, before: p1, sent: p2, at: 1000000, times: 1, read: true}, {property: phone, side: 1, before: p2, sent: p3, at: 1000000, times: 1}]
           mark: []
           = updated {writes: [[], [phone]], ids: [a, b], changes: [-, ""]}
       "
