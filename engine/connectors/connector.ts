@@ -122,6 +122,8 @@ export interface Unidentified {
 export interface WriteOptions {
   /** Called right before the bytes leave, at each try: what it throws ends the write, and nothing was sent. */
   readonly guard?: (() => void) | undefined;
+  /** Called once the system has taken the write: what is thrown after that, by a reading of the record say, does not undo it. */
+  readonly taken?: (() => void) | undefined;
 }
 
 export interface CreateOptions extends WriteOptions {

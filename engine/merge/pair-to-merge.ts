@@ -180,7 +180,7 @@ function asItIs(facts: Facts, pair: PairToMerge, patch: OpenPatch, outcome: Outc
     result: linkResult(facts, { ids, base: marked(mapping, base), unconfirmed, correlation, lastSynced }),
     handled: pair.views,
     open: openOfLink(ids, { ...ended, ...patch }),
-    ...(recent.length > 0 ? { recent } : {}),
+    ...(recent.length + facts.stored.recent.length > 0 ? { recent } : {}),
     ...more,
   };
   return act({ do: 'commit', commit, last: true }, outcome);

@@ -131,19 +131,25 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
   }
 }
 
-/** How far a write came.  A system that gives up waiting (408) may have gone on. */
+/** How far a write came. */
 interface Sending {
-  at: 'begun' | 'sent' | 'answered';
+  at: 'begun' | 'sent' | 'repeated' | 'taken';
 }
+
+/** It was not sent, or refused. */
 const isUnwritten = ({ at }: Sending, { code, context: { status = 0 } }: TandemError): boolean =>
-  at === 'begun' || (at === 'sent' && (code === 'RECORD_CHANGED' || (status >= 400 && status < 500 && status !== 408)));
+  at === 'begun' ||
+  (at === 'sent' && (code === 'RECORD_CHANGED' || (isRefusal(status) && code !== 'SYSTEM_UNAVAILABLE')));
+
+/** Not 408 and 499: who gives up waiting does not know what the system behind does. */
+const isRefusal = (status: number): boolean => status >= 400 && status < 500 && status !== 408 && status !== 499;
 
 /** What was not written is not pending: the next try would take a value that a person types there for our own. */
 async function dropWrites({ links }: MappingScope, claims: Claims, facts: Facts, action: Do<'update'>): Promise<void> {
   const { side, writes } = action;
   const record = facts.results.begun?.record;
   // An earlier try may have sent the same.
-  const earlier = entryOf(facts).pendingWrites?.writes ?? [];
+  const earlier = [entryOf(facts), facts.partner].flatMap((noted) => noted?.pendingWrites?.writes ?? []);
   const dropped = writes.flatMap(({ property, fingerprint: sent }) =>
     earlier.some((one) => one.property === property && one.side === side && one.sent === sent)
       ? []
@@ -151,7 +157,8 @@ async function dropWrites({ links }: MappingScope, claims: Claims, facts: Facts,
   );
   // Where a claim was lost, another worker may have begun the same.
   if (record !== undefined && dropped.length > 0)
-    await links.batches.dropWrites({ record, owner: claims.owner, claims: claims.names() }, dropped);
+    // It is why nothing was written that is reported.
+    await links.batches.dropWrites({ record, owner: claims.owner, claims: claims.names() }, dropped).catch(() => {});
 }
 
 /** Epoch ms on Redis' clock, now that the response is there. */
@@ -199,10 +206,14 @@ async function send(
   const change = { data, changed, version: record.version, before: record.data };
   const guard = (): void => {
     check();
-    sending.at = 'sent';
+    // Where it is sent once more, nobody knows what became of the first time.
+    sending.at = sending.at === 'begun' ? 'sent' : 'repeated';
   };
-  const response = await clients[side].update(entity, record.id, change, { guard });
-  sending.at = 'answered';
+  const taken = (): void => {
+    sending.at = 'taken';
+  };
+  const response = await clients[side].update(entity, record.id, change, { guard, taken });
+  taken();
   await scope.step?.('after-update');
   expectSame(scope, side, record.id, response);
   const answered = await viewRecord(mapping, side, response, scope.fingerprinter);

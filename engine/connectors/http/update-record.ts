@@ -16,7 +16,7 @@ export async function update(
   name: string,
   id: string,
   change: Change,
-  { guard }: WriteOptions = {},
+  { guard, taken }: WriteOptions = {},
 ): Promise<SystemRecord> {
   const entity = entityOf(http, name);
   const operation = offered(http, entity.update, 'update', name);
@@ -27,6 +27,7 @@ export async function update(
     for (const [param, text] of maskOf(operation, body)) call.query.append(param, text);
     try {
       const answer = await sendVersioned(http, { ...call, body, guard }, entity, id, change);
+      taken?.();
       if (operation.answer === 'record' && answer.body !== undefined) return await recordOf(entity, answer);
     } catch (error) {
       throw withId(error, id);

@@ -335,6 +335,44 @@ describe('a value that was to be written, and is typed later by a person', () =>
   });
 });
 
+describe('a write that a system took, after which its record could not be read', () => {
+  afterEach(() => {
+    world.keap.requests.onEnd = undefined;
+  });
+
+  it.each([403, 423, 429])('is known to be our own (%i): the former value, typed again, is an edit', async (status) => {
+    const name = unique('readback');
+    const company = await make(world, 'keap', 'companies', {
+      company_name: name,
+      email_address: { email: `${name}@firm.example` },
+      website: 'https://one.example',
+    });
+    await sync(world, 'full', 'company-customer');
+    const customer = await linked(world, 'company-customer', 'keap', company);
+    const type = (website: string) => world.shop.store.edit('customers', Number(customer), { website });
+    const websites = () => [
+      world.keap.store.table('companies').get(company)?.website,
+      world.shop.store.customers.get(Number(customer))?.website,
+    ];
+    const { last } = world.keap.requests;
+    world.keap.requests.onEnd = ({ method }) => {
+      if (method !== 'PATCH') return;
+      world.keap.requests.onEnd = undefined;
+      // A refusal of one call waits for its record alone.
+      world.keap.faults.add({ method: 'GET', path: 'v2/companies', action: 'status', status, times: 1 });
+      type('https://one.example');
+    };
+    type('https://two.example');
+    await world.engine.context({ owner: 'test' }).enqueue('company-customer', 1, [customer]);
+    await vi.waitFor(async () => {
+      await sync(world, 'full', 'company-customer');
+      expect(websites()).toEqual(['https://one.example', 'https://one.example']);
+    }, 10_000);
+    expect(world.keap.requests.since(last).filter((one) => one.status === status)).toHaveLength(1);
+    expect(await issueOf(world, 'company-customer', 'keap', company)).toBeUndefined();
+  });
+});
+
 describe('a nested object that is sent whole while reads show what was there before', () => {
   it('holds what was sent a moment ago too', async () => {
     const company = unique('nested');
