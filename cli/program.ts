@@ -1,46 +1,34 @@
 /** The command line as a whole: its commands, its help, how a wrong use is reported. */
 import { Command, CommanderError } from 'commander';
-import { docCommand } from './commands/doc.ts';
-import { explainCommand } from './commands/explain.ts';
-import { historyCommand } from './commands/history.ts';
-import { linksCommand } from './commands/links.ts';
-import { mappingCommand } from './commands/mapping.ts';
-import { planCommand } from './commands/plan.ts';
-import { qaCommand } from './commands/qa.ts';
-import { queueCommand } from './commands/queue.ts';
-import { recordsCommand } from './commands/records.ts';
-import { retryCommand } from './commands/retry.ts';
-import { reviewCommand } from './commands/review.ts';
-import { serverCommand } from './commands/server.ts';
-import { startCommand } from './commands/start.ts';
-import { statusCommand } from './commands/status.ts';
-import { syncCommand } from './commands/sync.ts';
-import { validateCommand } from './commands/validate.ts';
-import { workerCommand } from './commands/worker.ts';
 import { USAGE } from './failure.ts';
 import { packageVersion, VARIABLES } from './process/environment.ts';
 
-const COMMANDS = [
-  validateCommand,
-  planCommand,
-  syncCommand,
-  startCommand,
-  serverCommand,
-  workerCommand,
-  statusCommand,
-  linksCommand,
-  mappingCommand,
-  explainCommand,
-  historyCommand,
-  reviewCommand,
-  recordsCommand,
-  retryCommand,
-  queueCommand,
-  docCommand,
-  qaCommand,
-];
+/** In the order of the help. Each is loaded when it is needed: to load them all takes longer than most of them run. */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  validate: async () => (await import('./commands/validate.ts')).validateCommand,
+  plan: async () => (await import('./commands/plan.ts')).planCommand,
+  sync: async () => (await import('./commands/sync.ts')).syncCommand,
+  start: async () => (await import('./commands/start.ts')).startCommand,
+  server: async () => (await import('./commands/server.ts')).serverCommand,
+  worker: async () => (await import('./commands/worker.ts')).workerCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
+  links: async () => (await import('./commands/links.ts')).linksCommand,
+  mapping: async () => (await import('./commands/mapping.ts')).mappingCommand,
+  explain: async () => (await import('./commands/explain.ts')).explainCommand,
+  history: async () => (await import('./commands/history.ts')).historyCommand,
+  review: async () => (await import('./commands/review.ts')).reviewCommand,
+  records: async () => (await import('./commands/records.ts')).recordsCommand,
+  retry: async () => (await import('./commands/retry.ts')).retryCommand,
+  queue: async () => (await import('./commands/queue.ts')).queueCommand,
+  doc: async () => (await import('./commands/doc.ts')).docCommand,
+  qa: async () => (await import('./commands/qa.ts')).qaCommand,
+};
 
-export function createProgram(): Command {
+/**
+ * @param first of the command line: where it names a command, the program has no other one
+ * @returns the program, with every command where none is named
+ */
+export async function createProgram(first = ''): Promise<Command> {
   const program = new Command('tandem')
     .description('Keeps records in two business systems in step, by rules in YAML files.')
     .version(packageVersion(), '-V, --version', 'print the version')
@@ -54,7 +42,8 @@ export function createProgram(): Command {
     .addHelpText('after', environmentHelp())
     // Inherited by the commands that are added after it: a wrong use ends with 2, whichever command it is.
     .exitOverride();
-  for (const add of COMMANDS) add(program);
+  const named = Object.hasOwn(COMMANDS, first) ? [COMMANDS[first]!] : Object.values(COMMANDS);
+  for (const add of await Promise.all(named.map((load) => load()))) add(program);
   pointToHelp(program);
   return program;
 }
@@ -76,7 +65,7 @@ const seeHelp = (name: string): string => `See ${name} --help.`;
 
 /** Runs a command line. Sets the exit status and returns; long-running commands end the process themselves. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
-  const program = createProgram();
+  const program = await createProgram(argv[0]);
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {

@@ -7,8 +7,8 @@ import { createProgram } from '../../../cli/program.ts';
 import { ROOT, tandem } from './spawn.ts';
 
 describe('help', () => {
-  it('gives every command a summary, examples that begin with its name, and --json', () => {
-    const program = createProgram();
+  it('gives every command a summary, examples that begin with its name, and --json', async () => {
+    const program = await createProgram();
     const commands = program.commands.flatMap((command) =>
       command.commands.length > 0 ? command.commands : [command],
     );
@@ -108,6 +108,6 @@ describe('start', () => {
 
 it('docs/cli.md has every command', async () => {
   const page = await readFile(join(ROOT, 'docs', 'cli.md'), 'utf8');
-  for (const command of createProgram().commands)
-    expect(page).toMatch(new RegExp(`^\\| .*\`${command.name()}\\b`, 'm'));
+  const { commands } = await createProgram();
+  for (const command of commands) expect(page).toMatch(new RegExp(`^\\| .*\`${command.name()}\\b`, 'm'));
 });

@@ -26,9 +26,11 @@ const anchors = (page: string): string[] =>
       .replace(/\s/g, '-'),
   );
 
+const program = await createProgram();
+
 /** What is wrong with a call of the command line. */
 function wrongCall(line: string): string | undefined {
-  let command: Command = createProgram();
+  let command: Command = program;
   const words = line.split(/\s+/).slice(1);
   while (words.length > 0 && command.commands.length > 0) {
     const next = command.commands.find((one) => one.name() === words[0]);
@@ -39,7 +41,7 @@ function wrongCall(line: string): string | undefined {
   if (command.commands.length > 0) return `which ${command.name()}? ${line}`;
   // A dash alone is the name of stdin.
   const isOption = (word: string): boolean => /^-./.test(word);
-  const known = [...createProgram().options, ...command.options].flatMap(({ long, short }) => [long, short]);
+  const known = [...program.options, ...command.options].flatMap(({ long, short }) => [long, short]);
   for (const word of words) if (isOption(word) && !known.includes(word)) return `no option ${word} in: ${line}`;
   const [needed, given] = [
     command.registeredArguments.filter(({ required }) => required).length,
