@@ -78,7 +78,8 @@ it('indexes and counts agree with the data after any history of links, issues, r
     }),
     { numRuns: 40 },
   );
-});
+  // Forty histories: seconds where nothing else runs.
+}, 180_000);
 
 it('indexes and counts agree with the data also when there are more entries than one bucket takes', async () => {
   const store = storeOf(redis, uniquePrefix(), { name: 'm', match: RULES });
