@@ -20,7 +20,7 @@ import { turnsOf } from './loop.ts';
 import type { MergeResult } from './merge.ts';
 import { disagreementOf, isReview, outcomeAfter } from './pair-outcome.ts';
 import { blockedTrouble } from './permit.ts';
-import { nextLook, recentAfter, unshownBefore, wasRead } from './readback.ts';
+import { isRecorded, nextLook, recentAfter, unshownBefore, wasRead } from './readback.ts';
 import { stateToStore } from './record-state.ts';
 import { type Responses, refusalOf, responsesOf, withoutRefused } from './responses.ts';
 import type { PairToMerge, Settled } from './settle.ts';
@@ -87,7 +87,7 @@ export function conclude(facts: Facts, pair: PairToMerge, gate: OpenGate, settle
   return act({ do: 'commit', commit, last: true }, outcomeAfter(pair, merged, answers, problem, undecided));
 }
 
-/** Records that have shown an old reading are read again, ever later; those that show nothing of a write, once they must. */
+/** Records that have shown an old reading are read again, ever later; those that show nothing of a write, once reads lag no longer. */
 function looksAgain(
   { mapping, stored }: Facts,
   { ids }: PairToMerge,
@@ -99,7 +99,7 @@ function looksAgain(
     const age = responses[side].old.size > 0 ? 0 : read.old[side];
     const { lag } = mapping.sides[side].entity;
     const late = recent
-      .filter((write) => write.side === side && write.from !== undefined)
+      .filter((write) => write.side === side && !isRecorded(write))
       .map(({ at }) => Math.min(Math.max(at + lag - stored.now, SOONEST_LOOK), LATEST_LOOK));
     const inMs = age === undefined ? late.sort((a, b) => a - b)[0] : nextLook(age);
     return inMs === undefined ? [] : [{ mapping: mapping.name, side, id: ids[side], inMs }];

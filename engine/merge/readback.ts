@@ -160,7 +160,7 @@ export const shownLate = (facts: Facts, base: Base, views: Pair<RecordView>): Pe
 
 /** Whether a property shows an own write that was never recorded. */
 export const isShownLate = (facts: Facts, view: RecordView, property: string): boolean =>
-  facts.stored.recent.some((one) => one.from !== undefined && one.property === property && isShown(facts, view, one));
+  facts.stored.recent.some((one) => !isRecorded(one) && one.property === property && isShown(facts, view, one));
 
 const isShown = ({ mapping }: Facts, view: RecordView, { side, property, sent }: RecentWrite): boolean =>
   view.side === side && fingerprintOf(mapping, view, property) === sent;
@@ -289,8 +289,7 @@ export function recentAfter(facts: Facts, views: Pair<RecordView>, written: read
   const same = (a: RecentWrite, b: RecentWrite): boolean => a.property === b.property && a.side === b.side;
   const ends = (a: RecentWrite, b: RecentWrite): boolean => same(a, b) && (isRecorded(a) || a.sent === b.sent);
   const kept = stored.recent.filter((one, i) => {
-    if (one.from !== undefined)
-      return isAwaited(facts, views[one.side], one) && !written.some((other) => ends(other, one));
+    if (!isRecorded(one)) return isAwaited(facts, views[one.side], one) && !written.some((other) => ends(other, one));
     const later = stored.recent.slice(i + 1).filter((other) => isRecorded(other) && same(one, other)).length;
     const again = written.some((other) => isRecorded(other) && same(one, other)) ? 1 : 0;
     if (later + again === 0) return true;
@@ -299,7 +298,8 @@ export function recentAfter(facts: Facts, views: Pair<RecordView>, written: read
   return [...kept.map((one) => shownBy(facts, views[one.side], one)), ...written];
 }
 
-const isRecorded = ({ from }: RecentWrite): boolean => from === undefined;
+/** Whether its outcome was recorded. */
+export const isRecorded = ({ from }: RecentWrite): boolean => from === undefined;
 
 /** Whether a write that was never recorded may show yet: what stands there is a value from before, and reads may lag that long. */
 function isAwaited(facts: Facts, view: RecordView, write: RecentWrite): boolean {

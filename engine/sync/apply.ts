@@ -116,7 +116,7 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
   const { side } = action;
   const done = (result: WriteResult): Learned =>
     learned(facts, { written: replaceSide(facts.results.written, side, result) });
-  const sending: Sending = { at: 'begun' };
+  const sending: Sending = { stage: 'begun' };
   try {
     const written = await write(scope, claims, facts, action, sending);
     return done({ ...written, at: responseAt(facts) });
@@ -133,13 +133,13 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
 
 /** How far a write came. */
 interface Sending {
-  at: 'begun' | 'sent' | 'repeated' | 'taken';
+  stage: 'begun' | 'sent' | 'repeated' | 'taken';
 }
 
-/** It was not sent, or refused. */
-const isUnwritten = ({ at }: Sending, { code, context: { status = 0 } }: TandemError): boolean =>
-  at === 'begun' ||
-  (at === 'sent' && (code === 'RECORD_CHANGED' || (isRefusal(status) && code !== 'SYSTEM_UNAVAILABLE')));
+/** Nothing was written: it was not sent, or refused. */
+const isUnwritten = ({ stage }: Sending, { code, context: { status = 0 } }: TandemError): boolean =>
+  stage === 'begun' ||
+  (stage === 'sent' && (code === 'RECORD_CHANGED' || (isRefusal(status) && code !== 'SYSTEM_UNAVAILABLE')));
 
 /** Not 408 and 499: who gives up waiting does not know what the system behind does. */
 const isRefusal = (status: number): boolean => status >= 400 && status < 500 && status !== 408 && status !== 499;
@@ -150,11 +150,11 @@ async function dropWrites({ links }: MappingScope, claims: Claims, facts: Facts,
   const record = facts.results.begun?.record;
   // An earlier try may have sent the same.
   const earlier = [entryOf(facts), facts.partner].flatMap((noted) => noted?.pendingWrites?.writes ?? []);
-  const dropped = writes.flatMap(({ property, fingerprint: sent }) =>
-    earlier.some((one) => one.property === property && one.side === side && one.sent === sent)
-      ? []
-      : [{ property, side, sent }],
-  );
+  const dropped = writes
+    .map(({ property, fingerprint: sent }) => ({ property, side, sent }))
+    .filter(
+      ({ property, sent }) => !earlier.some((w) => w.property === property && w.side === side && w.sent === sent),
+    );
   // Where a claim was lost, another worker may have begun the same.
   if (record !== undefined && dropped.length > 0)
     // It is why nothing was written that is reported.
@@ -175,7 +175,7 @@ async function write(
   claims: Claims,
   facts: Facts,
   action: Omit<Do<'update'>, 'do'>,
-  sending: Sending = { at: 'begun' },
+  sending: Sending = { stage: 'begun' },
 ): Promise<Extract<WriteResult, { kind: 'done' }>> {
   const { side, view, readFirst } = action;
   if (view.record.version !== undefined)
@@ -207,10 +207,10 @@ async function send(
   const guard = (): void => {
     check();
     // Where it is sent once more, nobody knows what became of the first time.
-    sending.at = sending.at === 'begun' ? 'sent' : 'repeated';
+    sending.stage = sending.stage === 'begun' ? 'sent' : 'repeated';
   };
   const taken = (): void => {
-    sending.at = 'taken';
+    sending.stage = 'taken';
   };
   const response = await clients[side].update(entity, record.id, change, { guard, taken });
   taken();

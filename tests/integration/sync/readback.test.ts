@@ -286,13 +286,18 @@ describe('reads that show what was there before a write', () => {
   });
 });
 
+/** A product on each side, of one SKU and not linked yet. */
+async function unlinkedProducts(shopFields: object, keapFields: object = {}): Promise<Product> {
+  const sku = unique('readback');
+  await sync(world, 'full', 'product-product');
+  const fields = { sku, name: sku, short_description: 'x' };
+  const shop = await make(world, 'shop', 'products', { ...fields, price: '1.00', ...shopFields });
+  return { shop, keap: await make(world, 'keap', 'products', { ...fields, price: 200, ...keapFields }) };
+}
+
 describe('two records that are linked while the reads of one lag', () => {
   it('agree on a clear that is made between the two first writes', async () => {
-    const sku = unique('readback');
-    await sync(world, 'full', 'product-product');
-    const fields = { sku, name: sku, short_description: 'x' };
-    const shop = await make(world, 'shop', 'products', { ...fields, price: '1.00', description: 'only here' });
-    const keap = await make(world, 'keap', 'products', { ...fields, price: 200 });
+    const { keap, shop } = await unlinkedProducts({ description: 'only here' });
     keapDoes({ behaviour: 'lag', ms: REPLICA });
     // The write to Keap is done when that to the shop, whose version is old by then, arrives.
     world.shop.faults.add({ method: 'PATCH', path: '/products/', action: 'delay', ms: 400, times: 1 });
@@ -313,11 +318,7 @@ describe('two records that are linked while the reads of one lag', () => {
 
 describe('a value that was to be written, and is typed later by a person', () => {
   it('is an edit where its write was refused as the two records were linked', async () => {
-    const sku = unique('readback');
-    await sync(world, 'full', 'product-product');
-    const fields = { sku, name: sku, short_description: 'x' };
-    const shop = await make(world, 'shop', 'products', { ...fields, price: '2.00', description: 'from the shop' });
-    const keap = await make(world, 'keap', 'products', { ...fields, price: 200, description: 'from Keap' });
+    const { keap, shop } = await unlinkedProducts({ description: 'from the shop' }, { description: 'from Keap' });
     edit('keap', keap, { description: 'the newest' });
     world.shop.faults.add({ method: 'PATCH', path: '/products/', action: 'delay', ms: 400, times: 1 });
     const { last } = world.shop.requests;
