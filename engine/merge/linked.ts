@@ -20,12 +20,12 @@ import {
   end,
   entryOf,
   issueOf,
-  linkResult,
   nothing,
   openOfLink,
   outcomeOf,
   outcomeOfError,
   pendingOf,
+  restingLink,
   troubleOf,
   viewOn,
 } from './unit.ts';
@@ -86,13 +86,13 @@ export const lacksCorrelation = (
 
 /** The link stays as it is; its record fails in the same way until it, the mapping or the system file is edited. */
 function unreadable(facts: Facts, link: Link, side: SideIndex, error: TandemError): Step {
-  const { ids, base, unconfirmed, correlation } = link;
+  const { ids } = link;
   const lastSynced = replaceSide(link.lastSynced, side, unreadableState(facts.fingerprinter, error.message));
   // That its id was given again may stand nowhere else.
   const reused = entryOf(facts).issue?.code === 'ID_REUSED';
   const commit = {
     ...nothing,
-    result: linkResult(facts, { ids, base, unconfirmed, correlation, lastSynced }),
+    result: restingLink(facts, link, lastSynced),
     open: openOfLink(ids, reused ? {} : { issue: issueOf(facts, troubleOf(error)) }),
   };
   return act({ do: 'commit', commit, last: true }, { ...outcomeOfError(error), ids });

@@ -147,6 +147,13 @@ export const linkResult = (
   link: Omit<LinkState, 'revision'> & { readonly revision?: number | undefined },
 ): Commit['result'] => ({ kind: 'link', link: { revision: facts.stored.link?.revision, ...link } });
 
+/** The link in the states that its records rest in; as it was while writes are pending, whose note would go with its revision. */
+export const restingLink = (facts: Facts, link: Link, lastSynced: Link['lastSynced']): Commit['result'] => {
+  const { ids, base, unconfirmed, correlation } = link;
+  if (pendingOf(facts, link).length > 0) return nothing.result;
+  return linkResult(facts, { ids, base, unconfirmed, correlation, lastSynced });
+};
+
 /** What is open about a link stands under its record on side 0, and nothing under the other. */
 export const openOfLink = (ids: Pair<string>, patch: OpenPatch): NonNullable<Commit['open']> => ({
   [recordKey(0, ids[0])]: patch,

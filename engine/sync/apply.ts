@@ -123,8 +123,9 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
   } catch (cause) {
     const error = asTandemError(cause);
     if (isUnwritten(sending, error)) await dropWrites(scope, claims, facts, action);
-    // A record deleted meanwhile is read again; only a refusal that another try would meet too ends here.
-    if (error.code === 'SYSTEM_NOT_FOUND')
+    // A record that is gone, or that was written and could not be read, is looked at again; only a refusal of the write that
+    // another try would meet too ends here.
+    if (error.code === 'SYSTEM_NOT_FOUND' || (sending.stage === 'taken' && error.retry === 'never'))
       throw new TandemError('RECORD_CHANGED', error.message, { ...error.context, cause });
     if (error.retry !== 'never') throw error;
     return done({ kind: 'rejected', error });

@@ -341,7 +341,13 @@ describe('a write that a system took, after which its record could not be read',
     world.keap.requests.onEnd = undefined;
   });
 
-  it.each([403, 423, 429])('is known to be our own (%i): the former value, typed again, is an edit', async (status) => {
+  it.each([
+    [403, 1],
+    [423, 1],
+    [429, 1],
+    [422, 1],
+    [422, 2],
+  ])('is known to be our own (%i, %i times): the former value, typed again, is an edit', async (status, times) => {
     const name = unique('readback');
     const company = await make(world, 'keap', 'companies', {
       company_name: name,
@@ -360,7 +366,7 @@ describe('a write that a system took, after which its record could not be read',
       if (method !== 'PATCH') return;
       world.keap.requests.onEnd = undefined;
       // A refusal of one call waits for its record alone.
-      world.keap.faults.add({ method: 'GET', path: 'v2/companies', action: 'status', status, times: 1 });
+      world.keap.faults.add({ method: 'GET', path: 'v2/companies', action: 'status', status, times });
       type('https://one.example');
     };
     type('https://two.example');
@@ -369,7 +375,7 @@ describe('a write that a system took, after which its record could not be read',
       await sync(world, 'full', 'company-customer');
       expect(websites()).toEqual(['https://one.example', 'https://one.example']);
     }, 10_000);
-    expect(world.keap.requests.since(last).filter((one) => one.status === status)).toHaveLength(1);
+    expect(world.keap.requests.since(last).filter((one) => one.status === status)).toHaveLength(times);
     expect(await issueOf(world, 'company-customer', 'keap', company)).toBeUndefined();
   });
 });

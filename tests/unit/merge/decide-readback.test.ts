@@ -68,6 +68,24 @@ describe('an own write whose outcome was never recorded', () => {
     expect(play(situation(0))).not.toContain('from:');
   });
 
+  it.each<[string, Pick<Situation, 'open'> & Required<Pick<Situation, 'records'>>]>([
+    ['cannot be read', { records: [first, new TandemError('SYSTEM_REJECTED', 'No.', { status: 422 })] }],
+    ['was merged into another one', { records: [first, { kind: 'other', id: 'w' }] }],
+    [
+      'is another one under the same id',
+      {
+        records: [first, view(1, ['Zoe', 'p9'], { keys: ['zoe@x'] })],
+        open: { issue: { kind: 'review', code: 'ID_REUSED', reason: '', mapping: 'v1', since: 5 } },
+      },
+    ],
+  ])('stays noted while the record %s', (_, { open, records }) => {
+    const situation = { link: link(agreedOn('Ann', 'p1')), records, open: { ...open } };
+    const noted = play({ ...situation, open: { ...open, pendingWrites } });
+    expect(noted).toMatch(/= (failed|review)/);
+    expect(noted).not.toContain('result:');
+    expect(play(situation)).toContain('result: {kind: link');
+  });
+
   it('is not remembered where somebody edited the property there since', () =>
     expect(
       play({
