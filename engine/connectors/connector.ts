@@ -56,7 +56,7 @@ export interface Connector {
    * Writes the changed paths of one record and returns it as the system shows it then. With a version, only if the record
    * still has it. @throws TandemError RECORD_CHANGED where it has another one, SYSTEM_NOT_FOUND where it is gone
    */
-  update(entity: string, id: string, change: Change, options?: WriteOptions): Promise<SystemRecord>;
+  update(entity: string, id: string, change: Change, options?: UpdateOptions): Promise<SystemRecord>;
 
   /** Deletes one record. One that is gone already is a success. */
   delete(entity: string, id: string, options?: WriteOptions): Promise<void>;
@@ -120,9 +120,18 @@ export interface Unidentified {
 }
 
 export interface WriteOptions {
-  /** Called right before the bytes leave, at each try: what it throws ends the write, and nothing was sent. */
+  /**
+   * Called right before the bytes leave, at each try: what it throws ends the write, and nothing was sent. There is another try
+   * only where the system refused the one before, or was not reached by it.
+   */
   readonly guard?: (() => void) | undefined;
-  /** Called once the system has taken the write: what is thrown after that, by a reading of the record say, does not undo it. */
+}
+
+export interface UpdateOptions extends WriteOptions {
+  /**
+   * Called once the system has taken the update, before anything else is asked of it. A reading of the record that fails after
+   * that does not undo it; where this was not called, it counts as refused by whatever error has a status of 4xx.
+   */
   readonly taken?: (() => void) | undefined;
 }
 

@@ -25,8 +25,8 @@ import {
   outcomeOf,
   outcomeOfError,
   pendingOf,
-  restingLink,
   troubleOf,
+  undecidedLink,
   viewOn,
 } from './unit.ts';
 
@@ -42,7 +42,8 @@ export function decideLinked(facts: Facts, link: Link): Step {
     if (!fact) return ask({ ask: 'record', side: next, id: link.ids[next] });
     if (fact.kind === 'other') return decideMerged(facts, link, next, fact.id);
     if (fact.kind === 'unreadable') return unreadable(facts, link, next, fact.error);
-    const untouched = next === side && !facts.both && !entryOf(facts).issue && !facts.choice;
+    const quiet = !facts.both && !entryOf(facts).issue && !facts.choice && pendingOf(facts, link).length === 0;
+    const untouched = next === side && quiet;
     if (untouched && fact.kind === 'present' && isSynced(mapping, link, fact.view))
       return end(outcomeOf('unchanged', { ids: link.ids }));
   }
@@ -86,13 +87,13 @@ export const lacksCorrelation = (
 
 /** The link stays as it is; its record fails in the same way until it, the mapping or the system file is edited. */
 function unreadable(facts: Facts, link: Link, side: SideIndex, error: TandemError): Step {
-  const { ids } = link;
+  const { ids, base } = link;
   const lastSynced = replaceSide(link.lastSynced, side, unreadableState(facts.fingerprinter, error.message));
   // That its id was given again may stand nowhere else.
   const reused = entryOf(facts).issue?.code === 'ID_REUSED';
   const commit = {
     ...nothing,
-    result: restingLink(facts, link, lastSynced),
+    result: undecidedLink(facts, link, { base, lastSynced }),
     open: openOfLink(ids, reused ? {} : { issue: issueOf(facts, troubleOf(error)) }),
   };
   return act({ do: 'commit', commit, last: true }, { ...outcomeOfError(error), ids });

@@ -26,13 +26,13 @@ import {
   entryOf,
   fail,
   issueOf,
-  linkResult,
   nothing,
   openOfLink,
   outcomeOf,
   pendingOf,
   type Trouble,
   troubleOf,
+  undecidedLink,
   viewOn,
 } from './unit.ts';
 
@@ -136,12 +136,12 @@ function keepLink(
   outcome: Outcome,
 ): Step {
   const { mapping } = facts;
-  const { ids, unconfirmed, correlation } = link;
+  const { ids, correlation } = link;
   const open = { issue: issueOf(facts, trouble), ...(kept ? { decision: KEPT } : {}) };
   const lastSynced = flip(survivor.side, [stateToStore(mapping, survivor, correlation[survivor.side]), '']);
   const commit: Commit = {
     ...nothing,
-    result: linkResult(facts, { ids, base: baseOf(facts, link, survivor), unconfirmed, correlation, lastSynced }),
+    result: undecidedLink(facts, link, { base: baseOf(facts, link, survivor), lastSynced }),
     handled: flip(survivor.side, [survivor, undefined]),
     open: openOfLink(ids, open),
     ...more,

@@ -9,7 +9,7 @@ import type { Facts } from '../sync/facts.ts';
 import { otherSide, type SideIndex } from '../types.ts';
 import { endOfAbsent } from './orphaned.ts';
 import { stateToStore, unreadableState } from './record-state.ts';
-import { abandoned, act, ask, entryOf, issueOf, keyOf, nothing, openOfLink, outcomeOf, restingLink } from './unit.ts';
+import { abandoned, act, ask, entryOf, issueOf, keyOf, nothing, openOfLink, outcomeOf, undecidedLink } from './unit.ts';
 
 /** What it answered is looked at under its own id; of the id that was asked for there is no record. */
 export function decideOtherId(facts: Facts, answered: string): Step {
@@ -30,7 +30,7 @@ export function decideOtherId(facts: Facts, answered: string): Step {
  * somewhere, and nothing is written to the counterpart or because of it: a person decides.
  */
 export function decideMerged(facts: Facts, link: Link, side: SideIndex, winner: string): Step {
-  const { ids, correlation } = link;
+  const { ids, base, correlation } = link;
   const other = otherSide(side);
   const survivor = facts.records[other];
   if (!survivor) return ask({ ask: 'record', side: other, id: ids[other] });
@@ -52,7 +52,7 @@ export function decideMerged(facts: Facts, link: Link, side: SideIndex, winner: 
         : '';
   const commit: Commit = {
     ...nothing,
-    result: restingLink(facts, link, flip(side, ['', state])),
+    result: undecidedLink(facts, link, { base, lastSynced: flip(side, ['', state]) }),
     open: openOfLink(ids, { issue: issueOf(facts, { kind: 'review', code: 'RECORD_MERGED', reason }) }),
   };
   return act({ do: 'commit', commit, last: true }, outcomeOf('review', { ids, code: 'RECORD_MERGED', reason }));

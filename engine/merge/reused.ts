@@ -15,7 +15,7 @@ import { otherSide, type Pair } from '../types.ts';
 import { baseEntry } from './base.ts';
 import { shareKey } from './match.ts';
 import { stateToStore } from './record-state.ts';
-import { act, entryOf, issueOf, keyOf, nothing, openOfLink, outcomeOf, restingLink } from './unit.ts';
+import { act, entryOf, issueOf, keyOf, nothing, openOfLink, outcomeOf, undecidedLink } from './unit.ts';
 
 /** What the clocks of a system and of Redis may differ by, and time zones that it does not state, in ms. */
 const CLOCKS = 2 * 86_400_000;
@@ -91,7 +91,7 @@ function keptValues(mapping: Mapping, link: Link, view: RecordView): { agreed: n
 /** The link stays as it was, and nothing is written to either record: a person decides. */
 export function decideReused(facts: Facts, link: Link, views: Pair<RecordView>, { view, why }: Reused): Step {
   const { mapping } = facts;
-  const { ids, correlation } = link;
+  const { ids, base, correlation } = link;
   const { name } = mapping.sides[view.side];
   const reason =
     `${name} shows another record under ${view.record.id} than the one that was linked: ${why}. ` +
@@ -99,7 +99,7 @@ export function decideReused(facts: Facts, link: Link, views: Pair<RecordView>, 
   const lastSynced = mapPair(views, (one, side) => stateToStore(mapping, one, correlation[side]));
   const commit: Commit = {
     ...nothing,
-    result: restingLink(facts, link, lastSynced),
+    result: undecidedLink(facts, link, { base, lastSynced }),
     open: openOfLink(ids, { issue: issueOf(facts, { kind: 'review', code: 'ID_REUSED', reason }) }),
   };
   return act({ do: 'commit', commit, last: true }, outcomeOf('review', { ids, code: 'ID_REUSED', reason }));

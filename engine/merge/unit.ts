@@ -147,11 +147,15 @@ export const linkResult = (
   link: Omit<LinkState, 'revision'> & { readonly revision?: number | undefined },
 ): Commit['result'] => ({ kind: 'link', link: { revision: facts.stored.link?.revision, ...link } });
 
-/** The link in the states that its records rest in; as it was while writes are pending, whose note would go with its revision. */
-export const restingLink = (facts: Facts, link: Link, lastSynced: Link['lastSynced']): Commit['result'] => {
-  const { ids, base, unconfirmed, correlation } = link;
-  if (pendingOf(facts, link).length > 0) return nothing.result;
-  return linkResult(facts, { ids, base, unconfirmed, correlation, lastSynced });
+/** A link of which nothing can be decided now, in the states that its records are in: its pending writes stay noted. */
+export const undecidedLink = (
+  facts: Facts,
+  link: Link,
+  { base, lastSynced }: Pick<Link, 'base' | 'lastSynced'>,
+): Commit['result'] => {
+  const { ids, unconfirmed, correlation } = link;
+  const keeps = pendingOf(facts, link).length > 0 ? { keepsPending: true } : {};
+  return { ...linkResult(facts, { ids, base, unconfirmed, correlation, lastSynced }), ...keeps };
 };
 
 /** What is open about a link stands under its record on side 0, and nothing under the other. */

@@ -175,7 +175,7 @@ export interface PendingWrite {
   readonly definition?: string;
 }
 
-/** Only those with the revision of their link count: a commit has made all others history. */
+/** Only those with the revision of their link count: a commit has made all others history, unless it keeps them. */
 export interface PendingWrites {
   readonly revision: number;
   readonly ids: Pair<string>;
@@ -346,7 +346,12 @@ export interface UnlinkedIndex {
 
 export type CommitResult =
   /** A new link, or what has become of one. A new link takes both records out of those without a link. */
-  | { readonly kind: 'link'; readonly link: LinkState }
+  | {
+      readonly kind: 'link';
+      readonly link: LinkState;
+      /** Nothing was decided: its pending writes stay noted, under its new revision. */
+      readonly keepsPending?: boolean;
+    }
   /** A record without a link was handled: undefined leaves a part as it was. Its first sight is kept. */
   | {
       readonly kind: 'unlinked';

@@ -87,7 +87,7 @@ export async function packUnit(context: StoreContext, unit: CommitUnit, used: Se
 async function packResult(context: StoreContext, { result }: CommitUnit, used: Set<number>): Promise<WireUnit> {
   switch (result.kind) {
     case 'link':
-      return packLink(context, result.link, used);
+      return { ...(await packLink(context, result.link, used)), ...(result.keepsPending ? { kw: true } : {}) };
     case 'unlinked': {
       const { record, state, raw, index, leave } = result;
       return {

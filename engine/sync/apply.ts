@@ -134,7 +134,7 @@ async function update(scope: MappingScope, claims: Claims, facts: Facts, action:
 
 /** How far a write came. */
 interface Sending {
-  stage: 'begun' | 'sent' | 'repeated' | 'taken';
+  stage: 'begun' | 'sent' | 'taken';
 }
 
 /** Nothing was written: it was not sent, or refused. */
@@ -207,8 +207,7 @@ async function send(
   const change = { data, changed, version: record.version, before: record.data };
   const guard = (): void => {
     check();
-    // Where it is sent once more, nobody knows what became of the first time.
-    sending.stage = sending.stage === 'begun' ? 'sent' : 'repeated';
+    sending.stage = 'sent';
   };
   const taken = (): void => {
     sending.stage = 'taken';

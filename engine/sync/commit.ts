@@ -86,7 +86,7 @@ function storable(
   if (result.kind !== 'link') return result;
   const { lastSynced, correlation } = result.link;
   return {
-    kind: 'link',
+    ...result,
     link: {
       ...result.link,
       matchKeys: matchKeysOf(handled),
@@ -105,14 +105,15 @@ function matchKeysOf([a, b]: Commit['handled']): readonly string[] | undefined {
   return [...new Set([...a.keys, ...b.keys].filter((key) => key !== undefined))];
 }
 
-/** Pending writes of a link that was committed are history, and so is a create of either record. */
+/** Pending writes of a link on which was decided are history, and so is a create of either record. */
 function openOf({ job }: Unit, { stored }: Facts, { result, open = {} }: Commit, ending: Ending | undefined) {
   const patches: Record<RecordKey, OpenPatch> = {};
   for (const [key, patch] of [...Object.entries(open), ...Object.entries(ending?.open ?? {})])
     patches[key] = { ...patches[key], ...patch };
   if (result.kind === 'link') {
     const key = recordKey(0, result.link.ids[0]);
-    patches[key] = { ...patches[key], pendingWrites: null, pendingCreate: null };
+    const history: OpenPatch = result.keepsPending ? {} : { pendingWrites: null };
+    patches[key] = { ...patches[key], ...history, pendingCreate: null };
   }
   for (const [key, { issue, ...patch }] of Object.entries(patches)) {
     if (issue && job !== undefined) patches[key] = { ...patch, issue: { ...issue, job } };

@@ -1,6 +1,7 @@
 /** Answers the questions of `decide`. Reads and calculates; writes nothing, neither to a system nor to Redis. */
 import { asTandemError, type TandemError } from '../errors.ts';
 import { firstSeen } from '../merge/unconfirmed.ts';
+import { entryOf } from '../merge/unit.ts';
 import { flip } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
 import { type Json, otherSide, type SideIndex, type SystemRecord } from '../types.ts';
@@ -116,7 +117,9 @@ async function gatherRecord(
   id: string,
 ): Promise<Pick<Facts, 'records'>> {
   const known = unit.known?.(side);
-  const delivered = known && known.record.id === id && isCurrent(scope, known, side, facts) ? known : undefined;
+  // A page may be older than a write that raised no revision.
+  const usable = known?.record.id === id && !entryOf(facts).pendingWrites && isCurrent(scope, known, side, facts);
+  const delivered = usable ? known : undefined;
   const order = facts.records.filter((fact) => fact !== undefined).length;
   const learned = (fact: RecordFact): Pick<Facts, 'records'> => ({
     records: flip(side, [fact, facts.records[otherSide(side)]]),

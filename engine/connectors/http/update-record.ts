@@ -3,7 +3,7 @@ import type { EntityConfig } from '../../config/types.ts';
 import { asTandemError, TandemError } from '../../errors.ts';
 import { stableJson } from '../../expression/values.ts';
 import type { SystemRecord } from '../../types.ts';
-import type { Change, WriteOptions } from '../connector.ts';
+import type { Change, UpdateOptions } from '../connector.ts';
 import { FORMS } from './etag.ts';
 import { callOf, entityOf, type HttpSystem, offered, recordOf, withId } from './http-system.ts';
 import { read, WRITTEN_PATIENCE } from './read.ts';
@@ -16,7 +16,7 @@ export async function update(
   name: string,
   id: string,
   change: Change,
-  { guard, taken }: WriteOptions = {},
+  { guard, taken }: UpdateOptions = {},
 ): Promise<SystemRecord> {
   const entity = entityOf(http, name);
   const operation = offered(http, entity.update, 'update', name);

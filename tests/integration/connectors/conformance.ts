@@ -2,7 +2,7 @@
  * What every kind of connector must do, whatever system is behind it. A kind passes by calling `conforms` in a test file, with
  * a way to start a real server, to work on it as a person does, and to have it fail.
  */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { SystemClient } from '../../../engine/connectors/client.ts';
 import type { Capabilities, Connector, Page } from '../../../engine/connectors/connector.ts';
 import { TandemError } from '../../../engine/errors.ts';
@@ -207,7 +207,9 @@ export function conforms(kind: string, start: () => Promise<Specimen>): void {
     const read = (await client.read(entity, id))!;
     const data = text.set(read.data, 'Anna B');
     const change = { data, changed: [text], version: read.version, before: read.data };
-    const updated = await client.update(entity, id, change);
+    const taken = vi.fn();
+    const updated = await client.update(entity, id, change, { taken });
+    expect(taken).toHaveBeenCalledOnce();
     expect([updated.id, text.get(updated.data), note.get(updated.data)]).toEqual([id, 'Anna B', 'by a person']);
     expect(await person.all()).toMatchObject([{ id, text: 'Anna B', note: 'by a person' }]);
   });
@@ -219,7 +221,9 @@ export function conforms(kind: string, start: () => Promise<Specimen>): void {
     const read = (await client.read(entity, id))!;
     await person.edit(id, 'meanwhile');
     const change = { data: text.set(read.data, 'Anna B'), changed: [text], version: read.version, before: read.data };
-    expect((await errorOf(client.update(entity, id, change))).code).toBe('RECORD_CHANGED');
+    const taken = vi.fn();
+    expect((await errorOf(client.update(entity, id, change, { taken }))).code).toBe('RECORD_CHANGED');
+    expect(taken).not.toHaveBeenCalled();
     expect(await person.all()).toMatchObject([{ text: 'Anna', note: 'meanwhile' }]);
     expect(note.get((await client.read(entity, id))!.data)).toBe('meanwhile');
   });

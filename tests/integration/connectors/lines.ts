@@ -250,10 +250,12 @@ export function openLines(config: SystemConfig, host: ConnectorHost): Connector 
     async create(entity, fields, { idempotencyKey, guard } = {}) {
       return recordOf((await ask('create', entity, { do: 'add', fields, key: idempotencyKey }, { guard })).row!);
     },
-    async update(entity, id, { data, changed, version }: Change, { guard } = {}) {
+    async update(entity, id, { data, changed, version }: Change, { guard, taken } = {}) {
       const fields = Object.fromEntries(changed.map(({ root }) => [root, data[root] ?? null]));
       const asked = { do: 'set', id, fields, version: Number(version) };
-      return recordOf((await ask('update', entity, asked, { guard })).row!);
+      const { row } = await ask('update', entity, asked, { guard });
+      taken?.();
+      return recordOf(row!);
     },
     async delete(entity, id, { guard } = {}) {
       try {

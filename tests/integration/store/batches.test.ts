@@ -629,6 +629,18 @@ describe('beginning', () => {
     expect((await store.reader.record(0, '1')).open.pendingWrites?.writes).toEqual([write('a')]);
   });
 
+  it('keeps writes under the new revision of a link on which nothing was decided', async () => {
+    const revision = await makeLink(store, '1', 'b1');
+    const write = { property: 'revision', side: 1 as const, sent: token('x'), from: token('f') };
+    await begin('', { create: undefined, writes: { revision, ids: ['1', 'b1'], writes: [write] } });
+    const link = linkState('1', 'b1', { revision });
+    expect(await one('w', unit({ kind: 'link', link, keepsPending: true }))).toBe('done');
+    const found = await store.reader.record(0, '1');
+    expect(found.link!.revision).toBeGreaterThan(revision);
+    expect(found.open.pendingWrites).toEqual({ revision: found.link!.revision, ids: ['1', 'b1'], writes: [write] });
+    expect(await contradictions(redis, store)).toEqual([]);
+  });
+
   it('drops writes that were refused, but for none whose claims ended', async () => {
     const revision = await makeLink(store, '1', 'b1');
     const claims = ['0/1'];

@@ -70,6 +70,7 @@ describe('an own write whose outcome was never recorded', () => {
 
   it.each<[string, Pick<Situation, 'open'> & Required<Pick<Situation, 'records'>>]>([
     ['cannot be read', { records: [first, new TandemError('SYSTEM_REJECTED', 'No.', { status: 422 })] }],
+    ['is gone', { records: [first, 'absent'] }],
     ['was merged into another one', { records: [first, { kind: 'other', id: 'w' }] }],
     [
       'is another one under the same id',
@@ -81,9 +82,18 @@ describe('an own write whose outcome was never recorded', () => {
   ])('stays noted while the record %s', (_, { open, records }) => {
     const situation = { link: link(agreedOn('Ann', 'p1')), records, open: { ...open } };
     const noted = play({ ...situation, open: { ...open, pendingWrites } });
-    expect(noted).toMatch(/= (failed|review)/);
-    expect(noted).not.toContain('result:');
-    expect(play(situation)).toContain('result: {kind: link');
+    expect(noted).toMatch(/= (failed|review|orphaned)/);
+    expect(noted).toContain('keepsPending: true');
+    const without = play(situation);
+    expect(without).toContain('result: {kind: link');
+    expect(without).not.toContain('keepsPending');
+  });
+
+  it('has the record read to which it went, though the other one is as it was', () => {
+    const asItWas = link(agreedOn('Ann', 'p1'), { lastSynced: [state('Ann', 'p1'), state('Ann', 'p1')] });
+    const quiet: Situation = { link: asItWas, records: [first, view(1, ['Ann', 'p2'])] };
+    expect(play({ ...quiet, open: { pendingWrites } })).toContain('? {ask: record, side: 1, id: b}');
+    expect(play(quiet)).not.toContain('side: 1');
   });
 
   it('is not remembered where somebody edited the property there since', () =>

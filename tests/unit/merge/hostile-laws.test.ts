@@ -60,7 +60,8 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   pace: fc.constantFrom(2_000, 10_000, LAG),
 });
 
-const LOOKS = 60;
+/** At the quickest pace, two systems that both form what they are sent are found out after 80. */
+const LOOKS = 120;
 
 /**
  * What both sides held after each look, what was written then, and what the history keeps.
