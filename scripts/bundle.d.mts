@@ -1,0 +1,5 @@
+/**
+ * Writes the program that begins at `source`, a path from the root of this repository such as `cli/main.ts`, with its libraries
+ * and the scripts of the store to `outdir`, where it has the same path with the ending `.js`.
+ */
+export function bundle(source: string, outdir: string): Promise<void>;

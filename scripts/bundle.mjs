@@ -1,0 +1,51 @@
+// Puts a program, its modules and its libraries into few files: it starts in half the time that hundreds of modules take.
+import { cp, readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** These find the files of their pages by where they are themselves. */
+const EXTERNAL = ['@bull-board/ui', '@fastify/swagger-ui'];
+/** Libraries in CommonJS require modules of Node. */
+const REQUIRE = `import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);`;
+
+/** See bundle.d.mts. */
+export async function bundle(source, outdir) {
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: [{ in: join(ROOT, source), out: source.replace(/\.ts$/, '') }],
+    outdir: resolve(ROOT, outdir),
+    // Beside the program, so that all of its files are equally deep in the folder.
+    chunkNames: `${dirname(source)}/[name]-[hash]`,
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    keepNames: true,
+    external: EXTERNAL,
+    banner: { js: REQUIRE },
+    plugins: [placesOfSources(dirname(source).split('/').length)],
+    logLevel: 'error',
+  });
+  await cp(join(ROOT, 'engine/store/scripts'), resolve(ROOT, outdir, 'engine/store/scripts'), { recursive: true });
+}
+
+/** A module finds what lies beside it by its place among the sources, whichever file it was put into. */
+const placesOfSources = (depth) => ({
+  name: 'places of sources',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      const place = `${'../'.repeat(depth)}${relative(ROOT, path).replace(/\.ts$/, '.js')}`;
+      const url = `new URL(${JSON.stringify(place)}, import.meta.url).href`;
+      return { contents: text.replaceAll('import.meta.url', url), loader: 'ts' };
+    });
+  },
+});
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [outdir, ...sources] = process.argv.slice(2);
+  await Promise.all(sources.map((source) => bundle(source, outdir)));
+}
