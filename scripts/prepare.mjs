@@ -2,7 +2,7 @@
 // Uses nothing but Node itself, because it runs before anything is installed.
 import { createHash } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -98,28 +98,30 @@ async function npmInstalledThese() {
 }
 
 async function buildNow() {
-  const state = await sourceState();
-  const earlier = await readJson(BUILT);
-  if (isBuiltFrom(state, earlier)) return;
-  // tsc neither removes the output of a source that is gone nor repairs one that someone deleted.
-  const gone = earlier?.sources?.some((source) => !state.sources.includes(source));
-  if (gone || !hasOutputs(earlier?.sources ?? [])) await rm(DIST, { recursive: true, force: true });
+  const hash = await sourceHash();
+  if (await isBuiltFrom(hash)) return;
   await npm(['run', 'build'], 'Building (npm run build)');
-  await mkdir(DIST, { recursive: true });
-  await writeFile(BUILT, JSON.stringify(state));
+  const outputs = await outputsOf();
+  await writeFile(BUILT, JSON.stringify({ hash, outputs }));
 }
 
-const isBuilt = async () => isBuiltFrom(await sourceState(), await readJson(BUILT));
-const isBuiltFrom = (state, earlier) => earlier?.hash === state.hash && hasOutputs(state.sources);
+const isBuilt = async () => isBuiltFrom(await sourceHash());
 
-function hasOutputs(sources) {
-  const compiled = sources.filter((source) => /(?<!\.d)\.ts$/.test(source));
-  return compiled.every((source) => existsSync(join(DIST, source.replace(/\.ts$/, '.js'))));
+/** From these sources, and nobody deleted a part of it. */
+async function isBuiltFrom(hash) {
+  const earlier = await readJson(BUILT);
+  return earlier?.hash === hash && earlier.outputs.every((output) => existsSync(join(DIST, output)));
 }
 
-/** The files that decide what the build yields, and one hash over their contents (a checkout changes times, not contents). */
-async function sourceState() {
-  const files = ['tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json'];
+async function outputsOf() {
+  const entries = await readdir(DIST, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map((entry) => relative(DIST, join(entry.parentPath ?? entry.path, entry.name)));
+}
+
+/** Over the contents of the files that decide what the build yields: a checkout changes times, not contents. */
+async function sourceHash() {
+  const files = ['tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json', 'scripts/bundle.mjs'];
   for (const folder of ['api', 'engine', 'server', 'cli']) {
     const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
@@ -134,7 +136,7 @@ async function sourceState() {
   files.sort();
   const hash = createHash('sha256');
   for (const file of files) hash.update(`${file}\0${sha256((await readOrNull(join(ROOT, file))) ?? '')}\n`);
-  return { hash: hash.digest('hex'), sources: files };
+  return hash.digest('hex');
 }
 
 /** Runs npm, saying so on one line; its output is shown only when it fails. */

@@ -17,6 +17,7 @@ import type { Action, Commit, Question, Step } from '../sync/actions.ts';
 import type { Facts, Reference } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
 import type { Pair, SideIndex } from '../types.ts';
+import { fingerprintOf } from './base.ts';
 import { indexEntry, matchPart, unlinkedState } from './record-state.ts';
 
 export const ask = (question: Question): Step => ({ kind: 'ask', question });
@@ -147,16 +148,26 @@ export const linkResult = (
   link: Omit<LinkState, 'revision'> & { readonly revision?: number | undefined },
 ): Commit['result'] => ({ kind: 'link', link: { revision: facts.stored.link?.revision, ...link } });
 
-/** A link of which nothing can be decided now, in the states that its records are in: its pending writes stay noted. */
+/**
+ * A link of which nothing can be decided now, in the states that its records are in. Its pending writes stay noted, but for those
+ * that a record shows not to be done.
+ */
 export const undecidedLink = (
   facts: Facts,
   link: Link,
   { base, lastSynced }: Pick<Link, 'base' | 'lastSynced'>,
 ): Commit['result'] => {
   const { ids, unconfirmed, correlation } = link;
-  const keeps = pendingOf(facts, link).length > 0 ? { keepsPending: true } : {};
-  return { ...linkResult(facts, { ids, base, unconfirmed, correlation, lastSynced }), ...keeps };
+  const pending = pendingOf(facts, link).filter((write) => !isRefuted(facts, write));
+  const result = linkResult(facts, { ids, base, unconfirmed, correlation, lastSynced });
+  return { ...result, ...(pending.length > 0 ? { pending } : {}) };
 };
+
+function isRefuted(facts: Facts, { side, property, sent }: PendingWrite): boolean {
+  const view = viewOn(facts, side);
+  const { lag } = facts.mapping.sides[side].entity;
+  return view !== undefined && lag === 0 && fingerprintOf(facts.mapping, view, property) !== sent;
+}
 
 /** What is open about a link stands under its record on side 0, and nothing under the other. */
 export const openOfLink = (ids: Pair<string>, patch: OpenPatch): NonNullable<Commit['open']> => ({

@@ -349,8 +349,8 @@ export type CommitResult =
   | {
       readonly kind: 'link';
       readonly link: LinkState;
-      /** Nothing was decided: its pending writes stay noted, under its new revision. */
-      readonly keepsPending?: boolean;
+      /** Nothing was decided: these of its pending writes stay noted, under its new revision. */
+      readonly pending?: readonly PendingWrite[];
     }
   /** A record without a link was handled: undefined leaves a part as it was. Its first sight is kept. */
   | {

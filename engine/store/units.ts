@@ -8,7 +8,17 @@ import { encodeLink } from './link-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
 import type { StoreContext } from './store-context.ts';
 import { tokenBytes } from './tokens.ts';
-import type { CommitAnswer, CommitUnit, LinkState, RecentWrite, RecordKey, RunCount, UnlinkedIndex } from './types.ts';
+import type {
+  CommitAnswer,
+  CommitResult,
+  CommitUnit,
+  LinkState,
+  PendingWrites,
+  RecentWrite,
+  RecordKey,
+  RunCount,
+  UnlinkedIndex,
+} from './types.ts';
 import { packState } from './unlinked-codec.ts';
 
 export type WireUnit = { readonly [name: string]: Packable | undefined };
@@ -87,7 +97,7 @@ export async function packUnit(context: StoreContext, unit: CommitUnit, used: Se
 async function packResult(context: StoreContext, { result }: CommitUnit, used: Set<number>): Promise<WireUnit> {
   switch (result.kind) {
     case 'link':
-      return { ...(await packLink(context, result.link, used)), ...(result.keepsPending ? { kw: true } : {}) };
+      return { ...(await packLink(context, result.link, used)), kw: packPending(result) };
     case 'unlinked': {
       const { record, state, raw, index, leave } = result;
       return {
@@ -153,6 +163,10 @@ export async function packLink(context: StoreContext, link: LinkState, used: Set
     ky: link.matchKeys && tokenBytes(...link.matchKeys.slice(0, MOST_KEYS)),
   };
 }
+
+/** The script puts the revision in. */
+const packPending = ({ link, pending }: Extract<CommitResult, { kind: 'link' }>): string | undefined =>
+  pending && JSON.stringify({ revision: 0, ids: link.ids, writes: pending } satisfies PendingWrites);
 
 /** How a record without a link is found; undefined: by nothing. */
 export function packIndex({ rules, fingerprinter }: StoreContext, index: UnlinkedIndex | undefined): WireUnit {

@@ -216,8 +216,21 @@ async function send(
   taken();
   await scope.step?.('after-update');
   expectSame(scope, side, record.id, response);
-  const answered = await viewRecord(mapping, side, response, scope.fingerprinter);
-  return { kind: 'done', view: answered, properties, refused };
+  return { kind: 'done', view: await viewResponse(scope, side, response), properties, refused };
+}
+
+/** A response may lack a part of the record, without which a computed value fails. */
+async function viewResponse(
+  { mapping, clients, fingerprinter }: MappingScope,
+  side: SideIndex,
+  response: SystemRecord,
+): Promise<RecordView> {
+  const view = (record: SystemRecord) => viewRecord(mapping, side, record, fingerprinter);
+  return await view(response).catch(async (error: unknown) => {
+    const read = await clients[side].read(mapping.sides[side].entity.name, response.id);
+    if (read?.id !== response.id) throw error;
+    return await view(read);
+  });
 }
 
 /** What a write answers under another id is another record. @throws TandemError RECORD_CHANGED */

@@ -112,7 +112,7 @@ function openOf({ job }: Unit, { stored }: Facts, { result, open = {} }: Commit,
     patches[key] = { ...patches[key], ...patch };
   if (result.kind === 'link') {
     const key = recordKey(0, result.link.ids[0]);
-    const history: OpenPatch = result.keepsPending ? {} : { pendingWrites: null };
+    const history: OpenPatch = result.pending ? {} : { pendingWrites: null };
     patches[key] = { ...patches[key], ...history, pendingCreate: null };
   }
   for (const [key, { issue, ...patch }] of Object.entries(patches)) {

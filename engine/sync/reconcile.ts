@@ -3,7 +3,7 @@
  * does not matter. Doing it twice, late, or for nothing is harmless. Gather, decide, apply.
  */
 import { randomUUID } from 'node:crypto';
-import { TandemError } from '../errors.ts';
+import { asTandemError, TandemError } from '../errors.ts';
 import { decide } from '../merge/decide.ts';
 import { nothing } from '../merge/unit.ts';
 import type { Outcome } from '../model/outcome.ts';
@@ -118,8 +118,10 @@ export async function reconcileByHand(
     return outcome;
   } catch (error) {
     await first?.giveBack();
-    // A create that was begun and not confirmed is tried again by a worker: else all that may be its result waits for it.
-    if (first && choice.kind === 'create') await scope.markDirty(scope.mapping.name, record.side, [record.id]);
+    // A create that was begun and not confirmed is tried again by a worker: else all that may be its result waits for it. So is what
+    // was written to a record that could not be read then.
+    const again = choice.kind === 'create' || asTandemError(error).code === 'RECORD_CHANGED';
+    if (first && again) await scope.markDirty(scope.mapping.name, record.side, [record.id]);
     throw error;
   } finally {
     batch.close();

@@ -6,10 +6,10 @@ import { randomUUID } from 'node:crypto';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundle } from '../../scripts/bundle.mjs';
+import { bundle, PROGRAMS } from '../../scripts/bundle.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PROGRAMS = ['cli/main.ts', 'engine/threads/thread.ts', 'sandbox/main.ts', 'sandbox/hostile/main.ts'];
+const SANDBOX = ['sandbox/main.ts', 'sandbox/hostile/main.ts'];
 /** What the sandbox reads from beside its modules. */
 const PAGES = ['sandbox/kit/page-script.js', 'sandbox/kit/page-style.css'];
 
@@ -21,7 +21,7 @@ export default async function setUp(): Promise<() => Promise<void>> {
   if (process.env[BUILD] !== undefined) return async () => {};
   const folder = join(ROOT, '.cache', `test-build-${randomUUID()}`);
   await Promise.all([
-    ...PROGRAMS.map((program) => bundle(program, folder)),
+    ...[...PROGRAMS, ...SANDBOX].map((program) => bundle(program, folder)),
     ...PAGES.map((page) => cp(join(ROOT, page), join(folder, page))),
   ]);
   process.env[BUILD] = folder;

@@ -14,7 +14,8 @@
       k      what it came to:
         'L'    a link: a, b ids; v value (revision and creation are filled in); rev: of the link that was read, 0 for a new
                one; keep: bits 1, 2 (raw), 4, 8 (own write) of what stays as it was on side 0, 1; ky: match keys of both
-               records joined, nil: as they were; kw: pending writes are kept, under the new revision
+               records joined, nil: as they were; kw: pending writes that
+               stay, as JSON with the revision 0, in place of which the new one is put
         'U'    a record without a link: s side, i id, and what changes in its entry: seen (true: first seen now, if not
                before), n match keys joined, g tag of the rules, corr, raw, st state as packed, lv: it counts as read after
                these ms, where it was read before. `x` 'skip': not if it has a link
@@ -135,7 +136,7 @@ local function putLink(unit)
     useWord(setOf(old), -1)
     if unit.kw then
       local record = load('0/' .. unit.a, true)
-      record.open.W = record.open.W and string.gsub(record.open.W, '"revision":%d+', '"revision":' .. integer(number), 1)
+      record.open.W = string.gsub(unit.kw, '"revision":0', '"revision":' .. integer(number), 1)
     end
   else
     putIn(base, 'rev', unit.b, unit.a)

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterEach, expect, it } from 'vitest';
+import { bundle, PROGRAMS } from '../../../scripts/bundle.mjs';
 import { cleanEnv, ROOT, SECRETS } from '../../unit/cli/spawn.ts';
 import { closeAll, later, ownPrefix, redisUrl } from './support.ts';
 
@@ -25,18 +26,10 @@ async function layOut(): Promise<string> {
     const target = to!.startsWith('/') ? join(root, to!) : join(root, 'app', to === './' ? name : to!);
     await mkdir(dirname(target), { recursive: true });
     if (name === 'node_modules') await symlink(join(ROOT, name), target);
-    else if (name === 'dist') await build(target);
+    else if (name === 'dist') await Promise.all(PROGRAMS.map((program) => bundle(program, target)));
     else await cp(join(ROOT, name), target, { recursive: true });
   }
   return root;
-}
-
-/** As `npm run build` does, without checking types once more. */
-async function build(to: string): Promise<void> {
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const settings = ['-p', 'tsconfig.build.json', '--noCheck', '--incremental', 'false'];
-  await run(process.execPath, [tsc, ...settings, '--outDir', to], { cwd: ROOT });
-  await cp(join(ROOT, 'engine/store/scripts'), join(to, 'engine/store/scripts'), { recursive: true });
 }
 
 it('the container image holds all files that Tandem needs to validate, start and check a draft', async () => {

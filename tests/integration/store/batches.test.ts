@@ -629,12 +629,13 @@ describe('beginning', () => {
     expect((await store.reader.record(0, '1')).open.pendingWrites?.writes).toEqual([write('a')]);
   });
 
-  it('keeps writes under the new revision of a link on which nothing was decided', async () => {
+  it('keeps the writes that stay noted, under the new revision of their link', async () => {
     const revision = await makeLink(store, '1', 'b1');
     const write = { property: 'revision', side: 1 as const, sent: token('x'), from: token('f') };
-    await begin('', { create: undefined, writes: { revision, ids: ['1', 'b1'], writes: [write] } });
+    const other = { ...write, property: 'p' };
+    await begin('', { create: undefined, writes: { revision, ids: ['1', 'b1'], writes: [other, write] } });
     const link = linkState('1', 'b1', { revision });
-    expect(await one('w', unit({ kind: 'link', link, keepsPending: true }))).toBe('done');
+    expect(await one('w', unit({ kind: 'link', link, pending: [write] }))).toBe('done');
     const found = await store.reader.record(0, '1');
     expect(found.link!.revision).toBeGreaterThan(revision);
     expect(found.open.pendingWrites).toEqual({ revision: found.link!.revision, ids: ['1', 'b1'], writes: [write] });

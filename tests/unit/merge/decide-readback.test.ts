@@ -83,11 +83,30 @@ describe('an own write whose outcome was never recorded', () => {
     const situation = { link: link(agreedOn('Ann', 'p1')), records, open: { ...open } };
     const noted = play({ ...situation, open: { ...open, pendingWrites } });
     expect(noted).toMatch(/= (failed|review|orphaned)/);
-    expect(noted).toContain('keepsPending: true');
+    expect(noted).toContain('pending: [{property: phone, side: 1, sent: p2, from: p2}]');
     const without = play(situation);
     expect(without).toContain('result: {kind: link');
-    expect(without).not.toContain('keepsPending');
+    expect(without).not.toContain('pending:');
   });
+
+  it.each([
+    [0, 'p1', false],
+    [0, 'p2', true],
+    [LAG, 'p1', true],
+  ])(
+    'stays noted while the other record cannot be read, unless it is shown not to be done: lag %i, %s',
+    (lag, phone, stays) => {
+      const unreadable = new TandemError('SYSTEM_REJECTED', 'No.', { status: 422 });
+      const steps = play({
+        mapping: mappingOf({ sides: [{}, { lag }] }),
+        link: link(agreedOn('Ann', 'p1')),
+        open: { pendingWrites },
+        look: [1, 'b'],
+        records: [unreadable, view(1, ['Ann', phone])],
+      });
+      expect(steps.includes('pending: [')).toBe(stays);
+    },
+  );
 
   it('has the record read to which it went, though the other one is as it was', () => {
     const asItWas = link(agreedOn('Ann', 'p1'), { lastSynced: [state('Ann', 'p1'), state('Ann', 'p1')] });
