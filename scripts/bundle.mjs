@@ -8,8 +8,14 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** See bundle.d.mts. */
 export const PROGRAMS = ['cli/main.ts', 'engine/threads/thread.ts'];
 
-/** These find the files of their pages by where they are themselves. */
-const EXTERNAL = ['@bull-board/ui', '@fastify/swagger-ui'];
+const EXTERNAL = [
+  // They find the files of their pages by where they are themselves.
+  '@bull-board/ui',
+  '@fastify/swagger-ui',
+  // Only loaded where traces are asked for, and CommonJS, whose names a dynamic import from a bundle does not find.
+  '@opentelemetry/*',
+  'bullmq-otel',
+];
 /** Libraries in CommonJS require modules of Node. */
 const REQUIRE = `import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);`;
 
