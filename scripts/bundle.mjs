@@ -54,7 +54,7 @@ const placesOfSources = (depth) => ({
   },
 });
 
-/** What `npm run build` writes to `dist/`, once the types are checked. */
+/** What `npm run build` writes to `dist/`. */
 async function bundleAll() {
   await rm(join(ROOT, 'dist'), { recursive: true, force: true });
   await Promise.all(PROGRAMS.map((program) => bundle(program, 'dist')));
