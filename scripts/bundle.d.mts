@@ -2,7 +2,7 @@
 export const PROGRAMS: readonly string[];
 
 /**
- * Writes the program that begins at `source`, a path from the root of this repository such as `cli/main.ts`, with its libraries
- * and the scripts of the store to `outdir`, where it has the same path with the ending `.js`.
+ * Writes the programs that begin at `sources`, paths from the root of this repository such as `cli/main.ts`, with their libraries and
+ * the scripts of the store to `outdir`, where each has the same path with the ending `.js`.
  */
-export function bundle(source: string, outdir: string): Promise<void>;
+export function bundle(sources: readonly string[], outdir: string): Promise<void>;

@@ -21,7 +21,7 @@ export default async function setUp(): Promise<() => Promise<void>> {
   if (process.env[BUILD] !== undefined) return async () => {};
   const folder = join(ROOT, '.cache', `test-build-${randomUUID()}`);
   await Promise.all([
-    ...[...PROGRAMS, ...SANDBOX].map((program) => bundle(program, folder)),
+    bundle([...PROGRAMS, ...SANDBOX], folder),
     ...PAGES.map((page) => cp(join(ROOT, page), join(folder, page))),
   ]);
   process.env[BUILD] = folder;

@@ -45,7 +45,7 @@ export function createCrew(spare = 1): Crew {
   let closed = false;
   // Many processes begin and are killed: bundled once, each of them begins in a sixth of the time.
   const folder = join(ROOT, '.cache', `simulation-${randomUUID()}`);
-  const built = bundle(PROGRAM, folder);
+  const built = bundle([PROGRAM], folder);
 
   async function start(): Promise<Member> {
     await built;

@@ -26,7 +26,7 @@ async function layOut(): Promise<string> {
     const target = to!.startsWith('/') ? join(root, to!) : join(root, 'app', to === './' ? name : to!);
     await mkdir(dirname(target), { recursive: true });
     if (name === 'node_modules') await symlink(join(ROOT, name), target);
-    else if (name === 'dist') await Promise.all(PROGRAMS.map((program) => bundle(program, target)));
+    else if (name === 'dist') await bundle(PROGRAMS, target);
     else await cp(join(ROOT, name), target, { recursive: true });
   }
   return root;
