@@ -81,8 +81,9 @@ export async function startTandem(
   lab: Lab,
   systems: Record<string, string>,
   more: Record<string, string> = {},
+  program: readonly string[] = ['dist/cli/main.js'],
 ): Promise<Process & { url: string }> {
-  const started = await lab.start(['dist/cli/main.js', 'start', '--ready-json'], {
+  const started = await lab.start([...program, 'start', '--ready-json'], {
     REDIS_URL: lab.redisUrl,
     NODE_ENV: 'production',
     TANDEM_CONFIG: root,
