@@ -121,7 +121,7 @@ async function outputsOf() {
 
 /** Over the contents of the files that decide what the build yields: a checkout changes times, not contents. */
 async function sourceHash() {
-  const files = ['package.json', 'package-lock.json', 'scripts/bundle.mjs'];
+  const files = ['package.json', 'package-lock.json', 'scripts/build.mjs', 'scripts/bundle.mjs'];
   for (const folder of ['api', 'engine', 'server', 'cli']) {
     const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of entries) {

@@ -31,7 +31,7 @@ const SCRIPTS = [
 export type ScriptName = (typeof SCRIPTS)[number];
 type Argument = string | number | Buffer;
 
-/** `scripts/NAME.lua`, which the build copies beside the compiled code; `-- @include NAME` puts another one in. */
+/** `scripts/NAME.lua`, which the build copies to the same place in its folder; `-- @include NAME` puts another one in. */
 function readScript(name: string): string {
   const text = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
   return text.replace(/^-- @include (\w+)$/gm, (_, included: string) => readScript(included));

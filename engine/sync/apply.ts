@@ -14,6 +14,7 @@ import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import type { Action } from './actions.ts';
 import { type Claims, expiredError } from './claim-table.ts';
 import type { Facts, RecordFact, Results, WriteResult } from './facts.ts';
+import { readView } from './read-view.ts';
 import type { MappingScope } from './scope.ts';
 import { type RecordView, viewRecord } from './view.ts';
 import { sendable, withUnshown } from './write.ts';
@@ -220,17 +221,14 @@ async function send(
 }
 
 /** A response may lack a part of the record, without which a computed value fails. */
-async function viewResponse(
-  { mapping, clients, fingerprinter }: MappingScope,
-  side: SideIndex,
-  response: SystemRecord,
-): Promise<RecordView> {
-  const view = (record: SystemRecord) => viewRecord(mapping, side, record, fingerprinter);
-  return await view(response).catch(async (error: unknown) => {
-    const read = await clients[side].read(mapping.sides[side].entity.name, response.id);
-    if (read?.id !== response.id) throw error;
-    return await view(read);
-  });
+async function viewResponse(scope: MappingScope, side: SideIndex, response: SystemRecord): Promise<RecordView> {
+  try {
+    return await viewRecord(scope.mapping, side, response, scope.fingerprinter);
+  } catch (error) {
+    const read = await readView(scope, side, response.id);
+    if (!read) throw error;
+    return read;
+  }
 }
 
 /** What a write answers under another id is another record. @throws TandemError RECORD_CHANGED */
