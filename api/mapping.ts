@@ -1,6 +1,6 @@
 /** Mappings: those in force, drafts checked, what one record would become, and the end of a mapping. */
 import Type from 'typebox';
-import { ISSUE_KINDS, type IssueKind, LAWS, ORIGINS } from '../engine/index.ts';
+import { CREATE_RULES, ISSUE_KINDS, type IssueKind, LAWS, ORIGINS } from '../engine/index.ts';
 import { Fault } from './problem.ts';
 import { BrakeOn, consequence } from './review.ts';
 import {
@@ -20,6 +20,7 @@ import {
   type Static,
   text,
   widePaging,
+  wordOf,
 } from './schema.ts';
 
 export const ConfigProblem = object(
@@ -106,7 +107,7 @@ export const MappingDetail = object({
       system: text,
       entity: text,
       when: optional(text),
-      create: flag,
+      create: optional(wordOf(CREATE_RULES, 'Missing counterparts that are created there; absent: none.')),
       deletes: text,
       correlate: optional(text),
     }),

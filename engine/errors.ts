@@ -198,6 +198,12 @@ export const ERRORS = {
     409,
     'Add a match rule or "correlate", or say in the file that it is meant: create: { SIDE: always }.',
   ),
+  NOT_REFERENCED: entry(
+    'A counterpart is created on demand, and no record that is synchronized refers to this one',
+    'never',
+    409,
+    'Nothing: it is created once one does. Or create it by hand.',
+  ),
   LINK_TAKEN: entry('One of the records is linked already', 'never', 409, 'Break that link first.'),
   RECORD_LOCKED: entry('Another worker holds this record', 'quota', 409, 'Nothing: it waits for its turn.'),
   BRAKE_ON: entry(

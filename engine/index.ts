@@ -21,6 +21,7 @@ export { otherSide, type SideIndex, type SystemRecord } from './types.ts';
 export { BRAKE_KINDS, type BrakeKind, type BrakeLimit } from './config/brake-limits.ts';
 export { type ConfigStore, createConfigStore } from './config/config-store.ts';
 export { CONFLICT_RULES, type ConflictRule, isNamedConflictRule } from './config/conflict.ts';
+export { CREATE_RULES, type CreateRule } from './config/create-rule.ts';
 export { parseDuration } from './config/duration.ts';
 export { type Files, readFiles } from './config/files.ts';
 export { formatProblem } from './config/format.ts';

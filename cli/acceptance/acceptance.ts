@@ -86,6 +86,7 @@ export async function acceptance(
     await journal.begin(entry);
     let texts = 0;
     const context: TestContext = {
+      mappings: config.mappings,
       systems,
       tandem,
       mark,
@@ -105,7 +106,7 @@ export async function acceptance(
           checks.push(notTestable(mapping, blocked));
           continue;
         }
-        for (const parent of mapping.parents) await makePairs(context, config.mappings.get(parent)!);
+        for (const parent of referredBy(config, mapping)) await makePairs(context, parent);
         const found = await testMapping(context, mapping);
         checks.push(...found);
         const failed = found.filter(({ verdict }) => verdict === 'failed').length;
@@ -126,6 +127,14 @@ export async function acceptance(
     await systems.close();
     redis.disconnect();
   }
+}
+
+/** Mappings to whose records those of a mapping refer; and those that refer to it, where it creates on demand. */
+function referredBy({ mappings }: Config, mapping: Mapping): Mapping[] {
+  const onDemand = mapping.sides.some(({ create }) => create === 'on-demand');
+  const referring = [...mappings.values()].filter(({ parents }) => onDemand && parents.includes(mapping.name));
+  const names = new Set([mapping, ...referring].flatMap(({ parents }) => parents));
+  return [...names].filter((name) => name !== mapping.name).map((name) => mappings.get(name)!);
 }
 
 const entitiesOf = (config: Config): string[] => [

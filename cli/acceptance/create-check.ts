@@ -1,6 +1,7 @@
 /** What is created on one side appears on the other, where the mapping creates it there. */
 import { otherSide, type SideIndex } from '../../engine/index.ts';
 import type { Ids, MappingTest } from './mapping-test.ts';
+import { counterpartOf } from './pair.ts';
 import { recordFor } from './test-record.ts';
 import { compare } from './write-check.ts';
 
@@ -12,25 +13,28 @@ export async function checkCreated(test: MappingTest, from: SideIndex): Promise<
   const { data, values } = await recordFor(test, from);
   const record = await systems.create(mapping.sides[from].entity, data);
   const began = performance.now();
-  await tandem.sync(mapping, from, record.id);
-  const found = await test.eventually(
-    () => tandem.counterpart(mapping, from, record.id),
-    (id) => (id !== undefined) === target.create,
-  );
+  const found = await counterpartOf(test, from, record.id);
+  if (found.kind === 'not-testable') {
+    test.notTestable('created', from, found.reason);
+    return undefined;
+  }
   if (!target.create) {
-    const fault = found === undefined ? undefined : 'a counterpart was made although "create" does not name this side';
+    const fault =
+      found.kind === 'none' ? undefined : 'a counterpart was made although "create" does not name this side';
     test.judged('created', from, fault, { note: 'nothing was created, as the mapping says' });
     return undefined;
   }
-  if (found === undefined) {
+  if (found.kind === 'none') {
     const issue = await tandem.issue(mapping, from, record.id);
     const fault = issue ? `${issue.code ?? issue.kind}: ${issue.reason}` : 'no counterpart was made';
     test.judged('created', from, fault);
     return undefined;
   }
-  await noteCounterpart(test, target.index, found);
-  test.judged('created', from, undefined, { ms: performance.now() - began });
-  const ids: Ids = from === 0 ? [record.id, found] : [found, record.id];
+  await noteCounterpart(test, target.index, found.id);
+  const early = found.kind === 'early' ? 'a counterpart was made before a record referred to it' : undefined;
+  const onDemand = target.create === 'on-demand' ? { note: 'once a record referred to it, and not before' } : {};
+  test.judged('created', from, early, { ...onDemand, ms: performance.now() - began });
+  const ids: Ids = from === 0 ? [record.id, found.id] : [found.id, record.id];
   await compare(test, 'set', from, ids, values, began);
   return ids;
 }

@@ -2,6 +2,7 @@
 import { otherSide, type SideIndex } from '../../engine/index.ts';
 import { noteCounterpart } from './create-check.ts';
 import type { Ids, MappingTest } from './mapping-test.ts';
+import { counterpartOf } from './pair.ts';
 import { recordFor } from './test-record.ts';
 
 export async function checkDelete(test: MappingTest, from: SideIndex): Promise<void> {
@@ -18,14 +19,14 @@ export async function checkDelete(test: MappingTest, from: SideIndex): Promise<v
   }
   const { data } = await recordFor(test, source);
   const record = await systems.create(mapping.sides[source].entity, data);
-  await tandem.sync(mapping, source, record.id);
-  const found = await test.eventually(
-    () => tandem.counterpart(mapping, source, record.id),
-    (id) => id !== undefined,
-  );
-  if (found === undefined) throw new Error('No pair could be made.');
-  await noteCounterpart(test, otherSide(source), found);
-  const ids: Ids = source === 0 ? [record.id, found] : [found, record.id];
+  const found = await counterpartOf(test, source, record.id);
+  if (found.kind === 'not-testable') {
+    test.notTestable('deleted', from, found.reason);
+    return;
+  }
+  if (found.kind === 'none') throw new Error('No pair could be made.');
+  await noteCounterpart(test, otherSide(source), found.id);
+  const ids: Ids = source === 0 ? [record.id, found.id] : [found.id, record.id];
   const to = otherSide(from);
   await systems.delete(mapping.sides[from].entity, ids[from]);
   await tandem.sync(mapping, from, ids[from]);

@@ -16,6 +16,8 @@ import { marked } from './test-values.ts';
 import type { Check } from './verdicts.ts';
 
 export interface TestContext {
+  /** All that run, by name. */
+  readonly mappings: ReadonlyMap<string, Mapping>;
   readonly systems: TestSystems;
   readonly tandem: TestedTandem;
   /** In every text by which records of this run are known. */

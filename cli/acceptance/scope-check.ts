@@ -63,7 +63,7 @@ async function checkExcluded(test: MappingTest, side: SideIndex, needed: Writabl
   const { context, mapping } = test;
   const { systems, tandem } = context;
   const other = mapping.sides[otherSide(side)];
-  if (!other.create) return;
+  if (!other.create || other.create === 'on-demand') return;
   const { data } = await recordFor(test, side);
   let id: string;
   try {

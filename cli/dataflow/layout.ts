@@ -44,13 +44,15 @@ function section(document: DataflowDocument, one: DataflowSection, wide: boolean
       ? []
       : [{ kind: 'paragraph' as const, text: text`In the words of its author: “${one.description}”` }]),
     { kind: 'list', items: one.sentences.map(({ parts }) => parts) },
-    {
-      kind: 'table',
-      head: columns(document, wide).map(({ head }) => head),
-      rows: one.rows.map((row) => columns(document, wide).map(({ cell }) => cell(row, one))),
-    },
+    ...(one.rows.length === 0 ? [] : [propertyTable(document, one, wide)]),
   ];
 }
+
+const propertyTable = (document: DataflowDocument, one: DataflowSection, wide: boolean): Block => ({
+  kind: 'table',
+  head: columns(document, wide).map(({ head }) => head),
+  rows: one.rows.map((row) => columns(document, wide).map(({ cell }) => cell(row, one))),
+});
 
 /** What a check knows about a column: the property on either side, its type there, or something else. */
 export type ColumnKind = 'from' | 'to' | 'type' | 'other';

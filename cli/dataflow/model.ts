@@ -4,6 +4,7 @@
  */
 import {
   type Config,
+  type CreateRule,
   type Mapping,
   type MappingSide,
   otherSide,
@@ -60,7 +61,7 @@ export interface SectionSide {
   readonly title: string;
   /** JSONata that says which records take part; absent where all do. */
   readonly when?: string;
-  readonly create: 'never' | 'missing' | 'always';
+  readonly create: 'never' | CreateRule;
   readonly deletes: MappingSide['deletes'];
 }
 
@@ -146,7 +147,7 @@ function section(config: Config, mapping: Mapping, first: SideIndex): DataflowSe
     from: sectionSide(mapping, from),
     to: sectionSide(mapping, to),
     description: flat(mapping.description),
-    sentences: sentences(mapping, first).map(({ kind, parts }) => ({ kind, text: plainText(parts), parts })),
+    sentences: sentences(config, mapping, first).map(({ kind, parts }) => ({ kind, text: plainText(parts), parts })),
     rows: mapping.properties.map((property) => row(config, mapping, property, first)),
   };
 }
@@ -165,7 +166,7 @@ const sectionSide = (mapping: Mapping, side: MappingSide): SectionSide => ({
   entity: side.entity.name,
   title: recordTitle(mapping, side),
   ...(side.when ? { when: side.when.source } : {}),
-  create: side.createAlways ? 'always' : side.create ? 'missing' : 'never',
+  create: side.create ?? 'never',
   deletes: side.deletes,
 });
 

@@ -5,6 +5,7 @@ import {
   type BrakeKind,
   type BrakeLimit,
   CONFLICT_RULES,
+  type Config,
   type ConflictRule,
   type EntityConfig,
   type Mapping,
@@ -39,8 +40,9 @@ export interface Sentence {
 }
 
 /** @param first the side that the document begins with */
-export function sentences(mapping: Mapping, first: SideIndex): Sentence[] {
+export function sentences(config: Config, mapping: Mapping, first: SideIndex): Sentence[] {
   const about: About = {
+    config,
     mapping,
     sides: [mapping.sides[first], mapping.sides[otherSide(first)]],
     record: (side) => recordTitle(mapping, side),
@@ -64,6 +66,7 @@ export function sentences(mapping: Mapping, first: SideIndex): Sentence[] {
 }
 
 interface About {
+  readonly config: Config;
   readonly mapping: Mapping;
   /** In the order of the document. */
   readonly sides: readonly [MappingSide, MappingSide];
@@ -107,12 +110,22 @@ function creation(about: About): Text[] {
   const said = sides.map((from) => {
     const to = other(about, from);
     if (!to.create) return text`No ${record(to)} is created for ${withArticle(record(from))} without a counterpart.`;
-    const beside = to.createAlways ? ', also beside records there that no rule compares with it' : '';
+    if (to.create === 'on-demand') return onDemand(about, from, to);
+    const beside = to.create === 'always' ? ', also beside records there that no rule compares with it' : '';
     return text`${withArticle(record(from), true)} without a counterpart is created in ${system(to)} as ${withArticle(flat(to.entity.title))}${beside}.`;
   });
   return sides.some(({ create }) => create)
     ? [...said, text`Nothing is created before all records of both sides were read once.`]
     : said;
+}
+
+function onDemand({ mapping, config, record, system }: About, from: MappingSide, to: MappingSide): Text {
+  const referring = [...config.mappings.values()].flatMap((one) =>
+    one.parents.includes(mapping.name) || one === mapping
+      ? one.sides.flatMap((side) => (side.system === from.system ? [withArticle(recordTitle(one, side))] : []))
+      : [],
+  );
+  return text`${withArticle(record(from), true)} without a counterpart is created in ${system(to)} as ${withArticle(flat(to.entity.title))} once ${listed([...new Set(referring)], 'or')} that is synchronized refers to it; it stays when the last one no longer does.`;
 }
 
 function matching(about: About): Text[] {
@@ -180,6 +193,8 @@ const flowing = ({ mapping }: About, direction: 'both' | SideIndex) =>
 
 function linked(about: About): Text {
   const [from, to] = about.sides;
+  if (about.mapping.properties.length === 0)
+    return text`The records are only linked, so that references to them can be translated: no property of them is written.`;
   if (flowing(about, 'both').length === 0)
     return text`Once linked, values flow one way only, as the next sentences say.`;
   const whole = flowing(about, 'both').length === about.mapping.properties.length;

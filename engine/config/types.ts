@@ -5,6 +5,7 @@ import type { WritablePath } from '../expression/path.ts';
 import type { JsonObject, SideIndex } from '../types.ts';
 import type { BrakeConfig } from './brake-limits.ts';
 import type { ConflictRule } from './conflict.ts';
+import type { CreateRule } from './create-rule.ts';
 
 /** A JSON Schema as an object. */
 export type JsonSchema = JsonObject;
@@ -287,10 +288,8 @@ export interface MappingSide {
   readonly system: SystemConfig;
   readonly entity: EntityConfig;
   readonly when: Expression | undefined;
-  /** Whether missing counterparts are created on this side. */
-  readonly create: boolean;
-  /** Also beside records of this side that no rule of the mapping compares with them. */
-  readonly createAlways: boolean;
+  /** Which missing counterparts are created on this side; undefined: none. */
+  readonly create: CreateRule | undefined;
   /** What happens here when the counterpart is deleted on the other side. */
   readonly deletes: DeleteRule;
   /** Where the id of the counterpart is written at creation, so that a lost answer can be looked up. */

@@ -96,6 +96,10 @@ export function decideCreate(facts: Facts, source: RecordView): Step {
       commit: { noFirstSync: true },
     });
   }
+  if (target.create === 'on-demand' && facts.choice?.kind !== 'create' && !pending) {
+    if (facts.waitedFor === undefined) return ask({ ask: 'waiters' });
+    if (!facts.waitedFor) return notReferenced(facts, source);
+  }
   const sent = facts.newRecord;
   if (!sent) return ask({ ask: 'new-record', view: source });
   if (!sent.ok) {
@@ -113,6 +117,14 @@ export function decideCreate(facts: Facts, source: RecordView): Step {
   if (created?.kind === 'created') return linkCreated(facts, source, created.view, sent, undefined);
   if (created) return notCreated(facts, source, created.error, former?.kind === 'unknown');
   return send(facts, source, sent, pending, former?.kind === 'unknown');
+}
+
+/** What is created on demand waits for a record that refers to it. Whoever refers to it later marks it dirty. */
+function notReferenced(facts: Facts, source: RecordView): Step {
+  const { name } = facts.mapping.sides[otherSide(source.side)];
+  const code = 'NOT_REFERENCED';
+  const reason = `No record in ${name} matches it, and nothing that is synchronized refers to it: its counterpart is created once something does.`;
+  return raiseIssue(facts, source, { kind: 'unmatched', code, reason }, outcomeOf('unmatched', { code, reason }));
 }
 
 /** A record that may be the result of another create waits for its end, or for a person. */

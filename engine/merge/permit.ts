@@ -100,9 +100,10 @@ const stands = (kind: BrakeKind, then: SeenValues, now: SeenValues): boolean =>
  */
 function isFirstSync(facts: Facts, kind: BrakeKind): boolean {
   const { unlinked, firstRead } = facts.stored;
+  const { issue } = entryOf(facts);
   return (
     kind === 'creates' &&
-    entryOf(facts).issue?.kind !== 'unmatched' &&
+    (issue?.kind !== 'unmatched' || issue.code === 'NOT_REFERENCED') &&
     (unlinked?.firstSeen ?? Infinity) <= (firstRead ?? -Infinity)
   );
 }

@@ -70,9 +70,10 @@ export const outcomeOfError = ({ code, message, context }: TandemError): Outcome
 
 /**
  * Records that refer to this one wait no longer to learn whether it gets a counterpart. What the brake blocks may get
- * one yet.
+ * one yet, and what nothing refers to gets one as soon as something does.
  */
-export const isSettled = (issue: Issue | undefined): boolean => issue !== undefined && issue.kind !== 'blocked';
+export const isSettled = (issue: Pick<Issue, 'kind' | 'code'> | undefined): boolean =>
+  issue !== undefined && issue.kind !== 'blocked' && issue.code !== 'NOT_REFERENCED';
 
 export const nothing: Commit = {
   result: { kind: 'none' },

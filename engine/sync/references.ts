@@ -2,6 +2,7 @@
 import type { Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
+import { isSettled } from '../merge/unit.ts';
 import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import type { ConvertContext, ReferenceAnswer } from './convert.ts';
 import type { Reference } from './facts.ts';
@@ -36,8 +37,7 @@ export function convertContext({
     // The record that is referred to has the id of the linked one, and is another.
     const reused = issue?.code === 'ID_REUSED';
     if (link && !reused) return { id: link.ids[otherSide(record.side)] };
-    // What a brake blocks is not settled: it may be linked yet.
-    const settled = issue !== undefined && issue.code !== 'BRAKE_ON';
+    const settled = isSettled(issue);
     missing.push({ ...record, settled });
     // Whose the link of a reused id is, a person decides: until then nothing takes its place.
     return settled && !link ? 'settled' : 'pending';
@@ -50,13 +50,21 @@ export function convertContext({
       async link(name, id) {
         const other = config.mappings.get(name);
         const from = other?.sides.find((candidate) => candidate.system.name === system.name);
-        if (!from)
+        if (!other || !from)
           throw new TandemError(
             'CONFIG_REFERENCE',
             `$link: there is no mapping "${name}" with a side in "${system.name}".`,
           );
         const answer = await referred({ mapping: name, side: from.index, id: String(id) });
-        return typeof answer === 'object' ? answer.id : undefined;
+        if (typeof answer === 'object') return answer.id;
+        // Without waiting for it, nobody would refer to it.
+        if (answer === 'pending' && other.sides[otherSide(from.index)].create === 'on-demand')
+          throw new TandemError(
+            'REFERENCE_WAITING',
+            `$link: the record has no counterpart in "${name}" yet, which is created on demand.`,
+            { id: String(id), pending: true },
+          );
+        return undefined;
       },
       record: async (entity, id) => (await client.read(entity, String(id)))?.data,
       async find(entity, query) {

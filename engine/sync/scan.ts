@@ -244,8 +244,13 @@ function withItemsOf({ number, unidentified: { count, first } }: Page, before: U
 
 /** Whether nothing in the mapping tells which records of a side are counterparts of those for which it would create others. */
 function createsBlindly({ match, sides }: Mapping, side: SideIndex): boolean {
-  const { create, createAlways } = sides[side];
-  return create && !createAlways && match.length === 0 && sides.every(({ correlate }) => correlate === undefined);
+  const { create } = sides[side];
+  return (
+    create !== undefined &&
+    create !== 'always' &&
+    match.length === 0 &&
+    sides.every(({ correlate }) => correlate === undefined)
+  );
 }
 
 const besideReason = ({ sides }: Mapping, side: SideIndex, count: number): string => {

@@ -97,6 +97,24 @@ export function checkOperations(
   }
 }
 
+/** A mapping without rows only links: it needs a rule by which, and a record made by it would be empty. */
+export function checkLinkOnly({ draft: { content, sides }, report }: Compiling, create: CreateRules): void {
+  if (content.properties.length > 0) return;
+  if ((content.match ?? []).length === 0 && Object.keys(content.correlate ?? {}).length === 0)
+    report.add(
+      'CONFIG_SCHEMA',
+      ['properties'],
+      'Without properties a mapping only links records: add a "match" rule or "correlate", by which it finds them.',
+    );
+  for (const side of [0, 1] as const)
+    if (create[side] !== undefined)
+      report.add(
+        'CONFIG_SCHEMA',
+        createPath({ content, sides }, side),
+        `Without properties a new record would be empty: add properties, or create nothing on ${sides[side].name}.`,
+      );
+}
+
 /** A copy of each record would be a record of the same entity, which takes part too and gets a copy of its own, and so on. */
 export function checkOneEntity({ draft, report, sides: [a, b] }: Compiling, create: CreateRules): void {
   const same = a.system === b.system && a.entity === b.entity;

@@ -5,7 +5,7 @@ import { brakeConfig } from '../brake-limits.ts';
 import { shortHash } from '../hash.ts';
 import type { Mapping, MappingSide } from '../types.ts';
 import type { YamlPath } from '../yaml.ts';
-import { checkOneEntity, checkOperations, checkTargets } from './checks.ts';
+import { checkLinkOnly, checkOneEntity, checkOperations, checkTargets } from './checks.ts';
 import type { Compiling, MappingContext } from './compiling.ts';
 import { expressionsBySide } from './expressions.ts';
 import type { MappingDraft } from './file.ts';
@@ -38,14 +38,14 @@ export function compileMapping(draft: MappingDraft, context: MappingContext): Co
   checkTargets(state, properties, correlate);
   checkOperations(state, create, deletes, properties);
   checkOneEntity(state, create);
+  checkLinkOnly(state, create);
   const mappingSide = (index: SideIndex): MappingSide => ({
     index,
     name: state.sides[index].name,
     system: state.sides[index].config,
     entity: state.sides[index].entityConfig,
     when: when[index],
-    create: create[index] !== undefined,
-    createAlways: create[index] === 'always',
+    create: create[index],
     deletes: deletes[index],
     correlate: correlate[index],
   });

@@ -6,6 +6,7 @@ import { isObject } from '../../json.ts';
 import type { Json } from '../../types.ts';
 import type { BrakeFile } from '../brake-limits.ts';
 import { NAMED_CONFLICT_RULES } from '../conflict.ts';
+import type { CreateRule } from '../create-rule.ts';
 import { createReport, type Report } from '../report.ts';
 import type { DeleteRule, JsonSchema, Problem, ValueType } from '../types.ts';
 import { type SchemaFault, schemaFaults } from '../validate.ts';
@@ -35,7 +36,7 @@ export interface MappingFile {
   between: BySide<string | { system: string; entity: string }>;
   when?: BySide<string>;
   match?: (BySide<string> & { onMatch?: 'link' | 'review' })[];
-  create?: string[] | BySide<'missing' | 'always'>;
+  create?: string[] | BySide<CreateRule>;
   correlate?: BySide<string>;
   conflict?: string;
   deletes?: DeleteRule | BySide<DeleteRule>;

@@ -3,6 +3,7 @@
 import { nearest } from '../../expression/nearest.ts';
 import type { SideIndex } from '../../types.ts';
 import { CONFLICT_RULES, type ConflictRule, isNamedConflictRule, NAMED_CONFLICT_RULES } from '../conflict.ts';
+import type { CreateRule } from '../create-rule.ts';
 import type { DeleteRule, SystemConfig } from '../types.ts';
 import type { YamlPath } from '../yaml.ts';
 import type { Compiling, MappingContext, ResolvedSide } from './compiling.ts';
@@ -103,8 +104,6 @@ export function deleteRules(state: Compiling): [DeleteRule, DeleteRule] {
 /** Per side what `create` says of it; undefined where nothing is created. */
 export type CreateRules = readonly [CreateRule | undefined, CreateRule | undefined];
 
-type CreateRule = 'missing' | 'always';
-
 export function createSides(state: Compiling): CreateRules {
   const { create = [] } = state.draft.content;
   const given = Array.isArray(create)
@@ -119,7 +118,7 @@ export function createSides(state: Compiling): CreateRules {
 }
 
 /** Where the file names a side under `create`. */
-export function createPath({ content, sides }: MappingDraft, side: SideIndex): YamlPath {
+export function createPath({ content, sides }: Pick<MappingDraft, 'content' | 'sides'>, side: SideIndex): YamlPath {
   const { name } = sides[side];
   return Array.isArray(content.create) ? ['create', content.create.indexOf(name)] : ['create', name];
 }

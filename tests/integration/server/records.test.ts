@@ -24,7 +24,7 @@ test('mappings are shown as they were loaded', async () => {
   });
   const { body: one } = await call('GET', '/mappings/people');
   expect(one).toMatchObject({
-    sides: [{ name: 'crm', system: 'crm', entity: 'things', create: true, deletes: 'review' }, { name: 'shop' }],
+    sides: [{ name: 'crm', system: 'crm', entity: 'things', create: 'missing', deletes: 'review' }, { name: 'shop' }],
     match: [{ keys: { crm: '$lowercase(email)', shop: '$lowercase(email)' }, onMatch: 'link' }],
     conflict: 'latest',
     properties: [

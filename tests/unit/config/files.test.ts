@@ -65,7 +65,7 @@ async function opened(root: string, watch = true): Promise<ConfigStore> {
   return store;
 }
 
-const edited = (store: ConfigStore) => store.current().mappings.get('people-customers')?.sides[1].create === false;
+const edited = (store: ConfigStore) => store.current().mappings.get('people-customers')?.sides[1].create === undefined;
 
 test.each(Object.entries(KINDS))(
   '%s in place of a file is a problem of that file only',

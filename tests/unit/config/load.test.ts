@@ -202,7 +202,7 @@ describe('a draft', () => {
       ENV,
     );
     expect(problems).toEqual([]);
-    expect(mapping!.sides[1].create).toBe(false);
+    expect(mapping!.sides[1].create).toBeUndefined();
   });
 
   it('of any text gets problems and no crash', () => {

@@ -67,13 +67,10 @@ it('a mapping that refers to one whose file cannot be read says so, and proposes
   ]);
 });
 
-it('create per side takes always or missing, and refuses other values', () => {
+it('create per side takes always, missing or on-demand, and refuses other values', () => {
   const { config, problems } = mapping(['create: [shop]', 'create: { shop: always, crm: missing }']);
   expect(problems).toEqual([]);
-  expect(config.mappings.get('people-customers')!.sides).toMatchObject([
-    { create: true, createAlways: false },
-    { create: true, createAlways: true },
-  ]);
+  expect(config.mappings.get('people-customers')!.sides).toMatchObject([{ create: 'missing' }, { create: 'always' }]);
   expect(mapping(['create: [shop]', 'create: { shpo: always }']).problems).toMatchObject([
     { where: 'create.shpo', message: expect.stringMatching(/did you mean "shop"/) },
   ]);

@@ -60,7 +60,7 @@ describe('an edit', () => {
     await store.reload();
     expect(changes.map((change) => change.changed)).toEqual([['people-customers']]);
     expect(store.current().version).not.toBe(before);
-    expect(store.current().mappings.get('people-customers')!.sides[1].create).toBe(false);
+    expect(store.current().mappings.get('people-customers')!.sides[1].create).toBeUndefined();
   });
 
   it('that changes nothing is not reported', async () => {

@@ -237,13 +237,14 @@ it('trouble with a reference names the records that it waits for, if any', () =>
   expect(troubleOf(error).refs).toEqual([]);
 });
 
-it('a record is settled with any issue but a block of the brake', () => {
-  const issue = { reason: '', mapping: 'v1', since: 1 };
+it('a record is settled with any issue but a block of the brake and that nothing refers to it', () => {
   expect([
     isSettled(undefined),
-    isSettled({ ...issue, kind: 'blocked' }),
-    isSettled({ ...issue, kind: 'waiting' }),
-  ]).toEqual([false, false, true]);
+    isSettled({ kind: 'blocked' }),
+    isSettled({ kind: 'unmatched', code: 'NOT_REFERENCED' }),
+    isSettled({ kind: 'unmatched' }),
+    isSettled({ kind: 'waiting' }),
+  ]).toEqual([false, false, false, true, true]);
 });
 
 it('a record that was not asked for, or does not exist, has no view', () => {

@@ -72,7 +72,7 @@ export function mappingOf({
       index,
       name,
       entity,
-      create: post !== (false as unknown),
+      create: post === (false as unknown) ? undefined : post === 'on-demand' ? post : 'missing',
       deletes: 'keep',
       correlate: undefined,
       ...given,
