@@ -62,7 +62,7 @@ export function checkOperations(
     if (!entity.list) lacks('list', 'without which its records cannot be seen.', ['between', name]);
     if (!entity.read) lacks('read', 'without which no record can be reconciled.', ['between', name]);
     const at = createPath(draft, index);
-    if (create[index] !== undefined) {
+    if (create[index] !== undefined && properties.length > 0) {
       const written = new Set(
         properties
           .filter((property) => property.direction === 'both' || property.direction === index)

@@ -77,6 +77,45 @@ it('create per side takes always, missing or on-demand, and refuses other values
   expect(mapping(['create: [shop]', 'create: { shop: often }']).problems[0]).toMatchObject({ line: 9 });
 });
 
+it('create on demand needs another mapping that refers to this one', () => {
+  const onDemand: [string, string] = ['create: [shop]', 'create: { shop: on-demand }'];
+  expect(mapping(onDemand).problems).toMatchObject([
+    {
+      code: 'CONFIG_REFERENCE',
+      where: 'create.shop',
+      message: expect.stringMatching(/^Nothing would ever be created/),
+    },
+  ]);
+  const { config, problems } = load({
+    ...edited(FILE, onDemand),
+    'mappings/teams.yaml':
+      'mapping: teams\nbetween: { crm: people, shop: customers }\nproperties:\n  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n',
+  });
+  expect(problems).toEqual([]);
+  expect(config.mappings.get('people-customers')!.sides[1].create).toBe('on-demand');
+});
+
+describe('a mapping without properties', () => {
+  const without = (...changes: [string, string][]) =>
+    mapping([MAPPING.slice(MAPPING.indexOf('properties:')), 'properties: []\n'], ...changes);
+
+  it('is taken where it has a rule by which it links', () => {
+    const { config, problems } = without(['create: [shop]\n', '']);
+    expect(problems).toEqual([]);
+    expect(config.mappings.get('people-customers')!.properties).toEqual([]);
+  });
+
+  it('may not create: the records would be empty', () =>
+    expect(without().problems).toMatchObject([
+      { where: 'create[0]', message: expect.stringMatching(/would be empty: add properties/) },
+    ]));
+
+  it('is refused without a match rule and without correlate: it would never link anything', () =>
+    expect(
+      without(['match:\n  - crm: $lowercase(mail)\n    shop: $lowercase(email)\ncreate: [shop]\n', '']).problems,
+    ).toMatchObject([{ where: 'properties', message: expect.stringMatching(/add a "match" rule or "correlate"/) }]));
+});
+
 describe('a mapping', () => {
   it('cannot call $account(), which is a matter of system files', () => {
     const text = '  - crm: $account().name\n    shop: phone\n    direction: shop\n';
@@ -96,8 +135,8 @@ describe('a mapping', () => {
     expect(
       found.sides.map((side) => [side.name, side.system.name, side.entity.name, side.create, side.deletes]),
     ).toEqual([
-      ['crm', 'crm', 'people', false, 'keep'],
-      ['shop', 'shop', 'customers', true, 'keep'],
+      ['crm', 'crm', 'people', undefined, 'keep'],
+      ['shop', 'shop', 'customers', 'missing', 'keep'],
     ]);
     expect(found.match[0]).toMatchObject({
       name: '$lowercase(mail) = $lowercase(email)',

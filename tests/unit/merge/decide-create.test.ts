@@ -271,6 +271,50 @@ describe('a record that needs a counterpart', () => {
     expect(play({ ...alone, open })).toContain('! create {');
   });
 
+  describe('created on demand', () => {
+    const onDemand = { ...alone, mapping: mappingOf({ sides: [{}, { create: 'on-demand' as never }] }) };
+
+    it('gets none while no record waits for it', () => {
+      const steps = play({ ...onDemand, answers: { waitedFor: false } });
+      expect(steps).toContain('? {ask: waiters}');
+      expect(steps).toContain('issue: {kind: unmatched, code: NOT_REFERENCED, reason: "No record in shop matches it');
+      expect(steps).not.toContain('! create {');
+      // Whoever waits for it goes on waiting: it may get one yet.
+      expect(steps).not.toContain('markDependents');
+    });
+
+    it.each([
+      ['a record waits for it', { answers: { waitedFor: true } }],
+      ['a person says so', { choice: { kind: 'create' }, answers: { waitedFor: false } }],
+    ] as const)('gets one where %s', (_, given) =>
+      expect(play({ ...onDemand, ...(given as Partial<Situation>) })).toContain('! create {'),
+    );
+
+    it('is not created twice where nothing refers to it any more after a create of unknown outcome', () =>
+      expect(
+        play({
+          ...onDemand,
+          open: { pendingCreate: sent },
+          answers: { found: nothingFound, waitedFor: false },
+          stored: { now: NOW + LAG },
+        }),
+      ).not.toContain('? {ask: waiters}'));
+
+    it('counts as part of the first sync, as nobody has left it out deliberately', () => {
+      const steps = play({
+        ...onDemand,
+        mapping: mappingOf({
+          sides: [{}, { create: 'on-demand' as never }],
+          brake: { creates: LIMIT, firstSync: 7 },
+        }),
+        answers: { waitedFor: true },
+        stored: { unlinked: { firstSeen: 1, state: '', matchKeys: [], correlationId: '', raw: '' }, firstRead: 2 },
+        open: { issue: { kind: 'unmatched', code: 'NOT_REFERENCED', reason: '', mapping: 'v1', since: 1 } },
+      });
+      expect(steps).toContain('counter: firstSync');
+    });
+  });
+
   it('is an issue where a value cannot be converted', () =>
     expect(
       play({
