@@ -119,7 +119,7 @@ export function decideCreate(facts: Facts, source: RecordView): Step {
   return send(facts, source, sent, pending, former?.kind === 'unknown');
 }
 
-/** What is created on demand waits for a record that refers to it. Whoever refers to it later marks it dirty. */
+/** What is created on demand waits for a record that refers to it. One that refers to it later marks it dirty. */
 function notReferenced(facts: Facts, source: RecordView): Step {
   const { name } = facts.mapping.sides[otherSide(source.side)];
   const code = 'NOT_REFERENCED';

@@ -279,7 +279,7 @@ describe('a record that needs a counterpart', () => {
       expect(steps).toContain('? {ask: waiters}');
       expect(steps).toContain('issue: {kind: unmatched, code: NOT_REFERENCED, reason: "No record in shop matches it');
       expect(steps).not.toContain('! create {');
-      // Whoever waits for it goes on waiting: it may get one yet.
+      // Records that wait for it go on waiting: it may get one yet.
       expect(steps).not.toContain('markDependents');
     });
 
