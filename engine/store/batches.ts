@@ -5,6 +5,7 @@ import { type BrakeListener, brakeRequest, parseBrake } from './brake.ts';
 import { parseOpen, quietIssue } from './issue-codec.ts';
 import { type Packable, pack } from './msgpack.ts';
 import type { Reader } from './reader.ts';
+import { LEASE } from './runs/run-scripts.ts';
 import { redisTime, type StoreContext } from './store-context.ts';
 import { isToken, tokenBytes } from './tokens.ts';
 import {
@@ -27,8 +28,6 @@ const LIMIT = 50;
 const LINGER = 1;
 /** Records asked about in one script. */
 const LOOKED = 500;
-/** What stands in the way of another run of the same kind, in ms: see engine/store/runs.ts. */
-const LEASE = 300_000;
 
 type TakeAnswer = [now: Buffer, brake: Buffer[], left: number, busy: Buffer[], units: UnitAnswer[], ended: Buffer];
 type UnitAnswer = [
