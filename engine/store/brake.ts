@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { BrakeKind } from '../config/brake-limits.ts';
+import { pairs } from './flat.ts';
 import type { Packable } from './msgpack.ts';
 import type { StoreContext } from './store-context.ts';
 import type { Allowance, Brake, BrakeAnswer } from './types.ts';
@@ -47,7 +48,7 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
       const { kind, by, count, limit, linked } = brake;
       const id = randomUUID();
       const fields = [id, kind, by, String(count), String(limit), String(linked)];
-      const on = parseBrake(pairs(await scripts.text<string[]>('trip', ...fields)))!;
+      const on = parseBrake(Object.fromEntries(pairs(await scripts.text<string[]>('trip', ...fields))))!;
       if (on.id === id) tell(true, on);
       return on;
     },
@@ -101,12 +102,6 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
       } while (cursor !== '0');
     },
   };
-}
-
-function pairs(flat: readonly string[]): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (let i = 0; i < flat.length; i += 2) fields[flat[i]!] = flat[i + 1]!;
-  return fields;
 }
 
 /** A write as scripts/brake.lua takes it, with the id that a brake gets which it trips. */

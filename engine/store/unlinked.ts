@@ -3,6 +3,7 @@ import { coalesce } from '../coalesce.ts';
 import type { SideIndex } from '../types.ts';
 import { pack } from './msgpack.ts';
 import type { Reader } from './reader.ts';
+import { LOOKED } from './scripts.ts';
 import type { StoreContext } from './store-context.ts';
 import { tokenBytes } from './tokens.ts';
 import type { Token, UnlinkedIndex } from './types.ts';
@@ -11,8 +12,6 @@ import { decodeUnlinked, type UnlinkedEntry } from './unlinked-codec.ts';
 
 /** Records written in one step. */
 const BATCH = 200;
-/** Records asked about in one script. */
-const LOOKED = 500;
 
 // Over 60 lines: a factory. What it returns are short functions over the same families of keys.
 export function createUnlinked(context: StoreContext, reader: Reader) {
