@@ -167,7 +167,7 @@ export {
   openFingerprinter,
 } from './store/fingerprints.ts';
 export { HISTORY_DAYS, HISTORY_ENTRIES } from './store/history.ts';
-export type { RecordIssue } from './store/issues.ts';
+export type { RecordIssue } from './store/issue-list.ts';
 export { createJournal, type Journal, type JournalEntry } from './store/journal.ts';
 export { type PlanEntry, RUN_STATES, RUN_TRIGGERS, type Run } from './store/runs.ts';
 export { createStore, openTransfer } from './store/store.ts';
