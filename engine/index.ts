@@ -159,7 +159,7 @@ export { startWorkers } from './runtime/workers.ts';
 
 // ---------------------------------------------------------------- what is kept in Redis, and copies of it
 
-export { type CopiedMapping, type ExportCounts, exportLines, type ImportProblem, importLines } from './store/copy.ts';
+export { type CopiedMapping, type ExportCounts, exportLines } from './store/copy.ts';
 export {
   adoptFingerprints,
   createFingerprinter,
@@ -168,7 +168,8 @@ export {
   openFingerprinter,
 } from './store/fingerprints.ts';
 export { HISTORY_DAYS, HISTORY_ENTRIES } from './store/history.ts';
-export type { RecordIssue } from './store/issues.ts';
+export { type ImportProblem, importLines } from './store/import-copy.ts';
+export type { RecordIssue } from './store/issue-list.ts';
 export { createJournal, type Journal, type JournalEntry } from './store/journal.ts';
 export { type PlanEntry, RUN_STATES, RUN_TRIGGERS, type Run } from './store/runs.ts';
 export { createStore, openTransfer } from './store/store.ts';

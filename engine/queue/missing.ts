@@ -4,7 +4,7 @@
  */
 import type { Mapping } from '../config/types.ts';
 import type { Engine } from '../engine.ts';
-import type { KeptSide } from '../store/progress.ts';
+import type { KeptSide } from '../store/followed.ts';
 import type { Pair } from '../types.ts';
 
 /** A mapping that was in force and has no usable file now, or one whose retirement is not finished. */

@@ -4,7 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { BrakeKind } from '../config/brake-limits.ts';
+import { pairs } from './flat.ts';
 import type { Packable } from './msgpack.ts';
+import { createMissing } from './not-met.ts';
 import type { StoreContext } from './store-context.ts';
 import type { Allowance, Brake, BrakeAnswer } from './types.ts';
 
@@ -14,19 +16,16 @@ export type { Allowance, Brake, BrakeAnswer } from './types.ts';
 export const BRAKE_WINDOW = 600_000;
 /** A run that goes on for longer counts no further back, in ms. */
 const LONGEST = 86_400_000;
-const BATCH = 500;
 
 /** Called when the brake goes on or off, by the process that did it. */
 export type BrakeListener = (on: boolean, brake: Brake) => void;
 
-// Over 60 lines: a factory. What it returns are short functions over the same keys.
 /** @param tell called when this process puts the brake on or takes it off */
-export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: BrakeListener = () => {}) {
+export function createBrakeStore(context: StoreContext, tell: BrakeListener = () => {}) {
+  const { redis, scripts, base } = context;
   const keys = {
     /** HASH: the brake that is on, else absent. */
     brake: `${base}brake`,
-    /** SET of ids on side 0: links whose records a full scan did not meet, while the brake is on. */
-    missing: `${base}brake:missing`,
     /** HASH id of a brake -> `ANSWER|KIND|MS`, for 90 days. */
     answers: `${base}brake:answers`,
     /** ZSET of `SIDE/ID` by the time of the write, in ms: what counts at present. */
@@ -34,6 +33,8 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
   };
 
   return {
+    ...createMissing(context),
+
     /** The brake that is on, if one is. */
     async on(): Promise<Brake | undefined> {
       return parseBrake(await redis.hgetall(keys.brake));
@@ -47,7 +48,7 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
       const { kind, by, count, limit, linked } = brake;
       const id = randomUUID();
       const fields = [id, kind, by, String(count), String(limit), String(linked)];
-      const on = parseBrake(pairs(await scripts.text<string[]>('trip', ...fields)))!;
+      const on = parseBrake(Object.fromEntries(pairs(await scripts.text<string[]>('trip', ...fields))))!;
       if (on.id === id) tell(true, on);
       return on;
     },
@@ -71,42 +72,7 @@ export function createBrakeStore({ redis, scripts, base }: StoreContext, tell: B
       const stored = await redis.hget(keys.answers, id);
       return stored === null ? undefined : stored.startsWith(`discard|${kind}|`) ? 'discard' : 'continue';
     },
-
-    // ------------------------------------------------------------ records that a scan did not meet
-
-    /** Notes the links whose records a full scan did not meet, by their ids on side 0. */
-    async noteMissing(ids: readonly string[]): Promise<void> {
-      if (ids.length === 0) return void (await redis.del(keys.missing));
-      // Built aside: an answer meanwhile sees all of the former ones or all of these.
-      const fresh = `${keys.missing}:${randomUUID()}`;
-      for (let i = 0; i < ids.length; i += BATCH)
-        await redis
-          .multi()
-          .sadd(fresh, ...ids.slice(i, i + BATCH))
-          .expire(fresh, 3600)
-          .exec();
-      await redis.multi().rename(fresh, keys.missing).persist(keys.missing).exec();
-    },
-
-    missingCount: (): Promise<number> => redis.scard(keys.missing),
-
-    someMissing: (limit: number): Promise<string[]> => redis.srandmember(keys.missing, limit),
-
-    async *missing(): AsyncGenerator<string[]> {
-      let cursor = '0';
-      do {
-        const [next, ids] = await redis.sscan(keys.missing, cursor, 'COUNT', BATCH);
-        cursor = next;
-        if (ids.length > 0) yield ids;
-      } while (cursor !== '0');
-    },
   };
-}
-
-function pairs(flat: readonly string[]): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (let i = 0; i < flat.length; i += 2) fields[flat[i]!] = flat[i + 1]!;
-  return fields;
 }
 
 /** A write as scripts/brake.lua takes it, with the id that a brake gets which it trips. */

@@ -3,6 +3,7 @@
  * they are taken and leave the set is in batches.ts. Time is that of Redis alone.
  */
 import type { Redis } from 'ioredis';
+import { createMarkWaits } from './mark-waits.ts';
 
 /** What is kept of an event of a system, while its record waits. */
 export interface MarkEvent {
@@ -10,15 +11,6 @@ export interface MarkEvent {
   readonly at: number;
   /** The trace of its request, where traces are made. */
   readonly trace: string | undefined;
-}
-
-/** Why records of a mapping are due later. */
-export interface MarkWait {
-  readonly reason: string;
-  readonly code?: string;
-  /** Epoch ms: since when, and until when they wait at least. */
-  readonly since: number;
-  readonly until: number;
 }
 
 export interface DirtyStats {
@@ -30,8 +22,6 @@ export interface DirtyStats {
   readonly oldest: number | undefined;
 }
 
-/** A wait that comes again within this time is the same one, in ms. */
-const WAIT_GAP = 60_000;
 /** Records named in one command. */
 const BATCH = 500;
 
@@ -96,21 +86,26 @@ interface DirtyCommands {
   tandemDirtyStats(...args: string[]): Promise<[count: number, due: number, oldest: number]>;
 }
 
+function defineDirtyScripts(connection: Redis): Redis & DirtyCommands {
+  connection.defineCommand('tandemDirtyMark', { lua: MARK, numberOfKeys: 2 });
+  connection.defineCommand('tandemDirtyDiscard', { lua: DISCARD, numberOfKeys: 2 });
+  connection.defineCommand('tandemDirtyStats', { lua: STATS, numberOfKeys: 1 });
+  return connection as Redis & DirtyCommands;
+}
+
 export const dirtyKey = (prefix: string, mapping: string): string => `${prefix}:{${mapping}}:dirty`;
 
 export type Dirty = ReturnType<typeof createDirty>;
 
-// Over 60 lines: a factory. What it returns are short functions, each one command or script.
 /** The dirty sets of all mappings. */
 export function createDirty(connection: Redis, prefix: string) {
-  connection.defineCommand('tandemDirtyMark', { lua: MARK, numberOfKeys: 2 });
-  connection.defineCommand('tandemDirtyDiscard', { lua: DISCARD, numberOfKeys: 2 });
-  connection.defineCommand('tandemDirtyStats', { lua: STATS, numberOfKeys: 1 });
-  const redis = connection as Redis & DirtyCommands;
+  const redis = defineDirtyScripts(connection);
   const setOf = (mapping: string): string => dirtyKey(prefix, mapping);
   const keysOf = (mapping: string): [string, string] => [setOf(mapping), `${setOf(mapping)}:events`];
 
   return {
+    ...createMarkWaits(redis, setOf),
+
     /**
      * Has these records looked at.
      * @param delay ms from now
@@ -153,31 +148,6 @@ export function createDirty(connection: Redis, prefix: string) {
     async stats(mapping: string): Promise<DirtyStats> {
       const [count, due, oldest] = await redis.tandemDirtyStats(setOf(mapping));
       return { count, due, oldest: due > 0 ? oldest : undefined };
-    },
-
-    /** Notes why records wait; since when is kept while it goes on. @param ms for which they wait now */
-    async noteWait(mapping: string, { reason, code }: Pick<MarkWait, 'reason' | 'code'>, ms: number): Promise<void> {
-      const key = `${setOf(mapping)}:waits`;
-      const now = Date.now();
-      const stored = await redis.hget(key, reason);
-      const former = stored === null ? undefined : (JSON.parse(stored) as MarkWait);
-      const continued = former !== undefined && former.code === code && former.until + WAIT_GAP > now;
-      const wait: MarkWait = {
-        reason,
-        ...(code === undefined ? {} : { code }),
-        since: continued ? former.since : now,
-        until: Math.max(continued ? former.until : 0, now + Math.ceil(ms)),
-      };
-      await redis.hset(key, reason, JSON.stringify(wait));
-      await redis.pexpire(key, Math.max(WAIT_GAP, wait.until - now) + WAIT_GAP);
-    },
-
-    /** Why records of a mapping wait at present. */
-    async waits(mapping: string): Promise<MarkWait[]> {
-      const waits = Object.values(await redis.hgetall(`${setOf(mapping)}:waits`)).map(
-        (json) => JSON.parse(json) as MarkWait,
-      );
-      return waits.filter(({ until }) => until > Date.now());
     },
 
     /** Records of each mapping that are due now, in one round trip. */

@@ -6,7 +6,7 @@ import type { StoreContext } from './store-context.ts';
 import type { FoundRecord, Link, OpenEntry } from './types.ts';
 import { decodeUnlinked, type UnlinkedEntry } from './unlinked-codec.ts';
 import { textOfWaiting, unpackWaiting } from './waiting-codec.ts';
-import { staleWord } from './words.ts';
+import { staleWord, type Words } from './words.ts';
 
 /** Records read in one round trip. */
 const BATCH = 500;
@@ -24,46 +24,12 @@ export interface StoredRecord {
 
 type Row<Open> = [first: Buffer | null, link: Buffer | null, entry: Buffer | null, open: Open];
 
-// Over 60 lines: a factory. What it returns are ways to read by one script.
 export function createReader(context: StoreContext) {
-  const { scripts, words } = context;
-
-  /** @returns undefined where the definition set of one of them is gone: they are to be read again */
-  async function decode(values: readonly { id: string; value: Buffer }[]): Promise<Link[] | undefined> {
-    const sets = await words.sets(values.map(({ value }) => setNumber(value)));
-    const links: Link[] = [];
-    for (const { id, value } of values) {
-      const set = sets.get(setNumber(value));
-      if (!set) return undefined;
-      links.push(decodeLink(id, value, set));
-    }
-    return links;
-  }
-
-  async function rows<Open>(side: SideIndex, ids: readonly string[], full: boolean) {
-    const found: { row: Row<Open>; link: Link | undefined }[] = [];
-    for (let i = 0; i < ids.length; i += BATCH) {
-      const some = ids.slice(i, i + BATCH);
-      for (let left = TRIES; ; left--) {
-        const batch = await scripts.run<Row<Open>[]>('lookup', String(side), full ? 'full' : '', ...some);
-        const linked = batch.flatMap(([first, value]) => (first && value ? [{ id: first.toString(), value }] : []));
-        const links = await decode(linked);
-        if (links) {
-          let next = 0;
-          for (const row of batch) found.push({ row, link: row[1] ? links[next++] : undefined });
-          break;
-        }
-        if (left === 0) throw staleWord();
-      }
-    }
-    return found;
-  }
-
   return {
-    decode,
+    decode: (values: readonly { id: string; value: Buffer }[]) => decode(context.words, values),
 
     async lookup(side: SideIndex, ids: readonly string[]): Promise<FoundRecord[]> {
-      const found = await rows<Buffer | null>(side, ids, false);
+      const found = await rows<Buffer | null>(context, side, ids, false);
       return found.map(({ row: [, , value, open], link }) => {
         const unlinked = value ? decodeUnlinked(value) : undefined;
         const issue = kindOf(open?.toString() ?? unlinked?.issue?.kind ?? '');
@@ -72,10 +38,10 @@ export function createReader(context: StoreContext) {
     },
 
     async records(side: SideIndex, ids: readonly string[]): Promise<StoredRecord[]> {
-      const found = await rows<(Buffer | null)[]>(side, ids, true);
+      const found = await rows<(Buffer | null)[]>(context, side, ids, true);
       const entries = found.map(({ row }) => (row[2] ? decodeUnlinked(row[2]) : undefined));
       const waiting = found.flatMap(({ row }) => row[3].slice(2).flatMap((value) => (value ? [value] : [])));
-      const texts = await words.texts([
+      const texts = await context.words.texts([
         ...entries.flatMap((entry) => (entry?.issue ? [entry.issue.text] : [])),
         ...waiting.map(textOfWaiting),
       ]);
@@ -114,3 +80,34 @@ export function createReader(context: StoreContext) {
 }
 
 export type Reader = ReturnType<typeof createReader>;
+
+/** @returns undefined where the definition set of one of them is gone: they are to be read again */
+async function decode(words: Words, values: readonly { id: string; value: Buffer }[]): Promise<Link[] | undefined> {
+  const sets = await words.sets(values.map(({ value }) => setNumber(value)));
+  const links: Link[] = [];
+  for (const { id, value } of values) {
+    const set = sets.get(setNumber(value));
+    if (!set) return undefined;
+    links.push(decodeLink(id, value, set));
+  }
+  return links;
+}
+
+async function rows<Open>({ scripts, words }: StoreContext, side: SideIndex, ids: readonly string[], full: boolean) {
+  const found: { row: Row<Open>; link: Link | undefined }[] = [];
+  for (let i = 0; i < ids.length; i += BATCH) {
+    const some = ids.slice(i, i + BATCH);
+    for (let left = TRIES; ; left--) {
+      const batch = await scripts.run<Row<Open>[]>('lookup', String(side), full ? 'full' : '', ...some);
+      const linked = batch.flatMap(([first, value]) => (first && value ? [{ id: first.toString(), value }] : []));
+      const links = await decode(words, linked);
+      if (links) {
+        let next = 0;
+        for (const row of batch) found.push({ row, link: row[1] ? links[next++] : undefined });
+        break;
+      }
+      if (left === 0) throw staleWord();
+    }
+  }
+  return found;
+}

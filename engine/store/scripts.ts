@@ -28,6 +28,9 @@ const SCRIPTS = [
   'waited',
 ] as const;
 
+/** Records asked about in one script, at most. */
+export const LOOKED = 500;
+
 export type ScriptName = (typeof SCRIPTS)[number];
 type Argument = string | number | Buffer;
 

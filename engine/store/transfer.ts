@@ -12,7 +12,7 @@ import type { Issues } from './issues.ts';
 import { type Packable, pack } from './msgpack.ts';
 import type { Reader } from './reader.ts';
 import type { StoreContext } from './store-context.ts';
-import type { CorrelationNote, Issue, IssueKind, OpenPatch, PendingCreate, Token } from './types.ts';
+import type { CorrelationNote, Issue, IssueKind, Link, OpenPatch, PendingCreate, Token } from './types.ts';
 import { packLink, type WireUnit } from './units.ts';
 import { packState } from './unlinked-codec.ts';
 import { staleWord } from './words.ts';
@@ -49,75 +49,14 @@ const KEPT: readonly IssueKind[] = ['orphaned', 'paused', 'unmatched'];
 
 export type Transfer = ReturnType<typeof createTransfer> & { count(): Promise<number> };
 
-// Over 60 lines: a factory. What it returns are four functions, two per direction.
 export function createTransfer(context: StoreContext, reader: Reader, issues: Issues) {
-  const { redis, base, scripts, words } = context;
-
-  async function restore(make: (used: Set<number>) => Promise<WireUnit[]>, dry: boolean): Promise<Restored[]> {
-    for (let left = TRIES; left > 0; left--) {
-      const used = new Set<number>();
-      const u = await make(used);
-      const request = { p: context.prefix, m: context.mapping, w: [...used], dry, u };
-      const results = await scripts.text<number[]>('restore', pack(request as Packable));
-      if (results[0] !== -1) return results.map((code) => RESTORED[code]!);
-      words.forget();
-    }
-    throw staleWord();
-  }
-
+  const { words } = context;
   return {
     /** Every link, a batch at a time. One that changes meanwhile is copied as it was or as it became, never mixed. */
-    async *copyLinks(): AsyncGenerator<CopiedLink[]> {
-      let cursor = '0';
-      do {
-        const [next, flat] = await redis.hscanBuffer(`${base}link`, cursor, 'COUNT', BATCH);
-        cursor = next.toString();
-        const ids = flat.flatMap((field, i) => (i % 2 === 0 ? [field.toString()] : []));
-        const copied = (await reader.records(0, ids)).flatMap(({ link, openOfLink: { issue } }): CopiedLink[] => {
-          if (!link) return [];
-          // Whatever waits for another try is looked at once more.
-          // That an id was given again may stand nowhere else than in the issue.
-          const open = issue !== undefined && !KEPT.includes(issue.kind) && issue.code !== 'ID_REUSED';
-          const { ids, base, unconfirmed, lastSynced, ownWriteAt, foreignAt } = link;
-          const [a, b] = link.correlation;
-          const correlation = open ? ([a ?? 'open', b ?? 'open'] as const) : link.correlation;
-          return [
-            {
-              ids,
-              base,
-              ...(unconfirmed.length > 0 ? { unconfirmed } : {}),
-              ...(correlation.some(Boolean) ? { correlation } : {}),
-              lastSynced: open ? ['', ''] : lastSynced,
-              ...(ownWriteAt.some((at) => at > 0) ? { ownWriteAt, foreignAt } : {}),
-              ...(issue && !open ? { issue: lasting(issue) } : {}),
-            },
-          ];
-        });
-        if (copied.length > 0) yield copied;
-      } while (cursor !== '0');
-    },
+    copyLinks: () => copyLinks(context, reader),
 
     /** Records without a link that were decided about, or for which a create was begun. */
-    async *copyRecords(): AsyncGenerator<CopiedRecord[]> {
-      for await (const batch of issues.list(KEPT)) {
-        for (const side of [0, 1] as const) {
-          const own = batch.filter((record) => record.side === side);
-          const found = await reader.records(
-            side,
-            own.map(({ id }) => id),
-          );
-          const free = own.flatMap(({ id, issue }, i): CopiedRecord[] => {
-            const { link, unlinked } = found[i]!;
-            return link || !unlinked?.state ? [] : [{ side, id, state: unlinked.state, issue: lasting(issue) }];
-          });
-          if (free.length > 0) yield free;
-        }
-      }
-      for (const side of [0, 1] as const) {
-        const pending = await issues.pendingCreates(side);
-        if (pending.length > 0) yield pending.map(({ id, pending }) => ({ side, id, pendingCreate: pending }));
-      }
-    },
+    copyRecords: () => copyRecords(reader, issues),
 
     /**
      * Puts links back in one step, each whole or not at all; one that is there is left as it is. With the first, what
@@ -125,6 +64,7 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
      */
     restoreLinks: (batch: readonly CopiedLink[], dry: boolean): Promise<Restored[]> =>
       restore(
+        context,
         (used) =>
           Promise.all(
             batch.map(async ({ issue, ...link }) => ({
@@ -138,6 +78,7 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
     /** Puts back what is known of records without a link; what is known of them by now stays. */
     restoreRecords: (batch: readonly CopiedRecord[], dry: boolean): Promise<Restored[]> =>
       restore(
+        context,
         (used) =>
           Promise.all(
             batch.map(async ({ side, id, state, issue, pendingCreate }) => {
@@ -148,6 +89,74 @@ export function createTransfer(context: StoreContext, reader: Reader, issues: Is
         dry,
       ),
   };
+}
+
+async function* copyLinks({ redis, base }: StoreContext, reader: Reader): AsyncGenerator<CopiedLink[]> {
+  let cursor = '0';
+  do {
+    const [next, flat] = await redis.hscanBuffer(`${base}link`, cursor, 'COUNT', BATCH);
+    cursor = next.toString();
+    const ids = flat.flatMap((field, i) => (i % 2 === 0 ? [field.toString()] : []));
+    const copied = (await reader.records(0, ids)).flatMap(({ link, openOfLink }) =>
+      link ? [copiedLink(link, openOfLink.issue)] : [],
+    );
+    if (copied.length > 0) yield copied;
+  } while (cursor !== '0');
+}
+
+function copiedLink(link: Link, issue: Issue | undefined): CopiedLink {
+  // Whatever waits for another try is looked at once more.
+  // That an id was given again may stand nowhere else than in the issue.
+  const open = issue !== undefined && !KEPT.includes(issue.kind) && issue.code !== 'ID_REUSED';
+  const { ids, base, unconfirmed, lastSynced, ownWriteAt, foreignAt } = link;
+  const [a, b] = link.correlation;
+  const correlation = open ? ([a ?? 'open', b ?? 'open'] as const) : link.correlation;
+  return {
+    ids,
+    base,
+    ...(unconfirmed.length > 0 ? { unconfirmed } : {}),
+    ...(correlation.some(Boolean) ? { correlation } : {}),
+    lastSynced: open ? ['', ''] : lastSynced,
+    ...(ownWriteAt.some((at) => at > 0) ? { ownWriteAt, foreignAt } : {}),
+    ...(issue && !open ? { issue: lasting(issue) } : {}),
+  };
+}
+
+async function* copyRecords(reader: Reader, issues: Issues): AsyncGenerator<CopiedRecord[]> {
+  for await (const batch of issues.list(KEPT)) {
+    for (const side of [0, 1] as const) {
+      const own = batch.filter((record) => record.side === side);
+      const found = await reader.records(
+        side,
+        own.map(({ id }) => id),
+      );
+      const free = own.flatMap(({ id, issue }, i): CopiedRecord[] => {
+        const { link, unlinked } = found[i]!;
+        return link || !unlinked?.state ? [] : [{ side, id, state: unlinked.state, issue: lasting(issue) }];
+      });
+      if (free.length > 0) yield free;
+    }
+  }
+  for (const side of [0, 1] as const) {
+    const pending = await issues.pendingCreates(side);
+    if (pending.length > 0) yield pending.map(({ id, pending }) => ({ side, id, pendingCreate: pending }));
+  }
+}
+
+async function restore(
+  { prefix, mapping, scripts, words }: StoreContext,
+  make: (used: Set<number>) => Promise<WireUnit[]>,
+  dry: boolean,
+): Promise<Restored[]> {
+  for (let left = TRIES; left > 0; left--) {
+    const used = new Set<number>();
+    const u = await make(used);
+    const request = { p: prefix, m: mapping, w: [...used], dry, u };
+    const results = await scripts.text<number[]>('restore', pack(request as Packable));
+    if (results[0] !== -1) return results.map((code) => RESTORED[code]!);
+    words.forget();
+  }
+  throw staleWord();
 }
 
 /** Without the failed job, which the queues of another Redis do not have. */

@@ -16,6 +16,7 @@ import type {
   PendingWrites,
   RecentWrite,
   RecordKey,
+  RecordRef,
   RunCount,
   UnlinkedIndex,
 } from './types.ts';
@@ -28,6 +29,9 @@ const ANSWERS = ['done', 'fenced', 'taken', 'lost'] as const;
 const MOST_KEYS = 20;
 /** A text that goes between its interning and the commit is interned again; that it goes each time is no chance. */
 const TRIES = 5;
+
+export const recordKeys = (records: readonly RecordRef[]): RecordKey[] =>
+  records.map(({ side, id }) => recordKey(side, id));
 
 /**
  * Records units that others have packed.

@@ -1,6 +1,7 @@
 /** A copy of links: put back whole, nothing that is there changed, and a damaged copy gives what it has. */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { type CopiedMapping, exportLines, type ImportProblem, importLines } from '../../../engine/store/copy.ts';
+import { type CopiedMapping, exportLines } from '../../../engine/store/copy.ts';
+import { type ImportProblem, importLines } from '../../../engine/store/import-copy.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
 import { createLinks, type Links } from '../../support/links.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
