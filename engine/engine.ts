@@ -6,26 +6,22 @@ import type { Redis } from 'ioredis';
 import type { ConfigStore } from './config/config-store.ts';
 import type { Config, Mapping } from './config/types.ts';
 import type { SystemStatus } from './connectors/circuit.ts';
-import { createSystemClient, type SystemClient } from './connectors/client.ts';
-import type { CallInfo, SystemDeps } from './connectors/host.ts';
-import { type Connectors, connectorOf } from './connectors/registry.ts';
-import { type ErrorCode, TandemError } from './errors.ts';
+import type { SystemClient } from './connectors/client.ts';
+import type { CallInfo } from './connectors/host.ts';
+import type { Connectors } from './connectors/registry.ts';
+import type { ErrorCode } from './errors.ts';
 import type { Fingerprinter } from './expression/values.ts';
 import type { Logger } from './logger.ts';
-import { silent } from './logger.ts';
 import type { Outcome } from './model/outcome.ts';
-import { recordKey } from './model/record-key.ts';
-import { connect } from './queue/connection.ts';
-import { createRetirements, type Retirements } from './queue/retirements.ts';
-import { createVersions, type VersionOptions, type Versions } from './queue/versions.ts';
-import { createQueues, type Queues } from './runtime/queues.ts';
+import type { Retirements } from './queue/retirements.ts';
+import type { VersionOptions, Versions } from './queue/versions.ts';
+import type { Queues } from './runtime/queues.ts';
 import type { Brake } from './store/brake.ts';
-import { createDirty, type Dirty, type MarkEvent } from './store/dirty.ts';
-import { type KeptFingerprinter, watchKey } from './store/fingerprints.ts';
-import { createRuns, type Run, type Runs } from './store/runs.ts';
-import { createStore, type Store } from './store/store.ts';
-import { readsOf } from './store/store-context.ts';
-import { createThroughput, type Throughput } from './store/throughput.ts';
+import type { Dirty } from './store/dirty.ts';
+import type { KeptFingerprinter } from './store/fingerprints.ts';
+import type { Run, Runs } from './store/runs.ts';
+import type { Store } from './store/store.ts';
+import type { Throughput } from './store/throughput.ts';
 import type { RunKind } from './sync/scan.ts';
 import type { StepHook, SyncContext } from './sync/sync-context.ts';
 import type { Tracing } from './tracing.ts';
@@ -138,236 +134,4 @@ export interface Engine {
   /** Queues whatever concerns the records named by a system's webhook. @returns how many records were queued */
   events(system: string, events: readonly { event: string; id: string }[]): Promise<number>;
   close(): Promise<void>;
-}
-
-// Over 60 lines: a factory. What it returns are functions that share the connection, the queues, the stores and the clients.
-/**
- * Connects to Redis, and begins no work: `startWorkers` does. `close` leaves `config` open, which the caller made.
- * @throws TandemError STARTUP_REFUSED where `redisUrl` is no address of a Redis
- */
-export function createEngine(options: EngineOptions): Engine {
-  const prefix = options.prefix ?? 'tandem';
-  const logger = options.logger ?? silent;
-  const redis = connect(options.redisUrl, prefix);
-  redis.on('error', (error) => logger.warn({ reason: error.message }, 'Redis connection'));
-  const forgetKey = watchKey(redis, options.fingerprinter);
-  const queues = createQueues(redis, prefix, options.retryDelay, options.tracing?.jobs);
-  const dirty = createDirty(redis, prefix);
-  const throughput = createThroughput(redis, prefix);
-  const runs = createRuns(redis, prefix);
-  const versions = createVersions(redis, prefix, options.versions, () => engine.statuses());
-  const retirements = createRetirements(redis, prefix, options.versions?.ttl);
-  /** Of each mapping the store under the rules asked for last, and the one before it: work under way keeps to its rules. */
-  const links = new Map<string, Store[]>();
-  /** Of each system the one in force, and the one before it: work under way finishes on what it began with. */
-  const clients = new Map<string, { version: string; client: SystemClient }[]>();
-
-  /** Has records looked at as soon as a worker is free: whatever happens to this process, they are not lost. */
-  async function mark(mapping: string, records: readonly string[], event?: MarkEvent): Promise<void> {
-    if (records.length === 0) return;
-    await dirty.mark(mapping, records, 0, event);
-    await queues.notify(mapping, event === undefined);
-  }
-
-  const engine: Engine = {
-    options,
-    prefix,
-    logger,
-    redis,
-    config: options.config,
-    queues,
-    dirty,
-    throughput,
-    runs,
-    versions,
-    retirements,
-
-    mapping(name) {
-      const mapping = options.config.current().mappings.get(name);
-      if (!mapping) throw new TandemError('NOT_FOUND', `There is no mapping "${name}".`, { mapping: name });
-      return mapping;
-    },
-
-    links(name, config = options.config.current()) {
-      const mapping = config.mappings.get(name) ?? { name, match: [] };
-      const known = links.get(name) ?? [];
-      const found = known.find(({ context }) => context.rules.reads === readsOf(mapping));
-      if (found) return found;
-      const store = createStore(redis, prefix, mapping, options.fingerprinter, (on, brake) =>
-        options.onBrake?.({ mapping: mapping.name, on, brake }),
-      );
-      links.set(name, [store, ...known.slice(0, 1)]);
-      return store;
-    },
-
-    client(name, begun) {
-      const known = clients.get(name) ?? [];
-      const former = begun?.systems.get(name)?.version;
-      const kept = known.find(({ version }) => version === former);
-      if (kept) return kept.client;
-      const config = options.config.current().systems.get(name);
-      if (!config) throw new TandemError('NOT_FOUND', `There is no system "${name}".`, { system: name });
-      const current = known.find(({ version }) => version === config.version);
-      if (current) {
-        // Edited back: it is the one in force again.
-        if (known[0] !== current) clients.set(name, [current, ...known.filter((one) => one !== current)]);
-        return current.client;
-      }
-      const deps: SystemDeps = {
-        retryDelay: options.retryDelay,
-        redis,
-        prefix,
-        encryptionKey: options.encryptionKey,
-        ...(options.onCall ? { onCall: options.onCall } : {}),
-        ...(options.tracing ? { tracing: options.tracing } : {}),
-        onClock(system, ahead) {
-          const minutes = Math.round(Math.abs(ahead) / 60_000);
-          const offset = `${minutes} min ${ahead > 0 ? 'ahead' : 'behind'}`;
-          if (minutes > 0) logger.warn({ system, offset }, 'the clock of the system is off: set it, or this one');
-          else logger.info({ system }, 'the clock of the system is right again');
-        },
-        onCircuit(system, { state, next, reason }) {
-          if (state === 'unauthorized' || state === 'refusing')
-            logger.error({ system, next, reason }, 'the system refuses all calls: its work waits');
-          else if (state === 'down')
-            logger.warn({ system, next }, 'the system is down: its calls wait, and it is tried again');
-          else if (state === 'read-only')
-            logger.warn(
-              { system, next },
-              'the system takes no writes: they wait, and one of them is tried now and then',
-            );
-          else logger.info({ system }, 'the system is back: its calls go again');
-        },
-      };
-      const client = createSystemClient(config, deps, connectorOf(config, options.connectors));
-      const [last, ...older] = known;
-      clients.set(name, [{ version: config.version, client }, ...(last ? [last] : [])]);
-      // Calls under way finish on the client they began with.
-      for (const one of older)
-        one.client
-          .close()
-          .catch((error: unknown) => logger.warn({ system: name, reason: String(error) }, 'closing a former client'));
-      return client;
-    },
-
-    statuses() {
-      const known = [...clients].filter(([name]) => options.config.current().systems.has(name));
-      return Object.fromEntries(known.map(([name, [newest]]) => [name, newest!.client.circuit.status()]));
-    },
-
-    context({ owner, job, config = options.config.current(), run }) {
-      return {
-        config,
-        client: (name) => engine.client(name, config),
-        links: (name) => engine.links(name, config),
-        fingerprinter: options.fingerprinter,
-        owner,
-        job,
-        runSince: runs.since,
-        claimTtl: options.claimTtl,
-        step: options.step,
-        notifyWorkers(mappings) {
-          for (const name of mappings)
-            queues
-              .notify(name)
-              .catch((error: unknown) =>
-                logger.debug({ mapping: name, reason: String(error) }, 'waking: looked at again soon'),
-              );
-        },
-        async enqueue(mapping, side, ids, retried = false) {
-          const records = ids.map((id) => recordKey(side, id));
-          const active = run?.mapping === mapping ? [run.id] : await runs.active(mapping);
-          for (const id of active) await runs.expect({ id }, mapping, records, retried);
-          await mark(mapping, records);
-        },
-      };
-    },
-
-    async trigger({ mapping: name, scan, record, plan = false, group }, by = 'api') {
-      const mapping = engine.mapping(name);
-      const { run, started } = await runs.begin(
-        {
-          mapping: name,
-          scan: record ? 'record' : (scan ?? 'changes'),
-          plan,
-          trigger: by,
-          ...(record ? { record } : {}),
-        },
-        group,
-      );
-      if (!started) {
-        // The caller that asks again may have edited it after it was read: the same run looks once more.
-        if (record && !plan) await engine.context({ owner: run.id, run }).enqueue(name, record.side, [record.id]);
-        return { run, started };
-      }
-      if (record && !plan) {
-        await runs.scanning(run);
-        // Asked for by name: it is looked at even if nothing seems to have changed.
-        await engine.links(name).states.forget([record]);
-        await engine.context({ owner: run.id, run }).enqueue(name, record.side, [record.id]);
-        await runs.scanned(run);
-      } else {
-        const job = {
-          mapping: mapping.name,
-          scan: scan ?? 'changes',
-          run: run.id,
-          plan,
-          ...(record ? { record } : {}),
-        } as const;
-        await queues.scan.add('scan', job, { jobId: `run-${run.id}` });
-      }
-      return { run: (await runs.get(run.id)) ?? run, started };
-    },
-
-    async triggerAll({ scan, plan = false }) {
-      const mappings = [...options.config.current().mappings.values()].sort((a, b) => a.depth - b.depth);
-      const group = await runs.beginGroup({ scan, plan, trigger: 'api' });
-      const begun: { run: Run; started: boolean }[] = [];
-      for (const { name } of mappings) begun.push(await engine.trigger({ mapping: name, scan, plan, group }));
-      if (begun.length > 0 && begun.every(({ started }) => !started)) {
-        const groups = new Set(await Promise.all(begun.map(({ run }) => runs.groupOf(run.id))));
-        const [same, ...others] = groups;
-        const run = same && others.length === 0 ? await runs.get(same) : undefined;
-        if (run?.mapping === '*') {
-          await runs.dropGroup(group);
-          return { run, started: false };
-        }
-      }
-      const run = await runs.setChildren(
-        group,
-        begun.map(({ run }) => run.id),
-      );
-      return { run, started: true };
-    },
-
-    async events(system, events) {
-      let queued = 0;
-      const traces = options.tracing?.jobs.contextManager;
-      const event = { at: Date.now(), trace: traces?.getMetadata(traces.active()) };
-      for (const mapping of options.config.current().mappings.values()) {
-        for (const side of mapping.sides) {
-          if (side.system.name !== system) continue;
-          const ids = [
-            ...new Set(events.filter((event) => side.entity.events.includes(event.event)).map((event) => event.id)),
-          ];
-          if (ids.length === 0) continue;
-          await mark(
-            mapping.name,
-            ids.map((id) => recordKey(side.index, id)),
-            event,
-          );
-          queued += ids.length;
-        }
-      }
-      return queued;
-    },
-
-    async close() {
-      forgetKey();
-      await queues.close();
-      await Promise.all([...clients.values()].flat().map(({ client }) => client.close()));
-      await redis.quit();
-    },
-  };
-  return engine;
 }

@@ -9,7 +9,8 @@
 
 // ---------------------------------------------------------------- the engine, and what all parts share
 
-export { createEngine, type Engine, type EngineOptions, type OutcomeEvent } from './engine.ts';
+export { createEngine } from './create-engine.ts';
+export type { Engine, EngineOptions, OutcomeEvent } from './engine.ts';
 export { asTandemError, ERRORS, type ErrorCode, faultOf, RETRIES, TandemError, unquoted } from './errors.ts';
 export { type Json, type JsonObject, printJson } from './json.ts';
 export type { Logger } from './logger.ts';

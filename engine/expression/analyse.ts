@@ -60,69 +60,44 @@ const HOST = new Set(['link', 'find', 'record', 'account']);
 /** Functions without a world outside. */
 const PURE: ReadonlySet<string> = new Set([...BUILTINS, ...Object.keys(MONEY_FUNCTIONS)]);
 
+/** What one walk over a tree needs, and what it collects. */
+interface Walk {
+  readonly report: (fault: Fault) => void;
+  /** Names that the expression itself gives to values. */
+  readonly bound: ReadonlySet<string>;
+  /** What is handed to a call by `~>`, by the call. */
+  readonly chained: Map<Node, Node>;
+  readonly calls: Readonly<Record<'link' | 'record' | 'find' | 'volatile', Set<string>>>;
+  account: boolean;
+}
+
 /**
  * Checks the tree and makes calls of `$record(…)` calls of RECORD_FUNCTION.
  *
  * @param ast changed in place
  * @param report called for each fault
  */
-// Over 60 lines: a walk over all nodes. Each check is a few lines, and what they collect is one result.
 export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis {
-  const calls = { link: new Set<string>(), record: new Set<string>(), find: new Set<string>() };
-  const volatile = new Set<string>();
-  const chained = new Map<Node, Node>();
-  let account = false;
+  const nodes = collect(ast);
+  const calls = {
+    link: new Set<string>(),
+    record: new Set<string>(),
+    find: new Set<string>(),
+    volatile: new Set<string>(),
+  };
+  const walk: Walk = { report, bound: boundNames(nodes), chained: new Map(), calls, account: false };
   let comparesNull = false;
   let marksInput = false;
-  const nodes = collect(ast);
-  const bound = boundNames(nodes);
 
   for (const node of nodes) {
-    if (node.type === 'apply' && node.rhs && node.lhs) chained.set(node.rhs, node.lhs);
+    if (node.type === 'apply' && node.rhs && node.lhs) walk.chained.set(node.rhs, node.lhs);
     if (node.keepArray || (node as { keepSingletonArray?: boolean }).keepSingletonArray) marksInput = true;
     if ((node.value === '=' || node.value === '!=') && (isNull(node.lhs) || isNull(node.rhs))) comparesNull = true;
-    if (node.value instanceof RegExp) {
-      try {
-        compileRegex(node.value);
-      } catch (error) {
-        report({ message: asTandemError(error).message, position: start(node, String(node.value).length - 1) });
-      }
-    }
+    if (node.value instanceof RegExp) checkRegex(node, node.value, report);
   }
   for (const node of nodes) {
-    const { procedure } = node;
-    if (procedure) {
-      const step = procedure.steps?.length === 1 ? procedure.steps[0] : undefined;
-      if (step?.type === 'name') {
-        const name = String(step.value);
-        report({
-          message: `"${name}" is no function; write $${nearest(name, [...PURE, ...HOST]) ?? name}(…) with a dollar sign.`,
-          position: start(step, name.length),
-        });
-      }
-      if (procedure.type === 'variable') {
-        const name = String(procedure.value);
-        if (HOST.has(name) && !bound.has(name)) {
-          const first = chained.get(node) ?? node.arguments![0];
-          if (name === 'account') account = true;
-          else if (first?.type === 'string') calls[name as keyof typeof calls].add(String(first.value));
-          if (name === 'record') procedure.value = RECORD_FUNCTION;
-        }
-      }
-    }
-    if (node.type === 'variable') {
-      const name = String(node.value);
-      if (name === '' || name === '$' || name === RECORD_FUNCTION || bound.has(name) || HOST.has(name)) continue;
-      if (VOLATILE.has(name)) volatile.add(name);
-      if (PURE.has(name)) continue;
-      const position = start(node, name.length + 1);
-      if (name === 'eval')
-        report({ message: '$eval is not available: it would run the values of records as code.', position });
-      else {
-        const hint = nearest(name, [...PURE, ...HOST, ...bound]);
-        report({ message: `$${name} is not known${hint ? `; did you mean $${hint}?` : '.'}`, position });
-      }
-    }
+    if (node.procedure) readCall(node, node.procedure, walk);
+    if (node.type === 'variable') readVariable(node, walk);
   }
   const named = new Set<unknown>();
   for (const node of nodes) if (node.type === 'variable') named.add(node.value);
@@ -134,11 +109,51 @@ export function analyse(ast: unknown, report: (fault: Fault) => void): Analysis 
       link: [...calls.link],
       record: [...calls.record],
       find: [...calls.find],
-      volatile: [...volatile],
-      account,
+      volatile: [...calls.volatile],
+      account: walk.account,
       comparesNull,
     },
   };
+}
+
+function checkRegex(node: Node, regex: RegExp, report: Walk['report']): void {
+  try {
+    compileRegex(regex);
+  } catch (error) {
+    report({ message: asTandemError(error).message, position: start(node, String(regex).length - 1) });
+  }
+}
+
+function readCall(node: Node, procedure: Node, walk: Walk): void {
+  const step = procedure.steps?.length === 1 ? procedure.steps[0] : undefined;
+  if (step?.type === 'name') {
+    const name = String(step.value);
+    walk.report({
+      message: `"${name}" is no function; write $${nearest(name, [...PURE, ...HOST]) ?? name}(…) with a dollar sign.`,
+      position: start(step, name.length),
+    });
+  }
+  if (procedure.type !== 'variable') return;
+  const name = String(procedure.value);
+  if (!HOST.has(name) || walk.bound.has(name)) return;
+  const first = walk.chained.get(node) ?? node.arguments![0];
+  if (name === 'account') walk.account = true;
+  else if (first?.type === 'string') walk.calls[name as 'link' | 'record' | 'find'].add(String(first.value));
+  if (name === 'record') procedure.value = RECORD_FUNCTION;
+}
+
+function readVariable(node: Node, { report, bound, calls }: Walk): void {
+  const name = String(node.value);
+  if (name === '' || name === '$' || name === RECORD_FUNCTION || bound.has(name) || HOST.has(name)) return;
+  if (VOLATILE.has(name)) calls.volatile.add(name);
+  if (PURE.has(name)) return;
+  const position = start(node, name.length + 1);
+  if (name === 'eval')
+    report({ message: '$eval is not available: it would run the values of records as code.', position });
+  else {
+    const hint = nearest(name, [...PURE, ...HOST, ...bound]);
+    report({ message: `$${name} is not known${hint ? `; did you mean $${hint}?` : '.'}`, position });
+  }
 }
 
 const isNull = (node: Node | undefined): boolean => node?.value === null;

@@ -34,40 +34,16 @@ const ASK = 10_000;
 /** Ms for which an outcome waits for others, to be sent in the same message. */
 const LINGER = 20;
 
-// Over 60 lines: a factory. What it returns are short functions that share the listeners and the two connections.
+/** What both directions share. */
+interface Events {
+  readonly listeners: Set<Listener>;
+  attached: Engine | undefined;
+}
+
 /** @returns events of this process until `attach` joins those of others over Redis; `listen` fails as Redis does */
 export function createLiveEvents(): LiveEvents {
-  const listeners = new Set<Listener>();
-  let attached: Engine | undefined;
-  let subscriber: Redis | undefined;
-  let subscribed: Promise<unknown> | undefined;
-  let asking: NodeJS.Timeout | undefined;
-  // A channel per type: a process of an older version hears only what it knows.
-  const channel = (type: LiveEvent['type']): string =>
-    `${attached?.prefix}:events${type === 'outcome' ? '' : `:${type}`}`;
-  const tell = (event: LiveEvent): void => {
-    for (const listener of listeners) listener(event);
-  };
-  let collected: LiveEvent[] = [];
-  const publish = (event: LiveEvent): void => {
-    if (!attached) tell(event);
-    else if (collected.push(event) === 1) setTimeout(send, LINGER);
-  };
-  const send = (): void => {
-    const events = collected;
-    collected = [];
-    // Events are a courtesy: while Redis is away they are not queued up.
-    if (!attached || !isConnected(attached)) return;
-    for (const type of ['outcome', 'brake'] as const) {
-      const some = events.filter((event) => event.type === type);
-      if (some.length > 0) attached.redis.publish(channel(type), JSON.stringify(some)).catch(() => {});
-    }
-  };
-  const leave = (): void => {
-    clearInterval(asking);
-    subscriber?.disconnect();
-    subscriber = undefined;
-  };
+  const events: Events = { listeners: new Set(), attached: undefined };
+  const publish = createPublish(events);
   const now = (): string => new Date().toISOString();
 
   return {
@@ -75,20 +51,68 @@ export function createLiveEvents(): LiveEvents {
       publish({ type: 'outcome', at: now(), mapping, side, id, outcome, ms }),
     onBrake: (event) => publish({ type: 'brake', at: now(), ...event }),
     attach(engine) {
-      attached ??= engine;
+      events.attached ??= engine;
     },
+    ...createListening(events),
+  };
+}
+
+/** A channel per type: a process of an older version hears only what it knows. */
+const channel = ({ prefix }: Engine, type: LiveEvent['type']): string =>
+  `${prefix}:events${type === 'outcome' ? '' : `:${type}`}`;
+
+function tell({ listeners }: Events, event: LiveEvent): void {
+  for (const listener of listeners) listener(event);
+}
+
+function createPublish(events: Events): (event: LiveEvent) => void {
+  let collected: LiveEvent[] = [];
+
+  function send(): void {
+    const { attached } = events;
+    const sent = collected;
+    collected = [];
+    // Events are a courtesy: while Redis is away they are not queued up.
+    if (!attached || !isConnected(attached)) return;
+    for (const type of ['outcome', 'brake'] as const) {
+      const some = sent.filter((event) => event.type === type);
+      if (some.length > 0) attached.redis.publish(channel(attached, type), JSON.stringify(some)).catch(() => {});
+    }
+  }
+
+  return (event) => {
+    if (!events.attached) tell(events, event);
+    else if (collected.push(event) === 1) setTimeout(send, LINGER);
+  };
+}
+
+function createListening(events: Events): Pick<LiveEvents, 'listen' | 'close'> {
+  const { listeners } = events;
+  let subscriber: Redis | undefined;
+  let subscribed: Promise<unknown> | undefined;
+  let asking: NodeJS.Timeout | undefined;
+
+  function subscribe(engine: Engine): void {
+    const asked = engine.redis.duplicate();
+    subscriber = asked;
+    asked.on('error', (error) => engine.logger.warn({ reason: error.message }, 'Redis connection of live events'));
+    asked.on('message', (_, message) => {
+      for (const event of JSON.parse(message) as LiveEvent[]) tell(events, event);
+    });
+    asking = setInterval(() => asked.ping().catch(() => {}), ASK).unref();
+    subscribed = asked.subscribe(channel(engine, 'outcome'), channel(engine, 'brake'));
+  }
+
+  function leave(): void {
+    clearInterval(asking);
+    subscriber?.disconnect();
+    subscriber = undefined;
+  }
+
+  return {
     async listen(listener) {
       listeners.add(listener);
-      if (attached && !subscriber) {
-        subscriber = attached.redis.duplicate();
-        subscriber.on('error', (error) =>
-          attached?.logger.warn({ reason: error.message }, 'Redis connection of live events'),
-        );
-        subscriber.on('message', (_, message) => (JSON.parse(message) as LiveEvent[]).forEach(tell));
-        const asked = subscriber;
-        asking = setInterval(() => asked.ping().catch(() => {}), ASK).unref();
-        subscribed = subscriber.subscribe(channel('outcome'), channel('brake'));
-      }
+      if (events.attached && !subscriber) subscribe(events.attached);
       try {
         await subscribed;
       } catch (error) {

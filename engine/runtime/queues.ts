@@ -2,7 +2,7 @@
  * The queues: one for scans, one per mapping. A job of a mapping is a batch (some of the records of its dirty set), or one
  * record in trouble. Jobs name records; they never hold what happened to them.
  */
-import { type Job, type JobsOptions, Queue, type Telemetry } from 'bullmq';
+import { type Job, type JobsOptions, Queue, type QueueOptions, type Telemetry } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { ErrorCode } from '../errors.ts';
 import type { RunKind } from '../sync/scan.ts';
@@ -86,7 +86,6 @@ export interface Queues {
   close(): Promise<void>;
 }
 
-// Over 60 lines: a factory. What it returns are short functions over the queues.
 /**
  * Opens no queue of a mapping before it is asked for. `close` leaves the connection to the caller.
  * @param prefix first part of every key, as `keyPrefix` says
@@ -99,37 +98,21 @@ export function createQueues(
   telemetry?: Telemetry,
 ): Queues {
   const backoff = { type: 'exponential', delay: firstRetry, jitter: 0.5 } as const;
-  const options = {
+  const queues = openQueues({
     connection,
     prefix: queuePrefix(prefix),
     defaultJobOptions: { attempts: TRIES, backoff, ...KEEP, ...NO_STACKS },
     ...(telemetry ? { telemetry } : {}),
-  };
-  // Without a listener BullMQ prints every failure of the connection; the owner of the connection hears of them
-  // already.
-  const open = <T>(name: string): Queue<T> => new Queue<T>(name, options).on('error', () => {});
-  const scan = open<ScanJob>(SCAN_QUEUE);
-  const reconcile = new Map<string, Queue<MappingJob>>();
-
-  function queueOf(mapping: string): Queue<MappingJob> {
-    let queue = reconcile.get(mapping);
-    if (!queue) {
-      queue = open<MappingJob>(reconcileQueue(mapping));
-      reconcile.set(mapping, queue);
-    }
-    return queue;
-  }
+  });
 
   const add = (job: RecordJob, jobId: string, options: JobsOptions): Promise<Job> =>
-    queueOf(job.mapping).add('record', job, { ...options, jobId });
+    queues.reconcile(job.mapping).add('record', job, { ...options, jobId });
 
   return {
-    scan,
-    reconcile: queueOf,
-    all: () => [scan as Queue, ...([...reconcile.values()] as Queue[])],
+    ...queues,
     async notify(mapping, traced = true) {
       // The key is free again once the batch begins: what is marked later is for another one.
-      await queueOf(mapping).add(
+      await queues.reconcile(mapping).add(
         'batch',
         { mapping },
         {
@@ -146,14 +129,37 @@ export function createQueues(
         backoff: { ...backoff, delay: 2 * firstRetry },
       }),
     refuse: (job, id) => add(job, id, {}),
+  };
+}
+
+function openQueues(options: QueueOptions): Pick<Queues, 'scan' | 'reconcile' | 'all' | 'drop' | 'close'> {
+  // Without a listener BullMQ prints every failure of the connection; the owner of the connection hears of them
+  // already.
+  const open = <T>(name: string): Queue<T> => new Queue<T>(name, options).on('error', () => {});
+  const scan = open<ScanJob>(SCAN_QUEUE);
+  const opened = new Map<string, Queue<MappingJob>>();
+
+  function reconcile(mapping: string): Queue<MappingJob> {
+    let queue = opened.get(mapping);
+    if (!queue) {
+      queue = open<MappingJob>(reconcileQueue(mapping));
+      opened.set(mapping, queue);
+    }
+    return queue;
+  }
+
+  return {
+    scan,
+    reconcile,
+    all: () => [scan as Queue, ...([...opened.values()] as Queue[])],
     async drop(mapping) {
-      const queue = queueOf(mapping);
+      const queue = reconcile(mapping);
       await queue.obliterate({ force: true });
-      reconcile.delete(mapping);
+      opened.delete(mapping);
       await queue.close();
     },
     async close() {
-      await Promise.all([scan.close(), ...[...reconcile.values()].map((queue) => queue.close())]);
+      await Promise.all([scan.close(), ...[...opened.values()].map((queue) => queue.close())]);
     },
   };
 }

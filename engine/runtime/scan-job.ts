@@ -9,6 +9,7 @@ import { planScan } from '../queue/plan.ts';
 import { failureText, noteRetry, noteWait, WAITS, type Wait, waitOf } from '../queue/reasons.ts';
 import type { Membership } from '../queue/versions.ts';
 import type { Run } from '../store/runs.ts';
+import type { Store } from '../store/store.ts';
 import { backfill, definitionChanges } from '../sync/backfill.ts';
 import { brakeOn, brakeReason, carryOut, liftUnlimited } from '../sync/brake-answer.ts';
 import { definitionsOf, scopeOf } from '../sync/definitions.ts';
@@ -84,9 +85,9 @@ export async function scanJob(
   }
 }
 
-// Over 60 lines: the steps of a scan in their order. Each may end it, and `readSides` is a step that shares the job and the links.
+/** The steps of a scan in their order. Each may end it. */
 async function scanAll(scanning: Scanning): Promise<string> {
-  const { engine, member, job, token, config, mapping, run, log } = scanning;
+  const { engine, job, token, config, mapping, run, log } = scanning;
   const { scan: kind, plan = false, record, read } = job.data;
   const { name } = mapping;
   const links = engine.links(name, config);
@@ -108,7 +109,7 @@ async function scanAll(scanning: Scanning): Promise<string> {
       const done = await backfillLinks(scanning, context);
       return done ? 'scanned' : delay(job, token, VERSION_WAIT, WAITS.version);
     }
-    if (!(await readSides(scanning, context, kind))) return delay(job, token, VERSION_WAIT, WAITS.version);
+    if (!(await readSides(scanning, links, context, kind))) return delay(job, token, VERSION_WAIT, WAITS.version);
     await job.updateData({ ...job.data, run: run.id, read: mapping.version });
   }
   if ((await links.waitingRoom.waitingCount()) > 0 && (await links.progress.ready())) {
@@ -124,36 +125,42 @@ async function scanAll(scanning: Scanning): Promise<string> {
   await engine.runs.scanned(run, brake ? brakeReason(mapping, brake) : '');
   await scanAgainIfEdited(scanning);
   return brake ? 'blocked' : 'scanned';
+}
 
-  /** @returns false where the mapping was edited meanwhile: a worker with the version in force reads again */
-  async function readSides({ deliveries }: Scanning, context: SyncContext, kind: 'changes' | 'full'): Promise<boolean> {
-    const wasReady = await links.progress.ready();
-    const found: ScanOptions['found'] = async (side, ids, page) => {
-      if (page) deliveries.put(name, side, deliveredOf(mapping.version, page));
-      await (wasReady ? context.enqueue(name, side, ids) : links.waitingRoom.addUntilReady(side, ids));
-    };
-    // Once for each scan, however often it waits or is tried again, and first: what this scan finds is not tried twice.
-    if (kind === 'full' && wasReady && !job.data.retried) {
-      await retryRejected({ links }, (side, ids) => context.enqueue(name, side, ids, true));
-      await job.updateData({ ...job.data, run: run.id, retried: true });
-    }
-    const progress: NonNullable<Parameters<typeof scan>[3]['progress']> = (page) => engine.runs.read(run, page);
-    const inForce = (): Promise<boolean> => member.inForceNow(name, mapping.version);
-    const result = await scan(context, mapping, kind, { found, progress, run: run.id, inForce }).catch(
-      (cause: unknown) => {
-        if (cause instanceof ScanSuperseded) return undefined;
-        throw cause;
-      },
-    );
-    if (!result || !(await member.inForce(name, mapping.version))) return false;
-    await releaseGivenUp(mappingScope(context, mapping), found);
-    if (result.weighed.lifted) log.warn({}, 'what was missing is there again: the brake is off');
-    if (kind === 'full') {
-      await dropCreatesOfGone(mappingScope(context, mapping), Date.now());
-      await links.progress.follow({ scope: scopeOf(mapping) });
-    }
-    return true;
+/** @returns false where the mapping was edited meanwhile: a worker with the version in force reads again */
+async function readSides(
+  { engine, member, deliveries, job, mapping, run, log }: Scanning,
+  links: Store,
+  context: SyncContext,
+  kind: 'changes' | 'full',
+): Promise<boolean> {
+  const { name } = mapping;
+  const wasReady = await links.progress.ready();
+  const found: ScanOptions['found'] = async (side, ids, page) => {
+    if (page) deliveries.put(name, side, deliveredOf(mapping.version, page));
+    await (wasReady ? context.enqueue(name, side, ids) : links.waitingRoom.addUntilReady(side, ids));
+  };
+  // Once for each scan, however often it waits or is tried again, and first: what this scan finds is not tried twice.
+  if (kind === 'full' && wasReady && !job.data.retried) {
+    await retryRejected({ links }, (side, ids) => context.enqueue(name, side, ids, true));
+    await job.updateData({ ...job.data, run: run.id, retried: true });
   }
+  const progress: NonNullable<Parameters<typeof scan>[3]['progress']> = (page) => engine.runs.read(run, page);
+  const inForce = (): Promise<boolean> => member.inForceNow(name, mapping.version);
+  const result = await scan(context, mapping, kind, { found, progress, run: run.id, inForce }).catch(
+    (cause: unknown) => {
+      if (cause instanceof ScanSuperseded) return undefined;
+      throw cause;
+    },
+  );
+  if (!result || !(await member.inForce(name, mapping.version))) return false;
+  await releaseGivenUp(mappingScope(context, mapping), found);
+  if (result.weighed.lifted) log.warn({}, 'what was missing is there again: the brake is off');
+  if (kind === 'full') {
+    await dropCreatesOfGone(mappingScope(context, mapping), Date.now());
+    await links.progress.follow({ scope: scopeOf(mapping) });
+  }
+  return true;
 }
 
 /** Who edited the mapping after the last look at it, and asked for a scan, found this run under way. */

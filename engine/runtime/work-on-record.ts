@@ -2,7 +2,7 @@
 import type { Config, Mapping } from '../config/types.ts';
 import type { OutcomeEvent } from '../engine.ts';
 import { asTandemError, type TandemError } from '../errors.ts';
-import { withFields } from '../logger.ts';
+import { type Logger, withFields } from '../logger.ts';
 import { type Outcome, outcome } from '../model/outcome.ts';
 import { recordKey } from '../model/record-key.ts';
 import { type Wait, waitOf } from '../queue/reasons.ts';
@@ -58,21 +58,25 @@ export type RecordResult =
   | { readonly kind: 'later'; readonly wait: Wait; readonly ms: number }
   | { readonly kind: 'retry'; readonly error: TandemError };
 
-// Over 60 lines: one look at a record and each of its ends, which all report who looked, and for how long.
+/** One look at a record, by whom and since when. */
+interface Look {
+  readonly work: Work;
+  readonly shift: Shift;
+  readonly unit: ClaimedUnit;
+  readonly record: RecordWork;
+  /** `performance.now()` */
+  readonly started: number;
+  readonly log: Logger;
+}
+
 /** @returns never throws for what a record or a system does */
-export async function workOn(
-  work: Work,
-  { mapping, scope }: Shift,
-  unit: ClaimedUnit,
-  record: RecordWork,
-): Promise<RecordResult> {
-  const { engine } = work;
-  const { name } = mapping;
-  const { side, id, job, run, tried, brake } = record;
+export async function workOn(work: Work, shift: Shift, unit: ClaimedUnit, record: RecordWork): Promise<RecordResult> {
+  const { mapping } = shift;
+  const { side, id, job, run } = record;
   const started = performance.now();
-  const { tracing } = engine.options;
-  const log = withFields(engine.logger, {
-    mapping: name,
+  const { tracing } = work.engine.options;
+  const log = withFields(work.engine.logger, {
+    mapping: mapping.name,
     side: mapping.sides[side].name,
     id,
     job,
@@ -80,67 +84,84 @@ export async function workOn(
     trace: tracing?.id(),
   });
   tracing?.note({
-    'tandem.mapping': name,
+    'tandem.mapping': mapping.name,
     'tandem.side': mapping.sides[side].name,
     'tandem.id': id,
     'tandem.run': run,
   });
+  const look: Look = { work, shift, unit, record, started, log };
   try {
-    let lease: string | undefined;
-    let jobs: readonly string[] = [];
-    const what = {
-      side,
-      id,
-      job,
-      both: record.alone === true || unit.taken.records.length > 1,
-      known: knownOf(work, name, unit, record),
-    };
-    const ending = async (ended: Outcome, facts: Facts): Promise<Ending> => {
-      record.ends?.();
-      // Before it is recorded, which may end the run.
-      if (ended.code === 'BRAKE_ON') await engine.runs.warn(name, ended.reason ?? '');
-      const end = await endingOf(work, mapping, unit, record, ended, facts);
-      jobs = end.jobs;
-      return end.ending;
-    };
-    const recorded = ({ lease: due }: { lease?: string }): void => {
-      lease = due;
-    };
-    const result = await reconcileUnit(scope, unit, what, { brake, ending, recorded });
-    for (const one of jobs) await removeJob(engine, name, one);
-    // As in `endingOf`, for what took over while that was recorded.
-    if (!(await work.member.inForce(name, mapping.version))) await scope.markDirty(name, side, [id]);
-    const ms = Math.round(performance.now() - started);
-    report(work, mapping, record, result, ms, await arrivals(scope, record.at, result));
-    tracing?.note({ 'tandem.outcome': result.kind, 'tandem.code': result.code });
-    log.info({ outcome: result.kind, writes: written(mapping, result), code: result.code, ms }, 'reconciled');
-    if (result.kind !== 'failed') return { kind: 'done', outcome: result };
-    const reason = result.reason ?? 'It was refused.';
-    return { kind: 'refused', outcome: result, code: result.code, reason, lease };
+    return await reconcileRecord(look);
   } catch (cause) {
-    const error = asTandemError(cause);
-    tracing?.note({ 'tandem.code': error.code });
-    if (error.retry === 'quota' || error.context.paused) {
-      engine.options.onFailure?.({ mapping: name, work: 'reconcile', code: error.code, result: 'postponed' });
-      log.debug({ code: error.code, reason: error.message }, 'reconcile waits');
-      return { kind: 'later', wait: waitOf(error), ms: error.context.retryAfter ?? 1_000 };
-    }
-    const over = error.retry === 'never' || record.last === true;
-    const fields = { code: error.code, reason: error.message, try: tried + 1 };
-    const words = over ? 'reconcile failed for good' : 'reconcile failed, it is tried again';
-    if (error.code === 'INTERNAL') log.error({ ...fields, err: error.cause }, words);
-    else log.warn(fields, words);
-    if (!over) return { kind: 'retry', error };
-    if (!(await failRecord(engine, mapping, record, job, unit.claims, error)))
-      return { kind: 'later', wait: waitOf(lockedError()), ms: LOST_WAIT };
-    const held = { holdMs: work.lease, open: { [unit.taken.records[0]!.key]: { failedJob: job } } };
-    const answer = await unit.commit({ result: { kind: 'none' }, ...held });
-    if (answer.kind !== 'done') await unit.giveBack();
-    const failed = outcome('failed', { code: error.code, reason: error.message });
-    report(work, mapping, record, failed, Math.round(performance.now() - started), [undefined, undefined]);
-    const lease = answer.kind === 'done' ? answer.lease : undefined;
-    return { kind: 'refused', outcome: failed, code: error.code, reason: error.message, lease };
+    return tryFailed(look, asTandemError(cause));
   }
+}
+
+async function reconcileRecord({ work, shift, unit, record, started, log }: Look): Promise<RecordResult> {
+  const { engine } = work;
+  const { mapping, scope } = shift;
+  const { name } = mapping;
+  const { side, id, job, brake } = record;
+  const { tracing } = engine.options;
+  let lease: string | undefined;
+  let jobs: readonly string[] = [];
+  const what = {
+    side,
+    id,
+    job,
+    both: record.alone === true || unit.taken.records.length > 1,
+    known: knownOf(work, name, unit, record),
+  };
+  const ending = async (ended: Outcome, facts: Facts): Promise<Ending> => {
+    record.ends?.();
+    // Before it is recorded, which may end the run.
+    if (ended.code === 'BRAKE_ON') await engine.runs.warn(name, ended.reason ?? '');
+    const end = await endingOf(work, mapping, unit, record, ended, facts);
+    jobs = end.jobs;
+    return end.ending;
+  };
+  const recorded = ({ lease: due }: { lease?: string }): void => {
+    lease = due;
+  };
+  const result = await reconcileUnit(scope, unit, what, { brake, ending, recorded });
+  for (const one of jobs) await removeJob(engine, name, one);
+  // As in `endingOf`, for what took over while that was recorded.
+  if (!(await work.member.inForce(name, mapping.version))) await scope.markDirty(name, side, [id]);
+  const ms = Math.round(performance.now() - started);
+  report(work, mapping, record, result, ms, await arrivals(scope, record.at, result));
+  tracing?.note({ 'tandem.outcome': result.kind, 'tandem.code': result.code });
+  log.info({ outcome: result.kind, writes: written(mapping, result), code: result.code, ms }, 'reconciled');
+  if (result.kind !== 'failed') return { kind: 'done', outcome: result };
+  const reason = result.reason ?? 'It was refused.';
+  return { kind: 'refused', outcome: result, code: result.code, reason, lease };
+}
+
+/** A try came to nothing: the record waits, is tried again, or fails for good. */
+async function tryFailed({ work, shift, unit, record, started, log }: Look, error: TandemError): Promise<RecordResult> {
+  const { engine } = work;
+  const { mapping } = shift;
+  const { job } = record;
+  engine.options.tracing?.note({ 'tandem.code': error.code });
+  if (error.retry === 'quota' || error.context.paused) {
+    engine.options.onFailure?.({ mapping: mapping.name, work: 'reconcile', code: error.code, result: 'postponed' });
+    log.debug({ code: error.code, reason: error.message }, 'reconcile waits');
+    return { kind: 'later', wait: waitOf(error), ms: error.context.retryAfter ?? 1_000 };
+  }
+  const over = error.retry === 'never' || record.last === true;
+  const fields = { code: error.code, reason: error.message, try: record.tried + 1 };
+  const words = over ? 'reconcile failed for good' : 'reconcile failed, it is tried again';
+  if (error.code === 'INTERNAL') log.error({ ...fields, err: error.cause }, words);
+  else log.warn(fields, words);
+  if (!over) return { kind: 'retry', error };
+  if (!(await failRecord(engine, mapping, record, job, unit.claims, error)))
+    return { kind: 'later', wait: waitOf(lockedError()), ms: LOST_WAIT };
+  const held = { holdMs: work.lease, open: { [unit.taken.records[0]!.key]: { failedJob: job } } };
+  const answer = await unit.commit({ result: { kind: 'none' }, ...held });
+  if (answer.kind !== 'done') await unit.giveBack();
+  const failed = outcome('failed', { code: error.code, reason: error.message });
+  report(work, mapping, record, failed, Math.round(performance.now() - started), [undefined, undefined]);
+  const lease = answer.kind === 'done' ? answer.lease : undefined;
+  return { kind: 'refused', outcome: failed, code: error.code, reason: error.message, lease };
 }
 
 /** What the page delivered, unless an event named the record since; of a job of its own nobody knows that any more. */
