@@ -127,6 +127,7 @@ export {
   retryJobs,
   type Touched,
 } from './queue/hand.ts';
+export type { ProcessInfo } from './queue/heartbeat.ts';
 export { type MissingMapping, missingMappings, missingReason, tellMissing, wantsDecision } from './queue/missing.ts';
 export { isConnected, redisAnswers, watchSilence, within } from './queue/patience.ts';
 export {
@@ -143,7 +144,7 @@ export { keepRegistered, webhookKeys } from './queue/registration.ts';
 export { retireMapping } from './queue/retire.ts';
 export { createRetirements } from './queue/retirements.ts';
 export { isScheduled, schedulesOf } from './queue/schedules.ts';
-export type { LivingProcess, ProcessInfo } from './queue/versions.ts';
+export type { LivingProcess } from './queue/versions.ts';
 export { createLiveEvents, type LiveEvent, type LiveEvents } from './runtime/live-events.ts';
 export {
   createQueues,

@@ -4,7 +4,7 @@
  * is left.
  */
 import type { Redis } from 'ioredis';
-import { versionKeys } from './versions.ts';
+import { versionKeys } from './heartbeat.ts';
 
 /** A process of which the last sign of life is older counts as gone, in ms. */
 const TTL = 20_000;
