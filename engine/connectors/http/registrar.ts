@@ -3,11 +3,12 @@ import type { OperationConfig, SystemConfig } from '../../config/types.ts';
 import { asTandemError, TandemError } from '../../errors.ts';
 import type { JsonObject } from '../../types.ts';
 import { createHost, type SystemDeps } from '../host.ts';
+import type { HttpResponse } from './call.ts';
 import { itemsOf } from './paging.ts';
 import { readPath } from './read-path.ts';
 import { fillJson, fillPath, fillQuery, type Values } from './template.ts';
 import { toId } from './to-record.ts';
-import { createTransport, type HttpResponse } from './transport.ts';
+import { createTransport } from './transport.ts';
 
 /** What one `ensure` did at the system, in numbers of hooks. Each hook is for one event. */
 export interface RegisterCounts {
