@@ -54,12 +54,12 @@ export { canonical, isEmpty, tableKey, unkeyed } from './expression/values.ts';
 
 export { callsPause, SYSTEM_STATES, type SystemStatus } from './connectors/circuit.ts';
 export { createSystemClient, type SystemClient } from './connectors/client.ts';
+export { limiterState } from './connectors/counted-limits.ts';
 export { openHttpConnector } from './connectors/http/http-connector.ts';
 export { readPath } from './connectors/http/read-path.ts';
 export { tooLarge, toRecord } from './connectors/http/to-record.ts';
 export { createTransport } from './connectors/http/transport.ts';
 export { verifyWebhook } from './connectors/http/webhooks.ts';
-export { limiterState } from './connectors/limiter.ts';
 
 // ---------------------------------------------------------------- checks, which write nothing
 
