@@ -19,7 +19,7 @@ export interface Retiring {
 }
 
 /**
- * KEYS processes, beats, in force, retiring: see versions.ts; ARGV mapping, ttl, JSON of the mark.
+ * KEYS processes, beats, in force, retiring: see heartbeat.ts; ARGV mapping, ttl, JSON of the mark.
  * Answers '' when the mapping is marked, else a living process that has its file.
  */
 const MARK = `
