@@ -56,12 +56,12 @@ export { canonical, isEmpty, tableKey, unkeyed } from './expression/values.ts';
 
 export { callsPause, SYSTEM_STATES, type SystemStatus } from './connectors/circuit.ts';
 export { createSystemClient, type SystemClient } from './connectors/client.ts';
+export { limiterState } from './connectors/counted-limits.ts';
 export { openHttpConnector } from './connectors/http/http-connector.ts';
 export { readPath } from './connectors/http/read-path.ts';
 export { tooLarge, toRecord } from './connectors/http/to-record.ts';
 export { createTransport } from './connectors/http/transport.ts';
 export { verifyWebhook } from './connectors/http/webhooks.ts';
-export { limiterState } from './connectors/limiter.ts';
 
 // ---------------------------------------------------------------- checks, which write nothing
 
@@ -129,6 +129,7 @@ export {
   retryJobs,
   type Touched,
 } from './queue/hand.ts';
+export type { ProcessInfo } from './queue/heartbeat.ts';
 export { type MissingMapping, missingMappings, missingReason, tellMissing, wantsDecision } from './queue/missing.ts';
 export { isConnected, redisAnswers, watchSilence, within } from './queue/patience.ts';
 export {
@@ -145,7 +146,7 @@ export { keepRegistered, webhookKeys } from './queue/registration.ts';
 export { retireMapping } from './queue/retire.ts';
 export { createRetirements } from './queue/retirements.ts';
 export { isScheduled, schedulesOf } from './queue/schedules.ts';
-export type { LivingProcess, ProcessInfo } from './queue/versions.ts';
+export type { LivingProcess } from './queue/versions.ts';
 export { createLiveEvents, type LiveEvent, type LiveEvents } from './runtime/live-events.ts';
 export {
   createQueues,

@@ -1,6 +1,7 @@
 /** A transport that can only read, and that keeps what was asked and what came back: for checks of live systems. */
 
-import type { Call, HttpResponse, Transport } from '../connectors/http/transport.ts';
+import type { Call, HttpResponse } from '../connectors/http/call.ts';
+import type { Transport } from '../connectors/http/transport.ts';
 import { asTandemError, TandemError } from '../errors.ts';
 import { sleep } from '../timing.ts';
 

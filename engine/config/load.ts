@@ -11,7 +11,8 @@ import { type CompiledMapping, compileMapping } from './mapping/compile-mapping.
 import type { MappingContext } from './mapping/compiling.ts';
 import { type MappingDraft, readMapping } from './mapping/file.ts';
 import { createReport } from './report.ts';
-import { type EntitySchemas, loadSystem } from './system-file.ts';
+import { loadSystem } from './system/load-system.ts';
+import type { EntitySchemas } from './system/system-file.ts';
 import { loadTables, type TableFile } from './tables.ts';
 import type { Config, JsonSchema, Mapping, Problem, SystemConfig } from './types.ts';
 import { faultsOfSchema } from './validate.ts';

@@ -2,7 +2,8 @@
 import type { ErrorCode, TandemError } from '../errors.ts';
 import { errorPosition } from '../expression/compile.ts';
 import type { Problem } from './types.ts';
-import type { Place, YamlDocument, YamlPath } from './yaml.ts';
+import type { YamlDocument, YamlPath } from './yaml.ts';
+import type { Place } from './yaml-place.ts';
 
 export interface Report {
   readonly file: string;

@@ -50,94 +50,112 @@ export const LONGEST_PAUSE = 30_000;
 /** Down again within this time after it came back, in ms: it never was back, and the pauses go on growing. */
 const RELAPSE = 60_000;
 
-// Over 60 lines: a factory. What it returns are short functions that share one state.
-export function createBreaker({ system, words, firstPause, now, onChange }: BreakerOptions): Breaker {
+interface State extends BreakerOptions {
   /** In a row: addresses that failed, calls of which nothing was sent. */
-  let failures = new Set<string>();
-  let notSent = 0;
-  let needed = FAILURES;
-  let open = false;
-  let pauses = 0;
-  let until = 0;
-  let closedAt = Number.NEGATIVE_INFINITY;
-  let trouble: TandemError | undefined;
-  let since = 0;
+  failures: Set<string>;
+  notSent: number;
+  needed: number;
+  open: boolean;
+  pauses: number;
+  until: number;
+  closedAt: number;
+  trouble: TandemError | undefined;
+  since: number;
+}
 
-  const pause = (): void => {
-    until = now() + Math.min(firstPause * 2 ** Math.min(pauses, 30), LONGEST_PAUSE);
+export function createBreaker(options: BreakerOptions): Breaker {
+  const state: State = {
+    ...options,
+    failures: new Set(),
+    notSent: 0,
+    needed: FAILURES,
+    open: false,
+    pauses: 0,
+    until: 0,
+    closedAt: Number.NEGATIVE_INFINITY,
+    trouble: undefined,
+    since: 0,
   };
-
-  function fail(address: string | undefined): void {
-    if (open) return;
-    if (address === undefined) notSent += 1;
-    else failures.add(address);
-    if (now() - closedAt >= RELAPSE) needed = FAILURES;
-    if (notSent < FAILURES && notSent + failures.size < needed) return;
-    if (notSent < FAILURES) needed = Math.min(needed * MORE, MOST);
-    stop();
-  }
-
-  function stop(): void {
-    open = true;
-    since = Date.now();
-    pauses = now() - closedAt < RELAPSE ? pauses + 1 : 0;
-    pause();
-    onChange();
-  }
-
-  function succeed(): void {
-    failures = new Set();
-    notSent = 0;
-    if (!open) return;
-    open = false;
-    closedAt = now();
-    onChange();
-  }
-
-  const breaker: Breaker = {
+  return {
     get open() {
-      return open;
+      return state.open;
     },
     get since() {
-      return since;
-    },
-    retryAfter: () => (open ? Math.max(0, Math.ceil(until - now())) : 0),
-    over: () => Math.max(0, now() - until),
-    enter() {
-      const trial = open;
-      if (trial) {
-        if (breaker.retryAfter() > 0) throw breaker.down();
-        // Whatever becomes of this one, even if nothing does: the next one goes after the next pause.
-        pauses += 1;
-        pause();
-      }
-      return (verdict, error, address) => {
-        if (verdict === 'none') {
-          // Nothing is known of the system: the next one may try at once.
-          if (trial && open) until = now();
-          return;
-        }
-        if (verdict === 'good') succeed();
-        else {
-          trouble = error;
-          if (verdict !== 'doubtful') fail(verdict === 'not-sent' ? undefined : address);
-        }
-        if (trial && open) pause();
-      };
+      return state.since;
     },
     get trouble() {
-      return trouble;
+      return state.trouble;
     },
+    retryAfter: () => retryAfter(state),
+    over: () => Math.max(0, state.now() - state.until),
+    enter: () => enter(state),
     trip(error) {
-      trouble = error;
-      if (!open) stop();
+      state.trouble = error;
+      if (!state.open) stop(state);
     },
-    down: (cause = trouble) =>
-      new TandemError('SYSTEM_DOWN', words(trouble), {
-        system,
-        retryAfter: jittered(breaker.retryAfter()),
-        ...(cause === undefined ? {} : { cause }),
-      }),
+    down: (cause) => down(state, cause),
   };
-  return breaker;
+}
+
+const retryAfter = ({ open, until, now }: State): number => (open ? Math.max(0, Math.ceil(until - now())) : 0);
+
+const down = (state: State, cause: unknown = state.trouble): TandemError =>
+  new TandemError('SYSTEM_DOWN', state.words(state.trouble), {
+    system: state.system,
+    retryAfter: jittered(retryAfter(state)),
+    ...(cause === undefined ? {} : { cause }),
+  });
+
+function enter(state: State): ReturnType<Breaker['enter']> {
+  const trial = state.open;
+  if (trial) {
+    if (retryAfter(state) > 0) throw down(state);
+    // Whatever becomes of this one, even if nothing does: the next one goes after the next pause.
+    state.pauses += 1;
+    pause(state);
+  }
+  return (verdict, error, address) => {
+    if (verdict === 'none') {
+      // Nothing is known of the system: the next one may try at once.
+      if (trial && state.open) state.until = state.now();
+      return;
+    }
+    if (verdict === 'good') succeed(state);
+    else {
+      state.trouble = error;
+      if (verdict !== 'doubtful') fail(state, verdict === 'not-sent' ? undefined : address);
+    }
+    if (trial && state.open) pause(state);
+  };
+}
+
+function pause(state: State): void {
+  state.until = state.now() + Math.min(state.firstPause * 2 ** Math.min(state.pauses, 30), LONGEST_PAUSE);
+}
+
+function fail(state: State, address: string | undefined): void {
+  if (state.open) return;
+  if (address === undefined) state.notSent += 1;
+  else state.failures.add(address);
+  if (state.now() - state.closedAt >= RELAPSE) state.needed = FAILURES;
+  if (state.notSent < FAILURES && state.notSent + state.failures.size < state.needed) return;
+  if (state.notSent < FAILURES) state.needed = Math.min(state.needed * MORE, MOST);
+  stop(state);
+}
+
+function stop(state: State): void {
+  state.open = true;
+  state.since = Date.now();
+  state.pauses = state.now() - state.closedAt < RELAPSE ? state.pauses + 1 : 0;
+  pause(state);
+  state.onChange();
+}
+
+function succeed(state: State): void {
+  state.failures = new Set();
+  state.notSent = 0;
+  if (!state.open) return;
+  state.open = false;
+  state.closedAt = state.now();
+  state.onChange();
 }

@@ -1,11 +1,12 @@
 /** One system, opened: its connector, whether it is down, its clock, and small lists that are kept in memory. */
 import type { SystemConfig } from '../config/types.ts';
-import { asTandemError, TandemError } from '../errors.ts';
 import type { SystemRecord } from '../types.ts';
-import { type Circuit, REFUSED } from './circuit.ts';
+import type { Circuit } from './circuit.ts';
 import type { SystemClock } from './clock.ts';
 import type { Connector, ListOptions, OpenConnector, Page } from './connector.ts';
 import { createHost, type SystemDeps } from './host.ts';
+import { createRecordCache } from './record-cache.ts';
+import { createRefusals } from './refusals.ts';
 import { connectorOf } from './registry.ts';
 
 /**
@@ -29,12 +30,6 @@ export interface SystemClient extends Connector {
   cached(entity: string): Promise<readonly SystemRecord[]>;
 }
 
-/** A check that passed shows for so long, in ms, that a refusal is about the record that was asked for. */
-const CHECK_FRESH = 5_000;
-/** Records of an entity that is kept in memory. */
-const CACHED_RECORDS = 10_000;
-
-// Over 60 lines: a factory. What it returns are the operations of a connector, each with what all of them need around it.
 /**
  * @param open makes the connector; by default the one that the system file asks for
  * @throws TandemError STARTUP_REFUSED where the system cannot be used as it is set up
@@ -47,44 +42,8 @@ export function createSystemClient(
   const host = createHost(config, deps);
   const connector = open(config, host);
   const { circuit, clock } = host;
-  const kept = new Map<string, { until: number; records: Promise<readonly SystemRecord[]> }>();
-  let trying: Promise<void> | undefined;
+  const { check, ready, orRefused } = createRefusals(connector, circuit, deps.checkRefusals);
   let closing: Promise<void> | undefined;
-
-  let checkedAt = Number.NEGATIVE_INFINITY;
-  let checking: Promise<void> | undefined;
-
-  async function check(entity: string): Promise<void> {
-    try {
-      await connector.check(entity);
-      checkedAt = performance.now();
-    } catch (cause) {
-      const error = asTandemError(cause);
-      if (REFUSED.has(error.code)) circuit.refuse(error);
-      throw cause;
-    }
-  }
-
-  const orDown = (error: unknown): unknown =>
-    error instanceof TandemError && REFUSED.has(error.code) ? circuit.refuse(error) : error;
-
-  /** A refusal may be about one record, or about everything: a check shows which. One serves all who are refused together. */
-  async function refusesAll(entity: string): Promise<boolean> {
-    if (circuit.open) return true;
-    if (performance.now() - checkedAt < CHECK_FRESH) return false;
-    checking ??= check(entity).finally(() => {
-      checking = undefined;
-    });
-    await checking.catch(() => {});
-    return circuit.open;
-  }
-
-  /** @throws TandemError SYSTEM_DOWN where the system refuses everything: that counts as no failed try of the record */
-  async function orRefused(entity: string, cause: unknown): Promise<never> {
-    if (deps.checkRefusals === false) throw cause;
-    const error = asTandemError(cause);
-    throw REFUSED.has(error.code) && (await refusesAll(entity)) ? orDown(error) : cause;
-  }
 
   async function* list(entity: string, options?: ListOptions): AsyncGenerator<Page> {
     try {
@@ -92,26 +51,6 @@ export function createSystemClient(
     } catch (error) {
       await orRefused(entity, error);
     }
-  }
-
-  async function tryOut(entity: string): Promise<void> {
-    try {
-      await check(entity);
-    } catch (error) {
-      // Another failure than before: it is there.
-      if (circuit.open) throw orDown(error);
-    }
-  }
-
-  async function readAll(name: string): Promise<readonly SystemRecord[]> {
-    const records: SystemRecord[] = [];
-    for await (const page of connector.list(name)) {
-      records.push(...page.records);
-      if (records.length <= CACHED_RECORDS) continue;
-      const words = `${config.name} has more than ${CACHED_RECORDS} records of ${name}, which are too many to look up in`;
-      throw new TandemError('SYSTEM_BAD_RESPONSE', words, { system: config.name, entity: name });
-    }
-    return records;
   }
 
   return {
@@ -128,28 +67,8 @@ export function createSystemClient(
     config,
     circuit,
     clock,
-    async ready(entity) {
-      if (!circuit.open) return;
-      trying ??= tryOut(entity).finally(() => {
-        trying = undefined;
-      });
-      await trying;
-    },
-    async cached(name) {
-      const known = kept.get(name);
-      if (known !== undefined && known.until > host.now()) return await known.records;
-      const entry = { until: Number.POSITIVE_INFINITY, records: readAll(name) };
-      kept.set(name, entry);
-      try {
-        const records = await entry.records;
-        // Nothing at all is more likely a slip than the truth, and no reason to ask less.
-        entry.until = records.length === 0 ? 0 : host.now() + (config.entities[name]?.cache ?? 0);
-        return records;
-      } catch (error) {
-        kept.delete(name);
-        throw error;
-      }
-    },
+    ready,
+    cached: createRecordCache(config, connector, host.now),
     close() {
       host.close();
       closing ??= connector.close();

@@ -38,7 +38,6 @@ export interface SystemClock {
   earliest(entity: string, at: number): Promise<number>;
 }
 
-// Over 60 lines: a factory. What it returns are short functions that share one offset.
 /**
  * @param key hash of Redis that keeps the measures (by entity; '': by `Date`): another process may need them before it has made a call
  * @param onOffset called when the offset goes beyond CLOCK_WARNING, and when it is within it again
@@ -52,16 +51,7 @@ export function createSystemClock(
   let ahead: number | undefined;
   const stamps = new Map<string, number>();
   let far = false;
-  let redisAhead = 0;
-  let looked = Number.NEGATIVE_INFINITY;
-
-  async function lookAtRedis(): Promise<void> {
-    if (performance.now() - looked < REDIS_LOOK) return;
-    const sent = Date.now();
-    const [seconds, micros] = await redis.time();
-    redisAhead = Number(seconds) * 1_000 + Number(micros) / 1_000 - (sent + Date.now()) / 2;
-    looked = performance.now();
-  }
+  const clock: RedisClock = { redis, ahead: 0, looked: Number.NEGATIVE_INFINITY };
 
   return {
     note(date, sent, received, entity = '') {
@@ -85,22 +75,39 @@ export function createSystemClock(
       const known = stamps.get(entity);
       if (known !== undefined && Math.abs(sample - known) <= SAME) return;
       stamps.set(entity, sample);
-      await lookAtRedis();
+      await look(clock);
       await redis.hset(key, {
-        [entity]: String(Math.round(sample - redisAhead)),
-        ...(ahead === undefined ? {} : { '': String(Math.round(ahead - redisAhead)) }),
+        [entity]: String(Math.round(sample - clock.ahead)),
+        ...(ahead === undefined ? {} : { '': String(Math.round(ahead - clock.ahead)) }),
       });
     },
     ahead: () => (ahead === undefined || Math.abs(ahead) <= SAME ? 0 : ahead),
     async earliest(entity, at) {
-      await lookAtRedis();
+      await look(clock);
       // What this process has not measured, another one may have.
       const [dated, stamped] = await redis.hmget(key, '', entity);
       const offset = (own: number | undefined, stored: string | null | undefined): number | undefined =>
-        own === undefined ? (stored ? Number(stored) : undefined) : own - redisAhead;
+        own === undefined ? (stored ? Number(stored) : undefined) : own - clock.ahead;
       const stated = offset(ahead, dated) ?? 0;
       // While nothing is known of the times that it gives its records, they may be those of any zone.
       return at + Math.min(stated, offset(stamps.get(entity), stamped) ?? stated - ZONES) - SLACK;
     },
   };
+}
+
+/** The clock of Redis, as this process has seen it. */
+interface RedisClock {
+  readonly redis: Redis;
+  /** Ms by which it is ahead of that of this process. */
+  ahead: number;
+  /** When it was asked last, by performance.now. */
+  looked: number;
+}
+
+async function look(clock: RedisClock): Promise<void> {
+  if (performance.now() - clock.looked < REDIS_LOOK) return;
+  const sent = Date.now();
+  const [seconds, micros] = await clock.redis.time();
+  clock.ahead = Number(seconds) * 1_000 + Number(micros) / 1_000 - (sent + Date.now()) / 2;
+  clock.looked = performance.now();
 }

@@ -10,8 +10,8 @@ import type { Tracing } from '../tracing.ts';
 import { type Circuit, createCircuit, type SystemStatus } from './circuit.ts';
 import { createSystemClock } from './clock.ts';
 import type { Called, ConnectorHost, Effect, Operation, SystemCall, Turn } from './connector.ts';
-import { createLimiter } from './limiter.ts';
-import { createSemaphore } from './semaphore.ts';
+import { createLimiter, type Limiter } from './limiter.ts';
+import { createSemaphore, type Semaphore } from './semaphore.ts';
 
 /** What was called and how it went, for metrics and logs; never a value. */
 export interface CallInfo {
@@ -61,7 +61,18 @@ const LONGEST_DELAY = 2_000;
 /** The first pause of a system that is down is this many times the first delay. */
 const FIRST_PAUSE = 5;
 
-// Over 60 lines: a factory. What it returns are short functions that share the limits, the circuit and the clock of a system.
+/** What the calls of one client share. */
+interface Calls {
+  readonly config: SystemConfig;
+  readonly deps: SystemDeps;
+  readonly circuit: Circuit;
+  readonly slots: Semaphore;
+  readonly limiter: Limiter;
+  /** Milliseconds before the first try again in place. */
+  readonly retryDelay: number;
+  closed: boolean;
+}
+
 export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
   const system = config.name;
   const retryDelay = deps.retryDelay ?? FIRST_DELAY;
@@ -74,89 +85,9 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
       credentials: config.credentials,
       onChange: (status) => deps.onCircuit?.(system, status),
     });
-  let closed = false;
-
-  async function call<T>(asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
-    const effect = asked.effect ?? effectOf(asked.operation);
-    const begun = performance.now();
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await guarded(asked, work);
-      } catch (error) {
-        const code = error instanceof TandemError ? error.code : undefined;
-        const again =
-          code === 'SYSTEM_UNREACHABLE' ||
-          (effect === 'read' && (code === 'SYSTEM_UNAVAILABLE' || code === 'SYSTEM_BAD_RESPONSE'));
-        // A reconcile comes back by itself; a list would have to begin again, so it alone sits a timeout out.
-        const late = asked.operation !== 'list' && performance.now() - begun >= config.timeout;
-        const final = notAgain.has(error as object) || late || closed || asked.once || asked.signal?.aborted;
-        if (!again || final || attempt >= TRIES) throw error;
-        await sleep(Math.min(jittered(retryDelay * 2 ** (attempt - 1)), LONGEST_DELAY), asked.signal);
-      }
-    }
-  }
-
-  async function guarded<T>(asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
-    // Hooks are no records: that they cannot be registered says nothing of these.
-    const passage = circuit.enter(effectOf(asked.operation) === 'read' ? 'read' : 'write');
-    try {
-      const value = await measured(asked, work);
-      passage.ended(undefined);
-      return value;
-    } catch (cause) {
-      const error = asTandemError(cause);
-      const down = passage.ended(closed || asked.signal?.aborted ? ABANDONED : error, asked.address());
-      // It counts as no failed attempt of the caller: the fault is not its own. Whether something was created must be known.
-      if (down && OUTAGE.has(error.code)) throw down;
-      if (down && error.code === 'OUTCOME_UNKNOWN')
-        throw new TandemError(error.code, error.message, {
-          ...error.context,
-          retryAfter: down.context.retryAfter ?? 0,
-          paused: true,
-        });
-      throw cause;
-    }
-  }
-
-  async function measured<T>(asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
-    const { entity, operation } = asked;
-    const begun = performance.now();
-    const span = deps.tracing?.begin('client', asked.span.name, {
-      ...asked.span.attributes,
-      'tandem.system': system,
-      'tandem.entity': entity,
-      'tandem.operation': operation,
-    });
-    const report = (status: number | undefined, error?: ErrorCode, quotaLeft?: number): void => {
-      span?.end({ 'http.response.status_code': status }, error);
-      deps.onCall?.({ system, entity, operation, status, ms: performance.now() - begun, error, quotaLeft });
-    };
-    const turn: Turn = async (exchange) => {
-      // Its record was just read: what waits meanwhile could be an edit that it does not know. Each follows a reading, so that
-      // readings always get their turn too.
-      const release = await slots.acquire(asked.signal, operation === 'update');
-      try {
-        await limiter.acquire(asked.signal);
-        return await exchange();
-      } finally {
-        release();
-      }
-    };
-    try {
-      const { value, status, quotaLeft } = await work(turn);
-      report(status, undefined, quotaLeft);
-      return value;
-    } catch (error) {
-      if (asked.signal?.aborted) span?.end({}, 'aborted');
-      asked.signal?.throwIfAborted();
-      const known = asTandemError(error);
-      report(known.context.status, known.code);
-      throw known;
-    }
-  }
-
+  const calls: Calls = { config, deps, circuit, slots, limiter, retryDelay, closed: false };
   return {
-    call,
+    call: (asked, work) => call(calls, asked, work),
     pause: (ms) => limiter.pause(ms),
     circuit,
     clock: createSystemClock(deps.redis, `${deps.prefix}:{${system}}:clock`, (ahead) => deps.onClock?.(system, ahead)),
@@ -165,10 +96,97 @@ export function createHost(config: SystemConfig, deps: SystemDeps): SystemHost {
     encryptionKey: deps.encryptionKey,
     now: deps.now ?? Date.now,
     close() {
-      closed = true;
+      calls.closed = true;
       limiter.close();
     },
   };
+}
+
+/** Tries again in place what may be tried again at once. */
+async function call<T>(calls: Calls, asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
+  const { config, retryDelay } = calls;
+  const effect = asked.effect ?? effectOf(asked.operation);
+  const begun = performance.now();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await guarded(calls, asked, work);
+    } catch (error) {
+      const code = error instanceof TandemError ? error.code : undefined;
+      const again =
+        code === 'SYSTEM_UNREACHABLE' ||
+        (effect === 'read' && (code === 'SYSTEM_UNAVAILABLE' || code === 'SYSTEM_BAD_RESPONSE'));
+      // A reconcile comes back by itself; a list would have to begin again, so it alone sits a timeout out.
+      const late = asked.operation !== 'list' && performance.now() - begun >= config.timeout;
+      const final = notAgain.has(error as object) || late || calls.closed || asked.once || asked.signal?.aborted;
+      if (!again || final || attempt >= TRIES) throw error;
+      await sleep(Math.min(jittered(retryDelay * 2 ** (attempt - 1)), LONGEST_DELAY), asked.signal);
+    }
+  }
+}
+
+/** Only while the circuit lets calls through, which learns how it went. */
+async function guarded<T>(calls: Calls, asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
+  // Hooks are no records: that they cannot be registered says nothing of these.
+  const passage = calls.circuit.enter(effectOf(asked.operation) === 'read' ? 'read' : 'write');
+  try {
+    const value = await measured(calls, asked, work);
+    passage.ended(undefined);
+    return value;
+  } catch (cause) {
+    const error = asTandemError(cause);
+    const down = passage.ended(calls.closed || asked.signal?.aborted ? ABANDONED : error, asked.address());
+    // It counts as no failed attempt of the caller: the fault is not its own. Whether something was created must be known.
+    if (down && OUTAGE.has(error.code)) throw down;
+    if (down && error.code === 'OUTCOME_UNKNOWN')
+      throw new TandemError(error.code, error.message, {
+        ...error.context,
+        retryAfter: down.context.retryAfter ?? 0,
+        paused: true,
+      });
+    throw cause;
+  }
+}
+
+/** With a span of its trace, and reported to who measures. */
+async function measured<T>(calls: Calls, asked: SystemCall, work: (turn: Turn) => Promise<Called<T>>): Promise<T> {
+  const { deps } = calls;
+  const system = calls.config.name;
+  const { entity, operation } = asked;
+  const begun = performance.now();
+  const span = deps.tracing?.begin('client', asked.span.name, {
+    ...asked.span.attributes,
+    'tandem.system': system,
+    'tandem.entity': entity,
+    'tandem.operation': operation,
+  });
+  const report = (status: number | undefined, error?: ErrorCode, quotaLeft?: number): void => {
+    span?.end({ 'http.response.status_code': status }, error);
+    deps.onCall?.({ system, entity, operation, status, ms: performance.now() - begun, error, quotaLeft });
+  };
+  try {
+    const { value, status, quotaLeft } = await work((exchange) => turn(calls, asked, exchange));
+    report(status, undefined, quotaLeft);
+    return value;
+  } catch (error) {
+    if (asked.signal?.aborted) span?.end({}, 'aborted');
+    asked.signal?.throwIfAborted();
+    const known = asTandemError(error);
+    report(known.context.status, known.code);
+    throw known;
+  }
+}
+
+/** Waits for a slot, and for the limits. */
+async function turn<T>({ slots, limiter }: Calls, asked: SystemCall, exchange: () => Promise<T>): Promise<T> {
+  // Its record was just read: what waits meanwhile could be an edit that it does not know. Each follows a reading, so that
+  // readings always get their turn too.
+  const release = await slots.acquire(asked.signal, asked.operation === 'update');
+  try {
+    await limiter.acquire(asked.signal);
+    return await exchange();
+  } finally {
+    release();
+  }
 }
 
 const OUTAGE = new Set<ErrorCode>(['SYSTEM_UNREACHABLE', 'SYSTEM_UNAVAILABLE', 'SYSTEM_BAD_RESPONSE']);

@@ -4,7 +4,7 @@
  * is left.
  */
 import type { Redis } from 'ioredis';
-import { versionKeys } from './versions.ts';
+import { versionKeys } from './heartbeat.ts';
 
 /** A process of which the last sign of life is older counts as gone, in ms. */
 const TTL = 20_000;
@@ -19,7 +19,7 @@ export interface Retiring {
 }
 
 /**
- * KEYS processes, beats, in force, retiring: see versions.ts; ARGV mapping, ttl, JSON of the mark.
+ * KEYS processes, beats, in force, retiring: see heartbeat.ts; ARGV mapping, ttl, JSON of the mark.
  * Answers '' when the mapping is marked, else a living process that has its file.
  */
 const MARK = `

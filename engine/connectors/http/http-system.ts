@@ -4,10 +4,11 @@ import { asTandemError, TandemError } from '../../errors.ts';
 import { sleep } from '../../timing.ts';
 import type { SystemRecord } from '../../types.ts';
 import type { ConnectorHost, Operation } from '../connector.ts';
+import type { Call, HttpResponse } from './call.ts';
 import { headerOf } from './response.ts';
 import { fillPath, fillQuery } from './template.ts';
 import { toRecord } from './to-record.ts';
-import type { Call, HttpResponse, Transport } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /** A system that is open. */
 export interface HttpSystem {

@@ -4,6 +4,7 @@ import { asTandemError, TandemError } from '../../errors.ts';
 import { takeTurns } from '../../timing.ts';
 import type { SystemRecord } from '../../types.ts';
 import type { ListOptions, Page, Unidentified } from '../connector.ts';
+import type { Call } from './call.ts';
 import { callOf, entityOf, type HttpSystem, located, offered, sendPatiently } from './http-system.ts';
 import { type HttpCheckpoint, isNumbered, type PageSource, type RawPage, readPages } from './pages.ts';
 import { createPager } from './paging.ts';
@@ -11,7 +12,6 @@ import { pageLimits } from './response-body.ts';
 import { type Reading, readSettled } from './settled.ts';
 import { fillQuery } from './template.ts';
 import { isDeleted, toMillis, toRecord } from './to-record.ts';
-import type { Call } from './transport.ts';
 
 /** Milliseconds that one page of a list waits in all for quota, before the whole list is given up for later. */
 const LIST_PATIENCE = 300_000;

@@ -3,12 +3,12 @@
 import type { EntityConfig, PagingConfig } from '../../config/types.ts';
 import { asTandemError } from '../../errors.ts';
 import { CheckpointLost } from '../connector.ts';
+import type { HttpResponse } from './call.ts';
 import { createPager, isRepeated, itemsOf, mayBeEnd, missedBetween, nextLink, type PageRequest } from './paging.ts';
 import { readPath } from './read-path.ts';
 import { headerOf } from './response.ts';
 import { mostRecords } from './response-body.ts';
 import { toId } from './to-record.ts';
-import type { HttpResponse } from './transport.ts';
 
 /** Up to which page a list was read, as JSON: another process can go on from there. */
 export interface HttpCheckpoint extends Pick<RawPage, 'number' | 'listedAt' | 'shifted'> {

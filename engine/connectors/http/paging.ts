@@ -58,78 +58,94 @@ export function createPager(paging: PagingConfig, from?: PageRequest): Pager {
 
 const request = (query: Readonly<Record<string, string>>, url?: string): PageRequest => ({ query, url });
 
-// Over 60 lines: one case per kind of paging, each a few lines.
 function createSteps(paging: PagingConfig, from?: PageRequest): Pager {
   switch (paging.kind) {
     case 'none':
       return { first: request({}), next: () => undefined };
-    case 'page': {
-      let page = Number(from?.query[paging.param] ?? paging.first);
-      return {
-        first: request({ [paging.param]: String(page) }),
-        next: ({ items }) => {
-          // A page with fewer records than were asked for says nothing: a system may give fewer, or leave some out.
-          if (items.length === 0) return undefined;
-          page += 1;
-          return request({ [paging.param]: String(page) });
-        },
-      };
-    }
-    case 'offset': {
-      let offset = Number(from?.query[paging.param] ?? 0);
-      return {
-        first: request({ [paging.param]: String(offset) }),
-        next: ({ items }) => {
-          if (items.length === 0) return undefined;
-          offset += items.length;
-          return request({ [paging.param]: String(offset) });
-        },
-      };
-    }
-    case 'token': {
-      const once = guard();
-      return {
-        first: request({}),
-        next: ({ body }) => {
-          const token = readPath(body, paging.next);
-          if (token === undefined || token === null || token === '') return undefined;
-          if (typeof token !== 'string' && typeof token !== 'number' && !(token instanceof ExactNumber)) {
-            throw new TandemError('SYSTEM_BAD_RESPONSE', `'${paging.next}' of the answer is no page token`);
-          }
-          const text = String(token);
-          const url = /^https?:/i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
-          const within = url?.searchParams.get(paging.param);
-          // Some systems answer the address of the next page where they describe a token. Its token is used with the query
-          // of this list; an address without one is followed, on the same host only.
-          if (url !== undefined && !within) return request({}, once(text));
-          return request({ [paging.param]: once(within ?? text) });
-        },
-      };
-    }
-    case 'cursor': {
-      const once = guard();
-      return {
-        first: from ?? request({}),
-        next: ({ items, lastId }) => {
-          if (items.length === 0) return undefined;
-          if (lastId === undefined) {
-            throw new TandemError('SYSTEM_BAD_RESPONSE', 'The last record of a page has no id to go on from');
-          }
-          return request({ [paging.param]: once(lastId) });
-        },
-      };
-    }
-    case 'link': {
-      const once = guard();
-      return {
-        first: from ?? request({}),
-        next: ({ link }) => {
-          const url = nextLink(link);
-          return url === undefined ? undefined : request({}, once(url));
-        },
-      };
-    }
+    case 'page':
+      return pageSteps(paging, from);
+    case 'offset':
+      return offsetSteps(paging, from);
+    case 'token':
+      return tokenSteps(paging);
+    case 'cursor':
+      return cursorSteps(paging, from);
+    case 'link':
+      return linkSteps(from);
   }
+}
+
+type Paging<Kind> = Extract<PagingConfig, { kind: Kind }>;
+
+function pageSteps(paging: Paging<'page'>, from?: PageRequest): Pager {
+  let page = Number(from?.query[paging.param] ?? paging.first);
+  return {
+    first: request({ [paging.param]: String(page) }),
+    next: ({ items }) => {
+      // A page with fewer records than were asked for says nothing: a system may give fewer, or leave some out.
+      if (items.length === 0) return undefined;
+      page += 1;
+      return request({ [paging.param]: String(page) });
+    },
+  };
+}
+
+function offsetSteps(paging: Paging<'offset'>, from?: PageRequest): Pager {
+  let offset = Number(from?.query[paging.param] ?? 0);
+  return {
+    first: request({ [paging.param]: String(offset) }),
+    next: ({ items }) => {
+      if (items.length === 0) return undefined;
+      offset += items.length;
+      return request({ [paging.param]: String(offset) });
+    },
+  };
+}
+
+function tokenSteps(paging: Paging<'token'>): Pager {
+  const once = guard();
+  return {
+    first: request({}),
+    next: ({ body }) => {
+      const token = readPath(body, paging.next);
+      if (token === undefined || token === null || token === '') return undefined;
+      if (typeof token !== 'string' && typeof token !== 'number' && !(token instanceof ExactNumber)) {
+        throw new TandemError('SYSTEM_BAD_RESPONSE', `'${paging.next}' of the answer is no page token`);
+      }
+      const text = String(token);
+      const url = /^https?:/i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+      const within = url?.searchParams.get(paging.param);
+      // Some systems answer the address of the next page where they describe a token. Its token is used with the query
+      // of this list; an address without one is followed, on the same host only.
+      if (url !== undefined && !within) return request({}, once(text));
+      return request({ [paging.param]: once(within ?? text) });
+    },
+  };
+}
+
+function cursorSteps(paging: Paging<'cursor'>, from?: PageRequest): Pager {
+  const once = guard();
+  return {
+    first: from ?? request({}),
+    next: ({ items, lastId }) => {
+      if (items.length === 0) return undefined;
+      if (lastId === undefined) {
+        throw new TandemError('SYSTEM_BAD_RESPONSE', 'The last record of a page has no id to go on from');
+      }
+      return request({ [paging.param]: once(lastId) });
+    },
+  };
+}
+
+function linkSteps(from?: PageRequest): Pager {
+  const once = guard();
+  return {
+    first: from ?? request({}),
+    next: ({ link }) => {
+      const url = nextLink(link);
+      return url === undefined ? undefined : request({}, once(url));
+    },
+  };
 }
 
 const ENDS = new Set([400, 404, 410, 416, 422]);

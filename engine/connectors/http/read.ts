@@ -1,10 +1,10 @@
 /** One record by its id. */
 import { TandemError } from '../../errors.ts';
 import type { SystemRecord } from '../../types.ts';
+import type { Call, HttpResponse } from './call.ts';
 import { callOf, entityOf, type HttpSystem, offered, recordOf, sendPatiently, withId } from './http-system.ts';
 import { itemsOf } from './paging.ts';
 import { isDeleted } from './to-record.ts';
-import type { Call, HttpResponse } from './transport.ts';
 
 /** Milliseconds that reading back what was just written waits for quota: giving up would cost a search for it later. */
 export const WRITTEN_PATIENCE = 30_000;

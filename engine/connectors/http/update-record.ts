@@ -4,11 +4,11 @@ import { asTandemError, TandemError } from '../../errors.ts';
 import { stableJson } from '../../expression/values.ts';
 import type { SystemRecord } from '../../types.ts';
 import type { Change, UpdateOptions } from '../connector.ts';
+import type { Call, HttpResponse } from './call.ts';
 import { FORMS } from './etag.ts';
 import { callOf, entityOf, type HttpSystem, offered, recordOf, withId } from './http-system.ts';
 import { read, WRITTEN_PATIENCE } from './read.ts';
 import { maskOf, updateBody } from './request-body.ts';
-import type { Call, HttpResponse } from './transport.ts';
 import { written } from './written.ts';
 
 export async function update(

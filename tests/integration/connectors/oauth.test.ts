@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createTokenSource, type OAuthConfig, type TokenOptions } from '../../../engine/connectors/http/oauth.ts';
+import { createTokenSource, type TokenOptions } from '../../../engine/connectors/http/oauth.ts';
+import type { OAuthConfig } from '../../../engine/connectors/http/token-endpoint.ts';
 import { closeAll, serve, systemConfig, testClient, testRedis } from './support.ts';
 
 afterEach(closeAll);

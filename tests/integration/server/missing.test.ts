@@ -2,7 +2,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { versionKeys } from '../../../engine/queue/versions.ts';
+import { versionKeys } from '../../../engine/queue/heartbeat.ts';
 import type { CommitUnit } from '../../../engine/store/types.ts';
 import { listen } from '../../../server/server.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
