@@ -12,13 +12,14 @@ import {
   type LivingProcess,
   limiterState,
   type Mapping,
+  type QueueStand,
+  queueStands,
   redisAnswers,
   type SystemConfig,
+  systemStates,
   TandemError,
   within,
 } from '../engine/index.ts';
-import { queuesOf, standOf } from './queue-counts.ts';
-import { systemStates } from './system-states.ts';
 
 export type OnCall = NonNullable<EngineOptions['onCall']>;
 export type OnOutcome = NonNullable<EngineOptions['onOutcome']>;
@@ -261,7 +262,7 @@ async function fill(engine: Engine, shown: Shown): Promise<true> {
 async function readAll(engine: Engine) {
   const { mappings, systems } = engine.config.current();
   const [stands, processes, warnings, limits, counts] = await Promise.all([
-    Promise.all(queuesOf(engine).map((queue) => standOf(engine, queue))),
+    queueStands(engine),
     engine.versions.processes(),
     redisWarningsOf(engine),
     Promise.all([...systems.values()].map((system) => limitsOf(engine, system))),
@@ -288,7 +289,7 @@ async function countsOf(engine: Engine, mapping: Mapping) {
   };
 }
 
-function showQueue({ jobs, oldest, paused }: Shown, stand: Awaited<ReturnType<typeof standOf>>): void {
+function showQueue({ jobs, oldest, paused }: Shown, stand: QueueStand): void {
   for (const state of JOB_STATES) jobs.set({ queue: stand.name, state }, stand.counts[state]);
   oldest.set({ queue: stand.name }, (stand.oldestWaiting ?? 0) / 1000);
   paused.set({ queue: stand.name }, stand.paused ? 1 : 0);

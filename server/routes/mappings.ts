@@ -23,6 +23,7 @@ import {
   otherSide,
   type Property,
   printJson,
+  queuedOf,
   retireMapping,
   schedulesOf,
   TandemError,
@@ -193,14 +194,8 @@ function untilAnswered({ raw }: FastifyReply): AbortSignal {
 
 async function presentMissing(engine: Engine, missing: MissingMapping) {
   const { name, links, records, retiring } = missing;
-  const queue = engine.queues.reconcile(name);
-  const [{ count }, jobs, schedules] = await Promise.all([
-    engine.dirty.stats(name),
-    queue.getJobCountByTypes('waiting', 'prioritized', 'delayed', 'failed'),
-    schedulesOf(engine, name),
-  ]);
+  const [queued, schedules] = await Promise.all([queuedOf(engine, name), schedulesOf(engine, name)]);
   const reason = missingReason(missing);
-  const queued = count + jobs;
   return { name, reason, links, records, queued, schedules: schedules.map(({ scan }) => scan), retiring };
 }
 
