@@ -39,12 +39,11 @@ import {
   retryJobs,
   type Touched,
 } from '../../engine/index.ts';
-import type { Routes } from '../options.ts';
+import type { App, Routes } from '../options.ts';
 import { presentJob, presentMarked, presentQueue } from '../present.ts';
 import { problems } from '../problem-responses.ts';
 import { sideIndex } from '../side-names.ts';
 
-type App = Parameters<Routes>[0];
 type Bulk = Partial<BulkBody>;
 
 const tags = ['queues'];
@@ -52,6 +51,7 @@ const tags = ['queues'];
 export const queues: Routes = async (app, { engine }) => {
   queueRoutes(app, engine);
   listRoutes(app, engine);
+  oneRoutes(app, engine);
   jobRoutes(app, engine);
   bulkRoutes(app, engine);
   pauseRoutes(app, engine);
@@ -91,8 +91,7 @@ function queueRoutes(app: App, engine: Engine): void {
   );
 }
 
-/** What is in a queue, or is queued for a record. */
-// Over 60 lines: one route after the other. Each is its schema and a call.
+/** What is in a queue. */
 function listRoutes(app: App, engine: Engine): void {
   app.get(
     '/queues/:name/jobs',
@@ -130,7 +129,10 @@ function listRoutes(app: App, engine: Engine): void {
       return { records: page.map((one) => presentMarked(engine, one)), total, offset, limit };
     },
   );
+}
 
+/** One job, or those of one record. */
+function oneRoutes(app: App, engine: Engine): void {
   app.get(
     '/queues/:name/jobs/:id',
     {
