@@ -54,9 +54,9 @@ module.exports = {
       name: 'no-raw-redis',
       severity: 'error',
       comment:
-        'Connections, keys and channels are the business of the engine: export there what is missing. Types may be named.',
+        'Connections, keys, queues and jobs are the business of the engine, their types too: export there what is missing.',
       from: { path: '^(api|server|cli)/' },
-      to: { path: '(^|/)node_modules/(ioredis|bullmq)/', dependencyTypesNot: TYPES },
+      to: { path: '(^|/)node_modules/(ioredis|bullmq)/' },
     },
     {
       name: 'one-door',

@@ -1,6 +1,6 @@
 /** Queues, their jobs, and the records that are to be looked at. */
 import Type from 'typebox';
-import { DELAY_REASONS, IDLE_REASONS, JOB_STATES } from '../engine/index.ts';
+import { DELAY_REASONS, IDLE_REASONS, JOB_STATES, REASONS_OF } from '../engine/index.ts';
 import { RecordRef } from './outcome.ts';
 import {
   count,
@@ -24,8 +24,6 @@ import {
   wordOf,
 } from './schema.ts';
 
-/** Jobs of a state that are looked at to tell the reasons: those that are next, or failed last. */
-export const REASONS_OF = 1_000;
 /** Jobs looked at per request where they are sought by reason. */
 export { LOOKED } from '../engine/index.ts';
 

@@ -54,7 +54,7 @@ export { canonical, isEmpty, tableKey, unkeyed } from './expression/values.ts';
 
 // ---------------------------------------------------------------- systems
 
-export { callsPause, SYSTEM_STATES, type SystemStatus } from './connectors/circuit.ts';
+export { callsPause, SYSTEM_STATES } from './connectors/circuit.ts';
 export { createSystemClient, type SystemClient } from './connectors/client.ts';
 export { limiterState } from './connectors/counted-limits.ts';
 export { openHttpConnector } from './connectors/http/http-connector.ts';
@@ -90,7 +90,7 @@ export {
   type Outcome,
   type OutcomeKind,
 } from './model/outcome.ts';
-export { parseRecordKey, recordKey } from './model/record-key.ts';
+export { parseRecordKey } from './model/record-key.ts';
 export { backfill } from './sync/backfill.ts';
 export { answerBrake, brakeOn } from './sync/brake-answer.ts';
 export type { ConvertContext } from './sync/convert.ts';
@@ -113,50 +113,49 @@ export { viewRecord } from './sync/view.ts';
 
 // ---------------------------------------------------------------- Redis: the connection, queues and workers
 
-export { checkSafety, connect, keyPrefix, parseRedisUrl, REDIS_URL_FORMS, shownRedisUrl } from './queue/connection.ts';
 export {
-  discard,
+  checkSafety,
+  connect,
+  keyPrefix,
+  parseRedisUrl,
+  REDIS_URL_FORMS,
+  type RedisConnection,
+  shownRedisUrl,
+} from './queue/connection.ts';
+export {
   discardJobs,
-  discardMarked,
-  fitsFilter,
-  JOB_STATES,
-  type JobFilter,
-  type JobState,
-  LOOKED,
-  pageOfJobs,
+  drainQueue,
+  pauseQueue,
   promoteJobs,
-  retryJob,
+  resumeQueue,
   retryJobs,
   type Touched,
 } from './queue/hand.ts';
 export type { ProcessInfo } from './queue/heartbeat.ts';
-export { type MissingMapping, missingMappings, missingReason, tellMissing, wantsDecision } from './queue/missing.ts';
-export { isConnected, redisAnswers, watchSilence, within } from './queue/patience.ts';
 export {
-  DELAY_REASONS,
-  delayedUntil,
-  IDLE_REASONS,
-  reasonOfJob,
-  sinceOfReason,
-  WAITS,
-  type Wait,
-  type WaitReason,
-} from './queue/reasons.ts';
+  type QueueReport,
+  type QueueStand,
+  queueStands,
+  REASONS_OF,
+  reportQueue,
+  reportQueues,
+} from './queue/inspect.ts';
+export { discardJob, promoteJob, retryJob } from './queue/job-actions.ts';
+export { JOB_STATES, LOOKED } from './queue/jobs.ts';
+export { type MarkedRecord, pageOfMarked, queuedForRecord, queuedOf } from './queue/marked-records.ts';
+export { type MissingMapping, missingMappings, missingReason, tellMissing, wantsDecision } from './queue/missing.ts';
+export { rawQueues } from './queue/named.ts';
+export { isConnected, redisAnswers, watchSilence, within } from './queue/patience.ts';
+export { DELAY_REASONS, IDLE_REASONS } from './queue/reasons.ts';
 export { keepRegistered, webhookKeys } from './queue/registration.ts';
 export { retireMapping } from './queue/retire.ts';
 export { createRetirements } from './queue/retirements.ts';
 export { isScheduled, schedulesOf } from './queue/schedules.ts';
+export { jobOf, jobsOf, type SeenJob } from './queue/seen-job.ts';
+export { systemStates } from './queue/system-states.ts';
 export type { LivingProcess } from './queue/versions.ts';
 export { createLiveEvents, type LiveEvent, type LiveEvents } from './runtime/live-events.ts';
-export {
-  createQueues,
-  isRecordJob,
-  type MappingJob,
-  type RecordJob,
-  reconcileQueue,
-  SCAN_QUEUE,
-  type ScanJob,
-} from './runtime/queues.ts';
+export { createQueues, isRecordJob } from './runtime/queues.ts';
 export { startWorkers } from './runtime/workers.ts';
 
 // ---------------------------------------------------------------- what is kept in Redis, and copies of it

@@ -46,3 +46,5 @@ export interface Contract extends FastifyTypeProvider {
 
 /** A plugin of `routes/`. */
 export type Routes = FastifyPluginAsync<RouteDeps, RawServerDefault, Contract>;
+/** What the routes of a file are registered on. */
+export type App = Parameters<Routes>[0];

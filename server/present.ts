@@ -1,5 +1,4 @@
 /** Runs, outcomes, jobs and issues as they are shown: sides by name, times as ISO 8601, references to other things by id. */
-import type { Job, Queue } from 'bullmq';
 import type * as api from '../api/index.ts';
 import {
   brakeReason,
@@ -7,20 +6,17 @@ import {
   type Engine,
   type Issue,
   isRecordJob,
-  type JobState,
   type LiveEvent,
-  type MappingJob,
+  type MarkedRecord,
   type Outcome,
   type PlanEntry,
   parseRecordKey,
-  type RecordJob,
+  type QueueReport,
   type Run,
-  reasonOfJob,
-  type ScanJob,
+  type SeenJob,
   type UnidentifiedItems,
 } from '../engine/index.ts';
 import type { FlatIssue, Found } from './issue-pages.ts';
-import type { Pause } from './queue-counts.ts';
 import { reviewActions, reviewId } from './review-id.ts';
 import { type BySide, bySide, type SideNames, sideNames } from './side-names.ts';
 
@@ -110,40 +106,32 @@ export const presentPlanEntry = (names: SideNames, { record, ...outcome }: PlanE
   ...presentOutcome(names, outcome),
 });
 
-/**
- * @param more.until epoch ms when a delayed job goes on, where it is known
- * @param more.rest why nobody takes a waiting one, if so
- */
-export function presentJob(
-  engine: Engine,
-  queue: Queue,
-  job: Job,
-  state: JobState,
-  { until, rest }: { readonly until?: number | undefined; readonly rest?: Pause | undefined } = {},
-): api.Job {
-  const { tried = 0 } = job.data as Partial<RecordJob>;
-  const ended = job.finishedOn === undefined ? {} : { finishedAt: iso(job.finishedOn) };
+export function presentQueue({ reasons, ...report }: QueueReport): api.Queue {
   return {
-    id: job.id ?? '',
-    queue: queue.name,
-    name: job.name,
-    data: presentData(engine, job.data as MappingJob | ScanJob),
-    state,
-    attempts: job.attemptsMade + tried,
-    attemptsAllowed: (job.opts.attempts ?? 1) + tried,
-    ...(state === 'completed' ? {} : (presentPause(rest) ?? reasonOfJob(job, state === 'delayed'))),
-    ...(state === 'completed' && typeof job.returnvalue === 'string' ? { result: job.returnvalue } : {}),
-    createdAt: iso(job.timestamp),
-    ...(job.processedOn === undefined ? {} : { startedAt: iso(job.processedOn) }),
-    ...ended,
-    ...(state === 'delayed' && until !== undefined ? { until: iso(until) } : {}),
+    ...report,
+    ...(reasons ? { reasons: reasons.map((one) => ({ ...one, since: iso(one.since) })) } : {}),
   };
 }
 
-const presentPause = (rest: Pause | undefined): Partial<Pause> | undefined =>
-  rest && { reason: rest.reason, detail: rest.detail, ...(rest.code ? { code: rest.code } : {}) };
+export function presentJob(engine: Engine, { data, created, started, finished, until, ...rest }: SeenJob): api.Job {
+  return {
+    ...rest,
+    data: presentData(engine, data),
+    createdAt: iso(created),
+    ...(started === undefined ? {} : { startedAt: iso(started) }),
+    ...(finished === undefined ? {} : { finishedAt: iso(finished) }),
+    ...(until === undefined ? {} : { until: iso(until) }),
+  };
+}
 
-function presentData(engine: Engine, data: MappingJob | ScanJob): api.Job['data'] {
+export const presentMarked = (engine: Engine, { mapping, side, id, due }: MarkedRecord): api.MarkedRecord => ({
+  mapping,
+  side: sideNames(engine, mapping)[side],
+  id,
+  due: iso(due),
+});
+
+function presentData(engine: Engine, data: SeenJob['data']): api.Job['data'] {
   const names = sideNames(engine, data.mapping);
   if (!('scan' in data))
     return isRecordJob(data)

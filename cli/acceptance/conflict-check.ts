@@ -3,11 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { otherSide, type Property, type SideIndex } from '../../engine/index.ts';
 import { place, same } from './comparison.ts';
 import type { Ids, MappingTest } from './mapping-test.ts';
+import { isFreeText } from './test-values.ts';
 
 export async function checkConflict(test: MappingTest, ids: Ids): Promise<void> {
   const { systems, tandem } = test.context;
   const mapping = test.mapping;
-  const property = mapping.properties.find(isFreeText);
+  const property = mapping.properties.find(isTwoWayText);
   if (!property) {
     test.notTestable('conflict', 0, 'no two-way row holds free text');
     return;
@@ -65,12 +66,5 @@ async function checkWinner(
   test.judged('conflict', loser, fault, { property, note: 'the value that lost is kept' });
 }
 
-const isFreeText = ({ direction, type, reference, values, convert, sides }: Property): boolean =>
-  direction === 'both' &&
-  type === 'string' &&
-  !reference &&
-  !values &&
-  !convert[0] &&
-  !convert[1] &&
-  sides.every(({ path }) => path) &&
-  !sides.some(({ schema }) => schema?.format);
+const isTwoWayText = (property: Property): boolean =>
+  property.direction === 'both' && isFreeText(property) && !property.sides.some(({ schema }) => schema?.format);

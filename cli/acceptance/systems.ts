@@ -1,11 +1,11 @@
 /** Both systems by their own APIs, within the limits that they share with the running Tandem; and what a run has made in them. */
-import type { Redis } from 'ioredis';
 import {
   type Config,
   createSystemClient,
   type EntityConfig,
   type Json,
   type JsonObject,
+  type RedisConnection,
   type SystemClient,
   type SystemRecord,
   TandemError,
@@ -28,7 +28,7 @@ export interface TestSystems {
 
 export function testSystems(
   config: Config,
-  deps: { readonly redis: Redis; readonly prefix: string; readonly encryptionKey: string | undefined },
+  deps: { readonly redis: RedisConnection; readonly prefix: string; readonly encryptionKey: string | undefined },
   noteRecord: (entity: EntityConfig, id: string) => Promise<void>,
 ): TestSystems {
   const clients = new Map<string, SystemClient>();

@@ -20,7 +20,8 @@ export function isMark(mapping: Mapping, property: Property, side: SideIndex): b
   return mapping.properties.find(isFreeText) === property;
 }
 
-const isFreeText = ({ type, values, reference, convert, sides }: Property): boolean =>
+/** Whether both sides take any text here: no table, reference, lookup or conversion says which. */
+export const isFreeText = ({ type, values, reference, convert, sides }: Property): boolean =>
   type === 'string' &&
   !values &&
   !reference &&

@@ -5,7 +5,6 @@ import { pipeline as chain, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
-import type { Redis } from 'ioredis';
 import {
   adoptFingerprints,
   type CopiedMapping,
@@ -18,6 +17,7 @@ import {
   type ImportProblem,
   importLines,
   openTransfer,
+  type RedisConnection,
 } from '../../engine/index.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
@@ -158,7 +158,11 @@ async function withMappings(
   { environment, output }: CommandContext,
   only: string | undefined,
   { safe, missing = false }: { safe: boolean; missing?: boolean },
-  work: (mappings: ReadonlyMap<string, CopiedMapping>, redis: Redis, left: readonly string[]) => Promise<number>,
+  work: (
+    mappings: ReadonlyMap<string, CopiedMapping>,
+    redis: RedisConnection,
+    left: readonly string[],
+  ) => Promise<number>,
 ): Promise<number> {
   const url = requireRedisUrl(environment);
   // Secrets of systems are not needed to know the mappings.
@@ -193,7 +197,7 @@ async function withMappings(
 }
 
 /** Mappings that were in force and have no file that can be used: their links are copied too. */
-async function keptWithoutFile(redis: Redis, prefix: string, current: ReadonlySet<string>) {
+async function keptWithoutFile(redis: RedisConnection, prefix: string, current: ReadonlySet<string>) {
   const names = (await createRetirements(redis, prefix).known()).filter((name) => !current.has(name));
   const found = await Promise.all(
     names.map(async (name) => {

@@ -10,7 +10,7 @@ import { shortHash } from './hash.ts';
 import { type CompiledMapping, compileMapping } from './mapping/compile-mapping.ts';
 import type { MappingContext } from './mapping/compiling.ts';
 import { type MappingDraft, readMapping } from './mapping/file.ts';
-import { createReport } from './report.ts';
+import { createReport, faultyMapping } from './report.ts';
 import { loadSystem } from './system/load-system.ts';
 import type { EntitySchemas } from './system/system-file.ts';
 import { loadTables, type TableFile } from './tables.ts';
@@ -236,12 +236,7 @@ function allMappings(context: MappingContext, problems: Problem[]): Map<string, 
     for (const name of [...good.keys()]) {
       const broken = needs.get(name)?.find((need) => !good.has(need.mapping));
       if (!broken) continue;
-      context.drafts
-        .get(name)!
-        .report.addSecondary(
-          broken.path,
-          `The mapping "${broken.mapping}" has faults of its own; correct those first.`,
-        );
+      context.drafts.get(name)!.report.addSecondary(broken.path, faultyMapping(broken.mapping));
       good.delete(name);
       again = true;
     }

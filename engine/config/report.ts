@@ -52,3 +52,7 @@ export function createReport(file: string, document: YamlDocument): Report {
 export function wherePath(path: YamlPath): string {
   return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('');
 }
+
+/** What is wrong with a mention of a mapping that cannot be used itself. */
+export const faultyMapping = (mapping: string): string =>
+  `The mapping "${mapping}" has faults of its own; correct those first.`;

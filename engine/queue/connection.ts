@@ -84,6 +84,9 @@ export function keyPrefix(url: string | undefined, prefix: string): string {
   return typeof parsed === 'object' && parsed.nodes ? `{${prefix}}` : prefix;
 }
 
+/** What `connect` opens, named by those that pass it on. */
+export type RedisConnection = Redis;
+
 /**
  * BullMQ workers block on their connection and must wait for Redis to come back, however long that takes.
  * @param prefix what all keys begin with, as `keyPrefix` says

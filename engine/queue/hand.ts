@@ -1,5 +1,5 @@
 /**
- * What a person does to many jobs of a queue: try again, do now, discard. A page at a time, so that neither memory nor
+ * What a person does to a queue, and to many jobs of it: pause, try again, do now, discard. A page at a time, so that neither memory nor
  * Redis minds how many there are; what was taken out, no run waits for any longer.
  */
 import type { Job, Queue } from 'bullmq';
@@ -7,46 +7,10 @@ import type { Engine } from '../engine.ts';
 import { outcome } from '../model/outcome.ts';
 import { recordKey } from '../model/record-key.ts';
 import { isRecordJob, type MappingJob, type ScanJob } from '../runtime/queues.ts';
-import { reasonOfJob, type WaitReason } from './reasons.ts';
-
-/** The states of a job in BullMQ. `waiting` includes jobs with a priority. */
-export const JOB_STATES = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
-/** Where BullMQ keeps a job. It may be in another state by the time that it is read. */
-export type JobState = (typeof JOB_STATES)[number];
-
-/** Jobs that fit all that is given. */
-export interface JobFilter {
-  /** Of the error that they failed with, or wait for. */
-  readonly code?: string | undefined;
-  /** Of delayed jobs. */
-  readonly reason?: WaitReason | undefined;
-}
+import { fitsFilter, type JobFilter, type JobState, LOOKED, pageOfJobs } from './jobs.ts';
+import { mappingOfQueue, queueNamed } from './named.ts';
 
 const PAGE = 200;
-/** Jobs looked at per request: for more, ask again from `next` on. */
-export const LOOKED = 20_000;
-
-/** What is next, or was last, comes first. @param flip the other end first */
-export async function pageOfJobs(
-  queue: Queue,
-  state: JobState,
-  offset: number,
-  limit: number,
-  flip = false,
-): Promise<Job[]> {
-  const types = state === 'waiting' ? (['waiting', 'prioritized'] as const) : ([state] as const);
-  const ended = state === 'failed' || state === 'completed';
-  const jobs = await queue.getJobs([...types], offset, offset + limit - 1, ended === flip);
-  // A job may end and be cleaned away between its listing and its reading.
-  return jobs.filter((job): job is Job => Boolean(job?.id)).slice(0, limit);
-}
-
-/** Reads the job alone. Only a delayed job has a `reason`, so a filter by reason fits no other one. */
-export function fitsFilter(job: Job, state: JobState, { code, reason }: JobFilter): boolean {
-  if (code === undefined && reason === undefined) return true;
-  const wait = reasonOfJob(job, state === 'delayed');
-  return (code === undefined || wait?.code === code) && (reason === undefined || wait?.reason === reason);
-}
 
 /** How many jobs something was done to. `next` undefined: the last job of the state was looked at. */
 export interface Touched {
@@ -55,6 +19,7 @@ export interface Touched {
   readonly next?: number;
 }
 
+/** Which jobs something is done to. */
 export interface Touch {
   readonly state: JobState;
   readonly filter: JobFilter;
@@ -64,29 +29,55 @@ export interface Touch {
   readonly offset: number;
 }
 
-/** Has jobs that failed for good tried again, with all their tries. */
-export const retryJobs = (queue: Queue, what: Omit<Touch, 'state'>): Promise<Touched> =>
-  touch(queue, { ...what, state: 'failed' }, (jobs) => each(jobs, retryJob));
+/** Lets nothing new begin in a queue, in any process, until `resumeQueue`. @throws TandemError NOT_FOUND */
+export const pauseQueue = async (engine: Engine, name: string): Promise<void> => queueNamed(engine, name).pause();
 
-/**
- * Has one failed job tried again at once, with all its tries.
- * @throws Error of BullMQ where it is not failed any more
- */
-export const retryJob = (job: Job): Promise<void> =>
+/** Goes on with a queue that was paused. @throws TandemError NOT_FOUND */
+export const resumeQueue = async (engine: Engine, name: string): Promise<void> => queueNamed(engine, name).resume();
+
+/** Has jobs that failed for good tried again, with all their tries. @throws TandemError NOT_FOUND */
+export const retryJobs = async (engine: Engine, name: string, what: Omit<Touch, 'state'>): Promise<Touched> =>
+  touch(queueNamed(engine, name), { ...what, state: 'failed' }, (jobs) => each(jobs, tryAgain));
+
+/** @throws Error of BullMQ where it is not failed any more */
+export const tryAgain = (job: Job): Promise<void> =>
   job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
 
-/** Has delayed jobs done as soon as a worker is free; not scheduled scans, whose time is set in the mapping. */
-export const promoteJobs = (queue: Queue, what: Omit<Touch, 'state'>): Promise<Touched> =>
-  touch(queue, { ...what, state: 'delayed' }, (jobs) =>
+/**
+ * Has delayed jobs done as soon as a worker is free; not scheduled scans, whose time is set in the mapping.
+ * @throws TandemError NOT_FOUND
+ */
+export const promoteJobs = async (engine: Engine, name: string, what: Omit<Touch, 'state'>): Promise<Touched> =>
+  touch(queueNamed(engine, name), { ...what, state: 'delayed' }, (jobs) =>
     each(
       jobs.filter((job) => !job.repeatJobKey),
       (job) => job.promote(),
     ),
   );
 
-/** Discards the jobs that fit, `limit` of them at most, and looks at `LOOKED` jobs at most: see `discard`. */
-export const discardJobs = (engine: Engine, queue: Queue, what: Touch): Promise<Touched> =>
+/**
+ * Discards the jobs that fit, `limit` of them at most, and looks at `LOOKED` jobs at most: see `discard`.
+ * @throws TandemError NOT_FOUND
+ */
+export const discardJobs = async (engine: Engine, name: string, what: Touch): Promise<Touched> =>
+  discardIn(engine, queueNamed(engine, name), what);
+
+const discardIn = (engine: Engine, queue: Queue, what: Touch): Promise<Touched> =>
   touch(queue, what, (jobs) => discard(engine, jobs, what.state));
+
+/** Discards all that waits or is delayed: marked records first, then jobs, up to the limit. @throws TandemError NOT_FOUND */
+export async function drainQueue(engine: Engine, name: string, limit: number): Promise<Touched> {
+  const queue = queueNamed(engine, name);
+  const mapping = mappingOfQueue(queue.name);
+  let touched = mapping === undefined ? 0 : await discardMarked(engine, mapping, limit);
+  if (touched >= limit) return { touched, next: 0 };
+  for (const state of ['waiting', 'delayed'] as const) {
+    const done = await discardIn(engine, queue, { state, filter: {}, limit: limit - touched, offset: 0 });
+    touched += done.touched;
+    if (touched >= limit) return { touched, next: 0 };
+  }
+  return { touched };
+}
 
 /**
  * Takes jobs out, with the keys that keep their records from being queued twice, and ends their runs' waiting for them.
@@ -104,7 +95,7 @@ export async function discard(engine: Engine, jobs: readonly Job[], state: JobSt
 }
 
 /** Takes marked records out of a dirty set; their runs no longer wait for them. @returns how many, `limit` at most */
-export async function discardMarked(engine: Engine, mapping: string, limit: number): Promise<number> {
+async function discardMarked(engine: Engine, mapping: string, limit: number): Promise<number> {
   let discarded = 0;
   while (discarded < limit) {
     const records = await engine.dirty.discard(mapping, Math.min(PAGE, limit - discarded));

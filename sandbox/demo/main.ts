@@ -56,7 +56,7 @@ const interrupted = new Promise<'interrupted'>((resolve) => {
 });
 void interrupted.then(() => say('\nEnding ...'));
 
-// Over 60 lines: one start after the other. Each needs the addresses of the last one, and notes how it is undone.
+/** One start after the other: each needs the addresses of the last one, and notes how it is undone. */
 async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.ProcessEnv; config: string; log: string }> {
   say(pc.bold('Tandem demo'));
   const redis = await startRedis({ appendonly: true, notice: say });
@@ -75,38 +75,9 @@ async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.Proce
   say(`  Keap       ${keap.url} (stand-in)`);
   say(`  Web shop   ${shop.url} (stand-in)`);
 
-  // --once edits a mapping file; it must not be the one that belongs to you.
-  let config = resolve(folder);
-  if (once) {
-    config = await mkdtemp(join(tmpdir(), 'tandem-demo-'));
-    undo.push(() => rm(config, { recursive: true, force: true }));
-    for (const part of ['mappings', 'systems', 'schemas'])
-      await cp(join(folder, part), join(config, part), { recursive: true });
-  }
+  const config = await configFolder();
   const url = `http://127.0.0.1:${ports.tandem}`;
-  const env: NodeJS.ProcessEnv = {
-    ...process.env,
-    REDIS_URL: redis.url,
-    TANDEM_PREFIX: prefix,
-    TANDEM_CONFIG: config,
-    TANDEM_HOST: '127.0.0.1',
-    TANDEM_PORT: String(ports.tandem),
-    TANDEM_URL: url,
-    TANDEM_PUBLIC_URL: url,
-    TANDEM_READ_TOKEN: '',
-    TANDEM_API_TOKEN: '',
-    TANDEM_LOG_LEVEL: once ? 'warn' : 'info',
-    KEAP_BASE_URL: `${keap.url}/crm/rest`,
-    KEAP_API_KEY: keapKey,
-    // What the stand-in allows; the system file's own defaults are those of the real Keap.
-    KEAP_LIMIT_SECOND: '240',
-    KEAP_LIMIT_MINUTE: '14000',
-    KEAP_LIMIT_DAY: '1000000',
-    SHOP_BASE_URL: shop.url,
-    SHOP_TOKEN: shopToken,
-    SHOP_LIMIT_SECOND: '500',
-    SHOP_WEBHOOK_SECRET: 'sandbox-webhook-secret',
-  };
+  const env = environmentOf({ redis: redis.url, keap: keap.url, shop: shop.url, url, port: ports.tandem, config });
   const logs = await mkdtemp(join(tmpdir(), 'tandem-demo-log-'));
   undo.push(() => rm(logs, { recursive: true, force: true }));
   const log = join(logs, 'tandem.log');
@@ -123,6 +94,49 @@ async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.Proce
     env,
     config,
     log,
+  };
+}
+
+/** --once edits a mapping file; it must not be the one that belongs to you. */
+async function configFolder(): Promise<string> {
+  if (!once) return resolve(folder);
+  const config = await mkdtemp(join(tmpdir(), 'tandem-demo-'));
+  undo.push(() => rm(config, { recursive: true, force: true }));
+  for (const part of ['mappings', 'systems', 'schemas'])
+    await cp(join(folder, part), join(config, part), { recursive: true });
+  return config;
+}
+
+function environmentOf({
+  redis,
+  keap,
+  shop,
+  url,
+  port,
+  config,
+}: Record<'redis' | 'keap' | 'shop' | 'url' | 'config', string> & { port: number }): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    REDIS_URL: redis,
+    TANDEM_PREFIX: prefix,
+    TANDEM_CONFIG: config,
+    TANDEM_HOST: '127.0.0.1',
+    TANDEM_PORT: String(port),
+    TANDEM_URL: url,
+    TANDEM_PUBLIC_URL: url,
+    TANDEM_READ_TOKEN: '',
+    TANDEM_API_TOKEN: '',
+    TANDEM_LOG_LEVEL: once ? 'warn' : 'info',
+    KEAP_BASE_URL: `${keap}/crm/rest`,
+    KEAP_API_KEY: keapKey,
+    // What the stand-in allows; the system file's own defaults are those of the real Keap.
+    KEAP_LIMIT_SECOND: '240',
+    KEAP_LIMIT_MINUTE: '14000',
+    KEAP_LIMIT_DAY: '1000000',
+    SHOP_BASE_URL: shop,
+    SHOP_TOKEN: shopToken,
+    SHOP_LIMIT_SECOND: '500',
+    SHOP_WEBHOOK_SECRET: 'sandbox-webhook-secret',
   };
 }
 

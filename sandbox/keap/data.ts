@@ -117,6 +117,13 @@ export interface CustomFieldModel {
 
 export type HookStatus = 'Unverified' | 'Verified' | 'Inactive';
 
+export const eventKeys: readonly string[] = [
+  ...['company', 'contact', 'opportunity', 'product'].flatMap((object) =>
+    ['add', 'edit', 'delete'].map((action) => `${object}.${action}`),
+  ),
+  'opportunity.stage_move',
+];
+
 export interface StoredHook {
   key: string;
   eventKey: string;

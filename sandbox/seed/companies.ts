@@ -2,22 +2,10 @@
 
 import type { Company } from '../keap/data.ts';
 import type { Customer } from '../shop/data.ts';
+import type { ExpectedMapping } from './expected.ts';
+import { addCompany, addCustomer, makeProfile, phoneIn } from './firm-records.ts';
 import { namesInOtherScripts, naughty, notesInOtherScripts } from './texts.ts';
-import { type Place, type Times, times, type Workshop } from './workshop.ts';
-
-interface Profile {
-  name: string | null;
-  email: string | null;
-  /** Digits with + in front where international. */
-  phone: string | null;
-  /** The same number the way a person writes it. */
-  spokenPhone: string | null;
-  website: string | null;
-  line1: string;
-  line2: string | null;
-  place: Place;
-  notes: string | null;
-}
+import { times, type Workshop } from './workshop.ts';
 
 /** The groups that contacts, opportunities and orders build on. */
 export interface Firms {
@@ -33,10 +21,9 @@ export interface Firms {
   failingCompanies: Company[];
 }
 
-// Over 60 lines: one kind of firm after the other. All draw from the same random numbers, so their order is part of the data.
+/** One kind of firm after the other. All draw from the same random numbers, so their order is part of the data. */
 export function makeFirms(shop: Workshop): Firms {
-  const { counts, expected, faker } = shop;
-  const mapping = expected.mappings['company-customer'];
+  const mapping = mappingOf(shop);
   const firms: Firms = {
     paired: [],
     keapOnly: [],
@@ -47,13 +34,32 @@ export function makeFirms(shop: Workshop): Firms {
     failingCompanies: [],
   };
   const otherScripts = [...namesInOtherScripts];
+  addEqual(shop, firms, otherScripts);
+  addDiffering(shop, firms);
+  addIncomplete(shop, firms);
+  addOneSided(shop, firms, otherScripts);
+  addAmbiguous(shop, firms);
+  addOutOfScope(shop, firms);
+  addRefusedByShop(shop, firms);
+  addRefusedByKeap(shop);
+  mapping.start = { keap: shop.keap.companies.length, customwebshop: shop.shop.customers.length };
+  mapping.after = {
+    keap: mapping.start.keap + mapping.created.keap,
+    customwebshop: mapping.start.customwebshop + mapping.created.customwebshop,
+  };
+  return firms;
+}
 
-  function pair(company: Company, customer: Customer): void {
-    firms.paired.push({ company, customer });
-    mapping.matched++;
-  }
+const mappingOf = ({ expected }: Workshop): ExpectedMapping => expected.mappings['company-customer'];
 
-  // Equal on both sides. Some e-mail addresses differ in case only, which matching does not mind.
+function pair(shop: Workshop, firms: Firms, company: Company, customer: Customer): void {
+  firms.paired.push({ company, customer });
+  mappingOf(shop).matched++;
+}
+
+/** Equal on both sides. Some e-mail addresses differ in case only, which matching does not mind. */
+function addEqual(shop: Workshop, firms: Firms, otherScripts: string[]): void {
+  const { counts } = shop;
   times(counts.equal, (i) => {
     const profile = makeProfile(shop, i % 14 === 13 ? otherScripts.shift() : undefined);
     if (i % 9 === 4) profile.notes = shop.pick(notesInOtherScripts);
@@ -61,10 +67,13 @@ export function makeFirms(shop: Workshop): Firms {
     // Not those that contacts are made for: three records would then share one address in two spellings.
     const shouted = i >= counts.customerContacts && i % 12 === 5 && profile.email !== null;
     const customer = addCustomer(shop, shouted ? { ...profile, email: profile.email?.toUpperCase() ?? null } : profile);
-    pair(company, customer);
+    pair(shop, firms, company, customer);
   });
+}
 
-  // Phone and notes differ: the later change wins, by turns on either side.
+/** Phone and notes differ: the later change wins, by turns on either side. */
+function addDiffering(shop: Workshop, firms: Firms): void {
+  const { counts, expected, faker } = shop;
   times(counts.differing, (i) => {
     const profile = makeProfile(shop);
     const [later, earlier] = shop.laterAndEarlier();
@@ -73,7 +82,7 @@ export function makeFirms(shop: Workshop): Firms {
     const mine = { ...profile, spokenPhone: profile.phone, notes: `Keap: ${faker.lorem.sentence()}` };
     const company = addCompany(shop, mine, keapWins ? later : earlier);
     const customer = addCustomer(shop, other, keapWins ? earlier : later);
-    pair(company, customer);
+    pair(shop, firms, company, customer);
     const both = { mapping: 'company-customer', keapId: company.id, shopId: String(customer.id) };
     const winner = keapWins ? 'keap' : 'customwebshop';
     expected.conflicts.push(
@@ -81,7 +90,10 @@ export function makeFirms(shop: Workshop): Firms {
       { ...both, property: 'notes', keapValue: mine.notes, shopValue: other.notes, winner },
     );
   });
+}
 
+function addIncomplete(shop: Workshop, firms: Firms): void {
+  const { counts, faker } = shop;
   // One side has gaps that the other fills.
   times(counts.filling, (i) => {
     const profile = makeProfile(shop);
@@ -89,11 +101,11 @@ export function makeFirms(shop: Workshop): Firms {
     if (i % 2 === 0) {
       const company = addCompany(shop, { ...profile, phone: null, spokenPhone: null, notes: null });
       delete company.address;
-      pair(company, addCustomer(shop, profile));
+      pair(shop, firms, company, addCustomer(shop, profile));
     } else {
       const customer = addCustomer(shop, { ...profile, phone: null, website: null, notes: null });
       customer.billing = { ...customer.billing, address_1: null, city: null };
-      pair(addCompany(shop, profile), customer);
+      pair(shop, firms, addCompany(shop, profile), customer);
     }
   });
 
@@ -101,9 +113,13 @@ export function makeFirms(shop: Workshop): Firms {
   times(counts.byName, (i) => {
     const profile = makeProfile(shop);
     const company = addCompany(shop, i % 2 === 0 ? { ...profile, email: null } : profile);
-    pair(company, addCustomer(shop, i % 2 === 1 ? { ...profile, email: null } : profile));
+    pair(shop, firms, company, addCustomer(shop, i % 2 === 1 ? { ...profile, email: null } : profile));
   });
+}
 
+function addOneSided(shop: Workshop, firms: Firms, otherScripts: string[]): void {
+  const { counts } = shop;
+  const mapping = mappingOf(shop);
   // Only in Keap: each gets a customer. Naughty names first, then other scripts.
   times(counts.keapOnly, (i) => {
     const profile = makeProfile(shop, i < 8 ? naughty[i] : i % 13 === 12 ? otherScripts.shift() : undefined);
@@ -120,12 +136,15 @@ export function makeFirms(shop: Workshop): Firms {
     firms.shopOnly.push(addCustomer(shop, profile));
     mapping.created.keap++;
   });
+}
 
+function addAmbiguous(shop: Workshop, firms: Firms): void {
+  const { counts } = shop;
   // Two companies of one e-mail address, one customer: nobody can tell which.
   times(counts.sameEmail, () => {
     const profile = makeProfile(shop);
     const companies = [addCompany(shop, profile), addCompany(shop, { ...makeProfile(shop), email: profile.email })];
-    ambiguous(companies, [addCustomer(shop, { ...profile, name: shop.companyName() })]);
+    ambiguous(shop, firms, companies, [addCustomer(shop, { ...profile, name: shop.companyName() })]);
   });
 
   // Two customers of one name, no e-mail addresses, one company of that name.
@@ -133,19 +152,26 @@ export function makeFirms(shop: Workshop): Firms {
     const profile = { ...makeProfile(shop), email: null };
     const company = addCompany(shop, profile);
     ambiguous(
+      shop,
+      firms,
       [company],
       [addCustomer(shop, profile), addCustomer(shop, { ...makeProfile(shop), name: profile.name, email: null })],
     );
   });
+}
 
-  function ambiguous(companies: Company[], customers: Customer[]): void {
-    firms.ambiguousCompanies.push(...companies);
-    firms.ambiguousCustomers.push(...customers);
-    mapping.review.keap.push(...companies.map(({ id }) => id));
-    mapping.review.customwebshop.push(...customers.map(({ id }) => String(id)));
-    mapping.reviewGroups++;
-  }
+function ambiguous(shop: Workshop, firms: Firms, companies: Company[], customers: Customer[]): void {
+  const mapping = mappingOf(shop);
+  firms.ambiguousCompanies.push(...companies);
+  firms.ambiguousCustomers.push(...customers);
+  mapping.review.keap.push(...companies.map(({ id }) => id));
+  mapping.review.customwebshop.push(...customers.map(({ id }) => String(id)));
+  mapping.reviewGroups++;
+}
 
+function addOutOfScope(shop: Workshop, firms: Firms): void {
+  const { counts, faker } = shop;
+  const mapping = mappingOf(shop);
   // An address of a newsletter, without a name: `when` leaves it out.
   times(counts.nameless, () => {
     addCompany(shop, { ...makeProfile(shop), name: null });
@@ -168,9 +194,12 @@ export function makeFirms(shop: Workshop): Firms {
     firms.persons.push(customer);
     mapping.notTakingPart.customwebshop++;
   });
+}
 
-  // In Keap, but nothing that the shop takes.
-  times(counts.badForShop, (i) => {
+/** In Keap, but nothing that the shop takes. */
+function addRefusedByShop(shop: Workshop, firms: Firms): void {
+  const mapping = mappingOf(shop);
+  times(shop.counts.badForShop, (i) => {
     const company = addCompany(shop, makeProfile(shop));
     const reasons: Record<number, string> = { 0: 'email', 1: 'billing.postcode', 2: 'billing.country' };
     if (i % 3 === 0) company.email_address = { email: `info(at)${company.id}.example`, field: 'EMAIL1' };
@@ -179,8 +208,12 @@ export function makeFirms(shop: Workshop): Firms {
     firms.failingCompanies.push(company);
     mapping.failed.keap.push({ id: company.id, reason: reasons[i % 3] ?? '' });
   });
+}
 
-  // In the shop, but longer than Keap takes. Without an e-mail address, so that they get no contact either.
+/** In the shop, but longer than Keap takes. Without an e-mail address, so that they get no contact either. */
+function addRefusedByKeap(shop: Workshop): void {
+  const { counts, faker } = shop;
+  const mapping = mappingOf(shop);
   times(counts.badForKeap, (i) => {
     const customer = addCustomer(shop, { ...makeProfile(shop), email: null });
     if (i % 2 === 0)
@@ -191,93 +224,4 @@ export function makeFirms(shop: Workshop): Firms {
       reason: i % 2 === 0 ? 'address.line1' : 'address.locality',
     });
   });
-
-  mapping.start = { keap: shop.keap.companies.length, customwebshop: shop.shop.customers.length };
-  mapping.after = {
-    keap: mapping.start.keap + mapping.created.keap,
-    customwebshop: mapping.start.customwebshop + mapping.created.customwebshop,
-  };
-  return firms;
-}
-
-function makeProfile(shop: Workshop, given?: string): Profile {
-  const { faker } = shop;
-  const name = given === undefined ? shop.companyName() : given;
-  const place = shop.place();
-  const phone = shop.chance(0.9) ? phoneIn(shop, place) : null;
-  const email = shop.email(shop.pick(['info', 'office', 'hello', 'sales']), name);
-  return {
-    name,
-    email,
-    phone,
-    // Half of the numbers in Keap have the look that people give them; what the shop keeps of it is the same.
-    spokenPhone:
-      phone && shop.chance(0.5)
-        ? `${phone.slice(0, 3)} (${phone.slice(3, 6)}) ${phone.slice(6, 9)}-${phone.slice(9)}`
-        : phone,
-    website: shop.chance(0.7) ? `https://www.${email.split('@')[1]}` : null,
-    line1: faker.location.streetAddress(),
-    line2: shop.chance(0.3) ? faker.location.secondaryAddress() : null,
-    place,
-    notes: shop.chance(0.4) ? faker.lorem.sentence() : null,
-  };
-}
-
-function phoneIn(shop: Workshop, place: Place): string {
-  return `${place.prefix}${shop.faker.string.numeric({ length: 7, allowLeadingZeros: false })}`;
-}
-
-function addCompany(shop: Workshop, profile: Profile, { created, updated }: Times = shop.times()): Company {
-  const { place } = profile;
-  const company: Company = {
-    id: String(shop.id('companies', 1_001)),
-    ...(profile.name !== null && { company_name: profile.name }),
-    ...(profile.website !== null && { website: profile.website }),
-    ...(profile.notes !== null && { notes: profile.notes }),
-    address: {
-      line1: profile.line1,
-      ...(profile.line2 !== null && { line2: profile.line2 }),
-      locality: place.locality,
-      region_code: place.region_code,
-      postal_code: place.postal_code,
-      // Only Keap's own users write it: it goes with the next write of the address, as it belongs to one postal code.
-      ...(place.country === 'USA' && shop.chance(0.3) && { zip_four: shop.faker.string.numeric(4) }),
-      country_code: place.country,
-    },
-    ...(profile.email !== null && { email_address: { email: profile.email, field: 'EMAIL1', is_opt_in: true } }),
-    ...(profile.spokenPhone !== null && {
-      phone_number: { number: profile.spokenPhone, type: 'Work', ...(shop.chance(0.2) && { extension: '7' }) },
-    }),
-    create_time: created,
-    update_time: updated,
-  };
-  shop.keap.companies.push(company);
-  return company;
-}
-
-function addCustomer(shop: Workshop, profile: Profile, { created, updated }: Times = shop.times()): Customer {
-  const { place } = profile;
-  const customer: Customer = {
-    id: shop.id('customers', 501),
-    company: profile.name,
-    first_name: null,
-    last_name: null,
-    email: profile.email,
-    phone: profile.phone,
-    website: profile.website,
-    billing: {
-      address_1: profile.line1,
-      address_2: profile.line2,
-      city: place.locality,
-      state: place.region_code,
-      postcode: place.postal_code,
-      country: place.country2,
-    },
-    note: profile.notes,
-    external_id: null,
-    created_at: created,
-    updated_at: updated,
-  };
-  shop.shop.customers.push(customer);
-  return customer;
 }

@@ -2,45 +2,44 @@
 
 import type { Product as KeapProduct } from '../keap/data.ts';
 import type { Product as ShopProduct } from '../shop/data.ts';
+import type { ExpectedMapping } from './expected.ts';
+import { addToKeap, addToShop, makeArticle, productName, sku } from './product-records.ts';
 import { naughty } from './texts.ts';
 import { times, type Workshop } from './workshop.ts';
 
-interface Article {
-  sku: string | null;
-  name: string;
-  /** Minor units. */
-  price: number;
-  shortDescription: string;
-  description: string | null;
-  weight: number | null;
-  active: boolean;
-  taxable: boolean;
-  shipped: boolean;
+/** One kind of product after the other. All draw from the same random numbers, so their order is part of the data. */
+export function makeProducts(shop: Workshop): void {
+  const mapping = mappingOf(shop);
+  addMatched(shop);
+  addOneSided(shop);
+  addAmbiguous(shop);
+  addIncomplete(shop);
+  mapping.start = { keap: shop.keap.products.length, customwebshop: shop.shop.products.length };
+  mapping.after = {
+    keap: mapping.start.keap + mapping.created.keap,
+    customwebshop: mapping.start.customwebshop + mapping.created.customwebshop,
+  };
 }
 
-/** Prices at which floating point goes wrong (0.29 * 100 is 28.999...), and very large and small ones. */
-const trickyPrices = [29, 435, 1_005, 1, 7, 110, 12_345_678, 1_999_999_999, 0, 5_799];
+const mappingOf = ({ expected }: Workshop): ExpectedMapping => expected.mappings['product-product'];
 
-// Over 60 lines: one kind of product after the other, and how one is made in each system. All draw from the same random numbers.
-export function makeProducts(shop: Workshop): void {
-  const { counts, expected, faker } = shop;
-  const mapping = expected.mappings['product-product'];
-  let serial = 0;
-
+function addMatched(shop: Workshop): void {
+  const { counts, expected } = shop;
+  const mapping = mappingOf(shop);
   times(counts.sameProduct, (i) => {
-    const article = makeArticle(i);
-    addKeap(article);
-    addShop(article);
+    const article = makeArticle(shop, i);
+    addToKeap(shop, article);
+    addToShop(shop, article);
     mapping.matched++;
   });
 
   times(counts.priceDiffers, (i) => {
-    const article = makeArticle(100 + i);
+    const article = makeArticle(shop, 100 + i);
     const keapWins = i % 2 === 0;
     const [later, earlier] = shop.laterAndEarlier();
     const shopPrice = article.price + 150;
-    const inKeap = addKeap(article, keapWins ? later : earlier);
-    const inShop = addShop({ ...article, price: shopPrice }, keapWins ? earlier : later);
+    const inKeap = addToKeap(shop, article, keapWins ? later : earlier);
+    const inShop = addToShop(shop, { ...article, price: shopPrice }, keapWins ? earlier : later);
     mapping.matched++;
     expected.conflicts.push({
       mapping: 'product-product',
@@ -52,112 +51,54 @@ export function makeProducts(shop: Workshop): void {
       winner: keapWins ? 'keap' : 'customwebshop',
     });
   });
+}
 
+function addOneSided(shop: Workshop): void {
+  const { counts } = shop;
+  const mapping = mappingOf(shop);
   times(counts.keapProduct, (i) => {
-    const article = makeArticle(i);
-    addKeap(i < 4 ? { ...article, description: naughty[12 + i] ?? null } : article);
+    const article = makeArticle(shop, i);
+    addToKeap(shop, i < 4 ? { ...article, description: naughty[12 + i] ?? null } : article);
     mapping.created.customwebshop++;
   });
 
   times(counts.shopProduct, (i) => {
-    const article = makeArticle(i + 5);
-    addShop(i < 4 ? { ...article, description: naughty[16 + i] ?? null } : article);
+    const article = makeArticle(shop, i + 5);
+    addToShop(shop, i < 4 ? { ...article, description: naughty[16 + i] ?? null } : article);
     mapping.created.keap++;
   });
+}
 
+function addAmbiguous(shop: Workshop): void {
+  const { counts } = shop;
   // The same name, and a sku that differs or is missing: a hint for a person, no proof.
   times(counts.sameProductName, (i) => {
-    const article = makeArticle(100);
+    const article = makeArticle(shop, 100);
     const keapSku = i % 3 === 1 ? null : article.sku;
-    const shopSku = i % 3 === 2 ? null : sku();
-    review([addKeap({ ...article, sku: keapSku })], [addShop({ ...article, sku: shopSku })]);
+    const shopSku = i % 3 === 2 ? null : sku(shop);
+    review(shop, [addToKeap(shop, { ...article, sku: keapSku })], [addToShop(shop, { ...article, sku: shopSku })]);
   });
 
   // Keap takes one sku twice.
   times(counts.doubleSku, () => {
-    const article = makeArticle(100);
-    const candidates = [addKeap(article), addKeap({ ...makeArticle(100), sku: article.sku })];
-    review(candidates, [addShop({ ...article, name: productName() })]);
+    const article = makeArticle(shop, 100);
+    const candidates = [addToKeap(shop, article), addToKeap(shop, { ...makeArticle(shop, 100), sku: article.sku })];
+    review(shop, candidates, [addToShop(shop, { ...article, name: productName(shop) })]);
   });
+}
 
-  // Keap needs a short description.
-  times(counts.incompleteProduct, () => {
-    const product = addShop(makeArticle(100));
+function review(shop: Workshop, inKeap: KeapProduct[], inShop: ShopProduct[]): void {
+  const mapping = mappingOf(shop);
+  mapping.review.keap.push(...inKeap.map(({ id }) => id));
+  mapping.review.customwebshop.push(...inShop.map(({ id }) => String(id)));
+  mapping.reviewGroups++;
+}
+
+/** Keap needs a short description. */
+function addIncomplete(shop: Workshop): void {
+  times(shop.counts.incompleteProduct, () => {
+    const product = addToShop(shop, makeArticle(shop, 100));
     product.short_description = null;
-    mapping.failed.customwebshop.push({ id: String(product.id), reason: 'short_description' });
+    mappingOf(shop).failed.customwebshop.push({ id: String(product.id), reason: 'short_description' });
   });
-
-  mapping.start = { keap: shop.keap.products.length, customwebshop: shop.shop.products.length };
-  mapping.after = {
-    keap: mapping.start.keap + mapping.created.keap,
-    customwebshop: mapping.start.customwebshop + mapping.created.customwebshop,
-  };
-
-  function review(inKeap: KeapProduct[], inShop: ShopProduct[]): void {
-    mapping.review.keap.push(...inKeap.map(({ id }) => id));
-    mapping.review.customwebshop.push(...inShop.map(({ id }) => String(id)));
-    mapping.reviewGroups++;
-  }
-
-  function sku(): string {
-    serial++;
-    return `${faker.string.alpha({ length: 3, casing: 'upper' })}-${String(serial).padStart(4, '0')}`;
-  }
-
-  function productName(): string {
-    return shop.unique('product', () => faker.commerce.productName());
-  }
-
-  function makeArticle(i: number): Article {
-    return {
-      sku: sku(),
-      name: productName(),
-      price: trickyPrices[i] ?? faker.number.int({ min: 199, max: 49_999 }),
-      shortDescription: faker.commerce.productAdjective(),
-      description: shop.chance(0.8) ? faker.commerce.productDescription() : null,
-      weight: shop.chance(0.7) ? faker.number.int({ min: 1, max: 9_999 }) / 100 : null,
-      active: shop.chance(0.9),
-      taxable: shop.chance(0.8),
-      shipped: shop.chance(0.8),
-    };
-  }
-
-  function addKeap(article: Article, { created, updated } = shop.times()): KeapProduct {
-    const product: KeapProduct = {
-      id: String(shop.id('keap products', 201)),
-      name: article.name,
-      price: article.price,
-      short_description: article.shortDescription,
-      ...(article.sku !== null && { sku: article.sku }),
-      ...(article.description !== null && { description: article.description }),
-      active: article.active,
-      taxable: article.taxable,
-      shippable: article.shipped,
-      ...(article.weight !== null && { weight: article.weight }),
-      create_time: created,
-      update_time: updated,
-    };
-    shop.keap.products.push(product);
-    return product;
-  }
-
-  function addShop(article: Article, { created, updated } = shop.times()): ShopProduct {
-    const product: ShopProduct = {
-      id: shop.id('shop products', 4_001),
-      sku: article.sku,
-      name: article.name,
-      description: article.description,
-      short_description: article.shortDescription,
-      price: (article.price / 100).toFixed(2),
-      active: article.active,
-      taxable: article.taxable,
-      requires_shipping: article.shipped,
-      weight: article.weight,
-      external_id: null,
-      created_at: created,
-      updated_at: updated,
-    };
-    shop.shop.products.push(product);
-    return product;
-  }
 }

@@ -63,7 +63,7 @@ export class Workshop {
   };
   readonly #used = new Set<string>();
   readonly #ids = new Map<string, number[]>();
-  #serial = 0;
+  readonly #serials = new Map<string, number>();
 
   constructor(seed: number, counts: Counts) {
     this.counts = counts;
@@ -83,6 +83,13 @@ export class Workshop {
     const id = free.pop();
     if (id === undefined) throw new Error(`No ids left for ${entity}.`);
     return id;
+  }
+
+  /** Counts from 1. */
+  serial(kind: string): number {
+    const next = (this.#serials.get(kind) ?? 0) + 1;
+    this.#serials.set(kind, next);
+    return next;
   }
 
   /** Text of which no two are the same, not even in other case. */
@@ -105,8 +112,8 @@ export class Workshop {
       .replace(/[^a-z0-9]+/g, '-')
       .replace(/^-+|-+$/g, '')
       .slice(0, 30);
-    this.#serial++;
-    const host = slug.length > 2 ? slug : `firm-${this.#serial}`;
+    const serial = this.serial('email');
+    const host = slug.length > 2 ? slug : `firm-${serial}`;
     let attempt = 0;
     return this.unique('email', () => `${localPart}@${host}${attempt++ > 0 ? `-${attempt}` : ''}.example`);
   }

@@ -16,48 +16,29 @@ type StoredRecord = Customer | Order | Product;
 type Query = Record<string, string | string[] | undefined>;
 
 interface Parts {
+  entity: Entity;
+  /** Of its list. */
+  path: string;
   store: ShopStore;
   webhooks: Webhooks;
   behaviours: Behaviours;
   url: () => string;
 }
 
-export function addRecordRoutes(app: FastifyInstance, parts: Parts): { clear(): void } {
+export function addRecordRoutes(app: FastifyInstance, parts: Omit<Parts, 'entity' | 'path'>): { clear(): void } {
   const replays = new Replays();
-  for (const entity of entities) addEntity(app, entity, replays, parts);
+  for (const entity of entities) addEntity(app, replays, { entity, path: `/${entity.plural}`, ...parts });
   return replays;
 }
 
-// Over 60 lines: the routes of one entity, a few lines each, which share how its records are found and answered.
-function addEntity(
-  app: FastifyInstance,
-  entity: Entity,
-  replays: Replays,
-  { store, webhooks, behaviours, url }: Parts,
-): void {
-  const path = `/${entity.plural}`;
+function addEntity(app: FastifyInstance, replays: Replays, parts: Parts): void {
+  addList(app, parts);
+  addCreate(app, replays, parts);
+  addSingle(app, parts);
+}
+
+function addList(app: FastifyInstance, { entity, path, store, behaviours, url }: Parts): void {
   const table = store.table(entity.plural);
-
-  function existing(id: string): StoredRecord {
-    const record = /^\d+$/.test(id) ? table.get(Number(id)) : undefined;
-    if (record) return record;
-    const merged = behaviours.mergedInto(entity.plural, id);
-    if (merged?.shows === 'redirect') throw new Moved(`${url()}${path}/${merged.winner}`);
-    if (merged?.shows === 'winner') return existing(merged.winner);
-    throw new ShopError(404, `There is no ${entity.singular} ${id}.`);
-  }
-
-  function readable(id: string): StoredRecord {
-    const record = behaviours.shown(entity.plural, existing(id));
-    if (!record) throw new ShopError(404, `There is no ${entity.singular} ${id}.`);
-    return record;
-  }
-
-  function answer(reply: FastifyReply, record: StoredRecord): StoredRecord {
-    reply.header('etag', etag(record));
-    return record;
-  }
-
   app.get<{ Querystring: Query }>(path, async (request, reply) => {
     const { records, total, page, pages } = list(
       entity,
@@ -72,33 +53,29 @@ function addEntity(
     }
     return records;
   });
+}
 
+function addCreate(app: FastifyInstance, replays: Replays, parts: Parts): void {
+  const { path, url } = parts;
   app.post<{ Body: unknown }>(path, async (request, reply) => {
     const replay = replays.find(request, path);
-    const record = replay.known === undefined ? create(request.body) : existing(String(replay.known));
+    const record = replay.known === undefined ? create(parts, request.body) : existing(parts, String(replay.known));
     if (replay.known === undefined) replay.keep(record.id);
     else reply.header('idempotent-replayed', 'true');
     reply.code(201).header('location', `${url()}${path}/${record.id}`);
     return answer(reply, record);
   });
+}
 
-  function create(body: unknown): StoredRecord {
-    const next = written(entity, entity.defaults, body, store);
-    entity.complete?.(next, body as JsonObject);
-    const { plural, required } = entity;
-    const { stored, done } = behaviours.take(plural, { before: entity.defaults, next, created: true, required });
-    // All fields are there: the defaults name each one, `written` has checked the rest.
-    const record = store.add(plural, stored as unknown as StoredRecord);
-    webhooks.note(entity.singular, 'created', record.id);
-    return done(record.id, record) as StoredRecord;
-  }
-
+/** One record: read, changed, deleted. */
+function addSingle(app: FastifyInstance, parts: Parts): void {
+  const { entity, path, store, webhooks, behaviours } = parts;
   app.get<{ Params: { id: string } }>(`${path}/:id`, async (request, reply) =>
-    answer(reply, readable(request.params.id)),
+    answer(reply, readable(parts, request.params.id)),
   );
 
   app.patch<{ Params: { id: string }; Body: unknown }>(`${path}/:id`, async (request, reply) => {
-    const record = existing(request.params.id);
+    const record = existing(parts, request.params.id);
     guard(request, record);
     const next = written(entity, record, request.body, store);
     const { stored, done } = behaviours.take(entity.plural, { before: record, next, created: false });
@@ -108,12 +85,45 @@ function addEntity(
   });
 
   app.delete<{ Params: { id: string } }>(`${path}/:id`, async (request, reply) => {
-    const record = existing(request.params.id);
+    const record = existing(parts, request.params.id);
     guard(request, record);
     store.remove(entity.plural, record.id);
     webhooks.note(entity.singular, 'deleted', record.id);
     return reply.code(204).send();
   });
+}
+
+function existing(parts: Parts, id: string): StoredRecord {
+  const { entity, path, store, behaviours, url } = parts;
+  const record = /^\d+$/.test(id) ? store.table(entity.plural).get(Number(id)) : undefined;
+  if (record) return record;
+  const merged = behaviours.mergedInto(entity.plural, id);
+  if (merged?.shows === 'redirect') throw new Moved(`${url()}${path}/${merged.winner}`);
+  if (merged?.shows === 'winner') return existing(parts, merged.winner);
+  throw new ShopError(404, `There is no ${entity.singular} ${id}.`);
+}
+
+function readable(parts: Parts, id: string): StoredRecord {
+  const { entity, behaviours } = parts;
+  const record = behaviours.shown(entity.plural, existing(parts, id));
+  if (!record) throw new ShopError(404, `There is no ${entity.singular} ${id}.`);
+  return record;
+}
+
+function answer(reply: FastifyReply, record: StoredRecord): StoredRecord {
+  reply.header('etag', etag(record));
+  return record;
+}
+
+function create({ entity, store, webhooks, behaviours }: Parts, body: unknown): StoredRecord {
+  const next = written(entity, entity.defaults, body, store);
+  entity.complete?.(next, body as JsonObject);
+  const { plural, required } = entity;
+  const { stored, done } = behaviours.take(plural, { before: entity.defaults, next, created: true, required });
+  // All fields are there: the defaults name each one, `written` has checked the rest.
+  const record = store.add(plural, stored as unknown as StoredRecord);
+  webhooks.note(entity.singular, 'created', record.id);
+  return done(record.id, record) as StoredRecord;
 }
 
 /** Changes with every write: the modification time is part of what is hashed. */

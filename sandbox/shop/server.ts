@@ -1,5 +1,6 @@
 // The Customwebshop stand-in: its API over real HTTP, all state in memory.
 
+import type { FastifyInstance } from 'fastify';
 import { Behaviours } from '../kit/behaviours.ts';
 import { Clock } from '../kit/clock.ts';
 import { Faults } from '../kit/faults.ts';
@@ -15,7 +16,7 @@ import { ShopError } from './errors.ts';
 import { addPage } from './page.ts';
 import { addRecordRoutes } from './records.ts';
 import { ShopStore, shopEntities } from './store.ts';
-import { createWebhooks } from './webhooks.ts';
+import { createWebhooks, type Webhooks } from './webhooks.ts';
 
 export interface ShopOptions {
   port?: number;
@@ -40,7 +41,6 @@ export interface ShopSandbox extends Sandbox {
   snapshot(): ShopData;
 }
 
-// Over 60 lines: a factory. It connects the parts of the stand-in, which refer to each other.
 export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox> {
   const token = options.token ?? 'sandbox-shop-token';
   const initial = structuredClone(options.data ?? noShopData);
@@ -51,35 +51,15 @@ export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox>
   const outbox = new Outbox({ timeoutMs: options.webhookTimeoutMs ?? 30_000 });
   let url = '';
 
-  const behaviours = new Behaviours({
-    edit(plural, id, change) {
-      const entity = entities.find((one) => one.plural === plural);
-      const record = entity && store.table(entity.plural).get(Number(id));
-      const changed = record && change(record);
-      if (!record || changed === record) return;
-      store.edit(entity.plural, record.id, changed as typeof record);
-      webhooks.note(entity.singular, 'updated', record.id);
-    },
-    merge(plural, loser, winner) {
-      const entity = entities.find((one) => one.plural === plural);
-      if (!entity) throw new Error(`entity is one of ${shopEntities.join(', ')}`);
-      store.merge(entity.plural, Number(loser), Number(winner));
-      webhooks.note(entity.singular, 'updated', Number(winner));
-      webhooks.note(entity.singular, 'deleted', Number(loser));
-    },
-  });
-  store.idFor = (entity) => behaviours.idFor(entity, store.table(entity));
+  const behaviours = createBehaviours(store, (...event) => webhooks.note(...event));
   const reset = (data: ShopData = initial) => {
     replays.clear();
     behaviours.reset();
     store.load(data);
   };
+  const parts = { faults, requests, webhooks: outbox, behaviours, clock };
   const app = createServer({
-    faults,
-    requests,
-    webhooks: outbox,
-    behaviours,
-    clock,
+    ...parts,
     reset: () => {
       clock.ahead = options.clockAhead ?? 0;
       reset();
@@ -93,15 +73,7 @@ export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox>
     reply.header('www-authenticate', 'Bearer');
     throw new ShopError(401, 'The token is missing or not valid.');
   });
-  app.setErrorHandler(async (error, request, reply) => {
-    if (error instanceof Moved) return reply.redirect(error.location, movedStatus(request.method));
-    if (error instanceof ShopError) return reply.code(error.status).send(error.body);
-    const status = isObject(error) && typeof error.statusCode === 'number' ? error.statusCode : 500;
-    return reply.code(status).send({ message: error instanceof Error ? error.message : 'Unknown error' });
-  });
-  app.setNotFoundHandler(async (request, reply) =>
-    reply.code(404).send({ message: `There is no ${request.method} ${request.url.split('?', 1)[0]}.` }),
-  );
+  answerErrors(app);
 
   const webhooks = createWebhooks(app, { store, outbox, delayMs: options.webhookDelayMs ?? [20, 100] });
   const replays = addRecordRoutes(app, { store, webhooks, behaviours, url: () => url });
@@ -111,11 +83,7 @@ export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox>
   return {
     url,
     store,
-    faults,
-    requests,
-    webhooks: outbox,
-    behaviours,
-    clock,
+    ...parts,
     token,
     stats: () => requests.stats(),
     reset,
@@ -126,4 +94,39 @@ export async function startShop(options: ShopOptions = {}): Promise<ShopSandbox>
       await app.close();
     },
   };
+}
+
+/** What it does to records without an error; webhooks tell of it. */
+function createBehaviours(store: ShopStore, note: Webhooks['note']): Behaviours {
+  const behaviours = new Behaviours({
+    edit(plural, id, change) {
+      const entity = entities.find((one) => one.plural === plural);
+      const record = entity && store.table(entity.plural).get(Number(id));
+      const changed = record && change(record);
+      if (!record || changed === record) return;
+      store.edit(entity.plural, record.id, changed as typeof record);
+      note(entity.singular, 'updated', record.id);
+    },
+    merge(plural, loser, winner) {
+      const entity = entities.find((one) => one.plural === plural);
+      if (!entity) throw new Error(`entity is one of ${shopEntities.join(', ')}`);
+      store.merge(entity.plural, Number(loser), Number(winner));
+      note(entity.singular, 'updated', Number(winner));
+      note(entity.singular, 'deleted', Number(loser));
+    },
+  });
+  store.idFor = (entity) => behaviours.idFor(entity, store.table(entity));
+  return behaviours;
+}
+
+function answerErrors(app: FastifyInstance): void {
+  app.setErrorHandler(async (error, request, reply) => {
+    if (error instanceof Moved) return reply.redirect(error.location, movedStatus(request.method));
+    if (error instanceof ShopError) return reply.code(error.status).send(error.body);
+    const status = isObject(error) && typeof error.statusCode === 'number' ? error.statusCode : 500;
+    return reply.code(status).send({ message: error instanceof Error ? error.message : 'Unknown error' });
+  });
+  app.setNotFoundHandler(async (request, reply) =>
+    reply.code(404).send({ message: `There is no ${request.method} ${request.url.split('?', 1)[0]}.` }),
+  );
 }

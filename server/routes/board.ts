@@ -4,10 +4,9 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Problem } from '../../api/index.ts';
-import { type Engine, TandemError } from '../../engine/index.ts';
+import { type Engine, rawQueues, TandemError } from '../../engine/index.ts';
 import type { RouteDeps } from '../options.ts';
 import { HttpProblem, PROBLEM_TYPE, problemOf, sendProblem } from '../problems.ts';
-import { queuesOf } from '../queue-counts.ts';
 
 export const BOARD = '/queues/board';
 
@@ -31,7 +30,7 @@ const ALLOWED = new Set(
 
 export async function board(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const adapter = new FastifyAdapter();
-  const adapters = () => queuesOf(engine).map((queue) => new BullMQAdapter(queue));
+  const adapters = () => rawQueues(engine).map((queue) => new BullMQAdapter(queue));
   const { replaceQueues } = createBullBoard({
     queues: adapters(),
     serverAdapter: adapter,
@@ -79,7 +78,7 @@ export async function board(app: FastifyInstance, { engine }: RouteDeps): Promis
 async function requireJob(engine: Engine, { params, routeOptions }: FastifyRequest): Promise<void> {
   const { queueName, jobId } = params as { queueName?: string; jobId?: string };
   if (queueName === undefined || jobId === undefined || !routeOptions.url?.startsWith(`${BOARD}/api/`)) return;
-  const queue = queuesOf(engine).find(({ name }) => name === queueName);
+  const queue = rawQueues(engine).find(({ name }) => name === queueName);
   if (queue && (await queue.getJobState(jobId)) === 'unknown')
     throw new TandemError('NOT_FOUND', `There is no job "${jobId}" in the queue "${queueName}".`);
 }

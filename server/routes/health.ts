@@ -8,15 +8,15 @@ import {
   type LivingProcess,
   missingMappings,
   missingReason,
+  queueStands,
   redisAnswers,
+  systemStates,
   TandemError,
   wantsDecision,
   within,
 } from '../../engine/index.ts';
 import type { Routes, ServerOptions } from '../options.ts';
 import { iso } from '../present.ts';
-import { queuesOf, standOf } from '../queue-counts.ts';
-import { systemStates } from '../system-states.ts';
 
 const PATIENCE = 2_000;
 
@@ -160,7 +160,7 @@ const processNotes = (brakes: unknown, processes: readonly { readonly workers: b
 ];
 
 async function queueStates(engine: Engine): Promise<QueueStates> {
-  const stands = await Promise.all(queuesOf(engine).map((queue) => standOf(engine, queue)));
+  const stands = await queueStands(engine);
   return Object.fromEntries(
     stands.map(({ name, paused, counts: { waiting, active, delayed, failed } }) => [
       name,

@@ -23,6 +23,7 @@ import {
   otherSide,
   type Property,
   printJson,
+  queuedOf,
   retireMapping,
   schedulesOf,
   TandemError,
@@ -30,7 +31,7 @@ import {
 } from '../../engine/index.ts';
 import { brakeState } from '../brake-review.ts';
 import { AFTER_RETIREMENT, duringRetirement } from '../follows.ts';
-import type { Contract, Routes } from '../options.ts';
+import type { App, Contract, Routes } from '../options.ts';
 import { previewHost } from '../preview-host.ts';
 import { problems } from '../problem-responses.ts';
 import { bySide, namesOf, type SideNames, sideIndex } from '../side-names.ts';
@@ -39,12 +40,17 @@ type Threads = ReturnType<typeof createThreads>;
 
 const tags = ['mappings'];
 
-// Over 60 lines: one route after the other. Each is its schema and a call.
 export const mappings: Routes = async (app, { engine, options }) => {
   const threads = createThreads({ config: engine.config, ...options.drafts });
   app.addHook('onClose', () => threads.close());
-  const params = MappingParams;
+  listRoute(app, engine);
+  retireRoute(app, engine);
+  detailRoute(app, engine);
+  app.register(drafts, { threads });
+  previewRoute(app, engine, threads);
+};
 
+function listRoute(app: App, engine: Engine): void {
   app.get(
     '/mappings',
     {
@@ -58,7 +64,9 @@ export const mappings: Routes = async (app, { engine, options }) => {
     },
     async ({ query }) => listMappings(engine, query),
   );
+}
 
+function retireRoute(app: App, engine: Engine): void {
   app.post(
     '/mappings/:name/retire',
     {
@@ -68,7 +76,7 @@ export const mappings: Routes = async (app, { engine, options }) => {
         summary: 'Delete what is kept of a mapping whose file is missing',
         description:
           'Deletes its links, queue, schedules, issues and history, and calls no system. Take a copy of the links first. One request deletes for 5 seconds at most: send it again until `done` is true, also after a crash.',
-        params,
+        params: MappingParams,
         body: RetireBody,
         response: { 200: Retirement, ...problems(400, 404, 409) },
       },
@@ -78,7 +86,9 @@ export const mappings: Routes = async (app, { engine, options }) => {
       return { mapping: name, done, ...(done ? AFTER_RETIREMENT : duringRetirement(name)) };
     },
   );
+}
 
+function detailRoute(app: App, engine: Engine): void {
   app.get(
     '/mappings/:name',
     {
@@ -86,15 +96,15 @@ export const mappings: Routes = async (app, { engine, options }) => {
         operationId: 'getMapping',
         tags,
         summary: 'One mapping as it was loaded',
-        params,
+        params: MappingParams,
         response: { 200: MappingDetail, ...problems(404) },
       },
     },
     async ({ params }) => detail(engine, engine.mapping(params.name)),
   );
+}
 
-  app.register(drafts, { threads });
-
+function previewRoute(app: App, engine: Engine, threads: Threads): void {
   app.post(
     '/mappings/:name/preview',
     {
@@ -103,7 +113,7 @@ export const mappings: Routes = async (app, { engine, options }) => {
         operationId: 'previewRecord',
         tags,
         summary: 'What one record would become on the other side; nothing is written, so that the read token is enough',
-        params,
+        params: MappingParams,
         body: PreviewBody,
         response: { 200: Preview, ...problems(400, 404, 422, 429, 502) },
       },
@@ -111,7 +121,7 @@ export const mappings: Routes = async (app, { engine, options }) => {
     async ({ params, body }, reply) =>
       preview(engine, threads, engine.mapping(params.name), body, untilAnswered(reply)),
   );
-};
+}
 
 /** Takes YAML as well, which no other route does: a plugin of its own. */
 const drafts: FastifyPluginAsync<{ threads: Threads }, RawServerDefault, Contract> = async (app, { threads }) => {
@@ -193,14 +203,8 @@ function untilAnswered({ raw }: FastifyReply): AbortSignal {
 
 async function presentMissing(engine: Engine, missing: MissingMapping) {
   const { name, links, records, retiring } = missing;
-  const queue = engine.queues.reconcile(name);
-  const [{ count }, jobs, schedules] = await Promise.all([
-    engine.dirty.stats(name),
-    queue.getJobCountByTypes('waiting', 'prioritized', 'delayed', 'failed'),
-    schedulesOf(engine, name),
-  ]);
+  const [queued, schedules] = await Promise.all([queuedOf(engine, name), schedulesOf(engine, name)]);
   const reason = missingReason(missing);
-  const queued = count + jobs;
   return { name, reason, links, records, queued, schedules: schedules.map(({ scan }) => scan), retiring };
 }
 

@@ -1,6 +1,6 @@
 /** Metrics for Prometheus. */
 import { text } from '../../api/index.ts';
-import { gauges } from '../metrics.ts';
+import { gauges } from '../gauges.ts';
 import type { Routes } from '../options.ts';
 import { problems } from '../problem-responses.ts';
 

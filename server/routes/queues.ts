@@ -1,5 +1,4 @@
 /** Queue inspection: how many jobs stand where, why, how fast they go; retry, promote, discard, drain, pause. */
-import type { Queue } from 'bullmq';
 import {
   BULK,
   type BulkAction,
@@ -21,16 +20,30 @@ import {
   RecordParams,
   ref,
 } from '../../api/index.ts';
-import { discardJobs, type Engine, promoteJobs, retryJobs, type Touched } from '../../engine/index.ts';
-import { jobsOfRecord, listMarked } from '../marked-records.ts';
-import type { Routes } from '../options.ts';
+import {
+  discardJob,
+  discardJobs,
+  drainQueue,
+  type Engine,
+  jobOf,
+  jobsOf,
+  pageOfMarked,
+  pauseQueue,
+  promoteJob,
+  promoteJobs,
+  queuedForRecord,
+  reportQueue,
+  reportQueues,
+  resumeQueue,
+  retryJob,
+  retryJobs,
+  type Touched,
+} from '../../engine/index.ts';
+import type { App, Routes } from '../options.ts';
+import { presentJob, presentMarked, presentQueue } from '../present.ts';
 import { problems } from '../problem-responses.ts';
-import { queueNamed } from '../queue-counts.ts';
-import { discardJob, findJob, listJobs, presentJobs, promoteDelayedJob, retryFailedJob } from '../queue-jobs.ts';
-import { drain, listQueues, presentQueue } from '../queue-list.ts';
 import { sideIndex } from '../side-names.ts';
 
-type App = Parameters<Routes>[0];
 type Bulk = Partial<BulkBody>;
 
 const tags = ['queues'];
@@ -38,6 +51,7 @@ const tags = ['queues'];
 export const queues: Routes = async (app, { engine }) => {
   queueRoutes(app, engine);
   listRoutes(app, engine);
+  oneRoutes(app, engine);
   jobRoutes(app, engine);
   bulkRoutes(app, engine);
   pauseRoutes(app, engine);
@@ -56,7 +70,10 @@ function queueRoutes(app: App, engine: Engine): void {
         response: { 200: QueuePage, ...problems() },
       },
     },
-    async ({ query }) => listQueues(engine, query),
+    async ({ query }) => {
+      const { page, total } = await reportQueues(engine, query);
+      return { queues: page.map(presentQueue), total, offset: query.offset, limit: query.limit };
+    },
   );
 
   app.get(
@@ -70,12 +87,11 @@ function queueRoutes(app: App, engine: Engine): void {
         response: { 200: ref(QueueSchema), ...problems(404) },
       },
     },
-    ({ params }) => presentQueue(engine, queueNamed(engine, params.name), true),
+    async ({ params }) => presentQueue(await reportQueue(engine, params.name, true)),
   );
 }
 
-/** What is in a queue, or is queued for a record. */
-// Over 60 lines: one route after the other. Each is its schema and a call.
+/** What is in a queue. */
 function listRoutes(app: App, engine: Engine): void {
   app.get(
     '/queues/:name/jobs',
@@ -89,7 +105,11 @@ function listRoutes(app: App, engine: Engine): void {
         response: { 200: JobPage, ...problems(400, 404) },
       },
     },
-    async ({ params, query }) => listJobs(engine, queueNamed(engine, params.name), query),
+    async ({ params, query }) => {
+      const { page, total } = await jobsOf(engine, params.name, query);
+      const jobs = page.map((job) => presentJob(engine, job));
+      return { jobs, total, offset: query.offset, limit: query.limit };
+    },
   );
 
   app.get(
@@ -104,9 +124,15 @@ function listRoutes(app: App, engine: Engine): void {
         response: { 200: MarkedPage, ...problems(404) },
       },
     },
-    async ({ params, query }) => listMarked(engine, queueNamed(engine, params.name), query),
+    async ({ params, query: { offset, limit } }) => {
+      const { page, total } = await pageOfMarked(engine, params.name, offset, limit);
+      return { records: page.map((one) => presentMarked(engine, one)), total, offset, limit };
+    },
   );
+}
 
+/** One job, or those of one record. */
+function oneRoutes(app: App, engine: Engine): void {
   app.get(
     '/queues/:name/jobs/:id',
     {
@@ -118,11 +144,7 @@ function listRoutes(app: App, engine: Engine): void {
         response: { 200: ref(JobSchema), ...problems(404) },
       },
     },
-    async ({ params }) => {
-      const { queue, ...found } = await findJob(engine, params.name, params.id);
-      const [job] = await presentJobs(engine, queue, [found]);
-      return job;
-    },
+    async ({ params }) => presentJob(engine, await jobOf(engine, params.name, params.id)),
   );
 
   app.get(
@@ -138,7 +160,12 @@ function listRoutes(app: App, engine: Engine): void {
     },
     async ({ params }) => {
       const mapping = engine.mapping(params.mapping);
-      return jobsOfRecord(engine, mapping.name, sideIndex(mapping, params.side, 'address'), params.id);
+      const side = sideIndex(mapping, params.side, 'address');
+      const { jobs, marked } = await queuedForRecord(engine, mapping.name, side, params.id);
+      return {
+        jobs: jobs.map((job) => presentJob(engine, job)),
+        marked: marked.map((one) => presentMarked(engine, one)),
+      };
     },
   );
 }
@@ -156,7 +183,8 @@ function jobRoutes(app: App, engine: Engine): void {
         response: { 202: ref(JobSchema), ...problems(404, 409) },
       },
     },
-    async ({ params }, reply) => reply.code(202).send(await retryFailedJob(engine, params.name, params.id)),
+    async ({ params: { name, id } }, reply) =>
+      reply.code(202).send(presentJob(engine, await retryJob(engine, name, id))),
   );
 
   app.delete(
@@ -187,7 +215,8 @@ function jobRoutes(app: App, engine: Engine): void {
         response: { 202: ref(JobSchema), ...problems(404, 409) },
       },
     },
-    async ({ params }, reply) => reply.code(202).send(await promoteDelayedJob(engine, params.name, params.id)),
+    async ({ params: { name, id } }, reply) =>
+      reply.code(202).send(presentJob(engine, await promoteJob(engine, name, id))),
   );
 }
 
@@ -197,7 +226,7 @@ function bulkRoutes(app: App, engine: Engine): void {
     action: BulkAction,
     operationId: string,
     summary: string,
-    work: (queue: Queue, body: Bulk) => Promise<Touched>,
+    work: (queue: string, body: Bulk) => Promise<Touched>,
   ): void => {
     const { body, answer, done } = BULK[action];
     app.post(
@@ -213,7 +242,7 @@ function bulkRoutes(app: App, engine: Engine): void {
         },
       },
       async ({ params, body }, reply) => {
-        const { touched, next } = await work(queueNamed(engine, params.name), body ?? {});
+        const { touched, next } = await work(params.name, body ?? {});
         return reply.code(202).send({ [done]: touched, next } as BulkAnswer);
       },
     );
@@ -222,13 +251,13 @@ function bulkRoutes(app: App, engine: Engine): void {
     'retry',
     'retryFailed',
     'Try failed jobs of a queue again, all or those with one code, with all their tries',
-    (queue, body) => retryJobs(queue, touch(body)),
+    (queue, body) => retryJobs(engine, queue, touch(body)),
   );
   many(
     'promote',
     'promoteDelayed',
     'Do delayed jobs as soon as workers are free, all or those with one reason; not scheduled scans. Those that wait for quota may have to go on waiting',
-    (queue, body) => promoteJobs(queue, touch(body)),
+    (queue, body) => promoteJobs(engine, queue, touch(body)),
   );
   many(
     'discard',
@@ -240,14 +269,14 @@ function bulkRoutes(app: App, engine: Engine): void {
     'drain',
     'drainQueue',
     'Discard everything that waits or is delayed; not what is under way, nor scheduled scans. Ask again while there is a "next"',
-    (queue, { limit = 1_000 }) => drain(engine, queue, limit),
+    (queue, { limit = 1_000 }) => drainQueue(engine, queue, limit),
   );
 }
 
 function pauseRoutes(app: App, engine: Engine): void {
-  for (const [path, summary, paused] of [
-    ['pause', 'Let nothing new begin in a queue, in any process, until it is resumed', true],
-    ['resume', 'Go on with a paused queue', false],
+  for (const [path, summary, change] of [
+    ['pause', 'Let nothing new begin in a queue, in any process, until it is resumed', pauseQueue],
+    ['resume', 'Go on with a paused queue', resumeQueue],
   ] as const) {
     app.post(
       `/queues/:name/${path}`,
@@ -261,9 +290,8 @@ function pauseRoutes(app: App, engine: Engine): void {
         },
       },
       async ({ params }) => {
-        const queue = queueNamed(engine, params.name);
-        await (paused ? queue.pause() : queue.resume());
-        return presentQueue(engine, queue, false);
+        await change(engine, params.name);
+        return presentQueue(await reportQueue(engine, params.name, false));
       },
     );
   }

@@ -23,15 +23,20 @@ import {
   type SideIndex,
 } from '../../engine/index.ts';
 import { findIssues, type IssueFilter, issueReasons, pageOfIssues } from '../issue-pages.ts';
-import type { Routes } from '../options.ts';
+import type { App, Routes } from '../options.ts';
 import { iso, presentFound, presentIssue } from '../present.ts';
 import { problems } from '../problem-responses.ts';
 import { bySide, namesOf, type SideNames, sideIndex } from '../side-names.ts';
 
-// Over 60 lines: one route after the other. Each is its schema and a call, or a few lines.
-export const records: Routes = async (app, { engine }) => {
-  const tags = ['records'];
+const tags = ['records'];
 
+export const records: Routes = async (app, { engine }) => {
+  issueRoutes(app, engine);
+  explainRoute(app, engine);
+};
+
+/** Records that wait. */
+function issueRoutes(app: App, engine: Engine): void {
   app.get(
     '/records',
     {
@@ -83,7 +88,9 @@ export const records: Routes = async (app, { engine }) => {
     },
     async ({ body }, reply) => reply.code(202).send(await retry(engine, body)),
   );
+}
 
+function explainRoute(app: App, engine: Engine): void {
   app.get(
     '/records/:mapping/:side/:id/explain',
     {
@@ -102,7 +109,7 @@ export const records: Routes = async (app, { engine }) => {
       return explain(engine, mapping, side, params.id);
     },
   );
-};
+}
 
 /** An issue stays until the reconcile says otherwise: it knows the failed job, and a crash here loses nothing. */
 async function retry(engine: Engine, filter: IssueFilter): Promise<{ queued: number; runs: string[] }> {

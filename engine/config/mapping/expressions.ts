@@ -6,6 +6,7 @@ import type { Expression } from '../../expression/expression.ts';
 import { nearest } from '../../expression/nearest.ts';
 import { otherSide, type SideIndex } from '../../types.ts';
 import { readBy } from '../optional.ts';
+import { faultyMapping } from '../report.ts';
 import type { YamlPath } from '../yaml.ts';
 import type { Compiling } from './compiling.ts';
 import type { BySide } from './file.ts';
@@ -98,7 +99,7 @@ export function expressionsBySide(
 export function checkMapping(state: Compiling, name: string, path: YamlPath): boolean {
   if (name === state.draft.name || state.context.drafts.has(name)) return true;
   if (state.context.faultyMappings.has(name)) {
-    state.report.addSecondary(path, `The mapping "${name}" has faults of its own; correct those first.`);
+    state.report.addSecondary(path, faultyMapping(name));
     return false;
   }
   const hint = nearest(name, state.context.drafts.keys());

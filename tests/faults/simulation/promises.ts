@@ -87,9 +87,9 @@ async function checkThing(
       // Somebody who was to get the id of a deleted contact is a contact only, and no mapping creates customers of contacts.
       if (thing.origins.size === 1 && thing.origins.has('contact')) continue;
       // Its record has the id of another one that was deleted: a person may have to look.
-      if (odd.some(({ behaviour }) => behaviour === 'reuse-ids') && (await issuesOf(setting, thing)).length > 0)
-        continue;
-      broken.push(`P1 ${thing.name} has no record in ${place}; ${await issueText(setting, thing)}`);
+      const issues = await issuesOf(setting, thing);
+      if (odd.some(({ behaviour }) => behaviour === 'reuse-ids') && issues.length > 0) continue;
+      broken.push(`P1 ${thing.name} has no record in ${place}; ${issueText(issues)}`);
     }
   }
   if (spec.deletesFollow && !thing.discarded && records.size > 0 && [...thing.deleted.values()].includes('settled')) {
@@ -254,10 +254,10 @@ async function checkField(
     if (name === 'customer' && waits(setting, unreachable, thing) && (await hasIssue(setting, thing, 'waiting')))
       return [];
     if (name === 'customer' && (await areLinkedByReuse(setting, one, other))) return [];
-    const why = await issueText(setting, thing);
-    const stated = (await issuesOf(setting, thing)).some((issue) => saysNotStored(thing, name, issue));
+    const issues = await issuesOf(setting, thing);
+    const stated = issues.some((issue) => saysNotStored(thing, name, issue));
     if (stated && mayBeUndone(setting, history, records)) return [];
-    return [`P1 the sides do not agree on ${about}; ${why}`];
+    return [`P1 the sides do not agree on ${about}; ${issueText(issues)}`];
   }
   if (thing.deleted.size > 0) return [];
   const [value] = values.values();
@@ -466,10 +466,8 @@ async function issuesOf(setting: Setting, thing: Thing): Promise<string[]> {
 }
 const hasIssue = async (setting: Setting, thing: Thing, kind: 'failed' | 'waiting' = 'failed'): Promise<boolean> =>
   (await issuesOf(setting, thing)).some((one) => one.includes(` ${kind}: `));
-const issueText = async (setting: Setting, thing: Thing): Promise<string> => {
-  const issues = await issuesOf(setting, thing);
-  return issues.length > 0 ? `issues: ${issues.join('; ')}` : 'no issue';
-};
+const issueText = (issues: readonly string[]): string =>
+  issues.length > 0 ? `issues: ${issues.join('; ')}` : 'no issue';
 
 /** Records that no person made, directly or as the cause of them. */
 function strangers(setting: Setting, model: Model): string[] {

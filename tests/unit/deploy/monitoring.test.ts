@@ -6,7 +6,8 @@ import { parser } from '@prometheus-io/lezer-promql';
 import { load } from 'js-yaml';
 import { expect, test } from 'vitest';
 import type { Engine } from '../../../engine/engine.ts';
-import { createMetrics, gauges } from '../../../server/metrics.ts';
+import { gauges } from '../../../server/gauges.ts';
+import { createMetrics } from '../../../server/metrics.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { Engine } from '../../../engine/engine.ts';
-import { createMetrics, gauges } from '../../../server/metrics.ts';
+import { gauges } from '../../../server/gauges.ts';
+import { createMetrics } from '../../../server/metrics.ts';
 
 const page = new URL('../../../docs/metrics.md', import.meta.url);
 

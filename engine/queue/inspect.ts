@@ -1,24 +1,15 @@
-/** The queues by name, how many jobs stand where, why, and how fast they go. */
+/** The queues as they stand: how many jobs stand where, why, and how fast they go. */
 import type { Queue } from 'bullmq';
-import type * as api from '../api/index.ts';
-import {
-  callsPause,
-  type Engine,
-  ERRORS,
-  type JobState,
-  type LivingProcess,
-  pageOfJobs,
-  reasonOfJob,
-  reconcileQueue,
-  SCAN_QUEUE,
-  sinceOfReason,
-  TandemError,
-  WAITS,
-  type Wait,
-  type WaitReason,
-} from '../engine/index.ts';
-import { systemStates } from './system-states.ts';
+import type { Engine } from '../engine.ts';
+import { ERRORS } from '../errors.ts';
+import { SCAN_QUEUE } from '../runtime/queues.ts';
+import { type JobState, pageOfJobs } from './jobs.ts';
+import { mappingOfQueue, queueNamed, rawQueues } from './named.ts';
+import { type Pause, pausesOf } from './pauses.ts';
+import { reasonOfJob, sinceOfReason, type WaitReason } from './reasons.ts';
+import type { LivingProcess } from './versions.ts';
 
+/** How many jobs and records stand where, of one queue. */
 export interface QueueStand {
   readonly name: string;
   readonly paused: boolean;
@@ -31,33 +22,74 @@ export interface QueueStand {
   readonly later: number;
 }
 
-/** The scan queue, one per mapping in force, and those of former mappings that this process has seen. */
-export function queuesOf(engine: Engine): Queue[] {
-  for (const name of engine.config.current().mappings.keys()) engine.queues.reconcile(name);
-  return engine.queues.all();
+interface QueueThroughput {
+  /** Records (of scans: scans) that were done per second, in every process, over the last five minutes in which some did. */
+  readonly perSecond: number;
+  /** ms until it is empty if it goes on like this and nothing comes in; undefined where nothing is done. */
+  readonly etaMs: number | undefined;
 }
 
-/** The mapping whose records a queue holds; undefined for the scans. */
-export const mappingOf = ({ name }: { readonly name: string }): string | undefined =>
-  name === SCAN_QUEUE ? undefined : name.slice(reconcileQueue('').length);
+/** Why jobs of one state wait or failed, and how many of them. */
+export interface QueueReason {
+  readonly state: 'waiting' | 'delayed' | 'failed';
+  readonly reason?: WaitReason;
+  readonly code?: string;
+  readonly detail: string;
+  readonly remedy?: string;
+  readonly count: number;
+  /** Epoch ms: since when the one of them that waits longest does, or when the first failed. */
+  readonly since: number;
+}
+
+/** One queue, with its throughput and, where they are asked for, the reasons of what waits and what failed. */
+export interface QueueReport extends Omit<QueueStand, 'later'>, QueueThroughput {
+  /** The most frequent first. */
+  readonly reasons?: readonly QueueReason[];
+}
+
+/** How every queue stands. */
+export const queueStands = (engine: Engine): Promise<QueueStand[]> =>
+  Promise.all(rawQueues(engine).map((queue) => standOf(engine, queue)));
+
+/** A page of the queues, with their reasons or without. */
+export async function reportQueues(
+  engine: Engine,
+  { offset, limit, reasons }: { readonly offset: number; readonly limit: number; readonly reasons: boolean },
+): Promise<{ page: QueueReport[]; total: number }> {
+  const queues = rawQueues(engine);
+  const processes = await engine.versions.processes();
+  const reports = queues.slice(offset, offset + limit).map((queue) => report(engine, queue, reasons, processes));
+  return { page: await Promise.all(reports), total: queues.length };
+}
 
 /** @param name of the queue, or of its mapping. @throws TandemError NOT_FOUND */
-export function queueNamed(engine: Engine, name: string): Queue {
-  const queues = queuesOf(engine);
-  const named = (wanted: string): Queue | undefined => queues.find((candidate) => candidate.name === wanted);
-  const queue = named(name) ?? named(reconcileQueue(name));
-  if (queue) return queue;
-  throw new TandemError(
-    'NOT_FOUND',
-    `There is no queue "${name}". There are: ${queues.map((one) => mappingOf(one) ?? one.name).join(', ')}.`,
-  );
+export const reportQueue = async (engine: Engine, name: string, withReasons: boolean): Promise<QueueReport> =>
+  report(engine, queueNamed(engine, name), withReasons);
+
+/** @param living the processes that are alive, where it was asked for already */
+async function report(
+  engine: Engine,
+  queue: Queue,
+  withReasons: boolean,
+  living?: readonly LivingProcess[],
+): Promise<QueueReport> {
+  const stand = await standOf(engine, queue);
+  const pauses = pausesOf(engine, stand, living ?? (await engine.versions.processes()));
+  const [throughput, reasons] = await Promise.all([
+    throughputOf(engine, queue, stand, pauses.length > 0),
+    withReasons
+      ? reasonsOf(engine, queue, stand).then((found) => [...reasonsOfPauses(pauses, stand), ...found])
+      : undefined,
+  ]);
+  const { later: _, ...shown } = stand;
+  return { ...shown, ...throughput, ...(reasons ? { reasons } : {}) };
 }
 
 /** Waiting jobs that are looked at to tell batches from records in trouble; there are few batches. */
 const LOOKED_AT = 200;
 
-export async function standOf(engine: Engine, queue: Queue): Promise<QueueStand> {
-  const mapping = mappingOf(queue);
+async function standOf(engine: Engine, queue: Queue): Promise<QueueStand> {
+  const mapping = mappingOfQueue(queue.name);
   const [counts, paused, oldest, dirty] = await Promise.all([
     queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed', 'completed'),
     queue.isPaused(),
@@ -84,15 +116,8 @@ export async function standOf(engine: Engine, queue: Queue): Promise<QueueStand>
   };
 }
 
-export interface QueueThroughput {
-  /** Records (of scans: scans) that were done per second, in every process, over the last five minutes in which some did. */
-  readonly perSecond: number;
-  /** ms until it is empty if it goes on like this and nothing comes in; undefined where nothing is done. */
-  readonly etaMs: number | undefined;
-}
-
 /** @param pauses whether no worker takes anything of it now */
-export async function throughputOf(
+async function throughputOf(
   engine: Engine,
   queue: Queue,
   { counts, marked }: QueueStand,
@@ -106,56 +131,8 @@ export async function throughputOf(
   return { perSecond: Number(perSecond.toFixed(3)), etaMs };
 }
 
-/** `since` in epoch ms. */
-type Reason = Omit<api.QueueReason, 'since'> & { readonly since: number };
-
-/** What keeps workers from taking anything of a queue. */
-export interface Pause extends Wait {
-  readonly remedy?: string;
-  /** Epoch ms, where that is known. */
-  readonly since?: number;
-}
-
-/** Why nobody takes what waits in a queue, what a person must end first; empty where somebody does. */
-export function pausesOf(
-  engine: Engine,
-  { name, paused }: Pick<QueueStand, 'name' | 'paused'>,
-  processes: readonly LivingProcess[],
-): Pause[] {
-  const mapping = mappingOf({ name });
-  const workers = processes.filter((process) => process.workers);
-  const pauses: Pause[] = [];
-  if (paused) pauses.push(WAITS.paused);
-  if (workers.length === 0) pauses.push(WAITS.worker);
-  else if (mapping !== undefined && workers.every(({ yielded }) => yielded.includes(mapping)))
-    pauses.push(WAITS.version);
-  const away = systemsDown(engine, mapping, processes);
-  return away ? [...pauses, away] : pauses;
-}
-
-/** Work for systems that are down stays in its queue. */
-function systemsDown(
-  engine: Engine,
-  mapping: string | undefined,
-  processes: readonly LivingProcess[],
-): Pause | undefined {
-  const sides = (mapping && engine.config.current().mappings.get(mapping)?.sides) || [];
-  const states = systemStates(engine, processes);
-  const names = [...new Set(sides.map(({ system }) => system.name))].filter((name) =>
-    callsPause(states[name] ?? { state: 'unknown' }),
-  );
-  if (names.length === 0) return undefined;
-  return {
-    reason: 'away',
-    code: 'SYSTEM_DOWN',
-    detail: names.map((name) => `${states[name]?.reason ?? `${name} is down`}.`).join(' '),
-    remedy: ERRORS.SYSTEM_DOWN.remedy,
-    since: Math.min(...names.map((name) => states[name]?.since ?? Date.now())),
-  };
-}
-
 /** Why nobody takes what waits, for all of it. */
-export function reasonsOfPauses(pauses: readonly Pause[], { counts, oldestWaiting = 0 }: QueueStand): Reason[] {
+function reasonsOfPauses(pauses: readonly Pause[], { counts, oldestWaiting = 0 }: QueueStand): QueueReason[] {
   if (counts.waiting === 0) return [];
   const queued = Date.now() - oldestWaiting;
   return pauses.map(({ since = queued, ...rest }) => ({
@@ -171,9 +148,9 @@ export function reasonsOfPauses(pauses: readonly Pause[], { counts, oldestWaitin
 export const REASONS_OF = 1_000;
 
 /** Why jobs are delayed or failed, and records due later, the most frequent first. */
-export async function reasonsOf(engine: Engine, queue: Queue, { counts, later }: QueueStand): Promise<Reason[]> {
-  const found = new Map<string, Reason>();
-  const mapping = mappingOf(queue);
+async function reasonsOf(engine: Engine, queue: Queue, { counts, later }: QueueStand): Promise<QueueReason[]> {
+  const found = new Map<string, QueueReason>();
+  const mapping = mappingOfQueue(queue.name);
   const waits = mapping === undefined || later === 0 ? [] : await engine.dirty.waits(mapping);
   for (const { reason, code, since } of waits) {
     const known = code === undefined ? undefined : ERRORS[code as keyof typeof ERRORS];

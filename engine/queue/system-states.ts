@@ -1,6 +1,7 @@
 /** How the systems stand, from what every process tells of its own calls: a server may make none itself. */
-
-import type { Engine, ProcessInfo, SystemStatus } from '../engine/index.ts';
+import type { SystemStatus } from '../connectors/circuit.ts';
+import type { Engine } from '../engine.ts';
+import type { ProcessInfo } from './heartbeat.ts';
 
 /** By name, of every system of the configuration. @param processes those that are alive */
 export function systemStates(
