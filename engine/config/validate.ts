@@ -5,25 +5,12 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { asTandemError } from '../errors.ts';
-import { MAX_PATTERN_TEXT } from '../expression/limits.ts';
-import { nearest } from '../expression/nearest.ts';
 import { linearPattern } from '../expression/regex.ts';
 import { stableJson } from '../expression/values.ts';
 import { parseDuration } from './duration.ts';
+import { describeFault, oneOfMissing, type SchemaFault } from './schema-fault.ts';
 import type { JsonSchema } from './types.ts';
 import type { YamlPath } from './yaml.ts';
-
-/** One fault, at the value (or key) that it concerns. */
-export interface SchemaFault {
-  readonly path: YamlPath;
-  readonly of: 'value' | 'key';
-  readonly message: string;
-  readonly keyword: string;
-  /** For `type`: the types that are allowed. */
-  readonly types: readonly string[];
-  /** For `required`: the missing property; several where one of them would do. */
-  readonly missing: readonly string[];
-}
 
 // Formats are added by ajv-formats, a CommonJS package whose function is its default export's default.
 const addFormats = formats.default;
@@ -231,173 +218,10 @@ function faultsBy(validate: ValidateFunction, value: unknown): SchemaFault[] {
     ) {
       continue;
     }
-    const fault = describe(error);
+    const fault = describeFault(error);
     const key = `${fault.path.join('\u0000')}\u0001${fault.message}`;
     if (!said.has(key)) faults.push(fault);
     said.add(key);
   }
   return faults;
-}
-
-/** The properties of which an `anyOf` wants at least one; none where it is about something else. */
-function oneOfMissing(error: ErrorObject): string[] {
-  const alternatives = error.keyword === 'anyOf' ? (error.schema as JsonSchema[]) : [];
-  const names = alternatives.map(({ required }) =>
-    Array.isArray(required) && required.length === 1 ? required[0] : '',
-  );
-  return names.every((name) => name !== '') ? names.map(String) : [];
-}
-
-// Over 60 lines: one case per keyword of JSON Schema, each a few lines.
-function describe(error: ErrorObject): SchemaFault {
-  const path = pointerPath(error.instancePath);
-  const parent = (error.parentSchema ?? {}) as Record<string, unknown>;
-  const described = typeof parent.description === 'string' ? ` ${parent.description}` : '';
-  const base = {
-    path,
-    of: 'value' as 'value' | 'key',
-    keyword: error.keyword,
-    types: [] as readonly string[],
-    missing: [],
-  };
-  const params = error.params as Record<string, unknown>;
-  switch (error.keyword) {
-    case 'additionalProperties': {
-      const key = String(params.additionalProperty);
-      const known = Object.keys((parent.properties as object | undefined) ?? {});
-      const hint = nearest(key, known);
-      return {
-        ...base,
-        path: [...path, key],
-        of: 'key',
-        message: `"${key}" is not known here${hint ? `; did you mean "${hint}"?` : `; known are ${known.join(', ')}.`}`,
-      };
-    }
-    case 'required': {
-      const key = String(params.missingProperty);
-      const property = (parent.properties as Record<string, { description?: string }> | undefined)?.[key];
-      return {
-        ...base,
-        of: 'key',
-        missing: [key],
-        message: `"${key}" is missing${property?.description ? `: ${property.description}` : '.'}`,
-      };
-    }
-    case 'discriminator': {
-      const alternatives = (parent.oneOf as { properties?: { kind?: { const?: string } } }[] | undefined) ?? [];
-      const kinds = alternatives.flatMap((one) => one.properties?.kind?.const ?? []);
-      const given = params.tagValue;
-      const hint = typeof given === 'string' ? nearest(given, kinds) : undefined;
-      return {
-        ...base,
-        path: [...path, 'kind'],
-        message: `"kind" must be one of ${kinds.join(', ')}${hint ? `; did you mean "${hint}"?` : '.'}`,
-      };
-    }
-    case 'enum':
-      return { ...base, message: `Must be one of ${list(params.allowedValues as unknown[])}.` };
-    case 'const':
-      return { ...base, message: `Must be ${text(params.allowedValue)}.` };
-    case 'type': {
-      const types = [params.type].flat().map(String);
-      return { ...base, types, message: `Must be ${types.map(article).join(' or ')}.` };
-    }
-    case 'pattern': {
-      const named = error.propertyName === undefined ? path : [...path, error.propertyName];
-      if (typeof error.data === 'string' && error.data.length > MAX_PATTERN_TEXT)
-        return {
-          ...base,
-          path: named,
-          message: `Has more than ${MAX_PATTERN_TEXT} characters; no pattern is tried on those.`,
-        };
-      return {
-        ...base,
-        path: named,
-        of: error.propertyName === undefined ? 'value' : 'key',
-        message: `Does not have the form that is needed (${String(params.pattern)}).${described}`,
-      };
-    }
-    case 'anyOf':
-    case 'oneOf': {
-      const missing = oneOfMissing(error);
-      if (missing.length > 0)
-        return { ...base, keyword: 'required', missing, message: `At least one of ${list(missing)} is needed.` };
-      return { ...base, message: `Does not have the form that is needed.${described}` };
-    }
-    case 'format':
-      return { ...base, message: `Must be ${article(FORMATS[String(params.format)] ?? String(params.format))}.` };
-    case 'minLength':
-      return {
-        ...base,
-        message:
-          Number(params.limit) === 1 ? 'May not be empty.' : `Must have at least ${String(params.limit)} characters.`,
-      };
-    case 'maxLength':
-      return { ...base, message: `May have at most ${String(params.limit)} characters.` };
-    case 'minItems':
-      return {
-        ...base,
-        message:
-          Number(params.limit) === 1 ? 'May not be empty.' : `Must have at least ${String(params.limit)} entries.`,
-      };
-    case 'maxItems':
-      return { ...base, message: `May have at most ${String(params.limit)} entries.` };
-    case 'minProperties':
-      return {
-        ...base,
-        message: `Must have at least ${String(params.limit)} ${Number(params.limit) === 1 ? 'entry' : 'entries'}.${described}`,
-      };
-    case 'maxProperties':
-      return { ...base, message: `May have at most ${String(params.limit)} entries.${described}` };
-    case 'minimum':
-      return { ...base, message: `Must be at least ${String(params.limit)}.` };
-    case 'maximum':
-      return { ...base, message: `May be at most ${String(params.limit)}.` };
-    case 'durationBetween': {
-      const [least, most] = error.schema as string[];
-      return { ...base, message: `Must be a duration from ${least} to ${most}.` };
-    }
-    case 'uniqueItems':
-      return { ...base, message: 'Holds the same entry twice.' };
-    default:
-      return { ...base, message: `${error.message ?? 'Does not fit'}.` };
-  }
-}
-
-const FORMATS: Readonly<Record<string, string>> = {
-  email: 'e-mail address',
-  'date-time': 'date and time (ISO 8601)',
-  date: 'date (YYYY-MM-DD)',
-  uri: 'web address',
-};
-const WORDS: Readonly<Record<string, string>> = {
-  string: 'text',
-  object: 'mapping of keys to values',
-  array: 'list',
-  boolean: 'true or false',
-  null: 'null',
-  integer: 'whole number',
-  number: 'number',
-};
-
-function article(word: string): string {
-  const plain = WORDS[word] ?? word;
-  if (plain === 'text' || plain === 'null' || plain === 'true or false') return plain;
-  return `${/^[aeiou]/.test(plain) ? 'an' : 'a'} ${plain}`;
-}
-
-const text = (value: unknown): string => (value === null ? 'empty' : String(value));
-const list = (values: unknown[]): string =>
-  values
-    .filter((value) => value !== null)
-    .map(text)
-    .join(', ');
-
-function pointerPath(pointer: string): (string | number)[] {
-  if (pointer === '') return [];
-  return pointer
-    .slice(1)
-    .split('/')
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 }

@@ -15,7 +15,6 @@ import type { SyncContext } from './sync-context.ts';
 const MOST_PARKED = 500;
 const LINGER = 20;
 
-// Over 60 lines: a factory. What it returns are short functions over one mapping, which share what was asked already.
 /**
  * For one batch, job or request: what it asks about the mapping as a whole, such as allowances, it asks once.
  * @throws TandemError STARTUP_REFUSED where a system cannot be used as it is set up
@@ -24,48 +23,11 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
   const { config, owner, claimTtl, job, step, fingerprinter } = context;
   const links = context.links(mapping.name);
   const runSince = once(() => context.runSince(mapping.name));
-  const lookUps = new Map<string, (id: string) => Promise<Link | undefined>>();
+  const siblingLink = siblingLinks(context);
+  const release = releases(context);
   const siblings = mapPair(mapping.sides, (_, side) => siblingsOf(config, mapping, side));
 
   const readyOf = onceFor((name) => context.links(name).progress.readByAny());
-
-  function siblingLink({ mapping: { name }, side }: Sibling, id: string): Promise<Link | undefined> {
-    const key = `${side}/${name}`;
-    let ask = lookUps.get(key);
-    if (!ask) {
-      ask = coalesce<string, Link | undefined>(async (ids) =>
-        (await context.links(name).batches.lookup(side, ids)).map(({ link }) => link),
-      );
-      lookUps.set(key, ask);
-    }
-    return ask(id);
-  }
-
-  const releases = new Map<string, (waiters: RecordRef) => Promise<void>>();
-
-  /** Units of a batch that are recorded soon after each other ask together. */
-  function releaseOf(name: string): (waiters: RecordRef) => Promise<void> {
-    const known = releases.get(name);
-    if (known) return known;
-    const { progress, waitingRoom } = context.links(name);
-    const release = coalesce<RecordRef, void>(
-      async (waiters) => {
-        if (await progress.readByAny()) {
-          for (const side of SIDES) {
-            const ids = waiters.flatMap((one) => (one.side === side ? [one.id] : []));
-            if (ids.length === 0) continue;
-            await context.enqueue(name, side, ids);
-            await waitingRoom.stopWaiting(side, ids);
-          }
-        }
-        return waiters.map(() => undefined);
-      },
-      MOST_PARKED,
-      LINGER,
-    );
-    releases.set(name, release);
-    return release;
-  }
 
   return {
     config,
@@ -86,7 +48,7 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
       const found = await Promise.all(siblings[side].map(async (one) => ({ one, link: await siblingLink(one, id) })));
       return found.flatMap(({ one, link }) => (link ? ownWriteIn(link, one.side) : []));
     },
-    releaseIfReady: ({ mapping: name, ...waiters }) => releaseOf(name)(waiters),
+    releaseIfReady: ({ mapping: name, ...waiters }) => release(name)(waiters),
     firstRead: once(links.progress.firstRead),
     firstSyncAllowed: once(links.progress.firstSyncAllowed),
     ready: once(links.progress.ready),
@@ -107,6 +69,55 @@ export function mappingScope(context: SyncContext, mapping: Mapping): MappingSco
     runSince,
     step,
   };
+}
+
+/** Links of records through sibling mappings; those that are asked for at one moment are looked up together. */
+function siblingLinks({ links }: SyncContext): (sibling: Sibling, id: string) => Promise<Link | undefined> {
+  const lookUps = new Map<string, (id: string) => Promise<Link | undefined>>();
+  return ({ mapping: { name }, side }, id) => {
+    const key = `${side}/${name}`;
+    const lookUp =
+      lookUps.get(key) ??
+      coalesce<string, Link | undefined>(async (ids) =>
+        (await links(name).batches.lookup(side, ids)).map(({ link }) => link),
+      );
+    lookUps.set(key, lookUp);
+    return lookUp(id);
+  };
+}
+
+/** By mapping, what releases its waiting records: units of a batch that are recorded soon after each other ask together. */
+function releases(context: SyncContext): (name: string) => (waiters: RecordRef) => Promise<void> {
+  const known = new Map<string, (waiters: RecordRef) => Promise<void>>();
+  return (name) => {
+    const release =
+      known.get(name) ??
+      coalesce<RecordRef, void>(
+        async (waiters) => {
+          await releaseWaiting(context, name, waiters);
+          return waiters.map(() => undefined);
+        },
+        MOST_PARKED,
+        LINGER,
+      );
+    known.set(name, release);
+    return release;
+  };
+}
+
+async function releaseWaiting(
+  { links, enqueue }: SyncContext,
+  name: string,
+  waiters: readonly RecordRef[],
+): Promise<void> {
+  const { progress, waitingRoom } = links(name);
+  if (!(await progress.readByAny())) return;
+  for (const side of SIDES) {
+    const ids = waiters.flatMap((one) => (one.side === side ? [one.id] : []));
+    if (ids.length === 0) continue;
+    await enqueue(name, side, ids);
+    await waitingRoom.stopWaiting(side, ids);
+  }
 }
 
 function siblingsOf({ mappings }: Config, { name, sides }: Mapping, side: SideIndex): Sibling[] {

@@ -10,73 +10,14 @@ import type { MappingScope } from './scope.ts';
 
 export type ConversionScope = Pick<MappingScope, 'mapping' | 'config' | 'clientOf' | 'linksOf' | 'fingerprinter'>;
 
-// Over 60 lines: a factory. What it returns are the functions that expressions call.
 /**
  * Conversions of one reconcile. `missing` collects the records that had no link when they were asked for. Its functions
  * read Redis and the systems, and throw what these throw.
  */
-export function convertContext({
-  mapping,
-  config,
-  clientOf,
-  linksOf,
-  fingerprinter,
-}: ConversionScope): ConvertContext & { readonly missing: Reference[] } {
+export function convertContext(scope: ConversionScope): ConvertContext & { readonly missing: Reference[] } {
+  const { mapping, clientOf, fingerprinter } = scope;
   const missing: Reference[] = [];
-
-  const referred = async (record: Omit<Reference, 'settled'>): Promise<ReferenceAnswer> => {
-    const links = linksOf(record.mapping);
-    const [found] = await links.reader.lookup(record.side, [record.id]);
-    const link = found?.link;
-    // Whether a link is in doubt, its issue tells: only one in review, or left as it was, has to be read.
-    const doubtful = link !== undefined && (found?.issue === 'review' || found?.issue === 'orphaned');
-    const issue =
-      link && !doubtful
-        ? undefined
-        : (await links.issues.open(link ? 0 : record.side, link ? link.ids[0] : record.id)).issue;
-    // The record that is referred to has the id of the linked one, and is another.
-    const reused = issue?.code === 'ID_REUSED';
-    if (link && !reused) return { id: link.ids[otherSide(record.side)] };
-    const settled = isSettled(issue);
-    missing.push({ ...record, settled });
-    // Whose the link of a reused id is, a person decides: until then nothing takes its place.
-    return settled && !link ? 'settled' : 'pending';
-  };
-
-  const functions = (side: SideIndex): ExpressionFunctions => {
-    const { system } = mapping.sides[side];
-    const client = clientOf(system.name);
-    return {
-      async link(name, id) {
-        const other = config.mappings.get(name);
-        const from = other?.sides.find((candidate) => candidate.system.name === system.name);
-        if (!other || !from)
-          throw new TandemError(
-            'CONFIG_REFERENCE',
-            `$link: there is no mapping "${name}" with a side in "${system.name}".`,
-          );
-        const answer = await referred({ mapping: name, side: from.index, id: String(id) });
-        if (typeof answer === 'object') return answer.id;
-        // Without waiting for it, nobody would refer to it.
-        if (answer === 'pending' && other.sides[otherSide(from.index)].create === 'on-demand')
-          throw new TandemError(
-            'REFERENCE_WAITING',
-            `$link: the record has no counterpart in "${name}" yet, which is created on demand.`,
-            { id: String(id), pending: true },
-          );
-        return undefined;
-      },
-      record: async (entity, id) => (await client.read(entity, String(id)))?.data,
-      async find(entity, query) {
-        const [first, ...rest] = Object.entries(query);
-        if (!first) throw new TandemError('EXPRESSION_FAILED', '$find needs at least one field to search by.');
-        const found = await client.find(entity, first[0], String(first[1]));
-        return found
-          .map((record) => record.data)
-          .filter((data) => rest.every(([field, value]) => String(data[field]) === String(value)));
-      },
-    };
-  };
+  const refer: Refer = (record) => referred(scope, missing, record);
 
   const lookupRecords = async (side: SideIndex, entity: string): Promise<readonly SystemRecord[]> => {
     const { system } = mapping.sides[side];
@@ -92,10 +33,10 @@ export function convertContext({
   return {
     fingerprinter,
     missing,
-    functions,
+    functions: (side) => expressionFunctions(scope, refer, side),
     reference(property: Property, from: SideIndex, id: string): Promise<ReferenceAnswer> {
       const { mapping: name, sides } = property.reference!;
-      return referred({ mapping: name, side: sides[from], id });
+      return refer({ mapping: name, side: sides[from], id });
     },
     async lookup(side, { entity, field }, id) {
       const records = await lookupRecords(side, entity);
@@ -104,6 +45,72 @@ export function convertContext({
     async lookupId(side, { entity, field }, value) {
       const records = await lookupRecords(side, entity);
       return records.find((record) => String(record.data[field]) === String(value))?.id;
+    },
+  };
+}
+
+type Refer = (record: Omit<Reference, 'settled'>) => Promise<ReferenceAnswer>;
+
+/** The counterpart of a record through the links of its mapping. @param missing gets the record where it has none */
+async function referred(
+  { linksOf }: ConversionScope,
+  missing: Reference[],
+  record: Omit<Reference, 'settled'>,
+): Promise<ReferenceAnswer> {
+  const links = linksOf(record.mapping);
+  const [found] = await links.reader.lookup(record.side, [record.id]);
+  const link = found?.link;
+  // Whether a link is in doubt, its issue tells: only one in review, or left as it was, has to be read.
+  const doubtful = link !== undefined && (found?.issue === 'review' || found?.issue === 'orphaned');
+  const issue =
+    link && !doubtful
+      ? undefined
+      : (await links.issues.open(link ? 0 : record.side, link ? link.ids[0] : record.id)).issue;
+  // The record that is referred to has the id of the linked one, and is another.
+  const reused = issue?.code === 'ID_REUSED';
+  if (link && !reused) return { id: link.ids[otherSide(record.side)] };
+  const settled = isSettled(issue);
+  missing.push({ ...record, settled });
+  // Whose the link of a reused id is, a person decides: until then nothing takes its place.
+  return settled && !link ? 'settled' : 'pending';
+}
+
+/** What expressions call that read from a side. */
+function expressionFunctions(
+  { mapping, config, clientOf }: ConversionScope,
+  refer: Refer,
+  side: SideIndex,
+): ExpressionFunctions {
+  const { system } = mapping.sides[side];
+  const client = clientOf(system.name);
+  return {
+    async link(name, id) {
+      const other = config.mappings.get(name);
+      const from = other?.sides.find((candidate) => candidate.system.name === system.name);
+      if (!other || !from)
+        throw new TandemError(
+          'CONFIG_REFERENCE',
+          `$link: there is no mapping "${name}" with a side in "${system.name}".`,
+        );
+      const answer = await refer({ mapping: name, side: from.index, id: String(id) });
+      if (typeof answer === 'object') return answer.id;
+      // Without waiting for it, nobody would refer to it.
+      if (answer === 'pending' && other.sides[otherSide(from.index)].create === 'on-demand')
+        throw new TandemError(
+          'REFERENCE_WAITING',
+          `$link: the record has no counterpart in "${name}" yet, which is created on demand.`,
+          { id: String(id), pending: true },
+        );
+      return undefined;
+    },
+    record: async (entity, id) => (await client.read(entity, String(id)))?.data,
+    async find(entity, query) {
+      const [first, ...rest] = Object.entries(query);
+      if (!first) throw new TandemError('EXPRESSION_FAILED', '$find needs at least one field to search by.');
+      const found = await client.find(entity, first[0], String(first[1]));
+      return found
+        .map((record) => record.data)
+        .filter((data) => rest.every(([field, value]) => String(data[field]) === String(value)));
     },
   };
 }

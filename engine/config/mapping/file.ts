@@ -8,8 +8,9 @@ import type { BrakeFile } from '../brake-limits.ts';
 import { NAMED_CONFLICT_RULES } from '../conflict.ts';
 import type { CreateRule } from '../create-rule.ts';
 import { createReport, type Report } from '../report.ts';
+import type { SchemaFault } from '../schema-fault.ts';
 import type { DeleteRule, JsonSchema, Problem, ValueType } from '../types.ts';
-import { type SchemaFault, schemaFaults } from '../validate.ts';
+import { schemaFaults } from '../validate.ts';
 import { isFault, parseYaml } from '../yaml.ts';
 
 export type BySide<T> = Readonly<Record<string, T>>;
