@@ -42,9 +42,9 @@ interface Reported {
   readonly described: string;
 }
 
-type Told = Partial<SchemaFault> & Pick<SchemaFault, 'message'>;
+type Description = Partial<SchemaFault> & Pick<SchemaFault, 'message'>;
 
-const KEYWORDS: Readonly<Record<string, (reported: Reported) => Told>> = {
+const KEYWORDS: Readonly<Record<string, (reported: Reported) => Description>> = {
   additionalProperties({ path, parent, params }) {
     const key = String(params.additionalProperty);
     const known = Object.keys((parent.properties as object | undefined) ?? {});
@@ -105,7 +105,7 @@ const KEYWORDS: Readonly<Record<string, (reported: Reported) => Told>> = {
   uniqueItems: () => ({ message: 'Holds the same entry twice.' }),
 };
 
-function alternatives({ error, described }: Reported): Told {
+function alternatives({ error, described }: Reported): Description {
   const missing = oneOfMissing(error);
   return missing.length > 0
     ? { keyword: 'required', missing, message: `At least one of ${list(missing)} is needed.` }
