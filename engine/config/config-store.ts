@@ -126,36 +126,34 @@ function noteApplied(
 }
 
 function reload(store: State): Promise<void> {
-  store.queue = store.queue.then(() => readNow(store));
+  const read = () => readNow(store);
+  // A listener that threw keeps no later edit from being read.
+  store.queue = store.queue.then(read, read);
   return store.queue;
 }
 
 async function readNow(store: State): Promise<void> {
   if (store.closed) return;
-  try {
-    const fresh = await readWhole(store);
-    if (sameFiles(fresh, store.read) && !store.unreadable) return;
-    store.read = fresh;
-    store.unreadable = false;
-    apply(store, settle(fresh, store.running, store.options.env));
-  } catch (error) {
-    // What runs goes on running; a folder that cannot be read is reported like a fault of a file.
-    const message = error instanceof Error ? error.message : String(error);
+  const next = await nextRunning(store).catch((error: unknown) => {
     store.unreadable = true;
-    apply(store, {
-      ...store.running,
-      problems: [
-        {
-          code: 'STARTUP_REFUSED',
-          file: store.options.root,
-          line: 1,
-          column: 1,
-          where: '',
-          message: `The files cannot be read: ${message}`,
-        },
-      ],
-    });
-  }
+    return notRead(store, error);
+  });
+  if (next) apply(store, next);
+}
+
+/** @returns undefined where the files are as they were */
+async function nextRunning(store: State): Promise<Running | undefined> {
+  const fresh = await readWhole(store);
+  if (sameFiles(fresh, store.read) && !store.unreadable) return undefined;
+  store.read = fresh;
+  store.unreadable = false;
+  return settle(fresh, store.running, store.options.env);
+}
+
+/** What runs goes on running; a folder that cannot be read is reported like a fault of a file. */
+function notRead({ running, options: { root } }: State, error: unknown): Running {
+  const message = `The files cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+  return { ...running, problems: [{ code: 'STARTUP_REFUSED', file: root, line: 1, column: 1, where: '', message }] };
 }
 
 /** A file that is just being written may be valid as far as it goes: what differs is read until it stays as it is. */

@@ -83,7 +83,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
       clearInterval(following);
       clearInterval(scheduling);
       const all = [scans, ...context.workers.values()];
-      const inTime = await closeAll(all, deadline);
+      const inTime = await closeAll(engine, all, deadline);
       if (!inTime) {
         // Their locks run out, and another worker takes them over.
         engine.logger.warn({ deadline }, 'jobs that are not done are left to be taken over');
@@ -113,9 +113,15 @@ function openConnection(engine: Engine, lockDuration: number) {
 }
 
 /** @returns whether they finished what is under way before the deadline, in ms */
-async function closeAll(workers: readonly Worker[], deadline: number): Promise<boolean> {
+async function closeAll({ logger }: Engine, workers: readonly Worker[], deadline: number): Promise<boolean> {
   const late = new AbortController();
-  const finished = Promise.all(workers.map((worker) => worker.close())).then(() => true);
+  const finished = Promise.all(workers.map((worker) => worker.close())).then(
+    () => true,
+    (error: unknown) => {
+      logger.warn({ reason: String(error) }, 'a worker did not close');
+      return false;
+    },
+  );
   const inTime = await Promise.race([finished, setTimeout(deadline, false, { signal: late.signal })]);
   late.abort();
   return inTime;

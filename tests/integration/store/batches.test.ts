@@ -124,7 +124,7 @@ describe('taking', () => {
 
   it('brings a record back by itself when its worker is silent', async () => {
     await mark('0/1');
-    expect((await take('dead', 30)).units).toHaveLength(1);
+    expect((await take('dead', 500)).units).toHaveLength(1);
     expect((await take('w2')).units).toEqual([]);
     await expect.poll(async () => (await take('w2')).units.length, { interval: 10 }).toBe(1);
   });

@@ -63,6 +63,23 @@ describe('an edit', () => {
     expect(store.current().mappings.get('people-customers')!.sides[1].create).toBeUndefined();
   });
 
+  it('is read after a listener threw at the edit before', async () => {
+    const { store, put } = await open();
+    let calls = 0;
+    store.on(() => {
+      calls++;
+      if (calls === 1) throw new Error('A fault of the listener.');
+    });
+    await put(FILE, MAPPING.replace('create: [shop]', 'create: []'));
+    await expect(store.reload()).rejects.toThrow('A fault of the listener.');
+    expect(store.problems()).toEqual([]);
+    await put(FILE, MAPPING.replace('create: [shop]', 'create: { shop: always }'));
+    await store.reload();
+    expect(calls).toBe(2);
+    expect(store.current().mappings.get('people-customers')!.sides[1].create).toBe('always');
+    await store.reload();
+  });
+
   it('that changes nothing is not reported', async () => {
     const { store, put } = await open();
     const { config, reported } = { config: store.current(), reported: [] as ConfigChange[] };
