@@ -3,9 +3,9 @@ import type { Queue } from 'bullmq';
 import type { Engine } from '../engine.ts';
 import { ERRORS } from '../errors.ts';
 import { SCAN_QUEUE } from '../runtime/queues.ts';
+import { type Pause, pausesOf } from './blocked-queue.ts';
 import { type JobState, pageOfJobs } from './jobs.ts';
 import { mappingOfQueue, queueNamed, rawQueues } from './named.ts';
-import { type Pause, pausesOf } from './pauses.ts';
 import { reasonOfJob, sinceOfReason, type WaitReason } from './reasons.ts';
 import type { LivingProcess } from './versions.ts';
 

@@ -2,9 +2,9 @@
 import type { Job, Queue } from 'bullmq';
 import type { Engine } from '../engine.ts';
 import type { MappingJob, RecordJob, ScanJob } from '../runtime/queues.ts';
+import { type Pause, pausesOf } from './blocked-queue.ts';
 import { type FoundJob, findJob, fitsFilter, type JobFilter, type JobState, LOOKED, pageOfJobs } from './jobs.ts';
 import { queueNamed } from './named.ts';
-import { type Pause, pausesOf } from './pauses.ts';
 import { delayedUntil, reasonOfJob, type WaitReason } from './reasons.ts';
 
 /** A job as it stood when it was looked at. Points in time in epoch ms. */
