@@ -131,7 +131,6 @@ export {
   retryJobs,
   type Touched,
 } from './queue/hand.ts';
-export type { ProcessInfo } from './queue/heartbeat.ts';
 export {
   type QueueReport,
   type QueueStand,

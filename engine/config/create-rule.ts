@@ -5,4 +5,5 @@ export const CREATE_RULES = {
   'on-demand': 'those of records to which a record that is synchronized refers',
 } as const;
 
+/** A word of `CREATE_RULES`. */
 export type CreateRule = keyof typeof CREATE_RULES;
