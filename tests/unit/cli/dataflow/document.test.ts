@@ -204,7 +204,40 @@ describe('a sentence', () => {
   });
 });
 
+describe('a name of a field', () => {
+  it('has its path beside it where another field of the entity has the same title', () => {
+    const titled = TITLES['systems/crm.yaml']!.replace(
+      'mail: { title: E-Mail }',
+      'mail: { title: Code }, ref: { title: Code }',
+    );
+    const files = { 'systems/crm.yaml': titled, ...edited(FILE, ['create:', 'correlate: { crm: ref }\ncreate:']) };
+    const { sentences: said, rows } = document(files).mappings[0]!;
+    expect(said.map(({ text }) => text)).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^Match: Code \(mail\) of the CRM Person equals email of/),
+        'Where one of the two is created, or a person links them, Code (ref) of the CRM Person gets the id of its Shop Customer.',
+      ]),
+    );
+    expect(rows[1]!.from).toMatchObject({ title: 'Code (mail)', path: 'mail' });
+  });
+});
+
 describe('a wide table', () => {
+  it('says which forms of a text count as equal, whether the row or a whole entity declares them', () => {
+    const ofRow = edited(FILE, ['    shop: email\n', '    shop: email\n    equal: [outer-spaces, case]\n']);
+    const entity = TITLES['systems/crm.yaml']!.replace(
+      '    schema: crm/people',
+      '    equal: [line-ends]\n    schema: crm/people',
+    );
+    const made = document({ ...ofRow, 'systems/crm.yaml': entity });
+    const said = made.mappings[0]!.rows.map(({ conversions }) => conversions.map(({ parts }) => plainText(parts)));
+    expect(said).toEqual([
+      ['differences in line ends do not count'],
+      ['differences in line ends, outer spaces and letter case do not count'],
+      ['differences in line ends do not count'],
+    ]);
+  });
+
   it('has a column for the type on the other side, direction, requirement, conversion, conflict and reference', () => {
     const rows = [
       '  - crm: stage_id\n    shop: status\n    lookup: { crm: stages.name }\n    values: { New: new, Gone: gone }\n    conflict: crm',
