@@ -1,10 +1,12 @@
 /** A document is compared with the mappings line by line: all of one of Tandem's own, the tables of any other. */
 import { describe, expect, it } from 'vitest';
+import type { Block } from '../../../../cli/dataflow/blocks.ts';
 import { checkDocument } from '../../../../cli/dataflow/check.ts';
 import type { Difference } from '../../../../cli/dataflow/differences.ts';
 import { FORMATS, parse, render } from '../../../../cli/dataflow/formats/formats.ts';
 import { layout } from '../../../../cli/dataflow/layout.ts';
 import { type DataflowDocument, dataflowDocument } from '../../../../cli/dataflow/model.ts';
+import { edited, load, MAPPING } from '../../config/fixture.ts';
 import { loadReal } from '../../config/real.ts';
 
 const { config } = await loadReal();
@@ -148,6 +150,80 @@ describe.each(FORMATS)('a document of Tandem as %s that was edited or grew old',
     }
   });
 });
+
+describe.each(FORMATS)(
+  'a document of a mapping that only links, and of one that creates on demand, as %s',
+  (format) => {
+    const LINKED =
+      'The records are only linked, so that references to them can be translated: no property of them is written.';
+    const rows = MAPPING.slice(MAPPING.indexOf('properties:'));
+    const { config: small, problems } = load({
+      ...edited(
+        'mappings/people-customers.yaml',
+        ['create: [shop]', 'create: { shop: on-demand }'],
+        [
+          '  - crm: address.street\n    shop: street\n',
+          '  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n',
+        ],
+      ),
+      'mappings/links.yaml': MAPPING.replace('mapping: people-customers', 'mapping: links')
+        .replace(rows, 'properties: []\n')
+        .replace('create: [shop]\n', ''),
+    });
+    const [crm, store] = [small.systems.get('crm')!, small.systems.get('shop')!];
+    const made = [dataflowDocument(small, crm, store, new Date(0)), dataflowDocument(small, store, crm, new Date(0))];
+    const check = (text: string) => checkDocument(parse(format, text), made);
+
+    it.each([
+      ['narrow', false],
+      ['wide', true],
+    ])('has no table of a mapping that only links, and agrees: %s', (_, wide) => {
+      expect(problems).toEqual([]);
+      for (const document of made) {
+        const source = render(format, layout(document, { wide }));
+        const found = parse(format, source);
+        expect(found.filter(({ kind }) => kind === 'table')).toHaveLength(1);
+        expect(found).toContainEqual(expect.objectContaining({ kind: 'text', text: LINKED }));
+        expect(found).toContainEqual(
+          expect.objectContaining({ kind: 'text', text: expect.stringMatching(/ \(links\): 0 properties$/) }),
+        );
+        const report = check(source);
+        expect(report).toMatchObject({ differences: [], notChecked: [], compared: { rows: 3, types: 3 } });
+      }
+    });
+
+    it.each([
+      ['that records are only linked', LINKED],
+      [
+        'when a counterpart is created',
+        'A crm people without a counterpart is created in shop as a customers once a crm people that is synchronized refers to it; it stays when the last one no longer does.',
+      ],
+    ])('lacks nothing: the sentence %s', (_, sentence) => {
+      const source = render(format, layout(made[0]!, { wide: false }));
+      const lines = source.split('\n').filter((line) => !line.includes(sentence));
+      expect(lines).toHaveLength(source.split('\n').length - 1);
+      expect(check(lines.join('\n')).differences).toMatchObject([{ kind: 'sentence', mappings: sentence }]);
+      const negated = seeded(source, sentence, 'Each of them is created at once.');
+      expect(check(negated.text).differences).toMatchObject([
+        { line: negated.line, kind: 'sentence', document: 'Each of them is created at once.', mappings: sentence },
+      ]);
+    });
+
+    it('has no other table: one of a mapping that only links is a difference', () => {
+      const table: Block = {
+        kind: 'table',
+        head: ['crm property', 'shop property', 'Data type in shop'],
+        rows: [[['name'], ['name'], ['string']]],
+      };
+      const blocks = layout(made[0]!, { wide: false });
+      const next = blocks.findLastIndex((block) => block.kind === 'heading');
+      const source = render(format, blocks.toSpliced(next, 0, table));
+      expect(check(source).differences).toMatchObject([
+        { kind: 'section', message: expect.stringContaining('no such table') },
+      ]);
+    });
+  },
+);
 
 describe('a document of Tandem', () => {
   const source = render('md', layout(documents[0]!, { wide: false }));

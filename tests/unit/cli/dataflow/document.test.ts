@@ -103,6 +103,55 @@ describe('a sentence', () => {
     );
   });
 
+  it('says of a side that creates on demand what a record waits for, and that it stays', () => {
+    const onDemand = edited(FILE, ['create: [shop]', 'create: { shop: on-demand }']);
+    const referring = (mapping: string, crm: string): string =>
+      MAPPING.replace('mapping: people-customers', `mapping: ${mapping}`)
+        .replace('crm: people', `crm: ${crm}`)
+        .replace(
+          '  - crm: address.street\n    shop: street\n',
+          '  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n',
+        );
+    const said = (edits: Record<string, string>): string[] =>
+      document(edits)
+        .mappings.find(({ mapping }) => mapping === 'people-customers')!
+        .sentences.map(({ text }) => text);
+    const staff = TITLES['systems/crm.yaml']!;
+    const people = staff.slice(staff.indexOf('  people:\n'), staff.indexOf('  stages:\n'));
+    const two = {
+      ...onDemand,
+      'systems/crm.yaml': staff + people.replace('people:', 'offices:').replace('title: Person', 'title: Office'),
+      'mappings/a.yaml': referring('a', 'offices'),
+    };
+    expect(said(two)).toEqual(
+      expect.arrayContaining([
+        'A CRM Person without a counterpart is created in Shop as a Customer once a CRM Office that is synchronized refers to it; it stays when the last one no longer does.',
+        'No CRM Person is created for a Shop Customer without a counterpart.',
+        'Nothing is created before all records of both sides were read once.',
+      ]),
+    );
+    const itself = edited(
+      FILE,
+      ['create: [shop]', 'create: { shop: on-demand }'],
+      [
+        '    shop: email\n',
+        '    shop: email\n  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n',
+      ],
+    );
+    expect(said({ ...two, ...itself })).toContainEqual(
+      expect.stringContaining(' once a CRM Office or a CRM Person that is synchronized refers to it;'),
+    );
+  });
+
+  it('says of a mapping without properties that its records are only linked, and nothing of values', () => {
+    const rows = MAPPING.slice(MAPPING.indexOf('properties:'));
+    const said = sentences([rows, 'properties: []\n'], ['create: [shop]\n', '']);
+    expect(said).toContain(
+      'The records are only linked, so that references to them can be translated: no property of them is written.',
+    );
+    expect(said.filter((text) => /kept in step|one way|A record without|both sides changed/.test(text))).toEqual([]);
+  });
+
   it('says by what records match, in which order, and what goes to review', () => {
     const rules =
       'match:\n  - crm: name\n    shop: $trim(name)\n    onMatch: review\n  - crm: name & ref\n    shop: name\n';
