@@ -164,18 +164,28 @@ function sectionsOf(found: readonly Found[]): Section[] {
   for (const one of found) {
     if (one.kind === 'heading') sections.push({ heading: one.text, line: one.line, texts: [], tables: [] });
     else if (one.kind === 'table') sections.at(-1)!.tables.push(one);
+    // The heading above it was removed: below the title, and below a mapping, no other mapping stands.
+    else if (MAPPING.test(one.text) && isTitleOrMapping(sections))
+      sections.push({ heading: '', line: one.line, texts: [one], tables: [] });
     // Its time is no difference, and its fingerprint is looked at last.
     else if (one !== origin) sections.at(-1)!.texts.push(one);
   }
   return sections
     .filter(({ heading, texts, tables }) => heading !== '' || texts.length + tables.length > 0)
-    .map((one) => ({ ...one, mapping: MAPPING.exec(one.texts[0]?.text ?? '')?.[1] }));
+    .map((one) => ({ ...one, mapping: namesMapping(one) }));
 }
+
+/** Whether the last section is that of the title, or of a mapping. */
+const isTitleOrMapping = (sections: readonly Pick<Section, 'texts'>[]): boolean =>
+  namesMapping(sections.at(-1)!) !== undefined || (sections.length <= 2 && sections.at(-1)!.texts.length > 0);
+
+const namesMapping = ({ texts }: Pick<Section, 'texts'>): string | undefined =>
+  texts.map(({ text }) => MAPPING.exec(text)?.[1]).find((name) => name !== undefined);
 
 /** The section of the title comes first, with what stands before it; it is empty where the document has none. */
 function withTitle(sections: readonly Section[], title: Part['title']): Section[] {
   const at = sections.findIndex(({ heading, line }) => heading === title?.text && line === title.line);
-  const before = sections.filter(({ heading }) => heading === '');
+  const before = sections.slice(0, 1).filter(({ heading, mapping }) => heading === '' && mapping === undefined);
   const own = [...before, ...sections.slice(at, at + 1)];
   const first: Section = {
     heading: title?.text ?? '',
@@ -213,7 +223,8 @@ function unpaired(
   const met = new Set(pairs.values());
   return actual
     .filter((one) => !met.has(one))
-    .map(({ heading, mapping, line }) => {
+    .map(({ heading: given, mapping, line }) => {
+      const heading = given || `Mapping ${mapping}.`;
       const again = expected.some(
         (one) => one.heading === heading || (mapping !== undefined && one.mapping === mapping),
       );

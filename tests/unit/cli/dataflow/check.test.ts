@@ -280,6 +280,27 @@ describe('a document of Tandem', () => {
     ]);
   });
 
+  it('may lack no line of its file', () => {
+    const lines = source.split('\n');
+    const unseen = lines.filter((line, i) => line !== '' && check(lines.toSpliced(i, 1).join('\n')).length === 0);
+    expect(unseen).toEqual([]);
+  });
+
+  it('may not lack a heading, which is one difference, nor have a text below one', () => {
+    for (const [anchor, title] of [
+      ['company-customer', 'Keap Company to Customwebshop Customer'],
+      ['contact-customer', 'Keap Contact to Customwebshop Customer'],
+    ]) {
+      const heading = `## <a id="${anchor}"></a>${title}\n\n`;
+      const { text, line } = seeded(source, heading, '');
+      expect(check(text).map(brief)).toEqual([{ line, kind: 'section', document: undefined, mappings: title }]);
+      const more = seeded(source, heading, `${heading}More.\n\n`);
+      expect(check(more.text).map(brief)).toEqual([
+        { line: more.line + 2, kind: 'sentence', document: 'More.', mappings: undefined },
+      ]);
+    }
+  });
+
   it('may not have its sections in another order', () => {
     const [contact, opportunity] = [sectionOf('contact-customer'), sectionOf('opportunity-order')];
     const swapped = source.replace(contact + opportunity, opportunity + contact);
