@@ -4,7 +4,8 @@ import { type Command, Option } from 'commander';
 import { type Config, nearest, type SystemConfig } from '../../engine/index.ts';
 import { action, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
-import { type CheckReport, checkDocument } from '../dataflow/check.ts';
+import { checkDocument } from '../dataflow/check.ts';
+import type { CheckReport } from '../dataflow/differences.ts';
 import { FORMATS, type Format, formatOfFile, parse, render } from '../dataflow/formats/formats.ts';
 import { layout } from '../dataflow/layout.ts';
 import { type DataflowDocument, dataflowDocument, systemPairs } from '../dataflow/model.ts';
@@ -27,7 +28,8 @@ export function docCommand(program: Command): void {
       'of the properties with their data types. It is made from the rules, so the same files give the same document, but for its ' +
       'time (SOURCE_DATE_EPOCH sets it). Without names: every pair of systems. Needs no Redis and no secrets.\n\n' +
       '--check compares a document with the mappings: one that this command made, in any format, or a table by hand with a ' +
-      'column for the properties of either system. Each difference is one line, and the exit status 1.',
+      'column for the properties of either system. Each difference is one line, and the exit status 1; so it is where nothing ' +
+      'could be compared. What was not compared is named.',
     examples: [
       ['doc keap customwebshop -o dataflow.html', 'one file, to be read on a screen or on paper'],
       ['doc customwebshop keap --wide', 'the other way, with conversions and rules per property'],
@@ -162,18 +164,22 @@ async function check(
   const documents: DataflowDocument[] = pairs.map(([from, to]) => dataflowDocument(config, from, to, now()));
   const report = checkDocument(parse(chosen, text), documents);
   const compared = report.compared.rows + report.compared.sentences > 0;
-  const agrees = compared && report.differences.length === 0;
+  const differs = report.differences.length > 0;
+  const agrees = compared && !differs && report.notChecked.length === 0;
   output.result({ file, agrees, ...report }, () => reportText(file, report, compared));
-  return agrees ? OK : FAILED;
+  return compared && !differs ? OK : FAILED;
 }
 
 function reportText(file: string, { differences, compared, notChecked }: CheckReport, any: boolean): string {
   const counts = `${compared.rows} rows, ${compared.types} data types and ${compared.sentences} sentences compared`;
-  const verdict = !any
-    ? colors.red('Nothing was compared: no table of it is about the properties of a mapping.')
-    : differences.length === 0
-      ? colors.green(`Agrees with the mappings: ${counts}.`)
-      : colors.red(`${differences.length} ${differences.length === 1 ? 'difference' : 'differences'}; ${counts}.`);
+  const verdict =
+    differences.length > 0
+      ? colors.red(`${differences.length} ${differences.length === 1 ? 'difference' : 'differences'}; ${counts}.`)
+      : !any
+        ? colors.red('Nothing was compared: no table of it is about the properties of a mapping.')
+        : notChecked.length > 0
+          ? colors.yellow(`No difference in what could be compared: ${counts}. The rest was not checked, see above.`)
+          : colors.green(`Agrees with the mappings: ${counts}.`);
   return [
     ...differences.map(({ line, kind, message }) => plain(`${file}:${line} ${kind.toUpperCase()} ${message}`)),
     ...notChecked.map((reason) => plain(`Not checked: ${reason}`)),

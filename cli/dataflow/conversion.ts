@@ -1,11 +1,11 @@
 /** How the value of a row changes on its way, in words. */
 import jsonata from 'jsonata';
 import { type Mapping, otherSide, type Property, parsePath, type SideIndex } from '../../engine/index.ts';
-import { code, flat, type Text, text } from './blocks.ts';
-import { fieldTitle, tableAnchor, withArticle } from './names.ts';
+import { code, flat, listed, type Text, text } from './blocks.ts';
+import { entityTitle, fieldTitle, tableAnchor, withArticle } from './names.ts';
 
 export interface Conversion {
-  readonly kind: 'expression' | 'values' | 'lookup' | 'scale' | 'lossy' | 'fallback' | 'revert';
+  readonly kind: 'expression' | 'values' | 'lookup' | 'scale' | 'equal' | 'lossy' | 'fallback' | 'revert';
   /** Name of the side that it is made toward; absent where it concerns both. */
   readonly toward?: string;
   /** JSONata. */
@@ -27,7 +27,7 @@ export function conversions(mapping: Mapping, property: Property, first: SideInd
     found.push({
       kind: 'lookup',
       toward: mapping.sides[side].name,
-      parts: text`${withArticle(flat(entity?.title ?? lookup.entity))} goes by its ${field} in ${systemOf(side)}`,
+      parts: text`${withArticle(entityTitle(mapping.sides[side].system, lookup.entity))} goes by its ${field} in ${systemOf(side)}`,
     });
   }
   if (property.values)
@@ -56,6 +56,11 @@ export function conversions(mapping: Mapping, property: Property, first: SideInd
       kind: 'scale',
       parts: text`${property.scale} decimal ${property.scale === 1 ? 'place' : 'places'} count`,
     });
+  if (property.equal)
+    found.push({
+      kind: 'equal',
+      parts: text`differences in ${listed(property.equal.map((form) => FORM_WORDS[form]))} do not count`,
+    });
   if (property.lossy) found.push({ kind: 'lossy', parts: text`may come back in another form` });
   if (property.direction !== 'both' && property.drift === 'revert')
     found.push({
@@ -65,6 +70,13 @@ export function conversions(mapping: Mapping, property: Property, first: SideInd
     });
   return found;
 }
+
+const FORM_WORDS: Readonly<Record<NonNullable<Property['equal']>[number], string>> = {
+  'line-ends': 'line ends',
+  composition: 'the composition of accents',
+  'outer-spaces': 'outer spaces',
+  case: 'letter case',
+};
 
 /** Expressions of a few simple forms in words, any other as it is. */
 function expressionWords(source: string): Text {

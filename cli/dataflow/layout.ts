@@ -65,7 +65,7 @@ export interface Column {
 
 export function columns({ from, to }: DataflowDocument, wide: boolean): Column[] {
   const place = ({ title, path }: RowPlace): Text =>
-    title === path ? [code(path)] : wide ? text`${title} ${code(path)}` : [title];
+    title === path ? [code(path)] : wide && !title.endsWith(`(${path})`) ? text`${title} ${code(path)}` : [title];
   const narrow: Column[] = [
     { kind: 'from', head: `${from.title} property`, cell: (row) => place(row.from) },
     { kind: 'to', head: `${to.title} property`, cell: (row) => place(row.to) },

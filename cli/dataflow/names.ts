@@ -8,6 +8,7 @@ import {
   type Property,
   parsePath,
   type SideIndex,
+  type SystemConfig,
   type WritablePath,
 } from '../../engine/index.ts';
 import { flat } from './blocks.ts';
@@ -23,11 +24,21 @@ export function recordTitle(mapping: Mapping, side: MappingSide): string {
 export const withArticle = (noun: string, start = false): string =>
   `${start ? 'A' : 'a'}${/^[aeiou]/i.test(noun) ? 'n' : ''} ${noun}`;
 
-/** The title of a place, or its path where it has none. */
+/** The title of a place, or its path where it has none; both where another field has that title too. */
 export function fieldTitle({ fields }: EntityConfig, path: WritablePath): string {
   const wanted = JSON.stringify(path.steps);
   const found = Object.entries(fields).find(([source]) => JSON.stringify(stepsOf(source)) === wanted);
-  return flat(found?.[1].title ?? path.source);
+  if (!found) return flat(path.source);
+  const [source, { title }] = found;
+  const shared = Object.entries(fields).some(([other, one]) => other !== source && flat(one.title) === flat(title));
+  return shared ? flat(`${title} (${path.source})`) : flat(title);
+}
+
+/** The title of an entity; its name too where another entity of the system has that title. */
+export function entityTitle({ entities }: SystemConfig, name: string): string {
+  const title = flat(entities[name]?.title ?? name);
+  const shared = Object.entries(entities).some(([other, one]) => other !== name && flat(one.title) === title);
+  return shared ? `${title} (${name})` : title;
 }
 
 const stepsOf = (source: string): readonly PathStep[] | undefined => parsePath(source)?.steps;

@@ -121,12 +121,25 @@ function creation(about: About): Text[] {
 
 function onDemand({ mapping, config, record, system }: About, from: MappingSide, to: MappingSide): Text {
   const referring = [...config.mappings.values()].flatMap((one) =>
-    one.parents.includes(mapping.name) || one === mapping
+    refersTo(one, mapping)
       ? one.sides.flatMap((side) => (side.system === from.system ? [withArticle(recordTitle(one, side))] : []))
       : [],
   );
-  return text`${withArticle(record(from), true)} without a counterpart is created in ${system(to)} as ${withArticle(flat(to.entity.title))} once ${listed([...new Set(referring)], 'or')} that is synchronized refers to it; it stays when the last one no longer does.`;
+  return text`${withArticle(record(from), true)} without a counterpart is created in ${system(to)} as ${withArticle(flat(to.entity.title))} once ${listed([...new Set(referring)].sort(), 'or')} that is synchronized refers to it; it stays when the last one no longer does.`;
 }
+
+/** A mapping is none of its own parents, even if its records refer to each other. */
+const refersTo = (one: Mapping, { name }: Mapping): boolean =>
+  one.parents.includes(name) ||
+  (one.name === name &&
+    one.properties.some(
+      ({ reference, convert }) =>
+        reference?.mapping === name ||
+        [...convert, ...(reference?.fallback ?? [])].some((made) => made && linksTo(made.source, name)),
+    ));
+
+const linksTo = (expression: string, mapping: string): boolean =>
+  [`$link("${mapping}"`, `$link('${mapping}'`].some((call) => expression.includes(call));
 
 function matching(about: About): Text[] {
   const { match } = about.mapping;

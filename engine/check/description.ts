@@ -3,8 +3,8 @@
  * never deleted" where deletes propagate. It understands a few ways of saying so in English, and says nothing of any other.
  */
 import type { Mapping, MappingSide } from '../config/types.ts';
-import { otherSide } from '../types.ts';
 import type { Located } from './findings.ts';
+import { deletion, firstNamed, NEGATION, namesSystem, onlyWay, sideOf, speaksOfAll } from './wording.ts';
 
 /** A sentence of a `description` that contradicts the rules of its mapping. It stands where the description begins. */
 export interface DescriptionFinding extends Located {
@@ -43,13 +43,11 @@ export function checkDescription(mapping: Mapping): DescriptionFinding[] {
 /** @returns what the rules say, for each contradiction */
 type Claim = (sentence: string, mapping: Mapping) => string[];
 
-const NEGATION = /\b(?:not|never|no|none|neither|nothing|without)\b/i;
-
 const CLAIMS: readonly Claim[] = [
   // Every company ...
   (sentence, { sides }) =>
     sides.flatMap((side) =>
-      side.when && quantified(/\b(?:every|each|all|any)\s+/gi, sentence, side, sides)
+      side.when && speaksOfAll(sentence, side, sides)
         ? [`"when" leaves records of ${side.name} out: ${side.when.source}`]
         : [],
     ),
@@ -62,32 +60,28 @@ const CLAIMS: readonly Claim[] = [
     ),
   // ... in both directions, ... one way
   (sentence, { properties }) => {
-    if (NEGATION.test(sentence)) return [];
+    const both = /\b(?:two-way|both ways|both directions)\b/i.test(sentence);
+    if (NEGATION.test(sentence) || !(both || /\bone[- ]way\b/i.test(sentence))) return [];
+    if (properties.length === 0) return ['there are no properties, so no value flows.'];
     const twoWay = properties.filter(({ direction }) => direction === 'both').length;
-    if (/\b(?:two-way|both ways|both directions)\b/i.test(sentence) && twoWay === 0)
-      return ['every property flows one way.'];
-    return /\bone[- ]way\b/i.test(sentence) && twoWay === properties.length ? ['every property flows both ways.'] : [];
+    if (both) return twoWay === 0 ? ['every property flows one way.'] : [];
+    return twoWay === properties.length ? ['every property flows both ways.'] : [];
   },
-  // ... are created in Keap, ... are never created
-  (sentence, { sides }) => {
-    if (!/\bcreat(?:e|es|ed|ing)\b/i.test(sentence)) return [];
-    const places = sides.filter((side) => namesSystem(side, afterWord(sentence, /\bcreat\w+/i), sides));
-    const meant = places.length === 0 ? sides : places;
-    if (NEGATION.test(sentence))
-      return meant.filter((side) => side.create).map((side) => `"create" names ${side.name}.`);
-    return meant.some((side) => side.create)
-      ? []
-      : [`"create" does not name ${meant.map(({ name }) => name).join(' or ')}.`];
+  // Companies flow from Keap to the shop only
+  (sentence, { sides, properties }) => {
+    const way = onlyWay(sentence, sides);
+    const back = way ? properties.filter(({ direction }) => direction !== way.to.index).length : 0;
+    return way && back > 0 ? [`${back} of ${properties.length} properties flow to ${way.from.name}.`] : [];
   },
-  // ... are deleted too, ... are never deleted
-  (sentence, { sides }) => {
-    if (!/\bdelet(?:e|es|ed|ing|ions?)\b/i.test(sentence)) return [];
-    const propagating = sides.filter(({ deletes }) => deletes === 'propagate');
-    if (NEGATION.test(sentence) || /\bkept\b/i.test(sentence))
-      return propagating.map(({ name }) => `"deletes: propagate" deletes records of ${name}.`);
-    const spreads = /\b(?:too|as well|also|propagat\w*|follow\w*|both sides|on the other side)\b/i.test(sentence);
-    return spreads && propagating.length === 0 ? ['"deletes" propagates to neither side.'] : [];
-  },
+  created,
+  // Every product is created in the shop
+  (sentence, { sides }) =>
+    sides.flatMap((side) =>
+      side.create === 'on-demand' && allCreated(sentence, side, sides)
+        ? [`"create" of ${side.name} is on-demand: only what a record refers to is created.`]
+        : [],
+    ),
+  deleted,
   // Keap wins, the newer value wins
   (sentence, { sides, conflict }) => {
     const winning = /\b(?:wins?|prevails?|is the master|leads|is the source of truth)\b/i.exec(sentence);
@@ -102,59 +96,62 @@ const CLAIMS: readonly Claim[] = [
   },
 ];
 
-/** What may stand between "every" and the noun without choosing among the records. */
-const ARTICLES = new Set(['a', 'an', 'the', 'of', 'our', 'single', 'one', 'existing']);
-/** What chooses among them after the noun. */
-const QUALIFIER =
-  /^\s*(?:with|without|that|which|who|whose|where|having|if|of|from|in|marked|tagged|named|above|below)\b/i;
-const EXCEPTION = /\b(?:except|unless|only if|apart from|other than|but (?:not|for))\b/i;
+const CREATION = /\bcreat(?:e|es|ed|ing)\b/i;
+/** Under which nothing, or not all, is created. */
+const CONDITION =
+  /\b(?:once|when|whenever|if|as soon as|after|until|unless|before|only|on demand|needed|with|without|that|which|who|whose|where|having)\b/i;
 
-/** Whether a sentence says something of all records of a side, without choosing among them. */
-function quantified(quantifier: RegExp, sentence: string, side: MappingSide, sides: Mapping['sides']): boolean {
-  for (const { index, 0: match } of sentence.matchAll(quantifier)) {
-    const rest = sentence.slice(index + match.length);
-    const noun = nounOf(rest, side);
-    if (!noun || EXCEPTION.test(rest) || QUALIFIER.test(rest.slice(noun.end))) continue;
-    const between = wordsOf(rest.slice(0, noun.start));
-    const other = sides[otherSide(side.index)];
-    // "Every web shop product" is none of Keap's, although Keap has products too.
-    const elsewhere = between.some((word) => isOf(other, word) && !isOf(side, word));
-    if (!elsewhere && between.every((word) => ARTICLES.has(word) || isOf(side, word))) return true;
+/** The sides that a sentence says records are created on; all where it names none. */
+function createdOn(sentence: string, sides: Mapping['sides']): readonly MappingSide[] {
+  const after = sentence.slice(CREATION.exec(sentence)!.index);
+  const places = sides.filter((side) => namesSystem(side, after, sides));
+  return places.length === 0 ? sides : places;
+}
+
+/** ... are created in Keap, ... are never created */
+function created(sentence: string, { sides }: Mapping): string[] {
+  if (!CREATION.test(sentence)) return [];
+  const meant = createdOn(sentence, sides);
+  if (NEGATION.test(sentence))
+    return CONDITION.test(sentence)
+      ? []
+      : meant.filter((side) => side.create).map((side) => `"create" names ${side.name}.`);
+  return meant.some((side) => side.create)
+    ? []
+    : [`"create" does not name ${meant.map(({ name }) => name).join(' or ')}.`];
+}
+
+/** Whether every record of the other side is said to be created on this one. */
+function allCreated(sentence: string, side: MappingSide, sides: Mapping['sides']): boolean {
+  const said = sentence
+    .replace(/\s+without an? (?:counterpart|link)\b/i, '')
+    .replace(/\b(every|each|all) (?:missing|new)\b/i, '$1');
+  if (!CREATION.test(said) || NEGATION.test(said) || CONDITION.test(said) || !createdOn(said, sides).includes(side))
+    return false;
+  const before = said.slice(0, CREATION.exec(said)!.index);
+  return sides.some((one) => speaksOfAll(before, one, sides));
+}
+
+/** Deleting a company deletes the customer, ... are deleted too, ... are never deleted */
+function deleted(sentence: string, { sides }: Mapping): string[] {
+  if (!/\b(?:delet(?:e|es|ed|ing|ions?)|remov(?:e|es|ed|ing|als?))\b/i.test(sentence)) return [];
+  const propagating = sides.filter(({ deletes }) => deletes === 'propagate');
+  const says = (all: readonly MappingSide[]): string[] =>
+    all.map(({ name }) => `"deletes: propagate" deletes records of ${name}.`);
+  const follow = deletion(sentence, sides);
+  if (follow) {
+    const { on, deletes } = follow;
+    if (deletes === undefined) return [];
+    if (!deletes) return says(propagating.filter((side) => on === undefined || side === on));
+    if (on) return on.deletes === 'propagate' ? [] : [`"deletes" of ${on.name} is ${on.deletes}.`];
+    return propagating.length === 0 ? ['"deletes" propagates to neither side.'] : [];
   }
-  return false;
+  if (!/\bdelet/i.test(sentence)) return [];
+  if (/\bkept\b/i.test(sentence)) return says(propagating);
+  if (NEGATION.test(sentence) || /\bwithout delet/i.test(sentence)) {
+    const named = sideOf(sentence, sides);
+    return says(propagating.filter((side) => named === undefined || side === named));
+  }
+  const spreads = /\b(?:too|as well|also|propagat\w*|follow\w*|both sides|on the other side)\b/i.test(sentence);
+  return spreads && propagating.length === 0 ? ['"deletes" propagates to neither side.'] : [];
 }
-
-/** The side of which a record is named first. */
-function firstNamed(sentence: string, sides: Mapping['sides']): MappingSide | undefined {
-  const named = sides.flatMap((side) => {
-    const noun = nounOf(sentence, side);
-    return noun && !namesSystem(sides[otherSide(side.index)], sentence.slice(0, noun.start), sides)
-      ? [{ side, start: noun.start }]
-      : [];
-  });
-  return named.sort((a, b) => a.start - b.start)[0]?.side;
-}
-
-/** Where a record of the side is first named, in singular or plural. */
-function nounOf(text: string, { entity }: MappingSide): { start: number; end: number } | undefined {
-  const nouns = new Set([entity.name, entity.title].map((name) => singular(name.toLowerCase())));
-  for (const { index, 0: word } of text.matchAll(/[\p{L}\p{N}_]+/gu))
-    if (nouns.has(singular(word.toLowerCase()))) return { start: index, end: index + word.length };
-  return undefined;
-}
-
-const singular = (noun: string): string => noun.replace(/ies$/, 'y').replace(/(?<!s)s$/, '');
-
-const wordsOf = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-
-/** Whether a word is a part of the system's name: "web shop" of customwebshop. */
-const isOf = ({ system, name }: MappingSide, word: string): boolean =>
-  word.length > 2 && [system.name, system.title, name].some((one) => one.toLowerCase().includes(word));
-
-const namesSystem = (side: MappingSide, text: string, sides: Mapping['sides']): boolean =>
-  wordsOf(text).some((word) => isOf(side, word) && !isOf(sides[otherSide(side.index)], word));
-
-const afterWord = (sentence: string, word: RegExp): string => {
-  const found = word.exec(sentence);
-  return found ? sentence.slice(found.index + found[0].length) : '';
-};

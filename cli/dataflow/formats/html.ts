@@ -88,6 +88,9 @@ export function parseHtml(source: string): Found[] {
 }
 
 const SKIPPED = new Set(['script', 'style', 'template', 'title', 'head']);
+/** What begins a text of its own. */
+const BLOCK =
+  /^(h[1-6]|p|table|ul|ol|li|dl|dt|dd|div|section|article|main|header|footer|nav|aside|blockquote|pre|figure|figcaption|details|summary|address|form|fieldset|hr|html|body)$/;
 
 function visit(node: Node, found: Found[]): void {
   if (!('childNodes' in node)) return;
@@ -96,11 +99,35 @@ function visit(node: Node, found: Found[]): void {
   const line = lineOf(node);
   const level = /^h([1-6])$/.exec(tag)?.[1];
   if (level !== undefined) found.push({ kind: 'heading', level: Number(level), text: textOf(node), line });
-  else if (tag === 'table') found.push(tableOf(node as Element));
-  else if (tag === 'p' || (tag === 'li' && !childElements(node).some(({ tagName }) => /^(p|ul|ol)$/.test(tagName))))
-    found.push({ kind: 'text', text: textOf(node), line });
-  else for (const child of node.childNodes) visit(child, found);
+  else if (tag === 'table') {
+    for (const caption of elements(node, 'caption')) visitChildren(caption.childNodes as Node[], found);
+    found.push(tableOf(node as Element));
+  } else visitChildren(node.childNodes as Node[], found);
 }
+
+/** Runs of text, with what marks it, are one text each; an element that holds a block is looked into. */
+function visitChildren(children: readonly Node[], found: Found[]): void {
+  let run: Node[] = [];
+  const end = (): void => {
+    const text = flat(run.map(rawText).join(''));
+    const first = run.find((one) => rawText(one).trim() !== '');
+    if (first) found.push({ kind: 'text', text, line: lineOf(first) + leadingLines(first) });
+    run = [];
+  };
+  for (const child of children) {
+    if (holdsBlock(child)) {
+      end();
+      visit(child, found);
+    } else if (!('tagName' in child && SKIPPED.has(child.tagName)) && child.nodeName !== '#comment') run.push(child);
+  }
+  end();
+}
+
+const holdsBlock = (node: Node): boolean =>
+  'tagName' in node && (BLOCK.test(node.tagName) || childElements(node).some(holdsBlock));
+
+/** A text may begin with empty lines. */
+const leadingLines = (node: Node): number => /^\s*/.exec(rawText(node))![0].split('\n').length - 1;
 
 function tableOf(table: Element): Found {
   const rows = elements(table, 'tr').map((row) => ({
@@ -121,8 +148,13 @@ const elements = (node: Node, tag: string): Element[] =>
 
 const lineOf = (node: Node): number => node.sourceCodeLocation?.startLine ?? 1;
 
-function textOf(node: Node): string {
-  const raw = (one: Node): string =>
-    'value' in one ? String(one.value) : 'childNodes' in one ? (one.childNodes as Node[]).map(raw).join('') : '';
-  return flat(raw(node));
-}
+const textOf = (node: Node): string => flat(rawText(node));
+
+const rawText = (node: Node): string =>
+  node.nodeName === '#comment'
+    ? ''
+    : 'value' in node
+      ? String(node.value)
+      : 'childNodes' in node
+        ? (node.childNodes as Node[]).map(rawText).join('')
+        : '';

@@ -1,6 +1,7 @@
 /** Markdown as GitHub reads it (GFM): written, and read back by markdown-it. */
 import MarkdownIt from 'markdown-it';
 import { type Block, type Found, flat, type Inline, type Text } from '../blocks.ts';
+import { parseHtml } from './html.ts';
 
 export function renderMarkdown(blocks: readonly Block[]): string {
   return `${blocks.map(renderBlock).join('\n\n')}\n`;
@@ -75,6 +76,9 @@ export function parseMarkdown(source: string): Found[] {
       found.push({ ...table, kind: 'table', head: table.rows[0]?.cells ?? [], rows: table.rows.slice(1) });
       table = undefined;
     }
+    if (token.type === 'html_block') found.push(...parseHtml(token.content).map((one) => shifted(one, at - 1)));
+    if (token.type === 'fence' || token.type === 'code_block')
+      found.push({ kind: 'text', text: flat(token.content), line: at });
     if (token.type !== 'inline') continue;
     const text = flat(textOf(token.children ?? []));
     if (table) table.rows.at(-1)?.cells.push(text);
@@ -83,6 +87,12 @@ export function parseMarkdown(source: string): Found[] {
   }
   return found;
 }
+
+/** The same in a file in which so many lines stand before it. */
+const shifted = (one: Found, by: number): Found =>
+  one.kind === 'table'
+    ? { ...one, line: one.line + by, rows: one.rows.map((row) => ({ ...row, line: row.line + by })) }
+    : { ...one, line: one.line + by };
 
 const textOf = (tokens: readonly Token[]): string =>
   tokens

@@ -105,6 +105,11 @@ export function parseRst(source: string): Found[] {
       const body = indented(lines, at + 1);
       found.push(text.startsWith('.. list') ? listTable(body, number) : csvTable(body, number));
       at += body.length + 1;
+    } else if (/^\.\. [\w-]+::/.test(text)) {
+      const body = indented(lines, at + 1);
+      const words = directiveText([lines[at]!, ...body]);
+      if (words !== '') found.push({ kind: 'text', text: words, line: number });
+      at += body.length + 1;
     } else if (/^(\.\.( |$)|__ )/.test(text)) at += indented(lines, at + 1).length + 1;
     else {
       const block = takeWhile(lines, at, (one, i) => one !== '' && (i === 0 || !BULLET.test(one)));
@@ -115,6 +120,15 @@ export function parseRst(source: string): Found[] {
   }
   return found;
 }
+
+/** What a note, a warning or another directive says, without its options. */
+const directiveText = (block: readonly Line[]): string =>
+  textOf(
+    block
+      .map(({ text }) => text.replace(/^\.\. [\w-]+::/, '').trim())
+      .filter((text) => !/^:[\w-]+:/.test(text))
+      .join(' '),
+  );
 
 const BULLET = /^\s*(?:[-*+•]|#\.|\d+[.)])\s+/;
 const isAdornment = (text: string): boolean => /^([!-/:-@[-`{-~])\1{1,}$/.test(text);

@@ -1,5 +1,5 @@
 // `tandem doc` writes the same document from the same files, whether or not there are secrets, and checks documents.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -95,5 +95,54 @@ describe('doc', () => {
     const { status, stdout } = await tandem(['doc', '--check', file]);
     expect(status).toBe(1);
     expect(stdout).toContain('Nothing was compared: no table of it is about the properties of a mapping.');
+  });
+
+  it.each(['md', 'rst', 'html'])(
+    'finds what grew old after a system was given another title, and ends with 1: %s',
+    async (format) => {
+      const config = join(folder, `config-${format}`);
+      for (const part of ['systems', 'schemas', 'mappings'])
+        await cp(join(ROOT, part), join(config, part), { recursive: true });
+      const file = join(folder, `old.${format}`);
+      const env = { TANDEM_CONFIG: config };
+      await tandem(['doc', '-o', file], env);
+      const edit = async (name: string, from: string, to: string): Promise<void> => {
+        const text = await readFile(join(config, name), 'utf8');
+        expect(text).toContain(from);
+        await writeFile(join(config, name), text.replace(from, to));
+      };
+      await edit('systems/customwebshop.yaml', 'title: Customwebshop', 'title: Web Shop');
+      await edit('mappings/product-product.yaml', 'deletes: keep', 'deletes: propagate');
+      const { status, stdout } = await tandem(['doc', '--check', file], env);
+      expect(status).toBe(1);
+      expect(stdout).toMatch(
+        /old\.\w+:\d+ TITLE The document says "Keap to Customwebshop Dataflow", the mappings say "Keap to Web Shop Dataflow"\n/,
+      );
+      expect(stdout).toMatch(
+        /:\d+ SENTENCE The document says "If a Keap Product is deleted, its Customwebshop Product is kept\.", the mappings say "If a Keap Product is deleted, its Web Shop Product is deleted as well;/,
+      );
+      expect(stdout).not.toContain('Agrees');
+      expect(stdout).not.toContain('Not checked');
+    },
+  );
+
+  it('does not say that a document agrees of which it compared the tables alone, and ends with 0', async () => {
+    const file = join(folder, 'table.md');
+    await writeFile(
+      file,
+      '| Keap | Shop | Type |\n| --- | --- | --- |\n| First Name | First Name | text |\n| Last Name | Last Name | text |\n| E-Mail | E-Mail | text |\n',
+    );
+    const { status, stdout } = await tandem(['doc', '--check', file]);
+    expect(stdout).toBe(
+      [
+        'Not checked: Sentences: this is no document of Tandem, so only its tables were compared.',
+        'Not checked: Mappings of which there is no table: company-customer, opportunity-order, product-product.',
+        'No difference in what could be compared: 3 rows, 3 data types and 0 sentences compared. The rest was not checked, see above.',
+        '',
+      ].join('\n'),
+    );
+    expect(status).toBe(0);
+    const json = await tandem(['doc', '--check', file, '--json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({ agrees: false, differences: [], compared: { rows: 3 } });
   });
 });

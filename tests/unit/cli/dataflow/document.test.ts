@@ -103,6 +103,55 @@ describe('a sentence', () => {
     );
   });
 
+  it('says of a side that creates on demand what a record waits for, and that it stays', () => {
+    const onDemand = edited(FILE, ['create: [shop]', 'create: { shop: on-demand }']);
+    const referring = (mapping: string, crm: string): string =>
+      MAPPING.replace('mapping: people-customers', `mapping: ${mapping}`)
+        .replace('crm: people', `crm: ${crm}`)
+        .replace(
+          '  - crm: address.street\n    shop: street\n',
+          '  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n',
+        );
+    const said = (edits: Record<string, string>): string[] =>
+      document(edits)
+        .mappings.find(({ mapping }) => mapping === 'people-customers')!
+        .sentences.map(({ text }) => text);
+    const staff = TITLES['systems/crm.yaml']!;
+    const people = staff.slice(staff.indexOf('  people:\n'), staff.indexOf('  stages:\n'));
+    const two = {
+      ...onDemand,
+      'systems/crm.yaml': staff + people.replace('people:', 'offices:').replace('title: Person', 'title: Office'),
+      'mappings/a.yaml': referring('a', 'offices'),
+    };
+    expect(said(two)).toEqual(
+      expect.arrayContaining([
+        'A CRM Person without a counterpart is created in Shop as a Customer once a CRM Office that is synchronized refers to it; it stays when the last one no longer does.',
+        'No CRM Person is created for a Shop Customer without a counterpart.',
+        'Nothing is created before all records of both sides were read once.',
+      ]),
+    );
+    const itself = edited(
+      FILE,
+      ['create: [shop]', 'create: { shop: on-demand }'],
+      [
+        '    shop: email\n',
+        '    shop: email\n  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n',
+      ],
+    );
+    expect(said({ ...two, ...itself })).toContainEqual(
+      expect.stringContaining(' once a CRM Office or a CRM Person that is synchronized refers to it;'),
+    );
+  });
+
+  it('says of a mapping without properties that its records are only linked, and nothing of values', () => {
+    const rows = MAPPING.slice(MAPPING.indexOf('properties:'));
+    const said = sentences([rows, 'properties: []\n'], ['create: [shop]\n', '']);
+    expect(said).toContain(
+      'The records are only linked, so that references to them can be translated: no property of them is written.',
+    );
+    expect(said.filter((text) => /kept in step|one way|A record without|both sides changed/.test(text))).toEqual([]);
+  });
+
   it('says by what records match, in which order, and what goes to review', () => {
     const rules =
       'match:\n  - crm: name\n    shop: $trim(name)\n    onMatch: review\n  - crm: name & ref\n    shop: name\n';
@@ -204,7 +253,40 @@ describe('a sentence', () => {
   });
 });
 
+describe('a name of a field', () => {
+  it('has its path beside it where another field of the entity has the same title', () => {
+    const titled = TITLES['systems/crm.yaml']!.replace(
+      'mail: { title: E-Mail }',
+      'mail: { title: Code }, ref: { title: Code }',
+    );
+    const files = { 'systems/crm.yaml': titled, ...edited(FILE, ['create:', 'correlate: { crm: ref }\ncreate:']) };
+    const { sentences: said, rows } = document(files).mappings[0]!;
+    expect(said.map(({ text }) => text)).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^Match: Code \(mail\) of the CRM Person equals email of/),
+        'Where one of the two is created, or a person links them, Code (ref) of the CRM Person gets the id of its Shop Customer.',
+      ]),
+    );
+    expect(rows[1]!.from).toMatchObject({ title: 'Code (mail)', path: 'mail' });
+  });
+});
+
 describe('a wide table', () => {
+  it('says which forms of a text count as equal, whether the row or a whole entity declares them', () => {
+    const ofRow = edited(FILE, ['    shop: email\n', '    shop: email\n    equal: [outer-spaces, case]\n']);
+    const entity = TITLES['systems/crm.yaml']!.replace(
+      '    schema: crm/people',
+      '    equal: [line-ends]\n    schema: crm/people',
+    );
+    const made = document({ ...ofRow, 'systems/crm.yaml': entity });
+    const said = made.mappings[0]!.rows.map(({ conversions }) => conversions.map(({ parts }) => plainText(parts)));
+    expect(said).toEqual([
+      ['differences in line ends do not count'],
+      ['differences in line ends, outer spaces and letter case do not count'],
+      ['differences in line ends do not count'],
+    ]);
+  });
+
   it('has a column for the type on the other side, direction, requirement, conversion, conflict and reference', () => {
     const rows = [
       '  - crm: stage_id\n    shop: status\n    lookup: { crm: stages.name }\n    values: { New: new, Gone: gone }\n    conflict: crm',
