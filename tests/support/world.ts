@@ -91,6 +91,15 @@ async function setMappings(dir: string, mappings: Readonly<Record<string, string
 /** Of a system file: declares of every entity how long its reads may lag. */
 const lagging = (lag: string): Change => replaced([/^ {4}schema: .*$/gm, `$&\n    lag: ${lag}`]);
 
+/** Waits 5 ms, then twice as long each time, up to 40: looks cost what the work that is waited for needs. */
+function growing(): () => Promise<void> {
+  let ms = 2.5;
+  return () => {
+    ms = Math.min(ms * 2, 40);
+    return new Promise((resolve) => setTimeout(resolve, ms));
+  };
+}
+
 export interface WorldOptions {
   size?: Size;
   seed?: number;
@@ -180,13 +189,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       const {
         run: { id },
       } = await engine.triggerAll({ scan });
-      for (;;) {
+      for (const wait = growing(); ; await wait()) {
         const run = await engine.runs.get(id);
         if (run && (run.state === 'done' || run.state === 'failed')) return run;
-        await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
     async settle() {
+      let wait = growing();
       for (let quiet = 0; quiet < 2; ) {
         const counts = await Promise.all(
           [
@@ -200,7 +209,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         // The queues are counted one after the other: what one had left to another meanwhile is seen by the second look.
         const busy = [...marked, ...counts.flatMap((count) => Object.values(count))].some((n) => n > 0);
         quiet = busy ? 0 : quiet + 1;
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        if (!busy) wait = growing();
+        await wait();
       }
     },
     async issues(mapping) {
