@@ -1,7 +1,7 @@
 /** What is created on one side appears on the other, where the mapping creates it there. */
 import { otherSide, type SideIndex } from '../../engine/index.ts';
 import type { Ids, MappingTest } from './mapping-test.ts';
-import { counterpartOf } from './pair.ts';
+import { counterpartOf } from './test-pair.ts';
 import { recordFor } from './test-record.ts';
 import { compare } from './write-check.ts';
 

@@ -2,7 +2,7 @@
 import { otherSide, type SideIndex } from '../../engine/index.ts';
 import { noteCounterpart } from './create-check.ts';
 import type { Ids, MappingTest } from './mapping-test.ts';
-import { counterpartOf } from './pair.ts';
+import { counterpartOf } from './test-pair.ts';
 import { recordFor } from './test-record.ts';
 
 export async function checkDelete(test: MappingTest, from: SideIndex): Promise<void> {

@@ -4,7 +4,7 @@ import { type Format, render } from '../dataflow/formats/formats.ts';
 import { escaped } from '../dataflow/formats/html.ts';
 import { columns } from '../dataflow/layout.ts';
 import type { DataflowDocument, DataflowSection } from '../dataflow/model.ts';
-import type { AcceptanceReport } from './acceptance.ts';
+import type { AcceptanceReport } from './acceptance-report.ts';
 import { type Check, countsOf } from './verdicts.ts';
 
 const SIGNS = { passed: '✓', failed: '✗', 'not testable': '–' } as const;

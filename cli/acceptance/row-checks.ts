@@ -16,7 +16,7 @@ export async function checkRows(test: MappingTest, source: SideIndex, ids: Ids):
   const second = (await recordFor(test, source, 1)).values;
   for (const property of writable(source))
     if (property.reference && !second.has(property))
-      test.notTestable('changed', source, 'no second linked record could be made to refer to', property);
+      test.notTestable('changed', source, 'no second linked record could be made to refer to', { property });
   // There with other values, back with the first ones.
   await writeAndCompare(
     test,
@@ -66,7 +66,7 @@ function isClearable(test: MappingTest, property: Property, from: SideIndex): bo
       : refusal(test.mapping, property, from, property.sides[from].path!.set({}, null))
         ? 'the schema takes no empty value'
         : undefined;
-  if (reason) test.notTestable('cleared', from, reason, property);
+  if (reason) test.notTestable('cleared', from, reason, { property });
   return reason === undefined;
 }
 
@@ -78,7 +78,7 @@ async function checkOneWay(test: MappingTest, property: Property, ids: Ids, orig
   );
   const leader = otherSide(follower);
   if (!path || value === undefined) {
-    test.notTestable('one-way', follower, 'no other value is known that it takes', property);
+    test.notTestable('one-way', follower, 'no other value is known that it takes', { property });
     return;
   }
   const before = await test.both(ids);

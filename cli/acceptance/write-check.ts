@@ -9,7 +9,6 @@ import {
   tableKey,
   type WritablePath,
 } from '../../engine/index.ts';
-import { asFailure } from '../failure.ts';
 import { same, shown } from './comparison.ts';
 import type { Ids, MappingTest, Values } from './mapping-test.ts';
 
@@ -34,14 +33,14 @@ export async function writeAndCompare(
       [...values].map(([property, value]) => [property.sides[from].path!, value] as [WritablePath, Json]),
     );
   } catch (error) {
-    signal.throwIfAborted();
+    const why = test.faultOf(error);
     // One of several may be what is refused.
     if (values.size > 1) {
       for (const one of values) await writeAndCompare(test, what, from, ids, new Map([one]), wanted);
       return;
     }
-    const reason = `the system refuses the value: ${asFailure(error).message}`;
-    if (what) for (const property of values.keys()) test.notTestable(what, from, reason, property);
+    const reason = `the system refuses the value: ${why}`;
+    if (what) for (const property of values.keys()) test.notTestable(what, from, reason, { property });
     return;
   }
   const began = performance.now();
