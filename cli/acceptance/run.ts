@@ -9,14 +9,18 @@ import { asFailure } from '../failure.ts';
 import { checkConflicts } from './conflict-check.ts';
 import { checkCreated } from './create-check.ts';
 import { checkDelete } from './delete-check.ts';
+import { checkExpressions } from './expression-check.ts';
 import { type Ids, MappingTest, type TestContext } from './mapping-test.ts';
 import { checkMatches } from './match-check.ts';
+import { checkReferences } from './reference-check.ts';
 import { checkRefusals } from './refusal-check.ts';
+import { checkRequired } from './required-check.ts';
 import { checkRows } from './row-checks.ts';
 import { checkScope } from './scope-check.ts';
 import { checkEntries } from './table-check.ts';
 import { isMark } from './test-values.ts';
 import { referredBy, whyBlocked } from './testable.ts';
+import { nameUntested } from './untested.ts';
 import type { Check } from './verdicts.ts';
 
 /** @returns what was found, whatever ends the test of a mapping before its end. Never throws */
@@ -56,17 +60,21 @@ async function testMapping(test: MappingTest): Promise<void> {
     test.notTestable('created', 0, 'no two-way row of free text could hold the mark of a test');
     return;
   }
+  nameUntested(test);
   const pair = await pairOf(test);
   if (!pair) return;
   const { source, ids } = pair;
   await checkRows(test, source, ids);
+  await checkExpressions(test, ids);
   await checkEntries(test, ids);
   for (const from of [0, 1] as const) await checkRefusals(test, from, ids);
+  for (const from of [0, 1] as const) await checkRequired(test, from, ids);
   await checkConflicts(test, ids);
   for (const side of [0, 1] as const)
     if (sides[side].when) await test.attempt('scope', side, () => checkScope(test, side, ids));
   // From the other side as well: created there, or left alone.
   await test.attempt('created', otherSide(source), () => checkCreated(test, otherSide(source)));
+  await checkReferences(test);
   await checkMatches(test);
   for (const side of [0, 1] as const) await test.attempt('deleted', side, () => checkDelete(test, side));
 }
