@@ -92,10 +92,10 @@ async function wholeTest(
   const began = performance.now();
   // What is removed must be, even after Ctrl-C.
   const patient = { ...parts, tandem: testedTandem(client, limit, new AbortController().signal) };
+  const stillThere: string[] = [];
   for (const open of await journal.open()) {
     output.note(`Removing what an earlier test left (${open.mark}).`);
-    const { left } = await cleanUp(patient, open);
-    if (left.length > 0) output.note(`Still there: ${left.join(', ')}`);
+    stillThere.push(...(await cleanUp(patient, open)).left);
   }
   // A clock that is a little behind this one must not hide a record.
   const started = new Date(Date.now() - 10 * 60_000).toISOString();
@@ -123,7 +123,8 @@ async function wholeTest(
     tell('Removing the records of this test ...');
     cleaned = await cleanUp(patient, entry);
   }
-  return { checks, mark, started, took: performance.now() - began, ...cleaned, stopped: signal.aborted };
+  const left = [...stillThere, ...cleaned.left];
+  return { checks, mark, started, took: performance.now() - began, ...cleaned, left, stopped: signal.aborted };
 }
 
 const entitiesOf = (config: Config): string[] => [

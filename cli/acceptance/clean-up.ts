@@ -1,6 +1,8 @@
 /** Removes what a test made, also one that was ended by force, and names what it cannot remove. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config, EntityConfig, Journal, JournalEntry, Mapping, OpenEntry, SideIndex } from '../../engine/index.ts';
 import { asFailure } from '../failure.ts';
+import { isOutage } from './outage.ts';
 import type { TestSystems } from './systems.ts';
 import type { TestedTandem } from './tandem.ts';
 import type { TestedQueues } from './tested-queues.ts';
@@ -21,6 +23,26 @@ export interface Cleaned {
 /** Rounds of looking for records that Tandem made while others were removed. */
 const ROUNDS = 3;
 
+/** A system that was down may answer again: its calls are tried for this long in a clean-up, in ms. */
+const PATIENCE = 30_000;
+const AGAIN = 1_000;
+
+type Patiently = <T>(work: () => Promise<T>) => Promise<T>;
+
+function patience(): Patiently {
+  const until = performance.now() + PATIENCE;
+  return async (work) => {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isOutage(error) || performance.now() > until) throw error;
+        await sleep(AGAIN);
+      }
+    }
+  };
+}
+
 /** Where something is left, the journal keeps the test: the next one tries again. Never throws. */
 export async function cleanUp(parts: CleanUpParts, { mark }: Pick<JournalEntry, 'mark'>): Promise<Cleaned> {
   let removed = 0;
@@ -28,9 +50,10 @@ export async function cleanUp(parts: CleanUpParts, { mark }: Pick<JournalEntry, 
     const entry = (await parts.journal.open()).find((one) => one.mark === mark);
     if (!entry) return { removed, left: [] };
     const left = [...(await resumed(parts, entry))];
+    const patiently = patience();
     for (let round = 1; ; round++) {
-      const { records, unknown } = await recordsOf(parts, entry);
-      const rest = await removeAll(parts, records);
+      const { records, unknown } = await recordsOf(parts, entry, patiently);
+      const rest = await removeAll(parts, records, patiently);
       removed += records.length - rest.length;
       if (records.length > rest.length && round < ROUNDS) continue;
       left.push(...unknown, ...rest);
@@ -65,11 +88,15 @@ const nameOf = ({ entity, id }: TestRecord): string => `${entity.system}/${entit
  * lets Tandem look at each once more, so that nothing waits for them.
  * @returns those that are left
  */
-async function removeAll({ config, tandem, systems }: CleanUpParts, records: readonly TestRecord[]): Promise<string[]> {
+async function removeAll(
+  { config, tandem, systems }: CleanUpParts,
+  records: readonly TestRecord[],
+  patiently: Patiently,
+): Promise<string[]> {
   const left = new Map<TestRecord, string>();
   const attempt = async (record: TestRecord, work: () => Promise<unknown>): Promise<void> => {
     try {
-      if (!left.has(record)) await work();
+      if (!left.has(record)) await patiently(work);
     } catch (error) {
       left.set(record, `${nameOf(record)}: ${asFailure(error).message}`);
     }
@@ -97,6 +124,7 @@ const usersOf = ({ mappings }: Config, { entity }: TestRecord): { mapping: Mappi
 async function recordsOf(
   { config, systems }: CleanUpParts,
   { entities, mark, records: noted, started }: OpenEntry,
+  patiently: Patiently,
 ): Promise<{ records: TestRecord[]; unknown: string[] }> {
   const found = new Map<string, TestRecord>();
   const unknown: string[] = [];
@@ -108,7 +136,7 @@ async function recordsOf(
     try {
       for (const record of own) {
         const id = record.slice(name.length + 1);
-        if (await systems.read(entity, id)) found.set(record, { entity, id });
+        if (await patiently(() => systems.read(entity, id))) found.set(record, { entity, id });
       }
       for await (const { id, data } of systems.since(entity, started))
         if (JSON.stringify(data).includes(mark)) found.set(`${name}/${id}`, { entity, id });

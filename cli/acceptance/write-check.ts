@@ -89,7 +89,8 @@ export async function compare(
         : '';
     const unknown = fault === undefined && what !== 'cleared' && property.convert[otherSide(from)] !== undefined;
     if (!unknown) test.judged(what, from, fault && `${fault}${why}`, { property, ms });
-    else if (!nothingLeadsBack(property)) test.judged(what, from, undefined, { property, ms, note: BACK });
+    else if (!nothingLeadsBack(property))
+      test.judged(what, from, undefined, { property, ms, note: isEmpty(wanted?.get(property)) ? THERE : BACK });
     else if (what !== 'changed' || !before) test.notTestable(what, from, ARRIVED, { property });
     else {
       const still = await followFault(test, property, from, ids, before);
@@ -98,7 +99,9 @@ export async function compare(
   }
 }
 
-const BACK = 'its conversion is an expression; its value comes back as it was';
+const THERE =
+  'its conversion is an expression; whether its value comes back as it was is tested as a change on the other side';
+const BACK = 'its conversion is an expression; its value came back as it was';
 const FOLLOWS = 'another value gives another one; what its conversion makes of it is not computed';
 const ARRIVED = 'its conversion is an expression that nothing leads back from; a value arrived';
 
