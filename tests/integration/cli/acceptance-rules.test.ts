@@ -48,7 +48,7 @@ describe('qa --write', () => {
     expect(await marked()).toBe(0);
   });
 
-  it('tests each conflict rule with both orders of editing, and a row whose source is an expression', {
+  it('tests each conflict rule with both orders of editing, a row that is computed, and a required value', {
     timeout: 240_000,
   }, async () => {
     const { env } = await running(['contact-customer'], (folder) =>
@@ -56,12 +56,18 @@ describe('qa --write', () => {
         folder,
         'contact-customer',
         ['customwebshop: email\n    type: string\n', '$&    conflict: keap\n'],
+        ['customwebshop: first_name\n    type: string\n', '$&    required: true\n'],
         ['- keap: family_name\n', `- keap: '"X" & family_name'\n    direction: customwebshop\n`],
       ),
     );
     const { status, stdout } = await tandem(['qa', '--write', '--json'], env);
     expect(status, stdout).toBe(0);
     const { checks } = JSON.parse(stdout) as Found;
+    const required = checks.filter(({ what, property }) => what === 'required' && property === 'given_name');
+    expect(required.map(({ from, verdict, reason }) => [from, verdict, reason])).toEqual([
+      ['keap', 'passed', 'it waits: VALUE_REQUIRED'],
+      ['customwebshop', 'passed', 'it waits: VALUE_REQUIRED'],
+    ]);
     const conflicts = checks.filter(({ what }) => what === 'conflict');
     const won = (rule: string, last: string, winner: string) =>
       `conflict: ${rule}: ${last} was edited last, ${winner} won, and the value that lost is kept`;
