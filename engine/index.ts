@@ -170,9 +170,10 @@ export {
 export { HISTORY_DAYS, HISTORY_ENTRIES } from './store/history.ts';
 export { type ImportProblem, importLines } from './store/import-copy.ts';
 export type { RecordIssue } from './store/issue-list.ts';
-export { createJournal, type Journal, type JournalEntry } from './store/journal.ts';
+export { createJournal, type Journal, type JournalEntry, type OpenEntry } from './store/journal.ts';
 export { type PlanEntry, RUN_STATES, RUN_TRIGGERS, type Run } from './store/runs.ts';
 export { createStore, openTransfer } from './store/store.ts';
+export { type TurnHolder, takeTurn } from './store/test-turn.ts';
 export {
   type BrakeAnswer,
   ISSUE_KINDS,

@@ -1,7 +1,8 @@
 /** What is created on one side appears on the other, where the mapping creates it there. */
 import { otherSide, type SideIndex } from '../../engine/index.ts';
-import { counterpartOf } from './counterpart.ts';
+import { shown } from './comparison.ts';
 import type { Ids, MappingTest } from './mapping-test.ts';
+import { counterpartOf } from './test-pair.ts';
 import { recordFor } from './test-record.ts';
 import { compare } from './write-check.ts';
 
@@ -36,7 +37,21 @@ export async function checkCreated(test: MappingTest, from: SideIndex): Promise<
   test.judged('created', from, early, { ...onDemand, ms: performance.now() - began });
   const ids: Ids = from === 0 ? [record.id, found.id] : [found.id, record.id];
   await compare(test, 'set', from, ids, values, began);
+  await checkCorrelated(test, from, ids);
   return ids;
+}
+
+/** The field that a mapping keeps for it holds the id of the counterpart. @param from where the first of both was made */
+async function checkCorrelated(test: MappingTest, from: SideIndex, ids: Ids): Promise<void> {
+  for (const { correlate, index, name } of test.mapping.sides) {
+    if (!correlate) continue;
+    const id = ids[otherSide(index)];
+    const held = async (): Promise<unknown> => correlate.get((await test.both(ids))[index].data);
+    const found = await test.eventually(held, (value) => String(value) === id);
+    const fault =
+      String(found) === id ? undefined : `${correlate.source} of ${name} should be ${id}, found ${shown(found)}`;
+    test.judged('correlated', from, fault, { rule: name, note: `${correlate.source} of ${name} holds the id` });
+  }
 }
 
 /** Only what Tandem made of a record of this test may be changed and removed by it. @throws where it is another record */

@@ -1,8 +1,8 @@
 /** What follows where one record of a link is deleted. */
 import { otherSide, type SideIndex } from '../../engine/index.ts';
-import { counterpartOf } from './counterpart.ts';
 import { noteCounterpart } from './create-check.ts';
 import type { Ids, MappingTest } from './mapping-test.ts';
+import { counterpartOf } from './test-pair.ts';
 import { recordFor } from './test-record.ts';
 
 export async function checkDelete(test: MappingTest, from: SideIndex): Promise<void> {

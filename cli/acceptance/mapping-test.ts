@@ -10,9 +10,11 @@ import {
   type SystemRecord,
 } from '../../engine/index.ts';
 import { asFailure } from '../failure.ts';
+import { isOutage } from './outage.ts';
 import type { TestSystems } from './systems.ts';
 import type { TestedTandem } from './tandem.ts';
 import { marked } from './test-values.ts';
+import type { TestedQueues } from './tested-queues.ts';
 import type { Check } from './verdicts.ts';
 
 export interface TestContext {
@@ -20,6 +22,7 @@ export interface TestContext {
   readonly mappings: ReadonlyMap<string, Mapping>;
   readonly systems: TestSystems;
   readonly tandem: TestedTandem;
+  readonly queues: TestedQueues;
   /** In every text by which records of this run are known. */
   readonly mark: string;
   /** Another one with each call, so that no two texts of this run are equal. */
@@ -33,8 +36,24 @@ export interface TestContext {
   readonly progress: (what: string) => void;
 }
 
+/** @param given all that a test does not count by itself */
+export function testContext(given: Omit<TestContext, 'nextNumber' | 'pairs'>): TestContext {
+  let texts = 0;
+  return { ...given, nextNumber: () => ++texts, pairs: new Map() };
+}
+
 export type Ids = readonly [string, string];
 export type Values = Map<Property, Json>;
+
+/** What a check is about, beside its kind, and what is said of it. */
+export interface About {
+  readonly property?: Property;
+  /** Which rule of several of its kind. */
+  readonly rule?: string;
+  /** What is said of one that passed. */
+  readonly note?: string;
+  readonly ms?: number;
+}
 
 export class MappingTest {
   readonly checks: Check[] = [];
@@ -51,21 +70,23 @@ export class MappingTest {
     this.checks.push({ mapping: name, from: sides[from].name, to: sides[otherSide(from)].name, ...check });
   }
 
-  notTestable(what: Check['what'], from: SideIndex, reason: string, property?: Property): void {
-    this.add({ ...(property ? { property: property.name } : {}), what, verdict: 'not testable', reason }, from);
+  notTestable(what: Check['what'], from: SideIndex, reason: string, { property, rule }: About = {}): void {
+    const about = { ...(property ? { property: property.name } : {}), ...(rule === undefined ? {} : { rule }) };
+    this.add({ ...about, what, verdict: 'not testable', reason }, from);
   }
 
-  /** @param fault undefined where the check passed @param note what is said of one that passed */
+  /** @param fault undefined where the check passed */
   judged(
     what: Check['what'],
     from: SideIndex,
     fault: string | undefined,
-    { property, note, ms }: { readonly property?: Property; readonly note?: string; readonly ms?: number } = {},
+    { property, rule, note, ms }: About = {},
   ): void {
     const reason = fault ?? note;
     this.add(
       {
         ...(property ? { property: property.name } : {}),
+        ...(rule === undefined ? {} : { rule }),
         what,
         verdict: fault === undefined ? 'passed' : 'failed',
         ...(reason === undefined ? {} : { reason }),
@@ -75,16 +96,22 @@ export class MappingTest {
     );
   }
 
-  /** A rule whose test breaks down has failed; the others go on. */
-  async attempt(what: Check['what'], from: SideIndex, work: () => Promise<unknown>): Promise<void> {
+  /** A rule whose test breaks down has failed; the others go on. @throws what keeps all others from being tested as well */
+  async attempt(what: Check['what'], from: SideIndex, work: () => Promise<unknown>, about: About = {}): Promise<void> {
     this.context.signal.throwIfAborted();
     this.context.progress(`${this.mapping.name}: ${what}`);
     try {
       await work();
     } catch (error) {
-      this.context.signal.throwIfAborted();
-      this.judged(what, from, asFailure(error).message);
+      this.judged(what, from, this.faultOf(error), about);
     }
+  }
+
+  /** What a system said to something that it may refuse. @throws where it said nothing, or the test is stopped */
+  faultOf(error: unknown): string {
+    this.context.signal.throwIfAborted();
+    if (isOutage(error)) throw error;
+    return asFailure(error).message;
   }
 
   /** A text that no other record has, and by which the records of this run are found again. */

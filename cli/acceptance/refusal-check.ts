@@ -1,6 +1,5 @@
 /** A value that the other side cannot take is refused with the right code, and the other side is left alone. */
 import { type Json, otherSide, type Property, refusal, type SideIndex } from '../../engine/index.ts';
-import { asFailure } from '../failure.ts';
 import { place, same } from './comparison.ts';
 import type { Ids, MappingTest } from './mapping-test.ts';
 import { writableRows } from './test-record.ts';
@@ -15,8 +14,8 @@ export async function checkRefusals(test: MappingTest, from: SideIndex, ids: Ids
       try {
         await test.context.systems.change(test.mapping.sides[from].entity, ids[from], [[path, bad.value]]);
       } catch (error) {
-        const reason = `the system itself refuses such a value: ${asFailure(error).message}`;
-        test.notTestable('refused', from, reason, property);
+        const reason = `the system itself refuses such a value: ${test.faultOf(error)}`;
+        test.notTestable('refused', from, reason, { property });
         return;
       }
       await test.context.tandem.sync(test.mapping, from, ids[from]);
@@ -50,7 +49,7 @@ function badValue(test: MappingTest, property: Property, from: SideIndex): { val
   const fits = (value: Json): boolean => refusal(test.mapping, property, from, path.set({}, value)) === undefined;
   if (convert[0] || convert[1] || property.reference) return undefined;
   const say = (reason: string): undefined => {
-    test.notTestable('refused', from, reason, property);
+    test.notTestable('refused', from, reason, { property });
   };
   if (values) {
     if (sides[from].lookup) return say('an id that does not exist would be refused by the system itself');

@@ -7,37 +7,18 @@ import { twoValues } from './test-values.ts';
 import { writeAndCompare } from './write-check.ts';
 
 export async function checkRows(test: MappingTest, source: SideIndex, ids: Ids): Promise<void> {
-  const target = otherSide(source);
   const first = await test.both(ids);
   // What stood there first, as each side wrote it.
   const original = (side: SideIndex): Values =>
     new Map(test.mapping.properties.map((property) => [property, place(property, side, first[side])]));
-  const writable = (side: SideIndex): Property[] => writableRows(test.mapping, side);
   const second = (await recordFor(test, source, 1)).values;
-  for (const property of writable(source))
-    if (property.reference && !second.has(property))
-      test.notTestable('changed', source, 'no second linked record could be made to refer to', property);
-  // There with other values, back with the first ones.
-  await writeAndCompare(
-    test,
-    'changed',
-    source,
-    ids,
-    new Map(writable(source).flatMap((property) => (second.has(property) ? [[property, second.get(property)!]] : []))),
-  );
-  const back = new Map(
-    writable(target)
-      .filter((property) => !property.reference || second.has(property))
-      .map((property) => [property, original(target).get(property) ?? null] as const)
-      .filter(([, value]) => !isEmpty(value)),
-  );
-  await writeAndCompare(test, 'changed', target, ids, back, original(source));
+  await checkChanges(test, source, ids, second, original);
   for (const property of test.mapping.properties)
     if (property.direction !== 'both') await checkOneWay(test, property, ids, original(property.direction));
   // Emptied and filled again, from either side.
-  for (const from of [source, target]) {
+  for (const from of [source, otherSide(source)]) {
     const empty = new Map(
-      writable(from)
+      writableRows(test.mapping, from)
         .filter((property) => !property.reference || !isEmpty(original(from).get(property)))
         .filter((property) => isClearable(test, property, from))
         .map((property) => [property, null]),
@@ -53,6 +34,37 @@ export async function checkRows(test: MappingTest, source: SideIndex, ids: Ids):
   }
 }
 
+/** There with other values, and back with the first ones; what only flows back gets values of its own. */
+async function checkChanges(
+  test: MappingTest,
+  source: SideIndex,
+  ids: Ids,
+  second: Values,
+  original: (side: SideIndex) => Values,
+): Promise<void> {
+  const target = otherSide(source);
+  const own = (await recordFor(test, target, 1)).values;
+  const there: Values = new Map();
+  const back: Values = new Map();
+  for (const property of writableRows(test.mapping, source)) {
+    const value = second.get(property);
+    if (value !== undefined) there.set(property, value);
+    else test.notTestable('changed', source, noOther(property), { property });
+  }
+  for (const property of writableRows(test.mapping, target)) {
+    // What was not changed there says nothing when it is written back.
+    const twoWay = property.direction === 'both';
+    const value = twoWay && !second.has(property) ? null : (twoWay ? original(target) : own).get(property);
+    if (!isEmpty(value)) back.set(property, value!);
+    else test.notTestable('changed', target, noOther(property), { property });
+  }
+  await writeAndCompare(test, 'changed', source, ids, there);
+  await writeAndCompare(test, 'changed', target, ids, back, original(source));
+}
+
+const noOther = ({ reference }: Property): string =>
+  reference ? 'no second linked record could be made to refer to' : 'no other value is known that it takes';
+
 function isClearable(test: MappingTest, property: Property, from: SideIndex): boolean {
   const { sides } = test.mapping;
   const needed = ([0, 1] as const).find((side) => {
@@ -66,7 +78,7 @@ function isClearable(test: MappingTest, property: Property, from: SideIndex): bo
       : refusal(test.mapping, property, from, property.sides[from].path!.set({}, null))
         ? 'the schema takes no empty value'
         : undefined;
-  if (reason) test.notTestable('cleared', from, reason, property);
+  if (reason) test.notTestable('cleared', from, reason, { property });
   return reason === undefined;
 }
 
@@ -78,7 +90,7 @@ async function checkOneWay(test: MappingTest, property: Property, ids: Ids, orig
   );
   const leader = otherSide(follower);
   if (!path || value === undefined) {
-    test.notTestable('one-way', follower, 'no other value is known that it takes', property);
+    test.notTestable('one-way', follower, 'no other value is known that it takes', { property });
     return;
   }
   const before = await test.both(ids);

@@ -1,19 +1,19 @@
 /** The rule `when`. */
 import { type Json, otherSide, type SideIndex, type WritablePath } from '../../engine/index.ts';
-import { conditionOf } from '../dataflow/condition.ts';
-import { asFailure } from '../failure.ts';
 import { place, same } from './comparison.ts';
+import { conditionTests, samePlace } from './fields.ts';
 import type { Ids, MappingTest } from './mapping-test.ts';
 import { isRequired, recordFor, writableRows } from './test-record.ts';
+
+/** What `scope` is about: which records take part, and what becomes of linked ones that no longer do. */
+export const [NEW, LINKED] = ['a new record', 'a linked record'] as const;
 
 /** A record that `when` excludes is left alone, a new one and a linked one; the linked one is synchronized again once it takes part. */
 export async function checkScope(test: MappingTest, side: SideIndex, ids: Ids): Promise<void> {
   const { systems, tandem } = test.context;
   const mapping = test.mapping;
   const { when, entity } = mapping.sides[side];
-  const condition = conditionOf(when!.source, () => 'scalar');
-  const tests = condition && 'all' in condition ? condition.all : condition ? [condition] : [];
-  const needed = tests.find((one) => 'path' in one && (one.is === 'given' || (one.is === 'other' && 'value' in one)));
+  const needed = conditionTests(when!.source).find(({ is }) => is === 'given' || is === 'other');
   const other = writableRows(test.mapping, side).find(
     (one) =>
       one.type === 'string' &&
@@ -22,13 +22,12 @@ export async function checkScope(test: MappingTest, side: SideIndex, ids: Ids): 
       !one.convert[0] &&
       !one.convert[1] &&
       !one.sides.some(({ schema }) => schema?.format) &&
-      !(needed && 'path' in needed && one.sides[side].path!.source === needed.path.source),
+      !(needed && samePlace(one.sides[side].path!, needed.path)),
   );
-  if (!needed || !('path' in needed) || !other || isRequired(entity, needed.path)) {
-    const reason =
-      needed && 'path' in needed
-        ? `${mapping.sides[side].name} requires ${needed.path.source}, so no record is excluded by it`
-        : '"when" is no condition that a test can turn off';
+  if (!needed || !other || isRequired(entity, needed.path)) {
+    const reason = needed
+      ? `${mapping.sides[side].name} requires ${needed.path.source}, so no record is excluded by it`
+      : '"when" is no condition that a test can turn off';
     test.notTestable('scope', side, reason);
     return;
   }
@@ -55,7 +54,7 @@ export async function checkScope(test: MappingTest, side: SideIndex, ids: Ids): 
     : inside
       ? undefined
       : 'a record that takes part again was not synchronized';
-  test.judged('scope', side, fault);
+  test.judged('scope', side, fault, { rule: LINKED, note: 'a linked record is left alone while it takes no part' });
 }
 
 /** A new record that `when` excludes gets no counterpart, where others would. */
@@ -69,7 +68,9 @@ async function checkExcluded(test: MappingTest, side: SideIndex, needed: Writabl
   try {
     ({ id } = await systems.create(mapping.sides[side].entity, needed.set(data, null)));
   } catch (error) {
-    test.notTestable('scope', side, `the system refuses a record that "when" excludes: ${asFailure(error).message}`);
+    test.notTestable('scope', side, `the system refuses a record that "when" excludes: ${test.faultOf(error)}`, {
+      rule: NEW,
+    });
     return;
   }
   const done = await tandem.sync(mapping, side, id);
@@ -81,5 +82,5 @@ async function checkExcluded(test: MappingTest, side: SideIndex, needed: Writabl
       : done
         ? undefined
         : 'a new record that "when" excludes was not looked at in time';
-  test.judged('scope', side, fault, { note: 'a new record is left alone' });
+  test.judged('scope', side, fault, { rule: NEW, note: 'a new record is left alone' });
 }

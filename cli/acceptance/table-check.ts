@@ -51,7 +51,7 @@ export async function checkEntries(test: MappingTest, ids: Ids): Promise<void> {
           'entries',
           side,
           `${missing} entries name no ${property.sides[side].lookup?.entity} of this account`,
-          property,
+          { property },
         );
     }
 }

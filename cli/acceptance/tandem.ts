@@ -2,17 +2,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   HistoryPage,
-  Issue,
   IssuePage,
   LinkPage,
   MappingPage,
   MappingSummary,
+  Resolved,
   Run,
   Triggered,
 } from '../../api/index.ts';
-import type { Mapping, SideIndex } from '../../engine/index.ts';
+import { type Mapping, otherSide, type SideIndex } from '../../engine/index.ts';
 import { asFailure } from '../failure.ts';
 import { type Client, path, query } from '../http-client.ts';
+
+/** With the name of its review, where a person is asked. */
+export type Issue = IssuePage['records'][number];
 
 export interface TestedTandem {
   states(): Promise<readonly MappingSummary[]>;
@@ -21,56 +24,26 @@ export interface TestedTandem {
   counterpart(mapping: Mapping, side: SideIndex, id: string): Promise<string | undefined>;
   issue(mapping: Mapping, side: SideIndex, id: string): Promise<Issue | undefined>;
   /** Values of a record that lost. */
-  lost(
-    mapping: Mapping,
-    side: SideIndex,
-    id: string,
-  ): Promise<readonly { property: string; side: string; value?: unknown }[]>;
-  link(mapping: Mapping, ids: readonly [string, string]): Promise<void>;
+  lost(mapping: Mapping, side: SideIndex, id: string): Promise<readonly LostValue[]>;
+  /** What a person is asked about a record is answered: the values of a side win. */
+  take(issue: Issue, winner: string): Promise<void>;
   unlink(mapping: Mapping, side: SideIndex, id: string): Promise<void>;
-  /** Nothing of the mapping is worked on meanwhile. */
-  paused<T>(mapping: Mapping, work: () => Promise<T>): Promise<T>;
-  resume(mapping: string): Promise<void>;
 }
 
-/** Milliseconds between two looks at a run: short at first, as most are done at once. */
-const LOOKS = [20, 40, 80, 160, 320];
+export interface LostValue {
+  readonly property: string;
+  readonly side: string;
+  readonly value?: unknown;
+}
 
 /** @param limit milliseconds that one record may take */
-// Over 60 lines: a factory. What it returns are short functions, each one request or a few.
 export function testedTandem(client: Client, limit: number, signal: AbortSignal): TestedTandem {
-  const sideName = (mapping: Mapping, side: SideIndex): string => mapping.sides[side].name;
-  const orNothing = async <T>(work: Promise<T>, nothing: T): Promise<T> => {
-    try {
-      return await work;
-    } catch (error) {
-      if (['NOT_FOUND', 'SYSTEM_NOT_FOUND'].includes(asFailure(error).code)) return nothing;
-      throw error;
-    }
-  };
-  const queue = (name: string, action: 'pause' | 'resume') => client.post(path('queues', name, action));
-  const tandem: TestedTandem = {
+  return {
     states: async () => (await client.get<MappingPage>(`/mappings${query({ limit: 500 })}`)).mappings,
-    async sync(mapping, side, id) {
-      const until = performance.now() + limit;
-      const run = await client.post<Triggered>(path('triggers', mapping.name), {
-        record: { side: sideName(mapping, side), id },
-      });
-      for (let look = 0; performance.now() < until; look++) {
-        const { state } = await client.get<Run>(path('runs', run.id));
-        if (state === 'done' || state === 'failed') return true;
-        await sleep(LOOKS[Math.min(look, LOOKS.length - 1)], undefined, { signal });
-      }
-      return false;
-    },
+    sync: (mapping, side, id) => syncRecord(client, mapping, side, id, limit, signal),
     async counterpart(mapping, side, id) {
-      const found = await orNothing(
-        client.get<Pick<LinkPage, 'links'>>(
-          `${path('links', mapping.name)}${query({ side: sideName(mapping, side), id })}`,
-        ),
-        { links: [] },
-      );
-      return found.links[0]?.ids[sideName(mapping, side === 0 ? 1 : 0)];
+      const found = await orNothing(client.get<Pick<LinkPage, 'links'>>(linksOf(mapping, side, id)), { links: [] });
+      return found.links[0]?.ids[sideName(mapping, otherSide(side))];
     },
     async issue(mapping, side, id) {
       const filter = query({ mapping: mapping.name, side: sideName(mapping, side), id });
@@ -80,28 +53,48 @@ export function testedTandem(client: Client, limit: number, signal: AbortSignal)
       const address = path('records', mapping.name, sideName(mapping, side), id, 'history');
       return (await orNothing(client.get<Pick<HistoryPage, 'entries'>>(address), { entries: [] })).entries;
     },
-    async link(mapping, ids) {
-      await client.post(path('links', mapping.name), {
-        ids: { [sideName(mapping, 0)]: ids[0], [sideName(mapping, 1)]: ids[1] },
-      });
+    async take({ review = '' }, winner) {
+      await client.post<Resolved>(path('reviews', review, 'resolve'), { action: 'take', side: winner });
     },
     async unlink(mapping, side, id) {
-      await orNothing(
-        client.delete(`${path('links', mapping.name)}${query({ side: sideName(mapping, side), id })}`),
-        undefined,
-      );
-    },
-    async paused(mapping, work) {
-      await queue(mapping.name, 'pause');
-      try {
-        return await work();
-      } finally {
-        await queue(mapping.name, 'resume');
-      }
-    },
-    async resume(mapping) {
-      await queue(mapping, 'resume');
+      await orNothing(client.delete(linksOf(mapping, side, id)), undefined);
     },
   };
-  return tandem;
+}
+
+const sideName = (mapping: Mapping, side: SideIndex): string => mapping.sides[side].name;
+
+const linksOf = (mapping: Mapping, side: SideIndex, id: string): string =>
+  `${path('links', mapping.name)}${query({ side: sideName(mapping, side), id })}`;
+
+async function orNothing<T>(work: Promise<T>, nothing: T): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (['NOT_FOUND', 'SYSTEM_NOT_FOUND'].includes(asFailure(error).code)) return nothing;
+    throw error;
+  }
+}
+
+/** Milliseconds between two looks at a run: short at first, as most are done at once. */
+const LOOKS = [20, 40, 80, 160, 320];
+
+async function syncRecord(
+  client: Client,
+  mapping: Mapping,
+  side: SideIndex,
+  id: string,
+  limit: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const until = performance.now() + limit;
+  const run = await client.post<Triggered>(path('triggers', mapping.name), {
+    record: { side: sideName(mapping, side), id },
+  });
+  for (let look = 0; performance.now() < until; look++) {
+    const { state } = await client.get<Run>(path('runs', run.id));
+    if (state === 'done' || state === 'failed') return true;
+    await sleep(LOOKS[Math.min(look, LOOKS.length - 1)], undefined, { signal });
+  }
+  return false;
 }

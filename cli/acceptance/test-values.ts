@@ -38,11 +38,18 @@ export function marked(property: Property, side: SideIndex, mark: string, n: num
   return `${mark}-${n}`.slice(0, longest);
 }
 
-/**
- * Two different values of a row that both sides take, as far as their schemas say.
- * @param within the record in which they are to stand
- */
-export function twoValues(mapping: Mapping, property: Property, side: SideIndex, within: JsonObject): Json[] {
+/** Two different values of a row that its side takes, as far as its schema says. @param within the record in which they are to stand */
+export const twoValues = (mapping: Mapping, property: Property, side: SideIndex, within: JsonObject): Json[] =>
+  differentValues(mapping, property, side, within, 2);
+
+/** As many as there are, up to `most`. */
+export function differentValues(
+  mapping: Mapping,
+  property: Property,
+  side: SideIndex,
+  within: JsonObject,
+  most: number,
+): Json[] {
   const { path } = property.sides[side];
   if (!path) return [];
   const examples = examplesOf(mapping.sides[side].entity).map(({ data }) => path.get(data) as Json);
@@ -56,7 +63,7 @@ export function twoValues(mapping: Mapping, property: Property, side: SideIndex,
     } catch {
       // No value of this type.
     }
-    if (found.size === 2) break;
+    if (found.size === most) break;
   }
   return [...found.values()];
 }
@@ -68,16 +75,16 @@ function madeUp({ type, sides }: Property, side: SideIndex): Json[] {
     case 'boolean':
       return [true, false];
     case 'integer':
-      return asText ? ['7', '12'] : [7, 12];
+      return asText ? ['7', '12', '1', '480', '25000'] : [7, 12, 1, 480, 25_000];
     case 'decimal':
-      return asText ? ['10.50', '20.25'] : [10.5, 20.25];
+      return asText ? ['10.50', '20.25', '0.01', '480', '25000'] : [10.5, 20.25, 0.01, 480, 25_000];
     case 'date':
-      return ['2031-02-03', '2032-03-04'];
+      return ['2031-02-03', '2032-03-04', '1999-12-31'];
     case 'datetime':
-      return ['2031-02-03T04:05:06Z', '2032-03-04T05:06:07Z'];
+      return ['2031-02-03T04:05:06Z', '2032-03-04T05:06:07Z', '1999-12-31T22:59:58Z'];
     case 'list':
-      return [['one'], ['one', 'two']];
+      return [['one'], ['one', 'two'], ['three']];
     default:
-      return ['Acceptance test, first', 'Acceptance test, second'];
+      return ['First text of the test', 'Second text of the test', 'A third one, which is longer', '42', 'z'];
   }
 }

@@ -3,12 +3,28 @@
 export type Verdict = 'passed' | 'failed' | 'not testable';
 
 export type RowCheck = 'set' | 'changed' | 'one-way' | 'cleared' | 'entries' | 'refused';
-export type RuleCheck = 'created' | 'matched' | 'review' | 'conflict' | 'deleted' | 'scope';
+export type RuleCheck =
+  | 'created'
+  | 'correlated'
+  | 'matched'
+  | 'review'
+  | 'conflict'
+  | 'deleted'
+  | 'scope'
+  | 'required'
+  | 'reference'
+  | 'first sync'
+  | 'schedule'
+  | 'brake'
+  /** What could not be tested any more, as something failed. */
+  | 'rest';
 
 export interface Check {
   readonly mapping: string;
   /** Name of the property; absent where it is about a rule of the mapping. */
   readonly property?: string;
+  /** Which rule of several of its kind, such as `match 1`. */
+  readonly rule?: string;
   readonly what: RowCheck | RuleCheck;
   /** Names of the sides: where something was written, and where it was looked for. */
   readonly from: string;

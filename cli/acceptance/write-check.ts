@@ -9,8 +9,8 @@ import {
   tableKey,
   type WritablePath,
 } from '../../engine/index.ts';
-import { asFailure } from '../failure.ts';
 import { same, shown } from './comparison.ts';
+import { followFault, nothingLeadsBack } from './conversion-check.ts';
 import type { Ids, MappingTest, Values } from './mapping-test.ts';
 
 /** Writes values on one side and looks for them on the other. @param wanted what must come back, where it was there before */
@@ -27,6 +27,7 @@ export async function writeAndCompare(
   if (values.size === 0) return;
   if (what) progress(`${test.mapping.name}: ${what} on ${test.mapping.sides[from].name}`);
   const entity = test.mapping.sides[from].entity;
+  const before = await test.both(ids);
   try {
     await systems.change(
       entity,
@@ -34,19 +35,26 @@ export async function writeAndCompare(
       [...values].map(([property, value]) => [property.sides[from].path!, value] as [WritablePath, Json]),
     );
   } catch (error) {
-    signal.throwIfAborted();
+    const why = test.faultOf(error);
     // One of several may be what is refused.
     if (values.size > 1) {
       for (const one of values) await writeAndCompare(test, what, from, ids, new Map([one]), wanted);
       return;
     }
-    const reason = `the system refuses the value: ${asFailure(error).message}`;
-    if (what) for (const property of values.keys()) test.notTestable(what, from, reason, property);
+    const reason = `the system refuses the value: ${why}`;
+    if (what) for (const property of values.keys()) test.notTestable(what, from, reason, { property });
     return;
   }
   const began = performance.now();
   await tandem.sync(test.mapping, from, ids[from]);
-  await compare(test, what, from, ids, values, began, wanted);
+  await compare(test, what, from, ids, values, began, { before, ...(wanted ? { wanted } : {}) });
+}
+
+interface Known {
+  /** Both records before the values were written. */
+  readonly before?: readonly [SystemRecord, SystemRecord];
+  /** What must come back, where it was there before. */
+  readonly wanted?: Values;
 }
 
 /** Whether the other side shows what was written; looked at until it does, or the time is up. @param began when it was written */
@@ -57,7 +65,7 @@ export async function compare(
   ids: Ids,
   values: Values,
   began: number,
-  wanted?: Values,
+  { before, wanted }: Known = {},
 ): Promise<void> {
   const flowing = [...values.keys()].filter(({ direction }) => direction === 'both' || direction === otherSide(from));
   const faultsNow = async (): Promise<Map<Property, string>> => {
@@ -79,9 +87,23 @@ export async function compare(
       issue && (issue.property === undefined || issue.property === property.name)
         ? ` (${issue.code}: ${issue.reason})`
         : '';
-    test.judged(what, from, fault && `${fault}${why}`, { property, ms });
+    const unknown = fault === undefined && what !== 'cleared' && property.convert[otherSide(from)] !== undefined;
+    if (!unknown) test.judged(what, from, fault && `${fault}${why}`, { property, ms });
+    else if (!nothingLeadsBack(property))
+      test.judged(what, from, undefined, { property, ms, note: isEmpty(wanted?.get(property)) ? THERE : BACK });
+    else if (what !== 'changed' || !before) test.notTestable(what, from, ARRIVED, { property });
+    else {
+      const still = await followFault(test, property, from, ids, before);
+      test.judged(what, from, still, { property, ms, note: FOLLOWS });
+    }
   }
 }
+
+const THERE =
+  'its conversion is an expression; whether its value comes back as it was is tested as a change on the other side';
+const BACK = 'its conversion is an expression; its value came back as it was';
+const FOLLOWS = 'another value gives another one; what its conversion makes of it is not computed';
+const ARRIVED = 'its conversion is an expression that nothing leads back from; a value arrived';
 
 /** Why the target does not show what the row says of the source. */
 async function faultOf(
@@ -108,7 +130,8 @@ async function faultOf(
     return differs(pair?.[sides[to]]);
   } else if (property.values) {
     const table = to === 1 ? property.values.forward : property.values.backward;
-    if (!property.convert[from]) return differs(table.get(tableKey(given, property)));
+    const fault = differs(table.get(tableKey(given, property)));
+    if (fault !== undefined) return fault;
   } else {
     const fault = differs(given);
     if (fault !== undefined) return fault;

@@ -1,20 +1,19 @@
 /** `tandem qa`: runs the checklist of `tandem doc` against the systems as they are now, or (`--write`) on records that it makes. */
 
-import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { MappingPage, MappingSummary } from '../../api/index.ts';
-import type { Mapping } from '../../engine/index.ts';
-import { type AcceptanceReport, acceptance, exitStatus, requireYes } from '../acceptance/acceptance.ts';
-import { junit, renderReport } from '../acceptance/qa-report.ts';
+import type { Config, Mapping } from '../../engine/index.ts';
+import { acceptance } from '../acceptance/acceptance.ts';
+import { type AcceptanceReport, exitStatus } from '../acceptance/acceptance-report.ts';
+import { requireYes } from '../acceptance/consent.ts';
+import { requireWritable, writeReports } from '../acceptance/report-files.ts';
 import { type Check, countsOf } from '../acceptance/verdicts.ts';
 import { checkMapping, compared, type MappingCheck, passed } from '../checklist.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
-import { formatOfFile } from '../dataflow/formats/formats.ts';
-import { dataflowDocument, systemPairs } from '../dataflow/model.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { wholeNumber } from '../format/numbers.ts';
-import { colors, plain } from '../format/output.ts';
+import { colors, type Output, plain } from '../format/output.ts';
 import { textTable } from '../format/terminal-table.ts';
 
 export function qaCommand(program: Command): void {
@@ -37,7 +36,7 @@ export function qaCommand(program: Command): void {
     .option('--sample <number>', 'linked records per mapping, at most', wholeNumber, 50)
     .option('--write', 'make records, change them, and see whether each change arrives; then remove them')
     .option('--prefix <text>', 'with --write: what their texts begin with', 'tandem-qa-')
-    .option('--keep', 'with --write: leave them; the next test without --keep removes them')
+    .option('--keep', 'with --write: leave them; the next test removes them')
     .option('--yes', 'with --write: also in systems that do not run on this machine')
     .option('--limit <seconds>', 'with --write: how long a change may take to arrive', wholeNumber, 20)
     .addOption(
@@ -93,11 +92,10 @@ async function compare({ client, output }: CommandContext, sample: number, names
 
 async function write(context: CommandContext, options: Options, names: readonly string[]): Promise<number> {
   const { output } = context;
-  if (!/^[A-Za-z][A-Za-z0-9-]{2,30}$/.test(options.prefix))
-    throw new Failure('BAD_REQUEST', `"${options.prefix}" is no prefix.`, 'Take 3 to 31 letters, digits and hyphens.');
-  const unknown = (options.report ?? []).find((file) => !file.endsWith('.xml') && formatOfFile(file) === undefined);
-  if (unknown !== undefined)
-    throw new Failure('BAD_REQUEST', `The ending of ${unknown} names no format.`, 'Take .html, .md, .rst or .xml.');
+  const { prefix, keep = false, limit, yes = false, report: files = [] } = options;
+  if (!/^[A-Za-z][A-Za-z0-9-]{2,30}$/.test(prefix))
+    throw new Failure('BAD_REQUEST', `"${prefix}" is no prefix.`, 'Take 3 to 31 letters, digits and hyphens.');
+  for (const file of files) await requireWritable(file);
   const { config, problems } = await loadFolder(context, process.env, false);
   if (problems.length > 0)
     throw new Failure(
@@ -105,41 +103,41 @@ async function write(context: CommandContext, options: Options, names: readonly 
       `${problems.length} problems keep some of the files from being tested.`,
       'See tandem validate.',
     );
-  // Parents first: their records are referred to.
-  const all = [...config.mappings.values()].sort((a, b) => a.depth - b.depth || (a.name < b.name ? -1 : 1));
-  const missing = names.find((name) => !config.mappings.has(name));
+  const mappings = wantedMappings(config, names);
+  requireYes(mappings, yes);
+  const report = await untilStopped(output, (signal) =>
+    acceptance(context, config, mappings, { prefix, keep, limit: limit * 1_000 }, signal),
+  );
+  output.result({ ...report, counts: countsOf(report.checks) }, () => writeText(report));
+  const written = await writeReports(files, report, config, output);
+  return exitStatus(report) || (written ? OK : FAILED);
+}
+
+/** Parents first: their records are referred to. */
+function wantedMappings({ mappings }: Config, names: readonly string[]): readonly Mapping[] {
+  const all = [...mappings.values()].sort((a, b) => a.depth - b.depth || (a.name < b.name ? -1 : 1));
+  const missing = names.find((name) => !mappings.has(name));
   if (missing !== undefined)
     throw new Failure(
       'NOT_FOUND',
       `There is no valid mapping "${missing}".`,
       `There are: ${all.map(({ name }) => name).join(', ')}.`,
     );
-  const mappings: readonly Mapping[] = names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
-  requireYes(mappings, options.yes === true);
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+}
+
+/** Does work that Ctrl-C ends in order; a second one ends the process. */
+async function untilStopped<T>(output: Output, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const onSignal = (): void => {
-    // A second one ends the process at once; the next test removes what is left.
+    // The next test removes what is left.
     if (stop.signal.aborted) process.exit(130);
     output.note('Stopping; the records of this test are removed first. Once more stops at once.');
     stop.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
   try {
-    const report = await acceptance(
-      context,
-      config,
-      mappings,
-      { prefix: options.prefix, keep: options.keep === true, limit: options.limit * 1_000 },
-      stop.signal,
-    );
-    const documents = systemPairs(config).map(([from, to]) => dataflowDocument(config, from, to, new Date()));
-    for (const file of options.report ?? [])
-      await writeFile(
-        file,
-        file.endsWith('.xml') ? junit(report) : renderReport(formatOfFile(file)!, report, documents),
-      );
-    output.result({ ...report, counts: countsOf(report.checks) }, () => writeText(report));
-    return exitStatus(report);
+    return await work(stop.signal);
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
   }

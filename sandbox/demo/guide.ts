@@ -13,9 +13,22 @@ export interface Example {
   readonly mappingFile: string;
   /** Where this demo keeps its links. */
   readonly redis: { readonly url: string; readonly prefix: string };
+  /** All variables that commands need which write to the stand-ins themselves. */
+  readonly variables: Readonly<Record<string, string>>;
   /** The file that Tandem's log goes to while the demo runs. */
   readonly log: string;
 }
+
+/** As a shell takes them before a command. */
+const assignments = (variables: Readonly<Record<string, string>>): string =>
+  Object.entries(variables)
+    .map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'`)
+    .join(' ');
+
+const testLines = ({ variables }: Example): string[] => [
+  `  ${assignments(variables)} npm run -s tandem -- qa --write contact-customer`,
+  `  ${pc.dim('Without a name it tests all mappings, which takes some minutes; --report qa.html writes a report.')}`,
+];
 
 /** The lines of the guide, ready to print. */
 export function guide({ keap, shop, tandem }: Apis, example: Example): string[] {
@@ -62,6 +75,8 @@ export function guide({ keap, shop, tandem }: Apis, example: Example): string[] 
     '  npm run -s tandem -- validate --no-env',
     `  npm run -s tandem -- explain company-customer keap ${company.keap}`,
     `  REDIS_URL=${example.redis.url} TANDEM_PREFIX=${example.redis.prefix} npm run -s tandem -- links export --out links.ndjson`,
+    ...heading('Test every row and rule of a mapping, on records that are made for it and removed'),
+    ...testLines(example),
     ...heading('Take the shop down, and bring it back'),
     `  ${curl} -X POST '${shop.url}/_sandbox/faults' ${json} -d '{"action":"reset"}' # every call of it fails now`,
     `  TANDEM_URL=${tandem.url} npm run -s tandem -- sync --full # after a while it tells why nothing continues; leave it running`,

@@ -56,6 +56,20 @@ const interrupted = new Promise<'interrupted'>((resolve) => {
 });
 void interrupted.then(() => say('\nEnding ...'));
 
+/** How both stand-ins are reached. They are no secrets. */
+const standInVariables = (keap: string, shop: string): Readonly<Record<string, string>> => ({
+  KEAP_BASE_URL: `${keap}/crm/rest`,
+  KEAP_API_KEY: keapKey,
+  // What the stand-in allows; the system file's own defaults are those of the real Keap.
+  KEAP_LIMIT_SECOND: '240',
+  KEAP_LIMIT_MINUTE: '14000',
+  KEAP_LIMIT_DAY: '1000000',
+  SHOP_BASE_URL: shop,
+  SHOP_TOKEN: shopToken,
+  SHOP_LIMIT_SECOND: '500',
+  SHOP_WEBHOOK_SECRET: 'sandbox-webhook-secret',
+});
+
 /** One start after the other: each needs the addresses of the last one, and notes how it is undone. */
 async function start(): Promise<{ apis: Apis; tandem: Process; env: NodeJS.ProcessEnv; config: string; log: string }> {
   say(pc.bold('Tandem demo'));
@@ -127,16 +141,7 @@ function environmentOf({
     TANDEM_READ_TOKEN: '',
     TANDEM_API_TOKEN: '',
     TANDEM_LOG_LEVEL: once ? 'warn' : 'info',
-    KEAP_BASE_URL: `${keap}/crm/rest`,
-    KEAP_API_KEY: keapKey,
-    // What the stand-in allows; the system file's own defaults are those of the real Keap.
-    KEAP_LIMIT_SECOND: '240',
-    KEAP_LIMIT_MINUTE: '14000',
-    KEAP_LIMIT_DAY: '1000000',
-    SHOP_BASE_URL: shop,
-    SHOP_TOKEN: shopToken,
-    SHOP_LIMIT_SECOND: '500',
-    SHOP_WEBHOOK_SECRET: 'sandbox-webhook-secret',
+    ...standInVariables(keap, shop),
   };
 }
 
@@ -157,6 +162,12 @@ async function main(): Promise<number> {
     shopToken,
     mappingFile: relative(process.cwd(), join(folder, 'mappings', 'company-customer.yaml')),
     redis: { url: env.REDIS_URL!, prefix: env.TANDEM_PREFIX! },
+    variables: {
+      ...Object.fromEntries(
+        ['TANDEM_URL', 'REDIS_URL', 'TANDEM_PREFIX', 'TANDEM_CONFIG'].map((name) => [name, env[name]!]),
+      ),
+      ...standInVariables(apis.keap.url.replace(/\/crm\/rest$/, ''), apis.shop.url),
+    },
     log,
   };
   if (once) {

@@ -1,53 +1,12 @@
 /** `tandem qa --write` against a Tandem that runs: every row and rule is tried, a wrong one is found, and nothing is left behind. */
-import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ARGUMENTS, cleanEnv, ROOT, tandem } from '../../unit/cli/spawn.ts';
-import { closeAll, configFolder, later, ownPrefix, redisUrl, standIns, startTandem, until } from './support.ts';
+import { tandem } from '../../unit/cli/spawn.ts';
+import { begin, isPaused, running } from './acceptance-support.ts';
+import { closeAll, configFolder, standIns, until } from './support.ts';
 
 afterEach(closeAll);
-
-/** A Tandem that runs with these mappings and has read both sides. */
-async function running(mappings: string[], edit: (folder: string) => Promise<void> = async () => {}) {
-  // Opportunities need the stages of an account.
-  const { keap, shop, env: systems } = await standIns({ empty: !mappings.includes('opportunity-order') });
-  const folder = await configFolder(...mappings);
-  // Each entry of a value table takes two rounds; the whole table of countries takes a minute.
-  await mkdir(join(folder, 'mappings', 'values'));
-  const countries = 'alpha3-alpha2:\n  DEU: DE\n  USA: US\n  NOR: "NO"\n';
-  await writeFile(join(folder, 'mappings', 'values', 'countries.yaml'), countries);
-  const reports = await mkdtemp(join(tmpdir(), 'tandem-qa-'));
-  later(() => rm(reports, { recursive: true }));
-  await edit(folder);
-  const env = {
-    ...systems,
-    REDIS_URL: redisUrl(),
-    TANDEM_PREFIX: ownPrefix(),
-    TANDEM_PORT: '0',
-    TANDEM_CONFIG: folder,
-  };
-  const started = await startTandem('start', env);
-  const own = { ...env, TANDEM_URL: started.ready.url! };
-  const synced = await tandem(['sync', '--full'], own);
-  expect(synced.status, synced.stderr).toBe(0);
-  const marked = async (): Promise<number> => {
-    const key = { 'x-keap-api-key': keap.apiKey };
-    const token = { authorization: `Bearer ${shop.token}` };
-    const lists = await Promise.all([
-      ...['companies', 'contacts', 'opportunities', 'products'].map((name) =>
-        fetch(`${keap.url}/crm/rest/v2/${name}?page_size=1000`, { headers: key }),
-      ),
-      ...['customers', 'orders', 'products'].map((name) =>
-        fetch(`${shop.url}/${name}?per_page=100&sort=-id`, { headers: token }),
-      ),
-    ]);
-    const texts = await Promise.all(lists.map((list) => list.text()));
-    return texts.join('').split('tandem-qa-').length - 1;
-  };
-  return { env: own, folder, reports, marked };
-}
 
 describe('qa --write', () => {
   it('tests every row and rule of the shipped flow, and leaves nothing behind', { timeout: 300_000 }, async () => {
@@ -67,6 +26,15 @@ describe('qa --write', () => {
     expect(html).toContain('<h1>Acceptance test of the data flow</h1>');
     expect(md).toMatch(/\| Company Name \| Company \| string \| ✓ set, /);
     expect(md).toContain('✓ review, keap to customwebshop: match 1: two records match');
+    expect(md).toMatch(/Made by Tandem at [\d :-]+ UTC from definitions `[0-9a-f]{12}`\./);
+    // Each sentence of each section has a verdict, and none is left out.
+    const sentences = md!
+      .slice(md!.indexOf('## <a id='), md!.indexOf('## Not testable'))
+      .split('\n')
+      .filter((line) => /^- .*\)$/.test(line));
+    expect(sentences.filter((line) => !/^- [✓–] /.test(line) || line.includes('(not tested)'))).toEqual([]);
+    expect(md).toMatch(/✓ contact\\_id: reference, customwebshop to keap: it waits until the record/);
+    expect(md).toContain('- ✓ Where one of the two is created, or a person links them, External Id of the ');
     // A reference is changed to a second linked record, and back.
     expect(xml).toMatch(
       /<testcase classname="opportunity-order" name="contact_id: changed, keap to customwebshop" time="[\d.]+"\/>/,
@@ -102,22 +70,16 @@ describe('qa --write', () => {
     timeout: 120_000,
   }, async () => {
     const { env, marked } = await running(['contact-customer']);
-    const begin = () => {
-      const child = spawn(process.execPath, [...ARGUMENTS, 'qa', '--write'], {
-        cwd: ROOT,
-        env: cleanEnv(env),
-        stdio: 'ignore',
-      });
-      const ended = new Promise<number | null>((resolve) => child.on('exit', (status) => resolve(status)));
-      return { child, ended };
-    };
-    const stopped = begin();
-    await until(async () => (await marked()) > 1);
+    const stopped = begin(env);
+    // A conflict is tested: some checks are done.
+    await until(() => isPaused(env, 'contact-customer'), 60_000);
     stopped.child.kill('SIGINT');
     expect(await stopped.ended).toBe(130);
+    // What was found of the mapping under way is reported.
+    expect(stopped.stdout()).toMatch(/\n3 rows: [1-9]\d* checks passed, 0 failed, .* \(stopped before the end\)/);
     expect(await marked()).toBe(0);
 
-    const killed = begin();
+    const killed = begin(env);
     await until(async () => (await marked()) > 1);
     killed.child.kill('SIGKILL');
     await killed.ended;
@@ -125,6 +87,16 @@ describe('qa --write', () => {
     const next = await tandem(['qa', '--write'], env);
     expect(next.status, next.stdout).toBe(0);
     expect(next.stderr).toContain('Removing what an earlier test left (tandem-qa-');
+    expect(await marked()).toBe(0);
+  });
+
+  it('checks before it begins whether its report can be written', { timeout: 60_000 }, async () => {
+    const { env, reports, marked } = await running(['contact-customer']);
+    const { status, stderr } = await tandem(['qa', '--write', '--report', join(reports, 'none', 'qa.html')], env);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^BAD_REQUEST: The report .*qa\.html cannot be written: ENOENT.* Nothing was tested\.\nName a file/m,
+    );
     expect(await marked()).toBe(0);
   });
 

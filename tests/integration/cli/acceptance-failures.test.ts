@@ -1,0 +1,69 @@
+/** `qa --write` where something goes wrong around it: a system fails, a queue is paused, another test runs, it is killed. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { tandem } from '../../unit/cli/spawn.ts';
+import { begin, type Found, isPaused, running } from './acceptance-support.ts';
+import { closeAll, until } from './support.ts';
+
+afterEach(closeAll);
+
+describe('qa --write', () => {
+  it('tells what it found, and what it could not remove, where a system fails during the test', {
+    timeout: 300_000,
+  }, async () => {
+    const { env, marked, shop } = await running(['contact-customer', 'product-product']);
+    const test = begin(env);
+    // Rows of the second mapping are tested, and a conflict is under way.
+    await until(() => isPaused(env, 'product-product'), 180_000);
+    expect(test.stderr()).toContain('contact-customer: ');
+    await fetch(`${shop.url}/_sandbox/faults`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ action: 'reset' }),
+    });
+    expect(await test.ended, test.stderr()).toBe(1);
+    expect(test.stdout()).toMatch(
+      /FAILED product-product: rest, keap to customwebshop: the rest is not tested, because of a failure: SYSTEM_/,
+    );
+    expect(test.stdout()).toMatch(/\n\d+ rows: [1-9]\d checks passed, 1 failed, \d+ not testable/);
+    expect(test.stdout()).toMatch(/left behind: customwebshop\/products\/\d+: /);
+    expect(await isPaused(env, 'product-product')).toBe(false);
+    await fetch(`${shop.url}/_sandbox/faults`, { method: 'DELETE' });
+    expect(await marked()).toBeGreaterThan(0);
+    const next = await tandem(['qa', '--write', 'contact-customer'], env);
+    expect(next.stderr).toContain('Removing what an earlier test left (tandem-qa-');
+    expect(next.status, next.stdout + next.stderr).toBe(0);
+    expect(await marked(), next.stdout).toBe(0);
+  });
+
+  it('resumes only the queue that it paused itself, also after it was killed', { timeout: 240_000 }, async () => {
+    const { env } = await running(['contact-customer', 'product-product']);
+    expect((await tandem(['queue', 'pause', 'product-product'], env)).status).toBe(0);
+    const killed = begin(env, 'contact-customer');
+    await until(() => isPaused(env, 'contact-customer'), 60_000);
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    expect(await isPaused(env, 'contact-customer')).toBe(true);
+    const next = await tandem(['qa', '--write', '--json'], env);
+    const { checks } = JSON.parse(next.stdout) as Found;
+    expect(checks.filter(({ mapping }) => mapping === 'product-product')).toEqual([
+      expect.objectContaining({ verdict: 'not testable', reason: 'its queue is paused' }),
+    ]);
+    expect(next.status, next.stderr).toBe(0);
+    expect(await isPaused(env, 'contact-customer')).toBe(false);
+    expect(await isPaused(env, 'product-product')).toBe(true);
+  });
+
+  it('refuses to run beside another test, and says who runs it', { timeout: 120_000 }, async () => {
+    const { env, marked } = await running(['contact-customer']);
+    const first = begin(env);
+    await until(async () => (await marked()) > 1);
+    const second = await tandem(['qa', '--write'], env);
+    expect(second.status).toBe(1);
+    expect(second.stderr).toMatch(
+      new RegExp(
+        `CONFLICT: Another test is running \\(tandem-qa-[0-9a-f]{8}\\): process ${first.child.pid} on .*, since .*\\. Nothing was done\\.`,
+      ),
+    );
+    expect(await first.ended, first.stdout()).toBe(0);
+  });
+});
