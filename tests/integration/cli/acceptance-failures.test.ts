@@ -1,16 +1,21 @@
 /** `qa --write` where something goes wrong around it: a system fails, a queue is paused, another test runs, it is killed. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { begin, type Found, isPaused, running } from './acceptance-support.ts';
+import { begin, type Found, isPaused, running as start } from './acceptance-support.ts';
 import { closeAll, until } from './support.ts';
 
-afterEach(closeAll);
+describe('qa --write of two mappings', () => {
+  let running: Awaited<ReturnType<typeof start>>;
+  beforeAll(async () => {
+    running = await start(['contact-customer', 'product-product']);
+  });
+  afterAll(closeAll);
 
-describe('qa --write', () => {
   it('tells what it found, and what it could not remove, where a system fails during the test', {
     timeout: 300_000,
   }, async () => {
-    const { env, marked, shop } = await running(['contact-customer', 'product-product']);
+    const { env, marked, shop } = running;
     const test = begin(env);
     // Rows of the second mapping are tested, and a conflict is under way.
     await until(() => isPaused(env, 'product-product'), 180_000);
@@ -36,7 +41,7 @@ describe('qa --write', () => {
   });
 
   it('resumes only the queue that it paused itself, also after it was killed', { timeout: 240_000 }, async () => {
-    const { env } = await running(['contact-customer', 'product-product']);
+    const { env } = running;
     expect((await tandem(['queue', 'pause', 'product-product'], env)).status).toBe(0);
     const killed = begin(env, 'contact-customer');
     await until(() => isPaused(env, 'contact-customer'), 60_000);
@@ -51,10 +56,53 @@ describe('qa --write', () => {
     expect(next.status, next.stderr).toBe(0);
     expect(await isPaused(env, 'contact-customer')).toBe(false);
     expect(await isPaused(env, 'product-product')).toBe(true);
+    expect((await tandem(['queue', 'resume', 'product-product'], env)).status).toBe(0);
+  });
+});
+
+describe('qa --write of one mapping', () => {
+  let running: Awaited<ReturnType<typeof start>>;
+  beforeAll(async () => {
+    running = await start(['contact-customer']);
+  });
+  afterAll(closeAll);
+
+  it('checks before it begins whether its report can be written', { timeout: 60_000 }, async () => {
+    const { env, reports, marked } = running;
+    const { status, stderr } = await tandem(['qa', '--write', '--report', join(reports, 'none', 'qa.html')], env);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^BAD_REQUEST: The report .*qa\.html cannot be written: ENOENT.* Nothing was tested\.\nName a file/m,
+    );
+    expect(await marked()).toBe(0);
+  });
+
+  it('removes its test records after Ctrl-C, and at the next start those that a killed process left', {
+    timeout: 120_000,
+  }, async () => {
+    const { env, marked } = running;
+    const stopped = begin(env);
+    // A conflict is tested: some checks are done.
+    await until(() => isPaused(env, 'contact-customer'), 60_000);
+    stopped.child.kill('SIGINT');
+    expect(await stopped.ended).toBe(130);
+    // What was found of the mapping under way is reported.
+    expect(stopped.stdout()).toMatch(/\n3 rows: [1-9]\d* checks passed, 0 failed, .* \(stopped before the end\)/);
+    expect(await marked()).toBe(0);
+
+    const killed = begin(env);
+    await until(async () => (await marked()) > 1);
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    expect(await marked()).toBeGreaterThan(0);
+    const next = await tandem(['qa', '--write'], env);
+    expect(next.status, next.stdout).toBe(0);
+    expect(next.stderr).toContain('Removing what an earlier test left (tandem-qa-');
+    expect(await marked()).toBe(0);
   });
 
   it('refuses to run beside another test, and says who runs it', { timeout: 120_000 }, async () => {
-    const { env, marked } = await running(['contact-customer']);
+    const { env, marked } = running;
     const first = begin(env);
     await until(async () => (await marked()) > 1);
     const second = await tandem(['qa', '--write'], env);

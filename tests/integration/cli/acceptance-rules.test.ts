@@ -7,7 +7,7 @@ import { closeAll } from './support.ts';
 afterEach(closeAll);
 
 describe('qa --write', () => {
-  it('passes no conversion that it only saw arrive, and finds one that makes the same of everything', {
+  it('finds a wrong conversion and one that makes the same of everything, and passes none that it only saw arrive', {
     timeout: 240_000,
   }, async () => {
     const { env, marked } = await running(['product-product'], (folder) =>
@@ -20,6 +20,7 @@ describe('qa --write', () => {
           '$&    convert: { customwebshop: "$substring($, 0, 3)" }\n    lossy: true\n',
         ],
         ['customwebshop: weight\n    type: decimal', '$&\n    direction: keap\n    convert: { keap: "$ * 2" }'],
+        ['customwebshop: price\n    type: decimal', '$&\n    convert: { customwebshop: $ * 1000 }'],
       ),
     );
     const { status, stdout } = await tandem(['qa', '--write', '--json', '--limit', '3'], env);
@@ -43,7 +44,8 @@ describe('qa --write', () => {
       verdict: 'passed',
       reason: 'another value gives another one; what its conversion makes of it is not computed',
     });
-    expect(checks.filter(({ verdict }) => verdict === 'failed')).toHaveLength(1);
+    const failed = checks.filter(({ verdict }) => verdict === 'failed').map(({ property }) => property);
+    expect(new Set(failed)).toEqual(new Set(['description', 'price']));
     expect(left).toEqual([]);
     expect(await marked()).toBe(0);
   });

@@ -1,10 +1,10 @@
 /** `tandem qa --write` against a Tandem that runs: every row and rule is tried, a wrong one is found, and nothing is left behind. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { begin, isPaused, running } from './acceptance-support.ts';
-import { closeAll, configFolder, standIns, until } from './support.ts';
+import { running } from './acceptance-support.ts';
+import { closeAll, configFolder, standIns } from './support.ts';
 
 afterEach(closeAll);
 
@@ -43,61 +43,6 @@ describe('qa --write', () => {
       /<testcase classname="opportunity-order" name="contact_id: changed, customwebshop to keap" time="[\d.]+"\/>/,
     );
     expect(xml).toMatch(/<testsuites name="tandem qa" tests="\d+" failures="0"/);
-  });
-
-  it('finds the row whose conversion is wrong, and no other', { timeout: 120_000 }, async () => {
-    const { env, marked } = await running(['product-product'], async (folder) => {
-      const file = join(folder, 'mappings', 'product-product.yaml');
-      const text = await readFile(file, 'utf8');
-      await writeFile(
-        file,
-        text.replace('customwebshop: weight\n    type: decimal', '$&\n    convert: { customwebshop: $ * 1000 }'),
-      );
-    });
-    const { status, stdout } = await tandem(['qa', '--write', '--json', '--limit', '3'], env);
-    expect(status).toBe(1);
-    const { checks, left } = JSON.parse(stdout) as {
-      checks: { property?: string; verdict: string }[];
-      left: unknown[];
-    };
-    const failed = new Set(checks.filter(({ verdict }) => verdict === 'failed').map(({ property }) => property));
-    expect([...failed]).toEqual(['weight']);
-    expect(left).toEqual([]);
-    expect(await marked()).toBe(0);
-  });
-
-  it('removes its test records after Ctrl-C, and at the next start those that a killed process left', {
-    timeout: 120_000,
-  }, async () => {
-    const { env, marked } = await running(['contact-customer']);
-    const stopped = begin(env);
-    // A conflict is tested: some checks are done.
-    await until(() => isPaused(env, 'contact-customer'), 60_000);
-    stopped.child.kill('SIGINT');
-    expect(await stopped.ended).toBe(130);
-    // What was found of the mapping under way is reported.
-    expect(stopped.stdout()).toMatch(/\n3 rows: [1-9]\d* checks passed, 0 failed, .* \(stopped before the end\)/);
-    expect(await marked()).toBe(0);
-
-    const killed = begin(env);
-    await until(async () => (await marked()) > 1);
-    killed.child.kill('SIGKILL');
-    await killed.ended;
-    expect(await marked()).toBeGreaterThan(0);
-    const next = await tandem(['qa', '--write'], env);
-    expect(next.status, next.stdout).toBe(0);
-    expect(next.stderr).toContain('Removing what an earlier test left (tandem-qa-');
-    expect(await marked()).toBe(0);
-  });
-
-  it('checks before it begins whether its report can be written', { timeout: 60_000 }, async () => {
-    const { env, reports, marked } = await running(['contact-customer']);
-    const { status, stderr } = await tandem(['qa', '--write', '--report', join(reports, 'none', 'qa.html')], env);
-    expect(status).toBe(2);
-    expect(stderr).toMatch(
-      /^BAD_REQUEST: The report .*qa\.html cannot be written: ENOENT.* Nothing was tested\.\nName a file/m,
-    );
-    expect(await marked()).toBe(0);
   });
 
   it('asks for --yes where a system does not run on this machine', async () => {
