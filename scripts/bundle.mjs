@@ -26,6 +26,7 @@ export async function bundle(sources, outdir) {
 }
 
 async function bundleOne(source, outdir) {
+  const behindDoor = await exportsOfDoor();
   await build({
     absWorkingDir: ROOT,
     entryPoints: [{ in: join(ROOT, source), out: source.replace(/\.ts$/, '') }],
@@ -42,20 +43,49 @@ async function bundleOne(source, outdir) {
     tsconfigRaw: {},
     external: EXTERNAL,
     banner: { js: REQUIRE },
-    plugins: [placesOfSources(dirname(source).split('/').length)],
+    plugins: [sources(dirname(source).split('/').length, behindDoor)],
     logLevel: 'error',
   });
 }
 
-/** A module finds what lies beside it by its place among the sources, whichever file it was put into. */
-const placesOfSources = (depth) => ({
-  name: 'places of sources',
+const DOOR = join(ROOT, 'engine/index.ts');
+
+/** Of each name that the door exports, the file that holds it. */
+async function exportsOfDoor() {
+  const text = await readFile(DOOR, 'utf8');
+  const lists = [...text.matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)';/gm)];
+  return new Map(
+    lists.flatMap(([, names, file]) => specifiers(names).map((name) => [name, join(dirname(DOOR), file)])),
+  );
+}
+
+const specifiers = (list) =>
+  list
+    .split(',')
+    .map((one) => one.trim().replace(/^type /, ''))
+    .filter((one) => one !== '');
+
+/**
+ * What the sources need to be bundled. A module finds what lies beside it by its place among the sources, whichever file it was put
+ * into. And a name that is imported by the door is imported from its own file: through the door, each command would load all of the engine.
+ */
+const sources = (depth, behindDoor) => ({
+  name: 'sources',
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8');
       const place = `${'../'.repeat(depth)}${relative(ROOT, path).replace(/\.ts$/, '.js')}`;
       const url = `new URL(${JSON.stringify(place)}, import.meta.url).href`;
-      return { contents: text.replaceAll('import.meta.url', url), loader: 'ts' };
+      const contents = text
+        .replaceAll('import.meta.url', url)
+        .replace(/^import \{([^}]*)\} from '[./]+\/engine\/index\.ts';/gm, (_, names) =>
+          names
+            .split(',')
+            .filter((one) => one.trim() !== '' && !one.trim().startsWith('type '))
+            .map((one) => `import { ${one.trim()} } from ${JSON.stringify(behindDoor.get(one.trim()))};`)
+            .join(''),
+        );
+      return { contents, loader: 'ts' };
     });
   },
 });

@@ -2,7 +2,7 @@
 import { convertContext, type Engine, type Host, type Mapping, mappingScope, TandemError } from '../engine/index.ts';
 
 export function previewHost(engine: Engine, mapping: Mapping): Host {
-  const { functions, reference, lookup, lookupId } = convertContext(
+  const { functions, reference, lookup, lookupId, takeWait } = convertContext(
     mappingScope(engine.context({ owner: 'preview' }), mapping),
   );
   return {
@@ -16,7 +16,12 @@ export function previewHost(engine: Engine, mapping: Mapping): Host {
         id,
       });
     },
-    link: (side, name, id) => functions(side).link(name, id),
+    async link(side, name, id) {
+      const found = await functions(side).link(name, id);
+      const wait = takeWait?.();
+      if (wait) throw wait;
+      return found;
+    },
     record: (side, entity, id) => functions(side).record(entity, id),
     find: (side, entity, query) => functions(side).find(entity, query),
     reference(name, from, id) {

@@ -87,6 +87,8 @@ async function validate(context: CommandContext, options: Options, files: string
   const warnings = tried.findings.filter((finding) => !finding.intended).map(shown);
   const descriptions = checked.mappings.flatMap(checkDescription).map(shown);
   const live = tried.live && { ...tried.live, findings: tried.live.findings.map(shown) };
+  const none = !some && mappings.size === 0 && problems.length === 0;
+  const notes = [...(none ? [NO_MAPPING] : []), ...checked.mappings.flatMap((one) => neverReferredTo(one, mappings))];
   const result: Result = {
     valid: problems.length === 0,
     folder,
@@ -99,7 +101,7 @@ async function validate(context: CommandContext, options: Options, files: string
     notChecked: tried.notChecked,
     ...(tried.unreadable.length > 0 ? { unreadable: tried.unreadable } : {}),
     ...(live ? { live } : {}),
-    ...(!some && mappings.size === 0 && problems.length === 0 ? { notes: [NO_MAPPING] } : {}),
+    ...(notes.length > 0 ? { notes } : {}),
   };
   const failures = live?.findings.filter(({ severity }) => severity === 'problem').length ?? 0;
   const doubts =
@@ -116,10 +118,21 @@ async function validate(context: CommandContext, options: Options, files: string
   if (options.env && problems.some(({ code }) => code === 'CONFIG_ENV'))
     output.note('To check the files without the secrets: tandem validate --no-env');
   if (failures > 0) output.note(`${count(failures, 'disagreement')} with the systems`);
-  if (result.notes) output.note(`${NO_MAPPING} ${howToBegin(folder)}`);
+  for (const note of notes) output.note(note === NO_MAPPING ? `${note} ${howToBegin(folder)}` : note);
   if (doubts > 0) output.note(`${count(doubts, 'warning')} in ${folder}`);
   if (!result.valid) return USAGE;
   return failures > 0 || (options.strict && doubts > 0) ? FAILED : OK;
+}
+
+/** What is created on demand is never created where no other mapping refers to it. */
+function neverReferredTo({ name, file, sides }: Mapping, mappings: ReadonlyMap<string, Mapping>): string[] {
+  const side = sides.find(({ create }) => create === 'on-demand');
+  const referred = [...mappings.values()].some(({ parents }) => parents.includes(name));
+  return !side || referred
+    ? []
+    : [
+        `${file}: nothing is created on ${side.name}: "create" says on-demand, and no other mapping refers to records of "${name}". Add a "reference" to it, or write "missing".`,
+      ];
 }
 
 /** What `--json` prints. */

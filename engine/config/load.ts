@@ -7,7 +7,7 @@ import { isObject } from '../json.ts';
 import type { Env } from './env.ts';
 import { type Files, type Folders, readFiles } from './files.ts';
 import { shortHash } from './hash.ts';
-import { type CompiledMapping, compileMapping } from './mapping/compile-mapping.ts';
+import { compileMapping } from './mapping/compile-mapping.ts';
 import type { MappingContext } from './mapping/compiling.ts';
 import { type MappingDraft, readMapping } from './mapping/file.ts';
 import { createReport, faultyMapping } from './report.ts';
@@ -225,7 +225,6 @@ function allMappings(context: MappingContext, problems: Problem[]): Map<string, 
   const compiled = new Map([...context.drafts].map(([name, draft]) => [name, compileMapping(draft, context)] as const));
   const needs = new Map([...compiled].map(([name, one]) => [name, one.needs] as const));
   for (const [name, draft] of context.drafts) reportCycle(name, draft, needs);
-  reportUnreferred(context, compiled);
   const good = new Map<string, Mapping>();
   for (const [name, { mapping }] of compiled) {
     if (mapping && context.drafts.get(name)!.report.problems.length === 0) good.set(name, mapping);
@@ -244,22 +243,6 @@ function allMappings(context: MappingContext, problems: Problem[]): Map<string, 
   for (const draft of context.drafts.values()) problems.push(...draft.report.problems);
   const depths = depthsOf(good);
   return new Map([...good].map(([name, mapping]) => [name, { ...mapping, depth: depths.get(name)! }]));
-}
-
-/** What is created on demand is never created where no mapping refers to it. */
-function reportUnreferred({ drafts }: MappingContext, compiled: ReadonlyMap<string, CompiledMapping>): void {
-  const referred = new Set([...compiled.values()].flatMap(({ needs }) => needs.map(({ mapping }) => mapping)));
-  for (const [name, { mapping }] of compiled) {
-    const side = mapping?.sides.find(({ create }) => create === 'on-demand');
-    if (!side || referred.has(name)) continue;
-    drafts
-      .get(name)!
-      .report.add(
-        'CONFIG_REFERENCE',
-        ['create', side.name],
-        `Nothing would ever be created: no other mapping refers to records of "${name}". Add a "reference" to it, or write "missing".`,
-      );
-  }
 }
 
 /** Records that each need another one of the circle to be linked before them can never be written. */

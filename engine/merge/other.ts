@@ -14,11 +14,15 @@ import { abandoned, act, ask, entryOf, issueOf, keyOf, nothing, openOfLink, outc
 /** What it answered is looked at under its own id; of the id that was asked for there is no record. */
 export function decideOtherId(facts: Facts, answered: string): Step {
   const { side, id, mapping } = facts;
+  if (facts.waitedFor === undefined) return ask({ ask: 'waiters' });
   const key = keyOf(facts);
+  // Records that refer to it learn from its issue that there is nothing to wait for: else they would ask for it again and again.
+  const reason = `${mapping.sides[side].name} knows the record under another id.`;
+  const issue = facts.waitedFor ? issueOf(facts, { kind: 'orphaned', reason }) : null;
   const commit: Commit = {
     ...nothing,
     result: { kind: 'removed', record: { side, id } },
-    open: { [key]: { ...abandoned(entryOf(facts).pendingCreate), issue: null } },
+    open: { [key]: { ...abandoned(entryOf(facts).pendingCreate), issue } },
     mark: [{ mapping: mapping.name, side, id: answered }],
     markAllDependents: [key],
   };

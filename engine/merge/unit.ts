@@ -1,4 +1,5 @@
 /** Short words for the decisions about one unit: what is open about it, which issue it gets, what is recorded. Pure. */
+import type { Mapping } from '../config/types.ts';
 import type { ErrorCode, TandemError } from '../errors.ts';
 import { type Outcome, outcome as outcomeOf } from '../model/outcome.ts';
 import { flip } from '../model/pair.ts';
@@ -16,7 +17,7 @@ import type {
 import type { Action, Commit, Question, Step } from '../sync/actions.ts';
 import type { Facts, Reference } from '../sync/facts.ts';
 import type { RecordView } from '../sync/view.ts';
-import type { Pair, SideIndex } from '../types.ts';
+import { otherSide, type Pair, type SideIndex } from '../types.ts';
 import { fingerprintOf } from './base.ts';
 import { indexEntry, matchPart, unlinkedState } from './record-state.ts';
 
@@ -68,12 +69,23 @@ export const outcomeOfError = ({ code, message, context }: TandemError): Outcome
     ...(context.property === undefined ? {} : { property: context.property }),
   });
 
+/** What becomes of these is open: somebody decides or corrects something, or another record is linked. */
+const UNDECIDED: ReadonlySet<Issue['kind']> = new Set(['failed', 'waiting', 'review']);
+
 /**
  * Records that refer to this one wait no longer to learn whether it gets a counterpart. What the brake blocks may get
  * one yet, and what nothing refers to gets one as soon as something does.
+ * @param onDemand its counterpart is created on demand: the wait of a record that refers to it is its demand, which must last
  */
-export const isSettled = (issue: Pick<Issue, 'kind' | 'code'> | undefined): boolean =>
-  issue !== undefined && issue.kind !== 'blocked' && issue.code !== 'NOT_REFERENCED';
+export const isSettled = (issue: Pick<Issue, 'kind' | 'code'> | undefined, onDemand: boolean): boolean =>
+  issue !== undefined &&
+  issue.kind !== 'blocked' &&
+  issue.code !== 'NOT_REFERENCED' &&
+  !(onDemand && UNDECIDED.has(issue.kind));
+
+/** Whether counterparts of a side's records are created on demand. */
+export const isOnDemand = ({ sides }: Pick<Mapping, 'sides'>, side: SideIndex): boolean =>
+  sides[otherSide(side)].create === 'on-demand';
 
 export const nothing: Commit = {
   result: { kind: 'none' },
@@ -118,13 +130,14 @@ export function raiseIssue(
   const state = unlinkedState(facts.mapping, view);
   const issue = issueOf(facts, { ...trouble, ...blockedStill(former, trouble) });
   const before = facts.stored.unlinked?.state;
+  const onDemand = isOnDemand(facts.mapping, view.side);
   const moved = before === undefined || matchPart(before) !== matchPart(state);
   const commit: Commit = {
     ...nothing,
     result: { kind: 'unlinked', record: { side: view.side, id: view.record.id }, state, index: indexOf(view) },
     handled: flip(view.side, [view, undefined]),
     open: { [key]: { ...abandoned(pendingCreate), ...(facts.choice ? { decision: null } : {}), ...open, issue } },
-    ...(isSettled(issue) && !isSettled(former) ? { markDependents: [key] } : {}),
+    ...(isSettled(issue, onDemand) && !isSettled(former, onDemand) ? { markDependents: [key] } : {}),
     ...(moved ? { markAllDependents: [key] } : {}),
     ...(trouble.candidates ? { watch: trouble.candidates } : {}),
     ...more,

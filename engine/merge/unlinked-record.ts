@@ -19,6 +19,7 @@ import {
   act,
   ask,
   entryOf,
+  isOnDemand,
   isSettled,
   issueOf,
   keyOf,
@@ -80,11 +81,12 @@ function unreadable(facts: Facts, error: TandemError): Step {
   const { issue: former, pendingCreate } = entryOf(facts);
   const key = keyOf(facts);
   const issue = issueOf(facts, troubleOf(error));
+  const onDemand = isOnDemand(facts.mapping, side);
   const commit: Commit = {
     ...nothing,
     result: { kind: 'unlinked', record: { side, id }, state: unreadableState(fingerprinter, error.message) },
     open: { [key]: { ...abandoned(pendingCreate), issue } },
-    ...(isSettled(former) ? {} : { markDependents: [key] }),
+    ...(!isSettled(issue, onDemand) || isSettled(former, onDemand) ? {} : { markDependents: [key] }),
   };
   return act({ do: 'commit', commit, last: true }, outcomeOfError(error));
 }

@@ -1,6 +1,7 @@
 /** Records what became of a unit, in one step: link, issues, who is marked dirty, which records are looked at next. */
 import { TandemError } from '../errors.ts';
 import { stateToStore } from '../merge/record-state.ts';
+import { isOnDemand } from '../merge/unit.ts';
 import { mapPair, SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { CommitAnswer, CommitResult, CommitUnit, Mark, OpenPatch, RecordKey } from '../store/types.ts';
@@ -51,6 +52,7 @@ export async function commit(
       ...(what.untilReady ? [{ mapping: mapping.name, side: facts.side, id: facts.id, untilReady: true }] : []),
       ...(what.mark ?? []),
       ...siblings,
+      ...(await noLongerWaitedFor(scope, facts, what)),
       ...(ending?.mark ?? []),
     ],
     blockedBy: what.blockedBy,
@@ -122,6 +124,26 @@ function openOf({ job }: Unit, { stored }: Facts, { result, open = {} }: Commit,
       delete patches[key];
   }
   return patches;
+}
+
+/**
+ * Records without a link whose counterparts are created on demand, and for which this one waits no longer: it may have been the
+ * last one that did.
+ */
+async function noLongerWaitedFor(
+  { config, linksOf }: MappingScope,
+  facts: Facts,
+  { waitFor = [] }: Commit,
+): Promise<Mark[]> {
+  const marks: Mark[] = [];
+  for (const { mapping, side, id } of Object.values(facts.stored.open).flatMap(({ issue }) => issue?.refs ?? [])) {
+    const target = config.mappings.get(mapping);
+    if (!target || !isOnDemand(target, side)) continue;
+    if (waitFor.some((one) => one.mapping === mapping && one.side === side && one.id === id)) continue;
+    const [found] = await linksOf(mapping).reader.lookup(side, [id]);
+    if (!found?.link) marks.push({ mapping, side, id });
+  }
+  return marks;
 }
 
 /** Other mappings of the entity have work, unless the record is as they saw it last. */

@@ -22,6 +22,8 @@ export interface ConvertContext {
   readonly fingerprinter: Fingerprinter;
   /** Functions for expressions that read from `side`. */
   functions(side: SideIndex): ExpressionFunctions;
+  /** Why the conversion that ended just now waits for the link of another record, if it asked for one by `$link`. */
+  takeWait?(): TandemError | undefined;
   /** Counterpart of a record through another mapping's links. */
   reference(property: Property, from: SideIndex, id: string): Promise<ReferenceAnswer>;
   /** The field of the record of a side's lookup entity that has this id; undefined when there is none. */
@@ -89,7 +91,7 @@ export async function convertProperty(
 ): Promise<Converted> {
   try {
     const raw = source.raw[mapping.properties.indexOf(property)];
-    const value = isEmpty(raw) ? undefined : await convertValue(mapping, property, raw, source, target, context);
+    const value = isEmpty(raw) ? undefined : await convertOrWait(mapping, property, raw, source, target, context);
     const json: Json = isEmpty(value) ? null : typedJson(property, value, target);
     if (json === null && property.required) {
       throw new TandemError(
@@ -111,6 +113,16 @@ export async function convertProperty(
       }),
     };
   }
+}
+
+/** @throws what the conversion throws, or where it asked for the link of a record that gets one on demand, that it waits */
+async function convertOrWait(...given: Parameters<typeof convertValue>): Promise<unknown> {
+  const [, , , , , context] = given;
+  const [result] = await Promise.allSettled([convertValue(...given)]);
+  const wait = context.takeWait?.();
+  if (wait) throw wait;
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
 }
 
 async function convertValue(

@@ -2,7 +2,7 @@
 import type { Property } from '../config/types.ts';
 import { TandemError } from '../errors.ts';
 import type { ExpressionFunctions } from '../expression/expression.ts';
-import { isSettled } from '../merge/unit.ts';
+import { isOnDemand, isSettled } from '../merge/unit.ts';
 import { otherSide, type SideIndex, type SystemRecord } from '../types.ts';
 import type { ConvertContext, ReferenceAnswer } from './convert.ts';
 import type { Reference } from './facts.ts';
@@ -18,6 +18,7 @@ export function convertContext(scope: ConversionScope): ConvertContext & { reado
   const { mapping, clientOf, fingerprinter } = scope;
   const missing: Reference[] = [];
   const refer: Refer = (record) => referred(scope, missing, record);
+  let waits: TandemError | undefined;
 
   const lookupRecords = async (side: SideIndex, entity: string): Promise<readonly SystemRecord[]> => {
     const { system } = mapping.sides[side];
@@ -33,7 +34,12 @@ export function convertContext(scope: ConversionScope): ConvertContext & { reado
   return {
     fingerprinter,
     missing,
-    functions: (side) => expressionFunctions(scope, refer, side),
+    functions: (side) => expressionFunctions(scope, refer, (reason) => (waits = reason), side),
+    takeWait() {
+      const reason = waits;
+      waits = undefined;
+      return reason;
+    },
     reference(property: Property, from: SideIndex, id: string): Promise<ReferenceAnswer> {
       const { mapping: name, sides } = property.reference!;
       return refer({ mapping: name, side: sides[from], id });
@@ -53,7 +59,7 @@ type Refer = (record: Omit<Reference, 'settled'>) => Promise<ReferenceAnswer>;
 
 /** The counterpart of a record through the links of its mapping. @param missing gets the record where it has none */
 async function referred(
-  { linksOf }: ConversionScope,
+  { linksOf, config }: ConversionScope,
   missing: Reference[],
   record: Omit<Reference, 'settled'>,
 ): Promise<ReferenceAnswer> {
@@ -69,8 +75,11 @@ async function referred(
   // The record that is referred to has the id of the linked one, and is another.
   const reused = issue?.code === 'ID_REUSED';
   if (link && !reused) return { id: link.ids[otherSide(record.side)] };
-  const settled = isSettled(issue);
-  missing.push({ ...record, settled });
+  const mapping = config.mappings.get(record.mapping);
+  const onDemand = link === undefined && mapping !== undefined && isOnDemand(mapping, record.side);
+  const settled = isSettled(issue, onDemand);
+  // What is created on demand is looked at once this record waits for it, also where it was decided otherwise a moment ago.
+  missing.push({ ...record, settled: onDemand ? issue?.kind === 'orphaned' : settled });
   // Whose the link of a reused id is, a person decides: until then nothing takes its place.
   return settled && !link ? 'settled' : 'pending';
 }
@@ -79,6 +88,7 @@ async function referred(
 function expressionFunctions(
   { mapping, config, clientOf }: ConversionScope,
   refer: Refer,
+  wait: (reason: TandemError) => void,
   side: SideIndex,
 ): ExpressionFunctions {
   const { system } = mapping.sides[side];
@@ -94,13 +104,11 @@ function expressionFunctions(
         );
       const answer = await refer({ mapping: name, side: from.index, id: String(id) });
       if (typeof answer === 'object') return answer.id;
-      // Without waiting for it, nobody would refer to it.
-      if (answer === 'pending' && other.sides[otherSide(from.index)].create === 'on-demand')
-        throw new TandemError(
-          'REFERENCE_WAITING',
-          `$link: the record has no counterpart in "${name}" yet, which is created on demand.`,
-          { id: String(id), pending: true },
-        );
+      // Without waiting for it, nobody would refer to it. The others that the expression names are asked for at once.
+      if (answer === 'pending' && isOnDemand(other, from.index)) {
+        const words = `$link: the record has no counterpart in "${name}" yet, which is created on demand.`;
+        wait(new TandemError('REFERENCE_WAITING', words, { id: String(id), pending: true }));
+      }
       return undefined;
     },
     record: async (entity, id) => (await client.read(entity, String(id)))?.data,

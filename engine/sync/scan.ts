@@ -6,6 +6,7 @@ import type { Mapping } from '../config/types.ts';
 import type { Page } from '../connectors/connector.ts';
 import { asTandemError, ERRORS, TandemError } from '../errors.ts';
 import { indexEntry, isSynced, unlinkedState, unreadableState } from '../merge/record-state.ts';
+import { isOnDemand, isSettled } from '../merge/unit.ts';
 import { recordKey } from '../model/record-key.ts';
 import type { Meeting, Missed } from '../store/meeting.ts';
 import type { Store } from '../store/store.ts';
@@ -344,7 +345,8 @@ async function raiseUnreadable(
   const issue = { kind: 'failed', code, reason: message, mapping: mapping.version, since } as const;
   await links.states.raise({ side, id }, state, job === undefined ? issue : { ...issue, job });
   await links.batches.leaveToPerson(recordKey(side, id));
-  if (former && former.code !== 'BRAKE_ON') return claimed;
+  // Who waits for one that is created on demand goes on waiting: see isSettled.
+  if (isOnDemand(mapping, side) || isSettled(former, false)) return claimed;
   const unit = { records: [], claims: [], result: { kind: 'none' }, markDependents: [recordKey(side, id)] } as const;
   await links.batches.commit('', [unit], scope.notifyWorkers);
   return claimed;

@@ -106,6 +106,13 @@ export function checkLinkOnly({ draft: { content, sides }, report }: Compiling, 
       ['properties'],
       'Without properties a mapping only links records: add a "match" rule or "correlate", by which it finds them.',
     );
+  const { deletes = 'keep' } = content;
+  if (deletes === 'propagate' || (typeof deletes === 'object' && Object.values(deletes).includes('propagate')))
+    report.add(
+      'CONFIG_SCHEMA',
+      ['deletes'],
+      'Without properties nothing tells whether a record was edited meanwhile: write keep or review.',
+    );
   for (const side of [0, 1] as const)
     if (create[side] !== undefined)
       report.add(

@@ -164,6 +164,66 @@ describe('a company of which a customer is created on demand', () => {
   });
 });
 
+describe('a chain of records that are created on demand', () => {
+  const world = worldWith({
+    files: {
+      [CONTACTS]: replaced(
+        ['create: [keap]', 'create: { keap: on-demand }'],
+        // A contact waits for its company.
+        [
+          /$/,
+          "\n  - keap: job_title\n    customwebshop: id\n    direction: keap\n    convert: { keap: \"$link('company-customer', $string($))\" }\n",
+        ],
+      ),
+      [COMPANIES]: replaced(
+        [/^create:.*$/m, 'create: { keap: on-demand }'],
+        ['    customwebshop: phone\n', '    customwebshop: phone\n    required: true\n'],
+      ),
+    },
+  });
+  const PHONE = '+49301234567';
+  const customer = (name: string, phone?: string) =>
+    make(world, 'shop', 'customers', { email: emailOf(name), last_name: name, company: name, ...(phone && { phone }) });
+  const order = (name: string, of: string) =>
+    make(world, 'shop', 'orders', { title: name, customer_id: Number(of), status: 'processing' });
+  const companiesOf = (name: string) => all(world, 'keap', 'companies').filter((one) => one.company_name === name);
+
+  it('is created from its end, and each record refers to the one that it waited for', async () => {
+    const name = unique('chain');
+    const id = await customer(name, PHONE);
+    await sync(world);
+    expect(companiesOf(name)).toEqual([]);
+    const one = await order(name, id);
+    await sync(world);
+    const company = await linked(world, 'company-customer', 'shop', id);
+    const contact = await linked(world, 'contact-customer', 'shop', id);
+    expect(await read(world, 'keap', 'contacts', contact)).toMatchObject({ job_title: company });
+    expect(
+      await read(world, 'keap', 'opportunities', await linked(world, 'opportunity-order', 'shop', one)),
+    ).toMatchObject({ contact: { id: contact } });
+  });
+
+  it('is created once its end was corrected, and not at all where the order is gone by then', async () => {
+    const [kept, gone] = [unique('kept'), unique('gone')];
+    const ids = [await customer(kept), await customer(gone)] as const;
+    const orders = [await order(kept, ids[0]), await order(gone, ids[1])] as const;
+    await sync(world);
+    expect(await issueOf(world, 'company-customer', 'shop', ids[0])).toMatchObject({ kind: 'failed' });
+    for (const one of orders)
+      expect(await issueOf(world, 'opportunity-order', 'shop', one)).toMatchObject({ code: 'REFERENCE_WAITING' });
+    await remove(world, 'shop', 'orders', orders[1]);
+    await sync(world, 'full');
+    // Nobody needs these any more, so they are no trouble either.
+    for (const mapping of ['contact-customer', 'company-customer'] as const)
+      expect(await issueOf(world, mapping, 'shop', ids[1])).toMatchObject({ code: 'NOT_REFERENCED' });
+    for (const id of ids) await edit(world, 'shop', 'customers', id, { phone: PHONE });
+    await sync(world);
+    await linked(world, 'company-customer', 'shop', ids[0]);
+    await linked(world, 'opportunity-order', 'shop', orders[0]);
+    expect(companiesOf(gone)).toEqual([]);
+  });
+});
+
 describe('a mapping without properties', () => {
   const world = worldWith({
     files: {

@@ -77,24 +77,6 @@ it('create per side takes always, missing or on-demand, and refuses other values
   expect(mapping(['create: [shop]', 'create: { shop: often }']).problems[0]).toMatchObject({ line: 9 });
 });
 
-it('create on demand needs another mapping that refers to this one', () => {
-  const onDemand: [string, string] = ['create: [shop]', 'create: { shop: on-demand }'];
-  expect(mapping(onDemand).problems).toMatchObject([
-    {
-      code: 'CONFIG_REFERENCE',
-      where: 'create.shop',
-      message: expect.stringMatching(/^Nothing would ever be created/),
-    },
-  ]);
-  const { config, problems } = load({
-    ...edited(FILE, onDemand),
-    'mappings/teams.yaml':
-      'mapping: teams\nbetween: { crm: people, shop: customers }\nproperties:\n  - crm: boss_id\n    shop: parent_id\n    reference: people-customers\n',
-  });
-  expect(problems).toEqual([]);
-  expect(config.mappings.get('people-customers')!.sides[1].create).toBe('on-demand');
-});
-
 describe('a mapping without properties', () => {
   const without = (...changes: [string, string][]) =>
     mapping([MAPPING.slice(MAPPING.indexOf('properties:')), 'properties: []\n'], ...changes);
@@ -104,6 +86,11 @@ describe('a mapping without properties', () => {
     expect(problems).toEqual([]);
     expect(config.mappings.get('people-customers')!.properties).toEqual([]);
   });
+
+  it('may not propagate deletes: nothing tells whether a record was edited meanwhile', () =>
+    expect(without(['create: [shop]\n', 'deletes: { crm: propagate }\n']).problems).toMatchObject([
+      { where: 'deletes', message: expect.stringMatching(/write keep or review/) },
+    ]));
 
   it('may not create: the records would be empty', () =>
     expect(without().problems).toMatchObject([

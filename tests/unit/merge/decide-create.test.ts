@@ -272,6 +272,7 @@ describe('a record that needs a counterpart', () => {
   });
 
   describe('created on demand', () => {
+    const unlinkedAs = (state: string) => ({ firstSeen: 1, state, matchKeys: [], correlationId: '', raw: '' });
     const onDemand = { ...alone, mapping: mappingOf({ sides: [{}, { create: 'on-demand' as never }] }) };
 
     it('gets none while no record waits for it', () => {
@@ -289,6 +290,14 @@ describe('a record that needs a counterpart', () => {
     ] as const)('gets one where %s', (_, given) =>
       expect(play({ ...onDemand, ...(given as Partial<Situation>) })).toContain('! create {'),
     );
+
+    it('keeps those that wait for it where it fails or waits itself: their wait is its demand', () => {
+      const error = new TandemError('VALUE_TYPE', 'No number.');
+      const failing = { answers: { waitedFor: true, newRecord: { ok: false, error, refs: [] } } } as const;
+      const known = { unlinked: unlinkedAs('<Ann, p1>.<ann@x>') };
+      expect(play({ ...onDemand, ...failing, stored: known })).not.toContain('ependents');
+      expect(play({ ...alone, ...failing, stored: known })).toContain('markDependents: [0/a]');
+    });
 
     it('is not created twice where nothing refers to it any more after a create of unknown outcome', () =>
       expect(

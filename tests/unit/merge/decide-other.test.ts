@@ -15,6 +15,7 @@ describe('a record without a link, for which its system answers another one', ()
   it('is forgotten, and the one that was answered is looked at', () =>
     expect(play({ delivered: [winner, undefined] })).toMatchInlineSnapshot(`
       "
+      ? {ask: waiters}
       ! commit
           result: {kind: removed, record: {side: 0, id: a}}
           open: {0/a: {issue: null}}
@@ -23,6 +24,11 @@ describe('a record without a link, for which its system answers another one', ()
           = missing
       "
     `));
+
+  it('has an issue where others wait for it, so that these do not ask for it again and again', () =>
+    expect(play({ delivered: [winner, undefined], answers: { waitedFor: true } })).toContain(
+      'open: {0/a: {issue: {kind: orphaned, reason: "crm knows the record under another id.", mapping: v1, since: 1000000}}}',
+    ));
 
   it('leaves its unconfirmed create to a person, and ends its issue', () =>
     expect(
@@ -36,6 +42,7 @@ describe('a record without a link, for which its system answers another one', ()
       }),
     ).toMatchInlineSnapshot(`
       "
+      ? {ask: waiters}
       ! commit
           result: {kind: removed, record: {side: 1, id: b}}
           open: {1/b: {pendingCreate: {at: 999990, key: key-0, sent: {}, review: true}, issue: null}}

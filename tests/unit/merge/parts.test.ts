@@ -239,12 +239,16 @@ it('trouble with a reference names the records that it waits for, if any', () =>
 
 it('a record is settled with any issue but a block of the brake and that nothing refers to it', () => {
   expect([
-    isSettled(undefined),
-    isSettled({ kind: 'blocked' }),
-    isSettled({ kind: 'unmatched', code: 'NOT_REFERENCED' }),
-    isSettled({ kind: 'unmatched' }),
-    isSettled({ kind: 'waiting' }),
+    isSettled(undefined, false),
+    isSettled({ kind: 'blocked' }, false),
+    isSettled({ kind: 'unmatched', code: 'NOT_REFERENCED' }, false),
+    isSettled({ kind: 'unmatched' }, false),
+    isSettled({ kind: 'waiting' }, false),
   ]).toEqual([false, false, false, true, true]);
+  // Created on demand, it may get one once somebody corrects or decides something.
+  expect(
+    (['waiting', 'failed', 'review', 'unmatched', 'orphaned'] as const).map((kind) => isSettled({ kind }, true)),
+  ).toEqual([false, false, false, true, true]);
 });
 
 it('a record that was not asked for, or does not exist, has no view', () => {
