@@ -1,6 +1,6 @@
 /**
  * The dirty sets of mappings: the records that are to be looked at, each with the time from which on, marked and shown. How
- * they are taken and leave the set is in batches.ts. Time is that of Redis alone.
+ * they are taken and leave the set is in take.ts. Time is that of Redis alone.
  */
 import type { Redis } from 'ioredis';
 import { createMarkWaits } from './mark-waits.ts';

@@ -378,7 +378,7 @@ export type CommitResult =
     }
   | { readonly kind: 'none' };
 
-/** What a record's run counts; see `engine/store/runs.ts`. */
+/** What a record's run counts; see `engine/store/runs/run-counts.ts`. */
 export interface RunCount {
   /** Where the record stands: counted by record, not by look. */
   readonly place: '' | 'waiting' | 'review' | 'failed' | 'retrying';

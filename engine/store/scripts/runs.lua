@@ -1,5 +1,5 @@
 --[[
-  Counts finished records in the runs of a mapping (engine/store/runs.ts). A record that stays dirty is looked at once more:
+  Counts finished records in the runs of a mapping (engine/store/runs/). A record that stays dirty is looked at once more:
   what was done counts now, what the next look finds counts only if that is something. A record that waits, failed or is
   in review may come back within the same run: it counts where it was last. One in retry is waited for no longer, but
   counts once it ends, also after the run is over.
