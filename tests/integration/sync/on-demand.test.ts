@@ -172,7 +172,7 @@ describe('a chain of records that are created on demand', () => {
         // A contact waits for its company.
         [
           /$/,
-          "\n  - keap: job_title\n    customwebshop: id\n    direction: keap\n    convert: { keap: \"$link('company-customer', $string($))\" }\n",
+          '\n  - keap: job_title\n    customwebshop: id\n    direction: keap\n    convert: { keap: "$link(\'company-customer\', $string($))" }\n',
         ],
       ),
       [COMPANIES]: replaced(
