@@ -15,18 +15,18 @@ import { asFailure } from '../failure.ts';
 import { type Client, path, query } from '../http-client.ts';
 
 /** With the name of its review, where a person is asked. */
-export type Issue = IssuePage['records'][number];
+export type WaitingRecord = IssuePage['records'][number];
 
 export interface TestedTandem {
   states(): Promise<readonly MappingSummary[]>;
   /** Asks for a record to be synchronized, and waits until that is done. @returns whether it was done in time */
   sync(mapping: Mapping, side: SideIndex, id: string): Promise<boolean>;
   counterpart(mapping: Mapping, side: SideIndex, id: string): Promise<string | undefined>;
-  issue(mapping: Mapping, side: SideIndex, id: string): Promise<Issue | undefined>;
+  issue(mapping: Mapping, side: SideIndex, id: string): Promise<WaitingRecord | undefined>;
   /** Values of a record that lost. */
   lost(mapping: Mapping, side: SideIndex, id: string): Promise<readonly LostValue[]>;
   /** What a person is asked about a record is answered: the values of a side win. */
-  take(issue: Issue, winner: string): Promise<void>;
+  take(issue: WaitingRecord, winner: string): Promise<void>;
   unlink(mapping: Mapping, side: SideIndex, id: string): Promise<void>;
 }
 
