@@ -20,8 +20,8 @@ export default defineConfig({
     pool: 'forks',
     // Files share a process: to begin one, and to load the engine in it, costs more than most files take.
     isolate: false,
-    // Tests mostly wait for Redis, HTTP and processes: twice as many as there are cores.
-    maxWorkers: Math.max(2, Math.ceil(availableParallelism() * 2)),
+    // Tests mostly wait for Redis, HTTP and processes: half as many again as there are cores.
+    maxWorkers: Math.max(2, Math.ceil(availableParallelism() * 1.5)),
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
