@@ -29,6 +29,7 @@ import {
   end,
   entryOf,
   fail,
+  isOnDemand,
   issueOf,
   linkResult,
   nothing,
@@ -96,7 +97,7 @@ export function decideCreate(facts: Facts, source: RecordView): Step {
       commit: { noFirstSync: true },
     });
   }
-  if (target.create === 'on-demand' && facts.choice?.kind !== 'create' && !pending) {
+  if (isOnDemand(mapping, source.side) && facts.choice?.kind !== 'create' && !pending) {
     if (facts.waitedFor === undefined) return ask({ ask: 'waiters' });
     if (!facts.waitedFor) return notReferenced(facts, source);
   }

@@ -111,7 +111,7 @@ export function checkLinkOnly({ draft: { content, sides }, report }: Compiling, 
     report.add(
       'CONFIG_SCHEMA',
       ['deletes'],
-      'Without properties nothing tells whether a record was edited meanwhile: write keep or review.',
+      'Without properties it is not known whether a record was edited meanwhile: write keep or review.',
     );
   for (const side of [0, 1] as const)
     if (create[side] !== undefined)

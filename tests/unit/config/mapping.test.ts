@@ -87,7 +87,7 @@ describe('a mapping without properties', () => {
     expect(config.mappings.get('people-customers')!.properties).toEqual([]);
   });
 
-  it('may not propagate deletes: nothing tells whether a record was edited meanwhile', () =>
+  it('may not propagate deletes: it is not known whether a record was edited meanwhile', () =>
     expect(without(['create: [shop]\n', 'deletes: { crm: propagate }\n']).problems).toMatchObject([
       { where: 'deletes', message: expect.stringMatching(/write keep or review/) },
     ]));
