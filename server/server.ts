@@ -35,6 +35,7 @@ import { reviews } from './routes/reviews.ts';
 import { runs } from './routes/runs.ts';
 import { triggers } from './routes/triggers.ts';
 import { webhooks } from './routes/webhooks.ts';
+import { responseSerializer } from './serialization.ts';
 import { requestValidator } from './validation.ts';
 
 export { type ListenOptions, listen } from './listen.ts';
@@ -115,7 +116,8 @@ export async function createServer(engine: Engine, options: ServerOptions): Prom
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply as never),
   } as FastifyServerOptions) as FastifyInstance;
 
-  app.setValidatorCompiler(requestValidator());
+  app.setValidatorCompiler(requestValidator);
+  app.setSerializerCompiler(responseSerializer);
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
   app.setNotFoundHandler(notFound(methodsByPath(app)));
   for (const schema of SHARED) app.addSchema(schema);

@@ -1,7 +1,8 @@
 /** Checks requests against the schemas of their routes: addresses and queries are text and are converted, bodies must be what they should be. */
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
-import type { FastifySchemaCompiler } from 'fastify';
+import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify';
+import { compileWhenUsed } from './compile-when-used.ts';
 
 const common = {
   allErrors: true,
@@ -11,9 +12,18 @@ const common = {
   allowUnionTypes: true,
 } as const;
 
-export function requestValidator(): FastifySchemaCompiler<object> {
-  const texts = new Ajv({ ...common, coerceTypes: true });
-  addFormats.default(texts, ['date-time']);
-  const bodies = new Ajv({ ...common, coerceTypes: false });
-  return ({ schema, httpPart }) => (httpPart === 'body' ? bodies : texts).compile(schema);
-}
+const texts = new Ajv({ ...common, coerceTypes: true });
+addFormats.default(texts, ['date-time']);
+const bodies = new Ajv({ ...common, coerceTypes: false });
+const compiled = {
+  text: compileWhenUsed((schema) => texts.compile(schema)),
+  body: compileWhenUsed((schema) => bodies.compile(schema)),
+};
+
+export const requestValidator: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {
+  const validator = compiled[httpPart === 'body' ? 'body' : 'text'](schema);
+  return (value: unknown) => {
+    const validate = validator();
+    return validate(value) || { error: validate.errors as FastifySchemaValidationError[] };
+  };
+};
