@@ -21,7 +21,7 @@ export default defineConfig({
     // Files share a process: to begin one, and to load the engine in it, costs more than most files take.
     isolate: false,
     // Tests mostly wait for Redis, HTTP and processes: half as many again as there are cores.
-    maxWorkers: Math.max(2, Math.ceil(availableParallelism() * 1.5)),
+    maxWorkers: Math.max(2, availableParallelism() * 2),
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
@@ -33,6 +33,7 @@ export default defineConfig({
         test: {
           name: 'whole',
           include: ['tests/**/*.test.ts'],
+          setupFiles: ['tests/support/own-database.ts'],
           exclude: [UNITS, '**/node_modules/**'],
         },
       },

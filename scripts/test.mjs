@@ -32,18 +32,19 @@ await runScript(async () => {
   console.log(`Redis: ${redis.how === 'REDIS_URL' ? 'the one of REDIS_URL' : `${redis.url} (${redis.how})`}`);
   const folder = await mkdtemp(join(tmpdir(), 'tandem-test-'));
   try {
-    process.exitCode = await runVitest(args, redis.url, folder, started);
+    const own = redis.how === 'REDIS_URL' ? {} : { TANDEM_TEST_REDIS: redis.url };
+    process.exitCode = await runVitest(args, { REDIS_URL: redis.url, ...own }, folder, started);
   } finally {
     await Promise.allSettled([redis.stop(), rm(folder, { recursive: true, force: true })]);
   }
 });
 
-async function runVitest(args, redisUrl, folder, started) {
-  let result = await runOnce(args, redisUrl, folder);
+async function runVitest(args, env, folder, started) {
+  let result = await runOnce(args, env, folder);
   const files = args.length === 0 ? (result.counts?.files ?? []) : [];
   if (!result.received && files.length > 0 && files.length <= FILES_AGAIN) {
     console.log(`Run again, alone: ${files.map((file) => relative(ROOT, file)).join(', ')}`);
-    const second = await runOnce(['--no-file-parallelism', ...files], redisUrl, folder);
+    const second = await runOnce(['--no-file-parallelism', ...files], env, folder);
     result = { ...second, counts: second.counts && together(result.counts, second.counts) };
   }
   const { code, received, counts } = result;
@@ -67,7 +68,7 @@ async function runVitest(args, redisUrl, folder, started) {
 }
 
 /** @returns `{ code, received, counts }`: exit code, signal that this process received, and the tests by result (null: no report) */
-async function runOnce(args, redisUrl, folder) {
+async function runOnce(args, env, folder) {
   const report = join(folder, 'report.json');
   await rm(report, { force: true });
   const chosen = args.some((arg) => arg.startsWith('--reporter'));
@@ -77,7 +78,7 @@ async function runOnce(args, redisUrl, folder) {
     [join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...reporters, ...args],
     {
       cwd: ROOT,
-      env: { ...process.env, REDIS_URL: redisUrl, TANDEM_TEST: '1' },
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'inherit', 'inherit'],
       removeDir: folder,
     },

@@ -10,6 +10,7 @@ import { Redis } from 'ioredis';
 import { startKeap } from '../../../sandbox/keap/server.ts';
 import { makeSeed } from '../../../sandbox/seed/index.ts';
 import { startShop } from '../../../sandbox/shop/server.ts';
+import { redisUrl } from '../../support/redis.ts';
 import { ARGUMENTS, cleanEnv, ROOT } from '../../unit/cli/spawn.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -21,11 +22,7 @@ export async function closeAll(): Promise<void> {
 
 export const later = (close: () => Promise<unknown>): void => void closing.push(close);
 
-export function redisUrl(): string {
-  const url = process.env.REDIS_URL;
-  if (!url) throw new Error('Set REDIS_URL: these tests need a real Redis (npm test starts one).');
-  return url;
-}
+export { redisUrl };
 
 /** A prefix of its own; what stands under it goes with the test. */
 export function ownPrefix(): string {

@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import type { EntityConfig, SystemConfig } from '../../../engine/config/types.ts';
 import { createSystemClient, type SystemClient } from '../../../engine/connectors/client.ts';
 import type { CallInfo, SystemDeps } from '../../../engine/connectors/host.ts';
+import { redisUrl } from '../../support/redis.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 
@@ -18,9 +19,7 @@ export function later(close: () => Promise<unknown>): void {
 }
 
 export function testRedis(): { redis: Redis; prefix: string } {
-  const url = process.env.REDIS_URL;
-  if (url === undefined || url === '') throw new Error('Set REDIS_URL: these tests need a real Redis.');
-  const redis = new Redis(url);
+  const redis = new Redis(redisUrl());
   const prefix = `test:${randomUUID()}`;
   later(async () => {
     const keys = await redis.keys(`${prefix}:*`);

@@ -16,6 +16,7 @@ import { createMetrics } from '../../../server/metrics.ts';
 import type { ServerOptions } from '../../../server/options.ts';
 import { createServer } from '../../../server/server.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
+import { redisUrl } from '../../support/redis.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 
@@ -26,11 +27,7 @@ export async function closeAll(): Promise<void> {
 
 export const later = (close: () => Promise<unknown>): void => void closing.push(close);
 
-export function redisUrl(): string {
-  const url = process.env.REDIS_URL;
-  if (!url) throw new Error('Set REDIS_URL: these tests need a real Redis (npm test starts one).');
-  return url;
-}
+export { redisUrl };
 
 /** Waits for a condition, never for luck. */
 export async function until<T>(what: () => Promise<T | undefined | false>, ms = 15_000): Promise<T> {
