@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 
 /** Names the Redis of this run to its tests; unset where it is that of a person, of which nothing else is deleted. */
 const OWN = process.env.TANDEM_TEST_REDIS;
-/** Redis has 16 unless it is told otherwise. */
+/** Redis has 16 unless it is configured otherwise. */
 const DATABASES = 16;
 
 if (OWN !== undefined) {
