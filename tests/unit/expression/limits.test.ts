@@ -1,6 +1,6 @@
 /** What an expression may use. Time is that of a clock which the test moves, so that no machine is too fast or too slow. */
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import { compileExpression } from '../../../engine/expression/compile.ts';
 import { type ExpressionFunctions, noFunctions } from '../../../engine/expression/expression.ts';
@@ -50,6 +50,8 @@ async function turnsDuring(work: Promise<unknown>): Promise<number> {
   return turns;
 }
 
+// A turn of the event loop in which an earlier test evaluated began by another clock.
+beforeEach(() => setImmediate());
 afterEach(() => vi.restoreAllMocks());
 
 describe('time', () => {
