@@ -91,7 +91,7 @@ Environment:
 ${lines.join('\n')}
 
   Variables that system files name (such as KEAP_API_KEY) come from the environment too: tandem validate tells which
-  are missing. A .env file is not read by itself: node --env-file=.env ... does.
+  are missing. A .env file in the current folder is loaded; variables that are set keep their values.
 
 Examples:
   $ tandem validate

@@ -146,13 +146,13 @@ export const ERRORS = {
     'The record was merged into another one',
     'never',
     409,
-    'Merge the counterparts too, if they are the same, or unlink this one.',
+    'Merge the counterparts too, if they are the same, or break this link.',
   ),
   ID_REUSED: entry(
     'The id of the record belongs to another one now',
     'never',
     409,
-    'Unlink the two, and link the right ones by hand; if it is the same record, link them again.',
+    'Break the link, and link the right ones by hand; if it is the same record, link them again.',
   ),
   RECORD_CHANGED: entry(
     'The record changed while it was being written',

@@ -24,7 +24,7 @@ import { type BySide, bySide, type SideNames, sideNames } from './side-names.ts'
 export async function presentRun(engine: Engine, run: Run, withChildren = false): Promise<api.Run> {
   if (!run.children) {
     const { unidentified, ...rest } = withTimes(run);
-    const names = sideNames(engine, run.mapping);
+    const names = await sideNames(engine, run.mapping);
     return {
       ...rest,
       ...numbers(names, run),
@@ -79,11 +79,11 @@ export function presentOutcome(names: SideNames, outcome: Outcome): api.Outcome 
   };
 }
 
-export function presentOutcomeEvent(
+export async function presentOutcomeEvent(
   engine: Engine,
   { at, mapping, side, id, outcome, ms }: Live<'outcome'>,
-): api.OutcomeEvent {
-  const names = sideNames(engine, mapping);
+): Promise<api.OutcomeEvent> {
+  const names = await sideNames(engine, mapping);
   return { at, mapping, record: { side: names[side], id }, ms, outcome: presentOutcome(names, outcome) };
 }
 
@@ -113,10 +113,13 @@ export function presentQueue({ reasons, ...report }: QueueReport): api.Queue {
   };
 }
 
-export function presentJob(engine: Engine, { data, created, started, finished, until, ...rest }: SeenJob): api.Job {
+export async function presentJob(
+  engine: Engine,
+  { data, created, started, finished, until, ...rest }: SeenJob,
+): Promise<api.Job> {
   return {
     ...rest,
-    data: presentData(engine, data),
+    data: presentData(await sideNames(engine, data.mapping), data),
     createdAt: iso(created),
     ...(started === undefined ? {} : { startedAt: iso(started) }),
     ...(finished === undefined ? {} : { finishedAt: iso(finished) }),
@@ -124,15 +127,17 @@ export function presentJob(engine: Engine, { data, created, started, finished, u
   };
 }
 
-export const presentMarked = (engine: Engine, { mapping, side, id, due }: MarkedRecord): api.MarkedRecord => ({
+export const presentMarked = async (
+  engine: Engine,
+  { mapping, side, id, due }: MarkedRecord,
+): Promise<api.MarkedRecord> => ({
   mapping,
-  side: sideNames(engine, mapping)[side],
+  side: (await sideNames(engine, mapping))[side],
   id,
   due: iso(due),
 });
 
-function presentData(engine: Engine, data: SeenJob['data']): api.Job['data'] {
-  const names = sideNames(engine, data.mapping);
+function presentData(names: SideNames, data: SeenJob['data']): api.Job['data'] {
   if (!('scan' in data))
     return isRecordJob(data)
       ? { mapping: data.mapping, side: names[data.side], id: data.id }
@@ -147,8 +152,17 @@ function presentData(engine: Engine, data: SeenJob['data']): api.Job['data'] {
   };
 }
 
-export function presentIssue(engine: Engine, mapping: string, issue: Issue): api.Issue {
-  const names = sideNames(engine, mapping);
+export async function presentIssue(engine: Engine, mapping: string, issue: Issue): Promise<api.Issue> {
+  const names = await sideNames(engine, mapping);
+  const waitsFor =
+    issue.refs &&
+    (await Promise.all(
+      issue.refs.map(async ({ mapping, side, id }) => ({
+        mapping,
+        side: (await sideNames(engine, mapping))[side],
+        id,
+      })),
+    ));
   return {
     kind: issue.kind,
     ...(issue.code ? { code: issue.code } : {}),
@@ -163,27 +177,19 @@ export function presentIssue(engine: Engine, mapping: string, issue: Issue): api
           }),
         }
       : {}),
-    ...(issue.refs
-      ? {
-          waitsFor: issue.refs.map((ref) => ({
-            mapping: ref.mapping,
-            side: sideNames(engine, ref.mapping)[ref.side],
-            id: ref.id,
-          })),
-        }
-      : {}),
+    ...(waitsFor ? { waitsFor } : {}),
     ...(issue.job ? { job: issue.job } : {}),
   };
 }
 
 /** @param counterpart id of the record that it is linked to, if any */
-export function presentRecord(
+export async function presentRecord(
   engine: Engine,
   mapping: string,
   issue: FlatIssue,
   counterpart: string | undefined,
-): api.RecordIssue {
-  const names = sideNames(engine, mapping);
+): Promise<api.RecordIssue> {
+  const names = await sideNames(engine, mapping);
   return {
     mapping,
     side: names[issue.side],
@@ -191,7 +197,7 @@ export function presentRecord(
     ...(counterpart === undefined
       ? {}
       : { ids: bySide(names, issue.side === 0 ? [issue.id, counterpart] : [counterpart, issue.id]) }),
-    ...presentIssue(engine, mapping, issue),
+    ...(await presentIssue(engine, mapping, issue)),
     ...(['review', 'orphaned', 'unmatched'].includes(issue.kind)
       ? {
           review: reviewId({ mapping, side: names[issue.side], id: issue.id }),

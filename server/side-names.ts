@@ -4,10 +4,15 @@ import { type Engine, type Mapping, type SideIndex, TandemError } from '../engin
 export type SideNames = readonly [string, string];
 export type BySide<T> = Record<string, T>;
 
-/** The index stands in for a name where the mapping is gone. */
-export function sideNames(engine: Engine, mapping: string): SideNames {
+/** Stand in for the names of a mapping of which nothing is kept, as of one that was retired. */
+export const UNKNOWN_SIDES: SideNames = ['first', 'second'];
+
+/** Also of a mapping whose file is missing: its names are kept with its links. */
+export async function sideNames(engine: Engine, mapping: string): Promise<SideNames> {
   const known = engine.config.current().mappings.get(mapping);
-  return known ? [known.sides[0].name, known.sides[1].name] : ['0', '1'];
+  if (known) return namesOf(known);
+  const { sides } = await engine.links(mapping).progress.followed();
+  return sides ? [sides[0].name, sides[1].name] : UNKNOWN_SIDES;
 }
 
 export const namesOf = (mapping: Mapping): SideNames => [mapping.sides[0].name, mapping.sides[1].name];

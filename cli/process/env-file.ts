@@ -23,7 +23,7 @@ export function loadEnvFile(): void {
     throw new Failure(
       'CONFIG_ENV',
       `${file} cannot be read (${reason}).`,
-      'Allow to read it, or move it away: variables may be set in any other way.',
+      'Allow Tandem to read it, or move it away: variables may be set in any other way.',
       undefined,
       error,
     );

@@ -76,7 +76,7 @@ export function notShown(facts: Facts, source: RecordView, pending: PendingCreat
 /** The id that a create has answered is that of a linked record, which is gone by now. It is not created again, and linked once that link ends. */
 export function madeIsTaken(facts: Facts, source: RecordView, made: string): Step {
   const { name, index } = facts.mapping.sides[otherSide(source.side)];
-  const reason = `${name} gave the new record the id ${made} of another one, which is linked: unlink that one, and this one is linked.`;
+  const reason = `${name} gave the new record the id ${made} of another one, which is linked: break that link, and this one is linked.`;
   const trouble = { kind: 'review', code: 'ID_REUSED', reason, candidates: [recordKey(index, made)] } as const;
   return raiseIssue(facts, source, trouble, outcomeOf('review', { code: 'ID_REUSED', reason }));
 }

@@ -136,7 +136,7 @@ function bySurvivors({ mapping }: Facts, rule: number, { rivals }: RuleFacts, su
     : kept
       ? 'a person decided that it stays without one'
       : merged
-        ? 'unlink it first if it belongs to this one'
+        ? 'break its link first if it belongs to this one'
         : 'the rule asks a person to confirm it';
   return {
     kind: 'review',

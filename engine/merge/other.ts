@@ -46,8 +46,8 @@ export function decideMerged(facts: Facts, link: Link, side: SideIndex, winner: 
   const reason =
     `${sides[side].name} answers record ${winner} for ${ids[side]}: the two were merged there. ` +
     (winnersCounterpart === null
-      ? `Record ${winner} has no counterpart in ${there}: unlink this one, and link ${ids[other]} to it by hand if they are the same.`
-      : `Their counterparts in ${there} are ${winnersCounterpart} and ${ids[other]}: merge them there if they are the same, or unlink this one.`);
+      ? `Record ${winner} has no counterpart in ${there}: break this link, and link ${ids[other]} to it by hand if they are the same.`
+      : `Their counterparts in ${there} are ${winnersCounterpart} and ${ids[other]}: merge them there if they are the same, or break this link.`);
   const state =
     survivor.kind === 'present'
       ? stateToStore(facts.mapping, survivor.view, correlation[other])

@@ -95,7 +95,7 @@ export function decideReused(facts: Facts, link: Link, views: Pair<RecordView>, 
   const { name } = mapping.sides[view.side];
   const reason =
     `${name} shows another record under ${view.record.id} than the one that was linked: ${why}. ` +
-    'Unlink the two, and link the right ones by hand. What was made to refer to it since then may name the former one: look at that, too.';
+    'Break the link, and link the right ones by hand. What was made to refer to it since then may name the former one: look at that, too.';
   const lastSynced = mapPair(views, (one, side) => stateToStore(mapping, one, correlation[side]));
   const commit: Commit = {
     ...nothing,

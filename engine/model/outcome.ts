@@ -12,7 +12,11 @@ export const OUTCOMES = {
   created: { counter: 'created', words: 'its counterpart was created' },
   updated: { counter: undefined, words: 'values were written' },
   deleted: { counter: 'deleted', words: 'a record was deleted, as its counterpart was' },
-  waiting: { counter: 'waiting', words: 'it waits for the link of a record that it refers to, or for a brake' },
+  waiting: {
+    counter: 'waiting',
+    words:
+      'it waits for the link of a record that it refers to, for the answer to a brake, or until both sides were read fully once',
+  },
   review: { counter: 'review', words: 'a person must decide' },
   failed: { counter: 'failed', words: 'it cannot be done until somebody corrects the record or the mapping' },
   excluded: { counter: 'excluded', words: '`when` leaves it out' },
@@ -31,7 +35,10 @@ export const COUNTERS = {
   updated: { perSide: true, words: 'records written to' },
   deleted: { perSide: true, words: 'records deleted' },
   unchanged: { perSide: false, words: 'records looked at, with nothing to do' },
-  waiting: { perSide: false, words: 'records that wait for a link, or for a brake' },
+  waiting: {
+    perSide: false,
+    words: 'records that wait for a link, for the answer to a brake, or until both sides were read fully once',
+  },
   review: { perSide: false, words: 'records that a person must decide' },
   failed: { perSide: false, words: 'records that cannot be synced as they are' },
   retrying: {

@@ -72,6 +72,11 @@ export class Outbox {
     return { ...this.#counts };
   }
 
+  /** How many deliveries are held back now, to be sent in another order. */
+  get held(): number {
+    return this.#held.length;
+  }
+
   /** Sets some of the faults; null puts all of them back to none. Throws a plain Error on nonsense. */
   configure(change: unknown): WebhookFaults {
     if (change === null) {

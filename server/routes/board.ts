@@ -4,9 +4,10 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Problem } from '../../api/index.ts';
-import { type Engine, rawQueues, TandemError } from '../../engine/index.ts';
+import { type Engine, isRecordJob, rawQueues, type SeenJob, TandemError } from '../../engine/index.ts';
 import type { RouteDeps } from '../options.ts';
 import { HttpProblem, PROBLEM_TYPE, problemOf, sendProblem } from '../problems.ts';
+import { namesOf, type SideNames, sideNames, UNKNOWN_SIDES } from '../side-names.ts';
 
 export const BOARD = '/queues/board';
 
@@ -30,7 +31,17 @@ const ALLOWED = new Set(
 
 export async function board(app: FastifyInstance, { engine }: RouteDeps): Promise<void> {
   const adapter = new FastifyAdapter();
-  const adapters = () => rawQueues(engine).map((queue) => new BullMQAdapter(queue));
+  /** Of mappings without a file: the board shows jobs in one step, in which nothing can be looked up. */
+  const former = new Map<string, SideNames>();
+  const adapters = () =>
+    rawQueues(engine).map((queue) => {
+      const one = new BullMQAdapter(queue);
+      one.setFormatter('data', (data: SeenJob['data']) => {
+        const mapping = engine.config.current().mappings.get(data.mapping);
+        return withNames(data, mapping ? namesOf(mapping) : (former.get(data.mapping) ?? UNKNOWN_SIDES));
+      });
+      return one;
+    });
   const { replaceQueues } = createBullBoard({
     queues: adapters(),
     serverAdapter: adapter,
@@ -67,11 +78,20 @@ export async function board(app: FastifyInstance, { engine }: RouteDeps): Promis
             'The board retries, promotes, pauses and resumes; everything else goes through the HTTP API.',
           );
         await requireJob(engine, request);
+        if (!routeOptions.url?.startsWith(`${BOARD}/api/`)) return;
+        for (const name of await engine.retirements.known())
+          if (!engine.config.current().mappings.has(name)) former.set(name, await sideNames(engine, name));
       });
       await scope.register(adapter.registerPlugin());
     },
     { prefix: BOARD },
   );
+}
+
+/** As the data is, but for the sides, which have names. */
+function withNames(data: SeenJob['data'], names: SideNames): object {
+  if (!('scan' in data)) return isRecordJob(data) ? { ...data, side: names[data.side] } : data;
+  return data.record ? { ...data, record: { ...data.record, side: names[data.record.side] } } : data;
 }
 
 /** The board reads whatever key of the queue an id leads to, and fails on those that are no job (`events`). */

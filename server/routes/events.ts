@@ -27,7 +27,7 @@ export const events: Routes = async (app, { engine, events }) => {
         operationId: 'events',
         tags: ['events'],
         summary:
-          'Server-sent events "outcome" (what each reconcile came to) and "brake" (it went on or off), as it happens. Nothing is kept for who does not listen',
+          'Server-sent events "outcome" (what each reconcile came to) and "brake" (it went on or off), as it happens. Nothing is kept for those who do not listen',
         querystring: EventsQuery,
         response: {
           200: {
@@ -42,10 +42,16 @@ export const events: Routes = async (app, { engine, events }) => {
       if (open.size >= LISTENERS)
         throw new TandemError('UNAVAILABLE', `There are ${LISTENERS} listeners already.`, { retryAfter: 30_000 });
       const response = reply.raw;
+      const write = async (event: LiveEvent): Promise<void> => {
+        if (response.writableLength > BUFFER) return;
+        const data =
+          event.type === 'brake' ? presentBrakeEvent(engine, event) : await presentOutcomeEvent(engine, event);
+        if (!response.writableEnded) response.write(`event: ${event.type}\ndata: ${JSON.stringify(data)}\n\n`);
+      };
+      // One after the other: the names of sides may have to be looked up. Where Redis is away, that event is missed.
+      let last = Promise.resolve();
       const send = (event: LiveEvent): void => {
-        if ((mapping !== undefined && event.mapping !== mapping) || response.writableLength > BUFFER) return;
-        const data = event.type === 'brake' ? presentBrakeEvent(engine, event) : presentOutcomeEvent(engine, event);
-        response.write(`event: ${event.type}\ndata: ${JSON.stringify(data)}\n\n`);
+        if (mapping === undefined || event.mapping === mapping) last = last.then(() => write(event)).catch(() => {});
       };
       open.add(response);
       let unlisten = (): void => {};

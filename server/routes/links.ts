@@ -143,6 +143,6 @@ async function findPair(
 async function oneLink(engine: Engine, mapping: Mapping, ids: readonly [string, string]) {
   const links = engine.links(mapping.name);
   const [{ link, open }, lost] = await Promise.all([links.reader.record(0, ids[0]), links.history.history(ids[0])]);
-  const issue = open.issue && presentIssue(engine, mapping.name, open.issue);
+  const issue = open.issue && (await presentIssue(engine, mapping.name, open.issue));
   return { ids: bySide(namesOf(mapping), ids), version: String(link?.revision ?? ''), issue, lost };
 }

@@ -107,7 +107,7 @@ function listRoutes(app: App, engine: Engine): void {
     },
     async ({ params, query }) => {
       const { page, total } = await jobsOf(engine, params.name, query);
-      const jobs = page.map((job) => presentJob(engine, job));
+      const jobs = await Promise.all(page.map((job) => presentJob(engine, job)));
       return { jobs, total, offset: query.offset, limit: query.limit };
     },
   );
@@ -126,7 +126,8 @@ function listRoutes(app: App, engine: Engine): void {
     },
     async ({ params, query: { offset, limit } }) => {
       const { page, total } = await pageOfMarked(engine, params.name, offset, limit);
-      return { records: page.map((one) => presentMarked(engine, one)), total, offset, limit };
+      const records = await Promise.all(page.map((one) => presentMarked(engine, one)));
+      return { records, total, offset, limit };
     },
   );
 }
@@ -163,8 +164,8 @@ function oneRoutes(app: App, engine: Engine): void {
       const side = sideIndex(mapping, params.side, 'address');
       const { jobs, marked } = await queuedForRecord(engine, mapping.name, side, params.id);
       return {
-        jobs: jobs.map((job) => presentJob(engine, job)),
-        marked: marked.map((one) => presentMarked(engine, one)),
+        jobs: await Promise.all(jobs.map((job) => presentJob(engine, job))),
+        marked: await Promise.all(marked.map((one) => presentMarked(engine, one))),
       };
     },
   );
@@ -184,7 +185,7 @@ function jobRoutes(app: App, engine: Engine): void {
       },
     },
     async ({ params: { name, id } }, reply) =>
-      reply.code(202).send(presentJob(engine, await retryJob(engine, name, id))),
+      reply.code(202).send(await presentJob(engine, await retryJob(engine, name, id))),
   );
 
   app.delete(
@@ -216,7 +217,7 @@ function jobRoutes(app: App, engine: Engine): void {
       },
     },
     async ({ params: { name, id } }, reply) =>
-      reply.code(202).send(presentJob(engine, await promoteJob(engine, name, id))),
+      reply.code(202).send(await presentJob(engine, await promoteJob(engine, name, id))),
   );
 }
 

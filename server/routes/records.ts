@@ -161,7 +161,7 @@ async function explain(engine: Engine, mapping: Mapping, side: SideIndex, id: st
     linked,
     ready,
     sides: bySide(names, sides),
-    issue: issue && presentIssue(engine, mapping.name, issue),
+    issue: issue && (await presentIssue(engine, mapping.name, issue)),
     pendingCreate: pendingCreate && { at: iso(pendingCreate.at), review: pendingCreate.review ?? false },
     match: match && {
       found: match.kind,

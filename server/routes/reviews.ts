@@ -172,7 +172,7 @@ async function openReview(engine: Engine, review: string, action: ResolveBody['a
   if (action === 'continue' || action === 'discard' || !allowed.includes(action))
     throw new TandemError(
       'CONFLICT',
-      `This review can be decided by ${allowed.join(', ') || 'unlinking'}; not by ${action}.`,
+      `This review can be decided by ${allowed.join(', ') || 'breaking the link'}; not by ${action}.`,
       {
         mapping: mapping.name,
         id: name.id,

@@ -93,6 +93,6 @@ async function find(engine: Engine, id: string): Promise<Run> {
 }
 
 async function entries(engine: Engine, run: Run, offset: number, limit: number) {
-  const names = sideNames(engine, run.mapping);
+  const names = await sideNames(engine, run.mapping);
   return (await engine.runs.planned(run.id, offset, limit)).map((entry) => presentPlanEntry(names, entry));
 }

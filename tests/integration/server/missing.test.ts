@@ -123,6 +123,67 @@ test('retiring deletes all that is kept of a mapping, once it is confirmed and n
   expect(await retire(3)).toMatchObject({ status: 404 });
 });
 
+test('runs name the sides of a mapping as its file did, while that is missing, and first and second once it is retired', async () => {
+  const all = await linked();
+  const { call } = all;
+  const sidesOfRun = async () => {
+    const { progress, counts } = (await call('GET', '/runs')).body.runs[0];
+    return [progress.read, counts.created].map((numbers) => Object.keys(numbers));
+  };
+  const sides = ['crm', 'shop'];
+  expect(await sidesOfRun()).toEqual([sides, sides]);
+  await removeFile(all);
+  expect(await sidesOfRun()).toEqual([sides, sides]);
+  expect((await call('POST', '/mappings/people/retire', { links: 3 })).body).toMatchObject({ done: true });
+  const unknown = ['first', 'second'];
+  expect(await sidesOfRun()).toEqual([unknown, unknown]);
+});
+
+test('a record names what it waits for by the sides of that mapping, also where its file is missing', async () => {
+  const { call, engine } = await linked();
+  const kept = (name: string) => ({ name, system: 'crm', entity: 'things' });
+  await engine.links('others').progress.follow({ sides: [kept('left'), kept('right')] });
+  const refs = [
+    { mapping: 'others', side: 1, id: 'x' },
+    { mapping: 'nobody', side: 0, id: 'y' },
+    { mapping: 'people', side: 0, id: 'z' },
+  ] as const;
+  const issue = { kind: 'waiting', reason: 'It waits.', mapping: 'v1', since: 1, refs } as const;
+  const result = { kind: 'unlinked', record: { side: 0, id: 'w' }, state: 's' } as const;
+  const unit: CommitUnit = { records: [], claims: [], result, open: { '0/w': { issue } }, waitFor: refs };
+  await engine.links('people').batches.commit('', [unit]);
+  const { body } = await call('GET', '/records?id=w');
+  expect(
+    body.records[0].waitsFor.map(({ mapping, side }: { mapping: string; side: string }) => [mapping, side]),
+  ).toEqual([
+    ['others', 'right'],
+    ['nobody', 'first'],
+    ['people', 'crm'],
+  ]);
+});
+
+test('the board shows the sides of a job by name, also where the file of its mapping is missing', async () => {
+  const all = await world({ crm: [person('1', '', 'p1@x.test')] });
+  const { call, engine, root, sync } = all;
+  await sync();
+  const { id } = (await call('GET', '/queues/people/jobs')).body.jobs[0];
+  const headers = { authorization: `Basic ${Buffer.from(`me:${READ}`).toString('base64')}` };
+  const shown = async () => {
+    const url = `/queues/board/api/queues/reconcile-people/${id}`;
+    return (await all.app.inject({ method: 'GET', url, headers })).json().job.data;
+  };
+  expect(await shown()).toMatchObject({ mapping: 'people', side: 'crm', id: '1' });
+  await removeFile({ ...all, file: join(root, 'mappings', 'people.yaml') });
+  expect(await shown()).toMatchObject({ mapping: 'people', side: 'crm', id: '1' });
+  // A record that is synced alone is a scan of its own.
+  await engine.queues.scan.pause();
+  const scan = { mapping: 'people', scan: 'changes', record: { side: 1, id: '7' } } as const;
+  const job = await engine.queues.scan.add('scan', scan);
+  const url = `/queues/board/api/queues/${engine.queues.scan.name}/${job.id}`;
+  const { data } = (await all.app.inject({ method: 'GET', url, headers })).json().job;
+  expect(data).toEqual({ ...scan, record: { side: 'shop', id: '7' } });
+});
+
 test('retiring a mapping removes its traces in other mappings, also after a failover of Redis', async () => {
   const all = await linked();
   const { call, engine } = all;

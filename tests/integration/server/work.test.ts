@@ -364,13 +364,13 @@ test('live events tell outcomes as they happen, and end when the server closes',
   await closed;
 });
 
-test('a run of a mapping that was removed names its sides by number', async () => {
+test('a run of a removed mapping that no worker ever had names its sides first and second', async () => {
   const { call, engine, root } = await world();
   const { body } = await call('POST', '/triggers/people', { scan: 'full' });
   const { rm } = await import('node:fs/promises');
   await rm(`${root}/mappings/people.yaml`);
   await engine.config.reload();
-  expect((await call('GET', `/runs/${body.id}`)).body.counts.created).toEqual({ 0: 0, 1: 0 });
+  expect((await call('GET', `/runs/${body.id}`)).body.counts.created).toEqual({ first: 0, second: 0 });
   expect((await call('POST', '/triggers/people')).status).toBe(404);
   expect((await call('GET', `/runs/${randomUUID()}`)).status).toBe(404);
 });

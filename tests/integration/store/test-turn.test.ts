@@ -15,7 +15,7 @@ const holder = (mark: string): TurnHolder => ({ mark, host: 'here', pid: 1, sinc
 const take = (mark: string, lost = () => {}, times = { beat: 50, ttl: 1_000 }) =>
   takeTurn(redis, prefix, holder(mark), lost, times);
 
-it('tells who runs while a test gives signs of life, and is free once that test has ended', async () => {
+it('a turn names its test while that gives signs of life, and is free once the test has ended', async () => {
   const first = (await take('a')) as Turn;
   expect(await take('b')).toEqual(holder('a'));
   await first.give();
@@ -24,7 +24,7 @@ it('tells who runs while a test gives signs of life, and is free once that test 
   await second.give();
 });
 
-it('waits until a test that was ended by force counts as gone', async () => {
+it('a test waits until one that was ended by force counts as gone', async () => {
   const gone = holder('a');
   await redis.set(`${prefix}:qa:turn`, JSON.stringify(gone), 'PX', 300);
   const turn = (await take('b')) as Turn;
@@ -32,7 +32,7 @@ it('waits until a test that was ended by force counts as gone', async () => {
   await turn.give();
 });
 
-it('tells a test that another one took its place, and then leaves that one alone', async () => {
+it('a test learns that another one took its place, and then leaves that one alone', async () => {
   const lost = vi.fn();
   const turn = (await take('a', lost)) as Turn;
   const other = JSON.stringify(holder('b'));

@@ -29,6 +29,12 @@ describe('help', () => {
     expect(stdout).toContain('Exit status: 0');
   });
 
+  it('says that a .env file is loaded and that variables that are set keep their values', async () => {
+    const { stdout } = await tandem(['--help']);
+    expect(stdout).toContain('A .env file in the current folder is loaded; variables that are set keep their values.');
+    expect(stdout).not.toContain('--env-file');
+  });
+
   it('tells the version', async () => {
     const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     expect(await tandem(['--version'])).toMatchObject({ status: 0, stdout: `${version}\n` });

@@ -18,7 +18,7 @@ describe.each([
   ['of a proxy for everything', 'ALL_PROXY', `socks5://me:${ENCODED}@proxy.example.com:1080`],
   ['of the collector of traces', 'OTEL_EXPORTER_OTLP_ENDPOINT', `https://me:${ENCODED}@collector.example.com`],
 ])('the password in an address %s', (_, name, url) => {
-  it('is taken out as it was given and as it is used', () => {
+  it('a password of the environment is taken out of the log as it was given and as it is used', () => {
     const text = said({ [name]: url }, `one ${url} two ${PASSWORD} three ${ENCODED}`);
     for (const secret of [ENCODED, PASSWORD]) expect(text).not.toContain(secret);
     expect(text).toMatch(/^one .*two .* three /);

@@ -97,7 +97,7 @@ describe('a damaged file', () => {
     },
   );
 
-  it('is refused where it holds more of anything than a file may hold', () => {
+  it('a file that holds more of anything than a file may hold is refused', () => {
     const file = 'mappings/people-customers.yaml';
     const text = base.get(file)!;
     const bomb = Array.from({ length: 30 }, (_, i) => `a${i}: &a${i} [*a${i - 1}, *a${i - 1}]`).slice(1);

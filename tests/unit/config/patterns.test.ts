@@ -52,7 +52,7 @@ describe('a pattern', () => {
     ]);
   });
 
-  it('that cannot run in linear time is a fault of its file, at its place', () => {
+  it('a pattern that cannot run in linear time is a fault of its file, at its place', () => {
     const schema = `{
   "properties": {
     "pattern": { "type": "string", "examples": [{ "pattern": "(?=x)" }] },

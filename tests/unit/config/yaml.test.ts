@@ -35,16 +35,16 @@ describe('places', () => {
     [['first', 'no such'], at(1, 1)],
     [['list', 7], at(7, 1)],
     [[], at(1, 1)],
-  ])('of %j are %j', (path, place) => {
+  ])('the place of %j is %j', (path, place) => {
     expect(document.locate(path as string[])).toEqual(place);
   });
 
-  it('of keys are found', () => {
+  it('the places of keys are found', () => {
     expect(document.locate(['first', 'quoted'], 'key')).toEqual(at(2, 3));
     expect(document.locate(['list', 1, 'k'], 'key')).toEqual(at(9, 7));
   });
 
-  it('within a text are found over all its lines', () => {
+  it('places within a text are found over all its lines', () => {
     // "one two three": the "t" of "three" is character 8.
     expect(document.locateWithin(['first', 'folded'], 8)).toEqual(at(5, 9));
     expect(document.locateWithin(['list', 1, 'k'], 2)).toEqual(at(9, 13));
@@ -54,13 +54,13 @@ describe('places', () => {
 });
 
 describe('values', () => {
-  it('share no object, so that one can be changed without the other', () => {
+  it('values share no object, so that one can be changed without the other', () => {
     const { value } = parse('a: &x { b: 1 }\nc: *x\n') as unknown as { value: { a: object; c: object } };
     expect(value.a).toEqual(value.c);
     expect(value.a).not.toBe(value.c);
   });
 
-  it('are those of YAML 1.2', () => {
+  it('values are read by the rules of YAML 1.2', () => {
     expect(parse('a: NO\nb: off\nc: 010\nd: 2020-01-01\ne: ~\n').value).toEqual({
       a: 'NO',
       b: 'off',
@@ -70,13 +70,13 @@ describe('values', () => {
     });
   });
 
-  it('may be JSON', () => {
+  it('a file may be JSON', () => {
     expect(parse('{"a": [1, {"b": null}]}').value).toEqual({ a: [1, { b: null }] });
   });
 });
 
 describe('keys', () => {
-  it('count as they are written, also where YAML would read a number', () => {
+  it('keys count as they are written, also where YAML would read a number', () => {
     const text = '0123: a\n1e3: b\n1.10: c\n0x1F: d\n9007199254740993: e\n.5: f\n~: g\nlist: [{ 007: h }]\n';
     const document = parse(text);
     expect(document.value).toEqual({
@@ -93,7 +93,7 @@ describe('keys', () => {
     expect(document.locate(['list', 0, '007'], 'key')).toEqual(at(8, 10));
   });
 
-  it('that are one text are one key, whether quoted or not', () => {
+  it('keys that are one text are one key, whether quoted or not', () => {
     expect(parseYaml('0123: a\n"0123": b\n')).toMatchObject({ code: 'CONFIG_DUPLICATE', line: 2 });
     expect(parse('0123: a\n123: b\n').value).toEqual({ '0123': 'a', '123': 'b' });
   });
@@ -103,22 +103,22 @@ describe('merge keys', () => {
   const text =
     'base: &base { a: 1, b: 2 }\nmore: &more\n  c: 3\none: { <<: *base, a: 9 }\ntwo: { <<: [*more, *base] }\n';
 
-  it('take what a mapping holds, and what the mapping says itself comes before it', () => {
+  it('merge keys take what a mapping holds, and what the mapping says itself comes before it', () => {
     expect(parse(text).value).toMatchObject({ one: { a: 9, b: 2 }, two: { a: 1, b: 2, c: 3 } });
   });
 
-  it('give each value the place where it was written', () => {
+  it('merge keys give each value the place where it was written', () => {
     const document = parse(text);
     expect(document.locate(['one', 'a'])).toEqual(at(4, 22));
     expect(document.locate(['one', 'b'])).toEqual(at(1, 24));
     expect(document.locate(['two', 'c'])).toEqual(at(3, 6));
   });
 
-  it('in quotes are keys like others', () => {
+  it('merge keys in quotes are keys like others', () => {
     expect(parse('a: { "<<": 1 }').value).toEqual({ a: { '<<': 1 } });
   });
 
-  it('need a mapping', () => {
+  it('merge keys need a mapping', () => {
     expect(parseYaml('a: &a 1\nb: { <<: *a }')).toMatchObject({
       line: 2,
       message: expect.stringMatching(/<<: \*NAME/),

@@ -180,7 +180,7 @@ describe('Kubernetes', () => {
     expect(read('deploy/tandem.env.example')).toMatch(/^REDIS_PASSWORD=$/m);
   });
 
-  it('lets nobody but servers and workers reach Redis, and these on their ports only', () => {
+  it('only servers and workers can reach Redis in Kubernetes, and these on their ports only', () => {
     const policies = all.filter(({ kind }) => kind === 'NetworkPolicy') as unknown as {
       metadata: { name: string };
       spec: { policyTypes: string[]; ingress: { from?: unknown; ports: { port: string }[] }[]; egress?: unknown[] };
@@ -234,7 +234,7 @@ describe('the systemd unit', () => {
     'SystemCallArchitectures=native',
     'SystemCallFilter=@system-service',
     'UMask=0077',
-  ])('restricts the process: %s', (line) => {
+  ])('the systemd unit restricts the process: %s', (line) => {
     expect(unit.split('\n')).toContain(line);
   });
 });

@@ -71,7 +71,7 @@ describe('time', () => {
     expect(error.message).toContain('It used more than 1000 ms');
   });
 
-  it('is shared with all else, however many evaluations never end', async () => {
+  it('all else has its turns, however many evaluations never end', async () => {
     clock(1);
     const endless = (): Promise<unknown> => failure(run('($f := function($x) { $f($x) }; $f(1))'));
     expect(await turnsDuring(Promise.all([endless(), endless(), endless()]))).toBeGreaterThan(100);

@@ -935,11 +935,11 @@ describe('a create that was answered with the id of a linked record', () => {
       ! commit
           result: {kind: unlinked, record: {side: 0, id: a}, state: "<Ann, p1>.<ann@x>", index: {id: a, keys: [ann@x], correlationId: -}}
           handled: [0/a(Ann, p1), -]
-          open: {0/a: {pendingCreate: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], made: b7, review: true}, issue: {kind: review, code: ID_REUSED, reason: "shop gave the new record the id b7 of another one, which is linked: unlink that one, and this one is linked.", candidates: [1/b7], mapping: v1, since: 1000000}}}
+          open: {0/a: {pendingCreate: {at: 999990, key: key-0, sent: {name: Ann, phone: p1}, keys: [ann@x], made: b7, review: true}, issue: {kind: review, code: ID_REUSED, reason: "shop gave the new record the id b7 of another one, which is linked: break that link, and this one is linked.", candidates: [1/b7], mapping: v1, since: 1000000}}}
           markDependents: [0/a]
           markAllDependents: [0/a]
           watch: [1/b7]
-          = review {code: ID_REUSED, reason: "shop gave the new record the id b7 of another one, which is linked: unlink that one, and this one is linked."}
+          = review {code: ID_REUSED, reason: "shop gave the new record the id b7 of another one, which is linked: break that link, and this one is linked."}
       "
     `));
 

@@ -63,8 +63,8 @@ describe('a linked record that was merged into another one', () => {
       ? {ask: counterpart, side: 0, id: w}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", "<Ann, p1>"]}}
-          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Record w has no counterpart in shop: unlink this one, and link b to it by hand if they are the same.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          = review {ids: [a, b], code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Record w has no counterpart in shop: unlink this one, and link b to it by hand if they are the same."}
+          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Record w has no counterpart in shop: break this link, and link b to it by hand if they are the same.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          = review {ids: [a, b], code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Record w has no counterpart in shop: break this link, and link b to it by hand if they are the same."}
       "
     `));
 
@@ -82,8 +82,8 @@ describe('a linked record that was merged into another one', () => {
       ? {ask: counterpart, side: 1, id: w}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [phone], correlation: [open, -], lastSynced: ["<v1\\n<Ann, p1>>", ""]}}
-          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "shop answers record w for b: the two were merged there. Record w has no counterpart in crm: unlink this one, and link a to it by hand if they are the same.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          = review {ids: [a, b], code: RECORD_MERGED, reason: "shop answers record w for b: the two were merged there. Record w has no counterpart in crm: unlink this one, and link a to it by hand if they are the same."}
+          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "shop answers record w for b: the two were merged there. Record w has no counterpart in crm: break this link, and link a to it by hand if they are the same.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          = review {ids: [a, b], code: RECORD_MERGED, reason: "shop answers record w for b: the two were merged there. Record w has no counterpart in crm: break this link, and link a to it by hand if they are the same."}
       "
     `));
 

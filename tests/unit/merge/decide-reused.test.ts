@@ -19,13 +19,13 @@ describe('a record that was merged into another one', () => {
       ? {ask: counterpart, side: 0, id: w}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["", "<Ann, p1>"]}}
-          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Their counterparts in shop are c and b: merge them there if they are the same, or unlink this one.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          = review {ids: [a, b], code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Their counterparts in shop are c and b: merge them there if they are the same, or unlink this one."}
+          open: {0/a: {issue: {kind: review, code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Their counterparts in shop are c and b: merge them there if they are the same, or break this link.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          = review {ids: [a, b], code: RECORD_MERGED, reason: "crm answers record w for a: the two were merged there. Their counterparts in shop are c and b: merge them there if they are the same, or break this link."}
       "
     `));
 
   it('is in review where the winner has no counterpart', () =>
-    expect(play(merged)).toContain('Record w has no counterpart in shop: unlink this one, and link b to it by hand'));
+    expect(play(merged)).toContain('Record w has no counterpart in shop: break this link, and link b to it by hand'));
 
   it('ends its link where the counterpart is gone too', () =>
     expect(play({ ...merged, records: [winner, 'absent'] })).toContain('result: {kind: removed, ids: [a, b]}'));
@@ -53,8 +53,8 @@ describe('an id that was given again', () => {
       ? {ask: record, side: 1, id: b}
       ! commit
           result: {kind: link, link: {revision: 3, ids: [a, b], base: {name: [Ann, Ann, name#1], phone: [p1, p1, phone#1], city: [Bern, Bern, city#1]}, unconfirmed: [], correlation: [-, -], lastSynced: ["<name=Zoe\\nname#1\\nphone=p9\\nphone#1\\ncity=Rome\\ncity#1>", "<name=Ann\\nname#1\\nphone=p1\\nphone#1\\ncity=Bern\\ncity#1>"]}}
-          open: {0/a: {issue: {kind: review, code: ID_REUSED, reason: "crm shows another record under a than the one that was linked: its match keys and all its values are others at once. Unlink the two, and link the right ones by hand. What was made to refer to it since then may name the former one: look at that, too.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
-          = review {ids: [a, b], code: ID_REUSED, reason: "crm shows another record under a than the one that was linked: its match keys and all its values are others at once. Unlink the two, and link the right ones by hand. What was made to refer to it since then may name the former one: look at that, too."}
+          open: {0/a: {issue: {kind: review, code: ID_REUSED, reason: "crm shows another record under a than the one that was linked: its match keys and all its values are others at once. Break the link, and link the right ones by hand. What was made to refer to it since then may name the former one: look at that, too.", mapping: v1, since: 1000000}}, 1/b: {issue: null, decision: null, pendingCreate: null}}
+          = review {ids: [a, b], code: ID_REUSED, reason: "crm shows another record under a than the one that was linked: its match keys and all its values are others at once. Break the link, and link the right ones by hand. What was made to refer to it since then may name the former one: look at that, too."}
       "
     `));
 
