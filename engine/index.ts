@@ -14,6 +14,7 @@ export type { Engine, EngineOptions, OutcomeEvent } from './engine.ts';
 export { asTandemError, ERRORS, type ErrorCode, faultOf, RETRIES, TandemError, unquoted } from './errors.ts';
 export { type Json, type JsonObject, printJson } from './json.ts';
 export type { Logger } from './logger.ts';
+export { isLoopback } from './net.ts';
 export type { Attributes, Span, Tracing } from './tracing.ts';
 export { otherSide, type SideIndex, type SystemRecord } from './types.ts';
 
