@@ -42,7 +42,6 @@ export type {
   Property,
   SystemConfig,
   ValueTable,
-  ValueType,
 } from './config/types.ts';
 export { isFault, parseYaml } from './config/yaml.ts';
 
@@ -51,7 +50,7 @@ export { isFault, parseYaml } from './config/yaml.ts';
 export { compileExpression } from './expression/compile.ts';
 export { nearest } from './expression/nearest.ts';
 export { type PathStep, parsePath, type WritablePath } from './expression/path.ts';
-export { canonical, isEmpty, tableKey, unkeyed } from './expression/values.ts';
+export { canonical, isEmpty, tableKey, unkeyed, type ValueType } from './expression/values.ts';
 
 // ---------------------------------------------------------------- systems
 
