@@ -10,7 +10,7 @@
 // ---------------------------------------------------------------- the engine, and what all parts share
 
 export { createEngine } from './create-engine.ts';
-export type { Engine, EngineOptions, OutcomeEvent } from './engine.ts';
+export type { BrakeEvent, Engine, EngineOptions, FailureEvent, OutcomeEvent, TriggerRequest } from './engine.ts';
 export { asTandemError, ERRORS, type ErrorCode, faultOf, RETRIES, TandemError, unquoted } from './errors.ts';
 export { type Json, type JsonObject, printJson } from './json.ts';
 export type { Logger } from './logger.ts';
@@ -62,6 +62,31 @@ export { readPath } from './connectors/http/read-path.ts';
 export { tooLarge, toRecord } from './connectors/http/to-record.ts';
 export { createTransport } from './connectors/http/transport.ts';
 export { verifyWebhook } from './connectors/http/webhooks.ts';
+
+// ---------------------------------------------------------------- for embedding: a connector of one's own (decision 0065)
+
+export {
+  type Called,
+  type Capabilities,
+  type Change,
+  CheckpointLost,
+  type Connector,
+  type ConnectorHost,
+  type CreateOptions,
+  type Effect,
+  type ListOptions,
+  type OpenConnector,
+  type Operation,
+  type Page,
+  type SystemCall,
+  type Turn,
+  type Unidentified,
+  type UpdateOptions,
+  type WriteOptions,
+} from './connectors/connector.ts';
+export type { CallInfo } from './connectors/host.ts';
+export { networkFailure } from './connectors/network.ts';
+export type { Connectors } from './connectors/registry.ts';
 
 // ---------------------------------------------------------------- checks, which write nothing
 
