@@ -67,7 +67,7 @@ test.each<[string, Record<string, unknown>, string]>([
   ['minLength', { limit: 1 }, 'may not be empty'],
   ['format', { format: 'date-time' }, 'must be a date and time (ISO 8601)'],
   ['a keyword that nobody thought of', {}, 'does not have the form that is needed'],
-])('a request that does not fit %s is told what to send: %o', (keyword, params, message) => {
+])('a request that does not fit %s shows what to send: %o', (keyword, params, message) => {
   const fault = { keyword, params, instancePath: '/list/0', schemaPath: '', message: 'must NOT be so' };
   expect(problemOf({ validation: [fault], validationContext: 'querystring' }, 'r')).toMatchObject({
     code: 'BAD_REQUEST',
