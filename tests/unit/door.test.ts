@@ -18,8 +18,15 @@ const THROWN = ['CheckpointLost'];
 type Read = (path: string) => string;
 const fromDisk: Read = (path) => readFileSync(join(ROOT, path), 'utf8');
 
-const parse = (path: string, read: Read): ts.SourceFile =>
-  ts.createSourceFile(path, read(path), ts.ScriptTarget.Latest);
+/** Parsed files by their text: most are asked for many times. */
+const parsed = new Map<string, ts.SourceFile>();
+function parse(path: string, read: Read): ts.SourceFile {
+  const text = read(path);
+  const key = `${path}\n${text}`;
+  const file = parsed.get(key) ?? ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
+  parsed.set(key, file);
+  return file;
+}
 
 /** A name that a file imports or passes on. */
 interface Passed {
