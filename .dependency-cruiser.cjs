@@ -1,6 +1,9 @@
 // Which folder may import which (docs/architecture.md). Dependencies point one way:
-//   cli, server -> api; cli, server -> engine/queue -> engine/sync -> engine/{merge,links,connectors} -> engine/store -> engine/{expression,config} -> engine/*.ts
-// Imports of types count like any other, but where a rule says otherwise. `npm run deps` checks it.
+//   cli, server -> api -> engine/index.ts, the one door to:
+//   engine/runtime -> engine/queue -> engine/sync -> engine/{merge,connectors,store} -> engine/{model,config} -> engine/expression -> engine/*.ts
+//   engine/{check,threads} -> engine/sync, connectors, config: checks that write nothing, and the threads in which drafts are tried
+// engine/create-engine.ts and engine/engine.ts put the parts together. engine/queue takes the names of queues and the kinds of jobs from
+// engine/runtime/queues.ts, and nothing else of runtime. Imports of types count like any other, but where a rule says otherwise. `npm run deps` checks it.
 
 const TYPES = ['type-only'];
 const engine = (...folders) => `^engine/(${folders.join('|')})(/|\\.ts$)`;
@@ -125,18 +128,26 @@ module.exports = {
 
     // The layers of engine/, from the top down.
     {
-      name: 'sync-not-to-queue',
+      name: 'queue-knows-queues-only',
       severity: 'error',
-      comment: 'sync does the work of one job and knows nothing of jobs; queue calls it.',
-      from: { path: engine('sync') },
-      to: { path: engine('queue') },
+      comment:
+        'runtime is what a process does with queues, and calls queue; of it, queue knows which queues and jobs there are.',
+      from: { path: engine('queue') },
+      to: { path: '^engine/runtime/(?!queues\\.ts$)' },
     },
     {
-      name: 'links-below-sync',
+      name: 'sync-below-jobs',
       severity: 'error',
-      comment: 'links, connectors and merge meet in engine/sync only.',
-      from: { path: engine('links') },
-      to: { path: engine('connectors', 'merge', 'sync', 'queue') },
+      comment: 'sync does the work of one job and knows nothing of jobs; runtime calls it.',
+      from: { path: engine('sync') },
+      to: { path: engine('queue', 'runtime', 'check', 'threads') },
+    },
+    {
+      name: 'checks-write-nothing',
+      severity: 'error',
+      comment: 'check and threads try what is declared: jobs and stored data are none of their business.',
+      from: { path: engine('check', 'threads') },
+      to: { path: engine('store', 'queue', 'runtime'), dependencyTypesNot: TYPES },
     },
     {
       name: 'store-knows-no-work',
@@ -145,7 +156,7 @@ module.exports = {
         'store keeps data in Redis: what is done with them is decided above it. It may name types of what it keeps.',
       from: { path: engine('store') },
       to: {
-        path: engine('links', 'merge', 'connectors', 'sync', 'queue', 'runtime', 'check'),
+        path: engine('merge', 'connectors', 'sync', 'queue', 'runtime', 'check', 'threads'),
         dependencyTypesNot: TYPES,
       },
     },
@@ -159,9 +170,9 @@ module.exports = {
     {
       name: 'connectors-below-sync',
       severity: 'error',
-      comment: 'links, connectors and merge meet in engine/sync only.',
+      comment: 'connectors, merge and store meet in engine/sync only.',
       from: { path: engine('connectors') },
-      to: { path: engine('links', 'merge', 'sync', 'queue') },
+      to: { path: engine('merge', 'store', 'sync', 'queue', 'runtime', 'check', 'threads') },
     },
     {
       name: 'merge-is-pure',
@@ -200,7 +211,21 @@ module.exports = {
       severity: 'error',
       comment: 'config and expression know files and values, not what is done with them.',
       from: { path: engine('config', 'expression') },
-      to: { path: engine('merge', 'links', 'connectors', 'sync', 'queue') },
+      to: { path: engine('merge', 'store', 'connectors', 'sync', 'queue', 'runtime', 'check', 'threads') },
+    },
+    {
+      name: 'expression-below-config',
+      severity: 'error',
+      comment: 'Expressions and values stand for themselves; files are made of them.',
+      from: { path: engine('expression') },
+      to: { path: engine('config', 'model') },
+    },
+    {
+      name: 'model-needs-nothing',
+      severity: 'error',
+      comment: 'model holds the words that store, merge and sync share.',
+      from: { path: engine('model') },
+      to: { path: '^engine/[^/]+/', pathNot: '^engine/model/', dependencyTypesNot: TYPES },
     },
     {
       name: 'errors-and-types-need-nothing',

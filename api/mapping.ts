@@ -1,6 +1,6 @@
 /** Mappings: those in force, drafts checked, what one record would become, and the end of a mapping. */
 import Type from 'typebox';
-import { CREATE_RULES, ISSUE_KINDS, type IssueKind, LAWS, ORIGINS } from '../engine/index.ts';
+import { CONFLICT_RULES, CREATE_RULES, ISSUE_KINDS, type IssueKind, LAWS, ORIGINS } from '../engine/index.ts';
 import { Fault } from './problem.ts';
 import { BrakeOn, consequence } from './review.ts';
 import {
@@ -78,7 +78,8 @@ const summary = {
 export const MappingSummary = object(summary);
 export type MappingSummary = Static<typeof MappingSummary>;
 
-const conflict = described('"latest", "review", or the side that wins', text);
+const namedRules = Object.keys(CONFLICT_RULES).map((name) => `"${name}"`);
+const conflict = described(`${namedRules.join(', ')}, or the side that wins`, text);
 const ms = described('Milliseconds', Type.Integer());
 const brakeLimit = object({ count, percent: Type.Number(), minimum: count });
 

@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import { ERRORS } from '../engine/index.ts';
 
-export function errorCode(text: string): string {
+export function parseErrorCode(text: string): string {
   if (Object.hasOwn(ERRORS, text)) return text;
   const near = Object.keys(ERRORS).filter((code) => code.includes(text.toUpperCase()));
   throw new InvalidArgumentError(

@@ -31,14 +31,9 @@ export interface FollowOptions {
   readonly still?: number | undefined;
 }
 
-/** @returns the run as it ended; of a group, `runs` holds the runs of its mappings */
-export async function followRun(client: Client, id: string, output: Output, options: FollowOptions = {}): Promise<Run> {
-  const [run] = await followRuns(client, [id], output, options);
-  return run!;
-}
-
 /**
- * A signal ends the following, and this process as it does by itself; the runs go on.
+ * Follows runs to their end. A signal ends the following, and this process as it does by itself; the runs go on.
+ * @returns the runs as they ended, in the order of `ids`; of a group, `runs` holds the runs of its mappings
  * @throws Failure where Tandem stays away, or forgot a run; TIMEOUT
  */
 export async function followRuns(

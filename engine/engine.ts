@@ -51,7 +51,7 @@ export interface EngineOptions {
   readonly connectors?: Connectors;
   readonly onCall?: (call: CallInfo) => void;
   readonly onOutcome?: (event: OutcomeEvent) => void;
-  readonly onFailure?: (failure: Failure) => void;
+  readonly onFailure?: (failure: FailureEvent) => void;
   readonly onBrake?: (event: BrakeEvent) => void;
 }
 
@@ -70,7 +70,7 @@ export interface OutcomeEvent {
 }
 
 /** A try that came to nothing, and what becomes of the work. */
-export interface Failure {
+export interface FailureEvent {
   readonly mapping: string;
   readonly work: 'reconcile' | 'scan';
   readonly code: ErrorCode;
@@ -85,6 +85,7 @@ export interface BrakeEvent {
   readonly brake: Brake;
 }
 
+/** Which run is to begin: a scan of the mapping, or a look at one record of it. */
 export interface TriggerRequest {
   readonly mapping: string;
   readonly scan?: RunKind;

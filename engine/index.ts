@@ -10,10 +10,11 @@
 // ---------------------------------------------------------------- the engine, and what all parts share
 
 export { createEngine } from './create-engine.ts';
-export type { Engine, EngineOptions, OutcomeEvent } from './engine.ts';
+export type { BrakeEvent, Engine, EngineOptions, FailureEvent, OutcomeEvent, TriggerRequest } from './engine.ts';
 export { asTandemError, ERRORS, type ErrorCode, faultOf, RETRIES, TandemError, unquoted } from './errors.ts';
 export { type Json, type JsonObject, printJson } from './json.ts';
 export type { Logger } from './logger.ts';
+export { isLoopback } from './net.ts';
 export type { Attributes, Span, Tracing } from './tracing.ts';
 export { otherSide, type SideIndex, type SystemRecord } from './types.ts';
 
@@ -41,7 +42,6 @@ export type {
   Property,
   SystemConfig,
   ValueTable,
-  ValueType,
 } from './config/types.ts';
 export { isFault, parseYaml } from './config/yaml.ts';
 
@@ -50,7 +50,7 @@ export { isFault, parseYaml } from './config/yaml.ts';
 export { compileExpression } from './expression/compile.ts';
 export { nearest } from './expression/nearest.ts';
 export { type PathStep, parsePath, type WritablePath } from './expression/path.ts';
-export { canonical, isEmpty, tableKey, unkeyed } from './expression/values.ts';
+export { canonical, isEmpty, tableKey, unkeyed, type ValueType } from './expression/values.ts';
 
 // ---------------------------------------------------------------- systems
 
@@ -62,6 +62,31 @@ export { readPath } from './connectors/http/read-path.ts';
 export { tooLarge, toRecord } from './connectors/http/to-record.ts';
 export { createTransport } from './connectors/http/transport.ts';
 export { verifyWebhook } from './connectors/http/webhooks.ts';
+
+// ---------------------------------------------------------------- for embedding: a connector of one's own (decision 0065)
+
+export {
+  type Called,
+  type Capabilities,
+  type Change,
+  CheckpointLost,
+  type Connector,
+  type ConnectorHost,
+  type CreateOptions,
+  type Effect,
+  type ListOptions,
+  type OpenConnector,
+  type Operation,
+  type Page,
+  type SystemCall,
+  type Turn,
+  type Unidentified,
+  type UpdateOptions,
+  type WriteOptions,
+} from './connectors/connector.ts';
+export type { CallInfo } from './connectors/host.ts';
+export { networkFailure } from './connectors/network.ts';
+export type { Connectors } from './connectors/registry.ts';
 
 // ---------------------------------------------------------------- checks, which write nothing
 

@@ -5,8 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { ERRORS, TandemError } from '../engine/index.ts';
-import { isLoopback } from './listen.ts';
+import { ERRORS, isLoopback, TandemError } from '../engine/index.ts';
 import { HttpProblem } from './problems.ts';
 
 declare module 'fastify' {

@@ -1,6 +1,6 @@
 /** Where a server listens, and where not: the one way in which every process begins to, with or without the whole surface. */
 import type { FastifyInstance } from 'fastify';
-import { TandemError } from '../engine/index.ts';
+import { isLoopback, TandemError } from '../engine/index.ts';
 
 export interface ListenOptions {
   /** Default: 127.0.0.1 */
@@ -53,12 +53,6 @@ const REASONS: Readonly<Record<string, string>> = {
 function reasonOf(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
   return REASONS[code] ?? code;
-}
-
-/** Whether a host name or address can be reached from this machine only. */
-export function isLoopback(host: string): boolean {
-  const name = host.replace(/^\[|\]$/g, '').toLowerCase();
-  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
 }
 
 /** Where one connects to what listens on `host`, as it stands in an address. */

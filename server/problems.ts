@@ -44,7 +44,7 @@ export function problemOf(error: unknown, requestId: string): Problem {
     return problem(error.code, error.message, namesOf(error));
   const { statusCode, validation, validationContext, code } = error as Partial<FastifyError>;
   if (validation) {
-    const errors = validation.map((fault) => faultOf(fault, validationContext ?? 'request'));
+    const errors = validation.map((fault) => requestFault(fault, validationContext ?? 'request'));
     return problem('BAD_REQUEST', errors.map(({ path, message }) => `${path} ${message}`).join('; '), { errors });
   }
   if (code === 'FST_ERR_HANDLER_TIMEOUT')
@@ -117,8 +117,8 @@ function namesOf({ context }: TandemError): Partial<Problem> {
   return names;
 }
 
-/** One fault of ajv in words that say what to send instead. */
-function faultOf(fault: FastifySchemaValidationError, part: string): RequestFault {
+/** One fault that ajv found in a request, in words that say what to send instead. */
+function requestFault(fault: FastifySchemaValidationError, part: string): RequestFault {
   const at = fault.instancePath.replace(/^\//, '').replace(/\//g, '.');
   const where = part === 'querystring' ? 'query' : part;
   const path = at === '' ? where : `${where}.${at}`;
@@ -128,15 +128,40 @@ function faultOf(fault: FastifySchemaValidationError, part: string): RequestFaul
       return { path: `${path}.${String(params.additionalProperty)}`, message: 'is not known here' };
     case 'required':
       return { path: `${path}.${String(params.missingProperty)}`, message: 'is missing' };
-    case 'enum':
-      return {
-        path,
-        message: `must be one of ${(params.allowedValues as unknown[]).map((value) => JSON.stringify(value)).join(', ')}`,
-      };
     default:
-      return { path, message: fault.message ?? 'is not valid' };
+      return { path, message: NEEDS[fault.keyword]?.(params) ?? 'does not have the form that is needed' };
   }
 }
+
+/** What a value has to be, by the keyword of its schema that it does not fit. */
+const NEEDS: Readonly<Record<string, (params: Readonly<Record<string, unknown>>) => string>> = {
+  enum: ({ allowedValues }) =>
+    `must be one of ${(allowedValues as unknown[]).map((value) => JSON.stringify(value)).join(', ')}`,
+  type: ({ type }) =>
+    `must be ${[type]
+      .flat()
+      .map((name) => TYPES[String(name)] ?? String(name))
+      .join(' or ')}`,
+  minimum: ({ limit }) => `must be at least ${limit}`,
+  maximum: ({ limit }) => `may be at most ${limit}`,
+  minLength: ({ limit }) => (limit === 1 ? 'may not be empty' : `must have at least ${limit} characters`),
+  maxLength: ({ limit }) => `may have at most ${limit} characters`,
+  minItems: ({ limit }) => `must have at least ${limit} ${limit === 1 ? 'entry' : 'entries'}`,
+  maxItems: ({ limit }) => `may have at most ${limit} entries`,
+  minProperties: ({ limit }) => `must have at least ${limit} ${limit === 1 ? 'member' : 'members'}`,
+  pattern: ({ pattern }) => `does not have the form that is needed (${pattern})`,
+  format: ({ format }) => (format === 'date-time' ? 'must be a date and time (ISO 8601)' : `must be a ${format}`),
+};
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'text',
+  object: 'an object',
+  array: 'a list',
+  boolean: 'true or false',
+  null: 'null',
+  integer: 'a whole number',
+  number: 'a number',
+};
 
 /**
  * Answers an error; the one place where errors of requests are logged.

@@ -1,6 +1,6 @@
 /** What an acceptance test finds out: one check per row and direction, or per rule of a mapping. */
 
-export type Verdict = 'passed' | 'failed' | 'not testable';
+export type CheckResult = 'passed' | 'failed' | 'not testable';
 
 export type RowCheck = 'set' | 'changed' | 'one-way' | 'cleared' | 'entries' | 'refused';
 export type RuleCheck =
@@ -29,20 +29,20 @@ export interface Check {
   /** Names of the sides: where something was written, and where it was looked for. */
   readonly from: string;
   readonly to: string;
-  readonly verdict: Verdict;
+  readonly verdict: CheckResult;
   /** What was found, or why it cannot be tested. */
   readonly reason?: string;
   /** Milliseconds from the answer to the write until the other side had it. */
   readonly ms?: number;
 }
 
-export interface Counts {
+export interface CheckCounts {
   readonly passed: number;
   readonly failed: number;
   readonly 'not testable': number;
 }
 
-export const countsOf = (checks: readonly Check[]): Counts => ({
+export const countsOf = (checks: readonly Check[]): CheckCounts => ({
   passed: checks.filter(({ verdict }) => verdict === 'passed').length,
   failed: checks.filter(({ verdict }) => verdict === 'failed').length,
   'not testable': checks.filter(({ verdict }) => verdict === 'not testable').length,

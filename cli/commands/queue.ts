@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { BulkAction, BulkAnswer, Job, JobPage, MarkedPage, Queue, QueuePage } from '../../api/index.ts';
 import { BULK } from '../../api/index.ts';
 import { DELAY_REASONS, JOB_STATES } from '../../engine/index.ts';
-import { errorCode } from '../codes.ts';
+import { parseErrorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { confirm } from '../confirm.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
@@ -21,7 +21,7 @@ interface Filter {
 
 /** Options that choose jobs, the same for every command that has them. */
 const CHOICES = {
-  code: () => new Option('--code <code>', 'only those with this code').argParser(errorCode),
+  code: () => new Option('--code <code>', 'only those with this code').argParser(parseErrorCode),
   reason: () =>
     new Option('--reason <reason>', 'only delayed ones that wait for this').choices(Object.keys(DELAY_REASONS)),
   job: () => new Option('--job <id>', 'only this one'),

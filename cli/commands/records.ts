@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { IssuePage, IssueReasonPage } from '../../api/index.ts';
 import { ISSUE_KINDS } from '../../engine/index.ts';
-import { errorCode } from '../codes.ts';
+import { parseErrorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { OK } from '../failure.ts';
 import { reasonTable, reasonWords } from '../format/issue-lines.ts';
@@ -33,7 +33,7 @@ export function recordsCommand(program: Command): void {
     ],
   })
     .addOption(new Option('--kind <kind>', 'only these').choices(ISSUE_KINDS))
-    .option('--code <code>', 'only those with this code', errorCode)
+    .option('--code <code>', 'only those with this code', parseErrorCode)
     .option('--list', 'list the records too')
     .option('--limit <n>', 'with --list: how many at most', wholeNumber, 50)
     .option('--offset <n>', 'with --list: how many to leave out first', wholeNumber)

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Retried } from '../../api/index.ts';
 import { ISSUE_KINDS } from '../../engine/index.ts';
-import { errorCode } from '../codes.ts';
+import { parseErrorCode } from '../codes.ts';
 import { action, declare } from '../command.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { followRuns, leaves, printSummary } from '../follow.ts';
@@ -31,7 +31,7 @@ export function retryCommand(program: Command): void {
     ],
   })
     .option('--kind <kind>', `only these: ${ISSUE_KINDS.join(', ')}`)
-    .option('--code <code>', 'only those with this code', errorCode)
+    .option('--code <code>', 'only those with this code', parseErrorCode)
     .option('--record <side/id>', 'only this record');
   following(retry).action(
     action<Options, [string | undefined]>(

@@ -130,15 +130,6 @@ function variable(name: string, standard: string, does: string): Variable {
   return { name, default: standard, does };
 }
 
-/** The table as docs/environment.md holds it. */
-export function variablesTable(): string {
-  const rows = VARIABLES.map(({ name, default: standard, does }) => {
-    const shown = standard === '' ? '' : standard.includes(' ') ? standard : `\`${standard}\``;
-    return `| \`${name}\` | ${shown} | ${does} |`;
-  });
-  return ['| variable | default | what it does |', '| --- | --- | --- |', ...rows].join('\n');
-}
-
 /** Reads one variable after the other, and collects what is wrong with them. */
 function createReader(env: Env) {
   const wrong: string[] = [];

@@ -24,5 +24,8 @@ export type ConflictRule = NamedConflictRule | SideIndex;
 
 export const NAMED_CONFLICT_RULES = Object.keys(CONFLICT_RULES) as NamedConflictRule[];
 
+/** Of a mapping that states none. */
+export const DEFAULT_CONFLICT_RULE: NamedConflictRule = 'latest';
+
 /** Whether a rule is one of the table; else it names a side. */
 export const isNamedConflictRule = (text: string): text is NamedConflictRule => Object.hasOwn(CONFLICT_RULES, text);

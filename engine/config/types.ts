@@ -2,6 +2,7 @@
 import type { Expression } from '../expression/expression.ts';
 import type { Form } from '../expression/forms.ts';
 import type { WritablePath } from '../expression/path.ts';
+import type { ValueType } from '../expression/values.ts';
 import type { JsonObject, SideIndex } from '../types.ts';
 import type { BrakeConfig } from './brake-limits.ts';
 import type { ConflictRule } from './conflict.ts';
@@ -247,11 +248,6 @@ export interface WebhookRegistrationConfig {
 
 // ---------------------------------------------------------------- mappings
 
-/**
- * How values of a property are compared, read and written: see `parseValue`, `canonical` and `toJson` in
- * expression/values.ts.
- */
-export type ValueType = 'string' | 'integer' | 'decimal' | 'boolean' | 'date' | 'datetime' | 'list';
 export type DeleteRule = 'keep' | 'propagate' | 'review';
 /** Both ways, or the one side that the value flows to. */
 export type Direction = 'both' | SideIndex;

@@ -7,7 +7,7 @@ import { jittered } from '../timing.ts';
  * `failed`: it was sent, and no good response came. `doubtful`: so too, and it is not known whether the system is to blame.
  * `none`: the system was not asked at all.
  */
-export type Verdict = 'good' | 'not-sent' | 'failed' | 'doubtful' | 'none';
+export type CallVerdict = 'good' | 'not-sent' | 'failed' | 'doubtful' | 'none';
 
 export interface Breaker {
   /** Calls pause. */
@@ -18,7 +18,7 @@ export interface Breaker {
   readonly since: number;
   over(): number;
   /** Before a call. @returns to be called once with how it went. @throws TandemError SYSTEM_DOWN with `retryAfter` */
-  enter(): (verdict: Verdict, error: TandemError | undefined, address: string) => void;
+  enter(): (verdict: CallVerdict, error: TandemError | undefined, address: string) => void;
   down(cause?: unknown): TandemError;
   /** Opens it at once: it is known that no call would do. */
   trip(error: TandemError): void;

@@ -4,7 +4,7 @@
  * What a failure is, and why it is not left to a library: docs/decisions/0013-circuit.md. Does no I/O.
  */
 import type { ErrorCode, TandemError } from '../errors.ts';
-import { type Breaker, createBreaker, type Verdict } from './breaker.ts';
+import { type Breaker, type CallVerdict, createBreaker } from './breaker.ts';
 import { isNotSent } from './network.ts';
 
 /** How the last call of a system went, or why its calls wait. */
@@ -90,7 +90,7 @@ export function createCircuit(system: string, options: CircuitOptions = {}): Cir
   const writes = breaker(() => `${system} takes no writes now: they wait until it does again`);
   let last: SystemStatus = { state: 'unknown' };
 
-  const note = (verdict: Verdict): void => {
+  const note = (verdict: CallVerdict): void => {
     if (verdict === 'none') return;
     last = { state: verdict === 'good' ? 'up' : 'failing', at: Date.now() };
   };
@@ -145,7 +145,7 @@ const stateOf = (trouble: TandemError | undefined): 'down' | 'unauthorized' | 'r
 
 const hint = (names: readonly string[] = []): string => (names.length === 0 ? '' : `, check ${names.join(' and ')}`);
 
-function verdictOf(error: TandemError | undefined): Verdict {
+function verdictOf(error: TandemError | undefined): CallVerdict {
   if (error === undefined) return 'good';
   // It is there, and whether it refuses one record or everything, a check shows.
   if (REFUSED.has(error.code)) return 'doubtful';
@@ -160,7 +160,7 @@ function verdictOf(error: TandemError | undefined): Verdict {
  * many of these, and nothing else to write for a while. That it cannot be reached concerns all calls. A 429 comes
  * before anybody has tried to write.
  */
-function verdictOfWrite(verdict: Verdict, error: TandemError | undefined): Verdict {
+function verdictOfWrite(verdict: CallVerdict, error: TandemError | undefined): CallVerdict {
   if (verdict === 'not-sent' || isOfRecord(error)) return 'doubtful';
   if (error?.code === 'SYSTEM_REFUSED') return 'failed';
   return error?.context.status === 429 ? 'none' : verdict;

@@ -14,6 +14,7 @@ import type { Attributes } from '../tracing.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import type { SystemClock } from './clock.ts';
 
+/** A system as the engine sees it: what can be done with the records of its entities. */
 export interface Connector {
   /**
    * What can be done with the records of an entity, by the configuration alone: no call is made. The answer stays the same
@@ -81,6 +82,7 @@ export interface Capabilities {
   readonly delete: boolean;
 }
 
+/** Which records a list holds, and where it begins. */
 export interface ListOptions {
   /** ISO 8601. Without it, or where `capabilities` offers no `since`, all records are listed. */
   readonly since?: string | undefined;
@@ -97,6 +99,7 @@ export interface ListOptions {
 /** A list cannot be read on from a checkpoint: it has to be read from its beginning. */
 export class CheckpointLost extends Error {}
 
+/** A page of a list, as `Connector.list` yields it. */
 export interface Page {
   readonly records: readonly SystemRecord[];
   /** Number of the page in its list, from 1. */
@@ -113,12 +116,14 @@ export interface Page {
   readonly unidentified: { readonly count: number; readonly first: readonly Unidentified[] };
 }
 
+/** A record in a list without a usable id. */
 export interface Unidentified {
   /** In its page, from 0. */
   readonly position: number;
   readonly error: TandemError;
 }
 
+/** What the engine hands along with each write. */
 export interface WriteOptions {
   /**
    * Called right before the bytes leave, at each try: what it throws ends the write, and nothing was sent. There is another try
@@ -127,6 +132,7 @@ export interface WriteOptions {
   readonly guard?: (() => void) | undefined;
 }
 
+/** What the engine hands along with an update. */
 export interface UpdateOptions extends WriteOptions {
   /**
    * Called once the system has taken the update, before anything else is asked of it. A reading of the record that fails after
@@ -135,11 +141,13 @@ export interface UpdateOptions extends WriteOptions {
   readonly taken?: (() => void) | undefined;
 }
 
+/** What the engine hands along with a create. */
 export interface CreateOptions extends WriteOptions {
   /** The same for each try of one create. */
   readonly idempotencyKey?: string | undefined;
 }
 
+/** What an update writes: the paths in `changed`, with their values in `data`. */
 export interface Change {
   /** The whole new normalized record. */
   readonly data: JsonObject;
@@ -178,11 +186,13 @@ export interface ConnectorHost {
 /** Waits for a slot and for the limits of the system, then does one exchange. */
 export type Turn = <R>(exchange: () => Promise<R>) => Promise<R>;
 
+/** What is done with records, for measures and traces; `webhook` is what registers those of Tandem. */
 export type Operation = 'list' | 'read' | 'find' | 'create' | 'update' | 'delete' | 'webhook';
 
-/** `create` is the one thing whose repetition does harm. */
+/** What a call changes in the system. `create` is the one thing whose repetition does harm. */
 export type Effect = 'read' | 'create' | 'update' | 'delete';
 
+/** One call to a system, as `ConnectorHost.call` wants to know it beforehand. */
 export interface SystemCall {
   readonly entity: string;
   readonly operation: Operation;
@@ -197,6 +207,7 @@ export interface SystemCall {
   readonly span: { readonly name: string; readonly attributes: Attributes };
 }
 
+/** What a call came to. */
 export interface Called<T> {
   readonly value: T;
   readonly status?: number | undefined;

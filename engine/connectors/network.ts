@@ -27,7 +27,15 @@ export function isNotSent(error: unknown): boolean {
   return code !== undefined && NOT_SENT.has(code);
 }
 
-/** The error for a request that got no response, or not the whole of it. */
+/**
+ * The error for a request that got no response, or not the whole of it.
+ * @param effect what the request changes: of a create it is not known then whether it was done
+ * @param system its name
+ * @param entity its name
+ * @param error what the network threw; the first `code` in it and its causes tells whether anything was sent
+ * @returns SYSTEM_UNREACHABLE where nothing was sent, and for a read; else OUTCOME_UNKNOWN for a create, SYSTEM_UNAVAILABLE for
+ *   another write
+ */
 export function networkFailure(effect: Effect, system: string, entity: string, error: unknown): TandemError {
   const code = networkCode(error);
   const context = { system, entity, cause: error };

@@ -4,6 +4,7 @@ import { TandemError } from '../errors.ts';
 import type { OpenConnector } from './connector.ts';
 import { openHttpConnector } from './http/http-connector.ts';
 
+/** How the connector of a kind is made, by the name of the kind. */
 export type Connectors = Readonly<Record<string, OpenConnector>>;
 
 const KINDS: Connectors = { http: openHttpConnector };

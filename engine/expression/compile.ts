@@ -35,6 +35,9 @@ const NO_CALLS: Calls = { link: [], record: [], find: [], volatile: [], account:
 const EXIT = Symbol.for('jsonata.__evaluate_exit') as unknown as string;
 
 /**
+ * Compiles an expression of JSONata. A plain path, such as `address.city`, is read without it.
+ * @param source the text of the expression
+ * @returns what evaluates it, and what is known of it beforehand: the functions that it calls, and its path where it is one
  * @throws TandemError CONFIG_EXPRESSION with JSONata's reason; `errorPosition` tells the character
  */
 export function compileExpression(source: string, options: CompileOptions = {}): CompiledExpression {

@@ -7,6 +7,7 @@ import { ExactNumber } from '../json.ts';
 import type { Json } from '../types.ts';
 import { type Form, inForm } from './forms.ts';
 
+/** How values are compared, read and written: see `parseValue`, `canonical` and `toJson`. */
 export type ValueType = 'string' | 'integer' | 'decimal' | 'boolean' | 'date' | 'datetime' | 'list';
 
 export interface TypeOptions {

@@ -1,7 +1,7 @@
 /** A scan as a job: reads both sides, or the links, marks what needs work, and ends its run's search. */
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
 import type { Config, Mapping } from '../config/types.ts';
-import type { Engine, Failure } from '../engine.ts';
+import type { Engine, FailureEvent } from '../engine.ts';
 import { asTandemError, type ErrorCode, TandemError } from '../errors.ts';
 import { type Logger, withFields } from '../logger.ts';
 import { formerOf } from '../queue/missing.ts';
@@ -175,7 +175,7 @@ const deliveredOf = (version: string, { records, ...request }: FoundOnPage): Del
   records.map((one) => ({ ...one, ...request, record: one.view.record, version, from: 'list' }));
 
 async function scanFailed({ engine, job, token, mapping, run, log }: Scanning, error: TandemError): Promise<never> {
-  const report = (code: ErrorCode, result: Failure['result']): void =>
+  const report = (code: ErrorCode, result: FailureEvent['result']): void =>
     engine.options.onFailure?.({ mapping: mapping.name, work: 'scan', code, result });
   if (error.retry === 'quota') {
     const wait = error.context.retryAfter ?? 1_000;

@@ -3,7 +3,7 @@ import { coalesce } from '../coalesce.ts';
 import { type BrakeListener, brakeRequest, parseBrake } from './brake.ts';
 import { pairs } from './flat.ts';
 import { type Packable, pack } from './msgpack.ts';
-import { LOOKED } from './scripts.ts';
+import { RECORDS_PER_SCRIPT } from './scripts.ts';
 import type { StoreContext } from './store-context.ts';
 import type { Batches } from './types.ts';
 import type { WireUnit } from './units.ts';
@@ -17,7 +17,7 @@ type Begins = Pick<Batches, 'begin' | 'withdraw' | 'noteCreate' | 'dropWrites' |
 export function createBegins({ scripts }: StoreContext, tell: BrakeListener): Begins {
   const begin = coalesce<WireUnit, string[]>(
     (requests) => scripts.text('begin', pack(requests as Packable)),
-    LOOKED,
+    RECORDS_PER_SCRIPT,
     LINGER,
   );
 

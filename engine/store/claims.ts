@@ -4,7 +4,7 @@
  */
 import { coalesce } from '../coalesce.ts';
 import { type Packable, pack } from './msgpack.ts';
-import { LOOKED } from './scripts.ts';
+import { RECORDS_PER_SCRIPT } from './scripts.ts';
 import { redisTime, type StoreContext } from './store-context.ts';
 import type { Batches } from './types.ts';
 import { packIndex, type WireUnit } from './units.ts';
@@ -22,7 +22,10 @@ export function createClaims({ redis, base }: StoreContext) {
 /** Claims that are taken, or extended, by those who work on a batch. */
 export function createClaiming(context: StoreContext): Pick<Batches, 'extend' | 'claim' | 'lock'> {
   const { scripts } = context;
-  const lock = coalesce<WireUnit, number>((requests) => scripts.text('lock', pack(requests as Packable)), LOOKED);
+  const lock = coalesce<WireUnit, number>(
+    (requests) => scripts.text('lock', pack(requests as Packable)),
+    RECORDS_PER_SCRIPT,
+  );
 
   return {
     extend: (owner, claims, ttlMs) => claimed(owner, ttlMs, 'work', claims),

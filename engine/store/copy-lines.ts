@@ -1,5 +1,6 @@
 /** Understands the lines of a copy of links: what is stated in them may come from anywhere. */
 import { type ErrorCode, TandemError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import type { Base, SideIndex } from '../types.ts';
 import { type CopiedMapping, FORMAT } from './copy.ts';
 import type { FingerprintRecord } from './fingerprints.ts';
@@ -41,14 +42,11 @@ type Fields = Readonly<Record<string, unknown>>;
 export function parseObject(content: string): Fields | undefined {
   try {
     const value: unknown = JSON.parse(content);
-    return isFields(value) ? value : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 // ---------------------------------------------------------------- what a line says
 
@@ -58,14 +56,14 @@ export interface Head {
 }
 
 export function readHead(head: Fields | undefined): Head {
-  if (head?.tandem !== 'links' || !isFields(head.mappings))
+  if (head?.tandem !== 'links' || !isObject(head.mappings))
     throw new TandemError('BAD_REQUEST', 'This is no copy of links: its first line is not what "links export" writes.');
   if (head.format !== FORMAT)
     throw new TandemError(
       'BAD_REQUEST',
       `The copy has format ${String(head.format)}; this version of Tandem reads format ${FORMAT}.`,
     );
-  const { check, key } = isFields(head.fingerprints) ? head.fingerprints : {};
+  const { check, key } = isObject(head.fingerprints) ? head.fingerprints : {};
   if (typeof check !== 'string' || (key !== undefined && typeof key !== 'string'))
     throw new TandemError('BAD_REQUEST', 'The copy does not state by which key its fingerprints were made.');
   return { mappings: head.mappings, fingerprints: { check, ...(key === undefined ? {} : { key }) } };
@@ -121,12 +119,12 @@ function readLink(fields: Fields, { sides }: CopiedMapping): CopiedLink {
 }
 
 function readRecord(fields: Fields, { sides }: CopiedMapping): CopiedRecord {
-  if (!isFields(fields.record)) return refuse('"record" must be an object.');
+  if (!isObject(fields.record)) return refuse('"record" must be an object.');
   const side = sides.indexOf(textOf(fields.record.side, '"record.side"'));
   if (side < 0) return refuse(`"record.side" must be ${sides.join(' or ')}.`);
   const issue = issueOf(fields.issue);
   const pending = fields.pendingCreate;
-  if (pending !== undefined && !(isFields(pending) && isFields(pending.sent)))
+  if (pending !== undefined && !(isObject(pending) && isObject(pending.sent)))
     return refuse('"pendingCreate" must be a pending create.');
   return {
     side: side as SideIndex,
@@ -143,7 +141,7 @@ function pairOf<T>(
   sides: readonly [string, string],
   read: (value: unknown, name: string) => T,
 ): [T, T] {
-  if (!isFields(value) || Object.keys(value).length !== 2 || sides.some((side) => !Object.hasOwn(value, side)))
+  if (!isObject(value) || Object.keys(value).length !== 2 || sides.some((side) => !Object.hasOwn(value, side)))
     return refuse(`${name} must have a value for ${sides.join(' and ')}, and no other.`);
   return [read(value[sides[0]], `${name} of ${sides[0]}`), read(value[sides[1]], `${name} of ${sides[1]}`)];
 }
@@ -151,7 +149,7 @@ function pairOf<T>(
 function issueOf(value: unknown): Issue | undefined {
   if (value === undefined) return undefined;
   const whole =
-    isFields(value) &&
+    isObject(value) &&
     ['reason', 'mapping'].every((key) => typeof value[key] === 'string') &&
     Object.hasOwn(KIND_LETTERS, String(value.kind)) &&
     Number.isFinite(value.since);
@@ -159,7 +157,7 @@ function issueOf(value: unknown): Issue | undefined {
 }
 
 function baseOf(value: unknown): Base {
-  if (!isFields(value)) return refuse('"base" must be an object.');
+  if (!isObject(value)) return refuse('"base" must be an object.');
   for (const [name, entry] of Object.entries(value)) {
     if (!Array.isArray(entry) || entry.length < 2 || entry.length > 3)
       return refuse(`"base" of ${name} must be two fingerprints and a definition.`);

@@ -15,7 +15,11 @@ const REMEMBERED = 10_000;
 const SHORT = 200;
 const KEY_BYTES = 32;
 
-/** Tokens are 11 characters of base64url; '' stays ''. Two bytes sequences are kept free for "empty" and "unknown". */
+/**
+ * Makes fingerprints with a key: HMAC-SHA256, cut to 8 bytes.
+ * @param key secret, of 32 bytes
+ * @returns tokens of 11 characters of base64url; '' stays ''. Two byte sequences are kept free for "empty" and "unknown"
+ */
 export function createFingerprinter(key: Uint8Array): Fingerprinter {
   const secret = createSecretKey(key);
   const tokens = new Map<string, string>();

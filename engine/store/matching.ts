@@ -2,7 +2,7 @@
 import { coalesce } from '../coalesce.ts';
 import type { SideIndex } from '../types.ts';
 import { pack } from './msgpack.ts';
-import { LOOKED } from './scripts.ts';
+import { RECORDS_PER_SCRIPT } from './scripts.ts';
 import type { StoreContext } from './store-context.ts';
 import { tokenBytes } from './tokens.ts';
 import type { Token } from './types.ts';
@@ -14,7 +14,7 @@ export function createMatching({ redis, scripts, base, rules, fingerprinter }: S
   );
   const find = (side: SideIndex, rule: number | 'c', key: Buffer, limit: number): Promise<string[]> =>
     ask([family(rule, side), key, limit]);
-  const linked = coalesce<Buffer, string[][]>((requests) => scripts.text('linked', pack(requests)), LOOKED);
+  const linked = coalesce<Buffer, string[][]>((requests) => scripts.text('linked', pack(requests)), RECORDS_PER_SCRIPT);
   const bytes = (token: Token): Buffer => Buffer.from(token, 'base64url');
 
   return {

@@ -29,7 +29,7 @@ const SCRIPTS = [
 ] as const;
 
 /** Records asked about in one script, at most. */
-export const LOOKED = 500;
+export const RECORDS_PER_SCRIPT = 500;
 
 export type ScriptName = (typeof SCRIPTS)[number];
 type Argument = string | number | Buffer;

@@ -20,7 +20,7 @@ export interface TurnHolder {
 }
 
 /** The turn to test, until it is given back. */
-export interface Turn {
+export interface TestTurn {
   give(): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export async function takeTurn(
   own: TurnHolder,
   lost: () => void,
   { beat = BEAT, ttl = TTL }: { readonly beat?: number; readonly ttl?: number } = {},
-): Promise<Turn | TurnHolder> {
+): Promise<TestTurn | TurnHolder> {
   const key = `${prefix}:qa:turn`;
   const value = JSON.stringify(own);
   const renew = async (): Promise<boolean> => (await redis.eval(RENEW, 1, key, value, ttl)) === 1;

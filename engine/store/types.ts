@@ -430,14 +430,6 @@ export type CommitAnswer =
   | { readonly kind: 'done'; readonly revision?: number; readonly lease?: string }
   | { readonly kind: 'fenced' | 'taken' | 'lost' };
 
-export interface DirtyStats {
-  readonly count: number;
-  /** How many are due now. */
-  readonly due: number;
-  /** When the record that is due first became due, or will. */
-  readonly oldest: number | undefined;
-}
-
 /** What is noted before anything is written to a system. */
 export interface Begin {
   /** The link or source that it is about. */
@@ -475,9 +467,6 @@ export interface Batches {
   releaseTaken(owner: string, units: readonly Pick<TakenUnit, 'records' | 'claims'>[], inMs?: number): Promise<void>;
   /** Marks records of this mapping dirty; one that is due earlier stays so, one that is being worked on is looked at once more. */
   markDirty(records: readonly RecordRef[], inMs?: number): Promise<void>;
-  dirtyStats(): Promise<DirtyStats>;
-  /** Some of the dirty set by due time, for people who look. */
-  dirtyRecords(offset: number, limit: number): Promise<(RecordRef & { readonly due: number })[]>;
   /**
    * Extends claims, and with them the time after which the records are due again.
    * @returns Redis' time, undefined where one of the claims was lost: then none was extended

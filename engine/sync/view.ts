@@ -23,7 +23,13 @@ export interface RecordView {
   readonly fingerprinter: Fingerprinter;
 }
 
-/** @throws TandemError EXPRESSION_FAILED when `when`, a match key or a computed value fails on this record */
+/**
+ * Reads from a record what one side of a mapping needs of it: whether it takes part, its match keys, and the value of each
+ * property with its fingerprint.
+ * @param functions what expressions may ask of the world; without it there are no links and no other records
+ * @returns values and fingerprints in the mapping's order of properties
+ * @throws TandemError EXPRESSION_FAILED when `when`, a match key or a computed value fails on this record
+ */
 export async function viewRecord(
   mapping: Mapping,
   side: SideIndex,

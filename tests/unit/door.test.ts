@@ -9,13 +9,24 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DOOR = 'engine/index.ts';
 /** Folders that import nothing else of the engine (.dependency-cruiser.cjs). Tests may go past the door, so they do not count. */
 const USERS = ['server', 'cli', 'api', 'bench', 'scripts'];
+/** Stands for a program that embeds the engine and brings a connector: it imports of the engine what such a program can. */
+const EMBEDDING = 'tests/integration/connectors/lines.ts';
+/** Thrown by a connector whose lists can be read on: the one of `EMBEDDING` makes no checkpoints. */
+const THROWN = ['CheckpointLost'];
 
 /** The text of a file, by its path from the root. */
 type Read = (path: string) => string;
 const fromDisk: Read = (path) => readFileSync(join(ROOT, path), 'utf8');
 
-const parse = (path: string, read: Read): ts.SourceFile =>
-  ts.createSourceFile(path, read(path), ts.ScriptTarget.Latest);
+/** Parsed files by their text: most are asked for many times. */
+const parsed = new Map<string, ts.SourceFile>();
+function parse(path: string, read: Read): ts.SourceFile {
+  const text = read(path);
+  const key = `${path}\n${text}`;
+  const file = parsed.get(key) ?? ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
+  parsed.set(key, file);
+  return file;
+}
 
 /** A name that a file imports or passes on. */
 interface Passed {
@@ -133,19 +144,44 @@ test('engine/index.ts does nothing but pass names on, one by one', () => {
   expect(others.map((one) => one.getText(file))).toEqual([]);
 });
 
-test('every name that engine/index.ts exports is imported by server, cli, api, bench or scripts', () => {
+/** Names of types that a statement mentions; of a function those of what goes in and comes out. */
+function typesIn(statement: ts.Statement): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isBlock(node)) return;
+    if (ts.isTypeReferenceNode(node) && ts.isIdentifier(node.typeName)) found.push(node.typeName.text);
+    if (ts.isExpressionWithTypeArguments(node) && ts.isIdentifier(node.expression)) found.push(node.expression.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(statement);
+  return found;
+}
+
+test('every name that engine/index.ts exports is imported by a user of it, or is in the signature of another', () => {
   const files = USERS.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.[cm]?[jt]s$/.test(name))
       .map((name) => posix.join(folder, name.replaceAll('\\', '/'))),
   );
   const used = new Set(
-    files.flatMap((path) => {
+    [...files, EMBEDDING].flatMap((path) => {
       const file = parse(path, fromDisk);
       return [...importsOf(file), ...exportsOf(file)].filter(({ from }) => from === DOOR).map(({ there }) => there);
     }),
   );
-  const names = exportsOf(parse(DOOR, fromDisk)).map(({ name }) => name);
+  const exported = exportsOf(parse(DOOR, fromDisk));
+  const inSignatures = exported.flatMap(({ name, there, from }) => {
+    const definition = definitionOf(from ?? DOOR, there, fromDisk);
+    return definition ? typesIn(definition[1]).filter((type) => type !== name) : [];
+  });
+  const needed = new Set([...used, ...inSignatures, ...THROWN]);
+  const names = exported.map(({ name }) => name);
   expect(names.length).toBeGreaterThan(100);
-  expect(names.filter((name) => !used.has(name))).toEqual([]);
+  expect(names.filter((name) => !needed.has(name))).toEqual([]);
+});
+
+test('a program that brings a connector imports of the engine nothing but the door, and works with its types', () => {
+  const ofEngine = importsOf(parse(EMBEDDING, fromDisk)).filter(({ from }) => from?.startsWith('engine/'));
+  expect(ofEngine.length).toBeGreaterThan(5);
+  expect(ofEngine.filter(({ from }) => from !== DOOR)).toEqual([]);
 });

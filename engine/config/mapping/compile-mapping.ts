@@ -2,6 +2,7 @@
 
 import type { SideIndex } from '../../types.ts';
 import { brakeConfig } from '../brake-limits.ts';
+import { DEFAULT_CONFLICT_RULE } from '../conflict.ts';
 import { shortHash } from '../hash.ts';
 import type { Mapping, MappingSide } from '../types.ts';
 import type { YamlPath } from '../yaml.ts';
@@ -29,7 +30,7 @@ export function compileMapping(draft: MappingDraft, context: MappingContext): Co
   if (!sides[0] || !sides[1]) return { mapping: undefined, needs: [] };
   const state: Compiling = { draft, context, report, sides: [sides[0], sides[1]], needs: [], tableTexts: new Map() };
   const create = createSides(state);
-  const conflict = conflictRule(state, content.conflict ?? 'latest', ['conflict']);
+  const conflict = conflictRule(state, content.conflict ?? DEFAULT_CONFLICT_RULE, ['conflict']);
   const when = expressionsBySide(state, content.when, ['when'], { volatile: true });
   const correlate = correlates(state);
   const deletes = deleteRules(state);

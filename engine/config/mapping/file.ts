@@ -2,6 +2,7 @@
 
 import type { Form } from '../../expression/forms.ts';
 import { nearest } from '../../expression/nearest.ts';
+import type { ValueType } from '../../expression/values.ts';
 import { isObject } from '../../json.ts';
 import type { Json } from '../../types.ts';
 import type { BrakeFile } from '../brake-limits.ts';
@@ -9,7 +10,7 @@ import { NAMED_CONFLICT_RULES } from '../conflict.ts';
 import type { CreateRule } from '../create-rule.ts';
 import { createReport, type Report } from '../report.ts';
 import type { SchemaFault } from '../schema-fault.ts';
-import type { DeleteRule, JsonSchema, Problem, ValueType } from '../types.ts';
+import type { DeleteRule, JsonSchema, Problem } from '../types.ts';
 import { schemaFaults } from '../validate.ts';
 import { isFault, parseYaml } from '../yaml.ts';
 

@@ -2,7 +2,13 @@
 
 import { nearest } from '../../expression/nearest.ts';
 import type { SideIndex } from '../../types.ts';
-import { CONFLICT_RULES, type ConflictRule, isNamedConflictRule, NAMED_CONFLICT_RULES } from '../conflict.ts';
+import {
+  CONFLICT_RULES,
+  type ConflictRule,
+  DEFAULT_CONFLICT_RULE,
+  isNamedConflictRule,
+  NAMED_CONFLICT_RULES,
+} from '../conflict.ts';
 import type { CreateRule } from '../create-rule.ts';
 import type { DeleteRule, SystemConfig } from '../types.ts';
 import type { YamlPath } from '../yaml.ts';
@@ -84,7 +90,7 @@ export function conflictRule(state: Compiling, text: string, path: YamlPath): Co
 
 /** The mapping's own rule; it is reported once, where it stands. */
 export function conflictQuiet(state: Compiling): ConflictRule {
-  const text = state.draft.content.conflict ?? 'latest';
+  const text = state.draft.content.conflict ?? DEFAULT_CONFLICT_RULE;
   if (isNamedConflictRule(text)) return text;
   const index = state.sides.findIndex((side) => side.name === text);
   return index === 0 || index === 1 ? index : 'review';

@@ -5,6 +5,7 @@
 import type { Redis } from 'ioredis';
 import { createEncryption } from '../../encryption.ts';
 import { TandemError } from '../../errors.ts';
+import { isLoopback } from '../../net.ts';
 import { sleep } from '../../timing.ts';
 import { askForTokens, type OAuthConfig, type TokenEndpoint } from './token-endpoint.ts';
 import { loadTokens, lockTokens, saveTokens, type TokenSet, type TokenStore } from './token-store.ts';
@@ -111,8 +112,4 @@ async function refresh(endpoint: TokenEndpoint, store: TokenStore, stored: Token
     if (!other || !(error instanceof TandemError) || error.code !== 'SYSTEM_AUTH') throw error;
     return await askForTokens(endpoint, refreshToken, sealedElsewhere);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -9,7 +9,7 @@ import { toMillis } from './to-record.ts';
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-export interface Failure {
+export interface FailedResponse {
   readonly system: string;
   readonly entity: string;
   readonly effect: Effect;
@@ -41,7 +41,7 @@ export interface Failure {
 const MAY_PASS = new Set([402, 403, 405, 407, 408, 409, 413, 423, 425]);
 
 /** The error that a response outside 200-299 stands for. */
-export function failureOf(failure: Failure): TandemError {
+export function failureOf(failure: FailedResponse): TandemError {
   const { status, effect, system, entity } = failure;
   const retryAfter = retryAfterOf(failure.headers, failure.now);
   const context: ErrorContext = { system, entity, status, ...(retryAfter === undefined ? {} : { retryAfter }) };

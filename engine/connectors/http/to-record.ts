@@ -8,7 +8,14 @@ import type { JsonObject, SystemRecord } from '../../types.ts';
 import { isObject, readPath } from './read-path.ts';
 import { TooMuch } from './response-body.ts';
 
-/** @throws TandemError RECORD_TOO_LARGE, EXPRESSION_FAILED, EXPRESSION_LIMIT or SYSTEM_BAD_RESPONSE, with the id in its context where it could be read */
+/**
+ * Makes a record of what a system answered: normalized, its id as text, its times in ISO 8601 UTC.
+ * @param raw the parsed JSON of one record, as the response holds it
+ * @param version what `If-Match` needs for this record, where the system has such a thing
+ * @returns the record, whose `data` is what `normalize` makes of it; without that, all that was answered
+ * @throws TandemError RECORD_TOO_LARGE, EXPRESSION_FAILED, EXPRESSION_LIMIT or SYSTEM_BAD_RESPONSE, with the id in its context
+ *   where it could be read
+ */
 export async function toRecord(entity: EntityConfig, raw: unknown, version?: string): Promise<SystemRecord> {
   const place = { system: entity.system, entity: entity.name };
   if (raw instanceof TooMuch) throw new TandemError('SYSTEM_BAD_RESPONSE', raw.message, place);

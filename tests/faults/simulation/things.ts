@@ -3,6 +3,7 @@
  * company, person, deal or product of the real world; it has a record in several *places*. A *field* of it lives at one
  * path per place, in each system's own notation. Values of fields are compared as plain text.
  */
+import { isObject } from '../../../engine/json.ts';
 import type { KeapEntity, KeapStore } from '../../../sandbox/keap/store.ts';
 import type { ShopEntity, ShopStore } from '../../../sandbox/shop/store.ts';
 import type { Random } from './random.ts';
@@ -62,9 +63,6 @@ export interface KindSpec {
   readonly deletesFollow?: boolean;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const text = (value: unknown): string => (value === undefined || value === null ? '' : String(value).trim());
 
 interface Notation {
@@ -81,12 +79,12 @@ function path(names: string, none: null | undefined, notation: Notation = plain)
     get(record) {
       const outer = record[top];
       if (nested === undefined) return notation.read(outer);
-      return isRecord(outer) ? notation.read(outer[nested]) : '';
+      return isObject(outer) ? notation.read(outer[nested]) : '';
     },
     set(record, value) {
       const raw = value === '' ? none : notation.write(value);
       if (nested === undefined) return { [top]: raw };
-      const outer = isRecord(record[top]) ? record[top] : {};
+      const outer = isObject(record[top]) ? record[top] : {};
       const kept = Object.entries({ ...outer, [nested]: raw }).filter(([, inner]) => inner !== undefined);
       return { [top]: kept.length === 0 ? undefined : Object.fromEntries(kept) };
     },
@@ -99,8 +97,8 @@ const firstEmail: Access = {
   path: 'email_addresses.0.email',
   get(record) {
     const list = Array.isArray(record.email_addresses) ? record.email_addresses : [];
-    const first: unknown = list.find((one: unknown) => isRecord(one) && one.field === 'EMAIL1');
-    return isRecord(first) ? text(first.email) : '';
+    const first: unknown = list.find((one: unknown) => isObject(one) && one.field === 'EMAIL1');
+    return isObject(first) ? text(first.email) : '';
   },
   set: (_record, value) => ({ email_addresses: [{ email: value, field: 'EMAIL1' }] }),
 };

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
-import { followRun } from '../../../cli/follow.ts';
+import { followRuns } from '../../../cli/follow.ts';
 import { createClient } from '../../../cli/http-client.ts';
 import { listen } from '../../../server/server.ts';
 import { ARGUMENTS, cleanEnv, ROOT, tandem } from '../../unit/cli/spawn.ts';
@@ -43,7 +43,7 @@ test('the command line reports a run that no worker takes, and may stop followin
   const notes: string[] = [];
   const output = { json: true, tty: false, line() {}, note: (text: string) => void notes.push(text), result() {} };
   const client = createClient({ url, readToken: undefined, apiToken: API });
-  const followed = followRun(client, id, output, { still: 1 });
+  const followed = followRuns(client, [id], output, { still: 1 });
   await until(async () => notes.length > 1);
   expect(notes).toEqual([expect.stringMatching(/^No worker is alive/), expect.stringMatching(/^Ctrl-C ends this/)]);
 
@@ -60,7 +60,7 @@ test('the command line reports a run that no worker takes, and may stop followin
 
   expect(await state(id)).toBe('queued');
   await made.work();
-  expect((await followed).state).toBe('done');
+  expect(await followed).toMatchObject([{ state: 'done' }]);
   const [good, json] = await Promise.all([tandem(['qa'], env), tandem(['qa', '--json'], env)]);
   expect(good).toMatchObject({ status: 0, stdout: expect.stringContaining('All that was checked agrees.') });
   expect(JSON.parse(json.stdout)).toMatchObject({ passed: true, compared: 1 });

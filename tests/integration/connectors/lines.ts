@@ -1,22 +1,25 @@
 /**
  * A second kind of connector, small enough to read in a minute, and the server it talks to: one line of JSON over TCP for a
- * request, one for its response. It shows what an outsider has to write.
+ * request, one for its response. It shows what an outsider has to write, and imports of the engine what an outsider can:
+ * engine/index.ts.
  */
 import { connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import type { SystemConfig } from '../../../engine/config/types.ts';
-import type {
-  Change,
-  Connector,
-  ConnectorHost,
-  Effect,
-  Operation,
-  Page,
-  WriteOptions,
-} from '../../../engine/connectors/connector.ts';
-import { networkFailure } from '../../../engine/connectors/network.ts';
-import { type ErrorCode, TandemError } from '../../../engine/errors.ts';
-import type { JsonObject, SystemRecord } from '../../../engine/types.ts';
+import {
+  type Change,
+  type Connector,
+  type ConnectorHost,
+  type Effect,
+  type ErrorCode,
+  type JsonObject,
+  networkFailure,
+  type Operation,
+  type Page,
+  type SystemConfig,
+  type SystemRecord,
+  TandemError,
+  type WriteOptions,
+} from '../../../engine/index.ts';
 
 // ---------------------------------------------------------------- the server
 

@@ -30,7 +30,9 @@ const TTL = 60_000;
 const take = (owner: string, ttlMs = TTL) => store.batches.take({ owner, ttlMs });
 const mark = (...keys: string[]) =>
   store.batches.markDirty(keys.map((key) => ({ side: key.startsWith('0') ? 0 : 1, id: key.slice(2) })));
-const dirty = async () => (await store.batches.dirtyRecords(0, 100)).map(({ side, id }) => `${side}/${id}`);
+const dirtySet = () => createDirty(redis, prefix);
+const dirty = async (mapping = 'm') => (await dirtySet().list(mapping, 0, 100)).map(({ record }) => record);
+const dirtyStats = (mapping = 'm') => dirtySet().stats(mapping);
 const own = (
   { records, claims }: TakenUnit,
   result: CommitUnit['result'],
@@ -72,7 +74,7 @@ describe('taking', () => {
     });
     expect(units.find(({ link }) => !link)).toMatchObject({ unlinked: { matchKeys: [token('k')] }, claims: ['1/b2'] });
     expect((await take('w3')).units).toEqual([]);
-    expect(await store.batches.dirtyStats()).toMatchObject({ count: 3, due: 0 });
+    expect(await dirtyStats()).toMatchObject({ count: 3, due: 0 });
   });
 
   it('makes one unit of the two records of a link', async () => {
@@ -89,7 +91,7 @@ describe('taking', () => {
     await mark('0/1');
     const { units, now } = await take('w2');
     expect(units).toEqual([]);
-    const [waiting] = await store.batches.dirtyRecords(0, 1);
+    const [waiting] = await dirtySet().list('m', 0, 1);
     expect(waiting!.due - now).toBe(250);
     const named = await store.batches.take({ owner: 'w2', ttlMs: TTL, records: [{ side: 0, id: '1' }] });
     expect(named).toMatchObject({ units: [], busy: [{ side: 0, id: '1' }] });
@@ -116,10 +118,10 @@ describe('taking', () => {
     await mark('0/1');
     const scope = { links: store, owner: 'person', claimTtl: TTL, notifyWorkers: () => undefined };
     const batch = await takeBatch(scope, { records: [{ side: 0, id: '1' }], keepMarks: true });
-    expect((await store.batches.dirtyStats()).due).toBe(0);
+    expect((await dirtyStats()).due).toBe(0);
     await batch.units[0]!.commit({ result: { kind: 'none' } });
     batch.close();
-    expect((await store.batches.dirtyStats()).due).toBe(1);
+    expect((await dirtyStats()).due).toBe(1);
   });
 
   it('brings a record back by itself when its worker is silent', async () => {
@@ -165,7 +167,7 @@ describe('an event of a system', () => {
   const event = { at: 1_000, trace: undefined };
   const events = async () => (await take('w')).units.flatMap(({ records }) => records.map((record) => record.event));
   const kept = () => redis.hlen(`${store.context.base}dirty:events`);
-  beforeEach(() => createDirty(redis, prefix).mark('m', ['0/1'], 0, event));
+  beforeEach(() => dirtySet().mark('m', ['0/1'], 0, event));
 
   it('is known to the next worker of the record, where the one who had it gives it back or dies', async () => {
     const { units } = await take('w');
@@ -252,7 +254,7 @@ describe('committing', () => {
     const marked = new Map<string, number>();
     let marking = true;
     const worker = async (owner: string): Promise<void> => {
-      for (let n = 0; marking || (await store.batches.dirtyStats()).count > 0; n++) {
+      for (let n = 0; marking || (await dirtyStats()).count > 0; n++) {
         const { units } = await store.batches.take({ owner: `${owner}.${n}`, ttlMs: TTL, limit: 3 });
         for (const { claims } of units) {
           for (const claim of claims) expect(working.has(claim)).toBe(false);
@@ -385,7 +387,7 @@ describe('records that wait for a link', () => {
     await other.batches.commit('w', [waits('w1', [{ mapping: 'm', side: 1, id: 'b1' }])]);
     await store.batches.commit('w', [waits('w2', [{ mapping: 'm', side: 0, id: '1' }])]);
     await makeLink(store, '1', 'b1');
-    expect((await other.batches.dirtyRecords(0, 9)).map(({ id }) => id)).toEqual(['w1']);
+    expect(await dirty('other')).toEqual(['0/w1']);
     expect(await dirty()).toEqual(['0/w2']);
     expect(await dependentsIn(redis, store)).toEqual([]);
   });
@@ -431,7 +433,7 @@ describe('records that wait for a link', () => {
       await redis.del(`${store.context.base}dirty`);
     }
     await store.batches.commit('w', [unit({ kind: 'none' }, { markDependents: ['1/all'] })]);
-    expect((await store.batches.dirtyStats()).count).toBe(300);
+    expect((await dirtyStats()).count).toBe(300);
     for (let i = 0; i < ids.length; i += 500)
       await store.issues.patch(ids.slice(i, i + 500).map((id) => [`0/${id}`, { issue: null }]));
     expect(await dependentsIn(redis, store)).toEqual([]);
@@ -489,7 +491,7 @@ describe('records that wait for a link', () => {
     ];
     for (const [i, one] of marks.entries()) {
       await store.batches.commit('w', [unit({ kind: 'none' }, { mark: [one] })]);
-      expect([i, (await sibling.batches.dirtyStats()).count]).toEqual([i, [0, 0, 1, 2, 3][i]]);
+      expect([i, (await dirtyStats('sibling')).count]).toEqual([i, [0, 0, 1, 2, 3][i]]);
     }
   });
 });

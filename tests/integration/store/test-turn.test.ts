@@ -1,6 +1,6 @@
 /** Acceptance tests run one at a time, and one that was ended by force keeps no other from running. */
 import { afterAll, beforeEach, expect, it, vi } from 'vitest';
-import { type Turn, type TurnHolder, takeTurn } from '../../../engine/store/test-turn.ts';
+import { type TestTurn, type TurnHolder, takeTurn } from '../../../engine/store/test-turn.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
 const redis = connectTestRedis();
@@ -16,10 +16,10 @@ const take = (mark: string, lost = () => {}, times = { beat: 50, ttl: 1_000 }) =
   takeTurn(redis, prefix, holder(mark), lost, times);
 
 it('a turn names its test while that gives signs of life, and is free once the test has ended', async () => {
-  const first = (await take('a')) as Turn;
+  const first = (await take('a')) as TestTurn;
   expect(await take('b')).toEqual(holder('a'));
   await first.give();
-  const second = (await take('b')) as Turn;
+  const second = (await take('b')) as TestTurn;
   expect(second).toHaveProperty('give');
   await second.give();
 });
@@ -27,14 +27,14 @@ it('a turn names its test while that gives signs of life, and is free once the t
 it('a test waits until one that was ended by force counts as gone', async () => {
   const gone = holder('a');
   await redis.set(`${prefix}:qa:turn`, JSON.stringify(gone), 'PX', 300);
-  const turn = (await take('b')) as Turn;
+  const turn = (await take('b')) as TestTurn;
   expect(turn).toHaveProperty('give');
   await turn.give();
 });
 
 it('a test learns that another one took its place, and then leaves that one alone', async () => {
   const lost = vi.fn();
-  const turn = (await take('a', lost)) as Turn;
+  const turn = (await take('a', lost)) as TestTurn;
   const other = JSON.stringify(holder('b'));
   await redis.set(`${prefix}:qa:turn`, other, 'PX', 5_000);
   await vi.waitFor(() => expect(lost).toHaveBeenCalledTimes(1));

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Run } from '../../../api/index.ts';
 import { verdictOf } from '../../../cli/checklist.ts';
-import { followRun, reasonLines, summaryTable } from '../../../cli/follow.ts';
+import { followRuns, reasonLines, summaryTable } from '../../../cli/follow.ts';
 import type { Output } from '../../../cli/format/output.ts';
 import { createClient } from '../../../cli/http-client.ts';
 import type { Rule } from '../../../engine/merge/merge.ts';
@@ -86,7 +86,7 @@ function recorder(): Output & { lines: string[] } {
   };
 }
 
-describe('followRun', () => {
+describe('followRuns', () => {
   it('tells each state of each mapping once', async () => {
     const group = (state: Run['state'], ...runs: Run[]): Run => ({ ...run('*', state), runs });
     const url = await tandemThatAnswers([
@@ -100,8 +100,8 @@ describe('followRun', () => {
       ),
     ]);
     const output = recorder();
-    const ended = await followRun(createClient({ url, readToken: undefined, apiToken: undefined }), 'x', output);
-    expect(ended.state).toBe('done');
+    const ended = await followRuns(createClient({ url, readToken: undefined, apiToken: undefined }), ['x'], output);
+    expect(ended.map(({ state }) => state)).toEqual(['done']);
     expect(output.lines).toEqual([
       'a: queued',
       'b: queued',
@@ -120,16 +120,16 @@ describe('followRun', () => {
       503,
       run('a', 'done', { work: 1, done: 1 }),
     ]);
-    const ended = await followRun(createClient({ url, readToken: undefined, apiToken: undefined }), 'x', recorder());
-    expect(ended.state).toBe('done');
+    const ended = await followRuns(createClient({ url, readToken: undefined, apiToken: undefined }), ['x'], recorder());
+    expect(ended.map(({ state }) => state)).toEqual(['done']);
   });
 
   it('says why a run failed', async () => {
     const url = await tandemThatAnswers([run('a', 'failed', { reason: 'Keap refused the credentials.' })]);
     const output = recorder();
-    expect((await followRun(createClient({ url, readToken: undefined, apiToken: undefined }), 'x', output)).state).toBe(
-      'failed',
-    );
+    expect(
+      await followRuns(createClient({ url, readToken: undefined, apiToken: undefined }), ['x'], output),
+    ).toMatchObject([{ state: 'failed' }]);
     expect(output.lines).toEqual(['a: failed: Keap refused the credentials.']);
   });
 });
@@ -147,7 +147,7 @@ describe('a run that does not go on', () => {
   const follow = async (answers: Parameters<typeof tandemThatAnswers>[0], others: Record<string, unknown>) => {
     const output = recorder();
     const url = await tandemThatAnswers(answers, others);
-    await followRun(client(url), 'x', output, { still: 1 });
+    await followRuns(client(url), ['x'], output, { still: 1 });
     return output.lines.filter((line) => line.startsWith('note: ')).map((line) => line.slice('note: '.length));
   };
   const still = run('a', 'working', { work: 3, done: 1 });
@@ -201,7 +201,7 @@ describe('a run that does not go on', () => {
     const going = [1, 2, 3, 4, 5].map((done) => run('a', 'working', { work: 5, done }));
     const down = health({ notes: ['The queue reconcile-a is paused.'] });
     const output = recorder();
-    await followRun(client(await tandemThatAnswers([...going, end], { '/health/ready': down })), 'x', output, {
+    await followRuns(client(await tandemThatAnswers([...going, end], { '/health/ready': down })), ['x'], output, {
       still: 5_000,
     });
     expect(output.lines.filter((line) => line.startsWith('note: '))).toEqual([]);
@@ -220,7 +220,7 @@ describe('a run that does not go on', () => {
 
   it('is followed no longer than asked for', async () => {
     const url = await tandemThatAnswers([still]);
-    await expect(followRun(client(url), 'x', recorder(), { timeout: 0.01 })).rejects.toMatchObject({
+    await expect(followRuns(client(url), ['x'], recorder(), { timeout: 0.01 })).rejects.toMatchObject({
       code: 'TIMEOUT',
       status: 1,
       message: expect.stringContaining('no longer followed'),

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { QuotaConfig } from '../../../engine/config/types.ts';
 import {
-  type Failure,
+  type FailedResponse,
   failureOf,
   quotaWait,
   redact,
@@ -13,7 +13,7 @@ import {
 import { networkFailure } from '../../../engine/connectors/network.ts';
 
 const NOW = Date.parse('2026-03-01T00:00:00Z');
-const failure = (more: Partial<Failure>): Failure => ({
+const failure = (more: Partial<FailedResponse>): FailedResponse => ({
   system: 'keap',
   entity: 'companies',
   effect: 'read',
@@ -31,7 +31,7 @@ const failure = (more: Partial<Failure>): Failure => ({
   ...more,
 });
 describe('codes', () => {
-  test.each<[Partial<Failure>, string]>([
+  test.each<[Partial<FailedResponse>, string]>([
     [{ status: 429 }, 'SYSTEM_THROTTLED'],
     [{ status: 500, throttled: true, effect: 'create' }, 'SYSTEM_THROTTLED'],
     [{ status: 401 }, 'SYSTEM_AUTH'],
@@ -43,7 +43,7 @@ describe('codes', () => {
     [{ status: 409, effect: 'update', conditional: true }, 'RECORD_CHANGED'],
     [{ status: 409, effect: 'create', single: false }, 'SYSTEM_REFUSED'],
     [{ status: 408, effect: 'create', single: false }, 'OUTCOME_UNKNOWN'],
-    ...[402, 403, 405, 407, 408, 413, 423, 425].map((status): [Partial<Failure>, string] => [
+    ...[402, 403, 405, 407, 408, 413, 423, 425].map((status): [Partial<FailedResponse>, string] => [
       { status, effect: 'update' },
       'SYSTEM_REFUSED',
     ]),
@@ -67,13 +67,14 @@ describe('codes', () => {
 
   const EFFECTS = ['read', 'create', 'update', 'delete'] as const;
 
-  test.each<[string, Partial<Failure>, 'later' | 'quota']>([
+  test.each<[string, Partial<FailedResponse>, 'later' | 'quota']>([
     ...[401, 402, 403, 405, 407, 408, 409, 413, 423, 425, 500, 502, 503, 504, 507, 522, 529].map(
-      (status) => [String(status), { status }, 'later'] as [string, Partial<Failure>, 'later'],
+      (status) => [String(status), { status }, 'later'] as [string, Partial<FailedResponse>, 'later'],
     ),
     ['429', { status: 429 }, 'quota'],
     ...[400, 403, 404, 405, 422, 451, 500].map(
-      (status) => [`a web page with ${status}`, { status, page: true }, 'later'] as [string, Partial<Failure>, 'later'],
+      (status) =>
+        [`a web page with ${status}`, { status, page: true }, 'later'] as [string, Partial<FailedResponse>, 'later'],
     ),
   ])('%s is tried again automatically, whatever was asked for', (_, given, retry) => {
     for (const effect of EFFECTS)

@@ -1,28 +1,7 @@
-// What counts as this machine, and secrets in constant time.
+// Secrets in constant time, and the address at which a server is reached.
 import { expect, test } from 'vitest';
 import { sameSecret } from '../../../server/auth.ts';
-import { isLoopback, reachable } from '../../../server/listen.ts';
-
-test.each(['localhost', 'LOCALHOST', 'api.localhost', '127.0.0.1', '127.1.2.3', '::1', '[::1]'])(
-  '%s is this machine only',
-  (host) => {
-    expect(isLoopback(host)).toBe(true);
-  },
-);
-
-test.each([
-  '',
-  '0.0.0.0',
-  '::',
-  '10.0.0.1',
-  '128.0.0.1',
-  '127.0.0.1.evil.example',
-  'localhost.evil.example',
-  'notlocalhost',
-  '127.evil.example',
-])('%s may be reached by others', (host) => {
-  expect(isLoopback(host)).toBe(false);
-});
+import { reachable } from '../../../server/listen.ts';
 
 test('secrets of any length are compared', () => {
   expect(sameSecret('abc', 'abc')).toBe(true);

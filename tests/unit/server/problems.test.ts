@@ -58,3 +58,20 @@ test('refusals of the HTTP layer keep their status', () => {
     detail: 'Wait.',
   });
 });
+
+test.each<[string, Record<string, unknown>, string]>([
+  ['type', { type: 'integer' }, 'must be a whole number'],
+  ['type', { type: ['object', 'null'] }, 'must be an object or null'],
+  ['enum', { allowedValues: ['a', 'b'] }, 'must be one of "a", "b"'],
+  ['minimum', { limit: 1 }, 'must be at least 1'],
+  ['minLength', { limit: 1 }, 'may not be empty'],
+  ['format', { format: 'date-time' }, 'must be a date and time (ISO 8601)'],
+  ['a keyword that nobody thought of', {}, 'does not have the form that is needed'],
+])('a request that does not fit %s shows what to send: %o', (keyword, params, message) => {
+  const fault = { keyword, params, instancePath: '/list/0', schemaPath: '', message: 'must NOT be so' };
+  expect(problemOf({ validation: [fault], validationContext: 'querystring' }, 'r')).toMatchObject({
+    code: 'BAD_REQUEST',
+    detail: `query.list.0 ${message}`,
+    errors: [{ path: 'query.list.0', message }],
+  });
+});
