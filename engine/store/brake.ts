@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import type { BrakeKind } from '../config/brake-limits.ts';
 import { pairs } from './flat.ts';
+import { createMissingRecords } from './missing-records.ts';
 import type { Packable } from './msgpack.ts';
-import { createMissing } from './not-met.ts';
 import type { StoreContext } from './store-context.ts';
 import type { Allowance, Brake, BrakeAnswer } from './types.ts';
 
@@ -33,7 +33,7 @@ export function createBrakeStore(context: StoreContext, tell: BrakeListener = ()
   };
 
   return {
-    ...createMissing(context),
+    ...createMissingRecords(context),
 
     /** The brake that is on, if one is. */
     async on(): Promise<Brake | undefined> {

@@ -38,7 +38,7 @@ export interface Brake {
   readonly id: string;
   /** What there was too much of. */
   readonly kind: BrakeKind;
-  /** Whether a scan missed records, or writes were counted one by one. */
+  /** Whether a scan did not see records, or writes were counted one by one. */
   readonly by: 'scan' | 'writes';
   /** Records concerned when it went on, or in the latest scan; more than `limit`, which `linked` gives sense to. */
   readonly count: number;

@@ -1,5 +1,5 @@
 /**
- * The brake around runs: what a scan missed is weighed before any of it is looked at, and the answer of a person is
+ * The brake around runs: what a scan did not see is weighed before any of it is looked at, and the answer of a person is
  * carried out. Whether a single write is allowed is part of `decide`.
  */
 import { allowance } from '../config/brake-limits.ts';
@@ -38,7 +38,7 @@ export async function liftUnlimited({ mapping, links }: Scope): Promise<Brake | 
   return undefined;
 }
 
-// ------------------------------------------------------------ what a scan missed
+// ------------------------------------------------------------ what a scan did not see
 
 export interface Missing {
   /** What is too much to be believed; undefined: each of them may be looked at. */
@@ -48,7 +48,7 @@ export interface Missing {
 }
 
 /**
- * Weighs the linked records that a scan missed, before any of them is looked at.
+ * Weighs the linked records that a scan did not see, before any of them is looked at.
  * @param missing without those of which an issue tells already that something is the matter: they would be counted each time
  */
 export async function weighMissing(

@@ -246,7 +246,7 @@ export function linksIn(store: Store) {
     ...store.transfer,
     ...progress,
     ...store.waitingRoom,
-    ...store.meetings,
+    seenRecords: store.seenRecords,
     ...store.claims,
 
     // ------------------------------------------------------------ claims

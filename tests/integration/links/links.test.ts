@@ -216,20 +216,20 @@ describe('reading progress', () => {
     expect(await links.ready()).toBe(true);
   });
 
-  it('tells which linked records a full read did not meet, those known to be gone apart', async () => {
+  it('tells which linked records a full read did not see, those known to be gone apart', async () => {
     for (const id of ['1', '2', '3']) await commit(id, `b${id}`);
     await commit('2', 'b2', (await links.base('2')).version, { states: ['', s1], issue: issue('orphaned') });
     await nextMillisecond();
-    const [ofA, ofB] = await Promise.all([links.meet(0), links.meet(1)]);
-    await ofA.met(['1', '99']);
-    await ofB.met(['b1']);
-    await ofB.met(['b3']);
+    const [ofA, ofB] = await Promise.all([links.seenRecords.of(0), links.seenRecords.of(1)]);
+    await ofA.mark(['1', '99']);
+    await ofB.mark(['b1']);
+    await ofB.mark(['b3']);
     expect(await ofA.missing()).toEqual({ ids: ['3'], unexpected: ['3'] });
     // That the other one goes too is news, yet no sign that the list is wrong.
     expect(await ofB.missing()).toEqual({ ids: ['b2'], unexpected: [] });
   });
 
-  it('counts no linked record that a full read did not meet where its issue says so already', async () => {
+  it('counts no linked record that a full read did not see where its issue says so already', async () => {
     const issues = [issue('failed'), issue('paused'), issue('blocked'), issue('review'), issue('orphaned')];
     const others = [issue('review', { code: 'CONFLICT' }), issue('waiting', { code: 'REFERENCE_WAITING' })];
     for (const [i, one] of [...issues, ...others].entries()) await commit(`${i}`, `b${i}`, '', { issue: one });
@@ -240,7 +240,7 @@ describe('reading progress', () => {
       [0, 'job'],
       [1, 'bjob'],
     ] as const) {
-      const { ids, unexpected } = await (await links.meet(side)).missing();
+      const { ids, unexpected } = await (await links.seenRecords.of(side)).missing();
       expect([...ids].sort()).toEqual([...[...issues, ...others].map((_, i) => `${side === 0 ? '' : 'b'}${i}`), last]);
       expect([...unexpected].sort()).toEqual(side === 0 ? ['5', '6'] : ['b5', 'b6']);
     }
