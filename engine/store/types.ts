@@ -55,7 +55,7 @@ export interface Allowance {
   readonly kind: BrakeKind;
   /** Creates of the first sync are counted by themselves; undefined: among its kind. */
   readonly counter?: 'firstSync';
-  /** Name of the record: spent once, however often the write is tried. */
+  /** Name of the record: consumed once, however often the write is tried. */
   readonly record: string;
   readonly limit: number;
   readonly linked: number;

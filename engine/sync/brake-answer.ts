@@ -60,8 +60,8 @@ export async function weighMissing(
   if (!limit) return undefined;
   const counterparts = await links.reader.counterparts(1, missing[1]);
   const ids = new Set([...missing[0], ...counterparts.filter((id) => id !== null)]);
-  const { linked, spent } = await linkedBefore(scope, 'deletes');
-  const count = ids.size + spent;
+  const { linked, consumed } = await linkedBefore(scope, 'deletes');
+  const count = ids.size + consumed;
   const loses = ([0, 1] as const).some(
     (side) => missing[side].length > 0 && mapping.sides[otherSide(side)].deletes === 'propagate',
   );
