@@ -182,7 +182,7 @@ export const DraftReport = object({
 export const PreviewBody = object({
   side: text,
   id: optional(described('A record to read from the system of that side', id)),
-  record: optional(described('Or a record as that system would answer it', anyObject)),
+  record: optional(described('Or a record as that system would return it', anyObject)),
 });
 const valueAt = object({ source: text, value: optional(anything) });
 export const Preview = object({

@@ -2,8 +2,8 @@
 import {
   BULK,
   type BulkAction,
-  type BulkAnswer,
   type BulkBody,
+  type BulkResponse,
   Discarded,
   JobPage,
   JobParams,
@@ -228,7 +228,7 @@ function bulkRoutes(app: App, engine: Engine): void {
     summary: string,
     work: (queue: string, body: Bulk) => Promise<Touched>,
   ): void => {
-    const { body, answer, done } = BULK[action];
+    const { body, response, done } = BULK[action];
     app.post(
       `/queues/:name/${action}`,
       {
@@ -238,12 +238,12 @@ function bulkRoutes(app: App, engine: Engine): void {
           summary,
           params: QueueParams,
           body,
-          response: { 202: answer, ...problems(400, 404) },
+          response: { 202: response, ...problems(400, 404) },
         },
       },
       async ({ params, body }, reply) => {
         const { touched, next } = await work(params.name, body ?? {});
-        return reply.code(202).send({ [done]: touched, next } as BulkAnswer);
+        return reply.code(202).send({ [done]: touched, next } as BulkResponse);
       },
     );
   };
