@@ -6,7 +6,7 @@ import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/st
 import { redisTime } from '../../../engine/store/store-context.ts';
 import type { Issue } from '../../../engine/store/types.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
-import { createLinks, type Links, type Lost } from '../../support/links.ts';
+import { createLinks, type Links, type Overwritten } from '../../support/links.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
 const redis = connectTestRedis();
@@ -248,7 +248,7 @@ describe('reading progress', () => {
 });
 
 describe('the history of values that lost', () => {
-  const lost = (value: unknown, more: Partial<Lost> = {}): Lost => ({
+  const lost = (value: unknown, more: Partial<Overwritten> = {}): Overwritten => ({
     at: new Date().toISOString(),
     property: 'p',
     side: 'a',
@@ -258,7 +258,7 @@ describe('the history of values that lost', () => {
   });
 
   it('is bounded in number, newest first', async () => {
-    for (let i = 0; i < HISTORY_ENTRIES + 5; i++) await links.keepLost(['1', 'b1'], [lost(i)]);
+    for (let i = 0; i < HISTORY_ENTRIES + 5; i++) await links.keepOverwritten(['1', 'b1'], [lost(i)]);
     const history = await links.history('1');
     expect(history).toHaveLength(HISTORY_ENTRIES);
     expect(history[0]?.value).toBe(HISTORY_ENTRIES + 4);
@@ -266,7 +266,7 @@ describe('the history of values that lost', () => {
 
   it('is bounded in size: the oldest go, the newest stays whatever its size', async () => {
     const long = (letter: string): string => letter.repeat(HISTORY_VALUE - 2);
-    for (const letter of 'abcdef') await links.keepLost(['1', 'b1'], [lost(long(letter))]);
+    for (const letter of 'abcdef') await links.keepOverwritten(['1', 'b1'], [lost(long(letter))]);
     const history = await links.history('1');
     expect(history.map(({ value }) => String(value)[0])).toEqual(['f', 'e', 'd']);
     expect(history.every(({ cut }) => cut === undefined)).toBe(true);
@@ -274,7 +274,7 @@ describe('the history of values that lost', () => {
 
   it('cuts a text that is too long, leaves out other values of that size, and says so', async () => {
     const text = '"'.repeat(HISTORY_VALUE);
-    await links.keepLost(['1', 'b1'], [lost(text), lost([text], { property: 'list' })]);
+    await links.keepOverwritten(['1', 'b1'], [lost(text), lost([text], { property: 'list' })]);
     const [one, other] = await links.history('1');
     expect(one).toMatchObject({ property: 'p', cut: true });
     expect(text.startsWith(String(one?.value))).toBe(true);
@@ -284,27 +284,30 @@ describe('the history of values that lost', () => {
   });
 
   it('holds a value once, however often it is kept, under one name', async () => {
-    await links.keepLost(['1', 'b1'], [lost('x', { at: new Date(Date.now() - 60_000).toISOString() }), lost('y')]);
+    await links.keepOverwritten(
+      ['1', 'b1'],
+      [lost('x', { at: new Date(Date.now() - 60_000).toISOString() }), lost('y')],
+    );
     const before = await links.history('1');
     const at = new Date().toISOString();
-    await links.keepLost(['1', 'b1'], [lost('x', { at })]);
+    await links.keepOverwritten(['1', 'b1'], [lost('x', { at })]);
     const after = await links.history('1');
     expect(after.map(({ value }) => value)).toEqual(['x', 'y']);
     expect(after[0]).toEqual({ ...before.find(({ value }) => value === 'x'), at });
-    await links.keepLost(['1', 'b1'], [lost('x', { side: 'b' }), lost('x', { property: 'q' })]);
+    await links.keepOverwritten(['1', 'b1'], [lost('x', { side: 'b' }), lost('x', { property: 'q' })]);
     expect(new Set((await links.history('1')).map(({ id }) => id)).size).toBe(4);
   });
 
   it('keeps all values that several workers add at the same time', async () => {
-    await Promise.all(Array.from({ length: 10 }, (_, i) => links.keepLost(['1', 'b1'], [lost(i)])));
+    await Promise.all(Array.from({ length: 10 }, (_, i) => links.keepOverwritten(['1', 'b1'], [lost(i)])));
     expect((await links.history('1')).map(({ value }) => value).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
   it('forgets values after their time', async () => {
     const old = new Date(Date.now() - (HISTORY_DAYS + 1) * 86_400_000).toISOString();
-    await links.keepLost(['1', 'b1'], [lost('old', { at: old }), lost('new')]);
+    await links.keepOverwritten(['1', 'b1'], [lost('old', { at: old }), lost('new')]);
     expect((await links.history('1')).map(({ value }) => value)).toEqual(['new']);
-    await links.keepLost(['1', 'b1'], [lost('newer')]);
+    await links.keepOverwritten(['1', 'b1'], [lost('newer')]);
     expect(await redis.llen(`${prefix}:{m}:history:1`)).toBe(2);
     expect(await redis.ttl(`${prefix}:{m}:history:1`)).toBeGreaterThan((HISTORY_DAYS - 1) * 86_400);
   });
@@ -312,7 +315,7 @@ describe('the history of values that lost', () => {
   it('is found from either side, also once the link is gone, and forgotten at once', async () => {
     await commit('1', 'b1');
     expect(await links.historyOf(1, 'b1')).toBe('1');
-    await links.keepLost(['1', 'b1'], [lost('x')]);
+    await links.keepOverwritten(['1', 'b1'], [lost('x')]);
     await links.unlink('1', 'b1');
     expect(await links.historyOf(1, 'b1')).toBe('1');
     expect(await links.historyOf(1, 'other')).toBeUndefined();

@@ -810,7 +810,7 @@ describe('what a person decides about one value while clears are blocked', () =>
     const pair = await cleared();
     await world.engine
       .links(MAPPING)
-      .history.keepLost(
+      .history.keepOverwritten(
         [pair.keap, pair.shop],
         [{ at: new Date().toISOString(), property: 'sku', side: 'keap', value: 'old', rule: 'conflict' }],
       );
