@@ -1,6 +1,6 @@
 /** Mappings: those in force, drafts checked, what one record would become, and the end of a mapping. */
 import Type from 'typebox';
-import { CREATE_RULES, ISSUE_KINDS, type IssueKind, LAWS, ORIGINS } from '../engine/index.ts';
+import { CREATE_RULES, ISSUE_KINDS, type IssueKind, ORIGINS, ROUND_TRIPS } from '../engine/index.ts';
 import { Fault } from './problem.ts';
 import { BrakeOn, consequence } from './review.ts';
 import {
@@ -33,7 +33,7 @@ const found = object({ found: count, of: count });
 export const ConfigWarning = object(
   {
     kind: oneOf(['lossy', 'refused']),
-    law: oneOf(LAWS),
+    roundTrip: oneOf(ROUND_TRIPS),
     mapping: text,
     property: text,
     file: text,

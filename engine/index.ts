@@ -70,7 +70,13 @@ export type { LiveFinding, LiveRequest, NotChecked, Use } from './check/findings
 export { checkEntity, type EntityReport, operationsOf } from './check/live.ts';
 export { createRecorder, type Recorder } from './check/recorder.ts';
 export { checkRowAmounts } from './check/row-amounts.ts';
-export { checkRoundTrips, type Finding, LAWS, type LawOptions, type UncheckedProperty } from './sync/laws.ts';
+export {
+  checkRoundTrips,
+  type Finding,
+  ROUND_TRIPS,
+  type RoundTripOptions,
+  type UncheckedProperty,
+} from './sync/round-trips.ts';
 export { exampleRecords, examplesOf, ORIGINS, refusal, type SideRecords } from './sync/samples.ts';
 export { createThreads } from './threads/pool.ts';
 export type { Host } from './threads/protocol.ts';
