@@ -129,15 +129,6 @@ export {
   shownRedisUrl,
 } from './queue/connection.ts';
 export {
-  discardJobs,
-  drainQueue,
-  pauseQueue,
-  promoteJobs,
-  resumeQueue,
-  retryJobs,
-  type Touched,
-} from './queue/hand.ts';
-export {
   type QueueReport,
   type QueueStand,
   queueStands,
@@ -147,6 +138,15 @@ export {
 } from './queue/inspect.ts';
 export { discardJob, promoteJob, retryJob } from './queue/job-actions.ts';
 export { JOB_STATES, LOOKED } from './queue/jobs.ts';
+export {
+  type ActedOn,
+  discardJobs,
+  drainQueue,
+  pauseQueue,
+  promoteJobs,
+  resumeQueue,
+  retryJobs,
+} from './queue/many-jobs.ts';
 export { type MarkedRecord, pageOfMarked, queuedForRecord, queuedOf } from './queue/marked-records.ts';
 export { type MissingMapping, missingMappings, missingReason, tellMissing, wantsDecision } from './queue/missing.ts';
 export { rawQueues } from './queue/named.ts';

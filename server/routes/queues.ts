@@ -21,6 +21,7 @@ import {
   ref,
 } from '../../api/index.ts';
 import {
+  type ActedOn,
   discardJob,
   discardJobs,
   drainQueue,
@@ -37,7 +38,6 @@ import {
   resumeQueue,
   retryJob,
   retryJobs,
-  type Touched,
 } from '../../engine/index.ts';
 import type { App, Routes } from '../options.ts';
 import { presentJob, presentMarked, presentQueue } from '../present.ts';
@@ -226,7 +226,7 @@ function bulkRoutes(app: App, engine: Engine): void {
     action: BulkAction,
     operationId: string,
     summary: string,
-    work: (queue: string, body: Bulk) => Promise<Touched>,
+    work: (queue: string, body: Bulk) => Promise<ActedOn>,
   ): void => {
     const { body, response, done } = BULK[action];
     app.post(
