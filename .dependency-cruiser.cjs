@@ -78,7 +78,7 @@ module.exports = {
     {
       name: 'one-contract',
       severity: 'error',
-      comment: 'Shapes of requests and answers are made in api/ only; server and cli name them from api/index.ts.',
+      comment: 'Shapes of requests and responses are made in api/ only; server and cli name them from api/index.ts.',
       from: { pathNot: '^api/' },
       to: { path: ['^api/(?!index\\.ts$)', '(^|/)node_modules/typebox/'] },
     },

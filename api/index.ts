@@ -1,7 +1,7 @@
 /**
- * The contract of the HTTP API: a schema for each request and answer, one file per noun. Routes validate, serialise and
+ * The contract of the HTTP API: a schema for each request and response, one file per noun. Routes validate, serialise and
  * document by these, and the command line takes its types from them. Nothing outside of this folder declares the shape of
- * an answer (tests/unit/api/contract.test.ts).
+ * a response (tests/unit/api/contract.test.ts).
  */
 
 import { OverwrittenValue } from './history.ts';

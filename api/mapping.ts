@@ -1,6 +1,6 @@
 /** Mappings: those in force, drafts checked, what one record would become, and the end of a mapping. */
 import Type from 'typebox';
-import { CONFLICT_RULES, CREATE_RULES, ISSUE_KINDS, type IssueKind, LAWS, ORIGINS } from '../engine/index.ts';
+import { CONFLICT_RULES, CREATE_RULES, ISSUE_KINDS, type IssueKind, ORIGINS, ROUND_TRIPS } from '../engine/index.ts';
 import { Fault } from './problem.ts';
 import { BrakeOn, consequence } from './review.ts';
 import {
@@ -33,7 +33,7 @@ const found = object({ found: count, of: count });
 export const ConfigWarning = object(
   {
     kind: oneOf(['lossy', 'refused']),
-    law: oneOf(LAWS),
+    roundTrip: oneOf(ROUND_TRIPS),
     mapping: text,
     property: text,
     file: text,
@@ -183,7 +183,7 @@ export const DraftReport = object({
 export const PreviewBody = object({
   side: text,
   id: optional(described('A record to read from the system of that side', id)),
-  record: optional(described('Or a record as that system would answer it', anyObject)),
+  record: optional(described('Or a record as that system would return it', anyObject)),
 });
 const valueAt = object({ source: text, value: optional(anything) });
 export const Preview = object({

@@ -146,36 +146,36 @@ export type JobPage = Static<typeof JobPage>;
 const bulk = {
   limit: defaulted(Type.Integer({ minimum: 1, maximum: 5_000, description: 'Jobs touched at most' }), 1_000),
   offset: defaulted(
-    described('Jobs to pass over first: the "next" of the answer before', Type.Integer({ minimum: 0, maximum: 1e9 })),
+    described('Jobs to pass over first: the "next" of the response before', Type.Integer({ minimum: 0, maximum: 1e9 })),
     0,
   ),
 };
 const touched = described('Jobs that this was done to', count);
 const next = optional(described('There may be more: send this as "offset" to go on', count));
 
-/** What can be done to many jobs: the body of each request, its answer, and the member of the answer that counts them. */
+/** What can be done to many jobs: the body of each request, its response, and the member of the response that counts them. */
 export const BULK = {
-  retry: { body: nullable(object({ code, ...bulk })), answer: object({ retried: touched, next }), done: 'retried' },
+  retry: { body: nullable(object({ code, ...bulk })), response: object({ retried: touched, next }), done: 'retried' },
   promote: {
     body: nullable(object({ code, reason, ...bulk })),
-    answer: object({ promoted: touched, next }),
+    response: object({ promoted: touched, next }),
     done: 'promoted',
   },
   discard: {
     body: object({ state: oneOf(['waiting', 'delayed', 'failed']), code, reason, ...bulk }),
-    answer: object({ discarded: touched, next }),
+    response: object({ discarded: touched, next }),
     done: 'discarded',
   },
   drain: {
     body: nullable(object({ limit: bulk.limit })),
-    answer: object({ discarded: touched, next }),
+    response: object({ discarded: touched, next }),
     done: 'discarded',
   },
 } as const;
 export type BulkAction = keyof typeof BULK;
 /** Of `discard`, which takes all that the others take. */
 export type BulkBody = Static<(typeof BULK)['discard']['body']>;
-export type BulkAnswer = Static<(typeof BULK)[BulkAction]['answer']>;
+export type BulkResponse = Static<(typeof BULK)[BulkAction]['response']>;
 
 export const Discarded = nothing('Discarded');
 

@@ -131,7 +131,7 @@ export const TriggerBody = nullable(
 );
 export const TriggerAllBody = nullable(object({ scan, plan, allowCreates }));
 
-/** The answer of a trigger: the run. */
+/** The response to a trigger: the run. */
 export const Triggered = object(
   {
     ...fields,

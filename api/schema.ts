@@ -62,7 +62,7 @@ export const ref = <T extends TSchema>(schema: T): TUnsafe<Static<T>> =>
 export const nullable = <T extends TSchema>(schema: T): TUnsafe<Static<T> | null | undefined> =>
   Type.Unsafe<Static<T> | null | undefined>({ ...schema, type: ['object', 'null'] });
 
-/** Nothing is answered. */
+/** A response without a body. */
 export const nothing = (description: string) => Type.Unsafe<undefined>({ type: 'null', description });
 
 // ---------------------------------------------------------------- lists, a page at a time
@@ -76,5 +76,5 @@ export const paging = { offset: defaulted(offset, 0), limit: defaulted(limit, 50
 export const widePaging = { ...paging, limit: defaulted(limit, 500) };
 /** Of pages that are put together in memory: they may not begin anywhere. */
 export const shallowPaging = { ...paging, offset: defaulted(Type.Integer({ ...offset, maximum: 100_000 }), 0) };
-/** What the answer tells beside its entries. */
+/** What the response holds beside its entries. */
 export const page = { total: count, offset: count, limit: count };

@@ -6,7 +6,7 @@ import type { Environment } from './process/environment.ts';
 
 export interface Client {
   readonly url: string;
-  /** @param accept statuses beside 2xx that are answers too. @param signal ends the wait for it. @throws Failure */
+  /** @param accept statuses beside 2xx that are no failure either. @param signal ends the wait for it. @throws Failure */
   get<T>(path: string, accept?: readonly number[], signal?: AbortSignal): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
   delete<T>(path: string): Promise<T>;
@@ -40,10 +40,10 @@ export function createClient({
       ...(signal === undefined ? {} : { signal }),
     });
     const text = await response.text();
-    const answer = text === '' ? undefined : parse(text);
-    if (!response.ok && !accept.includes(response.status)) throw failureOf(response.status, answer, url);
-    if (text !== '' && answer === undefined) throw strange(url);
-    return answer as T;
+    const received = text === '' ? undefined : parse(text);
+    if (!response.ok && !accept.includes(response.status)) throw failureOf(response.status, received, url);
+    if (text !== '' && received === undefined) throw strange(url);
+    return received as T;
   }
 
   return {
@@ -80,10 +80,8 @@ function reasonOf(error: unknown): string {
   return code !== '' ? code : cause instanceof Error ? cause.message : String(cause);
 }
 
-function failureOf(status: number, answer: unknown, url: string): Failure {
-  const { code, title, detail, remedy } = (
-    typeof answer === 'object' && answer !== null ? answer : {}
-  ) as Partial<Problem>;
+function failureOf(status: number, body: unknown, url: string): Failure {
+  const { code, title, detail, remedy } = (typeof body === 'object' && body !== null ? body : {}) as Partial<Problem>;
   if (status === 401 || status === 403) {
     return new Failure(
       'UNAUTHORIZED',

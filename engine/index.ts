@@ -95,7 +95,13 @@ export type { LiveFinding, LiveRequest, NotChecked, Use } from './check/findings
 export { checkEntity, type EntityReport, operationsOf } from './check/live.ts';
 export { createRecorder, type Recorder } from './check/recorder.ts';
 export { checkRowAmounts } from './check/row-amounts.ts';
-export { checkRoundTrips, type Finding, LAWS, type LawOptions, type UncheckedProperty } from './sync/laws.ts';
+export {
+  checkRoundTrips,
+  type Finding,
+  ROUND_TRIPS,
+  type RoundTripOptions,
+  type UncheckedProperty,
+} from './sync/round-trips.ts';
 export { exampleRecords, examplesOf, ORIGINS, refusal, type SideRecords } from './sync/samples.ts';
 export { createThreads } from './threads/pool.ts';
 export type { Host } from './threads/protocol.ts';
@@ -148,15 +154,6 @@ export {
   shownRedisUrl,
 } from './queue/connection.ts';
 export {
-  discardJobs,
-  drainQueue,
-  pauseQueue,
-  promoteJobs,
-  resumeQueue,
-  retryJobs,
-  type Touched,
-} from './queue/hand.ts';
-export {
   type QueueReport,
   type QueueStand,
   queueStands,
@@ -166,6 +163,15 @@ export {
 } from './queue/inspect.ts';
 export { discardJob, promoteJob, retryJob } from './queue/job-actions.ts';
 export { JOB_STATES, LOOKED } from './queue/jobs.ts';
+export {
+  type ActedOn,
+  discardJobs,
+  drainQueue,
+  pauseQueue,
+  promoteJobs,
+  resumeQueue,
+  retryJobs,
+} from './queue/many-jobs.ts';
 export { type MarkedRecord, pageOfMarked, queuedForRecord, queuedOf } from './queue/marked-records.ts';
 export { type MissingMapping, missingMappings, missingReason, tellMissing, wantsDecision } from './queue/missing.ts';
 export { rawQueues } from './queue/named.ts';

@@ -72,7 +72,7 @@ async function checkWinner(
     () => test.both(ids),
     (now) => same(place(property, loser, now[loser]), texts[winner], property),
   );
-  const kept = await tandem.lost(mapping, 0, ids[0]);
+  const kept = await tandem.overwritten(mapping, 0, ids[0]);
   const won = ([0, 1] as const).every((side) => same(place(property, side, after[side]), texts[winner], property));
   const found = kept.some(
     (one) => one.property === property.name && one.side === mapping.sides[loser].name && one.value === texts[loser],

@@ -6,6 +6,7 @@ import type {
   LinkPage,
   MappingPage,
   MappingSummary,
+  OverwrittenValue,
   Resolved,
   Run,
   Triggered,
@@ -23,17 +24,10 @@ export interface TestedTandem {
   sync(mapping: Mapping, side: SideIndex, id: string): Promise<boolean>;
   counterpart(mapping: Mapping, side: SideIndex, id: string): Promise<string | undefined>;
   issue(mapping: Mapping, side: SideIndex, id: string): Promise<WaitingRecord | undefined>;
-  /** Values of a record that lost. */
-  lost(mapping: Mapping, side: SideIndex, id: string): Promise<readonly LostValue[]>;
+  overwritten(mapping: Mapping, side: SideIndex, id: string): Promise<readonly OverwrittenValue[]>;
   /** What a person is asked about a record is answered: the values of a side win. */
   take(issue: WaitingRecord, winner: string): Promise<void>;
   unlink(mapping: Mapping, side: SideIndex, id: string): Promise<void>;
-}
-
-export interface LostValue {
-  readonly property: string;
-  readonly side: string;
-  readonly value?: unknown;
 }
 
 /** @param limit milliseconds that one record may take */
@@ -49,7 +43,7 @@ export function testedTandem(client: Client, limit: number, signal: AbortSignal)
       const filter = query({ mapping: mapping.name, side: sideName(mapping, side), id });
       return (await client.get<IssuePage>(`/records${filter}`)).records[0];
     },
-    async lost(mapping, side, id) {
+    async overwritten(mapping, side, id) {
       const address = path('records', mapping.name, sideName(mapping, side), id, 'history');
       return (await orNothing(client.get<Pick<HistoryPage, 'entries'>>(address), { entries: [] })).entries;
     },

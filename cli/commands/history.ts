@@ -57,7 +57,7 @@ export function historyCommand(program: Command): void {
 
 function listed(entries: readonly HistoryEntry[], record: string, mapping: string): string {
   if (entries.length === 0)
-    return plain(`Nothing is kept of ${record}: no value of it has lost, or ${mapping} never met such a record.`);
+    return plain(`Nothing is kept of ${record}: no value of it has lost, or ${mapping} never saw such a record.`);
   const rows = entries.map(({ id, at, property, side, value, cut, rule, reason }) => [
     id,
     at,

@@ -1,4 +1,4 @@
-/** `tandem qa`: runs the checklist of `tandem doc` against the systems as they are now, or (`--write`) on records that it makes. */
+/** `tandem qa`: verifies the document of `tandem doc` against the systems as they are now, or (`--write`) on records that it makes. */
 
 import { type Command, Option } from 'commander';
 import type { MappingPage, MappingSummary } from '../../api/index.ts';
@@ -8,13 +8,13 @@ import { type AcceptanceReport, exitStatus } from '../acceptance/acceptance-repo
 import { requireYes } from '../acceptance/consent.ts';
 import { requireWritable, writeReports } from '../acceptance/report-files.ts';
 import { type Check, countsOf } from '../acceptance/verdicts.ts';
-import { checkMapping, compared, type MappingCheck, passed } from '../checklist.ts';
 import { action, type CommandContext, declare } from '../command.ts';
 import { loadFolder } from '../configuration.ts';
 import { FAILED, Failure, OK } from '../failure.ts';
 import { wholeNumber } from '../format/numbers.ts';
 import { colors, type Output, plain } from '../format/output.ts';
 import { textTable } from '../format/terminal-table.ts';
+import { checkMapping, compared, type MappingCheck, passed } from '../verify.ts';
 
 export function qaCommand(program: Command): void {
   declare(program, {

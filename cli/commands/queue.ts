@@ -1,6 +1,6 @@
 /** `tandem queue`: what waits in the queues and why, and what a person does about many jobs at once. */
 import { type Command, Option } from 'commander';
-import type { BulkAction, BulkAnswer, Job, JobPage, MarkedPage, Queue, QueuePage } from '../../api/index.ts';
+import type { BulkAction, BulkResponse, Job, JobPage, MarkedPage, Queue, QueuePage } from '../../api/index.ts';
 import { BULK } from '../../api/index.ts';
 import { DELAY_REASONS, JOB_STATES } from '../../engine/index.ts';
 import { parseErrorCode } from '../codes.ts';
@@ -274,12 +274,12 @@ async function one(client: Client, queue: string, doing: BulkAction, job: string
 async function all(client: Client, queue: string, doing: BulkAction, body: object): Promise<number> {
   let touched = 0;
   for (let next: number | undefined = 0; next !== undefined; ) {
-    const answer: BulkAnswer = await client.post<BulkAnswer>(path('queues', queue, doing), {
+    const response: BulkResponse = await client.post<BulkResponse>(path('queues', queue, doing), {
       ...body,
       ...(doing === 'drain' ? {} : { offset: next }),
     });
-    touched += (answer as Readonly<Record<string, number | undefined>>)[BULK[doing].done] ?? 0;
-    next = answer.next;
+    touched += (response as Readonly<Record<string, number | undefined>>)[BULK[doing].done] ?? 0;
+    next = response.next;
   }
   return touched;
 }

@@ -10,12 +10,12 @@ import {
   type EntityConfig,
   type Finding,
   formatProblem,
-  type LawOptions,
   type LiveFinding,
   type LiveRequest,
   type Mapping,
   type NotChecked,
   type Problem,
+  type RoundTripOptions,
   type SystemConfig,
   type UncheckedProperty,
 } from '../../engine/index.ts';
@@ -199,7 +199,9 @@ async function tryMappings(
   checked: Checked,
   { live, records, sample }: Options,
 ): Promise<Tried> {
-  const all = async (optionsFor: (mapping: Mapping) => LawOptions): Promise<Pick<Tried, 'findings' | 'notChecked'>> => {
+  const all = async (
+    optionsFor: (mapping: Mapping) => RoundTripOptions,
+  ): Promise<Pick<Tried, 'findings' | 'notChecked'>> => {
     const reports = [];
     for (const mapping of checked.mappings) reports.push(await checkRoundTrips(mapping, optionsFor(mapping)));
     return { findings: reports.flatMap((one) => one.findings), notChecked: reports.flatMap((one) => one.notChecked) };

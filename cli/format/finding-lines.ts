@@ -24,12 +24,12 @@ export function findingLines(findings: readonly Finding[]): string[] {
 }
 
 /** `"(030) 12" in keap -> "03012" in customwebshop -> "03012" in keap (5 of 6 records)` */
-function journey({ kind, law, from, to, example, records, values }: Finding): string {
+function journey({ kind, roundTrip, from, to, example, records, values }: Finding): string {
   const steps = [`${shown(example.value)} in ${from}`];
-  if (law === 'there-and-back' && (kind === 'lossy' || example.there !== undefined))
+  if (roundTrip === 'there-and-back' && (kind === 'lossy' || example.there !== undefined))
     steps.push(`${shown(example.there)} in ${to}`);
-  if (law === 'there-and-back' && kind === 'lossy') steps.push(`${shown(example.back)} in ${from}`);
-  if (law === 'write-back') steps.push(`${shown(example.back)} in ${from}`);
+  if (roundTrip === 'there-and-back' && kind === 'lossy') steps.push(`${shown(example.back)} in ${from}`);
+  if (roundTrip === 'write-back') steps.push(`${shown(example.back)} in ${from}`);
   const { found, of, what } =
     records.found > 0
       ? { ...records, what: records.of === 1 ? 'record' : 'records' }

@@ -1,7 +1,7 @@
 /** Values that are overwritten, for the history from which they can be put back. Pure. */
 import type { Mapping } from '../config/types.ts';
 import { isEmpty } from '../expression/values.ts';
-import type { Lost } from '../store/history.ts';
+import type { Overwritten } from '../store/history.ts';
 import type { RecordView } from '../sync/view.ts';
 import type { Pair } from '../types.ts';
 import type { MergeResult } from './merge.ts';
@@ -14,14 +14,19 @@ export function overwrittenValue(
   property: string,
   rule: string,
   at: number,
-): Lost[] {
+): Overwritten[] {
   const value = view.raw[mapping.properties.findIndex((candidate) => candidate.name === property)];
   if (isEmpty(value)) return [];
   return [{ at: new Date(at).toISOString(), property, side: mapping.sides[view.side].name, value, rule }];
 }
 
 /** What is overwritten against somebody's will, and what is cleared: a runaway clear could not be put back otherwise. */
-export function overwrittenValues(mapping: Mapping, views: Pair<RecordView>, merged: MergeResult, at: number): Lost[] {
+export function overwrittenValues(
+  mapping: Mapping,
+  views: Pair<RecordView>,
+  merged: MergeResult,
+  at: number,
+): Overwritten[] {
   const cleared = clearsOf(merged);
   return merged.decisions.flatMap(({ property, rule, loser, writes }) => {
     if (loser !== undefined) return overwrittenValue(mapping, views[loser], property, rule, at);
@@ -30,5 +35,5 @@ export function overwrittenValues(mapping: Mapping, views: Pair<RecordView>, mer
 }
 
 /** All that the mapping sees of a record that is about to be deleted. */
-export const deletedValues = (mapping: Mapping, view: RecordView, at: number): Lost[] =>
+export const deletedValues = (mapping: Mapping, view: RecordView, at: number): Overwritten[] =>
   mapping.properties.flatMap(({ name }) => overwrittenValue(mapping, view, name, 'deleted', at));

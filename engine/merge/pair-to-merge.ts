@@ -2,7 +2,7 @@
 import type { Mapping } from '../config/types.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { mapPair } from '../model/pair.ts';
-import type { Lost } from '../store/history.ts';
+import type { Overwritten } from '../store/history.ts';
 import { type OpenPatch, type PendingWrite, UNKNOWN_VALUE } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Facts } from '../sync/facts.ts';
@@ -137,7 +137,7 @@ function returnedValues(
   views: Pair<RecordView>,
   merged: MergeResult,
   { read, unsettled }: Settled,
-): Lost[] {
+): Overwritten[] {
   const { mapping, stored } = facts;
   const cleared = clearsOf(merged);
   return merged.decisions.flatMap(({ property, writes, loser }) => {

@@ -6,7 +6,7 @@ import type { Mapping, Property } from '../config/types.ts';
 import { stableJson } from '../expression/values.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { flip, mapPair, replaceSide, SIDES } from '../model/pair.ts';
-import type { Lost } from '../store/history.ts';
+import type { Overwritten } from '../store/history.ts';
 import { type Link, UNKNOWN_VALUE } from '../store/types.ts';
 import type { Commit, Step } from '../sync/actions.ts';
 import type { Choice, Facts, RestoredValue } from '../sync/facts.ts';
@@ -26,14 +26,14 @@ import { act, ask, fail, outcomeOf, viewOn } from './unit.ts';
 export type RestoreChoice = Extract<Choice, { kind: 'restore' }>;
 
 /** Where an entry of the history belongs in the mapping as it is now. */
-export function placeOf(mapping: Mapping, entry: Lost): { property: Property; side: SideIndex } | undefined {
+export function placeOf(mapping: Mapping, entry: Overwritten): { property: Property; side: SideIndex } | undefined {
   const property = mapping.properties.find((candidate) => candidate.name === entry.property);
   const at = mapping.sides.find((candidate) => candidate.name === entry.side);
   return property && at && { property, side: at.index };
 }
 
 /** Why an entry cannot be put back, in plain words; undefined where it can, as far as the mapping tells. */
-export function whyNotRestorable(mapping: Mapping, linked: boolean, entry: Lost): string | undefined {
+export function whyNotRestorable(mapping: Mapping, linked: boolean, entry: Overwritten): string | undefined {
   const place = placeOf(mapping, entry);
   if (entry.cut) return 'The value was too long to be kept whole.';
   if (!linked) return 'The record has no link: there is no record to put it into.';
@@ -98,9 +98,9 @@ function replacedValues(
   near: RecordView,
   far: RecordView,
   name: string,
-): Lost[] {
+): Overwritten[] {
   const changes = fingerprintOf(mapping, near, name) !== restored.write.fingerprint;
-  const kept = (view: RecordView): Lost[] => overwrittenValue(mapping, view, name, 'restored', stored.now);
+  const kept = (view: RecordView): Overwritten[] => overwrittenValue(mapping, view, name, 'restored', stored.now);
   if (restored.toward === undefined) return changes ? kept(near) : [];
   if (!changes && fingerprintOf(mapping, far, name) === restored.toward) return [];
   const both = [...kept(near), ...kept(far)];

@@ -2,8 +2,8 @@
 import type { Job } from 'bullmq';
 import type { Engine } from '../engine.ts';
 import { TandemError } from '../errors.ts';
-import { discard, tryAgain } from './hand.ts';
 import { findJob, type JobState } from './jobs.ts';
+import { discard, tryAgain } from './many-jobs.ts';
 import { type SeenJob, seenJob } from './seen-job.ts';
 
 /** Has a job that failed for good tried again at once, with all its tries. @throws TandemError NOT_FOUND; CONFLICT */

@@ -5,7 +5,7 @@ import type { Engine } from '../engine.ts';
 import { connect } from '../queue/connection.ts';
 import { tellMissing } from '../queue/missing.ts';
 import { createDueLook } from './due-records.ts';
-import { followEdits, followFiles, inBackground } from './follow-edits.ts';
+import { followConfigChanges, followFiles, inBackground } from './follow-config.ts';
 import { checkSystems, followSystems } from './follow-systems.ts';
 import { switchWorkers, syncWorkers, watch } from './mapping-workers.ts';
 import { queuePrefix, SCAN_QUEUE, type ScanJob } from './queues.ts';
@@ -49,7 +49,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   const { connection, common } = openConnection(engine, lockDuration);
   const member = await engine.versions.join({ server, workers: true }, engine.config.current, (gained, lost) => {
     switchWorkers(context, gained, lost);
-    if (gained.length > 0) inBackground(engine, followEdits(context, gained));
+    if (gained.length > 0) inBackground(engine, followConfigChanges(context, gained));
   });
   const work = createWork(engine, member, { concurrency, lease: lockDuration });
   const pending = new Set<string>();
@@ -59,7 +59,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
     new Worker<ScanJob>(SCAN_QUEUE, (job, token) => scanJob(work, job, token), { ...common, concurrency: 8 }),
   );
   syncWorkers(context);
-  await followEdits(context, member.held());
+  await followConfigChanges(context, member.held());
   inBackground(engine, tellMissing(engine));
   const findStuck = createStuckRuns(engine);
   const findingStuck = setInterval(() => {
@@ -68,7 +68,7 @@ export async function startWorkers(engine: Engine, options: WorkerOptions = {}):
   const lookingForDue = setInterval(createDueLook(context), DUE_LOOK);
   const following = setInterval(() => followSystems(context), LOOK);
   const scheduling = setInterval(() => {
-    if (schedules || pending.size > 0) inBackground(engine, followEdits(context, [...pending]));
+    if (schedules || pending.size > 0) inBackground(engine, followConfigChanges(context, [...pending]));
   }, SCHEDULES_LOOK);
   const unlisten = engine.config.on(() => inBackground(engine, followFiles(context)));
 

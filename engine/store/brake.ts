@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import type { BrakeKind } from '../config/brake-limits.ts';
 import { pairs } from './flat.ts';
+import { createMissingRecords } from './missing-records.ts';
 import type { Packable } from './msgpack.ts';
-import { createMissing } from './not-met.ts';
 import type { StoreContext } from './store-context.ts';
 import type { Allowance, Brake, BrakeAnswer } from './types.ts';
 
@@ -29,11 +29,11 @@ export function createBrakeStore(context: StoreContext, tell: BrakeListener = ()
     /** HASH id of a brake -> `ANSWER|KIND|MS`, for 90 days. */
     answers: `${base}brake:answers`,
     /** ZSET of `SIDE/ID` by the time of the write, in ms: what counts at present. */
-    spent: (kind: BrakeKind): string => `${base}brake:spent:${kind}`,
+    consumed: (kind: BrakeKind): string => `${base}brake:consumed:${kind}`,
   };
 
   return {
-    ...createMissing(context),
+    ...createMissingRecords(context),
 
     /** The brake that is on, if one is. */
     async on(): Promise<Brake | undefined> {
@@ -41,7 +41,7 @@ export function createBrakeStore(context: StoreContext, tell: BrakeListener = ()
     },
 
     /** How many writes of a kind were done since then. @param since epoch ms */
-    spent: (kind: BrakeKind, since: number): Promise<number> => redis.zcount(keys.spent(kind), since, '+inf'),
+    consumed: (kind: BrakeKind, since: number): Promise<number> => redis.zcount(keys.consumed(kind), since, '+inf'),
 
     /** @returns the brake that is on now: this one, or the one that was on before */
     async trip(brake: Pick<Brake, 'kind' | 'by' | 'count' | 'limit' | 'linked'>): Promise<Brake> {

@@ -19,8 +19,8 @@ export const HISTORY_DAYS = 90;
 
 const DAY = 86_400_000;
 
-/** What a value lost to: a rule of the merge, or what a person or a deletion did. */
-export interface Lost {
+/** A value that lost, was cleared or was deleted. */
+export interface Overwritten {
   /** ISO 8601. */
   readonly at: string;
   readonly property: string;
@@ -33,7 +33,7 @@ export interface Lost {
   readonly rule: string;
 }
 
-export interface KeptLost extends Lost {
+export interface KeptOverwritten extends Overwritten {
   /** Names the entry; stays the same as long as the entry is kept. */
   readonly id: string;
 }
@@ -44,15 +44,15 @@ export function createHistory({ redis, base }: StoreContext, reader: Reader) {
   /** STRING, by id on side 1: the id on side 0 whose history holds what it lost; so it is found without the link too. */
   const ownerKey = (id: string): string => `${base}history-of:${id}`;
 
-  const stored = async (id: string): Promise<KeptLost[]> =>
-    (await redis.lrange(historyKey(id), 0, -1)).map((json) => named(JSON.parse(json) as Lost)).filter(isAlive);
+  const stored = async (id: string): Promise<KeptOverwritten[]> =>
+    (await redis.lrange(historyKey(id), 0, -1)).map((json) => named(JSON.parse(json) as Overwritten)).filter(isAlive);
 
   const historyOf = async (side: SideIndex, id: string): Promise<string | undefined> =>
     side === 0 ? id : ((await reader.counterpart(1, id)) ?? (await redis.get(ownerKey(id))) ?? undefined);
 
   return {
     /** The newest first. */
-    history: async (id: string): Promise<KeptLost[]> => distinct(await stored(id)),
+    history: async (id: string): Promise<KeptOverwritten[]> => distinct(await stored(id)),
 
     /** Whose history a record has: that of the record on side 0 that it is linked to, or was when a value was kept last. */
     historyOf,
@@ -61,12 +61,15 @@ export function createHistory({ redis, base }: StoreContext, reader: Reader) {
      * Keeps values before they are overwritten. A value that is kept already is not kept twice, however often it is tried:
      * it counts as lost just now.
      */
-    async keepLost(ids: readonly [string, string], lost: readonly Lost[]): Promise<void> {
-      if (lost.length === 0) return;
+    async keepOverwritten(ids: readonly [string, string], values: readonly Overwritten[]): Promise<void> {
+      if (values.length === 0) return;
       const [id] = ids;
       const key = historyKey(id);
-      const before = (await redis.lrange(key, 0, -1)).map((json) => ({ ...named(JSON.parse(json) as Lost), json }));
-      const fresh = distinct(lost.map((entry) => named(fitted(entry))));
+      const before = (await redis.lrange(key, 0, -1)).map((json) => ({
+        ...named(JSON.parse(json) as Overwritten),
+        json,
+      }));
+      const fresh = distinct(values.map((entry) => named(fitted(entry))));
       const again = before.filter((entry) => fresh.some((one) => one.id === entry.id));
       const pushed = fresh.map(({ id: _, ...entry }) => JSON.stringify(entry));
       const others = before.filter((entry) => !again.includes(entry));
@@ -99,17 +102,17 @@ export function createHistory({ redis, base }: StoreContext, reader: Reader) {
 }
 
 /** A value is one entry, however often it is lost: what it is names it. */
-function named(entry: Lost): KeptLost {
+function named(entry: Overwritten): KeptOverwritten {
   const { property, side, value, cut = false } = entry;
   return { id: hash(stableJson([property, side, value, cut])), ...entry };
 }
 
-function distinct(entries: readonly KeptLost[]): KeptLost[] {
+function distinct(entries: readonly KeptOverwritten[]): KeptOverwritten[] {
   const seen = new Set<string>();
   return entries.filter(({ id }) => !seen.has(id) && seen.add(id));
 }
 
-const isAlive = ({ at }: Lost): boolean => Date.now() - Date.parse(at) <= HISTORY_DAYS * DAY;
+const isAlive = ({ at }: Overwritten): boolean => Date.now() - Date.parse(at) <= HISTORY_DAYS * DAY;
 
 /** How many of these, the newest first, stay within the bounds. */
 function fitting(jsons: readonly string[]): number {
@@ -121,7 +124,7 @@ function fitting(jsons: readonly string[]): number {
   return beyond < 0 ? jsons.length : beyond;
 }
 
-function fitted(entry: Lost): Lost {
+function fitted(entry: Overwritten): Overwritten {
   const { value, ...rest } = entry;
   if ((JSON.stringify(value)?.length ?? 0) <= HISTORY_VALUE) return entry;
   if (typeof value !== 'string') return { ...rest, cut: true };

@@ -8,9 +8,9 @@ import { createDependents } from './dependents.ts';
 import { createHistory } from './history.ts';
 import { createIssues } from './issues.ts';
 import { createLinkStore } from './links.ts';
-import { createMeetings } from './meeting.ts';
 import { createProgress } from './progress.ts';
 import { createReader } from './reader.ts';
+import { createSeenRecords } from './seen-records.ts';
 import { createStates } from './states.ts';
 import { createStoreContext, type StoreRules } from './store-context.ts';
 import { createTransfer } from './transfer.ts';
@@ -50,7 +50,7 @@ export function createStore(
     claims: createClaims(context),
     dependents: createDependents(context),
     history: createHistory(context, reader),
-    meetings: createMeetings(context, unlinked),
+    seenRecords: createSeenRecords(context, unlinked),
     progress: createProgress(context, unlinked),
     states: createStates(context, issues),
     transfer: createTransfer(context, reader, issues),

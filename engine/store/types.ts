@@ -38,7 +38,7 @@ export interface Brake {
   readonly id: string;
   /** What there was too much of. */
   readonly kind: BrakeKind;
-  /** Whether a scan missed records, or writes were counted one by one. */
+  /** Whether a scan did not see records, or writes were counted one by one. */
   readonly by: 'scan' | 'writes';
   /** Records concerned when it went on, or in the latest scan; more than `limit`, which `linked` gives sense to. */
   readonly count: number;
@@ -55,7 +55,7 @@ export interface Allowance {
   readonly kind: BrakeKind;
   /** Creates of the first sync are counted by themselves; undefined: among its kind. */
   readonly counter?: 'firstSync';
-  /** Name of the record: spent once, however often the write is tried. */
+  /** Name of the record: consumed once, however often the write is tried. */
   readonly record: string;
   readonly limit: number;
   readonly linked: number;

@@ -47,13 +47,13 @@ export function createUnlinked(context: StoreContext, reader: Reader) {
 
     /**
      * Entries of a side, some buckets at a time.
-     * @param which with an issue, or not in the set `met` and not known to be orphaned
+     * @param which with an issue, or not in the set `seen` and not known to be orphaned
      */
     async *entries(
       side: SideIndex,
-      which: { kind: 'issue' } | { kind: 'unmet'; met: string },
+      which: { kind: 'issue' } | { kind: 'unseen'; seen: string },
     ): AsyncGenerator<{ id: string; entry: UnlinkedEntry }[]> {
-      for await (const batch of buckets(context, side, which.kind, which.kind === 'unmet' ? which.met : ''))
+      for await (const batch of buckets(context, side, which.kind, which.kind === 'unseen' ? which.seen : ''))
         yield batch.map(({ id, value }) => ({ id, entry: decodeUnlinked(value) }));
     },
   };
@@ -65,10 +65,10 @@ async function* buckets(
   { scripts }: StoreContext,
   side: SideIndex,
   which: string,
-  met = '',
+  seen = '',
 ): AsyncGenerator<{ id: string; value: Buffer }[]> {
   for (let bucket = 0; bucket >= 0; ) {
-    const [next, ...flat] = await scripts.run<[number, ...Buffer[]]>('entries', String(side), bucket, which, met);
+    const [next, ...flat] = await scripts.run<[number, ...Buffer[]]>('entries', String(side), bucket, which, seen);
     const found: { id: string; value: Buffer }[] = [];
     for (let i = 0; i < flat.length; i += 2) found.push({ id: flat[i]!.toString(), value: flat[i + 1]! });
     if (found.length > 0) yield found;

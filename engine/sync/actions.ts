@@ -7,7 +7,7 @@ import type { TandemError } from '../errors.ts';
 import type { PropertyWrite } from '../merge/merge.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Allowance } from '../store/brake.ts';
-import type { Lost } from '../store/history.ts';
+import type { Overwritten } from '../store/history.ts';
 import type { CommitUnit, PendingCreate, PendingWrites, RecordKey, UnlinkedIndex } from '../store/types.ts';
 import type { Base, JsonObject, Pair, SideIndex } from '../types.ts';
 import type { Facts, OwnWrite } from './facts.ts';
@@ -62,7 +62,7 @@ export type Action =
       readonly shown?: true;
       readonly create?: { readonly side: SideIndex; readonly id: string; readonly pending: PendingCreate };
     }
-  | { readonly do: 'keep-overwritten'; readonly ids: Pair<string>; readonly values: readonly Lost[] }
+  | { readonly do: 'keep-overwritten'; readonly ids: Pair<string>; readonly values: readonly Overwritten[] }
   | {
       readonly do: 'update';
       readonly side: SideIndex;
@@ -100,7 +100,7 @@ export type Action =
       readonly write: PropertyWrite | undefined;
       readonly readFirst: boolean;
       readonly ids: Pair<string>;
-      readonly values: readonly Lost[];
+      readonly values: readonly Overwritten[];
     }
   /** `last`: the unit is done. */
   | { readonly do: 'commit'; readonly commit: Commit; readonly last: boolean };

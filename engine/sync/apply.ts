@@ -109,7 +109,7 @@ async function keepOverwritten(
   facts: Facts,
   { ids, values }: Do<'keep-overwritten'>,
 ): Promise<Learned> {
-  await scope.links.history.keepLost(ids, values);
+  await scope.links.history.keepOverwritten(ids, values);
   return learned(facts, { overwrittenKept: true });
 }
 
@@ -377,7 +377,7 @@ async function restore(
   facts: Facts,
   { side, view, write: value, readFirst, ids, values }: Do<'restore'>,
 ): Promise<Learned> {
-  await scope.links.history.keepLost(ids, values);
+  await scope.links.history.keepOverwritten(ids, values);
   await scope.markDirty(scope.mapping.name, side, [ids[side]]);
   if (!value) return learned(facts, { restored: {} });
   const { view: written } = await write(scope, claims, facts, { side, view, writes: [value], readFirst });

@@ -1,5 +1,5 @@
 /**
- * The brake around runs: what a scan missed is weighed before any of it is looked at, and the answer of a person is
+ * The brake around runs: what a scan did not see is weighed before any of it is looked at, and the answer of a person is
  * carried out. Whether a single write is allowed is part of `decide`.
  */
 import { allowance } from '../config/brake-limits.ts';
@@ -38,7 +38,7 @@ export async function liftUnlimited({ mapping, links }: Scope): Promise<Brake | 
   return undefined;
 }
 
-// ------------------------------------------------------------ what a scan missed
+// ------------------------------------------------------------ what a scan did not see
 
 export interface Missing {
   /** What is too much to be believed; undefined: each of them may be looked at. */
@@ -48,7 +48,7 @@ export interface Missing {
 }
 
 /**
- * Weighs the linked records that a scan missed, before any of them is looked at.
+ * Weighs the linked records that a scan did not see, before any of them is looked at.
  * @param missing without those of which an issue tells already that something is the matter: they would be counted each time
  */
 export async function weighMissing(
@@ -60,8 +60,8 @@ export async function weighMissing(
   if (!limit) return undefined;
   const counterparts = await links.reader.counterparts(1, missing[1]);
   const ids = new Set([...missing[0], ...counterparts.filter((id) => id !== null)]);
-  const { linked, spent } = await linkedBefore(scope, 'deletes');
-  const count = ids.size + spent;
+  const { linked, consumed } = await linkedBefore(scope, 'deletes');
+  const count = ids.size + consumed;
   const loses = ([0, 1] as const).some(
     (side) => missing[side].length > 0 && mapping.sides[otherSide(side)].deletes === 'propagate',
   );

@@ -10,7 +10,7 @@ import { mergePair, type PairToMerge } from '../merge/settle.ts';
 import { viewOn } from '../merge/unit.ts';
 import { flip, mapPair, SIDES } from '../model/pair.ts';
 import { recordKey } from '../model/record-key.ts';
-import type { KeptLost } from '../store/history.ts';
+import type { KeptOverwritten } from '../store/history.ts';
 import type { Issue, PendingCreate } from '../store/types.ts';
 import { otherSide, type Pair, type SideIndex } from '../types.ts';
 import { convertProperty, flowsTo } from './convert.ts';
@@ -57,7 +57,7 @@ export interface Explanation {
   readonly issue: Issue | undefined;
   /** A create was begun and is not known to have ended. */
   readonly pendingCreate: PendingCreate | undefined;
-  readonly lost: readonly KeptLost[];
+  readonly lost: readonly KeptOverwritten[];
 }
 
 /**

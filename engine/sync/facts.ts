@@ -9,7 +9,7 @@ import type { TandemError } from '../errors.ts';
 import type { Fingerprint, Fingerprinter } from '../expression/values.ts';
 import type { PropertyState, PropertyWrite } from '../merge/merge.ts';
 import type { Brake, BrakeAnswer } from '../store/brake.ts';
-import type { Lost } from '../store/history.ts';
+import type { Overwritten } from '../store/history.ts';
 import type { Link, PendingCreate, PendingWrites, RecentWrite, RecordKey, TakenUnit } from '../store/types.ts';
 import type { JsonObject, Pair, SideIndex, SystemRecord } from '../types.ts';
 import type { RecordView } from './view.ts';
@@ -202,7 +202,7 @@ export type Choice =
   | { readonly kind: 'delete' }
   | { readonly kind: 'dismiss' }
   /** A value of the history becomes the value of its side again, and wins. */
-  | { readonly kind: 'restore'; readonly entry: Lost; readonly property: string; readonly side: SideIndex };
+  | { readonly kind: 'restore'; readonly entry: Overwritten; readonly property: string; readonly side: SideIndex };
 
 /** What is known of a candidate that is about to be linked. */
 export interface PartnerFacts {

@@ -7,9 +7,9 @@ import type { MappingScope } from './scope.ts';
 export async function linkedBefore(
   { links, runSince }: Pick<MappingScope, 'links' | 'runSince'>,
   kind: BrakeKind,
-): Promise<{ linked: number; spent: number; since: number | undefined }> {
+): Promise<{ linked: number; consumed: number; since: number | undefined }> {
   const [count, since] = await Promise.all([links.links.count(), runSince()]);
-  const spent = await links.brake.spent(kind, Math.min(Date.now() - BRAKE_WINDOW, since ?? Infinity));
-  const linked = kind === 'deletes' ? count + spent : kind === 'creates' ? Math.max(0, count - spent) : count;
-  return { linked, spent, since };
+  const consumed = await links.brake.consumed(kind, Math.min(Date.now() - BRAKE_WINDOW, since ?? Infinity));
+  const linked = kind === 'deletes' ? count + consumed : kind === 'creates' ? Math.max(0, count - consumed) : count;
+  return { linked, consumed, since };
 }

@@ -3,7 +3,7 @@
  * for a system, goes on there, however many pages came before.
  */
 import { CheckpointLost, type Page } from '../connectors/connector.ts';
-import type { MeetingName } from '../store/meeting.ts';
+import type { SeenName } from '../store/seen-records.ts';
 import type { SideIndex } from '../types.ts';
 import type { MappingScope } from './scope.ts';
 
@@ -40,7 +40,7 @@ export interface SideReading {
   readonly first: boolean;
   /** Epoch ms of the process that began it. */
   readonly began: number;
-  readonly meeting: MeetingName | undefined;
+  readonly seen: SeenName | undefined;
   /** Of the last page that was handled. */
   readonly checkpoint: unknown;
   /** The list was read to its end. */
@@ -82,7 +82,7 @@ export async function openReading(
   { run, progress }: { readonly run?: string; readonly progress?: (progress: ScanProgress) => Promise<void> },
 ): Promise<SideReading> {
   const former = run === undefined ? undefined : await links.progress.reading<SideReading>(side, run, mapping.version);
-  if (former && (!former.meeting || (await links.meetings.isOpen(former.meeting)))) {
+  if (former && (!former.seen || (await links.seenRecords.isKept(former.seen)))) {
     // The run has forgotten what it counted.
     if (former.read > 0) await progress?.({ side, read: former.read, work: 0, failed: 0, ...itemsOf(former) });
     return former;
@@ -90,9 +90,9 @@ export async function openReading(
   const { full, since } = await links.progress.readBefore(side);
   const { list } = mapping.sides[side].entity;
   const changesOnly = kind === 'changes' && full !== undefined && since !== undefined && list?.since !== undefined;
-  const meeting = changesOnly ? undefined : (await links.meetings.meet(side)).name;
+  const seen = changesOnly ? undefined : (await links.seenRecords.of(side)).name;
   const begun = { since: changesOnly ? since : undefined, changesOnly, first: full === undefined, began: Date.now() };
-  return { ...begun, meeting, latest: since, ...NOTHING, unidentified: NO_ITEMS };
+  return { ...begun, seen, latest: since, ...NOTHING, unidentified: NO_ITEMS };
 }
 
 export async function noteReading(
@@ -125,7 +125,7 @@ export async function* pagesOf(
   }
 }
 
-/** The reading from the beginning of the list; who was met stays met. */
+/** The reading from the beginning of the list; what was seen stays so. */
 export const fromBeginning = (reading: SideReading): SideReading => ({
   ...reading,
   ...NOTHING,

@@ -8,7 +8,7 @@ import { asTandemError, ERRORS, TandemError } from '../errors.ts';
 import { indexEntry, isSynced, unlinkedState, unreadableState } from '../merge/record-state.ts';
 import { isOnDemand, isSettled } from '../merge/unit.ts';
 import { recordKey } from '../model/record-key.ts';
-import type { Meeting, Missed } from '../store/meeting.ts';
+import type { MissingRecords, SeenRecords } from '../store/seen-records.ts';
 import type { Store } from '../store/store.ts';
 import type { Issue, IssueKind, RecordRef } from '../store/types.ts';
 import { takeTurns } from '../timing.ts';
@@ -76,7 +76,7 @@ async function checkInForce({ inForce }: ScanOptions): Promise<void> {
 }
 
 export interface ScanResult {
-  /** Linked records that a full scan did not meet, per side: they may have been deleted. */
+  /** Linked records that a full scan did not see, per side: they may have been deleted. */
   readonly missing: readonly [readonly string[], readonly string[]];
   /** What came of weighing them: too many are not believed, and nothing was queued for them. */
   readonly weighed: Missing;
@@ -84,7 +84,7 @@ export interface ScanResult {
   readonly refused: string | undefined;
 }
 
-/** Records without a link that are looked for because a full scan did not meet them, at most. */
+/** Records without a link that are looked for because a full scan did not see them, at most. */
 const GONE_AT_ONCE = 1_000;
 
 /**
@@ -111,14 +111,14 @@ export async function scan(
     for (const side of [0, 1] as const) if (missing[side].length > 0) await options.found(side, missing[side]);
   // Only now: until then the same run goes on from here.
   await scope.links.progress.endReading();
-  for (const { meeting } of sides) await meeting?.end();
+  for (const { seen } of sides) await seen?.end();
   return { missing, weighed, refused: sides.map((side) => side.refused).find((reason) => reason !== undefined) };
 }
 
 interface SideResult {
-  readonly meeting: Meeting | undefined;
-  /** Linked ids that a full read did not meet; undefined when only changes were read. */
-  readonly missing: Missed | undefined;
+  readonly seen: SeenRecords | undefined;
+  /** Linked ids that a full read did not see; undefined when only changes were read. */
+  readonly missing: MissingRecords | undefined;
   readonly refused: string | undefined;
 }
 
@@ -130,13 +130,13 @@ async function scanSide(
 ): Promise<SideResult> {
   const { links, mapping } = scope;
   const opened = await openReading(scope, side, kind, options);
-  const meeting = opened.meeting && (await links.meetings.meet(side, opened.meeting));
-  const { beside, changesOnly, latest, listedAt, sizes } = await readList(scope, side, opened, meeting, options);
+  const seen = opened.seen && (await links.seenRecords.of(side, opened.seen));
+  const { beside, changesOnly, latest, listedAt, sizes } = await readList(scope, side, opened, seen, options);
   const refused = beside > 0 ? besideReason(mapping, side, beside) : undefined;
   if (refused !== undefined && !options.plan)
     throw new TandemError('CREATE_REFUSED', refused, { mapping: mapping.name, side: mapping.sides[side].name });
   let gone = 0;
-  for await (const ids of meeting && !options.plan ? meeting.heldMissing() : []) {
+  for await (const ids of seen && !options.plan ? seen.unlinkedMissing() : []) {
     // What waited and is gone waits no more. Each costs a call, and a list may be wrong: the rest has time.
     await options.found(side, ids.slice(0, GONE_AT_ONCE - gone));
     gone += ids.length;
@@ -152,7 +152,7 @@ async function scanSide(
     until,
     endedEarly(sizes),
   );
-  return { meeting, missing: await meeting?.missing(), refused };
+  return { seen, missing: await seen?.missing(), refused };
 }
 
 /** Reads the pages that are left, and notes after each how far it is. @returns the reading at its end */
@@ -161,7 +161,7 @@ async function readList(
   scope: MappingScope,
   side: SideIndex,
   opened: SideReading,
-  meeting: Meeting | undefined,
+  seen: SeenRecords | undefined,
   options: ScanOptions,
 ): Promise<SideReading> {
   if (opened.over) return opened;
@@ -185,7 +185,7 @@ async function readList(
     const work = await scanPage(scope, side, page, opened.first);
     const free = blind ? (await links.reader.counterparts(side, work.inScope)).filter((one) => one === null).length : 0;
     // One that cannot be understood is there all the same.
-    const met = await meeting?.met([...page.records, ...page.failed].map(({ id }) => id));
+    const seenCount = await seen?.mark([...page.records, ...page.failed].map(({ id }) => id));
     if (work.changed.length > 0)
       await options.found(
         side,
@@ -195,7 +195,7 @@ async function readList(
     if (work.again.length > 0) await options.found(side, work.again);
     const { deleted = [] } = page;
     // A full read misses those among the linked ones, and weighs them all together.
-    const gone = meeting ? [] : await knownAsThere(scope, side, deleted);
+    const gone = seen ? [] : await knownAsThere(scope, side, deleted);
     if (gone.length > 0) await options.found(side, gone);
     const size = page.records.length + deleted.length + page.failed.length + page.unidentified.count;
     const unidentified = counted ? reading.unidentified : withItemsOf(page, reading.unidentified);
@@ -208,7 +208,7 @@ async function readList(
         page.listedAt ?? reading.began,
       ),
       listedAt: reading.listedAt ?? page.listedAt,
-      read: met === undefined ? reading.read + (counted ? 0 : size) : met + unidentified.count,
+      read: seenCount === undefined ? reading.read + (counted ? 0 : size) : seenCount + unidentified.count,
       unidentified,
       ...(counted ? {} : { beside: reading.beside + free, sizes: withSize(reading.sizes, size) }),
     };

@@ -4,7 +4,7 @@ import type { Env } from '../config/env.ts';
 import type { Files } from '../config/files.ts';
 import type { Problem } from '../config/types.ts';
 import { type ErrorCode, type ErrorContext, type faultOf, TandemError } from '../errors.ts';
-import type { Finding, UncheckedProperty } from '../sync/laws.ts';
+import type { Finding, UncheckedProperty } from '../sync/round-trips.ts';
 import type { JsonObject, SideIndex } from '../types.ts';
 
 /** What a thread compiles: the texts that run, and the variables that they name. */

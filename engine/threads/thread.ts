@@ -7,8 +7,8 @@ import { asTandemError, faultOf, TandemError } from '../errors.ts';
 import { unkeyed } from '../expression/values.ts';
 import { parseJson, printJson } from '../json.ts';
 import type { ConvertContext, ReferenceAnswer } from '../sync/convert.ts';
-import { checkRoundTrips } from '../sync/laws.ts';
 import { previewRecord } from '../sync/preview.ts';
+import { checkRoundTrips } from '../sync/round-trips.ts';
 import type { JsonObject, SystemRecord } from '../types.ts';
 import {
   type DraftTask,
@@ -23,7 +23,7 @@ import {
 } from './protocol.ts';
 
 /** Milliseconds: an answer must not wait for a draft whose expressions are slow. */
-const LAWS_PATIENCE = 3_000;
+const ROUND_TRIPS_PATIENCE = 3_000;
 const MAX_ANSWER = 4_000_000;
 
 const port = parentPort!;
@@ -50,13 +50,15 @@ async function work(task: number, given: DraftTask | PreviewTask): Promise<void>
 
 async function checkDraft({ yaml, file = 'mappings/draft.yaml' }: DraftTask): Promise<Results['draft']> {
   const { mapping, problems } = loadMappingText(yaml, file, files, env);
-  const laws = mapping ? await checkRoundTrips(mapping, { within: LAWS_PATIENCE }) : { findings: [], notChecked: [] };
+  const report = mapping
+    ? await checkRoundTrips(mapping, { within: ROUND_TRIPS_PATIENCE })
+    : { findings: [], notChecked: [] };
   return {
     valid: mapping !== undefined && problems.length === 0,
     ...(mapping ? { mapping: mapping.name } : {}),
     problems,
-    warnings: laws.findings.filter(({ intended }) => !intended),
-    notChecked: laws.notChecked,
+    warnings: report.findings.filter(({ intended }) => !intended),
+    notChecked: report.notChecked,
   };
 }
 

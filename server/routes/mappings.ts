@@ -194,7 +194,7 @@ async function preview(
   };
 }
 
-/** Aborts once the answer is sent, or nobody waits for it. `request.signal` aborts once the body has been read. */
+/** Aborts once the response is sent, or nobody waits for it. `request.signal` aborts once the body has been read. */
 function untilAnswered({ raw }: FastifyReply): AbortSignal {
   const controller = new AbortController();
   raw.once('close', () => controller.abort());

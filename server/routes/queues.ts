@@ -2,8 +2,8 @@
 import {
   BULK,
   type BulkAction,
-  type BulkAnswer,
   type BulkBody,
+  type BulkResponse,
   Discarded,
   JobPage,
   JobParams,
@@ -21,6 +21,7 @@ import {
   ref,
 } from '../../api/index.ts';
 import {
+  type ActedOn,
   discardJob,
   discardJobs,
   drainQueue,
@@ -37,7 +38,6 @@ import {
   resumeQueue,
   retryJob,
   retryJobs,
-  type Touched,
 } from '../../engine/index.ts';
 import type { App, Routes } from '../options.ts';
 import { presentJob, presentMarked, presentQueue } from '../present.ts';
@@ -227,9 +227,9 @@ function bulkRoutes(app: App, engine: Engine): void {
     action: BulkAction,
     operationId: string,
     summary: string,
-    work: (queue: string, body: Bulk) => Promise<Touched>,
+    work: (queue: string, body: Bulk) => Promise<ActedOn>,
   ): void => {
-    const { body, answer, done } = BULK[action];
+    const { body, response, done } = BULK[action];
     app.post(
       `/queues/:name/${action}`,
       {
@@ -239,12 +239,12 @@ function bulkRoutes(app: App, engine: Engine): void {
           summary,
           params: QueueParams,
           body,
-          response: { 202: answer, ...problems(400, 404) },
+          response: { 202: response, ...problems(400, 404) },
         },
       },
       async ({ params, body }, reply) => {
         const { touched, next } = await work(params.name, body ?? {});
-        return reply.code(202).send({ [done]: touched, next } as BulkAnswer);
+        return reply.code(202).send({ [done]: touched, next } as BulkResponse);
       },
     );
   };

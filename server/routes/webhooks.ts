@@ -37,7 +37,7 @@ export const webhooks: Routes = async (app, { engine, options, metrics }) => {
           retryAfter: limit.ttl,
         },
       );
-    // One answer for an unknown system and for a wrong key: it tells nothing about either.
+    // One response for an unknown system and for a wrong key: it tells nothing about either.
     if (!right) throw new TandemError('NOT_FOUND', 'There is no such webhook.');
   };
 

@@ -22,7 +22,7 @@ import { commitUnits, packLink, type WireUnit } from '../../engine/store/units.t
 import { packState } from '../../engine/store/unlinked-codec.ts';
 import { type Base, otherSide, type Pair, type SideIndex } from '../../engine/types.ts';
 
-export type { Lost } from '../../engine/store/history.ts';
+export type { Overwritten } from '../../engine/store/history.ts';
 export interface RecordIssue extends Issue, RecordRef {}
 
 export interface StoredBase {
@@ -246,7 +246,7 @@ export function linksIn(store: Store) {
     ...store.transfer,
     ...progress,
     ...store.waitingRoom,
-    ...store.meetings,
+    seenRecords: store.seenRecords,
     ...store.claims,
 
     // ------------------------------------------------------------ claims

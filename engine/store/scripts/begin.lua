@@ -89,7 +89,7 @@ local function begin(request)
   if request.W and not isAtRevision(request) then return { 'changed' } end
   if request.C and key and key ~= request.ck and key ~= request.cr then return { 'changed' } end
   -- Without allowance the brake is not asked.
-  local brake = request.b.id and consume(request.b, at) or {}
+  local brake = request.b.id and consumeAllowance(request.b, at) or {}
   if #brake > 0 then return { 'brake', unpack(brake) } end
   if request.W then record.open.W = record.open.W and withEarlier(record.open.W, request.W) or request.W end
   record.open.C = request.C or record.open.C

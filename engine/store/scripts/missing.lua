@@ -1,8 +1,8 @@
 --[[
-  Links whose record on a side is not in a set of those that were met.
+  Links whose record on a side is not in a set of those that were seen.
 
   KEYS[1]  see lib.lua
-  ARGV     side, key of the SET, cursor, since when a link is too new to be missed in ms
+  ARGV     side, key of the SET, cursor, since when a link is too new to be missing in ms
   Answers { next cursor, id on side 0, id on side 1, '1' where the record was there at the last look or '',
             open value of the link or '', open value under its record on side 1 or '', ... }.
 ]]
@@ -21,8 +21,8 @@ for i = 1, #page[2], 2 do
   end
 end
 local answer = { page[1] }
-for i, met in ipairs(many('SMISMEMBER', ARGV[2], ids)) do
-  if met == 0 then
+for i, seen in ipairs(many('SMISMEMBER', ARGV[2], ids)) do
+  if seen == 0 then
     answer[#answer + 1] = firsts[i]
     answer[#answer + 1] = values[i]
     answer[#answer + 1] = there[i]

@@ -17,6 +17,6 @@ if ARGV[2] ~= '' then
   end
   call('HSET', answers, ARGV[1], ARGV[2] .. '|' .. integer(at))
 end
-call('DEL', brake, brake .. ':missing', brake .. ':spent:' .. ARGV[3])
-if ARGV[3] == 'creates' then call('DEL', brake .. ':spent:firstSync') end
+call('DEL', brake, brake .. ':missing', brake .. ':consumed:' .. ARGV[3])
+if ARGV[3] == 'creates' then call('DEL', brake .. ':consumed:firstSync') end
 return 1

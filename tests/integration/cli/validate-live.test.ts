@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { LiveFinding, LiveRequest, NotChecked } from '../../../engine/check/findings.ts';
-import type { Finding, UncheckedProperty } from '../../../engine/sync/laws.ts';
+import type { Finding, UncheckedProperty } from '../../../engine/sync/round-trips.ts';
 import { redisUrl } from '../../support/redis.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
 import { worldWith } from '../sync/support.ts';

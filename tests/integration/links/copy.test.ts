@@ -72,7 +72,7 @@ it('a copy holds link keys, bases, states, decisions and pending creates, with i
   await links.raise(1, '20', token('left'), { ...issue, kind: 'unmatched' });
   await links.raise(1, '21', token('undecided'), { ...issue, kind: 'review' });
   await links.beginCreate(0, '30', { at: 5, key: 'k', sent: { p: 'f' } });
-  await links.keepLost(
+  await links.keepOverwritten(
     ['1', '11'],
     [{ at: new Date().toISOString(), property: 'p', side: 'crm', value: 'a value', rule: 'conflict' }],
   );

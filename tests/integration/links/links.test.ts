@@ -6,7 +6,7 @@ import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/st
 import { redisTime } from '../../../engine/store/store-context.ts';
 import type { Issue } from '../../../engine/store/types.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
-import { createLinks, type Links, type Lost } from '../../support/links.ts';
+import { createLinks, type Links, type Overwritten } from '../../support/links.ts';
 import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
 
 const redis = connectTestRedis();
@@ -216,20 +216,20 @@ describe('reading progress', () => {
     expect(await links.ready()).toBe(true);
   });
 
-  it('tells which linked records a full read did not meet, those known to be gone apart', async () => {
+  it('tells which linked records a full read did not see, those known to be gone apart', async () => {
     for (const id of ['1', '2', '3']) await commit(id, `b${id}`);
     await commit('2', 'b2', (await links.base('2')).version, { states: ['', s1], issue: issue('orphaned') });
     await nextMillisecond();
-    const [ofA, ofB] = await Promise.all([links.meet(0), links.meet(1)]);
-    await ofA.met(['1', '99']);
-    await ofB.met(['b1']);
-    await ofB.met(['b3']);
+    const [ofA, ofB] = await Promise.all([links.seenRecords.of(0), links.seenRecords.of(1)]);
+    await ofA.mark(['1', '99']);
+    await ofB.mark(['b1']);
+    await ofB.mark(['b3']);
     expect(await ofA.missing()).toEqual({ ids: ['3'], unexpected: ['3'] });
     // That the other one goes too is news, yet no sign that the list is wrong.
     expect(await ofB.missing()).toEqual({ ids: ['b2'], unexpected: [] });
   });
 
-  it('counts no linked record that a full read did not meet where its issue says so already', async () => {
+  it('counts no linked record that a full read did not see where its issue says so already', async () => {
     const issues = [issue('failed'), issue('paused'), issue('blocked'), issue('review'), issue('orphaned')];
     const others = [issue('review', { code: 'CONFLICT' }), issue('waiting', { code: 'REFERENCE_WAITING' })];
     for (const [i, one] of [...issues, ...others].entries()) await commit(`${i}`, `b${i}`, '', { issue: one });
@@ -240,7 +240,7 @@ describe('reading progress', () => {
       [0, 'job'],
       [1, 'bjob'],
     ] as const) {
-      const { ids, unexpected } = await (await links.meet(side)).missing();
+      const { ids, unexpected } = await (await links.seenRecords.of(side)).missing();
       expect([...ids].sort()).toEqual([...[...issues, ...others].map((_, i) => `${side === 0 ? '' : 'b'}${i}`), last]);
       expect([...unexpected].sort()).toEqual(side === 0 ? ['5', '6'] : ['b5', 'b6']);
     }
@@ -248,7 +248,7 @@ describe('reading progress', () => {
 });
 
 describe('the history of values that lost', () => {
-  const lost = (value: unknown, more: Partial<Lost> = {}): Lost => ({
+  const lost = (value: unknown, more: Partial<Overwritten> = {}): Overwritten => ({
     at: new Date().toISOString(),
     property: 'p',
     side: 'a',
@@ -258,7 +258,7 @@ describe('the history of values that lost', () => {
   });
 
   it('is bounded in number, newest first', async () => {
-    for (let i = 0; i < HISTORY_ENTRIES + 5; i++) await links.keepLost(['1', 'b1'], [lost(i)]);
+    for (let i = 0; i < HISTORY_ENTRIES + 5; i++) await links.keepOverwritten(['1', 'b1'], [lost(i)]);
     const history = await links.history('1');
     expect(history).toHaveLength(HISTORY_ENTRIES);
     expect(history[0]?.value).toBe(HISTORY_ENTRIES + 4);
@@ -266,7 +266,7 @@ describe('the history of values that lost', () => {
 
   it('is bounded in size: the oldest go, the newest stays whatever its size', async () => {
     const long = (letter: string): string => letter.repeat(HISTORY_VALUE - 2);
-    for (const letter of 'abcdef') await links.keepLost(['1', 'b1'], [lost(long(letter))]);
+    for (const letter of 'abcdef') await links.keepOverwritten(['1', 'b1'], [lost(long(letter))]);
     const history = await links.history('1');
     expect(history.map(({ value }) => String(value)[0])).toEqual(['f', 'e', 'd']);
     expect(history.every(({ cut }) => cut === undefined)).toBe(true);
@@ -274,7 +274,7 @@ describe('the history of values that lost', () => {
 
   it('cuts a text that is too long, leaves out other values of that size, and says so', async () => {
     const text = '"'.repeat(HISTORY_VALUE);
-    await links.keepLost(['1', 'b1'], [lost(text), lost([text], { property: 'list' })]);
+    await links.keepOverwritten(['1', 'b1'], [lost(text), lost([text], { property: 'list' })]);
     const [one, other] = await links.history('1');
     expect(one).toMatchObject({ property: 'p', cut: true });
     expect(text.startsWith(String(one?.value))).toBe(true);
@@ -284,27 +284,30 @@ describe('the history of values that lost', () => {
   });
 
   it('holds a value once, however often it is kept, under one name', async () => {
-    await links.keepLost(['1', 'b1'], [lost('x', { at: new Date(Date.now() - 60_000).toISOString() }), lost('y')]);
+    await links.keepOverwritten(
+      ['1', 'b1'],
+      [lost('x', { at: new Date(Date.now() - 60_000).toISOString() }), lost('y')],
+    );
     const before = await links.history('1');
     const at = new Date().toISOString();
-    await links.keepLost(['1', 'b1'], [lost('x', { at })]);
+    await links.keepOverwritten(['1', 'b1'], [lost('x', { at })]);
     const after = await links.history('1');
     expect(after.map(({ value }) => value)).toEqual(['x', 'y']);
     expect(after[0]).toEqual({ ...before.find(({ value }) => value === 'x'), at });
-    await links.keepLost(['1', 'b1'], [lost('x', { side: 'b' }), lost('x', { property: 'q' })]);
+    await links.keepOverwritten(['1', 'b1'], [lost('x', { side: 'b' }), lost('x', { property: 'q' })]);
     expect(new Set((await links.history('1')).map(({ id }) => id)).size).toBe(4);
   });
 
   it('keeps all values that several workers add at the same time', async () => {
-    await Promise.all(Array.from({ length: 10 }, (_, i) => links.keepLost(['1', 'b1'], [lost(i)])));
+    await Promise.all(Array.from({ length: 10 }, (_, i) => links.keepOverwritten(['1', 'b1'], [lost(i)])));
     expect((await links.history('1')).map(({ value }) => value).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
   it('forgets values after their time', async () => {
     const old = new Date(Date.now() - (HISTORY_DAYS + 1) * 86_400_000).toISOString();
-    await links.keepLost(['1', 'b1'], [lost('old', { at: old }), lost('new')]);
+    await links.keepOverwritten(['1', 'b1'], [lost('old', { at: old }), lost('new')]);
     expect((await links.history('1')).map(({ value }) => value)).toEqual(['new']);
-    await links.keepLost(['1', 'b1'], [lost('newer')]);
+    await links.keepOverwritten(['1', 'b1'], [lost('newer')]);
     expect(await redis.llen(`${prefix}:{m}:history:1`)).toBe(2);
     expect(await redis.ttl(`${prefix}:{m}:history:1`)).toBeGreaterThan((HISTORY_DAYS - 1) * 86_400);
   });
@@ -312,7 +315,7 @@ describe('the history of values that lost', () => {
   it('is found from either side, also once the link is gone, and forgotten at once', async () => {
     await commit('1', 'b1');
     expect(await links.historyOf(1, 'b1')).toBe('1');
-    await links.keepLost(['1', 'b1'], [lost('x')]);
+    await links.keepOverwritten(['1', 'b1'], [lost('x')]);
     await links.unlink('1', 'b1');
     expect(await links.historyOf(1, 'b1')).toBe('1');
     expect(await links.historyOf(1, 'other')).toBeUndefined();

@@ -98,7 +98,7 @@ test('what cannot be put back is refused with its code, and nothing is written',
   const written = [crm.writes.length, shop.writes.length];
   const links = engine.links('people');
   const keep = (more: object) =>
-    links.history.keepLost(
+    links.history.keepOverwritten(
       ['1', '7'],
       [{ at: now(), property: 'name', side: 'crm', value: 'x', rule: 'conflict', ...more }],
     );

@@ -20,11 +20,11 @@ async function scan({ call, shop }: World, kind: 'changes' | 'full', target = sh
 }
 
 /** As after the time in which writes count together: what is counted now counts from the beginning. */
-async function forgetSpent(
+async function forgetConsumed(
   { engine: { redis, prefix } }: World,
   kind: 'creates' | 'deletes',
 ): Promise<() => Promise<number>> {
-  const keys = await redis.keys(`${prefix}*brake:spent:${kind}`);
+  const keys = await redis.keys(`${prefix}*brake:consumed:${kind}`);
   expect(keys).toHaveLength(1);
   await redis.del(...keys);
   return () => redis.zcard(keys[0]!);
@@ -64,9 +64,9 @@ test('creates that are rejected at each full scan never put the brake on', async
   shop.reject = 422;
   for (const one of people(8).slice(3)) crm.records.set(String(one.id), one);
   expect(await scan(all, 'full')).toMatchObject({ writes: 5 });
-  const spent = await forgetSpent(all, 'creates');
+  const consumed = await forgetConsumed(all, 'creates');
   for (let i = 0; i < 2; i++) expect(await scan(all, 'full')).toEqual({ writes: 5, work: 0, retried: 5 });
-  expect(await spent()).toBe(0);
+  expect(await consumed()).toBe(0);
   expect((await call('GET', '/reviews')).body.total).toBe(0);
   shop.reject = undefined;
   expect(await scan(all, 'full')).toMatchObject({ writes: 5 });
@@ -82,12 +82,12 @@ test('deletes that are rejected at each full scan never put the brake on', async
   const [first, second, third] = shop.records.keys();
   for (const id of [first!, second!]) shop.records.delete(id);
   expect(await scan(all, 'full', crm)).toEqual({ writes: 2, work: 2, retried: 0 });
-  await forgetSpent(all, 'deletes');
+  await forgetConsumed(all, 'deletes');
   shop.records.delete(third!);
   expect(await scan(all, 'full', crm)).toEqual({ writes: 3, work: 1, retried: 2 });
-  const spent = await forgetSpent(all, 'deletes');
+  const consumed = await forgetConsumed(all, 'deletes');
   expect(await scan(all, 'full', crm)).toEqual({ writes: 3, work: 0, retried: 3 });
-  expect(await spent()).toBe(0);
+  expect(await consumed()).toBe(0);
   expect((await call('GET', '/reviews')).body.total).toBe(0);
   expect((await call('GET', '/records?kind=failed')).body.total).toBe(3);
   crm.reject = undefined;

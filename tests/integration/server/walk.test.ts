@@ -46,7 +46,7 @@ async function livelyWorld(): Promise<World> {
 async function loseAges(made: World): Promise<string> {
   const lost = { at: new Date().toISOString(), property: 'age', side: 'crm', rule: 'conflict' };
   const links = made.engine.links('people');
-  await links.history.keepLost(
+  await links.history.keepOverwritten(
     ['1', 's1'],
     [1, 2].map((value) => ({ ...lost, value })),
   );

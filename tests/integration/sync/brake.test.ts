@@ -230,7 +230,7 @@ describe('deletes that events report one by one', () => {
   });
 });
 
-describe('records that a full scan does not meet', () => {
+describe('records that a full scan does not see', () => {
   it('keep their counterparts until a person continues, and each is read before its counterpart is deleted', async () => {
     const pairs = await start(10);
     const [lost, rest] = [pairs.slice(0, 5), pairs.slice(5)];
@@ -346,7 +346,7 @@ describe('records that a full scan does not meet', () => {
   it('do not include those linked while the list was read: created, by hand or by a match', async () => {
     const pairs = await start(4);
     const links = world.engine.links(MAPPING);
-    const meetings = [await links.meetings.meet(0), await links.meetings.meet(1)] as const;
+    const seen = [await links.seenRecords.of(0), await links.seenRecords.of(1)] as const;
     await tell('add', [await make(world, 'keap', 'products', product(unique('fresh')))]);
     const name = unique('match');
     await make(world, 'shop', 'products', { name, sku: name, price: '1.00' });
@@ -357,10 +357,10 @@ describe('records that a full scan does not meet', () => {
     await world.settle();
     expect(await links.links.count()).toBe(7);
     const [lost, ...rest] = pairs;
-    await meetings[0].met(rest.map((pair) => pair.keap));
-    await meetings[1].met(rest.map((pair) => pair.shop));
-    expect(await meetings[0].missing()).toMatchObject({ unexpected: [lost!.keap] });
-    expect(await meetings[1].missing()).toMatchObject({ unexpected: [lost!.shop] });
+    await seen[0].mark(rest.map((pair) => pair.keap));
+    await seen[1].mark(rest.map((pair) => pair.shop));
+    expect(await seen[0].missing()).toMatchObject({ unexpected: [lost!.keap] });
+    expect(await seen[1].missing()).toMatchObject({ unexpected: [lost!.shop] });
   });
 
   it('are looked at one by one while they stay below the limit of both sides together', async () => {
@@ -810,7 +810,7 @@ describe('what a person decides about one value while clears are blocked', () =>
     const pair = await cleared();
     await world.engine
       .links(MAPPING)
-      .history.keepLost(
+      .history.keepOverwritten(
         [pair.keap, pair.shop],
         [{ at: new Date().toISOString(), property: 'sku', side: 'keap', value: 'old', rule: 'conflict' }],
       );

@@ -1,4 +1,4 @@
-// The shape of an answer stands once, in api/: routes and commands name it there, and declare none of their own.
+// The shape of a response stands once, in api/: routes and commands name it there, and declare none of their own.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import ts from 'typescript';
@@ -34,7 +34,7 @@ const placeOf = (file: ts.SourceFile, node: ts.Node): string =>
 /** Schemas of a route that are not named in api/. */
 function shapesInRoutes({ file, fromApi }: ReturnType<typeof read>): string[] {
   const found: string[] = [];
-  // `const params = RecordParams` and `const { body, answer } = BULK[action]` only pass a name on.
+  // `const params = RecordParams` and `const { body, response } = BULK[action]` only pass a name on.
   const passed = new Set(fromApi);
   walk(file, (node) => {
     if (!ts.isVariableDeclaration(node) || !node.initializer || !isNamed(node.initializer, fromApi)) return;
@@ -54,9 +54,9 @@ function shapesInRoutes({ file, fromApi }: ReturnType<typeof read>): string[] {
       if (name !== 'response' || !ts.isPropertyAssignment(one)) continue;
       if (!ts.isObjectLiteralExpression(one.initializer)) check(one.initializer);
       else
-        for (const answer of one.initializer.properties)
-          if (ts.isPropertyAssignment(answer) && !/^\{.*content: \{ 'text\//s.test(answer.initializer.getText()))
-            check(answer.initializer);
+        for (const response of one.initializer.properties)
+          if (ts.isPropertyAssignment(response) && !/^\{.*content: \{ 'text\//s.test(response.initializer.getText()))
+            check(response.initializer);
     }
   });
   return found;
@@ -71,7 +71,7 @@ function isNamed(node: ts.Node, names: ReadonlySet<string>): boolean {
   return false;
 }
 
-/** Types of answers that a command does not take from api/. */
+/** Types of responses that a command does not take from api/. */
 function shapesInCommands({ file, fromApi }: ReturnType<typeof read>): string[] {
   const found: string[] = [];
   walk(file, (node) => {
@@ -87,7 +87,7 @@ function shapesInCommands({ file, fromApi }: ReturnType<typeof read>): string[] 
 }
 
 test.each(filesIn('server/routes').map((path) => [relative(ROOT, path), path]))(
-  '%s declares no shape of a request or an answer: its schemas are those of api/',
+  '%s declares no shape of a request or a response: its schemas are those of api/',
   (_, path) => {
     expect(shapesInRoutes(read(path))).toEqual([]);
   },

@@ -3,10 +3,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Run } from '../../../api/index.ts';
-import { verdictOf } from '../../../cli/checklist.ts';
 import { followRuns, reasonLines, summaryTable } from '../../../cli/follow.ts';
 import type { Output } from '../../../cli/format/output.ts';
 import { createClient } from '../../../cli/http-client.ts';
+import { agreementOf } from '../../../cli/verify.ts';
 import type { Rule } from '../../../engine/merge/merge.ts';
 
 const listeners = process.listenerCount('SIGINT');
@@ -288,7 +288,7 @@ describe('reasonLines', () => {
   });
 });
 
-describe('verdictOf', () => {
+describe('agreementOf', () => {
   const fault = { code: 'INTERNAL' as const, message: 'x' };
   const property = (a: object, b: object, rule: Rule, more: object = {}) => ({
     property: 'p',
@@ -335,7 +335,7 @@ describe('verdictOf', () => {
       property({ value: 'x', wouldBecome: { fault } }, { value: 'y', wouldBecome: { fault } }, 'in-step'),
       'differ',
     ],
-  ])('%s: %#', (_, given, verdict) => {
-    expect(verdictOf(given)).toBe(verdict);
+  ])('%s: %#', (_, given, agreement) => {
+    expect(agreementOf(given)).toBe(agreement);
   });
 });

@@ -121,7 +121,7 @@ describe('validate', () => {
       warnings: [
         {
           kind: 'lossy',
-          law: 'there-and-back',
+          roundTrip: 'there-and-back',
           file: shouting,
           property: 'notes',
           from: 'keap',

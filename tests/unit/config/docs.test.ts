@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { readFiles } from '../../../engine/config/files.ts';
 import { formatProblem } from '../../../engine/config/format.ts';
 import { compileFiles } from '../../../engine/config/load.ts';
-import { checkRoundTrips } from '../../../engine/sync/laws.ts';
+import { checkRoundTrips } from '../../../engine/sync/round-trips.ts';
 import { REAL_ENV, ROOT } from './real.ts';
 
 type Content = Record<string, unknown>;

@@ -462,7 +462,7 @@ describe('the reason of a brake', () => {
   ] as const)('names what was wanted: %s', (kind, word) =>
     expect(brakeReason(clears, on({ kind }))).toContain(`wanted to ${word} more than`),
   );
-  it('counts what a scan missed', () =>
+  it('counts what a scan did not see', () =>
     expect(brakeReason(clears, on({ by: 'scan', kind: 'deletes' }))).toMatchInlineSnapshot(
       `"The brake of people is on: 11 of 100 linked records were missing when everything was read, and 10 may be; nothing was deleted for that. The mapping has no limit for deletes any more: the next scan takes it off."`,
     ));

@@ -640,7 +640,7 @@ describe('leaving a record as it is', () => {
           = unchanged
       "
     `));
-  it('marks a link whose record was merged as orphaned, because full scans never meet that record', () =>
+  it('marks a link whose record was merged as orphaned, because full scans never see that record', () =>
     expect(play({ choice, link: link(base), open: { issue: { ...issue, code: 'RECORD_MERGED' } } })).toContain(
       'kind: orphaned',
     ));

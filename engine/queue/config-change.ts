@@ -16,7 +16,7 @@ import { keptSides } from './missing.ts';
  * - Other records that take part, match or get counterparts: a full scan, for only reading both sides can tell.
  * @param scans false where runs only begin when they are asked for
  */
-export async function followEdit(engine: Engine, mapping: Mapping, scans: boolean): Promise<void> {
+export async function followConfigChange(engine: Engine, mapping: Mapping, scans: boolean): Promise<void> {
   const { name, version } = mapping;
   const links = engine.links(name);
   // First: were the edit undone before, what was left out meanwhile would not be missed.

@@ -1,7 +1,7 @@
 /** Puts edits of the configuration into force in this process, and reports which mappings could not be. */
 import type { Engine } from '../engine.ts';
 import { asTandemError } from '../errors.ts';
-import { followEdit } from '../queue/edits.ts';
+import { followConfigChange } from '../queue/config-change.ts';
 import { tellMissing } from '../queue/missing.ts';
 import { applySchedules } from '../queue/schedules.ts';
 import { syncWorkers } from './mapping-workers.ts';
@@ -11,12 +11,12 @@ import type { WorkersContext } from './workers-context.ts';
 export async function followFiles(context: WorkersContext): Promise<void> {
   await context.member.refresh();
   syncWorkers(context);
-  await followEdits(context, [...context.pending]);
+  await followConfigChanges(context, [...context.pending]);
   await tellMissing(context.engine);
 }
 
 /** @param names mappings whose version in force came to this process, or that are pending */
-export async function followEdits(
+export async function followConfigChanges(
   { engine, member, schedules, pending }: WorkersContext,
   names: Iterable<string>,
 ): Promise<void> {
@@ -31,7 +31,7 @@ export async function followEdits(
   for (const name of edited) {
     const mapping = mappings.get(name);
     if (!mapping || failed.has(name)) continue;
-    await followEdit(engine, mapping, schedules).catch((error: unknown) => failed.set(name, error));
+    await followConfigChange(engine, mapping, schedules).catch((error: unknown) => failed.set(name, error));
   }
   for (const name of new Set([...edited, ...pending, ...failed.keys()])) {
     const mapping = mappings.get(name);

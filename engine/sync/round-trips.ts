@@ -1,6 +1,6 @@
 /**
- * The round-trip laws of a mapping's two-way properties, tried on records and sample values: a value that goes to the
- * other side and comes back is the same, and writing back what was read changes nothing. What breaks a law loses
+ * The round-trip check of a mapping's two-way properties, on records and sample values: a value that goes to the
+ * other side and comes back is the same, and writing back what was read changes nothing. What does not survive loses
  * information once the other side is edited. Nothing is written anywhere.
  */
 import type { Mapping, Property } from '../config/types.ts';
@@ -24,8 +24,8 @@ import { inScope, type RecordView, readProperty } from './view.ts';
  * `there-and-back`: a value that goes to the other side and comes back is the same. `write-back`: to write what was
  * read changes nothing.
  */
-export const LAWS = ['there-and-back', 'write-back'] as const;
-export type Law = (typeof LAWS)[number];
+export const ROUND_TRIPS = ['there-and-back', 'write-back'] as const;
+export type RoundTrip = (typeof ROUND_TRIPS)[number];
 
 export interface Example {
   readonly origin: Origin;
@@ -45,11 +45,11 @@ export interface Count {
 
 /** What is wrong with one property in one direction, over all values tried. `example` may hold a value of a record. */
 export interface Finding {
-  /** `lossy`: a law is broken. `refused`: the value cannot be converted or written, so its record waits. */
+  /** `lossy`: a round trip loses something. `refused`: the value cannot be converted or written, so its record waits. */
   readonly kind: 'lossy' | 'refused';
   /** The mapping file says `lossy: true`: it is meant. */
   readonly intended: boolean;
-  readonly law: Law;
+  readonly roundTrip: RoundTrip;
   readonly mapping: string;
   readonly property: string;
   readonly file: string;
@@ -77,14 +77,14 @@ export interface UncheckedProperty {
   readonly reason: string;
 }
 
-export interface LawReport {
+export interface RoundTripReport {
   readonly findings: readonly Finding[];
   /** Properties of which some or all values could not be tried, and why. */
   readonly notChecked: readonly UncheckedProperty[];
 }
 
 /** Without options no system and no Redis is asked. */
-export interface LawOptions {
+export interface RoundTripOptions {
   /** Records of both sides; default: the examples in the schemas. */
   readonly records?: SideRecords;
   /** What conversions ask of the world; default: the examples in the schemas, and no links. */
@@ -94,12 +94,12 @@ export interface LawOptions {
 }
 
 /**
- * Tries the laws of a mapping (`LAWS`): a value that is converted to the other side and back is the same again. It tries the
- * records given, and for each property values made up by its type.
+ * Tries the round trips of a mapping (`ROUND_TRIPS`): a value that is converted to the other side and back is the same again. It
+ * tries the records given, and for each property values made up by its type.
  * @param options without any, no system and no Redis is asked
- * @returns where a law does not hold, and what could not be tried; it never throws for what a mapping or a record does
+ * @returns what does not come back as it was, and what could not be tried; it never throws for what a mapping or a record does
  */
-export async function checkRoundTrips(mapping: Mapping, options: LawOptions = {}): Promise<LawReport> {
+export async function checkRoundTrips(mapping: Mapping, options: RoundTripOptions = {}): Promise<RoundTripReport> {
   const { records = exampleRecords(mapping), context, within = 10_000 } = options;
   const probe = new Probe(mapping, performance.now() + within, context);
   for (const side of [0, 1] as const) await probe.records(side, records[side]);
@@ -109,7 +109,7 @@ export async function checkRoundTrips(mapping: Mapping, options: LawOptions = {}
 
 type Result =
   | { readonly is: 'kept' }
-  | { readonly is: 'lossy'; readonly law: Law; readonly there?: Json; readonly back?: Json }
+  | { readonly is: 'lossy'; readonly roundTrip: RoundTrip; readonly there?: Json; readonly back?: Json }
   | { readonly is: 'refused'; readonly error: Pick<TandemError, 'code' | 'message'>; readonly there?: Json }
   | { readonly is: 'notChecked' };
 
@@ -184,7 +184,7 @@ class Probe {
     }
   }
 
-  /** Undefined: the law says nothing about this property. */
+  /** Undefined: the check says nothing about this property. */
   #writeBack(property: Property, side: SideIndex, { raw, record }: RecordView): Result | undefined {
     const { path } = property.sides[side];
     if (!path || !flowsTo(property, side)) return undefined;
@@ -192,7 +192,7 @@ class Probe {
     try {
       const written = path.set(record.data, value);
       if (stableJson(written) === stableJson(record.data)) return undefined;
-      return { is: 'lossy', law: 'write-back', back: path.get(written) as Json };
+      return { is: 'lossy', roundTrip: 'write-back', back: path.get(written) as Json };
     } catch (error) {
       return { is: 'refused', error: asTandemError(error) };
     }
@@ -208,7 +208,7 @@ class Probe {
     const to = otherSide(from);
     const sent = await convertProperty(mapping, property, view, to, this.#context);
     if (!sent.ok) return this.#failed(property, sent.error);
-    if (isEmpty(sent.value)) return { is: 'lossy', law: 'there-and-back' };
+    if (isEmpty(sent.value)) return { is: 'lossy', roundTrip: 'there-and-back' };
     let other: JsonObject;
     let arrived: unknown = sent.value;
     const { path } = property.sides[to];
@@ -231,7 +231,7 @@ class Probe {
     if (!back.ok) return this.#failed(property, back.error, sent.value);
     if (back.fingerprint === this.#context.fingerprinter.of(view.raw[i], property)) return { is: 'kept' };
     const came = isEmpty(back.value) ? {} : { back: back.value };
-    return { is: 'lossy', law: 'there-and-back', there: sent.value, ...came };
+    return { is: 'lossy', roundTrip: 'there-and-back', there: sent.value, ...came };
   }
 
   #failed(property: Property, error: TandemError, there?: Json): Result {
@@ -297,7 +297,7 @@ class Probe {
     this.#caseCounts.set(place, losses);
     losses.of[origin === 'record' ? 'record' : 'other']++;
     if (result.is === 'kept') return;
-    const kind = result.is === 'lossy' ? result.law : result.there === undefined ? 'refused' : 'refused back';
+    const kind = result.is === 'lossy' ? result.roundTrip : result.there === undefined ? 'refused' : 'refused back';
     const there = result.there === undefined ? {} : { there: result.there };
     const back = result.is === 'lossy' && result.back !== undefined ? { back: result.back } : {};
     const example: Example = { origin, value, ...there, ...back };
@@ -311,7 +311,7 @@ class Probe {
     });
   }
 
-  report(): LawReport {
+  report(): RoundTripReport {
     const { name, properties } = this.#mapping;
     const findings: Finding[] = [];
     for (const [i, property] of properties.entries()) {
@@ -358,7 +358,7 @@ class Probe {
       return {
         kind: 'refused',
         intended: false,
-        law: 'there-and-back',
+        roundTrip: 'there-and-back',
         ...place,
         from,
         to,
@@ -372,16 +372,16 @@ class Probe {
           : ERRORS[result.error.code].remedy,
       };
     }
-    const law = result.is === 'lossy' ? result.law : 'there-and-back';
+    const roundTrip = result.is === 'lossy' ? result.roundTrip : 'there-and-back';
     return {
       kind: 'lossy',
       intended: property.lossy,
-      law,
+      roundTrip,
       ...place,
       from,
       to,
       ...counted,
-      ...(law === 'write-back' ? this.#writeBackWords(property, side) : this.#wayBack(property, side)),
+      ...(roundTrip === 'write-back' ? this.#writeBackWords(property, side) : this.#wayBack(property, side)),
     };
   }
 

@@ -1,4 +1,4 @@
-/** The quality checklist: do the properties of linked records agree in the systems as they are now? */
+/** What `tandem qa` verifies: do the properties of linked records agree in the systems as they are now? */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExplainedProperty, Explanation, Link } from '../api/index.ts';
 import { asFailure } from './failure.ts';
@@ -7,7 +7,7 @@ import { listLinks } from './format/link-lines.ts';
 import type { Client } from './http-client.ts';
 
 /** `kept`: they agree, in the form that one of the systems keeps it in, or as the mapping lets a follower differ. */
-export type Verdict = 'agree' | 'kept' | 'differ';
+export type Agreement = 'agree' | 'kept' | 'differ';
 
 export interface PropertyCheck {
   readonly property: string;
@@ -48,7 +48,7 @@ export async function checkMapping(
   const { links } = await listLinks(client, mapping.name, sample);
   const properties = new Map<
     string,
-    { first: ExplainedProperty; counts: Record<Verdict, number>; examples: Link['ids'][] }
+    { first: ExplainedProperty; counts: Record<Agreement, number>; examples: Link['ids'][] }
   >();
   const errors: { ids: Link['ids']; code: string; message: string }[] = [];
   let apart = 0;
@@ -71,9 +71,9 @@ export async function checkMapping(
       counts: { agree: 0, kept: 0, differ: 0 },
       examples: [],
     };
-    const verdict = verdictOf(property);
-    known.counts[verdict]++;
-    if (verdict === 'differ' && known.examples.length < EXAMPLES) known.examples.push(ids);
+    const agreement = agreementOf(property);
+    known.counts[agreement]++;
+    if (agreement === 'differ' && known.examples.length < EXAMPLES) known.examples.push(ids);
     properties.set(property.property, known);
   }
 
@@ -102,7 +102,7 @@ export const passed = ({ errors, properties }: MappingCheck): boolean =>
 async function settled(client: Client, mapping: string, ids: Link['ids']): Promise<Explanation> {
   const [[side, id] = ['', '']] = Object.entries(ids);
   const explanation = await whenThereIsQuota(() => explain(client, mapping, side, id));
-  if (!comparable(explanation) || explanation.properties.every((property) => verdictOf(property) !== 'differ'))
+  if (!comparable(explanation) || explanation.properties.every((property) => agreementOf(property) !== 'differ'))
     return explanation;
   await sleep(AGAIN);
   return whenThereIsQuota(() => explain(client, mapping, side, id));
@@ -128,7 +128,7 @@ async function whenThereIsQuota<T>(work: () => Promise<T>): Promise<T> {
 const comparable = ({ linked, sides }: Explanation): boolean =>
   linked && Object.values(sides).every((side) => side.exists !== false && side.inScope !== false);
 
-export function verdictOf({ decision, direction, sides }: ExplainedProperty): Verdict {
+export function agreementOf({ decision, direction, sides }: ExplainedProperty): Agreement {
   const quiet =
     decision !== undefined && decision.writes === undefined && ['in-step', 'agreed', 'drift'].includes(decision.rule);
   if (!quiet) return 'differ';

@@ -1,5 +1,5 @@
 /**
- * What a person does to a queue, and to many jobs of it: pause, try again, do now, discard. A page at a time, so that neither memory nor
+ * What is done to a queue, and to many jobs of it: pause, try again, do now, discard. A page at a time, so that neither memory nor
  * Redis minds how many there are; what was taken out, no run waits for any longer.
  */
 import type { Job, Queue } from 'bullmq';
@@ -13,14 +13,14 @@ import { mappingOfQueue, queueNamed } from './named.ts';
 const PAGE = 200;
 
 /** How many jobs something was done to. `next` undefined: the last job of the state was looked at. */
-export interface Touched {
+export interface ActedOn {
   readonly touched: number;
   /** Where to go on: there may be more. */
   readonly next?: number;
 }
 
 /** Which jobs something is done to. */
-export interface Touch {
+export interface JobSelection {
   readonly state: JobState;
   readonly filter: JobFilter;
   /** Jobs touched at most. */
@@ -36,8 +36,8 @@ export const pauseQueue = async (engine: Engine, name: string): Promise<void> =>
 export const resumeQueue = async (engine: Engine, name: string): Promise<void> => queueNamed(engine, name).resume();
 
 /** Has jobs that failed for good tried again, with all their tries. @throws TandemError NOT_FOUND */
-export const retryJobs = async (engine: Engine, name: string, what: Omit<Touch, 'state'>): Promise<Touched> =>
-  touch(queueNamed(engine, name), { ...what, state: 'failed' }, (jobs) => each(jobs, tryAgain));
+export const retryJobs = async (engine: Engine, name: string, what: Omit<JobSelection, 'state'>): Promise<ActedOn> =>
+  actOn(queueNamed(engine, name), { ...what, state: 'failed' }, (jobs) => each(jobs, tryAgain));
 
 /** @throws Error of BullMQ where it is not failed any more */
 export const tryAgain = (job: Job): Promise<void> =>
@@ -47,8 +47,8 @@ export const tryAgain = (job: Job): Promise<void> =>
  * Has delayed jobs done as soon as a worker is free; not scheduled scans, whose time is set in the mapping.
  * @throws TandemError NOT_FOUND
  */
-export const promoteJobs = async (engine: Engine, name: string, what: Omit<Touch, 'state'>): Promise<Touched> =>
-  touch(queueNamed(engine, name), { ...what, state: 'delayed' }, (jobs) =>
+export const promoteJobs = async (engine: Engine, name: string, what: Omit<JobSelection, 'state'>): Promise<ActedOn> =>
+  actOn(queueNamed(engine, name), { ...what, state: 'delayed' }, (jobs) =>
     each(
       jobs.filter((job) => !job.repeatJobKey),
       (job) => job.promote(),
@@ -59,14 +59,14 @@ export const promoteJobs = async (engine: Engine, name: string, what: Omit<Touch
  * Discards the jobs that fit, `limit` of them at most, and looks at `LOOKED` jobs at most: see `discard`.
  * @throws TandemError NOT_FOUND
  */
-export const discardJobs = async (engine: Engine, name: string, what: Touch): Promise<Touched> =>
+export const discardJobs = async (engine: Engine, name: string, what: JobSelection): Promise<ActedOn> =>
   discardIn(engine, queueNamed(engine, name), what);
 
-const discardIn = (engine: Engine, queue: Queue, what: Touch): Promise<Touched> =>
-  touch(queue, what, (jobs) => discard(engine, jobs, what.state));
+const discardIn = (engine: Engine, queue: Queue, what: JobSelection): Promise<ActedOn> =>
+  actOn(queue, what, (jobs) => discard(engine, jobs, what.state));
 
 /** Discards all that waits or is delayed: marked records first, then jobs, up to the limit. @throws TandemError NOT_FOUND */
-export async function drainQueue(engine: Engine, name: string, limit: number): Promise<Touched> {
+export async function drainQueue(engine: Engine, name: string, limit: number): Promise<ActedOn> {
   const queue = queueNamed(engine, name);
   const mapping = mappingOfQueue(queue.name);
   let touched = mapping === undefined ? 0 : await discardMarked(engine, mapping, limit);
@@ -148,11 +148,11 @@ async function each(jobs: readonly Job[], work: (job: Job) => Promise<unknown>):
 const isStale = (error: unknown): boolean =>
   error instanceof Error && /is not in the|could not be removed|Missing (key|lock)|job scheduler/.test(error.message);
 
-async function touch(
+async function actOn(
   queue: Queue,
-  { state, filter, limit, offset }: Touch,
+  { state, filter, limit, offset }: JobSelection,
   work: (jobs: Job[]) => Promise<number>,
-): Promise<Touched> {
+): Promise<ActedOn> {
   // What waits longest is the last of its list: taking it out there, one by one, would have Redis walk the whole of it.
   const flip = state === 'waiting';
   let touched = 0;

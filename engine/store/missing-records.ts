@@ -1,14 +1,14 @@
-/** The links whose records a full scan did not meet, while the brake is on. */
+/** The links whose records a full scan did not see, while the brake is on. */
 import { randomUUID } from 'node:crypto';
 import type { StoreContext } from './store-context.ts';
 
 const BATCH = 500;
 
-export function createMissing({ redis, base }: StoreContext) {
+export function createMissingRecords({ redis, base }: StoreContext) {
   /** SET of ids on side 0. */
   const key = `${base}brake:missing`;
   return {
-    /** Notes the links whose records a full scan did not meet, by their ids on side 0. */
+    /** Notes the links whose records a full scan did not see, by their ids on side 0. */
     async noteMissing(ids: readonly string[]): Promise<void> {
       if (ids.length === 0) return void (await redis.del(key));
       // Built aside: an answer meanwhile sees all of the former ones or all of these.

@@ -8,59 +8,60 @@ import type { Unlinked } from './unlinked.ts';
 
 const KEPT = 3_600;
 
-/** Under which a meeting is found again, and when it began: epoch ms on Redis' clock. */
-export interface MeetingName {
+/** Under which the notes of one read are found again, and when it began: epoch ms on Redis' clock. */
+export interface SeenName {
   readonly key: string;
   readonly began: number;
 }
 
-export interface Missed {
+export interface MissingRecords {
   /** All that are to be looked at. */
   readonly ids: readonly string[];
   /** Of these, those of which no issue tells yet that something is the matter: too many of them are not believed. */
   readonly unexpected: readonly string[];
 }
 
-export interface Meeting {
-  readonly name: MeetingName;
-  /** @returns how many were met so far, each counted once */
-  met(ids: readonly string[]): Promise<number>;
-  /** Linked ids that were not met, though they were linked before the meeting began. */
-  missing(): Promise<Missed>;
-  /** Ids of records without a link that are known and were not met, a batch at a time. */
-  heldMissing(): AsyncGenerator<string[]>;
+/** What one read of a list has seen. */
+export interface SeenRecords {
+  readonly name: SeenName;
+  /** @returns how many were seen so far, each counted once */
+  mark(ids: readonly string[]): Promise<number>;
+  /** Linked ids that were not seen, though they were linked before the read began. */
+  missing(): Promise<MissingRecords>;
+  /** Ids of records without a link that are known and were not seen, a batch at a time. */
+  unlinkedMissing(): AsyncGenerator<string[]>;
   end(): Promise<void>;
 }
 
-export function createMeetings({ redis, scripts, base }: StoreContext, unlinked: Unlinked) {
+export function createSeenRecords({ redis, scripts, base }: StoreContext, unlinked: Unlinked) {
   return {
-    /** Whether a meeting that met somebody can go on. */
-    isOpen: async ({ key }: MeetingName): Promise<boolean> => (await redis.exists(key)) === 1,
+    /** Whether the notes of a read that has seen some are still there, so that it can continue. */
+    isKept: async ({ key }: SeenName): Promise<boolean> => (await redis.exists(key)) === 1,
 
-    /** @param former one that goes on */
-    async meet(side: SideIndex, former?: MeetingName): Promise<Meeting> {
-      const name = former ?? { key: `${base}met:${side}:${randomUUID()}`, began: await redisTime(redis) };
-      const { key: met, began } = name;
+    /** @param former of a read that continues */
+    async of(side: SideIndex, former?: SeenName): Promise<SeenRecords> {
+      const name = former ?? { key: `${base}seen:${side}:${randomUUID()}`, began: await redisTime(redis) };
+      const { key: seen, began } = name;
       return {
         name,
-        async met(ids) {
-          if (ids.length === 0) return redis.scard(met);
+        async mark(ids) {
+          if (ids.length === 0) return redis.scard(seen);
           const done = await redis
             .multi()
-            .sadd(met, ...ids)
-            .expire(met, KEPT)
-            .scard(met)
+            .sadd(seen, ...ids)
+            .expire(seen, KEPT)
+            .scard(seen)
             .exec();
           return Number(done?.[2]?.[1]);
         },
-        async *heldMissing() {
-          for await (const batch of unlinked.entries(side, { kind: 'unmet', met })) yield batch.map(({ id }) => id);
+        async *unlinkedMissing() {
+          for await (const batch of unlinked.entries(side, { kind: 'unseen', seen })) yield batch.map(({ id }) => id);
         },
         async missing() {
           const ids: string[] = [];
           const unexpected: string[] = [];
           for (let cursor = '0'; ; ) {
-            const [next, ...found] = await scripts.text<string[]>('missing', String(side), met, cursor, began);
+            const [next, ...found] = await scripts.text<string[]>('missing', String(side), seen, cursor, began);
             for (let i = 0; i < found.length; i += 5) {
               const id = found[i + side]!;
               const { issue, decision } = parseOpen(found[i + 3]);
@@ -77,7 +78,7 @@ export function createMeetings({ redis, scripts, base }: StoreContext, unlinked:
           return { ids, unexpected };
         },
         async end() {
-          await redis.del(met);
+          await redis.del(seen);
         },
       };
     },

@@ -1,8 +1,8 @@
-/** Round-trip laws: every kind of loss is found, with an example; what loses nothing is never accused. */
+/** The round-trip check: every kind of loss is found, with an example; what loses nothing is never accused. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Mapping } from '../../../engine/config/types.ts';
-import { checkRoundTrips, type Finding, type LawOptions } from '../../../engine/sync/laws.ts';
+import { checkRoundTrips, type Finding, type RoundTripOptions } from '../../../engine/sync/round-trips.ts';
 import type { JsonObject, SystemRecord } from '../../../engine/types.ts';
 import { files, load, MAPPING, reported } from '../config/fixture.ts';
 import { loadReal } from '../config/real.ts';
@@ -38,7 +38,7 @@ interface Given {
   readonly when?: string;
   readonly create?: string;
   readonly stages?: readonly JsonObject[];
-  readonly options?: LawOptions;
+  readonly options?: RoundTripOptions;
 }
 
 const check = (rows: string, { crm = [], shop = [], options, ...given }: Given = {}) =>
@@ -63,7 +63,7 @@ describe('there and back', () => {
       line: expect.any(Number),
       column: 5,
       to: 'shop',
-      law: 'there-and-back',
+      roundTrip: 'there-and-back',
       intended: false,
       records: { found: 2, of: 3 },
       example: { origin: 'record' },
@@ -171,7 +171,13 @@ describe('writing back', () => {
     ];
     const { findings } = await check(rows, { crm: [{ phones }, { phones: phones.slice(1) }] });
     expect(findings).toMatchObject([
-      { kind: 'lossy', law: 'write-back', from: 'crm', records: { found: 1, of: 2 }, example: { value: ['1', '2'] } },
+      {
+        kind: 'lossy',
+        roundTrip: 'write-back',
+        from: 'crm',
+        records: { found: 1, of: 2 },
+        example: { value: ['1', '2'] },
+      },
     ]);
   });
 
