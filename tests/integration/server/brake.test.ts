@@ -1,8 +1,10 @@
 // A brake that is on, over HTTP and on the command line: where it shows, and how it is answered.
 import { afterEach, expect, test } from 'vitest';
 import { listen } from '../../../server/server.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { type Answer, API, closeAll, MAPPING, person, until, world } from './support.ts';
+import { type Answer, API, MAPPING, person, world } from './support.ts';
 
 afterEach(closeAll);
 

@@ -5,8 +5,11 @@ import { afterEach, expect, test } from 'vitest';
 import { versionKeys } from '../../../engine/queue/heartbeat.ts';
 import type { CommitUnit } from '../../../engine/store/types.ts';
 import { listen } from '../../../server/server.ts';
+import { closeAll } from '../../support/closing.ts';
+import { redisUrl } from '../../support/redis.ts';
+import { until } from '../../support/until.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { API, closeAll, MAPPING, person, READ, redisUrl, until, type World, world } from './support.ts';
+import { API, MAPPING, person, READ, type World, world } from './support.ts';
 
 afterEach(closeAll);
 

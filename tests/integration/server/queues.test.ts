@@ -3,9 +3,11 @@
 import { afterEach, expect, test } from 'vitest';
 import { recordKey } from '../../../engine/model/record-key.ts';
 import { listen } from '../../../server/server.ts';
+import { closeAll } from '../../support/closing.ts';
 import { linksIn } from '../../support/links.ts';
+import { until } from '../../support/until.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { type Answer, API, closeAll, MAPPING, person, READ, until, type World, world } from './support.ts';
+import { type Answer, API, MAPPING, person, READ, type World, world } from './support.ts';
 
 afterEach(closeAll);
 

@@ -1,6 +1,8 @@
 // Writes that a system refused: what made it do so may be over there, without an edit that Tandem could see.
 import { afterEach, expect, test } from 'vitest';
-import { closeAll, MAPPING, person, until, type World, world } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { MAPPING, person, type World, world } from './support.ts';
 
 afterEach(closeAll);
 

@@ -1,6 +1,8 @@
 // Records that can still be read though they were deleted, put into the trash or archived, as the system file says.
 import { afterEach, expect, test } from 'vitest';
-import { type Answer, closeAll, MAPPING, person, until, type World, world } from '../server/support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, MAPPING, person, type World, world } from '../server/support.ts';
 
 afterEach(closeAll);
 

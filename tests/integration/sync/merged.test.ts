@@ -1,6 +1,8 @@
 // A system answers another record than the one that was asked for: two were merged there, or an event spells an id otherwise.
 import { afterEach, expect, test } from 'vitest';
-import { type Answer, closeAll, person, until, type World, world } from '../server/support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, person, type World, world } from '../server/support.ts';
 
 afterEach(closeAll);
 

@@ -1,6 +1,8 @@
 // Somebody who comes back under another id: a customer registers again, a shop is imported again. Nobody is there twice after it.
 import { afterEach, expect, test } from 'vitest';
-import { type Answer, closeAll, MAPPING, person, until, type World, world } from '../server/support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, MAPPING, person, type World, world } from '../server/support.ts';
 
 afterEach(closeAll);
 

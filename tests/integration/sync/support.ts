@@ -11,6 +11,7 @@ import { reconcileUnit } from '../../../engine/sync/reconcile.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
 import type { SyncContext } from '../../../engine/sync/sync-context.ts';
 import type { RecordIssue } from '../../support/links.ts';
+import { deletePrefix } from '../../support/redis.ts';
 import { type Json, startWorld, type World, type WorldOptions } from '../../support/world.ts';
 
 export type MappingName = 'company-customer' | 'contact-customer' | 'product-product' | 'opportunity-order';
@@ -192,11 +193,7 @@ export const failures = async (...of: Parameters<typeof failedJobs>): Promise<st
 
 /** Redis loses all that this Tandem keeps in it, queues too. */
 export async function wipe(world: World): Promise<void> {
-  const { redis, prefix } = world.engine;
-  for (const match of [`${prefix}:*`, `{${prefix}}*`]) {
-    for await (const keys of redis.scanStream({ match, count: 1_000 }) as AsyncIterable<string[]>)
-      if (keys.length > 0) await redis.unlink(...keys);
-  }
+  await deletePrefix(world.engine.redis, world.engine.prefix);
   await world.restartWorkers();
 }
 

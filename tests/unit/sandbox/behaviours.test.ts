@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type KeapSandbox, startKeap } from '../../../sandbox/keap/server.ts';
 import { type ShopSandbox, startShop } from '../../../sandbox/shop/server.ts';
-import { type Answer, type Call, caller, receiver, until } from './support.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, type Call, caller, receiver } from './support.ts';
 
 let shop: ShopSandbox;
 let keap: KeapSandbox;
