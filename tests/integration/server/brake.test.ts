@@ -4,12 +4,10 @@ import { listen } from '../../../server/server.ts';
 import { closeAll } from '../../support/closing.ts';
 import { until } from '../../support/until.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { type Answer, API, MAPPING, person, world } from './support.ts';
+import { type Answer, API, MAPPING, people, world } from './support.ts';
 
 afterEach(closeAll);
 
-const people = (count: number) =>
-  Array.from({ length: count }, (_, i) => person(String(i + 1), `Person ${i + 1}`, `p${i + 1}@x.test`));
 const mapping = MAPPING.replace('deletes: review', 'deletes: propagate\nbrake: { deletes: { count: 2 } }');
 
 /** Ten linked pairs, of which the CRM has lost four: a full scan has missed them. */

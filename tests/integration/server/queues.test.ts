@@ -7,14 +7,12 @@ import { closeAll } from '../../support/closing.ts';
 import { linksIn } from '../../support/links.ts';
 import { until } from '../../support/until.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { type Answer, API, MAPPING, person, READ, type World, world } from './support.ts';
+import { type Answer, API, MAPPING, people, person, READ, type World, world } from './support.ts';
 
 afterEach(closeAll);
 
 const NAME = 'reconcile-people';
 const counts = async ({ call }: World) => (await call('GET', `/queues/${NAME}`)).body.counts;
-const people = (count: number, name: (i: number) => string) =>
-  Array.from({ length: count }, (_, i) => person(String(i + 1), name(i), `p${i}@x.test`));
 
 /** A queue that is paused, in which these records of the first side wait for a run. */
 async function waiting(made: World, ids: readonly string[]): Promise<string> {
@@ -262,7 +260,7 @@ test('a drained queue leaves no run open, and its records can be queued again', 
   // No key of a record is left that would swallow its next job.
   expect(await engine.redis.keys(`${engine.queues.reconcile('people').toKey('de')}:*`)).toEqual([]);
   shop.writes.length = 0;
-  made.crm.records.set('7', person('7', 'Another', 'p6@x.test'));
+  made.crm.records.set('7', person('7', 'Another', 'p7@x.test'));
   await call('POST', `/queues/${NAME}/resume`);
   await sync();
   expect(shop.writes).toHaveLength(1);

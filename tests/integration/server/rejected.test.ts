@@ -2,13 +2,11 @@
 import { afterEach, expect, test } from 'vitest';
 import { closeAll } from '../../support/closing.ts';
 import { until } from '../../support/until.ts';
-import { MAPPING, person, type World, world } from './support.ts';
+import { MAPPING, people, person, type World, world } from './support.ts';
 
 afterEach(closeAll);
 
 const stamp = (): string => new Date().toISOString();
-const people = (count: number) =>
-  Array.from({ length: count }, (_, i) => person(String(i + 1), `Person ${i + 1}`, `p${i + 1}@x.test`));
 
 /** A scan to its end. @returns how many writes were sent, and what its run counts */
 async function scan({ call, shop }: World, kind: 'changes' | 'full', target = shop) {

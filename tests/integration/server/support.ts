@@ -102,6 +102,10 @@ export const person = (id: string, name: string, email: string, more: JsonObject
   ...more,
 });
 
+/** So many, with the ids 1 and up. @param name by place, from 0 */
+export const people = (count: number, name = (i: number): string => `Person ${i + 1}`): JsonObject[] =>
+  Array.from({ length: count }, (_, i) => person(String(i + 1), name(i), `p${i + 1}@x.test`));
+
 const system = (name: string, url: string, webhooks: string): string => `
 system: ${name}
 description: A stand-in.
@@ -307,3 +311,11 @@ export async function world(
   };
   return { app, engine, crm, shop, root, call, work, sync };
 }
+
+/** What needs attention, of one kind or of all. */
+export const issues = async ({ call }: Pick<World, 'call'>, kind?: string): Promise<Answer[]> =>
+  (await call('GET', `/records?limit=500${kind === undefined ? '' : `&kind=${kind}`}`)).body.records;
+
+/** Ids of the links, in order. */
+export const links = async ({ call }: Pick<World, 'call'>): Promise<[crm: string, shop: string][]> =>
+  (await call('GET', '/links/people?limit=100')).body.links.map(({ ids }: Answer) => [ids.crm, ids.shop]).sort();

@@ -1,5 +1,6 @@
 /** Short words for what every test of sync does: make a record, edit it, sync it, look at its counterpart. */
 
+import { join } from 'node:path';
 import type { Job } from 'bullmq';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import type { Outcome } from '../../../engine/model/outcome.ts';
@@ -62,6 +63,28 @@ export function worldWith({
   });
 }
 
+export interface ProductRules {
+  match?: string;
+  when?: string;
+  /** Besides name and SKU. */
+  rows?: readonly string[];
+}
+
+/** A small mapping of products, in place of the included one. */
+export const productMapping = ({ match = 'sku', when, rows = [] }: ProductRules): string => `mapping: product-product
+description: Products.
+between: { keap: products, customwebshop: products }
+${when === undefined ? '' : `when: { customwebshop: '${when}' }`}
+${match && `match: [{ keap: ${match}, customwebshop: ${match} }]`}
+create: [customwebshop]
+schedule: off
+properties:
+  - { keap: name, customwebshop: name, required: true }
+  - { keap: sku, customwebshop: sku }
+${rows.map((row) => `  - ${row}\n`).join('')}`;
+
+export const productFile = (dir: string): string => join(dir, 'mappings', 'product-product.yaml');
+
 /** Pairs for `replaced`: rows of a mapping, by their fields of Keap, get these rules. */
 export const ruled = (rules: Readonly<Record<string, string>>) =>
   Object.entries(rules).map(([name, rule]) => [`  - keap: ${name}\n`, `  - keap: ${name}\n    ${rule}\n`] as const);
@@ -88,6 +111,9 @@ export async function make(world: World, system: SystemName, entity: string, fie
     : world.shopApi('POST', `/${entity}`, fields));
   return String(record.id);
 }
+
+/** Fields that a product has in either system. */
+export const product = (name: string) => ({ name, sku: name, price: 100, short_description: 'x' });
 
 /** The record, or undefined where there is none. */
 export async function read(world: World, system: SystemName, entity: string, id: string): Promise<Json> {
