@@ -1,12 +1,12 @@
 /** What links and records that wait take in Redis, all keys included. */
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Store } from '../../../engine/store/store.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 import { loadReal } from '../../unit/config/real.ts';
 import { dependentsIn, issue, keysOf, linkState, storeOf, token, unit } from './support.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 const mapping = (await loadReal()).config.mappings.get('company-customer')!;
 const BATCH = 500;
