@@ -289,7 +289,7 @@ it('a fault refuses every request for a while, with the page of a gateway', asyn
     status: 503,
     headers: { 'content-type': 'text/html' },
     body: html,
-    lastsMs: 60,
+    lastsMs: 500,
   });
   expect(await call('GET', '/customers')).toMatchObject({ status: 503, body: html });
   await until(async () => (await call('GET', '/customers')).status === 200);
