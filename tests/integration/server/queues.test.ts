@@ -53,11 +53,15 @@ test('why jobs failed or wait is reported by code, in words, with how many and s
   // The system is away: the job waits for its next try.
   crm.fail = 503;
   await call('POST', '/triggers/people', { record: { side: 'crm', id: '3' } });
-  const delayed = await until(async () => {
-    const { body } = await call('GET', `/queues/${NAME}/jobs?state=delayed`);
-    // It is noted why the job waits once it is there.
-    return body.jobs[0]?.code !== undefined && (body.jobs[0] as Answer);
-  });
+  const delayed = await until(
+    async () => {
+      const { body } = await call('GET', `/queues/${NAME}/jobs?state=delayed`);
+      // It is noted why the job waits once it is there.
+      return body.jobs[0]?.code !== undefined && (body.jobs[0] as Answer);
+    },
+    20_000,
+    25,
+  );
   expect(delayed).toMatchObject({
     reason: 'retry',
     code: 'SYSTEM_UNAVAILABLE',
