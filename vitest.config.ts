@@ -21,7 +21,8 @@ export default defineConfig({
     // Files share a process: to begin one, and to load the engine in it, costs more than most files take.
     isolate: false,
     // Tests mostly wait for Redis, HTTP and processes: twice as many as there are cores.
-    maxWorkers: Math.max(2, availableParallelism() * 2),
+    // Each has a database of its own (tests/support/own-database.ts), and Redis has 15 besides the first.
+    maxWorkers: Math.min(15, availableParallelism() * 2),
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },

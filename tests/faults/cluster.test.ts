@@ -2,7 +2,9 @@
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
 import { type StartedRedis, startRedis } from '../../scripts/redis.mjs';
-import { closeAll, configFolder, freePort, later, standIns, until } from '../integration/cli/support.ts';
+import { configFolder, freePort, standIns } from '../integration/cli/support.ts';
+import { closeAll, later } from '../support/closing.ts';
+import { until } from '../support/until.ts';
 import { tandem } from '../unit/cli/spawn.ts';
 import { PATIENCE, startOver } from './replaced-redis.ts';
 
@@ -76,13 +78,13 @@ it('syncs go on when another node of a cluster takes over, by command or after a
 
   // The former one lives on: it redirects its callers.
   await make(RECORDS / 3, (2 * RECORDS) / 3);
-  await until(() => skus().length > RECORDS / 3, PATIENCE);
+  await until(() => skus().length > RECORDS / 3, PATIENCE, 25);
   await follower.redis.cluster('FAILOVER');
   await allLinked((2 * RECORDS) / 3);
   await until(() => isFollowing(leader), PATIENCE);
 
   await make((2 * RECORDS) / 3, RECORDS);
-  await until(() => skus().length > (2 * RECORDS) / 3, PATIENCE);
+  await until(() => skus().length > (2 * RECORDS) / 3, PATIENCE, 25);
   const before = skus().length;
   follower.kill('SIGKILL');
   await follower.exited;

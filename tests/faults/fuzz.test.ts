@@ -1,6 +1,6 @@
 // A short run of `npm run fuzz`. FUZZ_SEED and FUZZ_REQUESTS choose another one.
 import { afterEach, expect, test } from 'vitest';
-import { closeAll } from '../integration/cli/support.ts';
+import { closeAll } from '../support/closing.ts';
 import { fuzz } from './fuzz/run.ts';
 
 afterEach(closeAll);

@@ -1,7 +1,7 @@
 /** Runs seeds of the fuzz. See HELP; docs/security.md tells what it is for. */
 import { parseArgs } from 'node:util';
 import { startRedis } from '../../scripts/redis.mjs';
-import { closeAll } from '../integration/cli/support.ts';
+import { closeAll } from '../support/closing.ts';
 import { fuzz } from './fuzz/run.ts';
 
 const HELP = `Usage: npm run fuzz -- [--seeds N] [--from S] [--requests R]

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startKeap } from '../../sandbox/keap/server.ts';
 import { startShop } from '../../sandbox/shop/server.ts';
-import { configFolder, freePort, later, ownPrefix, redisUrl, startTandem, until } from '../integration/cli/support.ts';
+import { configFolder, freePort, ownPrefix, startTandem } from '../integration/cli/support.ts';
+import { later } from '../support/closing.ts';
+import { redisUrl } from '../support/redis.ts';
+import { until } from '../support/until.ts';
 import { startGate } from './gate.ts';
 
 export const PATIENCE = 120_000;

@@ -1,18 +1,12 @@
 /** Real processes: Redis loses everything, and Tandem is killed in the midst of rebuilding, while events of edits come in. */
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
-import {
-  closeAll,
-  freePort,
-  later,
-  ownPrefix,
-  redisUrl,
-  standIns,
-  startTandem,
-  until,
-} from '../integration/cli/support.ts';
+import { freePort, ownPrefix, standIns, startTandem } from '../integration/cli/support.ts';
+import { closeAll, later } from '../support/closing.ts';
 import { testFingerprinter } from '../support/fingerprints.ts';
 import { createLinks } from '../support/links.ts';
+import { deletePrefix, redisUrl } from '../support/redis.ts';
+import { until } from '../support/until.ts';
 
 afterEach(closeAll);
 
@@ -72,15 +66,12 @@ it('a process killed while it rebuilds links goes on after a restart: links are 
   expect(links.length).toBeGreaterThan(50);
   first.child.kill('SIGKILL');
   await first.ended;
-  for (const match of [`${prefix}:*`, `{${prefix}}*`]) {
-    for await (const keys of redis.scanStream({ match, count: 1_000 }) as AsyncIterable<string[]>)
-      if (keys.length > 0) await redis.unlink(...keys);
-  }
+  await deletePrefix(redis, prefix);
   expect(await linksOf()).toEqual([]);
 
   const second = await startTandem('start', env);
   await call('/triggers', { scan: 'full' });
-  await until(async () => (await linksOf()).length > 10, 60_000);
+  await until(async () => (await linksOf()).length > 10, 60_000, 25);
   // A person edits a record whose link is not known just now; its webhook comes in the midst of all.
   const order = links.find((link) => link.startsWith('opportunity-order'))!.split(' ')[2]!;
   const edited = await fetch(`${shop.url}/orders/${order}`, {

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
-import { closeAll, configFolder, freePort, later, standIns, startTandem, until } from '../integration/cli/support.ts';
+import { configFolder, freePort, standIns, startTandem } from '../integration/cli/support.ts';
+import { closeAll, later } from '../support/closing.ts';
+import { until } from '../support/until.ts';
 import { inStep, linkedProducts, productsOf, type SystemName } from './products.ts';
 import { startDurableRedis } from './simulation/durable-redis.ts';
 
@@ -75,7 +77,7 @@ it.each(['hangs', 'is killed'] as const)(
     const updates = (): number => shop.stats().entities.products!.updates;
     const before = updates();
     for (let i = 0; i < third; i++) await edit('keap', i);
-    await until(() => updates() > before);
+    await until(() => updates() > before, PATIENCE, 25);
     const open = (await jobs()).open;
     const done = updates() - before;
     const began = Date.now();

@@ -3,7 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
-import { configFolder, standIns, startTandem, until } from '../integration/cli/support.ts';
+import { configFolder, standIns, startTandem } from '../integration/cli/support.ts';
+import { until } from '../support/until.ts';
 import { productsOf } from './products.ts';
 
 export const PATIENCE = 120_000;

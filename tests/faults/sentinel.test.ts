@@ -1,7 +1,8 @@
 /** Redis that is replaced: sentinels make a follower the leader in the midst of work. */
 import { afterEach, it } from 'vitest';
 import { startRedis } from '../../scripts/redis.mjs';
-import { closeAll, later, until } from '../integration/cli/support.ts';
+import { closeAll, later } from '../support/closing.ts';
+import { until } from '../support/until.ts';
 import { PATIENCE, startOver } from './replaced-redis.ts';
 
 afterEach(closeAll);
@@ -34,7 +35,7 @@ it('syncs go on with the next Redis leader when the leader is killed: nothing is
   await allLinked(RECORDS / 2);
 
   await make(RECORDS / 2, RECORDS);
-  await until(() => skus().length > RECORDS / 2, PATIENCE);
+  await until(() => skus().length > RECORDS / 2, PATIENCE, 25);
   const before = skus().length;
   leader.kill('SIGKILL');
   await leader.exited;

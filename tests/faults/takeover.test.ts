@@ -8,7 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { ATTACKS, type Attack, type AttackName } from '../../sandbox/hostile/attacks.ts';
 import { pathOf } from '../../sandbox/hostile/server.ts';
-import { closeAll, later, ownPrefix, redisUrl, startTandem, until } from '../integration/cli/support.ts';
+import { ownPrefix, startTandem } from '../integration/cli/support.ts';
+import { closeAll, later } from '../support/closing.ts';
+import { redisUrl } from '../support/redis.ts';
+import { until } from '../support/until.ts';
 import { program, ROOT } from '../unit/cli/spawn.ts';
 import { mappingFile, SCHEMA, systemFile, writeConfig } from './hostile-config.ts';
 

@@ -16,9 +16,8 @@ const PAGES = ['sandbox/kit/page-script.js', 'sandbox/kit/page-style.css'];
 /** Names the folder to the processes of the tests; where it is unset, they start from the sources. */
 export const BUILD = 'TANDEM_TEST_BUILD';
 
-/** vitest's `globalSetup`, called for each of its projects. */
+/** vitest's `globalSetup`, called once by each vitest: the second run of `npm test` builds again. */
 export default async function setUp(): Promise<() => Promise<void>> {
-  if (process.env[BUILD] !== undefined) return async () => {};
   const folder = join(ROOT, '.cache', `test-build-${randomUUID()}`);
   await Promise.all([
     bundle([...PROGRAMS, ...SANDBOX], folder),

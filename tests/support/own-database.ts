@@ -6,11 +6,12 @@ import { Redis } from 'ioredis';
 
 /** Names the Redis of this run to its tests; unset where it is that of a person, of which nothing else is deleted. */
 const OWN = process.env.TANDEM_TEST_REDIS;
-/** Redis has 16 unless it is configured otherwise. */
-const DATABASES = 16;
 
 if (OWN !== undefined) {
-  process.env.REDIS_URL = `${OWN}/${Number(process.env.VITEST_POOL_ID) % DATABASES}`;
+  // 1 to `maxWorkers` of vitest.config.ts, each of one running process. Redis has the databases 0 to 15.
+  const number = Number(process.env.VITEST_POOL_ID);
+  if (!Number.isInteger(number)) throw new Error(`VITEST_POOL_ID is no number: ${process.env.VITEST_POOL_ID}`);
+  process.env.REDIS_URL = `${OWN}/${number}`;
   const redis = new Redis(process.env.REDIS_URL);
   await redis.flushdb('ASYNC');
   redis.disconnect();

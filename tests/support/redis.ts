@@ -14,3 +14,11 @@ export function redisUrl(): string {
 export const uniquePrefix = (): string => `test-${randomUUID()}`;
 
 export const connectTestRedis = (): Redis => new Redis(redisUrl(), { maxRetriesPerRequest: null });
+
+/** Deletes everything that an engine keeps under its prefix, the queues' keys too. */
+export async function deletePrefix(redis: Redis, prefix: string): Promise<void> {
+  for (const match of [`${prefix}:*`, `{${prefix}}*`]) {
+    for await (const keys of redis.scanStream({ match, count: 1_000 }) as AsyncIterable<string[]>)
+      if (keys.length > 0) await redis.unlink(...keys);
+  }
+}

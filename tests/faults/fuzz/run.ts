@@ -3,7 +3,9 @@ import { readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { startHostile } from '../../../sandbox/hostile/server.ts';
 import { seededRandom } from '../../../sandbox/kit/random.ts';
-import { later, ownPrefix, redisUrl, startTandem } from '../../integration/cli/support.ts';
+import { ownPrefix, startTandem } from '../../integration/cli/support.ts';
+import { later } from '../../support/closing.ts';
+import { redisUrl } from '../../support/redis.ts';
 import { mappingFile, SCHEMA, systemFile, writeConfig } from '../hostile-config.ts';
 import { requests, type Wire } from './requests.ts';
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { bundle } from '../../../scripts/bundle.mjs';
+import { OPTIMIZE_LATER } from '../../unit/cli/spawn.ts';
 import { type Order, WARM, WORKING, type WorkOrder } from './orders.ts';
 
 const PROGRAM = 'tests/faults/simulation/worker.ts';
@@ -49,7 +50,7 @@ export function createCrew(spare = 1): Crew {
 
   async function start(): Promise<Member> {
     await built;
-    const child = spawn(process.execPath, [join(folder, PROGRAM.replace('.ts', '.js'))], {
+    const child = spawn(process.execPath, [...OPTIMIZE_LATER, join(folder, PROGRAM.replace('.ts', '.js'))], {
       cwd: ROOT,
       stdio: ['pipe', 'pipe', 'inherit'],
     });

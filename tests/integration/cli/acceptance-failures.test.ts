@@ -1,9 +1,10 @@
 /** `qa --write` where something goes wrong around it: a system fails, a queue is paused, another test runs, it is killed. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
 import { begin, type Found, isPaused, running as start } from './acceptance-support.ts';
-import { closeAll, until } from './support.ts';
 
 describe('qa --write of two mappings', () => {
   let running: Awaited<ReturnType<typeof start>>;

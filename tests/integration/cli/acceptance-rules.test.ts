@@ -1,8 +1,8 @@
 /** What `qa --write` says of conversions, conflict rules, rows that are computed, and records that are created on demand. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { closeAll } from '../../support/closing.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
 import { edit, type Found, running } from './acceptance-support.ts';
-import { closeAll } from './support.ts';
 
 afterEach(closeAll);
 

@@ -4,8 +4,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { later } from '../../support/closing.ts';
+import { redisUrl } from '../../support/redis.ts';
 import { ARGUMENTS, cleanEnv, ROOT, tandem } from '../../unit/cli/spawn.ts';
-import { configFolder, later, ownPrefix, redisUrl, standIns, startTandem } from './support.ts';
+import { configFolder, ownPrefix, standIns, startTandem } from './support.ts';
 
 /** A Tandem that runs with these mappings and has read both sides. */
 export async function running(mappings: string[], edit: (folder: string) => Promise<void> = async () => {}) {

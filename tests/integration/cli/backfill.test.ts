@@ -2,8 +2,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { closeAll } from '../../support/closing.ts';
+import { redisUrl } from '../../support/redis.ts';
+import { until } from '../../support/until.ts';
 import { SECRETS, tandem } from '../../unit/cli/spawn.ts';
-import { closeAll, configFolder, ownPrefix, redisUrl, standIns, startTandem, until } from './support.ts';
+import { configFolder, ownPrefix, standIns, startTandem } from './support.ts';
 
 afterEach(closeAll);
 
@@ -63,10 +66,14 @@ it('a backfill that is killed halfway is begun again by itself, and ends; the co
   // Keap slows down, so that there is a middle to be killed in.
   keap.faults.add({ path: '/crm/rest/', action: 'delay', ms: 400 });
   await edit(folder, (text) => `${text}  - keap: description\n    customwebshop: description\n    type: string\n`);
-  const under = await until(async () => {
-    const [run] = await runs(first.ready.url!);
-    return run?.scan === 'backfill' && run.progress.done > 0 && run.progress.done < run.progress.work && run;
-  });
+  const under = await until(
+    async () => {
+      const [run] = await runs(first.ready.url!);
+      return run?.scan === 'backfill' && run.progress.done > 0 && run.progress.done < run.progress.work && run;
+    },
+    20_000,
+    25,
+  );
   expect(under).toMatchObject({ trigger: 'edit', changes: { added: ['description'] } });
   first.child.kill('SIGKILL');
   await first.ended;

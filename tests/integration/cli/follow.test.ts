@@ -5,8 +5,10 @@ import { afterEach, expect, test } from 'vitest';
 import { followRuns } from '../../../cli/follow.ts';
 import { createClient } from '../../../cli/http-client.ts';
 import { listen } from '../../../server/server.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
 import { ARGUMENTS, cleanEnv, ROOT, tandem } from '../../unit/cli/spawn.ts';
-import { type Answer, API, closeAll, person, until, world } from '../server/support.ts';
+import { type Answer, API, person, world } from '../server/support.ts';
 
 afterEach(closeAll);
 

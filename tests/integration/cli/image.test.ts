@@ -7,8 +7,10 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterEach, expect, it } from 'vitest';
 import { bundle, PROGRAMS } from '../../../scripts/bundle.mjs';
+import { closeAll, later } from '../../support/closing.ts';
+import { redisUrl } from '../../support/redis.ts';
 import { cleanEnv, ROOT, SECRETS } from '../../unit/cli/spawn.ts';
-import { closeAll, later, ownPrefix, redisUrl } from './support.ts';
+import { ownPrefix } from './support.ts';
 
 afterEach(closeAll);
 

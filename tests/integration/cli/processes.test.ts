@@ -10,20 +10,13 @@ import { registeredSystems } from '../../../engine/connectors/registered.ts';
 import { webhookKeys } from '../../../engine/queue/registration.ts';
 import type { FaultRule } from '../../../sandbox/kit/faults.ts';
 import { startRedis } from '../../../scripts/redis.mjs';
+import { closeAll, later } from '../../support/closing.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
 import { createLinks } from '../../support/links.ts';
+import { redisUrl } from '../../support/redis.ts';
+import { until } from '../../support/until.ts';
 import { SECRETS, tandem } from '../../unit/cli/spawn.ts';
-import {
-  closeAll,
-  configFolder,
-  freePort,
-  later,
-  ownPrefix,
-  redisUrl,
-  standIns,
-  startTandem,
-  until,
-} from './support.ts';
+import { configFolder, freePort, ownPrefix, standIns, startTandem } from './support.ts';
 
 afterEach(closeAll);
 

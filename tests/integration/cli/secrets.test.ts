@@ -6,10 +6,13 @@ import { dirname, join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Redis } from 'ioredis';
 import { afterEach, expect, test } from 'vitest';
+import { closeAll, later } from '../../support/closing.ts';
 import { dumpRedis } from '../../support/dump.ts';
+import { redisUrl } from '../../support/redis.ts';
+import { until } from '../../support/until.ts';
 import { MAPPING } from '../server/support.ts';
 import { badInputs, Inputs, operationsOf } from '../server/walk.ts';
-import { closeAll, later, ownPrefix, redisUrl, startTandem, until } from './support.ts';
+import { ownPrefix, startTandem } from './support.ts';
 
 afterEach(closeAll);
 

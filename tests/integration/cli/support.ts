@@ -1,6 +1,5 @@
 // What the tests of running processes share: a configuration of their own, stand-ins, a Redis prefix, child processes.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,30 +9,16 @@ import { Redis } from 'ioredis';
 import { startKeap } from '../../../sandbox/keap/server.ts';
 import { makeSeed } from '../../../sandbox/seed/index.ts';
 import { startShop } from '../../../sandbox/shop/server.ts';
-import { redisUrl } from '../../support/redis.ts';
+import { later } from '../../support/closing.ts';
+import { deletePrefix, redisUrl, uniquePrefix } from '../../support/redis.ts';
 import { ARGUMENTS, cleanEnv, ROOT } from '../../unit/cli/spawn.ts';
-
-const closing: (() => Promise<unknown>)[] = [];
-
-/** Call in afterEach. */
-export async function closeAll(): Promise<void> {
-  for (const close of closing.splice(0).reverse()) await close();
-}
-
-export const later = (close: () => Promise<unknown>): void => void closing.push(close);
-
-export { redisUrl };
 
 /** A prefix of its own; what stands under it goes with the test. */
 export function ownPrefix(): string {
-  const prefix = `test-${randomUUID()}`;
+  const prefix = uniquePrefix();
   later(async () => {
     const redis = new Redis(redisUrl());
-    for (const match of [`${prefix}:*`, `{${prefix}}*`]) {
-      for await (const keys of redis.scanStream({ match, count: 1_000 }) as AsyncIterable<string[]>) {
-        if (keys.length > 0) await redis.unlink(...keys);
-      }
-    }
+    await deletePrefix(redis, prefix);
     redis.disconnect();
   });
   return prefix;
@@ -123,18 +108,4 @@ export async function startTandem(command: string, env: Record<string, string>):
   });
   early.catch(() => {});
   return { child, ready: await Promise.race([ready, early]), stdout, log, ended };
-}
-
-/** Waits for a condition, never for luck. */
-export async function until<T>(
-  what: () => Promise<T | undefined | false> | T | undefined | false,
-  ms = 20_000,
-): Promise<T> {
-  const end = Date.now() + ms;
-  for (;;) {
-    const found = await what();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error(`waited ${ms} ms for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
 }

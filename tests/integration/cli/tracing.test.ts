@@ -5,17 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
 import { webhookKeys } from '../../../engine/queue/registration.ts';
-import {
-  closeAll,
-  configFolder,
-  freePort,
-  later,
-  ownPrefix,
-  redisUrl,
-  standIns,
-  startTandem,
-  until,
-} from './support.ts';
+import { closeAll, later } from '../../support/closing.ts';
+import { redisUrl } from '../../support/redis.ts';
+import { until } from '../../support/until.ts';
+import { configFolder, freePort, ownPrefix, standIns, startTandem } from './support.ts';
 
 afterEach(closeAll);
 

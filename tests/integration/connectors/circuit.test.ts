@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { SystemClient } from '../../../engine/connectors/client.ts';
 import { createWebhookRegistrar } from '../../../engine/connectors/http/registrar.ts';
-import { closeAll, operation, serve, systemConfig, testClient, testRedis, things } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { operation, serve, systemConfig, testClient, testRedis, things } from './support.ts';
 
 afterEach(closeAll);
 

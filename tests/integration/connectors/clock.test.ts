@@ -1,7 +1,8 @@
 // The clock of a system, measured against that of Redis.
 import { afterEach, expect, test } from 'vitest';
 import { createSystemClock } from '../../../engine/connectors/clock.ts';
-import { closeAll, testRedis } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { testRedis } from './support.ts';
 
 afterEach(closeAll);
 

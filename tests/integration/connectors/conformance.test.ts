@@ -8,10 +8,11 @@ import type { JsonObject } from '../../../engine/types.ts';
 import { startKeap } from '../../../sandbox/keap/server.ts';
 import { startShop } from '../../../sandbox/shop/server.ts';
 import type { Sandbox } from '../../../sandbox/types.ts';
+import { closeAll, later } from '../../support/closing.ts';
 import { REAL_ENV, ROOT } from '../../unit/config/real.ts';
 import { conforms, type Specimen } from './conformance.ts';
 import { openLines, startLines } from './lines.ts';
-import { closeAll, later, systemConfig, testClient, testRedis, things } from './support.ts';
+import { systemConfig, testClient, testRedis, things } from './support.ts';
 
 afterEach(closeAll);
 

@@ -8,7 +8,8 @@ import type { Page } from '../../../engine/connectors/connector.ts';
 import { compileExpression } from '../../../engine/expression/compile.ts';
 import { parsePath } from '../../../engine/expression/path.ts';
 import type { JsonObject } from '../../../engine/types.ts';
-import { closeAll, later, operation, serve, systemConfig, testClient, things } from './support.ts';
+import { closeAll, later } from '../../support/closing.ts';
+import { operation, serve, systemConfig, testClient, things } from './support.ts';
 
 afterEach(closeAll);
 

@@ -7,8 +7,9 @@ import { validateRecord } from '../../../engine/config/record-schema.ts';
 import { updateBody } from '../../../engine/connectors/http/request-body.ts';
 import { parsePath } from '../../../engine/expression/path.ts';
 import type { JsonObject } from '../../../engine/types.ts';
+import { closeAll } from '../../support/closing.ts';
 import { loadReal, REAL_ENV, ROOT } from '../../unit/config/real.ts';
-import { closeAll, serve, testClient } from './support.ts';
+import { serve, testClient } from './support.ts';
 
 afterEach(closeAll);
 

@@ -3,7 +3,8 @@ import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { LimitConfig } from '../../../engine/config/types.ts';
 import { createLimiter, type Limiter, type LimiterOptions } from '../../../engine/connectors/limiter.ts';
-import { closeAll, later, testRedis } from './support.ts';
+import { closeAll, later } from '../../support/closing.ts';
+import { testRedis } from './support.ts';
 
 const DAY = 86_400_000;
 

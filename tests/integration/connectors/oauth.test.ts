@@ -4,7 +4,8 @@ import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTokenSource, type TokenOptions } from '../../../engine/connectors/http/oauth.ts';
 import type { OAuthConfig } from '../../../engine/connectors/http/token-endpoint.ts';
-import { closeAll, serve, systemConfig, testClient, testRedis } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { serve, systemConfig, testClient, testRedis } from './support.ts';
 
 afterEach(closeAll);
 

@@ -1,7 +1,8 @@
 // Whatever a system answers and whatever an id holds, requests and credentials go to the hosts that its file names, and nowhere else.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTokenSource } from '../../../engine/connectors/http/oauth.ts';
-import { closeAll, serve, systemConfig, testClient, testRedis, things } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { serve, systemConfig, testClient, testRedis, things } from './support.ts';
 
 afterEach(closeAll);
 

@@ -1,6 +1,7 @@
 // Refusals that pass, over real HTTP: what is about one record, and what is about everything.
 import { afterEach, describe, expect, test } from 'vitest';
-import { closeAll, serve, systemConfig, testClient } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { serve, systemConfig, testClient } from './support.ts';
 
 afterEach(closeAll);
 

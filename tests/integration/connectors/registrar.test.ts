@@ -2,7 +2,8 @@
 import { afterEach, expect, test } from 'vitest';
 import type { WebhookConfig } from '../../../engine/config/types.ts';
 import { createWebhookRegistrar } from '../../../engine/connectors/http/webhooks.ts';
-import { closeAll, later, operation, serve, systemConfig, testRedis, things } from './support.ts';
+import { closeAll, later } from '../../support/closing.ts';
+import { operation, serve, systemConfig, testRedis, things } from './support.ts';
 
 afterEach(closeAll);
 

@@ -1,29 +1,17 @@
 // What the tests of systems share: a Redis prefix of their own, a small HTTP server, a system config.
-import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Redis } from 'ioredis';
 import type { EntityConfig, SystemConfig } from '../../../engine/config/types.ts';
 import { createSystemClient, type SystemClient } from '../../../engine/connectors/client.ts';
 import type { CallInfo, SystemDeps } from '../../../engine/connectors/host.ts';
-import { redisUrl } from '../../support/redis.ts';
-
-const closing: (() => Promise<unknown>)[] = [];
-
-/** Call in afterEach. */
-export async function closeAll(): Promise<void> {
-  for (const close of closing.splice(0).reverse()) await close();
-}
-
-export function later(close: () => Promise<unknown>): void {
-  closing.push(close);
-}
+import { later } from '../../support/closing.ts';
+import { deletePrefix, redisUrl, uniquePrefix } from '../../support/redis.ts';
 
 export function testRedis(): { redis: Redis; prefix: string } {
   const redis = new Redis(redisUrl());
-  const prefix = `test:${randomUUID()}`;
+  const prefix = uniquePrefix();
   later(async () => {
-    const keys = await redis.keys(`${prefix}:*`);
-    if (keys.length > 0) await redis.del(...keys);
+    await deletePrefix(redis, prefix);
     redis.disconnect();
   });
   return { redis, prefix };

@@ -4,7 +4,8 @@ import type { Page } from '../../../engine/connectors/connector.ts';
 import { createTokenSource } from '../../../engine/connectors/http/oauth.ts';
 import { ATTACKS, type AttackName } from '../../../sandbox/hostile/attacks.ts';
 import { type HostileSystem, pathOf, startHostile } from '../../../sandbox/hostile/server.ts';
-import { closeAll, later, systemConfig, testClient, testRedis } from './support.ts';
+import { closeAll, later } from '../../support/closing.ts';
+import { systemConfig, testClient, testRedis } from './support.ts';
 
 let system: HostileSystem;
 beforeEach(async () => {

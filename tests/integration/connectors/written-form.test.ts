@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { EntityConfig, SystemConfig } from '../../../engine/config/types.ts';
 import { compileExpression } from '../../../engine/expression/compile.ts';
 import { parsePath } from '../../../engine/expression/path.ts';
-import { closeAll, operation, serve, systemConfig, testClient, things } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { operation, serve, systemConfig, testClient, things } from './support.ts';
 
 afterEach(closeAll);
 

@@ -1,13 +1,13 @@
 /** A copy of links: put back whole, nothing that is there changed, and a damaged copy gives what it has. */
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type CopiedMapping, exportLines } from '../../../engine/store/copy.ts';
 import { type ImportProblem, importLines } from '../../../engine/store/import-copy.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
 import { createLinks, type Links } from '../../support/links.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 let links: Links;
 let mapping: CopiedMapping;

@@ -1,16 +1,16 @@
 /** Links in a real Redis: atomic commits, fencing, claims, the match index, issues. */
 
 import fc from 'fast-check';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { HISTORY_DAYS, HISTORY_ENTRIES, HISTORY_VALUE } from '../../../engine/store/history.ts';
 import { redisTime } from '../../../engine/store/store-context.ts';
 import type { Issue } from '../../../engine/store/types.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
 import { createLinks, type Links, type Overwritten } from '../../support/links.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 const mapping = { name: 'm', match: [{ name: 'first' }, { name: 'second' }] } as unknown as Parameters<
   typeof createLinks

@@ -4,7 +4,9 @@ import { appRoutes } from '@bull-board/api/dist/routes.js';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { listen } from '../../../server/server.ts';
-import { API, closeAll, person, until, type World, world } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { API, person, type World, world } from './support.ts';
 import { faultOfProblem, raw } from './walk.ts';
 
 afterEach(closeAll);

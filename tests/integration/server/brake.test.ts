@@ -1,13 +1,13 @@
 // A brake that is on, over HTTP and on the command line: where it shows, and how it is answered.
 import { afterEach, expect, test } from 'vitest';
 import { listen } from '../../../server/server.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { type Answer, API, closeAll, MAPPING, person, until, world } from './support.ts';
+import { type Answer, API, MAPPING, people, world } from './support.ts';
 
 afterEach(closeAll);
 
-const people = (count: number) =>
-  Array.from({ length: count }, (_, i) => person(String(i + 1), `Person ${i + 1}`, `p${i + 1}@x.test`));
 const mapping = MAPPING.replace('deletes: review', 'deletes: propagate\nbrake: { deletes: { count: 2 } }');
 
 /** Ten linked pairs, of which the CRM has lost four: a full scan has missed them. */

@@ -1,7 +1,8 @@
 // What a reader sends to be tried: expressions that never end, and records that make those of the files slow.
 import { afterEach, expect, test } from 'vitest';
 import { listen } from '../../../server/server.ts';
-import { closeAll, MAPPING, person, READ, type World, world } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { MAPPING, person, READ, type World, world } from './support.ts';
 
 afterEach(closeAll);
 

@@ -1,8 +1,10 @@
 // Values that lost are found, put back and forgotten over HTTP; conflicts are decided property by property.
 
 import { afterEach, expect, test } from 'vitest';
+import { closeAll } from '../../support/closing.ts';
 import { linksIn } from '../../support/links.ts';
-import { type Answer, closeAll, MAPPING, person, until, type World, world } from './support.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, MAPPING, person, type World, world } from './support.ts';
 
 afterEach(closeAll);
 

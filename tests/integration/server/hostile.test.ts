@@ -1,6 +1,7 @@
 // Records that mean harm: they may fail, each with its reason, but stop nobody else and reach nothing but their own values.
 import { afterEach, expect, test } from 'vitest';
-import { type Answer, closeAll, MAPPING, person, type World, world } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { type Answer, MAPPING, person, type World, world } from './support.ts';
 
 afterEach(closeAll);
 

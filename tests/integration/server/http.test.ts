@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { TandemError } from '../../../engine/errors.ts';
 import { listen } from '../../../server/server.ts';
-import { type Answer, API, CRM_KEY, closeAll, READ, world } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { type Answer, API, CRM_KEY, READ, world } from './support.ts';
 
 afterEach(closeAll);
 

@@ -5,13 +5,13 @@ import { afterEach, expect, test } from 'vitest';
 import { versionKeys } from '../../../engine/queue/heartbeat.ts';
 import type { CommitUnit } from '../../../engine/store/types.ts';
 import { listen } from '../../../server/server.ts';
+import { closeAll } from '../../support/closing.ts';
+import { redisUrl } from '../../support/redis.ts';
+import { until } from '../../support/until.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { API, closeAll, MAPPING, person, READ, redisUrl, until, type World, world } from './support.ts';
+import { API, MAPPING, people, READ, type World, world } from './support.ts';
 
 afterEach(closeAll);
-
-const people = (count: number) =>
-  Array.from({ length: count }, (_, i) => person(String(i + 1), `Person ${i + 1}`, `p${i + 1}@x.test`));
 
 /** Three linked pairs. The file of another mapping stays when that of these disappears. */
 async function linked(log: string[] = []): Promise<World & { file: string }> {

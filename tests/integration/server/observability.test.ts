@@ -5,7 +5,9 @@ import { afterEach, expect, test } from 'vitest';
 import { createLogger } from '../../../cli/process/log.ts';
 import { applySchedules } from '../../../engine/queue/schedules.ts';
 import { listen } from '../../../server/server.ts';
-import { type Answer, API, CRM_KEY, closeAll, later, MAPPING, person, until, type World, world } from './support.ts';
+import { closeAll, later } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, API, CRM_KEY, MAPPING, person, type World, world } from './support.ts';
 
 afterEach(closeAll);
 

@@ -3,16 +3,16 @@
 import { afterEach, expect, test } from 'vitest';
 import { recordKey } from '../../../engine/model/record-key.ts';
 import { listen } from '../../../server/server.ts';
+import { closeAll } from '../../support/closing.ts';
 import { linksIn } from '../../support/links.ts';
+import { until } from '../../support/until.ts';
 import { tandem } from '../../unit/cli/spawn.ts';
-import { type Answer, API, closeAll, MAPPING, person, READ, until, type World, world } from './support.ts';
+import { type Answer, API, MAPPING, people, person, READ, type World, world } from './support.ts';
 
 afterEach(closeAll);
 
 const NAME = 'reconcile-people';
 const counts = async ({ call }: World) => (await call('GET', `/queues/${NAME}`)).body.counts;
-const people = (count: number, name: (i: number) => string) =>
-  Array.from({ length: count }, (_, i) => person(String(i + 1), name(i), `p${i}@x.test`));
 
 /** A queue that is paused, in which these records of the first side wait for a run. */
 async function waiting(made: World, ids: readonly string[]): Promise<string> {
@@ -53,11 +53,15 @@ test('why jobs failed or wait is reported by code, in words, with how many and s
   // The system is away: the job waits for its next try.
   crm.fail = 503;
   await call('POST', '/triggers/people', { record: { side: 'crm', id: '3' } });
-  const delayed = await until(async () => {
-    const { body } = await call('GET', `/queues/${NAME}/jobs?state=delayed`);
-    // It is noted why the job waits once it is there.
-    return body.jobs[0]?.code !== undefined && (body.jobs[0] as Answer);
-  });
+  const delayed = await until(
+    async () => {
+      const { body } = await call('GET', `/queues/${NAME}/jobs?state=delayed`);
+      // It is noted why the job waits once it is there.
+      return body.jobs[0]?.code !== undefined && (body.jobs[0] as Answer);
+    },
+    20_000,
+    25,
+  );
   expect(delayed).toMatchObject({
     reason: 'retry',
     code: 'SYSTEM_UNAVAILABLE',
@@ -260,7 +264,7 @@ test('a drained queue leaves no run open, and its records can be queued again', 
   // No key of a record is left that would swallow its next job.
   expect(await engine.redis.keys(`${engine.queues.reconcile('people').toKey('de')}:*`)).toEqual([]);
   shop.writes.length = 0;
-  made.crm.records.set('7', person('7', 'Another', 'p6@x.test'));
+  made.crm.records.set('7', person('7', 'Another', 'p7@x.test'));
   await call('POST', `/queues/${NAME}/resume`);
   await sync();
   expect(shop.writes).toHaveLength(1);

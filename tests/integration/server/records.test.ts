@@ -1,7 +1,9 @@
 // Mappings, links, reviews, records and webhooks over a real engine.
 import { createHmac } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
-import { type Answer, CRM_KEY, closeAll, MAPPING, person, SHOP_SECRET, until, world } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, CRM_KEY, MAPPING, person, SHOP_SECRET, world } from './support.ts';
 
 afterEach(closeAll);
 

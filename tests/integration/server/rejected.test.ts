@@ -1,12 +1,12 @@
 // Writes that a system refused: what made it do so may be over there, without an edit that Tandem could see.
 import { afterEach, expect, test } from 'vitest';
-import { closeAll, MAPPING, person, until, type World, world } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { MAPPING, people, person, type World, world } from './support.ts';
 
 afterEach(closeAll);
 
 const stamp = (): string => new Date().toISOString();
-const people = (count: number) =>
-  Array.from({ length: count }, (_, i) => person(String(i + 1), `Person ${i + 1}`, `p${i + 1}@x.test`));
 
 /** A scan to its end. @returns how many writes were sent, and what its run counts */
 async function scan({ call, shop }: World, kind: 'changes' | 'full', target = shop) {

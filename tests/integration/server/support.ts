@@ -1,5 +1,4 @@
 // What the tests of the server share: two small systems over HTTP, a configuration in a folder of its own, a real engine.
-import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -15,30 +14,10 @@ import type { JsonObject } from '../../../engine/types.ts';
 import { createMetrics } from '../../../server/metrics.ts';
 import type { ServerOptions } from '../../../server/options.ts';
 import { createServer } from '../../../server/server.ts';
+import { later } from '../../support/closing.ts';
 import { testFingerprinter } from '../../support/fingerprints.ts';
-import { redisUrl } from '../../support/redis.ts';
-
-const closing: (() => Promise<unknown>)[] = [];
-
-/** Call in afterEach. */
-export async function closeAll(): Promise<void> {
-  for (const close of closing.splice(0).reverse()) await close();
-}
-
-export const later = (close: () => Promise<unknown>): void => void closing.push(close);
-
-export { redisUrl };
-
-/** Waits for a condition, never for luck. */
-export async function until<T>(what: () => Promise<T | undefined | false>, ms = 15_000): Promise<T> {
-  const end = Date.now() + ms;
-  for (;;) {
-    const found = await what();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error(`waited ${ms} ms for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
+import { deletePrefix, redisUrl, uniquePrefix } from '../../support/redis.ts';
+import { until } from '../../support/until.ts';
 
 export interface StandIn {
   readonly url: string;
@@ -122,6 +101,10 @@ export const person = (id: string, name: string, email: string, more: JsonObject
   updated_at: '2024-01-01T00:00:00.000Z',
   ...more,
 });
+
+/** So many, with the ids 1 and up. @param name by place, from 0 */
+export const people = (count: number, name = (i: number): string => `Person ${i + 1}`): JsonObject[] =>
+  Array.from({ length: count }, (_, i) => person(String(i + 1), name(i), `p${i + 1}@x.test`));
 
 const system = (name: string, url: string, webhooks: string): string => `
 system: ${name}
@@ -266,7 +249,7 @@ export async function world(
     env: { CRM_TOKEN: 'crm-secret-token', SHOP_TOKEN: 'shop-secret-token', SHOP_WEBHOOK_SECRET: SHOP_SECRET },
   });
   later(() => config.close());
-  const prefix = `test:${randomUUID()}`;
+  const prefix = uniquePrefix();
   const metrics = createMetrics();
   const events = createLiveEvents();
   const engine = createEngine({
@@ -286,10 +269,7 @@ export async function world(
   later(async () => {
     await engine.close();
     const redis = new Redis(redisUrl());
-    for (const pattern of [`${prefix}*`, `{${prefix}}*`]) {
-      const keys = await redis.keys(pattern);
-      if (keys.length > 0) await redis.del(...keys);
-    }
+    await deletePrefix(redis, prefix);
     redis.disconnect();
   });
   const app = await createServer(engine, {
@@ -331,3 +311,11 @@ export async function world(
   };
   return { app, engine, crm, shop, root, call, work, sync };
 }
+
+/** What needs attention, of one kind or of all. */
+export const issues = async ({ call }: Pick<World, 'call'>, kind?: string): Promise<Answer[]> =>
+  (await call('GET', `/records?limit=500${kind === undefined ? '' : `&kind=${kind}`}`)).body.records;
+
+/** Ids of the links, in order. */
+export const links = async ({ call }: Pick<World, 'call'>): Promise<[crm: string, shop: string][]> =>
+  (await call('GET', '/links/people?limit=100')).body.links.map(({ ids }: Answer) => [ids.crm, ids.shop]).sort();

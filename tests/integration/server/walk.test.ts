@@ -4,7 +4,9 @@ import { writeFile } from 'node:fs/promises';
 import type { InjectOptions } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { listen } from '../../../server/server.ts';
-import { type Answer, API, CRM_KEY, closeAll, MAPPING, person, READ, until, type World, world } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, API, CRM_KEY, MAPPING, person, READ, type World, world } from './support.ts';
 import {
   badInputs,
   checker,

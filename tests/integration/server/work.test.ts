@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { listen } from '../../../server/server.ts';
-import { type Answer, API, closeAll, person, READ, until, world } from './support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, API, person, READ, world } from './support.ts';
 
 afterEach(closeAll);
 

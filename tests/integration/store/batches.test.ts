@@ -1,6 +1,6 @@
 /** Batches: dirty records taken under claims, committed with a fence, whatever other workers and marks do meanwhile. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Engine } from '../../../engine/engine.ts';
 import { TandemError } from '../../../engine/errors.ts';
 import { failRecord } from '../../../engine/runtime/trouble.ts';
@@ -12,11 +12,11 @@ import { takeBatch } from '../../../engine/sync/batch.ts';
 import type { Claims } from '../../../engine/sync/claim-table.ts';
 import type { Facts } from '../../../engine/sync/facts.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 import { contradictions, dependentsIn, issue, linkState, makeLink, storeOf, token, unit } from './support.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 const RULES = { name: 'm', match: [{ name: 'rule' }] };
 let prefix: string;

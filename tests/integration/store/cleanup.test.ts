@@ -1,11 +1,11 @@
 /** What is not needed any more is deleted: after edits of a mapping, deleted records and broken links nothing of them is left. */
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { StoreRules } from '../../../engine/store/store-context.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 import { contradictions, issue, keysOf, linkState, makeLink, storeOf, token, unit } from './support.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 it('edits of rules and properties, deleted records and broken links leave no key and no entry behind', async () => {
   const prefix = uniquePrefix();

@@ -1,5 +1,5 @@
 /** The key of the fingerprints: where it comes from, and what happens where it is another one. */
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   adoptFingerprints,
   createFingerprinter,
@@ -7,10 +7,10 @@ import {
   openFingerprinter,
   watchKey,
 } from '../../../engine/store/fingerprints.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 let prefix: string;
 beforeEach(() => {

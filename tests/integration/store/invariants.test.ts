@@ -1,12 +1,12 @@
 /** Whatever is done to the data of a mapping, in whatever order, its indexes, counts and shared texts agree with it. */
 import fc from 'fast-check';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { IssueKind } from '../../../engine/store/types.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 import { contradictions, issue, linkState, storeOf, token, unit } from './support.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 const RULES = [{ name: 'first' }, { name: 'second' }];
 const id = fc.constantFrom('1', '2', '3');

@@ -1,10 +1,10 @@
 /** The index by which a link is found under the match keys of its records. */
-import { afterAll, expect, it } from 'vitest';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { expect, it } from 'vitest';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 import { family, linkState, storeOf, token, unit } from './support.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 it('the index enters a bounded number of links under one match key, and drops all entries with the links', async () => {
   const store = storeOf(redis, uniquePrefix(), { name: 'm', match: [{ name: 'rule' }] });

@@ -1,10 +1,10 @@
 /** All data of an installation is lost while its processes go on, as after FLUSHALL: nothing that they remember is mixed with what comes. */
-import { afterAll, expect, it } from 'vitest';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { expect, it } from 'vitest';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 import { keysOf, makeLink, storeOf, token } from './support.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 it('a link stored after a loss of all data is never read with a definition set from before', async () => {
   const rules = { name: 'm', match: [] };

@@ -1,14 +1,14 @@
 /** Rejected writes that full scans try again: about a thousand each, so that all get their turn. */
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { recordKey } from '../../../engine/model/record-key.ts';
 import type { Store } from '../../../engine/store/store.ts';
 import type { RecordKey } from '../../../engine/store/types.ts';
 import { RETRIED, retryRejected } from '../../../engine/sync/scan.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 import { issue, storeOf } from './support.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 const keyAt = (n: number): RecordKey => recordKey((n % 2) as 0 | 1, String(n));
 

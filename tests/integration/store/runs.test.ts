@@ -1,14 +1,14 @@
 /** What a batch counts in the runs of its mapping is what records finished one by one count, whatever happens in between. */
 import fc from 'fast-check';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Outcome } from '../../../engine/model/outcome.ts';
 import { createDirty } from '../../../engine/store/dirty.ts';
 import { createRuns, type Run, runCount } from '../../../engine/store/runs.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 import { storeOf, unit } from './support.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 const NAMES = ['0/1', '0/2', '1/a', '1/b'];
 const record = fc.constantFrom(...NAMES);

@@ -1,12 +1,12 @@
 /** What links and records that wait take in Redis, all keys included. */
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Store } from '../../../engine/store/store.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 import { loadReal } from '../../unit/config/real.ts';
 import { dependentsIn, issue, keysOf, linkState, storeOf, token, unit } from './support.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 const mapping = (await loadReal()).config.mappings.get('company-customer')!;
 const BATCH = 500;
@@ -22,20 +22,33 @@ async function inBatches(count: number, work: (numbers: readonly number[]) => Pr
     await work(Array.from({ length: Math.min(BATCH, count - i) }, (_, j) => 10_000 + i + j));
 }
 
-it.each([3_000, 10_000])('one of %i links of company-customer takes 400 bytes at most', async (count) => {
+/** Part `i` of record `n`: distinct, and of the length of a fingerprint, which would cost more than the store itself. */
+function quick(n: number, i: number): string {
+  const word = (x: number, factor: number): number => {
+    const mixed = Math.imul(x ^ (x >>> 16), factor);
+    return (mixed ^ (mixed >>> 13)) >>> 0;
+  };
+  bytes.writeUInt32BE(word(n * 32 + i, 0x85ebca6b), 0);
+  bytes.writeUInt32BE(word(n * 32 + i, 0xc2b2ae35), 4);
+  return bytes.toString('base64url');
+}
+const bytes = Buffer.alloc(8);
+
+it.each([3_000, 20_000])('one of %i links of company-customer takes 400 bytes at most', async (count) => {
   expect(mapping.properties.length).toBeGreaterThanOrEqual(11);
   const store = storeOf(redis, uniquePrefix(), mapping);
+  const keysOfMatch = (n: number): string[] => [quick(n, 0), quick(n, 1)];
   const linkOf = (n: number, revision: number | undefined) =>
     linkState(String(n), String(n + 7), {
       revision,
       base: Object.fromEntries(
-        mapping.properties.map(({ name, definition }) => [
+        mapping.properties.map(({ name, definition }, i) => [
           name,
-          [token(`${name}${n}`), token(`${name}-${n}`), definition],
+          [quick(n, 4 + 2 * i), quick(n, 5 + 2 * i), definition],
         ]),
       ),
-      raw: [token(`r${n}`), token(`R${n}`)],
-      matchKeys: [token(`mail${n}`), token(`name${n}`)],
+      raw: [quick(n, 2), quick(n, 3)],
+      matchKeys: keysOfMatch(n),
       ownWriteAt: [1_790_000_000_000, 1_790_000_000_000],
       foreignAt: [1_780_000_000_000, 1_780_000_000_000],
     });
@@ -45,7 +58,7 @@ it.each([3_000, 10_000])('one of %i links of company-customer takes 400 bytes at
     for (const side of [0, 1] as const)
       await store.unlinked.index(
         side,
-        numbers.map((n) => ({ id: String(side === 0 ? n : n + 7), keys: [token(`mail${n}`), token(`name${n}`)] })),
+        numbers.map((n) => ({ id: String(side === 0 ? n : n + 7), keys: keysOfMatch(n) })),
       );
     const made = await store.batches.commit(
       'o',

@@ -1,10 +1,10 @@
 /** Acceptance tests run one at a time, and one that was ended by force keeps no other from running. */
-import { afterAll, beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import { type TestTurn, type TurnHolder, takeTurn } from '../../../engine/store/test-turn.ts';
-import { connectTestRedis, uniquePrefix } from '../../support/redis.ts';
+import { uniquePrefix } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 
-const redis = connectTestRedis();
-afterAll(() => redis.quit());
+const redis = redisOfFile();
 
 let prefix: string;
 beforeEach(() => {

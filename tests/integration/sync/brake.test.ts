@@ -22,6 +22,7 @@ import {
   issueOf,
   linked,
   make,
+  product as plainProduct,
   read,
   reconcile,
   reconcileOne,
@@ -45,7 +46,7 @@ let world: World;
 afterEach(() => world?.close());
 
 type Pair = { keap: string; shop: string };
-const product = (name: string) => ({ name, sku: name, price: 100, short_description: 'x', description: 'said' });
+const product = (name: string) => ({ ...plainProduct(name), description: 'said' });
 const store = () => world.engine.links(MAPPING).brake;
 const context = () => world.engine.context({ owner: 'person' });
 const answer = async (what: 'continue' | 'discard'): Promise<number> => {

@@ -18,6 +18,7 @@ import {
   linked,
   type MappingName,
   make,
+  product,
   reconcile,
   type SystemName,
   scopeOf,
@@ -69,8 +70,6 @@ async function goOn(mapping: MappingName): Promise<void> {
 
 const posts = (system: SystemName, path: string): number =>
   world[system].requests.since().filter((request) => request.method === 'POST' && request.path.endsWith(path)).length;
-
-const product = (name: string) => ({ name, sku: name, short_description: 'x', price: 100 });
 
 describe('the result of a create whose answer was lost is found', () => {
   start({ [SHOP]: replaced(NO_IDEMPOTENCY) });

@@ -17,6 +17,7 @@ import {
   linked,
   make,
   other,
+  product,
   read,
   reconcile,
   remove,
@@ -34,8 +35,6 @@ type Pair = Record<SystemName, string>;
 
 let world: World;
 /** Something to bring deleted records back from. */
-const product = (name: string) => ({ name, sku: name, price: 100, short_description: 'x' });
-
 function start(...edits: readonly (readonly [string, string])[]): void {
   const started = worldWith({
     lag: '0s',

@@ -1,6 +1,8 @@
 // A system answers another record than the one that was asked for: two were merged there, or an event spells an id otherwise.
 import { afterEach, expect, test } from 'vitest';
-import { type Answer, closeAll, person, until, type World, world } from '../server/support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { issues, person, type World, world } from '../server/support.ts';
 
 afterEach(closeAll);
 
@@ -8,8 +10,6 @@ async function look({ call }: World, id: string): Promise<void> {
   const { body: run } = await call('POST', '/triggers/people', { record: { side: 'crm', id } });
   await until(async () => (await call('GET', `/runs/${run.id}`)).body.state === 'done');
 }
-
-const issues = async ({ call }: World): Promise<Answer[]> => (await call('GET', '/records?limit=500')).body.records;
 
 test('the data of a merged record is never written over the counterpart of the other one', async () => {
   const made = await world({ crm: [person('1', 'Ann', 'ann@x.test'), person('2', 'Annie', 'annie@x.test')] });

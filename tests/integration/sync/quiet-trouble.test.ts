@@ -1,10 +1,11 @@
 /** However many records are in trouble, a scan that finds nothing new reads none of them. */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { recordKey } from '../../../engine/model/record-key.ts';
 import type { Issue } from '../../../engine/store/types.ts';
-import { connectTestRedis, redisUrl } from '../../support/redis.ts';
+import { redisUrl } from '../../support/redis.ts';
+import { redisOfFile } from '../../support/redis-of-file.ts';
 import { issue, linkState, token, unit } from '../store/support.ts';
 import { sync, worldWith } from './support.ts';
 
@@ -14,9 +15,8 @@ const BATCH = 500;
 const MAPPING = 'product-product';
 const KINDS = ['failed', 'waiting', 'blocked'] as const;
 
-const redis = connectTestRedis();
-// Hooks that come after tests run last first.
-afterAll(() => redis.quit());
+// Closed after the world: hooks that come after tests run last first.
+const redis = redisOfFile();
 const world = worldWith();
 
 /** Commands on keys of this world while something is done, those inside scripts included. */

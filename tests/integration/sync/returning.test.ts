@@ -1,6 +1,8 @@
 // Somebody who comes back under another id: a customer registers again, a shop is imported again. Nobody is there twice after it.
 import { afterEach, expect, test } from 'vitest';
-import { type Answer, closeAll, MAPPING, person, until, type World, world } from '../server/support.ts';
+import { closeAll } from '../../support/closing.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, issues, links, MAPPING, person, type World, world } from '../server/support.ts';
 
 afterEach(closeAll);
 
@@ -8,9 +10,6 @@ afterEach(closeAll);
 const keeping = MAPPING.replace('deletes: review', 'deletes: keep');
 const mails = ({ crm, shop }: World): string[][] =>
   [crm, shop].map(({ records }) => [...records.values()].map(({ email }) => String(email)).sort());
-const links = async ({ call }: World): Promise<Answer[]> =>
-  (await call('GET', '/links/people?limit=100')).body.links.map(({ ids }: Answer) => [ids.crm, ids.shop]).sort();
-const issues = async ({ call }: World): Promise<Answer[]> => (await call('GET', '/records?limit=500')).body.records;
 
 /** All records of the shop are deleted and made again, under other ids. */
 function importAgain({ shop }: World, move: (id: string) => string): void {
@@ -44,8 +43,8 @@ test.each([
       ['ann@x.test', 'ben@x.test'],
       ['ann@x.test', 'ben@x.test'],
     ]);
-    const counterparts = (await links(made)).map(([, id]: string[]) => id);
-    expect(counterparts.every((id) => id!.startsWith('new-'))).toBe(true);
+    const counterparts = (await links(made)).map(([, id]) => id);
+    expect(counterparts.every((id) => id.startsWith('new-'))).toBe(true);
     expect(await issues(made)).toEqual([]);
     // The link is one like others: an edit arrives.
     crm.records.set('1', { ...crm.records.get('1')!, name: 'Anna', updated_at: new Date().toISOString() });
@@ -85,7 +84,7 @@ test('a survivor whose deletion waits for a review of the record that came back 
       [counts.active, counts.waiting, counts.delayed].every((count) => !count),
     );
   await until(quiet);
-  expect(await issues({ call } as World)).toMatchObject([{ kind: 'review', side: 'shop', id: 'new' }]);
+  expect(await issues({ call })).toMatchObject([{ kind: 'review', side: 'shop', id: 'new' }]);
   expect(crm.writes).toEqual([]);
   expect(shop.records.size).toBe(1);
 });
@@ -135,7 +134,7 @@ test('a link by hand that fails leaves the former link of a record whose counter
   const { crm, shop, call } = made;
   await made.sync();
   const before = await links(made);
-  const [[, gone], [, taken]] = before as [string[], string[]];
+  const [gone, taken] = before.map(([, id]) => id);
   shop.records.delete(gone!);
   await made.sync();
   shop.records.set('new', person('new', 'Anna', 'other@x.test', { note: 'not matched by a rule' }));
@@ -163,7 +162,7 @@ test('a record that was deleted by mistake and is there again is linked as befor
   const id = String(record!.id);
   shop.records.clear();
   await made.sync();
-  expect((await made.call('GET', '/records?limit=500&kind=orphaned')).body.records).toHaveLength(1);
+  expect(await issues(made, 'orphaned')).toHaveLength(1);
   // Meanwhile one side was edited, and it comes back with an edit of its own.
   crm.records.set('1', { ...crm.records.get('1')!, name: 'Anna', updated_at: new Date().toISOString() });
   shop.records.set(id, { ...record!, age: 31 });
@@ -173,5 +172,5 @@ test('a record that was deleted by mistake and is there again is linked as befor
   expect(shop.records.get(id)).toMatchObject({ name: 'Anna', age: 31 });
   expect(crm.records.get('1')).toMatchObject({ name: 'Anna', age: 31 });
   expect(shop.writes.slice(before)).toEqual([`PATCH /things/${id}`]);
-  expect((await made.call('GET', '/records?limit=500&kind=orphaned')).body.records).toEqual([]);
+  expect(await issues(made, 'orphaned')).toEqual([]);
 });

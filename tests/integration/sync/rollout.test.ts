@@ -3,26 +3,26 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { type Another, startWorld, type World } from '../../support/world.ts';
-import { edit, expectQuiet, linked, make, read, sync, unique, writes } from './support.ts';
+import {
+  edit,
+  expectQuiet,
+  linked,
+  make,
+  product,
+  productFile,
+  productMapping,
+  read,
+  sync,
+  unique,
+  writes,
+} from './support.ts';
 
 const MAPPING = 'product-product';
 const PLAIN = '{ keap: description, customwebshop: description }';
 const UPPER = '{ keap: description, customwebshop: description, convert: { customwebshop: $uppercase($) } }';
 
-const text = (row: string, more = ''): string => `mapping: ${MAPPING}
-description: Products.
-between: { keap: products, customwebshop: products }
-match: [{ keap: sku, customwebshop: sku }]
-create: [customwebshop]
-schedule: off
-${more}
-properties:
-  - { keap: name, customwebshop: name, required: true }
-  - { keap: sku, customwebshop: sku }
-  - ${row}
-`;
-const fileIn = (dir: string): string => join(dir, 'mappings', `${MAPPING}.yaml`);
-const having = (row: string) => (dir: string) => writeFile(fileIn(dir), text(row));
+const text = (row: string): string => productMapping({ rows: [row] });
+const having = (row: string) => (dir: string) => writeFile(productFile(dir), text(row));
 
 // Scans pass from hand to hand until a process with the version in force gets them.
 vi.setConfig({ testTimeout: 120_000 });
@@ -37,13 +37,7 @@ async function begin(row: string): Promise<void> {
 
 async function pair(description: string): Promise<{ keap: string; shop: string }> {
   const sku = unique('sku');
-  const keap = await make(world, 'keap', 'products', {
-    name: sku,
-    sku,
-    price: 100,
-    short_description: 'x',
-    description,
-  });
+  const keap = await make(world, 'keap', 'products', { ...product(sku), description });
   await sync(world, 'full', MAPPING);
   return { keap, shop: await linked(world, MAPPING, 'keap', keap) };
 }
@@ -187,7 +181,7 @@ it('schedules are those of the version in force; a process without the mapping l
     (await world.engine.queues.scan.getJobSchedulers()).map(({ key, every }) => [key, Number(every)]);
   const second = await world.another(async (dir) => {
     await writeFile(join(dir, 'mappings', 'companies.yaml'), COMPANIES);
-    await writeFile(fileIn(dir), text(UPPER).replace('schedule: off', 'schedule: { changes: 2h, full: off }'));
+    await writeFile(productFile(dir), text(UPPER).replace('schedule: off', 'schedule: { changes: 2h, full: off }'));
   });
   const wanted = [
     ['schedule.changes.companies', 3_600_000],

@@ -1,39 +1,39 @@
 /** An edit of which records take part, or how they match, never has a counterpart created that is there already. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Size } from '../../../sandbox/seed/index.ts';
 import { startWorld, type World } from '../../support/world.ts';
-import { all, counterpart, issueOf, linked, make, reconcile, sync } from './support.ts';
+import {
+  all,
+  counterpart,
+  issueOf,
+  linked,
+  make,
+  type ProductRules,
+  product,
+  productFile,
+  productMapping,
+  reconcile,
+  sync,
+} from './support.ts';
 
 const MAPPING = 'product-product';
 
-const text = ({ match = 'sku', when = 'true' }): string => `mapping: ${MAPPING}
-description: Products.
-between: { keap: products, customwebshop: products }
-when: { customwebshop: '${when}' }
-${match && `match: [{ keap: ${match}, customwebshop: ${match} }]`}
-create: [customwebshop]
-schedule: off
-properties:
-  - { keap: name, customwebshop: name, required: true }
-  - { keap: sku, customwebshop: sku }
-`;
-const fileIn = (dir: string): string => join(dir, 'mappings', `${MAPPING}.yaml`);
+const text = (rules: ProductRules): string => productMapping({ when: 'true', ...rules });
 
 let world: World;
 afterEach(() => world?.close());
 
 /** @param size `small`: products of the shop were there long before, so that no question for changes shows them */
-async function begin(first: Parameters<typeof text>[0], size: Size = 'small'): Promise<void> {
+async function begin(first: ProductRules, size: Size = 'small'): Promise<void> {
   world = await startWorld({ size, lag: '0s', mappings: { [MAPPING]: text(first) } });
   await sync(world, 'full', MAPPING);
 }
 
-async function rewrite(next: Parameters<typeof text>[0]): Promise<void> {
+async function rewrite(next: ProductRules): Promise<void> {
   const version = (): string => world.engine.mapping(MAPPING).version;
   const before = version();
-  await writeFile(fileIn(world.dir), text(next));
+  await writeFile(productFile(world.dir), text(next));
   await expect.poll(version, { timeout: 5_000 }).not.toBe(before);
   await world.settle();
 }
@@ -47,8 +47,8 @@ async function free(): Promise<{ id: string; sku: string; name: string }> {
   throw new Error('Each product of the shop has a counterpart.');
 }
 
-const product = (fields: { sku: string; name: string }) =>
-  make(world, 'keap', 'products', { price: 100, short_description: 'x', ...fields });
+const inKeap = ({ sku, name }: { sku: string; name: string }) =>
+  make(world, 'keap', 'products', { ...product(name), sku });
 const having = (name: string, sku: string) =>
   all(world, 'shop', 'products').filter((one) => one.name === name || one.sku === sku);
 
@@ -56,7 +56,7 @@ it('a record that a wider "when" takes in is linked, and none is created beside 
   await begin({ when: 'false' });
   const old = await free();
   await rewrite({});
-  const made = await product({ sku: old.sku, name: `${old.name} of Keap` });
+  const made = await inKeap({ sku: old.sku, name: `${old.name} of Keap` });
   await reconcile(world, MAPPING, 'keap', made);
   expect(await counterpart(world, MAPPING, 'keap', made)).toBeUndefined();
   expect(having(old.name, old.sku)).toHaveLength(1);
@@ -72,7 +72,7 @@ it('an edit that is undone before both sides were read again asks for them to be
   // It is looked at, and leaves the index.
   await reconcile(world, MAPPING, 'shop', old.id);
   await rewrite({});
-  const made = await product({ sku: old.sku, name: `${old.name} of Keap` });
+  const made = await inKeap({ sku: old.sku, name: `${old.name} of Keap` });
   await reconcile(world, MAPPING, 'keap', made);
   expect(await counterpart(world, MAPPING, 'keap', made)).toBeUndefined();
   await sync(world, 'full', MAPPING);
@@ -97,7 +97,7 @@ describe('a match rule that is edited while a worker has a record under the form
     let holding = false;
     let made = '';
     await world.whileStopped(async () => {
-      await world.another(async (dir) => writeFile(fileIn(dir), await readFile(fileIn(world.dir), 'utf8')), {
+      await world.another(async (dir) => writeFile(productFile(dir), await readFile(productFile(world.dir), 'utf8')), {
         versions: { beat },
         step: async (name) => {
           if (name !== 'after-take' || holding) return;
@@ -106,12 +106,12 @@ describe('a match rule that is edited while a worker has a record under the form
           await held;
         },
       });
-      made = await product({ sku: `${old.sku}-K`, name: old.name });
+      made = await inKeap({ sku: `${old.sku}-K`, name: old.name });
       await world.engine.context({ owner: 'test' }).enqueue(MAPPING, 0, [made]);
       await took;
     });
     const version = world.engine.mapping(MAPPING).version;
-    await writeFile(fileIn(world.dir), text({ match: 'name' }));
+    await writeFile(productFile(world.dir), text({ match: 'name' }));
     await expect.poll(() => world.engine.mapping(MAPPING).version, { timeout: 5_000 }).not.toBe(version);
     await expect.poll(async () => (await world.engine.versions.inForce()).get(MAPPING)?.version).not.toBe(version);
     // The other record is looked at under the edit, and is from now on found by the new rule only.
@@ -131,12 +131,12 @@ describe('a match rule that is edited while a worker has a record under the form
 
 it('a mapping without match rules goes on creating after an edit, beside records that have no counterpart', async () => {
   await begin({ match: '' }, 'empty');
-  await product({ sku: 'first', name: 'First' });
+  await inKeap({ sku: 'first', name: 'First' });
   await sync(world, 'full', MAPPING);
   expect(having('First', 'first')).toHaveLength(1);
   await make(world, 'shop', 'products', { name: 'By hand', sku: 'by-hand', price: '1.00', short_description: 'x' });
   await rewrite({ match: '', when: 'name != "x"' });
-  await product({ sku: 'second', name: 'Second' });
+  await inKeap({ sku: 'second', name: 'Second' });
   await sync(world, 'full', MAPPING);
   expect(having('Second', 'second')).toHaveLength(1);
 });
@@ -145,7 +145,7 @@ it('a scan that had read both sides under a former version reads them again', as
   await begin({}, 'empty');
   const { runs, queues } = world.engine;
   const { run } = await runs.begin({ mapping: MAPPING, scan: 'full', plan: false, trigger: 'api' });
-  await product({ sku: 'one', name: 'One' });
+  await inKeap({ sku: 'one', name: 'One' });
   await queues.scan.add('scan', { mapping: MAPPING, scan: 'full', run: run.id, read: 'a former version' });
   await expect.poll(async () => (await runs.get(run.id))?.state, { timeout: 10_000 }).toBe('done');
   expect((await runs.get(run.id))?.progress.read).toEqual([1, 0]);

@@ -5,9 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordJob } from '../../../engine/runtime/queues.ts';
 import { linksIn } from '../../support/links.ts';
-import { linked, make, reconcile, remove, sync, unique, worldWith } from './support.ts';
-
-const product = (name: string) => ({ name, short_description: 'x', price: 100 });
+import { linked, make, product, reconcile, remove, sync, unique, worldWith } from './support.ts';
 
 describe('a plan', () => {
   const world = worldWith({ synced: false });

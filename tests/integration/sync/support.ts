@@ -1,5 +1,6 @@
 /** Short words for what every test of sync does: make a record, edit it, sync it, look at its counterpart. */
 
+import { join } from 'node:path';
 import type { Job } from 'bullmq';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import type { Outcome } from '../../../engine/model/outcome.ts';
@@ -11,6 +12,7 @@ import { reconcileUnit } from '../../../engine/sync/reconcile.ts';
 import type { MappingScope } from '../../../engine/sync/scope.ts';
 import type { SyncContext } from '../../../engine/sync/sync-context.ts';
 import type { RecordIssue } from '../../support/links.ts';
+import { deletePrefix } from '../../support/redis.ts';
 import { type Json, startWorld, type World, type WorldOptions } from '../../support/world.ts';
 
 export type MappingName = 'company-customer' | 'contact-customer' | 'product-product' | 'opportunity-order';
@@ -61,6 +63,28 @@ export function worldWith({
   });
 }
 
+export interface ProductRules {
+  match?: string;
+  when?: string;
+  /** Besides name and SKU. */
+  rows?: readonly string[];
+}
+
+/** A small mapping of products, in place of the included one. */
+export const productMapping = ({ match = 'sku', when, rows = [] }: ProductRules): string => `mapping: product-product
+description: Products.
+between: { keap: products, customwebshop: products }
+${when === undefined ? '' : `when: { customwebshop: '${when}' }`}
+${match && `match: [{ keap: ${match}, customwebshop: ${match} }]`}
+create: [customwebshop]
+schedule: off
+properties:
+  - { keap: name, customwebshop: name, required: true }
+  - { keap: sku, customwebshop: sku }
+${rows.map((row) => `  - ${row}\n`).join('')}`;
+
+export const productFile = (dir: string): string => join(dir, 'mappings', 'product-product.yaml');
+
 /** Pairs for `replaced`: rows of a mapping, by their fields of Keap, get these rules. */
 export const ruled = (rules: Readonly<Record<string, string>>) =>
   Object.entries(rules).map(([name, rule]) => [`  - keap: ${name}\n`, `  - keap: ${name}\n    ${rule}\n`] as const);
@@ -87,6 +111,9 @@ export async function make(world: World, system: SystemName, entity: string, fie
     : world.shopApi('POST', `/${entity}`, fields));
   return String(record.id);
 }
+
+/** Fields that a product has in either system. */
+export const product = (name: string) => ({ name, sku: name, price: 100, short_description: 'x' });
 
 /** The record, or undefined where there is none. */
 export async function read(world: World, system: SystemName, entity: string, id: string): Promise<Json> {
@@ -192,11 +219,7 @@ export const failures = async (...of: Parameters<typeof failedJobs>): Promise<st
 
 /** Redis loses all that this Tandem keeps in it, queues too. */
 export async function wipe(world: World): Promise<void> {
-  const { redis, prefix } = world.engine;
-  for (const match of [`${prefix}:*`, `{${prefix}}*`]) {
-    for await (const keys of redis.scanStream({ match, count: 1_000 }) as AsyncIterable<string[]>)
-      if (keys.length > 0) await redis.unlink(...keys);
-  }
+  await deletePrefix(world.engine.redis, world.engine.prefix);
   await world.restartWorkers();
 }
 

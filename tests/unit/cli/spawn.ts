@@ -34,13 +34,13 @@ export function cleanEnv(env: Record<string, string> = {}): NodeJS.ProcessEnv {
   return { ...NOTHING_SET, ...Object.fromEntries(kept), NO_COLOR: '1', ...env };
 }
 
-/** V8 compiles for speed what runs often. These processes end soon after: it takes them half of their CPU. */
-export const SHORT_LIVED = ['--interrupt-budget=1500000'];
+/** V8 compiles for speed what runs often. That compiling takes half of their CPU where processes end soon after. */
+export const OPTIMIZE_LATER = ['--interrupt-budget=1500000'];
 
 /** Arguments of node for a program of this repository: from the build of this test run, or from its source. */
 export function program(source: string): string[] {
   const build = process.env[BUILD];
-  if (build !== undefined) return [...SHORT_LIVED, join(build, source.replace(/\.ts$/, '.js'))];
+  if (build !== undefined) return [...OPTIMIZE_LATER, join(build, source.replace(/\.ts$/, '.js'))];
   return ['--import', import.meta.resolve('tsx'), join(ROOT, source)];
 }
 

@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type KeapSandbox, startKeap } from '../../../sandbox/keap/server.ts';
 import { type ShopSandbox, startShop } from '../../../sandbox/shop/server.ts';
-import { type Answer, type Call, caller, receiver, until } from './support.ts';
+import { until } from '../../support/until.ts';
+import { type Answer, type Call, caller, receiver } from './support.ts';
 
 let shop: ShopSandbox;
 let keap: KeapSandbox;
@@ -288,7 +289,7 @@ it('a fault refuses every request for a while, with the page of a gateway', asyn
     status: 503,
     headers: { 'content-type': 'text/html' },
     body: html,
-    lastsMs: 60,
+    lastsMs: 500,
   });
   expect(await call('GET', '/customers')).toMatchObject({ status: 503, body: html });
   await until(async () => (await call('GET', '/customers')).status === 200);

@@ -2,7 +2,8 @@
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type KeapSandbox, startKeap } from '../../../sandbox/keap/server.ts';
-import { type Call, caller, type Receiver, receiver, until } from './support.ts';
+import { until } from '../../support/until.ts';
+import { type Call, caller, type Receiver, receiver } from './support.ts';
 
 const hooks = '/crm/rest/v1/hooks';
 const companies = '/crm/rest/v2/companies';

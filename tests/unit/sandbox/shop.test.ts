@@ -3,7 +3,8 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ShopSandbox, startShop } from '../../../sandbox/shop/server.ts';
-import { type Call, caller, type Loose, receiver, until } from './support.ts';
+import { until } from '../../support/until.ts';
+import { type Call, caller, type Loose, receiver } from './support.ts';
 
 let shop: ShopSandbox;
 let call: Call;

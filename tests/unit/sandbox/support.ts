@@ -2,7 +2,6 @@
 
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Answer {
   status: number;
@@ -74,12 +73,4 @@ export async function receiver(): Promise<Receiver> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   made.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/in`;
   return made;
-}
-
-export async function until(condition: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> {
-  const end = Date.now() + ms;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('The condition did not come true in time.');
-    await sleep(5);
-  }
 }
