@@ -5,7 +5,11 @@ import { SHARED } from '../api/index.ts';
 import { compileWhenUsed } from './compile-when-used.ts';
 
 const shared = Object.fromEntries(SHARED.map((schema) => [(schema as { $id?: string }).$id, schema as Schema]));
-const compiled = compileWhenUsed((schema) => fastJsonStringify(schema as Schema, { schema: shared }));
+
+/** @throws Error where the schema cannot be compiled */
+export const compileSerializer = (schema: object) => fastJsonStringify(schema as Schema, { schema: shared });
+
+const compiled = compileWhenUsed(compileSerializer);
 
 export const responseSerializer: FastifySerializerCompiler<object> = ({ schema }) => {
   const serializer = compiled(schema);

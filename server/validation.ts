@@ -1,5 +1,5 @@
 /** Checks requests against the schemas of their routes: addresses and queries are text and are converted, bodies must be what they should be. */
-import { Ajv } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify';
 import { compileWhenUsed } from './compile-when-used.ts';
@@ -15,9 +15,15 @@ const common = {
 const texts = new Ajv({ ...common, coerceTypes: true });
 addFormats.default(texts, ['date-time']);
 const bodies = new Ajv({ ...common, coerceTypes: false });
+type Part = 'body' | 'text';
+
+/** @throws Error where the schema cannot be compiled */
+export const compileValidator = (part: Part, schema: object): ValidateFunction =>
+  (part === 'body' ? bodies : texts).compile(schema);
+
 const compiled = {
-  text: compileWhenUsed((schema) => texts.compile(schema)),
-  body: compileWhenUsed((schema) => bodies.compile(schema)),
+  text: compileWhenUsed((schema) => compileValidator('text', schema)),
+  body: compileWhenUsed((schema) => compileValidator('body', schema)),
 };
 
 export const requestValidator: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {

@@ -45,7 +45,7 @@ export function createHistory({ redis, base }: StoreContext, reader: Reader) {
   const ownerKey = (id: string): string => `${base}history-of:${id}`;
 
   const stored = async (id: string): Promise<KeptOverwritten[]> =>
-    (await redis.lrange(historyKey(id), 0, -1)).map((json) => named(JSON.parse(json) as Overwritten)).filter(isAlive);
+    (await redis.lrange(historyKey(id), 0, -1)).map(entryOf).filter(isAlive);
 
   const historyOf = async (side: SideIndex, id: string): Promise<string | undefined> =>
     side === 0 ? id : ((await reader.counterpart(1, id)) ?? (await redis.get(ownerKey(id))) ?? undefined);
@@ -65,10 +65,7 @@ export function createHistory({ redis, base }: StoreContext, reader: Reader) {
       if (values.length === 0) return;
       const [id] = ids;
       const key = historyKey(id);
-      const before = (await redis.lrange(key, 0, -1)).map((json) => ({
-        ...named(JSON.parse(json) as Overwritten),
-        json,
-      }));
+      const before = (await redis.lrange(key, 0, -1)).map((json) => ({ ...entryOf(json), json }));
       const fresh = distinct(values.map((entry) => named(fitted(entry))));
       const again = before.filter((entry) => fresh.some((one) => one.id === entry.id));
       const pushed = fresh.map(({ id: _, ...entry }) => JSON.stringify(entry));
@@ -100,6 +97,8 @@ export function createHistory({ redis, base }: StoreContext, reader: Reader) {
     },
   };
 }
+
+const entryOf = (json: string): KeptOverwritten => named(JSON.parse(json) as Overwritten);
 
 /** A value is one entry, however often it is lost: what it is names it. */
 function named(entry: Overwritten): KeptOverwritten {

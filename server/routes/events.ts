@@ -1,7 +1,7 @@
 /** Live events as server-sent events: what each reconcile came to, and brakes that go on or off. */
 import type { ServerResponse } from 'node:http';
 import { EventsQuery, text } from '../../api/index.ts';
-import { type LiveEvent, TandemError } from '../../engine/index.ts';
+import { type Engine, type LiveEvent, TandemError } from '../../engine/index.ts';
 import type { Routes } from '../options.ts';
 import { presentBrakeEvent, presentOutcomeEvent } from '../present.ts';
 import { problems } from '../problem-responses.ts';
@@ -42,17 +42,7 @@ export const events: Routes = async (app, { engine, events }) => {
       if (open.size >= LISTENERS)
         throw new TandemError('UNAVAILABLE', `There are ${LISTENERS} listeners already.`, { retryAfter: 30_000 });
       const response = reply.raw;
-      const write = async (event: LiveEvent): Promise<void> => {
-        if (response.writableLength > BUFFER) return;
-        const data =
-          event.type === 'brake' ? presentBrakeEvent(engine, event) : await presentOutcomeEvent(engine, event);
-        if (!response.writableEnded) response.write(`event: ${event.type}\ndata: ${JSON.stringify(data)}\n\n`);
-      };
-      // One after the other: the names of sides may have to be looked up. Where Redis is away, that event is missed.
-      let last = Promise.resolve();
-      const send = (event: LiveEvent): void => {
-        if (mapping === undefined || event.mapping === mapping) last = last.then(() => write(event)).catch(() => {});
-      };
+      const send = senderTo(response, engine, mapping, (err) => reply.log.warn({ err }, 'a live event was left out'));
       open.add(response);
       let unlisten = (): void => {};
       let heartbeat: NodeJS.Timeout | undefined;
@@ -75,3 +65,21 @@ export const events: Routes = async (app, { engine, events }) => {
     },
   );
 };
+
+/** One event after the other: the names of sides may have to be looked up. Where Redis is away, that event is left out. */
+function senderTo(
+  response: ServerResponse,
+  engine: Engine,
+  mapping: string | undefined,
+  leftOut: (error: unknown) => void,
+): (event: LiveEvent) => void {
+  const write = async (event: LiveEvent): Promise<void> => {
+    if (response.writableLength > BUFFER) return;
+    const data = event.type === 'brake' ? presentBrakeEvent(engine, event) : await presentOutcomeEvent(engine, event);
+    if (!response.writableEnded) response.write(`event: ${event.type}\ndata: ${JSON.stringify(data)}\n\n`);
+  };
+  let last = Promise.resolve();
+  return (event) => {
+    if (mapping === undefined || event.mapping === mapping) last = last.then(() => write(event)).catch(leftOut);
+  };
+}

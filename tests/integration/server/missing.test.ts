@@ -163,7 +163,7 @@ test('a record names what it waits for by the sides of that mapping, also where 
 });
 
 test('the board shows the sides of a job by name, also where the file of its mapping is missing', async () => {
-  const all = await world({ crm: [person('1', '', 'p1@x.test')] });
+  const all = await world({ crm: people(1, () => '') });
   const { call, engine, root, sync } = all;
   await sync();
   const { id } = (await call('GET', '/queues/people/jobs')).body.jobs[0];
