@@ -91,7 +91,9 @@ export async function fuzz(seed: number, count: number): Promise<Report> {
 function faultOf({ cut, what }: Wire, status: number, answer: string): string | undefined {
   if (status === 0) return cut || /^(CONNECT|QUERY|get|PROPFIND) /.test(what) ? undefined : 'no answer';
   if (status === 500 || status > 503) return `answers ${status}`;
-  if (/node_modules|\/engine\/|\/server\/|\bat .+:\d+:\d+/.test(answer)) return 'tells of its inside';
+  // A line of a stack names a place in a file; "at" before a time of day is prose.
+  const inside = /node_modules|\/engine\/|\/server\/|\bat (?:\S+ \()?(?:file:|node:|\/)\S*:\d+:\d+/.exec(answer);
+  if (inside) return `tells of its inside (${answer.slice(Math.max(0, inside.index - 100), inside.index + 200)})`;
   const type = /^content-type: (\S+)/im.exec(answer)?.[1] ?? '';
   if (
     status >= 400 &&
