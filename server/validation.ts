@@ -12,14 +12,15 @@ const common = {
   allowUnionTypes: true,
 } as const;
 
-const texts = new Ajv({ ...common, coerceTypes: true });
-addFormats.default(texts, ['date-time']);
-const bodies = new Ajv({ ...common, coerceTypes: false });
-type Part = 'body' | 'text';
+const validators = {
+  text: new Ajv({ ...common, coerceTypes: true }),
+  body: new Ajv({ ...common, coerceTypes: false }),
+};
+addFormats.default(validators.text, ['date-time']);
 
 /** @throws Error where the schema cannot be compiled */
-export const compileValidator = (part: Part, schema: object): ValidateFunction =>
-  (part === 'body' ? bodies : texts).compile(schema);
+export const compileValidator = (part: keyof typeof validators, schema: object): ValidateFunction =>
+  validators[part].compile(schema);
 
 const compiled = {
   text: compileWhenUsed((schema) => compileValidator('text', schema)),

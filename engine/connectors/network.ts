@@ -32,7 +32,7 @@ export function isNotSent(error: unknown): boolean {
  * @param effect what the request changes: of a create it is not known then whether it was done
  * @param system its name
  * @param entity its name
- * @param error what the network threw; the first `code` in it and its causes tells whether anything was sent
+ * @param error what the network threw; the first `code` in it and its causes shows whether anything was sent
  * @returns SYSTEM_UNREACHABLE where nothing was sent, and for a read; else OUTCOME_UNKNOWN for a create, SYSTEM_UNAVAILABLE for
  *   another write
  */

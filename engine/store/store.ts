@@ -23,7 +23,7 @@ export type Store = ReturnType<typeof createStore>;
  * Opens the store of one mapping. Nothing is asked of Redis before a method is called.
  * @param redis a connection for commands; it stays the caller's
  * @param prefix first part of every Redis key, without a colon at its end
- * @param rules the name of the mapping and what of its rules the store needs
+ * @param rules the name of the mapping, and those of its rules that the store needs
  * @param fingerprinter makes what is stored of values: `openFingerprinter`
  * @param onBrake called when this process puts the brake on or takes it off
  * @returns the small stores, by name
