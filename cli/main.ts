@@ -1,7 +1,5 @@
 #!/usr/bin/env node
-import { printFailure } from './format/output.ts';
 /** The program `tandem`. */
-import { loadEnvFile } from './process/env-file.ts';
 import { runProgram } from './program.ts';
 
 // `tandem doc | head` closes the pipe early, which is no failure.
@@ -10,9 +8,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(process.exitCode ?? 0);
 });
 
-try {
-  loadEnvFile();
-  await runProgram(process.argv.slice(2));
-} catch (error) {
-  process.exitCode = printFailure(error);
-}
+await runProgram(process.argv.slice(2));

@@ -1,6 +1,8 @@
 /** The command line as a whole: its commands, its help, how a wrong use is reported. */
 import { Command, CommanderError } from 'commander';
 import { USAGE } from './failure.ts';
+import { printFailure } from './format/output.ts';
+import { loadEnvFile } from './process/env-file.ts';
 import { packageVersion, VARIABLES } from './process/environment.ts';
 
 /** In the order of the help. Each is loaded when it is needed: to load them all takes longer than most of them run. */
@@ -65,6 +67,15 @@ const seeHelp = (name: string): string => `See ${name} --help.`;
 
 /** Runs a command line. Sets the exit status and returns; long-running commands end the process themselves. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
+  try {
+    loadEnvFile();
+    await parse(argv);
+  } catch (error) {
+    process.exitCode = printFailure(error);
+  }
+}
+
+async function parse(argv: readonly string[]): Promise<void> {
   const program = await createProgram(argv[0]);
   try {
     await program.parseAsync([...argv], { from: 'user' });

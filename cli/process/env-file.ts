@@ -13,6 +13,7 @@ export const loadedEnvFile = (): string | undefined => loaded;
  * @throws Failure where there is such a file and it cannot be read
  */
 export function loadEnvFile(): void {
+  loaded = undefined;
   const file = resolve('.env');
   // A folder or a pipe of that name is somebody else's.
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { closeAll } from '../support/closing.ts';
 import { until } from '../support/until.ts';
-import { tandem } from '../unit/cli/spawn.ts';
+import { tandem } from '../unit/cli/in-process.ts';
 import { type Health, PATIENCE, startOutage } from './outage.ts';
 import { inStep, linkedProducts, productsOf } from './products.ts';
 

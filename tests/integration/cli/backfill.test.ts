@@ -5,7 +5,8 @@ import { afterEach, expect, it } from 'vitest';
 import { closeAll } from '../../support/closing.ts';
 import { redisUrl } from '../../support/redis.ts';
 import { until } from '../../support/until.ts';
-import { SECRETS, tandem } from '../../unit/cli/spawn.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
+import { SECRETS } from '../../unit/cli/spawn.ts';
 import { configFolder, ownPrefix, standIns, startTandem } from './support.ts';
 
 afterEach(closeAll);

@@ -7,7 +7,8 @@ import { createClient } from '../../../cli/http-client.ts';
 import { listen } from '../../../server/server.ts';
 import { closeAll } from '../../support/closing.ts';
 import { until } from '../../support/until.ts';
-import { ARGUMENTS, cleanEnv, ROOT, tandem } from '../../unit/cli/spawn.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
+import { ARGUMENTS, cleanEnv, ROOT } from '../../unit/cli/spawn.ts';
 import { type Answer, API, person, world } from '../server/support.ts';
 
 afterEach(closeAll);

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { dismiss } from '../../../engine/sync/manual.ts';
 import { redisUrl, uniquePrefix } from '../../support/redis.ts';
-import { tandem } from '../../unit/cli/spawn.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
 import { issueOf, type MappingName, make, scopeOf, sync, wipe, worldWith, writes } from '../sync/support.ts';
 
 const MAPPINGS: MappingName[] = ['company-customer', 'contact-customer', 'product-product', 'opportunity-order'];

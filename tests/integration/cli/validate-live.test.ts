@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { LiveFinding, LiveRequest, NotChecked } from '../../../engine/check/findings.ts';
 import type { Finding, UncheckedProperty } from '../../../engine/sync/round-trips.ts';
 import { redisUrl } from '../../support/redis.ts';
-import { tandem } from '../../unit/cli/spawn.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
 import { worldWith } from '../sync/support.ts';
 
 const world = worldWith({ size: 'small' });

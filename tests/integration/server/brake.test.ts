@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import { listen } from '../../../server/server.ts';
 import { closeAll } from '../../support/closing.ts';
 import { until } from '../../support/until.ts';
-import { tandem } from '../../unit/cli/spawn.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
 import { type Answer, API, MAPPING, people, world } from './support.ts';
 
 afterEach(closeAll);

@@ -8,7 +8,7 @@ import { listen } from '../../../server/server.ts';
 import { closeAll } from '../../support/closing.ts';
 import { redisUrl } from '../../support/redis.ts';
 import { until } from '../../support/until.ts';
-import { tandem } from '../../unit/cli/spawn.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
 import { API, MAPPING, people, READ, type World, world } from './support.ts';
 
 afterEach(closeAll);

@@ -6,7 +6,7 @@ import { listen } from '../../../server/server.ts';
 import { closeAll } from '../../support/closing.ts';
 import { linksIn } from '../../support/links.ts';
 import { until } from '../../support/until.ts';
-import { tandem } from '../../unit/cli/spawn.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
 import { type Answer, API, MAPPING, people, person, READ, type World, world } from './support.ts';
 
 afterEach(closeAll);

@@ -3,7 +3,8 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT, SECRETS, tandem } from './spawn.ts';
+import { tandem } from './in-process.ts';
+import { ROOT, SECRETS } from './spawn.ts';
 
 const EPOCH = { SOURCE_DATE_EPOCH: '1790000000' };
 const CONFIGURATION = `Configuration: ${resolve(ROOT)}\n`;

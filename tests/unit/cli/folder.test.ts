@@ -3,7 +3,8 @@ import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT, SECRETS, tandem } from './spawn.ts';
+import { tandem } from './in-process.ts';
+import { ROOT, SECRETS, tandem as tandemProcess } from './spawn.ts';
 
 let bare: string;
 let empty: string;
@@ -24,7 +25,8 @@ describe('in a folder without mappings', () => {
   it.each(['validate', 'doc', 'start'])(
     '%s says where it looked and how to begin, and takes no other files',
     async (command) => {
-      const { status, stdout, stderr } = await tandem(
+      const run = command === 'start' ? tandemProcess : tandem;
+      const { status, stdout, stderr } = await run(
         [command],
         { TANDEM_PORT: '0', REDIS_URL: 'redis://127.0.0.1:1', ...SECRETS },
         bare,

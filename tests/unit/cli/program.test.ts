@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { VARIABLES } from '../../../cli/process/environment.ts';
 import { createProgram } from '../../../cli/program.ts';
-import { ROOT, tandem } from './spawn.ts';
+import { tandem } from './in-process.ts';
+import { ROOT, tandem as tandemProcess } from './spawn.ts';
 
 describe('help', () => {
   it('gives every command a summary, examples that begin with its name, and --json', async () => {
@@ -37,13 +38,13 @@ describe('help', () => {
 
   it('tells the version', async () => {
     const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-    expect(await tandem(['--version'])).toMatchObject({ status: 0, stdout: `${version}\n` });
+    expect(await tandemProcess(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
   });
 });
 
 describe('wrong use', () => {
   it('ends with 2 and a guess of what was meant', async () => {
-    const command = await tandem(['validat']);
+    const command = await tandemProcess(['validat']);
     expect(command).toMatchObject({ status: 2, stdout: '' });
     expect(command.stderr).toContain('Did you mean validate?');
     const option = await tandem(['validate', '--jsn']);
@@ -93,7 +94,7 @@ describe('wrong use', () => {
 
 describe('start', () => {
   it('says how to get a Redis where none is named', async () => {
-    const { status, stderr } = await tandem(['start']);
+    const { status, stderr } = await tandemProcess(['start']);
     expect(status).toBe(2);
     expect(stderr).toMatch(/^STARTUP_REFUSED: REDIS_URL is not set/);
     expect(stderr).toContain('npm run demo');
@@ -101,13 +102,16 @@ describe('start', () => {
   });
 
   it('the server does not start on a public address without a token', async () => {
-    const { status, stderr } = await tandem(['server'], { REDIS_URL: 'redis://127.0.0.1:1', TANDEM_HOST: '0.0.0.0' });
+    const { status, stderr } = await tandemProcess(['server'], {
+      REDIS_URL: 'redis://127.0.0.1:1',
+      TANDEM_HOST: '0.0.0.0',
+    });
     expect(status).toBe(2);
     expect(stderr).toContain('TANDEM_API_TOKEN');
   });
 
   it('shows stacks on request only', async () => {
-    const { stderr } = await tandem(['start'], { TANDEM_DEBUG: '1' });
+    const { stderr } = await tandemProcess(['start'], { TANDEM_DEBUG: '1' });
     expect(stderr).toMatch(/^\s+at /m);
   });
 });

@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRecordsFile } from '../../../cli/sampling.ts';
 import { loadReal } from '../config/real.ts';
-import { ROOT, SECRETS, tandem } from './spawn.ts';
+import { tandem } from './in-process.ts';
+import { ROOT, SECRETS } from './spawn.ts';
 
 let folder: string;
 let broken: string;
