@@ -123,18 +123,12 @@ function unreadableOthers(files: Files): Problem[] {
 const rank = (file: string): number =>
   file.startsWith('schemas/') ? 0 : file.startsWith('mappings/values/') ? 1 : file.startsWith('systems/') ? 2 : 3;
 
-/** Schemas by text: a reload compiles only what has changed. */
-const parsedSchemas = new Map<string, JsonSchema>();
-const MAX_PARSED = 500;
-
 function entitySchemas(files: Files, problems: Problem[]): EntitySchemas {
   const schemas = new Map<string, { schema: JsonSchema; text: string } | undefined>();
   for (const [file, text] of files) {
     const name = entitySchemaName(file);
     if (name === undefined) continue;
-    const known = parsedSchemas.get(text);
-    schemas.set(name, known && { schema: known, text });
-    if (known) continue;
+    schemas.set(name, undefined);
     const document = parseYaml(text);
     if (isFault(document)) {
       problems.push({ ...document, file, where: '' });
@@ -145,11 +139,7 @@ function entitySchemas(files: Files, problems: Problem[]): EntitySchemas {
     if (!isObject(value)) report.add('CONFIG_SCHEMA', [], 'Must be a JSON Schema.');
     else {
       for (const { path, message, of } of faultsOfSchema(value)) report.add('CONFIG_SCHEMA', path, message, of);
-      if (report.problems.length === 0) {
-        schemas.set(name, { schema: value, text });
-        if (parsedSchemas.size >= MAX_PARSED) parsedSchemas.clear();
-        parsedSchemas.set(text, value);
-      }
+      if (report.problems.length === 0) schemas.set(name, { schema: value, text });
     }
     problems.push(...report.problems);
   }

@@ -7,6 +7,7 @@ import formats from 'ajv-formats';
 import { asTandemError } from '../errors.ts';
 import { linearPattern } from '../expression/regex.ts';
 import { stableJson } from '../expression/values.ts';
+import { keepLatest } from '../latest.ts';
 import { parseDuration } from './duration.ts';
 import { describeFault, oneOfMissing, type SchemaFault } from './schema-fault.ts';
 import type { JsonSchema } from './types.ts';
@@ -16,23 +17,15 @@ import type { YamlPath } from './yaml.ts';
 const addFormats = formats.default;
 
 const validators = new WeakMap<JsonSchema, ValidateFunction>();
-/** Compiling takes most of the time of loading, and the same text says the same: by it, the latest are kept for a reload. */
-const byText = new Map<string, ValidateFunction>();
-const KEPT = 100;
+/** Compiling takes most of the time of loading, and the same text says the same. */
+const byText = keepLatest<ValidateFunction>(100);
 
 /** @throws Error where the schema is no JSON Schema */
 export function validatorOf(schema: JsonSchema): ValidateFunction {
   let validate = validators.get(schema);
   if (!validate) {
-    const text = JSON.stringify(schema);
-    validate = byText.get(text) ?? compile(schema);
+    validate = byText(JSON.stringify(schema), () => compile(schema));
     validators.set(schema, validate);
-    byText.delete(text);
-    byText.set(text, validate);
-    for (const oldest of byText.keys()) {
-      if (byText.size <= KEPT) break;
-      byText.delete(oldest);
-    }
   }
   return validate;
 }
@@ -82,8 +75,19 @@ function metaValidator(draft: Draft): ValidateFunction {
   return validate;
 }
 
+const checked = new WeakMap<JsonSchema, readonly SchemaFault[]>();
+
 /** @returns why the schema cannot be used, with the place in it; nothing where it can */
-export function faultsOfSchema(schema: JsonSchema): SchemaFault[] {
+export function faultsOfSchema(schema: JsonSchema): readonly SchemaFault[] {
+  let faults = checked.get(schema);
+  if (!faults) {
+    faults = checkSchema(schema);
+    checked.set(schema, faults);
+  }
+  return faults;
+}
+
+function checkSchema(schema: JsonSchema): SchemaFault[] {
   const fault = (path: YamlPath, message: string): SchemaFault => ({
     path,
     of: 'value',

@@ -11,6 +11,7 @@ import {
   YAMLException,
 } from 'js-yaml';
 import type { ErrorCode } from '../errors.ts';
+import { keepLatest } from '../latest.ts';
 import type { Json } from '../types.ts';
 import { explainYaml } from './yaml-error.ts';
 import { type Place, placeOf } from './yaml-place.ts';
@@ -50,8 +51,13 @@ export const unreadable = (reason: string): string => `${UNREADABLE}${reason}`;
 export const whyUnreadable = (text: string): string | undefined =>
   text.startsWith(UNREADABLE) ? text.slice(UNREADABLE.length) : undefined;
 
-/** @returns the document, or what is wrong with the text */
-export function parseYaml(text: string): YamlDocument | YamlFault {
+/** All files of a larger configuration. They are read again at each reload, and where one of them has a fault, several times. */
+const documents = keepLatest<YamlDocument | YamlFault>(200);
+
+/** @returns the document, whose value is frozen, or what is wrong with the text */
+export const parseYaml = (text: string): YamlDocument | YamlFault => documents(text, () => readYaml(text));
+
+function readYaml(text: string): YamlDocument | YamlFault {
   const parsed = faultOfText(text) ?? parse(text);
   if ('message' in parsed) return parsed;
   const root = readTree(text, parsed.events);
@@ -119,14 +125,14 @@ function boundedCopy(
       offence = { message: 'The file holds too much, or an alias refers to itself.', path: [] };
       return null;
     }
-    if (Array.isArray(value)) return value.map((item, i) => copy(item, [...path, i]));
+    if (Array.isArray(value)) return Object.freeze(value.map((item, i) => copy(item, [...path, i]))) as Json;
     if (typeof value === 'object' && value !== null) {
       const object: { [key: string]: Json } = {};
       for (const [key, item] of Object.entries(value)) {
         if (key === '__proto__') offence = { message: `"${key}" cannot be a key.`, path: [...path, key] };
         else object[key] = copy(item, [...path, key]);
       }
-      return object;
+      return Object.freeze(object);
     }
     if (typeof value === 'number' && !Number.isFinite(value))
       offence = { message: 'This number cannot be used.', path };

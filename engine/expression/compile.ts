@@ -2,6 +2,7 @@
 import jsonata from 'jsonata';
 import { TandemError } from '../errors.ts';
 import { isObject, seenExact } from '../json.ts';
+import { keepLatest } from '../latest.ts';
 import type { JsonObject } from '../types.ts';
 import { type Analysis, analyse, type Calls, RECORD_FUNCTION } from './analyse.ts';
 import { BUDGET, boundBuiltins } from './builtins.ts';
@@ -76,7 +77,7 @@ export function errorPosition(error: TandemError): number | undefined {
 }
 
 function compileFull(source: string, missing: boolean): CompiledExpression {
-  const { expression, analysis, direct } = parse(source);
+  const { expression, analysis, direct } = parsed(source, () => parse(source));
   const see = (value: unknown): unknown => {
     const seen = missing ? withoutNulls(value) : seenExact(value);
     return analysis.marksInput ? copyJson(seen) : seen;
@@ -101,11 +102,16 @@ function compileFull(source: string, missing: boolean): CompiledExpression {
   return { source, path: undefined, calls: analysis.calls, evaluate };
 }
 
-function parse(source: string): {
-  expression: jsonata.Expression;
-  analysis: Analysis;
-  direct: Direct | undefined;
-} {
+interface Parsed {
+  readonly expression: jsonata.Expression;
+  readonly analysis: Analysis;
+  readonly direct: Direct | undefined;
+}
+
+/** Those of a larger configuration. An evaluation leaves nothing in the expression. */
+const parsed = keepLatest<Parsed>(1_000);
+
+function parse(source: string): Parsed {
   let expression: jsonata.Expression;
   try {
     expression = jsonata(source, {

@@ -54,6 +54,14 @@ describe('places', () => {
 });
 
 describe('values', () => {
+  it('of the same text are read once, and cannot be changed', () => {
+    const { value } = parse('list: [{ a: 1 }]');
+    expect(parse('list: [{ a: 1 }]').value).toBe(value);
+    const { list } = value as { list: { a: number }[] };
+    expect(() => list.push({ a: 2 })).toThrow(TypeError);
+    expect(() => Object.assign(list[0]!, { a: 2 })).toThrow(TypeError);
+  });
+
   it('values share no object, so that one can be changed without the other', () => {
     const { value } = parse('a: &x { b: 1 }\nc: *x\n') as unknown as { value: { a: object; c: object } };
     expect(value.a).toEqual(value.c);
