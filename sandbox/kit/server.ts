@@ -34,6 +34,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const app = Fastify({
     logger: parts.logger ? { stream: process.stderr } : false,
     forceCloseConnections: true,
+    // Neither system documents HEAD.
+    exposeHeadRoutes: false,
     bodyLimit: 10 * 1024 * 1024,
   });
   const entries = new WeakMap<FastifyRequest, LoggedRequest>();

@@ -61,7 +61,7 @@ async function peak({ pid }: ChildProcess): Promise<number> {
   return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024);
 }
 
-/** Asks for health again as soon as it was answered. @returns the longest time without an answer, in ms */
+/** Asks for health again 25 ms after it was answered. @returns the longest time without an answer, in ms */
 async function longestGap(url: string, ended: AbortSignal): Promise<number> {
   const live = (): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -73,7 +73,7 @@ async function longestGap(url: string, ended: AbortSignal): Promise<number> {
     const last = performance.now();
     await live();
     longest = Math.max(longest, performance.now() - last);
-    await sleep(5);
+    await sleep(25);
   }
   return longest;
 }

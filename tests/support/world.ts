@@ -9,6 +9,7 @@ import type { Engine, EngineOptions } from '../../engine/engine.ts';
 import type { Logger } from '../../engine/logger.ts';
 import type { Outcome } from '../../engine/model/outcome.ts';
 import { startWorkers, type WorkerOptions, type Workers } from '../../engine/runtime/workers.ts';
+import { dirtyKey } from '../../engine/store/dirty.ts';
 import type { Run } from '../../engine/store/runs.ts';
 import { type KeapSandbox, startKeap } from '../../sandbox/keap/server.ts';
 import { makeSeed, type Seed, type Size } from '../../sandbox/seed/index.ts';
@@ -88,6 +89,12 @@ async function setMappings(dir: string, mappings: Readonly<Record<string, string
   for (const [name, text] of Object.entries(mappings)) await writeFile(join(dir, `${name}.yaml`), text);
 }
 
+/** Of the mapping files those with these names. */
+async function keepMappings(dir: string, names: readonly string[]): Promise<void> {
+  for (const name of await readdir(dir))
+    if (name.endsWith('.yaml') && !names.includes(name.replace('.yaml', ''))) await rm(join(dir, name));
+}
+
 /** Of a system file: declares of every entity how long its reads may lag. */
 const lagging = (lag: string): Change => replaced([/^ {4}schema: .*$/gm, `$&\n    lag: ${lag}`]);
 
@@ -100,11 +107,32 @@ function growing(): () => Promise<void> {
   };
 }
 
+/** All at one moment: the lists and sorted sets with what is to be done or under way, by their keys. */
+const COUNT = `
+local count = 0
+for _, key in ipairs(KEYS) do
+  local list = redis.call('TYPE', key).ok == 'list'
+  count = count + redis.call(list and 'LLEN' or 'ZCARD', key)
+end
+return count`;
+
+/** Whether a job waits or is worked on, or a record is marked. One command: tests ask again and again. */
+async function isBusy({ redis, queues, prefix }: Engine, mappings: readonly string[]): Promise<boolean> {
+  const states = ['wait', 'paused', 'active', 'delayed', 'prioritized'];
+  const keys = [
+    ...[queues.scan, ...mappings.map((name) => queues.reconcile(name))].flatMap((queue) => states.map(queue.toKey)),
+    ...mappings.map((name) => dirtyKey(prefix, name)),
+  ];
+  return Number(await redis.eval(COUNT, keys.length, ...keys)) > 0;
+}
+
 export interface WorldOptions {
   size?: Size;
   seed?: number;
   /** Texts of the mapping files, by their names, in place of the included ones. */
   mappings?: Readonly<Record<string, string>>;
+  /** Of the included mappings these alone: each has workers and connections of its own. */
+  only?: readonly string[];
   /** Included files that are changed, by their paths. */
   files?: Readonly<Record<string, Change>>;
   workers?: WorkerOptions;
@@ -127,6 +155,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   if (lag !== undefined)
     await changeFiles(dir, { 'systems/keap.yaml': lagging(lag), 'systems/customwebshop.yaml': lagging(lag) });
   if (options.mappings !== undefined) await setMappings(join(dir, 'mappings'), options.mappings);
+  if (options.only !== undefined) await keepMappings(join(dir, 'mappings'), options.only);
   await changeFiles(dir, options.files ?? {});
   const env = {
     KEAP_BASE_URL: `${keap.url}/crm/rest`,
@@ -197,17 +226,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     async settle() {
       let wait = growing();
       for (let quiet = 0; quiet < 2; ) {
-        const counts = await Promise.all(
-          [
-            engine.queues.scan,
-            ...[...config.current().mappings.keys()].map((name) => engine.queues.reconcile(name)),
-          ].map((queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized')),
-        );
-        const marked = await Promise.all(
-          [...config.current().mappings.keys()].map(async (name) => (await engine.dirty.stats(name)).count),
-        );
-        // The queues are counted one after the other: what one had left to another meanwhile is seen by the second look.
-        const busy = [...marked, ...counts.flatMap((count) => Object.values(count))].some((n) => n > 0);
+        const busy = await isBusy(engine, [...config.current().mappings.keys()]);
         quiet = busy ? 0 : quiet + 1;
         if (!busy) wait = growing();
         await wait();
