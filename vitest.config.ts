@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -15,6 +16,14 @@ class LongestFirst extends BaseSequencer {
 
 // Unit tests need nothing; integration and fault tests get their Redis from the run that starts them (REDIS_URL).
 export default defineConfig({
+  resolve: {
+    alias: [
+      {
+        find: /^\.\/start\.ts$/,
+        replacement: fileURLToPath(new URL('tests/support/start-thread.ts', import.meta.url)),
+      },
+    ],
+  },
   test: {
     globalSetup: ['tests/support/build.ts'],
     pool: 'forks',

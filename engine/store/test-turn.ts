@@ -53,11 +53,13 @@ export async function takeTurn(
     if (left > before && holder !== null) return JSON.parse(holder) as TurnHolder;
     if (left > 0) before = left;
   }
+  let isLost = false;
   const timer = setInterval(() => {
-    // What fails is tried again with the next beat.
+    // What fails is tried again with the next beat. Where Redis is slow, several beats are under way.
     renew().then(
       (mine) => {
-        if (mine) return;
+        if (mine || isLost) return;
+        isLost = true;
         clearInterval(timer);
         lost();
       },

@@ -2,8 +2,14 @@
 import { Worker } from 'node:worker_threads';
 import type { Sources } from './protocol.ts';
 
-/** @param megabytes of heap, at which the thread ends and this process does not */
-export function startWorker(sources: Sources, megabytes: number): Worker {
+/** Beside this module in the build; the sources have no such file. */
+const BUILT = import.meta.url.endsWith('.ts') ? undefined : new URL('./thread.js', import.meta.url);
+
+/**
+ * @param megabytes of heap, at which the thread ends and this process does not
+ * @param built the program of the thread; without it, the thread runs the sources
+ */
+export function startWorker(sources: Sources, megabytes: number, built: URL | undefined = BUILT): Worker {
   const options = {
     workerData: sources,
     resourceLimits: { maxOldGenerationSizeMb: megabytes },
@@ -11,7 +17,7 @@ export function startWorker(sources: Sources, megabytes: number): Worker {
     env: {},
     execArgv: [],
   };
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./thread.js', import.meta.url), options);
+  if (built !== undefined) return new Worker(built, options);
   // Node takes the hooks that read TypeScript for a thread only from within it.
   const hooks = import.meta.resolve('tsx/esm/api');
   const entry = new URL('./thread.ts', import.meta.url).href;

@@ -62,7 +62,11 @@ const products = () => [all(world, 'keap', 'products').length, all(world, 'shop'
 async function start(
   pairs: number,
   rules = RULES,
-  { conflict = 'latest', only = [MAPPING], ...options }: { retryDelay?: number; conflict?: string; only?: string[] } = {},
+  {
+    conflict = 'latest',
+    only = [MAPPING],
+    ...options
+  }: { retryDelay?: number; conflict?: string; only?: string[] } = {},
 ): Promise<Pair[]> {
   const edits = replaced(['conflict: latest', `conflict: ${conflict}`], ['deletes: keep', rules]);
   world = await startWorld({ lag: '0s', only, ...options, files: { [FILE]: edits } });

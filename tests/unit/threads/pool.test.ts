@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, it } from 'vitest';
 import { createThreads, type ThreadOptions, type Threads } from '../../../engine/threads/pool.ts';
 import type { Host } from '../../../engine/threads/protocol.ts';
+import { startWorker as startFromSources } from '../../../engine/threads/start.ts';
 import { ENV, edited, files, MAPPING } from '../config/fixture.ts';
 
 const FILE = 'mappings/people-customers.yaml';
@@ -167,6 +168,14 @@ it('an edit of the files is seen by the next task', async () => {
   await expect(pool.run(preview, { host: host() })).resolves.toMatchObject({ inScope: true });
   sources = { files: files(edited(FILE, ['mapping: people-customers', 'mapping: others'])), env: ENV };
   await expect(pool.run(preview, { host: host() })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+it('a thread starts from the sources too', async () => {
+  const sources = { files: files(), env: ENV };
+  const worker = startFromSources(sources, 128);
+  const ready = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  await worker.terminate();
+  expect(ready).toEqual({ kind: 'ready' });
 });
 
 it('closing the pool ends the running tasks, and no more tasks are begun', async () => {
