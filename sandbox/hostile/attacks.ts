@@ -34,9 +34,12 @@ function* chain(...all: Iterable<string>[]): Generator<string> {
   for (const part of all) yield* part;
 }
 
-/** A text over and over, in parts of some kilobytes. */
+/** Characters of a part: each is a call of the operating system. */
+const PART = 20_000;
+
+/** A text over and over. */
 function* many(text: string, times: number, between = ','): Generator<string> {
-  const size = Math.ceil(20_000 / text.length);
+  const size = Math.ceil(PART / text.length);
   const block = `${text}${between}`.repeat(size);
   let left = times;
   for (; left > size; left -= size) yield block;
@@ -44,7 +47,14 @@ function* many(text: string, times: number, between = ','): Generator<string> {
 }
 
 function* numbered(times: number, text: (n: number) => string): Generator<string> {
-  for (let n = 0; n < times; n++) yield n === 0 ? text(n) : `,${text(n)}`;
+  let part = '';
+  for (let n = 0; n < times; n++) {
+    part += n === 0 ? text(n) : `,${text(n)}`;
+    if (part.length < PART) continue;
+    yield part;
+    part = '';
+  }
+  yield part;
 }
 
 /** Without end. */
