@@ -3,6 +3,7 @@ import { cp, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { validators } from './validators.mjs';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** See bundle.d.mts. */
@@ -21,11 +22,12 @@ const REQUIRE = `import { createRequire as requireFrom } from 'node:module';\nco
 
 /** See bundle.d.mts. */
 export async function bundle(sources, outdir) {
-  await Promise.all(sources.map((source) => bundleOne(source, outdir)));
+  const prebuilt = await validators(ROOT);
+  await Promise.all(sources.map((source) => bundleOne(source, outdir, prebuilt)));
   await cp(join(ROOT, 'engine/store/scripts'), resolve(ROOT, outdir, 'engine/store/scripts'), { recursive: true });
 }
 
-async function bundleOne(source, outdir) {
+async function bundleOne(source, outdir, prebuilt) {
   const behindDoor = await exportsOfDoor();
   await build({
     absWorkingDir: ROOT,
@@ -43,10 +45,29 @@ async function bundleOne(source, outdir) {
     tsconfigRaw: {},
     external: EXTERNAL,
     banner: { js: REQUIRE },
-    plugins: [sources(dirname(source).split('/').length, behindDoor)],
+    plugins: [prebuiltValidators(prebuilt), sources(dirname(source).split('/').length, behindDoor)],
     logLevel: 'error',
   });
 }
+
+/** Puts the validators of the build in the place of the empty list of the sources. Each is loaded when it is first used. */
+const prebuiltValidators = (codes) => ({
+  name: 'prebuilt-validators',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^validator:/ }, ({ path }) => ({ path, namespace: 'validator' }));
+    onLoad({ filter: /.*/, namespace: 'validator' }, ({ path }) => ({
+      contents: codes[Number(path.slice('validator:'.length))].code,
+      resolveDir: join(ROOT, 'engine/config'),
+    }));
+    onLoad({ filter: /[\\/]engine[\\/]config[\\/]prebuilt\.ts$/ }, () => {
+      const entries = codes.map(({ key }, i) => `[${JSON.stringify(key)}, () => require('validator:${i}').default]`);
+      return {
+        contents: `export const PREBUILT = new Map([${entries.join(', ')}]);`,
+        resolveDir: join(ROOT, 'engine/config'),
+      };
+    });
+  },
+});
 
 const DOOR = join(ROOT, 'engine/index.ts');
 

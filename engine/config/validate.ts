@@ -1,20 +1,14 @@
 /** JSON Schema checks (ajv), with errors in words that say what to write instead. */
-import { createRequire } from 'node:module';
-import { Ajv } from 'ajv';
-import { Ajv2019 } from 'ajv/dist/2019.js';
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import formats from 'ajv-formats';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import { asTandemError } from '../errors.ts';
 import { linearPattern } from '../expression/regex.ts';
-import { stableJson } from '../expression/values.ts';
 import { keepLatest } from '../latest.ts';
-import { parseDuration } from './duration.ts';
+import { createAjv, DRAFTS, type Draft, metaSchema, NEWEST } from './ajv.ts';
+import { shortHash } from './hash.ts';
+import { PREBUILT } from './prebuilt.ts';
 import { describeFault, oneOfMissing, type SchemaFault } from './schema-fault.ts';
 import type { JsonSchema } from './types.ts';
 import type { YamlPath } from './yaml.ts';
-
-// Formats are added by ajv-formats, a CommonJS package whose function is its default export's default.
-const addFormats = formats.default;
 
 const validators = new WeakMap<JsonSchema, ValidateFunction>();
 /** Compiling takes most of the time of loading, and the same text says the same. */
@@ -24,35 +18,12 @@ const byText = keepLatest<ValidateFunction>(100);
 export function validatorOf(schema: JsonSchema): ValidateFunction {
   let validate = validators.get(schema);
   if (!validate) {
-    validate = byText(JSON.stringify(schema), () => compile(schema));
+    const text = JSON.stringify(schema);
+    validate = byText(text, () => PREBUILT.get(shortHash(text))?.() ?? compile(schema));
     validators.set(schema, validate);
   }
   return validate;
 }
-
-const DRAFT_06 = createRequire(import.meta.url)('ajv/dist/refs/json-schema-draft-06.json') as JsonSchema;
-
-const OPTIONS = {
-  allErrors: true,
-  strict: false,
-  discriminator: true,
-  verbose: true,
-  logger: false,
-  allowUnionTypes: true,
-  // Not RegExp, which backtracks for minutes over some patterns and texts. ajv would name it so in code that it writes to files.
-  // Not optimized: each process compiles all schemas, which takes two fifths longer, and checks few values by each.
-  code: { optimize: false, regExp: Object.assign(linearPattern, { code: 'linearPattern' }) },
-} as const;
-
-/** The drafts of JSON Schema that are read, newest first, by the address that a schema names in `$schema`. */
-const DRAFTS = {
-  'https://json-schema.org/draft/2020-12/schema': Ajv2020,
-  'https://json-schema.org/draft/2019-09/schema': Ajv2019,
-  'http://json-schema.org/draft-07/schema': Ajv,
-  'http://json-schema.org/draft-06/schema': Ajv,
-} as const;
-type Draft = keyof typeof DRAFTS;
-const NEWEST: Draft = 'https://json-schema.org/draft/2020-12/schema';
 
 /** Without `$schema` a schema is one of the newest draft; undefined: of one that is not read here. */
 function draftOf(schema: JsonSchema): Draft | undefined {
@@ -67,9 +38,7 @@ const metaValidators = new Map<Draft, ValidateFunction>();
 function metaValidator(draft: Draft): ValidateFunction {
   let validate = metaValidators.get(draft);
   if (!validate) {
-    const ajv = new DRAFTS[draft](OPTIONS);
-    if (draft.includes('draft-06')) ajv.addMetaSchema(DRAFT_06);
-    validate = ajv.getSchema(draft)!;
+    validate = PREBUILT.get(draft)?.() ?? metaSchema(draft);
     metaValidators.set(draft, validate);
   }
   return validate;
@@ -147,36 +116,7 @@ function slowPatterns(schema: unknown, path: YamlPath = []): Pick<SchemaFault, '
   });
 }
 
-function compile(schema: JsonSchema): ValidateFunction {
-  // One instance per schema: two files may carry the same $id.
-  const ajv = new DRAFTS[draftOf(schema) ?? NEWEST]({ ...OPTIONS, validateSchema: false });
-  addFormats(ajv);
-  // Of all formats only this one takes the square of a text's length.
-  const url = formats.default.get('url') as RegExp;
-  ajv.addFormat('url', { type: 'string', validate: (text: string) => text.length <= LONGEST_URL && url.test(text) });
-  // ajv compares every entry with every other.
-  ajv.removeKeyword('uniqueItems');
-  ajv.addKeyword({
-    keyword: 'uniqueItems',
-    type: 'array',
-    schemaType: 'boolean',
-    validate: (unique: boolean, list: unknown[]) => !unique || new Set(list.map(stableJson)).size === list.length,
-  });
-  // Of the formats of Tandem's own files: the shortest and the longest duration that makes sense in a place.
-  ajv.addKeyword({
-    keyword: 'durationBetween',
-    type: 'string',
-    schemaType: 'array',
-    validate: ([least, most]: string[], text: string) => isBetween(parseDuration(text), least, most),
-  });
-  return ajv.compile(schema);
-}
-
-const LONGEST_URL = 2_000;
-
-/** A text that is no duration is recognized by its pattern, or is a word such as `off`. */
-const isBetween = (ms: number | undefined, least = '0s', most = '365d'): boolean =>
-  ms === undefined || (ms >= (parseDuration(least) ?? 0) && ms <= (parseDuration(most) ?? 0));
+const compile = (schema: JsonSchema): ValidateFunction => createAjv(draftOf(schema) ?? NEWEST).compile(schema);
 
 /** @returns what is wrong with a value; nothing where it fits */
 export const schemaFaults = (schema: JsonSchema, value: unknown): SchemaFault[] => faultsBy(validatorOf(schema), value);
