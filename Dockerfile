@@ -5,7 +5,8 @@ FROM node:22-bookworm-slim@sha256:43ac6c60b8f89723f746e8a92ce91abd5017e627ce1ddf
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY scripts/build.mjs scripts/bundle.mjs ./scripts/
+COPY scripts/build.mjs scripts/bundle.mjs scripts/validators.mjs ./scripts/
+COPY schemas ./schemas
 COPY api ./api
 COPY engine ./engine
 COPY server ./server

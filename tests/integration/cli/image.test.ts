@@ -1,4 +1,4 @@
-// What the Dockerfile copies is all that runs: laid out as in the image, the build checks files and starts.
+// What the Dockerfile copies is all that is built and all that runs: laid out as in its stages, the build checks files and starts.
 import { execFile, spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterEach, expect, it } from 'vitest';
-import { bundle, PROGRAMS } from '../../../scripts/bundle.mjs';
 import { closeAll, later } from '../../support/closing.ts';
 import { redisUrl } from '../../support/redis.ts';
 import { cleanEnv, ROOT, SECRETS } from '../../unit/cli/spawn.ts';
@@ -16,19 +15,35 @@ afterEach(closeAll);
 
 const run = promisify(execFile);
 
+async function emptyFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'tandem-image-'));
+  later(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Builds from what the first stage of the Dockerfile copies. @returns the folder `/app` */
+async function buildStage(stage: string): Promise<string> {
+  const app = await emptyFolder();
+  await symlink(join(ROOT, 'node_modules'), join(app, 'node_modules'));
+  for (const [, names] of stage.matchAll(/^COPY (.+) \S+$/gm))
+    for (const name of names!.split(' ')) await cp(join(ROOT, name), join(app, name), { recursive: true });
+  await run('npm', ['run', '--silent', 'build'], { cwd: app });
+  return app;
+}
+
 /** The last stage of the Dockerfile as a folder: `/app` and `/config`. */
 async function layOut(): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), 'tandem-image-'));
-  later(() => rm(root, { recursive: true, force: true }));
+  const root = await emptyFolder();
   const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
-  const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+  const [first, last] = dockerfile.split(/^FROM .*/m).slice(1) as [string, string];
+  const build = await buildStage(first);
   expect(last).toContain('WORKDIR /app');
   for (const [, built, from, to] of last.matchAll(/^COPY (--from=build )?(\S+) (\S+)$/gm)) {
     const name = built ? from!.replace('/app/', '') : from!;
     const target = to!.startsWith('/') ? join(root, to!) : join(root, 'app', to === './' ? name : to!);
     await mkdir(dirname(target), { recursive: true });
     if (name === 'node_modules') await symlink(join(ROOT, name), target);
-    else if (name === 'dist') await bundle(PROGRAMS, target);
+    else if (built) await cp(join(build, name), target, { recursive: true });
     else await cp(join(ROOT, name), target, { recursive: true });
   }
   return root;
