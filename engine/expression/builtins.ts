@@ -128,6 +128,10 @@ const INSTEAD: Readonly<Record<string, Implementation>> = {
     checkPicture('now', picture);
     return original('fromMillis').call(this, this.environment.base.timestamp.getTime(), picture, timezone);
   },
+  // JSONata's own has the clock of the instance that the function was taken from.
+  millis() {
+    return this.environment.base.timestamp.getTime();
+  },
   formatInteger(number, picture) {
     checkPicture('formatInteger', picture);
     return original('formatInteger').call(this, number, picture);

@@ -77,6 +77,7 @@ describe('as JSONata', () => {
     '$formatNumber(1234.5, "#,##0.00")',
     '$formatNumber(1234.5, "#.##0,00", {"decimal-separator": ",", "grouping-separator": "."})',
     '$now("[Y]") = $fromMillis($millis(), "[Y]")',
+    '$toMillis($now()) = $millis()',
     '($f := $now(?, "+0000"); $f("[Y]") = $now("[Y]"))',
     '$zip([1, 2], [3, 4, 5])',
     '$map([1, 2, {"a": 3}], $string)',
