@@ -1,4 +1,5 @@
 /** Acceptance tests run one at a time, and one that was ended by force keeps no other from running. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { type TestTurn, type TurnHolder, takeTurn } from '../../../engine/store/test-turn.ts';
 import { uniquePrefix } from '../../support/redis.ts';
@@ -22,6 +23,28 @@ it('a turn names its test while that gives signs of life, and is free once the t
   const second = (await take('b')) as TestTurn;
   expect(second).toHaveProperty('give');
   await second.give();
+});
+
+it('a test learns once that another one took its place, also where Redis is so slow that several renewals are under way', async () => {
+  const lost = vi.fn();
+  let under = 0;
+  const most = { under: 0 };
+  const slow = {
+    async eval(...args: [string, number, ...string[]]) {
+      most.under = Math.max(most.under, ++under);
+      const answer = await redis.eval(...args);
+      await sleep(100);
+      under--;
+      return answer;
+    },
+  } as unknown as typeof redis;
+  const turn = (await takeTurn(slow, prefix, holder('a'), lost, { beat: 20, ttl: 1_000 })) as TestTurn;
+  await redis.set(`${prefix}:qa:turn`, JSON.stringify(holder('b')), 'PX', 5_000);
+  await vi.waitFor(() => expect(lost).toHaveBeenCalled());
+  await vi.waitFor(() => expect(under).toBe(0));
+  expect(most.under).toBeGreaterThan(1);
+  expect(lost).toHaveBeenCalledTimes(1);
+  await turn.give();
 });
 
 it('a test waits until one that was ended by force counts as gone', async () => {
