@@ -19,7 +19,7 @@ export default defineConfig({
   resolve: {
     alias: [
       {
-        find: /^\.\/start\.ts$/,
+        find: /^\.\/start-thread\.ts$/,
         replacement: fileURLToPath(new URL('tests/support/start-thread.ts', import.meta.url)),
       },
     ],

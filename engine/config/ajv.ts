@@ -29,8 +29,8 @@ const OPTIONS = {
   verbose: true,
   logger: false,
   allowUnionTypes: true,
-  // Not RegExp, which backtracks for minutes over some patterns and texts. `code` names it in generated code, which the build puts here.
-  // Not optimized: each process compiles all schemas, which takes two fifths longer, and checks few values by each.
+  // Not RegExp, which backtracks for minutes over some patterns and texts. `code` names it in generated code, in this folder.
+  // Not optimized: to compile a schema would take two fifths longer, and few values are checked by each.
   code: {
     optimize: false,
     regExp: Object.assign(linearPattern.bind(null), { code: 'require("./keywords.ts").linearPattern' }),
@@ -83,10 +83,11 @@ const DURATION_BETWEEN: CodeKeywordDefinition = {
 };
 
 /** Compiles what a schema of a draft may be. @returns its validator, and the ajv that it is of */
-export function metaAjv(draft: Draft, source = false): { readonly ajv: Ajv; readonly validate: ValidateFunction } {
+export function metaValidatorOf(
+  draft: Draft,
+  source = false,
+): { readonly ajv: Ajv; readonly validate: ValidateFunction } {
   const ajv = new DRAFTS[draft](optionsOf(source));
   if (draft.includes('draft-06')) ajv.addMetaSchema(DRAFT_06);
   return { ajv, validate: ajv.getSchema(draft)! };
 }
-
-export const metaSchema = (draft: Draft): ValidateFunction => metaAjv(draft).validate;

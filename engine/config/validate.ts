@@ -3,7 +3,7 @@ import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import { asTandemError } from '../errors.ts';
 import { linearPattern } from '../expression/regex.ts';
 import { keepLatest } from '../latest.ts';
-import { createAjv, DRAFTS, type Draft, metaSchema, NEWEST } from './ajv.ts';
+import { createAjv, DRAFTS, type Draft, metaValidatorOf, NEWEST } from './ajv.ts';
 import { shortHash } from './hash.ts';
 import { PREBUILT } from './prebuilt.ts';
 import { describeFault, oneOfMissing, type SchemaFault } from './schema-fault.ts';
@@ -11,8 +11,8 @@ import type { JsonSchema } from './types.ts';
 import type { YamlPath } from './yaml.ts';
 
 const validators = new WeakMap<JsonSchema, ValidateFunction>();
-/** Compiling takes most of the time of loading, and the same text says the same. */
-const byText = keepLatest<ValidateFunction>(100);
+/** Compiling takes most of the time of loading, and the same text says the same. As many as a large configuration has. */
+const byText = keepLatest<ValidateFunction>(500);
 
 /** @throws Error where the schema is no JSON Schema */
 export function validatorOf(schema: JsonSchema): ValidateFunction {
@@ -38,23 +38,17 @@ const metaValidators = new Map<Draft, ValidateFunction>();
 function metaValidator(draft: Draft): ValidateFunction {
   let validate = metaValidators.get(draft);
   if (!validate) {
-    validate = PREBUILT.get(draft)?.() ?? metaSchema(draft);
+    validate = PREBUILT.get(draft)?.() ?? metaValidatorOf(draft).validate;
     metaValidators.set(draft, validate);
   }
   return validate;
 }
 
-const checked = new WeakMap<JsonSchema, readonly SchemaFault[]>();
+const checked = keepLatest<readonly SchemaFault[]>(500);
 
 /** @returns why the schema cannot be used, with the place in it; nothing where it can */
-export function faultsOfSchema(schema: JsonSchema): readonly SchemaFault[] {
-  let faults = checked.get(schema);
-  if (!faults) {
-    faults = checkSchema(schema);
-    checked.set(schema, faults);
-  }
-  return faults;
-}
+export const faultsOfSchema = (schema: JsonSchema): readonly SchemaFault[] =>
+  checked(JSON.stringify(schema), () => checkSchema(schema));
 
 function checkSchema(schema: JsonSchema): SchemaFault[] {
   const fault = (path: YamlPath, message: string): SchemaFault => ({

@@ -51,15 +51,28 @@ export const unreadable = (reason: string): string => `${UNREADABLE}${reason}`;
 export const whyUnreadable = (text: string): string | undefined =>
   text.startsWith(UNREADABLE) ? text.slice(UNREADABLE.length) : undefined;
 
-/** All files of a larger configuration. They are read again at each reload, and where one of them has a fault, several times. */
-const documents = keepLatest<YamlDocument | YamlFault>(200);
+/**
+ * The files of a larger configuration: they are parsed again at each reload, and where one of them has a fault, several times.
+ * Of a node some 350 bytes are kept: 10 MB in all, also in a thread that is sent drafts and has 128 MiB.
+ */
+const documents = keepLatest<{ readonly document: YamlDocument | YamlFault; readonly nodes: number }>(
+  30_000,
+  ({ nodes }, text) => 1 + nodes + text.length / 100,
+);
 
 /** @returns the document, whose value is frozen, or what is wrong with the text */
-export const parseYaml = (text: string): YamlDocument | YamlFault => documents(text, () => readYaml(text));
+export const parseYaml = (text: string): YamlDocument | YamlFault => documents(text, () => readYaml(text)).document;
 
-function readYaml(text: string): YamlDocument | YamlFault {
+function readYaml(text: string): { readonly document: YamlDocument | YamlFault; readonly nodes: number } {
   const parsed = faultOfText(text) ?? parse(text);
-  if ('message' in parsed) return parsed;
+  if ('message' in parsed) return { document: parsed, nodes: 0 };
+  return { document: checkedDocument(text, parsed), nodes: parsed.events.length };
+}
+
+function checkedDocument(
+  text: string,
+  parsed: { readonly events: readonly Event[]; readonly value: unknown },
+): YamlDocument | YamlFault {
   const root = readTree(text, parsed.events);
   const copied = boundedCopy(parsed.value);
   if ('message' in copied) return faultAt(text, copied.message, findNode(root, copied.path)?.start ?? 0);

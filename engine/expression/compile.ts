@@ -108,8 +108,8 @@ interface Parsed {
   readonly direct: Direct | undefined;
 }
 
-/** Those of a larger configuration. An evaluation leaves nothing in the expression. */
-const parsed = keepLatest<Parsed>(1_000);
+/** Those of a larger configuration, by the characters of their sources. An evaluation leaves nothing in the expression. */
+const parsed = keepLatest<Parsed>(100_000, (_, source) => source.length);
 
 function parse(source: string): Parsed {
   let expression: jsonata.Expression;

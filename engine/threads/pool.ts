@@ -16,7 +16,7 @@ import {
   type ToThread,
   toWire,
 } from './protocol.ts';
-import { startWorker } from './start.ts';
+import { startWorker } from './start-thread.ts';
 
 export interface ThreadOptions {
   readonly config: Pick<ConfigStore, 'sources'>;

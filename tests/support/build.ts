@@ -7,14 +7,12 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle, PROGRAMS } from '../../scripts/bundle.mjs';
+import { BUILD } from './build-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SANDBOX = ['sandbox/main.ts', 'sandbox/hostile/main.ts'];
 /** What the sandbox reads from beside its modules. */
 const PAGES = ['sandbox/kit/page-script.js', 'sandbox/kit/page-style.css'];
-
-/** Names the folder to the processes of the tests; where it is unset, they start from the sources. */
-export const BUILD = 'TANDEM_TEST_BUILD';
 
 /** vitest's `globalSetup`, called once by each vitest: the second run of `npm test` builds again. */
 export default async function setUp(): Promise<() => Promise<void>> {

@@ -16,6 +16,22 @@ test('a value is made once for each key, and again after as many others were ask
   expect(made).toEqual(['a', 'b', 'c', 'b']);
 });
 
+test('values are kept up to a size of all together, and one that is larger alone is not kept', () => {
+  const made: string[] = [];
+  const latest = keepLatest<string>(10, (_, key) => key.length);
+  const ask = (key: string): string =>
+    latest(key, () => {
+      made.push(key);
+      return key;
+    });
+  const [four, five, eleven] = ['four', 'fives', 'eleven char'];
+  for (const key of [four, five, eleven, eleven, four, five]) ask(key);
+  expect(made).toEqual([four, five, eleven, eleven]);
+  ask('two');
+  expect([ask(five), ask(four)]).toEqual([five, four]);
+  expect(made.slice(4)).toEqual(['two', four]);
+});
+
 test('a value that could not be made is not kept', () => {
   const latest = keepLatest<number>(2);
   const fail = (): number => {

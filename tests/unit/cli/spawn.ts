@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VARIABLES } from '../../../cli/process/environment.ts';
-import { BUILD } from '../../support/build.ts';
+import { BUILD } from '../../support/build-folder.ts';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
@@ -37,10 +37,12 @@ export function cleanEnv(env: Record<string, string> = {}): NodeJS.ProcessEnv {
 /** V8 compiles for speed what runs often. That compiling takes half of their CPU where processes end soon after. */
 export const OPTIMIZE_LATER = ['--interrupt-budget=1500000'];
 
+/** Read at once: a command that runs in this process takes its variables away for a while. */
+const BUILT = process.env[BUILD];
+
 /** Arguments of node for a program of this repository: from the build of this test run, or from its source. */
 export function program(source: string): string[] {
-  const build = process.env[BUILD];
-  if (build !== undefined) return [...OPTIMIZE_LATER, join(build, source.replace(/\.ts$/, '.js'))];
+  if (BUILT !== undefined) return [...OPTIMIZE_LATER, join(BUILT, source.replace(/\.ts$/, '.js'))];
   return ['--import', import.meta.resolve('tsx'), join(ROOT, source)];
 }
 

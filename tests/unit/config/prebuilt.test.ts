@@ -1,13 +1,15 @@
 /** The build holds generated validators, which the sources compile at run time: both must find the same in files of all kinds. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { load } from 'js-yaml';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { NEWEST } from '../../../engine/config/ajv.ts';
+import { shortHash } from '../../../engine/config/hash.ts';
 import { isObject } from '../../../engine/json.ts';
 import { tandem } from '../cli/in-process.ts';
-import { ROOT, tandem as tandemProcess } from '../cli/spawn.ts';
+import { ARGUMENTS, ROOT, tandem as tandemProcess } from '../cli/spawn.ts';
 
 /** JSON is YAML, so all are written as JSON. @param named where a file says its own name */
 const KINDS = [
@@ -74,6 +76,18 @@ beforeAll(async () => {
   }
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it('the build holds the validators of both formats and of the newest draft, by the keys that the engine asks for', async () => {
+  const cli = join(dirname(ARGUMENTS.at(-1)!), '.');
+  const files = (await readdir(cli)).filter((name) => name.endsWith('.js'));
+  const texts = await Promise.all(files.map((name) => readFile(join(cli, name), 'utf8')));
+  const list = texts.map((text) => /PREBUILT = .*new Map\(\[\[(.*?)\]\]\)/.exec(text)?.[1]).find((one) => one) ?? '';
+  const formats = await Promise.all(
+    ['mapping', 'system'].map((name) => readFile(join(ROOT, 'schemas', `${name}.schema.json`), 'utf8')),
+  );
+  const keys = [NEWEST, ...formats.map((text) => shortHash(JSON.stringify(JSON.parse(text))))];
+  expect([...list.matchAll(/"([^"]+)", \(\) => require/g)].map(([, key]) => key)).toEqual(keys);
+});
 
 it('the build finds the same faults as the sources, in words and places', async () => {
   const [args, env] = [['validate', '--no-env', '--json'], { TANDEM_CONFIG: folder }];

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, it } from 'vitest';
 import { createThreads, type ThreadOptions, type Threads } from '../../../engine/threads/pool.ts';
 import type { Host } from '../../../engine/threads/protocol.ts';
-import { startWorker as startFromSources } from '../../../engine/threads/start.ts';
+import { startWorker as startFromSources } from '../../../engine/threads/start-thread.ts';
 import { ENV, edited, files, MAPPING } from '../config/fixture.ts';
 
 const FILE = 'mappings/people-customers.yaml';
@@ -168,6 +168,12 @@ it('an edit of the files is seen by the next task', async () => {
   await expect(pool.run(preview, { host: host() })).resolves.toMatchObject({ inScope: true });
   sources = { files: files(edited(FILE, ['mapping: people-customers', 'mapping: others'])), env: ENV };
   await expect(pool.run(preview, { host: host() })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+it('many large drafts, one after the other, do not fill the memory of a thread', async () => {
+  const large = (n: number): string => `# draft ${n}\nvalues: [${'1,'.repeat(90_000)}1]\n`;
+  for (let n = 0; n < 6; n++)
+    await expect(pool.run({ kind: 'draft', yaml: large(n) })).resolves.toMatchObject({ valid: false });
 });
 
 it('a thread starts from the sources too', async () => {
