@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeAll } from '../../support/closing.ts';
 import { until } from '../../support/until.ts';
-import { tandem } from '../../unit/cli/spawn.ts';
-import { begin, type Found, isPaused, running as start } from './acceptance-support.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
+import { begin, type Found, isPaused, keepRows, running as start } from './acceptance-support.ts';
 
 describe('qa --write of two mappings', () => {
   let running: Awaited<ReturnType<typeof start>>;
   beforeAll(async () => {
-    running = await start(['contact-customer', 'product-product']);
+    running = await start(['contact-customer', 'product-product'], (folder) =>
+      keepRows(folder, 'product-product', 'sku', 'name', 'short_description', 'price'),
+    );
   });
   afterAll(closeAll);
 

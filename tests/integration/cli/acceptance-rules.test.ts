@@ -1,8 +1,8 @@
 /** What `qa --write` says of conversions, conflict rules, rows that are computed, and records that are created on demand. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll } from '../../support/closing.ts';
-import { tandem } from '../../unit/cli/spawn.ts';
-import { edit, type Found, running } from './acceptance-support.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
+import { edit, type Found, keepRows, running } from './acceptance-support.ts';
 
 afterEach(closeAll);
 
@@ -10,8 +10,13 @@ describe('qa --write', () => {
   it('finds a wrong conversion and one that makes the same of everything, and passes none that it only saw arrive', {
     timeout: 240_000,
   }, async () => {
-    const { env, marked } = await running(['product-product'], (folder) =>
-      edit(
+    const { env, marked } = await running(['product-product'], async (folder) => {
+      await keepRows(
+        folder,
+        'product-product',
+        ...['sku', 'name', 'description', 'short_description', 'price', 'weight'],
+      );
+      await edit(
         folder,
         'product-product',
         ['customwebshop: description\n', `$&    direction: customwebshop\n    convert: { customwebshop: '"WRONG"' }\n`],
@@ -21,8 +26,8 @@ describe('qa --write', () => {
         ],
         ['customwebshop: weight\n    type: decimal', '$&\n    direction: keap\n    convert: { keap: "$ * 2" }'],
         ['customwebshop: price\n    type: decimal', '$&\n    convert: { customwebshop: $ * 1000 }'],
-      ),
-    );
+      );
+    });
     const { status, stdout } = await tandem(['qa', '--write', '--json', '--limit', '3'], env);
     expect(status).toBe(1);
     const { checks, left } = JSON.parse(stdout) as Found;

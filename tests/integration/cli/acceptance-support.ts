@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { later } from '../../support/closing.ts';
 import { redisUrl } from '../../support/redis.ts';
-import { ARGUMENTS, cleanEnv, ROOT, tandem } from '../../unit/cli/spawn.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
+import { ARGUMENTS, cleanEnv, ROOT } from '../../unit/cli/spawn.ts';
 import { configFolder, ownPrefix, standIns, startTandem } from './support.ts';
 
 /** A Tandem that runs with these mappings and has read both sides. */
@@ -29,6 +30,7 @@ export async function running(mappings: string[], edit: (folder: string) => Prom
     TANDEM_CONFIG: folder,
   };
   const started = await startTandem('start', env);
+  expect(started.ready.mappings).toHaveLength(mappings.length);
   const own = { ...env, TANDEM_URL: started.ready.url! };
   const synced = await tandem(['sync', '--full'], own);
   expect(synced.status, synced.stderr).toBe(0);
@@ -58,6 +60,15 @@ export async function edit(folder: string, mapping: string, ...changes: readonly
     text = text.replace(from, to);
   }
   await writeFile(file, text);
+}
+
+/** Leaves these rows of a mapping, by their fields of Keap: each is tested for some seconds. */
+export async function keepRows(folder: string, mapping: string, ...fields: readonly string[]) {
+  const file = join(folder, 'mappings', `${mapping}.yaml`);
+  const [head, rows] = (await readFile(file, 'utf8')).split(/^properties:\n/m) as [string, string];
+  const kept = rows.split(/^(?= {2}- keap: )/m).filter((row) => fields.includes(/^ {2}- keap: (\S+)/.exec(row)![1]!));
+  expect(kept).toHaveLength(fields.length);
+  await writeFile(file, `${head}properties:\n${kept.join('')}`);
 }
 
 /** `qa --write` under way. */

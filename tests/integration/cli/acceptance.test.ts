@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll } from '../../support/closing.ts';
-import { tandem } from '../../unit/cli/spawn.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
 import { running } from './acceptance-support.ts';
 import { configFolder, standIns } from './support.ts';
 

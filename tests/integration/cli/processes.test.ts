@@ -15,7 +15,8 @@ import { testFingerprinter } from '../../support/fingerprints.ts';
 import { createLinks } from '../../support/links.ts';
 import { redisUrl } from '../../support/redis.ts';
 import { until } from '../../support/until.ts';
-import { SECRETS, tandem } from '../../unit/cli/spawn.ts';
+import { tandem } from '../../unit/cli/in-process.ts';
+import { SECRETS, tandem as tandemProcess } from '../../unit/cli/spawn.ts';
 import { configFolder, freePort, ownPrefix, standIns, startTandem } from './support.ts';
 
 afterEach(closeAll);
@@ -156,11 +157,11 @@ describe('what start refuses', () => {
   it('Tandem refuses to start without a mapping that can run', async () => {
     const folder = await configFolder('product-product');
     await appendFile(join(folder, 'mappings', 'product-product.yaml'), 'nonsense: true\n');
-    const broken = await tandem(['start'], { ...common(), TANDEM_CONFIG: folder });
+    const broken = await tandemProcess(['start'], { ...common(), TANDEM_CONFIG: folder });
     expect(broken.status).toBe(2);
     expect(broken.stderr).toMatch(/CONFIG_SCHEMA nonsense: /);
     expect(broken.stderr).toMatch(/\nSTARTUP_REFUSED: No mapping in .* can run/);
-    const empty = await tandem(['start'], { ...common(), TANDEM_CONFIG: await configFolder() });
+    const empty = await tandemProcess(['start'], { ...common(), TANDEM_CONFIG: await configFolder() });
     expect(empty.status).toBe(2);
     expect(empty.stderr).toContain('STARTUP_REFUSED: There is no mapping in');
   });
@@ -171,7 +172,7 @@ describe('what start refuses', () => {
       args: ['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru'],
     });
     later(() => evicting.stop());
-    const { status, stderr } = await tandem(['worker'], {
+    const { status, stderr } = await tandemProcess(['worker'], {
       ...common(),
       REDIS_URL: evicting.url,
       TANDEM_CONFIG: await configFolder('product-product'),
@@ -182,7 +183,7 @@ describe('what start refuses', () => {
 
   it('each process refuses an address that others can reach while no token is set', async () => {
     const env = { ...common(), TANDEM_HOST: '0.0.0.0', TANDEM_PORT: '0', TANDEM_HEALTH_PORT: '0' };
-    const ended = await Promise.all(['start', 'server', 'worker'].map((command) => tandem([command], env)));
+    const ended = await Promise.all(['start', 'server', 'worker'].map((command) => tandemProcess([command], env)));
     for (const { status, stderr } of ended)
       expect({ status, stderr }).toMatchObject({
         status: 2,
@@ -195,7 +196,7 @@ describe('what start refuses', () => {
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     later(async () => other.close());
     const port = String((other.address() as AddressInfo).port);
-    const { status, stderr } = await tandem(['server'], {
+    const { status, stderr } = await tandemProcess(['server'], {
       ...common(),
       TANDEM_PORT: port,
       TANDEM_CONFIG: await configFolder('product-product'),
@@ -212,7 +213,7 @@ describe('what start refuses', () => {
       REDIS_URL: `redis://:hunter2@127.0.0.1:${await freePort()}`,
       TANDEM_CONFIG: await configFolder('product-product'),
     };
-    const { status, stdout, stderr } = await tandem(['worker'], env);
+    const { status, stdout, stderr } = await tandemProcess(['worker'], env);
     expect(status).toBe(1);
     expect(stderr).toContain('SYSTEM_UNREACHABLE: Redis at redis://127.0.0.1:');
     expect(stdout + stderr).not.toContain('hunter2');

@@ -5,11 +5,35 @@ import { cleanEnv, type Ended, ROOT } from './spawn.ts';
 /** A command has the whole process while it runs: its variables, its folder, its streams. */
 let turn: Promise<unknown> = Promise.resolve();
 
-/** As `tandem` of spawn.ts, for commands that end by themselves. @throws Error where the command fails in a way that main.ts does not know */
+/** Milliseconds that a command may take: a test of one ends by this, not by its own time limit. `qa` tests row by row. */
+const limitOf = ([command]: readonly string[]): number => (command === 'qa' ? 280_000 : 55_000);
+
+/**
+ * As `tandem` of spawn.ts, for commands that end by themselves.
+ * @throws Error where the command does not end in time. No later one runs in this process then: it may still do anything.
+ */
 export function tandem(args: readonly string[], env: Record<string, string> = {}, cwd = ROOT): Promise<Ended> {
-  const ended = turn.then(() => inPlaceOfThisProcess(env, cwd, () => runProgram(args)));
-  turn = ended.catch(() => {});
+  const ended = turn.then(() => inPlaceOfThisProcess(env, cwd, () => within(limitOf(args), args)));
+  turn = ended.catch((error: unknown) => {
+    if (error instanceof StillRunning) throw error;
+  });
+  turn.catch(() => {});
   return ended;
+}
+
+class StillRunning extends Error {}
+
+async function within(ms: number, args: readonly string[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const command = `tandem ${args.join(' ')}`;
+    timer = setTimeout(() => reject(new StillRunning(`${command} has not ended after ${ms / 1_000} s`)), ms);
+  });
+  try {
+    await Promise.race([runProgram(args), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function inPlaceOfThisProcess(
