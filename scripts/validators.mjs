@@ -2,6 +2,7 @@
  * Code of the validators that the build puts into engine/config/prebuilt.ts, so that no process compiles them: those of the formats of
  * Tandem's own files, and of the newest draft of JSON Schema.
  */
+import { randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -16,12 +17,12 @@ export async function validators(root) {
   const codes = [{ key: NEWEST, code: standaloneCode(meta.ajv, meta.validate) }];
   for (const format of FORMATS) {
     const schema = JSON.parse(await readFile(join(root, 'schemas', `${format}.schema.json`), 'utf8'));
+    // As the engine makes it of what it has read.
+    const text = JSON.stringify(schema);
     // Generated code would take ajv-formats' own, which reads a long text for minutes.
-    if (/"format":"url"/.test(JSON.stringify(schema)))
-      throw new Error(`schemas/${format}.schema.json has a format url`);
+    if (/"format":"url"/.test(text)) throw new Error(`schemas/${format}.schema.json has a format url`);
     const ajv = createAjv(NEWEST, true);
-    // The text is the one that the engine makes of what it has read.
-    codes.push({ key: shortHash(JSON.stringify(schema)), code: standaloneCode(ajv, ajv.compile(schema)) });
+    codes.push({ key: shortHash(text), code: standaloneCode(ajv, ajv.compile(schema)) });
   }
   // Every process that reads a configuration reads this code.
   return Promise.all(
@@ -34,7 +35,7 @@ export async function validators(root) {
 
 /** The set-up of ajv is the engine's own, which is TypeScript. */
 async function sources(root) {
-  const file = join(root, '.cache', `validators-${process.pid}-${Date.now()}.mjs`);
+  const file = join(root, '.cache', `validators-${randomUUID()}.mjs`);
   try {
     await build({
       absWorkingDir: root,

@@ -1,5 +1,6 @@
 /** Pictures of times and numbers (`[Y0001]-[M01]`, `#,##0.00`): bounded, and read without a RegExp that backtracks. */
 import { TandemError } from '../errors.ts';
+import { keepLatest } from '../latest.ts';
 import { MAX_PICTURE, MAX_WIDTH } from './limits.ts';
 import { LinearRegex } from './regex.ts';
 
@@ -34,17 +35,9 @@ export function withLinearRegExp<T>(work: () => T): T {
   }
 }
 
-const patterns = new Map<string, RegExp>();
-const KEPT = 100;
+const patterns = keepLatest<RegExp>(100);
 
 /** Called with `new`, it answers what it returns. */
 function LinearRegExp(source: string, flags: string): LinearRegex {
-  const key = `${flags}/${source}`;
-  let pattern = patterns.get(key);
-  if (!pattern) {
-    pattern = new NativeRegExp(source, flags);
-    if (patterns.size >= KEPT) patterns.clear();
-    patterns.set(key, pattern);
-  }
-  return new LinearRegex(pattern);
+  return new LinearRegex(patterns(`${flags}/${source}`, () => new NativeRegExp(source, flags)));
 }

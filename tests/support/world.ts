@@ -85,7 +85,7 @@ export const replaced =
 
 /** These mapping files, by their names, and no others. */
 async function setMappings(dir: string, mappings: Readonly<Record<string, string>>): Promise<void> {
-  for (const name of await readdir(dir)) if (name.endsWith('.yaml')) await rm(join(dir, name));
+  await keepMappings(dir, []);
   for (const [name, text] of Object.entries(mappings)) await writeFile(join(dir, `${name}.yaml`), text);
 }
 

@@ -1,11 +1,8 @@
 /** Each command that ends by itself, once as a user starts it: a process from the build, which ends and says what it did. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { createProgram } from '../../../cli/program.ts';
 import { listen } from '../../../server/server.ts';
-import { closeAll, later } from '../../support/closing.ts';
+import { closeAll } from '../../support/closing.ts';
 import { redisUrl, uniquePrefix } from '../../support/redis.ts';
 import { type Ended, tandem } from '../../unit/cli/spawn.ts';
 import { API, person, world } from '../server/support.ts';
@@ -41,8 +38,6 @@ it('every command runs from the build and ends', async () => {
   );
   const made = await world({ crm: [person('1', 'Ann', 'ann@x.test')] });
   const url = await listen(made.app);
-  const cwd = await mkdtemp(join(tmpdir(), 'tandem-commands-'));
-  later(() => rm(cwd, { recursive: true }));
   const env = { TANDEM_URL: url, TANDEM_API_TOKEN: API, REDIS_URL: redisUrl(), TANDEM_PREFIX: uniquePrefix() };
   const ended: Record<string, Ended> = {};
   for (const [name, [args]] of Object.entries(CALLS))

@@ -1,5 +1,6 @@
 /** Runs a command of the CLI in this process, which takes a tenth of the CPU that a process of its own takes. */
 import { runProgram } from '../../../cli/program.ts';
+import { within } from '../../../engine/queue/patience.ts';
 import { cleanEnv, type Ended, ROOT } from './spawn.ts';
 
 /** A command has the whole process while it runs: its variables, its folder, its streams. */
@@ -13,7 +14,7 @@ const limitOf = ([command]: readonly string[]): number => (command === 'qa' ? 28
  * @throws Error where the command does not end in time. No later one runs in this process then: it may still do anything.
  */
 export function tandem(args: readonly string[], env: Record<string, string> = {}, cwd = ROOT): Promise<Ended> {
-  const ended = turn.then(() => inPlaceOfThisProcess(env, cwd, () => within(limitOf(args), args)));
+  const ended = turn.then(() => inPlaceOfThisProcess(env, cwd, () => runInTime(args)));
   turn = ended.catch((error: unknown) => {
     if (error instanceof StillRunning) throw error;
   });
@@ -23,17 +24,11 @@ export function tandem(args: readonly string[], env: Record<string, string> = {}
 
 class StillRunning extends Error {}
 
-async function within(ms: number, args: readonly string[]): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const command = `tandem ${args.join(' ')}`;
-    timer = setTimeout(() => reject(new StillRunning(`${command} has not ended after ${ms / 1_000} s`)), ms);
-  });
-  try {
-    await Promise.race([runProgram(args), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+async function runInTime(args: readonly string[]): Promise<void> {
+  const ms = limitOf(args);
+  const ended = runProgram(args).then(() => true);
+  if (await within(ms, ended)) return;
+  throw new StillRunning(`tandem ${args.join(' ')} has not ended after ${ms / 1_000} s`);
 }
 
 async function inPlaceOfThisProcess(

@@ -78,7 +78,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it('the build holds the validators of both formats and of the newest draft, by the keys that the engine asks for', async () => {
-  const cli = join(dirname(ARGUMENTS.at(-1)!), '.');
+  const cli = dirname(ARGUMENTS.at(-1)!);
   const files = (await readdir(cli)).filter((name) => name.endsWith('.js'));
   const texts = await Promise.all(files.map((name) => readFile(join(cli, name), 'utf8')));
   const list = texts.map((text) => /PREBUILT = .*new Map\(\[\[(.*?)\]\]\)/.exec(text)?.[1]).find((one) => one) ?? '';
