@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { expect } from 'vitest';
 import { startKeap } from '../../sandbox/keap/server.ts';
 import { startShop } from '../../sandbox/shop/server.ts';
 import { configFolder, freePort, ownPrefix, startTandem } from '../integration/cli/support.ts';
@@ -9,6 +10,7 @@ import { later } from '../support/closing.ts';
 import { redisUrl } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { startGate } from './gate.ts';
+import { linkedProducts, productsOf, type SystemName } from './products.ts';
 
 export const PATIENCE = 120_000;
 
@@ -25,9 +27,12 @@ interface Queue {
 
 export type OutageWorld = Awaited<ReturnType<typeof startOutage>>;
 
-/** Everything ends with `closeAll`. */
+/**
+ * Everything ends with `closeAll`.
+ * @param records how many linked products there are
+ */
 // Over 60 lines: a factory. It starts what an outage needs; what it returns are short functions over the same server.
-export async function startOutage() {
+export async function startOutage(records: number) {
   const keap = await startKeap({ limits: false, hookDelayMs: [5, 10] });
   later(() => keap.close());
   const shop = await startShop({ webhookDelayMs: [5, 10] });
@@ -95,8 +100,33 @@ export async function startOutage() {
     await idle();
     return run;
   };
+  const recover = async (): Promise<void> => {
+    for (const gate of Object.values(gates)) await gate.fix();
+    await until(async () => (await get<Health>('/health/ready')).status === 'ready', PATIENCE);
+    await idle();
+  };
+
+  const people = productsOf(keap, shop);
+  for (let i = 0; i < records; i++) await people.make('keap', `p${i}`);
+  await sync();
+  const links = await linkedProducts(redis, prefix);
+  expect(links).toHaveLength(records);
+  await until(() => shop.store.webhooks.values().length > 0 && keap.store.hooks.values().length > 0);
   return {
-    ...{ keap, shop, gates, server, worker, redis, prefix, url },
+    ...{ keap, shop, gates, server, worker, redis, prefix, url, links },
+    make: people.make,
+    /**
+     * Edits that a person makes to linked products: `wanted` has the last of each, by its place in `links`.
+     * @param during what no other edits are called by
+     */
+    edits(during: string) {
+      const wanted = new Map<number, string>();
+      const edit = async (system: SystemName, i: number): Promise<void> => {
+        wanted.set(i, `${during}: edited in ${system}, ${i}`);
+        await people.edit(system, links[i]![system === 'keap' ? 0 : 1], wanted.get(i)!);
+      };
+      return { wanted, edit };
+    },
     get,
     /** Jobs of all queues by state, and records that are to be looked at. */
     counts,
@@ -106,5 +136,7 @@ export async function startOutage() {
     calls,
     /** A full scan, and all that comes of it. */
     sync,
+    /** Both systems answer again, and nothing is left to do: as it was at the beginning, with what was made meanwhile. */
+    recover,
   };
 }

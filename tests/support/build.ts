@@ -10,7 +10,7 @@ import { bundle, PROGRAMS } from '../../scripts/bundle.mjs';
 import { BUILD } from './build-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SANDBOX = ['sandbox/main.ts', 'sandbox/hostile/main.ts'];
+const OF_TESTS = ['sandbox/main.ts', 'sandbox/hostile/main.ts', 'tests/faults/simulation/worker.ts'];
 /** What the sandbox reads from beside its modules. */
 const PAGES = ['sandbox/kit/page-script.js', 'sandbox/kit/page-style.css'];
 
@@ -18,7 +18,7 @@ const PAGES = ['sandbox/kit/page-script.js', 'sandbox/kit/page-style.css'];
 export default async function setUp(): Promise<() => Promise<void>> {
   const folder = join(ROOT, '.cache', `test-build-${randomUUID()}`);
   await Promise.all([
-    bundle([...PROGRAMS, ...SANDBOX], folder),
+    bundle([...PROGRAMS, ...OF_TESTS], folder),
     ...PAGES.map((page) => cp(join(ROOT, page), join(folder, page))),
   ]);
   process.env[BUILD] = folder;

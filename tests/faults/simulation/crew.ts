@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { bundle } from '../../../scripts/bundle.mjs';
+import { BUILD } from '../../support/build-folder.ts';
 import { OPTIMIZE_LATER } from '../../unit/cli/spawn.ts';
 import { type Order, WARM, WORKING, type WorkOrder } from './orders.ts';
 
@@ -44,9 +45,10 @@ export function createCrew(spare = 1): Crew {
   const members = new Set<Member>();
   const all = new Set<ChildProcess>();
   let closed = false;
-  // Many processes begin and are killed: bundled once, each of them begins in a sixth of the time.
-  const folder = join(ROOT, '.cache', `simulation-${randomUUID()}`);
-  const built = bundle([PROGRAM], folder);
+  // Many processes begin and are killed: bundled once, each of them begins in a sixth of the time. A run of tests has built it.
+  const shared = process.env[BUILD];
+  const folder = shared ?? join(ROOT, '.cache', `simulation-${randomUUID()}`);
+  const built = shared === undefined ? bundle([PROGRAM], folder) : Promise.resolve();
 
   async function start(): Promise<Member> {
     await built;
@@ -125,7 +127,7 @@ export function createCrew(spare = 1): Crew {
         child.kill('SIGKILL');
         await over;
       }
-      await rm(folder, { recursive: true, force: true });
+      if (shared === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -8,7 +8,7 @@ export interface DurableRedis {
   readonly url: string;
   /** Kills it and, `downMs` later, starts it again on what it had written. */
   crash(downMs: number): Promise<void>;
-  /** It hangs with all its connections, or is killed, until what this returns is called. */
+  /** It hangs with all its connections, or is killed, until what this returns is called; to call that again does nothing. */
   fail(how: 'hangs' | 'is killed'): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
@@ -27,8 +27,10 @@ export async function startDurableRedis(): Promise<DurableRedis> {
     redis.kill('SIGKILL');
     await redis.exited;
     await redis.stop();
+    let begun: Promise<StartedRedis> | undefined;
     return async () => {
-      redis = await begin(port);
+      begun ??= begin(port);
+      redis = await begun;
     };
   }
   return {
