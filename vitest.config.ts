@@ -3,14 +3,28 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** The longest first, and unit tests, which are short, last: no file is still running when all others have ended. */
-const ORDER = ['tests/integration/cli/', 'tests/faults/', 'tests/integration/', 'tests/unit/'];
+/**
+ * Files that mostly wait and files that mostly compute, mixed evenly: of one kind alone, the cores idle or all wait for them.
+ * Those of running processes, which are the longest, begin within the first four fifths: none is still running when all others have ended.
+ */
+const KINDS = [
+  { folders: /\/tests\/(integration\/cli|faults)\//, within: 0.8 },
+  { folders: /\/tests\/integration\/sync\//, within: 1 },
+  { folders: /\/tests\//, within: 1 },
+];
 
-class LongestFirst extends BaseSequencer {
+class Mixed extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = ({ moduleId }: TestSpecification): number => ORDER.findIndex((folder) => moduleId.includes(folder));
-    // The same place keeps the order of vitest: by the last run, or else by size.
-    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+    // Of each kind in the order of vitest: the longest of the last run first, or else the largest.
+    const sorted = await super.sort(files);
+    const kinds = KINDS.map((): TestSpecification[] => []);
+    for (const file of sorted) kinds[KINDS.findIndex(({ folders }) => folders.test(file.moduleId))]?.push(file);
+    return kinds
+      .flatMap((some, kind) =>
+        some.map((file, i) => ({ file, place: ((i + 0.5) / some.length) * (KINDS[kind]?.within ?? 1) })),
+      )
+      .sort((a, b) => a.place - b.place)
+      .map(({ file }) => file);
   }
 }
 
@@ -35,7 +49,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: Mixed },
     include: ['tests/**/*.test.ts'],
     setupFiles: ['tests/support/own-database.ts'],
   },
