@@ -4,21 +4,24 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * Files that mostly wait and files that mostly compute, mixed evenly: of one kind alone, the cores idle or all wait for them.
- * Those of running processes, which are the longest, begin within the first four fifths: none is still running when all others have ended.
+ * Files of three kinds, mixed evenly: with those of one kind alone, which wait or compute, the cores idle or all wait for them.
+ * The longest begin within the first four fifths, so that none is likely to run when all others have ended.
  */
 const KINDS = [
-  { folders: /\/tests\/(integration\/cli|faults)\//, within: 0.8 },
-  { folders: /\/tests\/integration\/sync\//, within: 1 },
-  { folders: /\/tests\//, within: 1 },
+  // Running processes: the longest, and they mostly wait.
+  { files: /\/tests\/(integration\/cli|faults)\//, within: 0.8 },
+  // Records in both systems: they wait and compute.
+  { files: /\/tests\/integration\/sync\//, within: 1 },
+  // All others mostly compute.
+  { files: /^/, within: 1 },
 ];
 
 class Mixed extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    // Of each kind in the order of vitest: the longest of the last run first, or else the largest.
+    // Of each kind in the order of vitest: those that failed in the last run and then its longest first, or else the largest.
     const sorted = await super.sort(files);
     const kinds = KINDS.map((): TestSpecification[] => []);
-    for (const file of sorted) kinds[KINDS.findIndex(({ folders }) => folders.test(file.moduleId))]?.push(file);
+    for (const file of sorted) kinds[KINDS.findIndex(({ files: kind }) => kind.test(file.moduleId))]?.push(file);
     return kinds
       .flatMap((some, kind) =>
         some.map((file, i) => ({ file, place: ((i + 0.5) / some.length) * (KINDS[kind]?.within ?? 1) })),

@@ -111,6 +111,7 @@ export async function startOutage(records: number) {
   await sync();
   const links = await linkedProducts(redis, prefix);
   expect(links).toHaveLength(records);
+  expect([keap, shop].map(({ store }) => store.products.values().length)).toEqual([records, records]);
   await until(() => shop.store.webhooks.values().length > 0 && keap.store.hooks.values().length > 0);
   return {
     ...{ keap, shop, gates, server, worker, redis, prefix, url, links },
@@ -136,7 +137,7 @@ export async function startOutage(records: number) {
     calls,
     /** A full scan, and all that comes of it. */
     sync,
-    /** Both systems answer again, and nothing is left to do: as it was at the beginning, with what was made meanwhile. */
+    /** Has both systems answer again, and waits until Tandem is ready and no work is left. */
     recover,
   };
 }

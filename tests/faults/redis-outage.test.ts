@@ -50,40 +50,46 @@ async function startWorld() {
     const found = await linkedProducts(redis, 'tandem');
     return found.length === RECORDS && found;
   }, PATIENCE);
-  return { durable, keap, shop, server, worker, url, people, links };
+  const get = async <T>(path: string): Promise<T> => (await (await fetch(url + path)).json()) as T;
+  const jobs = async (): Promise<Record<'open' | 'failed', number>> => {
+    const { queues } = await get<{ queues: { name: string; counts: Record<string, number> }[] }>('/queues');
+    const sum = (...states: string[]): number =>
+      queues
+        // Scans come by schedule, again and again.
+        .filter(({ name }) => name !== 'scan')
+        .reduce((all, { counts }) => all + states.reduce((own, state) => own + counts[state]!, 0), 0);
+    return { open: sum('waiting', 'active', 'delayed'), failed: sum('failed') };
+  };
+  const ready = (): Promise<boolean> =>
+    until(async () => (await fetch(`${url}/health/ready`)).status === 200, PATIENCE);
+  const idle = (): Promise<boolean> => until(async () => (await jobs()).open === 0, PATIENCE);
+  const totals = (): number[] => [keap, shop].map(({ store }) => store.products.values().length);
+  await idle();
+  expect(totals()).toEqual([RECORDS, RECORDS]);
+  return { durable, keap, shop, server, worker, url, people, links, get, jobs, ready, idle, totals };
 }
 
 let world: Awaited<ReturnType<typeof startWorld>>;
 beforeAll(async () => {
   world = await startWorld();
-}, 2 * PATIENCE);
+}, 3 * PATIENCE);
 /** Ends the outage of a test, also of one that failed in the midst of it. */
-let restore: (() => Promise<void>) | undefined;
+let atEnd: (() => Promise<void>) | undefined;
 afterEach(async () => {
-  await restore?.();
-  restore = undefined;
-});
+  await atEnd?.();
+  await world.ready();
+  await world.idle();
+}, 3 * PATIENCE);
 afterAll(closeAll);
+/** How many lines of the server and of the worker were looked through. */
+let checked = [0, 0];
 
 it.each(['hangs', 'is killed'] as const)(
   'Redis %s in the midst of work: no process restarts, no job and no edit is lost',
   async (how) => {
-    const { durable, keap, shop, server, worker, url, people, links } = world;
-    const get = async <T>(path: string): Promise<T> => (await (await fetch(url + path)).json()) as T;
-    const jobs = async (): Promise<Record<'open' | 'failed', number>> => {
-      const { queues } = await get<{ queues: { name: string; counts: Record<string, number> }[] }>('/queues');
-      const sum = (...states: string[]): number =>
-        queues
-          // Scans come by schedule, again and again.
-          .filter(({ name }) => name !== 'scan')
-          .reduce((all, { counts }) => all + states.reduce((own, state) => own + counts[state]!, 0), 0);
-      return { open: sum('waiting', 'active', 'delayed'), failed: sum('failed') };
-    };
-    const idle = (): Promise<boolean> => until(async () => (await jobs()).open === 0, PATIENCE);
-    const totals = (): number[] => [keap, shop].map(({ store }) => store.products.values().length);
-    await idle();
-    const total = totals()[0]!;
-    const logged = [server.log.length, worker.log.length];
+    const { durable, keap, shop, server, worker, url, people, links, get, jobs, ready, idle, totals } = world;
+    const [total = 0, otherTotal] = totals();
+    expect(otherTotal).toBe(total);
 
     const wanted = new Map<number, string>();
     const edit = async (system: SystemName, i: number): Promise<void> => {
@@ -100,7 +106,8 @@ it.each(['hangs', 'is killed'] as const)(
     const open = (await jobs()).open;
     const done = updates() - before;
     const began = Date.now();
-    restore = await durable.fail(how);
+    const restore = await durable.fail(how);
+    atEnd = restore;
     await until(async () => (await fetch(`${url}/health/ready`)).status === 503, PATIENCE);
     expect(await get('/health/ready')).toMatchObject({ status: 'down', redis: { state: 'down' } });
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
@@ -115,8 +122,8 @@ it.each(['hangs', 'is killed'] as const)(
 
     // ------------------------------------------------------------ back
     const back = Date.now();
-    await until(async () => (await fetch(`${url}/health/ready`)).status === 200, PATIENCE);
-    const ready = Date.now() - back;
+    await ready();
+    const readyAfter = Date.now() - back;
     const found = (await jobs()).open;
     await until(
       () =>
@@ -127,12 +134,14 @@ it.each(['hangs', 'is killed'] as const)(
     const recovered = Date.now() - back;
     await idle();
     const { failed } = await jobs();
+    const lines = [server.log.length, worker.log.length];
     const errors = [server, worker]
-      .flatMap(({ log }, i) => log.slice(logged[i]))
+      .flatMap(({ log }, i) => log.slice(checked[i]))
       .filter((line) => /"level":(50|60|"error"|"fatal")/.test(line));
     console.info(
-      `Redis ${how} for ${back - began} ms: ${done} of ${third} edits carried out and ${open} jobs open before, ${found} open after; ready after ${ready} ms, ${wanted.size + 1} records in step after ${recovered} ms; ${failed} failed jobs, ${errors.length} errors logged`,
+      `Redis ${how} for ${back - began} ms: ${done} of ${third} edits carried out and ${open} jobs open before, ${found} open after; ready after ${readyAfter} ms, ${wanted.size + 1} records in step after ${recovered} ms; ${failed} failed jobs, ${errors.length} errors logged`,
     );
+    checked = lines;
     expect(failed).toBe(0);
     expect(errors).toEqual([]);
     expect(totals()).toEqual([total + 1, total + 1]);

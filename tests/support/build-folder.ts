@@ -1,2 +1,2 @@
-/** Names the folder of the build of this test run (build.ts) to its processes; where it is unset, they start from the sources. */
+/** Names the folder of the build of this test run (build.ts) to its processes; where it is unset, they start from the sources or bundle them first. */
 export const BUILD = 'TANDEM_TEST_BUILD';

@@ -1,7 +1,7 @@
 /** A whole Tandem against both stand-ins, over real HTTP and a real Redis, each test with its own. */
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ConfigStore, createConfigStore } from '../../engine/config/config-store.ts';
 import { createEngine } from '../../engine/create-engine.ts';
@@ -63,14 +63,16 @@ export type Json = any;
 /** Of the text of a file, a changed one. */
 export type Change = (text: string, path: string) => string;
 
+function changed(text: string, path: string, change: Change): string {
+  const now = change(text, path);
+  if (now === text) throw new Error(`${path} would stay as it is`);
+  return now;
+}
+
 /** Changes files in a folder; each change must change something. */
 export async function changeFiles(dir: string, files: Readonly<Record<string, Change>>): Promise<void> {
-  for (const [path, change] of Object.entries(files)) {
-    const text = await readFile(join(dir, path), 'utf8');
-    const changed = change(text, path);
-    if (changed === text) throw new Error(`${path} would stay as it is`);
-    await writeFile(join(dir, path), changed);
-  }
+  for (const [path, change] of Object.entries(files))
+    await writeFile(join(dir, path), changed(await readFile(join(dir, path), 'utf8'), path, change));
 }
 
 /** One after the other, each `from` by its `to`, in which only that of a pattern may name groups: `$1`. Each must be there. */
@@ -83,16 +85,41 @@ export const replaced =
       return typeof from === 'string' ? now.replace(from, () => to) : now.replace(from, to);
     }, text);
 
-/** These mapping files, by their names, and no others. */
-async function setMappings(dir: string, mappings: Readonly<Record<string, string>>): Promise<void> {
-  await keepMappings(dir, []);
-  for (const [name, text] of Object.entries(mappings)) await writeFile(join(dir, `${name}.yaml`), text);
+/** The included files, by their paths in the folder of a configuration; read once. */
+let included: Promise<ReadonlyMap<string, string>> | undefined;
+
+async function readIncluded(): Promise<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>();
+  for (const folder of ['mappings', 'systems', 'schemas'])
+    for (const name of await readdir(join(root, folder), { recursive: true }))
+      if (/\.(yaml|json)$/.test(name)) texts.set(`${folder}/${name}`, await readFile(join(root, folder, name), 'utf8'));
+  return texts;
 }
 
-/** Of the mapping files those with these names. */
-async function keepMappings(dir: string, names: readonly string[]): Promise<void> {
-  for (const name of await readdir(dir))
-    if (name.endsWith('.yaml') && !names.includes(name.replace('.yaml', ''))) await rm(join(dir, name));
+/** Writes the files of a world, whose folder is new. */
+async function writeFiles(dir: string, { lag, mappings, only, files = {} }: WorldOptions): Promise<void> {
+  included ??= readIncluded();
+  const texts = new Map(await included);
+  const drop = (unwanted: (name: string) => boolean): void => {
+    for (const path of texts.keys()) {
+      const name = /^mappings\/([^/]+)\.yaml$/.exec(path)?.[1];
+      if (name !== undefined && unwanted(name)) texts.delete(path);
+    }
+  };
+  const change = (path: string, by: Change): void => {
+    const text = texts.get(path);
+    if (text === undefined) throw new Error(`There is no ${path}.`);
+    texts.set(path, changed(text, path, by));
+  };
+  if (lag !== undefined) for (const system of ['keap', 'customwebshop']) change(`systems/${system}.yaml`, lagging(lag));
+  if (mappings !== undefined) {
+    drop(() => true);
+    for (const [name, text] of Object.entries(mappings)) texts.set(`mappings/${name}.yaml`, text);
+  }
+  if (only !== undefined) drop((name) => !only.includes(name));
+  for (const [path, by] of Object.entries(files)) change(path, by);
+  for (const folder of new Set([...texts.keys()].map(dirname))) await mkdir(join(dir, folder), { recursive: true });
+  await Promise.all([...texts].map(([path, text]) => writeFile(join(dir, path), text)));
 }
 
 /** Of a system file: declares of every entity how long its reads may lag. */
@@ -107,23 +134,26 @@ function growing(): () => Promise<void> {
   };
 }
 
-/** All at one moment: the lists and sorted sets with what is to be done or under way, by their keys. */
+/** Milliseconds between two looks at the files of a world. Events report each edit; looks are for those that they miss. */
+const LOOKS = 5_000;
+
+/** All at one moment: the lists and then the sorted sets with what is to be done or under way, by their keys. ARGV: how many lists. */
 const COUNT = `
 local count = 0
-for _, key in ipairs(KEYS) do
-  local list = redis.call('TYPE', key).ok == 'list'
-  count = count + redis.call(list and 'LLEN' or 'ZCARD', key)
+for place, key in ipairs(KEYS) do
+  count = count + redis.call(place <= tonumber(ARGV[1]) and 'LLEN' or 'ZCARD', key)
 end
 return count`;
 
 /** Whether a job waits or is worked on, or a record is marked. One command: tests ask again and again. */
 async function isBusy({ redis, queues, prefix }: Engine, mappings: readonly string[]): Promise<boolean> {
-  const states = ['wait', 'paused', 'active', 'delayed', 'prioritized'];
-  const keys = [
-    ...[queues.scan, ...mappings.map((name) => queues.reconcile(name))].flatMap((queue) => states.map(queue.toKey)),
+  const all = [queues.scan, ...mappings.map((name) => queues.reconcile(name))];
+  const lists = all.flatMap((queue) => ['wait', 'paused', 'active'].map((state) => queue.toKey(state)));
+  const sets = [
+    ...all.flatMap((queue) => ['delayed', 'prioritized'].map((state) => queue.toKey(state))),
     ...mappings.map((name) => dirtyKey(prefix, name)),
   ];
-  return Number(await redis.eval(COUNT, keys.length, ...keys)) > 0;
+  return Number(await redis.eval(COUNT, lists.length + sets.length, ...lists, ...sets, lists.length)) > 0;
 }
 
 export interface WorldOptions {
@@ -149,14 +179,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const keap = await startKeap({ data: seed.keap, limits: false, hookDelayMs: [5, 20] });
   const shop = await startShop({ data: seed.shop, webhookDelayMs: [5, 20] });
   const dir = await mkdtemp(join(tmpdir(), 'tandem-world-'));
-  for (const folder of ['mappings', 'systems', 'schemas'])
-    await cp(join(root, folder), join(dir, folder), { recursive: true });
-  const { lag } = options;
-  if (lag !== undefined)
-    await changeFiles(dir, { 'systems/keap.yaml': lagging(lag), 'systems/customwebshop.yaml': lagging(lag) });
-  if (options.mappings !== undefined) await setMappings(join(dir, 'mappings'), options.mappings);
-  if (options.only !== undefined) await keepMappings(join(dir, 'mappings'), options.only);
-  await changeFiles(dir, options.files ?? {});
+  await writeFiles(dir, options);
   const env = {
     KEAP_BASE_URL: `${keap.url}/crm/rest`,
     KEAP_API_KEY: keap.apiKey,
@@ -168,7 +191,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     SHOP_LIMIT_SECOND: '10000',
     SHOP_WEBHOOK_SECRET: 'test-webhook-secret',
   };
-  const config: ConfigStore = await createConfigStore({ root: dir, env });
+  const config: ConfigStore = await createConfigStore({ root: dir, env, poll: LOOKS });
   if (config.problems().length > 0)
     throw new Error(`The configuration of this world has problems: ${JSON.stringify(config.problems(), null, 1)}`);
   const outcomes: World['outcomes'] = [];
@@ -249,7 +272,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       const folder = await mkdtemp(join(tmpdir(), 'tandem-world-'));
       await cp(dir, folder, { recursive: true });
       await change(folder);
-      const files = await createConfigStore({ root: folder, env });
+      const files = await createConfigStore({ root: folder, env, poll: LOOKS });
       if (files.problems().length > 0) throw new Error(JSON.stringify(files.problems(), null, 1));
       const seen: World['outcomes'] = [];
       const second = createEngine({ ...engine.options, ...options, config: files, onOutcome: (one) => seen.push(one) });

@@ -27,10 +27,12 @@ export async function startDurableRedis(): Promise<DurableRedis> {
     redis.kill('SIGKILL');
     await redis.exited;
     await redis.stop();
-    let begun: Promise<StartedRedis> | undefined;
-    return async () => {
-      begun ??= begin(port);
-      redis = await begun;
+    let begun: Promise<void> | undefined;
+    return () => {
+      begun ??= begin(port).then((again) => {
+        redis = again;
+      });
+      return begun;
     };
   }
   return {
