@@ -53,6 +53,7 @@ async function nothingIsLeft(total: number): Promise<void> {
   expect([server.child.exitCode, worker.child.exitCode]).toEqual([null, null]);
 }
 
+// Over 60 lines: one story, in its order.
 const systemIsGone = (system: SystemName, how: Outage): void =>
   it(
     `${system} is gone (${how}): it is not called, and all continues automatically once it is back`,
@@ -123,6 +124,7 @@ const systemIsGone = (system: SystemName, how: Outage): void =>
     OUTAGE + 3 * PATIENCE,
   );
 
+// Over 60 lines: one story, in its order.
 const shopTakesNoWrites = (): void =>
   it(
     'the shop takes no writes: it is not hammered with them, all else goes on, and nothing is given up',
