@@ -9,23 +9,22 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 const KINDS = [
   // Running processes: the longest, and they mostly wait.
-  { files: /\/tests\/(integration\/cli|faults)\//, within: 0.8 },
+  { paths: /\/tests\/(integration\/cli|faults)\//, within: 0.8 },
   // Records in both systems: they wait and compute.
-  { files: /\/tests\/integration\/sync\//, within: 1 },
+  { paths: /\/tests\/integration\/sync\//, within: 1 },
   // All others mostly compute.
-  { files: /^/, within: 1 },
+  { paths: /^/, within: 1 },
 ];
 
 class Mixed extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     // Of each kind in the order of vitest: those that failed in the last run and then its longest first, or else the largest.
     const sorted = await super.sort(files);
-    const kinds = KINDS.map((): TestSpecification[] => []);
-    for (const file of sorted) kinds[KINDS.findIndex(({ files: kind }) => kind.test(file.moduleId))]?.push(file);
-    return kinds
-      .flatMap((some, kind) =>
-        some.map((file, i) => ({ file, place: ((i + 0.5) / some.length) * (KINDS[kind]?.within ?? 1) })),
-      )
+    const kindOf = ({ moduleId }: TestSpecification) => KINDS.find(({ paths }) => paths.test(moduleId));
+    return KINDS.flatMap((kind) => {
+      const some = sorted.filter((file) => kindOf(file) === kind);
+      return some.map((file, i) => ({ file, place: ((i + 0.5) / some.length) * kind.within }));
+    })
       .sort((a, b) => a.place - b.place)
       .map(({ file }) => file);
   }

@@ -54,30 +54,22 @@ export function withInventory(record: JsonObject): JsonObject {
 /** ISO 4217 code -> how many digits its smallest unit has. Those of `Intl` are other ones: HUF has none there. */
 const digitsOf = new Map(Object.values(currencies).map(({ code, exponent }) => [code as string, exponent]));
 
-interface Money {
-  readonly digits: number;
-  readonly format: Intl.NumberFormat;
-}
 /** By currency: to make a format takes longer than all else of a record. */
-const moneys = new Map<string, Money>();
-
-function moneyOf(currency: string): Money {
-  const known = moneys.get(currency);
-  if (known) return known;
-  const digits = digitsOf.get(currency) ?? 2;
-  const format = new Intl.NumberFormat('en-US', {
-    style: 'currency',
-    currency,
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
-  moneys.set(currency, { digits, format });
-  return { digits, format };
-}
+const formats = new Map<string, Intl.NumberFormat>();
 
 /** An amount in the smallest unit as Keap shows it: 1250 of USD is $12.50, of JPY ¥1,250. */
 function readPrice(amount: number, currency: string): JsonObject {
-  const { digits, format } = moneyOf(currency);
+  const digits = digitsOf.get(currency) ?? 2;
+  let format = formats.get(currency);
+  if (!format) {
+    format = new Intl.NumberFormat('en-US', {
+      style: 'currency',
+      currency,
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+    formats.set(currency, format);
+  }
   return { amount, currency_code: currency, formatted_amount: format.format(amount / 10 ** digits) };
 }
 

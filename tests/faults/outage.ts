@@ -10,7 +10,7 @@ import { later } from '../support/closing.ts';
 import { redisUrl } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { startGate } from './gate.ts';
-import { linkedProducts, productsOf, type SystemName } from './products.ts';
+import { editsOf, linkedProducts, productsOf, totalsOf } from './products.ts';
 
 export const PATIENCE = 120_000;
 
@@ -85,14 +85,17 @@ export async function startOutage(records: number) {
       .filter((line) => labels.every((label) => line.includes(label)))
       .reduce((all, line) => all + Number(line.slice(line.lastIndexOf(' '))), 0);
   };
-  const sync = async (): Promise<{ state: string; progress: { work: number } }> => {
+  const trigger = async (): Promise<string> => {
     const body = JSON.stringify({ scan: 'full' });
     const answer = await fetch(`${url}/triggers/product-product`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body,
     });
-    const { id } = (await answer.json()) as { id: string };
+    return ((await answer.json()) as { id: string }).id;
+  };
+  const sync = async (): Promise<{ state: string; progress: { work: number } }> => {
+    const id = await trigger();
     const run = await until(async () => {
       const found = await get<{ state: string; progress: { work: number } }>(`/runs/${id}`);
       return ['done', 'failed'].includes(found.state) && found;
@@ -111,23 +114,14 @@ export async function startOutage(records: number) {
   await sync();
   const links = await linkedProducts(redis, prefix);
   expect(links).toHaveLength(records);
-  expect([keap, shop].map(({ store }) => store.products.values().length)).toEqual([records, records]);
+  const totals = (): number[] => totalsOf(keap, shop);
+  expect(totals()).toEqual([records, records]);
   await until(() => shop.store.webhooks.values().length > 0 && keap.store.hooks.values().length > 0);
   return {
     ...{ keap, shop, gates, server, worker, redis, prefix, url, links },
     make: people.make,
-    /**
-     * Edits that a person makes to linked products: `wanted` has the last of each, by its place in `links`.
-     * @param during what no other edits are called by
-     */
-    edits(during: string) {
-      const wanted = new Map<number, string>();
-      const edit = async (system: SystemName, i: number): Promise<void> => {
-        wanted.set(i, `${during}: edited in ${system}, ${i}`);
-        await people.edit(system, links[i]![system === 'keap' ? 0 : 1], wanted.get(i)!);
-      };
-      return { wanted, edit };
-    },
+    edits: (during: string) => editsOf(people, links, during),
+    totals,
     get,
     /** Jobs of all queues by state, and records that are to be looked at. */
     counts,
@@ -135,6 +129,8 @@ export async function startOutage(records: number) {
     idle,
     /** Calls that the worker has made, answered or not. @param labels what their line in the metrics must hold */
     calls,
+    /** Asks for a full scan. @returns the id of its run */
+    trigger,
     /** A full scan, and all that comes of it. */
     sync,
     /** Has both systems answer again, and waits until Tandem is ready and no work is left. */

@@ -49,6 +49,26 @@ export async function linkedProducts(redis: Redis, prefix: string): Promise<[str
   return links;
 }
 
+/** How many products there are, first in Keap, then in the shop. */
+export const totalsOf = (keap: KeapSandbox, shop: ShopSandbox): number[] =>
+  [keap, shop].map(({ store }) => store.products.values().length);
+
+/**
+ * Edits that a person makes to linked products: `wanted` has the last of each, by its place in `links`.
+ * @param during what no other edits are called by
+ */
+export function editsOf({ edit }: People, links: readonly (readonly [string, string])[], during: string) {
+  const wanted = new Map<number, string>();
+  return {
+    wanted,
+    async edit(system: SystemName, i: number): Promise<void> {
+      const description = `${during}: edited in ${system}, ${i}`;
+      wanted.set(i, description);
+      await edit(system, links[i]![system === 'keap' ? 0 : 1], description);
+    },
+  };
+}
+
 /** Whether both records of each pair are described as the last edit of either said. @param wanted by place in `links` */
 export const inStep = (
   { store: { products } }: KeapSandbox,

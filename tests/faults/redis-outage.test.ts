@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { configFolder, freePort, standIns, startTandem } from '../integration/cli/support.ts';
 import { closeAll, later } from '../support/closing.ts';
 import { until } from '../support/until.ts';
-import { inStep, linkedProducts, productsOf, type SystemName } from './products.ts';
+import { editsOf, inStep, linkedProducts, productsOf, totalsOf } from './products.ts';
 import { startDurableRedis } from './simulation/durable-redis.ts';
 
 const OUTAGE = Number(process.env.OUTAGE_REDIS_MS ?? 4_000);
@@ -63,7 +63,7 @@ async function startWorld() {
   const ready = (): Promise<boolean> =>
     until(async () => (await fetch(`${url}/health/ready`)).status === 200, PATIENCE);
   const idle = (): Promise<boolean> => until(async () => (await jobs()).open === 0, PATIENCE);
-  const totals = (): number[] => [keap, shop].map(({ store }) => store.products.values().length);
+  const totals = (): number[] => totalsOf(keap, shop);
   await idle();
   expect(totals()).toEqual([RECORDS, RECORDS]);
   return { durable, keap, shop, server, worker, url, people, links, get, jobs, ready, idle, totals };
@@ -91,11 +91,7 @@ it.each(['hangs', 'is killed'] as const)(
     const [total = 0, otherTotal] = totals();
     expect(otherTotal).toBe(total);
 
-    const wanted = new Map<number, string>();
-    const edit = async (system: SystemName, i: number): Promise<void> => {
-      wanted.set(i, `${how}: edited in ${system}, ${i}`);
-      await people.edit(system, links[i]![system === 'keap' ? 0 : 1], wanted.get(i)!);
-    };
+    const { wanted, edit } = editsOf(people, links, how);
 
     // ------------------------------------------------------------ gone, as soon as work is being done
     const third = RECORDS / 3;

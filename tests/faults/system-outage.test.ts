@@ -39,12 +39,9 @@ function inOneLife(name: string, tests: () => void): void {
   });
 }
 
-/** How many products each system has. */
-const totals = (): number[] => [world.keap, world.shop].map(({ store }) => store.products.values().length);
-
 /** Of the end of each outage: it left nothing undone and made nothing twice, and neither process was restarted. */
 async function nothingIsLeft(total: number): Promise<void> {
-  const { get, sync, server, worker } = world;
+  const { get, sync, totals, server, worker } = world;
   const { issues } = await get<{ issues: Record<string, number> }>('/mappings/product-product');
   expect(issues).toMatchObject({ failed: 0, review: 0 });
   expect(await sync()).toMatchObject({ state: 'done', progress: { work: 0 } });
@@ -58,7 +55,7 @@ const systemIsGone = (system: SystemName, how: Outage): void =>
   it(
     `${system} is gone (${how}): it is not called, and all continues automatically once it is back`,
     async () => {
-      const { keap, shop, gates, url, links, make, get, counts, idle } = world;
+      const { keap, shop, gates, url, links, make, get, counts, idle, totals } = world;
       const calls = (name: SystemName): Promise<number> => world.calls(`system="${name}"`);
       const { wanted, edit } = world.edits(`${system} ${how}`);
 
@@ -129,7 +126,7 @@ const shopTakesNoWrites = (): void =>
   it(
     'the shop takes no writes: it is not hammered with them, all else goes on, and nothing is given up',
     async () => {
-      const { keap, shop, gates, url, links, make, get, counts, idle } = world;
+      const { keap, shop, gates, url, links, make, get, counts, idle, totals } = world;
       const calls = (system: string, ...operations: string[]): Promise<number> =>
         Promise.all(operations.map((one) => world.calls(`system="${system}"`, `operation="${one}"`))).then((counted) =>
           counted.reduce((sum, one) => sum + one, 0),
@@ -173,12 +170,7 @@ const shopTakesNoWrites = (): void =>
         '/queues/reconcile-product-product',
       );
       expect(reasons).toContainEqual(expect.objectContaining({ state: 'delayed', code: 'SYSTEM_DOWN' }));
-      const body = JSON.stringify({ scan: 'full' });
-      await fetch(`${url}/triggers/product-product`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-      });
+      await world.trigger();
       await sleep(Math.max(0, OUTAGE - (Date.now() - began)));
       const lasted = Date.now() - began;
       const waiting = await counts();
