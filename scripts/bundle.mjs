@@ -40,10 +40,11 @@ async function bundleOne(source, outdir, prebuilt) {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    keepNames: true,
     // What is built depends on the sources alone: the image has no tsconfig.json.
     tsconfigRaw: {},
     external: EXTERNAL,
+    // Else a second copy is loaded for the library that requires it.
+    alias: { luxon: join(ROOT, 'node_modules/luxon/src/luxon.js') },
     banner: { js: REQUIRE },
     plugins: [prebuiltValidators(prebuilt), sources(dirname(source).split('/').length, behindDoor)],
     logLevel: 'error',
