@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { BUNDLES, bundledTests } from './tests/support/bundled-tests.ts';
 
 /**
  * Files of three kinds, mixed evenly: with those of one kind alone, which wait or compute, the cores idle or all wait for them.
@@ -32,17 +32,13 @@ class Mixed extends BaseSequencer {
 
 // Unit tests need nothing; integration and fault tests get their Redis from the run that starts them (REDIS_URL).
 export default defineConfig({
-  resolve: {
-    alias: [
-      {
-        find: /^\.\/start-thread\.ts$/,
-        replacement: fileURLToPath(new URL('tests/support/start-thread.ts', import.meta.url)),
-      },
-    ],
-  },
+  plugins: [bundledTests],
   test: {
     globalSetup: ['tests/support/build.ts'],
     pool: 'forks',
+    server: { deps: { external: [BUNDLES] } },
+    // The bundle is made once: what changes afterwards is not in it.
+    watch: false,
     // Files share a process: to begin one, and to load the engine in it, costs more than most files take.
     isolate: false,
     // Tests mostly wait for Redis, HTTP and processes: twice as many as there are cores.

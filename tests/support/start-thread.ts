@@ -1,6 +1,6 @@
 /**
  * Threads of tests run the build of this test run, as those of users do: from the sources each takes a second of CPU to begin.
- * vitest.config.ts puts this in the place of engine/threads/start-thread.ts.
+ * The bundle of the tests (bundled-tests.ts) has this in the place of engine/threads/start-thread.ts.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -94,7 +94,7 @@ describe('errors in the log', () => {
         type: 'TypeError',
         code: 'E_CODE',
         message: 'Cannot create property […]',
-        stack: expect.arrayContaining([expect.stringContaining('log.test.ts')]),
+        stack: expect.arrayContaining([expect.stringContaining('unit/cli/log.test.')]),
       },
     });
     expect(JSON.stringify(logged)).not.toContain('Ann');
