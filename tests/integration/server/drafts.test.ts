@@ -37,16 +37,17 @@ async function post({ base }: Served, path: string, payload: object): Promise<Go
   };
 }
 
-/** How often health is answered while something goes on. */
+/** @returns milliseconds per answer about health while something goes on: as long as all of it where nothing else is answered */
 async function healthDuring({ base }: Served, work: Promise<unknown>): Promise<number> {
   let working = true;
   const ended = work.finally(() => {
     working = false;
   });
+  const began = performance.now();
   let answered = 0;
   for (; working; answered++) expect((await fetch(`${base}/health/live`)).status).toBe(200);
   await ended;
-  return answered;
+  return (performance.now() - began) / answered;
 }
 
 const converting = (expression: string): string =>
@@ -70,7 +71,7 @@ test('while a draft with slow expressions is tried, all else is answered', async
   expect((await post(made, '/mappings/validate', { yaml: MAPPING })).body).toMatchObject({ valid: true });
   for (const [name, expression] of Object.entries(SLOW)) {
     const draft = post(made, '/mappings/validate', { yaml: converting(expression) });
-    expect({ name, answered: (await healthDuring(made, draft)) > 20 }).toEqual({ name, answered: true });
+    expect(await healthDuring(made, draft), name).toBeLessThan(50);
     expect((await draft).status).toBe(200);
   }
 });
@@ -94,7 +95,7 @@ test('a draft that takes longer than is declared is ended, and more than are dec
     retryAfter: '1',
     body: { code: 'RATE_LIMITED', detail: '2 drafts and previews are being tried already.' },
   });
-  expect(await healthDuring(made, Promise.all(endless))).toBeGreaterThan(20);
+  expect(await healthDuring(made, Promise.all(endless))).toBeLessThan(50);
   for (const { status, body } of await Promise.all(endless))
     expect({ status, body }).toMatchObject({
       status: 422,
@@ -115,7 +116,7 @@ test('a slow preview does not block other requests, and a record that is too lar
     side: 'crm',
     record: { ...person('2', 'Bob', 'bob@example.com'), list },
   });
-  expect(await healthDuring(made, preview)).toBeGreaterThan(5);
+  expect(await healthDuring(made, preview)).toBeLessThan(50);
   expect((await preview).status).toBeLessThan(500);
   expect(await post(made, '/mappings/people/preview', { side: 'crm', id: '1' })).toMatchObject({
     status: 200,
