@@ -43,8 +43,8 @@ async function bundleOne(source, outdir, prebuilt) {
     // What is built depends on the sources alone: the image has no tsconfig.json.
     tsconfigRaw: {},
     external: EXTERNAL,
-    // Else a second copy is loaded for the library that requires it.
-    alias: { luxon: join(ROOT, 'node_modules/luxon/src/luxon.js') },
+    // Else cron-parser of bullmq, which requires it, gets a second copy.
+    alias: { luxon: join(ROOT, 'node_modules/luxon/build/es6/luxon.mjs') },
     banner: { js: REQUIRE },
     plugins: [prebuiltValidators(prebuilt), sources(dirname(source).split('/').length, behindDoor)],
     logLevel: 'error',

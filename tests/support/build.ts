@@ -20,7 +20,7 @@ const PAGES = ['sandbox/kit/page-script.js', 'sandbox/kit/page-style.css'];
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const { testFiles } = await project.globTestFiles();
   const folder = join(ROOT, '.cache', `test-build-${randomUUID()}`);
-  const removed = () => rm(folder, { recursive: true, force: true });
+  const remove = () => rm(folder, { recursive: true, force: true });
   // Removed only when nothing writes to it any more.
   const made = await Promise.allSettled([
     bundle([...PROGRAMS, ...OF_TESTS], folder),
@@ -29,9 +29,9 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   ]);
   const failed = made.find((one) => one.status === 'rejected');
   if (failed) {
-    await removed();
+    await remove();
     throw failed.reason;
   }
   process.env[BUILD] = folder;
-  return removed;
+  return remove;
 }

@@ -14,8 +14,14 @@ const TESTS = join(ROOT, 'tests/');
 export const BUNDLES = /\/\.cache\/test-build-[^/]+\/tests\//;
 /** What vitest can only do in a file that it transforms itself. */
 const REFUSED = [
-  { pattern: /\bvi\.(do)?[mM]ock\(/, why: 'vi.mock does not reach bundled modules: pass what is to be replaced' },
-  { pattern: /\.toMatchInlineSnapshot\(\s*\)/, why: 'a snapshot in the test is written by hand' },
+  {
+    pattern: /\bvi\.((do)?([mM]ock|[uU]nmock)|resetModules|import(Actual|Mock))\b/,
+    why: 'vitest cannot replace modules of a bundle: pass what is to be replaced',
+  },
+  {
+    pattern: /\.to(Match|ThrowErrorMatching)InlineSnapshot\(\s*[){]/,
+    why: 'write the snapshot by hand: vitest cannot',
+  },
 ];
 
 /** Writes each test file to the same path under `outdir`, with the ending `.js`, and what several of them import beside it. */
@@ -40,17 +46,18 @@ export async function bundleTests(testFiles: string[], outdir: string): Promise<
   });
 }
 
-/** A module finds what lies beside its source. Threads run the build of this run. */
+/** `import.meta` tells of the source, not of the bundle. The start of threads is that of tests. */
 const inPlace: Plugin = {
   name: 'in-place',
   setup({ onLoad, onResolve }) {
     onResolve({ filter: /^\.\/start-thread\.ts$/ }, () => ({ path: join(TESTS, 'support/start-thread.ts') }));
-    onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /\.m?[jt]s$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8');
       const refused = path.startsWith(TESTS) ? REFUSED.filter(({ pattern }) => pattern.test(text)) : [];
       const contents = text
         .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href))
-        .replaceAll('import.meta.dirname', JSON.stringify(dirname(path)));
+        .replaceAll('import.meta.dirname', JSON.stringify(dirname(path)))
+        .replaceAll('import.meta.filename', JSON.stringify(path));
       return {
         contents,
         loader: 'ts',
