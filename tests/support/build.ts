@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { bundle, PROGRAMS } from '../../scripts/bundle.mjs';
-import { BUILD } from './build-folder.ts';
+import { BUILD, BUILD_PREFIX } from './build-folder.ts';
 import { bundleTests } from './bundled-tests.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -19,7 +19,7 @@ const PAGES = ['sandbox/kit/page-script.js', 'sandbox/kit/page-style.css'];
 /** vitest's `globalSetup`, called once by each vitest: the second run of `npm test` builds again. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const { testFiles } = await project.globTestFiles();
-  const folder = join(ROOT, '.cache', `test-build-${randomUUID()}`);
+  const folder = join(ROOT, '.cache', BUILD_PREFIX + randomUUID());
   const remove = () => rm(folder, { recursive: true, force: true });
   // Removed only when nothing writes to it any more.
   const made = await Promise.allSettled([

@@ -6,12 +6,12 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
-import { BUILD } from './build-folder.ts';
+import { BUILD, BUILD_PREFIX } from './build-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TESTS = join(ROOT, 'tests/');
 /** The modules that Node loads by itself, as it does those of a program. */
-export const BUNDLES = /\/\.cache\/test-build-[^/]+\/tests\//;
+export const BUNDLES = new RegExp(`/\\.cache/${BUILD_PREFIX}[^/]+/tests/`);
 /** What vitest can only do in a file that it transforms itself. */
 const REFUSED = [
   {
